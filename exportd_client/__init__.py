@@ -1,0 +1,1 @@
+"""The client of exportd: ExportClient and exportctl."""

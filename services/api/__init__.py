@@ -1,0 +1,1 @@
+"""The api: ExportService for callers, JobQueueService for workers, and the queue between them."""

@@ -1,0 +1,1 @@
+"""Pure rules: states, exports, retry. No I/O, no clock, no messages, no SQL."""

@@ -1,0 +1,86 @@
+"""An export as the api knows it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.api.domain.states import TERMINAL, CancelReason, State
+from services.contract.formats import Format, Packaging
+from services.contract.outcome import Artifact, ExportWarning, RunStats
+from services.contract.spec import ColumnSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for, as understood; `filename` is empty when none was asked for."""
+
+    query: str
+    columns: tuple[ColumnSpec, ...]
+    packaging: Packaging
+    time_zone: str
+    ttl: timedelta
+    filename: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """How one attempt (from 1) failed."""
+
+    attempt: int
+    code: str
+    message: str
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """The file of a completed export: an artifact with an identity, a name and a time to live."""
+
+    id: str
+    filename: str
+    artifact: Artifact
+    row_count: int
+    create_time: datetime
+    expire_time: datetime
+
+    def expired(self, now: datetime) -> bool:
+        """Expiry is decided by the clock at the moment of reading, never by a sweep."""
+        return now >= self.expire_time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """One export at one version. Times are UTC; None means that it has not happened.
+
+    `attempt` counts leases that were not given back, 0 to `max_attempts`. `file` and `stats` are present in COMPLETED
+    only. `duration` is that of the last attempt that ended, None before the first. `errors` has one entry a failed one.
+    """
+
+    id: str
+    tenant: str
+    uri: str
+    type: str
+    format: Format
+    file_types: tuple[str, ...]
+    labels: dict[str, str] = field(default_factory=dict)
+    options: Options
+    warnings: tuple[ExportWarning, ...] = ()
+    state: State
+    version: int
+    run: int
+    attempt: int
+    max_attempts: int
+    cancel_reason: CancelReason | None
+    next_attempt_time: datetime | None
+    create_time: datetime
+    update_time: datetime
+    start_time: datetime | None
+    end_time: datetime | None
+    duration: timedelta | None
+    errors: tuple[JobError, ...] = ()
+    file: StoredFile | None = None
+    stats: RunStats | None = None
+
+    @property
+    def done(self) -> bool:
+        """True when nothing about the build changes any more."""
+        return self.state in TERMINAL

@@ -1,0 +1,59 @@
+"""Leases: how long they hold, and what a claim hands out."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.api.domain.export import Export
+from services.contract.job import LeaseRef, Verdict
+from services.contract.spec import JobSpec
+
+
+@dataclass(frozen=True, slots=True)
+class LeasePolicy:
+    """How long leases hold.
+
+    `confirm_window` is the first deadline, until the worker's first heartbeat; then each holds for `ttl`, and none longer
+    than start + `run_timeout` + `ttl`. From the `unconfirmed_limit`-th unconfirmed lease of an export on, such a lease
+    costs its attempt.
+    """
+
+    confirm_window: timedelta = timedelta(seconds=15)
+    ttl: timedelta = timedelta(seconds=30)
+    heartbeat_interval: timedelta = timedelta(seconds=10)
+    run_timeout: timedelta = timedelta(hours=6)
+    unconfirmed_limit: int = 10
+
+    def renewal_due(self, remaining: timedelta) -> bool:
+        """A heartbeat becomes a write only when less than two thirds of the ttl remain."""
+        return remaining < self.ttl * 2 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An export in PROCESSING, with the lease under which it is handed out and what to build."""
+
+    export: Export
+    lease_id: str
+    spec: JobSpec
+
+    @property
+    def ref(self) -> LeaseRef:
+        """The lease by name."""
+        return LeaseRef(self.export.id, self.lease_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a lease is worth now.
+
+    With KEEP, `expire_time` is its deadline, `confirmed` says whether a heartbeat came yet, and `expired` that it ran
+    out (the export is FAILED) and nobody else took it. With CANCELLED and LOST they mean nothing. `export` is None only
+    when there is no such export.
+    """
+
+    lease: LeaseRef
+    verdict: Verdict
+    confirmed: bool = False
+    expired: bool = False
+    expire_time: datetime | None = None
+    export: Export | None = None

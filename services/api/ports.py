@@ -1,0 +1,161 @@
+"""What the use cases need from the outside."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.api.domain.export import Export, StoredFile
+from services.api.domain.leases import Claimed, Standing
+from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.domain.states import State
+from services.contract.job import LeaseRef
+from services.contract.outcome import Failure, RunStats
+from services.contract.spec import JobSpec
+
+Clock = Callable[[], datetime]
+"""The time now, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMark:
+    """A caller's request_id and the keyed digest of the request's body."""
+
+    request_id: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFilter:
+    """Which exports of a tenant to list; all that is set must hold; empty means any. `created_before` is exclusive."""
+
+    states: frozenset[State] = frozenset()
+    type: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """The queue at a glance: exports in each state that is not final, and the age of the oldest that is due."""
+
+    counts: dict[State, int]
+    oldest: timedelta
+
+
+class ExportStore(Protocol):
+    """Exports and their leases. Each change is one guarded statement, durable when the call returns.
+
+    Every verb raises StoreUnavailable when nothing was written. `now` is the time that decides.
+    """
+
+    async def create(self, export: Export, spec: JobSpec, mark: RequestMark | None) -> Export:
+        """Store a new export, or return the one that `mark` made within 24 h, as it is now.
+
+        Raises RequestIdReused for another digest, ExportDeleted when that export is gone.
+        """
+        ...
+
+    async def get(self, tenant: str, export_id: str) -> Export | None:
+        """None for one that is not there, is another tenant's, or is deleted."""
+        ...
+
+    async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
+        """The export whose file has this id."""
+        ...
+
+    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> list[Export]:
+        """Newest first (by id, descending), those with an id less than `before_id` (empty: from the start)."""
+        ...
+
+    async def queue_position(self, export: Export) -> int:
+        """1 plus the number of the tenant's QUEUED exports before this one; counting stops at 1000."""
+        ...
+
+    async def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:
+        """CANCELLED now, and the lease_id that was in force (empty: none). Already CANCELLED: unchanged, and empty.
+
+        Raises ExportNotFound, IllegalTransition, NotQueued.
+        """
+        ...
+
+    async def delete(self, tenant: str, export_id: str, now: datetime) -> Export | None:
+        """Leave a tombstone; returns what was deleted, None when it was deleted before.
+
+        Raises ExportNotFound, IllegalTransition.
+        """
+        ...
+
+    async def claim(self, worker_id: str, poll_id: str, limit: int, now: datetime) -> list[Claimed]:
+        """Lease up to `limit` due exports; if this poll leased some that are unconfirmed still, exactly those again."""
+        ...
+
+    async def next_due(self, now: datetime) -> datetime | None:
+        """When the next FAILED export becomes due, after `now`."""
+        ...
+
+    async def standings(self, leases: Sequence[LeaseRef]) -> list[Standing]:
+        """What each lease is worth, in the same order. Reads only."""
+        ...
+
+    async def renew(self, worker_id: str, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
+        """Confirm and extend those that still count; returns the exports that this brought back to PROCESSING."""
+        ...
+
+    async def unconfirmed(self, worker_id: str, leased_before: datetime) -> list[Claimed]:
+        """Leases of this worker, made before a time, that it has not confirmed."""
+        ...
+
+    async def complete(self, lease: LeaseRef, file: StoredFile, stats: RunStats, now: datetime) -> Export | None:
+        """Publish; None when the same lease had completed with the same sha256 before. Raises Fenced."""
+        ...
+
+    async def fail(self, lease: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime) -> Export | None:
+        """End the attempt; None when the same lease had failed before. Raises Fenced."""
+        ...
+
+    async def release(self, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
+        """Give back the attempts of those that still count; returns their exports, QUEUED."""
+        ...
+
+    async def expire(self, now: datetime) -> list[Export]:
+        """End every lease whose deadline is over; returns the exports as they are then."""
+        ...
+
+    async def depth(self, now: datetime) -> Depth:
+        """For metrics."""
+        ...
+
+
+class ArtifactReader(Protocol):
+    """An open artifact; it stays readable when its key is removed."""
+
+    size_bytes: int
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes, fewer only at the end. Off the event loop."""
+        ...
+
+    async def close(self) -> None:
+        """Idempotent."""
+        ...
+
+
+class ArtifactStore(Protocol):
+    """Where workers put files and callers fetch them from."""
+
+    store_id: str
+    """The UUID in the marker at its root."""
+
+    async def size(self, key: str) -> int | None:
+        """Bytes of an object; None when it is not there."""
+        ...
+
+    async def open(self, key: str) -> ArtifactReader | None:
+        """None when it is not there."""
+        ...
+
+    async def remove(self, prefix: str) -> None:
+        """Remove everything below a prefix. Idempotent."""
+        ...

@@ -1,0 +1,1 @@
+"""The gRPC shell: decode, call, encode; errors and limits in interceptors."""

@@ -1,0 +1,1 @@
+"""Where the api keeps exports and finds artifacts."""

@@ -1,0 +1,231 @@
+"""Everything that a call can be refused for: one tree, by what the caller should do about it.
+
+The reason is for machines and is a name of proto/exportd/v1/error_reason.proto; message and metadata are both made
+from the fields.
+"""
+
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+
+class ExportdError(Exception):
+    """A refusal with a reason. Subclasses are frozen dataclasses whose fields are its metadata."""
+
+    reason: ClassVar[str]
+    template: ClassVar[str]
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The fields as text, empty ones left out."""
+        named = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {name: str(value) for name, value in named.items() if isinstance(value, (str, int)) and value != ""}
+
+    def __str__(self) -> str:
+        return self.template.format(**{f.name: getattr(self, f.name) for f in fields(self)})  # type: ignore[arg-type]
+
+
+class MendRequest(ExportdError):
+    """The request itself is wrong; the same one will be refused again."""
+
+
+class NotFound(ExportdError):
+    """What the request names is not there for this tenant."""
+
+
+class WrongState(ExportdError):
+    """The request is sound, and the thing it names is not in the state for it."""
+
+
+class Fenced(WrongState):
+    """A worker's lease no longer counts: stop and drop the work."""
+
+
+class TryAgain(ExportdError):
+    """Nothing was done; the same request may succeed in `retry_after_s` seconds."""
+
+    retry_after_s: ClassVar[float] = 1.0
+
+
+class Broken(ExportdError):
+    """Something of exportd's own is damaged; its operator has to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One rule that a request breaks: the field as a path ("uri", "labels[x]"), and how to mend it."""
+
+    field: str
+    description: str
+
+
+@dataclass(frozen=True)
+class InvalidRequest(MendRequest):
+    """At least one violation; all that were found, at once."""
+
+    reason = "INVALID_REQUEST"
+    violations: tuple[Violation, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(f"{v.field}: {v.description}" for v in self.violations)
+
+
+@dataclass(frozen=True)
+class RequestIdReused(MendRequest):
+    reason = "REQUEST_ID_REUSED"
+    template = "request_id {request_id} was used for another request within 24 h; choose a new one"
+    request_id: str
+
+
+@dataclass(frozen=True)
+class OffsetOutOfRange(MendRequest):
+    reason = "OFFSET_OUT_OF_RANGE"
+    template = "offset {offset} lies outside the file of {size_bytes} bytes"
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class ExportNotFound(NotFound):
+    reason = "EXPORT_NOT_FOUND"
+    template = "there is no export {export_id}"
+    export_id: str
+
+
+@dataclass(frozen=True)
+class FileNotFound(NotFound):
+    reason = "FILE_NOT_FOUND"
+    template = "there is no file {file_id}"
+    file_id: str
+
+
+@dataclass(frozen=True)
+class CollectionNotFound(NotFound):
+    """`nearest` is the known name closest to `collection`, empty when none is near."""
+
+    reason = "COLLECTION_NOT_FOUND"
+    collection: str
+    nearest: str = ""
+
+    def __str__(self) -> str:
+        hint = f"did you mean {self.nearest}?" if self.nearest else "ListCollections shows what there is"
+        return f"there is no collection {self.collection}; {hint}"
+
+
+@dataclass(frozen=True)
+class ExportDeleted(NotFound):
+    reason = "EXPORT_DELETED"
+    template = "the export {export_id} of this request_id has been deleted; choose a new request_id"
+    export_id: str
+
+
+@dataclass(frozen=True)
+class IllegalTransition(WrongState):
+    reason = "ILLEGAL_TRANSITION"
+    template = "cannot {verb} export {export_id}: it is {state}"
+    export_id: str
+    state: str
+    verb: str
+
+
+@dataclass(frozen=True)
+class NotQueued(WrongState):
+    reason = "NOT_QUEUED"
+    template = "export {export_id} is {state}: a worker has picked it up; cancel it without only_if_queued"
+    export_id: str
+    state: str
+
+
+@dataclass(frozen=True)
+class ExportNotReady(WrongState):
+    reason = "EXPORT_NOT_READY"
+    template = "export {export_id} is {state}: there is no file yet; watch it until it is done"
+    export_id: str
+    state: str
+
+
+@dataclass(frozen=True)
+class ExportCancelled(WrongState):
+    reason = "EXPORT_CANCELLED"
+    template = "export {export_id} is CANCELLED: it has no file and will have none"
+    export_id: str
+
+
+@dataclass(frozen=True)
+class FileExpired(WrongState):
+    reason = "FILE_EXPIRED"
+    template = "the time of file {file_id} is over; create the export again"
+    file_id: str
+
+
+@dataclass(frozen=True)
+class LeaseLost(Fenced):
+    reason = "LEASE_LOST"
+    template = "another lease or none is in force on export {export_id}; drop the work"
+    export_id: str
+
+
+@dataclass(frozen=True)
+class JobCancelled(Fenced):
+    reason = "JOB_CANCELLED"
+    template = "export {export_id} was cancelled; drop the work"
+    export_id: str
+
+
+@dataclass(frozen=True)
+class RowsMissing(WrongState):
+    reason = "ROWS_MISSING"
+    template = "{rows_matched} rows matched and {rows_written} were written; fail the attempt"
+    rows_matched: int
+    rows_written: int
+
+
+@dataclass(frozen=True)
+class StoreMismatch(WrongState):
+    reason = "STORE_MISMATCH"
+    template = "the api sees {found} where {expected} was reported; give both services the same EXPORTD_ARTIFACTS"
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True)
+class FileChanged(WrongState):
+    reason = "FILE_CHANGED"
+    template = "file {file_id} has the sha256 {sha256}, not the one in if_sha256; start again at offset 0"
+    file_id: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TooManyStreams(TryAgain):
+    reason = "TOO_MANY_STREAMS"
+    template = "this process serves {limit} {kind} streams already; try again"
+    kind: str
+    limit: int
+
+
+@dataclass(frozen=True)
+class ShuttingDown(TryAgain):
+    reason = "SHUTTING_DOWN"
+    template = "this process is stopping; try again"
+
+
+@dataclass(frozen=True)
+class StoreUnavailable(TryAgain):
+    reason = "STORE_UNAVAILABLE"
+    template = "the store did not take it, and nothing was promised; try again"
+
+
+@dataclass(frozen=True)
+class FileDamaged(Broken):
+    reason = "FILE_DAMAGED"
+    template = "the bytes of file {file_id} are gone or damaged; create the export again and tell the operator"
+    file_id: str
+
+
+@dataclass(frozen=True)
+class Internal(Broken):
+    """`reference` is the request id under which the log has the whole story."""
+
+    reason = "INTERNAL"
+    template = "internal error, reference {reference}"
+    reference: str

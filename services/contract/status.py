@@ -1,0 +1,96 @@
+"""Errors of the contract as gRPC statuses, and back: one table, both ways."""
+
+import typing
+from collections.abc import Sequence
+from dataclasses import fields
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from services.contract import errors
+
+DOMAIN = "exportd"
+
+CODES: dict[type[errors.ExportdError], int] = {
+    errors.InvalidRequest: code_pb2.INVALID_ARGUMENT,
+    errors.RequestIdReused: code_pb2.ALREADY_EXISTS,
+    errors.OffsetOutOfRange: code_pb2.OUT_OF_RANGE,
+    errors.ExportNotFound: code_pb2.NOT_FOUND,
+    errors.FileNotFound: code_pb2.NOT_FOUND,
+    errors.CollectionNotFound: code_pb2.NOT_FOUND,
+    errors.ExportDeleted: code_pb2.NOT_FOUND,
+    errors.IllegalTransition: code_pb2.FAILED_PRECONDITION,
+    errors.NotQueued: code_pb2.FAILED_PRECONDITION,
+    errors.ExportNotReady: code_pb2.FAILED_PRECONDITION,
+    errors.ExportCancelled: code_pb2.FAILED_PRECONDITION,
+    errors.FileExpired: code_pb2.FAILED_PRECONDITION,
+    errors.LeaseLost: code_pb2.FAILED_PRECONDITION,
+    errors.JobCancelled: code_pb2.FAILED_PRECONDITION,
+    errors.RowsMissing: code_pb2.FAILED_PRECONDITION,
+    errors.StoreMismatch: code_pb2.FAILED_PRECONDITION,
+    errors.FileChanged: code_pb2.ABORTED,
+    errors.TooManyStreams: code_pb2.RESOURCE_EXHAUSTED,
+    errors.ShuttingDown: code_pb2.UNAVAILABLE,
+    errors.StoreUnavailable: code_pb2.UNAVAILABLE,
+    errors.FileDamaged: code_pb2.DATA_LOSS,
+    errors.Internal: code_pb2.INTERNAL,
+}
+
+BY_REASON = {error.reason: error for error in CODES}
+
+
+def to_status(error: errors.ExportdError) -> grpc.Status:
+    """The status of `error`: its code, its message, ErrorInfo, and BadRequest or RetryInfo where they belong."""
+    details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
+    rich = status_pb2.Status(code=CODES[type(error)], message=str(error), details=_packed([*details, *_extra(error)]))
+    return rpc_status.to_status(rich)
+
+
+def from_call(failed: grpc.aio.AioRpcError) -> errors.ExportdError | None:
+    """The error that a failed call carries; None when it did not come from exportd (a broken connection, say)."""
+    rich = rpc_status.from_call(failed)  # type: ignore[arg-type]  # its stub knows the synchronous call only
+    info = error_details_pb2.ErrorInfo()
+    if rich is None or not any(d.Unpack(info) for d in rich.details) or info.domain != DOMAIN:
+        return None
+    kind = BY_REASON.get(info.reason)
+    return _rebuilt(kind, info, rich.details) if kind else None
+
+
+def _extra(error: errors.ExportdError) -> list[typing.Any]:
+    if isinstance(error, errors.InvalidRequest):
+        violations = [
+            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
+            for v in error.violations
+        ]
+        return [error_details_pb2.BadRequest(field_violations=violations)]
+    if isinstance(error, errors.TryAgain):
+        delay = Duration(nanos=int(error.retry_after_s * 1e9) % 1_000_000_000, seconds=int(error.retry_after_s))
+        return [error_details_pb2.RetryInfo(retry_delay=delay)]
+    return []
+
+
+def _packed(details: Sequence[typing.Any]) -> list[any_pb2.Any]:
+    packed = [any_pb2.Any() for _ in details]
+    for box, detail in zip(packed, details, strict=True):
+        box.Pack(detail)
+    return packed
+
+
+def _rebuilt(
+    kind: type[errors.ExportdError], info: error_details_pb2.ErrorInfo, details: Sequence[any_pb2.Any]
+) -> errors.ExportdError:
+    if kind is errors.InvalidRequest:
+        return errors.InvalidRequest(_violations(details))
+    types = typing.get_type_hints(kind)
+    values = {f.name: types[f.name](info.metadata.get(f.name, types[f.name]())) for f in fields(kind)}  # type: ignore[arg-type]
+    return kind(**values)
+
+
+def _violations(details: Sequence[any_pb2.Any]) -> tuple[errors.Violation, ...]:
+    bad = error_details_pb2.BadRequest()
+    for detail in details:
+        detail.Unpack(bad)
+    return tuple(errors.Violation(v.field, v.description) for v in bad.field_violations)

@@ -1,0 +1,1 @@
+"""Process plumbing that knows nothing of exports: settings, logs, signals, gRPC options, metrics."""

@@ -1,0 +1,1 @@
+"""The worker: leases jobs, reads sources, writes files."""

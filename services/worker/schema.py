@@ -1,0 +1,46 @@
+"""The Arrow schema in which rows travel from a source to a writer."""
+
+import pyarrow as pa
+
+from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind
+
+_TYPES: dict[Kind, pa.DataType] = {
+    Kind.TEXT: pa.large_string(),
+    Kind.INTEGER: pa.int64(),
+    Kind.FLOAT: pa.float64(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.DATE: pa.date32(),
+    Kind.TIME: pa.time64("us"),
+    Kind.TIMESTAMP: pa.timestamp("us", "UTC"),
+    Kind.DURATION: pa.duration("us"),
+    Kind.JSON: pa.large_string(),  # the JSON text itself
+    Kind.BINARY: pa.large_binary(),
+}
+
+
+def arrow_type(type_: ColumnType) -> pa.DataType:
+    """The one Arrow type that stands for a column type."""
+    if type_.kind is Kind.DECIMAL:
+        return pa.decimal128(type_.precision, type_.scale)
+    return _TYPES[type_.kind]
+
+
+def arrow_schema(columns: tuple[ColumnSpec, ...]) -> pa.Schema:
+    """One field a column, named by its `field`, in order; all may be null."""
+    return pa.schema([pa.field(c.field, arrow_type(c.type)) for c in columns])
+
+
+def hidden_name(column: str) -> str:
+    """Name in a batch of a source column that the table does not show: it is there to find attachments."""
+    return f"\x00{column}"
+
+
+def hidden_columns(spec: JobSpec) -> tuple[str, ...]:
+    """Source columns that attachments need: the key (entry names carry it) and the placeholders, each once."""
+    wanted = [*spec.key, *(name for a in spec.attachments for name in placeholders(a.path))]
+    return tuple(dict.fromkeys(wanted)) if spec.attachments else ()
+
+
+def placeholders(path: str) -> tuple[str, ...]:
+    """Names in braces of an attachment's path, in order of appearance."""
+    return tuple(part.split("}", 1)[0] for part in path.split("{")[1:])

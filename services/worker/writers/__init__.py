@@ -1,0 +1,1 @@
+"""How rows become files: one format, one file."""
