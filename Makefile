@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PROTOS := $(shell find proto -name '*.proto' | sort)
 # All that a change of which makes the environment stale.
 READY := $(VENV)/.ready
+SAMPLE := build/sample/.ready
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +27,29 @@ PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto --plugin=protoc-gen-mypy=$(B
 generate = $(PROTOC) --python_out=$(1) --mypy_out=quiet:$(1) $(PROTOS) && \
   $(PROTOC) --grpc_python_out=$(1) --mypy_grpc_out=quiet:$(1) $(filter %_service.proto,$(PROTOS))
 
+demo: $(SAMPLE) ## Run the main job on real data: three exports into build/demo/
+	@$(BIN)/python -m demo
+
+run: $(SAMPLE) ## Leave both services running on the sample, for trying things out
+	@$(BIN)/python -m demo serve
+
+sample: $(SAMPLE) ## Build the sample data in build/sample/
+$(SAMPLE): $(READY) $(wildcard sample/*.py sample/*.toml)
+	@$(BIN)/python -m sample build/sample
+	@touch $@
+
+test: $(READY) ## Run every test
+	@$(BIN)/python -m pytest
+
+check: $(READY) proto-check ## Lint, types, generated code and the import rule
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "run .venv/bin/ruff format ."; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest tests/test_architecture.py
+
+clean: ## Remove build/, caches and .venv
+	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
 proto: $(READY) ## Generate the Python of proto/
 	@$(call generate,proto)
 
@@ -33,4 +57,4 @@ proto-check: $(READY) ## Fail when the generated code is not what proto/ says
 	@tmp=$$(mktemp -d) && trap "rm -rf $$tmp" EXIT && $(call generate,$$tmp) && \
 	diff -r -x '*.proto' -x __pycache__ proto/exportd $$tmp/exportd && echo "generated code is up to date"
 
-.PHONY: help setup proto proto-check
+.PHONY: help setup demo run sample test check clean proto proto-check

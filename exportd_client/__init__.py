@@ -1,1 +1,64 @@
-"""The client of exportd: ExportClient and exportctl."""
+"""The client of exportd: ExportClient for programs, exportctl for people.
+
+    async with ExportClient("127.0.0.1:50051") as client:
+        export = await client.create("/entities/42/invoices?issuedAt[after]=2026-01-01T00:00:00Z", format="xlsx")
+        async for export in client.watch(export.id):
+            print(Export.State.Name(export.state), export.progress.rows_written)
+        if export.state == Export.COMPLETED:
+            await client.download(export, "invoices.xlsx")
+
+What comes back are the messages of the public API, fully typed: Export, File, Collection. Enums print as
+`Export.State.Name(export.state)` and compare as `export.state == Export.COMPLETED`. All errors are ExportdError.
+"""
+
+from exportd.v1.export_pb2 import Export, File, Format, Progress, Result
+from exportd.v1.export_service_pb2 import Collection
+
+from exportd_client.client import ExportClient, FormatName
+from exportd_client.download import Download, OnBytes, Source
+from exportd_client.errors import (
+    AccessRefused,
+    AlreadyExists,
+    DownloadDamaged,
+    Exhausted,
+    ExportdError,
+    FailedPrecondition,
+    FileChanged,
+    FileDamaged,
+    InternalError,
+    InvalidArgument,
+    NotFound,
+    Unavailable,
+    Unreachable,
+    Violation,
+)
+from exportd_client.link import Patience
+
+__all__ = [
+    "AccessRefused",
+    "AlreadyExists",
+    "Collection",
+    "Download",
+    "DownloadDamaged",
+    "Exhausted",
+    "Export",
+    "ExportClient",
+    "ExportdError",
+    "FailedPrecondition",
+    "File",
+    "FileChanged",
+    "FileDamaged",
+    "Format",
+    "FormatName",
+    "InternalError",
+    "InvalidArgument",
+    "NotFound",
+    "OnBytes",
+    "Patience",
+    "Progress",
+    "Result",
+    "Source",
+    "Unavailable",
+    "Unreachable",
+    "Violation",
+]

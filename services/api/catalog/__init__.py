@@ -1,1 +1,1 @@
-"""The catalog file and the query grammar: from what a caller asks to a frozen job."""
+"""What can be exported: the catalog file, the grammar of queries, and a request resolved into a job's specification."""

@@ -12,9 +12,9 @@ from services.contract.spec import JobSpec
 class LeasePolicy:
     """How long leases hold.
 
-    `confirm_window` is the first deadline, until the worker's first heartbeat; then each holds for `ttl`, and none longer
-    than start + `run_timeout` + `ttl`. From the `unconfirmed_limit`-th unconfirmed lease of an export on, such a lease
-    costs its attempt.
+    `confirm_window` is the first deadline, until the worker's first heartbeat; then each holds for `ttl`, and none
+    longer than start + `run_timeout` + `ttl`. From the `unconfirmed_limit`-th unconfirmed lease of an export on, such a
+    lease costs its attempt.
     """
 
     confirm_window: timedelta = timedelta(seconds=15)

@@ -1,0 +1,122 @@
+"""An api and a worker as processes: started, heard, stopped cleanly or killed."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+
+
+class DidNotStart(Exception):
+    """A process ended, or said nothing, before it served; its log says why."""
+
+
+class ServiceProcess:
+    """One process of exportd; its log lines go to a file, and the first one with the event `started` is `first_line`."""
+
+    def __init__(self, program: str, settings: Mapping[str, str], log: Path, started: str) -> None:
+        self.log = log
+        self.first_line: dict[str, Any] = {}
+        self._program, self._started = program, started
+        self._news = threading.Event()
+        self._process = subprocess.Popen(
+            [Path(sys.executable).with_name(program)],
+            env=os.environ | settings | {"EXPORTD_LOG_FORMAT": "json"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._copying = threading.Thread(target=self._copy, daemon=True)
+        self._copying.start()
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def wait_started(self) -> Self:
+        """Wait until it serves. Raises DidNotStart."""
+        if not self._news.wait(START_TIMEOUT_S) or not self.first_line:
+            self.kill()
+            raise DidNotStart(f"{self._program} did not start; its log:\n{self.log.read_text()[-2000:]}")
+        return self
+
+    def terminate(self) -> int:
+        """SIGTERM, and patience; returns the exit status."""
+        self._process.terminate()
+        try:
+            status = self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            status = self.kill()
+        self._copying.join(STOP_TIMEOUT_S)
+        return status
+
+    def kill(self) -> int:
+        """SIGKILL; returns the exit status."""
+        self._process.kill()
+        return self._process.wait()
+
+    def _copy(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101 - it was asked for
+        with self.log.open("a") as log, self._process.stderr as lines:
+            for line in lines:
+                log.write(line)
+                log.flush()
+                if not self.first_line and f'"event": "{self._started}"' in line:
+                    self.first_line = json.loads(line)
+                    self._news.set()
+        self._news.set()
+
+
+def start_api(catalog: Path, data_dir: Path, listen: str, queue_listen: str, **more: str) -> ServiceProcess:
+    """An api, serving; port 0 takes a free one, `first_line` has `port` and `queue_port`. Raises DidNotStart."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "EXPORTD_CATALOG": str(catalog),
+        "EXPORTD_DATA_DIR": str(data_dir),
+        "EXPORTD_LISTEN": listen,
+        "EXPORTD_QUEUE_LISTEN": queue_listen,
+        "EXPORTD_API_METRICS": "off",
+    }
+    return ServiceProcess("exportd-api", settings | more, data_dir / "api.log", "serving").wait_started()
+
+
+def start_worker(sources: Path, data_dir: Path, queue: str, **more: str) -> ServiceProcess:
+    """A worker of the api at `queue`, with warm slots. Raises DidNotStart."""
+    settings = {
+        "EXPORTD_SOURCES": str(sources),
+        "EXPORTD_DATA_DIR": str(data_dir),
+        "EXPORTD_QUEUE_ADDRESS": queue,
+        "EXPORTD_WORKER_METRICS": "off",
+    }
+    return ServiceProcess("exportd-worker", settings | more, data_dir / "worker.log", "ready").wait_started()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Both running; `target` is where callers reach the api."""
+
+    target: str
+    api: ServiceProcess
+    worker: ServiceProcess
+
+
+@contextmanager
+def running(sample: Path, data_dir: Path, listen: str, queue_listen: str) -> Iterator[Services]:
+    """Both services on `sample` with their state in `data_dir`, stopped at the end. Raises DidNotStart."""
+    api = start_api(sample / "catalog.toml", data_dir, listen, queue_listen)
+    try:
+        worker = start_worker(sample / "sources.toml", data_dir, f"127.0.0.1:{api.first_line['queue_port']}")
+        try:
+            yield Services(f"127.0.0.1:{api.first_line['port']}", api, worker)
+        finally:
+            worker.terminate()
+    finally:
+        api.terminate()

@@ -1,0 +1,3 @@
+from exportd_client.cli import main
+
+main(prog_name="exportctl")

@@ -1,0 +1,157 @@
+"""The commands of exportctl."""
+
+from contextlib import aclosing
+from typing import Any, get_args
+
+import click
+from google.protobuf.empty_pb2 import Empty
+
+from exportd_client import Export
+from exportd_client.cli.create import create
+from exportd_client.cli.display import Display, display
+from exportd_client.cli.exits import Exit, exit_of_end
+from exportd_client.cli.fetch import fetch
+from exportd_client.cli.follow import follow
+from exportd_client.cli.output import Output
+from exportd_client.cli.session import Session, in_session, shared_options, wants_json
+from exportd_client.cli.values import STDOUT, Label, Target
+from exportd_client.cli.words import LIST_HEADER, collection_facts, export_facts, file_facts, list_row
+from exportd_client.client import StateName
+
+
+class Program(click.Group):
+    """Tells mistakes of the command line as JSON too, when JSON is asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if not wants_json(ctx):
+                raise
+            Output(as_json=True).fault("USAGE", error.format_message())
+            ctx.exit(Exit.REFUSED)
+
+
+@click.group(cls=Program)
+@shared_options
+def main() -> None:
+    """Export collections of records into files.
+
+    Exit codes: 0 done, 2 refused, 3 failed, 4 cancelled, 5 exportd can't be reached, 130 interrupted.
+    """
+
+
+main.add_command(create)
+
+
+@main.command()
+@click.argument("id")
+@shared_options
+@in_session
+async def get(session: Session, /, id: str) -> Exit:  # noqa: A002 - the argument's name in the help
+    """Show the export ID."""
+    export = await session.client.get(id)
+    session.output.result(export, export_facts(export))
+    return Exit.OK
+
+
+@main.command("list")
+@click.option(
+    "--state", "states", type=click.Choice(get_args(StateName), case_sensitive=False), multiple=True, help="Repeatable."
+)
+@click.option("--type", default="", help="Code of a collection.")
+@click.option("--label", "labels", type=Label(), multiple=True, help="Repeatable.")
+@click.option("--created-after", type=click.DateTime(), help="At or after, in UTC.")
+@click.option("--created-before", type=click.DateTime(), help="Before, in UTC.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@shared_options
+@in_session
+async def list_(
+    session: Session,
+    /,
+    labels: tuple[tuple[str, str], ...],
+    limit: int,
+    **filters: Any,
+) -> Exit:
+    """List exports, newest first."""
+    listed = session.client.list(**filters, labels=dict(labels), page_size=limit + 1)
+    exports: list[Export] = []
+    async with aclosing(listed):
+        async for export in listed:
+            exports.append(export)
+            if len(exports) > limit:
+                break
+    if len(exports) > limit:
+        exports.pop()
+        session.output.note(f"there are more: these are the newest {limit:,}, --limit shows more")
+    session.output.table(exports, LIST_HEADER, map(list_row, exports))
+    return Exit.OK
+
+
+@main.command()
+@click.argument("id")
+@shared_options
+@in_session
+async def watch(session: Session, /, id: str) -> Exit:  # noqa: A002 - the argument's name in the help
+    """Follow the export ID until it is done; with --output json one line a change."""
+    with display(silent=session.output.as_json) as shown:
+        export = await follow(session, id, lambda export: _show_change(session, shown, export))
+    session.output.facts(export_facts(export))
+    return exit_of_end(export)
+
+
+def _show_change(session: Session, shown: Display, export: Export) -> None:
+    if session.output.as_json:
+        session.output.result(export, ())
+    else:
+        shown.building(export)
+
+
+@main.command()
+@click.argument("id")
+@click.option("--only-if-queued", is_flag=True, help="Leave it alone once a worker has picked it up.")
+@shared_options
+@in_session
+async def cancel(session: Session, /, id: str, only_if_queued: bool) -> Exit:  # noqa: A002 - as above
+    """End the export ID for good; no file will follow."""
+    export = await session.client.cancel(id, only_if_queued=only_if_queued)
+    session.output.result(export, export_facts(export))
+    return Exit.OK
+
+
+@main.command()
+@click.argument("id")
+@shared_options
+@in_session
+async def delete(session: Session, /, id: str) -> Exit:  # noqa: A002 - as above
+    """Remove the export ID, which must be done, and its file."""
+    await session.client.delete(id)
+    session.output.result(Empty(), [("deleted", id)])
+    return Exit.OK
+
+
+@main.command()
+@click.argument("id")
+@click.option("-o", "target", type=Target(), required=True, help="A path, a directory or - for stdout.")
+@click.option("--file", "is_file", is_flag=True, help="ID is that of a file rather than of an export.")
+@shared_options
+@in_session
+async def download(session: Session, /, id: str, target: str, is_file: bool) -> Exit:  # noqa: A002 - as above
+    """Bring the file of the export ID, verified. Repeat an interrupted download to go on with it."""
+    if target == STDOUT:
+        session.output.results_to_stderr()
+    source = await session.client.get_file(id) if is_file else id
+    with display(silent=session.output.as_json) as shown:
+        file, path = await fetch(session, source, target, shown)
+    session.output.result(file, file_facts(file), path=path)
+    return Exit.OK
+
+
+@main.command()
+@shared_options
+@in_session
+async def collections(session: Session, /) -> Exit:
+    """List what can be exported."""
+    found = await session.client.collections()
+    session.output.each(found, map(collection_facts, found))
+    return Exit.OK

@@ -1,0 +1,41 @@
+"""What the exit code of exportctl says."""
+
+from enum import IntEnum
+
+from exportd_client import (
+    Export,
+    ExportdError,
+    FileChanged,
+    FileDamaged,
+    InternalError,
+    Unavailable,
+)
+
+
+class Exit(IntEnum):
+    """FAILED: no file, or a damaged one. REFUSED: the request can't be met as it is; also a wrong command line."""
+
+    OK = 0
+    REFUSED = 2
+    FAILED = 3
+    CANCELLED = 4
+    UNREACHABLE = 5
+    INTERRUPTED = 130
+
+
+def exit_of_error(error: ExportdError) -> Exit:
+    """The exit code after a call that failed."""
+    match error:
+        case Unavailable():
+            return Exit.UNREACHABLE
+        case FileDamaged() | FileChanged() | InternalError():
+            return Exit.FAILED
+        case _:
+            return Exit.REFUSED
+
+
+def exit_of_end(export: Export) -> Exit:
+    """The exit code after an export that is done."""
+    if export.state == Export.COMPLETED:
+        return Exit.OK
+    return Exit.CANCELLED if export.cancel_reason == Export.REQUESTED else Exit.FAILED

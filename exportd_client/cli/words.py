@@ -1,0 +1,142 @@
+"""What people read: messages as rows of a name and a text, figures of progress. Pure."""
+
+from collections.abc import Iterator
+from datetime import UTC
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from rich.filesize import decimal
+
+from exportd_client import Collection, Export, ExportdError, File, Format, Progress
+
+Fact = tuple[str, str]
+
+LIST_HEADER = ("ID", "STATE", "TYPE", "FORMAT", "ROWS", "SIZE", "CREATED")
+
+
+def printable(text: str) -> str:
+    """`text` without any character that could steer a terminal."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def format_name(value: Format.ValueType) -> str:
+    """Such as "xlsx"."""
+    return Format.Name(value).removeprefix("FORMAT_").lower()
+
+
+def instant(time: Timestamp) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return time.ToDatetime(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def state_of(export: Export) -> str:
+    """The state with its reason: "QUEUED (NO_WORKER, position 3)"."""
+    reasons = []
+    if export.cancel_reason:
+        reasons.append(Export.CancelReason.Name(export.cancel_reason))
+    if export.wait_reason:
+        reasons.append(Export.WaitReason.Name(export.wait_reason))
+    if export.queue_position:
+        reasons.append(f"position {export.queue_position:,}")
+    name = Export.State.Name(export.state)
+    return f"{name} ({', '.join(reasons)})" if reasons else name
+
+
+def export_facts(export: Export) -> Iterator[Fact]:
+    """An export, without what is unset."""
+    yield "id", export.id
+    yield "state", state_of(export)
+    yield "collection", export.uri or export.type
+    yield "format", format_name(export.format)
+    if export.file_types:
+        yield "file types", ", ".join(export.file_types)
+    for key, value in sorted(export.labels.items()):
+        yield "label", f"{key}={value}"
+    yield "attempt", f"{export.attempt} of {export.max_attempts}"
+    yield from _times(export)
+    yield from _outcome(export)
+
+
+def _times(export: Export) -> Iterator[Fact]:
+    yield "created", instant(export.create_time)
+    if export.HasField("next_attempt_time"):
+        yield "next attempt", instant(export.next_attempt_time)
+    if export.HasField("end_time"):
+        yield "ended", instant(export.end_time)
+
+
+def _outcome(export: Export) -> Iterator[Fact]:
+    if export.state == Export.PROCESSING and export.HasField("progress"):
+        yield "progress", f"{phase_of(export.progress)}, {rows_of(export.progress)}"
+    for warning in (*export.warnings, *export.result.warnings):
+        yield "warning", f"{warning.code}: {warning.message} ({warning.count:,} times)"
+    for error in export.result.errors:
+        yield "error", f"attempt {error.attempt}: {error.code}: {error.message}"
+    if export.HasField("file"):
+        yield from file_facts(export.file)
+    if export.file_expired:
+        yield "file", "expired"
+
+
+def file_facts(file: File) -> Iterator[Fact]:
+    """A file."""
+    yield "file", file.id
+    yield "name", file.filename
+    yield "rows", f"{file.row_count:,}"
+    yield "size", f"{decimal(file.size_bytes)} ({file.size_bytes:,} bytes)"
+    yield "sha256", file.sha256
+    if file.HasField("expire_time"):
+        yield "expires", instant(file.expire_time)
+
+
+def collection_facts(collection: Collection) -> Iterator[Fact]:
+    """A collection and all that can be asked of it."""
+    yield "type", collection.type
+    yield "path", collection.path
+    if collection.description:
+        yield "description", collection.description
+    yield "formats", ", ".join(format_name(one) for one in collection.formats)
+    if collection.file_types:
+        yield "file types", ", ".join(collection.file_types)
+    for parameter in collection.parameters:
+        yield "parameter", f"{parameter.name} ({parameter.type}{', optional' if parameter.optional else ''})"
+    for column in collection.columns:
+        yield "column", f"{column.field} ({column.type}{_abilities(column.filterable, column.sortable)})"
+
+
+def _abilities(filterable: bool, sortable: bool) -> str:
+    return (", filter" if filterable else "") + (", sort" if sortable else "")
+
+
+def list_row(export: Export) -> tuple[str, ...]:
+    """An export in a line, as LIST_HEADER says."""
+    built = export.HasField("file")
+    return (
+        export.id,
+        Export.State.Name(export.state),
+        export.type,
+        format_name(export.format),
+        f"{export.file.row_count:,}" if built else "-",
+        decimal(export.file.size_bytes) if built else "-",
+        instant(export.create_time),
+    )
+
+
+def phase_of(progress: Progress) -> str:
+    """Such as "writing"."""
+    return Progress.Phase.Name(progress.phase).lower() if progress.phase else "starting"
+
+
+def rows_of(progress: Progress) -> str:
+    """Rows, bytes and time left, as far as they are known."""
+    of_total = f" of {progress.rows_total:,}" if progress.rows_total else ""
+    left = f", {progress.eta.seconds:,} s left" if progress.HasField("eta") else ""
+    return f"{progress.rows_written:,}{of_total} rows, {decimal(progress.bytes_written)}{left}"
+
+
+def error_lines(error: ExportdError) -> Iterator[str]:
+    """A failed call: what is wrong, one line a violation."""
+    if error.violations:
+        for violation in error.violations:
+            yield f"{violation.field}: {violation.description}" if violation.field else violation.description
+    else:
+        yield f"{error.message} ({error.reason or error.code})"

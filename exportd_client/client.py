@@ -1,0 +1,232 @@
+"""ExportClient: the public API as Python sees it."""
+
+import uuid
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from os import PathLike
+from typing import Literal, Self, TypeAlias
+
+from exportd.v1.export_pb2 import Export, File, Format
+from exportd.v1.export_service_pb2 import (
+    CancelExportRequest,
+    Collection,
+    CreateExportRequest,
+    DeleteExportRequest,
+    GetExportRequest,
+    GetFileRequest,
+    ListCollectionsRequest,
+    ListExportsRequest,
+    WatchExportRequest,
+)
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from exportd_client import download as downloads
+from exportd_client.download import Download, OnBytes, Source
+from exportd_client.errors import ExportdError, InvalidArgument, Violation
+from exportd_client.link import Link, Outage, Patience
+
+FormatName: TypeAlias = Literal["xlsx", "csv", "json", "jsonl", "parquet"]
+StateName: TypeAlias = Literal["QUEUED", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]
+
+
+class ExportClient:
+    """Calls one exportd service on behalf of one tenant; `async with` opens and closes it.
+
+    target: "host:port". patience: how long calls are repeated while nobody answers; all of them are safe to repeat.
+    Every method raises ExportdError; Unreachable when nobody answers, InvalidArgument for a request that is wrong.
+    """
+
+    def __init__(
+        self,
+        target: str = "127.0.0.1:50051",
+        tenant: str = "default",
+        *,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+    ) -> None:
+        self._link = Link(target, tenant, patience)
+
+    async def __aenter__(self) -> Self:
+        await self._link.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._link.__aexit__(*error)
+
+    async def create(
+        self,
+        uri: str | None = None,
+        *,
+        type: str | None = None,  # noqa: A002 - the API's word
+        query: str = "",
+        format: FormatName | None = None,  # noqa: A002 - the API's word
+        file_types: Sequence[str] = (),
+        labels: Mapping[str, str] | None = None,
+        max_attempts: int = 0,
+        ttl: timedelta | None = None,
+        filename: str = "",
+        request_id: str | None = None,
+    ) -> Export:
+        """Asks for an export and returns at once, with the export in QUEUED.
+
+        Name the collection by `uri` ("/entities/42/invoices?issuedAt[after]=…") or by `type` ("Invoices") with an
+        optional `query`. format None: JSON. file_types: attachments to bundle. max_attempts 1 to 10; 0: 3.
+        ttl: how long the file stays, 1 minute to 90 days; None: 7 days. filename: a suggestion; empty: from the id.
+        request_id: the same one with the same request returns the same export within 24 h; None: a new one, so that
+        the call can be repeated safely when the line breaks.
+
+        NotFound: no such collection. AlreadyExists: request_id was used for another request.
+        """
+        try:
+            request = CreateExportRequest(
+                query=query,
+                format=Format.Value(f"FORMAT_{format.upper()}") if format else Format.FORMAT_UNSPECIFIED,
+                file_types=file_types,
+                labels=labels or {},
+                max_attempts=max_attempts,
+                ttl=_duration(ttl),
+                filename=filename,
+                request_id=uuid.uuid4().hex if request_id is None else request_id,
+            )
+            _name_collection(request, uri, type)
+        except (TypeError, ValueError) as error:  # what protobuf can't even write down
+            raise _invalid("", str(error)) from error
+        return await self._link.ask(self._link.stub.CreateExport, request)
+
+    async def get(self, export_id: str) -> Export:
+        """The export as it is now."""
+        return await self._link.ask(self._link.stub.GetExport, GetExportRequest(id=export_id))
+
+    async def list(
+        self,
+        *,
+        states: Iterable[StateName] = (),
+        type: str = "",  # noqa: A002 - the API's word
+        labels: Mapping[str, str] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        page_size: int = 0,
+    ) -> AsyncGenerator[Export]:
+        """The tenant's exports, newest first, for which all that is given holds; pages are fetched as they are needed.
+
+        created_after: at or after; created_before: before; without a time zone they are UTC. page_size 0: 50.
+        """
+        request = ListExportsRequest(
+            states=[Export.State.Value(state) for state in states],
+            type=type,
+            labels=labels or {},
+            created_after=_timestamp(created_after),
+            created_before=_timestamp(created_before),
+            page_size=page_size,
+        )
+        while True:
+            page = await self._link.ask(self._link.stub.ListExports, request)
+            for export in page.exports:
+                yield export
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def watch(self, export_id: str) -> AsyncGenerator[Export]:
+        """The export as it is now, then again after each change and new progress, until it is done.
+
+        Goes on by itself after the line broke. Break out under contextlib.aclosing to end the call at once.
+        NotFound: also when it is deleted meanwhile.
+        """
+        outage = Outage(self._link)
+        last: Export | None = None
+        while last is None or not last.done:
+            try:
+                async with aclosing(self._one_watch(export_id)) as exports:
+                    async for export in exports:
+                        outage.over()
+                        if export != last:  # a new stream begins by repeating what is known
+                            last = export
+                            yield export
+            except ExportdError as error:
+                await outage.pause_after(error)
+
+    async def _one_watch(self, export_id: str) -> AsyncGenerator[Export]:
+        request = WatchExportRequest(id=export_id)
+        async with aclosing(self._link.listen(self._link.stub.WatchExport, request)) as exports:
+            async for export in exports:
+                yield export
+                if export.done:
+                    return
+        raise self._link.cut_off()
+
+    async def cancel(self, export_id: str, *, only_if_queued: bool = False) -> Export:
+        """Ends an export that is not done, for good. May be repeated.
+
+        FailedPrecondition: it is COMPLETED, or, with only_if_queued, a worker has picked it up.
+        """
+        request = CancelExportRequest(id=export_id, only_if_queued=only_if_queued)
+        return await self._link.ask(self._link.stub.CancelExport, request)
+
+    async def delete(self, export_id: str) -> None:
+        """Removes an export that is done, and its file. May be repeated. FailedPrecondition: it is not done."""
+        await self._link.ask(self._link.stub.DeleteExport, DeleteExportRequest(id=export_id))
+
+    async def get_file(self, file_id: str) -> File:
+        """What a file is, before any byte of it is downloaded. FailedPrecondition: its time is over."""
+        return await self._link.ask(self._link.stub.GetFile, GetFileRequest(id=file_id))
+
+    async def file_of(self, source: Source) -> File:
+        """The file that a download of `source` would send. FailedPrecondition: there is none, or not yet."""
+        return source if isinstance(source, File) else await downloads.describe(self._link, source)
+
+    async def download(self, source: Source, path: str | PathLike[str], *, progress: OnBytes | None = None) -> Download:
+        """Brings the file of an export (its id will do), or a file, to `path`, and replaces what is there.
+
+        In a directory the file gets the name that the service suggests. It appears only when it is whole, verified by
+        size and sha256, and durable. What has arrived is kept in `<path>.<16 digits>.part`: after the line broke, or
+        in a later call, the download goes on there.
+
+        FailedPrecondition: no file, or not yet. FileChanged, DownloadDamaged: download again. OSError: from the disk.
+        """
+        return await downloads.download(self._link, source, path, progress)
+
+    def stream(self, source: Source, *, offset: int = 0, limit: int = 0) -> AsyncGenerator[bytes]:
+        """The bytes of a file from `offset` on, at most `limit` of them (0: all), in pieces of up to 1 MiB.
+
+        Goes on by itself after the line broke; verifying the sha256 is up to the caller.
+        InvalidArgument: the offset lies beyond the end.
+        """
+        sha256 = source.sha256 if isinstance(source, File) else ""
+        return downloads.read(self._link, source, offset=offset, limit=limit, sha256=sha256)
+
+    async def collections(self) -> Sequence[Collection]:
+        """What can be exported, in the catalog's order."""
+        answer = await self._link.ask(self._link.stub.ListCollections, ListCollectionsRequest())
+        return answer.collections
+
+
+def _name_collection(request: CreateExportRequest, uri: str | None, code: str | None) -> None:
+    if uri is not None and code is None:
+        request.uri = uri
+    elif code is not None and uri is None:
+        request.type = code
+    else:
+        raise _invalid("collection", "give either uri or type")
+
+
+def _invalid(field: str, description: str) -> InvalidArgument:
+    violation = Violation(field, description)
+    return InvalidArgument(description, reason="INVALID_REQUEST", violations=[violation])
+
+
+def _duration(ttl: timedelta | None) -> Duration | None:
+    if ttl is None:
+        return None
+    duration = Duration()
+    duration.FromTimedelta(ttl)
+    return duration
+
+
+def _timestamp(time: datetime | None) -> Timestamp | None:
+    if time is None:
+        return None
+    timestamp = Timestamp()
+    timestamp.FromDatetime(time)
+    return timestamp

@@ -1,0 +1,140 @@
+"""The line to one service: a channel, the tenant, and how often a call that found nobody is made again."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import grpc
+import grpc.aio
+from exportd.v1.export_service_pb2_grpc import ExportServiceStub
+
+from exportd_client.errors import ExportdError, Unreachable, from_rpc
+
+if TYPE_CHECKING:
+    from exportd.v1.export_service_pb2_grpc import ExportServiceAsyncStub
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+
+_TENANT_KEY = "x-exportd-tenant"
+# A call that answers once must do so in this time; streams have none, keepalive watches over them.
+_CALL_SECONDS = 30.0
+_OPTIONS = (
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    # The default of 120 s would outlast the patience with an outage.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 3_000),
+    # Chunks are 1 MiB; the largest message is a page of exports that each carry a hundred errors.
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long calls are repeated while the service can't be reached, in seconds.
+
+    first_contact: when it has never answered: most likely the address is wrong.
+    outage: since it last answered: most likely it restarts.
+    shortest, longest: pauses between two calls; they double from one to the other, with jitter.
+    """
+
+    first_contact: float = 3.0
+    outage: float = 60.0
+    shortest: float = 0.1
+    longest: float = 5.0
+
+
+class Link:
+    """Makes the calls. Opened and closed by `async with`; every error it raises is an ExportdError."""
+
+    def __init__(self, target: str, tenant: str, patience: Patience) -> None:
+        if not (tenant.isascii() and tenant.isprintable()):
+            raise ValueError("a tenant is written in printable ASCII")
+        self.target = target
+        self.patience = patience
+        self.answered = False
+        self._metadata = ((_TENANT_KEY, tenant),)
+        self._channel: grpc.aio.Channel | None = None
+
+    async def __aenter__(self) -> Self:
+        self._channel = grpc.aio.insecure_channel(self.target, options=_OPTIONS)
+        self._stub = ExportServiceStub(self._channel)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._channel is not None:
+            await self._channel.close()
+            self._channel = None
+
+    @property
+    def stub(self) -> "ExportServiceAsyncStub":
+        if self._channel is None:
+            raise RuntimeError("an ExportClient works inside `async with` only")
+        return self._stub
+
+    async def ask(self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Answer], request: Request) -> Answer:
+        """One answer to one request. The request must be safe to repeat: it is, after failures that pass."""
+        outage = Outage(self)
+        while True:
+            try:
+                answer = await method(request, metadata=self._metadata, timeout=_CALL_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                await outage.pause_after(self._typed(error))
+            else:
+                self.answered = True
+                return answer
+
+    async def listen(
+        self, method: grpc.aio.UnaryStreamMultiCallable[Request, Answer], request: Request
+    ) -> AsyncGenerator[Answer]:
+        """The messages of one stream; closing the iterator ends the call."""
+        call = method(request, metadata=self._metadata)
+        try:
+            async for message in call:
+                self.answered = True
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise self._typed(error) from error
+        finally:
+            call.cancel()
+
+    def cut_off(self) -> Unreachable:
+        """The error for a stream that ended regularly before it was complete."""
+        return Unreachable(f"exportd at {self.target} ended the stream too early")
+
+    def _typed(self, error: grpc.aio.AioRpcError) -> ExportdError:
+        typed = from_rpc(error, self.target)
+        self.answered = self.answered or bool(typed.reason)
+        return typed
+
+
+class Outage:
+    """The failures in a row of one operation."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.over()
+
+    def over(self) -> None:
+        """The operation made progress: the next failure is a first one again."""
+        self._since: float | None = None
+        self._pause = self._link.patience.shortest
+
+    async def pause_after(self, error: ExportdError) -> None:
+        """Returns when the call is to be made again. Raises `error` when it does not pass or patience is at its end."""
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
+        pause = max(random.uniform(self._pause / 2, self._pause), error.retry_after or 0.0)  # noqa: S311 - jitter
+        if not error.passing or now + pause > self._since + self._patience:
+            raise error
+        await asyncio.sleep(pause)
+        self._pause = min(self._pause * 2, self._link.patience.longest)
+
+    @property
+    def _patience(self) -> float:
+        patience = self._link.patience
+        return patience.outage if self._link.answered else patience.first_contact

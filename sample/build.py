@@ -1,0 +1,103 @@
+"""Building the directory: beside its place first, then moved into it, so that it is either complete or not there."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sample import DEMO_ENTITY, database, flights
+from sample.generator import INVOICES, SEED
+
+STAMP = ".sample-version"
+STATIC = ("catalog.toml", "sources.toml")
+_PACKAGE = Path(__file__).parent
+_PARTS = (*STATIC, "cfdi.sqlite3", "files", "flights", "flights.sqlite3", "airports")
+
+Say = Callable[[str], None]
+
+
+class NotOurs(Exception):
+    """The directory holds something that this package did not put there."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"{directory} is not empty and holds no sample data: name another directory, or empty this one"
+        )
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+def build(directory: Path, *, invoices: int = INVOICES, seed: int = SEED, say: Say = _tell) -> None:
+    """Make `directory` hold the sample data; when it already does, nothing happens. Raises NotOurs.
+
+    Builds at the same time wait for one another. One that was interrupted leaves `directory` as it was.
+    """
+    directory = directory.absolute()
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    version = _version(invoices, seed)
+    with _alone(directory.parent):
+        if _complete(directory, version):
+            say(f"{directory} is up to date")
+            return
+        _refuse_foreign(directory)
+        _build_new(directory, version, invoices, seed, say)
+
+
+def _build_new(directory: Path, version: str, invoices: int, seed: int, say: Say) -> None:
+    started = time.perf_counter()
+    new = directory.with_name(directory.name + ".tmp")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    say(f"Building the sample data in {directory}")
+    _fill(new, invoices, seed, say)
+    (new / STAMP).write_text(version, encoding="ascii")
+    shutil.rmtree(directory, ignore_errors=True)
+    new.rename(directory)
+    say(f"Done in {time.perf_counter() - started:.1f} s")
+
+
+def _fill(new: Path, invoices: int, seed: int, say: Say) -> None:
+    for name in STATIC:
+        shutil.copyfile(_PACKAGE / name, new / name)
+    for table, rows in flights.build(new):
+        say(f"  {table:<12} {rows:>8,} rows")
+    for table, rows in database.build(new, invoices=invoices, seed=seed):
+        say(f"  {table:<12} {rows:>8,} rows")
+    documents = sum(1 for _ in (new / "files" / DEMO_ENTITY).iterdir())
+    say(f"  {'XML files':<12} {documents:>8,}")
+
+
+def _version(invoices: int, seed: int) -> str:
+    """Changes with anything that the data depends on: the files of this package, and what was asked for."""
+    digest = hashlib.sha256(f"{invoices} {seed}".encode())
+    for file in sorted([*_PACKAGE.glob("*.py"), *_PACKAGE.glob("*.toml")]):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _complete(directory: Path, version: str) -> bool:
+    stamp = directory / STAMP
+    stamped = stamp.is_file() and stamp.read_text(encoding="ascii") == version
+    return stamped and all((directory / part).exists() for part in _PARTS)
+
+
+def _refuse_foreign(directory: Path) -> None:
+    if directory.exists() and not (directory / STAMP).is_file() and any(directory.iterdir()):
+        raise NotOurs(directory)
+
+
+@contextmanager
+def _alone(parent: Path) -> Iterator[None]:
+    """One build at a time below `parent`; the lock goes with its holder, and leaves no file."""
+    handle = os.open(parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,34 @@
+"""exportd-api: serves ExportService and JobQueueService."""
+
+import os
+import sys
+
+import uvloop
+
+from services.api.app import serve
+from services.api.catalog.file import CatalogError
+from services.api.rpc.server import CannotListen
+from services.api.settings import ApiSettings
+from services.api.storage.datadir import DataDirectoryError
+from services.runtime import logs
+from services.runtime.settings import SettingsError
+from services.runtime.signals import StopSignals
+
+
+def main() -> None:
+    """Run the api until SIGTERM or SIGINT; exits with 2 when it cannot start."""
+    try:
+        settings = ApiSettings.from_env(os.environ)
+        logs.configure("api", settings.log_format)
+        uvloop.run(_run(settings))
+    except (SettingsError, CatalogError, DataDirectoryError, CannotListen) as problem:
+        sys.stderr.write(f"exportd-api cannot start:\n{problem}\n")
+        sys.exit(2)
+
+
+async def _run(settings: ApiSettings) -> None:
+    await serve(settings, StopSignals().install())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The api put together: the only place that names concrete classes."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from uuid6 import uuid7
+
+from services.api import metrics
+from services.api.catalog.file import load
+from services.api.changes import Changes
+from services.api.downloads import Downloads
+from services.api.exports import Exports
+from services.api.pages import Pages
+from services.api.presence import Presence
+from services.api.queue import Queue
+from services.api.reaper import Reaper
+from services.api.rpc.export_service import ExportServicer
+from services.api.rpc.queue_service import JobQueueServicer
+from services.api.rpc.server import Servers
+from services.api.settings import ApiSettings
+from services.api.storage.artifacts import FolderArtifactStore
+from services.api.storage.datadir import DataDirectory
+from services.api.storage.sqlite import SqliteExportStore
+from services.runtime import logs
+from services.runtime.metrics import served
+from services.runtime.signals import StopSignals
+
+
+async def serve(settings: ApiSettings, stop: StopSignals) -> None:
+    """Serve until `stop`. Raises CatalogError, DataDirectoryError, CannotListen before anything is served."""
+    catalog = load(settings.catalog)
+    async with AsyncExitStack() as stack:
+        directory = stack.enter_context(DataDirectory.open(settings.data_dir))
+        secret = directory.secret_key(settings.secret_key_file)
+        artifacts = FolderArtifactStore.open(settings.artifacts)
+        store = await stack.enter_async_context(SqliteExportStore.open(directory.database, settings.leases))
+        changes, presence = Changes(), Presence(_now)
+        exports = Exports(
+            store=store,
+            changes=changes,
+            presence=presence,
+            catalog=catalog,
+            pages=Pages(secret),
+            secret=secret,
+            clock=_now,
+            new_id=lambda: str(uuid7()),
+        )
+        queue = Queue(
+            store=store,
+            artifacts=artifacts,
+            changes=changes,
+            presence=presence,
+            policy=settings.leases,
+            clock=_now,
+            new_file_id=lambda: str(uuid4()),
+        )
+        servers = Servers(ExportServicer(exports, Downloads(store, artifacts, _now)), JobQueueServicer(queue))
+        reaper = Reaper(queue, store, _now, quiet_s=settings.leases.ttl.total_seconds(), ready=servers.ready)
+        stack.enter_context(served(settings.metrics, metrics.REGISTRY))
+        ports = await servers.start(settings.listen, settings.queue_listen)
+        logs.get().info("serving", port=ports[0], queue_port=ports[1], store_id=artifacts.store_id)
+        await _until_stopped(servers, changes, reaper, stop, settings.drain_grace.total_seconds())
+    logs.get().info("stopped")
+
+
+async def _until_stopped(servers: Servers, changes: Changes, reaper: Reaper, stop: StopSignals, grace_s: float) -> None:
+    reaping = asyncio.create_task(reaper.run())
+    await stop.drain.wait()
+    logs.get().info("draining", grace_s=grace_s)
+    reaping.cancel()
+    changes.drain()
+    stopping = asyncio.create_task(servers.stop(grace_s))
+    now = asyncio.create_task(stop.now.wait())
+    await asyncio.wait([stopping, now], return_when=asyncio.FIRST_COMPLETED)
+    now.cancel()
+    if not stopping.done():
+        await servers.stop(0)
+    await stopping
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

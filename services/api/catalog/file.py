@@ -1,0 +1,45 @@
+"""The catalog file, loaded whole or refused with every mistake in it."""
+
+import tomllib
+from itertools import combinations
+from pathlib import Path
+
+from services.api.catalog.collection import FOLDER, RELATIONS, CollectionReader
+from services.api.catalog.model import Catalog, Collection
+from services.api.catalog.table import CatalogError, Mistake, Table
+from services.contract.spec import SourceRef
+
+KINDS = (*dict.fromkeys(kind for kinds in RELATIONS.values() for kind in kinds), FOLDER)
+
+
+def load(path: Path) -> Catalog:
+    """Read the TOML file at `path`. Raises CatalogError, which names every mistake at once."""
+    mistakes: list[Mistake] = []
+    root = Table("", _content(path), ("sources", "collections"), mistakes)
+    sources = {id_: _source(id_, content, mistakes) for id_, content in root.named("sources").items()}
+    tables = root.named("collections")
+    if not tables:
+        root.wrong("collections", "needs at least one table [collections.CODE]")
+    collections = [CollectionReader(code, content, sources, mistakes).read() for code, content in tables.items()]
+    mistakes += [_collision(*pair) for pair in combinations(collections, 2) if pair[0].overlaps(pair[1])]
+    if mistakes:
+        raise CatalogError(path, mistakes)
+    return Catalog(tuple(collections))
+
+
+def _content(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CatalogError(path, [Mistake("", "", f"cannot be read: {error.strerror}")]) from error
+    except ValueError as error:  # of TOML and of UTF-8
+        raise CatalogError(path, [Mistake("", "", f"is not TOML in UTF-8: {error}")]) from error
+
+
+def _source(id_: str, content: object, mistakes: list[Mistake]) -> SourceRef:
+    return SourceRef(id_, Table(f"[sources.{id_}]", content, ("kind",), mistakes).choice("kind", KINDS))
+
+
+def _collision(first: Collection, second: Collection) -> Mistake:
+    message = f"{second.path} and {first.path} of {first.code} would fit the same path; change one"
+    return Mistake(f"[collections.{second.code}]", "path", message)

@@ -1,0 +1,41 @@
+"""The known name that somebody probably meant, and names fit to be shown."""
+
+from collections.abc import Collection
+from difflib import SequenceMatcher
+
+LONGEST_COMPARED = 100  # characters: comparing is quadratic, and nobody mistypes a longer name
+NEAR = 0.6  # of 1, by difflib; the share of characters in common
+MOST_LISTED = 10
+LONGEST_SHOWN = 60
+
+
+def closeness(one: str, other: str) -> float:
+    """From 0 (nothing in common, or too long to say) to 1, upper and lower case alike."""
+    if max(len(one), len(other)) > LONGEST_COMPARED:
+        return 0.0
+    matcher = SequenceMatcher(None, one.casefold(), other.casefold(), autojunk=False)
+    return matcher.ratio() if matcher.quick_ratio() >= NEAR else 0.0
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """The known name closest to `name`; empty when none is near."""
+    ratio, close = max(((closeness(name, k), k) for k in known), default=(0.0, ""), key=lambda pair: pair[0])
+    return close if ratio >= NEAR else ""
+
+
+def hint(name: str, known: Collection[str]) -> str:
+    """`did you mean x?` or, when nothing is near, `known: a, b`."""
+    meant = nearest(name, known)
+    return f"did you mean {meant}?" if meant else listed(known)
+
+
+def listed(known: Collection[str]) -> str:
+    """`known: a, b, c` with the first ten, or `known: none`."""
+    more = ", …" if len(known) > MOST_LISTED else ""
+    return f"known: {', '.join([*known][:MOST_LISTED]) or 'none'}{more}"
+
+
+def shown(text: str) -> str:
+    """`text` for a message: at most 60 characters, and nothing in it that moves a cursor or is no Unicode."""
+    short = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short)

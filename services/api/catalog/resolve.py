@@ -1,0 +1,184 @@
+"""A request resolved: which collection it names, and the specification of the job that exports it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.api.catalog.model import Catalog, Collection
+from services.api.catalog.nearest import NEAR, closeness, hint, nearest, shown
+from services.api.catalog.parameters import decode
+from services.api.catalog.query import Query, collect_query
+from services.api.catalog.violations import Refused, Violations
+from services.contract.errors import CollectionNotFound, InvalidRequest, Violation
+from services.contract.formats import Format
+from services.contract.outcome import ExportWarning
+from services.contract.spec import AttachmentSpec, ColumnSpec, JobSpec, TableOptions
+
+LONGEST_URI = 8192  # bytes
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A request that can be exported."""
+
+    collection: Collection
+    spec: JobSpec
+    warnings: tuple[ExportWarning, ...]
+
+    @property
+    def query(self) -> str:
+        """The query as understood: Query.canonical."""
+        return self.spec.query
+
+    @property
+    def columns(self) -> tuple[ColumnSpec, ...]:
+        """Columns of the table, in order."""
+        return self.spec.columns
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a request names. `path` has the parameters' texts; None: it came without a path."""
+
+    collection: Collection
+    query: str
+    path: dict[str, str] | None = None
+
+
+def resolve(
+    catalog: Catalog,
+    *,
+    uri: str | None = None,
+    type_: str | None = None,
+    query: str = "",
+    format_: Format | None = None,
+    file_types: Sequence[str] = (),
+) -> Resolved:
+    """Find the collection of `uri`, or of `type_` with `query`, and freeze what a worker needs.
+
+    `format_` None is JSON. Raises CollectionNotFound, and InvalidRequest with every violation (fields uri, type,
+    query, format, file_types[i], and those of `query.parse_query`).
+    """
+    violations = Violations()
+    target = _target(catalog, uri, type_, query, violations)
+    collection = target.collection
+    meaning = collect_query(collection, target.query, violations, path=target.path)
+    chosen = _format(collection, format_, violations)
+    attachments = _attachments(collection, file_types, violations)
+    violations.check()
+    return Resolved(collection, _spec(collection, meaning, chosen, attachments), meaning.warnings)
+
+
+def _spec(collection: Collection, meaning: Query, chosen: Format, attachments: tuple[AttachmentSpec, ...]) -> JobSpec:
+    return JobSpec(
+        collection=collection.code,
+        source=collection.source,
+        relation=collection.relation,
+        key=collection.key,
+        columns=tuple(column.spec for column in collection.columns),
+        order=meaning.order,
+        table=TableOptions(chosen),
+        table_name=collection.table_name,
+        filter=meaning.filter,
+        attachments=attachments,
+        query=meaning.canonical,
+    )
+
+
+# ---- the collection
+
+
+def _target(catalog: Catalog, uri: str | None, type_: str | None, query: str, violations: Violations) -> _Target:
+    """Raises at once when there is no collection to check the rest of the request against."""
+    if uri is None:
+        return _Target(_of_type(catalog, type_), query)
+    if type_ is not None:
+        violations.add("type", "give either uri or type")
+    if query:
+        violations.add("query", "this is for type only; put it into uri, after a ?")
+    return _of_uri(catalog, uri, violations)
+
+
+def _of_type(catalog: Catalog, code: str | None) -> Collection:
+    if not code:
+        field = "uri" if code is None else "type"
+        raise InvalidRequest((Violation(field, "say what to export: give uri or type"),))
+    collection = catalog.by_code(code)
+    if collection is None:
+        raise CollectionNotFound(shown(code), nearest(code, [c.code for c in catalog.collections]))
+    return collection
+
+
+def _of_uri(catalog: Catalog, uri: str, violations: Violations) -> _Target:
+    path, query = _split(uri, violations)
+    texts = _segments(path, violations)
+    found = catalog.by_path(texts)
+    if found is None:
+        violations.check()
+        raise CollectionNotFound(shown(path), _nearest_path(catalog, texts))
+    return _Target(found[0], query, found[1])
+
+
+def _split(uri: str, violations: Violations) -> tuple[str, str]:
+    """Path and query. Small blemishes are noted and mended, so that the rest can be checked too."""
+    if len(uri.encode(errors="replace")) > LONGEST_URI:
+        violations.add("uri", f"it is longer than {LONGEST_URI} bytes")
+    elif _SCHEME.match(uri):
+        violations.add("uri", "it names a host: give the path and the query only, from the first / of the path on")
+    elif not uri.startswith("/"):
+        violations.add("uri", "it does not begin with /")
+    violations.check()
+    whole, fragment, _ = uri.partition("#")
+    path, _, query = whole.partition("?")
+    if fragment:
+        violations.add("uri", "it has a fragment: leave out # and what follows, or write %23 for the character itself")
+    if path.endswith("/"):
+        violations.add("uri", "its path ends with /: leave that out")
+    return path.rstrip("/"), query
+
+
+def _segments(path: str, violations: Violations) -> tuple[str, ...]:
+    try:
+        return tuple(decode(segment, plus_is_space=False) for segment in path.split("/")[1:])
+    except Refused as refused:
+        violations.add("uri", f"its path: {refused}")
+        return ()
+
+
+def _nearest_path(catalog: Catalog, texts: tuple[str, ...]) -> str:
+    """Compared by the words: what stands in a parameter's place says nothing."""
+    rated = ((closeness(_masked(c, texts), c.path), c.path) for c in catalog.collections)
+    ratio, path = max(rated, default=(0.0, ""))
+    return path if ratio >= NEAR else ""
+
+
+def _masked(collection: Collection, texts: tuple[str, ...]) -> str:
+    """`texts` as a path, with the collection's parameters in their places."""
+    masks = {place: str(s) for place, s in enumerate(collection.segments) if s.is_parameter}
+    return "".join(f"/{masks.get(place, text)}" for place, text in enumerate(texts))
+
+
+# ---- what to make of it
+
+
+def _format(collection: Collection, wanted: Format | None, violations: Violations) -> Format:
+    chosen = wanted or Format.JSON
+    if chosen not in collection.formats:
+        offered = ", ".join(f.value for f in collection.formats)
+        default = "" if wanted else ", the default,"
+        violations.add("format", f"{collection.code} is not offered as {chosen.value}{default} but as {offered}")
+    return chosen
+
+
+def _attachments(
+    collection: Collection, file_types: Sequence[str], violations: Violations
+) -> tuple[AttachmentSpec, ...]:
+    known = {a.file_type: a for a in collection.attachments}
+    for place, file_type in enumerate(file_types):
+        if file_type not in known:
+            violations.add(f"file_types[{place}]", f"unknown: {hint(file_type, known)}")
+        elif file_type in file_types[:place]:
+            violations.add(f"file_types[{place}]", f"{file_type} is there twice")
+    return tuple(known[f] for f in file_types if f in known)

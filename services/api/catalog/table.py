@@ -1,0 +1,110 @@
+"""Tables of the catalog file, read key by key; whatever is wrong is noted, and reading goes on."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.api.catalog.nearest import hint, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """`table` as in the file, empty for the file as a whole; `message` says what is wrong and what is allowed."""
+
+    table: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.table, self.key and f"{self.key}:", self.message) if part)
+
+
+class CatalogError(Exception):
+    """The catalog file cannot be used; the message names the file and every mistake, one a line."""
+
+    def __init__(self, file: Path, mistakes: Iterable[Mistake]) -> None:
+        self.file = file
+        self.mistakes = tuple(mistakes)
+        count = f"{len(self.mistakes)} mistake{'s' if len(self.mistakes) > 1 else ''}"
+        super().__init__("\n  ".join([f"{file} has {count}:", *map(str, self.mistakes)]))
+
+
+class Table:
+    """One table. Getters note a mistake in `mistakes` and then return an empty value."""
+
+    def __init__(self, name: str, content: object, keys: Iterable[str], mistakes: list[Mistake]) -> None:
+        """`name` as in the file, with its brackets. Notes keys that are not among `keys`."""
+        self.name = name
+        self._mistakes = mistakes
+        self._content: Mapping[str, object] = content if isinstance(content, dict) else {}
+        if not isinstance(content, dict):
+            self.wrong("", "this is not a table")
+        self._check_keys([*keys])
+
+    def _check_keys(self, keys: list[str]) -> None:
+        for key in self._content:
+            if key not in keys:
+                meant = nearest(key, keys)
+                self.wrong(key, f"unknown key; {f'did you mean {meant}?' if meant else 'allowed: ' + ', '.join(keys)}")
+
+    def wrong(self, key: str, message: str) -> None:
+        """Note a mistake."""
+        self._mistakes.append(Mistake(self.name, key, message))
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there, right or wrong."""
+        return key in self._content
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Text that is not blank; without a `default` the key is needed."""
+        value = self._content.get(key, default)
+        if isinstance(value, str) and (value.strip() or value == default):
+            return value
+        self.wrong(key, "is missing" if value is None else "must be text that is not empty")
+        return ""
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self._content.get(key, default)
+        if not isinstance(value, bool):
+            self.wrong(key, "must be true or false")
+        return value is True
+
+    def texts(self, key: str, *, needed: bool) -> tuple[str, ...]:
+        """A list of texts, each once; one text alone is a list of one."""
+        value = self._content.get(key, [])
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list) or not all(isinstance(t, str) and t.strip() for t in texts):
+            self.wrong(key, "must be a list of texts that are not empty")
+            return ()
+        if needed and not texts:
+            self.wrong(key, "needs at least one" if key in self._content else "is missing")
+        if len(set(texts)) < len(texts):
+            self.wrong(key, "has the same entry twice")
+        return tuple(dict.fromkeys(texts))
+
+    def choice(self, key: str, known: Iterable[str]) -> str:
+        """One of `known`."""
+        value = self.text(key)
+        if value and value not in (allowed := [*known]):
+            self.wrong(key, f'"{value}" is not known; {hint(value, allowed)}')
+            return ""
+        return value
+
+    def named(self, key: str) -> dict[str, object]:
+        """The tables below `key` by their names; none when the key is not there."""
+        value = self._content.get(key, {})
+        if not isinstance(value, dict):
+            self.wrong(key, "must be a table of tables")
+            return {}
+        return value
+
+    def listed(self, key: str) -> list[object]:
+        """The tables of the list `key`, which needs at least one."""
+        value = self._content.get(key, [])
+        if not isinstance(value, list):
+            self.wrong(key, "must be a list of tables")
+            return []
+        if not value:
+            self.wrong(key, "needs at least one")
+        return value

@@ -1,0 +1,151 @@
+"""Values in queries: text to a value of a column's type, and a value to the one text that stands for it."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
+from math import isfinite
+
+from services.api.catalog.nearest import shown
+from services.api.catalog.violations import Refused
+from services.contract.spec import ColumnType, Kind, Value
+
+INT64 = range(-(2**63), 2**63)
+MOST_DIGITS = 38  # on either side of the point: with as many of a column's, what 256-bit decimals hold
+
+# Digits are ASCII ones everywhere: int() and friends would also take others, blanks and underscores.
+_INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIMESTAMP = re.compile(
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"([Tt ](?P<time>[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.(?P<fraction>[0-9]+))?)?)"
+    r"((?P<utc>[Zz])|(?P<sign>[+ -])(?P<offset>[0-9]{2}:[0-9]{2}))?)?"
+)
+_MICROSECONDS = 6
+
+
+def read_value(type_: ColumnType, text: str, time_zone: tzinfo) -> Value:
+    """The value that `text` (decoded) stands for; moments come in UTC, zoneless ones are read in `time_zone`.
+
+    Raises Refused when it is none of the type.
+    """
+    if type_.kind is Kind.TIMESTAMP:
+        return _timestamp(text, time_zone)
+    return _READERS[type_.kind](text)
+
+
+def is_bare_date(text: str) -> bool:
+    """Whether it is a date without a time."""
+    return _DATE.fullmatch(text) is not None
+
+
+def write_value(value: Value) -> str:
+    """The text that `read_value` turns into `value` again; equal values have the same text."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return _plain(value)
+        case datetime():
+            return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+        case date():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+def _text(text: str) -> str:
+    if "\x00" in text:
+        raise Refused("a text cannot contain the character NUL")  # no database takes it in a parameter
+    return text
+
+
+def _integer(text: str) -> int:
+    found = _INTEGER.fullmatch(text)
+    if not found:
+        raise _not_a(text, "an integer such as 42")
+    sign, digits = found.groups()
+    if len(digits) > len(str(INT64.stop)) or (value := int(sign + digits)) not in INT64:
+        raise Refused(f"{shown(text)} is outside of {INT64.start} to {INT64.stop - 1}")
+    return value
+
+
+def _decimal(text: str) -> Decimal:
+    if not _NUMBER.fullmatch(text):
+        raise _not_a(text, "a decimal number such as 12.99")
+    value = Decimal(text)
+    exponent = value.as_tuple().exponent
+    if value.adjusted() >= MOST_DIGITS or not isinstance(exponent, int) or -exponent > MOST_DIGITS:
+        raise Refused(f"{shown(text)} has more than {MOST_DIGITS} digits before or after the point")
+    return Decimal(_plain(value))
+
+
+def _plain(value: Decimal) -> str:
+    """Without an exponent, trailing zeros and a sign of zero."""
+    text = format(value, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in {"-0", ""} else text
+
+
+def _float(text: str) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise _not_a(text, "a number such as 12.99")
+    value = float(text)
+    if not isfinite(value):
+        raise Refused(f"{shown(text)} is too large for a float")
+    return value + 0.0  # which takes the sign from zero
+
+
+def _boolean(text: str) -> bool:
+    if text not in _BOOLEANS:
+        raise _not_a(text, f"one of {', '.join(_BOOLEANS)}")
+    return _BOOLEANS[text]
+
+
+def _date(text: str) -> date:
+    if not is_bare_date(text):
+        raise _not_a(text, "a date such as 2026-01-31")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"{text} is not in the calendar") from None
+
+
+def _timestamp(text: str, time_zone: tzinfo) -> datetime:
+    found = _TIMESTAMP.fullmatch(text)
+    if not found:
+        raise _not_a(text, "a date or a time such as 2026-01-31 or 2026-01-31T10:30:00Z")
+    if len(found["fraction"] or "") > _MICROSECONDS:
+        raise Refused(f"{shown(text)} is finer than a microsecond; give at most {_MICROSECONDS} digits of a second")
+    try:
+        moment = datetime.fromisoformat(f"{found['day']}T{found['time'] or '00:00'}{_offset(found)}")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=time_zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Refused(f"{shown(text)} is not in the calendar or not a time of day") from None
+
+
+def _offset(found: re.Match[str]) -> str:
+    """In a query "+" stands for a space, and callers forget it: a space before an offset was meant as "+"."""
+    if found["utc"]:
+        return "+00:00"
+    return (found["sign"] or "").replace(" ", "+") + (found["offset"] or "")
+
+
+def _not_a(text: str, what: str) -> Refused:
+    return Refused(f"{shown(text) or 'nothing'} is not {what}")
+
+
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+_READERS: dict[Kind, Callable[[str], Value]] = {
+    Kind.TEXT: _text,
+    Kind.INTEGER: _integer,
+    Kind.DECIMAL: _decimal,
+    Kind.FLOAT: _float,
+    Kind.BOOLEAN: _boolean,
+    Kind.DATE: _date,
+}
+
+FILTERABLE = frozenset({*_READERS, Kind.TIMESTAMP})
+"""Kinds of column that queries can compare with a value."""

@@ -1,0 +1,148 @@
+"""Announcements inside one process: the truth is in the store, these say when to look at it."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from services.api.domain.export import Export
+from services.api.domain.states import LEASABLE
+from services.contract.job import Directive, Hint
+from services.contract.outcome import Progress
+
+
+class Watch:
+    """One watcher of one export. Announcements that come while it is busy become one."""
+
+    def __init__(self) -> None:
+        self._woken = asyncio.Event()
+        self._changed = False
+
+    def wake(self, *, changed: bool) -> None:
+        """Something is new: the durable export when `changed`, else only its progress."""
+        self._changed |= changed
+        self._woken.set()
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Wait for news, at most `timeout_s`; True when the durable export may have changed."""
+        try:
+            await asyncio.wait_for(self._woken.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        self._woken.clear()
+        changed, self._changed = self._changed, False
+        return changed
+
+
+class Poll:
+    """One worker's open poll, in line for work."""
+
+    def __init__(self) -> None:
+        self._woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def woken(self) -> bool:
+        """True once work was announced to it."""
+        return self._woken.done()
+
+    def wake(self) -> None:
+        """Tell it to look for work."""
+        self._woken.set_result(None)
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait to be woken, at most `timeout_s`."""
+        await asyncio.wait([self._woken], timeout=timeout_s)
+
+
+class Changes:
+    """Who waits for what. Everything here may be lost without harm: waiters also look by themselves."""
+
+    def __init__(self) -> None:
+        self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
+        self._polls: deque[Poll] = deque()
+        self._directives: dict[object, asyncio.Queue[Directive]] = {}
+        self._progress: dict[str, Progress] = {}
+        self.draining = asyncio.Event()
+
+    def exported(self, export: Export) -> None:
+        """An export has a new version."""
+        self._progress.pop(export.id, None)
+        for watch in self._watches.get(export.id, ()):
+            watch.wake(changed=True)
+        if export.state in LEASABLE:
+            self.work(1)
+
+    def deleted(self, export_id: str) -> None:
+        """An export is gone."""
+        for watch in self._watches.get(export_id, ()):
+            watch.wake(changed=True)
+
+    def progressed(self, export_id: str, progress: Progress) -> None:
+        """A worker has reported how far it is."""
+        if self._progress.get(export_id) != progress:
+            self._progress[export_id] = progress
+            for watch in self._watches.get(export_id, ()):
+                watch.wake(changed=False)
+
+    def progress(self, export_id: str) -> Progress | None:
+        """The last report on an export that is being built; None before the first."""
+        return self._progress.get(export_id)
+
+    def watched(self, export_id: str) -> bool:
+        """True while somebody watches."""
+        return export_id in self._watches
+
+    @contextmanager
+    def watch(self, export_id: str) -> Iterator[Watch]:
+        """Be woken at each change of an export."""
+        watch = Watch()
+        self._watches[export_id].add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches[export_id].discard(watch)
+            if not self._watches[export_id]:
+                del self._watches[export_id]
+
+    def work(self, jobs: int) -> None:
+        """So many exports became due: wake as many polls, the first in line first."""
+        while jobs and self._polls:
+            self._polls.popleft().wake()
+            jobs -= 1
+
+    @contextmanager
+    def poll(self) -> Iterator[Poll]:
+        """Stand in line for work. One that leaves woken without having looked must call `work` for the next in line."""
+        poll = Poll()
+        self._polls.append(poll)
+        try:
+            yield poll
+        finally:
+            if not poll.woken:
+                self._polls.remove(poll)
+
+    def direct(self, hint: Hint, lease_id: str = "") -> None:
+        """Tell every worker that listens; one that does not hold the lease passes it over."""
+        for queue in self._directives.values():
+            if not queue.full():
+                queue.put_nowait(Directive(hint, lease_id))
+
+    @contextmanager
+    def directives(self) -> Iterator[asyncio.Queue[Directive]]:
+        """Hear hints; when they are not fetched some are lost, as they may be."""
+        queue: asyncio.Queue[Directive] = asyncio.Queue(maxsize=1024)
+        listener = object()
+        self._directives[listener] = queue
+        try:
+            yield queue
+        finally:
+            del self._directives[listener]
+
+    def drain(self) -> None:
+        """Wake everybody: the process is stopping."""
+        self.draining.set()
+        self.work(len(self._polls))
+        self.direct(Hint.DRAIN)
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.wake(changed=False)

@@ -1,0 +1,82 @@
+"""Opening a file to download."""
+
+from dataclasses import dataclass
+
+from services.api.domain.export import Export, StoredFile
+from services.api.domain.states import State
+from services.api.ports import ArtifactReader, ArtifactStore, Clock, ExportStore
+from services.contract.errors import (
+    ExportCancelled,
+    ExportNotFound,
+    ExportNotReady,
+    FileChanged,
+    FileDamaged,
+    FileExpired,
+    FileNotFound,
+    OffsetOutOfRange,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadRequest:
+    """Exactly one of `export_id` and `file_id`; `limit` 0 is to the end; `if_sha256` empty is any file."""
+
+    export_id: str = ""
+    file_id: str = ""
+    offset: int = 0
+    limit: int = 0
+    if_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """The bytes from `offset` to before `end` of an open file; whoever has it closes `reader`."""
+
+    export: Export
+    file: StoredFile
+    reader: ArtifactReader
+    offset: int
+    end: int
+
+
+class Downloads:
+    """Finds files and opens them."""
+
+    def __init__(self, store: ExportStore, artifacts: ArtifactStore, clock: Clock) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._clock = clock
+
+    async def open(self, tenant: str, request: DownloadRequest) -> Download:
+        """Raises what DownloadFile may end with; nothing is open then."""
+        export, file = await self._file(tenant, request)
+        if file.expired(self._clock()):
+            raise FileExpired(file.id)
+        if request.if_sha256 and request.if_sha256.lower() != file.artifact.sha256:
+            raise FileChanged(file.id, file.artifact.sha256)
+        size = file.artifact.size_bytes
+        if not 0 <= request.offset <= size or request.limit < 0:
+            raise OffsetOutOfRange(min(request.offset, request.limit), size)
+        reader = await self._artifacts.open(file.artifact.key)
+        if reader is None:
+            raise FileDamaged(file.id)
+        if reader.size_bytes != size:
+            await reader.close()
+            raise FileDamaged(file.id)
+        end = min(size, request.offset + request.limit) if request.limit else size
+        return Download(export, file, reader, request.offset, end)
+
+    async def _file(self, tenant: str, request: DownloadRequest) -> tuple[Export, StoredFile]:
+        if request.file_id:
+            export = await self._store.get_by_file(tenant, request.file_id)
+            if export is None or export.file is None:
+                raise FileNotFound(request.file_id)
+            return export, export.file
+        export = await self._store.get(tenant, request.export_id)
+        if export is None:
+            raise ExportNotFound(request.export_id)
+        if export.state is State.CANCELLED:
+            raise ExportCancelled(export.id)
+        if export.file is None:
+            raise ExportNotReady(export.id, export.state.value)
+        return export, export.file

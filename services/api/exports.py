@@ -1,0 +1,147 @@
+"""The use cases of ExportService, but for downloads."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.api.catalog.model import Catalog
+from services.api.changes import Changes
+from services.api.creation import CreateRequest, plan
+from services.api.domain.export import Export
+from services.api.domain.states import LEASABLE, State
+from services.api.pages import Pages
+from services.api.ports import Clock, ExportFilter, ExportStore
+from services.api.presence import Presence
+from services.contract.errors import ExportNotFound, FileExpired, FileNotFound, ShuttingDown
+from services.contract.job import Hint
+from services.contract.outcome import Progress
+
+PROGRESS_INTERVAL_S = 0.25
+"""Progress is sent at most this often."""
+
+KEEPALIVE_S = 15.0
+"""A quiet watch repeats itself this often: pings of HTTP/2 do not cross every proxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An export as a caller sees it at a moment: with what is not stored because it changes by itself.
+
+    `queue_position` is 0 unless QUEUED. `worker_there` is False when no worker would take work.
+    """
+
+    export: Export
+    now: datetime
+    progress: Progress | None = None
+    queue_position: int = 0
+    worker_there: bool = True
+
+
+class Exports:
+    """Creates exports and shows, cancels and deletes them, each within one tenant."""
+
+    def __init__(
+        self,
+        *,
+        store: ExportStore,
+        changes: Changes,
+        presence: Presence,
+        catalog: Catalog,
+        pages: Pages,
+        secret: bytes,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.catalog = catalog
+        self._store = store
+        self._changes = changes
+        self._presence = presence
+        self._pages = pages
+        self._secret = secret
+        self._clock = clock
+        self._new_id = new_id
+
+    async def create(self, tenant: str, request: CreateRequest) -> View:
+        """Accept an export. Raises InvalidRequest, CollectionNotFound, RequestIdReused, ExportDeleted."""
+        planned = plan(
+            request,
+            tenant=tenant,
+            catalog=self.catalog,
+            key=self._secret,
+            now=self._clock(),
+            new_id=self._new_id,
+        )
+        export = await self._store.create(planned.export, planned.resolved.spec, planned.mark)
+        if export.id == planned.export.id:
+            self._changes.exported(export)
+        return await self._view(export)
+
+    async def get(self, tenant: str, export_id: str) -> View:
+        """Raises ExportNotFound."""
+        return await self._view(await self._found(tenant, export_id))
+
+    async def list(self, tenant: str, wanted: ExportFilter, page_size: int, token: str) -> tuple[list[View], str]:
+        """A page, newest first, and the token of the next one (empty on the last). Raises InvalidRequest."""
+        before_id = self._pages.opened(token, tenant, wanted)
+        found = await self._store.page(tenant, wanted, before_id, page_size + 1)
+        shown = found[:page_size]
+        more = self._pages.sealed(shown[-1].id, tenant, wanted) if len(found) > page_size else ""
+        return [await self._view(export) for export in shown], more
+
+    async def watch(self, tenant: str, export_id: str) -> AsyncIterator[View]:
+        """The export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""
+        with self._changes.watch(export_id) as watch:  # before the first look: no change falls between
+            if self._changes.progress(export_id) is None:
+                self._changes.direct(Hint.PROGRESS_WANTED)
+            view = await self.get(tenant, export_id)
+            yield view
+            while not view.export.done:
+                sent = time.monotonic()
+                changed = await watch.wait(KEEPALIVE_S)
+                if self._changes.draining.is_set():
+                    raise ShuttingDown
+                if changed:
+                    view = await self.get(tenant, export_id)
+                else:
+                    await asyncio.sleep(sent + PROGRESS_INTERVAL_S - time.monotonic())  # what comes meanwhile is one
+                    view = await self._view(view.export)
+                yield view
+
+    async def cancel(self, tenant: str, export_id: str, *, only_if_queued: bool) -> View:
+        """End an export that is not done. Raises ExportNotFound, IllegalTransition, NotQueued."""
+        export, lease_id = await self._store.cancel(tenant, export_id, self._clock(), only_if_queued=only_if_queued)
+        self._changes.exported(export)
+        if lease_id:
+            self._changes.direct(Hint.CANCEL, lease_id)
+        return await self._view(export)
+
+    async def delete(self, tenant: str, export_id: str) -> None:
+        """Remove an export that is done; repeated: nothing. Raises ExportNotFound, IllegalTransition."""
+        if await self._store.delete(tenant, export_id, self._clock()):
+            self._changes.deleted(export_id)
+
+    async def file(self, tenant: str, file_id: str) -> View:
+        """The export of a file that can be downloaded. Raises FileNotFound, FileExpired."""
+        export = await self._store.get_by_file(tenant, file_id)
+        if export is None or export.file is None:
+            raise FileNotFound(file_id)
+        if export.file.expired(self._clock()):
+            raise FileExpired(file_id)
+        return await self._view(export)
+
+    async def _found(self, tenant: str, export_id: str) -> Export:
+        export = await self._store.get(tenant, export_id)
+        if export is None:
+            raise ExportNotFound(export_id)
+        return export
+
+    async def _view(self, export: Export) -> View:
+        return View(
+            export=export,
+            now=self._clock(),
+            progress=self._changes.progress(export.id) if export.state is State.PROCESSING else None,
+            queue_position=await self._store.queue_position(export) if export.state is State.QUEUED else 0,
+            worker_there=self._presence.anybody() if export.state in LEASABLE else True,
+        )

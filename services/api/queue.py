@@ -1,0 +1,240 @@
+"""The use cases of JobQueueService: what workers may do with the queue."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime, timedelta
+
+from services.api import metrics
+from services.api.changes import Changes
+from services.api.domain import retry
+from services.api.domain.export import Export, StoredFile
+from services.api.domain.leases import Claimed, LeasePolicy, Standing
+from services.api.ports import ArtifactStore, Clock, ExportStore
+from services.api.presence import Presence
+from services.contract.errors import LeaseLost, RowsMissing, ShuttingDown, StoreMismatch
+from services.contract.job import (
+    Directive,
+    HeartbeatAnswer,
+    Hint,
+    Job,
+    LeaseRef,
+    LeaseReport,
+    LeaseVerdict,
+    Verdict,
+)
+from services.contract.outcome import Artifact, Failure, RunStats
+from services.contract.store import artifact_prefix
+
+MAX_WAIT_S = 25.0
+PING_S = 15.0
+WATCHED_HEARTBEAT = timedelta(milliseconds=250)
+"""How often a worker reports while somebody watches one of its exports."""
+
+LOST_ANSWER_AFTER = timedelta(seconds=2)
+"""An unconfirmed lease that its worker does not list after so long was never heard of."""
+
+
+class Queue:
+    """Hands out jobs and takes results. Every verb on a job is fenced by its lease, in the store."""
+
+    def __init__(
+        self,
+        *,
+        store: ExportStore,
+        artifacts: ArtifactStore,
+        changes: Changes,
+        presence: Presence,
+        policy: LeasePolicy,
+        clock: Clock,
+        new_file_id: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._changes = changes
+        self._presence = presence
+        self._policy = policy
+        self._clock = clock
+        self._new_file_id = new_file_id
+        self._claims: set[asyncio.Task[list[Claimed]]] = set()
+
+    async def lease(self, worker_id: str, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
+        """Jobs as soon as there are some; none after `wait_s`, for a worker that drains, and when the api drains."""
+        give_up = time.monotonic() + min(wait_s, MAX_WAIT_S) * random.uniform(0.9, 1.0)  # noqa: S311 - jitter
+        while True:
+            self._presence.heard(worker_id)
+            if self._presence.draining(worker_id) or self._changes.draining.is_set():
+                return []
+            with self._changes.poll() as poll:  # in line before the query: no work falls between
+                claimed = await self._claim(worker_id, poll_id, max_jobs)
+                left = give_up - time.monotonic()
+                if claimed or left <= 0:
+                    self._pass_on(woken=poll.woken)
+                    return [self._job(c) for c in claimed]
+                try:
+                    await poll.wait(min(left, await self._seconds_to_next_due()))
+                except asyncio.CancelledError:
+                    self._pass_on(woken=poll.woken)
+                    raise
+
+    async def heartbeat(self, worker_id: str, held: Sequence[LeaseReport], *, draining: bool) -> HeartbeatAnswer:
+        """Confirm and renew what still counts. A renewal is written only when it is due; a report is never a write."""
+        self._presence.heard(worker_id, draining=draining)
+        now = self._clock()
+        standings = await self._store.standings([report.lease for report in held])
+        for export in await self._store.renew(worker_id, [s.lease for s in standings if self._due(s, now)], now):
+            self._changes.exported(export)
+        self._take_progress(held, standings)
+        return HeartbeatAnswer(
+            verdicts=tuple(LeaseVerdict(s.lease.lease_id, s.verdict) for s in standings),
+            missing=await self._missing(worker_id, held, now, draining=draining),
+            drain=False,
+            next_heartbeat_in=self._next_heartbeat(standings),
+        )
+
+    async def directives(self) -> AsyncIterator[Directive]:
+        """Hints and pings. Raises ShuttingDown when the api drains."""
+        with self._changes.directives() as hints:
+            yield Directive(Hint.PING)  # at once: the caller knows that it is heard
+            while not self._changes.draining.is_set():
+                try:
+                    yield await asyncio.wait_for(hints.get(), PING_S)
+                except TimeoutError:
+                    yield Directive(Hint.PING)
+        raise ShuttingDown
+
+    async def complete(self, lease: LeaseRef, artifact: Artifact, stats: RunStats) -> None:
+        """Publish a file that the store really holds. Raises Fenced, RowsMissing, StoreMismatch."""
+        if stats.rows_matched != stats.rows_written:
+            raise RowsMissing(stats.rows_matched, stats.rows_written)
+        export = await self._leased(lease)
+        await self._look_at(lease, artifact)
+        now = self._clock()
+        file = self._file(export, artifact, stats, now)
+        completed = await self._store.complete(lease, file, stats, now)
+        if completed:
+            metrics.completed(completed)
+            self._changes.exported(completed)
+
+    async def fail(self, lease: LeaseRef, failure: Failure) -> None:
+        """End an attempt; the policy here decides what comes next. Raises Fenced."""
+        export = await self._leased(lease)
+        jitter = random.random()  # noqa: S311 - jitter
+        fate = retry.decide(failure, export.attempt, export.max_attempts, jitter)
+        failed = await self._store.fail(lease, failure, fate, self._clock())
+        if failed:
+            self._changes.exported(failed)
+
+    async def release(self, leases: Sequence[LeaseRef]) -> None:
+        """Give attempts back; leases that no longer count are passed over."""
+        for export in await self._store.release(leases, self._clock()):
+            self._changes.exported(export)
+
+    async def expire(self) -> list[Export]:
+        """End the leases that ran out; returns their exports."""
+        expired = await self._store.expire(self._clock())
+        for export in expired:
+            self._changes.exported(export)
+        return expired
+
+    async def _claim(self, worker_id: str, poll_id: str, max_jobs: int) -> list[Claimed]:
+        """Claim in a task of its own: a call that is cut off in the middle gives back what nobody can receive."""
+        claim = asyncio.create_task(self._store.claim(worker_id, poll_id, max_jobs, self._clock()))
+        self._claims.add(claim)
+        claim.add_done_callback(self._claims.discard)
+        try:
+            claimed = await asyncio.shield(claim)
+        except asyncio.CancelledError:
+            asyncio.get_running_loop().create_task(self._give_back(claim))
+            raise
+        for one in claimed:
+            metrics.leased(one.export)
+            self._changes.exported(one.export)
+        return claimed
+
+    async def _give_back(self, claim: asyncio.Task[list[Claimed]]) -> None:
+        await self.release([claimed.ref for claimed in await claim])
+
+    def _pass_on(self, *, woken: bool) -> None:
+        """A poll that leaves after it was woken wakes the next in line: what it was woken for may still be there."""
+        if woken:
+            self._changes.work(1)
+
+    async def _seconds_to_next_due(self) -> float:
+        now = self._clock()
+        due = await self._store.next_due(now)
+        return (due - now).total_seconds() if due else MAX_WAIT_S
+
+    def _job(self, claimed: Claimed) -> Job:
+        export = claimed.export
+        return Job(
+            lease=claimed.ref,
+            attempt=export.attempt,
+            max_attempts=export.max_attempts,
+            lease_ttl=self._policy.ttl,
+            heartbeat_interval=self._policy.heartbeat_interval,
+            run_timeout=self._policy.run_timeout,
+            spec=claimed.spec,
+            artifact_prefix=artifact_prefix(export.id, claimed.lease_id),
+            store_id=self._artifacts.store_id,
+        )
+
+    def _due(self, standing: Standing, now: datetime) -> bool:
+        if standing.verdict is not Verdict.KEEP or standing.expire_time is None:
+            return False
+        return standing.expired or not standing.confirmed or self._policy.renewal_due(standing.expire_time - now)
+
+    def _take_progress(self, held: Sequence[LeaseReport], standings: Sequence[Standing]) -> None:
+        for report, standing in zip(held, standings, strict=True):
+            if report.progress and standing.verdict is Verdict.KEEP:
+                self._changes.progressed(report.lease.export_id, report.progress)
+
+    async def _missing(
+        self, worker_id: str, held: Sequence[LeaseReport], now: datetime, *, draining: bool
+    ) -> tuple[Job, ...]:
+        """Leases whose announcement was lost: sent again, or taken back from a worker that drains."""
+        known = {report.lease.lease_id for report in held}
+        before = now if draining else now - LOST_ANSWER_AFTER
+        lost = [c for c in await self._store.unconfirmed(worker_id, before) if c.lease_id not in known]
+        if draining:
+            await self.release([claimed.ref for claimed in lost])
+            return ()
+        return tuple(self._job(claimed) for claimed in lost)
+
+    def _next_heartbeat(self, standings: Sequence[Standing]) -> timedelta:
+        if any(s.verdict is Verdict.KEEP and self._changes.watched(s.lease.export_id) for s in standings):
+            return WATCHED_HEARTBEAT
+        return self._policy.heartbeat_interval
+
+    async def _leased(self, lease: LeaseRef) -> Export:
+        """The export that a lease names, to decide with: the store decides whether the lease still counts."""
+        (standing,) = await self._store.standings([lease])
+        if standing.export is None:
+            raise LeaseLost(lease.export_id)
+        return standing.export
+
+    async def _look_at(self, lease: LeaseRef, artifact: Artifact) -> None:
+        """Nothing is published that is not there, where only this lease writes, with the size reported."""
+        expected = f"{artifact.size_bytes} bytes"
+        if not artifact.key.startswith(artifact_prefix(lease.export_id, lease.lease_id)):
+            raise StoreMismatch(expected, "a key of another lease")
+        size = await self._artifacts.size(artifact.key)
+        if size != artifact.size_bytes:
+            raise StoreMismatch(expected, "nothing" if size is None else f"{size} bytes")
+
+    def _file(self, export: Export, artifact: Artifact, stats: RunStats, now: datetime) -> StoredFile:
+        file_id = self._new_file_id()
+        return StoredFile(
+            id=file_id,
+            filename=_filename(export.options.filename or file_id, artifact.extension),
+            artifact=artifact,
+            row_count=stats.rows_written,
+            create_time=now,
+            expire_time=now + export.options.ttl,
+        )
+
+
+def _filename(wanted: str, extension: str) -> str:
+    ending = f".{extension}"
+    return wanted if wanted.lower().endswith(ending) else wanted + ending

@@ -1,0 +1,55 @@
+"""Ends leases that ran out, and keeps the gauges of the queue up to date."""
+
+import asyncio
+import time
+from typing import Protocol
+
+from services.api import metrics
+from services.api.ports import Clock, ExportStore
+from services.api.queue import Queue
+from services.contract.errors import StoreUnavailable
+from services.runtime import logs
+
+INTERVAL_S = 1.0
+
+
+class Ready(Protocol):
+    """Told whether the store answered."""
+
+    async def __call__(self, *, ready: bool) -> None: ...
+
+
+class Reaper:
+    """A periodic scan whose guards are inside its statements: any number of them may run.
+
+    Each scan also tells `ready` whether the store answered.
+    For one ttl after the start nothing expires: an api that was away must not cost running jobs their attempts.
+    """
+
+    def __init__(self, queue: Queue, store: ExportStore, clock: Clock, *, quiet_s: float, ready: Ready) -> None:
+        self._queue = queue
+        self._ready = ready
+        self._store = store
+        self._clock = clock
+        self._quiet_until = time.monotonic() + quiet_s
+
+    async def run(self) -> None:
+        """Scan for ever; cancel it to end it."""
+        while True:
+            try:
+                await self.run_once()
+                await self._ready(ready=True)
+            except StoreUnavailable:
+                logs.get().exception("reaper_failed")
+                await self._ready(ready=False)
+            await asyncio.sleep(INTERVAL_S)  # the period of the scan
+
+    async def run_once(self) -> None:
+        """One scan."""
+        metrics.show_depth(await self._store.depth(self._clock()))
+        if time.monotonic() >= self._quiet_until:
+            for export in await self._queue.expire():
+                metrics.LEASES_EXPIRED.inc()
+                logs.get().warning(
+                    "lease_expired", export_id=export.id, attempt=export.attempt, state=export.state.name
+                )

@@ -1,0 +1,159 @@
+"""From the api's language to the messages that callers see."""
+
+from collections.abc import Iterable
+
+from exportd.v1 import export_pb2, export_service_pb2
+
+from services.api.catalog.model import Collection
+from services.api.domain.export import Export, StoredFile
+from services.api.domain.states import State
+from services.api.exports import View
+from services.contract.codec import duration_to_pb, format_to_pb, progress_to_pb, timestamp_to_pb, warnings_to_pb
+
+MAX_LISTED = 100
+"""Lists inside a resource show so many at most; their full count stands beside them."""
+
+
+def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
+    """The resource; ZIP entries are left out of lists."""
+    shown = view.export
+    file = shown.file
+    readable = file is not None and not file.expired(view.now)
+    return export_pb2.Export(
+        id=shown.id,
+        uri=shown.uri,
+        type=shown.type,
+        format=format_to_pb(shown.format),
+        file_types=shown.file_types,
+        state=export_pb2.Export.State.Value(shown.state.value),
+        done=shown.done,
+        file=_file(shown, file, with_entries=with_entries) if file and readable else None,
+        result=_result(shown) if shown.done or shown.state is State.FAILED else None,
+        progress=progress_to_pb(view.progress),
+        attempt=shown.attempt,
+        max_attempts=shown.max_attempts,
+        next_attempt_time=timestamp_to_pb(shown.next_attempt_time),
+        cancel_reason=_cancel_reason(shown),
+        encrypted=False,
+        warnings=warnings_to_pb(shown.warnings[:MAX_LISTED]),
+        labels=shown.labels,
+        queue_position=view.queue_position,
+        file_expired=file is not None and not readable,
+        version=shown.version,
+        create_time=timestamp_to_pb(shown.create_time),
+        update_time=timestamp_to_pb(shown.update_time),
+        start_time=timestamp_to_pb(shown.start_time),
+        end_time=timestamp_to_pb(shown.end_time),
+        wait_reason=_wait_reason(view),
+        options=_options(shown),
+        run=shown.run,
+    )
+
+
+def file_of(view: View) -> export_pb2.File:
+    """The file of an export that has one. Raises ValueError for another."""
+    if view.export.file is None:
+        raise ValueError(f"export {view.export.id} has no file")
+    return _file(view.export, view.export.file, with_entries=True)
+
+
+def download_header(made_by: Export, file: StoredFile, offset: int) -> export_service_pb2.DownloadFileResponse:
+    """What a download sends first."""
+    header = export_service_pb2.DownloadHeader(file=_file(made_by, file, with_entries=True), offset=offset)
+    return export_service_pb2.DownloadFileResponse(header=header)
+
+
+def collections(known: Iterable[Collection]) -> export_service_pb2.ListCollectionsResponse:
+    """What can be exported."""
+    return export_service_pb2.ListCollectionsResponse(collections=[_collection(c) for c in known])
+
+
+def _file(made_by: Export, file: StoredFile, *, with_entries: bool) -> export_pb2.File:
+    artifact = file.artifact
+    entries = artifact.entries[:MAX_LISTED] if with_entries else ()
+    return export_pb2.File(
+        id=file.id,
+        type="Export",
+        export_id=made_by.id,
+        media_type=artifact.media_type,
+        extension=artifact.extension,
+        size_bytes=artifact.size_bytes,
+        filename=file.filename,
+        sha256=artifact.sha256,
+        encrypted=artifact.encrypted,
+        row_count=file.row_count,
+        entries=[export_pb2.Entry(name=e.name, size_bytes=e.size_bytes) for e in entries],
+        entry_count=artifact.entry_count,
+        create_time=timestamp_to_pb(file.create_time),
+        expire_time=timestamp_to_pb(file.expire_time),
+    )
+
+
+def _result(shown: Export) -> export_pb2.Result:
+    result = export_pb2.Result(
+        success=shown.state is State.COMPLETED,
+        errors=[
+            export_pb2.JobError(attempt=e.attempt, code=e.code, message=e.message, time=timestamp_to_pb(e.time))
+            for e in shown.errors[-MAX_LISTED:]
+        ],
+        duration_ms=round(shown.duration.total_seconds() * 1000) if shown.duration else 0,
+        file_size_bytes=shown.file.artifact.size_bytes if shown.file else 0,
+    )
+    if shown.stats:
+        stats = shown.stats
+        result.rows_matched = stats.rows_matched
+        result.matched_by = export_pb2.MatchedBy.Value(stats.matched_by.value)
+        result.rows_written = stats.rows_written
+        result.consistency = export_pb2.Consistency.Value(stats.consistency.value)
+        result.warnings.extend(warnings_to_pb(stats.warnings[:MAX_LISTED]))
+        if stats.as_of:
+            result.as_of.FromDatetime(stats.as_of)
+    return result
+
+
+def _cancel_reason(shown: Export) -> export_pb2.Export.CancelReason.ValueType:
+    name = shown.cancel_reason.value if shown.cancel_reason else "CANCEL_REASON_UNSPECIFIED"
+    return export_pb2.Export.CancelReason.Value(name)
+
+
+def _wait_reason(view: View) -> export_pb2.Export.WaitReason.ValueType:
+    shown, reason = view.export, export_pb2.Export.WaitReason
+    if shown.state not in (State.QUEUED, State.FAILED):
+        return reason.Value("WAIT_REASON_UNSPECIFIED")
+    if shown.next_attempt_time and shown.next_attempt_time > view.now:
+        return reason.Value("BACKOFF")
+    return reason.Value("QUEUE" if view.worker_there else "NO_WORKER")
+
+
+def _options(shown: Export) -> export_pb2.ExportOptions:
+    options = shown.options
+    return export_pb2.ExportOptions(
+        query=options.query,
+        columns=[export_pb2.Column(field=c.field, header=c.header) for c in options.columns],
+        packaging=export_pb2.Packaging.Value(options.packaging.value),
+        time_zone=options.time_zone,
+        compression=export_pb2.NONE,
+        ttl=duration_to_pb(options.ttl),
+        filter_mode=export_pb2.STRICT,
+        filename=options.filename,
+    )
+
+
+def _collection(known: Collection) -> export_service_pb2.Collection:
+    return export_service_pb2.Collection(
+        type=known.code,
+        path=known.path,
+        description=known.description,
+        formats=[format_to_pb(f) for f in known.formats],
+        file_types=[a.file_type for a in known.attachments],
+        parameters=[
+            export_service_pb2.PathParameter(name=p.name, type=str(p.type), optional=p.optional)
+            for p in known.parameters
+        ],
+        columns=[
+            export_service_pb2.CollectionColumn(
+                field=c.field, header=c.header, type=str(c.type), filterable=c.filter, sortable=c.sort
+            )
+            for c in known.columns
+        ],
+    )

@@ -1,0 +1,97 @@
+"""ExportService over gRPC: decode, call, encode."""
+
+from exportd.v1 import export_pb2, export_service_pb2, export_service_pb2_grpc
+from google.protobuf.empty_pb2 import Empty
+
+from services.api import metrics
+from services.api.downloads import Downloads
+from services.api.exports import Exports
+from services.api.rpc import decode, encode
+from services.api.rpc.limits import Limit
+from services.api.rpc.sending import ChunkBudget, send
+from services.api.rpc.shell import TENANT_KEY, Context, metadata
+from services.runtime import logs
+
+MAX_WATCHES = 4000
+MAX_DOWNLOADS = 512
+
+
+class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
+    """What callers reach."""
+
+    def __init__(self, exports: Exports, downloads: Downloads) -> None:
+        self._exports = exports
+        self._downloads = downloads
+        self._watches = Limit("watch", MAX_WATCHES)
+        self._sends = Limit("download", MAX_DOWNLOADS)
+        self._budget = ChunkBudget()
+
+    async def CreateExport(
+        self, request: export_service_pb2.CreateExportRequest, context: Context
+    ) -> export_pb2.Export:
+        view = await self._exports.create(_tenant(context), decode.create_request(request))
+        logs.bind(export_id=view.export.id, collection=view.export.type)
+        return encode.export(view)
+
+    async def GetExport(self, request: export_service_pb2.GetExportRequest, context: Context) -> export_pb2.Export:
+        return encode.export(await self._exports.get(_tenant(context), _export_id(request.id)))
+
+    async def ListExports(
+        self, request: export_service_pb2.ListExportsRequest, context: Context
+    ) -> export_service_pb2.ListExportsResponse:
+        views, token = await self._exports.list(
+            _tenant(context), decode.export_filter(request), decode.page_size(request), request.page_token
+        )
+        listed = [encode.export(view, with_entries=False) for view in views]
+        return export_service_pb2.ListExportsResponse(exports=listed, next_page_token=token)
+
+    async def WatchExport(  # type: ignore[override]  # writes: a generator would be closed late
+        self, request: export_service_pb2.WatchExportRequest, context: Context
+    ) -> None:
+        with self._watches.held(), metrics.WATCHES_ACTIVE.track_inprogress():
+            async for view in self._exports.watch(_tenant(context), _export_id(request.id)):
+                await context.write(encode.export(view))
+
+    async def CancelExport(
+        self, request: export_service_pb2.CancelExportRequest, context: Context
+    ) -> export_pb2.Export:
+        view = await self._exports.cancel(
+            _tenant(context), _export_id(request.id), only_if_queued=request.only_if_queued
+        )
+        return encode.export(view)
+
+    async def DeleteExport(self, request: export_service_pb2.DeleteExportRequest, context: Context) -> Empty:
+        await self._exports.delete(_tenant(context), _export_id(request.id))
+        return Empty()
+
+    async def GetFile(self, request: export_service_pb2.GetFileRequest, context: Context) -> export_pb2.File:
+        return encode.file_of(await self._exports.file(_tenant(context), decode.identifier("id", request.id)))
+
+    async def DownloadFile(  # type: ignore[override]  # writes: a generator would be closed late
+        self, request: export_service_pb2.DownloadFileRequest, context: Context
+    ) -> None:
+        with self._sends.held(), metrics.DOWNLOADS_ACTIVE.track_inprogress():
+            download = await self._downloads.open(_tenant(context), decode.download_request(request))
+            logs.bind(export_id=download.export.id, offset=download.offset, end=download.end)
+            try:
+                await send(download, context, self._budget)
+            finally:
+                await download.reader.close()
+
+    async def ListCollections(
+        self, request: export_service_pb2.ListCollectionsRequest, context: Context
+    ) -> export_service_pb2.ListCollectionsResponse:
+        _tenant(context)
+        return encode.collections(self._exports.catalog.collections)
+
+
+def _tenant(context: Context) -> str:
+    tenant = decode.tenant(metadata(context, TENANT_KEY, "default"))
+    logs.bind(tenant=tenant)
+    return tenant
+
+
+def _export_id(text: str) -> str:
+    export_id = decode.identifier("id", text)
+    logs.bind(export_id=export_id)
+    return export_id

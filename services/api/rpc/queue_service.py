@@ -1,0 +1,120 @@
+"""JobQueueService over gRPC: decode, call, encode."""
+
+from collections.abc import Callable
+from typing import TypeVar
+from uuid import UUID
+
+from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
+from exportd.queue.v1 import job_queue_service_pb2_grpc
+
+from services.api.queue import MAX_WAIT_S, Queue
+from services.api.rpc.limits import Limit
+from services.api.rpc.shell import Context
+from services.contract import codec
+from services.contract.errors import InvalidRequest, Violation
+from services.contract.job import LeaseRef
+from services.contract.outcome import Failure
+from services.runtime import logs
+
+M = TypeVar("M")
+T = TypeVar("T")
+
+MAX_LEASES = 256
+MAX_POLLS = 1024
+ANSWER_BEFORE_DEADLINE_S = 5.0
+CODE_LENGTH = 64
+MESSAGE_LENGTH = 1000
+
+
+class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
+    """What workers reach."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self._polls = Limit("poll", MAX_POLLS)
+        self._listeners = Limit("directives", MAX_POLLS)
+
+    async def LeaseJobs(self, request: queue_pb2.LeaseJobsRequest, context: Context) -> queue_pb2.LeaseJobsResponse:
+        worker_id = _uuid("worker_id", request.worker_id)
+        poll_id = _uuid("poll_id", request.poll_id)
+        if not 1 <= request.max_jobs <= MAX_LEASES:
+            raise InvalidRequest((Violation("max_jobs", f"must be 1 to {MAX_LEASES}"),))
+        with self._polls.held():
+            jobs = await self._queue.lease(worker_id, poll_id, request.max_jobs, _wait_s(request, context))
+        logs.bind(worker_id=worker_id, leases={job.lease.export_id: job.lease.lease_id for job in jobs})
+        return queue_pb2.LeaseJobsResponse(jobs=[codec.job_to_pb(job) for job in jobs])
+
+    async def Heartbeat(self, request: queue_pb2.HeartbeatRequest, context: Context) -> queue_pb2.HeartbeatResponse:
+        if len(request.held) > MAX_LEASES:
+            raise InvalidRequest((Violation("held", f"must be at most {MAX_LEASES}"),))
+        answer = await self._queue.heartbeat(
+            _uuid("worker_id", request.worker_id),
+            [_known("held", codec.report_from_pb, report) for report in request.held],
+            draining=request.draining,
+        )
+        return codec.heartbeat_answer_to_pb(answer)
+
+    async def WatchDirectives(  # type: ignore[override]  # writes: a generator would be closed late
+        self, request: queue_pb2.WatchDirectivesRequest, context: Context
+    ) -> None:
+        logs.bind(worker_id=_uuid("worker_id", request.worker_id))
+        with self._listeners.held():
+            async for directive in self._queue.directives():
+                await context.write(codec.directive_to_pb(directive))
+
+    async def CompleteJob(
+        self, request: queue_pb2.CompleteJobRequest, context: Context
+    ) -> queue_pb2.CompleteJobResponse:
+        artifact = codec.artifact_from_pb(request.artifact)
+        stats = _known("stats", codec.stats_from_pb, request.stats)
+        logs.bind(rows=stats.rows_written, bytes=artifact.size_bytes)
+        await self._queue.complete(_lease(request), artifact, stats)
+        return queue_pb2.CompleteJobResponse()
+
+    async def FailJob(self, request: queue_pb2.FailJobRequest, context: Context) -> queue_pb2.FailJobResponse:
+        failure = Failure(
+            code=request.error.code[:CODE_LENGTH],
+            message=request.error.message[:MESSAGE_LENGTH],
+            retryable=request.retryable,
+            retry_after=_known("retry_after", codec.duration_from_pb, request.retry_after)
+            if request.HasField("retry_after")
+            else None,
+        )
+        logs.bind(failure=failure.code)
+        await self._queue.fail(_lease(request), failure)
+        return queue_pb2.FailJobResponse()
+
+    async def ReleaseJobs(
+        self, request: queue_pb2.ReleaseJobsRequest, context: Context
+    ) -> queue_pb2.ReleaseJobsResponse:
+        logs.bind(worker_id=_uuid("worker_id", request.worker_id))
+        await self._queue.release([LeaseRef(report.export_id, report.lease_id) for report in request.leases])
+        return queue_pb2.ReleaseJobsResponse()
+
+
+def _lease(request: queue_pb2.CompleteJobRequest | queue_pb2.FailJobRequest) -> LeaseRef:
+    logs.bind(export_id=request.export_id, lease_id=request.lease_id)
+    return LeaseRef(request.export_id, request.lease_id)
+
+
+def _uuid(field: str, text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise InvalidRequest((Violation(field, "must be a UUID"),)) from None
+
+
+def _wait_s(request: queue_pb2.LeaseJobsRequest, context: Context) -> float:
+    """As asked, at most 25 s, and never so long that the answer would come after the caller's deadline."""
+    left = context.time_remaining()
+    latest = MAX_WAIT_S if left is None else max(0.0, left - ANSWER_BEFORE_DEADLINE_S)
+    asked = _known("wait", codec.duration_from_pb, request.wait).total_seconds()
+    return max(0.0, min(asked, MAX_WAIT_S, latest))
+
+
+def _known(field: str, parse: Callable[[M], T], message: M) -> T:
+    """Parse a part of a request. Raises InvalidRequest for what this version does not know."""
+    try:
+        return parse(message)
+    except (ValueError, OverflowError) as unknown:
+        raise InvalidRequest((Violation(field, str(unknown)),)) from None

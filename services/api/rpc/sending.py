@@ -1,0 +1,52 @@
+"""Sends a file: small chunks to readers that lag, large ones to readers that keep up, and bounded memory for all."""
+
+import time
+
+from exportd.v1.export_service_pb2 import DownloadFileResponse
+
+from services.api.downloads import Download
+from services.api.rpc import encode
+from services.api.rpc.shell import Context
+from services.contract.errors import FileDamaged
+
+SMALL = 64 * 1024
+LARGE = 1024 * 1024
+KEEPS_UP_S = 0.05
+"""A reader keeps up while a chunk is taken within this time."""
+
+IN_FLIGHT = 4
+"""Chunks of one download that are in memory at once: those that the transport buffers, and the one being read."""
+
+
+class ChunkBudget:
+    """What all downloads of a process may hold in large chunks; small ones are free, since each download needs one."""
+
+    def __init__(self, total_bytes: int = 48 * 1024 * 1024) -> None:
+        self._free = total_bytes
+
+    def resized(self, size: int, wanted: int) -> int:
+        """Trade a chunk size for another one: `wanted`, or `size` when the budget does not allow it."""
+        cost = (wanted - size) * IN_FLIGHT
+        if cost > self._free:
+            return size
+        self._free -= cost
+        return wanted
+
+
+async def send(download: Download, context: Context, budget: ChunkBudget) -> None:
+    """Send header and data. Raises FileDamaged when the store has fewer bytes than it should."""
+    await context.write(encode.download_header(download.export, download.file, download.offset))
+    position, size = download.offset, SMALL
+    try:
+        while position < download.end:
+            length = min(size, download.end - position)
+            data = await download.reader.read(position, length)
+            if len(data) != length:
+                raise FileDamaged(download.file.id)
+            started = time.perf_counter()
+            await context.write(DownloadFileResponse(data=data))
+            position += length
+            keeps_up = time.perf_counter() - started < KEEPS_UP_S
+            size = budget.resized(size, min(size * 2, LARGE) if keeps_up else SMALL)
+    finally:
+        budget.resized(size, SMALL)

@@ -1,0 +1,59 @@
+"""The two gRPC servers of the api: one for callers, one for workers."""
+
+import grpc
+from exportd.queue.v1 import job_queue_service_pb2_grpc
+from exportd.v1 import export_service_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+
+from services.api.rpc.export_service import ExportServicer
+from services.api.rpc.queue_service import JobQueueServicer
+from services.api.rpc.shell import Shell
+from services.runtime.channels import MAX_QUEUE_MESSAGE_BYTES, MAX_REQUEST_BYTES, server_options
+
+
+class CannotListen(Exception):
+    """The address is taken or not this machine's."""
+
+
+class Servers:
+    """Both servers and their health. Not serving until `start`."""
+
+    def __init__(self, exports: ExportServicer, queue: JobQueueServicer) -> None:
+        self._health = health.HealthServicer()
+        self._public = self._server(MAX_REQUEST_BYTES)
+        self._queue = self._server(MAX_QUEUE_MESSAGE_BYTES)
+        export_service_pb2_grpc.add_ExportServiceServicer_to_server(exports, self._public)
+        job_queue_service_pb2_grpc.add_JobQueueServiceServicer_to_server(queue, self._queue)
+
+    async def start(self, listen: str, queue_listen: str) -> tuple[int, int]:
+        """Serve; returns both ports, of use where port 0 was asked for. Raises CannotListen."""
+        ports = _bound(self._public, listen), _bound(self._queue, queue_listen)
+        await self._public.start()
+        await self._queue.start()
+        await self.ready(ready=True)
+        return ports
+
+    async def ready(self, *, ready: bool) -> None:
+        """What health checks are told, for the process as a whole and for its services."""
+        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", "exportd.v1.ExportService", "exportd.queue.v1.JobQueueService"):
+            await self._health.set(name, status)
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no new call, and give those under way so long to end."""
+        await self._health.enter_graceful_shutdown()
+        await self._public.stop(grace_s)
+        await self._queue.stop(grace_s)
+
+    def _server(self, max_receive_bytes: int) -> grpc.aio.Server:
+        server = grpc.aio.server(interceptors=[Shell()], options=server_options(max_receive_bytes))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        return server
+
+
+def _bound(server: grpc.aio.Server, address: str) -> int:
+    try:
+        return server.add_insecure_port(address)
+    except RuntimeError as refused:
+        raise CannotListen(f"cannot listen on {address}: it is in use, or not an address of this machine") from refused

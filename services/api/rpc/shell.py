@@ -1,0 +1,118 @@
+"""Around every call: a request id, a line in the log, and errors that say neither too little nor too much."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+from uuid import uuid4
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+
+from services.api import metrics
+from services.contract import status
+from services.contract.errors import ExportdError, Fenced, Internal, InvalidRequest, Violation
+from services.runtime import logs
+
+TENANT_KEY = "x-exportd-tenant"
+REQUEST_ID_KEY = "x-request-id"
+OURS = "/exportd."
+QUIET = frozenset({"Heartbeat"})
+"""Methods that are called several times a second: their success is not worth a line."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Behaviour = Callable[[Any, Context], Awaitable[Any]]
+
+
+class Shell(grpc.aio.ServerInterceptor):
+    """Wraps each method of exportd's own services."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """The handler, wrapped; None (UNIMPLEMENTED) and other services' handlers stay as they are."""
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith(OURS):
+            return handler
+        method = handler_call_details.method.rpartition("/")[2]
+        inner = handler.unary_stream if handler.response_streaming else handler.unary_unary
+        make = (
+            grpc.unary_stream_rpc_method_handler if handler.response_streaming else grpc.unary_unary_rpc_method_handler
+        )
+        return make(
+            _wrapped(method, inner),
+            request_deserializer=_decoding(handler.request_deserializer),
+            response_serializer=handler.response_serializer,
+        )
+
+
+def metadata(context: Context, key: str, default: str) -> str:
+    """A value that the caller sent along."""
+    for name, value in context.invocation_metadata() or ():
+        if name == key and isinstance(value, str):
+            return value
+    return default
+
+
+def _decoding(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """A failed decode becomes a value: raised here, its text would go to the caller as UNKNOWN."""
+
+    def decode(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError as undecodable:
+            return undecodable
+
+    return decode
+
+
+def _wrapped(method: str, inner: Behaviour) -> Behaviour:
+    async def call(request: Any, context: Context) -> Any:
+        structlog.contextvars.clear_contextvars()
+        request_id = metadata(context, REQUEST_ID_KEY, "")[:64] or uuid4().hex
+        logs.bind(method=method, request_id=request_id)
+        started = time.perf_counter()
+        code = "OK"
+        try:
+            if isinstance(request, DecodeError):
+                raise InvalidRequest((Violation("", "the request cannot be decoded"),))  # noqa: TRY301 - as any other
+            return await inner(request, context)
+        except BaseException as raised:
+            error = _as_ours(raised, request_id)
+            code = error.reason if error else "CANCELLED"
+            if error is None:
+                raise
+            await _abort(context, error, method)
+        finally:
+            _account(method, code, time.perf_counter() - started)
+
+    return call
+
+
+def _as_ours(raised: BaseException, request_id: str) -> ExportdError | None:
+    """What to tell the caller; None when the call itself was cancelled, so that nobody listens."""
+    if isinstance(raised, ExportdError):
+        return raised
+    task = asyncio.current_task()
+    if isinstance(raised, asyncio.CancelledError) and task is not None and task.cancelling():
+        return None
+    if not isinstance(raised, (Exception, asyncio.CancelledError)):
+        return None
+    logs.get().exception("call_failed", exc_info=raised)
+    return Internal(request_id)
+
+
+async def _abort(context: Context, error: ExportdError, method: str) -> NoReturn:
+    if isinstance(error, Fenced):
+        metrics.FENCE_REJECTED.labels(method).inc()
+    await context.abort_with_status(status.to_status(error))
+
+
+def _account(method: str, code: str, seconds: float) -> None:
+    metrics.CALLS.labels(method, code).inc()
+    metrics.CALL_SECONDS.labels(method).observe(seconds)
+    if code != "OK" or method not in QUIET:
+        logs.get().info("call", code=code, ms=round(seconds * 1000, 2))

@@ -1,0 +1,50 @@
+"""Settings of the api."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from services.api.domain.leases import LeasePolicy
+from services.runtime.settings import SettingsReader
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Everything that can be set. Addresses are HOST:PORT; an empty `metrics` serves none."""
+
+    catalog: Path
+    data_dir: Path
+    artifacts: Path
+    secret_key_file: Path | None
+    listen: str
+    queue_listen: str
+    metrics: str
+    drain_grace: timedelta
+    log_format: str
+    leases: LeasePolicy
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "ApiSettings":
+        """Read EXPORTD_* names. Raises SettingsError with every problem."""
+        read = SettingsReader(environ)
+        data_dir = read.path("EXPORTD_DATA_DIR", Path("exportd-data"))
+        settings = cls(
+            catalog=read.required_path("EXPORTD_CATALOG", "the catalog file, such as catalog.toml"),
+            data_dir=data_dir,
+            artifacts=read.path("EXPORTD_ARTIFACTS", data_dir / "artifacts"),
+            secret_key_file=read.path("EXPORTD_SECRET_KEY_FILE", data_dir / "secret.key"),
+            listen=read.loopback("EXPORTD_LISTEN", "127.0.0.1:50051"),
+            queue_listen=read.loopback("EXPORTD_QUEUE_LISTEN", "127.0.0.1:50052"),
+            metrics=read.loopback("EXPORTD_API_METRICS", "127.0.0.1:9464"),
+            drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 3600),
+            log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
+            leases=LeasePolicy(
+                confirm_window=read.seconds("EXPORTD_CONFIRM_WINDOW_S", 15, 1, 300),
+                ttl=(ttl := read.seconds("EXPORTD_LEASE_TTL_S", 30, 1, 3600)),
+                heartbeat_interval=ttl / 3,
+                run_timeout=read.seconds("EXPORTD_RUN_TIMEOUT_S", 6 * 3600, 1, 7 * 86400),
+            ),
+        )
+        read.finish()
+        return settings

@@ -1,0 +1,185 @@
+"""Exports <-> rows. Each pair stands together."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from services.api.domain.export import Export, JobError, Options, StoredFile
+from services.api.storage.column_types import MICROSECOND, from_micros
+from services.api.storage.tables import exports
+from services.contract.codec import spec_from_bytes, spec_to_bytes
+from services.contract.formats import Packaging
+from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats
+from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind
+
+Row = Mapping[str, Any]
+
+EXPORT_COLUMNS = tuple(column for column in exports.c if column.name != "spec")
+"""All that an Export is made of; the spec is read by workers only."""
+
+
+def new_row(export: Export, spec: JobSpec) -> dict[str, Any]:
+    """The row of an export that nobody has leased yet."""
+    return {
+        "id": export.id,
+        "tenant": export.tenant,
+        "uri": export.uri,
+        "type": export.type,
+        "format": export.format,
+        "file_types": list(export.file_types),
+        "labels": export.labels,
+        "options": _options_to_json(export.options),
+        "warnings": warnings_to_json(export.warnings),
+        "spec": spec_to_bytes(spec),
+        "state": export.state,
+        "version": export.version,
+        "run": export.run,
+        "attempt": export.attempt,
+        "max_attempts": export.max_attempts,
+        "create_time": export.create_time,
+        "update_time": export.update_time,
+        "errors": [],
+        "lease_confirmed": False,
+        "lease_count": 0,
+        "unconfirmed_count": 0,
+    }
+
+
+def to_export(row: Row) -> Export:
+    """From a row of EXPORT_COLUMNS."""
+    return Export(
+        id=row["id"],
+        tenant=row["tenant"],
+        uri=row["uri"],
+        type=row["type"],
+        format=row["format"],
+        file_types=tuple(row["file_types"]),
+        labels=row["labels"],
+        options=_options_from_json(row["options"]),
+        warnings=_warnings_from_json(row["warnings"]),
+        state=row["state"],
+        version=row["version"],
+        run=row["run"],
+        attempt=row["attempt"],
+        max_attempts=row["max_attempts"],
+        cancel_reason=row["cancel_reason"],
+        next_attempt_time=row["next_attempt_time"],
+        create_time=row["create_time"],
+        update_time=row["update_time"],
+        start_time=row["start_time"],
+        end_time=row["end_time"],
+        duration=row["duration"],
+        errors=tuple(_error_from_json(entry) for entry in row["errors"]),
+        file=_to_file(row) if row["file_id"] is not None else None,
+        stats=_to_stats(row) if row["file_id"] is not None else None,
+    )
+
+
+def to_spec(row: Row) -> JobSpec:
+    return spec_from_bytes(row["spec"])
+
+
+def file_values(file: StoredFile, stats: RunStats) -> dict[str, Any]:
+    """What completing writes into a row."""
+    artifact = file.artifact
+    return {
+        "file_id": file.id,
+        "file_name": file.filename,
+        "file_key": artifact.key,
+        "file_size_bytes": artifact.size_bytes,
+        "file_sha256": artifact.sha256,
+        "file_media_type": artifact.media_type,
+        "file_extension": artifact.extension,
+        "file_entries": [[entry.name, entry.size_bytes] for entry in artifact.entries],
+        "file_entry_count": artifact.entry_count,
+        "file_encrypted": artifact.encrypted,
+        "file_row_count": file.row_count,
+        "file_create_time": file.create_time,
+        "file_expire_time": file.expire_time,
+        "rows_matched": stats.rows_matched,
+        "rows_written": stats.rows_written,
+        "matched_by": stats.matched_by,
+        "consistency": stats.consistency,
+        "as_of": stats.as_of,
+        "build_warnings": warnings_to_json(stats.warnings),
+    }
+
+
+def _to_file(row: Row) -> StoredFile:
+    artifact = Artifact(
+        key=row["file_key"],
+        size_bytes=row["file_size_bytes"],
+        sha256=row["file_sha256"],
+        media_type=row["file_media_type"],
+        extension=row["file_extension"],
+        entries=tuple(Entry(name, size) for name, size in row["file_entries"]),
+        entry_count=row["file_entry_count"],
+        encrypted=row["file_encrypted"],
+    )
+    return StoredFile(
+        id=row["file_id"],
+        filename=row["file_name"],
+        artifact=artifact,
+        row_count=row["file_row_count"],
+        create_time=row["file_create_time"],
+        expire_time=row["file_expire_time"],
+    )
+
+
+def _to_stats(row: Row) -> RunStats:
+    return RunStats(
+        rows_matched=row["rows_matched"],
+        matched_by=row["matched_by"],
+        rows_written=row["rows_written"],
+        consistency=row["consistency"],
+        as_of=row["as_of"],
+        warnings=_warnings_from_json(row["build_warnings"]),
+    )
+
+
+# ---- lists and objects, as JSON
+
+
+def warnings_to_json(warnings: Iterable[ExportWarning]) -> list[list[str | int]]:
+    return [[w.code, w.message, w.count] for w in warnings]
+
+
+def _warnings_from_json(stored: list[Any]) -> tuple[ExportWarning, ...]:
+    return tuple(ExportWarning(code, message, count) for code, message, count in stored)
+
+
+def _options_to_json(options: Options) -> dict[str, Any]:
+    return {
+        "query": options.query,
+        "columns": [_column_to_json(column) for column in options.columns],
+        "packaging": options.packaging.value,
+        "time_zone": options.time_zone,
+        "ttl": options.ttl // MICROSECOND,
+        "filename": options.filename,
+    }
+
+
+def _options_from_json(stored: dict[str, Any]) -> Options:
+    return Options(
+        query=stored["query"],
+        columns=tuple(_column_from_json(column) for column in stored["columns"]),
+        packaging=Packaging(stored["packaging"]),
+        time_zone=stored["time_zone"],
+        ttl=timedelta(microseconds=stored["ttl"]),
+        filename=stored["filename"],
+    )
+
+
+def _column_to_json(column: ColumnSpec) -> list[Any]:
+    kind = column.type
+    return [column.name, column.field, column.header, kind.kind.value, kind.precision, kind.scale]
+
+
+def _column_from_json(stored: list[Any]) -> ColumnSpec:
+    name, field, header, kind, precision, scale = stored
+    return ColumnSpec(name, field, header, ColumnType(Kind(kind), precision, scale))
+
+
+def _error_from_json(stored: dict[str, Any]) -> JobError:
+    """The other way round is SQL: see changes.py."""
+    return JobError(stored["attempt"], stored["code"], stored["message"], from_micros(stored["time"]))

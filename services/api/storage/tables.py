@@ -1,0 +1,182 @@
+"""The tables. What may stand in a row is derived from the table of states, and the database checks it.
+
+Times and lengths are integer microseconds. A deleted export stays as a tombstone: its row with a `deleted_time`.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+
+import sqlalchemy as sa
+
+from services.api.domain.states import LEASABLE, TERMINAL, CancelReason, Event, State, sources, target
+from services.api.storage.column_types import Json, Length, UtcTime
+from services.contract.formats import Format
+from services.contract.outcome import Consistency, MatchedBy
+
+NAMING = {
+    "pk": "%(table_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s",
+    "fk": "%(table_name)s_%(column_0_name)s_fk",
+}
+
+metadata = sa.MetaData(naming_convention=NAMING)
+
+
+def _named(kind: type[Enum]) -> sa.Enum:
+    """Stored by name, as text; the rules below say which names."""
+    return sa.Enum(kind, native_enum=False, create_constraint=False, length=20)
+
+
+exports = sa.Table(
+    "exports",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    # What was asked for.
+    sa.Column("uri", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("format", _named(Format), nullable=False),
+    sa.Column("file_types", Json, nullable=False),
+    sa.Column("labels", Json, nullable=False),
+    sa.Column("options", Json, nullable=False),
+    sa.Column("warnings", Json, nullable=False),
+    sa.Column("spec", sa.LargeBinary, nullable=False),
+    # Where it stands.
+    sa.Column("state", _named(State), nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("run", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("max_attempts", sa.Integer, nullable=False),
+    sa.Column("cancel_reason", _named(CancelReason)),
+    sa.Column("next_attempt_time", UtcTime),
+    sa.Column("create_time", UtcTime, nullable=False),
+    sa.Column("update_time", UtcTime, nullable=False),
+    sa.Column("start_time", UtcTime),
+    sa.Column("end_time", UtcTime),
+    sa.Column("duration", Length),
+    sa.Column("errors", Json, nullable=False),
+    sa.Column("deleted_time", UtcTime),
+    # The lease in force. It stays when it ran out and nobody else took the export, and when it completed.
+    sa.Column("lease_id", sa.Text),
+    sa.Column("lease_worker_id", sa.Text),
+    sa.Column("lease_poll_id", sa.Text),
+    sa.Column("lease_confirmed", sa.Boolean, nullable=False),
+    sa.Column("lease_create_time", UtcTime),
+    sa.Column("lease_expire_time", UtcTime),
+    # All leases ever, those never confirmed, and the one that its own failure or a cancel ended last.
+    sa.Column("lease_count", sa.BigInteger, nullable=False),
+    sa.Column("unconfirmed_count", sa.Integer, nullable=False),
+    sa.Column("ended_lease_id", sa.Text),
+    # The file.
+    sa.Column("file_id", sa.Text),
+    sa.Column("file_name", sa.Text),
+    sa.Column("file_key", sa.Text),
+    sa.Column("file_size_bytes", sa.BigInteger),
+    sa.Column("file_sha256", sa.Text),
+    sa.Column("file_media_type", sa.Text),
+    sa.Column("file_extension", sa.Text),
+    sa.Column("file_entries", Json),
+    sa.Column("file_entry_count", sa.BigInteger),
+    sa.Column("file_encrypted", sa.Boolean),
+    sa.Column("file_row_count", sa.BigInteger),
+    sa.Column("file_create_time", UtcTime),
+    sa.Column("file_expire_time", UtcTime),
+    # What building it came to.
+    sa.Column("rows_matched", sa.BigInteger),
+    sa.Column("rows_written", sa.BigInteger),
+    sa.Column("matched_by", _named(MatchedBy)),
+    sa.Column("consistency", _named(Consistency)),
+    sa.Column("as_of", UtcTime),
+    sa.Column("build_warnings", Json),
+)
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("request_id", sa.Text, primary_key=True),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    # Deferred, since the request_id is taken before the export is written.
+    sa.Column(
+        "export_id",
+        sa.Text,
+        sa.ForeignKey("exports.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+    ),
+    sa.Column("create_time", UtcTime, nullable=False),
+    # Without it, sweeping one old export would read every request.
+    sa.Index("requests_by_export", "export_id"),
+)
+
+
+def one_of(column: sa.ColumnElement[Enum], members: Iterable[Enum]) -> sa.ColumnElement[bool]:
+    """Spelled out, not bound: only so can the database see that a guard implies the condition of a partial index."""
+    return column.in_([sa.literal_column(f"'{name}'") for name in sorted(member.name for member in members)])
+
+
+def in_states(states: Iterable[State]) -> sa.ColumnElement[bool]:
+    """The export is in one of them."""
+    return one_of(exports.c.state, states)
+
+
+def _only_if(fact: sa.ColumnElement[bool], needed: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.or_(sa.not_(fact), needed)
+
+
+def _exactly_if(fact: sa.ColumnElement[bool], other: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.or_(sa.and_(fact, other), sa.and_(sa.not_(fact), sa.not_(other)))
+
+
+_c = exports.c
+_all_there = [
+    _c[name].is_not(None)
+    for name in ("file_name", "file_key", "file_size_bytes", "file_sha256", "file_media_type", "file_extension",
+                 "file_entries", "file_entry_count", "file_encrypted", "file_row_count", "file_create_time",
+                 "file_expire_time", "matched_by", "consistency", "build_warnings")
+]  # fmt: skip
+_leased = sources(Event.RELEASE)
+_waits = {target(Event.FAIL), target(Event.EXPIRE)}
+_may_hold_lease = _leased | sources(Event.RENEW) | {target(Event.COMPLETE)}
+
+RULES: dict[str, sa.ColumnElement[bool]] = {
+    "state_known": in_states(State),
+    "reason_known": sa.or_(_c.cancel_reason.is_(None), one_of(_c.cancel_reason, CancelReason)),
+    "cancelled_for_a_reason": _exactly_if(in_states({target(Event.CANCEL)}), _c.cancel_reason.is_not(None)),
+    "done_has_ended": _exactly_if(in_states(TERMINAL), _c.end_time.is_not(None)),
+    "only_done_deleted": _only_if(_c.deleted_time.is_not(None), in_states(TERMINAL)),
+    "attempts_in_budget": sa.and_(_c.attempt >= 0, _c.attempt <= _c.max_attempts, _c.max_attempts >= 1),
+    "attempt_left": _only_if(in_states(LEASABLE), _c.attempt < _c.max_attempts),
+    "attempts_were_leased": sa.and_(_c.attempt <= _c.lease_count, _c.unconfirmed_count.between(0, _c.lease_count)),
+    "counts_from_one": sa.and_(_c.version >= 1, _c.run >= 1),
+    "failed_is_scheduled": _exactly_if(in_states(_waits), _c.next_attempt_time.is_not(None)),
+    "leased_by_one": _only_if(
+        in_states(_leased),
+        sa.and_(_c.lease_id.is_not(None), _c.lease_worker_id.is_not(None), _c.lease_poll_id.is_not(None),
+                _c.lease_expire_time.is_not(None), _c.start_time.is_not(None), _c.attempt >= 1),
+    ),
+    "lease_in_its_states": _only_if(_c.lease_id.is_not(None), in_states(_may_hold_lease)),
+    "file_when_completed": _exactly_if(in_states({target(Event.COMPLETE)}), _c.file_id.is_not(None)),
+    "file_is_whole": _only_if(_c.file_id.is_not(None), sa.and_(_c.lease_id.is_not(None), *_all_there)),
+    # Both must be there: a comparison with NULL would pass a CHECK.
+    "no_row_missing": _only_if(
+        in_states({target(Event.COMPLETE)}),
+        sa.and_(_c.rows_matched.is_not(None), _c.rows_written.is_not(None), _c.rows_matched == _c.rows_written),
+    ),
+}  # fmt: skip
+"""What every row of `exports` obeys, whoever writes it."""
+
+for _name, _rule in RULES.items():
+    exports.append_constraint(sa.CheckConstraint(_rule, name=_name))
+
+
+def _index(name: str, *columns: sa.ColumnElement[object], where: sa.ColumnElement[bool], unique: bool = False) -> None:
+    sa.Index(f"exports_{name}", *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
+# Those never tried come first, by id; then those to be tried again, by their time. `state` spares counting the rows.
+_index("leasable", _c.next_attempt_time, _c.id, _c.state, where=in_states(LEASABLE))
+_index("waiting", _c.tenant, _c.id, where=in_states({State.QUEUED}))
+_index("leased_until", _c.lease_expire_time, where=in_states(_leased))
+_index("leased_by", _c.lease_worker_id, where=in_states(_leased))
+_index("listed", _c.tenant, _c.id, where=_c.deleted_time.is_(None))
+_index("file", _c.file_id, where=_c.file_id.is_not(None), unique=True)

@@ -1,0 +1,33 @@
+"""Options of gRPC servers and channels."""
+
+Options = list[tuple[str, int]]
+
+MAX_REQUEST_BYTES = 64 * 1024
+"""What a caller may send in one message."""
+
+MAX_QUEUE_MESSAGE_BYTES = 4 * 1024 * 1024
+"""What workers and the queue may send each other in one message: hundreds of leases or a wide job."""
+
+
+def server_options(max_receive_bytes: int) -> Options:
+    """Of a server that is the only one on its port: a second bind fails loudly."""
+    return [
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", max_receive_bytes),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+
+
+def client_options() -> Options:
+    """Of a worker's channel: it notices a dead api within a minute, and reconnects at once rather than ever later."""
+    return [
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.max_receive_message_length", MAX_QUEUE_MESSAGE_BYTES),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+    ]

@@ -1,0 +1,49 @@
+"""Logs: a constant event and its fields, one JSON object a line; on a terminal the form for people."""
+
+import sys
+from typing import Any
+
+import structlog
+
+Log = structlog.stdlib.BoundLogger
+
+
+# Without local variables: they may hold secrets.
+_traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
+def configure(service: str, style: str) -> None:
+    """Set up logging of this process to stderr. `style`: json, human, or auto (human on a terminal)."""
+    human = style == "human" or (style == "auto" and sys.stderr.isatty())
+    renderer: Any = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            _of_service(service),
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if human else [_traceback]),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def bind(**fields: object) -> None:
+    """Put fields into every line that this task writes from now on."""
+    structlog.contextvars.bind_contextvars(**fields)
+
+
+def get() -> Log:
+    """The logger of this process."""
+    log: Log = structlog.get_logger()
+    return log
+
+
+def _of_service(service: str) -> structlog.typing.Processor:
+    def add(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**event, "service": service}
+
+    return add

@@ -1,0 +1,96 @@
+"""Settings from a mapping of names to text, all problems in one message."""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+OFF = "off"
+
+
+class SettingsError(Exception):
+    """What is wrong with the settings: one line a problem."""
+
+
+class SettingsReader:
+    """Reads settings one by one and remembers what is wrong, for `finish` to raise at once.
+
+    A setting that is absent or blank has its default. Names carry their unit (`_S` seconds).
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._problems: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        """Any text."""
+        return self._environ.get(name, "").strip() or default
+
+    def path(self, name: str, default: Path) -> Path:
+        """A path; `~` is the home directory."""
+        return Path(self.text(name, str(default))).expanduser()
+
+    def required_path(self, name: str, what: str) -> Path:
+        """A path without a default; `what` says what it should name."""
+        if not self.text(name, ""):
+            self._problems.append(f"{name} is not set: it names {what}")
+        return self.path(name, Path())
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        """One of a few words."""
+        value = self.text(name, default)
+        if value not in allowed:
+            self._problems.append(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
+            return default
+        return value
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        """A whole number from `least` to `most`."""
+        return self._number(name, default, least, most, int)
+
+    def seconds(self, name: str, default: float, least: float, most: float) -> timedelta:
+        """A length of time in seconds."""
+        return timedelta(seconds=self._number(name, default, least, most, float))
+
+    def loopback(self, name: str, default: str) -> str:
+        """An address HOST:PORT on loopback: while there are no credentials, nobody else may call. `off` gives ""."""
+        value = self.text(name, default)
+        if value == OFF:
+            return ""
+        host, _, port = value.rpartition(":")
+        if not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port there is
+            self._problems.append(f"{name} is {value!r}: it must be HOST:PORT, such as {default}")
+        elif not _is_loopback(host):
+            self._problems.append(
+                f"{name} is {value!r}: binding beyond loopback needs credentials, which this version does not have; "
+                f"use {default}"
+            )
+        return value
+
+    def finish(self) -> None:
+        """Raise SettingsError when anything was wrong."""
+        if self._problems:
+            raise SettingsError("\n".join(self._problems))
+
+    def _number(self, name: str, default: T, least: float, most: float, parse: Callable[[str], T]) -> T:
+        text = self.text(name, str(default))
+        try:
+            value = parse(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value <= most:  # type: ignore[operator]
+            self._problems.append(f"{name} is {text!r}: it must be a number from {least} to {most}")
+            return default
+        return value
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

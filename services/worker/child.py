@@ -1,0 +1,74 @@
+"""What runs in a child: one order after the other, until its supervisor is gone."""
+
+import gc
+import os
+import select
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from services.contract.outcome import Failure
+from services.runtime import logs
+from services.worker.order import Order, Outcome, Report, Run
+from services.worker.progress import Teller
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection  # generic in its stub only
+
+READY = "ready"
+
+
+def main(
+    run: Run, warm: Callable[[], None], orders: "Connection[Outcome | str, Order]", tell: socket.socket, supervisor: int
+) -> None:
+    """Warm up, say READY, then answer each order with its outcome."""
+    _outlive_only(supervisor)
+    _leave_signals_to_supervisor()
+    warm()
+    gc.freeze()  # what is there now stays: the collections below pass over it
+    report = Teller(tell)
+    orders.send(READY)
+    while True:
+        try:
+            order = orders.recv()
+            orders.send(_outcome(run, order, report))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return
+        gc.collect()  # an attempt's leftovers must not wait for the next one
+
+
+def _outcome(run: Run, order: Order, report: Report) -> Outcome:
+    try:
+        return run(order, report)
+    except BaseException:  # noqa: BLE001 - SystemExit, too, is an answer here, not the end of the process
+        logs.get().exception("job_broken", reference=order.reference)
+        return internal(order.reference)
+
+
+def internal(reference: str) -> Failure:
+    """What callers may know of an error that nobody expected."""
+    return Failure("INTERNAL", f"internal error, reference {reference}", retryable=True)
+
+
+def _leave_signals_to_supervisor() -> None:
+    """A terminal and a service manager signal the whole group; only the supervisor knows whether a job may go on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _outlive_only(supervisor: int) -> None:
+    """End this process when `supervisor` ends, however it ends."""
+    try:
+        handle = os.pidfd_open(supervisor)
+    except ProcessLookupError:
+        os._exit(1)
+    threading.Thread(target=_end_with, args=(handle,), daemon=True, name="supervisor-watch").start()
+
+
+def _end_with(handle: int) -> None:
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    poll.poll()
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,55 @@
+"""Whether the api answers this worker."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+READY_WITHIN_S = 30.0
+"""How fresh an answer must be for the worker to count as ready."""
+
+
+@dataclass(slots=True)
+class Contact:
+    """When the api last answered, by this process's own monotonic clock.
+
+    `confirmed` is set while the last heartbeat was answered: only then is new work taken.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    confirmed: asyncio.Event = field(default_factory=asyncio.Event)
+    _answered: float = field(default=float("-inf"))
+    _heartbeat: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._heartbeat = self.clock()
+
+    def answered(self) -> None:
+        """A poll was answered."""
+        self._answered = self.clock()
+
+    def heartbeat_answered(self) -> None:
+        """A heartbeat was answered."""
+        self._answered = self._heartbeat = self.clock()
+        self.confirmed.set()
+
+    def heartbeat_lost(self) -> None:
+        """A heartbeat was not answered."""
+        self.confirmed.clear()
+
+    def silent_s(self) -> float:
+        """Seconds since the last heartbeat that was answered, or since the start."""
+        return self.clock() - self._heartbeat
+
+    def fresh(self) -> bool:
+        """An answer came within READY_WITHIN_S."""
+        return self.clock() - self._answered <= READY_WITHIN_S
+
+
+def pauses(first_s: float = 0.1, most_s: float = 10.0) -> Iterator[float]:
+    """Seconds to wait before the next try: doubling up to `most_s`, each 20 % more or less, without end."""
+    pause = first_s
+    while True:
+        yield pause * random.uniform(0.8, 1.2)  # noqa: S311 - only spreads callers
+        pause = min(pause * 2, most_s)

@@ -1,0 +1,33 @@
+"""What a child is told to do, and what it answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from services.contract.job import Job
+from services.contract.outcome import Built, Failure, Progress
+
+Outcome = Built | Failure
+
+Report = Callable[[Progress], None]
+"""Tells the supervisor how far the job has come. Never blocks, never raises; a report may be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A job and where to build it.
+
+    `root` is the artifact store, `spool` a folder of this job alone below it, `sources` the worker's sources with their
+    credentials. `reference` names the attempt in the log and in messages to callers.
+    """
+
+    job: Job
+    root: Path
+    spool: Path
+    reference: str
+    sources: Mapping[str, Any] = field(repr=False)
+
+
+Run = Callable[[Order, Report], Outcome]
+"""Does an order. Must be importable by its name: it is sent to another process."""

@@ -1,0 +1,241 @@
+"""A pool of warm child processes, one order at a time each.
+
+A library's pool shares one pipe and its locks among all children, so that one killed at the wrong moment holds up its
+neighbours, and it reports a job as cancelled before its process is gone. Here each child has a pipe of its own, and
+whoever stops an order gets control back when the process is dead: what it wrote can be removed safely.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import select
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import wait as wait_for_any
+from multiprocessing.context import ForkServerContext
+from multiprocessing.forkserver import ensure_running
+from types import TracebackType
+from typing import Any, Self
+
+from services.contract.outcome import Failure, Progress
+from services.runtime import logs
+from services.worker import child, progress
+from services.worker.order import Order, Outcome, Run
+
+_INHERITED = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
+"""All that a child gets of the environment: the rest may hold secrets. Locales (LC_*) come on top."""
+
+_RESPAWN_PAUSE_S = 1.0
+
+
+class ChildDied(Exception):
+    """The process ended before it answered. `exit_code` is negative for a signal."""
+
+    def __init__(self, exit_code: int | None) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+class Child:
+    """One process. Its methods block, except `kill` and `reports`."""
+
+    def __init__(self, context: ForkServerContext, run: Run, warm: Callable[[], None]) -> None:
+        """Start it and wait until it is warm. Raises ChildDied."""
+        self._orders, theirs = context.Pipe()
+        self.hear, tell = progress.pair()
+        self._process = context.Process(
+            target=child.main, args=(run, warm, theirs, tell, os.getpid()), daemon=True, name="exportd-job"
+        )
+        self._process.start()
+        theirs.close()
+        tell.close()
+        self._handle = _handle_of(self._process.pid)
+        try:
+            self._answer()
+        except ChildDied:
+            self.close()
+            raise
+
+    @property
+    def alive(self) -> bool:
+        """False once the process has ended, for whatever reason."""
+        return not _readable(self._handle)
+
+    def do(self, order: Order) -> Outcome:
+        """The outcome of an order. Raises ChildDied."""
+        try:
+            self._orders.send(order)
+        except OSError:
+            raise ChildDied(self.bury()) from None
+        answer: Outcome = self._answer()
+        return answer
+
+    def reports(self) -> Iterator[Progress]:
+        """Progress that has arrived."""
+        return progress.heard(self.hear)
+
+    def kill(self) -> None:
+        """Begin to end it; repeated: nothing."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+    def bury(self) -> int | None:
+        """Wait for its end; the exit code, None when that is not known."""
+        wait_for_any([self._handle])
+        self._process.join()
+        return self._process.exitcode
+
+    def close(self) -> None:
+        """Give back what a dead child leaves."""
+        self._orders.close()
+        self.hear.close()
+        os.close(self._handle)
+
+    def _answer(self) -> Any:
+        """Its next message; one that it sent before it died counts."""
+        try:
+            if self._orders in wait_for_any([self._orders, self._handle]):
+                return self._orders.recv()
+        except (EOFError, OSError):
+            self.kill()  # without its pipe it is of no use
+        raise ChildDied(self.bury())
+
+
+class Pool:
+    """`size` warm children; `async with` owns them. `run` and `warm` must be importable by name."""
+
+    def __init__(self, size: int, run: Run, warm: Callable[[], None], preload: list[str]) -> None:
+        """`preload` names modules that children find imported already."""
+        self._size = size
+        self._make = (multiprocessing.get_context("forkserver"), run, warm)
+        self._make[0].set_forkserver_preload(preload)
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="exportd-child")
+        self._idle: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
+        self._children: set[Child] = set()
+        self._respawns: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        with _clean_environment():
+            ensure_running()
+        await asyncio.gather(*(self._spawn() for _ in range(self._size)))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for respawn in self._respawns:
+            respawn.cancel()
+        await asyncio.gather(*self._respawns, return_exceptions=True)
+        await asyncio.to_thread(self._bury_all)
+
+    async def run(self, order: Order, heard: Callable[[Progress], None]) -> Outcome:
+        """The outcome of an order, a failure when its process dies.
+
+        `heard` is called with each report. Cancelling this call kills the process; it is dead when the call is over.
+        """
+        one = await self._living()
+        loop = asyncio.get_running_loop()
+        for _ in one.reports():  # of the last order
+            pass
+        loop.add_reader(one.hear.fileno(), _hear, one, heard)
+        try:
+            return await self._uncut(one, order)
+        except ChildDied as died:
+            return crashed(died.exit_code)
+        finally:
+            loop.remove_reader(one.hear.fileno())
+            self._give_back(one)
+
+    async def _living(self) -> Child:
+        """An idle child; one that died idle is replaced."""
+        while not (one := await self._idle.get()).alive:
+            self._give_back(one)
+        return one
+
+    async def _uncut(self, one: Child, order: Order) -> Outcome:
+        """As `Child.do`; a cancelled caller leaves only when the process is dead."""
+        doing = asyncio.get_running_loop().run_in_executor(self._threads, one.do, order)
+        try:
+            return await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            one.kill()
+            while not doing.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([doing])
+            doing.exception()
+            raise
+
+    def _give_back(self, one: Child) -> None:
+        if one.alive:
+            self._idle.put_nowait(one)
+            return
+        self._children.discard(one)
+        one.close()
+        respawn = asyncio.create_task(self._respawn())
+        self._respawns.add(respawn)
+        respawn.add_done_callback(self._respawns.discard)
+
+    async def _respawn(self) -> None:
+        while True:
+            try:
+                return await self._spawn()
+            except (ChildDied, OSError, EOFError):
+                logs.get().exception("child_not_started")
+                await asyncio.sleep(_RESPAWN_PAUSE_S)  # whatever is short now (memory, processes) needs time
+
+    async def _spawn(self) -> None:
+        self._idle.put_nowait(await asyncio.get_running_loop().run_in_executor(self._threads, self._start))
+
+    def _start(self) -> Child:
+        """In a thread, which a cancelled respawn does not stop: so the child is noted here."""
+        one = Child(*self._make)
+        self._children.add(one)
+        return one
+
+    def _bury_all(self) -> None:
+        self._threads.shutdown()
+        for one in self._children:
+            one.kill()
+            one.bury()
+            one.close()
+
+
+def crashed(exit_code: int | None) -> Failure:
+    """What the end of a child means for its job."""
+    how = "for a reason unknown"
+    if exit_code is not None:
+        how = f"by signal {-exit_code}" if exit_code < 0 else f"with exit code {exit_code}"
+    return Failure("WORKER_CRASHED", f"the process that built the file ended {how}", retryable=True)
+
+
+def _hear(one: Child, heard: Callable[[Progress], None]) -> None:
+    for report in one.reports():
+        heard(report)
+
+
+def _handle_of(pid: int | None) -> int:
+    try:
+        return os.pidfd_open(pid or 0)
+    except OSError:
+        raise ChildDied(None) from None
+
+
+def _readable(handle: int) -> bool:
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+@contextmanager
+def _clean_environment() -> Iterator[None]:
+    """Leave in the environment only what children may see, while the process that they fork from starts."""
+    whole = dict(os.environ)
+    os.environ.clear()
+    os.environ.update({k: v for k, v in whole.items() if k in _INHERITED or k.startswith("LC_")})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(whole)

@@ -1,0 +1,141 @@
+"""JobQueue over gRPC."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import grpc
+from exportd.queue.v1 import job_queue_service_pb2 as pb2
+from exportd.queue.v1.job_queue_service_pb2_grpc import JobQueueServiceStub
+
+from services.contract import codec, status
+from services.contract.errors import ExportdError, TryAgain
+from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport
+from services.contract.outcome import Built, Failure
+from services.runtime import logs
+
+_HEARTBEAT_S = 5.0
+_OUTCOME_S = 15.0
+_POLL_MARGIN_S = 7.0
+"""The api answers a poll 5 s before its deadline at the latest."""
+
+_SILENCE_S = 45.0
+"""A stream of hints without even a ping (one each 15 s) for so long is dead."""
+
+UNREADABLE = Failure(
+    "UNREADABLE_JOB", "this worker cannot read the job; run api and worker in matching versions", retryable=True
+)
+
+
+@dataclass(frozen=True)
+class QueueUnreachable(TryAgain):
+    """The api did not answer, or something on the way did in its place. `code` is the gRPC status by name."""
+
+    reason = "QUEUE_UNREACHABLE"
+    template = "the queue did not answer ({code}); is the api running, and is EXPORTD_QUEUE_ADDRESS its queue port?"
+    code: str
+
+
+class GrpcQueue:
+    """The queue behind a channel, for the worker `worker_id` (a UUID of this process start)."""
+
+    def __init__(self, channel: grpc.aio.Channel, worker_id: str) -> None:
+        self._stub = JobQueueServiceStub(channel)
+        self._worker_id = worker_id
+
+    async def lease(self, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
+        request = pb2.LeaseJobsRequest(
+            worker_id=self._worker_id,
+            poll_id=poll_id,
+            max_jobs=max_jobs,
+            wait=codec.duration_to_pb(timedelta(seconds=wait_s)),
+        )
+        with _translated():
+            answer = await self._stub.LeaseJobs(request, timeout=wait_s + _POLL_MARGIN_S)
+        return await self._readable(answer.jobs)
+
+    async def heartbeat(self, held: list[LeaseReport], free_slots: int, *, draining: bool) -> HeartbeatAnswer:
+        request = pb2.HeartbeatRequest(
+            worker_id=self._worker_id,
+            held=[codec.report_to_pb(report) for report in held],
+            free_slots=free_slots,
+            draining=draining,
+        )
+        with _translated():
+            answer = await self._stub.Heartbeat(request, timeout=_HEARTBEAT_S)
+        missing = await self._readable(answer.missing)
+        del answer.missing[:]  # one that this version cannot read must not cost the verdicts
+        with _translated():
+            return replace(codec.heartbeat_answer_from_pb(answer), missing=tuple(missing))
+
+    async def directives(self) -> AsyncIterator[Directive]:
+        call = self._stub.WatchDirectives(pb2.WatchDirectivesRequest(worker_id=self._worker_id))
+        try:
+            with _translated():
+                while isinstance(message := await asyncio.wait_for(call.read(), _SILENCE_S), pb2.Directive):
+                    yield codec.directive_from_pb(message)
+        finally:
+            call.cancel()
+
+    async def complete(self, lease: LeaseRef, built: Built) -> None:
+        request = pb2.CompleteJobRequest(
+            export_id=lease.export_id,
+            lease_id=lease.lease_id,
+            artifact=codec.artifact_to_pb(built.artifact),
+            stats=codec.stats_to_pb(built.stats),
+        )
+        await _done(self._stub.CompleteJob(request, timeout=_OUTCOME_S))
+
+    async def fail(self, lease: LeaseRef, failure: Failure) -> None:
+        request = pb2.FailJobRequest(
+            export_id=lease.export_id,
+            lease_id=lease.lease_id,
+            error=pb2.Failure(code=failure.code, message=failure.message),
+            retryable=failure.retryable,
+            retry_after=codec.duration_to_pb(failure.retry_after),
+        )
+        await _done(self._stub.FailJob(request, timeout=_OUTCOME_S))
+
+    async def release(self, leases: list[LeaseRef]) -> None:
+        reports = [codec.report_to_pb(LeaseReport(lease)) for lease in leases]
+        request = pb2.ReleaseJobsRequest(worker_id=self._worker_id, leases=reports)
+        await _done(self._stub.ReleaseJobs(request, timeout=_OUTCOME_S))
+
+    async def _readable(self, messages: Iterable[pb2.Job]) -> list[Job]:
+        """Those that can be read; the others are refused, so that they do not wait here for their leases to expire."""
+        jobs = []
+        for message in messages:
+            try:
+                jobs.append(codec.job_from_pb(message))
+            except (ValueError, ArithmeticError) as error:
+                logs.get().error("job_unreadable", export_id=message.export_id, error=repr(error))
+                await self._refuse(message)
+        return jobs
+
+    async def _refuse(self, message: pb2.Job) -> None:
+        if not message.lease_id:
+            return  # nothing to name it by
+        try:
+            await self.fail(LeaseRef(message.export_id, message.lease_id), UNREADABLE)
+        except ExportdError as error:
+            logs.get().warning("job_not_refused", export_id=message.export_id, reason=error.reason)
+
+
+async def _done(call: Awaitable[object]) -> None:
+    with _translated():
+        await call
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise what went wrong in the contract's words."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as failed:
+        raise status.from_call(failed) or QueueUnreachable(failed.code().name) from None
+    except TimeoutError:
+        raise QueueUnreachable("SILENT") from None
+    except ValueError as unreadable:
+        raise QueueUnreachable(f"an answer that this version cannot read: {unreadable}") from None

@@ -1,0 +1,48 @@
+"""Settings of the worker, from the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from services.runtime.settings import SettingsReader
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """`metrics` is HOST:PORT, empty for none. `slots` is how many jobs run at the same time."""
+
+    queue_address: str
+    artifacts: Path
+    sources: Path
+    slots: int
+    metrics: str
+    drain_grace: timedelta
+    orphan_timeout: timedelta
+    no_progress_timeout: timedelta
+    log_format: str
+
+
+def from_env(environ: Mapping[str, str]) -> WorkerSettings:
+    """Raises SettingsError with every problem."""
+    read = SettingsReader(environ)
+    folder = read.path("EXPORTD_DATA_DIR", Path("exportd-data"))
+    settings = WorkerSettings(
+        queue_address=read.loopback("EXPORTD_QUEUE_ADDRESS", "127.0.0.1:50052"),
+        artifacts=read.path("EXPORTD_ARTIFACTS", folder / "artifacts").absolute(),
+        sources=read.required_path("EXPORTD_SOURCES", "the file sources.toml").absolute(),
+        slots=read.integer("EXPORTD_SLOTS", 2, 1, 64),
+        metrics=_metrics(read, environ),
+        drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 86_400),
+        orphan_timeout=read.seconds("EXPORTD_ORPHAN_TIMEOUT_S", 600, 1, 86_400),
+        no_progress_timeout=read.seconds("EXPORTD_NO_PROGRESS_TIMEOUT_S", 600, 1, 86_400),
+        log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
+    )
+    read.finish()
+    return settings
+
+
+def _metrics(read: SettingsReader, environ: Mapping[str, str]) -> str:
+    """Set but empty turns the port off."""
+    name = "EXPORTD_WORKER_METRICS"
+    return "" if environ.get(name, "unset").strip() == "" else read.loopback(name, "127.0.0.1:9465")

@@ -1,0 +1,59 @@
+"""Which columns a reading takes from its source, and what becomes of each."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from services.contract.spec import AnyOf, ColumnType, Filter, JobSpec, Kind, Term
+from services.contract.spec import All as AllOf
+from services.worker.schema import arrow_type, hidden_columns, hidden_name
+
+_TEXT = ColumnType(Kind.TEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A column to read: `name` in the source, `label` for people, `field` in the batch, empty when only filters need it."""
+
+    name: str
+    type: ColumnType
+    label: str
+    field: str
+
+    @property
+    def arrow_field(self) -> pa.Field:
+        """Its field in the batches of the reading."""
+        return pa.field(self.field, arrow_type(self.type))
+
+
+def pick(spec: JobSpec, *, deciding: bool) -> tuple[Picked, ...]:
+    """The table's columns, then the hidden ones, then (with `deciding`) those that only the filter needs."""
+    shown = [Picked(c.name, c.type, c.field, c.field) for c in spec.columns]
+    hidden = [Picked(name, _TEXT, name, hidden_name(name)) for name in hidden_columns(spec)]
+    have = {(p.name, p.type) for p in shown}
+    needed = dict.fromkeys((t.column, t.type) for t in terms(spec.filter)) if deciding else {}
+    extra = [Picked(name, type_, name, "") for name, type_ in needed if (name, type_) not in have]
+    return (*shown, *hidden, *extra)
+
+
+def terms(filter_: Filter) -> Iterator[Term]:
+    """Every term of a filter, in order."""
+    match filter_:
+        case Term():
+            yield filter_
+        case AllOf(filters) | AnyOf(filters):
+            for each in filters:
+                yield from terms(each)
+
+
+def order_types(spec: JobSpec) -> dict[str, ColumnType]:
+    """Types of source columns as far as the spec tells, for sorting; a key that is not shown has none."""
+    return {**{t.column: t.type for t in terms(spec.filter)}, **{c.name: c.type for c in spec.columns}}
+
+
+def missing(spec: JobSpec, names: Iterable[str]) -> list[str]:
+    """What the spec uses and `names`, compared without case as every engine here does, do not have."""
+    have = {name.casefold() for name in names}
+    used = [p.name for p in pick(spec, deciding=True)] + [term.column for term in spec.order]
+    return [name for name in dict.fromkeys(used) if name.casefold() not in have]

@@ -1,0 +1,42 @@
+"""Shapes of ISO text: when every timestamp of a column has the same one, their text sorts as they do."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+_DIGIT = "[0-9]"
+DATE_GLOB = f"{_DIGIT * 4}-{_DIGIT * 2}-{_DIGIT * 2}"
+"""SQLite's pattern of a date."""
+
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(?:\.(\d{1,6}))?(Z|\+00:00|)")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a UTC timestamp is written: the separator, 0 to 6 digits of a second's fraction, the zone's text."""
+
+    separator: str
+    digits: int
+    zone: str
+
+    @property
+    def glob(self) -> str:
+        """SQLite's pattern of the shape."""
+        fraction = f".{_DIGIT * self.digits}" if self.digits else ""
+        two = _DIGIT * 2
+        return f"{DATE_GLOB}{self.separator}{two}:{two}:{two}{fraction}{self.zone}"
+
+    def floor(self, moment: datetime) -> datetime:
+        """The last moment not after this one that the shape can write."""
+        return moment - timedelta(microseconds=moment.microsecond % 10 ** (6 - self.digits))
+
+    def text(self, moment: datetime) -> str:
+        """A moment of UTC in this shape."""
+        fraction = f".{moment.microsecond:06}"[: self.digits + 1] if self.digits else ""
+        return f"{moment:%Y-%m-%d}".rjust(10, "0") + f"{self.separator}{moment:%H:%M:%S}{fraction}{self.zone}"
+
+
+def shape_of(text: object) -> Shape | None:
+    """The shape of one stored value; None for any text whose order is not that of time."""
+    match = _TIMESTAMP.fullmatch(text) if isinstance(text, str) else None
+    return Shape(match[1], len(match[2] or ""), match[3]) if match else None

@@ -1,0 +1,155 @@
+"""Text from a source into typed columns: one meaning of each type's text for every source.
+
+| type | text |
+|---|---|
+| integer | digits with an optional minus, within 64 bits |
+| decimal | within precision and scale; zeros beyond the scale are no loss |
+| float | decimal or exponent form, `Inf`, `NaN` |
+| boolean | `0` `1` `true` `false`, any case |
+| date | `YYYY-MM-DD` |
+| time | `HH:MM[:SS[.ffffff]]` |
+| timestamp | a date, then `T` or a space and a time, then `Z`, `±HH[[:]MM]` or nothing, which is UTC; a date alone is midnight; beyond microseconds digits are cut |
+| duration | ISO 8601 with days, hours, minutes and seconds, or `[-]H:MM:SS[.ffffff]` |
+| json | what RFC 8259 allows |
+"""
+
+from collections.abc import Callable
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from services.contract.spec import ColumnType, Kind
+from services.worker.schema import arrow_type
+
+_FINER = r"(\.\d{6})\d+"
+_SHORTEST_FINER = len("2026-01-01T00:00:00.0000001")
+_ZONELESS = r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)$"
+_ISO_DURATION = (
+    r"^(?P<sign>[+-]?)P(?:(?P<d>\d{1,6})D)?"
+    r"(?:T(?:(?P<h>\d{1,8})H)?(?:(?P<m>\d{1,9})M)?(?:(?P<s>\d{1,11})(?:\.(?P<f>\d{1,6}))?S)?)?$"
+)
+_CLOCK_DURATION = r"^([+-]?)(\d{1,8}):(\d\d):(\d\d(?:\.\d{1,6})?)$"
+
+
+class NotOfType(Exception):
+    """The value at `index` (from 0) is not of the type that was asked for."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+
+
+def typed(array: pa.Array, type_: ColumnType) -> pa.Array:
+    """The column as `schema.arrow_type(type_)`; nulls stay. Raises NotOfType for the first value that is not."""
+    is_text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+    if is_text:
+        _check_utf8(array)
+    kernel = _KERNELS.get(type_.kind, _cast) if is_text else _cast
+    try:
+        return kernel(array, type_)
+    except pa.ArrowInvalid:
+        raise NotOfType(_first_bad(array, lambda one: kernel(one, type_))) from None
+
+
+def _cast(array: pa.Array, type_: ColumnType) -> pa.Array:
+    return pc.cast(array, arrow_type(type_))
+
+
+def _integer(text: pa.Array, type_: ColumnType) -> pa.Array:
+    return _cast(_where(text, r"^-?\d+$"), type_)  # the cast alone would take 0x1f
+
+
+def _boolean(text: pa.Array, _: ColumnType) -> pa.Array:
+    words = pc.ascii_lower(_where(text, "(?i)^(0|1|true|false)$"))
+    true = pc.is_in(words, pa.array(["1", "true"], words.type))  # a null is in no set
+    return pc.if_else(pc.is_valid(words), true, pa.scalar(None, pa.bool_()))
+
+
+def _date(text: pa.Array, type_: ColumnType) -> pa.Array:
+    return _cast(_where(text, r"^\d{4}-\d\d-\d\d$"), type_)
+
+
+def _time(text: pa.Array, type_: ColumnType) -> pa.Array:
+    # Arrow parses no time of day, but the timestamp of one.
+    moments = pc.binary_join_element_wise(pa.scalar("1970-01-01T", text.type), text, pa.scalar("", text.type))
+    return _cast(pc.cast(_where(moments, r"T\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"), pa.timestamp("us")), type_)
+
+
+def _timestamp(text: pa.Array, type_: ColumnType) -> pa.Array:
+    try:
+        return _cast(text, type_)
+    except pa.ArrowInvalid:  # not each with its zone
+        return _cast(_with_zone(text), type_)
+
+
+def _with_zone(text: pa.Array) -> pa.Array:
+    cut = pc.replace_substring_regex(text, _FINER, r"\1")
+    midnight = pc.replace_substring_regex(cut, r"^(\d{4}-\d\d-\d\d)$", r"\1T00:00")
+    return pc.replace_substring_regex(midnight, _ZONELESS, r"\1Z")
+
+
+def _duration(text: pa.Array, type_: ColumnType) -> pa.Array:
+    iso = pc.replace_substring_regex(text, _CLOCK_DURATION, r"\1PT\2H\3M\4S")
+    parts = pc.extract_regex(_where(_where(iso, r"\d"), _ISO_DURATION), _ISO_DURATION)
+
+    def part(name: str, fill: Callable[..., pa.Array], width: int) -> pa.Array:
+        return pc.cast(fill(pc.struct_field(parts, name), width, padding="0"), pa.int64())
+
+    seconds = pc.multiply(part("d", pc.utf8_lpad, 1), 86_400)
+    for name, size in (("h", 3_600), ("m", 60), ("s", 1)):
+        seconds = pc.add(seconds, pc.multiply(part(name, pc.utf8_lpad, 1), size))
+    length = pc.add(pc.multiply_checked(seconds, 1_000_000), part("f", pc.utf8_rpad, 6))
+    negative = pc.equal(pc.struct_field(parts, "sign"), "-")
+    return _cast(pc.if_else(negative, pc.negate(length), length), type_)
+
+
+def _json(text: pa.Array, type_: ColumnType) -> pa.Array:
+    # A value at a time: no kernel checks JSON strictly (DuckDB's takes NaN), and one bad text breaks a whole file.
+    for index, value in enumerate(text.to_pylist()):
+        try:
+            orjson.loads(value if value is not None else "null")
+        except orjson.JSONDecodeError:
+            raise NotOfType(index) from None
+    return _cast(text, type_)
+
+
+_KERNELS: dict[Kind, Callable[[pa.Array, ColumnType], pa.Array]] = {
+    Kind.INTEGER: _integer,
+    Kind.BOOLEAN: _boolean,
+    Kind.DATE: _date,
+    Kind.TIME: _time,
+    Kind.TIMESTAMP: _timestamp,
+    Kind.DURATION: _duration,
+    Kind.JSON: _json,
+}
+
+
+def finer_than_microseconds(text: pa.Array) -> int:
+    """How many timestamps lose digits."""
+    longest = pc.max(pc.binary_length(text)).as_py() or 0
+    if longest < _SHORTEST_FINER:
+        return 0
+    return pc.sum(pc.match_substring_regex(text, r"\.\d{6}\d*[1-9]")).as_py() or 0
+
+
+def _where(text: pa.Array, pattern: str) -> pa.Array:
+    if pc.all(pc.match_substring_regex(text, pattern)).as_py() is False:
+        raise pa.ArrowInvalid(pattern)
+    return text
+
+
+def _check_utf8(text: pa.Array) -> None:
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        raise NotOfType(_first_bad(text, lambda one: one.validate(full=True))) from None
+
+
+def _first_bad(array: pa.Array, check: Callable[[pa.Array], object]) -> int:
+    for index in range(len(array)):
+        try:
+            check(array.slice(index, 1))
+        except pa.ArrowInvalid:
+            return index
+    return 0

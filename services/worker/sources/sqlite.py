@@ -1,0 +1,224 @@
+"""A spec in SQLite's SQL: exact where SQLite can be, else a superset that refine.py decides.
+
+SQLite gives a column no type: a value is stored as integer, real, text or blob. What is stored is asked first
+(`Stored`), inside the snapshot, so that the common cases (integers; timestamps all written alike) are compared exactly
+by SQLite, counted by it, and may use its indexes. Identifiers are quoted and qualified: SQLite takes an unknown
+unqualified name in double quotes for text.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from services.contract.spec import AnyOf, ColumnType, Filter, Kind, Operator, OrderTerm, Relation, Term, Value
+from services.contract.spec import All as AllOf
+from services.worker.sources.moments import DATE_GLOB, Shape
+from services.worker.sources.steps import on_step, utc
+
+Parameter = str | int | float | bytes
+NUMERIC = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.BOOLEAN})
+_INT64 = range(-(2**63), 2**63)
+_ZONES_AND_SPARE = timedelta(days=2)
+_NOISE = 1e-14
+"""Share of a real within which it stands for a decimal: a real keeps 15 to 17 digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A condition with its parameters; `exact` False when it may let through rows that do not match."""
+
+    text: str
+    parameters: tuple[Parameter, ...] = ()
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How the values of one column are stored, nulls aside: `plain`, all in the one way that SQLite compares exactly.
+
+    For numbers that is integer and real, for dates their ISO text, for timestamps ISO text of the one `shape`.
+    """
+
+    plain: bool
+    shape: Shape | None = None
+
+
+Storage = Mapping[str, Stored]
+MIXED = Stored(plain=False)
+TRUE = Sql("1")
+
+
+def relation(of: Relation) -> str:
+    """The rows as `r`."""
+    query = of.query.strip().rstrip(";")
+    return f"(\n{query}\n) as r" if query else f"{quoted(of.table)} as r"
+
+
+def quoted(name: str) -> str:
+    """An identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def column(name: str) -> str:
+    """A column of the relation."""
+    return f"r.{quoted(name)}"
+
+
+def value(name: str, type_: ColumnType) -> str:
+    """A column as text that parse.py reads, bit for bit; binary as a blob."""
+    col = column(name)
+    text = f"cast({col} as text)"
+    match type_.kind:
+        case Kind.BINARY:
+            return f"cast({col} as blob)"
+        case Kind.INTEGER:
+            whole = f"typeof({col}) = 'real' and {col} = cast({col} as integer)"
+            return f"case when {whole} then cast(cast({col} as integer) as text) else {text} end"
+        case Kind.DECIMAL:
+            rounded = f"format('%!.{type_.scale}f', {col})"
+            near = f"typeof({col}) = 'real' and abs({col} - cast({rounded} as real)) <= abs({col}) * {_NOISE}"
+            return f"case when {near} then {rounded} else {text} end"
+    return text
+
+
+def sentinel(type_: ColumnType) -> str:
+    """What the first row holds, so that ADBC gives the column its type."""
+    return "x''" if type_.kind is Kind.BINARY else "''"
+
+
+def where(filter_: Filter, storage: Storage) -> Sql:
+    """The rows that match; every one of them, and only them when it is exact. A column not in `storage` is MIXED."""
+    match filter_:
+        case Term():
+            return _term(filter_, storage.get(filter_.column, MIXED))
+        case AllOf(filters):
+            return _joined("and", "1", (where(f, storage) for f in filters))
+        case AnyOf(filters):
+            return _joined("or", "0", (where(f, storage) for f in filters))
+
+
+def _joined(word: str, nothing: str, conditions: Iterable[Sql]) -> Sql:
+    parts = list(conditions)
+    text = f" {word} ".join(p.text for p in parts)
+    parameters = tuple(x for p in parts for x in p.parameters)
+    return Sql(f"({text})" if parts else nothing, parameters, all(p.exact for p in parts))
+
+
+def _term(term: Term, stored: Stored) -> Sql:
+    if term.type.kind is Kind.TEXT:
+        return _text(term)
+    if term.type.kind is Kind.DECIMAL:
+        return _window(term, _decimal_bounds, f"typeof({column(term.column)}) in ('text', 'blob')")
+    if not stored.plain:
+        return _loosely(term)
+    compared = (_plain(term, stored, value_) for value_ in term.values)
+    return _joined("or", "0", (c for c in compared if c is not None))
+
+
+def _plain(term: Term, stored: Stored, value_: Value) -> Sql | None:
+    operator = term.operator
+    parameter: Parameter
+    if stored.shape is not None and isinstance(value_, datetime):
+        moment = utc(value_)
+        stepped = on_step(operator, moment, stored.shape.floor(moment))
+        if stepped is None:
+            return None
+        operator, parameter = stepped[0], stored.shape.text(stepped[1])
+    elif isinstance(value_, date):
+        parameter = value_.isoformat()
+    else:
+        parameter = _number(value_)
+    return Sql(f"{column(term.column)} {operator.value} ?", (parameter,))
+
+
+def _number(value_: Value) -> Parameter:
+    whole = int(value_) if isinstance(value_, int) else None
+    return whole if whole is not None and whole in _INT64 else float(value_)  # type: ignore[arg-type]
+
+
+def _text(term: Term) -> Sql:
+    """Compared as the text that is exported; whatever may be equal is looked up first, which an index can serve."""
+    col = column(term.column)
+    values = tuple(str(v) for v in term.values)
+    if term.operator is not Operator.EQUALS:
+        return _joined("or", "0", (Sql(f"cast({col} as text) collate binary {term.operator.value} ?", (v,)) for v in values))
+    stored = tuple(dict.fromkeys(s for v in values for s in _stored_as(v)))
+    candidates = Sql(f"{col} in ({_marks(stored)})", stored)
+    return _joined("and", "1", (candidates, Sql(f"cast({col} as text) collate binary in ({_marks(values)})", values)))
+
+
+def _stored_as(text: str) -> Iterable[Parameter]:
+    yield text
+    yield text.encode("utf-8", "surrogatepass")
+    with suppress(ValueError, OverflowError):
+        yield _number(int(text))
+    with suppress(ValueError):
+        yield float(text)
+
+
+def _marks(parameters: tuple[Parameter, ...]) -> str:
+    return ", ".join("?" * len(parameters))
+
+
+Bounds = Callable[[Value], tuple[Parameter, Parameter]]
+
+
+def _loosely(term: Term) -> Sql:
+    if term.type.kind not in (Kind.DATE, Kind.TIMESTAMP):
+        return Sql("1", exact=False)
+    col = column(term.column)
+    return _window(term, _day_bounds, f"typeof({col}) <> 'text' or {col} not glob '{DATE_GLOB}*'")
+
+
+def _window(term: Term, bounds: Bounds, unless: str) -> Sql:
+    """Around the values, generously; and every row of which SQLite can't tell (`unless`)."""
+    col = column(term.column)
+    around = [bounds(v) for v in term.values]
+    conditions = []
+    if term.operator not in (Operator.LESS, Operator.LESS_OR_EQUAL):
+        conditions.append(Sql(f"{col} >= ?", (min(low for low, _ in around),)))  # type: ignore[type-var]
+    if term.operator not in (Operator.GREATER, Operator.GREATER_OR_EQUAL):
+        conditions.append(Sql(f"{col} <= ?", (max(high for _, high in around),)))  # type: ignore[type-var]
+    window = _joined("and", "1", conditions)
+    return Sql(f"({window.text} or {unless})", window.parameters, exact=False)
+
+
+def _decimal_bounds(value_: Value) -> tuple[Parameter, Parameter]:
+    number = Decimal(value_)  # type: ignore[arg-type]
+    margin = 1 + abs(number) * Decimal(_NOISE)
+    return float(number - margin), float(number + margin)
+
+
+def _day_bounds(value_: Value) -> tuple[Parameter, Parameter]:
+    day = utc(value_).date() if isinstance(value_, datetime) else value_
+    assert isinstance(day, date)  # noqa: S101 - a term's values are of its type
+    low = day - min(_ZONES_AND_SPARE, day - date.min)
+    high = day + min(_ZONES_AND_SPARE, date.max - day)
+    return low.isoformat(), high.isoformat() + "~"
+
+
+def order(terms: Iterable[OrderTerm], types: Mapping[str, ColumnType], storage: Storage) -> str:
+    """The order by typed value, nulls last; empty without terms. Text is compared as SQLite stores it.
+
+    Decimals stored as text are told apart by their first 15 digits only.
+    """
+    parts = []
+    for term in terms:
+        type_ = types.get(term.column)
+        direction = "desc" if term.descending else "asc"
+        plain = type_ is None or storage.get(term.column, MIXED).plain
+        by = [column(term.column)] if plain else _comparable(term.column, type_)
+        parts += [f"{expression} {direction} nulls last" for expression in by]
+    return f" order by {', '.join(parts)}" if parts else ""
+
+
+def _comparable(name: str, type_: ColumnType | None) -> list[str]:
+    col = column(name)
+    kind = type_.kind if type_ else Kind.TEXT
+    if kind in NUMERIC - {Kind.BOOLEAN}:
+        return [f"cast({col} as numeric)"]
+    if kind is Kind.TIMESTAMP:  # SQLite's own functions stop at milliseconds
+        return [f"unixepoch({col})", f"case when substr({col}, 20, 1) = '.' then cast(substr({col}, 20) as real) else 0 end"]
+    return [col]

@@ -1,0 +1,166 @@
+"""The rules per value for XLSX: what stands in a cell, and of which type the cell is.
+
+A serial is Excel's number for a moment: days since 1899-12-30, fractions are times of day. Before 1900-03-01 it is one
+less, because Excel believes in a 29th of February 1900.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from services.contract.spec import ColumnSpec, Kind
+from services.worker.writers.values import Cells, Loss, Losses, finite, local_times, plain_text, refuse_far_dates
+
+MAX_TEXT_UNITS = 32_767
+"""UTF-16 units that a cell holds."""
+
+_MAX_DIGITS = 15
+_MS_PER_DAY = 86_400_000
+_EPOCH_SERIAL = 25_569  # 1970-01-01
+_FIRST_SERIAL = 2  # 1900-01-01, before one is taken off
+_MARCH_1900 = 61
+_LAST_SERIAL = 2_958_465  # 9999-12-31
+
+_CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f"
+_ESCAPES = {chr(c): f"_x{c:04X}_" for c in range(0x20) if chr(c) not in "\t\n\r"}
+_MARK = "\ufffe"  # cannot occur in what is escaped: it has been replaced before
+_LOOKALIKE = rf"_(x[0-9A-Fa-f]{{4}}[_{_MARK}{_CONTROL}])"
+
+_FORMATS = {
+    Kind.INTEGER: "0",
+    Kind.DATE: "yyyy-mm-dd",
+    Kind.TIME: "hh:mm:ss",
+    Kind.TIMESTAMP: "yyyy-mm-dd hh:mm:ss",
+    Kind.DURATION: "[h]:mm:ss",
+}
+_MAX_DECIMALS_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class SheetCells:
+    """One column of cells: `values` as they stand in the XML, null for no cell. Where `as_text` is true the cell is
+    text; elsewhere it is a boolean for a boolean column and a number for the others.
+    """
+
+    values: pl.Series
+    as_text: pl.Series
+
+
+def header_text(spec: ColumnSpec, time_zone: str) -> str:
+    """The header of a column; a cell of Excel has no time zone, so the header names the one of a timestamp."""
+    return f"{spec.header} ({time_zone})" if spec.type.kind is Kind.TIMESTAMP else spec.header
+
+
+def number_format(spec: ColumnSpec) -> str:
+    """The number format of a column's cells: whole digits for integers, all decimals of the scale for decimals."""
+    if spec.type.kind is Kind.DECIMAL:
+        return "0." + "0" * min(spec.type.scale, _MAX_DECIMALS_SHOWN) if spec.type.scale else "0"
+    return _FORMATS.get(spec.type.kind, "General")
+
+
+def sheet_cells(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
+    """The cells of a column. Raises CannotWrite TEXT_TOO_LONG for a text that no cell holds."""
+    match cells.spec.type.kind:
+        case Kind.BOOLEAN:
+            return _plain(cells.values.cast(pl.Int8).cast(pl.String))
+        case Kind.INTEGER | Kind.DECIMAL:
+            return _number(cells, time_zone, losses)
+        case Kind.FLOAT:
+            return _plain(finite(cells.values, losses).cast(pl.String))
+        case Kind.DATE | Kind.TIMESTAMP:
+            return _date(cells, time_zone, losses)
+        case Kind.TIME:
+            return _plain(_days(_milliseconds(cells.values.to_physical() // 1000, losses)))  # from nanoseconds
+        case Kind.DURATION:
+            return _duration(cells, time_zone, losses)
+        case Kind.TEXT | Kind.JSON | Kind.BINARY:
+            text = plain_text(cells, time_zone, losses)
+            return SheetCells(sheet_text(Cells(cells.spec, text, cells.first_row), losses), _always(text))
+
+
+def sheet_text(cells: Cells, losses: Losses) -> pl.Series:
+    """Texts as they stand in a cell: what XML forbids as `_xHHHH_` or replaced, and what would be read as such an
+    escape escaped itself. Raises CannotWrite TEXT_TOO_LONG for text of more than 32,767 UTF-16 units.
+    """
+    _refuse_long(cells)
+    text = _replaced(cells.values, losses)
+    if text.str.contains(_LOOKALIKE).any():
+        # Underscores can belong to two look-alikes, and one pattern sees only every other one of a chain.
+        for _ in range(2):
+            text = text.str.replace_all(_LOOKALIKE, _MARK + "$1")
+        text = text.str.replace_all(_MARK, "_x005F_", literal=True)
+    if text.str.contains(f"[{_CONTROL}]").any():
+        text = text.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
+    return text
+
+
+def _refuse_long(cells: Cells) -> None:
+    suspects = cells.values.str.len_bytes() > MAX_TEXT_UNITS
+    if suspects.any():
+        text = cells.values
+        units = text.str.len_chars() + text.str.count_matches(r"[\x{10000}-\x{10FFFF}]")
+        reason = f"the text is longer than the {MAX_TEXT_UNITS:,} characters that a cell of Excel holds"
+        cells.refuse(units > MAX_TEXT_UNITS, "TEXT_TOO_LONG", reason)
+
+
+def _replaced(text: pl.Series, losses: Losses) -> pl.Series:
+    forbidden = text.str.contains("[\ufffe\uffff]")
+    losses.add(Loss.CHARACTER_REPLACED, int(forbidden.sum()))
+    return text.str.replace_all("[\ufffe\uffff]", "\ufffd") if forbidden.any() else text
+
+
+def _number(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
+    text = plain_text(cells, time_zone, losses)
+    digits = text.str.strip_chars_start("-")
+    if cells.spec.type.scale:
+        digits = digits.str.strip_chars_end("0").str.replace(".", "", literal=True)
+    long = digits.str.strip_chars_start("0").str.len_bytes() > _MAX_DIGITS
+    losses.add(Loss.LONG_NUMBER_AS_TEXT, int(long.sum()))
+    return SheetCells(text, long)
+
+
+def _date(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
+    refuse_far_dates(cells)
+    whole_days = cells.spec.type.kind is Kind.DATE
+    local = cells.values if whole_days else local_times(cells.values, time_zone)
+    days = local.cast(pl.Date).to_physical().cast(pl.Int64) + _EPOCH_SERIAL
+    unknown = (days < _FIRST_SERIAL) | (days > _LAST_SERIAL)
+    losses.add(Loss.DATE_AS_TEXT, int(unknown.sum()))
+    days -= (days < _MARCH_1900).cast(pl.Int64)
+    if whole_days:
+        return _or_text(cells, days.cast(pl.String), unknown, time_zone)
+    times = _milliseconds(local.to_physical().set(unknown, None), losses) % _MS_PER_DAY
+    return _or_text(cells, _days(days * _MS_PER_DAY + times), unknown, time_zone)
+
+
+def _duration(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
+    microseconds = cells.values.to_physical()
+    unknown = (microseconds < 0) | (microseconds >= (_LAST_SERIAL + 1) * _MS_PER_DAY * 1000)
+    losses.add(Loss.DURATION_AS_TEXT, int(unknown.sum()))
+    serials = _days(_milliseconds(microseconds.set(unknown, None), losses))
+    return _or_text(cells, serials, unknown, time_zone)
+
+
+def _or_text(cells: Cells, serials: pl.Series, as_text: pl.Series, time_zone: str) -> SheetCells:
+    if not as_text.any():
+        return SheetCells(serials, as_text)
+    text = plain_text(cells, time_zone, Losses())
+    return SheetCells(pl.select(pl.when(as_text).then(text).otherwise(serials)).to_series(), as_text)
+
+
+def _milliseconds(microseconds: pl.Series, losses: Losses) -> pl.Series:
+    """Whole milliseconds, rounded down: rounding up could turn the last moment of a day into the next day."""
+    losses.add(Loss.FRACTION_CUT, int((microseconds % 1000 != 0).sum()))
+    return microseconds // 1000
+
+
+def _days(milliseconds: pl.Series) -> pl.Series:
+    return (milliseconds / _MS_PER_DAY).cast(pl.String)
+
+
+def _plain(values: pl.Series) -> SheetCells:
+    return SheetCells(values, pl.repeat(value=False, n=len(values), eager=True))
+
+
+def _always(values: pl.Series) -> pl.Series:
+    return pl.repeat(value=True, n=len(values), eager=True)

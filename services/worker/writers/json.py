@@ -1,0 +1,138 @@
+"""JSON: one array of objects. JSONL: one object a line. Keys are the columns' fields; dots make nested objects."""
+
+import json
+import secrets
+from typing import BinaryIO
+
+import orjson
+import polars as pl
+
+from services.contract.spec import ColumnSpec, Kind
+from services.worker.writers.lines import LineWriter
+from services.worker.writers.values import Cells, Loss, Losses, plain_text
+
+Tree = dict[str, "int | Tree"]
+
+_BARE = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.BOOLEAN})
+_ESCAPES = {c: json.dumps(c)[1:-1] for c in ['"', "\\", *map(chr, range(0x20))]}
+
+
+class JsonLinesWriter(LineWriter):
+    """One object a line, ended by LF. Null values are written; raw JSON keeps its digits and order of keys."""
+
+    _before, _after = "", "\n"
+
+    def __init__(self, file: BinaryIO, columns: tuple[ColumnSpec, ...], time_zone: str) -> None:
+        super().__init__(file, columns, time_zone)
+        self._template = template(field_tree(tuple(c.field for c in columns)))
+
+    def _lines(self, cells: list[Cells]) -> pl.Series:
+        values = pl.DataFrame([self._value(c).alias(str(i)) for i, c in enumerate(cells)])
+        parts = [pl.lit(p) if isinstance(p, str) else pl.col(str(p)) for p in self._template]
+        return values.select(pl.concat_str(pl.lit(self._before), *parts, pl.lit(self._after))).to_series()
+
+    def _value(self, cells: Cells) -> pl.Series:
+        text = plain_text(cells, self._time_zone, self._losses)
+        if cells.spec.type.kind is Kind.JSON:
+            text = raw(text, self._losses)
+        elif cells.spec.type.kind is Kind.TEXT:
+            text = quoted(escaped(text))
+        elif cells.spec.type.kind not in _BARE:
+            text = quoted(text)
+        return text.fill_null("null")
+
+
+class JsonWriter(JsonLinesWriter):
+    """An array with one object a line; `[]` without rows."""
+
+    _before, _after = ",\n", ""
+
+    def _put(self, block: memoryview) -> None:
+        first = self._rows_written == 0
+        if first:
+            self._file.write(b"[")
+        self._file.write(block[1:] if first else block)
+
+    def close(self) -> None:
+        """End the array."""
+        self._file.write(b"\n]\n" if self._rows_written else b"[]\n")
+
+
+def field_tree(fields: tuple[str, ...]) -> Tree:
+    """Fields by the parts of their names, each leaf the position of its column; a parent stands where its first field
+    stood. A field whose parent is itself a field ("a" beside "a.b") keeps its dots.
+    """
+    tree: Tree = {}
+    for position, field in enumerate(fields):
+        parts = field.split(".")
+        if any(".".join(parts[:n]) in fields for n in range(1, len(parts))):
+            parts = [field]
+        node = tree
+        for part in parts[:-1]:
+            child = node.setdefault(part, {})
+            assert isinstance(child, dict), field  # noqa: S101 - a leaf here would be a field that is a parent
+            node = child
+        node[parts[-1]] = position
+    return tree
+
+
+def template(tree: Tree) -> list[str | int]:
+    """The text of one object: literals, and positions of columns whose values stand between them."""
+    parts: list[str | int] = ["{"]
+    for n, (name, child) in enumerate(tree.items()):
+        parts.append(f"{',' if n else ''}{json.dumps(name, ensure_ascii=False)}:")
+        parts.extend([child] if isinstance(child, int) else template(child))
+    return _merged([*parts, "}"])
+
+
+def _merged(parts: list[str | int]) -> list[str | int]:
+    merged: list[str | int] = []
+    for part in parts:
+        if merged and isinstance(part, str) and isinstance(merged[-1], str):
+            merged[-1] += part
+        else:
+            merged.append(part)
+    return merged
+
+
+def escaped(text: pl.Series) -> pl.Series:
+    """Texts as they stand between the quotes of a JSON string."""
+    special = text.str.contains(r'["\\\x00-\x1f]').any()
+    return text.str.replace_many(list(_ESCAPES), list(_ESCAPES.values())) if special else text
+
+
+def quoted(text: pl.Series) -> pl.Series:
+    """Texts between quotes; null stays null."""
+    return pl.select(pl.concat_str(pl.lit('"'), text, pl.lit('"'))).to_series()
+
+
+def raw(text: pl.Series, losses: Losses) -> pl.Series:
+    """Texts that are JSON on one line each. What is no JSON would spoil the file: it becomes a string, counted."""
+    one_line = text.str.replace_all("[\r\n]", " ")  # in valid JSON a line can only break between two tokens
+    if all_json(one_line.drop_nulls().to_list()):
+        return one_line
+    wrong = pl.Series([value is not None and not _is_json(value) for value in one_line.to_list()])
+    losses.add(Loss.INVALID_JSON_AS_TEXT, int(wrong.sum()))
+    return pl.select(pl.when(wrong).then(quoted(escaped(text))).otherwise(one_line)).to_series()
+
+
+def all_json(texts: list[str]) -> bool:
+    """Whether every text is a JSON value, found in one go.
+
+    Each is wrapped in an object under a key nobody can guess. Texts that only make sense together (`1},{"x":2`) would
+    add a key or take one away, so the count of objects with just that key tells.
+    """
+    key = secrets.token_hex(8)
+    try:
+        parsed = orjson.loads("[" + ",".join(f'{{"{key}":{text}}}' for text in texts) + "]")
+    except orjson.JSONDecodeError:
+        return False
+    return len(parsed) == len(texts) and all(item.keys() == {key} for item in parsed)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True

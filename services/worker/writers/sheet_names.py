@@ -1,0 +1,31 @@
+"""Names of sheets that Excel accepts."""
+
+import re
+from collections.abc import Iterator
+from itertools import count
+
+MAX_UNITS = 31
+"""UTF-16 units of a sheet's name."""
+
+_FORBIDDEN = re.compile(r"[\[\]:*?/\\\x00-\x1f\x7f\ufffe\uffff]")
+
+
+def sheet_names(table_name: str) -> Iterator[str]:
+    """Endless names for the sheets of one table: "invoices", "invoices (2)" and so on.
+
+    Forbidden characters become `_`, apostrophes at the ends are dropped, long names are cut; all are unique ignoring
+    case. A name of which nothing is left is "Sheet", and "History", which Excel keeps for itself, gets a `_`.
+    """
+    base = _FORBIDDEN.sub("_", table_name).strip("'") or "Sheet"
+    base = f"{base}_" if base.casefold() == "history" else base
+    first = _cut(base, MAX_UNITS)
+    yield first
+    for number in count(2):
+        suffix = f" ({number})"
+        name = _cut(base, MAX_UNITS - len(suffix)) + suffix
+        if name.casefold() != first.casefold():
+            yield name
+
+
+def _cut(name: str, units: int) -> str:
+    return name.encode("utf-16-le")[: 2 * units].decode("utf-16-le", "ignore").strip("'")

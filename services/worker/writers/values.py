@@ -1,0 +1,145 @@
+"""The rules per value: what a column's values look like as plain text, before a format quotes or escapes them.
+
+Everything works on whole columns, nothing touches single rows. What a rule changes or loses is counted in `Losses`.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+
+import polars as pl
+
+from services.contract.outcome import ExportWarning
+from services.contract.spec import ColumnSpec, Kind
+
+# Polars knows the years -262143 to 262142 and aborts beyond them; ten years are left for time zones and rounding.
+_LAST_MICROSECOND = 8_210_000_000_000_000_000
+_LAST_DAY = _LAST_MICROSECOND // 86_400_000_000
+_INSTANT = "%Y-%m-%dT%H:%M:%S%.f"
+_MINUTE_US = 60_000_000
+
+
+class CannotWrite(Exception):
+    """The format cannot hold a value, and trying again won't help. `message` is safe to show to callers."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class Loss(Enum):
+    """A way in which a value is written differently from what it is; the value is what callers read about it."""
+
+    FLOAT_NOT_FINITE = "NaN or infinity: written as no value"
+    INVALID_JSON_AS_TEXT = "not valid JSON: written as a JSON string"
+    LONG_NUMBER_AS_TEXT = "numbers of more than 15 digits: written as text, with every digit"
+    DATE_AS_TEXT = "dates before 1900-01-01 or after 9999-12-31, which Excel does not know: written as ISO 8601 text"
+    DURATION_AS_TEXT = "durations that are negative or too long for Excel: written as ISO 8601 text"
+    FRACTION_CUT = "fractions of a second: cut to milliseconds, the most that Excel keeps"
+    CHARACTER_REPLACED = "texts with U+FFFE or U+FFFF, which XML forbids: those characters became U+FFFD"
+
+
+class Losses:
+    """Counts values written differently, by kind of loss."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[Loss] = Counter()
+
+    def add(self, loss: Loss, count: int) -> None:
+        """Count `count` values more; 0 leaves no trace."""
+        if count:
+            self._counts[loss] += count
+
+    def warnings(self) -> list[ExportWarning]:
+        """One warning a kind that occurred, in the order of `Loss`."""
+        return [ExportWarning(loss.name, loss.value, self._counts[loss]) for loss in Loss if loss in self._counts]
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Values of one column in consecutive rows of the table; `first_row` is the number of the first, from 1."""
+
+    spec: ColumnSpec
+    values: pl.Series
+    first_row: int
+
+    def refuse(self, wrong: pl.Series, code: str, reason: str) -> None:
+        """Raise CannotWrite for the first row in which `wrong` is true, naming it and the column."""
+        row = wrong.fill_null(value=False).arg_max() if wrong.any() else None
+        if row is not None:
+            raise CannotWrite(code, f"row {self.first_row + row}, column {self.spec.header}: {reason}")
+
+
+def plain_text(cells: Cells, time_zone: str, losses: Losses) -> pl.Series:
+    """The values as text; null stays null.
+
+    Text and JSON as they are. Integers and decimals: every digit, decimals with all digits of their scale. Floats: the
+    shortest form that reads back bit for bit; NaN and infinity become null. Booleans: true, false. Binary: base64.
+    Dates, times, timestamps and durations: ISO 8601, with 3 or 6 digits of fraction only where it is not zero; years
+    outside 0 to 9999 with a sign. Timestamps carry the offset of `time_zone`, `Z` for UTC. Durations count days of 24
+    hours (`P1DT1H30M`), and negative ones begin with `-P`.
+    """
+    values = cells.values
+    match cells.spec.type.kind:
+        case Kind.TEXT | Kind.JSON:
+            return values
+        case Kind.FLOAT:
+            return finite(values, losses).cast(pl.String)
+        case Kind.BINARY:
+            return values.bin.encode("base64")
+        case Kind.DATE:
+            refuse_far_dates(cells)
+            return values.cast(pl.String)
+        case Kind.TIME:
+            return values.dt.to_string("%H:%M:%S%.f")
+        case Kind.TIMESTAMP:
+            refuse_far_dates(cells)
+            return _instants(values, time_zone)
+        case Kind.DURATION:
+            return values.dt.to_string("iso")
+        case Kind.INTEGER | Kind.DECIMAL | Kind.BOOLEAN:
+            return values.cast(pl.String)
+
+
+def finite(values: pl.Series, losses: Losses) -> pl.Series:
+    """Floats with null in place of NaN and infinity, which are counted."""
+    usable = values.is_finite()
+    losses.add(Loss.FLOAT_NOT_FINITE, int((~usable).sum()))
+    return values.set(~usable, None) if not usable.all() else values
+
+
+def refuse_far_dates(cells: Cells) -> None:
+    """Raise CannotWrite DATE_OUT_OF_RANGE for dates and timestamps outside of the years -258000 to 262000."""
+    last = _LAST_DAY if cells.spec.type.kind is Kind.DATE else _LAST_MICROSECOND
+    whole = cells.values.to_physical()
+    cells.refuse((whole > last) | (whole < -last), "DATE_OUT_OF_RANGE", "the date lies too far from now")
+
+
+def local_times(values: pl.Series, time_zone: str) -> pl.Series:
+    """Timestamps as the clocks of `time_zone` show them, without a zone."""
+    return values.dt.convert_time_zone(time_zone).dt.replace_time_zone(None)
+
+
+def _instants(values: pl.Series, time_zone: str) -> pl.Series:
+    if time_zone == "UTC":
+        return values.dt.to_string(f"{_INSTANT}Z")
+    # Before zones were agreed on, offsets had seconds, which ISO 8601 cannot say: the offset is cut to whole minutes
+    # and the time moved with it, so that the instant stays.
+    zoned = values.dt.convert_time_zone(time_zone)
+    seconds = (zoned.dt.base_utc_offset() + zoned.dt.dst_offset()).dt.total_microseconds()
+    minutes = seconds.abs() // _MINUTE_US * seconds.sign()
+    shown = (values.to_physical() + minutes * _MINUTE_US).cast(pl.Datetime("us"))
+    return pl.select(pl.concat_str(shown.dt.to_string(_INSTANT), _offsets(minutes))).to_series()
+
+
+def _offsets(minutes: pl.Series) -> pl.Series:
+    sizes = minutes.abs()
+    return pl.select(
+        pl.concat_str(
+            pl.when(minutes < 0).then(pl.lit("-")).otherwise(pl.lit("+")),
+            (sizes // 60).cast(pl.String).str.zfill(2),
+            pl.lit(":"),
+            (sizes % 60).cast(pl.String).str.zfill(2),
+        )
+    ).to_series()
