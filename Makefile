@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PROTOS := $(shell find proto -name '*.proto' | sort)
 # All that a change of which makes the environment stale.
 READY := $(VENV)/.ready
-SAMPLE := build/sample/.ready
+SAMPLE := build/sample/.sample-version
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -20,7 +20,7 @@ class DidNotStart(Exception):
 
 
 class ServiceProcess:
-    """One process of exportd; its log lines go to a file, and the first one with the event `started` is `first_line`."""
+    """One process of exportd; its log goes to a file, and the first line with the event `started` is `first_line`."""
 
     def __init__(self, program: str, settings: Mapping[str, str], log: Path, started: str) -> None:
         self.log = log

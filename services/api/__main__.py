@@ -6,10 +6,10 @@ import sys
 import uvloop
 
 from services.api.app import serve
-from services.api.catalog.file import CatalogError
+from services.api.catalog.table import CatalogError
 from services.api.rpc.server import CannotListen
 from services.api.settings import ApiSettings
-from services.api.storage.datadir import DataDirectoryError
+from services.api.storage.datadir import DataDirectoryInUse
 from services.runtime import logs
 from services.runtime.settings import SettingsError
 from services.runtime.signals import StopSignals
@@ -21,13 +21,17 @@ def main() -> None:
         settings = ApiSettings.from_env(os.environ)
         logs.configure("api", settings.log_format)
         uvloop.run(_run(settings))
-    except (SettingsError, CatalogError, DataDirectoryError, CannotListen) as problem:
+    except (SettingsError, CatalogError, DataDirectoryInUse, CannotListen) as problem:
         sys.stderr.write(f"exportd-api cannot start:\n{problem}\n")
         sys.exit(2)
 
 
 async def _run(settings: ApiSettings) -> None:
-    await serve(settings, StopSignals().install())
+    await serve(settings, StopSignals().install(), _say_ports)
+
+
+def _say_ports(port: int, queue_port: int) -> None:
+    logs.get().info("serving", port=port, queue_port=queue_port)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The api put together: the only place that names concrete classes."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -28,14 +29,15 @@ from services.runtime.metrics import served
 from services.runtime.signals import StopSignals
 
 
-async def serve(settings: ApiSettings, stop: StopSignals) -> None:
-    """Serve until `stop`. Raises CatalogError, DataDirectoryError, CannotListen before anything is served."""
+async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int, int], None]) -> None:
+    """Serve until `stop`; `started` is told both ports. Raises CatalogError, DataDirectoryInUse, CannotListen."""
     catalog = load(settings.catalog)
     async with AsyncExitStack() as stack:
         directory = stack.enter_context(DataDirectory.open(settings.data_dir))
         secret = directory.secret_key(settings.secret_key_file)
-        artifacts = FolderArtifactStore.open(settings.artifacts)
-        store = await stack.enter_async_context(SqliteExportStore.open(directory.database, settings.leases))
+        artifacts = FolderArtifactStore.in_folder(settings.artifacts)
+        store = await SqliteExportStore.open(directory.database, settings.leases)
+        stack.push_async_callback(store.close)
         changes, presence = Changes(), Presence(_now)
         exports = Exports(
             store=store,
@@ -59,8 +61,7 @@ async def serve(settings: ApiSettings, stop: StopSignals) -> None:
         servers = Servers(ExportServicer(exports, Downloads(store, artifacts, _now)), JobQueueServicer(queue))
         reaper = Reaper(queue, store, _now, quiet_s=settings.leases.ttl.total_seconds(), ready=servers.ready)
         stack.enter_context(served(settings.metrics, metrics.REGISTRY))
-        ports = await servers.start(settings.listen, settings.queue_listen)
-        logs.get().info("serving", port=ports[0], queue_port=ports[1], store_id=artifacts.store_id)
+        started(*await servers.start(settings.listen, settings.queue_listen))
         await _until_stopped(servers, changes, reaper, stop, settings.drain_grace.total_seconds())
     logs.get().info("stopped")
 

@@ -30,14 +30,14 @@ _NOT_IN_FILENAME = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """What a caller asks for. Exactly one of `uri` and `type` is set; `format` None means the default.
+    """What a caller asks for. Of `uri` and `type` the one that was given is not None; `format` None is the default.
 
     `body` is the request in a deterministic form without its request_id: two requests are the same when it is the same.
     `violations` are those that decoding found already.
     """
 
-    uri: str = ""
-    type: str = ""
+    uri: str | None = None
+    type: str | None = None
     query: str = ""
     format: Format | None = None
     file_types: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ def _export(request: CreateRequest, resolved: Resolved, tenant: str, now: dateti
     return Export(
         id=export_id,
         tenant=tenant,
-        uri=request.uri,
+        uri=request.uri or "",
         type=spec.collection,
         format=spec.table.format,
         file_types=request.file_types,

@@ -33,7 +33,7 @@ class ApiSettings:
             catalog=read.required_path("EXPORTD_CATALOG", "the catalog file, such as catalog.toml"),
             data_dir=data_dir,
             artifacts=read.path("EXPORTD_ARTIFACTS", data_dir / "artifacts"),
-            secret_key_file=read.path("EXPORTD_SECRET_KEY_FILE", data_dir / "secret.key"),
+            secret_key_file=read.optional_path("EXPORTD_SECRET_KEY_FILE"),
             listen=read.loopback("EXPORTD_LISTEN", "127.0.0.1:50051"),
             queue_listen=read.loopback("EXPORTD_QUEUE_LISTEN", "127.0.0.1:50052"),
             metrics=read.loopback("EXPORTD_API_METRICS", "127.0.0.1:9464"),

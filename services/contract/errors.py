@@ -9,7 +9,10 @@ from typing import ClassVar
 
 
 class ExportdError(Exception):
-    """A refusal with a reason. Subclasses are frozen dataclasses whose fields are its metadata."""
+    """A refusal with a reason. Subclasses are dataclasses whose fields are its metadata.
+
+    They are not frozen: Python itself sets the traceback of an exception.
+    """
 
     reason: ClassVar[str]
     template: ClassVar[str]
@@ -58,7 +61,7 @@ class Violation:
     description: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class InvalidRequest(MendRequest):
     """At least one violation; all that were found, at once."""
 
@@ -69,14 +72,14 @@ class InvalidRequest(MendRequest):
         return "; ".join(f"{v.field}: {v.description}" for v in self.violations)
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class RequestIdReused(MendRequest):
     reason = "REQUEST_ID_REUSED"
     template = "request_id {request_id} was used for another request within 24 h; choose a new one"
     request_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class OffsetOutOfRange(MendRequest):
     reason = "OFFSET_OUT_OF_RANGE"
     template = "offset {offset} lies outside the file of {size_bytes} bytes"
@@ -84,21 +87,21 @@ class OffsetOutOfRange(MendRequest):
     size_bytes: int
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class ExportNotFound(NotFound):
     reason = "EXPORT_NOT_FOUND"
     template = "there is no export {export_id}"
     export_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class FileNotFound(NotFound):
     reason = "FILE_NOT_FOUND"
     template = "there is no file {file_id}"
     file_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class CollectionNotFound(NotFound):
     """`nearest` is the known name closest to `collection`, empty when none is near."""
 
@@ -111,14 +114,14 @@ class CollectionNotFound(NotFound):
         return f"there is no collection {self.collection}; {hint}"
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class ExportDeleted(NotFound):
     reason = "EXPORT_DELETED"
     template = "the export {export_id} of this request_id has been deleted; choose a new request_id"
     export_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class IllegalTransition(WrongState):
     reason = "ILLEGAL_TRANSITION"
     template = "cannot {verb} export {export_id}: it is {state}"
@@ -127,7 +130,7 @@ class IllegalTransition(WrongState):
     verb: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class NotQueued(WrongState):
     reason = "NOT_QUEUED"
     template = "export {export_id} is {state}: a worker has picked it up; cancel it without only_if_queued"
@@ -135,7 +138,7 @@ class NotQueued(WrongState):
     state: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class ExportNotReady(WrongState):
     reason = "EXPORT_NOT_READY"
     template = "export {export_id} is {state}: there is no file yet; watch it until it is done"
@@ -143,35 +146,35 @@ class ExportNotReady(WrongState):
     state: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class ExportCancelled(WrongState):
     reason = "EXPORT_CANCELLED"
     template = "export {export_id} is CANCELLED: it has no file and will have none"
     export_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class FileExpired(WrongState):
     reason = "FILE_EXPIRED"
     template = "the time of file {file_id} is over; create the export again"
     file_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class LeaseLost(Fenced):
     reason = "LEASE_LOST"
     template = "another lease or none is in force on export {export_id}; drop the work"
     export_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class JobCancelled(Fenced):
     reason = "JOB_CANCELLED"
     template = "export {export_id} was cancelled; drop the work"
     export_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class RowsMissing(WrongState):
     reason = "ROWS_MISSING"
     template = "{rows_matched} rows matched and {rows_written} were written; fail the attempt"
@@ -179,7 +182,7 @@ class RowsMissing(WrongState):
     rows_written: int
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class StoreMismatch(WrongState):
     reason = "STORE_MISMATCH"
     template = "the api sees {found} where {expected} was reported; give both services the same EXPORTD_ARTIFACTS"
@@ -187,7 +190,7 @@ class StoreMismatch(WrongState):
     found: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class FileChanged(WrongState):
     reason = "FILE_CHANGED"
     template = "file {file_id} has the sha256 {sha256}, not the one in if_sha256; start again at offset 0"
@@ -195,7 +198,7 @@ class FileChanged(WrongState):
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class TooManyStreams(TryAgain):
     reason = "TOO_MANY_STREAMS"
     template = "this process serves {limit} {kind} streams already; try again"
@@ -203,26 +206,26 @@ class TooManyStreams(TryAgain):
     limit: int
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class ShuttingDown(TryAgain):
     reason = "SHUTTING_DOWN"
     template = "this process is stopping; try again"
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class StoreUnavailable(TryAgain):
     reason = "STORE_UNAVAILABLE"
     template = "the store did not take it, and nothing was promised; try again"
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class FileDamaged(Broken):
     reason = "FILE_DAMAGED"
     template = "the bytes of file {file_id} are gone or damaged; create the export again and tell the operator"
     file_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class Internal(Broken):
     """`reference` is the request id under which the log has the whole story."""
 

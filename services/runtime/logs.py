@@ -15,7 +15,8 @@ _traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.Excepti
 def configure(service: str, style: str) -> None:
     """Set up logging of this process to stderr. `style`: json, human, or auto (human on a terminal)."""
     human = style == "human" or (style == "auto" and sys.stderr.isatty())
-    renderer: Any = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer()
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = console if human else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

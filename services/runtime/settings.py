@@ -33,6 +33,10 @@ class SettingsReader:
         """A path; `~` is the home directory."""
         return Path(self.text(name, str(default))).expanduser()
 
+    def optional_path(self, name: str) -> Path | None:
+        """A path, or None when it is not set."""
+        return Path(text).expanduser() if (text := self.text(name, "")) else None
+
     def required_path(self, name: str, what: str) -> Path:
         """A path without a default; `what` says what it should name."""
         if not self.text(name, ""):

@@ -57,8 +57,8 @@ def create_request(message: export_service_pb2.CreateExportRequest) -> CreateReq
     body.CopyFrom(message)
     body.ClearField("request_id")
     return CreateRequest(
-        uri=message.uri,
-        type=message.type,
+        uri=message.uri if message.HasField("uri") else None,
+        type=message.type if message.HasField("type") else None,
         query=message.query,
         format=_format(message, violations),
         file_types=tuple(message.file_types),
@@ -118,10 +118,6 @@ def identifier(field: str, text: str) -> str:
 
 
 def _create_violations(message: export_service_pb2.CreateExportRequest) -> Iterator[Violation]:
-    if message.WhichOneof("collection") is None:
-        yield Violation("uri", "give uri or type")
-    if message.uri and message.query:
-        yield Violation("query", "goes with type; put it into the uri")
     for name in _NOT_HONOURED:
         if _is_set(message, name):
             yield Violation(name, "is not honoured by this version; leave it out")

@@ -1,0 +1,168 @@
+"""A whole api in this process, on real files and real ports, and a worker that does what a test says."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+import grpc
+import pytest
+from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
+from exportd.queue.v1.job_queue_service_pb2_grpc import JobQueueServiceStub
+from exportd.v1 import export_pb2, export_service_pb2
+from exportd.v1.export_service_pb2_grpc import ExportServiceStub
+from google.protobuf.duration_pb2 import Duration
+
+from services.api.app import serve
+from services.api.domain.leases import LeasePolicy
+from services.api.settings import ApiSettings
+from services.runtime.signals import StopSignals
+
+CATALOG = """
+[sources.shop]
+kind = "sql"
+[sources.papers]
+kind = "folder"
+
+[collections.Orders]
+path = "/shops/{shopId}/orders"
+source = "shop"
+table = "orders"
+key = "id"
+formats = ["XLSX", "CSV", "JSON", "JSONL"]
+[collections.Orders.parameters.shopId]
+column = "shop_id"
+optional = true
+[[collections.Orders.columns]]
+field = "id"
+[[collections.Orders.columns]]
+field = "issuedAt"
+name = "issued_at"
+type = "timestamp"
+[collections.Orders.attachments."order.pdf"]
+source = "papers"
+path = "{id}.pdf"
+"""
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running api: stubs for callers and workers, and where its files are."""
+
+    exports: ExportServiceStub
+    jobs: JobQueueServiceStub
+    artifacts: Path
+    stop: StopSignals
+    target: str
+
+    async def create(self, uri: str = "/shops/7/orders", **fields: object) -> export_pb2.Export:
+        """Create an export, by default as CSV."""
+        request = export_service_pb2.CreateExportRequest(uri=uri, **{"format": export_pb2.FORMAT_CSV} | fields)
+        return await self.exports.CreateExport(request)
+
+    async def get(self, export_id: str) -> export_pb2.Export:
+        return await self.exports.GetExport(export_service_pb2.GetExportRequest(id=export_id))
+
+
+class Worker:
+    """A worker by hand: each verb once, when a test says so."""
+
+    def __init__(self, api: Api) -> None:
+        self.id = str(uuid4())
+        self._api = api
+
+    async def lease(self, wait_s: float = 5, max_jobs: int = 1, poll_id: str = "") -> list[queue_pb2.Job]:
+        request = queue_pb2.LeaseJobsRequest(
+            worker_id=self.id, poll_id=poll_id or str(uuid4()), max_jobs=max_jobs, wait=_seconds(wait_s)
+        )
+        return list((await self._api.jobs.LeaseJobs(request)).jobs)
+
+    async def heartbeat(
+        self, *jobs: queue_pb2.Job, progress: export_pb2.Progress | None = None, draining: bool = False
+    ) -> queue_pb2.HeartbeatResponse:
+        held = [queue_pb2.LeaseReport(export_id=j.export_id, lease_id=j.lease_id, progress=progress) for j in jobs]
+        return await self._api.jobs.Heartbeat(
+            queue_pb2.HeartbeatRequest(worker_id=self.id, held=held, draining=draining)
+        )
+
+    def file(self, job: queue_pb2.Job, content: bytes) -> queue_pb2.Artifact:
+        """Put a file where the job's file belongs."""
+        key = f"{job.artifact_prefix}export.csv"
+        path = self._api.artifacts / key
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        return queue_pb2.Artifact(
+            key=key, size_bytes=len(content), sha256=sha256, media_type="text/csv", extension="csv"
+        )
+
+    async def complete(self, job: queue_pb2.Job, artifact: queue_pb2.Artifact, written: int = 2) -> None:
+        stats = queue_pb2.RunStats(
+            rows_matched=2, rows_written=written, matched_by=export_pb2.COUNT, consistency=export_pb2.SNAPSHOT
+        )
+        await self._api.jobs.CompleteJob(
+            queue_pb2.CompleteJobRequest(export_id=job.export_id, lease_id=job.lease_id, artifact=artifact, stats=stats)
+        )
+
+    async def fail(self, job: queue_pb2.Job, code: str = "SOURCE_UNAVAILABLE", *, retryable: bool = True) -> None:
+        error = queue_pb2.Failure(code=code, message="the source did not answer")
+        await self._api.jobs.FailJob(
+            queue_pb2.FailJobRequest(export_id=job.export_id, lease_id=job.lease_id, error=error, retryable=retryable)
+        )
+
+    async def release(self, *jobs: queue_pb2.Job) -> None:
+        leases = [queue_pb2.LeaseReport(export_id=j.export_id, lease_id=j.lease_id) for j in jobs]
+        await self._api.jobs.ReleaseJobs(queue_pb2.ReleaseJobsRequest(worker_id=self.id, leases=leases))
+
+    async def build(self, content: bytes) -> queue_pb2.Job:
+        """The whole job: lease, confirm, write, complete."""
+        (job,) = await self.lease()
+        await self.heartbeat(job)
+        await self.complete(job, self.file(job, content))
+        return job
+
+
+def _seconds(length: float) -> Duration:
+    return Duration(seconds=int(length), nanos=int(length % 1 * 1e9))
+
+
+@pytest.fixture
+def leases() -> LeasePolicy:
+    """The lease policy of the api; a module that needs another one overrides this."""
+    return LeasePolicy()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, leases: LeasePolicy) -> ApiSettings:
+    (tmp_path / "catalog.toml").write_text(CATALOG)
+    environ = {
+        "EXPORTD_CATALOG": str(tmp_path / "catalog.toml"),
+        "EXPORTD_DATA_DIR": str(tmp_path / "data"),
+        "EXPORTD_LISTEN": "127.0.0.1:0",
+        "EXPORTD_QUEUE_LISTEN": "127.0.0.1:0",
+        "EXPORTD_API_METRICS": "off",
+        "EXPORTD_DRAIN_GRACE_S": "2",
+    }
+    return replace(ApiSettings.from_env(environ), leases=leases)
+
+
+@pytest.fixture
+async def api(settings: ApiSettings) -> AsyncIterator[Api]:
+    stop = StopSignals()
+    ports: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(settings, stop, lambda *both: ports.set_result(both)))
+    await asyncio.wait([serving, ports], return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        await serving
+    target, queue_target = (f"127.0.0.1:{port}" for port in ports.result())
+    async with grpc.aio.insecure_channel(target) as channel, grpc.aio.insecure_channel(queue_target) as queue_channel:
+        yield Api(ExportServiceStub(channel), JobQueueServiceStub(queue_channel), settings.artifacts, stop, target)
+        stop.drain.set()
+        await serving
+
+
+@pytest.fixture
+def worker(api: Api) -> Worker:
+    return Worker(api)

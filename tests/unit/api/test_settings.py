@@ -1,0 +1,38 @@
+import pytest
+
+from services.api.settings import ApiSettings
+from services.runtime.settings import SettingsError
+
+
+def test_the_defaults_bind_loopback_only() -> None:
+    settings = ApiSettings.from_env({"EXPORTD_CATALOG": "catalog.toml"})
+    assert settings.listen == "127.0.0.1:50051"
+    assert settings.queue_listen == "127.0.0.1:50052"
+
+
+def test_every_problem_is_named_in_one_message() -> None:
+    environ = {
+        "EXPORTD_LISTEN": "0.0.0.0:50051",
+        "EXPORTD_QUEUE_LISTEN": "localhost",
+        "EXPORTD_DRAIN_GRACE_S": "soon",
+        "EXPORTD_LOG_FORMAT": "xml",
+    }
+    with pytest.raises(SettingsError) as refused:
+        ApiSettings.from_env(environ)
+    lines = str(refused.value).splitlines()
+    assert [line.split()[0] for line in lines] == [
+        "EXPORTD_CATALOG",
+        "EXPORTD_LISTEN",
+        "EXPORTD_QUEUE_LISTEN",
+        "EXPORTD_DRAIN_GRACE_S",
+        "EXPORTD_LOG_FORMAT",
+    ]
+
+
+def test_binding_beyond_loopback_says_why_it_is_refused() -> None:
+    with pytest.raises(SettingsError, match="needs credentials"):
+        ApiSettings.from_env({"EXPORTD_CATALOG": "c", "EXPORTD_LISTEN": "192.168.1.1:50051"})
+
+
+def test_metrics_can_be_off() -> None:
+    assert ApiSettings.from_env({"EXPORTD_CATALOG": "c", "EXPORTD_API_METRICS": "off"}).metrics == ""
