@@ -96,7 +96,7 @@ def start_worker(sources: Path, data_dir: Path, queue: str, **more: str) -> Serv
         "EXPORTD_QUEUE_ADDRESS": queue,
         "EXPORTD_WORKER_METRICS": "off",
     }
-    return ServiceProcess("exportd-worker", settings | more, data_dir / "worker.log", "ready").wait_started()
+    return ServiceProcess("exportd-worker", settings | more, data_dir / "worker.log", "worker_ready").wait_started()
 
 
 @dataclass(frozen=True, slots=True)

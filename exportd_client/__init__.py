@@ -13,7 +13,6 @@ What comes back are the messages of the public API, fully typed: Export, File, C
 
 from exportd.v1.export_pb2 import Export, File, Format, Progress, Result
 from exportd.v1.export_service_pb2 import Collection
-
 from exportd_client.client import ExportClient, FormatName
 from exportd_client.download import Download, OnBytes, Source
 from exportd_client.errors import (

@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from os import PathLike
 from typing import Literal, Self, TypeAlias
 
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from exportd.v1.export_pb2 import Export, File, Format
 from exportd.v1.export_service_pb2 import (
     CancelExportRequest,
@@ -19,9 +22,6 @@ from exportd.v1.export_service_pb2 import (
     ListExportsRequest,
     WatchExportRequest,
 )
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from exportd_client import download as downloads
 from exportd_client.download import Download, OnBytes, Source
 from exportd_client.errors import ExportdError, InvalidArgument, Violation

@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 from exportd.v1.export_pb2 import Export, File
 from exportd.v1.export_service_pb2 import DownloadFileRequest, DownloadHeader
-
 from exportd_client.errors import DownloadDamaged, ExportdError, FileChanged, InvalidArgument
 from exportd_client.link import Link, Outage
 from exportd_client.part import Part, safe_name
@@ -42,8 +41,8 @@ async def download(link: Link, source: Source, path: str | PathLike[str], progre
         resumed_at = part.size
         await _fill(link, source, part, file, progress or (lambda _done, _total: None))
         await asyncio.to_thread(part.finish)
-    except FileChanged:
-        part.discard()
+    except (FileChanged, DownloadDamaged):
+        await asyncio.to_thread(part.discard)
         raise
     finally:
         part.close()
@@ -97,11 +96,11 @@ async def _one_stream(link: Link, request: DownloadFileRequest) -> AsyncGenerato
         yield file, b""
         async for message in messages:
             position += len(message.data)
+            if position > _end(file, request):
+                raise DownloadDamaged("the service sent more bytes than the file has; download it again")
             yield file, message.data
     if position < _end(file, request):
         raise link.cut_off()
-    if position > _end(file, request):
-        raise DownloadDamaged("the service sent more bytes than the file has; download it again")
 
 
 def _accepted(header: DownloadHeader, request: DownloadFileRequest) -> File:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import grpc
 import grpc.aio
-from exportd.v1.export_service_pb2_grpc import ExportServiceStub
 
+from exportd.v1.export_service_pb2_grpc import ExportServiceStub
 from exportd_client.errors import ExportdError, Unreachable, from_rpc
 
 if TYPE_CHECKING:
@@ -25,9 +25,13 @@ _CALL_SECONDS = 30.0
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    # A watch of an export that waits has no data for hours, and is to be kept alive all the same.
+    ("grpc.http2.max_pings_without_data", 0),
     # The default of 120 s would outlast the patience with an outage.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 3_000),
+    # An http_proxy in the environment is for web pages; it would even swallow calls to 127.0.0.1.
+    ("grpc.enable_http_proxy", 0),
     # Chunks are 1 MiB; the largest message is a page of exports that each carry a hundred errors.
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
 )

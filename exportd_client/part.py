@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from exportd.v1.export_pb2 import File
-
 from exportd_client.errors import DownloadDamaged
 
 if sys.platform != "win32":
@@ -53,10 +52,9 @@ class Part:
                 self._add(data)
 
     def finish(self) -> None:
-        """Makes the part the file: proven whole and durable. DownloadDamaged, and no part any more, when it isn't."""
+        """Makes the part the file, durably. DownloadDamaged: it is not whole."""
         with self._lock:
             if self.size != self._file.size_bytes or self._digest.hexdigest() != self._file.sha256:
-                self._remove()
                 raise DownloadDamaged(
                     f"{self._path.name} arrived damaged: its sha256 is another one; download it again"
                 )
@@ -66,9 +64,10 @@ class Part:
             _make_names_durable(self._path.parent)
 
     def discard(self) -> None:
-        """Removes what has arrived."""
+        """Removes what has arrived, so that the next download begins at the start."""
         with self._lock:
-            self._remove()
+            self._stream.close()
+            part_path(self._path, self._file).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Lets go of the part and leaves it on disk. May be repeated."""
@@ -91,10 +90,6 @@ class Part:
         self._stream.write(data)
         self._digest.update(data)
         self.size += len(data)
-
-    def _remove(self) -> None:
-        self._stream.close()
-        part_path(self._path, self._file).unlink(missing_ok=True)
 
 
 def part_path(path: Path, file: File) -> Path:

@@ -14,7 +14,7 @@ from exportd_client.cli.fetch import fetch
 from exportd_client.cli.follow import follow
 from exportd_client.cli.output import Output
 from exportd_client.cli.session import Session, in_session, shared_options, wants_json
-from exportd_client.cli.values import STDOUT, Label, Target
+from exportd_client.cli.values import STDOUT, Destination, Label
 from exportd_client.cli.words import LIST_HEADER, collection_facts, export_facts, file_facts, list_row
 from exportd_client.client import StateName
 
@@ -84,7 +84,7 @@ async def list_(
     if len(exports) > limit:
         exports.pop()
         session.output.note(f"there are more: these are the newest {limit:,}, --limit shows more")
-    session.output.table(exports, LIST_HEADER, map(list_row, exports))
+    session.output.table("exports", exports, LIST_HEADER, map(list_row, exports))
     return Exit.OK
 
 
@@ -132,18 +132,18 @@ async def delete(session: Session, /, id: str) -> Exit:  # noqa: A002 - as above
 
 @main.command()
 @click.argument("id")
-@click.option("-o", "target", type=Target(), required=True, help="A path, a directory or - for stdout.")
+@click.option("-o", "path", type=Destination(), required=True, help="A path, a directory or - for stdout.")
 @click.option("--file", "is_file", is_flag=True, help="ID is that of a file rather than of an export.")
 @shared_options
 @in_session
-async def download(session: Session, /, id: str, target: str, is_file: bool) -> Exit:  # noqa: A002 - as above
+async def download(session: Session, /, id: str, path: str, is_file: bool) -> Exit:  # noqa: A002 - as above
     """Bring the file of the export ID, verified. Repeat an interrupted download to go on with it."""
-    if target == STDOUT:
+    if path == STDOUT:
         session.output.results_to_stderr()
     source = await session.client.get_file(id) if is_file else id
     with display(silent=session.output.as_json) as shown:
-        file, path = await fetch(session, source, target, shown)
-    session.output.result(file, file_facts(file), path=path)
+        file, arrived = await fetch(session, source, path, shown)
+    session.output.result(file, file_facts(file), path=arrived)
     return Exit.OK
 
 
@@ -153,5 +153,5 @@ async def download(session: Session, /, id: str, target: str, is_file: bool) -> 
 async def collections(session: Session, /) -> Exit:
     """List what can be exported."""
     found = await session.client.collections()
-    session.output.each(found, map(collection_facts, found))
+    session.output.each("collections", found, map(collection_facts, found))
     return Exit.OK

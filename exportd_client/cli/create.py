@@ -13,7 +13,7 @@ from exportd_client.cli.exits import Exit, exit_of_end
 from exportd_client.cli.fetch import fetch
 from exportd_client.cli.follow import follow
 from exportd_client.cli.session import Session, in_session, shared_options
-from exportd_client.cli.values import FORMATS, STDOUT, Label, Span, Target, format_of_name
+from exportd_client.cli.values import FORMATS, STDOUT, Destination, Label, Span, format_of_name
 from exportd_client.cli.words import Fact, export_facts
 
 
@@ -29,10 +29,10 @@ from exportd_client.cli.words import Fact, export_facts
 @click.option("--filename", default="", help="Name that the file suggests for itself.")
 @click.option("--request-id", help="The same one never makes a second export within 24 h.")
 @click.option("--wait", is_flag=True, help="Return when the export is done.")
-@click.option("-o", "file", type=Target(), help="Wait, and bring the file here: a path, a directory or -.")
+@click.option("-o", "path", type=Destination(), help="Wait, and bring the file here: a path, a directory or -.")
 @shared_options
 @in_session
-async def create(session: Session, /, wait: bool, file: str | None, **asked: Any) -> Exit:
+async def create(session: Session, /, wait: bool, path: str | None, **asked: Any) -> Exit:
     r"""Ask for an export of URI, or of a --type with a --query.
 
     \b
@@ -40,15 +40,15 @@ async def create(session: Session, /, wait: bool, file: str | None, **asked: Any
     exportctl create --type Invoices --query entityId=42 --format csv --wait
     """
     started = time.monotonic()
-    export = await _ask(session, file, asked)
-    if not wait and file is None:
+    export = await _ask(session, path, asked)
+    if not wait and path is None:
         session.output.result(export, export_facts(export))
         return Exit.OK
-    return await _see_through(session, export, file, started)
+    return await _see_through(session, export, path, started)
 
 
-async def _ask(session: Session, file: str | None, asked: dict[str, Any]) -> Export:
-    asked["format"] = asked["format"] or format_of_name(file)
+async def _ask(session: Session, path: str | None, asked: dict[str, Any]) -> Export:
+    asked["format"] = asked["format"] or format_of_name(path)
     asked["labels"] = dict(asked["labels"])
     asked["request_id"] = request_id = asked["request_id"] or uuid.uuid4().hex
     session.how_to_go_on = (
@@ -59,15 +59,15 @@ async def _ask(session: Session, file: str | None, asked: dict[str, Any]) -> Exp
     return export
 
 
-async def _see_through(session: Session, export: Export, file: str | None, started: float) -> Exit:
-    if file == STDOUT:
+async def _see_through(session: Session, export: Export, path: str | None, started: float) -> Exit:
+    if path == STDOUT:
         session.output.results_to_stderr()
     session.output.note(f"export {export.id}")
     where: dict[str, str] = {}
     with display(silent=session.output.as_json) as shown:
         export = await follow(session, export.id, shown.building)
-        if file is not None and export.state == Export.COMPLETED:
-            _, where["path"] = await fetch(session, export, file, shown)
+        if path is not None and export.state == Export.COMPLETED:
+            _, where["path"] = await fetch(session, export, path, shown)
     session.output.result(export, _summary(export, time.monotonic() - started), **where)
     return exit_of_end(export)
 

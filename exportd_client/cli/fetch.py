@@ -11,12 +11,12 @@ from exportd_client.cli.session import Session
 from exportd_client.cli.values import STDOUT
 
 
-async def fetch(session: Session, source: Source, target: str, shown: Display) -> tuple[File, str]:
+async def fetch(session: Session, source: Source, path: str, shown: Display) -> tuple[File, str]:
     """The file and the path at which it is now, verified; the path "-" is stdout."""
-    if target == STDOUT:
+    if path == STDOUT:
         return await _to_stdout(session, source, shown), STDOUT
-    _tell_how_to_go_on(session, source, target)
-    download = await session.client.download(source, target, progress=shown.downloading)
+    _tell_how_to_go_on(session, source, path)
+    download = await session.client.download(source, path, progress=shown.downloading)
     _note_other_ending(session, download.file, download.path)
     return download.file, str(download.path)
 
@@ -36,9 +36,9 @@ async def _to_stdout(session: Session, source: Source, shown: Display) -> File:
     return file
 
 
-def _tell_how_to_go_on(session: Session, source: Source, target: str) -> None:
+def _tell_how_to_go_on(session: Session, source: Source, path: str) -> None:
     id_ = source if isinstance(source, str) else source.id
-    words = ["download", id_, "-o", target] + (["--file"] if isinstance(source, File) else [])
+    words = ["download", id_, "-o", path] + (["--file"] if isinstance(source, File) else [])
     session.export_id = "" if isinstance(source, File) else id_
     session.how_to_go_on = f"what has arrived is kept; go on with: {session.command(*words)}"
 

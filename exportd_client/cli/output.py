@@ -38,20 +38,22 @@ class Output:
         if not self.as_json:
             self._facts(list(facts))
 
-    def each(self, messages: Sequence[Message], facts: Iterable[Iterable[Fact]]) -> None:
-        """Several resources, as a JSON array or one block of text after the other."""
+    def each(self, name: str, messages: Sequence[Message], facts: Iterable[Iterable[Fact]]) -> None:
+        """Several resources, as a JSON object with the array `name`, or one block of text after the other."""
         if self.as_json:
-            self._json([_plain(message) for message in messages])
+            self._json({name: [_plain(message) for message in messages]})
             return
         for index, block in enumerate(facts):
             if index:
                 self._line("")
             self._facts(list(block))
 
-    def table(self, messages: Sequence[Message], header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Several resources, as a JSON array, a table, or, in a pipe, lines with tabs."""
+    def table(
+        self, name: str, messages: Sequence[Message], header: Sequence[str], rows: Iterable[Sequence[str]]
+    ) -> None:
+        """Several resources, as a JSON object with the array `name`, a table, or, in a pipe, lines with tabs."""
         if self.as_json:
-            self._json([_plain(message) for message in messages])
+            self._json({name: [_plain(message) for message in messages]})
         elif is_terminal(self._results):
             _draw(header, rows)
         else:

@@ -46,7 +46,7 @@ class Label(click.ParamType[tuple[str, str]]):
         return key, text
 
 
-class Target(click.ParamType[str]):
+class Destination(click.ParamType[str]):
     """Where a file goes: a path that can be written to, a directory, or - for stdout."""
 
     name = "file"
@@ -61,6 +61,6 @@ class Target(click.ParamType[str]):
         return str(value)
 
 
-def format_of_name(target: str | None) -> FormatName | None:
+def format_of_name(path: str | None) -> FormatName | None:
     """The format that the ending of a file's name tells; None when it doesn't (a .zip may hold any)."""
-    return _SUFFIXES.get(Path(target).suffix.lower()) if target else None
+    return _SUFFIXES.get(Path(path).suffix.lower()) if path else None

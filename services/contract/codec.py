@@ -6,12 +6,12 @@ from decimal import Decimal
 from enum import Enum
 from typing import TypeVar
 
-from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
-from exportd.queue.v1 import job_spec_pb2 as spec_pb2
-from exportd.v1 import export_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
+from exportd.queue.v1 import job_spec_pb2 as spec_pb2
+from exportd.v1 import export_pb2
 from services.contract import job, outcome, spec
 from services.contract.formats import Format, Packaging
 

@@ -69,7 +69,8 @@ class InvalidRequest(MendRequest):
     violations: tuple[Violation, ...]
 
     def __str__(self) -> str:
-        return "; ".join(f"{v.field}: {v.description}" for v in self.violations)
+        named = "; ".join(f"{v.field}: {v.description}"[:200] for v in self.violations[:3])
+        return named if len(self.violations) <= 3 else f"{named}; and {len(self.violations) - 3} more"  # noqa: PLR2004
 
 
 @dataclass(unsafe_hash=True)

@@ -14,6 +14,9 @@ from services.contract import errors
 
 DOMAIN = "exportd"
 
+MOST_VIOLATION_BYTES = 4000
+"""Details travel in HTTP/2 headers, of which clients take 8 KiB in all; the message needs some of them, twice."""
+
 CODES: dict[type[errors.ExportdError], int] = {
     errors.InvalidRequest: code_pb2.INVALID_ARGUMENT,
     errors.RequestIdReused: code_pb2.ALREADY_EXISTS,
@@ -61,15 +64,19 @@ def from_call(failed: grpc.aio.AioRpcError) -> errors.ExportdError | None:
 
 def _extra(error: errors.ExportdError) -> list[typing.Any]:
     if isinstance(error, errors.InvalidRequest):
-        violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-            for v in error.violations
-        ]
-        return [error_details_pb2.BadRequest(field_violations=violations)]
+        return [error_details_pb2.BadRequest(field_violations=_shown(error.violations))]
     if isinstance(error, errors.TryAgain):
         delay = Duration(nanos=int(error.retry_after_s * 1e9) % 1_000_000_000, seconds=int(error.retry_after_s))
         return [error_details_pb2.RetryInfo(retry_delay=delay)]
     return []
+
+
+def _shown(violations: Sequence[errors.Violation]) -> list[error_details_pb2.BadRequest.FieldViolation]:
+    """All of them, or as many as fit into the headers that every client accepts."""
+    shown = [error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description) for v in violations]
+    while sum(v.ByteSize() for v in shown) > MOST_VIOLATION_BYTES:
+        shown.pop()
+    return shown
 
 
 def _packed(details: Sequence[typing.Any]) -> list[any_pb2.Any]:

@@ -47,13 +47,15 @@ class ArtifactFolder:
 
     def clean(self, job: Job) -> None:
         """Remove the job's spool folder. Idempotent."""
-        shutil.rmtree(self._spool / _safe(job.lease.lease_id), ignore_errors=True)
+        with suppress(ValueError):  # a name that no folder was made for
+            shutil.rmtree(self._spool / _safe(job.lease.lease_id), ignore_errors=True)
 
     def withdraw(self, job: Job) -> None:
         """Remove what the attempt published: only when nothing can point at it. Idempotent."""
-        shutil.rmtree(self.root / prefix_of(job), ignore_errors=True)
-        with suppress(OSError):  # another attempt's file is there, or nothing
-            (self.root / prefix_of(job)).parent.rmdir()
+        with suppress(ValueError, OSError):  # rmdir: another attempt's file is there, or nothing
+            folder = self.root / prefix_of(job)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.parent.rmdir()
 
     def close(self) -> None:
         """Remove the spool folder and give up its lock."""

@@ -19,7 +19,9 @@ class WorkerMetrics:
         self.attempts = Counter("exportd_attempts", "Attempts by how they ended.", ["outcome"], registry=registry)
         self._busy = Gauge("exportd_slots_busy", "Slots with work in them.", registry=registry)
         self._ready = Gauge(
-            "exportd_worker_ready", "1 while the api answers and the artifact store is the right one.", registry=registry
+            "exportd_worker_ready",
+            "1 while the api answers and the artifact store is the right one.",
+            registry=registry,
         )
 
     def follow(self, busy: Callable[[], int], ready: Callable[[], bool]) -> None:

@@ -19,10 +19,12 @@ class StoreCheck:
         self._folder = folder
         self._pauses = _fresh_pauses()
         self._paused_until = 0.0
+        self._required = ""
         self.matches = True
 
     def require(self, store_id: str) -> None:
         """Reads the marker. Raises StoreMismatch."""
+        self._required = store_id
         found = self._folder.store_id()
         if not store_id or found != store_id:
             raise StoreMismatch(expected=f"the store {store_id or '(none)'}", found=f"the store {found or '(none)'}")
@@ -45,8 +47,9 @@ class StoreCheck:
 
     async def pause(self) -> None:
         """Wait until work may be taken."""
-        while (left := self._paused_until - time.monotonic()) > 0:
-            await asyncio.sleep(left)
+        await asyncio.sleep(max(0.0, self._paused_until - time.monotonic()))
+        if not self.matches:  # mended meanwhile?
+            self.matches = await asyncio.to_thread(self._folder.store_id) == self._required
 
 
 def _fresh_pauses() -> Iterator[float]:

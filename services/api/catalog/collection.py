@@ -106,7 +106,9 @@ class CollectionReader:
         if name in RESERVED:
             table.wrong("", f"{name} is a word of the query grammar; call it something else")
         if type_.kind not in FILTERABLE:
-            table.wrong("type", f"{type_} cannot be compared; {listed([k.value for k in Kind if k in FILTERABLE])}")
+            table.wrong(
+                "type", f"{type_} cannot be compared; allowed: {listed([k.value for k in Kind if k in FILTERABLE])}"
+            )
         if any(c.field == name and (c.name, c.type) != (parameter.column, type_) for c in columns):
             table.wrong("", f"there is a column with the field {name} that has another name or type")
         return parameter
@@ -170,7 +172,7 @@ class CollectionReader:
         written = [f.value for f in WRITTEN]
         for name in names:
             if name in Format.__members__ and name not in written:
-                self.table.wrong("formats", f"{name} is not written by this version; {listed(written)}")
+                self.table.wrong("formats", f"{name} is not written by this version; allowed: {listed(written)}")
             elif name not in written:
                 self.table.wrong("formats", f'"{name}" is not known; {hint(name, written)}')
         return tuple(Format(name) for name in names if name in written)
@@ -182,7 +184,7 @@ class CollectionReader:
             if name not in sortable:
                 unsortable = any(c.field == name for c in columns)
                 why = "cannot be ordered by" if unsortable else "is no field"
-                self.table.wrong("order", f'"{name}" {why}; {hint(name, [f for f in sortable if f != name])}')
+                self.table.wrong("order", f'"{name}" {why}; {hint(name, sortable)}')
         if len({name for name, _ in terms}) < len(terms):
             self.table.wrong("order", "has the same field twice")
         return tuple(FieldOrder(sortable[name], descending) for name, descending in terms if name in sortable)

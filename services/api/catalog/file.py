@@ -21,7 +21,7 @@ def load(path: Path) -> Catalog:
     if not tables:
         root.wrong("collections", "needs at least one table [collections.CODE]")
     collections = [CollectionReader(code, content, sources, mistakes).read() for code, content in tables.items()]
-    mistakes += [_collision(*pair) for pair in combinations(collections, 2) if pair[0].overlaps(pair[1])]
+    mistakes += [_collision(*pair) for pair in combinations(collections, 2) if pair[1].overlaps(pair[0])]
     if mistakes:
         raise CatalogError(path, mistakes)
     return Catalog(tuple(collections))

@@ -96,9 +96,9 @@ def _filterable(reading: Reading, name: str) -> CatalogColumn:
     names = [c.field for c in reading.collection.columns if c.filter]
     if column is None:
         of_path = [p.name for p in reading.collection.parameters] if reading.path is None else []
-        raise Refused(f"unknown: {hint(name, [*of_path, *names, *_WORDS_HONOURED])}")
+        raise Refused(f"unknown property {shown(name)}: {hint(name, [*of_path, *names, *_WORDS_HONOURED])}")
     if not column.filter:
-        raise Refused(f"{name} cannot be filtered by; {listed(names)}")
+        raise Refused(f"{name} cannot be filtered by; these can: {listed(names)}")
     if reading.path is not None and any(c.column == column.name for c in reading.bound):
         raise Refused(f"{name} is given by the path; leave it out of the query")
     return column
@@ -159,7 +159,7 @@ def _order(reading: Reading, parameter: Parameter) -> None:
         case (name,) if name:
             term = FieldOrder(_sortable(reading, name, names), _descending(parameter))
         case _:
-            raise Refused(f"say by what: order[property]=asc or desc; {listed(names)}")
+            raise Refused(f"say by what: order[property]=asc or desc; properties: {listed(names)}")
     same = [t for t in reading.order if t.column.name == term.column.name]
     if any(t.descending != term.descending for t in same):
         raise Refused(f"{name} is ordered by twice, in both directions; choose one")
@@ -172,7 +172,7 @@ def _sortable(reading: Reading, name: str, names: list[str]) -> CatalogColumn:
     if column is None:
         raise Refused(f"unknown property {shown(name)}: {hint(name, names)}")
     if not column.sort:
-        raise Refused(f"{name} cannot be ordered by; {listed(names)}")
+        raise Refused(f"{name} cannot be ordered by; these can: {listed(names)}")
     return column
 
 

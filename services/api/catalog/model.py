@@ -100,7 +100,7 @@ class Collection:
 
     def overlaps(self, other: "Collection") -> bool:
         """Whether one path would name both."""
-        same_length = len(self.segments) == len(other.segments)
+        same_length = len(self.segments) == len(other.segments) > 0
         return same_length and all(a.overlaps(b) for a, b in zip(self.segments, other.segments, strict=True))
 
 

@@ -24,15 +24,15 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 def hint(name: str, known: Collection[str]) -> str:
-    """`did you mean x?` or, when nothing is near, `known: a, b`."""
+    """`did you mean x?` or, when nothing is near, `known are a, b`."""
     meant = nearest(name, known)
-    return f"did you mean {meant}?" if meant else listed(known)
+    return f"did you mean {meant}?" if meant else f"known are {listed(known)}"
 
 
 def listed(known: Collection[str]) -> str:
-    """`known: a, b, c` with the first ten, or `known: none`."""
+    """The first ten, `a, b, c`, or `none`."""
     more = ", …" if len(known) > MOST_LISTED else ""
-    return f"known: {', '.join([*known][:MOST_LISTED]) or 'none'}{more}"
+    return (", ".join([*known][:MOST_LISTED]) or "none") + more
 
 
 def shown(text: str) -> str:

@@ -178,7 +178,7 @@ def _attachments(
     known = {a.file_type: a for a in collection.attachments}
     for place, file_type in enumerate(file_types):
         if file_type not in known:
-            violations.add(f"file_types[{place}]", f"unknown: {hint(file_type, known)}")
+            violations.add(f"file_types[{place}]", f"unknown {shown(file_type)}: {hint(file_type, known)}")
         elif file_type in file_types[:place]:
             violations.add(f"file_types[{place}]", f"{file_type} is there twice")
     return tuple(known[f] for f in file_types if f in known)

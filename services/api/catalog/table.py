@@ -37,9 +37,10 @@ class Table:
         self.name = name
         self._mistakes = mistakes
         self._content: Mapping[str, object] = content if isinstance(content, dict) else {}
+        self._check_keys([*keys])
         if not isinstance(content, dict):
             self.wrong("", "this is not a table")
-        self._check_keys([*keys])
+            self._mistakes = []  # what follows from that is no news
 
     def _check_keys(self, keys: list[str]) -> None:
         for key in self._content:

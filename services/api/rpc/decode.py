@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from exportd.v1 import export_pb2, export_service_pb2
 from google.protobuf import unknown_fields
 from google.protobuf.message import Message
 
+from exportd.v1 import export_pb2, export_service_pb2
 from services.api.creation import CreateRequest
 from services.api.domain.states import State
 from services.api.downloads import DownloadRequest

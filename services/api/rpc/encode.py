@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from exportd.v1 import export_pb2, export_service_pb2
-
 from services.api.catalog.model import Collection
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.states import State

@@ -1,8 +1,8 @@
 """ExportService over gRPC: decode, call, encode."""
 
-from exportd.v1 import export_pb2, export_service_pb2, export_service_pb2_grpc
 from google.protobuf.empty_pb2 import Empty
 
+from exportd.v1 import export_pb2, export_service_pb2, export_service_pb2_grpc
 from services.api import metrics
 from services.api.downloads import Downloads
 from services.api.exports import Exports

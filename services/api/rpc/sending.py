@@ -3,7 +3,6 @@
 import time
 
 from exportd.v1.export_service_pb2 import DownloadFileResponse
-
 from services.api.downloads import Download
 from services.api.rpc import encode
 from services.api.rpc.shell import Context

@@ -1,11 +1,11 @@
 """The two gRPC servers of the api: one for callers, one for workers."""
 
 import grpc
-from exportd.queue.v1 import job_queue_service_pb2_grpc
-from exportd.v1 import export_service_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
+from exportd.queue.v1 import job_queue_service_pb2_grpc
+from exportd.v1 import export_service_pb2_grpc
 from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.queue_service import JobQueueServicer
 from services.api.rpc.shell import Shell

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.api.domain.states import LEASABLE, TERMINAL, CancelReason, Event, State, sources, target
+from services.api.domain.states import TERMINAL, CancelReason, Event, State, sources, target
 from services.api.storage.column_types import Length, UtcTime
 from services.api.storage.json_sql import appended
 from services.api.storage.rows import EXPORT_COLUMNS
@@ -125,7 +125,9 @@ _failed = (
     | {"ended_lease_id": _c.lease_id}
 )
 FAIL = _of_worker(_on(Event.FAIL, next_attempt_time=sa.bindparam("due", type_=UtcTime), **_failed))
-GIVE_UP = _of_worker(_on(Event.GIVE_UP, cancel_reason=sa.bindparam("reason"), **_failed, **_over))
+GIVE_UP = _of_worker(
+    _on(Event.GIVE_UP, cancel_reason=sa.bindparam("reason", type_=_c.cancel_reason.type), **_failed, **_over)
+)
 
 RELEASE = _of_worker(_on(Event.RELEASE, **_attempt_given_back, **_no_lease))
 
@@ -150,8 +152,3 @@ EXPIRE = _on(Event.EXPIRE, next_attempt_time=_now, **_expired).where(
 
 EXPIRIES = (EXPIRE_UNCONFIRMED, EXPIRE_LAST, EXPIRE)
 """An unconfirmed lease gives the attempt back until there were too many; then it ends like a confirmed one."""
-
-__all__ = [
-    "CANCEL", "CANCEL_QUEUED", "COMPLETE", "DELETE", "EXPIRIES", "FAIL", "GIVE_UP", "LEASABLE", "LEASE", "RELEASE",
-    "RENEW", "REVIVE",
-]  # fmt: skip

@@ -1,8 +1,10 @@
 """Exports <-> rows. Each pair stands together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
+
+import sqlalchemy as sa
 
 from services.api.domain.export import Export, JobError, Options, StoredFile
 from services.api.storage.column_types import MICROSECOND, from_micros
@@ -12,7 +14,7 @@ from services.contract.formats import Packaging
 from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind
 
-Row = Mapping[str, Any]
+Row = sa.RowMapping
 
 EXPORT_COLUMNS = tuple(column for column in exports.c if column.name != "spec")
 """All that an Export is made of; the spec is read by workers only."""

@@ -14,6 +14,7 @@ MAX_BYTES = 255
 _MAX_TYPE_BYTES = 60
 _MAX_KEY_BYTES = 80
 _FORBIDDEN = '<>:"|?*\\/~;'  # `;` because it separates names in the column `files`
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows opens no file of these names
 _PLAIN_KEY = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -32,10 +33,10 @@ def attachment_name(folder: str, key: tuple[str | None, ...], path: str) -> str:
 
 
 def safe_part(text: str) -> str:
-    """Text as one part of a path: `_` for what no name may hold, for what can't be seen, and for dots at the ends."""
+    """Text as one part of a path, never empty: `_` stands for what no name may hold, what can't be seen, and `..`."""
     visible = "".join(c if c.isprintable() and c not in _FORBIDDEN else "_" for c in text)
-    bare = visible.strip(" .")
-    return bare or "_"
+    bare = visible.replace("..", "_").strip(" .")
+    return f"_{bare}" if not bare or _DEVICE.fullmatch(bare) else bare
 
 
 def cut(text: str, size_bytes: int) -> str:

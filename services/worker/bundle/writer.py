@@ -1,7 +1,7 @@
 """Writes a table and the attachments of its rows to one ZIP.
 
-Entries, in order: the attachments, `missing-files.csv` if any is missing, the table last. For each batch the attachments
-go first, then its rows are encoded, so that the table names only what is there.
+Entries, in order: the attachments, `missing-files.csv` if any is missing, the table last. For each batch the
+attachments go first, then its rows are encoded, so that the table names only what is there.
 """
 
 import json
@@ -105,7 +105,7 @@ def files_column(spec: JobSpec) -> ColumnSpec:
     return ColumnSpec(name, name, name, ColumnType(Kind.JSON if spec.table.format in _NESTED else Kind.TEXT))
 
 
-def files_array(names: list[list[str]], column: ColumnSpec) -> pa.Array:
+def files_array(names: list[list[str]], column: ColumnSpec) -> pa.LargeStringArray:
     """Names of entries, one list a row, as values of `column`."""
     if column.type.kind is Kind.JSON:
         return pa.array([json.dumps(n, ensure_ascii=False) for n in names], pa.large_string())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from services.contract import codec, status
 from services.contract.errors import ExportdError, TryAgain
 from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport
 from services.contract.outcome import Built, Failure
-from services.runtime import logs
+from services.runtime import channels, logs
 
 _HEARTBEAT_S = 5.0
 _OUTCOME_S = 15.0
@@ -121,6 +121,13 @@ class GrpcQueue:
             await self.fail(LeaseRef(message.export_id, message.lease_id), UNREADABLE)
         except ExportdError as error:
             logs.get().warning("job_not_refused", export_id=message.export_id, reason=error.reason)
+
+
+@asynccontextmanager
+async def connected(address: str, worker_id: str) -> AsyncIterator[GrpcQueue]:
+    """The queue at HOST:PORT; nobody need be there yet."""
+    async with grpc.aio.insecure_channel(address, channels.client_options()) as channel:
+        yield GrpcQueue(channel, worker_id)
 
 
 async def _done(call: Awaitable[object]) -> None:

@@ -1,1 +1,43 @@
-"""Where rows come from: one kind, one file."""
+"""Where rows and attachments come from: one kind, one class, one table of them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from services.contract.spec import SourceRef
+from services.worker.ports import Source
+from services.worker.sources import errors
+from services.worker.sources.files import FileSource
+from services.worker.sources.folder import Folder
+from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql import SqlSource
+
+_FILES = ("parquet", "csv")
+
+
+def open_source(settings: Mapping[str, SourceSettings], ref: SourceRef, temp_dir: Path | None = None) -> Source:
+    """The source of a collection's rows.
+
+    `temp_dir` is where big sorts of files go, and is left empty; None is the system's own. Raises SourceFailed
+    (SOURCE_UNKNOWN).
+    """
+    found = _settings(settings, ref)
+    if found.kind == "sql":
+        return SqlSource(found)
+    if found.kind in _FILES:
+        return FileSource(found, temp_dir)
+    raise errors.unknown(ref.id, ref.kind)
+
+
+def open_folder(settings: Mapping[str, SourceSettings], ref: SourceRef) -> Folder:
+    """The folder of a collection's attachments. Raises SourceFailed (SOURCE_UNKNOWN)."""
+    found = _settings(settings, ref)
+    if found.kind != "folder":
+        raise errors.unknown(ref.id, ref.kind)
+    return Folder(found)
+
+
+def _settings(settings: Mapping[str, SourceSettings], ref: SourceRef) -> SourceSettings:
+    found = settings.get(ref.id)
+    if found is None or found.kind != ref.kind:
+        raise errors.unknown(ref.id, ref.kind)
+    return found

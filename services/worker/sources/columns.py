@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
-from services.contract.spec import AnyOf, ColumnType, Filter, JobSpec, Kind, Term
 from services.contract.spec import All as AllOf
+from services.contract.spec import AnyOf, ColumnType, Filter, JobSpec, Kind, Term
 from services.worker.schema import arrow_type, hidden_columns, hidden_name
 
 _TEXT = ColumnType(Kind.TEXT)
@@ -14,7 +15,7 @@ _TEXT = ColumnType(Kind.TEXT)
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """A column to read: `name` in the source, `label` for people, `field` in the batch, empty when only filters need it."""
+    """A column to read: `name` in the source, `label` for people, `field` in the batch, empty if it is for filters."""
 
     name: str
     type: ColumnType
@@ -22,7 +23,7 @@ class Picked:
     field: str
 
     @property
-    def arrow_field(self) -> pa.Field:
+    def arrow_field(self) -> "pa.Field[Any]":
         """Its field in the batches of the reading."""
         return pa.field(self.field, arrow_type(self.type))
 

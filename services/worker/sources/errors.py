@@ -4,6 +4,7 @@ SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
 SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
 SOURCE_CHANGED = "SOURCE_CHANGED"
 RELATION_MISSING = "RELATION_MISSING"
+RELATION_INVALID = "RELATION_INVALID"
 COLUMN_MISSING = "COLUMN_MISSING"
 VALUE_INVALID = "VALUE_INVALID"
 
@@ -48,8 +49,13 @@ def changed(source_id: str) -> SourceFailed:
 
 
 def relation_missing(source_id: str) -> SourceFailed:
-    """The table, query or files of the collection are not there, or cannot be read as what they should be."""
+    """The table or files of the collection are not there, or its query cannot be run."""
     return SourceFailed(RELATION_MISSING, f"The source {source_id!r} does not hold the rows of this collection.")
+
+
+def relation_invalid(source_id: str, kind: str) -> SourceFailed:
+    """The files are there and are not what they should be."""
+    return SourceFailed(RELATION_INVALID, f"The source {source_id!r} holds a file that cannot be read as {kind}.")
 
 
 def column_missing(source_id: str, columns: list[str]) -> SourceFailed:

@@ -33,7 +33,7 @@ class Shape:
     def text(self, moment: datetime) -> str:
         """A moment of UTC in this shape."""
         fraction = f".{moment.microsecond:06}"[: self.digits + 1] if self.digits else ""
-        return f"{moment:%Y-%m-%d}".rjust(10, "0") + f"{self.separator}{moment:%H:%M:%S}{fraction}{self.zone}"
+        return f"{moment.date().isoformat()}{self.separator}{moment:%H:%M:%S}{fraction}{self.zone}"
 
 
 def shape_of(text: object) -> Shape | None:

@@ -8,19 +8,26 @@
 | boolean | `0` `1` `true` `false`, any case |
 | date | `YYYY-MM-DD` |
 | time | `HH:MM[:SS[.ffffff]]` |
-| timestamp | a date, then `T` or a space and a time, then `Z`, `±HH[[:]MM]` or nothing, which is UTC; a date alone is midnight; beyond microseconds digits are cut |
+| timestamp | a date (midnight), or a date, `T` or a space, a time, and `Z`, `+HH[[:]MM]` or nothing, which is UTC |
 | duration | ISO 8601 with days, hours, minutes and seconds, or `[-]H:MM:SS[.ffffff]` |
 | json | what RFC 8259 allows |
+
+Digits of a timestamp beyond microseconds are cut.
 """
 
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
 from services.contract.spec import ColumnType, Kind
 from services.worker.schema import arrow_type
+
+Array: TypeAlias = Any
+"""A pyarrow.Array; the stubs can't follow one whose type is only known at run time."""
+pc: Any = pyarrow.compute
 
 _FINER = r"(\.\d{6})\d+"
 _SHORTEST_FINER = len("2026-01-01T00:00:00.0000001")
@@ -40,7 +47,7 @@ class NotOfType(Exception):
         self.index = index
 
 
-def typed(array: pa.Array, type_: ColumnType) -> pa.Array:
+def typed(array: Array, type_: ColumnType) -> Array:
     """The column as `schema.arrow_type(type_)`; nulls stay. Raises NotOfType for the first value that is not."""
     is_text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
     if is_text:
@@ -52,48 +59,48 @@ def typed(array: pa.Array, type_: ColumnType) -> pa.Array:
         raise NotOfType(_first_bad(array, lambda one: kernel(one, type_))) from None
 
 
-def _cast(array: pa.Array, type_: ColumnType) -> pa.Array:
+def _cast(array: Array, type_: ColumnType) -> Array:
     return pc.cast(array, arrow_type(type_))
 
 
-def _integer(text: pa.Array, type_: ColumnType) -> pa.Array:
+def _integer(text: Array, type_: ColumnType) -> Array:
     return _cast(_where(text, r"^-?\d+$"), type_)  # the cast alone would take 0x1f
 
 
-def _boolean(text: pa.Array, _: ColumnType) -> pa.Array:
+def _boolean(text: Array, _: ColumnType) -> Array:
     words = pc.ascii_lower(_where(text, "(?i)^(0|1|true|false)$"))
     true = pc.is_in(words, pa.array(["1", "true"], words.type))  # a null is in no set
     return pc.if_else(pc.is_valid(words), true, pa.scalar(None, pa.bool_()))
 
 
-def _date(text: pa.Array, type_: ColumnType) -> pa.Array:
+def _date(text: Array, type_: ColumnType) -> Array:
     return _cast(_where(text, r"^\d{4}-\d\d-\d\d$"), type_)
 
 
-def _time(text: pa.Array, type_: ColumnType) -> pa.Array:
+def _time(text: Array, type_: ColumnType) -> Array:
     # Arrow parses no time of day, but the timestamp of one.
     moments = pc.binary_join_element_wise(pa.scalar("1970-01-01T", text.type), text, pa.scalar("", text.type))
     return _cast(pc.cast(_where(moments, r"T\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"), pa.timestamp("us")), type_)
 
 
-def _timestamp(text: pa.Array, type_: ColumnType) -> pa.Array:
+def _timestamp(text: Array, type_: ColumnType) -> Array:
     try:
         return _cast(text, type_)
     except pa.ArrowInvalid:  # not each with its zone
         return _cast(_with_zone(text), type_)
 
 
-def _with_zone(text: pa.Array) -> pa.Array:
+def _with_zone(text: Array) -> Array:
     cut = pc.replace_substring_regex(text, _FINER, r"\1")
     midnight = pc.replace_substring_regex(cut, r"^(\d{4}-\d\d-\d\d)$", r"\1T00:00")
     return pc.replace_substring_regex(midnight, _ZONELESS, r"\1Z")
 
 
-def _duration(text: pa.Array, type_: ColumnType) -> pa.Array:
+def _duration(text: Array, type_: ColumnType) -> Array:
     iso = pc.replace_substring_regex(text, _CLOCK_DURATION, r"\1PT\2H\3M\4S")
     parts = pc.extract_regex(_where(_where(iso, r"\d"), _ISO_DURATION), _ISO_DURATION)
 
-    def part(name: str, fill: Callable[..., pa.Array], width: int) -> pa.Array:
+    def part(name: str, fill: Callable[..., Array], width: int) -> Array:
         return pc.cast(fill(pc.struct_field(parts, name), width, padding="0"), pa.int64())
 
     seconds = pc.multiply(part("d", pc.utf8_lpad, 1), 86_400)
@@ -104,7 +111,7 @@ def _duration(text: pa.Array, type_: ColumnType) -> pa.Array:
     return _cast(pc.if_else(negative, pc.negate(length), length), type_)
 
 
-def _json(text: pa.Array, type_: ColumnType) -> pa.Array:
+def _json(text: Array, type_: ColumnType) -> Array:
     # A value at a time: no kernel checks JSON strictly (DuckDB's takes NaN), and one bad text breaks a whole file.
     for index, value in enumerate(text.to_pylist()):
         try:
@@ -114,7 +121,7 @@ def _json(text: pa.Array, type_: ColumnType) -> pa.Array:
     return _cast(text, type_)
 
 
-_KERNELS: dict[Kind, Callable[[pa.Array, ColumnType], pa.Array]] = {
+_KERNELS: dict[Kind, Callable[[Array, ColumnType], Array]] = {
     Kind.INTEGER: _integer,
     Kind.BOOLEAN: _boolean,
     Kind.DATE: _date,
@@ -125,7 +132,7 @@ _KERNELS: dict[Kind, Callable[[pa.Array, ColumnType], pa.Array]] = {
 }
 
 
-def finer_than_microseconds(text: pa.Array) -> int:
+def finer_than_microseconds(text: Array) -> int:
     """How many timestamps lose digits."""
     longest = pc.max(pc.binary_length(text)).as_py() or 0
     if longest < _SHORTEST_FINER:
@@ -133,20 +140,20 @@ def finer_than_microseconds(text: pa.Array) -> int:
     return pc.sum(pc.match_substring_regex(text, r"\.\d{6}\d*[1-9]")).as_py() or 0
 
 
-def _where(text: pa.Array, pattern: str) -> pa.Array:
+def _where(text: Array, pattern: str) -> Array:
     if pc.all(pc.match_substring_regex(text, pattern)).as_py() is False:
         raise pa.ArrowInvalid(pattern)
     return text
 
 
-def _check_utf8(text: pa.Array) -> None:
+def _check_utf8(text: Array) -> None:
     try:
         text.validate(full=True)
     except pa.ArrowInvalid:
         raise NotOfType(_first_bad(text, lambda one: one.validate(full=True))) from None
 
 
-def _first_bad(array: pa.Array, check: Callable[[pa.Array], object]) -> int:
+def _first_bad(array: Array, check: Callable[[Array], object]) -> int:
     for index in range(len(array)):
         try:
             check(array.slice(index, 1))

@@ -66,7 +66,7 @@ class SnapshotReading:
             found.append(ExportWarning("TIMESTAMP_ROUNDED", message, self._rounded))
         return found
 
-    def _typed(self, index: int, column: pa.Array) -> pa.Array:
+    def _typed(self, index: int, column: parse.Array) -> parse.Array:
         picked = self._picked[index]
         if picked.type.kind is Kind.TIMESTAMP and pa.types.is_string(column.type):
             self._rounded += parse.finer_than_microseconds(column)
@@ -75,7 +75,7 @@ class SnapshotReading:
         except parse.NotOfType as error:
             raise errors.value_invalid(picked.label, picked.type, self._examined + error.index + 1) from error
 
-    def _decide(self, columns: list[pa.Array], rows: int) -> pa.RecordBatch:
+    def _decide(self, columns: list[parse.Array], rows: int) -> pa.RecordBatch:
         batch = pa.RecordBatch.from_arrays([columns[i] for i in self._kept], schema=self._schema)
         if self._found.filter is None:
             return batch

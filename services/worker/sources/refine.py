@@ -5,14 +5,14 @@ from decimal import Decimal
 from functools import reduce
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from services.contract.spec import All, AnyOf, ColumnType, Filter, Operator, Term, Value
 from services.worker.schema import arrow_type
+from services.worker.sources.parse import Array, pc
 from services.worker.sources.steps import decimal_floor, on_step
 
-Columns = Mapping[tuple[str, ColumnType], pa.Array]
-_COMPARE: dict[Operator, Callable[..., pa.Array]] = {
+Columns = Mapping[tuple[str, ColumnType], Array]
+_COMPARE: dict[Operator, Callable[..., Array]] = {
     Operator.EQUALS: pc.equal,
     Operator.LESS: pc.less,
     Operator.LESS_OR_EQUAL: pc.less_equal,
@@ -21,7 +21,7 @@ _COMPARE: dict[Operator, Callable[..., pa.Array]] = {
 }
 
 
-def mask(filter_: Filter, columns: Columns, rows: int) -> pa.Array:
+def mask(filter_: Filter, columns: Columns, rows: int) -> Array:
     """One boolean a row, never null. `columns` holds every term's column, typed, `rows` long."""
     match filter_:
         case Term():
@@ -32,12 +32,12 @@ def mask(filter_: Filter, columns: Columns, rows: int) -> pa.Array:
             return reduce(pc.or_, (mask(f, columns, rows) for f in filters), _constant(rows, value=False))
 
 
-def _decide(term: Term, column: pa.Array) -> pa.Array:
+def _decide(term: Term, column: Array) -> Array:
     found = (_compare(column, term, value) for value in term.values)
     return pc.fill_null(reduce(pc.or_, found, _constant(len(column), value=False)), fill_value=False)
 
 
-def _compare(column: pa.Array, term: Term, value: Value) -> pa.Array:
+def _compare(column: Array, term: Term, value: Value) -> Array:
     if not isinstance(value, Decimal):
         return _COMPARE[term.operator](column, pa.scalar(value, arrow_type(term.type)))
     stepped = on_step(term.operator, value, decimal_floor(value, term.type.scale))
@@ -47,5 +47,5 @@ def _compare(column: pa.Array, term: Term, value: Value) -> pa.Array:
     return _COMPARE[operator](column, pa.scalar(step, pa.decimal128(38, term.type.scale)))
 
 
-def _constant(rows: int, *, value: bool) -> pa.Array:
+def _constant(rows: int, *, value: bool) -> Array:
     return pa.repeat(pa.scalar(value), rows)

@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from services.contract.spec import ColumnType, JobSpec, Kind, Relation
+from services.contract.spec import JobSpec
 from services.worker.ports import Reading
-from services.worker.sources import errors, sqlite
+from services.worker.sources import errors, sqlite, stored
 from services.worker.sources.columns import Picked, missing, order_types, pick
-from services.worker.sources.moments import DATE_GLOB, shape_of
+from services.worker.sources.conditions import Parameter
 from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
 from services.worker.sources.settings import SourceSettings
 
@@ -47,17 +47,23 @@ class _Snapshot:
         self._connection = connection
         self._source_id = source_id
 
-    def rows(self, sql: str, parameters: tuple[sqlite.Parameter, ...] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: tuple[Parameter, ...] = ()) -> list[tuple[Any, ...]]:
         with self._guarded(), self._connection.cursor() as cursor:
             cursor.execute(sql, parameters or None)
             return list(cursor.fetchall())
 
     def names(self, relation: str) -> list[str]:
+        """Columns of a relation. Raises RELATION_MISSING when SQLite can't prepare it."""
+        import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
+
         with self._guarded(), self._connection.cursor() as cursor:
-            cursor.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
+            try:
+                cursor.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
+            except adbc_driver_manager.ProgrammingError as error:
+                raise errors.relation_missing(self._source_id) from error
             return [each[0] for each in cursor.description]
 
-    def batches(self, sql: str, parameters: tuple[sqlite.Parameter, ...]) -> Iterator[pa.RecordBatch]:
+    def batches(self, sql: str, parameters: tuple[Parameter, ...]) -> Iterator[pa.RecordBatch]:
         with self._guarded(), self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)})
             cursor.execute(sql, parameters or None)
@@ -87,3 +93,37 @@ def _snapshot(settings: SourceSettings) -> Iterator[_Snapshot]:
         snapshot = _Snapshot(connection, settings.id)
         snapshot.rows(f"pragma busy_timeout = {_PATIENCE_MS}")
         yield snapshot
+
+
+def _check(snapshot: _Snapshot, source_id: str, spec: JobSpec) -> None:
+    absent = missing(spec, snapshot.names(sqlite.relation(spec.relation)))
+    if absent:
+        raise errors.column_missing(source_id, absent)
+
+
+def _open(snapshot: _Snapshot, spec: JobSpec, as_of: datetime) -> Reading:
+    relation = sqlite.relation(spec.relation)
+    storage = stored.storage(snapshot.rows, spec)
+    matching = sqlite.where(spec.filter, storage)
+    picked = pick(spec, deciding=not matching.exact)
+    found = Found(as_of, None, spec.filter)
+    if matching.exact:
+        counted = snapshot.rows(f"select count(*) from {relation} where {matching.text}", matching.parameters)  # noqa: S608
+        found = Found(as_of, counted[0][0])
+    order = sqlite.order(spec.order, order_types(spec), storage)
+    statement = _statement(picked, f"{relation} where {matching.text}{order}")
+    return SnapshotReading(_without_first_row(snapshot.batches(statement, matching.parameters)), picked, found)
+
+
+def _statement(picked: tuple[Picked, ...], rest: str) -> str:
+    first = ", ".join(f"{sqlite.sentinel(p.type)} as c{i}" for i, p in enumerate(picked))
+    values = ", ".join(f"{sqlite.value(p.name, p.type)} as c{i}" for i, p in enumerate(picked))
+    # A limit, even none, keeps SQLite from dropping the order of a subquery.
+    return f"select {first} union all select * from (select {values} from {rest} limit -1)"  # noqa: S608
+
+
+def _without_first_row(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch.slice(1)
+        break
+    yield from batches

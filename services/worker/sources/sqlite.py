@@ -6,32 +6,23 @@ by SQLite, counted by it, and may use its indexes. Identifiers are quoted and qu
 unqualified name in double quotes for text.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from services.contract.spec import AnyOf, ColumnType, Filter, Kind, Operator, OrderTerm, Relation, Term, Value
-from services.contract.spec import All as AllOf
+from services.contract.spec import ColumnType, Filter, Kind, Operator, OrderTerm, Relation, Term, Value
+from services.worker.sources.conditions import Parameter, Sql, any_of, combined, every, quoted
 from services.worker.sources.moments import DATE_GLOB, Shape
 from services.worker.sources.steps import on_step, utc
 
-Parameter = str | int | float | bytes
 NUMERIC = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.BOOLEAN})
 _INT64 = range(-(2**63), 2**63)
 _ZONES_AND_SPARE = timedelta(days=2)
 _NOISE = 1e-14
 """Share of a real within which it stands for a decimal: a real keeps 15 to 17 digits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sql:
-    """A condition with its parameters; `exact` False when it may let through rows that do not match."""
-
-    text: str
-    parameters: tuple[Parameter, ...] = ()
-    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +36,14 @@ class Stored:
     shape: Shape | None = None
 
 
-Storage = Mapping[str, Stored]
+Storage = Mapping[tuple[str, Kind], Stored]
 MIXED = Stored(plain=False)
-TRUE = Sql("1")
 
 
 def relation(of: Relation) -> str:
     """The rows as `r`."""
     query = of.query.strip().rstrip(";")
     return f"(\n{query}\n) as r" if query else f"{quoted(of.table)} as r"
-
-
-def quoted(name: str) -> str:
-    """An identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def column(name: str) -> str:
@@ -90,20 +75,7 @@ def sentinel(type_: ColumnType) -> str:
 
 def where(filter_: Filter, storage: Storage) -> Sql:
     """The rows that match; every one of them, and only them when it is exact. A column not in `storage` is MIXED."""
-    match filter_:
-        case Term():
-            return _term(filter_, storage.get(filter_.column, MIXED))
-        case AllOf(filters):
-            return _joined("and", "1", (where(f, storage) for f in filters))
-        case AnyOf(filters):
-            return _joined("or", "0", (where(f, storage) for f in filters))
-
-
-def _joined(word: str, nothing: str, conditions: Iterable[Sql]) -> Sql:
-    parts = list(conditions)
-    text = f" {word} ".join(p.text for p in parts)
-    parameters = tuple(x for p in parts for x in p.parameters)
-    return Sql(f"({text})" if parts else nothing, parameters, all(p.exact for p in parts))
+    return combined(filter_, lambda term: _term(term, storage.get((term.column, term.type.kind), MIXED)))
 
 
 def _term(term: Term, stored: Stored) -> Sql:
@@ -114,7 +86,7 @@ def _term(term: Term, stored: Stored) -> Sql:
     if not stored.plain:
         return _loosely(term)
     compared = (_plain(term, stored, value_) for value_ in term.values)
-    return _joined("or", "0", (c for c in compared if c is not None))
+    return any_of(c for c in compared if c is not None)
 
 
 def _plain(term: Term, stored: Stored, value_: Value) -> Sql | None:
@@ -129,13 +101,14 @@ def _plain(term: Term, stored: Stored, value_: Value) -> Sql | None:
     elif isinstance(value_, date):
         parameter = value_.isoformat()
     else:
-        parameter = _number(value_)
+        parameter = _number(float(value_) if isinstance(value_, Decimal | str) else value_)
     return Sql(f"{column(term.column)} {operator.value} ?", (parameter,))
 
 
-def _number(value_: Value) -> Parameter:
-    whole = int(value_) if isinstance(value_, int) else None
-    return whole if whole is not None and whole in _INT64 else float(value_)  # type: ignore[arg-type]
+def _number(number: float) -> int | float:
+    if isinstance(number, int) and number not in _INT64:
+        return math.copysign(math.inf, number)
+    return int(number) if isinstance(number, int) else number
 
 
 def _text(term: Term) -> Sql:
@@ -143,10 +116,11 @@ def _text(term: Term) -> Sql:
     col = column(term.column)
     values = tuple(str(v) for v in term.values)
     if term.operator is not Operator.EQUALS:
-        return _joined("or", "0", (Sql(f"cast({col} as text) collate binary {term.operator.value} ?", (v,)) for v in values))
+        compare = f"cast({col} as text) collate binary {term.operator.value} ?"
+        return any_of(Sql(compare, (v,)) for v in values)
     stored = tuple(dict.fromkeys(s for v in values for s in _stored_as(v)))
     candidates = Sql(f"{col} in ({_marks(stored)})", stored)
-    return _joined("and", "1", (candidates, Sql(f"cast({col} as text) collate binary in ({_marks(values)})", values)))
+    return every((candidates, Sql(f"cast({col} as text) collate binary in ({_marks(values)})", values)))
 
 
 def _stored_as(text: str) -> Iterable[Parameter]:
@@ -178,10 +152,10 @@ def _window(term: Term, bounds: Bounds, unless: str) -> Sql:
     around = [bounds(v) for v in term.values]
     conditions = []
     if term.operator not in (Operator.LESS, Operator.LESS_OR_EQUAL):
-        conditions.append(Sql(f"{col} >= ?", (min(low for low, _ in around),)))  # type: ignore[type-var]
+        conditions.append(Sql(f"{col} >= ?", (min(low for low, _ in around),)))
     if term.operator not in (Operator.GREATER, Operator.GREATER_OR_EQUAL):
-        conditions.append(Sql(f"{col} <= ?", (max(high for _, high in around),)))  # type: ignore[type-var]
-    window = _joined("and", "1", conditions)
+        conditions.append(Sql(f"{col} <= ?", (max(high for _, high in around),)))
+    window = every(conditions)
     return Sql(f"({window.text} or {unless})", window.parameters, exact=False)
 
 
@@ -200,7 +174,7 @@ def _day_bounds(value_: Value) -> tuple[Parameter, Parameter]:
 
 
 def order(terms: Iterable[OrderTerm], types: Mapping[str, ColumnType], storage: Storage) -> str:
-    """The order by typed value, nulls last; empty without terms. Text is compared as SQLite stores it.
+    """The order by typed value, nulls last; empty without terms. Text, and a key of no known type, as it is stored.
 
     Decimals stored as text are told apart by their first 15 digits only.
     """
@@ -208,7 +182,7 @@ def order(terms: Iterable[OrderTerm], types: Mapping[str, ColumnType], storage: 
     for term in terms:
         type_ = types.get(term.column)
         direction = "desc" if term.descending else "asc"
-        plain = type_ is None or storage.get(term.column, MIXED).plain
+        plain = type_ is None or storage.get((term.column, type_.kind), MIXED).plain
         by = [column(term.column)] if plain else _comparable(term.column, type_)
         parts += [f"{expression} {direction} nulls last" for expression in by]
     return f" order by {', '.join(parts)}" if parts else ""
@@ -220,5 +194,6 @@ def _comparable(name: str, type_: ColumnType | None) -> list[str]:
     if kind in NUMERIC - {Kind.BOOLEAN}:
         return [f"cast({col} as numeric)"]
     if kind is Kind.TIMESTAMP:  # SQLite's own functions stop at milliseconds
-        return [f"unixepoch({col})", f"case when substr({col}, 20, 1) = '.' then cast(substr({col}, 20) as real) else 0 end"]
+        fraction = f"case when substr({col}, 20, 1) = '.' then cast(substr({col}, 20) as real) else 0 end"
+        return [f"unixepoch({col})", fraction]
     return [col]

@@ -37,14 +37,14 @@ class SpooledSheet(WriteOnlyWorksheet):
         self.rows = 0
         self._spool_dir = spool_dir
         self._size_bytes = 0
-        self._path: str | None = None
+        self._spool_path: str | None = None
         book._add_sheet(self)  # type: ignore[attr-defined] # not in the stubs
 
     @property
     def size_bytes(self) -> int:
         """Bytes of XML in the file, as of at most a thousand rows ago."""
-        if self._path is not None and self.rows % _ROWS_A_LOOK == 0:
-            self._size_bytes = Path(self._path).stat().st_size
+        if self._spool_path is not None and self.rows % _ROWS_A_LOOK == 0:
+            self._size_bytes = Path(self._spool_path).stat().st_size
         return self._size_bytes
 
     def append(self, row: list[Cell]) -> None:
@@ -54,9 +54,9 @@ class SpooledSheet(WriteOnlyWorksheet):
 
     def _get_writer(self) -> None:
         if self._writer is None:
-            handle, self._path = mkstemp(suffix=".xml", prefix="sheet-", dir=self._spool_dir)
+            handle, self._spool_path = mkstemp(suffix=".xml", prefix="sheet-", dir=self._spool_dir)
             os.close(handle)
-            self._writer = _SpoolWriter(self, self._path)
+            self._writer = _SpoolWriter(self, self._spool_path)
             self._writer.write_top()
 
     def _values_to_row(self, values: list[Cell], row_idx: int) -> Iterator[Cell]:

@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
+
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1.job_queue_service_pb2_grpc import JobQueueServiceStub
 from exportd.v1 import export_pb2, export_service_pb2
 from exportd.v1.export_service_pb2_grpc import ExportServiceStub
-from google.protobuf.duration_pb2 import Duration
-
 from services.api.app import serve
 from services.api.domain.leases import LeasePolicy
 from services.api.settings import ApiSettings

@@ -1,9 +1,9 @@
 import asyncio
 
 import pytest
-from exportd.v1 import export_pb2, export_service_pb2
 from google.protobuf.duration_pb2 import Duration
 
+from exportd.v1 import export_pb2, export_service_pb2
 from tests.integration.api.conftest import Api, Worker
 from tests.integration.api.refusals import refused
 
@@ -144,3 +144,10 @@ async def test_a_tenant_name_that_is_none_is_refused(api: Api, name: str) -> Non
     request = export_service_pb2.CreateExportRequest(uri="/shops/7/orders")
     refusal = await refused(api.exports.CreateExport(request, metadata=[("x-exportd-tenant", name)]))
     assert list(refusal.violations) == ["x-exportd-tenant"]
+
+
+async def test_so_many_violations_that_they_do_not_fit_are_still_a_refusal(api: Api) -> None:
+    refusal = await refused(api.create(labels={f"UPPER {n} {'x' * 40}": "y" * 300 for n in range(100)}))
+    assert (refusal.code, refusal.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
+    assert len(refusal.violations) > 10
+    assert "more" in refusal.message

@@ -2,8 +2,8 @@ import hashlib
 import random
 
 import pytest
-from exportd.v1 import export_pb2, export_service_pb2
 
+from exportd.v1 import export_pb2, export_service_pb2
 from tests.integration.api.conftest import Api, Worker
 from tests.integration.api.refusals import refused
 

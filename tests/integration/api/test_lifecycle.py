@@ -7,7 +7,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2, export_service_pb2
-
 from tests.integration.api.conftest import Api, Worker
 from tests.integration.api.refusals import refused
 

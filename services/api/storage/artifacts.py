@@ -1,0 +1,123 @@
+"""Artifacts in a folder that the workers share."""
+
+import asyncio
+import os
+import shutil
+import stat
+import threading
+import uuid
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from services.api.storage.durable import create_once, make_private
+from services.contract.store import MARKER
+
+
+class MarkerUnreadable(Exception):
+    """The folder's marker does not hold a UUID."""
+
+    def __init__(self, marker: Path) -> None:
+        super().__init__(
+            f"{marker} does not hold the UUID of an artifact store: put the right folder into EXPORTD_ARTIFACTS, "
+            "or remove that file if the folder is to become a new store"
+        )
+
+
+class FolderArtifactStore:
+    """An ArtifactStore over a local folder. A key that would lead out of it, or to its own files, names nothing."""
+
+    def __init__(self, root: Path, store_id: str) -> None:
+        self._root = root
+        self.store_id = store_id
+
+    @classmethod
+    def in_folder(cls, root: Path) -> Self:
+        """Make the folder and its marker where they are missing; several processes may do so at once.
+
+        Raises MarkerUnreadable, OSError.
+        """
+        make_private(root)
+        marker = root / MARKER
+        content = create_once(marker, f"{uuid.uuid4()}\n".encode())
+        try:
+            return cls(root, str(uuid.UUID(content.decode().strip())))
+        except ValueError as error:
+            raise MarkerUnreadable(marker) from error
+
+    async def size(self, key: str) -> int | None:
+        """Bytes of an object; None when it is not there."""
+        return await asyncio.to_thread(self._size, key)
+
+    async def open(self, key: str) -> "FileReader | None":
+        """None when it is not there."""
+        return await asyncio.to_thread(self._open, key)
+
+    async def remove(self, prefix: str) -> None:
+        """Remove everything below a prefix. Idempotent. ValueError for a prefix that cannot be one."""
+        path = self._path(prefix)
+        if path is None:
+            raise ValueError(f"{prefix!r} is no prefix of artifacts")
+        await asyncio.to_thread(_remove, path)
+
+    def _path(self, key: str) -> Path | None:
+        """Where the object is, None for a key that no worker may use."""
+        parts = key.removesuffix("/").split("/")
+        plain = all(part and not part.startswith(".") and "\0" not in part for part in parts)
+        return self._root.joinpath(PurePosixPath(*parts)) if plain else None
+
+    def _size(self, key: str) -> int | None:
+        path = self._path(key)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found = path and path.lstat()
+            return found.st_size if found and stat.S_ISREG(found.st_mode) else None
+        return None
+
+    def _open(self, key: str) -> "FileReader | None":
+        path = self._path(key)
+        if path is None or self._size(key) is None:
+            return None
+        with suppress(FileNotFoundError):
+            return FileReader(os.open(path, os.O_RDONLY | os.O_NOFOLLOW))
+        return None
+
+
+def _remove(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        shutil.rmtree(path)
+
+
+class FileReader:
+    """An open file; its bytes stay when its name is removed."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+        # A descriptor that is closed during a read may be another file's by the time the read begins.
+        self._lock = threading.Lock()
+        self.size_bytes = os.fstat(descriptor).st_size
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes, fewer only at the end. ValueError after close."""
+        return await asyncio.to_thread(self._read, offset, length)
+
+    async def close(self) -> None:
+        """Idempotent."""
+        await asyncio.to_thread(self._close)
+
+    def _read(self, offset: int, length: int) -> bytes:
+        with self._lock:
+            chunk = b""
+            while len(chunk) < length and (more := self._pread(offset + len(chunk), length - len(chunk))):
+                chunk += more
+            return chunk
+
+    def _pread(self, offset: int, length: int) -> bytes:
+        if self._descriptor is None:
+            raise ValueError("the reader is closed")
+        return os.pread(self._descriptor, length, offset)
+
+    def _close(self) -> None:
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None

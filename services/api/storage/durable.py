@@ -1,0 +1,42 @@
+"""Small files that are there whole or not at all, also after a power cut."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def sync(path: Path) -> None:
+    """Make a file's bytes, or the names in a directory, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_private(directory: Path) -> None:
+    """Make it and its parents where they are missing; a new one is its owner's alone."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def create_once(path: Path, content: bytes) -> bytes:
+    """Write a file with mode 0600 unless it is there; returns what it holds. Of several processes, one writes."""
+    if not path.exists():
+        partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
+        _write(partial, content)
+        try:
+            os.link(partial, path)  # unlike a rename, it never replaces
+        except FileExistsError:
+            pass  # another process was first: its content counts
+        finally:
+            partial.unlink()
+        sync(path.parent)
+    return path.read_bytes()
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)

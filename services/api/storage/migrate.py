@@ -1,0 +1,85 @@
+"""Bringing a database file up to date, at the start of the process that holds the data directory's lock."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from services.api.storage.durable import sync
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class SchemaTooNew(Exception):
+    """The database was written by a newer version than this one."""
+
+    def __init__(self, database: Path, found: str, known: str) -> None:
+        super().__init__(
+            f"{database} has schema {found} and this version of exportd knows {known} at most: "
+            f"start the newer version again, or put back the copy that it made ({database.name}.*.backup)"
+        )
+
+
+class ForeignKeysBroken(Exception):
+    """A migration left rows that point nowhere; nothing of it was kept."""
+
+
+def migrate(engine: sa.Engine, database: Path) -> None:
+    """Bring the schema to that of this version, after a copy of the file when there is anything to lose.
+
+    Does nothing when it is up to date; all or nothing otherwise. Raises SchemaTooNew.
+    """
+    config = Config(attributes={"connection": None})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    with engine.connect() as connection:
+        found, newest = _revision(connection), scripts.get_current_head()
+        if found == newest:
+            return
+        if found is not None:
+            _check_known(scripts, database, found)
+            _back_up(connection, database, found)
+        config.attributes["connection"] = connection
+        _upgrade(connection, config)
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    """None for an empty database."""
+    with connection.begin():
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def _check_known(scripts: ScriptDirectory, database: Path, found: str) -> None:
+    known = [script.revision for script in scripts.walk_revisions()]
+    if found not in known:
+        raise SchemaTooNew(database, found, known[0])
+
+
+def _back_up(connection: sa.Connection, database: Path, revision: str) -> None:
+    """A whole copy beside the file, under its final name only once it is durable."""
+    final = database.with_name(f"{database.name}.{revision}.backup")
+    partial = final.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    _driver(connection).execute("VACUUM INTO ?", (str(partial),))
+    sync(partial)
+    partial.replace(final)
+    sync(final.parent)
+
+
+def _upgrade(connection: sa.Connection, config: Config) -> None:
+    # Outside of the transaction, where alone it has an effect: rebuilding a table would delete what refers to it.
+    _driver(connection).execute("PRAGMA foreign_keys=OFF")
+    with connection.begin():
+        command.upgrade(config, "head")
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        if broken is not None:
+            raise ForeignKeysBroken(f"row {broken[1]} of {broken[0]} refers to a row of {broken[2]} that is not there")
+
+
+def _driver(connection: sa.Connection) -> Any:
+    """The sqlite3 connection, for what must not run in a transaction."""
+    return connection.connection.driver_connection

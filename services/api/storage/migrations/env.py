@@ -1,0 +1,12 @@
+"""Run by Alembic, over the connection and inside the transaction that migrate.py gives it."""
+
+from alembic import context
+
+from services.api.storage.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,  # SQLite can hardly alter a table: it is rebuilt
+)
+context.run_migrations()

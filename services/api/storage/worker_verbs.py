@@ -1,0 +1,187 @@
+"""What workers and the clock do with leases: each a function over one connection, in the transaction it is given."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.api.domain.export import Export, StoredFile
+from services.api.domain.leases import Claimed, LeasePolicy, Standing
+from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.domain.states import LEASABLE, CancelReason, Event, sources, target
+from services.api.storage import changes
+from services.api.storage.column_types import UtcTime, to_micros
+from services.api.storage.rows import EXPORT_COLUMNS, Row, file_values, to_export, to_spec
+from services.api.storage.tables import exports, in_states
+from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing
+from services.contract.job import LeaseRef, Verdict
+from services.contract.outcome import Failure, RunStats
+
+LONGEST_CODE = 64
+LONGEST_MESSAGE = 1000
+
+_c = exports.c
+_moment = sa.bindparam("moment", type_=UtcTime)
+_count = sa.bindparam("count", type_=sa.Integer)
+_leasable = sa.select(_c.id).where(in_states(LEASABLE)).limit(_count)
+# Two walks along one index; together they hold the first by id of those that are due.
+_new = _leasable.where(_c.next_attempt_time.is_(None)).order_by(_c.id)
+_due_again = _leasable.where(_c.next_attempt_time <= _moment).order_by(_c.next_attempt_time, _c.id)
+_next_due = sa.select(sa.func.min(_c.next_attempt_time)).where(in_states(LEASABLE), _c.next_attempt_time > _moment)
+
+_unconfirmed = (
+    sa.select(*EXPORT_COLUMNS, _c.spec)
+    .where(
+        in_states(sources(Event.EXPIRE_UNCONFIRMED)),
+        _c.lease_worker_id == sa.bindparam("of_worker"),
+        sa.not_(_c.lease_confirmed),
+    )
+    .order_by(_c.id)
+)
+_of_poll = _unconfirmed.where(_c.lease_poll_id == sa.bindparam("of_poll"))
+_leased_before = _unconfirmed.where(_c.lease_create_time < _moment)
+
+_by_ids = sa.select(*EXPORT_COLUMNS).where(_c.id.in_(sa.bindparam("ids", expanding=True)))
+
+
+def claim(
+    db: sa.Connection, policy: LeasePolicy, worker_id: str, poll_id: str, *, limit: int, now: datetime
+) -> list[Claimed]:
+    again = db.execute(_of_poll, {"of_worker": worker_id, "of_poll": poll_id}).mappings().all()
+    if again:
+        return [_claimed(row) for row in again]
+    by = {"by_worker": worker_id, "by_poll": poll_id, "now": now, "until": now + policy.confirm_window}
+    rows = [_lease(db, export_id, by) for export_id in _first_due(db, limit, now)]
+    return [_claimed(row) for row in rows if row is not None]
+
+
+def _first_due(db: sa.Connection, limit: int, now: datetime) -> list[str]:
+    """Ids of exports to lease, the oldest first."""
+    new = db.execute(_new, {"count": limit}).scalars()
+    due_again = db.execute(_due_again, {"count": limit, "moment": now}).scalars()
+    return sorted([*new, *due_again])[:limit]
+
+
+def _lease(db: sa.Connection, export_id: str, by: Mapping[str, Any]) -> Row | None:
+    return db.execute(changes.LEASE, {"of_id": export_id, "new_lease": secrets.token_hex(16), **by}).mappings().first()
+
+
+def _claimed(row: Row) -> Claimed:
+    return Claimed(to_export(row), row["lease_id"], to_spec(row))
+
+
+def next_due(db: sa.Connection, now: datetime) -> datetime | None:
+    return db.execute(_next_due, {"moment": now}).scalar()
+
+
+def unconfirmed(db: sa.Connection, worker_id: str, leased_before: datetime) -> list[Claimed]:
+    rows = db.execute(_leased_before, {"of_worker": worker_id, "moment": leased_before}).mappings()
+    return [_claimed(row) for row in rows]
+
+
+def standings(db: sa.Connection, leases: Sequence[LeaseRef]) -> list[Standing]:
+    ids = sorted({lease.export_id for lease in leases})
+    rows = {row["id"]: row for row in db.execute(_by_ids, {"ids": ids}).mappings()}
+    return [_standing(rows.get(lease.export_id), lease) for lease in leases]
+
+
+def _standing(row: Row | None, lease: LeaseRef) -> Standing:
+    """A completed lease stands: its worker may not know yet, and must not sweep what is published."""
+    if row is None:
+        return Standing(lease, Verdict.LOST)
+    if row["deleted_time"] is not None or _cancelled_under(row, lease):
+        return Standing(lease, Verdict.CANCELLED, export=to_export(row))
+    if row["lease_id"] != lease.lease_id:
+        return Standing(lease, Verdict.LOST, export=to_export(row))
+    return Standing(
+        lease,
+        Verdict.KEEP,
+        confirmed=row["lease_confirmed"],
+        expired=row["state"] is target(Event.EXPIRE),
+        expire_time=row["lease_expire_time"],
+        export=to_export(row),
+    )
+
+
+def _cancelled_under(row: Row, lease: LeaseRef) -> bool:
+    return row["cancel_reason"] is CancelReason.REQUESTED and row["ended_lease_id"] == lease.lease_id
+
+
+def renew(
+    db: sa.Connection, policy: LeasePolicy, worker_id: str, leases: Sequence[LeaseRef], now: datetime
+) -> list[Export]:
+    by = {"by_worker": worker_id, "until": now + policy.ttl, "longest": policy.run_timeout + policy.ttl}
+    revived: list[Row] = []
+    for lease in leases:
+        of = {**by, "of_id": lease.export_id, "of_lease": lease.lease_id}
+        if db.execute(changes.RENEW, of).first() is None:
+            revived += db.execute(changes.REVIVE, {**of, "now": now}).mappings().all()
+    return [to_export(row) for row in revived]
+
+
+def complete(db: sa.Connection, lease: LeaseRef, file: StoredFile, stats: RunStats, now: datetime) -> Export | None:
+    if stats.rows_matched != stats.rows_written:
+        raise RowsMissing(stats.rows_matched, stats.rows_written)
+    of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
+    row = db.execute(changes.COMPLETE, {**of, **file_values(file, stats)}).mappings().first()
+    if row is not None:
+        return to_export(row)
+    there = _row(db, lease)
+    if there is not None and _completed_with(there, lease, file.artifact.sha256):
+        return None
+    raise _why_fenced(there, lease)
+
+
+def _completed_with(row: Row, lease: LeaseRef, sha256: str) -> bool:
+    same = (row["lease_id"], row["file_sha256"]) == (lease.lease_id, sha256)
+    return row["state"] is target(Event.COMPLETE) and same
+
+
+def fail(
+    db: sa.Connection, lease: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime
+) -> Export | None:
+    of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now, "now_micros": to_micros(now)}
+    error = {"code": failure.code[:LONGEST_CODE], "message": failure.message[:LONGEST_MESSAGE]}
+    match fate:
+        case RetryAfter(delay):
+            result = db.execute(changes.FAIL, {**of, **error, "due": now + delay})
+        case GiveUp(reason):
+            result = db.execute(changes.GIVE_UP, {**of, **error, "reason": reason})
+    row = result.mappings().first()
+    if row is not None:
+        return to_export(row)
+    there = _row(db, lease)
+    if there is not None and _failed_before(there, lease):
+        return None
+    raise _why_fenced(there, lease)
+
+
+def _failed_before(row: Row, lease: LeaseRef) -> bool:
+    return row["ended_lease_id"] == lease.lease_id and not _cancelled_under(row, lease)
+
+
+def _row(db: sa.Connection, lease: LeaseRef) -> Row | None:
+    return db.execute(_by_ids, {"ids": [lease.export_id]}).mappings().first()
+
+
+def _why_fenced(row: Row | None, lease: LeaseRef) -> ExportdError:
+    cancelled = _standing(row, lease).verdict is Verdict.CANCELLED
+    return JobCancelled(lease.export_id) if cancelled else LeaseLost(lease.export_id)
+
+
+def release(db: sa.Connection, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
+    rows = [
+        db.execute(
+            changes.RELEASE, {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
+        ).mappings().first()
+        for lease in leases
+    ]  # fmt: skip
+    return [to_export(row) for row in rows if row is not None]
+
+
+def expire(db: sa.Connection, policy: LeasePolicy, now: datetime) -> list[Export]:
+    at = {"now": now, "now_micros": to_micros(now), "unconfirmed_limit": policy.unconfirmed_limit}
+    rows = [row for change in changes.EXPIRIES for row in db.execute(change, at).mappings()]
+    return [to_export(row) for row in rows]

@@ -1,0 +1,169 @@
+"""The one thread that writes.
+
+Each change is a unit: a function over the connection. What gathered while the last commit ran goes into the next
+transaction, each unit behind a savepoint of its own, and its caller hears of it after the commit.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from services.contract.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+MOST_TOGETHER = 256
+
+PASSING = frozenset({
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
+})  # fmt: skip
+"""What SQLite answers when the machine, not the statement, is at fault."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """The same statement may succeed later."""
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in PASSING
+
+
+def unavailable(cause: BaseException) -> StoreUnavailable:
+    """A new one for each caller, that keeps the cause for the log."""
+    refusal = StoreUnavailable()
+    refusal.__cause__ = cause
+    return refusal
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    work: Callable[[sa.Connection], Any]
+    answer: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """What a unit's caller gets instead of a value."""
+
+    error: BaseException
+
+
+class WriterThread:
+    """Runs units of writing in the order in which they came; one event loop may use it.
+
+    `engine` opens a connection whose transactions begin IMMEDIATE; the thread alone uses it.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._loop = asyncio.get_running_loop()
+        self._inbox: SimpleQueue[_Unit | None] = SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="exportd-writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """The unit's value, once it is durable. A caller that is cancelled leaves; its unit runs all the same.
+
+        Raises what the unit raises, and StoreUnavailable when nothing was written.
+        """
+        if self._closed:
+            raise StoreUnavailable
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self._inbox.put(_Unit(work, answer))
+        return await answer
+
+    async def close(self) -> None:
+        """Finish what was taken on, then end. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._inbox.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _serve(self) -> None:
+        connection: sa.Connection | None = None
+        while units := self._next_units():
+            try:
+                connection = connection or self._engine.connect()
+                outcomes = _commit(connection, units)
+            except BaseException as error:  # noqa: BLE001  # whatever it was, nobody may wait for ever
+                outcomes = [_Refused(unavailable(error)) for _ in units]
+            self._tell(units, outcomes)
+        if connection is not None:
+            connection.close()
+
+    def _next_units(self) -> list[_Unit]:
+        """Wait for one, and take what has gathered; empty at the end."""
+        units: list[_Unit] = []
+        unit = self._inbox.get()
+        while unit is not None:
+            units.append(unit)
+            if len(units) == MOST_TOGETHER:
+                return units
+            try:
+                unit = self._inbox.get_nowait()
+            except Empty:
+                return units
+        if units:
+            self._inbox.put(None)  # the end comes after these
+        return units
+
+    def _tell(self, units: Sequence[_Unit], outcomes: Sequence[Any]) -> None:
+        # A loop that is closed has no callers left.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_settle, units, outcomes)
+
+
+def _settle(units: Sequence[_Unit], outcomes: Sequence[Any]) -> None:
+    for unit, outcome in zip(units, outcomes, strict=True):
+        if unit.answer.done():  # its caller was cancelled
+            continue
+        if isinstance(outcome, _Refused):
+            unit.answer.set_exception(outcome.error)
+        else:
+            unit.answer.set_result(outcome)
+
+
+def _commit(connection: sa.Connection, units: Sequence[_Unit]) -> list[Any]:
+    """What each unit came to, durable. Raises when the transaction as a whole failed."""
+    if len(units) == 1:
+        return [_commit_alone(connection, units[0])]
+    with connection.begin():
+        return [_attempt(connection, unit) for unit in units]
+
+
+def _commit_alone(connection: sa.Connection, unit: _Unit) -> Any:
+    """Alone, a unit needs no savepoint: its transaction is its own."""
+    try:
+        with connection.begin():
+            return unit.work(connection)
+    except Exception as error:  # noqa: BLE001  # it is its caller's
+        return _refused(error)
+
+
+def _attempt(connection: sa.Connection, unit: _Unit) -> Any:
+    connection.exec_driver_sql("SAVEPOINT unit")
+    try:
+        value = unit.work(connection)
+    except Exception as error:
+        if not _in_transaction(connection):
+            raise  # SQLite has rolled back everything, the other units too
+        connection.exec_driver_sql("ROLLBACK TO unit")
+        value = _refused(error)
+    connection.exec_driver_sql("RELEASE unit")
+    return value
+
+
+def _refused(error: Exception) -> _Refused:
+    return _Refused(unavailable(error) if is_passing(error) else error)
+
+
+def _in_transaction(connection: sa.Connection) -> bool:
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.in_transaction)

@@ -1,0 +1,70 @@
+"""The composition root of the worker: the only place that names concrete classes."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from functools import partial
+from uuid import uuid4
+
+import prometheus_client
+import uvloop
+
+from services.runtime import logs, metrics
+from services.runtime.settings import SettingsError
+from services.runtime.signals import StopSignals
+from services.worker import job, warm
+from services.worker.artifacts import ArtifactFolder
+from services.worker.attempt import Surroundings
+from services.worker.engine import Engine
+from services.worker.metrics import WorkerMetrics
+from services.worker.pool import Pool
+from services.worker.queue.grpc_queue import connected
+from services.worker.settings import WorkerSettings, from_env
+from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
+from services.worker.store_check import StoreCheck
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Run until told to stop; the exit code."""
+    try:
+        settings = from_env(environ)
+        sources = load(settings.sources)
+    except (SettingsError, SourcesMistaken) as mistaken:
+        sys.stderr.write(f"{mistaken}\n")
+        return 2
+    logs.configure("worker", settings.log_format)
+    uvloop.run(serve(settings, sources))
+    return 0
+
+
+async def serve(settings: WorkerSettings, sources: Mapping[str, SourceSettings]) -> None:
+    """Everything that lives as long as the worker."""
+    stop = StopSignals().install()
+    worker_id = str(uuid4())
+    registry = prometheus_client.CollectorRegistry()
+    folder = ArtifactFolder(settings.artifacts, worker_id)
+    pool = Pool(settings.slots, job.run, partial(warm.up, settings.log_format), [job.__name__])
+    logs.get().info("worker_starting", worker_id=worker_id, queue=settings.queue_address, slots=settings.slots)
+    with metrics.served(settings.metrics, registry):
+        async with pool, connected(settings.queue_address, worker_id) as queue:
+            around = Surroundings(
+                queue=queue,
+                pool=pool,
+                folder=folder,
+                store=StoreCheck(folder),
+                metrics=WorkerMetrics(registry),
+                sources=sources,
+                no_progress_timeout_s=settings.no_progress_timeout.total_seconds(),
+                orphan_timeout_s=settings.orphan_timeout.total_seconds(),
+            )
+            await _serve(Engine(around, settings.slots, settings.drain_grace, stop), folder)
+    logs.get().info("worker_stopped", worker_id=worker_id)
+
+
+async def _serve(engine: Engine, folder: ArtifactFolder) -> None:
+    swept = await asyncio.to_thread(folder.sweep)
+    logs.get().info("worker_ready", swept=len(swept))
+    try:
+        await engine.run()
+    finally:
+        await asyncio.to_thread(folder.close)

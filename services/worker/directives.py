@@ -1,0 +1,52 @@
+"""Hints from the api: they save time, and losing one costs nothing else."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from services.contract.errors import ExportdError
+from services.contract.job import Directive, Hint
+from services.runtime import logs
+from services.worker.contact import pauses
+from services.worker.ending import Ending
+from services.worker.leases import Leases
+from services.worker.ports import JobQueue
+
+
+class Directives:
+    """Listens until cancelled, and again when the stream ends or breaks."""
+
+    def __init__(
+        self, queue: JobQueue, leases: Leases, beat_now: Callable[[], None], drain: Callable[[], None]
+    ) -> None:
+        self._queue = queue
+        self._leases = leases
+        self._beat_now = beat_now
+        self._drain = drain
+        self._pauses: Iterator[float] = pauses()
+
+    async def run(self) -> None:
+        """Never returns."""
+        while True:
+            try:
+                await self._listen()
+            except ExportdError as error:
+                logs.get().debug("hints_broken", reason=error.reason)
+            await asyncio.sleep(next(self._pauses))  # so that an api that is stopping is not called without a break
+
+    async def _listen(self) -> None:
+        async for directive in self._queue.directives():
+            self._pauses = pauses()
+            self._heed(directive)
+
+    def _heed(self, directive: Directive) -> None:
+        match directive.hint:
+            case Hint.CANCEL:
+                attempt = self._leases.find(directive.lease_id)
+                if attempt is not None:
+                    attempt.stop(Ending.CANCELLED)
+            case Hint.PROGRESS_WANTED:
+                self._beat_now()
+            case Hint.DRAIN:
+                self._drain()
+            case Hint.PING:
+                pass

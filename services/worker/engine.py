@@ -1,0 +1,103 @@
+"""The worker's loops and how they begin and end."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from uuid import uuid4
+
+from services.contract.errors import ExportdError
+from services.contract.job import Job
+from services.runtime import logs
+from services.runtime.signals import StopSignals
+from services.worker.attempt import Attempt, Surroundings
+from services.worker.contact import Contact, pauses
+from services.worker.directives import Directives
+from services.worker.ending import Ending
+from services.worker.heartbeat import Heartbeat
+from services.worker.leases import Leases
+
+POLL_S = 20.0
+_LAST_WORDS_S = 10.0
+"""What is left to end by itself once everything was told to stop."""
+
+
+class Engine:
+    """Leases jobs, runs them, reports them, until `stop` says otherwise."""
+
+    def __init__(self, around: Surroundings, slots: int, drain_grace: timedelta, stop: StopSignals) -> None:
+        self._around = around
+        self._queue = around.queue
+        self._drain_grace_s = drain_grace.total_seconds()
+        self._stop = stop
+        self._contact = Contact()
+        self._woken = asyncio.Event()
+        self._leases = Leases(slots, around.queue, self._attempt, self._woken.set)
+        around.metrics.follow(lambda: self._leases.busy, self.ready)
+
+    def ready(self) -> bool:
+        """The api answers, and the artifact store is the one it means."""
+        return self._contact.fresh() and self._around.store.matches
+
+    async def run(self) -> None:
+        """Returns when the worker has drained."""
+        async with self._leases, asyncio.TaskGroup() as loops:
+            beating = loops.create_task(self._heartbeat().run(self._woken))
+            listening = loops.create_task(self._directives().run())
+            leasing = loops.create_task(self._lease())
+            await self._stop.drain.wait()
+            leasing.cancel()
+            await self._drained()
+            beating.cancel()
+            listening.cancel()
+
+    def _attempt(self, job: Job, freed: Callable[[], None]) -> Attempt:
+        return Attempt(job, self._around, freed)
+
+    def _heartbeat(self) -> Heartbeat:
+        drain = self._stop.drain.set
+        return Heartbeat(self._queue, self._contact, self._leases, drain, self._around.orphan_timeout_s)
+
+    def _directives(self) -> Directives:
+        return Directives(self._queue, self._leases, self._woken.set, self._stop.drain.set)
+
+    # ---- leasing
+
+    async def _lease(self) -> None:
+        """Ask for as many jobs as there are free slots, while heartbeats are answered and the store is right."""
+        while True:
+            await self._around.store.pause()
+            await self._contact.confirmed.wait()
+            for job in await self._polled(await self._leases.until_free()):
+                self._leases.adopt(job)
+
+    async def _polled(self, free: int) -> list[Job]:
+        """The answer to one poll, repeated under the same name until it is answered: its jobs are not lost then."""
+        poll_id = str(uuid4())
+        for pause in pauses():
+            try:
+                jobs = await self._queue.lease(poll_id, free, POLL_S)
+            except ExportdError as error:
+                logs.get().warning("poll_unanswered", reason=error.reason, message=str(error))
+                await asyncio.sleep(pause)
+            else:
+                self._contact.answered()
+                return jobs
+        return []
+
+    # ---- draining
+
+    async def _drained(self) -> None:
+        """Let running work end within the grace period, or until the second signal; give back what is left."""
+        logs.get().info("draining", running=self._leases.busy, grace_s=self._drain_grace_s)
+        self._leases.draining = True
+        self._woken.set()
+        self._leases.stop_all(Ending.RELEASED, unconfirmed_only=True)
+        none_left = asyncio.create_task(self._leases.until_none())
+        now = asyncio.create_task(self._stop.now.wait())
+        await asyncio.wait({none_left, now}, timeout=self._drain_grace_s, return_when=asyncio.FIRST_COMPLETED)
+        now.cancel()
+        self._leases.stop_all(Ending.RELEASED)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(none_left, _LAST_WORDS_S)
+        logs.get().info("drained", left=self._leases.busy)

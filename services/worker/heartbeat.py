@@ -1,0 +1,97 @@
+"""The heartbeat: one call for all leases, and what its answers mean for them."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from services.contract.errors import ExportdError
+from services.contract.job import HeartbeatAnswer, LeaseVerdict, Verdict
+from services.runtime import logs
+from services.worker.contact import Contact, pauses
+from services.worker.ending import Ending
+from services.worker.leases import Leases
+from services.worker.ports import JobQueue
+
+_LEAST_PAUSE_S = 0.05
+
+
+class Heartbeat:
+    """Beats until cancelled: as often as the api asks, and at once when woken.
+
+    While no beat is answered, work goes on for `orphan_timeout_s`; then every lease is dropped. `drain` is called when
+    the api wants this worker to stop.
+    """
+
+    def __init__(
+        self, queue: JobQueue, contact: Contact, leases: Leases, drain: Callable[[], None], orphan_timeout_s: float
+    ) -> None:
+        self._queue = queue
+        self._contact = contact
+        self._leases = leases
+        self._drain = drain
+        self._orphan_timeout_s = orphan_timeout_s
+        self._pauses = _retries()
+        self._in_touch: bool | None = None
+
+    async def run(self, woken: asyncio.Event) -> None:
+        """`woken` is set by whoever has news for the api, and cleared here."""
+        while True:
+            woken.clear()  # before the leases are listed: what comes later wakes the next beat
+            pause_s = await self._beat()
+            if not self._contact.confirmed.is_set():
+                await asyncio.sleep(pause_s)  # the api's to recover in, whoever has news
+                continue
+            try:
+                async with asyncio.timeout(pause_s):
+                    await woken.wait()
+            except TimeoutError:
+                continue
+
+    async def _beat(self) -> float:
+        """Call once; seconds until the next."""
+        try:
+            answer = await self._queue.heartbeat(
+                self._leases.reports(), self._leases.free, draining=self._leases.draining
+            )
+        except ExportdError as error:
+            return self._unanswered(error)
+        self._answered(answer)
+        return max(_LEAST_PAUSE_S, answer.next_heartbeat_in.total_seconds())
+
+    def _unanswered(self, error: ExportdError) -> float:
+        if self._in_touch is not False:  # once, not at each try
+            logs.get().warning("heartbeat_unanswered", reason=error.reason, message=str(error))
+        self._in_touch = False
+        self._contact.heartbeat_lost()
+        if self._contact.silent_s() > self._orphan_timeout_s:
+            self._leases.stop_all(Ending.ORPHANED)
+        return next(self._pauses)
+
+    def _answered(self, answer: HeartbeatAnswer) -> None:
+        if not self._in_touch:
+            logs.get().info("heartbeat_answered")
+        self._in_touch = True
+        self._contact.heartbeat_answered()
+        self._pauses = _retries()
+        for verdict in answer.verdicts:
+            self._heed(verdict)
+        for job in answer.missing:
+            self._leases.adopt(job)
+        if answer.drain:
+            self._drain()
+
+    def _heed(self, verdict: LeaseVerdict) -> None:
+        attempt = self._leases.find(verdict.lease_id)
+        if attempt is None:
+            return
+        match verdict.verdict:
+            case Verdict.KEEP:
+                attempt.confirm()
+            case Verdict.CANCELLED:
+                attempt.stop(Ending.CANCELLED)
+            case Verdict.LOST:
+                attempt.stop(Ending.LOST)
+
+
+def _retries() -> Iterator[float]:
+    """Soon again: leases run out in the meantime."""
+    return pauses(most_s=2.0)

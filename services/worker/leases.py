@@ -1,0 +1,124 @@
+"""The leases that this worker holds."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Self
+
+from services.contract.errors import ExportdError
+from services.contract.job import Job, LeaseReport
+from services.runtime import logs
+from services.worker.attempt import Attempt
+from services.worker.ending import Ending
+from services.worker.ports import JobQueue
+
+_REMEMBERED = 10_000
+_MOST_HELD = 128
+"""Attempts whose outcome waits to be taken count too: half of what a heartbeat may list."""
+
+Make = Callable[[Job, Callable[[], None]], Attempt]
+"""An attempt for a job; the callable is to be called when its slot becomes free."""
+
+
+class Leases:
+    """Attempts by lease; `async with` owns their tasks. `slots` is how many may be at work at the same time.
+
+    `draining` is set once no new work is taken. `woken` is called for each new lease: it waits to be confirmed.
+    """
+
+    def __init__(self, slots: int, queue: JobQueue, make: Make, woken: Callable[[], None]) -> None:
+        self.draining = False
+        self._slots = slots
+        self._queue = queue
+        self._make = make
+        self._woken = woken
+        self._held: dict[str, Attempt] = {}
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def busy(self) -> int:
+        """Slots with work."""
+        return sum(attempt.busy for attempt in self._held.values())
+
+    @property
+    def free(self) -> int:
+        """Slots without work, whether or not any is taken."""
+        return max(0, min(self._slots - self.busy, _MOST_HELD - len(self._held)))
+
+    def find(self, lease_id: str) -> Attempt | None:
+        """None for a lease that is not held (any more)."""
+        return self._held.get(lease_id)
+
+    def reports(self) -> list[LeaseReport]:
+        """Every lease that is held."""
+        return [attempt.report() for attempt in self._held.values()]
+
+    def adopt(self, job: Job) -> None:
+        """Begin with a job, unless its lease has been seen before; give it back when there is no room for it."""
+        if job.lease.lease_id in self._seen:
+            return
+        if self.draining or not self.free:
+            self._start(self._give_back(job))
+            return
+        self._remember(job.lease.lease_id)
+        attempt = self._make(job, self._changed.set)
+        self._held[job.lease.lease_id] = attempt
+        self._start(self._run(attempt))
+        self._woken()
+
+    def stop_all(self, why: Ending, *, unconfirmed_only: bool = False) -> None:
+        """Stop every attempt, or those whose lease no heartbeat has confirmed."""
+        for attempt in self._held.values():
+            if not (unconfirmed_only and attempt.confirmed):
+                attempt.stop(why)
+
+    async def until_free(self) -> int:
+        """Wait for a free slot; how many there are."""
+        while not self.free:
+            await self._change()
+        return self.free
+
+    async def until_none(self) -> None:
+        """Wait until no lease is held."""
+        while self._held:
+            await self._change()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    async def _run(self, attempt: Attempt) -> None:
+        try:
+            await attempt.run()
+        finally:
+            del self._held[attempt.job.lease.lease_id]
+            self._changed.set()
+
+    async def _give_back(self, job: Job) -> None:
+        try:
+            await self._queue.release([job.lease])
+        except ExportdError as error:  # then its lease expires, unconfirmed: no attempt is spent
+            logs.get().warning("release_unanswered", export_id=job.lease.export_id, reason=error.reason)
+
+    def _remember(self, lease_id: str) -> None:
+        self._seen[lease_id] = None
+        while len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)

@@ -1,0 +1,51 @@
+"""Measures how far a job has come, and reports it now and then."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from services.contract.outcome import Phase, Progress
+from services.worker.order import Report
+
+LEAST_GAP_S = 0.1
+"""Between two reports of the same phase."""
+
+
+class Meter:
+    """`rows_total` is set when it is known; `size` says how many bytes the file has."""
+
+    def __init__(self, report: Report, size: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+        self.rows_total = 0
+        self._report = report
+        self._size = size
+        self._clock = clock
+        self._phase = Phase.READING
+        self._rows = 0
+        self._began = clock()
+        self._next = self._began
+
+    def enter(self, phase: Phase) -> None:
+        """A phase begins, or goes on."""
+        if phase is not self._phase:
+            self._phase = phase
+            self._next = self._clock()
+        self.tick()
+
+    def wrote(self, rows: int) -> None:
+        """So many rows are written, all in all."""
+        self._rows = rows
+        self.enter(Phase.WRITING)
+
+    def tick(self) -> None:
+        """Something was done: report it, unless a report was made just before."""
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + LEAST_GAP_S
+            self._report(Progress(self._phase, self._rows, self.rows_total, self._size(), self._eta(now)))
+
+    def _eta(self, now: float) -> timedelta | None:
+        """As if the rest went like the rows so far."""
+        if not self._rows or not self.rows_total:
+            return None
+        left = max(0, self.rows_total - self._rows)
+        return timedelta(seconds=(now - self._began) / self._rows * left)

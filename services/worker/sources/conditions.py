@@ -1,0 +1,54 @@
+"""A filter as a condition of SQL, whatever the engine."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from services.contract.spec import All, AnyOf, Filter, Term
+
+Parameter = str | int | float | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A condition with its parameters; `exact` False when it may let through rows that do not match."""
+
+    text: str
+    parameters: tuple[Parameter, ...] = ()
+    exact: bool = True
+
+
+def combined(filter_: Filter, of_term: Callable[[Term], Sql]) -> Sql:
+    """The filter from its terms. A superset stays one: there is no negation."""
+    match filter_:
+        case Term():
+            return of_term(filter_)
+        case All(filters):
+            return every(combined(f, of_term) for f in filters)
+        case AnyOf(filters):
+            return any_of(combined(f, of_term) for f in filters)
+
+
+def every(conditions: Iterable[Sql]) -> Sql:
+    """All of them; with none: true."""
+    return _joined("and", "1 = 1", tuple(conditions))
+
+
+def any_of(conditions: Iterable[Sql]) -> Sql:
+    """One of them; with none: false."""
+    return _joined("or", "1 = 0", tuple(conditions))
+
+
+def quoted(name: str) -> str:
+    """An identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text that can't be a parameter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _joined(word: str, nothing: str, parts: tuple[Sql, ...]) -> Sql:
+    text = f" {word} ".join(p.text for p in parts)
+    parameters = tuple(x for p in parts for x in p.parameters)
+    return Sql(f"({text})" if parts else nothing, parameters, all(p.exact for p in parts))

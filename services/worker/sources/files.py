@@ -1,0 +1,129 @@
+"""Rows of Parquet and CSV files below a directory, through DuckDB."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from services.contract.spec import JobSpec
+from services.worker.ports import Reading
+from services.worker.sources import duck, errors
+from services.worker.sources.columns import Picked, missing, pick
+from services.worker.sources.conditions import Sql
+from services.worker.sources.listing import Files, listed
+from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.settings import SourceSettings
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MEMORY = "512MB"
+_THREADS = 2
+
+
+class FileSource:
+    """A directory of Parquet or CSV files. Big sorts spill into `temp_dir`, None being the system's."""
+
+    def __init__(self, settings: SourceSettings, temp_dir: Path | None = None) -> None:
+        self._settings = settings
+        self._temp_dir = temp_dir
+
+    @contextmanager
+    def read(self, spec: JobSpec) -> Iterator[Reading]:
+        """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
+        as_of = datetime.now(UTC)
+        files = listed(self._settings, spec.relation.path)
+        with _engine(files, self._temp_dir) as engine:
+            yield engine.open(spec, as_of)
+
+
+class _Engine:
+    """DuckDB over a fixed list of files."""
+
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", files: Files) -> None:
+        self._connection = connection
+        self._files = files
+        self._relation = f"({files.relation}) as r"
+
+    def open(self, spec: JobSpec, as_of: datetime) -> Reading:
+        columns = self._columns(spec)
+        matching = duck.where(spec.filter, columns)
+        picked = pick(spec, deciding=False)
+        count, rounded = self._count(picked, columns, matching)
+        values = ", ".join(f"{columns.value(p.name, p.type)} as c{i}" for i, p in enumerate(picked))
+        statement = f"select {values} from {self._relation} where {matching.text}{duck.order(spec, columns)}"  # noqa: S608
+        return SnapshotReading(self._batches(statement, matching), picked, Found(as_of, count, rounded=rounded))
+
+    def _columns(self, spec: JobSpec) -> duck.Columns:
+        described = self._rows(Sql(f"describe select * from {self._relation}"))  # noqa: S608 - quoted
+        stored = {str(name).casefold(): str(type_) for name, type_, *_ in described}
+        absent = missing(spec, stored)
+        if absent:
+            raise errors.column_missing(self._files.source_id, absent)
+        return duck.Columns(stored, blank_is_null=self._files.kind == "csv")
+
+    def _count(self, picked: tuple[Picked, ...], columns: duck.Columns, matching: Sql) -> tuple[int, int]:
+        rounded = " + ".join(f"count(*) filter (where {columns.rounded(p.name, p.type)})" for p in picked) or "0"
+        count = f"select count(*), {rounded} from {self._relation} where {matching.text}"  # noqa: S608 - quoted
+        row = self._rows(Sql(count, matching.parameters))[0]
+        return row[0], row[1]
+
+    def _rows(self, sql: Sql) -> list[tuple[Any, ...]]:
+        with self._guarded():
+            return self._connection.execute(sql.text, list(sql.parameters)).fetchall()
+
+    def _batches(self, statement: str, matching: Sql) -> Iterator[pa.RecordBatch]:
+        with self._guarded():
+            rows = self._connection.sql(statement, params=list(matching.parameters))
+            yield from rows.to_arrow_reader(BATCH_ROWS)
+        if not self._files.unchanged():
+            raise errors.changed(self._files.source_id)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        import duckdb  # noqa: PLC0415 - only a child that reads needs it
+
+        try:
+            yield
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> errors.SourceFailed:
+        import duckdb  # noqa: PLC0415
+
+        column = str(error).partition(duck.INVALID)[2].partition("\n")[0]
+        if column:
+            return errors.value_invalid(column, "of its type")
+        if not self._files.unchanged():
+            return errors.changed(self._files.source_id)
+        if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException | OSError):
+            return errors.unavailable(self._files.source_id)
+        return errors.relation_invalid(self._files.source_id, self._files.kind)
+
+
+@contextmanager
+def _engine(files: Files, temp_dir: Path | None) -> Iterator[_Engine]:
+    import duckdb  # noqa: PLC0415 - only a child that reads needs it
+
+    spill = tempfile.mkdtemp(prefix="sort-", dir=temp_dir)
+    try:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "memory_limit": _MEMORY,
+            "temp_directory": spill,
+            "threads": _THREADS,
+        }
+        with duckdb.connect(":memory:", config=config) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            connection.execute(f"set allowed_directories = [{files.allowed}]")
+            connection.execute("set enable_external_access = false")
+            connection.execute("set lock_configuration = true")
+            yield _Engine(connection, files)
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)

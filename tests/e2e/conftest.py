@@ -1,0 +1,71 @@
+"""An api and workers as processes on the sample data, and the client that everybody uses."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from demo.processes import ServiceProcess, start_api, start_worker
+from exportd_client import ExportClient
+from sample.build import build
+
+QUICK = {"EXPORTD_LEASE_TTL_S": "2", "EXPORTD_CONFIRM_WINDOW_S": "2"}
+"""Leases that run out while a test waits."""
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sample data with all flights and a few invoices."""
+    directory = tmp_path_factory.mktemp("sample") / "sample"
+    build(directory, invoices=20_000)
+    return directory
+
+
+@dataclass
+class House:
+    """Processes on one data directory; all are ended with the test."""
+
+    sample: Path
+    data_dir: Path
+    ports: tuple[int, int] = (0, 0)
+    processes: list[ServiceProcess] = field(default_factory=list)
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self.ports[0]}"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.data_dir / "artifacts"
+
+    def api(self, **settings: str) -> ServiceProcess:
+        """Start the api; a second one takes the ports of the first, as after a restart."""
+        listen, queue = (f"127.0.0.1:{port}" for port in self.ports)
+        process = start_api(self.sample / "catalog.toml", self.data_dir, listen, queue, **(QUICK | settings))
+        self.ports = (process.first_line["port"], process.first_line["queue_port"])
+        self.processes.append(process)
+        return process
+
+    def worker(self, **settings: str) -> ServiceProcess:
+        """Start a worker."""
+        queue = f"127.0.0.1:{self.ports[1]}"
+        process = start_worker(self.sample / "sources.toml", self.data_dir, queue, **settings)
+        self.processes.append(process)
+        return process
+
+
+@pytest.fixture
+def house(sample: Path, tmp_path: Path) -> Iterator[House]:
+    house = House(sample, tmp_path / "data")
+    yield house
+    for process in reversed(house.processes):
+        process.terminate()
+
+
+@pytest.fixture
+async def client(house: House) -> AsyncIterator[ExportClient]:
+    """A client of an api that was started first."""
+    house.api()
+    async with ExportClient(house.target) as client:
+        yield client

@@ -1,0 +1,86 @@
+"""Specs for a test, and what reading a source by them gives."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from services.contract.formats import Format
+from services.contract.outcome import ExportWarning, MatchedBy
+from services.contract.spec import (
+    All,
+    AttachmentSpec,
+    ColumnSpec,
+    ColumnType,
+    Filter,
+    JobSpec,
+    Kind,
+    OrderTerm,
+    Relation,
+    SourceRef,
+    TableOptions,
+)
+from services.worker.schema import arrow_schema
+from services.worker.sources import open_source
+from services.worker.sources.settings import SourceSettings
+
+ATTACHMENT = AttachmentSpec("invoice.xml", SourceRef("files", "folder"), "{folder}/{id}.xml")
+
+
+class Read(NamedTuple):
+    """One reading, done: `rows` without the hidden columns, which are in `hidden`."""
+
+    rows: list[dict[str, Any]]
+    hidden: list[dict[str, Any]]
+    matched: int
+    total: int
+    matched_by: MatchedBy
+    warnings: list[ExportWarning]
+
+
+def type_of(name: str) -> ColumnType:
+    decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", name)
+    return ColumnType(Kind.DECIMAL, int(decimal[1]), int(decimal[2])) if decimal else ColumnType(Kind(name))
+
+
+def spec_of(
+    kind: str,
+    columns: dict[str, str],
+    *,
+    filter: Filter = All(),  # noqa: A002, B008 - as in JobSpec, and frozen
+    order: Sequence[OrderTerm] = (OrderTerm("id"),),
+    relation: Relation | None = None,
+    attachments: tuple[AttachmentSpec, ...] = (),
+) -> JobSpec:
+    default = Relation(table="t") if kind == "sql" else Relation(path=f"*.{kind}")
+    return JobSpec(
+        collection="Things",
+        source=SourceRef("things", kind),
+        relation=relation or default,
+        key=("id",),
+        columns=tuple(ColumnSpec(name, name, name, type_of(t)) for name, t in columns.items()),
+        order=tuple(order),
+        table=TableOptions(Format.JSONL),
+        table_name="things",
+        filter=filter,
+        attachments=attachments,
+    )
+
+
+def read(path: Path, spec: JobSpec) -> Read:
+    settings = {"things": SourceSettings("things", spec.source.kind, path)}
+    with open_source(settings, spec.source).read(spec) as reading:
+        batches = list(reading.batches())
+        schema = arrow_schema(spec.columns)
+        shown, hidden = [], []
+        for batch in batches:
+            batch.validate(full=True)
+            assert batch.schema.names[: len(schema)] == schema.names
+            assert batch.schema.types[: len(schema)] == schema.types
+            rows = batch.to_pylist()
+            shown += [{k: v for k, v in row.items() if not k.startswith("\0")} for row in rows]
+            hidden += [{k[1:]: v for k, v in row.items() if k.startswith("\0")} for row in rows]
+        return Read(shown, hidden, reading.rows_matched(), reading.rows_total, reading.matched_by, reading.warnings())
+
+
+Fill = Callable[[str, Iterable[Sequence[Any]]], Path]

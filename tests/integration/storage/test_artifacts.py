@@ -1,0 +1,90 @@
+"""Artifacts in a real folder."""
+
+import asyncio
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from services.api.storage.artifacts import FolderArtifactStore, MarkerUnreadable
+from services.contract.store import MARKER, artifact_prefix
+
+PREFIX = artifact_prefix("export", "lease")
+KEY = PREFIX + "table.xlsx"
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "artifacts"
+
+
+@pytest.fixture
+def store(root):
+    return FolderArtifactStore.in_folder(root)
+
+
+@pytest.fixture
+def content(root, store):
+    (root / PREFIX).mkdir(parents=True)
+    (root / KEY).write_bytes(b"0123456789")
+
+
+def test_everyone_who_comes_first_at_once_finds_one_store(root):
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda _: FolderArtifactStore.in_folder(root).store_id, range(32)))
+    assert len(ids) == 1
+    assert ids == {str(uuid.UUID((root / MARKER).read_text().strip()))}
+    assert [path.name for path in root.iterdir()] == [MARKER]
+    assert root.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_marker_of_something_else_is_refused(root):
+    root.mkdir()
+    (root / MARKER).write_bytes(b"\xffnot one")
+    with pytest.raises(MarkerUnreadable, match="EXPORTD_ARTIFACTS"):
+        FolderArtifactStore.in_folder(root)
+
+
+@pytest.mark.usefixtures("content")
+async def test_a_reader_gives_exactly_the_bytes_asked_for(store):
+    assert await store.size(KEY) == 10
+    reader = await store.open(KEY)
+    assert reader.size_bytes == 10
+    assert await reader.read(2, 3) == b"234"
+    assert await reader.read(8, 100) == b"89"
+    assert await reader.read(10, 5) == b""
+    await reader.close()
+    await reader.close()
+    with pytest.raises(ValueError, match="closed"):
+        await reader.read(0, 1)
+
+
+@pytest.mark.usefixtures("content")
+async def test_an_open_reader_outlives_its_artifact(store):
+    reader = await store.open(KEY)
+    await store.remove(PREFIX)
+    await store.remove(PREFIX)
+    assert await store.size(KEY) is None
+    assert await store.open(KEY) is None
+    assert await asyncio.gather(reader.read(0, 5), reader.read(5, 5)) == [b"01234", b"56789"]
+    await reader.close()
+
+
+@pytest.mark.usefixtures("content")
+@pytest.mark.parametrize(
+    "key",
+    ["", "/", "/etc/hostname", "../secret", "export/../../secret", "export//lease", MARKER, ".spool/w/x", "a\0b",
+     "export/lease/link", "export/lease", "export/lease/table.xlsx/x", "nowhere/at/all"],
+)  # fmt: skip
+async def test_nothing_but_artifacts_can_be_named(store, root, key):
+    (root.parent / "secret").write_text("secret")
+    (root / PREFIX / "link").symlink_to(root.parent / "secret")
+    assert await store.size(key) is None
+    assert await store.open(key) is None
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "..", "../artifacts", ".spool/"])
+async def test_nothing_but_artifacts_can_be_removed(store, root, prefix):
+    with pytest.raises(ValueError, match="no prefix"):
+        await store.remove(prefix)
+    assert (root / MARKER).exists()

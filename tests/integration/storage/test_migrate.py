@@ -1,0 +1,126 @@
+"""Databases of every age."""
+
+import shutil
+import sqlite3
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from services.api.domain.leases import LeasePolicy
+from services.api.ports import RequestMark
+from services.api.storage import migrate as migrate_module
+from services.api.storage.migrate import SchemaTooNew, migrate
+from services.api.storage.sqlite import SqliteExportStore, writing_engine
+from services.api.storage.tables import metadata
+from tests.ports.samples import SPEC, new_export
+
+REBUILD = '''
+"""Rebuild the table that others refer to."""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+def upgrade():
+    with op.batch_alter_table("exports", recreate="always") as batch:
+        batch.add_column(sa.Column("note", sa.Text))
+'''
+BREAK = REBUILD + '\n    op.execute("UPDATE nowhere SET nothing = 1")\n'
+
+
+@pytest.fixture
+def database(tmp_path):
+    return tmp_path / "exportd.sqlite3"
+
+
+@pytest.fixture
+def later_version(tmp_path, monkeypatch):
+    """An exportd whose migrations go on with this one."""
+
+    def become(source: str) -> None:
+        migrations = tmp_path / "migrations"
+        shutil.copytree(migrate_module.MIGRATIONS, migrations)
+        (migrations / "versions" / "0002_later.py").write_text(source)
+        monkeypatch.setattr(migrate_module, "MIGRATIONS", migrations)
+
+    return become
+
+
+async def fill(database):
+    async with await SqliteExportStore.open(database, LeasePolicy()) as store:
+        return await store.create(new_export(), SPEC, RequestMark("r", b"d"))
+
+
+def rows(database, query):
+    connection = sqlite3.connect(database)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def schema(engine):
+    """All that SQLite knows of the tables, without the order in which they and their rules were written."""
+    inspector = sa.inspect(engine)
+    return {
+        table: (
+            sorted((c["name"], c["sqltext"]) for c in inspector.get_check_constraints(table)),
+            sorted(str(sorted(key.items(), key=str)) for key in inspector.get_foreign_keys(table)),
+            sorted((i["name"], i["column_names"], str(i["dialect_options"])) for i in inspector.get_indexes(table)),
+            [(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)],
+        )
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def test_the_migrations_lead_to_the_tables_that_the_code_uses(database, tmp_path):
+    migrated = writing_engine(database)
+    migrate(migrated, database)
+    with migrated.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+    made = writing_engine(tmp_path / "made.sqlite3")
+    metadata.create_all(made)
+    assert schema(migrated) == schema(made)
+
+
+async def test_an_up_to_date_database_is_left_alone(database):
+    export = await fill(database)
+    before = sorted(path.name for path in database.parent.iterdir())
+    async with await SqliteExportStore.open(database, LeasePolicy()) as store:
+        assert await store.get("acme", export.id) == export
+    assert sorted(path.name for path in database.parent.iterdir()) == before == ["exportd.sqlite3"]
+
+
+async def test_a_rebuilt_table_keeps_what_refers_to_it_and_a_copy_is_made_first(database, later_version):
+    export = await fill(database)
+    later_version(REBUILD)
+    migrate(writing_engine(database), database)
+    assert rows(database, "SELECT id, note FROM exports") == [(export.id, None)]
+    assert rows(database, "SELECT export_id FROM requests") == [(export.id,)]
+    copy = database.with_name("exportd.sqlite3.0001.backup")
+    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert rows(copy, "SELECT id FROM exports") == [(export.id,)]
+
+
+async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(database, later_version):
+    export = await fill(database)
+    later_version(BREAK)
+    for _ in range(2):
+        with pytest.raises(sa.exc.OperationalError, match="nowhere"):
+            migrate(writing_engine(database), database)
+    assert rows(database, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert rows(database, "SELECT id FROM exports") == [(export.id,)]
+
+
+async def test_a_newer_database_is_refused(database, later_version, monkeypatch):
+    known = migrate_module.MIGRATIONS
+    later_version(REBUILD)
+    migrate(writing_engine(database), database)
+    monkeypatch.setattr(migrate_module, "MIGRATIONS", known)
+    with pytest.raises(SchemaTooNew, match="has schema 0002 and this version of exportd knows 0001 at most"):
+        await SqliteExportStore.open(database, LeasePolicy())

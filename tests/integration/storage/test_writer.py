@@ -1,0 +1,179 @@
+"""The thread that writes: who shares a commit, and who is told what."""
+
+import asyncio
+import threading
+from contextlib import asynccontextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from services.api.domain.leases import LeasePolicy
+from services.api.ports import ExportFilter
+from services.api.storage.sqlite import SqliteExportStore
+from services.contract.errors import ExportNotFound, StoreUnavailable
+from tests.ports.samples import SPEC, START, new_export
+
+
+@pytest.fixture
+async def store(tmp_path):
+    async with await SqliteExportStore.open(tmp_path / "exportd.sqlite3", LeasePolicy()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def commits(store):
+    seen = []
+    sa.event.listen(store._writer._engine, "commit", seen.append)
+    return seen
+
+
+@asynccontextmanager
+async def gathering(store):
+    """What is written meanwhile waits behind a unit, and then goes into one transaction."""
+    held, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def hold(_):
+        loop.call_soon_threadsafe(held.set)
+        go_on.wait()
+
+    holding = asyncio.create_task(store._writer.run(hold))
+    await held.wait()
+    try:
+        yield
+        await asyncio.sleep(0)  # lets the tasks made meanwhile hand in their units
+    finally:
+        go_on.set()
+        await holding
+
+
+async def there(store) -> set[str]:
+    return {export.id for export in await store.page("acme", ExportFilter(), "", 1000)}
+
+
+async def test_what_gathers_shares_one_commit(store, commits):
+    exports = [new_export() for _ in range(20)]
+    async with gathering(store):
+        creates = [asyncio.create_task(store.create(export, SPEC, None)) for export in exports]
+    await asyncio.gather(*creates)
+    assert len(commits) == 2  # the unit that held the others, and theirs
+    assert await there(store) == {export.id for export in exports}
+
+
+async def test_a_failing_unit_takes_nobody_along(store, commits):
+    first, twice, last = new_export(), new_export(), new_export()
+    async with gathering(store):
+        writes = [
+            asyncio.create_task(write)
+            for write in (
+                store.create(first, SPEC, None),
+                store.cancel("acme", "nowhere", START, only_if_queued=False),
+                store.create(twice, SPEC, None),
+                store.create(twice, SPEC, None),
+                store.create(last, SPEC, None),
+            )
+        ]
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == [
+        ExportNotFound,
+        sa.exc.IntegrityError,
+    ]
+    assert await there(store) == {first.id, twice.id, last.id}
+    assert len(commits) == 2
+
+
+async def test_when_sqlite_gives_up_the_whole_transaction_everyone_is_told(store):
+    exports = [new_export(), new_export()]
+
+    def lose_all(db):
+        db.exec_driver_sql("INSERT OR ROLLBACK INTO exports SELECT * FROM exports")
+
+    async with gathering(store):
+        writes = [
+            asyncio.create_task(store.create(exports[0], SPEC, None)),
+            asyncio.create_task(store._writer.run(lose_all)),
+            asyncio.create_task(store.create(exports[1], SPEC, None)),
+        ]
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
+    assert await there(store) == set()
+    await store.create(exports[0], SPEC, None)
+
+
+async def test_a_caller_that_leaves_does_not_cut_its_unit(store):
+    kept, left = new_export(), new_export()
+    async with gathering(store):
+        leaving = asyncio.create_task(store.create(left, SPEC, None))
+        staying = asyncio.create_task(store.create(kept, SPEC, None))
+        await asyncio.sleep(0)  # lets both hand in their units
+        leaving.cancel()
+    await staying
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert await there(store) == {kept.id, left.id}
+
+
+async def test_a_full_disk_is_told_and_nothing_acknowledged_is_lost(store):
+    def limit(pages):
+        return lambda db: db.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar()
+
+    await store._writer.run(limit(1))  # never less than the file has: no page can be added
+    exports = [new_export(uri="/" + "x" * 2000) for _ in range(40)]
+    outcomes = await asyncio.gather(*(store.create(e, SPEC, None) for e in exports), return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    assert refused
+    assert {type(outcome) for outcome in refused} == {StoreUnavailable}
+    assert await there(store) == {o.id for o in outcomes if not isinstance(o, Exception)}
+    with pytest.raises(StoreUnavailable):
+        await store.create(new_export(uri="/" + "x" * 9000), SPEC, None)
+
+    await store._writer.run(limit(1_000_000))
+    assert (await store.create(exports[-1], SPEC, None)).id in await there(store)
+
+
+async def test_a_commit_that_fails_is_told_to_all(store, monkeypatch):
+    def break_off(_):
+        raise sa.exc.OperationalError("COMMIT", {}, OSError("disk I/O error"))
+
+    sa.event.listen(store._writer._engine, "commit", break_off)
+    outcomes = await asyncio.gather(*(store.create(new_export(), SPEC, None) for _ in range(3)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}
+    sa.event.remove(store._writer._engine, "commit", break_off)
+    assert await there(store) == set()
+    await store.create(new_export(), SPEC, None)
+
+
+async def test_closing_finishes_what_was_taken_on(tmp_path):
+    store = await SqliteExportStore.open(tmp_path / "exportd.sqlite3", LeasePolicy())
+    creates = [asyncio.create_task(store.create(new_export(), SPEC, None)) for _ in range(300)]
+    await asyncio.sleep(0)  # lets them hand in their units
+    await store.close()
+    assert len(await asyncio.gather(*creates)) == 300
+    with pytest.raises(StoreUnavailable):
+        await store.create(new_export(), SPEC, None)
+    await store.close()
+
+
+async def test_readers_cannot_write(store):
+    with pytest.raises(StoreUnavailable) as refused:
+        await store._read(lambda db: db.exec_driver_sql("DELETE FROM exports"))
+    assert "readonly database" in str(refused.value.__cause__)
+
+
+async def test_what_was_acknowledged_is_read_at_once(store):
+    async def create_and_read():
+        export = await store.create(new_export(), SPEC, None)
+        return await store.get("acme", export.id) == export
+
+    assert all(await asyncio.gather(*(create_and_read() for _ in range(100))))
+
+
+async def test_reads_survive_callers_that_leave(store):
+    export = await store.create(new_export(), SPEC, None)
+    for _ in range(20):
+        reads = [asyncio.create_task(store.get("acme", export.id)) for _ in range(8)]
+        await asyncio.sleep(0.001)  # somewhere in the middle of a read
+        for read in reads:
+            read.cancel()
+        await asyncio.gather(*reads, return_exceptions=True)
+    assert await asyncio.gather(*(store.get("acme", export.id) for _ in range(8))) == [export] * 8

@@ -1,0 +1,191 @@
+"""The queue as a worker sees it, in memory: leases, verdicts and fences like the real one's."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from services.contract.errors import ExportdError, JobCancelled, LeaseLost, StoreUnavailable
+from services.contract.job import (
+    Directive,
+    HeartbeatAnswer,
+    Hint,
+    Job,
+    LeaseRef,
+    LeaseReport,
+    LeaseVerdict,
+    Verdict,
+)
+from services.contract.outcome import Built, Failure, Progress
+from services.contract.spec import JobSpec
+from services.contract.store import artifact_prefix
+
+HEARTBEAT = timedelta(seconds=0.2)
+
+
+@dataclass
+class Entry:
+    """One export: its spec and what became of it. `lease` empty: nobody holds it."""
+
+    export_id: str
+    spec: JobSpec
+    run_timeout: timedelta
+    state: str = "QUEUED"
+    lease: str = ""
+    attempt: int = 0
+    confirmed: bool = False
+    built: Built | None = None
+    failures: list[Failure] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
+    leases: list[str] = field(default_factory=list)
+
+
+class MemoryQueue:
+    """`down` makes every verb fail as when the api is away; `refuse_complete` is raised by the next complete calls."""
+
+    def __init__(self, store_id: str) -> None:
+        self.store_id = store_id
+        self.entries: dict[str, Entry] = {}
+        self.down = False
+        self.refuse_complete: ExportdError | None = None
+        self.drain = False
+        self.resend: list[Job] = []
+        self.polls: list[str] = []
+        self.calls: list[str] = []
+        self.draining_seen = False
+        self._changed = asyncio.Condition()
+        self._answers: dict[str, list[Job]] = {}
+        self._hints: asyncio.Queue[Directive] = asyncio.Queue()
+        self._sleepers: set[asyncio.Task[None]] = set()
+
+    # ---- for tests
+
+    def offer(self, spec: JobSpec, run_timeout_s: float = 60.0) -> Entry:
+        entry = Entry(f"export-{len(self.entries) + 1}", spec, timedelta(seconds=run_timeout_s))
+        self.entries[entry.export_id] = entry
+        self._tell()
+        return entry
+
+    def cancel(self, entry: Entry, *, hint: bool) -> None:
+        if hint:
+            self._hints.put_nowait(Directive(Hint.CANCEL, entry.lease))
+        entry.state = "CANCELLED"
+        self._tell()
+
+    def hint(self, hint: Hint) -> None:
+        self._hints.put_nowait(Directive(hint))
+
+    def steal(self, entry: Entry) -> None:
+        """As if the lease had expired and another worker had the export now."""
+        entry.lease = "another"
+        self._tell()
+
+    async def until(self, condition: Callable[[], bool], within_s: float = 20.0) -> None:
+        async with asyncio.timeout(within_s), self._changed:
+            await self._changed.wait_for(condition)
+
+    # ---- the port
+
+    async def lease(self, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
+        self._up("lease")
+        self.polls.append(poll_id)
+        if poll_id not in self._answers:
+            async with asyncio.timeout(wait_s), self._changed:
+                await self._changed.wait_for(lambda: bool(self._waiting()))
+            self._answers[poll_id] = [self._leased(e) for e in self._waiting()[:max_jobs]]
+            self._tell()
+        return self._answers[poll_id]
+
+    async def heartbeat(self, held: list[LeaseReport], free_slots: int, *, draining: bool) -> HeartbeatAnswer:
+        self._up("heartbeat")
+        self.draining_seen |= draining
+        verdicts = tuple(LeaseVerdict(r.lease.lease_id, self._verdict(r)) for r in held)
+        missing, self.resend = tuple(self.resend), []
+        self._tell()
+        return HeartbeatAnswer(verdicts, missing, self.drain, HEARTBEAT)
+
+    async def directives(self) -> AsyncIterator[Directive]:
+        self._up("directives")
+        while True:
+            yield await self._hints.get()
+
+    async def complete(self, lease: LeaseRef, built: Built) -> None:
+        self._up("complete")
+        if self.refuse_complete is not None:
+            raise self.refuse_complete
+        entry = self._fenced(lease)
+        entry.state, entry.built = "COMPLETED", built
+        self._tell()
+
+    async def fail(self, lease: LeaseRef, failure: Failure) -> None:
+        self._up("fail")
+        entry = self._fenced(lease)
+        entry.state = "FAILED"
+        entry.failures.append(failure)
+        self._tell()
+
+    async def release(self, leases: list[LeaseRef]) -> None:
+        self._up("release")
+        for lease in leases:
+            entry = self.entries[lease.export_id]
+            if entry.lease == lease.lease_id and entry.state == "PROCESSING":
+                entry.state, entry.lease, entry.attempt = "RELEASED", "", entry.attempt - 1
+        self._tell()
+
+    # ---- inside
+
+    def _up(self, verb: str) -> None:
+        self.calls.append(verb)
+        if self.down:
+            raise StoreUnavailable
+
+    def _waiting(self) -> list[Entry]:
+        return [e for e in self.entries.values() if e.state == "QUEUED"]
+
+    def _leased(self, entry: Entry) -> Job:
+        entry.state, entry.lease, entry.attempt = "PROCESSING", secrets.token_hex(16), entry.attempt + 1
+        entry.confirmed = False
+        entry.leases.append(entry.lease)
+        return self.job(entry)
+
+    def job(self, entry: Entry) -> Job:
+        return Job(
+            lease=LeaseRef(entry.export_id, entry.lease),
+            attempt=entry.attempt,
+            max_attempts=3,
+            lease_ttl=timedelta(seconds=30),
+            heartbeat_interval=HEARTBEAT,
+            run_timeout=entry.run_timeout,
+            spec=entry.spec,
+            artifact_prefix=artifact_prefix(entry.export_id, entry.lease),
+            store_id=self.store_id,
+        )
+
+    def _verdict(self, report: LeaseReport) -> Verdict:
+        entry = self.entries[report.lease.export_id]
+        if entry.state == "CANCELLED":
+            return Verdict.CANCELLED
+        if entry.lease != report.lease.lease_id or entry.state != "PROCESSING":
+            return Verdict.LOST
+        entry.confirmed = True
+        if report.progress is not None:
+            entry.progress.append(report.progress)
+        return Verdict.KEEP
+
+    def _fenced(self, lease: LeaseRef) -> Entry:
+        entry = self.entries[lease.export_id]
+        if entry.state == "CANCELLED":
+            raise JobCancelled(lease.export_id)
+        if entry.lease != lease.lease_id:
+            raise LeaseLost(lease.export_id)
+        return entry
+
+    def _tell(self) -> None:
+        async def tell() -> None:
+            async with self._changed:
+                self._changed.notify_all()
+
+        task = asyncio.ensure_future(tell())
+        self._sleepers.add(task)
+        task.add_done_callback(self._sleepers.discard)

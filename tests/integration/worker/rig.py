@@ -1,0 +1,109 @@
+"""A worker without its process: the real engine, real children, a folder, and the queue in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import prometheus_client
+
+from services.contract.formats import Format, Packaging
+from services.contract.spec import (
+    AttachmentSpec,
+    ColumnSpec,
+    ColumnType,
+    JobSpec,
+    Kind,
+    OrderTerm,
+    Relation,
+    SourceRef,
+    TableOptions,
+)
+from services.contract.store import MARKER
+from services.runtime.signals import StopSignals
+from services.worker.artifacts import ArtifactFolder
+from services.worker.attempt import Surroundings
+from services.worker.engine import Engine
+from services.worker.metrics import WorkerMetrics
+from services.worker.pool import Pool
+from services.worker.sources.settings import SourceSettings
+from services.worker.store_check import StoreCheck
+from tests.integration.worker import child_jobs
+from tests.integration.worker.memory_queue import MemoryQueue
+
+STORE = "5d9c4d0a-3f0e-4c58-9a5c-5a7b1f6f4c11"
+ROWS = [(1, "one"), (2, 'two, "quoted"'), (3, None)]
+SPEC = JobSpec(
+    collection="numbers",
+    source=SourceRef("db", "sql"),
+    relation=Relation(table="numbers"),
+    key=("id",),
+    columns=(
+        ColumnSpec("id", "id", "Id", ColumnType(Kind.INTEGER)),
+        ColumnSpec("name", "name", "Name", ColumnType(Kind.TEXT)),
+    ),
+    order=(OrderTerm("id"),),
+    table=TableOptions(Format.CSV),
+    table_name="numbers",
+)
+
+
+def named(misdeed: str) -> JobSpec:
+    """A job that does this in its child."""
+    return replace(SPEC, collection=misdeed)
+
+
+def bundled() -> JobSpec:
+    """Each row has an attachment, and the file of row 3 is not there."""
+    attachment = AttachmentSpec("number.txt", SourceRef("files", "folder"), "{id}.txt")
+    return replace(SPEC, attachments=(attachment,), packaging=Packaging.AUTO)
+
+
+@dataclass
+class Rig:
+    """One worker and what it works with. Change its fields before `working`."""
+
+    root: Path
+    sources: dict[str, SourceSettings]
+    queue: MemoryQueue
+    slots: int = 2
+    drain_grace_s: float = 10.0
+    no_progress_s: float = 30.0
+    orphan_s: float = 30.0
+    worker_id: str = "worker-1"
+    stop: StopSignals = field(default_factory=StopSignals)
+    metrics: WorkerMetrics = field(default_factory=lambda: WorkerMetrics(prometheus_client.CollectorRegistry()))
+    engine: Engine | None = None
+
+    @asynccontextmanager
+    async def working(self, run=child_jobs.run) -> AsyncIterator[None]:
+        """The worker runs until the block ends, and drains then."""
+        folder = ArtifactFolder(self.root, self.worker_id)
+        async with Pool(self.slots, run, child_jobs.warm, ["services.worker.job"]) as pool:
+            around = Surroundings(
+                self.queue,
+                pool,
+                folder,
+                StoreCheck(folder),
+                self.metrics,
+                self.sources,
+                self.no_progress_s,
+                self.orphan_s,
+            )
+            self.engine = Engine(around, self.slots, timedelta(seconds=self.drain_grace_s), self.stop)
+            running = asyncio.create_task(self.engine.run())
+            try:
+                yield
+                self.stop.drain.set()
+                await running
+            finally:
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+                folder.close()
+
+    def files(self) -> list[str]:
+        """Every file in the store but its marker and locks."""
+        found = (p.relative_to(self.root) for p in self.root.rglob("*") if p.is_file())
+        return sorted(str(p) for p in found if p.name not in (MARKER, "lock"))

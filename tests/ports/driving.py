@@ -1,0 +1,80 @@
+"""Bringing an export into a state, through the port alone."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.api.domain.export import Export
+from services.api.domain.leases import Claimed, LeasePolicy
+from services.api.domain.retry import RetryAfter
+from services.api.domain.states import State
+from services.api.ports import ExportStore
+from services.contract.job import LeaseRef
+from tests.ports.samples import CRASH, SPEC, START, STATS, new_export, new_file
+
+POLICY = LeasePolicy()
+WORKER = "worker-1"
+NOBODY = LeaseRef("", "")
+
+
+@dataclass(frozen=True)
+class Driven:
+    """An export, the last lease on it, and the time it is."""
+
+    export: Export
+    lease: LeaseRef
+    now: datetime
+
+
+async def queued(store: ExportStore, max_attempts: int = 3) -> Driven:
+    export = await store.create(new_export(max_attempts=max_attempts), SPEC, None)
+    return Driven(export, LeaseRef(export.id, "none"), START)
+
+
+async def lease(store: ExportStore, now: datetime = START, poll_id: str = "poll", worker: str = WORKER) -> Claimed:
+    (claimed,) = await store.claim(worker, poll_id, 1, now)
+    return claimed
+
+
+async def leased(store: ExportStore, max_attempts: int = 3, *, confirmed: bool = True) -> Driven:
+    driven = await queued(store, max_attempts)
+    claimed = await lease(store, driven.now)
+    if confirmed:
+        await store.renew(WORKER, [claimed.ref], driven.now)
+    return Driven(claimed.export, claimed.ref, driven.now)
+
+
+async def expired(store: ExportStore, max_attempts: int = 3) -> Driven:
+    driven = await leased(store, max_attempts)
+    now = driven.now + POLICY.ttl
+    (export,) = await store.expire(now)
+    return Driven(export, driven.lease, now)
+
+
+async def failed(store: ExportStore) -> Driven:
+    driven = await leased(store)
+    export = await store.fail(driven.lease, CRASH, RetryAfter(timedelta(seconds=5)), driven.now)
+    assert export is not None
+    return Driven(export, driven.lease, driven.now)
+
+
+async def completed(store: ExportStore) -> Driven:
+    driven = await leased(store)
+    export = await store.complete(driven.lease, new_file(driven.export.id), STATS, driven.now)
+    assert export is not None
+    return Driven(export, driven.lease, driven.now)
+
+
+async def cancelled(store: ExportStore) -> Driven:
+    driven = await leased(store)
+    export, _ = await store.cancel("acme", driven.export.id, driven.now, only_if_queued=False)
+    return Driven(export, driven.lease, driven.now)
+
+
+WAYS = {
+    State.QUEUED: queued,
+    State.PROCESSING: leased,
+    State.COMPLETED: completed,
+    State.FAILED: expired,
+    State.CANCELLED: cancelled,
+}
+"""One way into each state; FAILED by expiry, since there the lease still counts."""

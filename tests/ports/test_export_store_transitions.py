@@ -1,0 +1,61 @@
+"""The table of states, against the store: every event in every state."""
+
+from contextlib import suppress
+
+import pytest
+
+from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.domain.states import TRANSITIONS, CancelReason, Event, State
+from services.contract.errors import ExportdError
+from tests.ports.driving import POLICY, WAYS, WORKER, Driven, leased
+from tests.ports.samples import CRASH, SECOND, STATS, new_file
+
+PRODUCT = [pytest.param(state, event, id=f"{state.name}-{event.name}") for state in State for event in Event]
+
+
+async def attempt(store, driven: Driven, event: Event) -> None:
+    export, lease, now = driven.export, driven.lease, driven.now
+    match event:
+        case Event.LEASE:
+            await store.claim("worker-2", "poll-2", 1, now)
+        case Event.RENEW:
+            await store.renew(WORKER, [lease], now)
+        case Event.COMPLETE:
+            await store.complete(lease, new_file(export.id, sha256="cd" * 32), STATS, now)
+        case Event.FAIL:
+            await store.fail(lease, CRASH, RetryAfter(SECOND), now)
+        case Event.GIVE_UP:
+            await store.fail(lease, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), now)
+        case Event.EXPIRE | Event.EXPIRE_LAST | Event.EXPIRE_UNCONFIRMED:
+            await store.expire(now + POLICY.ttl)
+        case Event.RELEASE:
+            await store.release([lease], now)
+        case Event.CANCEL:
+            await store.cancel("acme", export.id, now, only_if_queued=False)
+
+
+async def drive(store, state: State, event: Event) -> Driven:
+    """Into the state, so that the event may happen if it may happen there at all."""
+    if state is State.PROCESSING and event is Event.EXPIRE_LAST:
+        return await leased(store, max_attempts=1)
+    if state is State.PROCESSING and event is Event.EXPIRE_UNCONFIRMED:
+        return await leased(store, confirmed=False)
+    return await WAYS[state](store)
+
+
+@pytest.mark.parametrize(("state", "event"), PRODUCT)
+async def test_an_event_leads_where_the_table_says_and_nowhere_else(store, state, event):
+    driven = await drive(store, state, event)
+    before = await store.get("acme", driven.export.id)
+    assert before.state is state
+
+    with suppress(ExportdError):
+        await attempt(store, driven, event)
+
+    after = await store.get("acme", driven.export.id)
+    assert after.state is TRANSITIONS.get((state, event), state)
+    if (state, event) not in TRANSITIONS or (state, event) == (State.PROCESSING, Event.RENEW):
+        assert after == before
+    else:
+        assert after.version == before.version + 1
+        assert after.update_time >= driven.now

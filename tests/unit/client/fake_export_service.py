@@ -1,0 +1,264 @@
+"""An ExportService in memory that can be told to fail: it refuses, is away for a while, cuts streams, damages bytes."""
+
+import asyncio
+import hashlib
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf.any_pb2 import Any as Packed
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.empty_pb2 import Empty
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from exportd.v1 import export_pb2 as pb
+from exportd.v1 import export_service_pb2 as service
+from exportd.v1.export_service_pb2_grpc import ExportServiceServicer, add_ExportServiceServicer_to_server
+from exportd_client import Patience
+
+CHUNK_BYTES = 1000
+IMPATIENT = Patience(first_contact=0.3, outage=10, shortest=0.001, longest=0.02)
+
+
+@dataclass
+class Refusal:
+    code: str
+    reason: str
+    message: str = "refused"
+    metadata: dict[str, str] = field(default_factory=dict)
+    violations: dict[str, str] = field(default_factory=dict)
+    retry_after: float | None = None
+
+    async def abort(self, context: grpc.aio.ServicerContext) -> NoReturn:
+        details = [
+            error_details_pb2.ErrorInfo(domain="exportd", reason=self.reason, metadata=self.metadata),
+            error_details_pb2.BadRequest(
+                field_violations=[{"field": name, "description": text} for name, text in self.violations.items()]
+            ),
+        ]
+        if self.retry_after is not None:
+            details.append(error_details_pb2.RetryInfo(retry_delay=Duration(nanos=int(self.retry_after * 1e9))))
+        status = status_pb2.Status(code=code_pb2.Code.Value(self.code), message=self.message)
+        for detail in details:
+            packed = Packed()
+            packed.Pack(detail)
+            status.details.append(packed)
+        await context.abort_with_status(rpc_status.to_status(status))
+        raise AssertionError
+
+
+SHUTTING_DOWN = Refusal("UNAVAILABLE", "SHUTTING_DOWN")
+
+
+class FakeExportService(ExportServiceServicer):
+    def __init__(self) -> None:
+        self.exports: dict[str, pb.Export] = {}
+        self.contents: dict[str, bytes] = {}
+        self.requests: list[Any] = []
+        self.tenants: set[str] = set()
+        # By the name of the RPC: what to answer to the next calls, before any is served again.
+        self.refusals: dict[str, list[Refusal]] = {}
+        # Each stream from now on ends, without a word, when it has come to the next of these.
+        self.cut_downloads_at: list[int] = []
+        self.cut_watches_after: list[int] = []
+        # The next download stands still for ever when it has come here.
+        self.stall_downloads_at: list[int] = []
+        # A create that is done and whose answer is lost.
+        self.lost_answers = 0
+        self.watchers = 0
+        self._by_request_id: dict[str, str] = {}
+        self._ids = itertools.count(1)
+        self._changed = asyncio.Condition()
+
+    # What a test arranges.
+
+    def with_file(self, content: bytes, *, announced: bytes | None = None, filename: str = "invoices.csv") -> pb.Export:
+        """A completed export whose file is `announced` as other bytes than those that are sent."""
+        export = self._new()
+        export.state, export.done = pb.Export.COMPLETED, True
+        self.put_file(export.id, content, announced=announced, filename=filename)
+        return export
+
+    def put_file(
+        self, export_id: str, content: bytes, *, announced: bytes | None = None, filename: str = "invoices.csv"
+    ) -> None:
+        export = self.exports[export_id]
+        as_said = content if announced is None else announced
+        file = pb.File(id=f"file-{next(self._ids)}", export_id=export_id, filename=filename, extension="csv")
+        file.size_bytes, file.sha256, file.row_count = len(as_said), hashlib.sha256(as_said).hexdigest(), 3
+        export.file.CopyFrom(file)
+        self.contents[file.id] = content
+
+    async def change(self, export_id: str, **values: Any) -> None:
+        """Sets fields of an export and tells those who watch it."""
+        export = self.exports[export_id]
+        for name, value in values.items():
+            setattr(export, name, value)
+        export.version += 1
+        export.done = export.state in (pb.Export.COMPLETED, pb.Export.CANCELLED)
+        async with self._changed:
+            self._changed.notify_all()
+
+    def asked(self, kind: type[Any]) -> list[Any]:
+        return [request for request in self.requests if isinstance(request, kind)]
+
+    # The service.
+
+    async def CreateExport(self, request, context):  # noqa: N802
+        await self._begin("CreateExport", request, context)
+        id_ = self._by_request_id.get(request.request_id)
+        export = self.exports[id_] if id_ else self._new(request)
+        self._by_request_id[request.request_id] = export.id
+        if self.lost_answers:
+            self.lost_answers -= 1
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+        return export
+
+    async def GetExport(self, request, context):  # noqa: N802
+        await self._begin("GetExport", request, context)
+        return await self._known(request.id, context)
+
+    async def ListExports(self, request, context):  # noqa: N802
+        await self._begin("ListExports", request, context)
+        newest_first = [
+            one for one in reversed(self.exports.values()) if not request.states or one.state in request.states
+        ]
+        start = int(request.page_token or 0)
+        end = start + (request.page_size or 50)
+        token = str(end) if end < len(newest_first) else ""
+        return service.ListExportsResponse(exports=newest_first[start:end], next_page_token=token)
+
+    async def WatchExport(self, request, context) -> AsyncIterator[pb.Export]:  # noqa: N802
+        await self._begin("WatchExport", request, context)
+        export = await self._known(request.id, context)
+        cut_after = self.cut_watches_after.pop(0) if self.cut_watches_after else None
+        self.watchers += 1
+        try:
+            async for change in self._changes(export, cut_after, context):
+                yield change
+        finally:
+            self.watchers -= 1
+
+    async def _changes(self, export: pb.Export, cut_after: int | None, context: Any) -> AsyncIterator[pb.Export]:
+        for sent in itertools.count(1):
+            version = export.version
+            yield export
+            if export.done:
+                return
+            if sent == cut_after:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+            async with self._changed:
+                await self._changed.wait_for(lambda seen=version: export.version != seen)
+
+    async def CancelExport(self, request, context):  # noqa: N802
+        await self._begin("CancelExport", request, context)
+        export = await self._known(request.id, context)
+        await self.change(export.id, state=pb.Export.CANCELLED, cancel_reason=pb.Export.REQUESTED)
+        return export
+
+    async def DeleteExport(self, request, context):  # noqa: N802
+        await self._begin("DeleteExport", request, context)
+        await self._known(request.id, context)
+        del self.exports[request.id]
+        return Empty()
+
+    async def GetFile(self, request, context):  # noqa: N802
+        await self._begin("GetFile", request, context)
+        return await self._file(request.id, context)
+
+    async def DownloadFile(self, request, context) -> AsyncIterator[service.DownloadFileResponse]:  # noqa: N802
+        await self._begin("DownloadFile", request, context)
+        file = await self._source(request, context)
+        if request.if_sha256 not in ("", file.sha256):
+            await Refusal("ABORTED", "FILE_CHANGED").abort(context)
+        if request.offset > file.size_bytes:
+            await Refusal("OUT_OF_RANGE", "OFFSET_OUT_OF_RANGE").abort(context)
+        yield service.DownloadFileResponse(header={"file": file, "offset": request.offset})
+        content = self.contents[file.id]
+        end = min(len(content), request.offset + request.limit) if request.limit else len(content)
+        if self.stall_downloads_at and not request.limit:
+            yield service.DownloadFileResponse(data=content[: self.stall_downloads_at.pop()])
+            await asyncio.Event().wait()
+        cuts = [cut for cut in self.cut_downloads_at if request.offset < cut <= end]
+        for start in range(request.offset, cuts[0] if cuts else end, CHUNK_BYTES):
+            yield service.DownloadFileResponse(data=content[start : min(start + CHUNK_BYTES, cuts[0] if cuts else end)])
+        if cuts:
+            self.cut_downloads_at.remove(cuts[0])
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+
+    async def ListCollections(self, request, context):  # noqa: N802
+        await self._begin("ListCollections", request, context)
+        invoices = service.Collection(type="Invoices", path="/entities/{entityId}/invoices", formats=[pb.FORMAT_CSV])
+        return service.ListCollectionsResponse(collections=[invoices])
+
+    async def _begin(self, name: str, request: Any, context: grpc.aio.ServicerContext) -> None:
+        self.requests.append(request)
+        self.tenants.add(dict(context.invocation_metadata()).get("x-exportd-tenant", ""))
+        waiting = self.refusals.get(name)
+        if waiting:
+            await waiting.pop(0).abort(context)
+
+    def _new(self, request: service.CreateExportRequest | None = None) -> pb.Export:
+        export = pb.Export(id=f"export-{next(self._ids)}", type="Invoices", format=pb.FORMAT_CSV, version=1)
+        export.state, export.max_attempts = pb.Export.QUEUED, 3
+        if request is not None:
+            export.uri, export.format = request.uri, request.format or pb.FORMAT_JSON
+            export.labels.update(request.labels)
+        self.exports[export.id] = export
+        return export
+
+    async def _known(self, export_id: str, context: grpc.aio.ServicerContext) -> pb.Export:
+        if export_id not in self.exports:
+            await Refusal(
+                "NOT_FOUND",
+                "EXPORT_NOT_FOUND",
+                "no such export; exportctl list shows those there are",
+                {"export_id": export_id},
+            ).abort(context)
+        return self.exports[export_id]
+
+    async def _file(self, file_id: str, context: grpc.aio.ServicerContext) -> pb.File:
+        for export in self.exports.values():
+            if export.file.id == file_id:
+                return export.file
+        await Refusal("NOT_FOUND", "FILE_NOT_FOUND").abort(context)
+        raise AssertionError
+
+    async def _source(self, request: service.DownloadFileRequest, context: grpc.aio.ServicerContext) -> pb.File:
+        if request.HasField("file_id"):
+            return await self._file(request.file_id, context)
+        export = await self._known(request.export_id, context)
+        if not export.HasField("file"):
+            await Refusal("FAILED_PRECONDITION", "EXPORT_NOT_READY", metadata={"state": "QUEUED"}).abort(context)
+        return export.file
+
+
+class Serving:
+    """A FakeExportService on a loopback port that can go away and come back."""
+
+    def __init__(self, fake: FakeExportService) -> None:
+        self.fake = fake
+        self.port = 0
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        self._server = grpc.aio.server()
+        add_ExportServiceServicer_to_server(self.fake, self._server)
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        await self._server.start()
+
+    async def stop(self) -> None:
+        await self._server.stop(None)
+
+
+async def eventually(condition, seconds: float = 10.0) -> None:
+    """Returns once condition() holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - a condition of any kind has no event
+            await asyncio.sleep(0.01)  # between two looks
