@@ -38,7 +38,7 @@ class Display:
         progress = export.progress
         if export.state == Export.PROCESSING and export.HasField("progress"):
             rate = self._rows.per_second(progress.rows_written)
-            figures = f"{rows_of(progress)}, {rate:,.0f} rows/s"
+            figures = rows_of(progress) + (f", {rate:,.0f} rows/s" if rate else "")
             self._face.draw(phase_of(progress), progress.rows_written, progress.rows_total or None, figures)
         else:
             # The next attempt starts from its first row.
@@ -48,7 +48,8 @@ class Display:
     def downloading(self, done: int, total: int) -> None:
         """Bytes that are there and bytes of the whole file."""
         rate = self._bytes.per_second(done)
-        self._face.draw("downloading", done, total, f"{decimal(done)} of {decimal(total)}, {decimal(int(rate))}/s")
+        speed = f", {decimal(int(rate))}/s" if rate else ""
+        self._face.draw("downloading", done, total, f"{decimal(done)} of {decimal(total)}" + speed)
 
 
 class Pace:

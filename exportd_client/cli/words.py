@@ -129,8 +129,9 @@ def phase_of(progress: Progress) -> str:
 def rows_of(progress: Progress) -> str:
     """Rows, bytes and time left, as far as they are known."""
     of_total = f" of {progress.rows_total:,}" if progress.rows_total else ""
+    size = f", {decimal(progress.bytes_written)}" if progress.bytes_written else ""
     left = f", {progress.eta.seconds:,} s left" if progress.HasField("eta") else ""
-    return f"{progress.rows_written:,}{of_total} rows, {decimal(progress.bytes_written)}{left}"
+    return f"{progress.rows_written:,}{of_total} rows{size}{left}"
 
 
 def error_lines(error: ExportdError) -> Iterator[str]:

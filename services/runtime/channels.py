@@ -30,4 +30,5 @@ def client_options() -> Options:
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2_000),
+        ("grpc.enable_http_proxy", 0),  # else even a call to loopback goes through an http_proxy of the environment
     ]

@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import shutil
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class ArtifactFolder:
         self.root = root
         self._spool = root / SPOOL / worker_id
         self._lock: int | None = None
+        self._making = threading.Lock()  # two first jobs come in two threads
 
     def store_id(self) -> str:
         """The UUID in the marker; empty when there is none: the api has not made this store."""
@@ -31,8 +33,9 @@ class ArtifactFolder:
 
     def spool_for(self, job: Job) -> Path:
         """A new folder for the files of one attempt. Raises OSError."""
-        if self._lock is None:
-            self._lock = _locked_folder(self._spool)
+        with self._making:
+            if self._lock is None:
+                self._lock = _locked_folder(self._spool)
         folder = self._spool / _safe(job.lease.lease_id)
         folder.mkdir(exist_ok=True)
         return folder

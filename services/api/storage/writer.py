@@ -93,10 +93,10 @@ class WriterThread:
                 connection = connection or self._engine.connect()
                 outcomes = _commit(connection, units)
             except BaseException as error:  # noqa: BLE001  # whatever it was, nobody may wait for ever
+                connection = _dropped(connection)
                 outcomes = [_Refused(unavailable(error)) for _ in units]
             self._tell(units, outcomes)
-        if connection is not None:
-            connection.close()
+        _dropped(connection)
 
     def _next_units(self) -> list[_Unit]:
         """Wait for one, and take what has gathered; empty at the end."""
@@ -140,11 +140,14 @@ def _commit(connection: sa.Connection, units: Sequence[_Unit]) -> list[Any]:
 
 def _commit_alone(connection: sa.Connection, unit: _Unit) -> Any:
     """Alone, a unit needs no savepoint: its transaction is its own."""
+    transaction = connection.begin()
     try:
-        with connection.begin():
-            return unit.work(connection)
+        value = unit.work(connection)
     except Exception as error:  # noqa: BLE001  # it is its caller's
+        transaction.rollback()
         return _refused(error)
+    transaction.commit()
+    return value
 
 
 def _attempt(connection: sa.Connection, unit: _Unit) -> Any:
@@ -158,6 +161,13 @@ def _attempt(connection: sa.Connection, unit: _Unit) -> Any:
         value = _refused(error)
     connection.exec_driver_sql("RELEASE unit")
     return value
+
+
+def _dropped(connection: sa.Connection | None) -> None:
+    """Close it for good: after a failed COMMIT, SQLite may still be inside of the transaction."""
+    if connection is not None:
+        connection.invalidate()
+        connection.close()
 
 
 def _refused(error: Exception) -> _Refused:

@@ -267,7 +267,7 @@ async def test_a_watch_shows_every_state_and_ends_when_done(api: Api, worker: Wo
     progress = export_pb2.Progress(phase=export_pb2.Progress.WRITING, rows_written=7)
     answer = await worker.heartbeat(job, progress=progress)
     assert answer.next_heartbeat_in.ToTimedelta().total_seconds() <= 1
-    while not any(m.progress.rows_written == 7 for m in seen):  # noqa: ASYNC110 - polled: see below
+    while not any(m.progress.rows_written == 7 for m in seen):
         await asyncio.sleep(0.01)  # progress comes at its own pace
     await worker.complete(job, worker.file(job, CONTENT))
     await asyncio.wait_for(watching, 5)

@@ -1,6 +1,5 @@
 """Every source lets through the rows that a plain Python model does, whatever way they are stored."""
 
-import csv
 import operator
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -43,13 +42,14 @@ COLUMNS = {
 MODEL: dict[str, list[Any]] = {
     "t": ["Ñandú", "ñandú", "abc", "ABC", "", None, "5", "05", "5.0", "a'b\"c"],
     "n": [0, 5, -5, 2**63 - 1, -(2**63), 2**53 + 1, 2**53, None, 7, 10],
-    "d": [Decimal(s) for s in ["9.99", "12.99", "15.99", "19.99", "0.30", "-0.01", "1234567890123.45", "0.00", "12.98"]]
-    + [None],
+    "d": [*map(Decimal, "9.99 12.99 15.99 19.99 0.30 -0.01 1234567890123.45 0.00 12.98".split()), None],  # noqa: SIM905
     "f": [0.1 + 0.2, 0.3, -1.5, 5e-324, 0.0, 1e308, None, 2.0, 3.0, float("inf")],
     "b": [True, False, None, True, False, True, None, False, True, True],
     "day": [date(2026, 1, d) for d in range(1, 9)] + [None, date(1900, 2, 28)],
-    "at": [DAY, DAY - MICRO, DAY + MICRO, DAY + timedelta(hours=5), None, DAY.replace(year=1), DAY]
-    + [DAY + timedelta(milliseconds=500), DAY + timedelta(seconds=59), DAY - timedelta(days=1)],
+    "at": [
+        *(DAY, DAY - MICRO, DAY + MICRO, DAY + timedelta(hours=5), None, DAY.replace(year=1), DAY),
+        *(DAY + timedelta(milliseconds=500), DAY + timedelta(seconds=59), DAY - timedelta(days=1)),
+    ],
 }
 PROBES: dict[str, list[Any]] = {
     "t": ["Ñandú", "abc", "", "5", "05", "5.0", "a'b\"c"],
@@ -69,7 +69,7 @@ def rows() -> Iterator[tuple[Any, ...]]:
 def plain(value: Any) -> Any:
     """As an application would put it into a database that knows neither dates nor decimals."""
     if isinstance(value, datetime):
-        return value.strftime("%H:%M:%S.%fZ").join((value.date().isoformat() + "T", ""))
+        return f"{value.date().isoformat()}T{value:%H:%M:%S.%fZ}"
     return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, Decimal) else value
 
 
@@ -131,12 +131,9 @@ def csv_text(value: Any) -> str:
 def csv_files(directory: Path) -> Path:
     columns = ["id", *COLUMNS]
     for name, part, order in (("a", list(rows())[:5], columns), ("b", list(rows())[5:], columns[::-1])):
-        with (directory / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, quoting=csv.QUOTE_NOTNULL if hasattr(csv, "QUOTE_NOTNULL") else csv.QUOTE_MINIMAL)
-            writer.writerow(order)
-            for row in part:
-                cells = dict(zip(columns, row, strict=True))
-                file.write(",".join(quoted(cells[c]) for c in order) + "\r\n")
+        lines = [order, *([quoted(dict(zip(columns, row, strict=True))[c]) for c in order] for row in part)]
+        text = "".join(",".join(line) + "\r\n" for line in lines)
+        (directory / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
     return directory
 
 

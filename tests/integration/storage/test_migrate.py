@@ -69,7 +69,10 @@ def schema(engine):
         table: (
             sorted((c["name"], c["sqltext"]) for c in inspector.get_check_constraints(table)),
             sorted(str(sorted(key.items(), key=str)) for key in inspector.get_foreign_keys(table)),
-            sorted((i["name"], i["column_names"], str(i["dialect_options"])) for i in inspector.get_indexes(table)),
+            sorted(
+                (i["name"], i["column_names"], str(i["dialect_options"].get("sqlite_where")))
+                for i in inspector.get_indexes(table)
+            ),
             [(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)],
         )
         for table in inspector.get_table_names()

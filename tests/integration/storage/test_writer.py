@@ -1,8 +1,9 @@
 """The thread that writes: who shares a commit, and who is told what."""
 
 import asyncio
+import sqlite3
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from services.api.domain.leases import LeasePolicy
 from services.api.ports import ExportFilter
 from services.api.storage.sqlite import SqliteExportStore
+from services.api.storage.tables import requests
 from services.contract.errors import ExportNotFound, StoreUnavailable
 from tests.ports.samples import SPEC, START, new_export
 
@@ -114,10 +116,12 @@ async def test_a_caller_that_leaves_does_not_cut_its_unit(store):
 
 
 async def test_a_full_disk_is_told_and_nothing_acknowledged_is_lost(store):
-    def limit(pages):
-        return lambda db: db.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar()
+    def allow(pages):
+        return lambda db, *_: db.execute(f"PRAGMA max_page_count = {pages}")
 
-    await store._writer.run(limit(1))  # never less than the file has: no page can be added
+    none = allow(1)  # never less than the file has: no page can be added
+    sa.event.listen(store._writer._engine, "connect", none)
+    await store._writer.run(lambda db: none(db.connection.driver_connection))
     exports = [new_export(uri="/" + "x" * 2000) for _ in range(40)]
     outcomes = await asyncio.gather(*(store.create(e, SPEC, None) for e in exports), return_exceptions=True)
     refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
@@ -127,19 +131,35 @@ async def test_a_full_disk_is_told_and_nothing_acknowledged_is_lost(store):
     with pytest.raises(StoreUnavailable):
         await store.create(new_export(uri="/" + "x" * 9000), SPEC, None)
 
-    await store._writer.run(limit(1_000_000))
+    sa.event.remove(store._writer._engine, "connect", none)
+    await store._writer.run(lambda db: allow(1_000_000)(db.connection.driver_connection))
     assert (await store.create(exports[-1], SPEC, None)).id in await there(store)
 
 
-async def test_a_commit_that_fails_is_told_to_all(store, monkeypatch):
-    def break_off(_):
-        raise sa.exc.OperationalError("COMMIT", {}, OSError("disk I/O error"))
-
-    sa.event.listen(store._writer._engine, "commit", break_off)
-    outcomes = await asyncio.gather(*(store.create(new_export(), SPEC, None) for _ in range(3)), return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}
-    sa.event.remove(store._writer._engine, "commit", break_off)
+@pytest.mark.parametrize("strangers", [0, 3])
+async def test_a_commit_that_fails_is_told_to_all_and_the_next_one_works(store, strangers):
+    orphan = sa.insert(requests).values(
+        tenant="acme", request_id="r", digest=b"d", export_id="nowhere", create_time=START
+    )  # a violation that SQLite sees at COMMIT only
+    async with gathering(store):
+        writes = [asyncio.create_task(store._writer.run(lambda db: db.execute(orphan)))]
+        writes += [asyncio.create_task(store.create(new_export(), SPEC, None)) for _ in range(strangers)]
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * (1 + strangers)
+    assert "FOREIGN KEY" in str(outcomes[0].__cause__)
     assert await there(store) == set()
+    assert (await store.create(new_export(), SPEC, None)).id in await there(store)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+async def test_a_file_that_another_program_holds_is_told(store, tmp_path, at_once):
+    await store._writer.run(lambda db: db.exec_driver_sql("PRAGMA busy_timeout = 0"))
+    with closing(sqlite3.connect(tmp_path / "exportd.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        creates = (store.create(new_export(), SPEC, None) for _ in range(at_once))
+        outcomes = await asyncio.gather(*creates, return_exceptions=True)
+        other.execute("ROLLBACK")
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * at_once
     await store.create(new_export(), SPEC, None)
 
 

@@ -4,6 +4,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 from services.contract.outcome import Built, Phase, Progress
 from services.worker import job
@@ -16,29 +18,42 @@ def warm() -> None:
 
 def run(order: Order, report: Report) -> Outcome:
     report(Progress(Phase.READING, rows_written=7))
-    misdeed = order.job.spec.collection
-    (order.spool / "half").write_bytes(b"unfinished")
-    if misdeed == "spin":
-        while True:
-            pass
-    if misdeed == "tick":
-        while True:
-            report(Progress(Phase.WRITING, rows_written=8))
-            time.sleep(0.02)  # far less than any timeout, far more than nothing
-    if misdeed == "kill":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if misdeed == "abort":
-        os.abort()
-    if misdeed == "exit":
-        os._exit(137)
-    if misdeed == "sys-exit":
-        sys.exit(3)
-    if misdeed == "raise":
-        raise RuntimeError("secret-in-exception")
-    if misdeed == "environment":
-        with open("/proc/self/environ") as block:
-            raise AssertionError(block.read() + repr(dict(os.environ)))
+    misdeed = MISDEEDS.get(order.job.spec.collection)
+    if misdeed is not None:
+        (order.spool / "half").write_bytes(b"unfinished")
+        misdeed(report)
     return job.run(order, report)
+
+
+def _spin(_: Report) -> None:
+    while True:
+        pass
+
+
+def _tick(report: Report) -> None:
+    while True:
+        report(Progress(Phase.WRITING, rows_written=8))
+        time.sleep(0.02)  # far less than any timeout, far more than nothing
+
+
+def _raise(_: Report) -> None:
+    raise RuntimeError("secret-in-exception")
+
+
+def _show_environment(_: Report) -> None:
+    raise AssertionError(Path("/proc/self/environ").read_text() + repr(dict(os.environ)))
+
+
+MISDEEDS: dict[str, Callable[[Report], object]] = {
+    "spin": _spin,
+    "tick": _tick,
+    "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
+    "abort": lambda _: os.abort(),
+    "exit": lambda _: os._exit(137),
+    "sys-exit": lambda _: sys.exit(3),
+    "raise": _raise,
+    "environment": _show_environment,
+}
 
 
 def run_slowly(order: Order, report: Report) -> Outcome:

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -91,8 +92,8 @@ class MemoryQueue:
         self._up("lease")
         self.polls.append(poll_id)
         if poll_id not in self._answers:
-            async with asyncio.timeout(wait_s), self._changed:
-                await self._changed.wait_for(lambda: bool(self._waiting()))
+            with suppress(TimeoutError):
+                await self.until(lambda: bool(self._waiting()), wait_s)
             self._answers[poll_id] = [self._leased(e) for e in self._waiting()[:max_jobs]]
             self._tell()
         return self._answers[poll_id]

@@ -1,0 +1,228 @@
+"""Parquet and CSV files: which are read, how their own types become the catalog's, and what is refused."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from services.contract.outcome import MatchedBy
+from services.contract.spec import ColumnType, Kind, Operator, OrderTerm, Relation, Term
+from services.worker.sources import open_source
+from services.worker.sources.errors import SourceFailed
+from services.worker.sources.settings import SourceSettings
+from tests.integration.sources.source_specs import ATTACHMENT, Read, read, spec_of
+
+
+def parquet(directory: Path, name: str = "a.parquet", **columns: Any) -> Path:
+    (directory / name).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), directory / name)
+    return directory
+
+
+def csv_file(directory: Path, text: str | bytes, name: str = "a.csv") -> Path:
+    content = text if isinstance(text, bytes) else text.encode()
+    (directory / name).write_bytes(content)
+    return directory
+
+
+def failure(path: Path, kind: str, columns: dict[str, str], **changes: Any) -> SourceFailed:
+    with pytest.raises(SourceFailed) as failed:
+        read(path, spec_of(kind, columns, **changes))
+    assert str(path) not in failed.value.message
+    return failed.value
+
+
+def values(directory: Path, type_: str, array: Any) -> list[Any]:
+    parquet(directory, id=range(len(array)), v=array)
+    return [row["v"] for row in read(directory, spec_of("parquet", {"v": type_})).rows]
+
+
+@pytest.mark.parametrize(
+    ("type_", "array", "expected"),
+    [
+        ("integer", pa.array([1, None], pa.int8()), [1, None]),
+        ("integer", pa.array([2**63 - 1, None], pa.uint64()), [2**63 - 1, None]),
+        ("integer", [5.0, None], [5, None]),
+        ("integer", pa.array([Decimal("5.00")]), [5]),
+        ("decimal(18,2)", pa.array([Decimal("1.10"), None], pa.decimal128(9, 4)), [Decimal("1.10"), None]),
+        ("decimal(18,2)", [0.1 + 0.2, 12345678901234.56], [Decimal("0.30"), Decimal("12345678901234.56")]),
+        ("decimal(18,2)", pa.array([12.99], pa.float32()), [Decimal("12.99")]),
+        ("decimal(18,2)", [7], [Decimal("7.00")]),
+        ("float", [0.1 + 0.2, 5e-324, float("inf")], [0.1 + 0.2, 5e-324, float("inf")]),
+        ("boolean", [1, 0, None], [True, False, None]),
+        ("text", [1, None], ["1", None]),
+        ("text", pa.array([b"\xc3\xa9"], pa.binary()), ["é"]),
+        ("text", pa.array(["x", "", None]).dictionary_encode(), ["x", "", None]),
+        ("date", pa.array([datetime(2026, 1, 2), None], pa.timestamp("us")), [date(2026, 1, 2), None]),
+        ("timestamp", [date(2026, 1, 2)], [datetime(2026, 1, 2, tzinfo=UTC)]),
+        ("timestamp", pa.array([0], pa.timestamp("ms")), [datetime(1970, 1, 1, tzinfo=UTC)]),
+        ("timestamp", pa.array([1], pa.timestamp("us", "America/Lima")), [datetime(1970, 1, 1, 0, 0, 0, 1, UTC)]),
+        ("duration", ["PT1H"], [timedelta(hours=1)]),
+        ("json", pa.array([{"a": [1, None]}, None]), ['{"a":[1,null]}', None]),
+        ("json", ['{"a": 1.10}'], ['{"a": 1.10}']),
+        ("binary", [b"\xff", None, b""], [b"\xff", None, b""]),
+        ("integer", pa.nulls(2), [None, None]),
+    ],
+)
+def test_what_a_parquet_file_holds_becomes_the_type_exactly(
+    tmp_path: Path, type_: str, array: Any, expected: list[Any]
+) -> None:
+    assert values(tmp_path, type_, array) == expected
+
+
+@pytest.mark.parametrize(
+    ("type_", "array"),
+    [
+        ("integer", [1.5]),
+        ("integer", pa.array([2**63], pa.uint64())),
+        ("integer", ["1.5"]),
+        ("decimal(18,2)", [1.005]),
+        ("decimal(18,2)", pa.array([Decimal("1.005")])),
+        ("decimal(4,2)", [123]),
+        ("boolean", [2]),
+        ("boolean", ["yes"]),
+        ("date", pa.array([1], pa.timestamp("us"))),
+        ("timestamp", pa.array([2**63 - 1], pa.timestamp("us"))),
+        ("timestamp", [5]),
+        ("json", [{"a": float("nan")}]),
+        ("json", ["{"]),
+        ("text", pa.array([b"\xff"], pa.binary())),
+    ],
+)
+def test_what_cannot_become_the_type_is_refused_by_name(tmp_path: Path, type_: str, array: Any) -> None:
+    parquet(tmp_path, id=range(len(array)), v=array)
+    failed = failure(tmp_path, "parquet", {"v": type_})
+    assert (failed.code, failed.retryable) == ("VALUE_INVALID", False)
+    assert failed.message.startswith("Column 'v' holds a value ")
+
+
+def test_nanoseconds_are_rounded_and_counted(tmp_path: Path) -> None:
+    parquet(tmp_path, id=[1, 2], v=pa.array([1_000, 1_400], pa.timestamp("ns")))
+    done = read(tmp_path, spec_of("parquet", {"v": "timestamp"}))
+    assert [r["v"].microsecond for r in done.rows] == [1, 1]
+    assert [(w.code, w.count) for w in done.warnings] == [("TIMESTAMP_ROUNDED", 1)]
+
+
+def test_a_csv_tells_an_empty_text_from_no_value(tmp_path: Path) -> None:
+    csv_file(tmp_path, 'id,s,n\n1,,\n2,"",""\n3,"a ""q"", é\n",7\n4,NULL,0\n')
+    done = read(tmp_path, spec_of("csv", {"s": "text", "n": "integer"}))
+    assert [tuple(r.values()) for r in done.rows] == [(None, None), ("", None), ('a "q", é\n', 7), ("NULL", 0)]
+
+
+def test_a_csv_with_a_byte_order_mark_repeated_and_unnamed_columns(tmp_path: Path) -> None:
+    csv_file(tmp_path, "\ufeffid,v,V,\r\n1,a,b,c\r\n")
+    assert read(tmp_path, spec_of("csv", {"id": "integer", "v": "text"})).rows == [{"id": 1, "v": "a"}]
+
+
+def test_a_csv_value_that_is_not_of_the_type_is_named_with_its_row(tmp_path: Path) -> None:
+    csv_file(tmp_path, "id,at\n2,soon\n1,2026-01-01\n")
+    failed = failure(tmp_path, "csv", {"at": "timestamp"})
+    assert failed.message == "Column 'at' holds a value in row 2 that is not timestamp."
+
+
+def test_a_csv_value_that_is_not_of_the_type_is_found_in_a_filter_too(tmp_path: Path) -> None:
+    csv_file(tmp_path, "id,at\n1,soon\n2,2026-01-01\n")
+    late = Term("at", ColumnType(Kind.DATE), Operator.GREATER, (date(2027, 1, 1),))
+    failed = failure(tmp_path, "csv", {"id": "integer"}, filter=late)
+    assert failed.message == "Column 'at' holds a value that is not of its type."
+
+
+@pytest.mark.parametrize("text", [b"id,v\n1,\xff\n", 'id,v\n1,"open\n', "id,v\n1,2,3\n"])
+def test_a_broken_csv_is_refused(tmp_path: Path, text: str | bytes) -> None:
+    assert failure(csv_file(tmp_path, text), "csv", {"v": "text"}).code == "RELATION_INVALID"
+
+
+def test_a_broken_parquet_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_text("hello" * 100)
+    failed = failure(tmp_path, "parquet", {"v": "text"})
+    assert (failed.code, failed.retryable) == ("RELATION_INVALID", False)
+
+
+def test_a_glob_reads_every_file_below_the_root_in_the_order_of_the_key(tmp_path: Path) -> None:
+    parquet(tmp_path, "2026/b.parquet", id=[3, 1])
+    parquet(tmp_path, "2025/a[1].parquet", id=[2])
+    parquet(tmp_path, "other.parquet", id=[9])
+    done = read(tmp_path, spec_of("parquet", {"id": "integer"}, relation=Relation(path="20*/*.parquet")))
+    assert [r["id"] for r in done.rows] == [1, 2, 3]
+    assert (done.matched, done.total, done.matched_by) == (3, 3, MatchedBy.COUNT)
+
+
+@pytest.mark.parametrize(
+    "path", ["../out.parquet", "link.parquet", "folder/out.parquet", "/out.parquet", "no.parquet", ""]
+)
+def test_nothing_outside_of_the_root_is_read(tmp_path: Path, path: str) -> None:
+    parquet(tmp_path, "out.parquet", id=[1])
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link.parquet").symlink_to(tmp_path / "out.parquet")
+    (root / "folder").symlink_to(tmp_path)
+    given = str(tmp_path) + path if path.startswith("/") else path
+    failed = failure(root, "parquet", {"id": "integer"}, relation=Relation(path=given))
+    assert (failed.code, failed.retryable) == ("RELATION_MISSING", False)
+
+
+def test_a_root_that_is_gone_may_come_back(tmp_path: Path) -> None:
+    failed = failure(tmp_path / "none", "csv", {"id": "integer"})
+    assert (failed.code, failed.retryable) == ("SOURCE_UNAVAILABLE", True)
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    failed = failure(parquet(tmp_path, id=[1]), "parquet", {"id": "integer", "v": "text"})
+    assert (failed.code, failed.message) == ("COLUMN_MISSING", "The source 'things' lacks: v.")
+
+
+def test_files_replaced_in_the_middle_end_the_reading(tmp_path: Path) -> None:
+    parquet(tmp_path, id=[1, 2, 3])
+    settings = {"things": SourceSettings("things", "parquet", tmp_path)}
+    spec = spec_of("parquet", {"id": "integer"})
+    with open_source(settings, spec.source).read(spec) as reading:
+        parquet(tmp_path, "new.parquet", id=[4])
+        (tmp_path / "new.parquet").replace(tmp_path / "a.parquet")
+        with pytest.raises(SourceFailed) as failed:
+            list(reading.batches())
+    assert (failed.value.code, failed.value.retryable) == ("SOURCE_CHANGED", True)
+
+
+def test_files_that_come_later_are_not_read(tmp_path: Path) -> None:
+    parquet(tmp_path, id=[1])
+    settings = {"things": SourceSettings("things", "parquet", tmp_path)}
+    spec = spec_of("parquet", {"id": "integer"})
+    with open_source(settings, spec.source).read(spec) as reading:
+        parquet(tmp_path, "later.parquet", id=[2])
+        assert sum(b.num_rows for b in reading.batches()) == reading.rows_matched() == 1
+
+
+def test_nulls_come_last_either_way(tmp_path: Path) -> None:
+    parquet(tmp_path, id=[1, 2, 3], v=["10", None, "9"])
+
+    def ordered(*, descending: bool) -> Read:
+        order = (OrderTerm("v", descending=descending), OrderTerm("id"))
+        return read(tmp_path, spec_of("parquet", {"v": "integer"}, order=order))
+
+    assert [r["v"] for r in ordered(descending=False).rows] == [9, 10, None]
+    assert [r["v"] for r in ordered(descending=True).rows] == [10, 9, None]
+
+
+def test_attachments_bring_the_key_and_the_placeholders_as_text(tmp_path: Path) -> None:
+    parquet(tmp_path, id=[1], folder=["a"], v=[5])
+    done = read(tmp_path, spec_of("parquet", {"v": "integer"}, attachments=(ATTACHMENT,)))
+    assert (done.rows, done.hidden) == ([{"v": 5}], [{"id": "1", "folder": "a"}])
+
+
+def test_no_rows_is_a_success_with_a_warning(tmp_path: Path) -> None:
+    done = read(csv_file(tmp_path, "id,v\n"), spec_of("csv", {"v": "date"}))
+    assert (done.rows, done.matched, [w.code for w in done.warnings]) == ([], 0, ["NO_ROWS"])
+
+
+def test_a_sort_leaves_nothing_in_its_directory(tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    parquet(tmp_path, id=range(1_000))
+    settings = {"things": SourceSettings("things", "parquet", tmp_path)}
+    spec = spec_of("parquet", {"id": "integer"})
+    with open_source(settings, spec.source, tmp_path / "spool").read(spec) as reading:
+        assert sum(b.num_rows for b in reading.batches()) == 1_000
+    assert list((tmp_path / "spool").iterdir()) == []
