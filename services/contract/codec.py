@@ -13,7 +13,7 @@ from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from exportd.v1 import export_pb2
 from services.contract import job, outcome, spec
-from services.contract.formats import Format, Packaging
+from services.contract.formats import Compression, CsvDialect, Format, LongText, Packaging, XlsxLayout
 
 E = TypeVar("E", bound=Enum)
 
@@ -93,7 +93,7 @@ def spec_to_pb(frozen: spec.JobSpec) -> spec_pb2.JobSpec:
             spec_pb2.AttachmentSpec(file_type=a.file_type, source=_source_to_pb(a.source), path=a.path)
             for a in frozen.attachments
         ],
-        table=spec_pb2.TableOptions(format=format_to_pb(frozen.table.format), time_zone=frozen.table.time_zone),
+        table=_table_to_pb(frozen.table),
         packaging=export_pb2.Packaging.Value(frozen.packaging.value),
         table_name=frozen.table_name,
         query=frozen.query,
@@ -112,10 +112,74 @@ def spec_from_pb(message: spec_pb2.JobSpec) -> spec.JobSpec:
         attachments=tuple(
             spec.AttachmentSpec(a.file_type, _source_from_pb(a.source), a.path) for a in message.attachments
         ),
-        table=spec.TableOptions(format_from_pb(message.table.format), message.table.time_zone),
+        table=_table_from_pb(message.table),
         packaging=_named(Packaging, export_pb2.Packaging, message.packaging),
         table_name=message.table_name,
         query=message.query,
+    )
+
+
+def _table_to_pb(table: spec.TableOptions) -> spec_pb2.TableOptions:
+    return spec_pb2.TableOptions(
+        format=format_to_pb(table.format),
+        time_zone=table.time_zone,
+        csv=csv_to_pb(table.csv),
+        xlsx=xlsx_to_pb(table.xlsx),
+        compression=export_pb2.Compression.Value(table.compression.value),
+    )
+
+
+def _table_from_pb(message: spec_pb2.TableOptions) -> spec.TableOptions:
+    return spec.TableOptions(
+        format=format_from_pb(message.format),
+        time_zone=message.time_zone,
+        csv=_csv_from_pb(message.csv),
+        xlsx=_xlsx_from_pb(message.xlsx),
+        compression=_named(Compression, export_pb2.Compression, message.compression),
+    )
+
+
+def csv_to_pb(dialect: CsvDialect) -> export_pb2.CsvOptions:
+    """Every option set, none by a preset."""
+    return export_pb2.CsvOptions(
+        delimiter=dialect.delimiter,
+        bom=dialect.bom,
+        line_terminator=dialect.line_terminator,
+        decimal_comma=dialect.decimal_comma,
+        null_text=dialect.null_text,
+        escape_formulas=dialect.escape_formulas,
+        header=dialect.header,
+    )
+
+
+def _csv_from_pb(message: export_pb2.CsvOptions) -> CsvDialect:
+    return CsvDialect(
+        delimiter=message.delimiter,
+        bom=message.bom,
+        line_terminator=message.line_terminator,
+        decimal_comma=message.decimal_comma,
+        null_text=message.null_text,
+        escape_formulas=message.escape_formulas,
+        header=message.header,
+    )
+
+
+def xlsx_to_pb(layout: XlsxLayout) -> export_pb2.XlsxOptions:
+    """Every option set."""
+    return export_pb2.XlsxOptions(
+        freeze_header=layout.freeze_header,
+        autofilter=layout.autofilter,
+        compact=layout.compact,
+        long_text=export_pb2.XlsxOptions.LongText.Value(layout.long_text.value),
+    )
+
+
+def _xlsx_from_pb(message: export_pb2.XlsxOptions) -> XlsxLayout:
+    return XlsxLayout(
+        freeze_header=message.freeze_header,
+        autofilter=message.autofilter,
+        compact=message.compact,
+        long_text=_named(LongText, export_pb2.XlsxOptions.LongText, message.long_text),
     )
 
 
@@ -247,6 +311,7 @@ def job_to_pb(handed: job.Job) -> queue_pb2.Job:
         spec=spec_to_pb(handed.spec),
         artifact_prefix=handed.artifact_prefix,
         store_id=handed.store_id,
+        password=handed.password,
     )
 
 
@@ -264,6 +329,7 @@ def job_from_pb(message: queue_pb2.Job) -> job.Job:
         spec=spec_from_pb(message.spec),
         artifact_prefix=message.artifact_prefix,
         store_id=message.store_id,
+        password=message.password,
     )
 
 

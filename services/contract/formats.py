@@ -22,6 +22,46 @@ class Packaging(Enum):
     SEPARATE = "SEPARATE"
 
 
+class Compression(Enum):
+    """Compression of a bare file."""
+
+    NONE = "NONE"
+    GZIP = "GZIP"
+
+
+class LongText(Enum):
+    """What happens to text that no cell of a sheet holds: the export ends, or the text goes to a file beside it."""
+
+    REFUSE = "REFUSE"
+    BUNDLE = "BUNDLE"
+
+
+@dataclass(frozen=True, slots=True)
+class CsvDialect:
+    """How CSV is written. `delimiter` is one character; with `decimal_comma` it is no comma.
+
+    `escape_formulas` puts an apostrophe before text that a spreadsheet would take for a formula.
+    """
+
+    delimiter: str = ","
+    bom: bool = False
+    line_terminator: str = "\r\n"
+    decimal_comma: bool = False
+    null_text: str = ""
+    escape_formulas: bool = False
+    header: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class XlsxLayout:
+    """How XLSX is written. `compact` leaves cell references out."""
+
+    freeze_header: bool = True
+    autofilter: bool = True
+    compact: bool = False
+    long_text: LongText = LongText.REFUSE
+
+
 @dataclass(frozen=True, slots=True)
 class FileKind:
     """What a file is called outside: the end of its name (without a dot) and its IANA media type."""

@@ -1,6 +1,6 @@
 """Jobs and the leases under which they are handed out, as both ends of the queue see them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 
@@ -18,7 +18,10 @@ class LeaseRef:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job and its lease. `artifact_prefix` ends with a slash; nobody else writes below it."""
+    """A job and its lease. `artifact_prefix` ends with a slash; nobody else writes below it.
+
+    An empty `password` seals nothing.
+    """
 
     lease: LeaseRef
     attempt: int
@@ -29,6 +32,7 @@ class Job:
     spec: JobSpec
     artifact_prefix: str
     store_id: str
+    password: str = field(default="", repr=False)
 
 
 class Verdict(Enum):

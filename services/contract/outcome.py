@@ -85,10 +85,11 @@ class RunStats:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An attempt that made its file."""
+    """An attempt that made its file; `attachments` is a second one, with packaging SEPARATE."""
 
     artifact: Artifact
     stats: RunStats
+    attachments: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
-from services.contract.formats import Format, Packaging
+from services.contract.formats import Compression, CsvDialect, Format, Packaging, XlsxLayout
 
 
 class Kind(Enum):
@@ -126,6 +126,9 @@ class TableOptions:
 
     format: Format
     time_zone: str = "UTC"
+    csv: CsvDialect = field(default_factory=CsvDialect)
+    xlsx: XlsxLayout = field(default_factory=XlsxLayout)
+    compression: Compression = Compression.NONE
 
 
 @dataclass(frozen=True, slots=True)

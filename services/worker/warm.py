@@ -1,8 +1,57 @@
 """What a child does before its first job, so that no job waits for it."""
 
+import tempfile
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from services.contract.formats import Format
+from services.contract.job import Job, LeaseRef
+from services.contract.outcome import Failure
+from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, OrderTerm, Relation, SourceRef, TableOptions
+from services.contract.store import artifact_prefix
 from services.runtime import logs
+from services.worker import job
+from services.worker.order import Order
+from services.worker.sources.settings import SourceSettings
+
+_NEVER = timedelta(0)
+_SQL = JobSpec(
+    collection="warm-up",
+    source=SourceRef("sql", "sql"),
+    relation=Relation(query="select 1 as id, 'warm' as name"),
+    key=("id",),
+    columns=(
+        ColumnSpec("id", "id", "id", ColumnType(Kind.INTEGER)),
+        ColumnSpec("name", "name", "name", ColumnType(Kind.TEXT)),
+    ),
+    order=(OrderTerm("id"),),
+    table=TableOptions(Format.CSV),
+    table_name="warm-up",
+)
+_FILE = replace(
+    _SQL, source=SourceRef("csv", "csv"), relation=Relation(path="rows.csv"), table=TableOptions(Format.XLSX)
+)
 
 
 def up(log_format: str) -> None:
-    """Set up the log; with the modules that `job` imports this is all that a job would wait for."""
+    """Set up the log, then build two tiny files: the first use of a library costs far more than the others."""
     logs.configure("worker", log_format)
+    for number, spec in enumerate((_SQL, _FILE)):
+        with tempfile.TemporaryDirectory(prefix="exportd-warm-") as folder:
+            _build(spec, str(number), Path(folder))
+
+
+def _build(spec: JobSpec, number: str, folder: Path) -> None:
+    (folder / "empty.sqlite3").touch()  # an empty file is an empty database
+    (folder / "rows.csv").write_text("id,name\n1,warm\n")
+    sources = {
+        "sql": SourceSettings("sql", "sql", folder / "empty.sqlite3"),
+        "csv": SourceSettings("csv", "csv", folder),
+    }
+    lease = LeaseRef("warm-up", number)
+    prefix = artifact_prefix(lease.export_id, lease.lease_id)
+    handed = Job(lease, 1, 1, _NEVER, _NEVER, _NEVER, spec, prefix, store_id="")
+    outcome = job.run(Order(handed, folder, folder, "warm-up", sources), lambda _: None)
+    if isinstance(outcome, Failure):
+        logs.get().error("warm_up_failed", code=outcome.code, message=outcome.message)

@@ -567,6 +567,25 @@ class CsvOptions(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Preset:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PresetEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[CsvOptions._Preset.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PRESET_UNSPECIFIED: CsvOptions._Preset.ValueType  # 0
+        """As a request: none."""
+        EXCEL: CsvOptions._Preset.ValueType  # 1
+        """For Microsoft Excel: bom and escape_formulas."""
+
+    class Preset(_Preset, metaclass=_PresetEnumTypeWrapper):
+        """A set of options for a purpose; options that are set beside it win."""
+
+    PRESET_UNSPECIFIED: CsvOptions.Preset.ValueType  # 0
+    """As a request: none."""
+    EXCEL: CsvOptions.Preset.ValueType  # 1
+    """For Microsoft Excel: bom and escape_formulas."""
+
     DELIMITER_FIELD_NUMBER: _builtins.int
     BOM_FIELD_NUMBER: _builtins.int
     LINE_TERMINATOR_FIELD_NUMBER: _builtins.int
@@ -574,10 +593,11 @@ class CsvOptions(_message.Message):
     NULL_TEXT_FIELD_NUMBER: _builtins.int
     ESCAPE_FORMULAS_FIELD_NUMBER: _builtins.int
     HEADER_FIELD_NUMBER: _builtins.int
+    PRESET_FIELD_NUMBER: _builtins.int
     delimiter: _builtins.str
     """One character; empty: a comma."""
     bom: _builtins.bool
-    """Begin with a byte order mark."""
+    """Begin with a byte order mark; default false."""
     line_terminator: _builtins.str
     """"\\r\\n" or "\\n"; empty: "\\r\\n"."""
     decimal_comma: _builtins.bool
@@ -585,26 +605,38 @@ class CsvOptions(_message.Message):
     null_text: _builtins.str
     """What stands for a null; empty: nothing."""
     escape_formulas: _builtins.bool
-    """Put an apostrophe before text that a spreadsheet would take for a formula."""
+    """Put an apostrophe before text that a spreadsheet would take for a formula; default false."""
     header: _builtins.bool
     """Write a header; default true."""
+    preset: Global___CsvOptions.Preset.ValueType
+    """Default none."""
     def __init__(
         self,
         *,
         delimiter: _builtins.str = ...,
-        bom: _builtins.bool = ...,
+        bom: _builtins.bool | None = ...,
         line_terminator: _builtins.str = ...,
         decimal_comma: _builtins.bool = ...,
         null_text: _builtins.str = ...,
-        escape_formulas: _builtins.bool = ...,
+        escape_formulas: _builtins.bool | None = ...,
         header: _builtins.bool | None = ...,
+        preset: Global___CsvOptions.Preset.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_header", b"_header", "header", b"header"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bom", b"_bom", "_escape_formulas", b"_escape_formulas", "_header", b"_header", "bom", b"bom", "escape_formulas", b"escape_formulas", "header", b"header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_header", b"_header", "bom", b"bom", "decimal_comma", b"decimal_comma", "delimiter", b"delimiter", "escape_formulas", b"escape_formulas", "header", b"header", "line_terminator", b"line_terminator", "null_text", b"null_text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bom", b"_bom", "_escape_formulas", b"_escape_formulas", "_header", b"_header", "bom", b"bom", "decimal_comma", b"decimal_comma", "delimiter", b"delimiter", "escape_formulas", b"escape_formulas", "header", b"header", "line_terminator", b"line_terminator", "null_text", b"null_text", "preset", b"preset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__bom: _TypeAlias = _typing.Literal["bom"]  # noqa: Y015
+    _WhichOneofArgType__bom: _TypeAlias = _typing.Literal["_bom", b"_bom"]  # noqa: Y015
+    _WhichOneofReturnType__escape_formulas: _TypeAlias = _typing.Literal["escape_formulas"]  # noqa: Y015
+    _WhichOneofArgType__escape_formulas: _TypeAlias = _typing.Literal["_escape_formulas", b"_escape_formulas"]  # noqa: Y015
     _WhichOneofReturnType__header: _TypeAlias = _typing.Literal["header"]  # noqa: Y015
     _WhichOneofArgType__header: _TypeAlias = _typing.Literal["_header", b"_header"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bom) -> _WhichOneofReturnType__bom | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__escape_formulas) -> _WhichOneofReturnType__escape_formulas | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__header) -> _WhichOneofReturnType__header | None: ...
 
 Global___CsvOptions: _TypeAlias = CsvOptions  # noqa: Y015
@@ -615,25 +647,52 @@ class XlsxOptions(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _LongText:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _LongTextEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[XlsxOptions._LongText.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        LONG_TEXT_UNSPECIFIED: XlsxOptions._LongText.ValueType  # 0
+        """As a request: REFUSE."""
+        REFUSE: XlsxOptions._LongText.ValueType  # 1
+        """The export ends, NOT_RETRYABLE, naming row and column."""
+        BUNDLE: XlsxOptions._LongText.ValueType  # 2
+        """The file is a ZIP from the start; such text goes whole into its long-text.csv, and the cell says so."""
+
+    class LongText(_LongText, metaclass=_LongTextEnumTypeWrapper):
+        """What happens to text of more than 32,767 UTF-16 units, which no cell holds."""
+
+    LONG_TEXT_UNSPECIFIED: XlsxOptions.LongText.ValueType  # 0
+    """As a request: REFUSE."""
+    REFUSE: XlsxOptions.LongText.ValueType  # 1
+    """The export ends, NOT_RETRYABLE, naming row and column."""
+    BUNDLE: XlsxOptions.LongText.ValueType  # 2
+    """The file is a ZIP from the start; such text goes whole into its long-text.csv, and the cell says so."""
+
     FREEZE_HEADER_FIELD_NUMBER: _builtins.int
     AUTOFILTER_FIELD_NUMBER: _builtins.int
     COMPACT_FIELD_NUMBER: _builtins.int
+    LONG_TEXT_FIELD_NUMBER: _builtins.int
     freeze_header: _builtins.bool
     """Freeze the header row; default true."""
     autofilter: _builtins.bool
     """Add an autofilter; default true."""
     compact: _builtins.bool
     """Leave cell references out: a smaller file that a few readers refuse."""
+    long_text: Global___XlsxOptions.LongText.ValueType
+    """Default REFUSE."""
     def __init__(
         self,
         *,
         freeze_header: _builtins.bool | None = ...,
         autofilter: _builtins.bool | None = ...,
         compact: _builtins.bool = ...,
+        long_text: Global___XlsxOptions.LongText.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_autofilter", b"_autofilter", "_freeze_header", b"_freeze_header", "autofilter", b"autofilter", "freeze_header", b"freeze_header"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_autofilter", b"_autofilter", "_freeze_header", b"_freeze_header", "autofilter", b"autofilter", "compact", b"compact", "freeze_header", b"freeze_header"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_autofilter", b"_autofilter", "_freeze_header", b"_freeze_header", "autofilter", b"autofilter", "compact", b"compact", "freeze_header", b"freeze_header", "long_text", b"long_text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__autofilter: _TypeAlias = _typing.Literal["autofilter"]  # noqa: Y015
     _WhichOneofArgType__autofilter: _TypeAlias = _typing.Literal["_autofilter", b"_autofilter"]  # noqa: Y015

@@ -95,6 +95,8 @@ def _wrapped(method: str, inner: Behaviour) -> Behaviour:
 def _as_ours(raised: BaseException, request_id: str) -> ExportdError | None:
     """What to tell the caller; None when the call itself was cancelled, so that nobody listens."""
     if isinstance(raised, ExportdError):
+        if raised.__cause__ is not None:  # what the caller is not told
+            logs.get().warning("call_refused", reason=raised.reason, exc_info=raised.__cause__)
         return raised
     task = asyncio.current_task()
     if isinstance(raised, asyncio.CancelledError) and task is not None and task.cancelling():

@@ -93,10 +93,11 @@ class WriterThread:
                 connection = connection or self._engine.connect()
                 outcomes = _commit(connection, units)
             except BaseException as error:  # noqa: BLE001  # whatever it was, nobody may wait for ever
-                connection = _dropped(connection)
+                _drop(connection)
+                connection = None
                 outcomes = [_Refused(unavailable(error)) for _ in units]
             self._tell(units, outcomes)
-        _dropped(connection)
+        _drop(connection)
 
     def _next_units(self) -> list[_Unit]:
         """Wait for one, and take what has gathered; empty at the end."""
@@ -163,7 +164,7 @@ def _attempt(connection: sa.Connection, unit: _Unit) -> Any:
     return value
 
 
-def _dropped(connection: sa.Connection | None) -> None:
+def _drop(connection: sa.Connection | None) -> None:
     """Close it for good: after a failed COMMIT, SQLite may still be inside of the transaction."""
     if connection is not None:
         connection.invalidate()

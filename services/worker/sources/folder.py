@@ -54,8 +54,8 @@ def is_plain(path: str) -> bool:
 
 
 def _opened(path: Path) -> BinaryIO | None:
-    file = os.fdopen(os.open(path, _FLAGS), "rb")
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        return file
-    file.close()
+    descriptor = os.open(path, _FLAGS)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
     return None

@@ -30,6 +30,7 @@ class SpooledSheet(WriteOnlyWorksheet):
 
     column_dimensions: DimensionHolder[str, ColumnDimension]
     auto_filter: AutoFilter
+    _rows: Any
     _writer: Any
 
     def __init__(self, book: Workbook, title: str, spool_dir: Path) -> None:
@@ -51,6 +52,16 @@ class SpooledSheet(WriteOnlyWorksheet):
         """Add one row; what is not in `row` is an empty cell."""
         super().append(row)
         self.rows += 1
+
+    def abandon(self) -> None:
+        """Let go of a sheet whose book will not be saved. Left to the garbage collector, the two generators could end in
+        the wrong order, of which lxml complains.
+        """
+        if self._rows is not None and not self.closed:
+            self._rows.close()
+            self._writer.close()
+        if self._spool_path is not None:
+            Path(self._spool_path).unlink(missing_ok=True)
 
     def _get_writer(self) -> None:
         if self._writer is None:

@@ -49,6 +49,7 @@ class XlsxWriter:
         max_sheet_rows: int = MAX_SHEET_ROWS,
         max_sheet_bytes: int = MAX_SHEET_BYTES,
     ) -> None:
+        self._sheets: list[SpooledSheet] = []
         if len(columns) > MAX_COLUMNS:
             raise CannotWrite("TOO_MANY_COLUMNS", f"a sheet of Excel holds {MAX_COLUMNS:,} columns; choose fewer")
         self._file = file
@@ -80,6 +81,11 @@ class XlsxWriter:
         """Finish the file, which stays open, and remove what was spooled."""
         self._end_sheet(self._sheet or self._new_sheet())
         self._book.save(self._file)
+
+    def __del__(self) -> None:
+        """A writer that was dropped before `close` leaves nothing behind."""
+        for sheet in self._sheets:
+            sheet.abandon()
 
     @property
     def rows_written(self) -> int:
@@ -116,6 +122,7 @@ class XlsxWriter:
             sheet.column_dimensions[get_column_letter(i)].width = width
         sheet.append([_bold(sheet, header, i) for i, header in enumerate(self._headers, 1)])
         self._templates = [_templates(sheet, spec, i) for i, spec in enumerate(self._columns, 1)]
+        self._sheets.append(sheet)
         self._sheet = sheet
         return sheet
 

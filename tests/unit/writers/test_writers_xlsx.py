@@ -1,3 +1,4 @@
+import gc
 import io
 import re
 import tracemalloc
@@ -223,6 +224,16 @@ def test_spooled_sheets_lie_in_the_spool_directory_until_the_end(tmp_path):
     writer.write(batch_of(TEXT, [{"a": "x"}] * 5))
     assert len(list(tmp_path.iterdir())) == 3
     writer.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_dropped_halfway_leaves_nothing_behind(tmp_path):
+    writer = XlsxWriter(io.BytesIO(), TEXT, "invoices", "UTC", tmp_path, max_sheet_rows=3)
+    writer.write(batch_of(TEXT, [{"a": "x"}] * 5))
+    with pytest.raises(CannotWrite):
+        writer.write(batch_of(TEXT, [{"a": "x" * 40_000}]))
+    del writer
+    gc.collect()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -457,6 +457,7 @@ class CompleteJobRequest(_message.Message):
     LEASE_ID_FIELD_NUMBER: _builtins.int
     ARTIFACT_FIELD_NUMBER: _builtins.int
     STATS_FIELD_NUMBER: _builtins.int
+    ATTACHMENTS_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
     """The export."""
     lease_id: _builtins.str
@@ -469,6 +470,10 @@ class CompleteJobRequest(_message.Message):
     def stats(self) -> Global___RunStats:
         """What building came to."""
 
+    @_builtins.property
+    def attachments(self) -> Global___Artifact:
+        """With packaging SEPARATE and file types, the attachments as a ZIP; absent otherwise."""
+
     def __init__(
         self,
         *,
@@ -476,10 +481,11 @@ class CompleteJobRequest(_message.Message):
         lease_id: _builtins.str = ...,
         artifact: Global___Artifact | None = ...,
         stats: Global___RunStats | None = ...,
+        attachments: Global___Artifact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "stats", b"stats"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attachments", b"attachments", "stats", b"stats"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "export_id", b"export_id", "lease_id", b"lease_id", "stats", b"stats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attachments", b"attachments", "export_id", b"export_id", "lease_id", b"lease_id", "stats", b"stats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

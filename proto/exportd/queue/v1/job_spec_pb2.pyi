@@ -480,19 +480,35 @@ class TableOptions(_message.Message):
 
     FORMAT_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
+    CSV_FIELD_NUMBER: _builtins.int
+    XLSX_FIELD_NUMBER: _builtins.int
+    COMPRESSION_FIELD_NUMBER: _builtins.int
     format: _export_pb2.Format.ValueType
     """Never unspecified."""
     time_zone: _builtins.str
     """IANA name."""
+    compression: _export_pb2.Compression.ValueType
+    """Never unspecified."""
+    @_builtins.property
+    def csv(self) -> _export_pb2.CsvOptions:
+        """Every option set; of meaning for CSV."""
+
+    @_builtins.property
+    def xlsx(self) -> _export_pb2.XlsxOptions:
+        """Every option set; of meaning for XLSX."""
+
     def __init__(
         self,
         *,
         format: _export_pb2.Format.ValueType = ...,
         time_zone: _builtins.str = ...,
+        csv: _export_pb2.CsvOptions | None = ...,
+        xlsx: _export_pb2.XlsxOptions | None = ...,
+        compression: _export_pb2.Compression.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["csv", b"csv", "xlsx", b"xlsx"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compression", b"compression", "csv", b"csv", "format", b"format", "time_zone", b"time_zone", "xlsx", b"xlsx"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,92 @@
+from datetime import timedelta
+from itertools import islice
+
+import pytest
+
+from services.contract.outcome import Phase, Progress
+from services.worker.contact import READY_WITHIN_S, Contact, pauses
+from services.worker.meter import Meter
+from services.worker.progress import Teller, heard, pair
+
+FULL = Progress(Phase.WRITING, 7, 10, 2**40, timedelta(seconds=1.5))
+
+
+class Clock:
+    """Goes only when told."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("progress", [FULL, Progress(Phase.READING)])
+def test_a_report_arrives_as_it_was_sent(progress: Progress) -> None:
+    hear, tell = pair()
+    with hear, tell:
+        Teller(tell)(progress)
+        assert list(heard(hear)) == [progress]
+        assert list(heard(hear)) == []
+
+
+def test_reports_that_nobody_hears_are_lost_and_hold_nothing_up() -> None:
+    hear, tell = pair()
+    with hear, tell:
+        report = Teller(tell)
+        for _ in range(10_000):
+            report(FULL)
+        hear.close()
+        report(FULL)
+
+
+def test_a_meter_reports_each_phase_and_else_ten_times_a_second() -> None:
+    clock, reports = Clock(), []
+    meter = Meter(reports.append, lambda: 5, clock)
+    meter.enter(Phase.READING)
+    for _ in range(100):
+        clock.now += 0.01
+        meter.wrote(3)
+    meter.enter(Phase.PACKAGING)
+    assert reports[0] == Progress(Phase.READING, 0, 0, 5)
+    assert reports[1] == Progress(Phase.WRITING, 3, 0, 5)
+    assert 10 <= len(reports) <= 13
+    assert reports[-1].phase is Phase.PACKAGING
+
+
+def test_the_rest_is_expected_to_go_like_the_rows_so_far() -> None:
+    clock, reports = Clock(), []
+    meter = Meter(reports.append, lambda: 0, clock)
+    meter.rows_total = 100
+    clock.now += 2
+    meter.wrote(20)
+    assert reports[-1].eta == timedelta(seconds=8)
+
+
+def test_a_worker_is_ready_while_answers_are_fresh() -> None:
+    clock = Clock()
+    contact = Contact(clock)
+    assert not contact.fresh()
+    contact.answered()
+    clock.now += READY_WITHIN_S
+    assert contact.fresh()
+    clock.now += 1
+    assert not contact.fresh()
+
+
+def test_silence_is_measured_from_the_last_heartbeat_that_was_answered() -> None:
+    clock = Clock()
+    contact = Contact(clock)
+    clock.now += 5
+    contact.heartbeat_answered()
+    assert contact.confirmed.is_set()
+    clock.now += 3
+    contact.heartbeat_lost()
+    contact.answered()
+    assert contact.silent_s() == 3
+    assert not contact.confirmed.is_set()
+
+
+def test_pauses_double_up_to_their_limit() -> None:
+    found = list(islice(pauses(1, 4), 5))
+    for pause, middle in zip(found, (1, 2, 4, 4, 4), strict=True):
+        assert middle * 0.8 <= pause <= middle * 1.2
