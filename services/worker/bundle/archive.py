@@ -16,6 +16,11 @@ _MEDIA = frozenset({"png", "jpg", "jpeg", "gif", "webp", "heic", "avif", "mp3", 
 _COMPRESSED = _DOCUMENTS | _ARCHIVES | _MEDIA
 
 
+class _Zip(zipfile.ZipFile):
+    def __del__(self) -> None:
+        """Finish nothing: a ZIP that was given up must not look complete, and its file may be closed by now."""
+
+
 class Archive:
     """Appends entries to a ZIP in `file`, which is seekable, empty and stays the caller's.
 
@@ -23,7 +28,7 @@ class Archive:
     """
 
     def __init__(self, file: BinaryIO, written_at: datetime) -> None:
-        self._zip = zipfile.ZipFile(file, "w", allowZip64=True)
+        self._zip = _Zip(file, "w", allowZip64=True)
         self._date = written_at.timetuple()[:6]
         self._entries: list[Entry] = []
         self._entry_count = 0

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import grpc
+
 from exportd.queue.v1 import job_queue_service_pb2 as pb2
 from exportd.queue.v1.job_queue_service_pb2_grpc import JobQueueServiceStub
-
 from services.contract import codec, status
 from services.contract.errors import ExportdError, TryAgain
 from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport

@@ -120,26 +120,32 @@ def _parsed(raw: str, type_: ColumnType) -> str:
 def _typed(raw: str, stored: str, type_: ColumnType) -> str:
     match type_.kind:
         case Kind.TEXT:
-            return (
-                raw if stored == "VARCHAR" else f"try(decode({raw}))" if stored == "BLOB" else f"cast({raw} as varchar)"
-            )
+            return f"try(decode({raw}))" if stored == "BLOB" else f"cast({raw} as varchar)"
         case Kind.INTEGER | Kind.DECIMAL:
             return _exact_number(raw, stored, str(type_) if type_.kind is Kind.DECIMAL else "bigint")
         case Kind.FLOAT if _is_number(stored):
             return raw if stored == "DOUBLE" else f"cast({raw} as double)"
         case Kind.BOOLEAN if stored == "BOOLEAN" or stored in _WHOLE:
             return raw if stored == "BOOLEAN" else f"case {raw} when 1 then true when 0 then false end"
-        case Kind.DATE if stored.startswith("TIMESTAMP"):
-            return f"case when try_cast({raw} as date) = {raw} then try_cast({raw} as date) end"
-        case Kind.TIMESTAMP if stored.startswith("TIMESTAMP") or stored == "DATE":
-            return f"case when isfinite({raw}) then cast({raw} as timestamptz) end"
-        case Kind.DATE | Kind.TIME if stored.startswith(type_.kind.name):
-            return f"cast({raw} as {_TYPES[type_.kind]})"
-        case Kind.DURATION if stored == "INTERVAL":
-            no_months = f"datepart('year', {raw}) = 0 and datepart('month', {raw}) = 0"
-            return f"case when {no_months} then epoch_us({raw}) end"
         case Kind.JSON if stored != "BLOB":
             return f"cast(to_json({raw}) as varchar)"
+    return _typed_time(raw, stored, type_.kind)
+
+
+def _typed_time(raw: str, stored: str, kind: Kind) -> str:
+    """Infinity is no moment: as Arrow it would be a wrong number."""
+    moment = stored.startswith("TIMESTAMP")
+    if kind is Kind.DATE and moment:
+        return f"case when try_cast({raw} as date) = {raw} then try_cast({raw} as date) end"
+    if kind is Kind.DATE and stored == "DATE":
+        return f"case when isfinite({raw}) then {raw} end"
+    if kind is Kind.TIMESTAMP and (moment or stored == "DATE"):
+        return f"case when isfinite({raw}) then cast({raw} as timestamptz) end"
+    if kind is Kind.TIME and stored in ("TIME", "TIME_NS"):
+        return f"cast({raw} as time)"
+    if kind is Kind.DURATION and stored == "INTERVAL":
+        no_months = f"datepart('year', {raw}) = 0 and datepart('month', {raw}) = 0"
+        return f"case when {no_months} then epoch_us({raw}) end"
     return "null"  # of another nature: every value is an error
 
 

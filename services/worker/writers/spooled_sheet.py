@@ -54,8 +54,8 @@ class SpooledSheet(WriteOnlyWorksheet):
         self.rows += 1
 
     def abandon(self) -> None:
-        """Let go of a sheet whose book will not be saved. Left to the garbage collector, the two generators could end in
-        the wrong order, of which lxml complains.
+        """Let go of a sheet whose book will not be saved. Left to the garbage collector, the two generators could end
+        in the wrong order, of which lxml complains.
         """
         if self._rows is not None and not self.closed:
             self._rows.close()

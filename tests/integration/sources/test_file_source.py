@@ -87,7 +87,9 @@ def test_what_a_parquet_file_holds_becomes_the_type_exactly(
         ("boolean", ["yes"]),
         ("date", pa.array([1], pa.timestamp("us"))),
         ("timestamp", pa.array([2**63 - 1], pa.timestamp("us"))),
+        ("date", pa.array([2**31 - 1], pa.int32()).cast(pa.date32())),
         ("timestamp", [5]),
+        ("time", pa.array([1], pa.timestamp("us"))),
         ("json", [{"a": float("nan")}]),
         ("json", ["{"]),
         ("text", pa.array([b"\xff"], pa.binary())),
@@ -194,6 +196,14 @@ def test_files_that_come_later_are_not_read(tmp_path: Path) -> None:
     with open_source(settings, spec.source).read(spec) as reading:
         parquet(tmp_path, "later.parquet", id=[2])
         assert sum(b.num_rows for b in reading.batches()) == reading.rows_matched() == 1
+
+
+def test_a_reading_may_be_left_in_the_middle(tmp_path: Path) -> None:
+    parquet(tmp_path, id=range(50_000))
+    settings = {"things": SourceSettings("things", "parquet", tmp_path)}
+    spec = spec_of("parquet", {"id": "integer"})
+    with open_source(settings, spec.source).read(spec) as reading:
+        assert next(reading.batches()).num_rows > 0
 
 
 def test_nulls_come_last_either_way(tmp_path: Path) -> None:

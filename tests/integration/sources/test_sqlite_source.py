@@ -1,8 +1,11 @@
 """How a SQLite source behaves while others write, and what it says when it can't be read."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -47,6 +50,14 @@ def test_a_reading_may_be_left_in_the_middle(sqlite_table: Fill) -> None:
     with open_source(settings, spec.source).read(spec) as reading:
         assert next(reading.batches()).num_rows > 0
     assert read(path, spec).matched == 50_000
+
+
+def test_a_view_is_read_like_a_table(sqlite_table: Fill) -> None:
+    path = sqlite_table("id integer primary key, v real", [(1, 0.1), (2, 0.2)])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("create view w as select max(id) as id, sum(v) as total from t")
+    total = spec_of("sql", {"total": "decimal(9,2)"}, relation=Relation(table="w"))
+    assert read(path, total).rows == [{"total": Decimal("0.30")}]
 
 
 def failure(path: Path, **changes: object) -> SourceFailed:

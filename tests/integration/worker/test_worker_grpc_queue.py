@@ -58,6 +58,8 @@ class Server(pb2_grpc.JobQueueServiceServicer):
     heartbeat: pb2.HeartbeatResponse = field(default_factory=pb2.HeartbeatResponse)
     directives: list[pb2.Directive] = field(default_factory=list)
     requests: list[Any] = field(default_factory=list)
+    endless: bool = False
+    left: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def _answer(self, request: Any, context: Any, answer: Any) -> Any:
         self.requests.append(request)
@@ -84,6 +86,11 @@ class Server(pb2_grpc.JobQueueServiceServicer):
         for directive in self.directives:
             await context.write(directive)
         await self._answer(request, context, None)
+        try:
+            if self.endless:
+                await asyncio.Event().wait()
+        finally:
+            self.left.set()
 
 
 @pytest.fixture
@@ -190,16 +197,8 @@ async def test_a_broken_stream_of_hints_is_worth_another_try(server: Server, que
 
 
 async def test_a_listener_that_leaves_ends_its_stream(server: Server, queue: GrpcQueue) -> None:
-    left = asyncio.Event()
-
-    async def endless(request, context):
-        await context.write(pb2.Directive(ping=pb2.Directive.Empty()))
-        try:
-            await asyncio.Event().wait()
-        finally:
-            left.set()
-
-    server.WatchDirectives = endless
+    server.directives = [pb2.Directive(ping=pb2.Directive.Empty())]
+    server.endless = True
     async with aclosing(queue.directives()) as hints:
         await anext(hints)
-    await asyncio.wait_for(left.wait(), 5)
+    await asyncio.wait_for(server.left.wait(), 5)

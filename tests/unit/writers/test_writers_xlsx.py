@@ -83,6 +83,12 @@ def found_of(kind: Kind, value: object) -> object:
     return float(value) if kind in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT) and value is not None else value
 
 
+def agree(found: object, expected: object) -> bool:
+    if isinstance(found, timedelta) and isinstance(expected, timedelta) and expected > timedelta(days=10_000):
+        return abs(found - expected) <= timedelta(seconds=1)  # openpyxl loses a second of a long duration in reading
+    return found == expected
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
 @settings(deadline=None, max_examples=40)
 @given(rows=ROWS)
@@ -97,7 +103,7 @@ def test_every_value_reads_back_with_openpyxl(zone, rows, tmp_path_factory):
         for spec, cell in zip(COLUMNS, cells, strict=True):
             value = unescaped(cell) if isinstance(cell, str) else cell
             expected = expected_of(spec.type.kind, row[spec.field], zone)
-            assert found_of(spec.type.kind, value) == expected, (spec, cell, expected)
+            assert agree(found_of(spec.type.kind, value), expected), (spec, cell, expected)
 
 
 @settings(deadline=None, max_examples=40)
