@@ -6,13 +6,10 @@ import sys
 import uvloop
 
 from services.api.app import serve
-from services.api.catalog.table import CatalogError
-from services.api.rpc.server import CannotListen
 from services.api.settings import ApiSettings
-from services.api.storage.datadir import DataDirectoryInUse
 from services.runtime import logs
-from services.runtime.settings import SettingsError
 from services.runtime.signals import StopSignals
+from services.runtime.startup import CannotStart
 
 
 def main() -> None:
@@ -21,7 +18,7 @@ def main() -> None:
         settings = ApiSettings.from_env(os.environ)
         logs.configure("api", settings.log_format)
         uvloop.run(_run(settings))
-    except (SettingsError, CatalogError, DataDirectoryInUse, CannotListen) as problem:
+    except (CannotStart, OSError) as problem:
         sys.stderr.write(f"exportd-api cannot start:\n{problem}\n")
         sys.exit(2)
 

@@ -11,10 +11,13 @@ from uuid6 import uuid7
 from services.api import metrics
 from services.api.catalog.file import load
 from services.api.changes import Changes
+from services.api.creation import Planner
 from services.api.downloads import Downloads
 from services.api.exports import Exports
 from services.api.pages import Pages
+from services.api.passwords import Passwords
 from services.api.presence import Presence
+from services.api.publishing import Publishing
 from services.api.queue import Queue
 from services.api.reaper import Reaper
 from services.api.rpc.export_service import ExportServicer
@@ -30,7 +33,7 @@ from services.runtime.signals import StopSignals
 
 
 async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int, int], None]) -> None:
-    """Serve until `stop`; `started` is told both ports. Raises CatalogError, DataDirectoryInUse, CannotListen."""
+    """Serve until `stop`; `started` is told both ports. Raises CannotStart, OSError."""
     catalog = load(settings.catalog)
     async with AsyncExitStack() as stack:
         directory = stack.enter_context(DataDirectory.open(settings.data_dir))
@@ -38,25 +41,25 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
         artifacts = FolderArtifactStore.in_folder(settings.artifacts)
         store = await SqliteExportStore.open(directory.database, settings.leases)
         stack.push_async_callback(store.close)
-        changes, presence = Changes(), Presence(_now)
+        changes, presence, passwords = Changes(), Presence(_now), Passwords(secret)
         exports = Exports(
             store=store,
             changes=changes,
             presence=presence,
             catalog=catalog,
+            planner=Planner(catalog, secret, passwords, lambda: str(uuid7())),
             pages=Pages(secret),
-            secret=secret,
             clock=_now,
-            new_id=lambda: str(uuid7()),
         )
         queue = Queue(
             store=store,
-            artifacts=artifacts,
+            store_id=artifacts.store_id,
+            publishing=Publishing(artifacts, lambda: str(uuid4())),
+            passwords=passwords,
             changes=changes,
             presence=presence,
             policy=settings.leases,
             clock=_now,
-            new_file_id=lambda: str(uuid4()),
         )
         servers = Servers(ExportServicer(exports, Downloads(store, artifacts, _now)), JobQueueServicer(queue))
         reaper = Reaper(queue, store, _now, quiet_s=settings.leases.ttl.total_seconds(), ready=servers.ready)

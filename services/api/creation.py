@@ -4,16 +4,22 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from services.api.catalog.columns import ColumnChoice
 from services.api.catalog.model import Catalog
 from services.api.catalog.resolve import Resolved, resolve
 from services.api.domain.export import Export, Options
 from services.api.domain.states import State
+from services.api.packaging import Parcel
+from services.api.passwords import Passwords
 from services.api.ports import RequestMark
+from services.api.table_options import TableChoices, is_zone
 from services.contract.errors import InvalidRequest, Violation
-from services.contract.formats import Format
+from services.contract.formats import Format, Packaging
+from services.contract.spec import JobSpec
 
 DEFAULT_ATTEMPTS = 3
 MAX_ATTEMPTS = 10
@@ -30,67 +36,82 @@ _NOT_IN_FILENAME = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """What a caller asks for. Of `uri` and `type` the one that was given is not None; `format` None is the default.
+    """What a caller asks for. Of `uri` and `type` the one that was given is not None; no `columns` are all of them.
 
     `body` is the request in a deterministic form without its request_id: two requests are the same when it is the same.
-    `violations` are those that decoding found already.
+    It holds the password. `violations` are those that decoding found already.
     """
 
     uri: str | None = None
     type: str | None = None
     query: str = ""
-    format: Format | None = None
+    table: TableChoices = field(default_factory=TableChoices)
+    columns: tuple[ColumnChoice, ...] = ()
     file_types: tuple[str, ...] = ()
+    packaging: Packaging = Packaging.AUTO
+    password: str = field(default="", repr=False)
     request_id: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     max_attempts: int = 0
     ttl: timedelta | None = None
     filename: str = ""
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     violations: tuple[Violation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A new export, what to build, and how to recognise its request."""
+    """A new export, what to build, its password as it may be stored (None: none), and how to recognise its request."""
 
     export: Export
-    resolved: Resolved
+    spec: JobSpec
+    sealed_password: bytes | None
     mark: RequestMark | None
 
 
-def plan(
-    request: CreateRequest, *, tenant: str, catalog: Catalog, key: bytes, now: datetime, new_id: Callable[[], str]
-) -> Plan:
-    """Check the request and make its export, QUEUED. Raises CollectionNotFound, and InvalidRequest with everything."""
-    violations = [*request.violations, *_violations(request)]
-    resolved = None
+class Planner:
+    """Makes plans. `secret` is the server's key."""
+
+    def __init__(self, catalog: Catalog, secret: bytes, passwords: Passwords, new_id: Callable[[], str]) -> None:
+        self._catalog = catalog
+        self._secret = secret
+        self._passwords = passwords
+        self._new_id = new_id
+
+    def plan(self, request: CreateRequest, tenant: str, now: datetime) -> Plan:
+        """Check the request and make its export, QUEUED. Raises CollectionNotFound, InvalidRequest with everything."""
+        parcel = Parcel(request.packaging, request.table.options, bool(request.file_types), request.password)
+        resolved = _resolved(self._catalog, request, [*_violations(request), *parcel.violations()])
+        spec = replace(resolved.spec, table=parcel.table, packaging=parcel.packaging)
+        export = _export(request, resolved, spec, tenant=tenant, now=now, export_id=self._new_id())
+        sealed = self._passwords.sealed(request.password, export.id) if request.password else None
+        return Plan(export, spec, sealed, _mark(request, self._secret))
+
+
+def _resolved(catalog: Catalog, request: CreateRequest, violations: list[Violation]) -> Resolved:
+    """What the catalog makes of a request. Raises InvalidRequest with these violations and its own."""
+    zone = request.table.options.time_zone
     try:
         resolved = resolve(
             catalog,
             uri=request.uri,
             type_=request.type,
             query=request.query,
-            format_=request.format,
+            format_=request.table.format,
             file_types=request.file_types,
+            columns=request.columns,
+            time_zone=ZoneInfo(zone) if is_zone(zone) else UTC,
         )
     except InvalidRequest as refused:
-        violations += refused.violations
-    if violations or resolved is None:
+        raise InvalidRequest((*violations, *refused.violations)) from None
+    if violations:
         raise InvalidRequest(tuple(violations))
-    return Plan(_export(request, resolved, tenant, now, new_id()), resolved, _mark(request, key))
+    return resolved
 
 
-def _export(request: CreateRequest, resolved: Resolved, tenant: str, now: datetime, export_id: str) -> Export:
-    spec = resolved.spec
-    options = Options(
-        query=spec.query,
-        columns=spec.columns,
-        packaging=spec.packaging,
-        time_zone=spec.table.time_zone,
-        ttl=request.ttl or DEFAULT_TTL,
-        filename=request.filename,
-    )
+def _export(
+    request: CreateRequest, resolved: Resolved, spec: JobSpec, *, tenant: str, now: datetime, export_id: str
+) -> Export:
     return Export(
         id=export_id,
         tenant=tenant,
@@ -99,7 +120,8 @@ def _export(request: CreateRequest, resolved: Resolved, tenant: str, now: dateti
         format=spec.table.format,
         file_types=request.file_types,
         labels=request.labels,
-        options=options,
+        options=_options(request, spec),
+        encrypted=bool(request.password),
         warnings=resolved.warnings,
         state=State.QUEUED,
         version=1,
@@ -116,6 +138,22 @@ def _export(request: CreateRequest, resolved: Resolved, tenant: str, now: dateti
     )
 
 
+def _options(request: CreateRequest, spec: JobSpec) -> Options:
+    """As asked, with every default filled in: AUTO stays AUTO."""
+    table = spec.table
+    return Options(
+        query=spec.query,
+        columns=spec.columns,
+        packaging=request.packaging,
+        time_zone=table.time_zone,
+        ttl=request.ttl or DEFAULT_TTL,
+        filename=request.filename,
+        csv=table.csv if table.format is Format.CSV else None,
+        xlsx=table.xlsx if table.format is Format.XLSX else None,
+        compression=table.compression,
+    )
+
+
 def _mark(request: CreateRequest, key: bytes) -> RequestMark | None:
     """Keyed, since a plain hash would let whoever reads the database guess what is secret in the body."""
     if not request.request_id:
@@ -124,6 +162,8 @@ def _mark(request: CreateRequest, key: bytes) -> RequestMark | None:
 
 
 def _violations(request: CreateRequest) -> Iterator[Violation]:
+    yield from request.violations
+    yield from request.table.violations()
     if request.request_id and not _REQUEST_ID.fullmatch(request.request_id):
         yield Violation("request_id", "must be 1 to 128 visible ASCII characters")
     if not 0 <= request.max_attempts <= MAX_ATTEMPTS:

@@ -69,9 +69,10 @@ class Downloads:
     async def _file(self, tenant: str, request: DownloadRequest) -> tuple[Export, StoredFile]:
         if request.file_id:
             export = await self._store.get_by_file(tenant, request.file_id)
-            if export is None or export.file is None:
+            file = export.file_of(request.file_id) if export else None
+            if export is None or file is None:
                 raise FileNotFound(request.file_id)
-            return export, export.file
+            return export, file
         export = await self._store.get(tenant, request.export_id)
         if export is None:
             raise ExportNotFound(request.export_id)

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.api.catalog.model import Catalog
 from services.api.changes import Changes
-from services.api.creation import CreateRequest, plan
-from services.api.domain.export import Export
+from services.api.creation import CreateRequest, Planner
+from services.api.domain.export import Export, StoredFile
 from services.api.domain.states import LEASABLE, State
 from services.api.pages import Pages
 from services.api.ports import Clock, ExportFilter, ExportStore
@@ -49,31 +49,22 @@ class Exports:
         changes: Changes,
         presence: Presence,
         catalog: Catalog,
+        planner: Planner,
         pages: Pages,
-        secret: bytes,
         clock: Clock,
-        new_id: Callable[[], str],
     ) -> None:
         self.catalog = catalog
+        self._planner = planner
         self._store = store
         self._changes = changes
         self._presence = presence
         self._pages = pages
-        self._secret = secret
         self._clock = clock
-        self._new_id = new_id
 
     async def create(self, tenant: str, request: CreateRequest) -> View:
         """Accept an export. Raises InvalidRequest, CollectionNotFound, RequestIdReused, ExportDeleted."""
-        planned = plan(
-            request,
-            tenant=tenant,
-            catalog=self.catalog,
-            key=self._secret,
-            now=self._clock(),
-            new_id=self._new_id,
-        )
-        export = await self._store.create(planned.export, planned.resolved.spec, planned.mark)
+        planned = self._planner.plan(request, tenant, self._clock())
+        export = await self._store.create(planned.export, planned.spec, planned.mark, planned.sealed_password)
         if export.id == planned.export.id:
             self._changes.exported(export)
         return await self._view(export)
@@ -122,14 +113,15 @@ class Exports:
         if await self._store.delete(tenant, export_id, self._clock()):
             self._changes.deleted(export_id)
 
-    async def file(self, tenant: str, file_id: str) -> View:
-        """The export of a file that can be downloaded. Raises FileNotFound, FileExpired."""
+    async def file(self, tenant: str, file_id: str) -> tuple[Export, StoredFile]:
+        """A file that can be downloaded, and the export that made it. Raises FileNotFound, FileExpired."""
         export = await self._store.get_by_file(tenant, file_id)
-        if export is None or export.file is None:
+        file = export.file_of(file_id) if export else None
+        if export is None or file is None:
             raise FileNotFound(file_id)
-        if export.file.expired(self._clock()):
+        if file.expired(self._clock()):
             raise FileExpired(file_id)
-        return await self._view(export)
+        return export, file
 
     async def _found(self, tenant: str, export_id: str) -> Export:
         export = await self._store.get(tenant, export_id)

@@ -51,4 +51,4 @@ def completed(export: Export) -> None:
     if export.file and export.duration:
         RUN_SECONDS.labels(export.format.value).observe(export.duration.total_seconds())
         ROWS.inc(export.file.row_count)
-        BYTES.inc(export.file.artifact.size_bytes)
+        BYTES.inc(sum(f.artifact.size_bytes for f in (export.file, export.attachments_file) if f))

@@ -50,9 +50,12 @@ class ExportStore(Protocol):
     Every verb raises StoreUnavailable when nothing was written. `now` is the time that decides.
     """
 
-    async def create(self, export: Export, spec: JobSpec, mark: RequestMark | None) -> Export:
+    async def create(
+        self, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None = None
+    ) -> Export:
         """Store a new export, or return the one that `mark` made within 24 h, as it is now.
 
+        `sealed_password` comes with an encrypted export, exactly; it is erased in the transaction that ends the export.
         Raises RequestIdReused for another digest, ExportDeleted when that export is gone.
         """
         ...
@@ -62,7 +65,7 @@ class ExportStore(Protocol):
         ...
 
     async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
-        """The export whose file has this id."""
+        """The export one of whose files has this id."""
         ...
 
     async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> list[Export]:
@@ -107,8 +110,19 @@ class ExportStore(Protocol):
         """Leases of this worker, made before a time, that it has not confirmed."""
         ...
 
-    async def complete(self, lease: LeaseRef, file: StoredFile, stats: RunStats, now: datetime) -> Export | None:
-        """Publish; None when the same lease had completed with the same sha256 before. Raises Fenced."""
+    async def complete(
+        self,
+        lease: LeaseRef,
+        file: StoredFile,
+        stats: RunStats,
+        now: datetime,
+        *,
+        attachments: StoredFile | None = None,
+    ) -> Export | None:
+        """Publish; None when the same lease had completed with the same sha256 before. Raises Fenced, RowsMissing.
+
+        `attachments` has the times of `file`, and no rows.
+        """
         ...
 
     async def fail(self, lease: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime) -> Export | None:

@@ -3,17 +3,20 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from services.api import metrics
 from services.api.changes import Changes
 from services.api.domain import retry
-from services.api.domain.export import Export, StoredFile
+from services.api.domain.export import Export
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
-from services.api.ports import ArtifactStore, Clock, ExportStore
+from services.api.passwords import Passwords, PasswordUnreadable
+from services.api.ports import Clock, ExportStore
 from services.api.presence import Presence
-from services.contract.errors import LeaseLost, RowsMissing, ShuttingDown, StoreMismatch
+from services.api.publishing import Publishing, check_rows
+from services.contract.errors import Fenced, LeaseLost, ShuttingDown
 from services.contract.job import (
     Directive,
     HeartbeatAnswer,
@@ -24,8 +27,9 @@ from services.contract.job import (
     LeaseVerdict,
     Verdict,
 )
-from services.contract.outcome import Artifact, Failure, RunStats
+from services.contract.outcome import Built, Failure
 from services.contract.store import artifact_prefix
+from services.runtime import logs
 
 MAX_WAIT_S = 25.0
 PING_S = 15.0
@@ -36,6 +40,13 @@ LOST_ANSWER_AFTER = timedelta(seconds=2)
 """An unconfirmed lease that its worker does not list after so long was never heard of."""
 
 
+PASSWORD_UNREADABLE = Failure(
+    "PASSWORD_UNREADABLE",
+    "the password of this export cannot be read: the server's key was changed; create the export again",
+    retryable=False,
+)
+
+
 class Queue:
     """Hands out jobs and takes results. Every verb on a job is fenced by its lease, in the store."""
 
@@ -43,20 +54,23 @@ class Queue:
         self,
         *,
         store: ExportStore,
-        artifacts: ArtifactStore,
+        store_id: str,
+        publishing: Publishing,
+        passwords: Passwords,
         changes: Changes,
         presence: Presence,
         policy: LeasePolicy,
         clock: Clock,
-        new_file_id: Callable[[], str],
     ) -> None:
+        """`store_id` is the marker of the artifact store."""
         self._store = store
-        self._artifacts = artifacts
+        self._store_id = store_id
+        self._publishing = publishing
+        self._passwords = passwords
         self._changes = changes
         self._presence = presence
         self._policy = policy
         self._clock = clock
-        self._new_file_id = new_file_id
         self._claims: set[asyncio.Task[list[Claimed]]] = set()
 
     async def lease(self, worker_id: str, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
@@ -68,10 +82,13 @@ class Queue:
                 return []
             with self._changes.poll() as poll:  # in line before the query: no work falls between
                 claimed = await self._claim(worker_id, poll_id, max_jobs)
+                jobs = await self._jobs(claimed)
                 left = give_up - time.monotonic()
-                if claimed or left <= 0:
+                if jobs or left <= 0:
                     self._pass_on(woken=poll.woken)
-                    return [self._job(c) for c in claimed]
+                    return jobs
+                if claimed:  # none of them can be built: look for others
+                    continue
                 try:
                     await poll.wait(min(left, await self._seconds_to_next_due()))
                 except asyncio.CancelledError:
@@ -104,15 +121,14 @@ class Queue:
                     yield Directive(Hint.PING)
         raise ShuttingDown
 
-    async def complete(self, lease: LeaseRef, artifact: Artifact, stats: RunStats) -> None:
-        """Publish a file that the store really holds. Raises Fenced, RowsMissing, StoreMismatch."""
-        if stats.rows_matched != stats.rows_written:
-            raise RowsMissing(stats.rows_matched, stats.rows_written)
+    async def complete(self, lease: LeaseRef, built: Built) -> None:
+        """Publish what the store really holds. Raises Fenced, RowsMissing, StoreMismatch, InvalidRequest."""
+        check_rows(built)
         export = await self._leased(lease)
-        await self._look_at(lease, artifact)
+        await self._publishing.inspect(lease, built)
         now = self._clock()
-        file = self._file(export, artifact, stats, now)
-        completed = await self._store.complete(lease, file, stats, now)
+        files = self._publishing.files(export, built, now)
+        completed = await self._store.complete(lease, files.table, built.stats, now, attachments=files.attachments)
         if completed:
             metrics.completed(completed)
             self._changes.exported(completed)
@@ -166,8 +182,20 @@ class Queue:
         due = await self._store.next_due(now)
         return (due - now).total_seconds() if due else MAX_WAIT_S
 
+    async def _jobs(self, claimed: Sequence[Claimed]) -> list[Job]:
+        """What can be handed out. One whose password cannot be read ends here, and holds nobody else up."""
+        jobs: list[Job] = []
+        for one in claimed:
+            try:
+                jobs.append(self._job(one))
+            except PasswordUnreadable:
+                logs.get().error("password_unreadable", export_id=one.export.id)
+                with suppress(Fenced):
+                    await self.fail(one.ref, PASSWORD_UNREADABLE)
+        return jobs
+
     def _job(self, claimed: Claimed) -> Job:
-        export = claimed.export
+        export, sealed = claimed.export, claimed.sealed_password
         return Job(
             lease=claimed.ref,
             attempt=export.attempt,
@@ -177,7 +205,8 @@ class Queue:
             run_timeout=self._policy.run_timeout,
             spec=claimed.spec,
             artifact_prefix=artifact_prefix(export.id, claimed.lease_id),
-            store_id=self._artifacts.store_id,
+            store_id=self._store_id,
+            password=self._passwords.opened(sealed, export.id) if sealed else "",
         )
 
     def _due(self, standing: Standing, now: datetime) -> bool:
@@ -200,7 +229,7 @@ class Queue:
         if draining:
             await self.release([claimed.ref for claimed in lost])
             return ()
-        return tuple(self._job(claimed) for claimed in lost)
+        return tuple(await self._jobs(lost))
 
     def _next_heartbeat(self, standings: Sequence[Standing]) -> timedelta:
         if any(s.verdict is Verdict.KEEP and self._changes.watched(s.lease.export_id) for s in standings):
@@ -213,28 +242,3 @@ class Queue:
         if standing.export is None:
             raise LeaseLost(lease.export_id)
         return standing.export
-
-    async def _look_at(self, lease: LeaseRef, artifact: Artifact) -> None:
-        """Nothing is published that is not there, where only this lease writes, with the size reported."""
-        expected = f"{artifact.size_bytes} bytes"
-        if not artifact.key.startswith(artifact_prefix(lease.export_id, lease.lease_id)):
-            raise StoreMismatch(expected, "a key of another lease")
-        size = await self._artifacts.size(artifact.key)
-        if size != artifact.size_bytes:
-            raise StoreMismatch(expected, "nothing" if size is None else f"{size} bytes")
-
-    def _file(self, export: Export, artifact: Artifact, stats: RunStats, now: datetime) -> StoredFile:
-        file_id = self._new_file_id()
-        return StoredFile(
-            id=file_id,
-            filename=_filename(export.options.filename or file_id, artifact.extension),
-            artifact=artifact,
-            row_count=stats.rows_written,
-            create_time=now,
-            expire_time=now + export.options.ttl,
-        )
-
-
-def _filename(wanted: str, extension: str) -> str:
-    ending = f".{extension}"
-    return wanted if wanted.lower().endswith(ending) else wanted + ending

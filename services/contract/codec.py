@@ -130,12 +130,13 @@ def _table_to_pb(table: spec.TableOptions) -> spec_pb2.TableOptions:
 
 
 def _table_from_pb(message: spec_pb2.TableOptions) -> spec.TableOptions:
+    """What a spec of an earlier version does not say has its default."""
     return spec.TableOptions(
         format=format_from_pb(message.format),
         time_zone=message.time_zone,
-        csv=_csv_from_pb(message.csv),
-        xlsx=_xlsx_from_pb(message.xlsx),
-        compression=_named(Compression, export_pb2.Compression, message.compression),
+        csv=_csv_from_pb(message.csv) if message.HasField("csv") else CsvDialect(),
+        xlsx=_xlsx_from_pb(message.xlsx) if message.HasField("xlsx") else XlsxLayout(),
+        compression=_named(Compression, export_pb2.Compression, message.compression or export_pb2.NONE),
     )
 
 

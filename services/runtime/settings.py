@@ -6,12 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from services.runtime.startup import CannotStart
+
 T = TypeVar("T")
 
 OFF = "off"
 
 
-class SettingsError(Exception):
+class SettingsError(CannotStart):
     """What is wrong with the settings: one line a problem."""
 
 

@@ -7,14 +7,22 @@ from typing import Any
 
 from services.api.domain.export import Export, Options, StoredFile
 from services.api.domain.states import State
-from services.contract.formats import Format, Packaging
+from services.contract.formats import Format, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, Consistency, Entry, ExportWarning, Failure, MatchedBy, RunStats
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, OrderTerm, Relation, SourceRef, TableOptions
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 COLUMN = ColumnSpec("total", "total", "Total", ColumnType(Kind.DECIMAL, 18, 2))
-OPTIONS = Options("total[gt]=3", (COLUMN,), Packaging.AUTO, "America/Mexico_City", timedelta(days=7), "año.xlsx")
+OPTIONS = Options(
+    "total[gt]=3",
+    (COLUMN,),
+    Packaging.AUTO,
+    "America/Mexico_City",
+    timedelta(days=7),
+    "año.xlsx",
+    xlsx=XlsxLayout(compact=True),
+)
 SPEC = JobSpec(
     collection="Invoices",
     source=SourceRef("cfdi", "sql"),
@@ -65,8 +73,13 @@ def new_export(**changed: Any) -> Export:
     return replace(queued, **changed)
 
 
-def new_file(export_id: str, *, sha256: str = "ab" * 32, now: datetime = START) -> StoredFile:
+def new_file(export_id: str, *, sha256: str = "ab" * 32, now: datetime = START, encrypted: bool = False) -> StoredFile:
     key = f"{export_id}/table.zip"
     entries = (Entry("invoices.xlsx", 4000), Entry("a/b.xml", 9))
-    artifact = Artifact(key, 4096, sha256, "application/zip", "zip", entries, entry_count=2)
+    artifact = Artifact(key, 4096, sha256, "application/zip", "zip", entries, entry_count=2, encrypted=encrypted)
     return StoredFile(new_id(), "invoices.zip", artifact, 12, now, now + timedelta(days=7))
+
+
+def new_attachments(file: StoredFile) -> StoredFile:
+    artifact = replace(file.artifact, key=file.artifact.key.replace("table", "attachments"), sha256="ef" * 32)
+    return replace(file, id=new_id(), filename="invoices-attachments.zip", artifact=artifact, row_count=0)

@@ -73,7 +73,7 @@ class _PackagingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Packaging.V
     ZIP: _Packaging.ValueType  # 2
     """Always one ZIP."""
     SEPARATE: _Packaging.ValueType  # 3
-    """The bare table as Export.file and the attachments as Export.attachments_file."""
+    """The bare table as Export.file and the attachments, when there are file types, as Export.attachments_file, a ZIP."""
 
 class Packaging(_Packaging, metaclass=_PackagingEnumTypeWrapper):
     """How the table and its attachments become files. Fixed at create, never decided by the data."""
@@ -85,7 +85,7 @@ AUTO: Packaging.ValueType  # 1
 ZIP: Packaging.ValueType  # 2
 """Always one ZIP."""
 SEPARATE: Packaging.ValueType  # 3
-"""The bare table as Export.file and the attachments as Export.attachments_file."""
+"""The bare table as Export.file and the attachments, when there are file types, as Export.attachments_file, a ZIP."""
 Global___Packaging: _TypeAlias = Packaging  # noqa: Y015
 
 class _FilterMode:
@@ -123,7 +123,7 @@ class _CompressionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Compressi
     NONE: _Compression.ValueType  # 1
     """The file as it is."""
     GZIP: _Compression.ValueType  # 2
-    """gzip, for the text formats."""
+    """gzip, for the text formats and no ZIP."""
 
 class Compression(_Compression, metaclass=_CompressionEnumTypeWrapper):
     """Compression of a bare file."""
@@ -133,7 +133,7 @@ COMPRESSION_UNSPECIFIED: Compression.ValueType  # 0
 NONE: Compression.ValueType  # 1
 """The file as it is."""
 GZIP: Compression.ValueType  # 2
-"""gzip, for the text formats."""
+"""gzip, for the text formats and no ZIP."""
 Global___Compression: _TypeAlias = Compression  # noqa: Y015
 
 class _MatchedBy:
@@ -546,7 +546,9 @@ class Column(_message.Message):
     field: _builtins.str
     """Name in the collection, such as "issuedAt"; a nested one is "issuer.rfc"."""
     header: _builtins.str
-    """Text in the header of XLSX and CSV; empty: the collection's."""
+    """Text in the header of XLSX and CSV, at most 255 characters, another one for each column; empty: the collection's. Other formats name
+    columns by field: a header given for one of them is a warning, HEADER_UNUSED.
+    """
     def __init__(
         self,
         *,
@@ -595,7 +597,7 @@ class CsvOptions(_message.Message):
     HEADER_FIELD_NUMBER: _builtins.int
     PRESET_FIELD_NUMBER: _builtins.int
     delimiter: _builtins.str
-    """One character; empty: a comma."""
+    """One character, no quote, line break or NUL; empty: a comma."""
     bom: _builtins.bool
     """Begin with a byte order mark; default false."""
     line_terminator: _builtins.str
@@ -603,7 +605,7 @@ class CsvOptions(_message.Message):
     decimal_comma: _builtins.bool
     """Write decimals with a comma; the delimiter must then be another character."""
     null_text: _builtins.str
-    """What stands for a null; empty: nothing."""
+    """What stands for a null: at most 64 characters, without delimiter, quote or line break; empty: nothing."""
     escape_formulas: _builtins.bool
     """Put an apostrophe before text that a spreadsheet would take for a formula; default false."""
     header: _builtins.bool

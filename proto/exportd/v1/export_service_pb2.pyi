@@ -87,7 +87,7 @@ class CreateExportRequest(_message.Message):
     format: _export_pb2.Format.ValueType
     """Default JSON."""
     password: _builtins.str
-    """Not honoured yet: refused when set."""
+    """Seals the file, which is then a ZIP, with WinZip AES-256; 1 to 128 characters, empty: open. Never returned. Not with SEPARATE."""
     notify_email: _builtins.str
     """Not honoured yet: refused when set."""
     callback_url: _builtins.str
@@ -97,9 +97,9 @@ class CreateExportRequest(_message.Message):
     Empty: each call makes an export.
     """
     packaging: _export_pb2.Packaging.ValueType
-    """Default AUTO. Others are not honoured yet: refused."""
+    """Default AUTO."""
     time_zone: _builtins.str
-    """IANA name; default UTC. Others are not honoured yet: refused."""
+    """IANA name, such as "America/Mexico_City"; default UTC. Of times in the file, and of dates and times without an offset in the query."""
     filter_mode: _export_pb2.FilterMode.ValueType
     """Default STRICT. LENIENT is not honoured yet: refused."""
     priority: _builtins.int
@@ -115,22 +115,22 @@ class CreateExportRequest(_message.Message):
     since_export: _builtins.str
     """Not honoured yet: refused when set."""
     compression: _export_pb2.Compression.ValueType
-    """Default NONE. GZIP is not honoured yet: refused."""
+    """Default NONE. GZIP with CSV, JSON or JSONL, and not for a ZIP: its file is "….csv.gz", of type application/gzip."""
     @_builtins.property
     def file_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Attachments to bundle, such as "invoice.cfdi.xml"; each must be one of the collection's; no duplicates."""
 
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Column]:
-        """Not honoured yet: refused when set."""
+        """Columns of the table, in order, each at most once; empty: all of the collection's, in its order."""
 
     @_builtins.property
     def csv(self) -> _export_pb2.CsvOptions:
-        """Not honoured yet: refused when set."""
+        """With format CSV only."""
 
     @_builtins.property
     def xlsx(self) -> _export_pb2.XlsxOptions:
-        """Not honoured yet: refused when set."""
+        """With format XLSX only."""
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:

@@ -16,9 +16,6 @@ FOLDER = "folder"
 RELATIONS = {"table": ("sql",), "query": ("sql",), "file": ("parquet", "csv")}
 """Kinds of source that each sort of relation is read from."""
 
-WRITTEN = (Format.XLSX, Format.CSV, Format.JSON, Format.JSONL)
-"""Formats that this version writes."""
-
 UNSORTABLE = frozenset({Kind.JSON, Kind.BINARY})
 MOST_DIGITS = 38
 
@@ -169,13 +166,10 @@ class CollectionReader:
 
     def _formats(self) -> tuple[Format, ...]:
         names = self.table.texts("formats", needed=True)
-        written = [f.value for f in WRITTEN]
         for name in names:
-            if name in Format.__members__ and name not in written:
-                self.table.wrong("formats", f"{name} is not written by this version; allowed: {listed(written)}")
-            elif name not in written:
-                self.table.wrong("formats", f'"{name}" is not known; {hint(name, written)}')
-        return tuple(Format(name) for name in names if name in written)
+            if name not in Format.__members__:
+                self.table.wrong("formats", f'"{name}" is not known; {hint(name, Format.__members__)}')
+        return tuple(Format[name] for name in names if name in Format.__members__)
 
     def _order(self, columns: tuple[CatalogColumn, ...]) -> tuple[FieldOrder, ...]:
         sortable = {c.field: c for c in columns if c.sort}

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
+from services.api.catalog.columns import ColumnChoice, choose, unused_headers
 from services.api.catalog.model import Catalog, Collection
 from services.api.catalog.nearest import NEAR, closeness, hint, nearest, shown
 from services.api.catalog.parameters import decode
@@ -55,29 +57,41 @@ def resolve(
     query: str = "",
     format_: Format | None = None,
     file_types: Sequence[str] = (),
+    columns: Sequence[ColumnChoice] = (),
+    time_zone: tzinfo = UTC,
 ) -> Resolved:
     """Find the collection of `uri`, or of `type_` with `query`, and freeze what a worker needs.
 
-    `format_` None is JSON. Raises CollectionNotFound, and InvalidRequest with every violation (fields uri, type,
-    query, format, file_types[i], and those of `query.parse_query`).
+    `format_` None is JSON; no `columns` are all of them; `time_zone` is where bare dates are. How the table is written
+    beyond its format, and how it is packaged, is not decided here. Raises CollectionNotFound, and InvalidRequest with
+    every violation (fields uri, type, query, format, file_types[i], columns[i].field and .header, and those of
+    `query.parse_query`).
     """
     violations = Violations()
     target = _target(catalog, uri, type_, query, violations)
     collection = target.collection
-    meaning = collect_query(collection, target.query, violations, path=target.path)
+    meaning = collect_query(collection, target.query, violations, path=target.path, time_zone=time_zone)
     chosen = _format(collection, format_, violations)
     attachments = _attachments(collection, file_types, violations)
+    shown_columns = choose(collection, columns, violations)
     violations.check()
-    return Resolved(collection, _spec(collection, meaning, chosen, attachments), meaning.warnings)
+    spec = _spec(collection, meaning, chosen, shown_columns, attachments)
+    return Resolved(collection, spec, (*meaning.warnings, *unused_headers(collection, columns, chosen)))
 
 
-def _spec(collection: Collection, meaning: Query, chosen: Format, attachments: tuple[AttachmentSpec, ...]) -> JobSpec:
+def _spec(
+    collection: Collection,
+    meaning: Query,
+    chosen: Format,
+    columns: tuple[ColumnSpec, ...],
+    attachments: tuple[AttachmentSpec, ...],
+) -> JobSpec:
     return JobSpec(
         collection=collection.code,
         source=collection.source,
         relation=collection.relation,
         key=collection.key,
-        columns=tuple(column.spec for column in collection.columns),
+        columns=columns,
         order=meaning.order,
         table=TableOptions(chosen),
         table_name=collection.table_name,

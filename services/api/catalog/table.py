@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.api.catalog.nearest import hint, nearest
+from services.runtime.startup import CannotStart
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Mistake:
         return " ".join(part for part in (self.table, self.key and f"{self.key}:", self.message) if part)
 
 
-class CatalogError(Exception):
+class CatalogError(CannotStart):
     """The catalog file cannot be used; the message names the file and every mistake, one a line."""
 
     def __init__(self, file: Path, mistakes: Iterable[Mistake]) -> None:

@@ -4,14 +4,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.api.domain.states import TERMINAL, CancelReason, State
-from services.contract.formats import Format, Packaging
+from services.contract.formats import Compression, CsvDialect, Format, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for, as understood; `filename` is empty when none was asked for."""
+    """What was asked for, as understood.
+
+    `filename` is empty when none was asked for; `csv` is there for CSV, `xlsx` for XLSX.
+    """
 
     query: str
     columns: tuple[ColumnSpec, ...]
@@ -19,6 +22,9 @@ class Options:
     time_zone: str
     ttl: timedelta
     filename: str = ""
+    csv: CsvDialect | None = None
+    xlsx: XlsxLayout | None = None
+    compression: Compression = Compression.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,8 @@ class Export:
     """One export at one version. Times are UTC; None means that it has not happened.
 
     `attempt` counts leases that were not given back, 0 to `max_attempts`. `file` and `stats` are present in COMPLETED
-    only. `duration` is that of the last attempt that ended, None before the first. `errors` has one entry a failed one.
+    only, and so is `attachments_file`, when the attachments are a file of their own; its `row_count` is 0. `duration`
+    is that of the last attempt that ended, None before the first. `errors` has one entry a failed one.
     """
 
     id: str
@@ -63,6 +70,7 @@ class Export:
     file_types: tuple[str, ...]
     labels: dict[str, str] = field(default_factory=dict)
     options: Options
+    encrypted: bool = False
     warnings: tuple[ExportWarning, ...] = ()
     state: State
     version: int
@@ -78,7 +86,12 @@ class Export:
     duration: timedelta | None
     errors: tuple[JobError, ...] = ()
     file: StoredFile | None = None
+    attachments_file: StoredFile | None = None
     stats: RunStats | None = None
+
+    def file_of(self, file_id: str) -> StoredFile | None:
+        """The one of its files with this id."""
+        return next((file for file in (self.file, self.attachments_file) if file and file.id == file_id), None)
 
     @property
     def done(self) -> bool:

@@ -1,6 +1,6 @@
 """Leases: how long they hold, and what a claim hands out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.api.domain.export import Export
@@ -30,11 +30,15 @@ class LeasePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An export in PROCESSING, with the lease under which it is handed out and what to build."""
+    """An export in PROCESSING, with the lease under which it is handed out and what to build.
+
+    `sealed_password` is None when there is none.
+    """
 
     export: Export
     lease_id: str
     spec: JobSpec
+    sealed_password: bytes | None = field(default=None, repr=False)
 
     @property
     def ref(self) -> LeaseRef:

@@ -9,7 +9,9 @@ from services.contract.outcome import Failure
 BASE = timedelta(seconds=5)
 CAP = timedelta(minutes=5)
 
-NON_RETRYABLE = frozenset({"COLUMN_MISSING", "RELATION_MISSING", "VALUE_INVALID", "TEXT_TOO_LONG"})
+NON_RETRYABLE = frozenset(
+    {"COLUMN_MISSING", "RELATION_MISSING", "VALUE_INVALID", "TEXT_TOO_LONG", "PASSWORD_UNREADABLE"}
+)
 """Failures that no retry mends, whatever the worker hints."""
 
 

@@ -3,19 +3,25 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from enum import Enum
+from typing import TypeVar
 from uuid import UUID
 
 from google.protobuf import unknown_fields
 from google.protobuf.message import Message
 
 from exportd.v1 import export_pb2, export_service_pb2
+from services.api.catalog.columns import ColumnChoice
 from services.api.creation import CreateRequest
 from services.api.domain.states import State
 from services.api.downloads import DownloadRequest
 from services.api.ports import ExportFilter
+from services.api.table_options import CsvChoices, Preset, TableChoices, XlsxChoices
 from services.contract.codec import duration_from_pb, format_from_pb, timestamp_from_pb
 from services.contract.errors import InvalidRequest, Violation
-from services.contract.formats import Format
+from services.contract.formats import Compression, Format, LongText, Packaging
+
+E = TypeVar("E", bound=Enum)
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 1000
@@ -23,24 +29,15 @@ MAX_PAGE = 1000
 _TENANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
-# Fields of CreateExportRequest that this version refuses when they are set, and the values of enums that it honours.
+# Fields of CreateExportRequest that this version refuses when they are set.
 _NOT_HONOURED = (
-    "password",
     "notify_email",
     "callback_url",
-    "columns",
-    "csv",
-    "xlsx",
     "priority",
     "validate_only",
     "changed_since",
     "since_export",
 )
-_ONLY = {
-    "packaging": (export_pb2.Packaging, {"PACKAGING_UNSPECIFIED", "AUTO"}),
-    "filter_mode": (export_pb2.FilterMode, {"FILTER_MODE_UNSPECIFIED", "STRICT"}),
-    "compression": (export_pb2.Compression, {"COMPRESSION_UNSPECIFIED", "NONE"}),
-}
 
 
 def tenant(name: str) -> str:
@@ -60,8 +57,11 @@ def create_request(message: export_service_pb2.CreateExportRequest) -> CreateReq
         uri=message.uri if message.HasField("uri") else None,
         type=message.type if message.HasField("type") else None,
         query=message.query,
-        format=_format(message, violations),
+        table=_table(message, violations),
+        columns=tuple(ColumnChoice(c.field, c.header) for c in message.columns),
         file_types=tuple(message.file_types),
+        packaging=_choice(Packaging, message.packaging, export_pb2.Packaging, "packaging", violations),
+        password=message.password,
         request_id=message.request_id,
         labels=dict(message.labels),
         max_attempts=message.max_attempts,
@@ -121,13 +121,18 @@ def _create_violations(message: export_service_pb2.CreateExportRequest) -> Itera
     for name in _NOT_HONOURED:
         if _is_set(message, name):
             yield Violation(name, "is not honoured by this version; leave it out")
-    for name, (enum, honoured) in _ONLY.items():
-        if _enum_name(enum, getattr(message, name)) not in honoured:
-            yield Violation(name, f"only {min(honoured)} is honoured by this version")
-    if message.time_zone not in ("", "UTC"):
-        yield Violation("time_zone", "only UTC is honoured by this version")
+    if message.filter_mode not in (export_pb2.FILTER_MODE_UNSPECIFIED, export_pb2.STRICT):
+        yield Violation("filter_mode", "only STRICT is honoured by this version")
+    yield from _unknown_fields("", message)
+    yield from _unknown_fields("csv.", message.csv)
+    yield from _unknown_fields("xlsx.", message.xlsx)
+    for place, column in enumerate(message.columns):
+        yield from _unknown_fields(f"columns[{place}].", column)
+
+
+def _unknown_fields(path: str, message: Message) -> Iterator[Violation]:
     for unknown in unknown_fields.UnknownFieldSet(message):  # type: ignore[attr-defined]
-        yield Violation(f"field {unknown.field_number}", "is not known to this version; leave it out")
+        yield Violation(f"{path}field {unknown.field_number}", "is not known to this version; leave it out")
 
 
 def _time(message: export_service_pb2.ListExportsRequest, field: str) -> datetime | None:
@@ -143,11 +148,49 @@ def _is_set(message: Message, name: str) -> bool:
     return any(field.name == name for field, _ in message.ListFields())
 
 
-def _enum_name(enum: object, number: int) -> str:
+def _choice(kind: type[E], number: int, pb_enum: object, field: str, violations: list[Violation]) -> E:
+    """The member of `kind` with the name of `number`; the first one stands for an unspecified number."""
+    default = next(iter(kind))
+    if number == 0:
+        return default
     try:
-        return str(enum.Name(number))  # type: ignore[attr-defined]
-    except ValueError:
-        return str(number)
+        return kind[pb_enum.Name(number)]  # type: ignore[attr-defined]
+    except (ValueError, KeyError):
+        violations.append(Violation(field, f"{number} is not known to this version"))
+        return default
+
+
+def _table(message: export_service_pb2.CreateExportRequest, violations: list[Violation]) -> TableChoices:
+    return TableChoices(
+        format=_format(message, violations),
+        time_zone=message.time_zone,
+        csv=_csv(message.csv, violations) if message.HasField("csv") else None,
+        xlsx=_xlsx(message.xlsx, violations) if message.HasField("xlsx") else None,
+        compression=_choice(Compression, message.compression, export_pb2.Compression, "compression", violations),
+    )
+
+
+def _csv(message: export_pb2.CsvOptions, violations: list[Violation]) -> CsvChoices:
+    return CsvChoices(
+        delimiter=message.delimiter,
+        bom=message.bom if message.HasField("bom") else None,
+        line_terminator=message.line_terminator,
+        decimal_comma=message.decimal_comma,
+        null_text=message.null_text,
+        escape_formulas=message.escape_formulas if message.HasField("escape_formulas") else None,
+        header=message.header if message.HasField("header") else None,
+        preset=_choice(Preset, message.preset, export_pb2.CsvOptions.Preset, "csv.preset", violations),
+    )
+
+
+def _xlsx(message: export_pb2.XlsxOptions, violations: list[Violation]) -> XlsxChoices:
+    kind = export_pb2.XlsxOptions.LongText
+    return XlsxChoices(
+        freeze_header=message.freeze_header if message.HasField("freeze_header") else None,
+        autofilter=message.autofilter if message.HasField("autofilter") else None,
+        compact=message.compact,
+        long_text=_choice(LongText, message.long_text, kind, "xlsx.long_text", violations),
+    )
 
 
 def _format(message: export_service_pb2.CreateExportRequest, violations: list[Violation]) -> Format | None:

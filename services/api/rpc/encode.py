@@ -7,7 +7,15 @@ from services.api.catalog.model import Collection
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.states import State
 from services.api.exports import View
-from services.contract.codec import duration_to_pb, format_to_pb, progress_to_pb, timestamp_to_pb, warnings_to_pb
+from services.contract.codec import (
+    csv_to_pb,
+    duration_to_pb,
+    format_to_pb,
+    progress_to_pb,
+    timestamp_to_pb,
+    warnings_to_pb,
+    xlsx_to_pb,
+)
 
 MAX_LISTED = 100
 """Lists inside a resource show so many at most; their full count stands beside them."""
@@ -16,8 +24,7 @@ MAX_LISTED = 100
 def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
     """The resource; ZIP entries are left out of lists."""
     shown = view.export
-    file = shown.file
-    readable = file is not None and not file.expired(view.now)
+    expired = shown.file is not None and shown.file.expired(view.now)
     return export_pb2.Export(
         id=shown.id,
         uri=shown.uri,
@@ -26,18 +33,19 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
         file_types=shown.file_types,
         state=export_pb2.Export.State.Value(shown.state.value),
         done=shown.done,
-        file=_file(shown, file, with_entries=with_entries) if file and readable else None,
+        file=None if expired else _file_if_any(shown, shown.file, with_entries=with_entries),
+        attachments_file=None if expired else _file_if_any(shown, shown.attachments_file, with_entries=with_entries),
         result=_result(shown) if shown.done or shown.state is State.FAILED else None,
         progress=progress_to_pb(view.progress),
         attempt=shown.attempt,
         max_attempts=shown.max_attempts,
         next_attempt_time=timestamp_to_pb(shown.next_attempt_time),
         cancel_reason=_cancel_reason(shown),
-        encrypted=False,
+        encrypted=shown.encrypted,
         warnings=warnings_to_pb(shown.warnings[:MAX_LISTED]),
         labels=shown.labels,
         queue_position=view.queue_position,
-        file_expired=file is not None and not readable,
+        file_expired=expired,
         version=shown.version,
         create_time=timestamp_to_pb(shown.create_time),
         update_time=timestamp_to_pb(shown.update_time),
@@ -49,22 +57,24 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
     )
 
 
-def file_of(view: View) -> export_pb2.File:
-    """The file of an export that has one. Raises ValueError for another."""
-    if view.export.file is None:
-        raise ValueError(f"export {view.export.id} has no file")
-    return _file(view.export, view.export.file, with_entries=True)
+def file_of(made_by: Export, file: StoredFile) -> export_pb2.File:
+    """A file of an export."""
+    return _file(made_by, file, with_entries=True)
 
 
 def download_header(made_by: Export, file: StoredFile, offset: int) -> export_service_pb2.DownloadFileResponse:
     """What a download sends first."""
-    header = export_service_pb2.DownloadHeader(file=_file(made_by, file, with_entries=True), offset=offset)
+    header = export_service_pb2.DownloadHeader(file=file_of(made_by, file), offset=offset)
     return export_service_pb2.DownloadFileResponse(header=header)
 
 
 def collections(known: Iterable[Collection]) -> export_service_pb2.ListCollectionsResponse:
     """What can be exported."""
     return export_service_pb2.ListCollectionsResponse(collections=[_collection(c) for c in known])
+
+
+def _file_if_any(made_by: Export, file: StoredFile | None, *, with_entries: bool) -> export_pb2.File | None:
+    return _file(made_by, file, with_entries=with_entries) if file else None
 
 
 def _file(made_by: Export, file: StoredFile, *, with_entries: bool) -> export_pb2.File:
@@ -131,7 +141,9 @@ def _options(shown: Export) -> export_pb2.ExportOptions:
         columns=[export_pb2.Column(field=c.field, header=c.header) for c in options.columns],
         packaging=export_pb2.Packaging.Value(options.packaging.value),
         time_zone=options.time_zone,
-        compression=export_pb2.NONE,
+        csv=csv_to_pb(options.csv) if options.csv else None,
+        xlsx=xlsx_to_pb(options.xlsx) if options.xlsx else None,
+        compression=export_pb2.Compression.Value(options.compression.value),
         ttl=duration_to_pb(options.ttl),
         filter_mode=export_pb2.STRICT,
         filename=options.filename,

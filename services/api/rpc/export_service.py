@@ -65,7 +65,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         return Empty()
 
     async def GetFile(self, request: export_service_pb2.GetFileRequest, context: Context) -> export_pb2.File:
-        return encode.file_of(await self._exports.file(_tenant(context), decode.identifier("id", request.id)))
+        return encode.file_of(*await self._exports.file(_tenant(context), decode.identifier("id", request.id)))
 
     async def DownloadFile(  # type: ignore[override]  # writes: a generator would be closed late
         self, request: export_service_pb2.DownloadFileRequest, context: Context

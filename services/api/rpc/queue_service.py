@@ -12,7 +12,7 @@ from services.api.rpc.shell import Context
 from services.contract import codec
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.job import LeaseRef
-from services.contract.outcome import Failure
+from services.contract.outcome import Built, Failure
 from services.runtime import logs
 
 M = TypeVar("M")
@@ -64,10 +64,13 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     async def CompleteJob(
         self, request: queue_pb2.CompleteJobRequest, context: Context
     ) -> queue_pb2.CompleteJobResponse:
-        artifact = codec.artifact_from_pb(request.artifact)
-        stats = _known("stats", codec.stats_from_pb, request.stats)
-        logs.bind(rows=stats.rows_written, bytes=artifact.size_bytes)
-        await self._queue.complete(_lease(request), artifact, stats)
+        built = Built(
+            artifact=codec.artifact_from_pb(request.artifact),
+            stats=_known("stats", codec.stats_from_pb, request.stats),
+            attachments=codec.artifact_from_pb(request.attachments) if request.HasField("attachments") else None,
+        )
+        logs.bind(rows=built.stats.rows_written, bytes=built.artifact.size_bytes)
+        await self._queue.complete(_lease(request), built)
         return queue_pb2.CompleteJobResponse()
 
     async def FailJob(self, request: queue_pb2.FailJobRequest, context: Context) -> queue_pb2.FailJobResponse:

@@ -10,10 +10,7 @@ from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.queue_service import JobQueueServicer
 from services.api.rpc.shell import Shell
 from services.runtime.channels import MAX_QUEUE_MESSAGE_BYTES, MAX_REQUEST_BYTES, server_options
-
-
-class CannotListen(Exception):
-    """The address is taken or not this machine's."""
+from services.runtime.startup import CannotListen
 
 
 class Servers:
@@ -56,4 +53,4 @@ def _bound(server: grpc.aio.Server, address: str) -> int:
     try:
         return server.add_insecure_port(address)
     except RuntimeError as refused:
-        raise CannotListen(f"cannot listen on {address}: it is in use, or not an address of this machine") from refused
+        raise CannotListen(address) from refused

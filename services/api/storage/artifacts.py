@@ -12,9 +12,10 @@ from typing import Self
 
 from services.api.storage.durable import create_once, make_private
 from services.contract.store import MARKER
+from services.runtime.startup import CannotStart
 
 
-class MarkerUnreadable(Exception):
+class MarkerUnreadable(CannotStart):
     """The folder's marker does not hold a UUID."""
 
     def __init__(self, marker: Path) -> None:

@@ -24,7 +24,9 @@ MOST_COUNTED = 1000
 _c = exports.c
 _by_id = sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id"), _c.tenant == sa.bindparam("of_tenant"))
 _by_file = sa.select(*EXPORT_COLUMNS).where(
-    _c.file_id == sa.bindparam("of_file"), _c.tenant == sa.bindparam("of_tenant"), _c.deleted_time.is_(None)
+    sa.or_(_c.file_id == sa.bindparam("of_file"), _c.attachments_id == sa.bindparam("of_file")),
+    _c.tenant == sa.bindparam("of_tenant"),
+    _c.deleted_time.is_(None),
 )
 _new = insert(requests)
 # Returns a row when the request_id is ours: it was free, or its time was over.
@@ -46,10 +48,12 @@ _ahead = (
 _count_ahead = sa.select(sa.func.count()).select_from(_ahead.subquery())
 
 
-def create(db: sa.Connection, export: Export, spec: JobSpec, mark: RequestMark | None) -> Export:
+def create(
+    db: sa.Connection, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None
+) -> Export:
     if mark is not None and not _takes(db, export, mark):
         return _made_before(db, export.tenant, mark)
-    db.execute(sa.insert(exports), new_row(export, spec))
+    db.execute(sa.insert(exports), new_row(export, spec, sealed_password))
     return export
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.api.domain.states import TERMINAL, CancelReason, Event, State, sources, target
 from services.api.storage.column_types import Length, UtcTime
 from services.api.storage.json_sql import appended
-from services.api.storage.rows import EXPORT_COLUMNS
+from services.api.storage.rows import EXPORT_COLUMNS, JOB_COLUMNS
 from services.api.storage.tables import exports, in_states
 
 MOST_ERRORS = 50
@@ -53,7 +53,8 @@ _attempt_given_back = {
     "attempt": _c.attempt - 1,
     "start_time": sa.case((_c.attempt > 1, _c.start_time), else_=None),
 }
-_over = {"end_time": _now, "next_attempt_time": None}
+# A password is kept no longer than it may be needed.
+_over = {"end_time": _now, "next_attempt_time": None, "sealed_password": None}
 
 
 def _with_error(code: Any, message: Any) -> dict[str, Any]:
@@ -97,7 +98,7 @@ LEASE = (
         lease_count=_c.lease_count + 1,
     )
     .where(_c.id == sa.bindparam("of_id"), sa.or_(_c.next_attempt_time.is_(None), _c.next_attempt_time <= _now))
-    .returning(_c.spec)
+    .returning(*JOB_COLUMNS)
 )
 
 _longest = _c.start_time + sa.bindparam("longest", type_=Length)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Self
 
 from services.api.storage.durable import create_once, make_private
+from services.runtime.startup import CannotStart
 
 KEY_BYTES = 32
 
 
-class DataDirectoryInUse(Exception):
+class DataDirectoryInUse(CannotStart):
     """Another process holds the directory."""
 
     def __init__(self, directory: Path, holder: str) -> None:
@@ -21,7 +22,7 @@ class DataDirectoryInUse(Exception):
         )
 
 
-class SecretKeyTooShort(Exception):
+class SecretKeyTooShort(CannotStart):
     """A key file holds fewer bytes than a key has."""
 
     def __init__(self, file: Path, size: int) -> None:

@@ -10,11 +10,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from services.api.storage.durable import sync
+from services.runtime.startup import CannotStart
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class SchemaTooNew(Exception):
+class SchemaTooNew(CannotStart):
     """The database was written by a newer version than this one."""
 
     def __init__(self, database: Path, found: str, known: str) -> None:
@@ -24,7 +25,7 @@ class SchemaTooNew(Exception):
         )
 
 
-class ForeignKeysBroken(Exception):
+class ForeignKeysBroken(CannotStart):
     """A migration left rows that point nowhere; nothing of it was kept."""
 
 

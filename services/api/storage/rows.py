@@ -1,6 +1,7 @@
 """Exports <-> rows. Each pair stands together."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -10,17 +11,20 @@ from services.api.domain.export import Export, JobError, Options, StoredFile
 from services.api.storage.column_types import MICROSECOND, from_micros
 from services.api.storage.tables import exports
 from services.contract.codec import spec_from_bytes, spec_to_bytes
-from services.contract.formats import Packaging
+from services.contract.formats import Compression, CsvDialect, LongText, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind
 
 Row = sa.RowMapping
 
-EXPORT_COLUMNS = tuple(column for column in exports.c if column.name != "spec")
-"""All that an Export is made of; the spec is read by workers only."""
+JOB_COLUMNS = (exports.c.spec, exports.c.sealed_password)
+"""What a job has beyond its export: for workers only."""
+
+EXPORT_COLUMNS = tuple(column for column in exports.c if column not in {*JOB_COLUMNS})
+"""All that an Export is made of."""
 
 
-def new_row(export: Export, spec: JobSpec) -> dict[str, Any]:
+def new_row(export: Export, spec: JobSpec, sealed_password: bytes | None) -> dict[str, Any]:
     """The row of an export that nobody has leased yet."""
     return {
         "id": export.id,
@@ -33,6 +37,8 @@ def new_row(export: Export, spec: JobSpec) -> dict[str, Any]:
         "options": _options_to_json(export.options),
         "warnings": warnings_to_json(export.warnings),
         "spec": spec_to_bytes(spec),
+        "encrypted": export.encrypted,
+        "sealed_password": sealed_password,
         "state": export.state,
         "version": export.version,
         "run": export.run,
@@ -58,6 +64,7 @@ def to_export(row: Row) -> Export:
         file_types=tuple(row["file_types"]),
         labels=row["labels"],
         options=_options_from_json(row["options"]),
+        encrypted=row["encrypted"],
         warnings=_warnings_from_json(row["warnings"]),
         state=row["state"],
         version=row["version"],
@@ -73,6 +80,7 @@ def to_export(row: Row) -> Export:
         duration=row["duration"],
         errors=tuple(_error_from_json(entry) for entry in row["errors"]),
         file=_to_file(row) if row["file_id"] is not None else None,
+        attachments_file=_to_attachments(row) if row["attachments_id"] is not None else None,
         stats=_to_stats(row) if row["file_id"] is not None else None,
     )
 
@@ -81,7 +89,7 @@ def to_spec(row: Row) -> JobSpec:
     return spec_from_bytes(row["spec"])
 
 
-def file_values(file: StoredFile, stats: RunStats) -> dict[str, Any]:
+def file_values(file: StoredFile, stats: RunStats, attachments: StoredFile | None) -> dict[str, Any]:
     """What completing writes into a row."""
     artifact = file.artifact
     return {
@@ -92,12 +100,14 @@ def file_values(file: StoredFile, stats: RunStats) -> dict[str, Any]:
         "file_sha256": artifact.sha256,
         "file_media_type": artifact.media_type,
         "file_extension": artifact.extension,
-        "file_entries": [[entry.name, entry.size_bytes] for entry in artifact.entries],
+        "file_entries": _entries_to_json(artifact.entries),
         "file_entry_count": artifact.entry_count,
         "file_encrypted": artifact.encrypted,
         "file_row_count": file.row_count,
         "file_create_time": file.create_time,
         "file_expire_time": file.expire_time,
+        "attachments_id": attachments.id if attachments else None,
+        "attachments": _attachments_to_json(attachments) if attachments else None,
         "rows_matched": stats.rows_matched,
         "rows_written": stats.rows_written,
         "matched_by": stats.matched_by,
@@ -114,7 +124,7 @@ def _to_file(row: Row) -> StoredFile:
         sha256=row["file_sha256"],
         media_type=row["file_media_type"],
         extension=row["file_extension"],
-        entries=tuple(Entry(name, size) for name, size in row["file_entries"]),
+        entries=_entries_from_json(row["file_entries"]),
         entry_count=row["file_entry_count"],
         encrypted=row["file_encrypted"],
     )
@@ -123,6 +133,19 @@ def _to_file(row: Row) -> StoredFile:
         filename=row["file_name"],
         artifact=artifact,
         row_count=row["file_row_count"],
+        create_time=row["file_create_time"],
+        expire_time=row["file_expire_time"],
+    )
+
+
+def _to_attachments(row: Row) -> StoredFile:
+    """Its times are those of the file beside it."""
+    stored = row["attachments"]
+    return StoredFile(
+        id=row["attachments_id"],
+        filename=stored["filename"],
+        artifact=Artifact(**stored["artifact"] | {"entries": _entries_from_json(stored["artifact"]["entries"])}),
+        row_count=0,
         create_time=row["file_create_time"],
         expire_time=row["file_expire_time"],
     )
@@ -142,6 +165,19 @@ def _to_stats(row: Row) -> RunStats:
 # ---- lists and objects, as JSON
 
 
+def _attachments_to_json(file: StoredFile) -> dict[str, Any]:
+    artifact = asdict(file.artifact) | {"entries": _entries_to_json(file.artifact.entries)}
+    return {"filename": file.filename, "artifact": artifact}
+
+
+def _entries_to_json(entries: Iterable[Entry]) -> list[list[str | int]]:
+    return [[entry.name, entry.size_bytes] for entry in entries]
+
+
+def _entries_from_json(stored: list[Any]) -> tuple[Entry, ...]:
+    return tuple(Entry(name, size) for name, size in stored)
+
+
 def warnings_to_json(warnings: Iterable[ExportWarning]) -> list[list[str | int]]:
     return [[w.code, w.message, w.count] for w in warnings]
 
@@ -158,10 +194,15 @@ def _options_to_json(options: Options) -> dict[str, Any]:
         "time_zone": options.time_zone,
         "ttl": options.ttl // MICROSECOND,
         "filename": options.filename,
+        "csv": asdict(options.csv) if options.csv else None,
+        "xlsx": asdict(options.xlsx) | {"long_text": options.xlsx.long_text.value} if options.xlsx else None,
+        "compression": options.compression.value,
     }
 
 
 def _options_from_json(stored: dict[str, Any]) -> Options:
+    """Those of the first schema know neither dialects nor compression."""
+    csv, xlsx = stored.get("csv"), stored.get("xlsx")
     return Options(
         query=stored["query"],
         columns=tuple(_column_from_json(column) for column in stored["columns"]),
@@ -169,6 +210,9 @@ def _options_from_json(stored: dict[str, Any]) -> Options:
         time_zone=stored["time_zone"],
         ttl=timedelta(microseconds=stored["ttl"]),
         filename=stored["filename"],
+        csv=CsvDialect(**csv) if csv else None,
+        xlsx=XlsxLayout(**xlsx | {"long_text": LongText(xlsx["long_text"])}) if xlsx else None,
+        compression=Compression(stored.get("compression", Compression.NONE.value)),
     )
 
 

@@ -15,10 +15,11 @@ from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.ports import Depth, ExportFilter, RequestMark
 from services.api.storage import caller_verbs, worker_verbs
 from services.api.storage.migrate import migrate
-from services.api.storage.writer import WriterThread, is_passing, unavailable
+from services.api.storage.writer import WriterThread, is_damage, is_passing, unavailable
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure, RunStats
 from services.contract.spec import JobSpec
+from services.runtime.startup import CannotStart
 
 T = TypeVar("T")
 
@@ -67,6 +68,13 @@ def reading_engine(database: Path) -> AsyncEngine:
     return engine
 
 
+class DatabaseUnusable(CannotStart):
+    """The file is damaged, no database, or out of reach."""
+
+    def __init__(self, database: Path, cause: object) -> None:
+        super().__init__(f"the database {database} cannot be used: {cause}")
+
+
 class SqliteExportStore:
     """An ExportStore in one SQLite file. The caller holds the lock of the data directory."""
 
@@ -77,8 +85,13 @@ class SqliteExportStore:
 
     @classmethod
     async def open(cls, database: Path, policy: LeasePolicy) -> Self:
-        """Bring the file's schema up to date first. Raises SchemaTooNew."""
-        await asyncio.to_thread(migrate, writing_engine(database), database)
+        """Bring the file's schema up to date first. Raises SchemaTooNew, ForeignKeysBroken, DatabaseUnusable."""
+        try:
+            await asyncio.to_thread(migrate, writing_engine(database), database)
+        except sa.exc.DatabaseError as error:
+            if not (is_passing(error) or is_damage(error)):
+                raise
+            raise DatabaseUnusable(database, error.orig) from error
         return cls(database, policy)
 
     async def close(self) -> None:
@@ -103,8 +116,10 @@ class SqliteExportStore:
 
     # ---- callers
 
-    async def create(self, export: Export, spec: JobSpec, mark: RequestMark | None) -> Export:
-        return await self._writer.run(lambda db: caller_verbs.create(db, export, spec, mark))
+    async def create(
+        self, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None = None
+    ) -> Export:
+        return await self._writer.run(lambda db: caller_verbs.create(db, export, spec, mark, sealed_password))
 
     async def get(self, tenant: str, export_id: str) -> Export | None:
         return await self._read(lambda db: caller_verbs.get(db, tenant, export_id))
@@ -148,8 +163,18 @@ class SqliteExportStore:
     async def unconfirmed(self, worker_id: str, leased_before: datetime) -> list[Claimed]:
         return await self._read(lambda db: worker_verbs.unconfirmed(db, worker_id, leased_before))
 
-    async def complete(self, lease: LeaseRef, file: StoredFile, stats: RunStats, now: datetime) -> Export | None:
-        return await self._writer.run(lambda db: worker_verbs.complete(db, lease, file, stats, now))
+    async def complete(
+        self,
+        lease: LeaseRef,
+        file: StoredFile,
+        stats: RunStats,
+        now: datetime,
+        *,
+        attachments: StoredFile | None = None,
+    ) -> Export | None:
+        return await self._writer.run(
+            lambda db: worker_verbs.complete(db, lease, file, stats, now, attachments=attachments)
+        )
 
     async def fail(self, lease: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime) -> Export | None:
         return await self._writer.run(lambda db: worker_verbs.fail(db, lease, failure, fate, now))

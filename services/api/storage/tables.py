@@ -88,6 +88,12 @@ exports = sa.Table(
     sa.Column("consistency", _named(Consistency)),
     sa.Column("as_of", UtcTime),
     sa.Column("build_warnings", Json),
+    # The password, sealed with the server's key, and whether there was one.
+    sa.Column("encrypted", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("sealed_password", sa.LargeBinary),
+    # The file of the attachments, when it is apart; its times are those of the file.
+    sa.Column("attachments_id", sa.Text),
+    sa.Column("attachments", Json),
 )
 
 requests = sa.Table(
@@ -157,6 +163,12 @@ RULES: dict[str, sa.ColumnElement[bool]] = {
     "lease_in_its_states": _only_if(_c.lease_id.is_not(None), in_states(_may_hold_lease)),
     "file_when_completed": _exactly_if(in_states({target(Event.COMPLETE)}), _c.file_id.is_not(None)),
     "file_is_whole": _only_if(_c.file_id.is_not(None), sa.and_(_c.lease_id.is_not(None), *_all_there)),
+    "password_until_done": _exactly_if(
+        _c.sealed_password.is_not(None), sa.and_(_c.encrypted, sa.not_(in_states(TERMINAL)))
+    ),
+    "sealed_as_asked": _only_if(_c.file_id.is_not(None), _c.file_encrypted == _c.encrypted),
+    "attachments_beside_file": _only_if(_c.attachments_id.is_not(None), _c.file_id.is_not(None)),
+    "attachments_are_whole": _exactly_if(_c.attachments_id.is_not(None), _c.attachments.is_not(None)),
     # Both must be there: a comparison with NULL would pass a CHECK.
     "no_row_missing": _only_if(
         in_states({target(Event.COMPLETE)}),
@@ -180,3 +192,4 @@ _index("leased_until", _c.lease_expire_time, where=in_states(_leased))
 _index("leased_by", _c.lease_worker_id, where=in_states(_leased))
 _index("listed", _c.tenant, _c.id, where=_c.deleted_time.is_(None))
 _index("file", _c.file_id, where=_c.file_id.is_not(None), unique=True)
+_index("attachments", _c.attachments_id, where=_c.attachments_id.is_not(None), unique=True)

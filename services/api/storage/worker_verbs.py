@@ -13,7 +13,7 @@ from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import LEASABLE, CancelReason, Event, sources, target
 from services.api.storage import changes
 from services.api.storage.column_types import UtcTime, to_micros
-from services.api.storage.rows import EXPORT_COLUMNS, Row, file_values, to_export, to_spec
+from services.api.storage.rows import EXPORT_COLUMNS, JOB_COLUMNS, Row, file_values, to_export, to_spec
 from services.api.storage.tables import exports, in_states
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing
 from services.contract.job import LeaseRef, Verdict
@@ -32,7 +32,7 @@ _due_again = _leasable.where(_c.next_attempt_time <= _moment).order_by(_c.next_a
 _next_due = sa.select(sa.func.min(_c.next_attempt_time)).where(in_states(LEASABLE), _c.next_attempt_time > _moment)
 
 _unconfirmed = (
-    sa.select(*EXPORT_COLUMNS, _c.spec)
+    sa.select(*EXPORT_COLUMNS, *JOB_COLUMNS)
     .where(
         in_states(sources(Event.EXPIRE_UNCONFIRMED)),
         _c.lease_worker_id == sa.bindparam("of_worker"),
@@ -69,7 +69,7 @@ def _lease(db: sa.Connection, export_id: str, by: Mapping[str, Any]) -> Row | No
 
 
 def _claimed(row: Row) -> Claimed:
-    return Claimed(to_export(row), row["lease_id"], to_spec(row))
+    return Claimed(to_export(row), row["lease_id"], to_spec(row), row["sealed_password"])
 
 
 def next_due(db: sa.Connection, now: datetime) -> datetime | None:
@@ -121,11 +121,19 @@ def renew(
     return [to_export(row) for row in revived]
 
 
-def complete(db: sa.Connection, lease: LeaseRef, file: StoredFile, stats: RunStats, now: datetime) -> Export | None:
+def complete(
+    db: sa.Connection,
+    lease: LeaseRef,
+    file: StoredFile,
+    stats: RunStats,
+    now: datetime,
+    *,
+    attachments: StoredFile | None,
+) -> Export | None:
     if stats.rows_matched != stats.rows_written:
         raise RowsMissing(stats.rows_matched, stats.rows_written)
     of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
-    row = db.execute(changes.COMPLETE, {**of, **file_values(file, stats)}).mappings().first()
+    row = db.execute(changes.COMPLETE, {**of, **file_values(file, stats, attachments)}).mappings().first()
     if row is not None:
         return to_export(row)
     there = _row(db, lease)

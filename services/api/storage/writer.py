@@ -26,12 +26,25 @@ PASSING = frozenset({
 })  # fmt: skip
 """What SQLite answers when the machine, not the statement, is at fault."""
 
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+"""What SQLite answers when the file is at fault."""
+
 
 def is_passing(error: BaseException) -> bool:
     """The same statement may succeed later."""
+    return _code(error) in PASSING
+
+
+def is_damage(error: BaseException) -> bool:
+    """The file is not what SQLite wrote."""
+    return _code(error) in DAMAGE
+
+
+def _code(error: BaseException) -> int | None:
+    """SQLite's primary result code; None for another's error."""
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in PASSING
+    return None if code is None else code & 0xFF
 
 
 def unavailable(cause: BaseException) -> StoreUnavailable:

@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -44,6 +46,14 @@ type = "timestamp"
 [collections.Orders.attachments."order.pdf"]
 source = "papers"
 path = "{id}.pdf"
+
+[collections.Shops]
+path = "/shops"
+source = "shop"
+table = "shops"
+key = "id"
+formats = ["PARQUET"]
+columns = [{ field = "id" }]
 """
 
 
@@ -87,23 +97,34 @@ class Worker:
             queue_pb2.HeartbeatRequest(worker_id=self.id, held=held, draining=draining)
         )
 
-    def file(self, job: queue_pb2.Job, content: bytes) -> queue_pb2.Artifact:
+    def file(self, job: queue_pb2.Job, content: bytes, name: str = "export.csv", **fields: Any) -> queue_pb2.Artifact:
         """Put a file where the job's file belongs."""
-        key = f"{job.artifact_prefix}export.csv"
+        key = f"{job.artifact_prefix}{name}"
         path = self._api.artifacts / key
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+        told = {"media_type": "text/csv", "extension": "csv"} | fields
         sha256 = hashlib.sha256(content).hexdigest()
-        return queue_pb2.Artifact(
-            key=key, size_bytes=len(content), sha256=sha256, media_type="text/csv", extension="csv"
-        )
+        return queue_pb2.Artifact(key=key, size_bytes=len(content), sha256=sha256, **told)
 
-    async def complete(self, job: queue_pb2.Job, artifact: queue_pb2.Artifact, written: int = 2) -> None:
+    async def complete(
+        self,
+        job: queue_pb2.Job,
+        artifact: queue_pb2.Artifact,
+        written: int = 2,
+        attachments: queue_pb2.Artifact | None = None,
+    ) -> None:
         stats = queue_pb2.RunStats(
             rows_matched=2, rows_written=written, matched_by=export_pb2.COUNT, consistency=export_pb2.SNAPSHOT
         )
         await self._api.jobs.CompleteJob(
-            queue_pb2.CompleteJobRequest(export_id=job.export_id, lease_id=job.lease_id, artifact=artifact, stats=stats)
+            queue_pb2.CompleteJobRequest(
+                export_id=job.export_id,
+                lease_id=job.lease_id,
+                artifact=artifact,
+                stats=stats,
+                attachments=attachments,
+            )
         )
 
     async def fail(self, job: queue_pb2.Job, code: str = "SOURCE_UNAVAILABLE", *, retryable: bool = True) -> None:
@@ -148,19 +169,26 @@ def settings(tmp_path: Path, leases: LeasePolicy) -> ApiSettings:
     return replace(ApiSettings.from_env(environ), leases=leases)
 
 
-@pytest.fixture
-async def api(settings: ApiSettings) -> AsyncIterator[Api]:
+@asynccontextmanager
+async def serving(settings: ApiSettings) -> AsyncIterator[Api]:
+    """An api for as long as the context lasts."""
     stop = StopSignals()
     ports: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(settings, stop, lambda *both: ports.set_result(both)))
-    await asyncio.wait([serving, ports], return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        await serving
+    running = asyncio.create_task(serve(settings, stop, lambda *both: ports.set_result(both)))
+    await asyncio.wait([running, ports], return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        await running
     target, queue_target = (f"127.0.0.1:{port}" for port in ports.result())
     async with grpc.aio.insecure_channel(target) as channel, grpc.aio.insecure_channel(queue_target) as queue_channel:
         yield Api(ExportServiceStub(channel), JobQueueServiceStub(queue_channel), settings.artifacts, stop, target)
         stop.drain.set()
-        await serving
+        await running
+
+
+@pytest.fixture
+async def api(settings: ApiSettings) -> AsyncIterator[Api]:
+    async with serving(settings) as served:
+        yield served
 
 
 @pytest.fixture

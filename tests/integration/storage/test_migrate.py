@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -12,17 +13,20 @@ from services.api.domain.leases import LeasePolicy
 from services.api.ports import RequestMark
 from services.api.storage import migrate as migrate_module
 from services.api.storage.migrate import SchemaTooNew, migrate
+from services.api.storage.rows import new_row
 from services.api.storage.sqlite import SqliteExportStore, writing_engine
 from services.api.storage.tables import metadata
-from tests.ports.samples import SPEC, new_export
+from tests.integration.storage.old_databases import make_first_schema
+from tests.ports.driving import lease
+from tests.ports.samples import OPTIONS, SPEC, new_export
 
 REBUILD = '''
 """Rebuild the table that others refer to."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 def upgrade():
     with op.batch_alter_table("exports", recreate="always") as batch:
@@ -43,7 +47,7 @@ def later_version(tmp_path, monkeypatch):
     def become(source: str) -> None:
         migrations = tmp_path / "migrations"
         shutil.copytree(migrate_module.MIGRATIONS, migrations)
-        (migrations / "versions" / "0002_later.py").write_text(source)
+        (migrations / "versions" / "0003_later.py").write_text(source)
         monkeypatch.setattr(migrate_module, "MIGRATIONS", migrations)
 
     return become
@@ -91,6 +95,23 @@ def test_the_migrations_lead_to_the_tables_that_the_code_uses(database, tmp_path
     assert schema(migrated) == schema(made)
 
 
+async def test_a_database_of_the_first_version_goes_on_as_it_was(database, tmp_path, monkeypatch):
+    make_first_schema(database, tmp_path, monkeypatch)
+    export = new_export(options=replace(OPTIONS, xlsx=None))
+    later = {"encrypted", "sealed_password", "attachments_id", "attachments"}
+    row = {name: value for name, value in new_row(export, SPEC, None).items() if name not in later}
+    row["options"] = {name: v for name, v in row["options"].items() if name not in {"csv", "xlsx", "compression"}}
+    insert = sa.text(f"INSERT INTO exports ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})")
+    with writing_engine(database).begin() as connection:
+        connection.execute(
+            insert.bindparams(*(sa.bindparam(n, type_=metadata.tables["exports"].c[n].type) for n in row)), row
+        )
+    async with await SqliteExportStore.open(database, LeasePolicy()) as store:
+        assert await store.get("acme", export.id) == export
+        claimed = await lease(store)
+        assert (claimed.spec, claimed.sealed_password) == (SPEC, None)
+
+
 async def test_an_up_to_date_database_is_left_alone(database):
     export = await fill(database)
     before = sorted(path.name for path in database.parent.iterdir())
@@ -105,8 +126,8 @@ async def test_a_rebuilt_table_keeps_what_refers_to_it_and_a_copy_is_made_first(
     migrate(writing_engine(database), database)
     assert rows(database, "SELECT id, note FROM exports") == [(export.id, None)]
     assert rows(database, "SELECT export_id FROM requests") == [(export.id,)]
-    copy = database.with_name("exportd.sqlite3.0001.backup")
-    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0001",)]
+    copy = database.with_name("exportd.sqlite3.0002.backup")
+    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0002",)]
     assert rows(copy, "SELECT id FROM exports") == [(export.id,)]
 
 
@@ -116,7 +137,7 @@ async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(databa
     for _ in range(2):
         with pytest.raises(sa.exc.OperationalError, match="nowhere"):
             migrate(writing_engine(database), database)
-    assert rows(database, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert rows(database, "SELECT version_num FROM alembic_version") == [("0002",)]
     assert rows(database, "SELECT id FROM exports") == [(export.id,)]
 
 
@@ -125,5 +146,5 @@ async def test_a_newer_database_is_refused(database, later_version, monkeypatch)
     later_version(REBUILD)
     migrate(writing_engine(database), database)
     monkeypatch.setattr(migrate_module, "MIGRATIONS", known)
-    with pytest.raises(SchemaTooNew, match="has schema 0002 and this version of exportd knows 0001 at most"):
+    with pytest.raises(SchemaTooNew, match="has schema 0003 and this version of exportd knows 0002 at most"):
         await SqliteExportStore.open(database, LeasePolicy())

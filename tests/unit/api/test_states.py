@@ -13,13 +13,13 @@ def test_work_is_taken_from_queued_and_failed() -> None:
     assert {State.QUEUED, State.FAILED} == LEASABLE
 
 
-@pytest.mark.parametrize("event", Event, ids=lambda e: e.name)
+@pytest.mark.parametrize("event", list(Event), ids=lambda e: e.name)
 def test_each_event_leads_to_one_state_wherever_it_happens(event: Event) -> None:
     assert sources(event)
     assert all(TRANSITIONS[state, event] is target(event) for state in sources(event))
 
 
-@pytest.mark.parametrize(("state", "event"), product(TERMINAL, Event), ids=lambda x: x.name)
+@pytest.mark.parametrize(("state", "event"), list(product(TERMINAL, Event)), ids=lambda x: x.name)
 def test_nothing_leaves_a_terminal_state(state: State, event: Event) -> None:
     assert (state, event) not in TRANSITIONS
 

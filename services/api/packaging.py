@@ -1,0 +1,53 @@
+"""How table and attachments become files: fixed when the export is created, never by the data."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from services.contract.errors import Violation
+from services.contract.formats import Compression, Format, LongText, Packaging
+from services.contract.spec import TableOptions
+
+LONGEST_PASSWORD = 128
+TEXT_FORMATS = (Format.CSV, Format.JSON, Format.JSONL)
+"""Formats that gzip makes smaller: the others are compressed inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What a caller wants in a file: the `table`, perhaps `attachments`; an empty `password` leaves it open."""
+
+    asked: Packaging
+    table: TableOptions
+    attachments: bool
+    password: str = field(default="", repr=False)
+
+    @property
+    def packaging(self) -> Packaging:
+        """With AUTO decided: ZIP when one bare file would not do, else AUTO, which is the bare table."""
+        more_than_a_table = self.password or self.attachments or self._bundles_long_text
+        return Packaging.ZIP if self.asked is Packaging.AUTO and more_than_a_table else self.asked
+
+    def violations(self) -> Iterator[Violation]:
+        """What does not go together, and a password that is too long. The password is never repeated."""
+        if len(self.password) > LONGEST_PASSWORD:
+            yield Violation("password", f"must be 1 to {LONGEST_PASSWORD} characters")
+        yield from self._separate_violations()
+        if self.table.compression is Compression.GZIP:
+            yield from self._gzip_violations()
+
+    @property
+    def _bundles_long_text(self) -> bool:
+        return self.table.format is Format.XLSX and self.table.xlsx.long_text is LongText.BUNDLE
+
+    def _separate_violations(self) -> Iterator[Violation]:
+        if self.asked is Packaging.SEPARATE and self.password:
+            yield Violation("packaging", "SEPARATE leaves the table bare, which no password seals: use AUTO or ZIP")
+        if self.asked is Packaging.SEPARATE and self._bundles_long_text:
+            yield Violation("packaging", "SEPARATE leaves the table bare, and long_text BUNDLE needs a ZIP: use AUTO")
+
+    def _gzip_violations(self) -> Iterator[Violation]:
+        if self.table.format not in TEXT_FORMATS:
+            names = ", ".join(f.value for f in TEXT_FORMATS)
+            yield Violation("compression", f"GZIP is for {names}; {self.table.format.value} is compressed as it is")
+        elif self.packaging is Packaging.ZIP:
+            yield Violation("compression", "GZIP is for a bare file, and this one is a ZIP; leave it out")

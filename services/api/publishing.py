@@ -1,0 +1,75 @@
+"""What a worker built becomes files: looked at in the store, named, and given their time."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.api.domain.export import Export, StoredFile
+from services.api.filenames import attachments_name, file_name
+from services.api.ports import ArtifactStore
+from services.contract.errors import InvalidRequest, RowsMissing, StoreMismatch, Violation
+from services.contract.job import LeaseRef
+from services.contract.outcome import Artifact, Built
+from services.contract.store import artifact_prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The file of an export, and that of its attachments when they are apart."""
+
+    table: StoredFile
+    attachments: StoredFile | None
+
+
+class Publishing:
+    """Lets nothing become a file that the store does not hold or that is not what was asked for."""
+
+    def __init__(self, artifacts: ArtifactStore, new_file_id: Callable[[], str]) -> None:
+        self._artifacts = artifacts
+        self._new_file_id = new_file_id
+
+    async def inspect(self, lease: LeaseRef, built: Built) -> None:
+        """Raises StoreMismatch unless each object is where only this lease writes, with the size reported."""
+        for artifact in _artifacts(built):
+            await self._look_at(lease, artifact)
+
+    def files(self, export: Export, built: Built, now: datetime) -> Files:
+        """The files that `built` becomes. Raises InvalidRequest when the file is open and was to be sealed."""
+        if built.artifact.encrypted is not export.encrypted:
+            asked = "an encrypted file" if export.encrypted else "a file that is not encrypted"
+            raise InvalidRequest((Violation("artifact.encrypted", f"this export asks for {asked}"),))
+        return Files(self._table(export, built, now), self._attachments(export, built, now))
+
+    def _table(self, export: Export, built: Built, now: datetime) -> StoredFile:
+        id_, artifact = self._new_file_id(), built.artifact
+        name = file_name(export.options.filename or id_, artifact.extension)
+        return StoredFile(id_, name, artifact, built.stats.rows_written, now, now + export.options.ttl)
+
+    def _attachments(self, export: Export, built: Built, now: datetime) -> StoredFile | None:
+        id_, artifact, wanted = self._new_file_id(), built.attachments, export.options.filename
+        if artifact is None:
+            return None
+        beside = attachments_name(wanted, built.artifact.extension, artifact.extension)
+        name = beside if wanted else file_name(id_, artifact.extension)
+        return StoredFile(id_, name, artifact, 0, now, now + export.options.ttl)
+
+    async def _look_at(self, lease: LeaseRef, artifact: Artifact) -> None:
+        expected = f"{artifact.size_bytes} bytes"
+        if not artifact.key.startswith(artifact_prefix(lease.export_id, lease.lease_id)):
+            raise StoreMismatch(expected, "a key of another lease")
+        size = await self._artifacts.size(artifact.key)
+        if size != artifact.size_bytes:
+            raise StoreMismatch(expected, "nothing" if size is None else f"{size} bytes")
+
+
+def check_rows(built: Built) -> None:
+    """Raises RowsMissing."""
+    stats = built.stats
+    if stats.rows_matched != stats.rows_written:
+        raise RowsMissing(stats.rows_matched, stats.rows_written)
+
+
+def _artifacts(built: Built) -> Iterator[Artifact]:
+    yield built.artifact
+    if built.attachments:
+        yield built.attachments

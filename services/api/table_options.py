@@ -1,0 +1,139 @@
+"""How a caller wants the table written: choices, what they come to with every default filled in, and what is wrong."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from zoneinfo import available_timezones
+
+from services.api.catalog.nearest import hint, shown
+from services.contract.errors import Violation
+from services.contract.formats import Compression, CsvDialect, Format, LongText, XlsxLayout
+from services.contract.spec import TableOptions
+
+DEFAULT_FORMAT = Format.JSON
+DEFAULT_ZONE = "UTC"
+LINE_TERMINATORS = ("\r\n", "\n")
+LONGEST_NULL_TEXT = 64
+_STRUCTURE = '"\r\n'
+"""Characters that the structure of CSV is made of, beside the delimiter."""
+
+
+class Preset(Enum):
+    """Options of CSV for a purpose; those that are given beside it win."""
+
+    NONE = "NONE"
+    EXCEL = "EXCEL"
+
+
+@dataclass(frozen=True, slots=True)
+class CsvChoices:
+    """What a caller says about CSV. None and empty leave an option to the preset, and else to its default."""
+
+    delimiter: str = ""
+    bom: bool | None = None
+    line_terminator: str = ""
+    decimal_comma: bool = False
+    null_text: str = ""
+    escape_formulas: bool | None = None
+    header: bool | None = None
+    preset: Preset = Preset.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class XlsxChoices:
+    """What a caller says about XLSX. None leaves an option to its default."""
+
+    freeze_header: bool | None = None
+    autofilter: bool | None = None
+    compact: bool = False
+    long_text: LongText = LongText.REFUSE
+
+
+@dataclass(frozen=True, slots=True)
+class TableChoices:
+    """What a caller says about the table: None, empty and "" stand for the default."""
+
+    format: Format | None = None
+    time_zone: str = ""
+    csv: CsvChoices | None = None
+    xlsx: XlsxChoices | None = None
+    compression: Compression = Compression.NONE
+
+    @property
+    def options(self) -> TableOptions:
+        """With every default filled in; sound when there is no violation."""
+        return TableOptions(
+            format=self.format or DEFAULT_FORMAT,
+            time_zone=self.time_zone or DEFAULT_ZONE,
+            csv=_dialect(self.csv or CsvChoices()),
+            xlsx=_layout(self.xlsx or XlsxChoices()),
+            compression=self.compression,
+        )
+
+    def violations(self) -> Iterator[Violation]:
+        """Everything that is wrong, whatever the collection."""
+        table = self.options
+        if not is_zone(table.time_zone):
+            yield Violation("time_zone", f"unknown {shown(table.time_zone)}: {hint(table.time_zone, _zones())}")
+        for field, given, needed in (("csv", self.csv, Format.CSV), ("xlsx", self.xlsx, Format.XLSX)):
+            if given is not None and table.format is not needed:
+                yield Violation(field, f"is for {needed.value}, and the format is {table.format.value}; leave it out")
+        yield from _dialect_violations(table.csv)
+
+
+def is_zone(name: str) -> bool:
+    """Whether it is the IANA name of a time zone."""
+    return name in _zones()
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """Of the machine and of tzdata. "localtime" is the machine's own zone: another one on each."""
+    return frozenset(available_timezones() - {"localtime"})
+
+
+# ---- what choices come to
+
+
+def _dialect(choices: CsvChoices) -> CsvDialect:
+    excel = choices.preset is Preset.EXCEL
+    return CsvDialect(
+        delimiter=choices.delimiter or ",",
+        bom=_or(choices.bom, excel),
+        line_terminator=choices.line_terminator or LINE_TERMINATORS[0],
+        decimal_comma=choices.decimal_comma,
+        null_text=choices.null_text,
+        escape_formulas=_or(choices.escape_formulas, excel),
+        header=_or(choices.header, True),
+    )
+
+
+def _layout(choices: XlsxChoices) -> XlsxLayout:
+    return XlsxLayout(
+        freeze_header=_or(choices.freeze_header, True),
+        autofilter=_or(choices.autofilter, True),
+        compact=choices.compact,
+        long_text=choices.long_text,
+    )
+
+
+def _or(chosen: bool | None, default: bool) -> bool:
+    return default if chosen is None else chosen
+
+
+# ---- what is wrong with them
+
+
+def _dialect_violations(dialect: CsvDialect) -> Iterator[Violation]:
+    delimiter = dialect.delimiter
+    if len(delimiter) != 1 or delimiter in _STRUCTURE or delimiter == "\0":
+        yield Violation("csv.delimiter", "must be one character, and no quote, line break or NUL")
+    elif dialect.decimal_comma and delimiter == ",":
+        yield Violation("csv.decimal_comma", 'the delimiter is a comma too; give another one, such as ";"')
+    if dialect.line_terminator not in LINE_TERMINATORS:
+        yield Violation("csv.line_terminator", r'must be "\r\n" or "\n"')
+    if len(dialect.null_text) > LONGEST_NULL_TEXT:
+        yield Violation("csv.null_text", f"must be at most {LONGEST_NULL_TEXT} characters")
+    if any(character in dialect.null_text for character in {*_STRUCTURE, *delimiter, "\0"}):
+        yield Violation("csv.null_text", "must hold no delimiter, quote, line break or NUL")
