@@ -72,6 +72,12 @@ class FileKind:
 
 ZIP = FileKind("zip", "application/zip")
 
+
+def gzipped(kind: FileKind) -> FileKind:
+    """The kind of a file of `kind` that was compressed by gzip."""
+    return FileKind(f"{kind.extension}.gz", "application/gzip")
+
+
 KINDS: dict[Format, FileKind] = {
     Format.XLSX: FileKind("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     Format.CSV: FileKind("csv", "text/csv"),

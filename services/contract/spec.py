@@ -135,8 +135,9 @@ class TableOptions:
 class JobSpec:
     """One job, complete: later changes of the catalog do not touch it.
 
-    `key` names the source columns that identify a row; `order` ends with them, so that it is total. `table_name` has no
-    extension. `query` is the filter as understood, for people.
+    `key` names the source columns that identify a row; `order` ends with them, so that it is total. Without a key,
+    which only files may lack, the place in the files does both. `table_name` has no extension. `query` is the filter
+    as understood, for people.
     """
 
     collection: str

@@ -26,6 +26,8 @@ _COLUMN_KEYS = ("field", "name", "type", "header", "filter", "sort")
 _PARAMETER_KEYS = ("column", "type", "optional")
 _ATTACHMENT_KEYS = ("source", "path")
 
+_FILES = ("parquet", "csv")
+
 _IDENTIFIER = r"[^\W\d][\w-]*"
 _FIELD = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER})*")
 _NAME = re.compile(_IDENTIFIER)
@@ -50,19 +52,24 @@ class CollectionReader:
         segments = self._segments()
         columns = self._columns()
         source = self._source()
+        attachments = self._attachments()
         return Collection(
             code=self.code,
             segments=segments,
             description=self.table.text("description", ""),
             source=source,
             relation=self._relation(source),
-            key=self.table.texts("key", needed=True),
+            key=self._key(source, attachments),
             columns=columns,
             formats=self._formats(),
             order=self._order(columns),
             parameters=self._parameters(segments, columns),
-            attachments=self._attachments(),
+            attachments=attachments,
         )
+
+    def _key(self, source: SourceRef, attachments: tuple[AttachmentSpec, ...]) -> tuple[str, ...]:
+        """Rows of files have a place, which orders them as well as a key does; attachments are named by a key."""
+        return self.table.texts("key", needed=source.kind not in _FILES or bool(attachments))
 
     # ---- where it is
 

@@ -65,7 +65,8 @@ class Segment:
 class Collection:
     """Records of one sort. `code` is the type of a request, `segments` its path, with at least one word.
 
-    `key` names source columns; `order` is the default one, without the key. `parameters` are in the order of the path.
+    `key` names source columns, none where rows of files are told apart by their place. `order` is the default one,
+    without the key. `parameters` are in the order of the path.
     """
 
     code: str

@@ -349,3 +349,31 @@ def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None
 )
 def test_a_type_is_written(text: str, type_: ColumnType | None) -> None:
     assert column_type(text) == type_
+
+
+FILES = """
+[sources.logs]
+kind = "parquet"
+[sources.papers]
+kind = "folder"
+[collections.Visits]
+path = "/visits"
+source = "logs"
+file = "visits/*.parquet"
+formats = ["CSV"]
+[[collections.Visits.columns]]
+field = "at"
+"""
+
+
+def test_rows_of_files_need_no_key_since_their_place_tells_them_apart(tmp_path: Path) -> None:
+    (tmp_path / "catalog.toml").write_text(FILES)
+    (visits,) = load(tmp_path / "catalog.toml").collections
+    assert visits.key == ()
+
+
+def test_attachments_need_a_key_to_be_named_by(tmp_path: Path) -> None:
+    attachments = '[collections.Visits.attachments."photo"]\nsource = "papers"\npath = "{at}.png"\n'
+    (tmp_path / "catalog.toml").write_text(FILES + attachments)
+    with pytest.raises(CatalogError, match="key: is missing"):
+        load(tmp_path / "catalog.toml")

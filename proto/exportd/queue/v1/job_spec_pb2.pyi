@@ -59,7 +59,9 @@ class JobSpec(_message.Message):
 
     @_builtins.property
     def key(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Columns of the source that identify a row; at least one; always the last terms of order."""
+        """Columns of the source that identify a row, always the last terms of order. Empty for parquet and csv only: a row is then
+        identified by its place in the files.
+        """
 
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___ColumnSpec]:
@@ -71,7 +73,7 @@ class JobSpec(_message.Message):
 
     @_builtins.property
     def order(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderTerm]:
-        """Total order of the rows; the key is its end."""
+        """Total order of the rows; the key is its end. Without a key, rows that are equal in it stand in the order of the files."""
 
     @_builtins.property
     def attachments(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttachmentSpec]:
