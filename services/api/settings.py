@@ -36,7 +36,7 @@ class ApiSettings:
             secret_key_file=read.optional_path("EXPORTD_SECRET_KEY_FILE"),
             listen=read.loopback("EXPORTD_LISTEN", "127.0.0.1:50051"),
             queue_listen=read.loopback("EXPORTD_QUEUE_LISTEN", "127.0.0.1:50052"),
-            metrics=read.loopback("EXPORTD_API_METRICS", "127.0.0.1:9464"),
+            metrics=read.loopback_or_off("EXPORTD_API_METRICS", "127.0.0.1:9464"),
             drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 3600),
             log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
             leases=LeasePolicy(

@@ -61,11 +61,13 @@ class SettingsReader:
         """A length of time in seconds."""
         return timedelta(seconds=self._number(name, default, least, most, float))
 
+    def loopback_or_off(self, name: str, default: str) -> str:
+        """As `loopback`; the word `off` gives ""."""
+        return "" if self.text(name, default) == OFF else self.loopback(name, default)
+
     def loopback(self, name: str, default: str) -> str:
-        """An address HOST:PORT on loopback: while there are no credentials, nobody else may call. `off` gives ""."""
+        """An address HOST:PORT on loopback: while there are no credentials, nobody else may call."""
         value = self.text(name, default)
-        if value == OFF:
-            return ""
         host, _, port = value.rpartition(":")
         if not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port there is
             self._problems.append(f"{name} is {value!r}: it must be HOST:PORT, such as {default}")

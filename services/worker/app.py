@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from functools import partial
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ import uvloop
 from services.runtime import logs, metrics
 from services.runtime.settings import SettingsError
 from services.runtime.signals import StopSignals
-from services.worker import job, warm
+from services.worker import environment, job, warm
 from services.worker.artifacts import ArtifactFolder
 from services.worker.attempt import Surroundings
 from services.worker.engine import Engine
@@ -24,14 +24,15 @@ from services.worker.sources.settings import SourceSettings, SourcesMistaken, lo
 from services.worker.store_check import StoreCheck
 
 
-def main(environ: Mapping[str, str]) -> int:
-    """Run until told to stop; the exit code."""
+def main(environ: MutableMapping[str, str]) -> int:
+    """Run until told to stop; the exit code. What may be a secret is removed from `environ`."""
     try:
         settings = from_env(environ)
         sources = load(settings.sources)
     except (SettingsError, SourcesMistaken) as mistaken:
         sys.stderr.write(f"{mistaken}\n")
         return 2
+    environment.forget(environ)
     logs.configure("worker", settings.log_format)
     uvloop.run(serve(settings, sources))
     return 0

@@ -7,6 +7,8 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.contract.outcome import Failure
@@ -25,6 +27,7 @@ def main(
 ) -> None:
     """Warm up, say READY, then answer each order with its outcome."""
     _outlive_only(supervisor)
+    _be_first_when_memory_is_short()
     _leave_signals_to_supervisor()
     warm()
     gc.freeze()  # what is there now stays: the collections below pass over it
@@ -56,6 +59,12 @@ def _leave_signals_to_supervisor() -> None:
     """A terminal and a service manager signal the whole group; only the supervisor knows whether a job may go on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _be_first_when_memory_is_short() -> None:
+    """The kernel's choice should be the job that eats it, not the supervisor, whose other jobs would end with it."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _outlive_only(supervisor: int) -> None:

@@ -10,12 +10,12 @@ import multiprocessing
 import os
 import select
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.context import ForkServerContext
-from multiprocessing.forkserver import ensure_running
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,10 +24,9 @@ from services.runtime import logs
 from services.worker import child, progress
 from services.worker.order import Order, Outcome, Run
 
-_INHERITED = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
-"""All that a child gets of the environment: the rest may hold secrets. Locales (LC_*) come on top."""
-
 _RESPAWN_PAUSE_S = 1.0
+_PROCESSES = threading.Lock()
+"""multiprocessing reaps every dead child when it starts one; a thread that asks for an exit code then gets 255."""
 
 
 class ChildDied(Exception):
@@ -48,7 +47,8 @@ class Child:
         self._process = context.Process(
             target=child.main, args=(run, warm, theirs, tell, os.getpid()), daemon=True, name="exportd-job"
         )
-        self._process.start()
+        with _PROCESSES:
+            self._process.start()
         theirs.close()
         tell.close()
         self._handle = _handle_of(self._process.pid)
@@ -84,8 +84,9 @@ class Child:
     def bury(self) -> int | None:
         """Wait for its end; the exit code, None when that is not known."""
         wait_for_any([self._handle])
-        self._process.join()
-        return self._process.exitcode
+        with _PROCESSES:
+            self._process.join()
+            return self._process.exitcode
 
     def close(self) -> None:
         """Give back what a dead child leaves."""
@@ -115,16 +116,20 @@ class Pool:
         self._idle: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
         self._children: set[Child] = set()
         self._respawns: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     async def __aenter__(self) -> Self:
-        with _clean_environment():
-            ensure_running()
-        await asyncio.gather(*(self._spawn() for _ in range(self._size)))
+        try:
+            await asyncio.gather(*(self._spawn() for _ in range(self._size)))
+        except BaseException:  # nobody else ends what did start
+            await asyncio.to_thread(self._bury_all)
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing = True
         for respawn in self._respawns:
             respawn.cancel()
         await asyncio.gather(*self._respawns, return_exceptions=True)
@@ -173,6 +178,8 @@ class Pool:
             return
         self._children.discard(one)
         one.close()
+        if self._closing:
+            return
         respawn = asyncio.create_task(self._respawn())
         self._respawns.add(respawn)
         respawn.add_done_callback(self._respawns.discard)
@@ -226,16 +233,3 @@ def _readable(handle: int) -> bool:
     poll = select.poll()
     poll.register(handle, select.POLLIN)
     return bool(poll.poll(0))
-
-
-@contextmanager
-def _clean_environment() -> Iterator[None]:
-    """Leave in the environment only what children may see, while the process that they fork from starts."""
-    whole = dict(os.environ)
-    os.environ.clear()
-    os.environ.update({k: v for k, v in whole.items() if k in _INHERITED or k.startswith("LC_")})
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(whole)

@@ -106,22 +106,23 @@ class Reporting:
         return self.stopped.result() if self.stopped.done() else Ending.ORPHANED
 
     async def _persist(self, call: Callable[[], Awaitable[None]], for_s: float) -> None:
-        """Call until it is answered; TryAgain when it is given up."""
+        """Call until it is answered; TryAgain when it is given up: after `for_s`, or when the attempt is stopped."""
         until = time.monotonic() + for_s
+        heeding = not self.stopped.done()  # what comes after a stop has only its time as a limit
         for pause in pauses():
             try:
                 return await call()
             except (errors.TryAgain, errors.Broken) as unanswered:
-                if time.monotonic() + pause > until or await self._stopped_within(pause):
+                await self._pause(pause, heeding=heeding)
+                if time.monotonic() > until or (heeding and self.stopped.done()):
                     raise errors.StoreUnavailable from unanswered
         return None
 
-    async def _stopped_within(self, pause_s: float) -> bool:
-        if self.stopped.done():  # what comes after a stop has only its time as a limit
+    async def _pause(self, pause_s: float, *, heeding: bool) -> None:
+        if heeding:
+            await asyncio.wait({self.stopped}, timeout=pause_s)
+        else:
             await asyncio.sleep(pause_s)
-            return False
-        await asyncio.wait({self.stopped}, timeout=pause_s)
-        return self.stopped.done()
 
 
 def _fenced(refused: errors.Fenced) -> Ending:

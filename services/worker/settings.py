@@ -10,7 +10,7 @@ from services.runtime.settings import SettingsReader
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """`metrics` is HOST:PORT, empty for none. `slots` is how many jobs run at the same time."""
+    """An empty `metrics` serves none. `slots` is how many jobs run at the same time."""
 
     queue_address: str
     artifacts: Path
@@ -32,7 +32,7 @@ def from_env(environ: Mapping[str, str]) -> WorkerSettings:
         artifacts=read.path("EXPORTD_ARTIFACTS", folder / "artifacts").absolute(),
         sources=read.required_path("EXPORTD_SOURCES", "the file sources.toml").absolute(),
         slots=read.integer("EXPORTD_SLOTS", 2, 1, 64),
-        metrics=_metrics(read, environ),
+        metrics=read.loopback_or_off("EXPORTD_WORKER_METRICS", "127.0.0.1:9465"),
         drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 86_400),
         orphan_timeout=read.seconds("EXPORTD_ORPHAN_TIMEOUT_S", 600, 1, 86_400),
         no_progress_timeout=read.seconds("EXPORTD_NO_PROGRESS_TIMEOUT_S", 600, 1, 86_400),
@@ -40,9 +40,3 @@ def from_env(environ: Mapping[str, str]) -> WorkerSettings:
     )
     read.finish()
     return settings
-
-
-def _metrics(read: SettingsReader, environ: Mapping[str, str]) -> str:
-    """Set but empty turns the port off."""
-    name = "EXPORTD_WORKER_METRICS"
-    return "" if environ.get(name, "unset").strip() == "" else read.loopback(name, "127.0.0.1:9465")

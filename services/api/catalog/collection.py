@@ -52,13 +52,14 @@ class CollectionReader:
         segments = self._segments()
         columns = self._columns()
         source = self._source()
+        relation = self._relation(source)
         attachments = self._attachments()
         return Collection(
             code=self.code,
             segments=segments,
             description=self.table.text("description", ""),
             source=source,
-            relation=self._relation(source),
+            relation=relation,
             key=self._key(source, attachments),
             columns=columns,
             formats=self._formats(),

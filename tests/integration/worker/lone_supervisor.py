@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from services.worker import environment
 from services.worker.pool import Pool
 
 
@@ -29,4 +30,5 @@ async def main(order: Any) -> None:
 
 
 if __name__ == "__main__":
+    environment.forget(os.environ)
     asyncio.run(main(sys.argv[1]))

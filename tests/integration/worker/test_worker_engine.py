@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import time
+from dataclasses import replace
 
 from services.contract.errors import LeaseLost, RowsMissing, StoreMismatch
+from services.contract.formats import Compression
 from services.contract.job import Hint
 from services.contract.outcome import Consistency, MatchedBy, Phase
 from services.contract.store import MARKER
@@ -127,6 +129,14 @@ async def test_a_source_that_cannot_be_read_is_an_expected_failure(rig: Rig) -> 
         entry = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: entry.state == "FAILED")
     assert [(f.code, f.retryable) for f in entry.failures] == [("SOURCE_UNKNOWN", False)]
+
+
+async def test_what_this_version_does_not_build_is_refused_rather_than_ignored(rig: Rig) -> None:
+    zipped = replace(SPEC, table=replace(SPEC.table, compression=Compression.GZIP))
+    async with rig.working():
+        entry = rig.queue.offer(zipped)
+        await rig.queue.until(lambda: entry.state == "FAILED")
+    assert [(f.code, f.retryable) for f in entry.failures] == [("NOT_BUILT", False)]
 
 
 async def test_a_file_whose_completion_is_fenced_is_removed(rig: Rig) -> None:

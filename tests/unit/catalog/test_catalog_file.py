@@ -302,13 +302,13 @@ def test_all_mistakes_are_named_at_once(mistakes) -> None:
         "[[collections.X.columns]] no. 1 tipe",
         "[collections.X] source",
         "[collections.X] needs exactly one of table, query, file; it has none",
+        '[collections.X.attachments."pdf"] source',
+        '[collections.X.attachments."pdf"] path',
         "[collections.X] key",
         "[collections.X] formats",
         "[collections.X] formats",
         "[collections.X] order",
         "[collections.X] path",
-        '[collections.X.attachments."pdf"] source',
-        '[collections.X.attachments."pdf"] path',
     ]
 
 

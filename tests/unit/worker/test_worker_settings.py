@@ -24,8 +24,8 @@ def test_the_artifacts_are_below_the_data_directory_unless_they_have_their_own_s
     assert from_env(own).artifacts == Path("/mnt/files")
 
 
-def test_metrics_are_off_when_set_to_nothing() -> None:
-    assert from_env({**LEAST, "EXPORTD_WORKER_METRICS": ""}).metrics == ""
+def test_metrics_can_be_off() -> None:
+    assert from_env({**LEAST, "EXPORTD_WORKER_METRICS": "off"}).metrics == ""
 
 
 def test_every_problem_is_told_at_once() -> None:

@@ -1,0 +1,79 @@
+"""The worker as its own process, without an api."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+
+SETTINGS = {
+    "EXPORTD_QUEUE_ADDRESS": "127.0.0.1:1",
+    "EXPORTD_WORKER_METRICS": "off",
+    "EXPORTD_LOG_FORMAT": "json",
+    "EXPORTD_SLOTS": "1",
+}
+
+
+@asynccontextmanager
+async def worker(tmp_path: Path, **more: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    (tmp_path / "sources.toml").write_text("")
+    own = {"EXPORTD_SOURCES": str(tmp_path / "sources.toml"), "EXPORTD_DATA_DIR": str(tmp_path)}
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("exportd-worker"),
+        env={**os.environ, **SETTINGS, **own, **more},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def event(process: asyncio.subprocess.Process, name: str) -> dict[str, object]:
+    """Read its log up to the line with this event."""
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        async for line in process.stderr:
+            found = json.loads(line)
+            if found["event"] == name:
+                return found
+    raise AssertionError(f"the log ended without {name}")
+
+
+async def test_it_waits_for_an_api_that_is_away_and_stops_when_told(tmp_path: Path) -> None:
+    async with worker(tmp_path) as process:
+        await event(process, "heartbeat_unanswered")
+        process.send_signal(signal.SIGTERM)
+        await event(process, "worker_stopped")
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_none_of_its_children_has_a_secret_of_its_environment(tmp_path: Path) -> None:
+    async with worker(tmp_path, EXPORTD_SOURCE_PASSWORD="hunter2") as process:
+        await event(process, "worker_ready")
+        children = psutil.Process(process.pid).children(recursive=True)
+        seen = [Path(f"/proc/{child.pid}/environ").read_text() for child in children]
+    assert len(seen) >= 2  # the server that forks, and what it forked
+    assert all("PATH=" in environ and "hunter2" not in environ for environ in seen)
+
+
+async def test_mistaken_settings_are_told_in_one_message_and_end_it(tmp_path: Path) -> None:
+    async with worker(tmp_path, EXPORTD_SLOTS="0", EXPORTD_DRAIN_GRACE_S="soon") as process:
+        _, told = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 2
+    assert "EXPORTD_SLOTS" in told.decode()
+    assert "EXPORTD_DRAIN_GRACE_S" in told.decode()
+
+
+async def test_mistaken_sources_end_it_too(tmp_path: Path) -> None:
+    async with worker(tmp_path, EXPORTD_SOURCES=str(tmp_path / "nowhere.toml")) as process:
+        _, told = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 2
+    assert "nowhere.toml" in told.decode()
