@@ -33,6 +33,7 @@ def main(environ: MutableMapping[str, str]) -> int:
         sys.stderr.write(f"{mistaken}\n")
         return 2
     environment.forget(environ)
+    environment.limit_threads(environ)
     logs.configure("worker", settings.log_format)
     uvloop.run(serve(settings, sources))
     return 0

@@ -13,3 +13,11 @@ def forget(environ: MutableMapping[str, str]) -> None:
     """
     for name in [n for n in environ if n not in _KEPT and not n.startswith(_KEPT_PREFIXES)]:
         del environ[name]
+
+
+def limit_threads(environ: MutableMapping[str, str]) -> None:
+    """Polars would take a thread a core in each child; two are what a job's own threads can keep busy.
+
+    To be called before there are children: it counts when polars is imported.
+    """
+    environ.setdefault("POLARS_MAX_THREADS", "2")

@@ -1,28 +1,23 @@
 """One job, in a child: source -> writer -> spool -> artifact store."""
 
 import errno
-import hashlib
-import os
-from typing import BinaryIO
 
-from services.contract.formats import KINDS, ZIP, FileKind, Packaging
-from services.contract.outcome import Artifact, Built, Failure, Phase, RunStats
-from services.contract.spec import AttachmentSpec, JobSpec
+from services.contract.outcome import Built, Failure, Phase, RunStats
 from services.runtime import logs
-from services.worker.artifacts import publish
-from services.worker.bundle.writer import BundleWriter
+from services.worker.bundle.attachments import OpenAttachment
 from services.worker.child import internal
 from services.worker.meter import Meter
 from services.worker.order import Order, Outcome, Report
-from services.worker.ports import Reading, Writer
+from services.worker.packaging import Package, package
+from services.worker.pipeline import ahead
+from services.worker.ports import Reading
 from services.worker.sources import open_folder, open_source
 from services.worker.sources.errors import SourceFailed
-from services.worker.writers.table import open_writer
 from services.worker.writers.values import CannotWrite
 
 MOST_WARNINGS = 100
+_MOST_AHEAD_BYTES = 16 << 20
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_CHUNK = 1 << 20
 
 
 class RowsMissing(Exception):
@@ -57,74 +52,39 @@ def _disk_full() -> Failure:
 
 
 def _built(order: Order, report: Report) -> Built:
-    kind = file_kind(order.job.spec)
-    path = order.spool / f"export.{kind.extension}"
-    with path.open("w+b") as file:
-        meter = Meter(report, lambda: os.fstat(file.fileno()).st_size)
-        writer, stats = _written(order, file, meter)
+    meter = Meter(report, lambda: made.size())  # noqa: PLW0108 - it is not made yet
+    with package(order.job, order.spool, _attachments(order), meter.tick) as made:
+        stats = _written(order, made, meter)
         meter.enter(Phase.UPLOADING)
-        sha256 = _sha256(file, meter)
-        size = file.tell()
-    key = publish(path, order.root, order.job, path.name)
-    entries, count = (writer.entries, writer.entry_count) if isinstance(writer, BundleWriter) else ((), 0)
-    return Built(Artifact(key, size, sha256, kind.media_type, kind.extension, entries, count), stats)
+        artifact, apart = made.published(order.root)
+    return Built(artifact, stats, apart)
 
 
-def _written(order: Order, file: BinaryIO, meter: Meter) -> tuple[Writer, RunStats]:
-    """The whole table, in `file`. Raises RowsMissing."""
+def _written(order: Order, made: Package, meter: Meter) -> RunStats:
+    """The whole table, and what goes with it. Raises RowsMissing."""
     spec = order.job.spec
     meter.enter(Phase.READING)
     with open_source(order.sources, spec.source, order.spool).read(spec) as reading:
         meter.rows_total = reading.rows_total
-        writer = _writer(order, file, meter)
-        for batch in reading.batches():
-            writer.write(batch)
-            meter.wrote(writer.rows_written)
+        with ahead(reading.batches(), _MOST_AHEAD_BYTES, lambda batch: batch.nbytes) as batches:
+            for batch in batches:
+                made.write(batch)
+                meter.wrote(made.rows_written)
         meter.enter(Phase.PACKAGING)
-        writer.close()
-        file.flush()
-        return writer, _stats(reading, writer)
+        made.close()
+        stats = _stats(reading, made)
+    made.finish(stats)
+    return stats
 
 
-def _writer(order: Order, file: BinaryIO, meter: Meter) -> Writer:
-    spec = order.job.spec
-    if not is_zip(spec):
-        table = spec.table
-        return open_writer(table.format, file, spec.columns, spec.table_name, table.time_zone, order.spool)
-    folders = {a.source: open_folder(order.sources, a.source) for a in spec.attachments}
-
-    def opened(attachment: AttachmentSpec, path: str) -> BinaryIO | None:
-        meter.tick()
-        return folders[attachment.source].open(path)
-
-    return BundleWriter(file, spec, order.spool, opened)
+def _attachments(order: Order) -> OpenAttachment:
+    folders = {a.source: open_folder(order.sources, a.source) for a in order.job.spec.attachments}
+    return lambda attachment, path: folders[attachment.source].open(path)
 
 
-def _stats(reading: Reading, writer: Writer) -> RunStats:
-    matched, written = reading.rows_matched(), writer.rows_written
+def _stats(reading: Reading, made: Package) -> RunStats:
+    matched, written = reading.rows_matched(), made.rows_written
     if matched != written:
         raise RowsMissing(matched, written)
-    warnings = tuple([*reading.warnings(), *writer.warnings][:MOST_WARNINGS])
+    warnings = tuple([*reading.warnings(), *made.warnings][:MOST_WARNINGS])
     return RunStats(matched, reading.matched_by, written, reading.consistency, reading.as_of, warnings)
-
-
-def is_zip(spec: JobSpec) -> bool:
-    """Fixed by the request, never by the rows. Raises CannotWrite for what is not built yet."""
-    if spec.packaging is Packaging.SEPARATE and spec.attachments:
-        raise CannotWrite("PACKAGING_NOT_BUILT", "this version builds no separate file of attachments; choose ZIP")
-    return spec.packaging is Packaging.ZIP or bool(spec.attachments)
-
-
-def file_kind(spec: JobSpec) -> FileKind:
-    """What the job's file is called outside."""
-    return ZIP if is_zip(spec) else KINDS[spec.table.format]
-
-
-def _sha256(file: BinaryIO, meter: Meter) -> str:
-    """Of the whole file, which is read from its start to its end."""
-    digest = hashlib.sha256()
-    file.seek(0)
-    while chunk := file.read(_CHUNK):
-        digest.update(chunk)
-        meter.tick()
-    return digest.hexdigest()

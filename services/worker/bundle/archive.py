@@ -1,50 +1,66 @@
-"""A ZIP that entries are appended to."""
+"""A ZIP of an export, which ends with its manifest."""
 
-import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import datetime
-from pathlib import PurePosixPath
-from typing import BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from services.contract.outcome import Entry
+from services.worker.bundle.content import Begun, Content, Hashed, Whole, taken
+from services.worker.bundle.manifest import MANIFEST, Manifest
+from services.worker.zip.appender import ZipAppender
 
 _SHOWN = 100
-_CHUNK = 1 << 20
-_FAST = 1  # a tenth more bytes than the usual level, a third of the time
-_DOCUMENTS = frozenset({"xlsx", "docx", "pptx", "ods", "odt", "pdf", "parquet"})
-_ARCHIVES = frozenset({"zip", "gz", "tgz", "bz2", "xz", "zst", "7z", "rar", "jar"})
-_MEDIA = frozenset({"png", "jpg", "jpeg", "gif", "webp", "heic", "avif", "mp3", "m4a", "ogg", "mp4", "mov", "webm"})
-_COMPRESSED = _DOCUMENTS | _ARCHIVES | _MEDIA
 
 
-class _Zip(zipfile.ZipFile):
-    def __del__(self) -> None:
-        """Finish nothing: a ZIP that was given up must not look complete, and its file may be closed by now."""
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 class Archive:
     """Appends entries to a ZIP in `file`, which is seekable, empty and stays the caller's.
 
-    `written_at` is the time shown with each entry.
+    `written_at` is the time shown with each entry. A `password` encrypts every entry, the manifest too. `tick` is
+    called now and then while content is read. What is kept aside is in `spool_dir`, in files without a name.
     """
 
-    def __init__(self, file: BinaryIO, written_at: datetime) -> None:
-        self._zip = _Zip(file, "w", allowZip64=True)
-        self._date = written_at.timetuple()[:6]
+    def __init__(
+        self,
+        file: BinaryIO,
+        written_at: datetime,
+        spool_dir: Path,
+        password: str = "",
+        tick: Callable[[], None] = _nothing,
+    ) -> None:
+        self._zip = ZipAppender(file, written_at, spool_dir, password)
+        self._manifest = Manifest(spool_dir)
+        self._tick = tick
         self._entries: list[Entry] = []
-        self._entry_count = 0
 
     def add(self, name: str, content: BinaryIO) -> None:
-        """Append what is left to read in `content`, in pieces of 1 MiB. `name` must be new and safe."""
-        size = 0
-        with self._zip.open(self._header(name, content), "w") as entry:
-            while chunk := content.read(_CHUNK):
-                size += entry.write(chunk)
-        self._entry_count += 1
-        if len(self._entries) < _SHOWN:
-            self._entries.append(Entry(name, size))
+        """Append all of `content`, from its start, and close it. `name` must be new and safe."""
+        content.seek(0)
+        self.append(name, taken(name, content))
 
-    def close(self) -> None:
-        """Finish the ZIP; the file stays open."""
+    def append(self, name: str, content: Content) -> None:
+        """Append what was taken from a stream."""
+        self._tick()
+        match content:
+            case Whole(piece, method, sha256):
+                self._zip.put(name, piece, method)
+                self._note(name, piece.size, sha256)
+            case Begun(start, rest):
+                with closing(rest):
+                    hashed = Hashed(content, self._tick)
+                    size = self._zip.stream(name, start, hashed)
+                self._note(name, size, hashed.sha256())
+
+    def finish(self, about: Mapping[str, Any]) -> None:
+        """Append the manifest, which begins with `about`, and finish the ZIP; its file stays open."""
+        with self._manifest.closed(about) as content:
+            size = self._zip.add(MANIFEST, content)
+        self._show(MANIFEST, size)
         self._zip.close()
 
     @property
@@ -55,26 +71,12 @@ class Archive:
     @property
     def entry_count(self) -> int:
         """All entries."""
-        return self._entry_count
+        return self._zip.entry_count
 
-    def _header(self, name: str, content: BinaryIO) -> zipfile.ZipInfo:
-        info = zipfile.ZipInfo(name, self._date)
-        info.compress_type = zipfile.ZIP_STORED if _is_compressed(name) else zipfile.ZIP_DEFLATED
-        info._compresslevel = _FAST  # type: ignore[attr-defined]  # noqa: SLF001 - public from Python 3.13 on
-        info.external_attr = 0o100644 << 16
-        info.file_size = _size_left(content)
-        return info
+    def _note(self, name: str, size: int, sha256: str) -> None:
+        self._manifest.note(name, size, sha256)
+        self._show(name, size)
 
-
-def _is_compressed(name: str) -> bool:
-    return PurePosixPath(name).suffix[1:].lower() in _COMPRESSED
-
-
-def _size_left(content: BinaryIO) -> int:
-    """Bytes still to read: zipfile wants to know whether they will be more than 2 GiB. Unknown counts as more."""
-    if not content.seekable():
-        return 1 << 40
-    here = content.tell()
-    end = content.seek(0, 2)
-    content.seek(here)
-    return end - here
+    def _show(self, name: str, size: int) -> None:
+        if len(self._entries) < _SHOWN:
+            self._entries.append(Entry(name, size))

@@ -1,26 +1,57 @@
 """The attachments of a batch of rows: found by the rows' values, put into the archive, or noted as missing."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import pyarrow as pa
 
+from services.contract.outcome import ExportWarning
 from services.contract.spec import AttachmentSpec, ColumnSpec, ColumnType, JobSpec, Kind
+from services.worker.bundle.ahead import in_order
 from services.worker.bundle.archive import Archive
+from services.worker.bundle.content import Content, discard, taken
 from services.worker.bundle.names import attachment_name, folder_names
 from services.worker.schema import arrow_schema, hidden_columns, hidden_name
 from services.worker.writers.csv import CsvWriter
 
 OpenAttachment = Callable[[AttachmentSpec, str], BinaryIO | None]
 """Opens the attachment at a path below the root of its source; None when there is none. The path holds values of rows
-as they are, `..` included: the opener must not leave the root.
+as they are, `..` included: the opener must not leave the root. It is called by several threads.
 """
+
+MISSING = "missing-files.csv"
 
 Row = dict[str, str | None]
 
 _TEXT = ColumnType(Kind.TEXT)
 _MISSING_COLUMNS = tuple(ColumnSpec(name, name, name, _TEXT) for name in ("file_type", "path", "key"))
+# A folder across a network takes its time for each file: a few are on their way while another is packed. Small files
+# wait packed, of large ones the first MiB does.
+_THREADS = 4
+_AHEAD = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An attachment of the row at `position` in its batch; `path` None: a placeholder has no value."""
+
+    position: int
+    spec: AttachmentSpec
+    path: str | None
+    folder: str
+    key: tuple[str | None, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the entry."""
+        return attachment_name(self.folder, self.key, self.path or "")
+
+    def as_missing(self) -> Row:
+        return {"file_type": self.spec.file_type, "path": self.path, "key": "; ".join(part or "" for part in self.key)}
 
 
 class Attachments:
@@ -36,39 +67,51 @@ class Attachments:
         self._open = open_attachment
         self._folders = folder_names(tuple(a.file_type for a in spec.attachments))
         self._missing = CsvWriter(missing_file, _MISSING_COLUMNS, "UTC")
+        self._threads = ThreadPoolExecutor(_THREADS, "attachments")
 
     @property
     def missing_count(self) -> int:
         """Attachments that were not there."""
         return self._missing.rows_written
 
+    @property
+    def warnings(self) -> list[ExportWarning]:
+        """That some were missing."""
+        text = f"attachments that were not there: listed in {MISSING}"
+        return [ExportWarning("ATTACHMENT_MISSING", text, self.missing_count)] if self.missing_count else []
+
     def add(self, batch: pa.RecordBatch) -> list[list[str]]:
         """Append the attachments of every row. Returns the names of each row's entries, in the order of the spec."""
         missing: list[Row] = []
-        names = [self._add_row(row, missing) for row in self._rows(batch)]
+        names: list[list[str]] = [[] for _ in range(batch.num_rows)]
+        with closing(in_order(self._threads, self._found, self._wanted(batch), _AHEAD, discard)) as found:
+            for wanted, content in found:
+                if content is None:
+                    missing.append(wanted.as_missing())
+                else:
+                    self._archive.append(wanted.name, content)
+                    names[wanted.position].append(wanted.name)
         self._missing.write(pa.RecordBatch.from_pylist(missing, schema=arrow_schema(_MISSING_COLUMNS)))
         return names
 
-    def _rows(self, batch: pa.RecordBatch) -> list[Row]:
+    def close(self) -> None:
+        """Let go of the threads. Idempotent."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _wanted(self, batch: pa.RecordBatch) -> Iterator[_Wanted]:
+        for position, row in enumerate(self._rows(batch)):
+            key = tuple(row[name] for name in self._spec.key)
+            for spec, folder in zip(self._spec.attachments, self._folders, strict=True):
+                yield _Wanted(position, spec, filled(spec.path, row), folder, key)
+
+    def _rows(self, batch: pa.RecordBatch) -> Iterator[Row]:
         wanted = hidden_columns(self._spec)
         columns = [batch.column(hidden_name(name)).to_pylist() for name in wanted]
-        return [dict(zip(wanted, values, strict=True)) for values in zip(*columns, strict=True)]
+        return (dict(zip(wanted, values, strict=True)) for values in zip(*columns, strict=True))
 
-    def _add_row(self, row: Row, missing: list[Row]) -> list[str]:
-        key = tuple(row[name] for name in self._spec.key)
-        names = []
-        for attachment, folder in zip(self._spec.attachments, self._folders, strict=True):
-            path = filled(attachment.path, row)
-            content = None if path is None else self._open(attachment, path)
-            if path is None or content is None:
-                shown = "; ".join(part or "" for part in key)
-                missing.append({"file_type": attachment.file_type, "path": path, "key": shown})
-                continue
-            name = attachment_name(folder, key, path)
-            with content:
-                self._archive.add(name, content)
-            names.append(name)
-        return names
+    def _found(self, wanted: _Wanted) -> Content | None:
+        stream = None if wanted.path is None else self._open(wanted.spec, wanted.path)
+        return None if stream is None else taken(wanted.name, stream)
 
 
 def filled(path: str, row: Row) -> str | None:

@@ -1,22 +1,27 @@
-"""Writes a table and the attachments of its rows to one ZIP.
+"""Writes a table and the attachments of its rows, into one ZIP or side by side.
 
-Entries, in order: the attachments, `missing-files.csv` if any is missing, the table last. For each batch the
-attachments go first, then its rows are encoded, so that the table names only what is there.
+Entries of a ZIP, in order: the attachments, `missing-files.csv` if any is missing, `long-text.csv` if there is any, the
+table, `manifest.json`. For each batch the attachments go first, then its rows are encoded, so that the table names
+only what is there.
 """
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
-from services.contract.formats import KINDS, Format
-from services.contract.outcome import Entry, ExportWarning
+from services.contract.formats import KINDS, Format, LongText
+from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind
 from services.worker.bundle.archive import Archive
-from services.worker.bundle.attachments import Attachments, OpenAttachment
+from services.worker.bundle.attachments import MISSING, Attachments, OpenAttachment
+from services.worker.bundle.long_text import LONG_TEXT, LongTexts
 from services.worker.bundle.names import MAX_BYTES, cut, safe_part
 from services.worker.schema import arrow_schema
 from services.worker.writers.table import open_writer
@@ -24,44 +29,81 @@ from services.worker.writers.table import open_writer
 _NESTED = frozenset({Format.JSON, Format.JSONL})
 
 
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where things go: the table into an archive or a file of its own, `attachments` into an archive, which may be the
+    same one; None when the spec has no attachments.
+    """
+
+    table: BinaryIO | Archive
+    attachments: Archive | None
+
+    @property
+    def archives(self) -> tuple[Archive, ...]:
+        """Each once; none for a bare table."""
+        found = (t for t in (self.attachments, self.table) if isinstance(t, Archive))
+        return tuple(dict.fromkeys(found))
+
+
 class BundleWriter:
-    """A writer whose file is a ZIP. Without attachments in the spec the table is its only entry.
+    """A writer of a table and the attachments of its rows: `close` ends the table, `finish` the archives; `release`
+    lets go of all.
 
     With attachments the table has one more column, `files`, with the names of each row's entries: an array in JSON and
     JSONL, elsewhere text separated by "; " (which no name contains), null where there is none. Batches carry the hidden
-    columns of the spec after those of the table.
+    columns of the spec after those of the table. Where the spec says so, and the table goes into an archive, text that
+    is too long for the table goes beside it.
     """
 
-    def __init__(self, file: BinaryIO, spec: JobSpec, spool_dir: Path, open_attachment: OpenAttachment) -> None:
+    def __init__(
+        self,
+        spec: JobSpec,
+        targets: Targets,
+        open_attachment: OpenAttachment,
+        spool_dir: Path,
+    ) -> None:
         self._spec = spec
-        self._files = files_column(spec) if spec.attachments else None
+        self._targets = targets
+        self._files = files_column(spec) if targets.attachments else None
         self._columns = spec.columns if self._files is None else (*spec.columns, self._files)
-        # These have no name in the directory: they vanish with the process, however it ends.
-        self._table_file = cast("BinaryIO", TemporaryFile(dir=spool_dir))  # noqa: SIM115 - closed by close()
-        self._missing_file = cast("BinaryIO", TemporaryFile(dir=spool_dir))  # noqa: SIM115 - closed by close()
-        self._archive = Archive(file, datetime.now(UTC))
-        self._attachments = Attachments(spec, self._archive, open_attachment, self._missing_file)
-        table = spec.table
-        self._table = open_writer(
-            table.format, self._table_file, self._columns, spec.table_name, table.time_zone, spool_dir
+        self._aside = ExitStack()
+        self._missing_file, self._long_file = self._temporary(spool_dir), self._temporary(spool_dir)
+        self._long_texts = LongTexts(self._long_file) if self._takes_long_text() else None
+        self._attachments = targets.attachments and Attachments(
+            spec, targets.attachments, open_attachment, self._missing_file
         )
+        in_archive = isinstance(targets.table, Archive)
+        self._table_file = self._temporary(spool_dir) if in_archive else cast("BinaryIO", targets.table)
+        take = self._long_texts.take if self._long_texts else None
+        self._table = open_writer(spec.table, self._table_file, self._columns, spec.table_name, take)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add the attachments of the rows, then the rows."""
         columns = batch.columns[: len(self._spec.columns)]
-        if self._files is not None:
+        if self._attachments and self._files:
             columns = [*columns, files_array(self._attachments.add(batch), self._files)]
         self._table.write(pa.RecordBatch.from_arrays(columns, schema=arrow_schema(self._columns)))
 
     def close(self) -> None:
-        """Append what was missing and the table, and finish the ZIP; its file stays open."""
+        """End the table; `rows_written` and `warnings` are final afterwards."""
         self._table.close()
-        if self._attachments.missing_count:
-            self._append("missing-files.csv", self._missing_file)
-        self._append(table_entry(self._spec), self._table_file)
-        self._archive.close()
-        self._missing_file.close()
-        self._table_file.close()
+
+    def finish(self, about: Mapping[str, Any]) -> None:
+        """Append to the archives what was kept aside and their manifests, which begin with `about`."""
+        if self._targets.attachments and self._attachments and self._attachments.missing_count:
+            self._targets.attachments.add(MISSING, self._missing_file)
+        if isinstance(self._targets.table, Archive):
+            if self._long_texts and self._long_texts.count:
+                self._targets.table.add(LONG_TEXT, self._long_file)
+            self._targets.table.add(table_entry(self._spec), self._table_file)
+        for archive in self._targets.archives:
+            archive.finish(about)
+
+    def release(self) -> None:
+        """Let go of what was kept aside, whether the work is done or given up. Idempotent."""
+        if self._attachments:
+            self._attachments.close()
+        self._aside.close()
 
     @property
     def rows_written(self) -> int:
@@ -70,25 +112,21 @@ class BundleWriter:
 
     @property
     def warnings(self) -> list[ExportWarning]:
-        """Those of the table, and how many attachments were missing."""
-        count = self._attachments.missing_count
-        text = "attachments that were not there: listed in missing-files.csv"
-        missing = [ExportWarning("ATTACHMENT_MISSING", text, count)] if count else []
-        return [*self._table.warnings, *missing]
+        """Those of the table, and how much is missing or beside it."""
+        beside = [part.warnings for part in (self._long_texts, self._attachments) if part]
+        return [*self._table.warnings, *chain.from_iterable(beside)]
 
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """The first 100 entries, with their sizes before compression; final after `close`."""
-        return self._archive.entries
+    def _takes_long_text(self) -> bool:
+        return isinstance(self._targets.table, Archive) and bundles_long_text(self._spec)
 
-    @property
-    def entry_count(self) -> int:
-        """All entries; final after `close`."""
-        return self._archive.entry_count
+    def _temporary(self, spool_dir: Path) -> BinaryIO:
+        """A file without a name: it vanishes with the process, however that ends."""
+        return cast("BinaryIO", self._aside.enter_context(TemporaryFile(dir=spool_dir)))
 
-    def _append(self, name: str, content: BinaryIO) -> None:
-        content.seek(0)
-        self._archive.add(name, content)
+
+def bundles_long_text(spec: JobSpec) -> bool:
+    """Whether text that no cell holds goes beside the table."""
+    return spec.table.format is Format.XLSX and spec.table.xlsx.long_text is LongText.BUNDLE
 
 
 def table_entry(spec: JobSpec) -> str:

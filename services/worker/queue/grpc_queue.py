@@ -85,6 +85,7 @@ class GrpcQueue:
             lease_id=lease.lease_id,
             artifact=codec.artifact_to_pb(built.artifact),
             stats=codec.stats_to_pb(built.stats),
+            attachments=codec.artifact_to_pb(built.attachments) if built.attachments else None,
         )
         await _done(self._stub.CompleteJob(request, timeout=_OUTCOME_S))
 

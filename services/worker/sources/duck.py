@@ -75,10 +75,10 @@ class Columns:
         """The column typed; an error where it can't be."""
         return _or_error(name, self.raw(name, type_), self.comparable(name, type_))
 
-    def rounded(self, name: str, type_: ColumnType) -> str:
-        """A condition: the value is finer than a microsecond."""
+    def rounded(self, name: str, type_: ColumnType) -> str | None:
+        """A condition: the value is finer than a microsecond; None when none is."""
         fine = type_.kind is Kind.TIMESTAMP and self.stored_as(name) in _NANOSECONDS
-        return f"epoch_ns({self.raw(name, type_)}) % 1000 <> 0" if fine else "false"
+        return f"epoch_ns({self.raw(name, type_)}) % 1000 <> 0" if fine else None
 
 
 def where(filter_: Filter, columns: Columns) -> Sql:
@@ -87,13 +87,18 @@ def where(filter_: Filter, columns: Columns) -> Sql:
 
 
 def order(spec: JobSpec, columns: Columns) -> str:
-    """The order by typed value, nulls last; a key of no known type as it is stored."""
+    """The order by typed value, nulls last; a key of no known type as it is stored; without a key ties go by place.
+
+    Without an order rows stay as they lie in the files.
+    """
     types = order_types(spec)
     parts = []
     for term in spec.order:
         type_ = types.get(term.column)
         by = columns.comparable(term.column, type_) if type_ else f"r.{quoted(term.column)}"
         parts.append(f"{by} {'desc' if term.descending else 'asc'} nulls last")
+    if parts and not spec.key:
+        parts.append("row_number() over ()")
     return f" order by {', '.join(parts)}" if parts else ""
 
 
@@ -150,6 +155,8 @@ def _typed_time(raw: str, stored: str, kind: Kind) -> str:
 
 
 def _exact_number(raw: str, stored: str, target: str) -> str:
+    if stored == target.upper():
+        return raw
     typed = f"try_cast({raw} as {target})"
     if stored in _WHOLE or stored in _BIG:
         return typed

@@ -57,7 +57,8 @@ class _Engine:
         count, rounded = self._count(picked, columns, matching)
         values = ", ".join(f"{columns.value(p.name, p.type)} as c{i}" for i, p in enumerate(picked))
         statement = f"select {values} from {self._relation} where {matching.text}{duck.order(spec, columns)}"  # noqa: S608
-        return SnapshotReading(self._batches(statement, matching), picked, Found(as_of, count, rounded=rounded))
+        found = Found(as_of, count, rounded=rounded, utf8=True)
+        return SnapshotReading(self._batches(statement, matching), picked, found)
 
     def _columns(self, spec: JobSpec) -> duck.Columns:
         described = self._rows(Sql(f"describe select * from {self._relation}"))  # noqa: S608 - quoted
@@ -68,7 +69,8 @@ class _Engine:
         return duck.Columns(stored, blank_is_null=self._files.kind == "csv")
 
     def _count(self, picked: tuple[Picked, ...], columns: duck.Columns, matching: Sql) -> tuple[int, int]:
-        rounded = " + ".join(f"count(*) filter (where {columns.rounded(p.name, p.type)})" for p in picked) or "0"
+        finer = filter(None, (columns.rounded(p.name, p.type) for p in picked))
+        rounded = " + ".join(f"count(*) filter (where {condition})" for condition in finer) or "0"
         count = f"select count(*), {rounded} from {self._relation} where {matching.text}"  # noqa: S608 - quoted
         row = self._rows(Sql(count, matching.parameters))[0]
         return row[0], row[1]
@@ -113,9 +115,11 @@ def _engine(files: Files, temp_dir: Path | None) -> Iterator[_Engine]:
     spill = tempfile.mkdtemp(prefix="sort-", dir=temp_dir)
     try:
         config: dict[str, str | bool | int | float | list[str]] = {
+            "arrow_large_buffer_size": "true",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "memory_limit": _MEMORY,
+            "preserve_insertion_order": "true",
             "temp_directory": spill,
             "threads": _THREADS,
         }

@@ -5,6 +5,7 @@ import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from services.worker.sources import errors
@@ -78,13 +79,10 @@ def _parquet(paths: list[Path]) -> str:
 
 
 def _csv(paths: list[Path]) -> str:
-    by_header: dict[tuple[str, ...], list[Path]] = {}
-    for path in paths:
-        by_header.setdefault(_header(path), []).append(path)
-    # Columns go by name: each header has a reader of its own, for DuckDB would go by position.
+    # Columns go by name: each header has a reader of its own, for DuckDB would go by position. Files stay in order.
     return " union all by name ".join(
-        f"select * from read_csv({_names(group)}, columns = {_columns(header)}, {_CSV})"  # noqa: S608 - quoted
-        for header, group in by_header.items()
+        f"select * from read_csv({_names(list(group))}, columns = {_columns(header)}, {_CSV})"  # noqa: S608 - quoted
+        for header, group in groupby(paths, _header)
     )
 
 

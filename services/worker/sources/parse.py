@@ -47,12 +47,19 @@ class NotOfType(Exception):
         self.index = index
 
 
-def typed(array: Array, type_: ColumnType) -> Array:
-    """The column as `schema.arrow_type(type_)`; nulls stay. Raises NotOfType for the first value that is not."""
-    is_text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
-    if is_text:
+def is_text(array: Array) -> bool:
+    """Whether its values are texts that may stand for values of any type."""
+    return pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
+
+
+def typed(array: Array, type_: ColumnType, *, utf8: bool = False) -> Array:
+    """The column as `schema.arrow_type(type_)`; nulls stay. Raises NotOfType for the first value that is not.
+
+    `utf8`: texts are known to be UTF-8, and need no look.
+    """
+    if is_text(array) and not utf8:
         _check_utf8(array)
-    kernel = _KERNELS.get(type_.kind, _cast) if is_text else _cast
+    kernel = _KERNELS.get(type_.kind, _cast) if is_text(array) else _cast
     try:
         return kernel(array, type_)
     except pa.ArrowInvalid:

@@ -17,12 +17,16 @@ BATCH_ROWS = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a source found before its rows: `count` None when only the rows can tell, by way of `filter`."""
+    """What a source found before its rows: `count` None when only the rows can tell, by way of `filter`.
+
+    `utf8`: its texts are known to be UTF-8.
+    """
 
     as_of: datetime
     count: int | None
     filter: Filter | None = None
     rounded: int = 0
+    utf8: bool = False
 
 
 class SnapshotReading:
@@ -68,10 +72,10 @@ class SnapshotReading:
 
     def _typed(self, index: int, column: parse.Array) -> parse.Array:
         picked = self._picked[index]
-        if picked.type.kind is Kind.TIMESTAMP and pa.types.is_string(column.type):
+        if picked.type.kind is Kind.TIMESTAMP and parse.is_text(column):
             self._rounded += parse.finer_than_microseconds(column)
         try:
-            return parse.typed(column, picked.type)
+            return parse.typed(column, picked.type, utf8=self._found.utf8)
         except parse.NotOfType as error:
             raise errors.value_invalid(picked.label, picked.type, self._examined + error.index + 1) from error
 

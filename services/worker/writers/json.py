@@ -6,14 +6,17 @@ from typing import BinaryIO, NoReturn
 
 import orjson
 import polars as pl
+import pyarrow as pa
 
 from services.contract.spec import ColumnSpec, Kind
+from services.worker.writers.fast_xlsx.blocks import blocks_of
 from services.worker.writers.lines import LineWriter
+from services.worker.writers.octets import octets
 from services.worker.writers.values import Cells, Loss, Losses, plain_text
 
 Tree = dict[str, "int | Tree"]
 
-_BARE = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.BOOLEAN})
+_BARE = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.BOOLEAN, Kind.JSON})
 _ESCAPES = {c: json.dumps(c)[1:-1] for c in ['"', "\\", *map(chr, range(0x20))]}
 
 
@@ -26,20 +29,33 @@ class JsonLinesWriter(LineWriter):
         super().__init__(file, columns, time_zone)
         self._template = template(field_tree(tuple(c.field for c in columns)))
 
-    def _lines(self, cells: list[Cells]) -> pl.Series:
-        values = pl.DataFrame([self._value(c).alias(str(i)) for i, c in enumerate(cells)])
-        parts = [pl.lit(p) if isinstance(p, str) else pl.col(str(p)) for p in self._template]
-        return values.select(pl.concat_str(pl.lit(self._before), *parts, pl.lit(self._after))).to_series()
+    def _blocks(self, cells: list[Cells]) -> list[memoryview]:
+        texts = [self._text(c) for c in cells]
+        parts: list[str | int] = [self._before]
+        for part in self._template:
+            parts += [part] if isinstance(part, str) else self._value(part, cells[part].spec.type.kind, texts)
+        expressions = [pl.lit(p) if isinstance(p, str) else pl.col(str(p)) for p in _merged([*parts, self._after])]
+        values = pl.DataFrame([text.alias(str(i)) for i, text in enumerate(texts)])
+        return blocks_of(values.select(pl.concat_str(*expressions)).to_series())
 
-    def _value(self, cells: Cells) -> pl.Series:
+    def _text(self, cells: Cells) -> pl.Series:
         text = plain_text(cells, self._time_zone, self._losses)
-        if cells.spec.type.kind is Kind.JSON:
-            text = raw(text, self._losses)
-        elif cells.spec.type.kind is Kind.TEXT:
-            text = quoted(escaped(text))
-        elif cells.spec.type.kind not in _BARE:
-            text = quoted(text)
-        return text.fill_null("null")
+        match cells.spec.type.kind:
+            case Kind.JSON:
+                return raw(text, self._losses)
+            case Kind.TEXT if cells.array is None or may_need_escapes(cells.array):
+                return escaped(text)
+        return text
+
+    @staticmethod
+    def _value(column: int, kind: Kind, texts: list[pl.Series]) -> list[str | int]:
+        """The value of a column, quotes and all; where nothing is null the quotes are the same in every row."""
+        if not texts[column].null_count():
+            return [column] if kind in _BARE else ['"', column, '"']
+        if kind not in _BARE:
+            texts[column] = quoted(texts[column])
+        texts[column] = texts[column].fill_null("null")
+        return [column]
 
 
 class JsonWriter(JsonLinesWriter):
@@ -47,11 +63,10 @@ class JsonWriter(JsonLinesWriter):
 
     _before, _after = ",\n", ""
 
-    def _put(self, block: memoryview) -> None:
-        first = self._rows_written == 0
-        if first:
-            self._file.write(b"[")
-        self._file.write(block[1:] if first else block)
+    def _put(self, blocks: list[memoryview]) -> None:
+        if not self._rows_written:
+            blocks = [memoryview(b"["), blocks[0][1:], *blocks[1:]]
+        super()._put(blocks)
 
     def close(self) -> None:
         """End the array."""
@@ -95,10 +110,15 @@ def _merged(parts: list[str | int]) -> list[str | int]:
     return merged
 
 
+def may_need_escapes(texts: pa.LargeStringArray) -> bool:
+    """Whether there is a quote, a backslash or a control character; true, too, when it lies under a null."""
+    found = octets(texts)
+    return any(bool(wrong.any()) for wrong in (found < ord(" "), found == ord('"'), found == ord("\\")))
+
+
 def escaped(text: pl.Series) -> pl.Series:
     """Texts as they stand between the quotes of a JSON string."""
-    special = text.str.contains(r'["\\\x00-\x1f]').any()
-    return text.str.replace_many(list(_ESCAPES), list(_ESCAPES.values())) if special else text
+    return text.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
 
 
 def quoted(text: pl.Series) -> pl.Series:

@@ -24,7 +24,7 @@ def slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 def cells_of(batch: pa.RecordBatch, columns: tuple[ColumnSpec, ...], first_row: int) -> list[Cells]:
     """The columns of a batch, one a spec, by position."""
     arrays = zip(columns, batch.columns, strict=True)
-    return [Cells(spec, pl.Series(pl.from_arrow(array)), first_row) for spec, array in arrays]
+    return [Cells(spec, pl.Series(pl.from_arrow(array)), first_row, array) for spec, array in arrays]
 
 
 class LineWriter(ABC):
@@ -40,16 +40,16 @@ class LineWriter(ABC):
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows, in order."""
         for part in slices(batch):
-            lines = self._lines(cells_of(part, self._columns, self._rows_written + 1))
-            self._put(_bytes_of(lines))
-            self._rows_written += len(lines)
+            self._put(self._blocks(cells_of(part, self._columns, self._rows_written + 1)))
+            self._rows_written += part.num_rows
 
     @abstractmethod
-    def _lines(self, cells: list[Cells]) -> pl.Series:
-        """One text a row, with whatever stands between rows."""
+    def _blocks(self, cells: list[Cells]) -> list[memoryview]:
+        """The UTF-8 of all the rows, one or more, with whatever stands between rows. It never changes afterwards."""
 
-    def _put(self, block: memoryview) -> None:
-        self._file.write(block)
+    def _put(self, blocks: list[memoryview]) -> None:
+        for block in blocks:
+            self._file.write(block)
 
     def close(self) -> None:  # noqa: B027 - most text formats have nothing to add at the end
         """Finish the file, which stays open."""

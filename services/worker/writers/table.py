@@ -1,39 +1,40 @@
 """Which writer writes which format."""
 
-from pathlib import Path
 from typing import BinaryIO
 
 from services.contract.formats import Format
-from services.contract.spec import ColumnSpec
+from services.contract.spec import ColumnSpec, TableOptions
 from services.worker.ports import Writer
 from services.worker.writers.csv import CsvWriter
+from services.worker.writers.fast_xlsx import FastXlsxWriter
+from services.worker.writers.fast_xlsx.long_text import LongText
 from services.worker.writers.json import JsonLinesWriter, JsonWriter
-from services.worker.writers.values import CannotWrite
-from services.worker.writers.xlsx import XlsxWriter
+from services.worker.writers.parquet import ParquetWriter
+
+SEEKING = frozenset({Format.XLSX})
+"""Formats whose writers go back in their file; the others only append."""
 
 
-def open_writer(  # noqa: PLR0917 - each writer needs most of them
-    table_format: Format,
+def open_writer(
+    table: TableOptions,
     file: BinaryIO,
     columns: tuple[ColumnSpec, ...],
     table_name: str,
-    time_zone: str,
-    spool_dir: Path,
+    long_text: LongText | None = None,
 ) -> Writer:
-    """A writer of one table to `file`, which stays the caller's.
+    """A writer of one table to `file`, which stays the caller's and is not compressed here.
 
-    `table_name` names the sheets of a workbook. `time_zone` is an IANA name. `spool_dir` takes what must be kept aside
-    while writing; leftovers of a writer that was never closed are in there and nowhere else. Raises CannotWrite for a
-    format that has no writer.
+    `table_name` names the sheets of a workbook. `long_text` is asked what stands in a cell for each text that none
+    holds; without it such text is refused. Raises CannotWrite.
     """
-    match table_format:
+    match table.format:
         case Format.CSV:
-            return CsvWriter(file, columns, time_zone)
+            return CsvWriter(file, columns, table.time_zone, table.csv)
         case Format.JSON:
-            return JsonWriter(file, columns, time_zone)
+            return JsonWriter(file, columns, table.time_zone)
         case Format.JSONL:
-            return JsonLinesWriter(file, columns, time_zone)
+            return JsonLinesWriter(file, columns, table.time_zone)
         case Format.XLSX:
-            return XlsxWriter(file, columns, table_name, time_zone, spool_dir)
+            return FastXlsxWriter(file, columns, table_name, table.time_zone, table.xlsx, long_text=long_text)
         case Format.PARQUET:
-            raise CannotWrite("FORMAT_NOT_WRITTEN", "no writer for PARQUET in this version; choose another format")
+            return ParquetWriter(file, columns)

@@ -6,17 +6,17 @@ Everything works on whole columns, nothing touches single rows. What a rule chan
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import polars as pl
 
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
+from services.worker.writers import iso_times
 
 # Polars knows the years -262143 to 262142 and aborts beyond them; ten years are left for time zones and rounding.
 _LAST_MICROSECOND = 8_210_000_000_000_000_000
 _LAST_DAY = _LAST_MICROSECOND // 86_400_000_000
-_INSTANT = "%Y-%m-%dT%H:%M:%S%.f"
-_MINUTE_US = 60_000_000
 
 
 class CannotWrite(Exception):
@@ -34,6 +34,7 @@ class Loss(Enum):
     FLOAT_NOT_FINITE = "NaN or infinity: written as no value"
     INVALID_JSON_AS_TEXT = "not valid JSON: written as a JSON string"
     LONG_NUMBER_AS_TEXT = "numbers of more than 15 digits: written as text, with every digit"
+    FORMULA_ESCAPED = "texts that a spreadsheet would take for a formula: written with an apostrophe before them"
     DATE_AS_TEXT = "dates before 1900-01-01 or after 9999-12-31, which Excel does not know: written as ISO 8601 text"
     DURATION_AS_TEXT = "durations that are negative or too long for Excel: written as ISO 8601 text"
     FRACTION_CUT = "fractions of a second: cut to milliseconds, the most that Excel keeps"
@@ -58,11 +59,15 @@ class Losses:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Values of one column in consecutive rows of the table; `first_row` is the number of the first, from 1."""
+    """Values of one column in consecutive rows of the table; `first_row` is the number of the first, from 1.
+
+    `array` is the pyarrow.Array that they came in, None when that is gone.
+    """
 
     spec: ColumnSpec
     values: pl.Series
     first_row: int
+    array: Any = None
 
     def refuse(self, wrong: pl.Series, code: str, reason: str) -> None:
         """Raise CannotWrite for the first row in which `wrong` is true, naming it and the column."""
@@ -90,12 +95,12 @@ def plain_text(cells: Cells, time_zone: str, losses: Losses) -> pl.Series:
             return values.bin.encode("base64")
         case Kind.DATE:
             refuse_far_dates(cells)
-            return values.cast(pl.String)
+            return iso_times.dates(values)
         case Kind.TIME:
             return values.dt.to_string("%H:%M:%S%.f")
         case Kind.TIMESTAMP:
             refuse_far_dates(cells)
-            return _instants(values, time_zone)
+            return iso_times.instants(values, time_zone)
         case Kind.DURATION:
             return values.dt.to_string("iso")
         case Kind.INTEGER | Kind.DECIMAL | Kind.BOOLEAN:
@@ -119,27 +124,3 @@ def refuse_far_dates(cells: Cells) -> None:
 def local_times(values: pl.Series, time_zone: str) -> pl.Series:
     """Timestamps as the clocks of `time_zone` show them, without a zone."""
     return values.dt.convert_time_zone(time_zone).dt.replace_time_zone(None)
-
-
-def _instants(values: pl.Series, time_zone: str) -> pl.Series:
-    if time_zone == "UTC":
-        return values.dt.to_string(f"{_INSTANT}Z")
-    # Before zones were agreed on, offsets had seconds, which ISO 8601 cannot say: the offset is cut to whole minutes
-    # and the time moved with it, so that the instant stays.
-    zoned = values.dt.convert_time_zone(time_zone)
-    seconds = (zoned.dt.base_utc_offset() + zoned.dt.dst_offset()).dt.total_microseconds()
-    minutes = seconds.abs() // _MINUTE_US * seconds.sign()
-    shown = (values.to_physical() + minutes * _MINUTE_US).cast(pl.Datetime("us"))
-    return pl.select(pl.concat_str(shown.dt.to_string(_INSTANT), _offsets(minutes))).to_series()
-
-
-def _offsets(minutes: pl.Series) -> pl.Series:
-    sizes = minutes.abs()
-    return pl.select(
-        pl.concat_str(
-            pl.when(minutes < 0).then(pl.lit("-")).otherwise(pl.lit("+")),
-            (sizes // 60).cast(pl.String).str.zfill(2),
-            pl.lit(":"),
-            (sizes % 60).cast(pl.String).str.zfill(2),
-        )
-    ).to_series()

@@ -1,6 +1,7 @@
 """What a worker does with leases, from the poll to the report."""
 
 import asyncio
+import gzip
 import hashlib
 import time
 from dataclasses import replace
@@ -40,7 +41,7 @@ async def test_attachments_come_in_a_zip_and_one_that_is_missing_is_a_warning(ri
         await rig.queue.until(lambda: entry.state in ("COMPLETED", "FAILED"))
     assert entry.built is not None, entry.failures
     artifact = entry.built.artifact
-    assert (artifact.extension, artifact.media_type, artifact.entry_count) == ("zip", "application/zip", 4)
+    assert (artifact.extension, artifact.media_type, artifact.entry_count) == ("zip", "application/zip", 5)
     assert artifact.sha256 == hashlib.sha256((rig.root / artifact.key).read_bytes()).hexdigest()
     assert [(w.code, w.count) for w in entry.built.stats.warnings] == [("ATTACHMENT_MISSING", 1)]
 
@@ -131,12 +132,16 @@ async def test_a_source_that_cannot_be_read_is_an_expected_failure(rig: Rig) -> 
     assert [(f.code, f.retryable) for f in entry.failures] == [("SOURCE_UNKNOWN", False)]
 
 
-async def test_what_this_version_does_not_build_is_refused_rather_than_ignored(rig: Rig) -> None:
+async def test_a_bare_table_may_be_gzipped(rig: Rig) -> None:
     zipped = replace(SPEC, table=replace(SPEC.table, compression=Compression.GZIP))
     async with rig.working():
         entry = rig.queue.offer(zipped)
-        await rig.queue.until(lambda: entry.state == "FAILED")
-    assert [(f.code, f.retryable) for f in entry.failures] == [("NOT_BUILT", False)]
+        await rig.queue.until(lambda: entry.state in ("COMPLETED", "FAILED"))
+    assert entry.built is not None, entry.failures
+    artifact = entry.built.artifact
+    content = (rig.root / artifact.key).read_bytes()
+    assert (artifact.extension, artifact.sha256) == ("csv.gz", hashlib.sha256(content).hexdigest())
+    assert gzip.decompress(content).startswith(b"Id,Name\r\n")
 
 
 async def test_a_file_whose_completion_is_fenced_is_removed(rig: Rig) -> None:

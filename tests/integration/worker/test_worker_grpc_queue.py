@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -143,11 +143,13 @@ async def test_a_heartbeat_reports_leases_and_brings_verdicts(server: Server, qu
 
 
 async def test_outcomes_arrive_as_they_were_reported(server: Server, queue: GrpcQueue) -> None:
-    await queue.complete(LEASE, BUILT)
+    apart = replace(BUILT.artifact, key="e1/l1/attachments.zip")
+    await queue.complete(LEASE, replace(BUILT, attachments=apart))
     await queue.fail(LEASE, Failure("DISK_FULL", "no room", retryable=True, retry_after=MINUTE))
     await queue.release([LEASE])
     complete, fail, release = server.requests
     assert codec.artifact_from_pb(complete.artifact) == BUILT.artifact
+    assert codec.artifact_from_pb(complete.attachments) == apart
     assert codec.stats_from_pb(complete.stats) == BUILT.stats
     assert (fail.error.code, fail.retryable, fail.retry_after.ToTimedelta()) == ("DISK_FULL", True, MINUTE)
     assert [codec.report_from_pb(r).lease for r in release.leases] == [LEASE]

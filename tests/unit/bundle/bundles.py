@@ -23,10 +23,8 @@ from services.contract.spec import (
     TableOptions,
 )
 from services.worker.bundle.archive import Archive
-from services.worker.bundle.writer import BundleWriter, OpenTable, Targets
+from services.worker.bundle.writer import BundleWriter, Targets
 from services.worker.schema import arrow_schema, hidden_columns, hidden_name
-from services.worker.writers.fast_xlsx.writer import FastXlsxWriter
-from services.worker.writers.table import open_writer
 
 MOMENT = datetime(2026, 11, 22, 21, 40, 4, tzinfo=UTC)
 
@@ -66,21 +64,11 @@ def opener(files: dict[str, bytes]) -> Callable[[AttachmentSpec, str], io.BytesI
     return lambda spec, path: io.BytesIO(files[path]) if path in files else None
 
 
-def open_table(spec: JobSpec, spool_dir: Path) -> OpenTable:
-    def opened(file, columns, take):
-        table = spec.table
-        if table.format is Format.XLSX:
-            return FastXlsxWriter(file, columns, spec.table_name, table.time_zone, table.xlsx, long_text=take)
-        return open_writer(table.format, file, columns, spec.table_name, table.time_zone, spool_dir)
-
-    return opened
-
-
 def writer_to(file: io.BytesIO, spec: JobSpec, files: dict[str, bytes], spool_dir: Path, password: str = ""):
     """A writer that puts everything into one archive."""
     archive = Archive(file, MOMENT, spool_dir, password)
     targets = Targets(archive, archive if spec.attachments else None)
-    return BundleWriter(spec, targets, open_table(spec, spool_dir), opener(files), spool_dir), archive
+    return BundleWriter(spec, targets, opener(files), spool_dir), archive
 
 
 def bundle_of(spec: JobSpec, files: dict[str, bytes], *batches: list[dict], spool_dir: Path, password: str = ""):

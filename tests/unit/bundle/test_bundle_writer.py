@@ -21,7 +21,6 @@ from tests.unit.bundle.bundles import (
     bundle_of,
     lines,
     manifest_of,
-    open_table,
     opener,
     row,
     spec_of,
@@ -124,9 +123,7 @@ def test_a_stream_of_unknown_size_is_read_to_its_end_and_closed(tmp_path, size):
 
     content, spec, file = Stream(b"x" * size), spec_of(attachments=(XML,)), io.BytesIO()
     archive = Archive(file, MOMENT, tmp_path)
-    writer = BundleWriter(
-        spec, Targets(archive, archive), open_table(spec, tmp_path), lambda _spec, _path: content, tmp_path
-    )
+    writer = BundleWriter(spec, Targets(archive, archive), lambda _spec, _path: content, tmp_path)
     writer.write(batch_of(spec, [row(1)]))
     writer.close()
     writer.finish({})
@@ -145,7 +142,7 @@ def test_what_fails_to_open_fails_the_writing_and_what_was_opened_ahead_is_close
 
     spec = spec_of(attachments=(XML,))
     archive = Archive(io.BytesIO(), MOMENT, tmp_path)
-    writer = BundleWriter(spec, Targets(archive, archive), open_table(spec, tmp_path), opening, tmp_path)
+    writer = BundleWriter(spec, Targets(archive, archive), opening, tmp_path)
     with pytest.raises(OSError, match="the folder is gone"):
         writer.write(batch_of(spec, [row(n) for n in range(10)]))
     writer._attachments._threads.shutdown(wait=True)
@@ -201,7 +198,7 @@ def test_with_a_password_every_entry_is_sealed(tmp_path):
 
 def test_text_that_no_cell_holds_goes_beside_the_table(tmp_path):
     long, longer = "x" * 32_768, 'é"\n' * 40_000
-    rows = [row(1), row(2, number=long), row(3, number=longer)]
+    rows = [row(1), row(2) | {"number": long}, row(3) | {"number": longer}]
     file, writer, _ = bundle_of(spec_of(Format.XLSX, ()), {}, rows, spool_dir=tmp_path)
     archive = zipfile.ZipFile(file)
     assert archive.namelist() == ["long-text.csv", "invoices.xlsx", "manifest.json"]
@@ -222,9 +219,7 @@ def test_text_that_no_cell_holds_goes_beside_the_table(tmp_path):
 def test_the_table_may_stand_beside_the_archive_of_its_attachments(tmp_path):
     spec, table, beside = spec_of(), io.BytesIO(), io.BytesIO()
     archive = Archive(beside, MOMENT, tmp_path)
-    writer = BundleWriter(
-        spec, Targets(table, archive), open_table(spec, tmp_path), opener({"e/u1.xml": b"<a/>"}), tmp_path
-    )
+    writer = BundleWriter(spec, Targets(table, archive), opener({"e/u1.xml": b"<a/>"}), tmp_path)
     writer.write(batch_of(spec, [row(1)]))
     writer.close()
     writer.finish({})

@@ -9,10 +9,11 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from services.contract.formats import Format
-from services.contract.spec import ColumnSpec, ColumnType, Kind
+from services.contract.spec import ColumnSpec, ColumnType, Kind, TableOptions
 from services.worker.ports import Writer
 from services.worker.schema import arrow_schema
 from services.worker.writers.table import open_writer
+from services.worker.writers.xlsx import XlsxWriter
 
 Row = dict[str, object]
 
@@ -92,15 +93,20 @@ def text_columns(*fields: str) -> tuple[ColumnSpec, ...]:
 
 
 def written(
-    table_format: Format,
+    table: Format | TableOptions,
     columns: tuple[ColumnSpec, ...],
     *batches: list[Row],
     time_zone: str = "UTC",
     spool_dir: Path = Path("/nowhere"),
 ) -> tuple[bytes, Writer]:
-    """What a writer of the format makes of the rows, one batch a list."""
+    """What a writer of the format makes of the rows, one batch a list; for XLSX that is the one through openpyxl."""
     file = io.BytesIO()
-    writer = open_writer(table_format, file, columns, "invoices", time_zone, spool_dir)
+    options = TableOptions(table, time_zone) if isinstance(table, Format) else table
+    writer: Writer
+    if options.format is Format.XLSX:
+        writer = XlsxWriter(file, columns, "invoices", options.time_zone, spool_dir)
+    else:
+        writer = open_writer(options, file, columns, "invoices")
     for rows in batches:
         writer.write(batch_of(columns, rows))
     writer.close()

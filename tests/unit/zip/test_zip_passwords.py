@@ -1,5 +1,6 @@
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.linters.zip_linter import zip_faults
 from tests.unit.zip.zips import LOW, MOMENT, program, zip_of
 
 PASSWORD = "correct horse"
+THREADS = ThreadPoolExecutor(1)
 CONTENTS = {
     "a.txt": b"hello",
     "empty.txt": b"",
@@ -80,7 +82,7 @@ def test_what_another_program_sealed_comes_out_of_the_same_keys(tmp_path):
     content = (tmp_path / "theirs.zip").read_bytes()
     start = info.header_offset + 30 + sum(int.from_bytes(content[at : at + 2], "little") for at in (26, 28))
     theirs = content[start : start + info.compress_size]
-    seal = aes.Seal(aes.derived(PASSWORD, theirs[:16]))
+    seal = aes.Seal(aes.derived(PASSWORD, theirs[:16]), THREADS)
     assert b"".join(seal.whole([raw])) == theirs
 
 
@@ -89,7 +91,7 @@ def test_what_another_program_sealed_comes_out_of_the_same_keys(tmp_path):
 def test_pieces_of_any_size_are_sealed_like_the_whole(sizes):
     key = aes.derived(PASSWORD, b"s" * 16)
     content = os.urandom(sum(sizes))
-    whole, pieces, rest = aes.Seal(key), aes.Seal(key), memoryview(content)
+    whole, pieces, rest = aes.Seal(key, THREADS), aes.Seal(key, THREADS), memoryview(content)
     sealed = []
     for size in sizes:
         sealed.append(pieces.update(rest[:size]))

@@ -1,0 +1,1 @@
+"""How fast exportd is, beside the fastest that others offer, in one run on one machine."""

@@ -1,0 +1,57 @@
+"""`python -m bench [GROUP …]`: measures, prints a table, writes build/bench.json.
+
+Ends with 1 when an output was wrong. A goal that was missed is shown and does not count as a failure: how fast a
+machine is at the moment is nobody's mistake.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench import report, workload
+from bench.checks import WrongOutput
+from bench.groups import DEFAULT, GROUPS
+from bench.report import Result
+
+OUTPUT = Path("build/bench.json")
+
+
+def main() -> None:
+    """Run the groups of the command line, by default all that take ten minutes together."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; default: {' '.join(DEFAULT)}"
+    )
+    groups = parser.parse_args().groups or DEFAULT
+    unknown = [group for group in groups if group not in GROUPS]
+    if unknown:
+        parser.error(f"no such group: {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+    workload.parts(workload.folder() / "rows", 1)
+    sys.exit(_run(list(groups)))
+
+
+def _run(groups: list[str]) -> int:
+    results: list[Result] = []
+    status = 0
+    for group in groups:
+        try:
+            for result in GROUPS[group]():
+                print(f"{result.name}: {_line(result)}", flush=True)
+                results.append(result)
+        except WrongOutput as wrong:
+            print(f"{group}: WRONG OUTPUT: {wrong}", file=sys.stderr)
+            status = 1
+    report.write(results, OUTPUT)
+    report.show(results)
+    return status
+
+
+def _line(result: Result) -> str:
+    if result.ours is None:
+        return result.peer_name
+    ratio = "" if result.ratio is None else f", {result.ratio:g} x {result.peer_name}"
+    return f"{result.ours:,g} {result.unit}{ratio}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""What exportd is compared with: each function writes Parquet files to one file, as fast as its library can.
+
+Decimals are handed on as floats where a library knows no decimals. `exportd` is the project's own writer, alone.
+"""
+
+# ruff: noqa: PLC0415, S608 - a peer imports only its own library; the SQL is of this file
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.workload import COLUMNS
+
+OPENPYXL_ROWS = 100_000
+"""Rows that openpyxl gets; more would take minutes and show the same speed."""
+
+_MONEY = ("subtotal", "total")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """`write(sources, out)` returns the rows written. `modules` are imported before the clock starts."""
+
+    label: str
+    modules: tuple[str, ...]
+    write: Callable[[list[str], str], int]
+
+
+def exportd(sources: list[str], out: str, table_format: str) -> int:
+    """The writer that the service uses, without the service."""
+    from bench.columns import columns
+    from services.contract.formats import Format
+    from services.contract.spec import TableOptions
+    from services.worker.schema import arrow_schema
+    from services.worker.writers.table import open_writer
+
+    schema = arrow_schema(columns())
+    with Path(out).open("w+b") as file:
+        writer = open_writer(TableOptions(Format(table_format)), file, columns(), "invoices")
+        for batch in _batches(sources):
+            writer.write(batch.cast(schema))  # as a source would hand it over
+        writer.close()
+        return writer.rows_written
+
+
+def openpyxl(sources: list[str], out: str) -> int:
+    """Write-only mode, the fastest that it has, over the first rows."""
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("invoices")
+    sheet.append(COLUMNS)
+    left = OPENPYXL_ROWS
+    for batch in _batches(sources):
+        rows = batch.slice(0, left).set_column(3, "issued_at", batch["issued_at"].slice(0, left).cast("timestamp[us]"))
+        for row in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+            sheet.append(row)
+        left -= rows.num_rows
+    book.save(out)
+    return OPENPYXL_ROWS - left
+
+
+def jetxl(sources: list[str], out: str) -> int:
+    """An Arrow table."""
+    from jetxl import write_sheet_arrow
+
+    table = _table(sources).combine_chunks()
+    write_sheet_arrow(table, out, sheet_name="invoices")
+    return int(table.num_rows)
+
+
+def rapidxlsx(sources: list[str], out: str) -> int:
+    """A polars frame; it knows no dates, so they are texts."""
+    import polars as pl
+    from rapidxlsx import write
+
+    frame = pl.DataFrame(pl.from_arrow(_table(sources)))
+    write(out, frame.with_columns(pl.col("issued_at").dt.to_string("%F %T")), sheet_name="invoices")
+    return frame.height
+
+
+def rustpy_xlsxwriter(sources: list[str], out: str) -> int:
+    """A polars frame."""
+    import polars as pl
+    from rustpy_xlsxwriter import FastExcel
+
+    frame = pl.DataFrame(pl.from_arrow(_table(sources)))
+    FastExcel(out).sheet("invoices", frame.with_columns(pl.col("issued_at").dt.replace_time_zone(None))).save()
+    return frame.height
+
+
+def duckdb_excel(sources: list[str], out: str) -> int:
+    """COPY … (format xlsx), by an extension that has to be there."""
+    return _copy(sources, out, "format xlsx, header true", "load excel")
+
+
+def duckdb_csv(sources: list[str], out: str) -> int:
+    """COPY to CSV."""
+    return _copy(sources, out, "format csv, header true")
+
+
+def duckdb_csv_sorted(sources: list[str], out: str) -> int:
+    """COPY to CSV of sorted rows."""
+    return _copy(sources, out, "format csv, header true", order=" order by uuid")
+
+
+def duckdb_jsonl(sources: list[str], out: str) -> int:
+    """COPY to JSON, one object a line."""
+    return _copy(sources, out, "format json, array false")
+
+
+def pyarrow_parquet(sources: list[str], out: str) -> int:
+    """Row groups as they come, zstd."""
+    import pyarrow.parquet as pq
+
+    rows = 0
+    with pq.ParquetWriter(out, pq.read_schema(sources[0]), compression="zstd") as writer:
+        for source in sources:
+            table = pq.read_table(source)
+            writer.write_table(table)
+            rows += table.num_rows
+    return rows
+
+
+def _batches(sources: list[str]) -> Iterator[Any]:
+    """Batches of the size that the service reads."""
+    import pyarrow.parquet as pq
+
+    from services.worker.sources.reading import BATCH_ROWS
+
+    for source in sources:
+        yield from pq.ParquetFile(source).iter_batches(BATCH_ROWS)
+
+
+def _table(sources: list[str]) -> Any:
+    """All rows at once, with floats for money."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.concat_tables([pq.read_table(source) for source in sources])
+    for name in _MONEY:
+        table = table.set_column(table.schema.get_field_index(name), name, table[name].cast(pa.float64()))
+    return table
+
+
+def _copy(sources: list[str], out: str, options: str, before: str = "", order: str = "") -> int:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute(f"set threads = {os.cpu_count()}; set TimeZone = 'UTC'; {before}")
+        done = connection.execute(f"copy (select * from read_parquet({sources!r}){order}) to '{out}' ({options})")
+        return int((done.fetchone() or (0,))[0])
+
+
+PEERS = {
+    "exportd-xlsx": Peer(
+        "exportd's writer",
+        ("services.worker.writers.table", "pyarrow.parquet", "bench.columns", "services.worker.sources.reading"),
+        lambda sources, out: exportd(sources, out, "XLSX"),
+    ),
+    "openpyxl": Peer("openpyxl write-only", ("openpyxl", "lxml", "pyarrow.parquet"), openpyxl),
+    "jetxl": Peer("jetxl", ("jetxl", "pyarrow.parquet"), jetxl),
+    "rapidxlsx": Peer("rapidxlsx", ("rapidxlsx", "polars", "pyarrow.parquet"), rapidxlsx),
+    "rustpy-xlsxwriter": Peer(
+        "rustpy-xlsxwriter", ("rustpy_xlsxwriter", "polars", "pyarrow.parquet"), rustpy_xlsxwriter
+    ),
+    "duckdb-excel": Peer("DuckDB COPY (excel)", ("duckdb",), duckdb_excel),
+    "duckdb-csv": Peer("DuckDB COPY", ("duckdb",), duckdb_csv),
+    "duckdb-csv-sorted": Peer("DuckDB COPY … order by uuid", ("duckdb",), duckdb_csv_sorted),
+    "duckdb-jsonl": Peer("DuckDB COPY", ("duckdb",), duckdb_jsonl),
+    "pyarrow-parquet": Peer("pyarrow", ("pyarrow.parquet",), pyarrow_parquet),
+}

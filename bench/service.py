@@ -1,0 +1,114 @@
+"""The whole service on the workload: both processes as they run in production, asked by the public client."""
+
+import asyncio
+import inspect
+import shutil
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+from bench.peer import NotMeasured, Ran, peak_mb
+from bench.workload import COLUMNS, TYPES, folder, glob_of
+from demo.processes import DidNotStart, Services, running
+from exportd_client import Export, ExportClient, ExportdError, FormatName
+
+_PARTS = (1, 3, 10)
+"""Millions of rows of the collections."""
+
+
+class Service:
+    """An api and a worker with nothing but one format to write; `with` starts and stops both.
+
+    Entering raises NotMeasured when they don't start.
+    """
+
+    def __init__(self, table_format: FormatName) -> None:
+        self._format: FormatName = table_format
+        self._place = folder() / f"service-{table_format}"
+        self._stack = ExitStack()
+        self._services: Services
+
+    def __enter__(self) -> Self:
+        shutil.rmtree(self._place, ignore_errors=True)
+        self._place.mkdir(parents=True)
+        (self._place / "catalog.toml").write_text(_catalog(self._format))
+        rows = (folder() / "rows").absolute()
+        (self._place / "sources.toml").write_text(f'[sources.rows]\nkind = "parquet"\nroot = "{rows}"\n')
+        try:
+            self._services = self._stack.enter_context(
+                running(self._place, self._place / "data", "127.0.0.1:0", "127.0.0.1:0")
+            )
+        except DidNotStart as problem:
+            raise NotMeasured(str(problem).strip().splitlines()[-1][-300:]) from problem
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+        shutil.rmtree(self._place, ignore_errors=True)
+
+    def export(self, millions: int, name: str = "exportd", query: str = "", **options: Any) -> Ran:
+        """One export, from asking for it until it is COMPLETED; then its file is brought, outside of that time, and
+        called `name`. Rows come as they lie in the files, unless `query` asks for an order.
+
+        `peak_mb` is that of the largest child of the worker since it started. Raises NotMeasured when the service
+        refuses or fails.
+        """
+        return asyncio.run(self._export(f"/invoices-{millions}{query}", name, options))
+
+    async def _export(self, uri: str, name: str, options: dict[str, Any]) -> Ran:
+        unknown = options.keys() - inspect.signature(ExportClient.create).parameters.keys()
+        if unknown:
+            raise NotMeasured(f"the client has no {', '.join(sorted(unknown))} yet")
+        try:
+            async with ExportClient(self._services.target) as client:
+                started = time.perf_counter()
+                made = await client.create(uri, format=self._format, **options)
+                done = await self._finished(client, made)
+                seconds = time.perf_counter() - started
+                peak = self._peak_mb()
+                output = await self._fetched(client, done, name)
+        except ExportdError as refused:
+            raise NotMeasured(str(refused)[:300]) from refused
+        return Ran(done.file.row_count, seconds, peak, output)
+
+    @staticmethod
+    async def _finished(client: ExportClient, made: Export) -> Export:
+        async for export in client.watch(made.id):
+            made = export
+        if made.state != Export.COMPLETED:
+            why = made.result.errors[-1].message if made.result.errors else "no word"
+            raise NotMeasured(f"{Export.State.Name(made.state)}: {why}"[:300])
+        return made
+
+    async def _fetched(self, client: ExportClient, done: Export, name: str) -> Path:
+        kept = folder() / "out"
+        kept.mkdir(exist_ok=True)
+        output = kept / f"{name}.{done.file.extension}"
+        await client.download(done, output)
+        await client.delete(done.id)
+        return output
+
+    def _peak_mb(self) -> float:
+        children = psutil.Process(self._services.worker.pid).children(recursive=True)
+        return max((peak_mb(child.pid) for child in children), default=0.0)
+
+
+def _catalog(table_format: str) -> str:
+    return '[sources.rows]\nkind = "parquet"\n' + "".join(_collection(parts, table_format) for parts in _PARTS)
+
+
+def _collection(millions: int, table_format: str) -> str:
+    columns = "\n".join(f'  {{ field = "{name}", type = "{TYPES.get(name, "text")}" }},' for name in COLUMNS)
+    return f"""
+[collections.Invoices{millions}]
+path = "/invoices-{millions}"
+source = "rows"
+file = "{glob_of(millions)}"
+formats = ["{table_format.upper()}"]
+columns = [
+{columns}
+]
+"""

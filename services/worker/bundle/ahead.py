@@ -1,0 +1,44 @@
+"""Work that is done ahead, by several threads, for items that are wanted in order."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Executor, Future
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+
+
+def in_order(
+    threads: Executor,
+    work: Callable[[Item], Done],
+    items: Iterable[Item],
+    most: int,
+    discard: Callable[[Done], None],
+) -> Generator[tuple[Item, Done], None, None]:
+    """Each item and what `work` made of it; at most `most` of them are under way or wait to be taken.
+
+    What `work` raises is raised in its place. Close the iterator: what nobody takes then goes to `discard`.
+    """
+    waiting: deque[tuple[Item, Future[Done]]] = deque()
+    try:
+        for item in items:
+            waiting.append((item, threads.submit(work, item)))
+            if len(waiting) >= most:
+                yield _next(waiting)
+        while waiting:
+            yield _next(waiting)
+    finally:
+        for _, future in waiting:
+            if not future.cancel():
+                future.add_done_callback(lambda done: _discarded(done, discard))
+
+
+def _next(waiting: deque[tuple[Item, Future[Done]]]) -> tuple[Item, Done]:
+    item, future = waiting.popleft()
+    return item, future.result()
+
+
+def _discarded(future: Future[Done], discard: Callable[[Done], None]) -> None:
+    if future.exception() is None:
+        discard(future.result())

@@ -1,0 +1,118 @@
+"""Which files a job makes: a bare table, a ZIP of everything, or a table and a ZIP of its attachments."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from services.contract.formats import KINDS, ZIP, Compression, FileKind, Packaging
+from services.contract.job import Job
+from services.contract.outcome import Artifact, ExportWarning, RunStats
+from services.contract.spec import JobSpec
+from services.worker.bundle.attachments import OpenAttachment
+from services.worker.bundle.manifest import about
+from services.worker.bundle.writer import BundleWriter, Targets, bundles_long_text
+from services.worker.output import Errand, Output, Tick
+from services.worker.writers.table import SEEKING
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`zipped`: the table lies in a ZIP. `apart`: the attachments lie in a ZIP of their own."""
+
+    zipped: bool
+    apart: bool
+
+
+def plan(spec: JobSpec, *, sealed: bool) -> Plan:
+    """Fixed by the request, never by the rows; `sealed` says that there is a password.
+
+    AUTO makes a ZIP where a bare file would not do: with attachments, a password, or long text beside the table.
+    SEPARATE keeps the attachments out of it. What a password was given for is never left bare.
+    """
+    apart = spec.packaging is Packaging.SEPARATE and bool(spec.attachments)
+    with_attachments = bool(spec.attachments) and not apart
+    return Plan(spec.packaging is Packaging.ZIP or with_attachments or sealed or bundles_long_text(spec), apart)
+
+
+def table_kind(spec: JobSpec, *, zipped: bool) -> FileKind:
+    """What the file with the table is called outside. Only a bare one is gzipped."""
+    if zipped:
+        return ZIP
+    kind = KINDS[spec.table.format]
+    gzipped = spec.table.compression is Compression.GZIP
+    return FileKind(f"{kind.extension}.gz", "application/gzip") if gzipped else kind
+
+
+class Package:
+    """The files of a job while they are made: write batches, `close`, `finish`, then `published`."""
+
+    def __init__(self, errand: Errand, table: Output, apart: Output | None, writer: BundleWriter) -> None:
+        self._errand = errand
+        self._table = table
+        self._apart = apart
+        self._writer = writer
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows and their attachments, in order."""
+        self._writer.write(batch)
+
+    def close(self) -> None:
+        """End the table; `rows_written` and `warnings` are final afterwards."""
+        self._writer.close()
+        self._table.end()
+
+    def finish(self, stats: RunStats) -> None:
+        """End the files. What a ZIP says of the job is in its manifest."""
+        job = self._errand.job
+        self._writer.finish(about(job.lease.export_id, job.spec, stats, self._errand.began))
+
+    def published(self, root: Path) -> tuple[Artifact, Artifact | None]:
+        """Put the finished files into the store at `root`; the second one is that of the attachments, if any.
+
+        Raises OSError.
+        """
+        apart = self._apart.published(root) if self._apart else None
+        return self._table.published(root), apart
+
+    @property
+    def rows_written(self) -> int:
+        """Rows of the table encoded so far."""
+        return self._writer.rows_written
+
+    @property
+    def warnings(self) -> list[ExportWarning]:
+        """Values written differently, attachments that were not there, text beside the table."""
+        return self._writer.warnings
+
+    def size(self) -> int:
+        """Bytes of the files so far."""
+        return self._table.size() + (self._apart.size() if self._apart else 0)
+
+
+@contextmanager
+def package(job: Job, spool: Path, open_attachment: OpenAttachment, tick: Tick) -> Iterator[Package]:
+    """The files of a job, to be made in its folder `spool` within the context. `tick` is called in long steps.
+
+    Raises CannotWrite.
+    """
+    errand, chosen = Errand(job, spool, datetime.now(UTC), tick), plan(job.spec, sealed=bool(job.password))
+    with ExitStack() as opened:
+        kind = table_kind(job.spec, zipped=chosen.zipped)
+        table = opened.enter_context(Output(errand, "export", kind))
+        apart = opened.enter_context(Output(errand, "attachments", ZIP)) if chosen.apart else None
+        writer = BundleWriter(job.spec, _targets(job.spec, table, apart, chosen), open_attachment, spool)
+        opened.callback(writer.release)
+        yield Package(errand, table, apart, writer)
+
+
+def _targets(spec: JobSpec, table: Output, apart: Output | None, chosen: Plan) -> Targets:
+    beside = apart.archive() if apart else None
+    if chosen.zipped:
+        archive = table.archive()
+        return Targets(archive, beside or (archive if spec.attachments else None))
+    seeking = spec.table.format in SEEKING
+    return Targets(table.file if seeking else table.growing(spec.table.compression), beside)

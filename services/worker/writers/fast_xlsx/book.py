@@ -1,0 +1,78 @@
+"""The file of a workbook: takes segments in order, and opens and closes the sheets that they go to."""
+
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from services.worker.writers.fast_xlsx.deflate import last_piece, piece
+from services.worker.writers.fast_xlsx.package import SheetEntry, closing_parts, root_relations, sheet_part
+from services.worker.writers.fast_xlsx.segment import Segment
+from services.worker.writers.fast_xlsx.sheet import SheetFrame
+from services.worker.writers.fast_xlsx.styles import Styles, theme
+from services.worker.writers.fast_xlsx.widths import header_width
+from services.worker.writers.fast_xlsx.zip_parts import EntryTooLarge, ZipParts
+from services.worker.writers.sheet_names import sheet_names
+from services.worker.writers.values import CannotWrite, Loss, Losses
+
+
+class Book:
+    """A workbook of one table in `file`, which is seekable, empty and stays the caller's.
+
+    `losses` are those of the segments so far, `rows_written` counts their rows. `written_at` None: now.
+    """
+
+    def __init__(
+        self, file: BinaryIO, frame: SheetFrame, table_name: str, written_at: datetime | None, styles: Styles
+    ) -> None:
+        self.rows_written = 0
+        self.losses = Losses()
+        self._frame = frame
+        self._names = sheet_names(table_name)
+        self._widths = [header_width(header) for header in frame.headers]
+        self._sheets: list[SheetEntry] = []
+        self._rows = 0  # of the open sheet, header included
+        self._written_at = written_at or datetime.now(UTC)
+        self._zip = ZipParts(file, self._written_at)
+        self._zip.add("_rels/.rels", root_relations())
+        self._zip.add("xl/styles.xml", styles.part)
+        self._zip.add("xl/theme/theme1.xml", theme())
+        self._open = 0
+
+    def bytes_of(self, sheet: int) -> int:
+        """Bytes of XML in a sheet so far; 0 for one that has not been opened."""
+        return self._zip.entry_bytes if sheet == self._open else 0
+
+    def add(self, segment: Segment) -> None:
+        """Put a segment behind the one before it."""
+        self._widths = [max(pair) for pair in zip(self._widths, segment.widths or self._widths, strict=True)]
+        while self._open < segment.place.sheet:
+            self._open_sheet()
+        try:
+            self._zip.append(segment.piece)
+        except EntryTooLarge:
+            raise CannotWrite("ROWS_TOO_LARGE", "a few thousand rows are larger than a sheet of Excel") from None
+        self._rows += segment.rows
+        self.rows_written += segment.rows
+        for warning in segment.warnings:
+            self.losses.add(Loss[warning.code], warning.count)
+
+    def close(self) -> None:
+        """Finish the workbook; one without rows has a sheet with the header alone."""
+        if not self._open:
+            self._open_sheet()
+        self._close_sheet()
+        for name, content in closing_parts(self._sheets, self._written_at):
+            self._zip.add(name, content)
+        self._zip.close()
+
+    def _open_sheet(self) -> None:
+        if self._open:
+            self._close_sheet()
+        self._open += 1
+        self._zip.begin(sheet_part(self._open))
+        self._zip.append(piece(self._frame.opening(self._widths, first=self._open == 1)))
+        self._rows = 1
+
+    def _close_sheet(self) -> None:
+        self._zip.append(last_piece(self._frame.closing(self._rows)))
+        self._zip.end()
+        self._sheets.append(SheetEntry(next(self._names), self._frame.filtered(self._rows)))

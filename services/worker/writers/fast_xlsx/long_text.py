@@ -1,0 +1,57 @@
+"""Text that no cell holds is handed out, in the order of the rows, and what comes back takes its place."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import polars as pl
+import pyarrow as pa
+
+from services.contract.spec import ColumnSpec, Kind
+from services.worker.writers.cells import MAX_TEXT_UNITS
+from services.worker.writers.fast_xlsx.scan import scan
+
+LongText = Callable[[int, str, str], str]
+"""Takes the number of a row of the table (from 1), a column's header and the whole text; returns the cell's text."""
+
+_TEXTS = frozenset({Kind.TEXT, Kind.JSON, Kind.BINARY})
+
+
+def without_long_text(
+    batch: pa.RecordBatch, columns: tuple[ColumnSpec, ...], first_row: int, take: LongText
+) -> pa.RecordBatch:
+    """The batch with each text of more than 32,767 UTF-16 units replaced by what `take` returns for it.
+
+    A binary column with such a text comes back as the base64 text that its cells hold.
+    """
+    suspects = {n: _text(batch.column(n), spec) for n, spec in enumerate(columns) if spec.type.kind in _TEXTS}
+    long = {n: rows for n, text in suspects.items() if (rows := _long_rows(text))}
+    shown: dict[int, dict[int, str]] = {n: {} for n in long}
+    for row, n in sorted((row, n) for n, rows in long.items() for row in rows):
+        shown[n][row] = take(first_row + row, columns[n].header, suspects[n][row].as_py())
+    arrays = [_replaced(suspects[n], shown[n]) if n in shown else array for n, array in enumerate(batch.columns)]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _text(array: "pa.Array[Any]", spec: ColumnSpec) -> pa.LargeStringArray:
+    if spec.type.kind is not Kind.BINARY:
+        return cast("pa.LargeStringArray", array)
+    encoded = pl.Series(pl.from_arrow(array)).bin.encode("base64")
+    return _arrow(encoded)
+
+
+def _long_rows(texts: pa.LargeStringArray) -> list[int]:
+    if scan(texts).longest <= MAX_TEXT_UNITS:
+        return []
+    values = pl.Series(pl.from_arrow(texts))
+    rows = (values.str.len_bytes() > MAX_TEXT_UNITS).arg_true()
+    return [row for row in rows if len(values[row].encode("utf-16-le")) > 2 * MAX_TEXT_UNITS]
+
+
+def _replaced(texts: pa.LargeStringArray, shown: dict[int, str]) -> pa.LargeStringArray:
+    rows = list(shown)
+    series = pl.Series(pl.from_arrow(texts)).scatter(rows, [shown[row] for row in rows])
+    return _arrow(series)
+
+
+def _arrow(texts: pl.Series) -> pa.LargeStringArray:
+    return cast("pa.LargeStringArray", texts.to_arrow(compat_level=pl.CompatLevel.oldest()))

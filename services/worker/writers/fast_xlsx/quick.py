@@ -1,0 +1,91 @@
+"""The cells of a column, as `cells` has them, without its steps where a look at the column says they change nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from services.contract.spec import ColumnSpec, Kind
+from services.worker.writers.cells import (
+    _EPOCH_SERIAL,
+    _LAST_SERIAL,
+    _MARCH_1900,
+    _MAX_DIGITS,
+    _MS_PER_DAY,
+    MAX_TEXT_UNITS,
+    _days,
+    _milliseconds,
+    sheet_cells,
+    sheet_text,
+)
+from services.worker.writers.fast_xlsx.scan import scan
+from services.worker.writers.values import Cells, Losses, local_times, plain_text
+
+_LONG = 10**_MAX_DIGITS
+_US_PER_DAY = _MS_PER_DAY * 1000
+# Days since 1970-01-01; timestamps keep a day's distance, as their time zone moves them.
+_FIRST_DAY = _MARCH_1900 - _EPOCH_SERIAL
+_LAST_DAY = _LAST_SERIAL - _EPOCH_SERIAL
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Cells of one column in consecutive rows: `values` as a cell shows them, null for no cell.
+
+    `as_text` says which cells are text: all, none, or the ones where it is true. `markup`: values may hold what XML
+    escapes. `edges`: values may begin or end with white space.
+    """
+
+    values: pl.Series
+    as_text: pl.Series | bool
+    markup: bool = False
+    edges: bool = False
+
+
+def column_of(array: "pa.Array[Any]", spec: ColumnSpec, first_row: int, time_zone: str, losses: Losses) -> Column:
+    """The cells of a column of the Arrow type of its spec, or of text where binary was made text before.
+
+    `first_row` is the number of its first row in the table, from 1. Raises CannotWrite as `cells.sheet_cells` does.
+    """
+    cells = Cells(spec, pl.Series(pl.from_arrow(array)), first_row)
+    if isinstance(array, pa.LargeStringArray):
+        return _texts(array, cells, losses)
+    quick = _quick(cells, time_zone, losses)
+    return Column(quick, as_text=False) if quick is not None else _careful(cells, time_zone, losses)
+
+
+def _texts(array: pa.LargeStringArray, cells: Cells, losses: Losses) -> Column:
+    found = scan(array)
+    usual = not found.unusual and found.longest <= MAX_TEXT_UNITS
+    values = cells.values if usual else sheet_text(cells, losses)
+    return Column(values, as_text=True, markup=found.markup, edges=found.edges)
+
+
+def _quick(cells: Cells, time_zone: str, losses: Losses) -> pl.Series | None:
+    match cells.spec.type.kind:
+        case Kind.INTEGER if _within(cells.values, -_LONG + 1, _LONG - 1):
+            return plain_text(cells, time_zone, losses)
+        case Kind.DECIMAL if _within(cells.values.to_physical(), -_LONG + 1, _LONG - 1):
+            return plain_text(cells, time_zone, losses)
+        case Kind.DATE if _within(days := cells.values.to_physical(), _FIRST_DAY, _LAST_DAY):
+            return (days + _EPOCH_SERIAL).cast(pl.String)
+        case Kind.TIMESTAMP if _within(
+            cells.values.to_physical(), (_FIRST_DAY + 1) * _US_PER_DAY, (_LAST_DAY - 1) * _US_PER_DAY
+        ):
+            local = cells.values if time_zone == "UTC" else local_times(cells.values, time_zone)
+            return _days(_milliseconds(local.to_physical(), losses) + _EPOCH_SERIAL * _MS_PER_DAY)
+        case _:
+            return None
+
+
+def _within(whole: pl.Series, least: int, most: int) -> bool:
+    low, high = whole.min(), whole.max()
+    return low is None or (least <= int(low) and int(high) <= most)  # type: ignore[arg-type]
+
+
+def _careful(cells: Cells, time_zone: str, losses: Losses) -> Column:
+    done = sheet_cells(cells, time_zone, losses)
+    if done.as_text.all():  # of nulls, too
+        return Column(done.values, as_text=True)
+    return Column(done.values, as_text=done.as_text if done.as_text.any() else False)

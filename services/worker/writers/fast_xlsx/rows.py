@@ -1,0 +1,130 @@
+"""The XML of rows: one text a row, in one step over all columns.
+
+What stands between two values is the same in every row but for the row's number, so the step joins literals, the
+number as a text and the values; neighbouring literals are merged. A column with gaps, or with text among its numbers,
+gets its cells first, as they differ from row to row.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+from openpyxl.utils import get_column_letter
+
+from services.worker.writers.fast_xlsx.blocks import blocks_of
+from services.worker.writers.fast_xlsx.quick import Column
+
+_SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
+_ESCAPES = {ord(character): escape for character, escape in _SPECIAL.items()}
+_GAP = "<c/>"  # without references, a cell's place says its column
+_ROW = "row"
+TEXT_CLOSE = "</t></is></c>"
+
+Part = str | pl.Expr
+
+
+def xml_text(text: str) -> str:
+    """Text as it stands in an element; a bare CR would be read as a line feed."""
+    return text.translate(_ESCAPES)
+
+
+def text_open(*, edges: bool) -> str:
+    """What stands between the attributes of a text cell and its text; `edges` keeps white space around it."""
+    return ' t="inlineStr"><is><t xml:space="preserve">' if edges else ' t="inlineStr"><is><t>'
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the cells of a column look like in some rows: text, not text or (None) either; `gaps`: some are missing."""
+
+    text: bool | None
+    edges: bool
+    gaps: bool
+
+    @property
+    def differs(self) -> bool:
+        """Whether more than the value and the row's number differs from cell to cell."""
+        return self.text is None or self.gaps
+
+
+class RowXml:
+    """Makes the rows of one table: `attributes` are those of each column's cells that are not text (` s="2"`)."""
+
+    def __init__(self, attributes: Iterable[str], *, compact: bool) -> None:
+        self._attributes = tuple(attributes)
+        self._letters = [get_column_letter(n) for n in range(1, len(self._attributes) + 1)]
+        self._compact = compact
+        self._last: tuple[list[_Shape], pl.Expr] | None = None
+
+    def rows(self, columns: list[Column], first: int, count: int) -> list[memoryview]:
+        """The XML, in blocks, of `count` rows (1 or more), the first of which is row number `first` of its sheet."""
+        step = self._step([_shape(column) for column in columns])
+        return blocks_of(_frame(columns, first, count).select(step).to_series())
+
+    def _step(self, shapes: list[_Shape]) -> pl.Expr:
+        # Most segments of a table have the same shape, and in wide tables making the expression takes longer than
+        # using it. Two threads that come here at once make it twice: no harm.
+        last = self._last
+        if last is None or last[0] != shapes:
+            self._last = last = (shapes, self._joined(shapes))
+        return last[1]
+
+    def _joined(self, shapes: list[_Shape]) -> pl.Expr:
+        parts: list[Part] = ["<row>"] if self._compact else ['<row r="', pl.col(_ROW), '">']
+        for n, shape in enumerate(shapes):
+            parts += [self._cell(n, shape)] if shape.differs else self._parts(n, shape, text=bool(shape.text))
+        return pl.concat_str([*_merged([*parts, "</row>"])], ignore_nulls=any(s.gaps for s in shapes))
+
+    def _cell(self, n: int, shape: _Shape) -> pl.Expr:
+        """Whole cells, null for none."""
+        own, text = (pl.concat_str([*_merged(self._parts(n, shape, text=t))]) for t in (False, True))
+        if shape.text is None:
+            cell = pl.when(pl.col(_mask(n))).then(text).otherwise(own)
+        else:
+            cell = text if shape.text else own
+        return cell.fill_null(pl.lit(_GAP)) if self._compact else cell
+
+    def _parts(self, n: int, shape: _Shape, *, text: bool) -> list[Part]:
+        start: list[Part] = ["<c"] if self._compact else [f'<c r="{self._letters[n]}', pl.col(_ROW), '"']
+        if text:
+            return [*start, text_open(edges=shape.edges), pl.col(_value(n)), TEXT_CLOSE]
+        return [*start, f"{self._attributes[n]}><v>", pl.col(_value(n)), "</v></c>"]
+
+
+def _shape(column: Column) -> _Shape:
+    text = column.as_text if isinstance(column.as_text, bool) else None
+    return _Shape(text, column.edges, column.values.null_count() > 0)
+
+
+def _value(n: int) -> str:
+    return f"v{n}"
+
+
+def _mask(n: int) -> str:
+    return f"t{n}"
+
+
+def _frame(columns: list[Column], first: int, count: int) -> pl.DataFrame:
+    numbers = pl.int_range(first, first + count, eager=True).cast(pl.String).alias(_ROW)
+    values = [_escaped(column).alias(_value(n)) for n, column in enumerate(columns)]
+    masks = [c.as_text.alias(_mask(n)) for n, c in enumerate(columns) if isinstance(c.as_text, pl.Series)]
+    return pl.DataFrame([numbers, *values, *masks])
+
+
+def _escaped(column: Column) -> pl.Series:
+    return column.values.str.replace_many(_SPECIAL) if column.markup else column.values
+
+
+def _merged(parts: list[Part]) -> Iterator[pl.Expr]:
+    """The parts with neighbouring literals made one."""
+    literal = ""
+    for part in parts:
+        if isinstance(part, str):
+            literal += part
+            continue
+        if literal:
+            yield pl.lit(literal)
+        literal = ""
+        yield part
+    if literal:
+        yield pl.lit(literal)

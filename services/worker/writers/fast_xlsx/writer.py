@@ -1,0 +1,156 @@
+"""The writer: cuts batches into segments, has two threads encode them, and puts them into the file in order."""
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from typing import BinaryIO
+
+import polars as pl
+import pyarrow as pa
+
+from services.contract.formats import XlsxLayout
+from services.contract.outcome import ExportWarning
+from services.contract.spec import ColumnSpec, Kind
+from services.worker.writers.cells import header_text, number_format, sheet_text
+from services.worker.writers.fast_xlsx.book import Book
+from services.worker.writers.fast_xlsx.long_text import LongText, without_long_text
+from services.worker.writers.fast_xlsx.rows import RowXml
+from services.worker.writers.fast_xlsx.segment import Place, Segment, Table, encode
+from services.worker.writers.fast_xlsx.sheet import SheetFrame
+from services.worker.writers.fast_xlsx.styles import Styles, styles_for
+from services.worker.writers.values import CannotWrite, Cells, Losses
+from services.worker.writers.xlsx import MAX_COLUMNS, MAX_SHEET_BYTES, MAX_SHEET_ROWS
+
+_THREADS = 2
+_IN_FLIGHT = 4
+_SEGMENT_ROWS = 16_384
+_SEGMENT_BYTES = 10_000_000
+_CELL_BYTES = 50  # of XML around a value
+
+
+class FastXlsxWriter:
+    """A workbook whose sheets all hold the same columns; a full sheet is followed by another with the header repeated.
+
+    A sheet is full at `max_sheet_rows` rows (header included) or a few segments (of about 10 MB) after
+    `max_sheet_bytes` of XML. `file` is seekable, empty and stays the caller's. `long_text` is asked what stands in a
+    cell for each text that no cell holds; without it such text is refused. `written_at` is shown as the time of
+    creation; None: now.
+
+    Its threads end with `close` or `abort`, or when the writer is dropped.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        columns: tuple[ColumnSpec, ...],
+        table_name: str,
+        time_zone: str,
+        layout: XlsxLayout = XlsxLayout(),  # noqa: B008 - frozen
+        *,
+        long_text: LongText | None = None,
+        max_sheet_rows: int = MAX_SHEET_ROWS,
+        max_sheet_bytes: int = MAX_SHEET_BYTES,
+        written_at: datetime | None = None,
+    ) -> None:
+        if len(columns) > MAX_COLUMNS:
+            raise CannotWrite("TOO_MANY_COLUMNS", f"a sheet of Excel holds {MAX_COLUMNS:,} columns; choose fewer")
+        headers = tuple(_header(spec, time_zone) for spec in columns)
+        styles = styles_for(number_format(spec) for spec in columns)
+        xml = RowXml((_attributes(spec, styles) for spec in columns), compact=layout.compact)
+        self._table = Table(columns, time_zone, xml)
+        self._book = Book(file, SheetFrame(headers, styles.header, layout), table_name, written_at, styles)
+        self._long_text = long_text
+        self._max_rows = max_sheet_rows
+        self._max_bytes = max_sheet_bytes
+        self._next = Place(sheet=1, sheet_row=2, table_row=1)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="xlsx")
+        self._in_flight: deque[Future[Segment]] = deque()
+        self._ended = False
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows, in order. They are encoded later, and what is wrong with them is raised by a later call."""
+        self._refuse_when_ended()
+        rows_at_once = _rows_at_once(batch)
+        start = 0
+        while start < batch.num_rows:
+            self._make_room()
+            rows = min(rows_at_once, self._max_rows + 1 - self._next.sheet_row)
+            self._submit(batch.slice(start, rows))
+            start += rows
+
+    def close(self) -> None:
+        """Wait for what is in flight and finish the file, which stays open."""
+        self._refuse_when_ended()
+        while self._in_flight:
+            self._take()
+        self._threads.shutdown()
+        self._book.close()
+        self._ended = True
+
+    def abort(self) -> None:
+        """Let go of the threads; what was written is no workbook. Does nothing after `close`."""
+        self._ended = True
+        self._in_flight.clear()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # the constructor may have raised
+            self.abort()
+
+    @property
+    def rows_written(self) -> int:
+        """Rows in the file so far, headers not counted."""
+        return self._book.rows_written
+
+    @property
+    def warnings(self) -> list[ExportWarning]:
+        """Values written differently, each kind with its count."""
+        return self._book.losses.warnings()
+
+    def _make_room(self) -> None:
+        """Wait until another segment may be in flight, and go on to another sheet where this one is full.
+
+        Which segments have been taken by then does not depend on the threads' speed, so neither does the file.
+        """
+        while len(self._in_flight) >= _IN_FLIGHT:
+            self._take()
+        here = self._next
+        if here.sheet_row > self._max_rows or self._book.bytes_of(here.sheet) >= self._max_bytes:
+            self._next = Place(here.sheet + 1, 2, here.table_row)
+
+    def _submit(self, rows: pa.RecordBatch) -> None:
+        here = self._next
+        if self._long_text is not None:
+            rows = without_long_text(rows, self._table.columns, here.table_row, self._long_text)
+        self._in_flight.append(self._threads.submit(encode, self._table, rows, here))
+        self._next = Place(here.sheet, here.sheet_row + rows.num_rows, here.table_row + rows.num_rows)
+
+    def _take(self) -> None:
+        try:
+            self._book.add(self._in_flight.popleft().result())
+        except BaseException:
+            self.abort()  # rows are missing now: nobody shall take this for a workbook
+            raise
+
+    def _refuse_when_ended(self) -> None:
+        if self._ended:
+            raise ValueError("the writer has ended")
+
+
+def _rows_at_once(batch: pa.RecordBatch) -> int:
+    """Rows of a segment: as many as measured fastest, fewer where they are wide."""
+    row_bytes = batch.num_columns * _CELL_BYTES + batch.nbytes // max(1, batch.num_rows)
+    return max(1, min(_SEGMENT_ROWS, _SEGMENT_BYTES // max(1, row_bytes)))
+
+
+def _attributes(spec: ColumnSpec, styles: Styles) -> str:
+    style = styles.numbers[number_format(spec)]
+    shown = f' s="{style}"' if style else ""
+    return f'{shown} t="b"' if spec.type.kind is Kind.BOOLEAN else shown
+
+
+def _header(spec: ColumnSpec, time_zone: str) -> str:
+    text = pl.Series([header_text(spec, time_zone)], dtype=pl.String)
+    shown: str = sheet_text(Cells(spec, text, 0), Losses())[0]
+    return shown

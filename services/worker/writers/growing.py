@@ -1,0 +1,99 @@
+"""A file that only grows: what is appended is compressed, hashed and put into it by threads, in order."""
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO
+
+from services.contract.formats import Compression
+from services.worker.pipeline import Behind
+from services.worker.writers.fast_xlsx.deflate import Piece, joined_crc, last_piece, piece
+
+Block = bytes | memoryview
+
+_MOST_WAITING = 3
+_THREADS = 2
+# No name, no time, no system: the same rows give the same bytes.
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_LENGTH = 1 << 32
+
+
+class GrowingFile:
+    """The end of `file`, which is empty and stays the caller's. `end` or `abandon` ends its threads."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO, compression: Compression) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._taken = 0
+        self._member = _Member(self._store) if compression is Compression.GZIP else None
+        self._behind: Behind[Block] | None = None if self._member else Behind(self._store, _MOST_WAITING)
+
+    def write(self, block: Block) -> int:
+        """Append bytes, which come to the file later: they must not change. What earlier ones met is raised here."""
+        if self._behind:
+            self._behind.put(block)
+        elif self._member:
+            self._member.add(block)
+        self._taken += len(block)
+        return len(block)
+
+    def tell(self) -> int:
+        """Bytes written, before compression."""
+        return self._taken
+
+    def flush(self) -> None:
+        """Nothing waits for a fuller block."""
+
+    def end(self) -> None:
+        """Wait until all of it is in the file."""
+        for part in (self._behind, self._member):
+            if part:
+                part.end()
+
+    def abandon(self) -> None:
+        """Let go of the threads, the file being what it is. Idempotent, also after `end`."""
+        for part in (self._behind, self._member):
+            if part:
+                part.abandon()
+
+    def sha256(self) -> str:
+        """Of the file's bytes, in hexadecimal; to be asked after `end`."""
+        return self._digest.hexdigest()
+
+    def _store(self, block: Block) -> None:
+        self._digest.update(block)
+        self._file.write(block)
+
+
+class _Member:
+    """One gzip member, of pieces that threads compress side by side."""
+
+    def __init__(self, store: Callable[[Block], None]) -> None:
+        self._store = store
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="exportd-gzip")
+        self._behind: Behind[Callable[[], Piece]] = Behind(self._append, _MOST_WAITING)
+        self._size = 0
+        self._crc = 0
+        store(_GZIP_HEADER)
+
+    def add(self, block: Block) -> None:
+        self._behind.put(self._threads.submit(piece, block).result)
+
+    def end(self) -> None:
+        self._behind.end()
+        self._threads.shutdown()
+        self._append(lambda: last_piece(b""))
+        self._store(self._crc.to_bytes(4, "little") + (self._size % _LENGTH).to_bytes(4, "little"))
+
+    def abandon(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._behind.abandon()
+
+    def _append(self, compressed: Callable[[], Piece]) -> None:
+        following = compressed()
+        for block in following.blocks:
+            self._store(block)
+        self._crc = joined_crc(self._crc, following)
+        self._size += following.size

@@ -1,0 +1,80 @@
+"""Dates and instants as ISO 8601.
+
+Formatting a moment costs ten times what looking its day and its second up in a table does, so that is done wherever
+the days lie close enough together for a table.
+"""
+
+from functools import lru_cache
+from typing import cast
+
+import polars as pl
+
+_INSTANT = "%Y-%m-%dT%H:%M:%S%.f"
+_SECOND_US = 1_000_000
+_MINUTE_US = 60 * _SECOND_US
+_DAY_S = 86_400
+_DAY_US = _DAY_S * _SECOND_US
+_OFFSETS = range(-24 * 60, 24 * 60 + 1)  # minutes
+_STRIDE = 1 << 12  # days; tables begin and end at its multiples, so that few tables serve all batches
+_MOST_DAYS = 1 << 16
+
+
+def dates(values: pl.Series) -> pl.Series:
+    """Dates as `YYYY-MM-DD`; years outside of 0 to 9999 have a sign and as many digits as they need."""
+    found = _dates(values.to_physical())
+    return values.cast(pl.String) if found is None else found
+
+
+def instants(values: pl.Series, time_zone: str) -> pl.Series:
+    """Timestamps in microseconds with the offset of `time_zone`, `Z` for UTC, and 3 or 6 digits of fraction if any."""
+    microseconds = values.to_physical()
+    if time_zone == "UTC":
+        return _with_zone(microseconds, pl.Series(["Z"]))
+    # Before zones were agreed on, offsets had seconds, which ISO 8601 cannot say: the offset is cut to whole minutes
+    # and the time moved with it, so that the instant stays.
+    offsets = values.dt.convert_time_zone(time_zone).dt.replace_time_zone(None).to_physical() - microseconds
+    minutes = offsets.abs() // _MINUTE_US * offsets.sign()
+    return _with_zone(microseconds + minutes * _MINUTE_US, _zones().gather(minutes - _OFFSETS.start))
+
+
+def _with_zone(microseconds: pl.Series, zones: pl.Series) -> pl.Series:
+    days = microseconds // _DAY_US
+    in_day = microseconds - days * _DAY_US
+    seconds = in_day // _SECOND_US
+    day_texts = _dates(days) if (in_day == seconds * _SECOND_US).all() else None
+    if day_texts is None:
+        return _joined(microseconds.cast(pl.Datetime("us")).dt.to_string(_INSTANT), zones)
+    return _joined(day_texts, _clock().gather(seconds), zones)
+
+
+def _dates(days: pl.Series) -> pl.Series | None:
+    """Days since 1970-01-01 as text; None when they lie too far apart for a table."""
+    first, last = cast("int | None", days.min()), cast("int | None", days.max())
+    if first is None or last is None:
+        return pl.repeat(None, len(days), dtype=pl.String, eager=True)
+    start = first // _STRIDE * _STRIDE
+    length = (last - start) // _STRIDE * _STRIDE + _STRIDE
+    return _calendar(start, length).gather(days - start) if length <= _MOST_DAYS else None
+
+
+@lru_cache(maxsize=16)
+def _calendar(start: int, length: int) -> pl.Series:
+    return pl.int_range(start, start + length, dtype=pl.Int32, eager=True).cast(pl.Date).cast(pl.String)
+
+
+@lru_cache(maxsize=1)
+def _clock() -> pl.Series:
+    """Every second of a day, as it stands after the date."""
+    seconds = pl.int_range(_DAY_S, eager=True) * _SECOND_US
+    return seconds.cast(pl.Datetime("us")).dt.to_string("T%H:%M:%S")
+
+
+@lru_cache(maxsize=1)
+def _zones() -> pl.Series:
+    """Every offset from -24:00 to +24:00, a minute apart."""
+    sizes = ((sign, *divmod(abs(minutes), 60)) for minutes in _OFFSETS for sign in "-+"[minutes >= 0])
+    return pl.Series([f"{sign}{hours:02}:{minutes:02}" for sign, hours, minutes in sizes])
+
+
+def _joined(*texts: pl.Series) -> pl.Series:
+    return pl.select(pl.concat_str(*texts)).to_series()

@@ -1,0 +1,1 @@
+"""The one ZIP appender: workbooks and bundles are written with it."""

@@ -1,0 +1,147 @@
+"""The records of a ZIP file as bytes: APPNOTE.TXT 6.3.10, and WinZip's extra field of AES-256 (AE-2)."""
+
+import struct
+from dataclasses import dataclass
+from datetime import datetime
+
+STORED = 0
+DEFLATED = 8
+_AES = 99
+
+_ENCRYPTED = 0x0001
+_UTF8 = 0x0800
+_PLAIN_VERSION = 20
+_ZIP64_VERSION = 45
+_AES_VERSION = 51
+_UNIX = 3 << 8
+_MODE = 0o100644 << 16
+_FULL_32 = 0xFFFFFFFF
+_FULL_16 = 0xFFFF
+
+_ZIP64_EXTRA = 0x0001
+_AES_EXTRA = 0x9901
+_PADDING_EXTRA = 0xA220  # "Open Packaging growth hint": room for what became no zip64 field; readers pass over it
+_PADDING_SIGNATURE = 0xA028
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From which numbers on zip64 is needed. Lower ones make small archives for tests."""
+
+    size: int = _FULL_32
+    count: int = _FULL_16
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of an entry when it begins. `method` is that of its content, below the encryption.
+
+    `room` keeps room for sizes of more than 4 GiB in the local header.
+    """
+
+    name: bytes
+    method: int
+    moment: tuple[int, int]
+    offset: int
+    encrypted: bool = False
+    room: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What is known of an entry when it ends; `packed` counts all bytes between its header and the next one's."""
+
+    crc: int = 0
+    packed: int = 0
+    raw: int = 0
+
+    def grown(self, packed: int) -> "Sizes":
+        """With so many bytes more in the file."""
+        return Sizes(self.crc, self.packed + packed, self.raw)
+
+    def need_zip64(self, limits: Limits) -> bool:
+        """Whether a size is too large for its usual field."""
+        return max(self.packed, self.raw) >= limits.size
+
+
+def dos_moment(moment: datetime) -> tuple[int, int]:
+    """Time and date as they stand in headers, to two seconds; years are 1980 to 2107."""
+    time = moment.hour << 11 | moment.minute << 5 | moment.second // 2
+    return time, (moment.year - 1980) << 9 | moment.month << 5 | moment.day
+
+
+def encoded_name(name: str) -> bytes:
+    """A name as it stands in headers. Raises ValueError when it is empty, too long or no Unicode."""
+    encoded = name.encode()
+    if not 0 < len(encoded) <= _FULL_16:
+        raise ValueError(f"{len(encoded)} bytes are no name of an entry")
+    return encoded
+
+
+def local_header(entry: Opening, sizes: Sizes, limits: Limits) -> bytes:
+    """The header before an entry's content. Its length depends on `entry` alone: it is written again at the end."""
+    extra = (_local_sizes(sizes, limits) if entry.room else b"") + _aes_extra(entry)
+    return b"PK\x03\x04" + _common(entry, sizes, extra, limits) + entry.name + extra
+
+
+def central_header(entry: Opening, sizes: Sizes, limits: Limits) -> bytes:
+    """The same entry in the central directory: version, flags, method and CRC are those of the local header."""
+    far = entry.offset >= limits.size
+    numbers = ((sizes.raw, sizes.packed) if sizes.need_zip64(limits) else ()) + ((entry.offset,) if far else ())
+    extra = (_zip64_extra(*numbers) if numbers else b"") + _aes_extra(entry)
+    made_by = struct.pack("<H", _UNIX | _version(entry, sizes, limits))
+    place = struct.pack("<3H2L", 0, 0, 0, _MODE, _FULL_32 if far else entry.offset)
+    return b"PK\x01\x02" + made_by + _common(entry, sizes, extra, limits) + place + entry.name + extra
+
+
+def end_of_directory(count: int, offset: int, size: int, limits: Limits) -> bytes:
+    """What ends the archive: `count` entries, whose directory of `size` bytes begins at `offset`."""
+    if count < limits.count and max(offset, size) < limits.size:
+        return _end(count, offset, size)
+    versions = (_UNIX | _ZIP64_VERSION, _ZIP64_VERSION)
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, *versions, 0, 0, count, count, size, offset)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, offset + size, 1)
+    return (
+        record
+        + locator
+        + _end(
+            _FULL_16 if count >= limits.count else count,
+            _FULL_32 if offset >= limits.size else offset,
+            _FULL_32 if size >= limits.size else size,
+        )
+    )
+
+
+def _end(count: int, offset: int, size: int) -> bytes:
+    return struct.pack("<4sHHHHLLH", b"PK\x05\x06", 0, 0, count, count, size, offset, 0)
+
+
+def _common(entry: Opening, sizes: Sizes, extra: bytes, limits: Limits) -> bytes:
+    """The fields that both headers have, in both of them the same."""
+    flags = (_ENCRYPTED if entry.encrypted else 0) | (0 if entry.name.isascii() else _UTF8)
+    method = _AES if entry.encrypted else entry.method
+    version = _version(entry, sizes, limits)
+    packed, raw = (_FULL_32, _FULL_32) if sizes.need_zip64(limits) else (sizes.packed, sizes.raw)
+    crc = 0 if entry.encrypted else sizes.crc  # AE-2: the CRC would tell about the content
+    return struct.pack("<5H3L2H", version, flags, method, *entry.moment, crc, packed, raw, len(entry.name), len(extra))
+
+
+def _version(entry: Opening, sizes: Sizes, limits: Limits) -> int:
+    """What a reader must know; from the end of an entry on, the same in both headers."""
+    if entry.encrypted:
+        return _AES_VERSION
+    return _ZIP64_VERSION if sizes.need_zip64(limits) or entry.offset >= limits.size else _PLAIN_VERSION
+
+
+def _local_sizes(sizes: Sizes, limits: Limits) -> bytes:
+    if sizes.need_zip64(limits):
+        return _zip64_extra(sizes.raw, sizes.packed)
+    return struct.pack("<4H12x", _PADDING_EXTRA, 16, _PADDING_SIGNATURE, 0)
+
+
+def _zip64_extra(*numbers: int) -> bytes:
+    return struct.pack(f"<2H{len(numbers)}Q", _ZIP64_EXTRA, 8 * len(numbers), *numbers)
+
+
+def _aes_extra(entry: Opening) -> bytes:
+    return struct.pack("<HHH2sBH", _AES_EXTRA, 7, 2, b"AE", 3, entry.method) if entry.encrypted else b""

