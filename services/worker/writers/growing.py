@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from services.contract.formats import Compression
 from services.worker.pipeline import Behind
-from services.worker.writers.fast_xlsx.deflate import Piece, joined_crc, last_piece, piece
+from services.worker.zip.content import Piece, joined_crc, last_piece, piece
 
 Block = bytes | memoryview
 

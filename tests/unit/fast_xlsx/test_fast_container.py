@@ -5,12 +5,8 @@ import struct
 import zipfile
 from datetime import UTC, datetime
 
-import pytest
 from lxml import etree
 
-from services.worker.writers.fast_xlsx import zip_parts
-from services.worker.writers.fast_xlsx.deflate import last_piece, piece
-from services.worker.writers.fast_xlsx.zip_parts import EntryTooLarge, ZipParts
 from tests.unit.fast_xlsx.fast_books import fast, part, texts
 from tests.unit.writers.writer_tables import COLUMNS, text_columns
 
@@ -76,39 +72,3 @@ def test_fills_begin_with_none_and_gray():
     assert [f.get("patternType") for f in styles.iter("{*}patternFill")][:2] == ["none", "gray125"]
     assert styles.find("{*}cellXfs/{*}xf").get("numFmtId") == "0"
     assert styles.find("{*}cellStyles/{*}cellStyle").get("name") == "Normal"
-
-
-def test_pieces_by_several_compressors_are_one_entry():
-    file = io.BytesIO()
-    parts = ZipParts(file, NOW)
-    parts.begin("a")
-    parts.append(piece(b"one ", b"two "))
-    parts.append(piece(b""))
-    parts.append(last_piece(b"three"))
-    assert parts.entry_bytes == 13
-    parts.end()
-    parts.add("b", b"x")
-    parts.close()
-    book = archive(file.getvalue())
-    assert book.testzip() is None
-    assert (book.read("a"), book.read("b")) == (b"one two three", b"x")
-
-
-def test_an_entry_beyond_four_gigabytes_is_refused(monkeypatch):
-    monkeypatch.setattr(zip_parts, "MAX_ENTRY_BYTES", 10)
-    parts = ZipParts(io.BytesIO(), NOW)
-    parts.begin("a")
-    with pytest.raises(EntryTooLarge):
-        parts.append(piece(b"x" * 11))
-
-
-def test_entries_after_four_gigabytes_are_found(tmp_path):
-    with (tmp_path / "far.zip").open("w+b") as file:
-        parts = ZipParts(file, NOW)
-        parts.add("near", b"1")
-        file.seek(5 << 30)  # a hole: takes no room on the disk
-        parts.add("far", b"2")
-        parts.close()
-    with zipfile.ZipFile(tmp_path / "far.zip") as book:
-        assert (book.read("near"), book.read("far")) == (b"1", b"2")
-        assert [i.extract_version for i in book.infolist()] == [20, 20]

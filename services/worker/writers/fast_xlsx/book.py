@@ -3,15 +3,16 @@
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from services.worker.writers.fast_xlsx.deflate import last_piece, piece
 from services.worker.writers.fast_xlsx.package import SheetEntry, closing_parts, root_relations, sheet_part
 from services.worker.writers.fast_xlsx.segment import Segment
 from services.worker.writers.fast_xlsx.sheet import SheetFrame
 from services.worker.writers.fast_xlsx.styles import Styles, theme
 from services.worker.writers.fast_xlsx.widths import header_width
-from services.worker.writers.fast_xlsx.zip_parts import EntryTooLarge, ZipParts
 from services.worker.writers.sheet_names import sheet_names
 from services.worker.writers.values import CannotWrite, Loss, Losses
+from services.worker.zip.appender import ZipAppender
+from services.worker.zip.content import last_piece, piece
+from services.worker.zip.entry import EntryTooLarge, OpenEntry
 
 
 class Book:
@@ -31,15 +32,16 @@ class Book:
         self._sheets: list[SheetEntry] = []
         self._rows = 0  # of the open sheet, header included
         self._written_at = written_at or datetime.now(UTC)
-        self._zip = ZipParts(file, self._written_at)
-        self._zip.add("_rels/.rels", root_relations())
-        self._zip.add("xl/styles.xml", styles.part)
-        self._zip.add("xl/theme/theme1.xml", theme())
+        self._zip = ZipAppender(file, self._written_at)
+        self._put("_rels/.rels", root_relations())
+        self._put("xl/styles.xml", styles.part)
+        self._put("xl/theme/theme1.xml", theme())
         self._open = 0
+        self._sheet: OpenEntry | None = None
 
     def bytes_of(self, sheet: int) -> int:
         """Bytes of XML in a sheet so far; 0 for one that has not been opened."""
-        return self._zip.entry_bytes if sheet == self._open else 0
+        return self._sheet.size if self._sheet and sheet == self._open else 0
 
     def add(self, segment: Segment) -> None:
         """Put a segment behind the one before it."""
@@ -47,7 +49,7 @@ class Book:
         while self._open < segment.place.sheet:
             self._open_sheet()
         try:
-            self._zip.append(segment.piece)
+            self._entry.append(segment.piece)
         except EntryTooLarge:
             raise CannotWrite("ROWS_TOO_LARGE", "a few thousand rows are larger than a sheet of Excel") from None
         self._rows += segment.rows
@@ -61,18 +63,27 @@ class Book:
             self._open_sheet()
         self._close_sheet()
         for name, content in closing_parts(self._sheets, self._written_at):
-            self._zip.add(name, content)
+            self._put(name, content)
         self._zip.close()
 
+    @property
+    def _entry(self) -> OpenEntry:
+        if self._sheet is None:
+            raise ValueError("no sheet is open")
+        return self._sheet
+
+    def _put(self, name: str, content: bytes) -> None:
+        self._zip.put(name, last_piece(content))
+
     def _open_sheet(self) -> None:
-        if self._open:
+        if self._sheet:
             self._close_sheet()
         self._open += 1
-        self._zip.begin(sheet_part(self._open))
-        self._zip.append(piece(self._frame.opening(self._widths, first=self._open == 1)))
+        self._sheet = self._zip.open(sheet_part(self._open))
+        self._sheet.append(piece(self._frame.opening(self._widths, first=self._open == 1)))
         self._rows = 1
 
     def _close_sheet(self) -> None:
-        self._zip.append(last_piece(self._frame.closing(self._rows)))
-        self._zip.end()
+        self._entry.append(last_piece(self._frame.closing(self._rows)))
+        self._entry.close()
         self._sheets.append(SheetEntry(next(self._names), self._frame.filtered(self._rows)))

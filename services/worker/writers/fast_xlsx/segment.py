@@ -6,11 +6,11 @@ import pyarrow as pa
 
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
-from services.worker.writers.fast_xlsx.deflate import Piece, piece
 from services.worker.writers.fast_xlsx.quick import column_of
 from services.worker.writers.fast_xlsx.rows import RowXml
 from services.worker.writers.fast_xlsx.widths import values_width
 from services.worker.writers.values import Losses
+from services.worker.zip.content import Piece, piece
 
 
 @dataclass(frozen=True, slots=True)
