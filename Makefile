@@ -47,6 +47,15 @@ check: $(READY) proto-check ## Lint, types, generated code and the import rule
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest tests/test_architecture.py
 
+bench: $(VENV)/.bench-ready ## Measure beside others: make bench, make bench BENCH=xlsx (csv zip memory large)
+	@$(BIN)/python -m bench $(BENCH)
+$(VENV)/.bench-ready: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@touch $@
+
+golden: $(READY) ## Keep what the writers make now as the expected files of tests/golden/
+	@$(BIN)/python -m tests.golden.update
+
 clean: ## Remove build/, caches and .venv
 	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
@@ -57,4 +66,4 @@ proto-check: $(READY) ## Fail when the generated code is not what proto/ says
 	@tmp=$$(mktemp -d) && trap "rm -rf $$tmp" EXIT && $(call generate,$$tmp) && \
 	diff -r -x '*.proto' -x __pycache__ proto/exportd $$tmp/exportd && echo "generated code is up to date"
 
-.PHONY: help setup demo run sample test check clean proto proto-check
+.PHONY: help setup demo run sample test check bench golden clean proto proto-check
