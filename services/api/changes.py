@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 
 from services.api.domain.export import Export
 from services.api.domain.states import LEASABLE
@@ -11,27 +12,48 @@ from services.contract.job import Directive, Hint
 from services.contract.outcome import Progress
 
 
+class News(Enum):
+    """What a watcher wakes up to."""
+
+    CHANGE = "the export has a new version"
+    PROGRESS = "its worker has reported"
+    NONE = "nothing was announced: announcements may be lost, so look"
+
+
 class Watch:
     """One watcher of one export. Announcements that come while it is busy become one."""
 
     def __init__(self) -> None:
-        self._woken = asyncio.Event()
-        self._changed = False
+        self._news = asyncio.Event()
+        self._change = asyncio.Event()
 
     def wake(self, *, changed: bool) -> None:
         """Something is new: the durable export when `changed`, else only its progress."""
-        self._changed |= changed
-        self._woken.set()
+        if changed:
+            self._change.set()
+        self._news.set()
 
-    async def wait(self, timeout_s: float) -> bool:
-        """Wait for news, at most `timeout_s`; True when the durable export may have changed."""
-        try:
-            await asyncio.wait_for(self._woken.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        self._woken.clear()
-        changed, self._changed = self._changed, False
-        return changed
+    async def wait(self, timeout_s: float) -> News:
+        """Wait for any news, at most `timeout_s`."""
+        if not await _set_within(self._news, timeout_s):
+            return News.NONE
+        changed = self._change.is_set()
+        self._news.clear()
+        self._change.clear()
+        return News.CHANGE if changed else News.PROGRESS
+
+    async def changes_within(self, timeout_s: float) -> bool:
+        """Whether a change comes within a time; progress meanwhile is left to the next `wait`."""
+        return await _set_within(self._change, timeout_s)
+
+
+async def _set_within(event: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        async with asyncio.timeout(max(0.0, timeout_s)):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 class Poll:
@@ -142,7 +164,7 @@ class Changes:
         """Wake everybody: the process is stopping."""
         self.draining.set()
         self.work(len(self._polls))
-        self.direct(Hint.DRAIN)
+        self.direct(Hint.PING)  # not DRAIN: the workers are to stay, for the next api
         for watches in self._watches.values():
             for watch in watches:
                 watch.wake(changed=False)

@@ -56,7 +56,7 @@ class Downloads:
             raise FileChanged(file.id, file.artifact.sha256)
         size = file.artifact.size_bytes
         if not 0 <= request.offset <= size or request.limit < 0:
-            raise OffsetOutOfRange(min(request.offset, request.limit), size)
+            raise OffsetOutOfRange(request.limit if request.limit < 0 else request.offset, size)
         reader = await self._artifacts.open(file.artifact.key)
         if reader is None:
             raise FileDamaged(file.id)

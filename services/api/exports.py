@@ -1,19 +1,19 @@
 """The use cases of ExportService, but for downloads."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.api.catalog.model import Catalog
-from services.api.changes import Changes
-from services.api.creation import CreateRequest, Planner
+from services.api.changes import Changes, News
+from services.api.creation import CreateRequest, Plan, Planner
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.states import LEASABLE, State
 from services.api.pages import Pages
-from services.api.ports import Clock, ExportFilter, ExportStore
+from services.api.ports import MOST_POSITIONS, Clock, ExportFilter, ExportStore
 from services.api.presence import Presence
+from services.api.whole import Whole
 from services.contract.errors import ExportNotFound, FileExpired, FileNotFound, ShuttingDown
 from services.contract.job import Hint
 from services.contract.outcome import Progress
@@ -60,14 +60,12 @@ class Exports:
         self._presence = presence
         self._pages = pages
         self._clock = clock
+        self._whole = Whole()
 
     async def create(self, tenant: str, request: CreateRequest) -> View:
         """Accept an export. Raises InvalidRequest, CollectionNotFound, RequestIdReused, ExportDeleted."""
         planned = self._planner.plan(request, tenant, self._clock())
-        export = await self._store.create(planned.export, planned.spec, planned.mark, planned.sealed_password)
-        if export.id == planned.export.id:
-            self._changes.exported(export)
-        return await self._view(export)
+        return await self._view(await self._whole.run(self._create(planned)))
 
     async def get(self, tenant: str, export_id: str) -> View:
         """Raises ExportNotFound."""
@@ -79,39 +77,38 @@ class Exports:
         found = await self._store.page(tenant, wanted, before_id, page_size + 1)
         shown = found[:page_size]
         more = self._pages.sealed(shown[-1].id, tenant, wanted) if len(found) > page_size else ""
-        return [await self._view(export) for export in shown], more
+        queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in shown) else []
+        places = {export_id: place for place, export_id in enumerate(queued, 1)}
+        return [self._seen(export, places.get(export.id, MOST_POSITIONS)) for export in shown], more
 
     async def watch(self, tenant: str, export_id: str) -> AsyncIterator[View]:
         """The export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""
         with self._changes.watch(export_id) as watch:  # before the first look: no change falls between
-            if self._changes.progress(export_id) is None:
-                self._changes.direct(Hint.PROGRESS_WANTED)
             view = await self.get(tenant, export_id)
+            if view.export.state is State.PROCESSING and view.progress is None:
+                self._changes.direct(Hint.PROGRESS_WANTED)
             yield view
             while not view.export.done:
                 sent = time.monotonic()
-                changed = await watch.wait(KEEPALIVE_S)
+                news = await watch.wait(KEEPALIVE_S)
                 if self._changes.draining.is_set():
                     raise ShuttingDown
-                if changed:
-                    view = await self.get(tenant, export_id)
-                else:
-                    await asyncio.sleep(sent + PROGRESS_INTERVAL_S - time.monotonic())  # what comes meanwhile is one
+                if news is News.PROGRESS:
+                    pause_s = sent + PROGRESS_INTERVAL_S - time.monotonic()
+                    if await watch.changes_within(pause_s):  # reports that come meanwhile are one, a change is at once
+                        continue
                     view = await self._view(view.export)
+                else:
+                    view = await self.get(tenant, export_id)
                 yield view
 
     async def cancel(self, tenant: str, export_id: str, *, only_if_queued: bool) -> View:
         """End an export that is not done. Raises ExportNotFound, IllegalTransition, NotQueued."""
-        export, lease_id = await self._store.cancel(tenant, export_id, self._clock(), only_if_queued=only_if_queued)
-        self._changes.exported(export)
-        if lease_id:
-            self._changes.direct(Hint.CANCEL, lease_id)
-        return await self._view(export)
+        return await self._view(await self._whole.run(self._cancel(tenant, export_id, only_if_queued=only_if_queued)))
 
     async def delete(self, tenant: str, export_id: str) -> None:
         """Remove an export that is done; repeated: nothing. Raises ExportNotFound, IllegalTransition."""
-        if await self._store.delete(tenant, export_id, self._clock()):
-            self._changes.deleted(export_id)
+        await self._whole.run(self._delete(tenant, export_id))
 
     async def file(self, tenant: str, file_id: str) -> tuple[Export, StoredFile]:
         """A file that can be downloaded, and the export that made it. Raises FileNotFound, FileExpired."""
@@ -123,6 +120,23 @@ class Exports:
             raise FileExpired(file_id)
         return export, file
 
+    async def _create(self, planned: Plan) -> Export:
+        export = await self._store.create(planned.export, planned.spec, planned.mark, planned.sealed_password)
+        if export.id == planned.export.id:
+            self._changes.exported(export)
+        return export
+
+    async def _cancel(self, tenant: str, export_id: str, *, only_if_queued: bool) -> Export:
+        export, lease_id = await self._store.cancel(tenant, export_id, self._clock(), only_if_queued=only_if_queued)
+        self._changes.exported(export)
+        if lease_id:
+            self._changes.direct(Hint.CANCEL, lease_id)
+        return export
+
+    async def _delete(self, tenant: str, export_id: str) -> None:
+        if await self._store.delete(tenant, export_id, self._clock()):
+            self._changes.deleted(export_id)
+
     async def _found(self, tenant: str, export_id: str) -> Export:
         export = await self._store.get(tenant, export_id)
         if export is None:
@@ -130,10 +144,13 @@ class Exports:
         return export
 
     async def _view(self, export: Export) -> View:
+        return self._seen(export, await self._store.queue_position(export) if export.state is State.QUEUED else 0)
+
+    def _seen(self, export: Export, position: int) -> View:
         return View(
             export=export,
             now=self._clock(),
             progress=self._changes.progress(export.id) if export.state is State.PROCESSING else None,
-            queue_position=await self._store.queue_position(export) if export.state is State.QUEUED else 0,
+            queue_position=position if export.state is State.QUEUED else 0,
             worker_there=self._presence.anybody() if export.state in LEASABLE else True,
         )

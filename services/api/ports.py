@@ -17,6 +17,10 @@ Clock = Callable[[], datetime]
 """The time now, in UTC."""
 
 
+MOST_POSITIONS = 1000
+"""Counting places in the queue stops here."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestMark:
     """A caller's request_id and the keyed digest of the request's body."""
@@ -74,6 +78,10 @@ class ExportStore(Protocol):
 
     async def queue_position(self, export: Export) -> int:
         """1 plus the number of the tenant's QUEUED exports before this one; counting stops at 1000."""
+        ...
+
+    async def first_queued(self, tenant: str) -> list[str]:
+        """Ids of the tenant's first QUEUED exports, first in the queue first; at most MOST_POSITIONS."""
         ...
 
     async def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:

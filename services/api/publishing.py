@@ -1,5 +1,6 @@
 """What a worker built becomes files: looked at in the store, named, and given their time."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,9 +9,14 @@ from services.api.domain.export import Export, StoredFile
 from services.api.filenames import attachments_name, file_name
 from services.api.ports import ArtifactStore
 from services.contract.errors import InvalidRequest, RowsMissing, StoreMismatch, Violation
+from services.contract.formats import Packaging
 from services.contract.job import LeaseRef
 from services.contract.outcome import Artifact, Built
 from services.contract.store import artifact_prefix
+
+MOST_LISTED = 100
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +40,14 @@ class Publishing:
             await self._look_at(lease, artifact)
 
     def files(self, export: Export, built: Built, now: datetime) -> Files:
-        """The files that `built` becomes. Raises InvalidRequest when the file is open and was to be sealed."""
+        """The files that `built` becomes. Raises InvalidRequest when they are not those that were asked for."""
         if built.artifact.encrypted is not export.encrypted:
             asked = "an encrypted file" if export.encrypted else "a file that is not encrypted"
             raise InvalidRequest((Violation("artifact.encrypted", f"this export asks for {asked}"),))
+        apart = export.options.packaging is Packaging.SEPARATE and bool(export.file_types)
+        if apart is not (built.attachments is not None):
+            asked = "attachments in a file of their own" if apart else "no attachments in a file of their own"
+            raise InvalidRequest((Violation("attachments", f"this export asks for {asked}"),))
         return Files(self._table(export, built, now), self._attachments(export, built, now))
 
     def _table(self, export: Export, built: Built, now: datetime) -> StoredFile:
@@ -62,11 +72,26 @@ class Publishing:
             raise StoreMismatch(expected, "nothing" if size is None else f"{size} bytes")
 
 
-def check_rows(built: Built) -> None:
-    """Raises RowsMissing."""
+def check(built: Built) -> None:
+    """Raises RowsMissing, and InvalidRequest for a report that cannot be true."""
+    violations = tuple(_violations(built))
+    if violations:
+        raise InvalidRequest(violations)
     stats = built.stats
     if stats.rows_matched != stats.rows_written:
         raise RowsMissing(stats.rows_matched, stats.rows_written)
+
+
+def _violations(built: Built) -> Iterator[Violation]:
+    if min(built.stats.rows_matched, built.stats.rows_written) < 0:
+        yield Violation("stats", "rows must not be negative")
+    if len(built.stats.warnings) > MOST_LISTED:
+        yield Violation("stats.warnings", f"must be at most {MOST_LISTED}")
+    for artifact in _artifacts(built):
+        if not _SHA256.fullmatch(artifact.sha256):
+            yield Violation("artifact.sha256", "must be 64 lower-case hexadecimal digits")
+        if len(artifact.entries) > MOST_LISTED:
+            yield Violation("artifact.entries", f"must be at most {MOST_LISTED}")
 
 
 def _artifacts(built: Built) -> Iterator[Artifact]:

@@ -12,10 +12,12 @@ from services.api.changes import Changes
 from services.api.domain import retry
 from services.api.domain.export import Export
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
+from services.api.domain.states import State
 from services.api.passwords import Passwords, PasswordUnreadable
 from services.api.ports import Clock, ExportStore
 from services.api.presence import Presence
-from services.api.publishing import Publishing, check_rows
+from services.api.publishing import Files, Publishing, check
+from services.api.whole import Whole
 from services.contract.errors import Fenced, LeaseLost, ShuttingDown
 from services.contract.job import (
     Directive,
@@ -27,7 +29,7 @@ from services.contract.job import (
     LeaseVerdict,
     Verdict,
 )
-from services.contract.outcome import Built, Failure
+from services.contract.outcome import Built, Failure, RunStats
 from services.contract.store import artifact_prefix
 from services.runtime import logs
 
@@ -39,6 +41,9 @@ WATCHED_HEARTBEAT = timedelta(milliseconds=250)
 LOST_ANSWER_AFTER = timedelta(seconds=2)
 """An unconfirmed lease that its worker does not list after so long was never heard of."""
 
+
+MOST_JOBS = 16
+"""Jobs in one answer: each may be some hundred kilobytes, and a message has its limit."""
 
 PASSWORD_UNREADABLE = Failure(
     "PASSWORD_UNREADABLE",
@@ -71,27 +76,29 @@ class Queue:
         self._presence = presence
         self._policy = policy
         self._clock = clock
-        self._claims: set[asyncio.Task[list[Claimed]]] = set()
+        self._whole = Whole()
 
     async def lease(self, worker_id: str, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
-        """Jobs as soon as there are some; none after `wait_s`, for a worker that drains, and when the api drains."""
+        """Jobs as soon as there are some; none after `wait_s` and for a worker that drains. Raises ShuttingDown."""
         give_up = time.monotonic() + min(wait_s, MAX_WAIT_S) * random.uniform(0.9, 1.0)  # noqa: S311 - jitter
         while True:
             self._presence.heard(worker_id)
-            if self._presence.draining(worker_id) or self._changes.draining.is_set():
+            if self._changes.draining.is_set():
+                raise ShuttingDown
+            if self._presence.draining(worker_id):
                 return []
             with self._changes.poll() as poll:  # in line before the query: no work falls between
-                claimed = await self._claim(worker_id, poll_id, max_jobs)
-                jobs = await self._jobs(claimed)
-                left = give_up - time.monotonic()
-                if jobs or left <= 0:
-                    self._pass_on(woken=poll.woken)
-                    return jobs
-                if claimed:  # none of them can be built: look for others
-                    continue
                 try:
-                    await poll.wait(min(left, await self._seconds_to_next_due()))
-                except asyncio.CancelledError:
+                    now = self._clock()
+                    claimed = await self._claim(worker_id, poll_id, min(max_jobs, MOST_JOBS), now)
+                    jobs = await self._jobs(claimed)
+                    left = give_up - time.monotonic()
+                    if jobs or left <= 0:
+                        self._pass_on(woken=poll.woken)
+                        return jobs
+                    if not claimed:  # else none of them can be built: look for others
+                        await poll.wait(min(left, await self._seconds_to_next_due(now)))
+                except BaseException:
                     self._pass_on(woken=poll.woken)
                     raise
 
@@ -100,8 +107,9 @@ class Queue:
         self._presence.heard(worker_id, draining=draining)
         now = self._clock()
         standings = await self._store.standings([report.lease for report in held])
-        for export in await self._store.renew(worker_id, [s.lease for s in standings if self._due(s, now)], now):
-            self._changes.exported(export)
+        due = [s.lease for s in standings if self._due(s, now)]
+        if due:
+            await self._whole.run(self._renew(worker_id, due, now))
         self._take_progress(held, standings)
         return HeartbeatAnswer(
             verdicts=tuple(LeaseVerdict(s.lease.lease_id, s.verdict) for s in standings),
@@ -116,53 +124,72 @@ class Queue:
             yield Directive(Hint.PING)  # at once: the caller knows that it is heard
             while not self._changes.draining.is_set():
                 try:
-                    yield await asyncio.wait_for(hints.get(), PING_S)
+                    hint = await asyncio.wait_for(hints.get(), PING_S)
                 except TimeoutError:
-                    yield Directive(Hint.PING)
+                    hint = Directive(Hint.PING)
+                if not self._changes.draining.is_set():
+                    yield hint
         raise ShuttingDown
 
     async def complete(self, lease: LeaseRef, built: Built) -> None:
         """Publish what the store really holds. Raises Fenced, RowsMissing, StoreMismatch, InvalidRequest."""
-        check_rows(built)
+        check(built)
         export = await self._leased(lease)
         await self._publishing.inspect(lease, built)
         now = self._clock()
-        files = self._publishing.files(export, built, now)
-        completed = await self._store.complete(lease, files.table, built.stats, now, attachments=files.attachments)
-        if completed:
-            metrics.completed(completed)
-            self._changes.exported(completed)
+        await self._whole.run(self._complete(lease, self._publishing.files(export, built, now), built.stats, now))
 
     async def fail(self, lease: LeaseRef, failure: Failure) -> None:
         """End an attempt; the policy here decides what comes next. Raises Fenced."""
         export = await self._leased(lease)
         jitter = random.random()  # noqa: S311 - jitter
         fate = retry.decide(failure, export.attempt, export.max_attempts, jitter)
+        await self._whole.run(self._fail(lease, failure, fate))
+
+    async def release(self, leases: Sequence[LeaseRef]) -> None:
+        """Give attempts back; leases that no longer count are passed over."""
+        await self._whole.run(self._release(leases))
+
+    async def expire(self) -> list[Export]:
+        """End the leases that ran out; returns their exports."""
+        return await self._whole.run(self._expire())
+
+    # ---- a change and its announcement, which stand together
+
+    async def _renew(self, worker_id: str, leases: Sequence[LeaseRef], now: datetime) -> None:
+        for export in await self._store.renew(worker_id, leases, now):
+            self._changes.exported(export)
+
+    async def _complete(self, lease: LeaseRef, files: Files, stats: RunStats, now: datetime) -> None:
+        completed = await self._store.complete(lease, files.table, stats, now, attachments=files.attachments)
+        if completed:
+            self._changes.exported(completed)
+            metrics.completed(completed)
+
+    async def _fail(self, lease: LeaseRef, failure: Failure, fate: retry.RetryAfter | retry.GiveUp) -> None:
         failed = await self._store.fail(lease, failure, fate, self._clock())
         if failed:
             self._changes.exported(failed)
 
-    async def release(self, leases: Sequence[LeaseRef]) -> None:
-        """Give attempts back; leases that no longer count are passed over."""
+    async def _release(self, leases: Sequence[LeaseRef]) -> None:
         for export in await self._store.release(leases, self._clock()):
             self._changes.exported(export)
 
-    async def expire(self) -> list[Export]:
-        """End the leases that ran out; returns their exports."""
+    async def _expire(self) -> list[Export]:
         expired = await self._store.expire(self._clock())
         for export in expired:
             self._changes.exported(export)
         return expired
 
-    async def _claim(self, worker_id: str, poll_id: str, max_jobs: int) -> list[Claimed]:
+    # ---- handing out
+
+    async def _claim(self, worker_id: str, poll_id: str, max_jobs: int, now: datetime) -> list[Claimed]:
         """Claim in a task of its own: a call that is cut off in the middle gives back what nobody can receive."""
-        claim = asyncio.create_task(self._store.claim(worker_id, poll_id, max_jobs, self._clock()))
-        self._claims.add(claim)
-        claim.add_done_callback(self._claims.discard)
+        claim = self._whole.start(self._store.claim(worker_id, poll_id, max_jobs, now))
         try:
             claimed = await asyncio.shield(claim)
         except asyncio.CancelledError:
-            asyncio.get_running_loop().create_task(self._give_back(claim))
+            self._whole.start(self._give_back(claim))
             raise
         for one in claimed:
             metrics.leased(one.export)
@@ -177,10 +204,10 @@ class Queue:
         if woken:
             self._changes.work(1)
 
-    async def _seconds_to_next_due(self) -> float:
-        now = self._clock()
+    async def _seconds_to_next_due(self, now: datetime) -> float:
+        """Counted from the `now` of the claim before: what became due since then is not passed over."""
         due = await self._store.next_due(now)
-        return (due - now).total_seconds() if due else MAX_WAIT_S
+        return max(0.0, (due - self._clock()).total_seconds()) if due else MAX_WAIT_S
 
     async def _jobs(self, claimed: Sequence[Claimed]) -> list[Job]:
         """What can be handed out. One whose password cannot be read ends here, and holds nobody else up."""
@@ -216,7 +243,8 @@ class Queue:
 
     def _take_progress(self, held: Sequence[LeaseReport], standings: Sequence[Standing]) -> None:
         for report, standing in zip(held, standings, strict=True):
-            if report.progress and standing.verdict is Verdict.KEEP:
+            building = standing.export is not None and standing.export.state is State.PROCESSING
+            if report.progress and building and standing.verdict is Verdict.KEEP:
                 self._changes.progressed(report.lease.export_id, report.progress)
 
     async def _missing(
@@ -229,7 +257,7 @@ class Queue:
         if draining:
             await self.release([claimed.ref for claimed in lost])
             return ()
-        return tuple(await self._jobs(lost))
+        return tuple(await self._jobs(lost[:MOST_JOBS]))
 
     def _next_heartbeat(self, standings: Sequence[Standing]) -> timedelta:
         if any(s.verdict is Verdict.KEEP and self._changes.watched(s.lease.export_id) for s in standings):

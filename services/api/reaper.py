@@ -7,7 +7,6 @@ from typing import Protocol
 from services.api import metrics
 from services.api.ports import Clock, ExportStore
 from services.api.queue import Queue
-from services.contract.errors import StoreUnavailable
 from services.runtime import logs
 
 INTERVAL_S = 1.0
@@ -39,7 +38,7 @@ class Reaper:
             try:
                 await self.run_once()
                 await self._ready(ready=True)
-            except StoreUnavailable:
+            except Exception:  # noqa: BLE001 - whatever it is, the next scan must come
                 logs.get().exception("reaper_failed")
                 await self._ready(ready=False)
             await asyncio.sleep(INTERVAL_S)  # the period of the scan

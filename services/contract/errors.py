@@ -208,6 +208,13 @@ class TooManyStreams(TryAgain):
 
 
 @dataclass(unsafe_hash=True)
+class ReaderStalled(TryAgain):
+    reason = "READER_STALLED"
+    template = "nothing was read for {seconds} s; download again from the byte where you stopped"
+    seconds: int
+
+
+@dataclass(unsafe_hash=True)
 class ShuttingDown(TryAgain):
     reason = "SHUTTING_DOWN"
     template = "this process is stopping; try again"

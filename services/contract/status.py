@@ -36,6 +36,7 @@ CODES: dict[type[errors.ExportdError], int] = {
     errors.StoreMismatch: code_pb2.FAILED_PRECONDITION,
     errors.FileChanged: code_pb2.ABORTED,
     errors.TooManyStreams: code_pb2.RESOURCE_EXHAUSTED,
+    errors.ReaderStalled: code_pb2.UNAVAILABLE,
     errors.ShuttingDown: code_pb2.UNAVAILABLE,
     errors.StoreUnavailable: code_pb2.UNAVAILABLE,
     errors.FileDamaged: code_pb2.DATA_LOSS,
@@ -73,9 +74,14 @@ def _extra(error: errors.ExportdError) -> list[typing.Any]:
 
 def _shown(violations: Sequence[errors.Violation]) -> list[error_details_pb2.BadRequest.FieldViolation]:
     """All of them, or as many as fit into the headers that every client accepts."""
-    shown = [error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description) for v in violations]
-    while sum(v.ByteSize() for v in shown) > MOST_VIOLATION_BYTES:
-        shown.pop()
+    shown: list[error_details_pb2.BadRequest.FieldViolation] = []
+    room = MOST_VIOLATION_BYTES
+    for violation in violations:
+        field = error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description)
+        room -= field.ByteSize()
+        if room < 0:
+            break
+        shown.append(field)
     return shown
 
 

@@ -77,6 +77,19 @@ async def test_a_job_survives_a_killed_api_without_costing_an_attempt(house: Hou
     assert (export.state, export.attempt) == (Export.COMPLETED, 1)
 
 
+async def test_a_worker_stays_when_the_api_is_stopped_and_started_again(house: House) -> None:
+    api = house.api()
+    house.worker()
+    async with ExportClient(house.target) as client:
+        export = await _until(client, await client.create("/flights?month=1", format="xlsx"), _writing)
+        assert api.terminate() == 0
+        house.api()
+        export = await _until(client, export, _done)
+        assert (export.state, export.attempt) == (Export.COMPLETED, 1)
+        after = await _until(client, await client.create("/airports", format="csv"), _done)
+        assert after.state == Export.COMPLETED
+
+
 async def test_a_cancelled_job_stops_within_a_second_and_leaves_no_bytes(house: House, client: ExportClient) -> None:
     worker = house.worker()
     export = await _until(client, await _slow_job(client), _writing)

@@ -80,6 +80,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. The database or the artifact store did not take the write: nothing was promised; ask again."""
     NO_WORKER: _ErrorReason.ValueType  # 27
     """UNAVAILABLE. No worker is there to answer a preview."""
+    READER_STALLED: _ErrorReason.ValueType  # 29
+    """UNAVAILABLE. A download was given up since its reader took no byte for five minutes. Metadata: seconds."""
     INTERNAL: _ErrorReason.ValueType  # 28
     """INTERNAL. A defect of exportd. Metadata: reference, under which the log has the whole story."""
 
@@ -142,6 +144,8 @@ STORE_UNAVAILABLE: ErrorReason.ValueType  # 26
 """UNAVAILABLE. The database or the artifact store did not take the write: nothing was promised; ask again."""
 NO_WORKER: ErrorReason.ValueType  # 27
 """UNAVAILABLE. No worker is there to answer a preview."""
+READER_STALLED: ErrorReason.ValueType  # 29
+"""UNAVAILABLE. A download was given up since its reader took no byte for five minutes. Metadata: seconds."""
 INTERNAL: ErrorReason.ValueType  # 28
 """INTERNAL. A defect of exportd. Metadata: reference, under which the log has the whole story."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

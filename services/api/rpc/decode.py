@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.catalog.columns import ColumnChoice
-from services.api.creation import CreateRequest
+from services.api.creation import MAX_LABELS, CreateRequest
 from services.api.domain.states import State
 from services.api.downloads import DownloadRequest
 from services.api.ports import ExportFilter
@@ -74,9 +74,11 @@ def create_request(message: export_service_pb2.CreateExportRequest) -> CreateReq
 
 def export_filter(message: export_service_pb2.ListExportsRequest) -> ExportFilter:
     """Which exports to list. Raises InvalidRequest for a state that is none."""
-    unknown = [s for s in message.states if export_pb2.Export.State.Name(s) not in State.__members__]
-    if unknown:
+    known = {export_pb2.Export.State.Value(state.name) for state in State}
+    if not known.issuperset(message.states):
         raise InvalidRequest((Violation("states", "must be of " + ", ".join(State.__members__)),))
+    if len(message.labels) > MAX_LABELS:
+        raise InvalidRequest((Violation("labels", f"must be at most {MAX_LABELS}, not {len(message.labels)}"),))
     return ExportFilter(
         states=frozenset(State[export_pb2.Export.State.Name(s)] for s in message.states),
         type=message.type,

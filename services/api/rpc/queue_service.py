@@ -1,6 +1,7 @@
 """JobQueueService over gRPC: decode, call, encode."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -21,6 +22,7 @@ T = TypeVar("T")
 MAX_LEASES = 256
 MAX_POLLS = 1024
 ANSWER_BEFORE_DEADLINE_S = 5.0
+MOST_RETRY_AFTER = timedelta(days=1)
 CODE_LENGTH = 64
 MESSAGE_LENGTH = 1000
 
@@ -74,13 +76,12 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         return queue_pb2.CompleteJobResponse()
 
     async def FailJob(self, request: queue_pb2.FailJobRequest, context: Context) -> queue_pb2.FailJobResponse:
+        retry_after = _known("retry_after", codec.duration_from_pb, request.retry_after)
         failure = Failure(
             code=request.error.code[:CODE_LENGTH],
             message=request.error.message[:MESSAGE_LENGTH],
             retryable=request.retryable,
-            retry_after=_known("retry_after", codec.duration_from_pb, request.retry_after)
-            if request.HasField("retry_after")
-            else None,
+            retry_after=min(retry_after, MOST_RETRY_AFTER) if request.HasField("retry_after") else None,
         )
         logs.bind(failure=failure.code)
         await self._queue.fail(_lease(request), failure)
@@ -90,6 +91,8 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         self, request: queue_pb2.ReleaseJobsRequest, context: Context
     ) -> queue_pb2.ReleaseJobsResponse:
         logs.bind(worker_id=_uuid("worker_id", request.worker_id))
+        if len(request.leases) > MAX_LEASES:
+            raise InvalidRequest((Violation("leases", f"must be at most {MAX_LEASES}"),))
         await self._queue.release([LeaseRef(report.export_id, report.lease_id) for report in request.leases])
         return queue_pb2.ReleaseJobsResponse()
 

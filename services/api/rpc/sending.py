@@ -1,17 +1,21 @@
 """Sends a file: small chunks to readers that lag, large ones to readers that keep up, and bounded memory for all."""
 
+import asyncio
 import time
 
 from exportd.v1.export_service_pb2 import DownloadFileResponse
 from services.api.downloads import Download
 from services.api.rpc import encode
 from services.api.rpc.shell import Context
-from services.contract.errors import FileDamaged
+from services.contract.errors import FileDamaged, ReaderStalled
 
 SMALL = 64 * 1024
 LARGE = 1024 * 1024
 KEEPS_UP_S = 0.05
 """A reader keeps up while a chunk is taken within this time."""
+
+STALLED_S = 300.0
+"""How long a reader may take no byte at all."""
 
 IN_FLIGHT = 4
 """Chunks of one download that are in memory at once: those that the transport buffers, and the one being read."""
@@ -43,9 +47,18 @@ async def send(download: Download, context: Context, budget: ChunkBudget) -> Non
             if len(data) != length:
                 raise FileDamaged(download.file.id)
             started = time.perf_counter()
-            await context.write(DownloadFileResponse(data=data))
+            await _taken(context, DownloadFileResponse(data=data))
             position += length
             keeps_up = time.perf_counter() - started < KEEPS_UP_S
             size = budget.resized(size, min(size * 2, LARGE) if keeps_up else SMALL)
     finally:
         budget.resized(size, SMALL)
+
+
+async def _taken(context: Context, message: DownloadFileResponse) -> None:
+    """A reader that takes nothing for long makes room for others; it can go on where it stopped."""
+    try:
+        async with asyncio.timeout(STALLED_S):
+            await context.write(message)
+    except TimeoutError:
+        raise ReaderStalled(round(STALLED_S)) from None

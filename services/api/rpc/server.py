@@ -1,5 +1,7 @@
 """The two gRPC servers of the api: one for callers, one for workers."""
 
+import asyncio
+
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
@@ -40,8 +42,7 @@ class Servers:
     async def stop(self, grace_s: float) -> None:
         """Take no new call, and give those under way so long to end."""
         await self._health.enter_graceful_shutdown()
-        await self._public.stop(grace_s)
-        await self._queue.stop(grace_s)
+        await asyncio.gather(self._public.stop(grace_s), self._queue.stop(grace_s))
 
     def _server(self, max_receive_bytes: int) -> grpc.aio.Server:
         server = grpc.aio.server(interceptors=[Shell()], options=server_options(max_receive_bytes))

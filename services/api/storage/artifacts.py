@@ -6,6 +6,7 @@ import shutil
 import stat
 import threading
 import uuid
+import weakref
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Self
@@ -93,6 +94,8 @@ class FileReader:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
+        # An open that went on after its caller had left has nobody else to close it.
+        self._closing = weakref.finalize(self, os.close, descriptor)
         # A descriptor that is closed during a read may be another file's by the time the read begins.
         self._lock = threading.Lock()
         self.size_bytes = os.fstat(descriptor).st_size
@@ -120,5 +123,5 @@ class FileReader:
     def _close(self) -> None:
         with self._lock:
             if self._descriptor is not None:
-                os.close(self._descriptor)
+                self._closing()
                 self._descriptor = None

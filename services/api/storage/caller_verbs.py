@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from services.api.domain.export import Export
 from services.api.domain.states import LEASABLE, TERMINAL, Event, State, sources, target
-from services.api.ports import Depth, ExportFilter, RequestMark
+from services.api.ports import MOST_POSITIONS, Depth, ExportFilter, RequestMark
 from services.api.storage import changes
 from services.api.storage.column_types import UtcTime
 from services.api.storage.json_sql import holds
@@ -19,7 +19,6 @@ from services.contract.errors import ExportDeleted, ExportNotFound, IllegalTrans
 from services.contract.spec import JobSpec
 
 REQUEST_ID_LASTS = timedelta(hours=24)
-MOST_COUNTED = 1000
 
 _c = exports.c
 _by_id = sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id"), _c.tenant == sa.bindparam("of_tenant"))
@@ -43,7 +42,13 @@ _first_with_request_id = (
 _ahead = (
     sa.select(_c.id)
     .where(in_states({State.QUEUED}), _c.tenant == sa.bindparam("of_tenant"), _c.id < sa.bindparam("of_id"))
-    .limit(MOST_COUNTED - 1)
+    .limit(MOST_POSITIONS - 1)
+)
+_first_queued = (
+    sa.select(_c.id)
+    .where(in_states({State.QUEUED}), _c.tenant == sa.bindparam("of_tenant"))
+    .order_by(_c.id)
+    .limit(MOST_POSITIONS)
 )
 _count_ahead = sa.select(sa.func.count()).select_from(_ahead.subquery())
 
@@ -158,6 +163,10 @@ def _conditions(wanted: ExportFilter) -> list[sa.ColumnElement[bool]]:
 
 def queue_position(db: sa.Connection, export: Export) -> int:
     return 1 + db.execute(_count_ahead, {"of_tenant": export.tenant, "of_id": export.id}).scalar_one()
+
+
+def first_queued(db: sa.Connection, tenant: str) -> list[str]:
+    return [*db.execute(_first_queued, {"of_tenant": tenant}).scalars()]
 
 
 def depth(db: sa.Connection, now: datetime) -> Depth:

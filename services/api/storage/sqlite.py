@@ -23,7 +23,13 @@ from services.runtime.startup import CannotStart
 
 T = TypeVar("T")
 
-READERS = 4
+CALLER_READERS = 4
+WORKER_READERS = 2
+"""Connections of their own: what callers ask for must not hold up a heartbeat."""
+
+MOST_LISTS = 2
+"""Lists read at once: the longest may walk the history of a tenant, and a get should not wait for it."""
+
 BUSY_TIMEOUT_MS = 5000
 
 WRITER_PRAGMAS = (
@@ -58,11 +64,11 @@ def writing_engine(database: Path) -> sa.Engine:
     return engine
 
 
-def reading_engine(database: Path) -> AsyncEngine:
+def reading_engine(database: Path, connections: int) -> AsyncEngine:
     """Connections that cannot write; each query sees all that was committed before it."""
     url = sa.URL.create("sqlite+aiosqlite", database=str(database))
     engine = create_async_engine(
-        url, pool_size=READERS, max_overflow=0, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True
+        url, pool_size=connections, max_overflow=0, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True
     )
     _on_connect(engine.sync_engine, READER_PRAGMAS)
     return engine
@@ -75,13 +81,25 @@ class DatabaseUnusable(CannotStart):
         super().__init__(f"the database {database} cannot be used: {cause}")
 
 
+async def _read(engine: AsyncEngine, query: Callable[[sa.Connection], T]) -> T:
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(query)
+    except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+        if isinstance(error, sa.exc.TimeoutError) or is_passing(error):
+            raise unavailable(error) from error
+        raise
+
+
 class SqliteExportStore:
     """An ExportStore in one SQLite file. The caller holds the lock of the data directory."""
 
     def __init__(self, database: Path, policy: LeasePolicy) -> None:
         self._policy = policy
         self._writer = WriterThread(writing_engine(database))
-        self._reader = reading_engine(database)
+        self._for_callers = reading_engine(database, CALLER_READERS)
+        self._for_workers = reading_engine(database, WORKER_READERS)
+        self._lists = asyncio.Semaphore(MOST_LISTS)
 
     @classmethod
     async def open(cls, database: Path, policy: LeasePolicy) -> Self:
@@ -96,7 +114,8 @@ class SqliteExportStore:
 
     async def close(self) -> None:
         """Finish what was begun. The writer closes last, so that the last checkpoint is its own. Idempotent."""
-        await self._reader.dispose()
+        await self._for_callers.dispose()
+        await self._for_workers.dispose()
         await self._writer.close()
 
     async def __aenter__(self) -> Self:
@@ -106,13 +125,10 @@ class SqliteExportStore:
         await self.close()
 
     async def _read(self, query: Callable[[sa.Connection], T]) -> T:
-        try:
-            async with self._reader.connect() as connection:
-                return await connection.run_sync(query)
-        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-            if isinstance(error, sa.exc.TimeoutError) or is_passing(error):
-                raise unavailable(error) from error
-            raise
+        return await _read(self._for_callers, query)
+
+    async def _read_for_workers(self, query: Callable[[sa.Connection], T]) -> T:
+        return await _read(self._for_workers, query)
 
     # ---- callers
 
@@ -128,10 +144,14 @@ class SqliteExportStore:
         return await self._read(lambda db: caller_verbs.get_by_file(db, tenant, file_id))
 
     async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> list[Export]:
-        return await self._read(lambda db: caller_verbs.page(db, tenant, wanted, before_id, limit))
+        async with self._lists:
+            return await self._read(lambda db: caller_verbs.page(db, tenant, wanted, before_id, limit))
 
     async def queue_position(self, export: Export) -> int:
         return await self._read(lambda db: caller_verbs.queue_position(db, export))
+
+    async def first_queued(self, tenant: str) -> list[str]:
+        return await self._read(lambda db: caller_verbs.first_queued(db, tenant))
 
     async def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:
         return await self._writer.run(
@@ -142,7 +162,7 @@ class SqliteExportStore:
         return await self._writer.run(lambda db: caller_verbs.delete(db, tenant, export_id, now))
 
     async def depth(self, now: datetime) -> Depth:
-        return await self._read(lambda db: caller_verbs.depth(db, now))
+        return await self._read_for_workers(lambda db: caller_verbs.depth(db, now))
 
     # ---- workers
 
@@ -152,16 +172,16 @@ class SqliteExportStore:
         )
 
     async def next_due(self, now: datetime) -> datetime | None:
-        return await self._read(lambda db: worker_verbs.next_due(db, now))
+        return await self._read_for_workers(lambda db: worker_verbs.next_due(db, now))
 
     async def standings(self, leases: Sequence[LeaseRef]) -> list[Standing]:
-        return await self._read(lambda db: worker_verbs.standings(db, leases))
+        return await self._read_for_workers(lambda db: worker_verbs.standings(db, leases))
 
     async def renew(self, worker_id: str, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
         return await self._writer.run(lambda db: worker_verbs.renew(db, self._policy, worker_id, leases, now))
 
     async def unconfirmed(self, worker_id: str, leased_before: datetime) -> list[Claimed]:
-        return await self._read(lambda db: worker_verbs.unconfirmed(db, worker_id, leased_before))
+        return await self._read_for_workers(lambda db: worker_verbs.unconfirmed(db, worker_id, leased_before))
 
     async def complete(
         self,

@@ -1,5 +1,6 @@
 import asyncio
 import hashlib
+from datetime import timedelta
 
 import grpc
 import pytest
@@ -293,9 +294,103 @@ async def test_draining_ends_watches_and_polls_with_a_retryable_status(api: Api,
     poll = asyncio.create_task(Worker(api).lease(wait_s=20))
     await asyncio.sleep(0.05)  # the poll has to be in line before the drain
     api.stop.drain.set()
-    assert await asyncio.wait_for(poll, 2) == []
-    refusal = await refused(anext(aiter(watch)))
+    for ended in (poll, anext(aiter(watch))):
+        refusal = await asyncio.wait_for(refused(ended), 2)
+        assert (refusal.code, refusal.reason) == ("UNAVAILABLE", "SHUTTING_DOWN")
+
+
+async def test_an_api_that_drains_does_not_drain_its_workers(api: Api, worker: Worker) -> None:
+    hints = aiter(api.jobs.WatchDirectives(queue_pb2.WatchDirectivesRequest(worker_id=worker.id)))
+    await anext(hints)
+    api.stop.drain.set()
+    refusal = await asyncio.wait_for(refused(anext(hints)), 2)
     assert (refusal.code, refusal.reason) == ("UNAVAILABLE", "SHUTTING_DOWN")
+
+
+async def test_a_watch_looks_by_itself_when_an_announcement_was_lost(
+    api: Api, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.api.exports.KEEPALIVE_S", 0.1)
+    export = await api.create()
+    watch = aiter(_watch(api, export.id))
+    await anext(watch)
+    with monkeypatch.context() as deaf:
+        deaf.setattr("services.api.changes.Changes.exported", lambda *_: None)
+        await api.exports.CancelExport(_cancel(export.id))
+    while (seen := await asyncio.wait_for(anext(watch), 2)).state == State.QUEUED:
+        pass
+    assert seen.state == State.CANCELLED
+
+
+async def test_a_cancel_whose_caller_has_left_is_announced_all_the_same(api: Api) -> None:
+    export = await api.create()
+    watch = aiter(_watch(api, export.id))
+    await anext(watch)
+    call = api.exports.CancelExport(_cancel(export.id))
+    await asyncio.sleep(0.002)  # so that the request is on its way when its caller leaves
+    call.cancel()
+    if (await api.get(export.id)).state == State.CANCELLED:
+        assert (await asyncio.wait_for(anext(watch), 2)).state == State.CANCELLED
+
+
+async def test_a_completion_is_seen_at_once_even_behind_progress(api: Api, worker: Worker) -> None:
+    export = await api.create()
+    (job,) = await worker.lease()
+    await worker.heartbeat(job)
+    artifact = worker.file(job, CONTENT)
+    watch = aiter(_watch(api, export.id))
+    await anext(watch)
+    await worker.heartbeat(job, progress=export_pb2.Progress(phase=export_pb2.Progress.WRITING, rows_written=1))
+    await worker.complete(job, artifact)
+    states = [(await asyncio.wait_for(anext(watch), 2)).state]
+    while states[-1] != State.COMPLETED:
+        states.append((await asyncio.wait_for(anext(watch), 2)).state)
+    assert len(states) <= 2
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"sha256": "not a sha"}, "artifact.sha256"),
+        ({"entries": [export_pb2.Entry(name="x")] * 101}, "artifact.entries"),
+    ],
+)
+async def test_a_report_that_cannot_be_true_is_refused(
+    api: Api, worker: Worker, change: dict[str, object], field: str
+) -> None:
+    await api.create()
+    (job,) = await worker.lease()
+    artifact = worker.file(job, CONTENT)
+    artifact.MergeFrom(queue_pb2.Artifact(**change))
+    assert list((await refused(worker.complete(job, artifact))).violations) == [field]
+
+
+async def test_states_and_labels_that_cannot_be_are_refused(api: Api) -> None:
+    unknown = export_service_pb2.ListExportsRequest(states=[99])
+    assert list((await refused(api.exports.ListExports(unknown))).violations) == ["states"]
+    many = export_service_pb2.ListExportsRequest(labels={str(n): "" for n in range(65)})
+    assert list((await refused(api.exports.ListExports(many))).violations) == ["labels"]
+
+
+async def test_thousands_of_unknown_fields_are_refused_without_holding_others_up(api: Api) -> None:
+    newer = export_service_pb2.CreateExportRequest(uri="/shops/7/orders")
+    newer.MergeFromString(b"\xf8\x3f\x01" * 20_000)
+    refusal = await asyncio.wait_for(refused(api.exports.CreateExport(newer)), 5)
+    assert refusal.reason == "INVALID_REQUEST"
+
+
+async def test_a_retry_that_falls_due_between_two_looks_is_not_missed(
+    api: Api, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.api.domain.retry.BASE", timedelta(milliseconds=100))
+    monkeypatch.setattr("services.api.queue.random.random", lambda: 1.0)
+    for _ in range(5):
+        await api.create(max_attempts=10)
+        (job,) = await worker.lease()
+        await worker.fail(job)
+        await asyncio.sleep(0.096)  # just before it is due
+        (again,) = await asyncio.wait_for(worker.lease(wait_s=20), 2)
+        await worker.fail(again, "COLUMN_MISSING")
 
 
 async def test_cancel_reaches_a_worker_that_listens_at_once(api: Api, worker: Worker) -> None:

@@ -25,8 +25,8 @@ REBUILD = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 def upgrade():
     with op.batch_alter_table("exports", recreate="always") as batch:
@@ -47,7 +47,7 @@ def later_version(tmp_path, monkeypatch):
     def become(source: str) -> None:
         migrations = tmp_path / "migrations"
         shutil.copytree(migrate_module.MIGRATIONS, migrations)
-        (migrations / "versions" / "0003_later.py").write_text(source)
+        (migrations / "versions" / "0004_later.py").write_text(source)
         monkeypatch.setattr(migrate_module, "MIGRATIONS", migrations)
 
     return become
@@ -126,8 +126,8 @@ async def test_a_rebuilt_table_keeps_what_refers_to_it_and_a_copy_is_made_first(
     migrate(writing_engine(database), database)
     assert rows(database, "SELECT id, note FROM exports") == [(export.id, None)]
     assert rows(database, "SELECT export_id FROM requests") == [(export.id,)]
-    copy = database.with_name("exportd.sqlite3.0002.backup")
-    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0002",)]
+    copy = database.with_name("exportd.sqlite3.0003.backup")
+    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0003",)]
     assert rows(copy, "SELECT id FROM exports") == [(export.id,)]
 
 
@@ -137,7 +137,7 @@ async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(databa
     for _ in range(2):
         with pytest.raises(sa.exc.OperationalError, match="nowhere"):
             migrate(writing_engine(database), database)
-    assert rows(database, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert rows(database, "SELECT version_num FROM alembic_version") == [("0003",)]
     assert rows(database, "SELECT id FROM exports") == [(export.id,)]
 
 
@@ -146,5 +146,5 @@ async def test_a_newer_database_is_refused(database, later_version, monkeypatch)
     later_version(REBUILD)
     migrate(writing_engine(database), database)
     monkeypatch.setattr(migrate_module, "MIGRATIONS", known)
-    with pytest.raises(SchemaTooNew, match="has schema 0003 and this version of exportd knows 0002 at most"):
+    with pytest.raises(SchemaTooNew, match="has schema 0004 and this version of exportd knows 0003 at most"):
         await SqliteExportStore.open(database, LeasePolicy())

@@ -26,7 +26,7 @@ def statements(store):
         if statement.startswith(("SELECT", "UPDATE", "INSERT")):
             seen[statement] = parameters
 
-    for engine in (store._writer._engine, store._reader.sync_engine):
+    for engine in (store._writer._engine, store._for_callers.sync_engine, store._for_workers.sync_engine):
         sa.event.listen(engine, "before_cursor_execute", record)
     return seen
 

@@ -1,6 +1,4 @@
-import asyncio
-
-from services.api.changes import Changes
+from services.api.changes import Changes, News
 from services.contract.job import Directive, Hint
 from services.contract.outcome import Phase, Progress
 
@@ -12,7 +10,7 @@ async def test_a_watch_is_woken_by_progress_without_calling_it_a_change() -> Non
     changes = Changes()
     with changes.watch("e") as watch:
         changes.progressed("e", AT_TEN)
-        assert await watch.wait(1) is False
+        assert await watch.wait(1) is News.PROGRESS
         assert changes.progress("e") == AT_TEN
 
 
@@ -22,8 +20,8 @@ async def test_what_comes_while_a_watcher_is_busy_becomes_one() -> None:
         changes.progressed("e", AT_TEN)
         changes.deleted("e")
         changes.progressed("e", AT_TWENTY)
-        assert await watch.wait(1) is True
-        assert await watch.wait(0.01) is False  # nothing more came: this one times out
+        assert await watch.wait(1) is News.CHANGE
+        assert await watch.wait(0.01) is News.NONE  # nothing more came: this one times out
 
 
 async def test_the_same_progress_again_wakes_nobody() -> None:
@@ -31,9 +29,7 @@ async def test_the_same_progress_again_wakes_nobody() -> None:
     changes.progressed("e", AT_TEN)
     with changes.watch("e") as watch:
         changes.progressed("e", AT_TEN)
-        waiting = asyncio.create_task(watch.wait(0.01))
-        assert await waiting is False
-        assert not watch._woken.is_set()
+        assert await watch.wait(0.01) is News.NONE
 
 
 async def test_an_export_is_watched_exactly_while_somebody_watches() -> None:
@@ -82,5 +78,15 @@ async def test_draining_wakes_everybody() -> None:
     with changes.watch("e") as watch, changes.poll() as poll, changes.directives() as hints:
         changes.drain()
         assert poll.woken
-        assert watch._woken.is_set()
-        assert hints.get_nowait() == Directive(Hint.DRAIN)
+        assert await watch.wait(1) is News.PROGRESS
+        assert hints.get_nowait() == Directive(Hint.PING)
+
+
+async def test_a_change_is_seen_while_reports_are_held_back() -> None:
+    changes = Changes()
+    with changes.watch("e") as watch:
+        changes.progressed("e", AT_TEN)
+        assert not await watch.changes_within(0.01)
+        changes.deleted("e")
+        assert await watch.changes_within(1)
+        assert await watch.wait(1) is News.CHANGE

@@ -74,7 +74,7 @@ class LeaseJobsResponse(_message.Message):
     JOBS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Job]:
-        """At most max_jobs; empty: ask again."""
+        """At most max_jobs, and at most 16; empty: ask again."""
 
     def __init__(
         self,

@@ -72,7 +72,8 @@ class JobQueueServiceServicer:
     """
 
     def LeaseJobs(self, request, context):
-        """Waits for work: a long poll that answers as soon as there is some, empty after `wait` or when the api drains.
+        """Waits for work: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE / SHUTTING_DOWN when the api
+        drains: ask again.
         A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

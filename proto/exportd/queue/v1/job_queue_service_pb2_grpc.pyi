@@ -40,7 +40,8 @@ class JobQueueServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> JobQueueServiceAsyncStub: ...
     LeaseJobs: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.LeaseJobsRequest, _job_queue_service_pb2.LeaseJobsResponse]
-    """Waits for work: a long poll that answers as soon as there is some, empty after `wait` or when the api drains.
+    """Waits for work: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE / SHUTTING_DOWN when the api
+    drains: ask again.
     A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
     """
     Heartbeat: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.HeartbeatRequest, _job_queue_service_pb2.HeartbeatResponse]
@@ -64,7 +65,8 @@ class JobQueueServiceAsyncStub(JobQueueServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     LeaseJobs: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.LeaseJobsRequest, _job_queue_service_pb2.LeaseJobsResponse]  # type: ignore[assignment]
-    """Waits for work: a long poll that answers as soon as there is some, empty after `wait` or when the api drains.
+    """Waits for work: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE / SHUTTING_DOWN when the api
+    drains: ask again.
     A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
     """
     Heartbeat: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.HeartbeatRequest, _job_queue_service_pb2.HeartbeatResponse]  # type: ignore[assignment]
@@ -91,7 +93,8 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_queue_service_pb2.LeaseJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_queue_service_pb2.LeaseJobsResponse, _abc.Awaitable[_job_queue_service_pb2.LeaseJobsResponse]]:
-        """Waits for work: a long poll that answers as soon as there is some, empty after `wait` or when the api drains.
+        """Waits for work: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE / SHUTTING_DOWN when the api
+        drains: ask again.
         A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
         """
 
