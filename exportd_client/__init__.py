@@ -7,13 +7,27 @@
         if export.state == Export.COMPLETED:
             await client.download(export, "invoices.xlsx")
 
+CsvOptions and XlsxOptions say how a table is written: `csv=CsvOptions(preset=CsvOptions.EXCEL)`.
+
 What comes back are the messages of the public API, fully typed: Export, File, Collection. Enums print as
 `Export.State.Name(export.state)` and compare as `export.state == Export.COMPLETED`. All errors are ExportdError.
 """
 
-from exportd.v1.export_pb2 import Export, File, Format, Progress, Result
+from exportd.v1.export_pb2 import (
+    Column,
+    Compression,
+    CsvOptions,
+    Export,
+    File,
+    Format,
+    Packaging,
+    Progress,
+    Result,
+    XlsxOptions,
+)
 from exportd.v1.export_service_pb2 import Collection
-from exportd_client.client import ExportClient, FormatName
+from exportd_client.asked import ColumnChoice, CompressionName, FormatName, PackagingName
+from exportd_client.client import ExportClient
 from exportd_client.download import Download, OnBytes, Source
 from exportd_client.errors import (
     AccessRefused,
@@ -37,6 +51,11 @@ __all__ = [
     "AccessRefused",
     "AlreadyExists",
     "Collection",
+    "Column",
+    "ColumnChoice",
+    "Compression",
+    "CompressionName",
+    "CsvOptions",
     "Download",
     "DownloadDamaged",
     "Exhausted",
@@ -53,6 +72,8 @@ __all__ = [
     "InvalidArgument",
     "NotFound",
     "OnBytes",
+    "Packaging",
+    "PackagingName",
     "Patience",
     "Progress",
     "Result",
@@ -60,4 +81,5 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "Violation",
+    "XlsxOptions",
 ]

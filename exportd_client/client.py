@@ -7,10 +7,7 @@ from datetime import datetime, timedelta
 from os import PathLike
 from typing import Literal, Self, TypeAlias
 
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from exportd.v1.export_pb2 import Export, File, Format
+from exportd.v1.export_pb2 import CsvOptions, Export, File, XlsxOptions
 from exportd.v1.export_service_pb2 import (
     CancelExportRequest,
     Collection,
@@ -22,12 +19,13 @@ from exportd.v1.export_service_pb2 import (
     ListExportsRequest,
     WatchExportRequest,
 )
+from exportd_client import asked
 from exportd_client import download as downloads
+from exportd_client.asked import ColumnChoice, CompressionName, FormatName, PackagingName
 from exportd_client.download import Download, OnBytes, Source
-from exportd_client.errors import ExportdError, InvalidArgument, Violation
+from exportd_client.errors import ExportdError
 from exportd_client.link import Link, Outage, Patience
 
-FormatName: TypeAlias = Literal["xlsx", "csv", "json", "jsonl", "parquet"]
 StateName: TypeAlias = Literal["QUEUED", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]
 
 
@@ -62,6 +60,13 @@ class ExportClient:
         query: str = "",
         format: FormatName | None = None,  # noqa: A002 - the API's word
         file_types: Sequence[str] = (),
+        columns: Sequence[ColumnChoice] = (),
+        time_zone: str | None = None,
+        csv: CsvOptions | None = None,
+        xlsx: XlsxOptions | None = None,
+        compression: CompressionName | None = None,
+        packaging: PackagingName | None = None,
+        password: str | None = None,
         labels: Mapping[str, str] | None = None,
         max_attempts: int = 0,
         ttl: timedelta | None = None,
@@ -71,27 +76,42 @@ class ExportClient:
         """Asks for an export and returns at once, with the export in QUEUED.
 
         Name the collection by `uri` ("/entities/42/invoices?issuedAt[after]=…") or by `type` ("Invoices") with an
-        optional `query`. format None: JSON. file_types: attachments to bundle. max_attempts 1 to 10; 0: 3.
-        ttl: how long the file stays, 1 minute to 90 days; None: 7 days. filename: a suggestion; empty: from the id.
-        request_id: the same one with the same request returns the same export within 24 h; None: a new one, so that
-        the call can be repeated safely when the line breaks.
+        optional `query`. format None: JSON. file_types: attachments to bundle.
+
+        columns: fields ("issuedAt"), each alone or with its header ("issuedAt", "Issued at"); empty: all.
+        time_zone: IANA name, of times in the file and of dates without an offset in the query; None: UTC.
+        csv, xlsx: how that format is written, with that format only. compression: of a bare CSV, JSON or JSONL.
+        packaging None: "auto", the bare table or, with a password or file_types, one ZIP. "zip": always one ZIP.
+        "separate": the table as `file` and the attachments as `attachments_file` of the export; no password then.
+        password: 1 to 128 characters, seals the ZIP; None: open.
+
+        max_attempts 1 to 10; 0: 3. ttl: how long the file stays, 1 minute to 90 days; None: 7 days.
+        filename: a suggestion; empty: from the id. request_id: the same one with the same request returns the same
+        export within 24 h; None: a new one, so that the call can be repeated safely when the line breaks.
 
         NotFound: no such collection. AlreadyExists: request_id was used for another request.
         """
         try:
             request = CreateExportRequest(
                 query=query,
-                format=Format.Value(f"FORMAT_{format.upper()}") if format else Format.FORMAT_UNSPECIFIED,
+                format=asked.format_value(format),
                 file_types=file_types,
+                columns=asked.columns_of(columns),
+                time_zone=time_zone or "",
+                csv=csv,
+                xlsx=xlsx,
+                compression=asked.compression_value(compression),
+                packaging=asked.packaging_value(packaging),
+                password=asked.password_text(password),
                 labels=labels or {},
                 max_attempts=max_attempts,
-                ttl=_duration(ttl),
+                ttl=asked.duration(ttl),
                 filename=filename,
                 request_id=uuid.uuid4().hex if request_id is None else request_id,
             )
             _name_collection(request, uri, type)
         except (TypeError, ValueError) as error:  # what protobuf can't even write down
-            raise _invalid("", str(error)) from error
+            raise asked.invalid("", str(error)) from error
         return await self._link.ask(self._link.stub.CreateExport, request)
 
     async def get(self, export_id: str) -> Export:
@@ -116,8 +136,8 @@ class ExportClient:
             states=[Export.State.Value(state) for state in states],
             type=type,
             labels=labels or {},
-            created_after=_timestamp(created_after),
-            created_before=_timestamp(created_before),
+            created_after=asked.timestamp(created_after),
+            created_before=asked.timestamp(created_before),
             page_size=page_size,
         )
         while True:
@@ -174,10 +194,12 @@ class ExportClient:
 
     async def file_of(self, source: Source) -> File:
         """The file that a download of `source` would send. FailedPrecondition: there is none, or not yet."""
-        return source if isinstance(source, File) else await downloads.describe(self._link, source)
+        return await downloads.file_of(self._link, source)
 
     async def download(self, source: Source, path: str | PathLike[str], *, progress: OnBytes | None = None) -> Download:
         """Brings the file of an export (its id will do), or a file, to `path`, and replaces what is there.
+
+        The attachments of packaging "separate" are a file: `download(export.attachments_file, path)`.
 
         In a directory the file gets the name that the service suggests. It appears only when it is whole, verified by
         size and sha256, and durable. What has arrived is kept in `<path>.<16 digits>.part`: after the line broke, or
@@ -208,25 +230,4 @@ def _name_collection(request: CreateExportRequest, uri: str | None, code: str | 
     elif code is not None and uri is None:
         request.type = code
     else:
-        raise _invalid("collection", "give either uri or type")
-
-
-def _invalid(field: str, description: str) -> InvalidArgument:
-    violation = Violation(field, description)
-    return InvalidArgument(description, reason="INVALID_REQUEST", violations=[violation])
-
-
-def _duration(ttl: timedelta | None) -> Duration | None:
-    if ttl is None:
-        return None
-    duration = Duration()
-    duration.FromTimedelta(ttl)
-    return duration
-
-
-def _timestamp(time: datetime | None) -> Timestamp | None:
-    if time is None:
-        return None
-    timestamp = Timestamp()
-    timestamp.FromDatetime(time)
-    return timestamp
+        raise asked.invalid("collection", "give either uri or type")

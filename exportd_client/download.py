@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from exportd.v1.export_pb2 import Export, File
 from exportd.v1.export_service_pb2 import DownloadFileRequest, DownloadHeader
-from exportd_client.errors import DownloadDamaged, ExportdError, FileChanged, InvalidArgument
+from exportd_client.errors import DownloadDamaged, ExportdError, FailedPrecondition, FileChanged, InvalidArgument
 from exportd_client.link import Link, Outage
 from exportd_client.part import Part, safe_name
 
@@ -34,7 +34,7 @@ class Download:
 
 async def download(link: Link, source: Source, path: str | PathLike[str], progress: OnBytes | None) -> Download:
     """See ExportClient.download."""
-    file = source if isinstance(source, File) else await describe(link, source)
+    file = await file_of(link, source)
     target = await asyncio.to_thread(_destination, Path(path), file)
     part = await asyncio.to_thread(Part.open, target, file)
     try:
@@ -49,8 +49,16 @@ async def download(link: Link, source: Source, path: str | PathLike[str], progre
     return Download(file, target, resumed_at)
 
 
-async def describe(link: Link, source: Source) -> File:
-    """The file that a download of `source` sends."""
+async def file_of(link: Link, source: Source) -> File:
+    """See ExportClient.file_of."""
+    if not isinstance(source, File):
+        return await _describe(link, source)
+    if not source.id:  # what a message shows for a file that is not in it
+        raise FailedPrecondition("the export has no such file, or not yet: ask export.HasField first")
+    return source
+
+
+async def _describe(link: Link, source: Source) -> File:
     outage = Outage(link)
     # One byte rather than none: a limit of 0 means all of them.
     request = _request(source, limit=1)

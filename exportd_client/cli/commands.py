@@ -6,11 +6,11 @@ from typing import Any, get_args
 import click
 from google.protobuf.empty_pb2 import Empty
 
-from exportd_client import Export
+from exportd_client import Export, File
 from exportd_client.cli.create import create
 from exportd_client.cli.display import Display, display
 from exportd_client.cli.exits import Exit, exit_of_end
-from exportd_client.cli.fetch import fetch
+from exportd_client.cli.fetch import fetch, fetch_both
 from exportd_client.cli.follow import follow
 from exportd_client.cli.output import Output
 from exportd_client.cli.session import Session, in_session, shared_options, wants_json
@@ -137,14 +137,23 @@ async def delete(session: Session, /, id: str) -> Exit:  # noqa: A002 - as above
 @shared_options
 @in_session
 async def download(session: Session, /, id: str, path: str, is_file: bool) -> Exit:  # noqa: A002 - as above
-    """Bring the file of the export ID, verified. Repeat an interrupted download to go on with it."""
+    """Bring the file of the export ID, verified, and beside it its attachments when they are a file of their own.
+
+    Repeat an interrupted download to go on with it.
+    """
     if path == STDOUT:
         session.output.results_to_stderr()
-    source = await session.client.get_file(id) if is_file else id
     with display(silent=session.output.as_json) as shown:
-        file, arrived = await fetch(session, source, path, shown)
-    session.output.result(file, file_facts(file), path=arrived)
+        file, where = await _bring(session, id, is_file, path, shown)
+    session.output.result(file, file_facts(file), **where)
     return Exit.OK
+
+
+async def _bring(session: Session, id_: str, is_file: bool, path: str, shown: Display) -> tuple[File, dict[str, str]]:
+    if not is_file:
+        return await fetch_both(session, await session.client.get(id_), path, shown)
+    file, arrived = await fetch(session, await session.client.get_file(id_), path, shown)
+    return file, {"path": arrived}
 
 
 @main.command()

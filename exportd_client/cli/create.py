@@ -10,35 +10,41 @@ import click
 from exportd_client import Export
 from exportd_client.cli.display import display
 from exportd_client.cli.exits import Exit, exit_of_end
-from exportd_client.cli.fetch import fetch
+from exportd_client.cli.fetch import fetch_both
 from exportd_client.cli.follow import follow
+from exportd_client.cli.groups import GroupedCommand, options_of
+from exportd_client.cli.password import password_options
 from exportd_client.cli.session import Session, in_session, shared_options
-from exportd_client.cli.values import FORMATS, STDOUT, Destination, Label, Span, format_of_name
+from exportd_client.cli.table import table_arguments, table_options
+from exportd_client.cli.values import STDOUT, Destination, Label, Span, compression_of_name, format_of_name
 from exportd_client.cli.words import Fact, export_facts
 
+_what, _life, _wait = map(options_of, ("What", "The export", "Waiting for it"))
 
-@click.command()
+
+@click.command(cls=GroupedCommand)
 @click.argument("uri", required=False)
-@click.option("--type", help="Code of the collection, in place of URI.")
-@click.option("--query", default="", help="Filter and order, with --type.")
-@click.option("--format", type=click.Choice(FORMATS, case_sensitive=False), help="Default: as -o ends, else json.")
-@click.option("--file-type", "file_types", multiple=True, metavar="NAME", help="Attachment to bundle; repeatable.")
-@click.option("--label", "labels", type=Label(), multiple=True, help="Repeatable.")
-@click.option("--ttl", type=Span(), help="How long the file stays, such as 12h; default 7d.")
-@click.option("--max-attempts", type=int, default=0, help="1 to 10; default 3.")
-@click.option("--filename", default="", help="Name that the file suggests for itself.")
-@click.option("--request-id", help="The same one never makes a second export within 24 h.")
-@click.option("--wait", is_flag=True, help="Return when the export is done.")
-@click.option("-o", "path", type=Destination(), help="Wait, and bring the file here: a path, a directory or -.")
+@_what("--type", help="Code of the collection, in place of URI.")
+@_what("--query", default="", help="Filter and order, with --type.")
+@table_options
+@password_options
+@_life("--label", "labels", type=Label(), multiple=True, help="Repeatable.")
+@_life("--ttl", type=Span(), help="How long the file stays, such as 12h; default 7d.")
+@_life("--max-attempts", type=int, default=0, help="1 to 10; default 3.")
+@_life("--request-id", help="The same one never makes a second export within 24 h.")
+@_wait("--wait", is_flag=True, help="Return when the export is done.")
+@_wait("-o", "path", type=Destination(), help="Wait, and bring the file here: a path, a directory or -.")
 @shared_options
 @in_session
 async def create(session: Session, /, wait: bool, path: str | None, **asked: Any) -> Exit:
-    r"""Ask for an export of URI, or of a --type with a --query.
+    """Ask for an export of URI, or of a --type with a --query.
 
     \b
     exportctl create "/entities/42/invoices?order[issuedAt]=desc" -o invoices.xlsx
     exportctl create --type Invoices --query entityId=42 --format csv --wait
-    """
+    exportctl create /invoices --column id --column total=Total --csv-preset excel -o invoices.csv.gz
+    exportctl create /invoices --file-type invoice.pdf --password -o invoices.zip --format xlsx
+    """  # noqa: D301 - click wants the character itself
     started = time.monotonic()
     export = await _ask(session, path, asked)
     if not wait and path is None:
@@ -48,7 +54,9 @@ async def create(session: Session, /, wait: bool, path: str | None, **asked: Any
 
 
 async def _ask(session: Session, path: str | None, asked: dict[str, Any]) -> Export:
+    asked = table_arguments(asked)
     asked["format"] = asked["format"] or format_of_name(path)
+    asked["compression"] = asked["compression"] or compression_of_name(path)
     asked["labels"] = dict(asked["labels"])
     asked["request_id"] = request_id = asked["request_id"] or uuid.uuid4().hex
     session.how_to_go_on = (
@@ -67,7 +75,7 @@ async def _see_through(session: Session, export: Export, path: str | None, start
     with display(silent=session.output.as_json) as shown:
         export = await follow(session, export.id, shown.building)
         if path is not None and export.state == Export.COMPLETED:
-            _, where["path"] = await fetch(session, export, path, shown)
+            _, where = await fetch_both(session, export, path, shown)
     session.output.result(export, _summary(export, time.monotonic() - started), **where)
     return exit_of_end(export)
 

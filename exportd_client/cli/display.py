@@ -45,6 +45,10 @@ class Display:
             self._rows = Pace()
             self._face.draw(state_of(export), 0, None, _trouble(export))
 
+    def next_download(self) -> None:
+        """Another file begins, with a pace of its own."""
+        self._bytes = Pace()
+
     def downloading(self, done: int, total: int) -> None:
         """Bytes that are there and bytes of the whole file."""
         rate = self._bytes.per_second(done)

@@ -5,14 +5,30 @@ import sys
 from contextlib import aclosing
 from pathlib import Path
 
-from exportd_client import DownloadDamaged, File, Source
+from exportd_client import DownloadDamaged, Export, File, Source
 from exportd_client.cli.display import Display
 from exportd_client.cli.session import Session
-from exportd_client.cli.values import STDOUT
+from exportd_client.cli.values import STDOUT, attachments_path
+from exportd_client.part import safe_name
+
+
+async def fetch_both(session: Session, export: Export, path: str, shown: Display) -> tuple[File, dict[str, str]]:
+    """The file of an export, and where it is now; beside it the attachments, when they are a file of their own."""
+    file, arrived = await fetch(session, export, path, shown)
+    where = {"path": arrived}
+    if export.HasField("attachments_file"):
+        attachments = export.attachments_file
+        if path == STDOUT:
+            words = ("download", attachments.id, "--file", "-o", safe_name(attachments))
+            session.output.note(f"the attachments are another file; bring them with: {session.command(*words)}")
+        else:
+            _, where["attachmentsPath"] = await fetch(session, attachments, attachments_path(path), shown)
+    return file, where
 
 
 async def fetch(session: Session, source: Source, path: str, shown: Display) -> tuple[File, str]:
     """The file and the path at which it is now, verified; the path "-" is stdout."""
+    shown.next_download()
     if path == STDOUT:
         return await _to_stdout(session, source, shown), STDOUT
     _tell_how_to_go_on(session, source, path)
@@ -44,5 +60,5 @@ def _tell_how_to_go_on(session: Session, source: Source, path: str) -> None:
 
 
 def _note_other_ending(session: Session, file: File, path: Path) -> None:
-    if file.extension and path.suffix.lower() != f".{file.extension}":
+    if file.extension and not path.name.lower().endswith(f".{file.extension}"):
         session.output.note(f"note: {path.name} holds a {file.extension} file")

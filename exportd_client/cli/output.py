@@ -1,6 +1,7 @@
 """Where things are printed: results on stdout, all else on stderr; as text or as JSON."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
@@ -27,11 +28,11 @@ class Output:
         self._results = sys.stderr
 
     def result(self, message: Message, facts: Iterable[Fact], **extra: str) -> None:
-        """One resource; `extra` is added to it."""
+        """One resource; `extra`, named as in JSON, is added to it."""
         if self.as_json:
             self._json(_plain(message) | extra)
         else:
-            self._facts([*facts, *extra.items()])
+            self._facts([*facts, *((_spaced(name), text) for name, text in extra.items())])
 
     def facts(self, facts: Iterable[Fact]) -> None:
         """Text only."""
@@ -99,6 +100,11 @@ def is_terminal(stream: TextIO) -> bool:
 
 def _plain(message: Message) -> dict[str, Any]:
     return MessageToDict(message, always_print_fields_with_no_presence=True)
+
+
+def _spaced(name: str) -> str:
+    """Of "attachmentsPath", "attachments path"."""
+    return re.sub("[A-Z]", lambda letter: f" {letter[0].lower()}", name)
 
 
 def _draw(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from exportd_client import FormatName
+from exportd_client import CompressionName, FormatName
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _SUFFIXES: dict[str, FormatName] = {
@@ -19,7 +19,9 @@ _SUFFIXES: dict[str, FormatName] = {
     ".parquet": "parquet",
 }
 FORMATS = get_args(FormatName)
-STDOUT = "-"
+STDIN = STDOUT = "-"
+_GZIP = ".gz"
+_TAB = "\t"
 
 
 class Span(click.ParamType[timedelta]):
@@ -46,6 +48,30 @@ class Label(click.ParamType[tuple[str, str]]):
         return key, text
 
 
+class ColumnWithHeader(click.ParamType[tuple[str, str]]):
+    """A column as FIELD or FIELD=HEADER; an empty header is the collection's."""
+
+    name = "field[=header]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        field, _, header = value.partition("=")
+        if not field:
+            self.fail(f"{value!r} is not a column: write FIELD or FIELD=HEADER", param, ctx)
+        return field, header
+
+
+class Delimiter(click.ParamType[str]):
+    """One character; "tab" is one too, which is hard to type in a shell."""
+
+    name = "char"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        delimiter = _TAB if value.lower() in ("tab", "\\t") else str(value)
+        if len(delimiter) != 1:
+            self.fail(f"{value!r} is not one character", param, ctx)
+        return delimiter
+
+
 class Destination(click.ParamType[str]):
     """Where a file goes: a path that can be written to, a directory, or - for stdout."""
 
@@ -62,5 +88,20 @@ class Destination(click.ParamType[str]):
 
 
 def format_of_name(path: str | None) -> FormatName | None:
-    """The format that the ending of a file's name tells; None when it doesn't (a .zip may hold any)."""
-    return _SUFFIXES.get(Path(path).suffix.lower()) if path else None
+    """The format that the ending of a file's name tells, before .gz; None when it doesn't (a .zip may hold any)."""
+    return _SUFFIXES.get(_unzipped(Path(path)).suffix.lower()) if path else None
+
+
+def compression_of_name(path: str | None) -> CompressionName | None:
+    """The compression that the ending of a file's name tells; None when it tells none."""
+    return "gzip" if path and Path(path).suffix.lower() == _GZIP else None
+
+
+def attachments_path(path: str) -> str:
+    """Where the attachments of the table at `path` go: "a.csv.gz" makes "a-attachments.zip"; a directory takes both."""
+    table = Path(path)
+    return path if table.is_dir() else str(table.with_name(f"{_unzipped(table).stem}-attachments.zip"))
+
+
+def _unzipped(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() == _GZIP else path

@@ -10,7 +10,7 @@ from exportd_client import Collection, Export, ExportdError, File, Format, Progr
 
 Fact = tuple[str, str]
 
-LIST_HEADER = ("ID", "STATE", "TYPE", "FORMAT", "ROWS", "SIZE", "CREATED")
+LIST_HEADER = ("ID", "STATE", "TYPE", "FORMAT", "ROWS", "SIZE", "CREATED", "NOTES")
 
 
 def printable(text: str) -> str:
@@ -49,6 +49,8 @@ def export_facts(export: Export) -> Iterator[Fact]:
     yield "format", format_name(export.format)
     if export.file_types:
         yield "file types", ", ".join(export.file_types)
+    if export.encrypted and not export.HasField("file"):
+        yield "encrypted", "yes"
     for key, value in sorted(export.labels.items()):
         yield "label", f"{key}={value}"
     yield "attempt", f"{export.attempt} of {export.max_attempts}"
@@ -73,6 +75,8 @@ def _outcome(export: Export) -> Iterator[Fact]:
         yield "error", f"attempt {error.attempt}: {error.code}: {error.message}"
     if export.HasField("file"):
         yield from file_facts(export.file)
+    if export.HasField("attachments_file"):
+        yield from _attachments_facts(export.attachments_file)
     if export.file_expired:
         yield "file", "expired"
 
@@ -83,9 +87,20 @@ def file_facts(file: File) -> Iterator[Fact]:
     yield "name", file.filename
     yield "rows", f"{file.row_count:,}"
     yield "size", f"{decimal(file.size_bytes)} ({file.size_bytes:,} bytes)"
+    if file.encrypted:
+        yield "encrypted", "yes"
+    if file.entry_count:
+        yield "entries", f"{file.entry_count:,}"
     yield "sha256", file.sha256
     if file.HasField("expire_time"):
         yield "expires", instant(file.expire_time)
+
+
+def _attachments_facts(file: File) -> Iterator[Fact]:
+    yield "attachments", file.id
+    for name, text in file_facts(file):
+        if name not in ("file", "rows", "expires"):  # it has no rows, and expires with the table
+            yield f"attachments {name}", text
 
 
 def collection_facts(collection: Collection) -> Iterator[Fact]:
@@ -118,7 +133,15 @@ def list_row(export: Export) -> tuple[str, ...]:
         f"{export.file.row_count:,}" if built else "-",
         decimal(export.file.size_bytes) if built else "-",
         instant(export.create_time),
+        ", ".join(_notes(export)) or "-",
     )
+
+
+def _notes(export: Export) -> Iterator[str]:
+    if export.encrypted:
+        yield "encrypted"
+    if export.HasField("attachments_file"):
+        yield f"attachments {decimal(export.attachments_file.size_bytes)}"
 
 
 def phase_of(progress: Progress) -> str:

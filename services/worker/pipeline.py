@@ -110,7 +110,9 @@ class Behind(Generic[T]):
     def put(self, item: T) -> None:
         """Leave an item for the thread; waits while there is no room."""
         self._room.acquire()
-        self._raise()
+        if self._failed is not None:
+            self._room.release()
+            self._raise()
         self._items.put((item,))
 
     def end(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from demo.processes import ServiceProcess, start_api, start_worker
@@ -14,11 +15,36 @@ QUICK = {"EXPORTD_LEASE_TTL_S": "2", "EXPORTD_CONFIRM_WINDOW_S": "2"}
 """Leases that run out while a test waits."""
 
 
+NUMBERS = 3_000_000
+"""Rows of the collection /numbers: so many that its export can be interrupted."""
+
+NUMBERS_CATALOG = """
+[sources.numbers]
+kind = "parquet"
+[collections.Numbers]
+path = "/numbers"
+source = "numbers"
+file = "numbers.parquet"
+formats = ["XLSX", "CSV"]
+[[collections.Numbers.columns]]
+field = "n"
+type = "integer"
+[[collections.Numbers.columns]]
+field = "text"
+"""
+
+
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sample data with all flights and a few invoices."""
+    """Sample data with all flights, a few invoices, and numbers."""
     directory = tmp_path_factory.mktemp("sample") / "sample"
     build(directory, invoices=20_000)
+    (directory / "numbers").mkdir()
+    rows = f"SELECT range AS n, 'number ' || range AS text FROM range({NUMBERS})"
+    duckdb.sql(f"COPY ({rows}) TO '{directory}/numbers/numbers.parquet'")
+    with (directory / "catalog.toml").open("a") as catalog, (directory / "sources.toml").open("a") as sources:
+        catalog.write(NUMBERS_CATALOG)
+        sources.write('\n[sources.numbers]\nkind = "parquet"\nroot = "numbers"\n')
     return directory
 
 

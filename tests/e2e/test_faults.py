@@ -30,14 +30,9 @@ def _writing(export: Export) -> bool:
     return export.progress.rows_written > 0
 
 
-def _slow_job(client: ExportClient) -> asyncio.Task[Export]:
-    """All flights as XLSX: long enough to be interrupted in the middle."""
-    return asyncio.ensure_future(client.create("/flights", format="xlsx"))
-
-
 async def test_a_killed_worker_costs_an_attempt_and_the_next_one_finishes(house: House, client: ExportClient) -> None:
     first = house.worker()
-    export = await _until(client, await client.create("/flights?month=1", format="xlsx"), _writing)
+    export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
     first.kill()
     house.worker()
     export = await _until(client, export, _done)
@@ -48,7 +43,7 @@ async def test_a_killed_worker_costs_an_attempt_and_the_next_one_finishes(house:
 
 async def test_the_children_of_a_killed_worker_die_with_it(house: House, client: ExportClient) -> None:
     worker = house.worker()
-    await _until(client, await _slow_job(client), _writing)
+    await _until(client, await client.create("/numbers", format="xlsx"), _writing)
     children = psutil.Process(worker.pid).children(recursive=True)
     assert children
     worker.kill()
@@ -70,7 +65,7 @@ async def test_a_job_survives_a_killed_api_without_costing_an_attempt(house: Hou
     api = house.api()
     house.worker()
     async with ExportClient(house.target) as client:
-        export = await _until(client, await client.create("/flights?month=1", format="xlsx"), _writing)
+        export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
         api.kill()
         house.api()
         export = await _until(client, export, _done)
@@ -81,7 +76,7 @@ async def test_a_worker_stays_when_the_api_is_stopped_and_started_again(house: H
     api = house.api()
     house.worker()
     async with ExportClient(house.target) as client:
-        export = await _until(client, await client.create("/flights?month=1", format="xlsx"), _writing)
+        export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
         assert api.terminate() == 0
         house.api()
         export = await _until(client, export, _done)
@@ -92,7 +87,7 @@ async def test_a_worker_stays_when_the_api_is_stopped_and_started_again(house: H
 
 async def test_a_cancelled_job_stops_within_a_second_and_leaves_no_bytes(house: House, client: ExportClient) -> None:
     worker = house.worker()
-    export = await _until(client, await _slow_job(client), _writing)
+    export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
     assert any(_spooled(house.artifacts))
     cancelled = await client.cancel(export.id)
     assert cancelled.state == Export.CANCELLED
@@ -112,7 +107,7 @@ def _spooled(artifacts: Path) -> list[Path]:
 
 async def test_a_draining_worker_gives_its_job_back_without_an_attempt(house: House, client: ExportClient) -> None:
     worker = house.worker(EXPORTD_DRAIN_GRACE_S="0.2")
-    export = await _until(client, await _slow_job(client), _writing)
+    export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
     assert worker.terminate() == 0
     shown = await client.get(export.id)
     assert (shown.state, shown.attempt) == (Export.QUEUED, 0)
@@ -120,7 +115,7 @@ async def test_a_draining_worker_gives_its_job_back_without_an_attempt(house: Ho
 
 async def test_a_draining_worker_finishes_what_is_short(house: House, client: ExportClient) -> None:
     worker = house.worker()
-    export = await _until(client, await client.create("/flights?month=1", format="xlsx"), _writing)
+    export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
     assert worker.terminate() == 0
     assert (await client.get(export.id)).state == Export.COMPLETED
 
@@ -146,7 +141,7 @@ async def test_a_worker_of_another_store_builds_nothing_and_says_how_to_mend_it(
 async def test_ctrl_c_leaves_the_export_running_and_prints_its_id(house: House, client: ExportClient) -> None:
     house.worker()
     command = [Path(sys.executable).with_name("exportctl"), "--target", house.target]
-    command += ["create", "/flights?month=1", "--format", "xlsx", "--wait"]
+    command += ["create", "/numbers", "--format", "xlsx", "--wait"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as waiting:
         while not (listed := [export async for export in client.list()]):
             await asyncio.sleep(0.02)  # until its create has arrived

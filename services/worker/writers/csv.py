@@ -58,7 +58,7 @@ class CsvWriter(LineWriter):
 
     def _carefully(self, frame: pl.DataFrame) -> list[memoryview]:
         dialect = self._dialect
-        fields = frame.select(quoted(s, dialect).fill_null(dialect.null_text) for s in frame)
+        fields = pl.DataFrame([quoted(s, dialect).fill_null(dialect.null_text).alias(s.name) for s in frame])
         ended = fields.with_columns(pl.concat_str(fields.columns[-1], pl.lit(dialect.line_terminator)))
         return blocks_of(ended.select(pl.concat_str(pl.all(), separator=dialect.delimiter)).to_series())
 

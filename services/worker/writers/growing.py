@@ -88,7 +88,7 @@ class _Member:
         self._store(self._crc.to_bytes(4, "little") + (self._size % _LENGTH).to_bytes(4, "little"))
 
     def abandon(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(cancel_futures=True)
         self._behind.abandon()
 
     def _append(self, compressed: Callable[[], Piece]) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, NoReturn
 
 import grpc
@@ -86,11 +87,21 @@ class FakeExportService(ExportServiceServicer):
         self, export_id: str, content: bytes, *, announced: bytes | None = None, filename: str = "invoices.csv"
     ) -> None:
         export = self.exports[export_id]
-        as_said = content if announced is None else announced
-        file = pb.File(id=f"file-{next(self._ids)}", export_id=export_id, filename=filename, extension="csv")
-        file.size_bytes, file.sha256, file.row_count = len(as_said), hashlib.sha256(as_said).hexdigest(), 3
-        export.file.CopyFrom(file)
+        export.file.CopyFrom(self._keep(export_id, content, announced or content, filename))
+        export.file.row_count, export.file.encrypted = 3, export.encrypted
+
+    def put_attachments(self, export_id: str, content: bytes, *, filename: str = "invoices-attachments.zip") -> pb.File:
+        export = self.exports[export_id]
+        export.attachments_file.CopyFrom(self._keep(export_id, content, content, filename))
+        export.attachments_file.entry_count = 7
+        return export.attachments_file
+
+    def _keep(self, export_id: str, content: bytes, announced: bytes, filename: str) -> pb.File:
+        file = pb.File(id=f"file-{next(self._ids)}", export_id=export_id, filename=filename)
+        file.extension = "".join(PurePath(filename).suffixes)[1:]
+        file.size_bytes, file.sha256 = len(announced), hashlib.sha256(announced).hexdigest()
         self.contents[file.id] = content
+        return file
 
     async def change(self, export_id: str, **values: Any) -> None:
         """Sets fields of an export and tells those who watch it."""
@@ -207,6 +218,7 @@ class FakeExportService(ExportServiceServicer):
         if request is not None:
             export.uri, export.format = request.uri, request.format or pb.FORMAT_JSON
             export.labels.update(request.labels)
+            export.encrypted = bool(request.password)
         self.exports[export.id] = export
         return export
 
@@ -222,8 +234,9 @@ class FakeExportService(ExportServiceServicer):
 
     async def _file(self, file_id: str, context: grpc.aio.ServicerContext) -> pb.File:
         for export in self.exports.values():
-            if export.file.id == file_id:
-                return export.file
+            for file in (export.file, export.attachments_file):
+                if file.id == file_id:
+                    return file
         await Refusal("NOT_FOUND", "FILE_NOT_FOUND").abort(context)
         raise AssertionError
 
@@ -260,5 +273,5 @@ class Serving:
 async def eventually(condition, seconds: float = 10.0) -> None:
     """Returns once condition() holds."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - a condition of any kind has no event
+        while not condition():
             await asyncio.sleep(0.01)  # between two looks

@@ -2,6 +2,7 @@
 
 from contextlib import aclosing
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,9 @@ from exportd.v1 import export_service_pb2 as service
 from exportd_client import (
     AccessRefused,
     AlreadyExists,
+    Column,
+    Compression,
+    CsvOptions,
     Exhausted,
     Export,
     ExportClient,
@@ -19,10 +23,12 @@ from exportd_client import (
     InternalError,
     InvalidArgument,
     NotFound,
+    Packaging,
     Patience,
     Unavailable,
     Unreachable,
     Violation,
+    XlsxOptions,
 )
 from tests.unit.client.fake_export_service import SHUTTING_DOWN, FakeExportService, Refusal, Serving, eventually
 
@@ -35,6 +41,11 @@ async def test_create_sends_every_field(client: ExportClient, fake: FakeExportSe
         query="entityId=42",
         format="xlsx",
         file_types=["invoice.cfdi.xml"],
+        columns=["id", ("issuedAt", "Issued at"), Column(field="total")],
+        time_zone="America/Mexico_City",
+        xlsx=XlsxOptions(freeze_header=False, compact=True, long_text=XlsxOptions.BUNDLE),
+        packaging="zip",
+        password="opensesame",
         labels={"team": "tax"},
         max_attempts=5,
         ttl=timedelta(days=1),
@@ -47,12 +58,66 @@ async def test_create_sends_every_field(client: ExportClient, fake: FakeExportSe
         query="entityId=42",
         format="FORMAT_XLSX",
         file_types=["invoice.cfdi.xml"],
+        columns=[{"field": "id"}, {"field": "issuedAt", "header": "Issued at"}, {"field": "total"}],
+        time_zone="America/Mexico_City",
+        xlsx={"freeze_header": False, "compact": True, "long_text": "BUNDLE"},
+        packaging="ZIP",
+        password="opensesame",
         labels={"team": "tax"},
         max_attempts=5,
         ttl=timedelta(days=1),
         filename="invoices",
         request_id="mine",
     )
+
+
+async def test_csv_options_and_compression_are_sent_as_they_are(client: ExportClient, fake: FakeExportService) -> None:
+    dialect = CsvOptions(delimiter=";", bom=False, line_terminator="\n", preset=CsvOptions.EXCEL)
+    await client.create("/invoices", format="csv", csv=dialect, compression="gzip")
+    [request] = fake.asked(service.CreateExportRequest)
+    assert (request.csv, request.compression) == (dialect, Compression.GZIP)
+    assert not request.HasField("xlsx")
+
+
+async def test_what_is_not_said_is_left_to_the_service(client: ExportClient, fake: FakeExportService) -> None:
+    await client.create("/invoices", request_id="mine")
+    assert fake.asked(service.CreateExportRequest) == [
+        service.CreateExportRequest(uri="/invoices", request_id="mine"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["ZIP", "Zip", "zip"])
+async def test_names_are_known_in_letters_of_either_case(
+    client: ExportClient, fake: FakeExportService, name: Any
+) -> None:
+    await client.create("/invoices", packaging=name)
+    assert fake.asked(service.CreateExportRequest)[0].packaging == Packaging.ZIP
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "what"),
+    [
+        ({"format": "xls"}, "format", "unknown 'xls': xlsx, csv, json, jsonl or parquet"),
+        ({"packaging": "rar"}, "packaging", "unknown 'rar': auto, zip or separate"),
+        ({"compression": "compression_unspecified"}, "compression", "none or gzip"),
+        ({"columns": "id"}, "columns", "give a list"),
+        ({"columns": [("id", "ID", "more")]}, "columns", "neither a field nor"),
+        ({"password": ""}, "password", "is empty"),
+    ],
+)
+async def test_what_can_not_be_sent_is_told_with_its_field(
+    client: ExportClient, fake: FakeExportService, asked: dict[str, Any], field: str, what: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=what) as caught:
+        await client.create("/invoices", **asked)
+    assert [violation.field for violation in caught.value.violations] == [field]
+    assert fake.requests == []
+
+
+async def test_a_password_that_can_not_be_sent_is_not_repeated(client: ExportClient) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        await client.create("/invoices", password="opensesame\udc80")
+    assert "sesame" not in str(caught.value)
 
 
 async def test_create_is_repeated_with_one_request_id_and_makes_one_export(

@@ -251,6 +251,24 @@ def test_no_suggested_name_leaves_the_directory(suggested: str, name: str) -> No
     assert safe_name(File(id="f1", extension="csv", filename=suggested)) == name
 
 
+async def test_attachments_of_their_own_are_a_file_like_any(
+    client: ExportClient, fake: FakeExportService, tmp_path: Path
+) -> None:
+    export = fake.with_file(CONTENT)
+    fake.put_attachments(export.id, OTHER)
+    download = await client.download(export.attachments_file, tmp_path)
+    assert (download.file, download.path.name) == (export.attachments_file, "invoices-attachments.zip")
+    assert download.path.read_bytes() == b"".join([piece async for piece in client.stream(download.file)]) == OTHER
+
+
+async def test_attachments_that_are_not_there_are_told_before_anything_is_asked(
+    client: ExportClient, fake: FakeExportService, tmp_path: Path
+) -> None:
+    with pytest.raises(FailedPrecondition, match="no such file"):
+        await client.download(fake.with_file(CONTENT).attachments_file, tmp_path)
+    assert (fake.requests, names_in(tmp_path)) == ([], [])
+
+
 async def test_a_device_is_not_replaced(client: ExportClient, fake: FakeExportService) -> None:
     with pytest.raises(OSError, match="not a regular file"):
         await client.download(fake.with_file(CONTENT).id, "/dev/null")

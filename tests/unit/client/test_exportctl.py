@@ -6,9 +6,10 @@ import json
 import os
 import pty
 import random
+import re
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,13 +46,17 @@ Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
 
 @pytest.fixture
 def start(serving: Serving) -> Start:
-    async def started(*words: str, **environment: str) -> asyncio.subprocess.Process:
+    async def started(
+        *words: str, stdin: int | None = None, start_new_session: bool = False, **environment: str
+    ) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             *PROGRAM,
             *words,
             env={**os.environ, "EXPORTD_TARGET": serving.target, **environment},
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=start_new_session,
         )
 
     return started
@@ -76,7 +81,7 @@ def names_in(directory: Path) -> list[str]:
     return [path.name for path in directory.iterdir()]
 
 
-async def build(fake: FakeExportService, content: bytes = CONTENT) -> Export:
+async def build(fake: FakeExportService, content: bytes = CONTENT, attachments: bytes | None = None) -> Export:
     """Builds the export that is asked for next, once somebody watches."""
     await eventually(lambda: fake.watchers)
     [export] = fake.exports.values()
@@ -84,6 +89,8 @@ async def build(fake: FakeExportService, content: bytes = CONTENT) -> Export:
     export.progress.phase, export.progress.rows_written, export.progress.rows_total = 2, 2, 3
     await fake.change(export.id)
     fake.put_file(export.id, content)
+    if attachments is not None:
+        fake.put_attachments(export.id, attachments)
     await fake.change(export.id, state=Export.COMPLETED)
     return export
 
@@ -115,6 +122,204 @@ async def test_create_passes_on_every_option(exportctl: Exportctl, fake: FakeExp
         )
     ]
     assert fake.tenants == {"acme"}
+
+
+CSV_WORDS = (
+    *("--csv-preset", "excel", "--delimiter", ";", "--no-header", "--decimal-comma", "--null-text", "NULL"),
+    *("--no-bom", "--lf", "--escape-formulas"),
+)
+CSV_ASKED = {
+    "preset": "EXCEL",
+    "delimiter": ";",
+    "header": False,
+    "decimal_comma": True,
+    "null_text": "NULL",
+    "bom": False,
+    "line_terminator": "\n",
+    "escape_formulas": True,
+}
+XLSX_WORDS = ("--no-freeze", "--no-autofilter", "--compact", "--long-text", "bundle")
+XLSX_ASKED = {"freeze_header": False, "autofilter": False, "compact": True, "long_text": "BUNDLE"}
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (CSV_WORDS, {"csv": CSV_ASKED}),
+        (["--bom", "--no-escape-formulas"], {"csv": {"bom": True, "escape_formulas": False}}),
+        (["--delimiter", "tab"], {"csv": {"delimiter": "\t"}}),
+        (["--delimiter", r"\t"], {"csv": {"delimiter": "\t"}}),
+        (XLSX_WORDS, {"xlsx": XLSX_ASKED}),
+        (["--gzip", "--packaging", "AUTO"], {"compression": "GZIP", "packaging": "AUTO"}),
+        (
+            ["--column", "id", "--column", "issuer.rfc=RFC = id", "--time-zone", "America/Mexico_City"],
+            {
+                "columns": [{"field": "id"}, {"field": "issuer.rfc", "header": "RFC = id"}],
+                "time_zone": "America/Mexico_City",
+            },
+        ),
+    ],
+)
+async def test_create_passes_on_how_the_table_is_written(
+    exportctl: Exportctl, fake: FakeExportService, words: Sequence[str], asked: dict[str, Any]
+) -> None:
+    ended = await exportctl("create", "/invoices", "--request-id", "mine", *words)
+    assert ended.code == 0
+    assert fake.asked(service.CreateExportRequest) == [
+        service.CreateExportRequest(uri="/invoices", request_id="mine", **asked)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("rows.csv.gz", {"format": "FORMAT_CSV", "compression": "GZIP"}),
+        ("rows.JSONL.GZ", {"format": "FORMAT_JSONL", "compression": "GZIP"}),
+        ("rows.gz", {"compression": "GZIP"}),
+        ("rows.parquet", {"format": "FORMAT_PARQUET"}),
+        ("rows.zip", {}),
+    ],
+)
+async def test_the_name_of_the_file_tells_format_and_compression(
+    exportctl: Exportctl, fake: FakeExportService, tmp_path: Path, name: str, asked: dict[str, Any]
+) -> None:
+    fake.refusals["CreateExport"] = [Refusal("INVALID_ARGUMENT", "INVALID_REQUEST")]
+    await exportctl("create", "/invoices", "--request-id", "mine", "-o", tmp_path / name)
+    assert fake.asked(service.CreateExportRequest) == [
+        service.CreateExportRequest(uri="/invoices", request_id="mine", **asked)
+    ]
+
+
+async def test_help_shows_options_in_groups_and_examples_line_by_line(exportctl: Exportctl) -> None:
+    shown = (await exportctl("create", "--help")).out.decode()
+    headings = [line for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings[1:6] == ["File:", "Table:", "CSV:", "XLSX:", "Password:"]
+    assert headings[-1] == "Options:"
+    assert '\n  exportctl create "/entities/42/invoices?order[issuedAt]=desc" -o invoices.xlsx\n' in shown
+
+
+@pytest.mark.parametrize("line", ["open sesame \r\nno more", "open sesame ", "\ufeffopen sesame \n"])
+async def test_a_password_is_the_first_line_of_a_file(
+    exportctl: Exportctl, fake: FakeExportService, tmp_path: Path, line: str
+) -> None:
+    (tmp_path / "password").write_bytes(line.encode())
+    ended = await exportctl("create", "/invoices", "--password-file", tmp_path / "password")
+    assert fake.asked(service.CreateExportRequest)[0].password == "open sesame "
+    assert (ended.code, b"sesame" in ended.out) == (0, False)
+    assert b"encrypted    yes\n" in ended.out
+
+
+async def test_a_password_comes_from_stdin(start: Start, fake: FakeExportService) -> None:
+    process = await start("create", "/invoices", "--password-file", "-", stdin=asyncio.subprocess.PIPE)
+    await process.communicate(b"opensesame\n")
+    assert fake.asked(service.CreateExportRequest)[0].password == "opensesame"
+
+
+@pytest.mark.parametrize("answers", [("opensesame", "opensesame"), ("typo", "opensesame", "opensesame", "opensesame")])
+async def test_a_password_is_asked_for_twice_and_never_shown(
+    start: Start, fake: FakeExportService, answers: Sequence[str]
+) -> None:
+    outer, inner = pty.openpty()
+    process = await start("create", "/invoices", "--password", stdin=inner, start_new_session=True)
+    os.close(inner)
+    asked = b""
+    for answer in answers:
+        asked += await question(process)
+        os.write(outer, f"{answer}\n".encode())
+    out, err = await process.communicate()
+    assert process.returncode == 0
+    assert fake.asked(service.CreateExportRequest)[0].password == "opensesame"
+    assert b"sesame" not in asked + out + err + read_all(outer)
+
+
+async def test_ctrl_c_ends_the_question_for_a_password(start: Start, fake: FakeExportService) -> None:
+    outer, inner = pty.openpty()
+    process = await start("create", "/invoices", "--password", stdin=inner, start_new_session=True)
+    os.close(inner)
+    await question(process)
+    process.send_signal(signal.SIGINT)
+    ended = await end_of(process)
+    os.close(outer)
+    assert (ended.code, ended.err.strip(), fake.requests) == (130, "interrupted", [])
+
+
+async def question(process: asyncio.subprocess.Process) -> bytes:
+    """Reads up to the end of the next question; what is typed from then on is not shown."""
+    assert process.stderr is not None
+    async with asyncio.timeout(10):
+        return await process.stderr.readuntil(b": ")
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--password"], "no terminal|there is none"),
+        (["--password", "--password-file", "x"], "either"),
+        (["--password-file", "nowhere"], "can't read the password"),
+        (["--password-file", "empty"], "is empty"),
+        (["--password-file", "binary"], "is not UTF-8"),
+    ],
+)
+async def test_a_password_that_can_not_be_had_ends_the_command(
+    start: Start, fake: FakeExportService, tmp_path: Path, words: list[str], what: str
+) -> None:
+    (tmp_path / "empty").write_bytes(b"\nsesame")
+    (tmp_path / "binary").write_bytes(b"sesame\xff")
+    words = [str(tmp_path / word) if word[0] != "-" else word for word in words]
+    process = await start("create", "/invoices", *words, stdin=asyncio.subprocess.DEVNULL)
+    ended = await end_of(process)
+    assert (ended.code, ended.out, fake.requests) == (2, b"", [])
+    assert re.search(what, ended.err)
+    assert "sesame" not in ended.err
+
+
+async def test_table_and_attachments_arrive_beside_each_other(
+    exportctl: Exportctl, fake: FakeExportService, tmp_path: Path
+) -> None:
+    words = ("create", "/invoices", "--packaging", "separate", "--file-type", "pdf", "-o", tmp_path / "mine.csv.gz")
+    ended, export = await asyncio.gather(exportctl(*words), build(fake, attachments=b"zipped"))
+    assert ended.code == 0
+    assert (tmp_path / "mine.csv.gz").read_bytes() == CONTENT
+    assert (tmp_path / "mine-attachments.zip").read_bytes() == b"zipped"
+    assert f"attachments path     {tmp_path}/mine-attachments.zip\n".encode() in ended.out
+    assert f"attachments          {export.attachments_file.id}\n".encode() in ended.out
+
+
+async def test_a_download_into_a_directory_brings_both_under_their_own_names(
+    exportctl: Exportctl, fake: FakeExportService, tmp_path: Path
+) -> None:
+    export = fake.with_file(CONTENT)
+    fake.put_attachments(export.id, b"zipped")
+    ended = await exportctl("download", export.id, "-o", tmp_path, "--output", "json")
+    assert ended.json["id"] == export.file.id
+    assert ended.json["attachmentsPath"] == str(tmp_path / "invoices-attachments.zip")
+    assert sorted(names_in(tmp_path)) == ["invoices-attachments.zip", "invoices.csv"]
+
+
+async def test_stdout_gets_the_table_and_stderr_how_to_bring_the_attachments(
+    exportctl: Exportctl, fake: FakeExportService
+) -> None:
+    export = fake.with_file(CONTENT)
+    attachments = fake.put_attachments(export.id, b"zipped")
+    ended = await exportctl("download", export.id, "-o", "-")
+    assert (ended.code, ended.out) == (0, CONTENT)
+    assert f"exportctl download {attachments.id} --file -o invoices-attachments.zip" in ended.err
+
+
+async def test_get_and_list_show_what_is_encrypted_and_what_is_attached(
+    exportctl: Exportctl, fake: FakeExportService
+) -> None:
+    plain, both = fake.with_file(CONTENT), fake.with_file(CONTENT)
+    fake.exports[both.id].encrypted = True
+    fake.put_file(both.id, CONTENT)
+    attachments = fake.put_attachments(both.id, b"zipped")
+    shown = (await exportctl("get", both.id)).out.decode()
+    facts = dict(re.split(" {2,}", line, maxsplit=1) for line in shown.splitlines())
+    assert (facts["encrypted"], facts["attachments"]) == ("yes", attachments.id)
+    assert (facts["attachments name"], facts["attachments entries"]) == (attachments.filename, "7")
+    assert b"encrypted" not in (await exportctl("get", plain.id)).out
+    listed = (await exportctl("list")).out.decode().splitlines()
+    assert [line.split("\t")[-1] for line in listed] == ["NOTES", "encrypted, attachments 6 bytes", "-"]
 
 
 async def test_the_whole_job_in_one_command(exportctl: Exportctl, fake: FakeExportService, tmp_path: Path) -> None:
@@ -271,6 +476,9 @@ async def test_a_refusal_without_fields_is_one_line(exportctl: Exportctl) -> Non
         ["create", "/invoices", "--type", "Invoices"],
         ["create", "/invoices", "--ttl", "soon"],
         ["create", "/invoices", "--label", "novalue"],
+        ["create", "/invoices", "--column", "=Total"],
+        ["create", "/invoices", "--delimiter", ";;"],
+        ["create", "/invoices", "--packaging", "rar"],
         ["create", "/invoices", "-o", "/no/such/directory/out.csv"],
         ["create", "/invoices", "-o", "/dev/null"],
         ["create", "/invoices", "--tenant", "Müller"],

@@ -5,8 +5,6 @@ from decimal import Decimal
 
 import duckdb
 import polars as pl
-import pyarrow as pa
-import pyarrow.csv
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,14 +40,13 @@ def test_without_a_header_the_rows_stand_alone():
     assert written(dialect_of(header=False), text_columns("a"))[0] == b""
 
 
-def test_decimals_and_floats_take_a_comma_and_nothing_else_does():
+def test_decimals_and_floats_take_a_comma_and_nothing_else_does(tmp_path):
     row = {"t": "1.5", "i": -15, "d": Decimal("-0.05"), "f": 1.5e300}
     content, _ = written(dialect_of(delimiter=";", decimal_comma=True), NUMBERS, [row])
     assert content == b"t;i;d;f\r\n1.5;-15;-0,05;1,5e+300\r\n"
-    read = pa.csv.read_csv(io.BytesIO(content), parse_options=pa.csv.ParseOptions(delimiter=";"))
-    assert read.column("t").to_pylist() == [1.5]
-    found = duckdb.read_csv(io.BytesIO(content), sep=";", decimal=",").fetchall()
-    assert float(found[0][2]) == -0.05
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    assert duckdb.read_csv(str(path), sep=";", decimal=",").fetchall() == [("1.5", -15, -0.05, 1.5e300)]
 
 
 def test_a_null_is_the_null_text_and_a_text_that_looks_like_it_has_quotes():

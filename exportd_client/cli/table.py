@@ -1,0 +1,98 @@
+"""How the table is written, as options of a command."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_args
+
+import click
+
+from exportd_client import CsvOptions, PackagingName, XlsxOptions
+from exportd_client.cli.groups import Decorated, options_of
+from exportd_client.cli.values import FORMATS, ColumnWithHeader, Delimiter
+
+Options = TypeVar("Options", CsvOptions, XlsxOptions)
+
+_CSV = "csv_"
+_XLSX = "xlsx_"
+_file, _table, _csv, _xlsx = map(options_of, ("File", "Table", "CSV", "XLSX"))
+
+
+def _upper(_context: click.Context, _option: click.Parameter, word: str | None) -> str | None:
+    """As the names of the API are."""
+    return word and word.upper()
+
+
+def _choice(*words: str) -> click.Choice[str]:
+    return click.Choice(words, case_sensitive=False)
+
+
+_OPTIONS = (
+    _file("--format", type=_choice(*FORMATS), help="Default: as -o ends, else json."),
+    _file("--gzip", "compression", flag_value="gzip", default=None, help="Default when -o ends with .gz."),
+    _file("--file-type", "file_types", multiple=True, metavar="NAME", help="Attachment to bundle; repeatable."),
+    _file(
+        "--packaging",
+        type=_choice(*get_args(PackagingName)),
+        help="auto: bare, or a ZIP when it must be one; separate: table and attachments as two files.",
+    ),
+    _file("--filename", default="", help="Name that the file suggests for itself."),
+    _table(
+        "--column", "columns", type=ColumnWithHeader(), multiple=True, help="In this order; repeatable. Default: all."
+    ),
+    _table("--time-zone", metavar="NAME", help="Such as America/Mexico_City; default UTC."),
+    _csv("--csv-preset", f"{_CSV}preset", type=_choice("excel"), callback=_upper, help="excel: BOM, formulas escaped."),
+    _csv("--delimiter", f"{_CSV}delimiter", type=Delimiter(), help="One character, or tab; default a comma."),
+    _csv("--no-header", f"{_CSV}header", flag_value=False, type=bool, default=None, help="Rows only."),
+    _csv("--decimal-comma", f"{_CSV}decimal_comma", flag_value=True, type=bool, default=None, help="1,5 for 1.5."),
+    _csv("--null-text", f"{_CSV}null_text", help="What stands for a null; default nothing."),
+    _csv("--bom/--no-bom", f"{_CSV}bom", default=None, help="Begin with a byte order mark."),
+    _csv("--lf", f"{_CSV}line_terminator", flag_value="\n", default=None, help="End lines with LF; default CR LF."),
+    _csv(
+        "--escape-formulas/--no-escape-formulas",
+        f"{_CSV}escape_formulas",
+        default=None,
+        help="Apostrophe before text that looks like a formula.",
+    ),
+    _xlsx(
+        "--no-freeze", f"{_XLSX}freeze_header", flag_value=False, type=bool, default=None, help="Header scrolls away."
+    ),
+    _xlsx(
+        "--no-autofilter", f"{_XLSX}autofilter", flag_value=False, type=bool, default=None, help="No filter buttons."
+    ),
+    _xlsx(
+        "--compact",
+        f"{_XLSX}compact",
+        flag_value=True,
+        type=bool,
+        default=None,
+        help="Smaller; a few readers refuse it.",
+    ),
+    _xlsx(
+        "--long-text",
+        f"{_XLSX}long_text",
+        type=_choice("refuse", "bundle"),
+        callback=_upper,
+        help="Text too long for a cell: the export fails, or a ZIP has it beside the workbook; default refuse.",
+    ),
+)
+
+
+def table_options(command: Decorated) -> Decorated:
+    """All of them; `table_arguments` makes arguments of ExportClient.create of what they come to."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def table_arguments(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """`chosen` with one `csv` and one `xlsx` in place of their options; None when none of these was given."""
+    others = {name: value for name, value in chosen.items() if not name.startswith((_CSV, _XLSX))}
+    return others | {"csv": _message(CsvOptions, _CSV, chosen), "xlsx": _message(XlsxOptions, _XLSX, chosen)}
+
+
+def _message(kind: Callable[..., Options], prefix: str, chosen: Mapping[str, Any]) -> Options | None:
+    given = {
+        name.removeprefix(prefix): value
+        for name, value in chosen.items()
+        if name.startswith(prefix) and value is not None
+    }
+    return kind(**given) if given else None
