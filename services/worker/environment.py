@@ -16,8 +16,8 @@ def forget(environ: MutableMapping[str, str]) -> None:
 
 
 def limit_threads(environ: MutableMapping[str, str]) -> None:
-    """Polars would take a thread a core in each child; two are what a job's own threads can keep busy.
+    """Polars would take a thread a core in each child, and a job has threads of its own: reading, encoding, storing.
 
     To be called before there are children: it counts when polars is imported.
     """
-    environ.setdefault("POLARS_MAX_THREADS", "2")
+    environ.setdefault("POLARS_MAX_THREADS", "1")

@@ -70,8 +70,9 @@ def _written(order: Order, made: Package, meter: Meter) -> RunStats:
             for batch in batches:
                 made.write(batch)
                 meter.wrote(made.rows_written)
-        meter.enter(Phase.PACKAGING)
         made.close()
+        meter.wrote(made.rows_written)
+        meter.enter(Phase.PACKAGING)
         stats = _stats(reading, made)
     made.finish(stats)
     return stats

@@ -51,6 +51,7 @@ class GrowingFile:
         for part in (self._behind, self._member):
             if part:
                 part.end()
+        self._file.flush()
 
     def abandon(self) -> None:
         """Let go of the threads, the file being what it is. Idempotent, also after `end`."""

@@ -206,7 +206,7 @@ async def test_a_password_is_the_first_line_of_a_file(
     ended = await exportctl("create", "/invoices", "--password-file", tmp_path / "password")
     assert fake.asked(service.CreateExportRequest)[0].password == "open sesame "
     assert (ended.code, b"sesame" in ended.out) == (0, False)
-    assert b"encrypted    yes\n" in ended.out
+    assert b"encrypted   yes\n" in ended.out
 
 
 async def test_a_password_comes_from_stdin(start: Start, fake: FakeExportService) -> None:
@@ -224,30 +224,30 @@ async def test_a_password_is_asked_for_twice_and_never_shown(
     os.close(inner)
     asked = b""
     for answer in answers:
-        asked += await question(process)
+        asked += await question(process, "Once more" if asked.endswith(b"Password: ") else "Password")
         os.write(outer, f"{answer}\n".encode())
-    out, err = await process.communicate()
-    assert process.returncode == 0
+    ended = await end_of(process)
+    assert ended.code == 0
     assert fake.asked(service.CreateExportRequest)[0].password == "opensesame"
-    assert b"sesame" not in asked + out + err + read_all(outer)
+    assert b"sesame" not in asked + ended.out + ended.err.encode() + read_all(outer)
 
 
 async def test_ctrl_c_ends_the_question_for_a_password(start: Start, fake: FakeExportService) -> None:
     outer, inner = pty.openpty()
     process = await start("create", "/invoices", "--password", stdin=inner, start_new_session=True)
     os.close(inner)
-    await question(process)
+    await question(process, "Password")
     process.send_signal(signal.SIGINT)
     ended = await end_of(process)
     os.close(outer)
     assert (ended.code, ended.err.strip(), fake.requests) == (130, "interrupted", [])
 
 
-async def question(process: asyncio.subprocess.Process) -> bytes:
-    """Reads up to the end of the next question; what is typed from then on is not shown."""
+async def question(process: asyncio.subprocess.Process, word: str) -> bytes:
+    """Reads up to the end of the question `word`; what is typed from then on is not shown."""
     assert process.stderr is not None
     async with asyncio.timeout(10):
-        return await process.stderr.readuntil(b": ")
+        return await process.stderr.readuntil(f"{word}: ".encode())
 
 
 @pytest.mark.parametrize(

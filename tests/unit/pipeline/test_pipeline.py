@@ -88,9 +88,12 @@ def test_leaving_early_closes_the_iterator_in_its_own_thread():
         finally:
             closed_by.append(threading.current_thread().name)
 
-    with pytest.raises(KeyError), ahead(items(), 2, one) as taken:
-        next(taken)
-        raise KeyError
+    def take_one() -> None:
+        with ahead(items(), 2, one) as taken:
+            raise KeyError(next(taken))
+
+    with pytest.raises(KeyError):
+        take_one()
     assert closed_by == ["exportd-ahead"]
 
 

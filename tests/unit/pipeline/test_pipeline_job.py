@@ -1,0 +1,122 @@
+"""A whole job in this process: Parquet files in, one file out."""
+
+import gzip
+import hashlib
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from services.contract.formats import Compression, CsvDialect, Format
+from services.contract.job import Job, LeaseRef
+from services.contract.outcome import Built, Failure, Phase, Progress
+from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Relation, SourceRef, TableOptions
+from services.contract.store import artifact_prefix
+from services.worker import job, meter
+from services.worker.order import Order, Outcome
+from services.worker.sources.settings import SourceSettings
+
+ROWS = 200_000
+COLUMNS = (
+    ColumnSpec("n", "n", "n", ColumnType(Kind.INTEGER)),
+    ColumnSpec("t", "t", "t", ColumnType(Kind.TEXT)),
+)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    pq.write_table(pa.table({"n": range(ROWS), "t": [f"text {n}" for n in range(ROWS)]}), tmp_path / "a.parquet")
+    return tmp_path
+
+
+def run(folder: Path, table: TableOptions, heard: list[Progress], columns=COLUMNS) -> Outcome:
+    spec = JobSpec("Things", SourceRef("f", "parquet"), Relation(path="a.parquet"), (), columns, (), table, "things")
+    never, lease = timedelta(0), LeaseRef("export", "lease")
+    spool = folder / "spool"
+    spool.mkdir()
+    given = Job(lease, 1, 1, never, never, never, spec, artifact_prefix(lease.export_id, lease.lease_id), store_id="")
+    sources = {"f": SourceSettings("f", "parquet", folder)}
+    return job.run(Order(given, folder, spool, "reference", sources), heard.append)
+
+
+def built(folder: Path, table: TableOptions) -> tuple[Built, bytes]:
+    outcome = run(folder, table, [])
+    assert isinstance(outcome, Built), outcome
+    return outcome, (folder / outcome.artifact.key).read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_stays():
+    yield
+    assert [t.name for t in threading.enumerate() if t.name.startswith("exportd")] == []
+
+
+@pytest.mark.parametrize("table_format", Format)
+def test_the_artifact_is_the_file_with_its_size_and_hash(rows, table_format):
+    outcome, content = built(rows, TableOptions(table_format))
+    assert outcome.artifact.sha256 == hashlib.sha256(content).hexdigest()
+    assert outcome.artifact.size_bytes == len(content)
+    assert outcome.artifact.extension == table_format.value.lower()
+    assert outcome.stats.rows_written == outcome.stats.rows_matched == ROWS
+
+
+@pytest.mark.parametrize("table_format", [Format.CSV, Format.JSON, Format.JSONL])
+def test_a_gzipped_file_is_the_bare_one_compressed(rows, tmp_path_factory, table_format):
+    outcome, content = built(rows, TableOptions(table_format, compression=Compression.GZIP))
+    assert (outcome.artifact.extension, outcome.artifact.media_type) == (
+        f"{table_format.value.lower()}.gz",
+        "application/gzip",
+    )
+    assert outcome.artifact.sha256 == hashlib.sha256(content).hexdigest()
+    elsewhere = tmp_path_factory.mktemp("bare")
+    (elsewhere / "a.parquet").hardlink_to(rows / "a.parquet")
+    assert gzip.decompress(content) == built(elsewhere, TableOptions(table_format))[1]
+
+
+def test_the_dialect_reaches_the_file(rows):
+    outcome, content = built(rows, TableOptions(Format.CSV, csv=CsvDialect(delimiter="¦", header=False)))
+    assert content.decode().startswith("0¦text 0\r\n1¦text 1\r\n")
+    assert outcome.stats.rows_written == ROWS
+
+
+def test_parquet_comes_out_as_it_went_in(rows):
+    outcome, _ = built(rows, TableOptions(Format.PARQUET))
+    both = (rows / outcome.artifact.key, rows / "a.parquet")
+    assert duckdb.sql(f"from '{both[0]}' except all from '{both[1]}'").fetchall() == []
+    assert pq.read_table(both[0]).column("n").to_pylist() == list(range(ROWS))
+
+
+@pytest.mark.parametrize("table_format", Format)
+def test_rows_bytes_and_the_time_left_are_reported(rows, table_format, monkeypatch):
+    monkeypatch.setattr(meter, "LEAST_GAP_S", 0)
+    heard: list[Progress] = []
+    outcome = run(rows, TableOptions(table_format), heard)
+    assert isinstance(outcome, Built)
+    writing = [p for p in heard if p.phase is Phase.WRITING]
+    assert any(0 < p.rows_written < ROWS and p.bytes_written > 0 and p.eta for p in writing)
+    assert all(p.rows_total == ROWS for p in writing)
+    counts = [p.rows_written for p in heard]
+    assert counts == sorted(counts)
+    assert heard[-1].bytes_written == outcome.artifact.size_bytes
+
+
+def test_a_source_that_breaks_in_the_middle_fails_the_job(rows):
+    texts = [*map(str, range(ROWS)), "no number"]
+    pq.write_table(pa.table({"n": texts, "t": texts}), rows / "a.parquet", row_group_size=50_000)
+    failure = run(rows, TableOptions(Format.CSV), [])
+    assert isinstance(failure, Failure)
+    assert failure.code == "VALUE_INVALID"
+    assert not failure.retryable
+
+
+def test_a_value_that_the_format_cannot_hold_fails_the_job_while_the_source_is_being_read(rows):
+    far = pa.array([0, 2**31 - 1] * (ROWS // 2), pa.int32()).cast(pa.date32())
+    pq.write_table(pa.table({"n": far, "t": far}), rows / "a.parquet")
+    columns = (ColumnSpec("n", "n", "n", ColumnType(Kind.DATE)),)
+    failure = run(rows, TableOptions(Format.CSV, compression=Compression.GZIP), [], columns)
+    assert isinstance(failure, Failure)
+    assert not failure.retryable
