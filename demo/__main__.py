@@ -96,7 +96,9 @@ def _program() -> str:
 
 
 def _table(made: list[dict[str, Any]]) -> Table:
-    table = Table("file", "state", "rows", "size", "seconds", "sha256", title="What was made")
+    table = Table(title="What was made")
+    for heading in ("file", "state", "rows", "size", "seconds", "sha256"):
+        table.add_column(heading, overflow="fold")
     for wanted, export in zip(WANTED, reversed(made), strict=True):
         file, result = export["file"], export["result"]
         table.add_row(
