@@ -14,12 +14,12 @@ from services.worker.writers.values import Cells, Loss, Losses, finite, local_ti
 MAX_TEXT_UNITS = 32_767
 """UTF-16 units that a cell holds."""
 
-_MAX_DIGITS = 15
-_MS_PER_DAY = 86_400_000
-_EPOCH_SERIAL = 25_569  # 1970-01-01
+MAX_DIGITS = 15
+MS_PER_DAY = 86_400_000
+EPOCH_SERIAL = 25_569  # 1970-01-01
 _FIRST_SERIAL = 2  # 1900-01-01, before one is taken off
-_MARCH_1900 = 61
-_LAST_SERIAL = 2_958_465  # 9999-12-31
+MARCH_1900 = 61
+LAST_SERIAL = 2_958_465  # 9999-12-31
 
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f"
 _ESCAPES = {chr(c): f"_x{c:04X}_" for c in range(0x20) if chr(c) not in "\t\n\r"}
@@ -70,7 +70,9 @@ def sheet_cells(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
         case Kind.DATE | Kind.TIMESTAMP:
             return _date(cells, time_zone, losses)
         case Kind.TIME:
-            return _plain(_days(_milliseconds(cells.values.to_physical() // 1000, losses)))  # from nanoseconds
+            return _plain(
+                serial_text(whole_milliseconds(cells.values.to_physical() // 1000, losses))
+            )  # from nanoseconds
         case Kind.DURATION:
             return _duration(cells, time_zone, losses)
         case Kind.TEXT | Kind.JSON | Kind.BINARY:
@@ -114,7 +116,7 @@ def _number(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
     digits = text.str.strip_chars_start("-")
     if cells.spec.type.scale:
         digits = digits.str.strip_chars_end("0").str.replace(".", "", literal=True)
-    long = digits.str.strip_chars_start("0").str.len_bytes() > _MAX_DIGITS
+    long = digits.str.strip_chars_start("0").str.len_bytes() > MAX_DIGITS
     losses.add(Loss.LONG_NUMBER_AS_TEXT, int(long.sum()))
     return SheetCells(text, long)
 
@@ -123,21 +125,21 @@ def _date(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
     refuse_far_dates(cells)
     whole_days = cells.spec.type.kind is Kind.DATE
     local = cells.values if whole_days else local_times(cells.values, time_zone)
-    days = local.cast(pl.Date).to_physical().cast(pl.Int64) + _EPOCH_SERIAL
-    unknown = (days < _FIRST_SERIAL) | (days > _LAST_SERIAL)
+    days = local.cast(pl.Date).to_physical().cast(pl.Int64) + EPOCH_SERIAL
+    unknown = (days < _FIRST_SERIAL) | (days > LAST_SERIAL)
     losses.add(Loss.DATE_AS_TEXT, int(unknown.sum()))
-    days -= (days < _MARCH_1900).cast(pl.Int64)
+    days -= (days < MARCH_1900).cast(pl.Int64)
     if whole_days:
         return _or_text(cells, days.cast(pl.String), unknown, time_zone)
-    times = _milliseconds(local.to_physical().set(unknown, None), losses) % _MS_PER_DAY
-    return _or_text(cells, _days(days * _MS_PER_DAY + times), unknown, time_zone)
+    times = whole_milliseconds(local.to_physical().set(unknown, None), losses) % MS_PER_DAY
+    return _or_text(cells, serial_text(days * MS_PER_DAY + times), unknown, time_zone)
 
 
 def _duration(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
     microseconds = cells.values.to_physical()
-    unknown = (microseconds < 0) | (microseconds >= (_LAST_SERIAL + 1) * _MS_PER_DAY * 1000)
+    unknown = (microseconds < 0) | (microseconds >= (LAST_SERIAL + 1) * MS_PER_DAY * 1000)
     losses.add(Loss.DURATION_AS_TEXT, int(unknown.sum()))
-    serials = _days(_milliseconds(microseconds.set(unknown, None), losses))
+    serials = serial_text(whole_milliseconds(microseconds.set(unknown, None), losses))
     return _or_text(cells, serials, unknown, time_zone)
 
 
@@ -148,14 +150,15 @@ def _or_text(cells: Cells, serials: pl.Series, as_text: pl.Series, time_zone: st
     return SheetCells(pl.select(pl.when(as_text).then(text).otherwise(serials)).to_series(), as_text)
 
 
-def _milliseconds(microseconds: pl.Series, losses: Losses) -> pl.Series:
+def whole_milliseconds(microseconds: pl.Series, losses: Losses) -> pl.Series:
     """Whole milliseconds, rounded down: rounding up could turn the last moment of a day into the next day."""
     losses.add(Loss.FRACTION_CUT, int((microseconds % 1000 != 0).sum()))
     return microseconds // 1000
 
 
-def _days(milliseconds: pl.Series) -> pl.Series:
-    return (milliseconds / _MS_PER_DAY).cast(pl.String)
+def serial_text(milliseconds: pl.Series) -> pl.Series:
+    """Serials, as text, of milliseconds since Excel's day 0."""
+    return (milliseconds / MS_PER_DAY).cast(pl.String)
 
 
 def _plain(values: pl.Series) -> SheetCells:

@@ -65,7 +65,7 @@ class LineWriter(ABC):
         return self._losses.warnings()
 
 
-def _bytes_of(lines: pl.Series) -> memoryview:
+def bytes_of(lines: pl.Series) -> memoryview:
     """The UTF-8 of all the texts, one after the other: the very buffer, no copy."""
     array = lines.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     _, offsets, content = array.buffers()

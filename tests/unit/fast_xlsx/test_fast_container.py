@@ -5,8 +5,11 @@ import struct
 import zipfile
 from datetime import UTC, datetime
 
+import pyarrow as pa
+import pytest
 from lxml import etree
 
+from services.worker.writers.fast_xlsx import FastXlsxWriter
 from tests.unit.fast_xlsx.fast_books import fast, part, texts
 from tests.unit.writers.writer_tables import COLUMNS, text_columns
 
@@ -72,3 +75,10 @@ def test_fills_begin_with_none_and_gray():
     assert [f.get("patternType") for f in styles.iter("{*}patternFill")][:2] == ["none", "gray125"]
     assert styles.find("{*}cellXfs/{*}xf").get("numFmtId") == "0"
     assert styles.find("{*}cellStyles/{*}cellStyle").get("name") == "Normal"
+
+
+def test_another_schema_is_refused_since_its_text_would_not_be_escaped():
+    writer = FastXlsxWriter(io.BytesIO(), TEXT, "t", "UTC")
+    with pytest.raises(ValueError, match="belong"):
+        writer.write(pa.record_batch({"a": pa.array(["a & b"], pa.string())}))
+    writer.abort()

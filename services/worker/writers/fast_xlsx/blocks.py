@@ -5,7 +5,7 @@ from typing import cast
 import polars as pl
 import pyarrow as pa
 
-from services.worker.writers.lines import _bytes_of
+from services.worker.writers.lines import bytes_of
 
 _VIEW_WORDS = 4  # a view is four 32-bit words: length, prefix, number of its buffer, offset in there
 _INLINE = 12  # texts of so many bytes or fewer lie in their view
@@ -22,7 +22,7 @@ def blocks_of(texts: pl.Series) -> list[memoryview]:
         _, views, *buffers = cast("list[pa.Buffer]", array.buffers())
         if _in_order(views.slice(16 * array.offset), len(array), [buffer.size for buffer in buffers]):
             return [memoryview(buffer) for buffer in buffers]
-    return [_bytes_of(texts)]
+    return [bytes_of(texts)]
 
 
 def _in_order(views: pa.Buffer, count: int, sizes: list[int]) -> bool:

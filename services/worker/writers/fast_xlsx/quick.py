@@ -8,25 +8,25 @@ import pyarrow as pa
 
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.cells import (
-    _EPOCH_SERIAL,
-    _LAST_SERIAL,
-    _MARCH_1900,
-    _MAX_DIGITS,
-    _MS_PER_DAY,
+    EPOCH_SERIAL,
+    LAST_SERIAL,
+    MARCH_1900,
+    MAX_DIGITS,
     MAX_TEXT_UNITS,
-    _days,
-    _milliseconds,
+    MS_PER_DAY,
+    serial_text,
     sheet_cells,
     sheet_text,
+    whole_milliseconds,
 )
 from services.worker.writers.fast_xlsx.scan import scan
 from services.worker.writers.values import Cells, Losses, local_times, plain_text
 
-_LONG = 10**_MAX_DIGITS
-_US_PER_DAY = _MS_PER_DAY * 1000
+_LONG = 10**MAX_DIGITS
+_US_PER_DAY = MS_PER_DAY * 1000
 # Days since 1970-01-01; timestamps keep a day's distance, as their time zone moves them.
-_FIRST_DAY = _MARCH_1900 - _EPOCH_SERIAL
-_LAST_DAY = _LAST_SERIAL - _EPOCH_SERIAL
+_FIRST_DAY = MARCH_1900 - EPOCH_SERIAL
+_LAST_DAY = LAST_SERIAL - EPOCH_SERIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,12 @@ def _quick(cells: Cells, time_zone: str, losses: Losses) -> pl.Series | None:
         case Kind.DECIMAL if _within(cells.values.to_physical(), -_LONG + 1, _LONG - 1):
             return plain_text(cells, time_zone, losses)
         case Kind.DATE if _within(days := cells.values.to_physical(), _FIRST_DAY, _LAST_DAY):
-            return (days + _EPOCH_SERIAL).cast(pl.String)
+            return (days + EPOCH_SERIAL).cast(pl.String)
         case Kind.TIMESTAMP if _within(
             cells.values.to_physical(), (_FIRST_DAY + 1) * _US_PER_DAY, (_LAST_DAY - 1) * _US_PER_DAY
         ):
             local = cells.values if time_zone == "UTC" else local_times(cells.values, time_zone)
-            return _days(_milliseconds(local.to_physical(), losses) + _EPOCH_SERIAL * _MS_PER_DAY)
+            return serial_text(whole_milliseconds(local.to_physical(), losses) + EPOCH_SERIAL * MS_PER_DAY)
         case _:
             return None
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from services.contract.formats import XlsxLayout
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
+from services.worker.schema import arrow_schema
 from services.worker.writers.cells import header_text, number_format, sheet_text
 from services.worker.writers.fast_xlsx.book import Book
 from services.worker.writers.fast_xlsx.long_text import LongText, without_long_text
@@ -59,6 +60,7 @@ class FastXlsxWriter:
         styles = styles_for(number_format(spec) for spec in columns)
         xml = RowXml((_attributes(spec, styles) for spec in columns), compact=layout.compact)
         self._table = Table(columns, time_zone, xml)
+        self._types = arrow_schema(columns).types
         self._book = Book(file, SheetFrame(headers, styles.header, layout), table_name, written_at, styles)
         self._long_text = long_text
         self._max_rows = max_sheet_rows
@@ -69,8 +71,13 @@ class FastXlsxWriter:
         self._ended = False
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Add rows, in order. They are encoded later, and what is wrong with them is raised by a later call."""
+        """Add rows, in order. They are encoded later, and what is wrong with them is raised by a later call.
+
+        ValueError at once for another schema than `arrow_schema`: text of another Arrow type would not be escaped.
+        """
         self._refuse_when_ended()
+        if batch.schema.types != self._types:
+            raise ValueError(f"columns of {batch.schema.types} where {self._types} belong")
         rows_at_once = _rows_at_once(batch)
         start = 0
         while start < batch.num_rows:

@@ -1,0 +1,39 @@
+import asyncio
+
+import pytest
+
+from services.api.whole import Whole
+
+
+async def test_both_steps_are_taken_when_the_caller_leaves_between_them() -> None:
+    steps: list[str] = []
+    committed, announced = asyncio.Event(), asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def change_and_announce() -> None:
+        steps.append("committed")
+        committed.set()
+        await go_on.wait()
+        steps.append("announced")
+        announced.set()
+
+    caller = asyncio.create_task(Whole().run(change_and_announce()))
+    await committed.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    go_on.set()
+    await asyncio.wait_for(announced.wait(), 1)
+    assert steps == ["committed", "announced"]
+
+
+async def test_a_caller_who_stays_gets_the_result_or_the_error() -> None:
+    async def refused() -> None:
+        raise ValueError("no")
+
+    async def done() -> int:
+        return 7
+
+    assert await Whole().run(done()) == 7
+    with pytest.raises(ValueError, match="no"):
+        await Whole().run(refused())
