@@ -1,6 +1,7 @@
 """A worker without its process: the real engine, real children, a folder, and the queue in memory."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -105,5 +106,6 @@ class Rig:
 
     def files(self) -> list[str]:
         """Every file in the store but its marker and locks."""
-        found = (p.relative_to(self.root) for p in self.root.rglob("*") if p.is_file())
-        return sorted(str(p) for p in found if p.name not in (MARKER, "lock"))
+        # Unlike rglob, os.walk passes over a folder that a worker removes meanwhile.
+        found = (Path(folder, name) for folder, _, names in os.walk(self.root) for name in names)
+        return sorted(str(p.relative_to(self.root)) for p in found if p.name not in (MARKER, "lock"))
