@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from uuid6 import uuid7
 
-from services.api import metrics
+from services.api import metrics, tenants
 from services.api.catalog.file import load
 from services.api.changes import Changes
 from services.api.creation import Planner
@@ -25,6 +25,7 @@ from services.api.rpc.queue_service import JobQueueServicer
 from services.api.rpc.server import Servers
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts import FolderArtifactStore
+from services.api.storage.database import SqliteDatabase
 from services.api.storage.datadir import DataDirectory
 from services.api.storage.sqlite import SqliteExportStore
 from services.runtime import logs
@@ -35,12 +36,13 @@ from services.runtime.signals import StopSignals
 async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int, int], None]) -> None:
     """Serve until `stop`; `started` is told both ports. Raises CannotStart, OSError."""
     catalog = load(settings.catalog)
+    shares = tenants.load(settings.tenants)
     async with AsyncExitStack() as stack:
         directory = stack.enter_context(DataDirectory.open(settings.data_dir))
         secret = directory.secret_key(settings.secret_key_file)
         artifacts = FolderArtifactStore.in_folder(settings.artifacts)
-        store = await SqliteExportStore.open(directory.database, settings.leases)
-        stack.push_async_callback(store.close)
+        database = await stack.enter_async_context(await SqliteDatabase.open(directory.database))
+        store = SqliteExportStore(database, settings.leases, shares.fairness)
         changes, presence, passwords = Changes(), Presence(_now), Passwords(secret)
         exports = Exports(
             store=store,
@@ -49,6 +51,8 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
             catalog=catalog,
             planner=Planner(catalog, secret, passwords, lambda: str(uuid7())),
             pages=Pages(secret),
+            fairness=shares.fairness,
+            passwords=passwords,
             clock=_now,
         )
         queue = Queue(
@@ -59,6 +63,7 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
             changes=changes,
             presence=presence,
             policy=settings.leases,
+            backoff=settings.backoff,
             clock=_now,
         )
         servers = Servers(ExportServicer(exports, Downloads(store, artifacts, _now)), JobQueueServicer(queue))

@@ -1,7 +1,7 @@
 """The use cases of ExportService, but for downloads."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,12 +9,15 @@ from services.api.catalog.model import Catalog
 from services.api.changes import Changes, News
 from services.api.creation import CreateRequest, Plan, Planner
 from services.api.domain.export import Export, StoredFile
+from services.api.domain.fairness import Fairness
+from services.api.domain.history import Transition
 from services.api.domain.states import LEASABLE, State
 from services.api.pages import Pages
+from services.api.passwords import Passwords
 from services.api.ports import MOST_POSITIONS, Clock, ExportFilter, ExportStore
 from services.api.presence import Presence
 from services.api.whole import Whole
-from services.contract.errors import ExportNotFound, FileExpired, FileNotFound, ShuttingDown
+from services.contract.errors import ExportNotFound, FileExpired, FileNotFound, InvalidRequest, ShuttingDown, Violation
 from services.contract.job import Hint
 from services.contract.outcome import Progress
 
@@ -29,7 +32,8 @@ KEEPALIVE_S = 15.0
 class View:
     """An export as a caller sees it at a moment: with what is not stored because it changes by itself.
 
-    `queue_position` is 0 unless QUEUED. `worker_there` is False when no worker would take work.
+    `queue_position` is 0 unless QUEUED. `worker_there` is False when no worker would take work, `capped` True when the
+    tenant runs as many exports as it may.
     """
 
     export: Export
@@ -37,6 +41,7 @@ class View:
     progress: Progress | None = None
     queue_position: int = 0
     worker_there: bool = True
+    capped: bool = False
 
 
 class Exports:
@@ -51,6 +56,8 @@ class Exports:
         catalog: Catalog,
         planner: Planner,
         pages: Pages,
+        fairness: Fairness,
+        passwords: Passwords,
         clock: Clock,
     ) -> None:
         self.catalog = catalog
@@ -59,6 +66,8 @@ class Exports:
         self._changes = changes
         self._presence = presence
         self._pages = pages
+        self._fairness = fairness
+        self._passwords = passwords
         self._clock = clock
         self._whole = Whole()
 
@@ -79,7 +88,8 @@ class Exports:
         more = self._pages.sealed(shown[-1].id, tenant, wanted) if len(found) > page_size else ""
         queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in shown) else []
         places = {export_id: place for place, export_id in enumerate(queued, 1)}
-        return [self._seen(export, places.get(export.id, MOST_POSITIONS)) for export in shown], more
+        running = await self._running()
+        return [self._seen(export, places.get(export.id, MOST_POSITIONS), running) for export in shown], more
 
     async def watch(self, tenant: str, export_id: str) -> AsyncIterator[View]:
         """The export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""
@@ -110,6 +120,23 @@ class Exports:
         """Remove an export that is done; repeated: nothing. Raises ExportNotFound, IllegalTransition."""
         await self._whole.run(self._delete(tenant, export_id))
 
+    async def retry(self, tenant: str, export_id: str, budget: int, password: str) -> View:
+        """Begin a new run of an export that failed for good. For operators.
+
+        An encrypted one needs its password again. Raises ExportNotFound, IllegalTransition, PasswordRequired,
+        InvalidRequest for a password that the export does not ask for.
+        """
+        export = await self._found(tenant, export_id)
+        if password and not export.encrypted:
+            raise InvalidRequest((Violation("password", "this export has none; leave it out"),))
+        sealed = self._passwords.sealed(password, export_id) if password else None
+        return await self._view(await self._whole.run(self._retry(tenant, export_id, budget, sealed)))
+
+    async def transitions(self, tenant: str, export_id: str) -> Sequence[Transition]:
+        """The history of an export, oldest first. Raises ExportNotFound."""
+        await self._found(tenant, export_id)
+        return await self._store.transitions(tenant, export_id)
+
     async def file(self, tenant: str, file_id: str) -> tuple[Export, StoredFile]:
         """A file that can be downloaded, and the export that made it. Raises FileNotFound, FileExpired."""
         export = await self._store.get_by_file(tenant, file_id)
@@ -133,6 +160,11 @@ class Exports:
             self._changes.direct(Hint.CANCEL, lease_id)
         return export
 
+    async def _retry(self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None) -> Export:
+        export = await self._store.retry(tenant, export_id, budget, sealed_password, self._clock())
+        self._changes.exported(export)
+        return export
+
     async def _delete(self, tenant: str, export_id: str) -> None:
         if await self._store.delete(tenant, export_id, self._clock()):
             self._changes.deleted(export_id)
@@ -144,13 +176,22 @@ class Exports:
         return export
 
     async def _view(self, export: Export) -> View:
-        return self._seen(export, await self._store.queue_position(export) if export.state is State.QUEUED else 0)
+        if export.state not in LEASABLE:
+            return self._seen(export)
+        position = await self._store.queue_position(export) if export.state is State.QUEUED else 0
+        return self._seen(export, position, await self._running())
 
-    def _seen(self, export: Export, position: int) -> View:
+    async def _running(self) -> Mapping[str, int]:
+        """Empty where no tenant is capped: then nobody asks."""
+        return await self._store.running() if self._fairness.caps else {}
+
+    def _seen(self, export: Export, position: int = 0, running: Mapping[str, int] | None = None) -> View:
+        waits = export.state in LEASABLE
         return View(
             export=export,
             now=self._clock(),
             progress=self._changes.progress(export.id) if export.state is State.PROCESSING else None,
             queue_position=position if export.state is State.QUEUED else 0,
-            worker_there=self._presence.anybody() if export.state in LEASABLE else True,
+            worker_there=self._presence.anybody() if waits else True,
+            capped=waits and self._fairness.capped(export.tenant, (running or {}).get(export.tenant, 0)),
         )

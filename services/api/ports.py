@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.api.domain.export import Export, StoredFile
+from services.api.domain.history import Transition
 from services.api.domain.leases import Claimed, Standing
+from services.api.domain.notifications import Delivery, Held
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import State
 from services.contract.job import LeaseRef
@@ -48,10 +50,20 @@ class Depth:
     oldest: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class TenantQueue:
+    """One tenant's part of the queue, as counted at a moment. `vtime` is its virtual time: see domain/fairness.py."""
+
+    tenant: str
+    counts: dict[State, int]
+    vtime: int
+
+
 class ExportStore(Protocol):
     """Exports and their leases. Each change is one guarded statement, durable when the call returns.
 
-    Every verb raises StoreUnavailable when nothing was written. `now` is the time that decides.
+    With each change of state its entry in the history is written, and with each end its announcements, in the same
+    transaction. Every verb raises StoreUnavailable when nothing was written. `now` is the time that decides.
     """
 
     async def create(
@@ -77,7 +89,7 @@ class ExportStore(Protocol):
         ...
 
     async def queue_position(self, export: Export) -> int:
-        """1 plus the number of the tenant's QUEUED exports before this one; counting stops at 1000."""
+        """1 plus the number of the tenant's QUEUED exports before this one, by priority and age; at most 1000."""
         ...
 
     async def first_queued(self, tenant: str) -> list[str]:
@@ -98,8 +110,33 @@ class ExportStore(Protocol):
         """
         ...
 
+    async def retry(
+        self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None, now: datetime
+    ) -> Export:
+        """Begin a new run of an export that is CANCELLED, but not on request, with `budget` more attempts.
+
+        `sealed_password` comes with an encrypted export, exactly. Raises ExportNotFound, IllegalTransition,
+        PasswordRequired.
+        """
+        ...
+
+    async def transitions(self, tenant: str, export_id: str) -> list[Transition]:
+        """The history of an export, oldest first; empty for one that is not there."""
+        ...
+
+    async def running(self) -> dict[str, int]:
+        """How many exports each tenant has in PROCESSING; those with none are left out."""
+        ...
+
+    async def queue(self) -> list[TenantQueue]:
+        """Every tenant that has exports which are not done, by name. Counts them all: for operators."""
+        ...
+
     async def claim(self, worker_id: str, poll_id: str, limit: int, now: datetime) -> list[Claimed]:
-        """Lease up to `limit` due exports; if this poll leased some that are unconfirmed still, exactly those again."""
+        """Lease up to `limit` due exports; if this poll leased some that are unconfirmed still, exactly those again.
+
+        Tenants take turns, as domain/fairness.py says; each one's own go by priority, then by age.
+        """
         ...
 
     async def next_due(self, now: datetime) -> datetime | None:
@@ -147,6 +184,45 @@ class ExportStore(Protocol):
 
     async def depth(self, now: datetime) -> Depth:
         """For metrics."""
+        ...
+
+
+class Outbox(Protocol):
+    """Announcements of ends, put there by the transaction that ended an export: held, tried and settled like jobs.
+
+    Every verb raises StoreUnavailable when nothing was written.
+    """
+
+    async def hold(self, limit: int, until: datetime, now: datetime) -> list[Held]:
+        """Take up to `limit` due deliveries; nobody else gets one before `until`. Counts a try of each."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When the next delivery is due, perhaps in the past; None when nothing is PENDING."""
+        ...
+
+    async def oldest(self, now: datetime) -> timedelta:
+        """How long the oldest delivery that is PENDING has been; zero when there is none."""
+        ...
+
+    async def sent(self, held: Held, outcome: str, now: datetime) -> bool:
+        """The receiver accepted it; the export says so from now on. False when the hold had lapsed."""
+        ...
+
+    async def try_again(self, held: Held, outcome: str, due: datetime, now: datetime) -> bool:
+        """It did not work, and is due again at `due`. False when the hold had lapsed."""
+        ...
+
+    async def give_up(self, held: Held, outcome: str, now: datetime) -> bool:
+        """It did not work, and no try is left. False when the hold had lapsed."""
+        ...
+
+    async def deliveries(self, tenant: str, export_id: str) -> list[Delivery]:
+        """Those of an export, deleted or not, the first run first."""
+        ...
+
+    async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:
+        """Make it due now, with all its tries before it again; whatever it was. Raises DeliveryNotFound."""
         ...
 
 

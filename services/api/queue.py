@@ -12,6 +12,7 @@ from services.api.changes import Changes
 from services.api.domain import retry
 from services.api.domain.export import Export
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
+from services.api.domain.retry import Backoff
 from services.api.domain.states import State
 from services.api.passwords import Passwords, PasswordUnreadable
 from services.api.ports import Clock, ExportStore
@@ -65,6 +66,7 @@ class Queue:
         changes: Changes,
         presence: Presence,
         policy: LeasePolicy,
+        backoff: Backoff,
         clock: Clock,
     ) -> None:
         """`store_id` is the marker of the artifact store."""
@@ -75,6 +77,7 @@ class Queue:
         self._changes = changes
         self._presence = presence
         self._policy = policy
+        self._backoff = backoff
         self._clock = clock
         self._whole = Whole()
 
@@ -143,7 +146,7 @@ class Queue:
         """End an attempt; the policy here decides what comes next. Raises Fenced."""
         export = await self._leased(lease)
         jitter = random.random()  # noqa: S311 - jitter
-        fate = retry.decide(failure, export.attempt, export.max_attempts, jitter)
+        fate = retry.decide(failure, export.attempt, export.max_attempts, jitter, self._backoff)
         await self._whole.run(self._fail(lease, failure, fate))
 
     async def release(self, leases: Sequence[LeaseRef]) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.api.domain.leases import LeasePolicy
+from services.api.domain.retry import Backoff
 from services.runtime.settings import SettingsReader
 
 
@@ -23,6 +24,8 @@ class ApiSettings:
     drain_grace: timedelta
     log_format: str
     leases: LeasePolicy
+    backoff: Backoff
+    tenants: Path | None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "ApiSettings":
@@ -45,6 +48,11 @@ class ApiSettings:
                 heartbeat_interval=ttl / 3,
                 run_timeout=read.seconds("EXPORTD_RUN_TIMEOUT_S", 6 * 3600, 1, 7 * 86400),
             ),
+            backoff=Backoff(
+                base=read.seconds("EXPORTD_RETRY_BASE_S", 5, 0, 3600),
+                cap=read.seconds("EXPORTD_RETRY_CAP_S", 300, 0, 86400),
+            ),
+            tenants=read.optional_path("EXPORTD_TENANTS"),
         )
         read.finish()
         return settings

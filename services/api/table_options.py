@@ -88,9 +88,9 @@ def is_zone(name: str) -> bool:
 
 
 @cache
-def _zones() -> frozenset[str]:
-    """Of the machine and of tzdata. "localtime" is the machine's own zone: another one on each."""
-    return frozenset(available_timezones() - {"localtime"})
+def _zones() -> tuple[str, ...]:
+    """Of the machine and of tzdata, by name. "localtime" is the machine's own zone: another one on each."""
+    return tuple(sorted(available_timezones() - {"localtime"}))
 
 
 # ---- what choices come to

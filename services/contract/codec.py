@@ -88,19 +88,20 @@ def spec_to_pb(frozen: spec.JobSpec) -> spec_pb2.JobSpec:
         key=frozen.key,
         columns=[_column_to_pb(c) for c in frozen.columns],
         filter=_filter_to_pb(frozen.filter),
-        order=[spec_pb2.OrderTerm(column=t.column, descending=t.descending) for t in frozen.order],
-        attachments=[
-            spec_pb2.AttachmentSpec(file_type=a.file_type, source=_source_to_pb(a.source), path=a.path)
-            for a in frozen.attachments
-        ],
+        order=[_order_to_pb(t) for t in frozen.order],
+        attachments=[_attachment_to_pb(a) for a in frozen.attachments],
         table=_table_to_pb(frozen.table),
         packaging=export_pb2.Packaging.Value(frozen.packaging.value),
         table_name=frozen.table_name,
         query=frozen.query,
+        reading=spec_pb2.JobSpec.ReadingMode.Value(frozen.reading.name),
+        limits=spec_pb2.Limits(max_rows=frozen.limits.max_rows, max_snapshot_s=frozen.limits.max_snapshot_s),
+        page=spec_pb2.Page(offset=frozen.page.offset, limit=frozen.page.limit) if frozen.page else None,
     )
 
 
 def spec_from_pb(message: spec_pb2.JobSpec) -> spec.JobSpec:
+    """What a spec of an earlier version does not say has its default."""
     return spec.JobSpec(
         collection=message.collection,
         source=_source_from_pb(message.source),
@@ -108,15 +109,24 @@ def spec_from_pb(message: spec_pb2.JobSpec) -> spec.JobSpec:
         key=tuple(message.key),
         columns=tuple(_column_from_pb(c) for c in message.columns),
         filter=_filter_from_pb(message.filter) if message.HasField("filter") else spec.All(),
-        order=tuple(spec.OrderTerm(t.column, t.descending) for t in message.order),
-        attachments=tuple(
-            spec.AttachmentSpec(a.file_type, _source_from_pb(a.source), a.path) for a in message.attachments
-        ),
+        order=tuple(spec.OrderTerm(t.column, t.descending, t.nulls_first) for t in message.order),
+        attachments=tuple(_attachment_from_pb(a) for a in message.attachments),
         table=_table_from_pb(message.table),
         packaging=_named(Packaging, export_pb2.Packaging, message.packaging),
         table_name=message.table_name,
         query=message.query,
+        reading=_reading_from_pb(message.reading),
+        limits=spec.Limits(message.limits.max_rows, message.limits.max_snapshot_s),
+        page=spec.Page(message.page.offset, message.page.limit) if message.HasField("page") else None,
     )
+
+
+def _reading_from_pb(number: int) -> spec.ReadingMode:
+    return _named(spec.ReadingMode, spec_pb2.JobSpec.ReadingMode, number or spec_pb2.JobSpec.SNAPSHOT)
+
+
+def _order_to_pb(term: spec.OrderTerm) -> spec_pb2.OrderTerm:
+    return spec_pb2.OrderTerm(column=term.column, descending=term.descending, nulls_first=term.nulls_first)
 
 
 def _table_to_pb(table: spec.TableOptions) -> spec_pb2.TableOptions:
@@ -197,11 +207,86 @@ def _relation_to_pb(relation: spec.Relation) -> spec_pb2.Relation:
         return spec_pb2.Relation(table=relation.table)
     if relation.query:
         return spec_pb2.Relation(query=relation.query)
+    if relation.http:
+        return spec_pb2.Relation(http=_pages_to_pb(relation.http))
     return spec_pb2.Relation(path=relation.path)
 
 
 def _relation_from_pb(message: spec_pb2.Relation) -> spec.Relation:
-    return spec.Relation(message.table, message.query, message.path)
+    http = _pages_from_pb(message.http) if message.HasField("http") else None
+    return spec.Relation(message.table, message.query, message.path, http)
+
+
+def _pages_to_pb(pages: spec.HttpPages) -> spec_pb2.HttpPages:
+    return spec_pb2.HttpPages(
+        path=pages.path,
+        items=pages.items,
+        paging=spec_pb2.HttpPages.Paging.Value(pages.paging.name),
+        next=pages.next,
+        parameter=pages.parameter,
+        first_page=pages.first_page,
+        size_parameter=pages.size_parameter,
+        page_size=pages.page_size,
+        total=pages.total,
+        filters=[
+            spec_pb2.HttpFilter(
+                column=f.column,
+                operator=spec_pb2.Term.Operator.Value(f.operator.name),
+                parameter=f.parameter,
+                ignore_case=f.ignore_case,
+            )
+            for f in pages.filters
+        ],
+        order=[spec_pb2.HttpOrder(column=o.column, parameter=o.parameter) for o in pages.order],
+    )
+
+
+def _pages_from_pb(message: spec_pb2.HttpPages) -> spec.HttpPages:
+    return spec.HttpPages(
+        path=message.path,
+        items=message.items,
+        paging=_named(spec.Paging, spec_pb2.HttpPages.Paging, message.paging),
+        next=message.next,
+        parameter=message.parameter,
+        first_page=message.first_page,
+        size_parameter=message.size_parameter,
+        page_size=message.page_size,
+        total=message.total,
+        filters=tuple(
+            spec.HttpFilter(
+                f.column, _named(spec.Operator, spec_pb2.Term.Operator, f.operator), f.parameter, f.ignore_case
+            )
+            for f in message.filters
+        ),
+        order=tuple(spec.HttpOrder(o.column, o.parameter) for o in message.order),
+    )
+
+
+def _attachment_to_pb(attachment: spec.AttachmentSpec) -> spec_pb2.AttachmentSpec:
+    return spec_pb2.AttachmentSpec(
+        file_type=attachment.file_type,
+        source=_source_to_pb(attachment.source),
+        path=attachment.path,
+        blob=_blob_to_pb(attachment.blob) if attachment.blob else None,
+    )
+
+
+def _attachment_from_pb(message: spec_pb2.AttachmentSpec) -> spec.AttachmentSpec:
+    blob = _blob_from_pb(message.blob) if message.HasField("blob") else None
+    return spec.AttachmentSpec(message.file_type, _source_from_pb(message.source), message.path, blob)
+
+
+def _blob_to_pb(blob: spec.Blob) -> spec_pb2.Blob:
+    return spec_pb2.Blob(
+        relation=_relation_to_pb(blob.relation),
+        column=blob.column,
+        key=[spec_pb2.BlobKey(column=k.column, row_column=k.row_column) for k in blob.key],
+    )
+
+
+def _blob_from_pb(message: spec_pb2.Blob) -> spec.Blob:
+    key = tuple(spec.BlobKey(k.column, k.row_column) for k in message.key)
+    return spec.Blob(_relation_from_pb(message.relation), message.column, key)
 
 
 def _type_to_pb(type_: spec.ColumnType) -> spec_pb2.ColumnType:
@@ -213,13 +298,15 @@ def _type_from_pb(message: spec_pb2.ColumnType) -> spec.ColumnType:
 
 
 def _column_to_pb(column: spec.ColumnSpec) -> spec_pb2.ColumnSpec:
+    mask = spec_pb2.ColumnSpec.Mask.Value(column.mask.name) if column.mask else spec_pb2.ColumnSpec.MASK_UNSPECIFIED
     return spec_pb2.ColumnSpec(
-        name=column.name, field=column.field, header=column.header, type=_type_to_pb(column.type)
+        name=column.name, field=column.field, header=column.header, type=_type_to_pb(column.type), mask=mask
     )
 
 
 def _column_from_pb(message: spec_pb2.ColumnSpec) -> spec.ColumnSpec:
-    return spec.ColumnSpec(message.name, message.field, message.header, _type_from_pb(message.type))
+    mask = _named(spec.Mask, spec_pb2.ColumnSpec.Mask, message.mask) if message.mask else None
+    return spec.ColumnSpec(message.name, message.field, message.header, _type_from_pb(message.type), mask)
 
 
 def _filter_to_pb(node: spec.Filter) -> spec_pb2.Filter:
@@ -250,6 +337,8 @@ def _term_to_pb(term: spec.Term) -> spec_pb2.Term:
         type=_type_to_pb(term.type),
         operator=spec_pb2.Term.Operator.Value(term.operator.name),
         values=[_value_to_pb(term.type.kind, v) for v in term.values],
+        ignore_case=term.ignore_case,
+        or_null=term.or_null,
     )
 
 
@@ -259,6 +348,8 @@ def _term_from_pb(message: spec_pb2.Term) -> spec.Term:
         type=_type_from_pb(message.type),
         operator=_named(spec.Operator, spec_pb2.Term.Operator, message.operator),
         values=tuple(_value_from_pb(v) for v in message.values),
+        ignore_case=message.ignore_case,
+        or_null=message.or_null,
     )
 
 

@@ -162,6 +162,27 @@ class FileExpired(WrongState):
 
 
 @dataclass(unsafe_hash=True)
+class PasswordRequired(WrongState):
+    reason = "PASSWORD_REQUIRED"
+    template = "export {export_id} is sealed with a password, which was erased: give it again"
+    export_id: str
+
+
+@dataclass(unsafe_hash=True)
+class DeliveryNotFound(NotFound):
+    reason = "DELIVERY_NOT_FOUND"
+    template = "there is no delivery {delivery_id}"
+    delivery_id: str
+
+
+@dataclass(unsafe_hash=True)
+class WorkerNotFound(NotFound):
+    reason = "WORKER_NOT_FOUND"
+    template = "no worker {worker_id} was heard of lately; ListWorkers shows those that were"
+    worker_id: str
+
+
+@dataclass(unsafe_hash=True)
 class LeaseLost(Fenced):
     reason = "LEASE_LOST"
     template = "another lease or none is in force on export {export_id}; drop the work"

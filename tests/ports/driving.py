@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from services.api.domain.export import Export
 from services.api.domain.leases import Claimed, LeasePolicy
-from services.api.domain.retry import RetryAfter
-from services.api.domain.states import State
+from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.domain.states import CancelReason, State
 from services.api.ports import ExportStore
 from services.contract.job import LeaseRef
 from tests.ports.samples import CRASH, SPEC, START, STATS, new_export, new_file
@@ -67,6 +67,13 @@ async def completed(store: ExportStore) -> Driven:
 async def cancelled(store: ExportStore) -> Driven:
     driven = await leased(store)
     export, _ = await store.cancel("acme", driven.export.id, driven.now, only_if_queued=False)
+    return Driven(export, driven.lease, driven.now)
+
+
+async def given_up(store: ExportStore) -> Driven:
+    driven = await leased(store)
+    export = await store.fail(driven.lease, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), driven.now)
+    assert export is not None
     return Driven(export, driven.lease, driven.now)
 
 

@@ -7,7 +7,7 @@ import pytest
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import TRANSITIONS, CancelReason, Event, State
 from services.contract.errors import ExportdError
-from tests.ports.driving import POLICY, WAYS, WORKER, Driven, leased
+from tests.ports.driving import POLICY, WAYS, WORKER, Driven, given_up, leased
 from tests.ports.samples import CRASH, SECOND, STATS, new_file
 
 PRODUCT = [pytest.param(state, event, id=f"{state.name}-{event.name}") for state in State for event in Event]
@@ -32,6 +32,8 @@ async def attempt(store, driven: Driven, event: Event) -> None:
             await store.release([lease], now)
         case Event.CANCEL:
             await store.cancel("acme", export.id, now, only_if_queued=False)
+        case Event.RETRY:
+            await store.retry("acme", export.id, 3, None, now)
 
 
 async def drive(store, state: State, event: Event) -> Driven:
@@ -40,6 +42,8 @@ async def drive(store, state: State, event: Event) -> Driven:
         return await leased(store, max_attempts=1)
     if state is State.PROCESSING and event is Event.EXPIRE_UNCONFIRMED:
         return await leased(store, confirmed=False)
+    if state is State.CANCELLED and event is Event.RETRY:
+        return await given_up(store)
     return await WAYS[state](store)
 
 
@@ -59,3 +63,6 @@ async def test_an_event_leads_where_the_table_says_and_nowhere_else(store, state
     else:
         assert after.version == before.version + 1
         assert after.update_time >= driven.now
+        last = (await store.transitions("acme", after.id))[-1]
+        assert (last.event, last.before, last.after) == (event.name, state, after.state)
+        assert (last.version, last.time) == (after.version, after.update_time)

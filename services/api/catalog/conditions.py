@@ -1,31 +1,44 @@
 """Conditions of a query, and what they come to: a filter, and the one text that stands for it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from services.api.catalog.model import FieldOrder
 from services.api.catalog.parameters import encode
-from services.api.catalog.values import write_value
-from services.contract.spec import AnyOf, ColumnType, Filter, Operator, OrderTerm, Term, Value
+from services.contract.spec import AnyOf, Filter, Operator, OrderTerm, Page, Term
+
+OF_SEVERAL = frozenset(
+    {
+        Operator.EQUALS,
+        Operator.CONTAINS,
+        Operator.STARTS_WITH,
+        Operator.ENDS_WITH,
+        Operator.WORD_STARTS_WITH,
+    }
+)
+"""Operators whose term may have several values: any of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One parameter understood. `name` is its name without empty brackets: conditions of one name are alternatives."""
+    """One parameter understood.
+
+    `name` is its name without empty brackets: conditions of one name are alternatives. `text` is its value in the one
+    spelling that reads back as it. `column` is of the source.
+    """
 
     name: str
+    text: str
     column: str
-    type: ColumnType
-    operator: Operator
-    value: Value
+    filter: Filter
 
 
 def filters_of(conditions: Iterable[Condition]) -> Iterator[Filter]:
     """One filter a name, sorted by name."""
     for _, several in _by_name(conditions):
-        terms = tuple(_terms(several))
-        yield terms[0] if len(terms) == 1 else AnyOf(terms)
+        filters = _merged([c.filter for c in several])
+        yield filters[0] if len(filters) == 1 else AnyOf(filters)
 
 
 def total_order(order: Iterable[FieldOrder], key: Iterable[str]) -> tuple[OrderTerm, ...]:
@@ -35,10 +48,15 @@ def total_order(order: Iterable[FieldOrder], key: Iterable[str]) -> tuple[OrderT
     return (*terms, *(OrderTerm(name) for name in key if name not in named))
 
 
-def canonical_text(conditions: Iterable[Condition], order: Iterable[FieldOrder]) -> str:
-    """The query that reads back as these: filters sorted by name, then the order."""
+def canonical_text(
+    conditions: Iterable[Condition], order: Iterable[FieldOrder], properties: Iterable[str] = (), page: Page | None = None
+) -> str:
+    """The query that reads back as these: filters sorted by name, then the order, the properties and the page."""
     filters = [encode(name, text) for _, several in _by_name(conditions) for name, text in _written(several)]
-    return "&".join([*filters, *(encode(f"order[{t.column.field}]", _direction(t)) for t in order)])
+    ordered = [encode(f"order[{t.column.field}]", "desc" if t.descending else "asc") for t in order]
+    picked = [encode("properties[]", name) for name in properties]
+    paged = [f"page={page.offset // page.limit + 1}", f"itemsPerPage={page.limit}"] if page else []
+    return "&".join([*filters, *ordered, *picked, *paged])
 
 
 def _by_name(conditions: Iterable[Condition]) -> Iterator[tuple[str, tuple[Condition, ...]]]:
@@ -47,19 +65,15 @@ def _by_name(conditions: Iterable[Condition]) -> Iterator[tuple[str, tuple[Condi
     return ((name, tuple(same)) for name, same in groupby(ordered, key=lambda c: c.name))
 
 
-def _terms(several: tuple[Condition, ...]) -> Iterator[Term]:
-    """EQUALS takes all values in one term, the other operators one each."""
-    first = several[0]
-    values = tuple(c.value for c in several)
-    operands = [values] if first.operator is Operator.EQUALS else [(v,) for v in values]
-    return (Term(first.column, first.type, first.operator, v) for v in operands)
+def _merged(filters: list[Filter]) -> tuple[Filter, ...]:
+    """Alternatives that differ in their values only become one term where its operator takes several."""
+    first = filters[0]
+    if not (isinstance(first, Term) and first.operator in OF_SEVERAL):
+        return tuple(filters)
+    return (replace(first, values=tuple(v for f in filters if isinstance(f, Term) for v in f.values)),)
 
 
 def _written(several: tuple[Condition, ...]) -> Iterator[tuple[str, str]]:
-    """Names and texts of alternatives; only equality says several with empty brackets."""
-    brackets = "[]" if len(several) > 1 and several[0].operator is Operator.EQUALS else ""
-    return ((c.name + brackets, write_value(c.value)) for c in several)
-
-
-def _direction(term: FieldOrder) -> str:
-    return "desc" if term.descending else "asc"
+    """Names and texts of alternatives; only a plain property says several with empty brackets."""
+    brackets = "[]" if len(several) > 1 and "[" not in several[0].name else ""
+    return ((c.name + brackets, c.text) for c in several)

@@ -1,14 +1,77 @@
 """The catalog: what can be exported, under which names, from where."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 
 from services.contract.formats import Format
-from services.contract.spec import AttachmentSpec, ColumnSpec, ColumnType, OrderTerm, Relation, SourceRef
+from services.contract.spec import (
+    AttachmentSpec,
+    ColumnSpec,
+    ColumnType,
+    Limits,
+    Mask,
+    Operator,
+    OrderTerm,
+    ReadingMode,
+    Relation,
+    SourceRef,
+)
+
+
+class Match(Enum):
+    """How `field=value` compares text; the i forms ignore case. Named as API Platform names its strategies."""
+
+    EXACT = "exact"
+    PARTIAL = "partial"
+    START = "start"
+    END = "end"
+    WORD_START = "word_start"
+    IEXACT = "iexact"
+    IPARTIAL = "ipartial"
+    ISTART = "istart"
+    IEND = "iend"
+    IWORD_START = "iword_start"
+
+    @property
+    def operator(self) -> Operator:
+        """The operator of a term."""
+        return _OPERATORS[self.value.removeprefix("i")]
+
+    @property
+    def ignore_case(self) -> bool:
+        """Whether upper and lower case are alike."""
+        return self.value.startswith("i")
+
+
+_OPERATORS = {
+    "exact": Operator.EQUALS,
+    "partial": Operator.CONTAINS,
+    "start": Operator.STARTS_WITH,
+    "end": Operator.ENDS_WITH,
+    "word_start": Operator.WORD_STARTS_WITH,
+}
+
+
+class Nulls(Enum):
+    """Where nulls stand in an order by a column: always last or first, or as its smallest or largest value."""
+
+    LAST = "last"
+    FIRST = "first"
+    SMALLEST = "smallest"
+    LARGEST = "largest"
+
+    def first(self, *, descending: bool) -> bool:
+        """Whether they come first in this direction."""
+        return self is Nulls.FIRST or self is (Nulls.LARGEST if descending else Nulls.SMALLEST)
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogColumn:
-    """One column: `field` in queries and JSON, `name` in the source; whether queries may filter and order by it."""
+    """One column: `field` in queries and JSON, `name` in the source.
+
+    `filter`, `exists` and `sort`: whether queries may compare it, ask whether it is null, and order by it.
+    `include_null_before` and `include_null_after`: whether nulls match the operators [before] and [after].
+    """
 
     field: str
     name: str
@@ -16,11 +79,17 @@ class CatalogColumn:
     type: ColumnType
     filter: bool
     sort: bool
+    exists: bool = True
+    match: Match = Match.EXACT
+    include_null_before: bool = False
+    include_null_after: bool = False
+    nulls: Nulls = Nulls.LAST
+    mask: Mask | None = None
 
     @property
     def spec(self) -> ColumnSpec:
         """The part that a worker needs."""
-        return ColumnSpec(self.name, self.field, self.header, self.type)
+        return ColumnSpec(self.name, self.field, self.header, self.type, self.mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +102,8 @@ class FieldOrder:
     @property
     def term(self) -> OrderTerm:
         """The part that a worker needs."""
-        return OrderTerm(self.column.name, self.descending)
+        nulls_first = self.column.nulls.first(descending=self.descending)
+        return OrderTerm(self.column.name, self.descending, nulls_first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +132,32 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class TenantColumn:
+    """The source column that must hold the caller's tenant, in every row that the caller gets."""
+
+    name: str
+    type: ColumnType
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The timestamp column that says when a row last changed.
+
+    `overlap_s`: how far before the watermark of an earlier export its successor begins, in seconds, since a transaction
+    writes the time at which it began and may end that much later.
+    """
+
+    column: CatalogColumn
+    overlap_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
     """Records of one sort. `code` is the type of a request, `segments` its path, with at least one word.
 
     `key` names source columns, none where rows of files are told apart by their place. `order` is the default one,
-    without the key. `parameters` are in the order of the path.
+    without the key. `parameters` are in the order of the path. `tenant` None: its rows belong to every tenant.
+    `changed` None: it cannot be exported by changes.
     """
 
     code: str
@@ -80,6 +171,11 @@ class Collection:
     order: tuple[FieldOrder, ...] = ()
     parameters: tuple[PathParameter, ...] = ()
     attachments: tuple[AttachmentSpec, ...] = ()
+    tenant: TenantColumn | None = None
+    changed: Changed | None = None
+    reading: ReadingMode = ReadingMode.SNAPSHOT
+    limits: Limits = field(default_factory=Limits)
+    max_items_per_page: int = 1000
 
     @property
     def path(self) -> str:
@@ -90,6 +186,12 @@ class Collection:
     def table_name(self) -> str:
         """The last word of the path: "invoices"."""
         return [s.text for s in self.segments if not s.is_parameter][-1]
+
+    @property
+    def demanded(self) -> tuple[str, ...]:
+        """Names of the parameters that every request gives; the others may be left out, or the tenant says them."""
+        of_tenant = self.tenant.name if self.tenant else None
+        return tuple(p.name for p in self.parameters if not p.optional and p.column != of_tenant)
 
     def bind(self, texts: tuple[str, ...]) -> dict[str, str] | None:
         """The parameters' texts when the path consists of `texts` (decoded); None when it is another path."""

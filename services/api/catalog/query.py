@@ -1,48 +1,63 @@
-"""A query read: its text, by the grammar of `grammar`, into a typed filter and an order.
+"""A query read: its text, by the grammar of `grammar`, into a typed filter, an order, properties and a page.
 
 The field of a violation is `uri.query[NAME]` or `uri.path[NAME]` for a URI, `query[NAME]` for a query beside a type;
 NAME is the parameter's, decoded, with its brackets: `uri.query[isuedAt[after]]`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from services.api.catalog.conditions import canonical_text, filters_of, total_order
-from services.api.catalog.grammar import Reading, take
+from services.api.catalog.grammar import take
+from services.api.catalog.lenient import last_of_each
 from services.api.catalog.model import Collection
 from services.api.catalog.nearest import shown
-from services.api.catalog.parameters import read_parameter, split, written_name
-from services.api.catalog.violations import Refused, Violations
+from services.api.catalog.parameters import Parameter, read_parameter, split, written_name
+from services.api.catalog.reading import Reading
+from services.api.catalog.since import Since, add_since
+from services.api.catalog.violations import AlwaysRefused, Refused, Violations
+from services.api.filter_mode import FilterMode
 from services.contract.outcome import ExportWarning
-from services.contract.spec import All, Filter, OrderTerm
+from services.contract.spec import All, Filter, OrderTerm, Page
+
+PARAMETER_IGNORED = "PARAMETER_IGNORED"
+PARAMETER_REPEATED = "PARAMETER_REPEATED"
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """What a query means.
 
-    `filter` begins with the parameters of the path. `order` is by source columns and ends with the key. `canonical` is
-    the query in one spelling: filters sorted by name, moments in UTC, then the order (the default one when none was
-    given) without the key; the path parameters of a URI are not in it.
+    `filter` begins with the parameters of the path. `order` is by source columns and ends with the key. `properties`
+    are the fields picked; none: all. `page` None: every row. `canonical` is the query in one spelling: filters sorted
+    by name, moments in UTC, then the order (the default one when none was given) without the key, the properties and
+    the page; the path parameters of a URI are not in it.
     """
 
     filter: Filter
     order: tuple[OrderTerm, ...]
     canonical: str
+    properties: tuple[str, ...] = ()
+    page: Page | None = None
     warnings: tuple[ExportWarning, ...] = ()
 
 
 def parse_query(
-    collection: Collection, text: str, *, path: Mapping[str, str] | None = None, time_zone: tzinfo = UTC
+    collection: Collection,
+    text: str,
+    *,
+    path: Mapping[str, str] | None = None,
+    time_zone: tzinfo = UTC,
+    mode: FilterMode = FilterMode.STRICT,
 ) -> Query:
     """Read the query `text` of a request for `collection`. Raises InvalidRequest with every violation.
 
     `path`: texts of every path parameter, decoded, out of a URI; None: they are given by name in `text`.
-    `time_zone`: where bare dates and zoneless times are.
+    `time_zone`: where bare dates and zoneless times are. LENIENT leaves few violations: of the path and of the page.
     """
     violations = Violations()
-    query = collect_query(collection, text, violations, path=path, time_zone=time_zone)
+    query = collect_query(collection, text, violations, path=path, time_zone=time_zone, mode=mode)
     violations.check()
     return query
 
@@ -54,15 +69,22 @@ def collect_query(
     *,
     path: Mapping[str, str] | None = None,
     time_zone: tzinfo = UTC,
+    mode: FilterMode = FilterMode.STRICT,
+    since: Since | None = None,
 ) -> Query:
-    """As parse_query, but what is wrong is added to `violations`, and the query has only what is sound."""
-    reading = Reading(collection, path, time_zone)
+    """As parse_query, but what is wrong is added to `violations`, and the query has only what is sound.
+
+    `since`: only what has changed since then.
+    """
+    reading = Reading(collection, path, time_zone, mode)
     if path is not None:
         _bind_path(reading, path, violations)
         _take_all(reading, text, "uri.query", violations)
     else:
         given = _take_all(reading, text, "query", violations)
         _demand_path(collection, given, violations)
+    if since is not None:
+        add_since(reading, since, violations)
     return _query(reading)
 
 
@@ -76,30 +98,64 @@ def _bind_path(reading: Reading, path: Mapping[str, str], violations: Violations
 
 def _take_all(reading: Reading, text: str, prefix: str, violations: Violations) -> set[str]:
     """The properties that were given, soundly or not."""
-    given = set()
-    for raw in split(text):
-        name = written_name(raw)
-        given.add(name.partition("[")[0])
+    refusals = _Refusals(reading, prefix, violations)
+    for parameter in _counting(reading, _sound(text, refusals)):
         try:
-            take(reading, read_parameter(raw))
+            take(reading, parameter)
         except Refused as refused:
-            violations.add(f"{prefix}[{shown(name)}]", str(refused))
-    return given
+            refusals.add(parameter.name, refused)
+    return {written_name(raw).partition("[")[0] for raw in split(text)}
+
+
+def _sound(text: str, refusals: "_Refusals") -> Iterator[Parameter]:
+    for raw in split(text):
+        try:
+            yield read_parameter(raw)
+        except Refused as refused:
+            refusals.add(written_name(raw), refused)
+
+
+def _counting(reading: Reading, parameters: Iterable[Parameter]) -> Iterable[Parameter]:
+    if reading.mode is FilterMode.STRICT:
+        return parameters
+    kept, replaced = last_of_each(parameters)
+    for parameter in replaced:
+        name = shown(parameter.name)
+        reading.warn(PARAMETER_REPEATED, f"{name}={shown(parameter.value or '')} is replaced by what follows it")
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusals:
+    """Where it is noted that a parameter is wrong: as a violation, or in LENIENT mode as a warning."""
+
+    reading: Reading
+    prefix: str
+    violations: Violations
+
+    def add(self, name: str, refused: Refused) -> None:
+        if self.reading.mode is FilterMode.STRICT or isinstance(refused, AlwaysRefused):
+            self.violations.add(f"{self.prefix}[{shown(name)}]", str(refused))
+        else:
+            self.reading.warn(PARAMETER_IGNORED, f"{shown(name)} is ignored: {refused}")
 
 
 def _demand_path(collection: Collection, given: set[str], violations: Violations) -> None:
-    for of_path in collection.parameters:
-        if not of_path.optional and of_path.name not in given:
-            violations.add(f"query[{of_path.name}]", f"{of_path.name} is missing: add {of_path.name}=… to query")
+    for name in collection.demanded:
+        if name not in given:
+            violations.add(f"query[{name}]", f"{name} is missing: add {name}=… to query")
 
 
 def _query(reading: Reading) -> Query:
     collection = reading.collection
     order = tuple(reading.order) or collection.order
     conditions = reading.conditions if reading.path is not None else [*reading.conditions, *reading.bound]
+    page = reading.page()
     return Query(
         filter=All((*filters_of(reading.bound), *filters_of(reading.conditions))),
         order=total_order(order, collection.key),
-        canonical=canonical_text(conditions, order),
+        canonical=canonical_text(conditions, order, reading.properties, page),
+        properties=tuple(reading.properties),
+        page=page,
         warnings=tuple(reading.warnings),
     )

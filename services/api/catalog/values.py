@@ -17,10 +17,11 @@ MOST_DIGITS = 38  # on either side of the point: with as many of a column's, wha
 _INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_BARE_DATE = re.compile(rf"{_DATE.pattern}[Zz]?")
 _TIMESTAMP = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"([Tt ](?P<time>[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.(?P<fraction>[0-9]+))?)?)"
-    r"((?P<utc>[Zz])|(?P<sign>[+ -])(?P<offset>[0-9]{2}:[0-9]{2}))?)?"
+    r"([Tt ](?P<time>[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.(?P<fraction>[0-9]+))?)?))?"
+    r"((?P<utc>[Zz])|(?(time)(?P<sign>[+ -])(?P<offset>[0-9]{2}:[0-9]{2})))?"
 )
 _MICROSECONDS = 6
 
@@ -36,8 +37,8 @@ def read_value(type_: ColumnType, text: str, time_zone: tzinfo) -> Value:
 
 
 def is_bare_date(text: str) -> bool:
-    """Whether it is a date without a time."""
-    return _DATE.fullmatch(text) is not None
+    """Whether it is a date without a time, in UTC or in the time zone of the request."""
+    return _BARE_DATE.fullmatch(text) is not None
 
 
 def write_value(value: Value) -> str:
@@ -104,7 +105,7 @@ def _boolean(text: str) -> bool:
 
 
 def _date(text: str) -> date:
-    if not is_bare_date(text):
+    if not _DATE.fullmatch(text):
         raise _not_a(text, "a date such as 2026-01-31")
     try:
         return date.fromisoformat(text)

@@ -10,6 +10,10 @@ class Refused(ValueError):
     """One thing is wrong; the message says what, and how to mend it."""
 
 
+class AlwaysRefused(Refused):
+    """It is wrong in LENIENT mode too, since nothing sensible is left without it."""
+
+
 class Violations:
     """Violations in the order in which they were found, each once."""
 

@@ -29,12 +29,13 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class JobError:
-    """How one attempt (from 1) failed."""
+    """How one attempt (from 1, counted over all runs) failed, and in which run (from 1)."""
 
     attempt: int
     code: str
     message: str
     time: datetime
+    run: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ class Export:
 
     `attempt` counts leases that were not given back, 0 to `max_attempts`. `file` and `stats` are present in COMPLETED
     only, and so is `attachments_file`, when the attachments are a file of their own; its `row_count` is 0. `duration`
-    is that of the last attempt that ended, None before the first. `errors` has one entry a failed one.
+    is that of the last attempt that ended, None before the first. `errors` has one entry a failed one, of every run.
+    An empty `notify_email` or `callback_url` announces nothing there; `email_sent` and `callback_sent` say whether the
+    end of this run was accepted there. `swept` is True once the bytes of its files are gone.
     """
 
     id: str
@@ -70,6 +73,9 @@ class Export:
     file_types: tuple[str, ...]
     labels: dict[str, str] = field(default_factory=dict)
     options: Options
+    priority: int = 0
+    notify_email: str = ""
+    callback_url: str = ""
     encrypted: bool = False
     warnings: tuple[ExportWarning, ...] = ()
     state: State
@@ -88,6 +94,9 @@ class Export:
     file: StoredFile | None = None
     attachments_file: StoredFile | None = None
     stats: RunStats | None = None
+    email_sent: bool = False
+    callback_sent: bool = False
+    swept: bool = False
 
     def file_of(self, file_id: str) -> StoredFile | None:
         """The one of its files with this id."""

@@ -6,13 +6,25 @@ from datetime import timedelta
 from services.api.domain.states import CancelReason
 from services.contract.outcome import Failure
 
-BASE = timedelta(seconds=5)
-CAP = timedelta(minutes=5)
+MOST_DOUBLINGS = 20
+"""Further ones would only overflow: the cap is reached long before."""
 
 NON_RETRYABLE = frozenset(
     {"COLUMN_MISSING", "RELATION_MISSING", "VALUE_INVALID", "TEXT_TOO_LONG", "PASSWORD_UNREADABLE"}
 )
 """Failures that no retry mends, whatever the worker hints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """The first delay, doubled with each attempt up to `cap`."""
+
+    base: timedelta = timedelta(seconds=5)
+    cap: timedelta = timedelta(minutes=5)
+
+    def delay(self, attempt: int, jitter: float) -> timedelta:
+        """After attempt number `attempt` (from 1), with full jitter: `jitter` (0 to 1) scales it."""
+        return min(self.cap, self.base * float(2 ** min(attempt - 1, MOST_DOUBLINGS))) * jitter
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +41,13 @@ class GiveUp:
     reason: CancelReason
 
 
-def decide(failure: Failure, attempt: int, max_attempts: int, jitter: float) -> RetryAfter | GiveUp:
-    """The fate of an export whose attempt number `attempt` (from 1) failed.
-
-    Backoff is exponential with full jitter: `jitter` (0 to 1) scales min(CAP, BASE * 2^(attempt-1)); a worker's
-    `retry_after` is the least.
-    """
+def decide(
+    failure: Failure, attempt: int, max_attempts: int, jitter: float, backoff: Backoff | None = None
+) -> RetryAfter | GiveUp:
+    """The fate of an export whose attempt number `attempt` (from 1) failed; a worker's `retry_after` is the least."""
     if not failure.retryable or failure.code in NON_RETRYABLE:
         return GiveUp(CancelReason.NOT_RETRYABLE)
     if attempt >= max_attempts:
         return GiveUp(CancelReason.RETRIES_EXHAUSTED)
-    delay = min(CAP, BASE * 2 ** (attempt - 1)) * jitter
+    delay = (backoff or Backoff()).delay(attempt, jitter)
     return RetryAfter(max(delay, failure.retry_after or timedelta()))

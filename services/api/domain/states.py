@@ -34,6 +34,7 @@ class Event(Enum):
     EXPIRE_UNCONFIRMED = "its lease was never confirmed: the attempt is given back"
     RELEASE = "its worker drains: the attempt is given back"
     CANCEL = "its caller cancels it"
+    RETRY = "an operator sends it round again, unless its caller had cancelled it"
 
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
@@ -52,10 +53,14 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.QUEUED, Event.CANCEL): State.CANCELLED,
     (State.PROCESSING, Event.CANCEL): State.CANCELLED,
     (State.FAILED, Event.CANCEL): State.CANCELLED,
+    (State.CANCELLED, Event.RETRY): State.QUEUED,
 }
 
-TERMINAL: frozenset[State] = frozenset(State) - {state for state, _ in TRANSITIONS}
-"""States that nothing leaves: the export is done."""
+TERMINAL: frozenset[State] = frozenset(State) - {state for state, event in TRANSITIONS if event is not Event.RETRY}
+"""States that nothing leaves but an operator's retry, which begins a new run: the export is done."""
+
+ENDINGS: frozenset[Event] = frozenset(event for (_, event), to in TRANSITIONS.items() if to in TERMINAL)
+"""Events that end a run; each is announced to whoever asked for it."""
 
 LEASABLE: frozenset[State] = frozenset(state for state, event in TRANSITIONS if event is Event.LEASE)
 """States that a worker may take an export from."""

@@ -2,20 +2,27 @@
 
 import hmac
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from services.api.domain.export import Export
-from services.api.domain.states import LEASABLE, TERMINAL, Event, State, sources, target
+from services.api.domain.history import Actor
+from services.api.domain.states import TERMINAL, Event, State, sources, target
 from services.api.ports import MOST_POSITIONS, Depth, ExportFilter, RequestMark
-from services.api.storage import changes
+from services.api.storage import changes, history
 from services.api.storage.column_types import UtcTime
 from services.api.storage.json_sql import holds
 from services.api.storage.rows import EXPORT_COLUMNS, Row, new_row, to_export
 from services.api.storage.tables import exports, in_states, requests
-from services.contract.errors import ExportDeleted, ExportNotFound, IllegalTransition, NotQueued, RequestIdReused
+from services.contract.errors import (
+    ExportDeleted,
+    ExportNotFound,
+    IllegalTransition,
+    NotQueued,
+    PasswordRequired,
+    RequestIdReused,
+)
 from services.contract.spec import JobSpec
 
 REQUEST_ID_LASTS = timedelta(hours=24)
@@ -39,18 +46,20 @@ _first_with_request_id = (
     .join_from(requests, exports)
     .where(requests.c.tenant == sa.bindparam("of_tenant"), requests.c.request_id == sa.bindparam("of_request"))
 )
+_queued_by = sa.select(_c.id).where(in_states({State.QUEUED}), _c.tenant == sa.bindparam("of_tenant"))
+_priority = sa.bindparam("of_priority", type_=sa.Integer)
+
+
+def _count(before: sa.Select[str]) -> sa.Select[int]:
+    return sa.select(sa.func.count()).select_from(before.limit(MOST_POSITIONS - 1).subquery())
+
+
+# Two ranges of one index: together they would be a walk over all that waits.
 _ahead = (
-    sa.select(_c.id)
-    .where(in_states({State.QUEUED}), _c.tenant == sa.bindparam("of_tenant"), _c.id < sa.bindparam("of_id"))
-    .limit(MOST_POSITIONS - 1)
+    _count(_queued_by.where(_c.priority > _priority)),
+    _count(_queued_by.where(_c.priority == _priority, _c.id < sa.bindparam("of_id"))),
 )
-_first_queued = (
-    sa.select(_c.id)
-    .where(in_states({State.QUEUED}), _c.tenant == sa.bindparam("of_tenant"))
-    .order_by(_c.id)
-    .limit(MOST_POSITIONS)
-)
-_count_ahead = sa.select(sa.func.count()).select_from(_ahead.subquery())
+_first_queued = _queued_by.order_by(_c.priority.desc(), _c.id).limit(MOST_POSITIONS)
 
 
 def create(
@@ -59,6 +68,7 @@ def create(
     if mark is not None and not _takes(db, export, mark):
         return _made_before(db, export.tenant, mark)
     db.execute(sa.insert(exports), new_row(export, spec, sealed_password))
+    history.created(db, export)
     return export
 
 
@@ -94,7 +104,8 @@ def cancel(
     change = changes.CANCEL_QUEUED if only_if_queued else changes.CANCEL
     row = db.execute(change, {"of_tenant": tenant, "of_id": export_id, "now": now}).mappings().first()
     if row is not None:
-        return to_export(row), row["ended_lease_id"] or ""
+        (export,) = history.happened(db, Event.CANCEL, [row], Actor.CALLER, reason="asked for")
+        return export, row["ended_lease_id"] or ""
     return _cancelled_before(get(db, tenant, export_id), export_id), ""
 
 
@@ -107,6 +118,23 @@ def _cancelled_before(export: Export | None, export_id: str) -> Export:
     if export.state in sources(Event.CANCEL):
         raise NotQueued(export_id, export.state.value)
     raise IllegalTransition(export_id, export.state.value, "cancel")
+
+
+def retry(
+    db: sa.Connection, tenant: str, export_id: str, budget: int, *, sealed_password: bytes | None, now: datetime
+) -> Export:
+    of = {"of_tenant": tenant, "of_id": export_id, "now": now, "budget": budget}
+    of |= {"new_password": sealed_password, "with_password": sealed_password is not None}
+    row = db.execute(changes.RETRY, of).mappings().first()
+    if row is not None:
+        (export,) = history.happened(db, Event.RETRY, [row], Actor.OPERATOR)
+        return export
+    there = get(db, tenant, export_id)
+    if there is None:
+        raise ExportNotFound(export_id)
+    if there.encrypted and sealed_password is None and there.state in sources(Event.RETRY):
+        raise PasswordRequired(export_id)
+    raise IllegalTransition(export_id, there.state.value, "retry")
 
 
 def delete(db: sa.Connection, tenant: str, export_id: str, now: datetime) -> Export | None:
@@ -162,7 +190,9 @@ def _conditions(wanted: ExportFilter) -> list[sa.ColumnElement[bool]]:
 
 
 def queue_position(db: sa.Connection, export: Export) -> int:
-    return 1 + db.execute(_count_ahead, {"of_tenant": export.tenant, "of_id": export.id}).scalar_one()
+    of = {"of_tenant": export.tenant, "of_priority": export.priority}
+    ahead = db.execute(_ahead[0], of).scalar_one() + db.execute(_ahead[1], {**of, "of_id": export.id}).scalar_one()
+    return min(1 + ahead, MOST_POSITIONS)
 
 
 def first_queued(db: sa.Connection, tenant: str) -> list[str]:
@@ -170,22 +200,16 @@ def first_queued(db: sa.Connection, tenant: str) -> list[str]:
 
 
 def depth(db: sa.Connection, now: datetime) -> Depth:
-    counts = dict.fromkeys((state for state in State if state not in TERMINAL), 0)
-    for state in counts:
-        # One state a query: each is then counted in an index of its own.
-        part = LEASABLE if state in LEASABLE else {state}
-        counting = sa.select(sa.func.count()).where(in_states(part), in_states({state}))
-        counts[state] = db.execute(counting).scalar_one()
+    counting = sa.select(sa.func.count()).select_from(exports)
+    not_done = [state for state in State if state not in TERMINAL]
+    # One state a query: each is then counted in an index of its own.
+    counts = {state: db.execute(counting.where(in_states({state}))).scalar_one() for state in not_done}
     return Depth(counts, max(_waits(db, now), default=timedelta()))
 
 
 def _waits(db: sa.Connection, now: datetime) -> list[timedelta]:
     """How long the first export that was never tried and the first that is due again have waited."""
-    leasable = in_states(LEASABLE)
-    first_new: sa.Select[Any] = sa.select(_c.create_time).where(leasable, _c.next_attempt_time.is_(None))
-    first_due: sa.Select[Any] = sa.select(_c.next_attempt_time).where(leasable, _c.next_attempt_time <= now)
-    since = (
-        db.execute(first_new.order_by(_c.id).limit(1)).scalar(),
-        db.execute(first_due.order_by(_c.next_attempt_time).limit(1)).scalar(),
-    )
+    due = sa.select(sa.func.min(_c.next_attempt_time)).where(in_states({target(Event.FAIL)}))
+    oldest = sa.select(_c.create_time).where(in_states({State.QUEUED})).order_by(_c.id).limit(1)
+    since = (db.execute(oldest).scalar(), db.execute(due.where(_c.next_attempt_time <= now)).scalar())
     return [now - moment for moment in since if moment is not None]

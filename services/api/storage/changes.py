@@ -11,7 +11,7 @@ from services.api.domain.states import TERMINAL, CancelReason, Event, State, sou
 from services.api.storage.column_types import Length, UtcTime
 from services.api.storage.json_sql import appended
 from services.api.storage.rows import EXPORT_COLUMNS, JOB_COLUMNS
-from services.api.storage.tables import exports, in_states
+from services.api.storage.tables import exports, in_states, one_of
 
 MOST_ERRORS = 50
 EXPIRED_CODE = "LEASE_EXPIRED"
@@ -60,9 +60,15 @@ _over = {"end_time": _now, "next_attempt_time": None, "sealed_password": None}
 def _with_error(code: Any, message: Any) -> dict[str, Any]:
     return {
         "errors": appended(
-            _c.errors, MOST_ERRORS, attempt=_c.attempt, code=code, message=message, time=_now_in_json
+            _c.errors,
+            MOST_ERRORS,
+            attempt=_c.attempt,
+            code=code,
+            message=message,
+            time=_now_in_json,
+            run=_c.run,
         )
-    }  # fmt: skip
+    }
 
 
 # ---- by callers
@@ -80,6 +86,31 @@ CANCEL = _of_caller(
 CANCEL_QUEUED = CANCEL.where(in_states({State.QUEUED}))
 
 DELETE = _of_caller(_change(deleted_time=_now)).where(in_states(TERMINAL), _c.deleted_time.is_(None))
+
+# ---- by operators
+
+# History stays: attempts are counted on, and so are errors.
+RETRY = _of_caller(
+    _on(
+        Event.RETRY,
+        run=_c.run + 1,
+        max_attempts=_c.attempt + sa.bindparam("budget", type_=sa.Integer),
+        cancel_reason=None,
+        start_time=None,
+        end_time=None,
+        duration=None,
+        unconfirmed_count=0,
+        sealed_password=sa.bindparam("new_password", type_=sa.LargeBinary),
+        email_sent=False,
+        callback_sent=False,
+        swept_time=None,
+        **_no_lease,
+    )
+).where(
+    one_of(_c.cancel_reason, set(CancelReason) - {CancelReason.REQUESTED}),
+    _c.deleted_time.is_(None),
+    _c.encrypted == sa.bindparam("with_password", type_=sa.Boolean),
+)
 
 # ---- by workers
 
@@ -151,5 +182,9 @@ EXPIRE = _on(Event.EXPIRE, next_attempt_time=_now, **_expired).where(
     _ran_out, sa.not_(_never_confirmed), _c.attempt < _c.max_attempts
 )
 
-EXPIRIES = (EXPIRE_UNCONFIRMED, EXPIRE_LAST, EXPIRE)
+EXPIRIES = {
+    Event.EXPIRE_UNCONFIRMED: (EXPIRE_UNCONFIRMED, "no worker confirmed the lease"),
+    Event.EXPIRE_LAST: (EXPIRE_LAST, f"{EXPIRED_CODE}: {EXPIRED_MESSAGE}"),
+    Event.EXPIRE: (EXPIRE, f"{EXPIRED_CODE}: {EXPIRED_MESSAGE}"),
+}
 """An unconfirmed lease gives the attempt back until there were too many; then it ends like a confirmed one."""

@@ -47,6 +47,11 @@ def new_row(export: Export, spec: JobSpec, sealed_password: bytes | None) -> dic
         "create_time": export.create_time,
         "update_time": export.update_time,
         "errors": [],
+        "priority": export.priority,
+        "notify_email": export.notify_email or None,
+        "callback_url": export.callback_url or None,
+        "email_sent": False,
+        "callback_sent": False,
         "lease_confirmed": False,
         "lease_count": 0,
         "unconfirmed_count": 0,
@@ -82,6 +87,12 @@ def to_export(row: Row) -> Export:
         file=_to_file(row) if row["file_id"] is not None else None,
         attachments_file=_to_attachments(row) if row["attachments_id"] is not None else None,
         stats=_to_stats(row) if row["file_id"] is not None else None,
+        priority=row["priority"],
+        notify_email=row["notify_email"] or "",
+        callback_url=row["callback_url"] or "",
+        email_sent=row["email_sent"],
+        callback_sent=row["callback_sent"],
+        swept=row["swept_time"] is not None,
     )
 
 
@@ -228,4 +239,6 @@ def _column_from_json(stored: list[Any]) -> ColumnSpec:
 
 def _error_from_json(stored: dict[str, Any]) -> JobError:
     """The other way round is SQL: see changes.py."""
-    return JobError(stored["attempt"], stored["code"], stored["message"], from_micros(stored["time"]))
+    return JobError(
+        stored["attempt"], stored["code"], stored["message"], from_micros(stored["time"]), stored.get("run", 1)
+    )

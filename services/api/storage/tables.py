@@ -8,6 +8,8 @@ from enum import Enum
 
 import sqlalchemy as sa
 
+from services.api.domain.history import Actor
+from services.api.domain.notifications import Channel, DeliveryState
 from services.api.domain.states import LEASABLE, TERMINAL, CancelReason, Event, State, sources, target
 from services.api.storage.column_types import Json, Length, UtcTime
 from services.contract.formats import Format
@@ -94,6 +96,14 @@ exports = sa.Table(
     # The file of the attachments, when it is apart; its times are those of the file.
     sa.Column("attachments_id", sa.Text),
     sa.Column("attachments", Json),
+    # Its place among the tenant's own, where its end is announced, and what came of it in this run.
+    sa.Column("priority", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("notify_email", sa.Text),
+    sa.Column("callback_url", sa.Text),
+    sa.Column("email_sent", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("callback_sent", sa.Boolean, nullable=False, server_default=sa.false()),
+    # When its bytes were removed from the artifact store, for good.
+    sa.Column("swept_time", UtcTime),
 )
 
 requests = sa.Table(
@@ -112,6 +122,67 @@ requests = sa.Table(
     sa.Column("create_time", UtcTime, nullable=False),
     # Without it, sweeping one old export would read every request.
     sa.Index("requests_by_export", "export_id"),
+    sa.Index("requests_made", "create_time"),
+)
+
+tenants = sa.Table(
+    "tenants",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    # See domain/fairness.py.
+    sa.Column("vtime", sa.BigInteger, nullable=False),
+    sa.Column("served", sa.BigInteger, nullable=False),
+    sa.Index("tenants_served", "served"),
+)
+
+transitions = sa.Table(
+    "transitions",
+    metadata,
+    # Not only the version: a tombstone has one of its own without a transition.
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("export_id", sa.Text, sa.ForeignKey("exports.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("run", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("event", sa.Text, nullable=False),
+    # The state before is that of the entry before.
+    sa.Column("state", _named(State), nullable=False),
+    sa.Column("actor", _named(Actor), nullable=False),
+    sa.Column("worker_id", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("time", UtcTime, nullable=False),
+    sa.Index("transitions_of_export", "export_id", "id"),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("export_id", sa.Text, sa.ForeignKey("exports.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("run", sa.Integer, nullable=False),
+    sa.Column("channel", _named(Channel), nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("notice", Json, nullable=False),
+    sa.Column("state", _named(DeliveryState), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    # While it is tried, the end of the hold: when nobody says what came of it, it is tried again then.
+    sa.Column("next_attempt_time", UtcTime),
+    sa.Column("lease_id", sa.Text),
+    sa.Column("create_time", UtcTime, nullable=False),
+    sa.Column("end_time", UtcTime),
+    sa.Column("tries", Json, nullable=False),
+    sa.UniqueConstraint("export_id", "run", "channel", name="deliveries_once"),
+    sa.CheckConstraint(
+        "(state = 'PENDING') = (next_attempt_time IS NOT NULL) AND (state = 'PENDING') = (end_time IS NULL)",
+        name="pending_is_scheduled",
+    ),
+)
+sa.Index(
+    "deliveries_due",
+    deliveries.c.next_attempt_time,
+    sqlite_where=sa.text("state = 'PENDING'"),
+    postgresql_where=sa.text("state = 'PENDING'"),
 )
 
 
@@ -166,6 +237,11 @@ RULES: dict[str, sa.ColumnElement[bool]] = {
     "password_until_done": _exactly_if(
         _c.sealed_password.is_not(None), sa.and_(_c.encrypted, sa.not_(in_states(TERMINAL)))
     ),
+    "priority_known": _c.priority.between(0, 9),
+    "told_where_asked": sa.and_(
+        _only_if(_c.callback_sent, _c.callback_url.is_not(None)), _only_if(_c.email_sent, _c.notify_email.is_not(None))
+    ),
+    "swept_when_done": _only_if(_c.swept_time.is_not(None), in_states(TERMINAL)),
     "sealed_as_asked": _only_if(_c.file_id.is_not(None), _c.file_encrypted == _c.encrypted),
     "attachments_beside_file": _only_if(_c.attachments_id.is_not(None), _c.file_id.is_not(None)),
     "attachments_are_whole": _exactly_if(_c.attachments_id.is_not(None), _c.attachments.is_not(None)),
@@ -185,9 +261,13 @@ def _index(name: str, *columns: sa.ColumnElement[object], where: sa.ColumnElemen
     sa.Index(f"exports_{name}", *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
-# Those never tried come first, by id; then those to be tried again, by their time. `state` spares counting the rows.
-_index("leasable", _c.next_attempt_time, _c.id, _c.state, where=in_states(LEASABLE))
-_index("waiting", _c.tenant, _c.id, where=in_states({State.QUEUED}))
+# One index a question: the claim asks for each tenant, the gauges for the oldest of all. `state` spares counting rows.
+_queued, _failed = in_states({State.QUEUED}), in_states(_waits)
+_index("turn", _c.tenant, _c.priority.desc(), _c.id, _c.state, where=_queued)
+_index("oldest", _c.id, _c.state, where=_queued)
+_index("turn_again", _c.tenant, _c.next_attempt_time, _c.id, _c.state, where=_failed)
+_index("due", _c.next_attempt_time, _c.state, where=_failed)
+_index("running", _c.tenant, _c.state, where=in_states(_leased))
 _index("leased_until", _c.lease_expire_time, where=in_states(_leased))
 _index("leased_by", _c.lease_worker_id, where=in_states(_leased))
 _index("listed", _c.tenant, _c.id, where=_c.deleted_time.is_(None))
@@ -195,3 +275,6 @@ _index("listed_by_state", _c.tenant, _c.state, _c.id, where=_c.deleted_time.is_(
 _index("listed_by_type", _c.tenant, _c.type, _c.id, where=_c.deleted_time.is_(None))
 _index("file", _c.file_id, where=_c.file_id.is_not(None), unique=True)
 _index("attachments", _c.attachments_id, where=_c.attachments_id.is_not(None), unique=True)
+_index("file_until", _c.file_expire_time, where=sa.and_(_c.file_id.is_not(None), _c.swept_time.is_(None)))
+_index("deleted", _c.deleted_time, where=_c.deleted_time.is_not(None))
+_index("ended", _c.end_time, where=in_states(TERMINAL))

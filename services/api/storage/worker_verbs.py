@@ -3,15 +3,18 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
 from services.api.domain.export import Export, StoredFile
+from services.api.domain.fairness import Fairness
+from services.api.domain.history import Actor
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
 from services.api.domain.retry import GiveUp, RetryAfter
-from services.api.domain.states import LEASABLE, CancelReason, Event, sources, target
-from services.api.storage import changes
+from services.api.domain.states import CancelReason, Event, sources, target
+from services.api.storage import changes, history, turns
 from services.api.storage.column_types import UtcTime, to_micros
 from services.api.storage.rows import EXPORT_COLUMNS, JOB_COLUMNS, Row, file_values, to_export, to_spec
 from services.api.storage.tables import exports, in_states
@@ -24,12 +27,9 @@ LONGEST_MESSAGE = 1000
 
 _c = exports.c
 _moment = sa.bindparam("moment", type_=UtcTime)
-_count = sa.bindparam("count", type_=sa.Integer)
-_leasable = sa.select(_c.id).where(in_states(LEASABLE)).limit(_count)
-# Two walks along one index; together they hold the first by id of those that are due.
-_new = _leasable.where(_c.next_attempt_time.is_(None)).order_by(_c.id)
-_due_again = _leasable.where(_c.next_attempt_time <= _moment).order_by(_c.next_attempt_time, _c.id)
-_next_due = sa.select(sa.func.min(_c.next_attempt_time)).where(in_states(LEASABLE), _c.next_attempt_time > _moment)
+_next_due = sa.select(sa.func.min(_c.next_attempt_time)).where(
+    in_states({target(Event.FAIL)}), _c.next_attempt_time > _moment
+)
 
 _unconfirmed = (
     sa.select(*EXPORT_COLUMNS, *JOB_COLUMNS)
@@ -47,21 +47,23 @@ _by_ids = sa.select(*EXPORT_COLUMNS).where(_c.id.in_(sa.bindparam("ids", expandi
 
 
 def claim(
-    db: sa.Connection, policy: LeasePolicy, worker_id: str, poll_id: str, *, limit: int, now: datetime
+    db: sa.Connection,
+    policy: LeasePolicy,
+    fairness: Fairness,
+    worker_id: str,
+    poll_id: str,
+    *,
+    limit: int,
+    now: datetime,
 ) -> list[Claimed]:
     again = db.execute(_of_poll, {"of_worker": worker_id, "of_poll": poll_id}).mappings().all()
     if again:
         return [_claimed(row) for row in again]
     by = {"by_worker": worker_id, "by_poll": poll_id, "now": now, "until": now + policy.confirm_window}
-    rows = [_lease(db, export_id, by) for export_id in _first_due(db, limit, now)]
-    return [_claimed(row) for row in rows if row is not None]
-
-
-def _first_due(db: sa.Connection, limit: int, now: datetime) -> list[str]:
-    """Ids of exports to lease, the oldest first."""
-    new = db.execute(_new, {"count": limit}).scalars()
-    due_again = db.execute(_due_again, {"count": limit, "moment": now}).scalars()
-    return sorted([*new, *due_again])[:limit]
+    in_turn = islice(turns.in_turn(db, fairness, now), limit)
+    rows = [row for export_id in in_turn if (row := _lease(db, export_id, by)) is not None]
+    history.happened(db, Event.LEASE, rows, Actor.WORKER, worker_id=worker_id)
+    return [_claimed(row) for row in rows]
 
 
 def _lease(db: sa.Connection, export_id: str, by: Mapping[str, Any]) -> Row | None:
@@ -118,7 +120,9 @@ def renew(
         of = {**by, "of_id": lease.export_id, "of_lease": lease.lease_id}
         if db.execute(changes.RENEW, of).first() is None:
             revived += db.execute(changes.REVIVE, {**of, "now": now}).mappings().all()
-    return [to_export(row) for row in revived]
+    return history.happened(
+        db, Event.RENEW, revived, Actor.WORKER, worker_id=worker_id, reason="heard from after its lease ran out"
+    )
 
 
 def complete(
@@ -135,7 +139,7 @@ def complete(
     of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
     row = db.execute(changes.COMPLETE, {**of, **file_values(file, stats, attachments)}).mappings().first()
     if row is not None:
-        return to_export(row)
+        return _by_worker(db, Event.COMPLETE, row, row["lease_worker_id"])
     there = _row(db, lease)
     if there is not None and _completed_with(there, lease, file.artifact.sha256):
         return None
@@ -154,16 +158,23 @@ def fail(
     error = {"code": failure.code[:LONGEST_CODE], "message": failure.message[:LONGEST_MESSAGE]}
     match fate:
         case RetryAfter(delay):
-            result = db.execute(changes.FAIL, {**of, **error, "due": now + delay})
+            event, result = Event.FAIL, db.execute(changes.FAIL, {**of, **error, "due": now + delay})
         case GiveUp(reason):
-            result = db.execute(changes.GIVE_UP, {**of, **error, "reason": reason})
+            event, result = Event.GIVE_UP, db.execute(changes.GIVE_UP, {**of, **error, "reason": reason})
     row = result.mappings().first()
     if row is not None:
-        return to_export(row)
+        return _by_worker(
+            db, event, row, history.worker_of(db, lease.export_id), f"{error['code']}: {error['message']}"
+        )
     there = _row(db, lease)
     if there is not None and _failed_before(there, lease):
         return None
     raise _why_fenced(there, lease)
+
+
+def _by_worker(db: sa.Connection, event: Event, row: Row, worker_id: str, reason: str = "") -> Export:
+    (export,) = history.happened(db, event, [row], Actor.WORKER, worker_id=worker_id, reason=reason)
+    return export
 
 
 def _failed_before(row: Row, lease: LeaseRef) -> bool:
@@ -180,16 +191,19 @@ def _why_fenced(row: Row | None, lease: LeaseRef) -> ExportdError:
 
 
 def release(db: sa.Connection, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
-    rows = [
-        db.execute(
-            changes.RELEASE, {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
-        ).mappings().first()
-        for lease in leases
-    ]  # fmt: skip
-    return [to_export(row) for row in rows if row is not None]
+    released = []
+    for lease in leases:
+        of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
+        row = db.execute(changes.RELEASE, of).mappings().first()
+        if row is not None:
+            released.append(_by_worker(db, Event.RELEASE, row, history.worker_of(db, lease.export_id), "given back"))
+    return released
 
 
 def expire(db: sa.Connection, policy: LeasePolicy, now: datetime) -> list[Export]:
     at = {"now": now, "now_micros": to_micros(now), "unconfirmed_limit": policy.unconfirmed_limit}
-    rows = [row for change in changes.EXPIRIES for row in db.execute(change, at).mappings()]
-    return [to_export(row) for row in rows]
+    expired = []
+    for event, (change, reason) in changes.EXPIRIES.items():
+        rows = db.execute(change, at).mappings().all()
+        expired += history.happened(db, event, rows, Actor.CLOCK, reason=reason)
+    return expired

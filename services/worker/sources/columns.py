@@ -1,6 +1,6 @@
 """Which columns a reading takes from its source, and what becomes of each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,17 @@ def terms(filter_: Filter) -> Iterator[Term]:
         case AllOf(filters) | AnyOf(filters):
             for each in filters:
                 yield from terms(each)
+
+
+def only(filter_: Filter, of_interest: Callable[[Term], bool]) -> Filter:
+    """The filter with every other term taken for true: a superset, for there is no negation."""
+    match filter_:
+        case Term():
+            return filter_ if of_interest(filter_) else AllOf()
+        case AllOf(filters):
+            return AllOf(tuple(only(f, of_interest) for f in filters))
+        case AnyOf(filters):
+            return AnyOf(tuple(only(f, of_interest) for f in filters))
 
 
 def order_types(spec: JobSpec) -> dict[str, ColumnType]:

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from services.contract.spec import All, AnyOf, Filter, Term
+from services.contract.spec import All, AnyOf, Filter, Operator, Term, Value
 
 Parameter = str | int | float | bytes
+
+NULLS = frozenset({Operator.IS_NULL, Operator.IS_NOT_NULL})
+"""Operators that look at no value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,16 @@ def combined(filter_: Filter, of_term: Callable[[Term], Sql]) -> Sql:
             return every(combined(f, of_term) for f in filters)
         case AnyOf(filters):
             return any_of(combined(f, of_term) for f in filters)
+
+
+def wanted(term: Term, value: Value) -> str:
+    """What a text is compared with; folded when the term ignores case."""
+    return str(value).casefold() if term.ignore_case else str(value)
+
+
+def with_null(found: Sql, column: str, term: Term) -> Sql:
+    """The condition of a term, which lets nulls through where the term does."""
+    return any_of((found, Sql(f"{column} is null"))) if term.or_null else found
 
 
 def every(conditions: Iterable[Sql]) -> Sql:

@@ -11,7 +11,17 @@ from decimal import Decimal
 
 from services.contract.spec import ColumnType, Filter, JobSpec, Kind, Operator, Term, Value
 from services.worker.sources.columns import order_types
-from services.worker.sources.conditions import Parameter, Sql, any_of, combined, literal, quoted
+from services.worker.sources.conditions import (
+    NULLS,
+    Parameter,
+    Sql,
+    any_of,
+    combined,
+    literal,
+    quoted,
+    wanted,
+    with_null,
+)
 from services.worker.sources.steps import decimal_floor, on_step, utc
 
 INVALID = "exportd:value-invalid:"
@@ -26,6 +36,15 @@ _TYPES = {
     Kind.TIME: "time",
     Kind.TIMESTAMP: "timestamptz",
     Kind.BINARY: "blob",
+}
+FOLDED = "exportd_folded"
+"""The function of SQL that folds the case of a text: whoever connects registers refine.folded by this name."""
+
+_OF_TEXT = {
+    Operator.CONTAINS: "contains({}, ?)",
+    Operator.STARTS_WITH: "starts_with({}, ?)",
+    Operator.ENDS_WITH: "suffix({}, ?)",
+    Operator.WORD_STARTS_WITH: "contains(' ' || {}, ' ' || ?)",
 }
 _TIME = r"\d\d:\d\d(:\d\d(\.\d+)?)?"
 # DuckDB's own casts round, trim and guess.
@@ -87,7 +106,7 @@ def where(filter_: Filter, columns: Columns) -> Sql:
 
 
 def order(spec: JobSpec, columns: Columns) -> str:
-    """The order by typed value, nulls last; a key of no known type as it is stored; without a key ties go by place.
+    """The order by typed value; a key of no known type as it is stored; without a key ties go by place.
 
     Without an order rows stay as they lie in the files.
     """
@@ -96,7 +115,8 @@ def order(spec: JobSpec, columns: Columns) -> str:
     for term in spec.order:
         type_ = types.get(term.column)
         by = columns.comparable(term.column, type_) if type_ else f"r.{quoted(term.column)}"
-        parts.append(f"{by} {'desc' if term.descending else 'asc'} nulls last")
+        nulls = "first" if term.nulls_first else "last"
+        parts.append(f"{by} {'desc' if term.descending else 'asc'} nulls {nulls}")
     if parts and not spec.key:
         parts.append("row_number() over ()")
     return f" order by {', '.join(parts)}" if parts else ""
@@ -171,7 +191,21 @@ def _is_number(stored: str) -> bool:
 
 
 def _term(term: Term, columns: Columns) -> Sql:
+    raw = columns.raw(term.column, term.type)
+    if term.operator in NULLS:
+        return Sql(f"{raw} {term.operator.value}")
     compared = columns.checked(term.column, term.type)
+    found = _text(compared, term) if term.type.kind is Kind.TEXT else _typed_term(compared, term)
+    return with_null(found, raw, term)
+
+
+def _text(compared: str, term: Term) -> Sql:
+    text = f"{FOLDED}({compared})" if term.ignore_case else compared
+    form = _OF_TEXT.get(term.operator, f"{{}} {term.operator.value} ?")
+    return any_of(Sql(form.format(text), (wanted(term, v),)) for v in term.values)
+
+
+def _typed_term(compared: str, term: Term) -> Sql:
     if term.type.kind is Kind.FLOAT:
         compared = f"nullif({compared}, 'nan'::double)"  # DuckDB takes it for the greatest number
     return any_of(c for c in (_compare(compared, term, v) for v in term.values) if c is not None)

@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from services.contract.spec import JobSpec
 from services.worker.ports import Reading
-from services.worker.sources import duck, errors
+from services.worker.sources import duck, errors, refine
 from services.worker.sources.columns import Picked, missing, pick
 from services.worker.sources.conditions import Sql
 from services.worker.sources.listing import Files, listed
+from services.worker.sources.page import rows_on, sql_limit
 from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
 from services.worker.sources.settings import SourceSettings
 
@@ -55,9 +56,10 @@ class _Engine:
         matching = duck.where(spec.filter, columns)
         picked = pick(spec, deciding=False)
         count, rounded = self._count(picked, columns, matching)
+        rest = f"{matching.text}{duck.order(spec, columns)}{sql_limit(spec.page)}"
         values = ", ".join(f"{columns.value(p.name, p.type)} as c{i}" for i, p in enumerate(picked))
-        statement = f"select {values} from {self._relation} where {matching.text}{duck.order(spec, columns)}"  # noqa: S608
-        found = Found(as_of, count, rounded=rounded, utf8=True)
+        statement = f"select {values} from {self._relation} where {rest}"  # noqa: S608 - quoted
+        found = Found(as_of, rows_on(spec.page, count), rounded=rounded, utf8=True)
         return SnapshotReading(self._batches(statement, matching), picked, found)
 
     def _columns(self, spec: JobSpec) -> duck.Columns:
@@ -124,6 +126,7 @@ def _engine(files: Files, temp_dir: Path | None) -> Iterator[_Engine]:
             "threads": _THREADS,
         }
         with duckdb.connect(":memory:", config=config) as connection:
+            connection.create_function(duck.FOLDED, refine.folded, ["VARCHAR"], "VARCHAR", type="arrow")  # type: ignore[arg-type, list-item]
             connection.execute("set TimeZone = 'UTC'")
             connection.execute(f"set allowed_directories = [{files.allowed}]")
             connection.execute("set enable_external_access = false")

@@ -7,8 +7,8 @@ from datetime import datetime
 import pyarrow as pa
 
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy
-from services.contract.spec import Filter, Kind
-from services.worker.sources import errors, parse, refine
+from services.contract.spec import Filter, Kind, Page
+from services.worker.sources import errors, page, parse, refine
 from services.worker.sources.columns import Picked
 
 BATCH_ROWS = 16_384
@@ -19,7 +19,8 @@ BATCH_ROWS = 16_384
 class Found:
     """What a source found before its rows: `count` None when only the rows can tell, by way of `filter`.
 
-    `utf8`: its texts are known to be UTF-8.
+    `page` is still to be cut out of the rows that match; None when the source gives no others. `utf8`: its texts are
+    known to be UTF-8.
     """
 
     as_of: datetime
@@ -27,6 +28,7 @@ class Found:
     filter: Filter | None = None
     rounded: int = 0
     utf8: bool = False
+    page: Page | None = None
 
 
 class SnapshotReading:
@@ -49,12 +51,9 @@ class SnapshotReading:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """See ports.Reading."""
-        for batch in self._raw:
-            kept = self._decide([self._typed(i, batch.column(i)) for i in range(len(self._picked))], batch.num_rows)
-            self._examined += batch.num_rows
+        for kept in page.cut(self._decided(), self._found.page):
             self._matched += kept.num_rows
-            if kept.num_rows:
-                yield kept
+            yield kept
 
     def rows_matched(self) -> int:
         """See ports.Reading: COUNT of the snapshot, else the rows that the filter let through."""
@@ -69,6 +68,13 @@ class SnapshotReading:
             message = "Timestamps finer than a microsecond lost the digits beyond it."
             found.append(ExportWarning("TIMESTAMP_ROUNDED", message, self._rounded))
         return found
+
+    def _decided(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._raw:
+            kept = self._decide([self._typed(i, batch.column(i)) for i in range(len(self._picked))], batch.num_rows)
+            self._examined += batch.num_rows
+            if kept.num_rows:
+                yield kept
 
     def _typed(self, index: int, column: parse.Array) -> parse.Array:
         picked = self._picked[index]

@@ -6,8 +6,9 @@ from functools import reduce
 
 import pyarrow as pa
 
-from services.contract.spec import All, AnyOf, ColumnType, Filter, Operator, Term, Value
+from services.contract.spec import All, AnyOf, ColumnType, Filter, Kind, Operator, Term, Value
 from services.worker.schema import arrow_type
+from services.worker.sources.conditions import wanted
 from services.worker.sources.parse import Array, pc
 from services.worker.sources.steps import decimal_floor, on_step
 
@@ -19,6 +20,24 @@ _COMPARE: dict[Operator, Callable[..., Array]] = {
     Operator.GREATER: pc.greater,
     Operator.GREATER_OR_EQUAL: pc.greater_equal,
 }
+_OF_TEXT: dict[Operator, Callable[[Array, str], Array]] = {
+    Operator.EQUALS: lambda text, value: pc.equal(text, pa.scalar(value, text.type)),
+    Operator.CONTAINS: pc.match_substring,
+    Operator.STARTS_WITH: pc.starts_with,
+    Operator.ENDS_WITH: pc.ends_with,
+    Operator.WORD_STARTS_WITH: lambda text, value: pc.match_substring(_after_blank(text), f" {value}"),
+}
+
+
+def folded(text: Array) -> Array:
+    """Texts by their Unicode case folding, as str.casefold does it: Ñ is ñ, ß is ss."""
+    plain = pc.string_is_ascii(text)
+    lower = pc.ascii_lower(text)
+    if pc.all(plain).as_py() is not False:
+        return lower
+    # No kernel folds: a Python object for each text that is not ASCII.
+    others = text.filter(pc.invert(plain)).to_pylist()
+    return pc.replace_with_mask(lower, _never_null(pc.invert(plain)), pa.array(map(str.casefold, others), text.type))
 
 
 def mask(filter_: Filter, columns: Columns, rows: int) -> Array:
@@ -33,8 +52,25 @@ def mask(filter_: Filter, columns: Columns, rows: int) -> Array:
 
 
 def _decide(term: Term, column: Array) -> Array:
-    found = (_compare(column, term, value) for value in term.values)
-    return pc.fill_null(reduce(pc.or_, found, _constant(len(column), value=False)), fill_value=False)
+    if term.operator is Operator.IS_NOT_NULL:
+        return pc.is_valid(column)
+    found = _never_null(_found(term, column))
+    null_matches = term.or_null or term.operator is Operator.IS_NULL
+    return pc.or_(found, pc.is_null(column)) if null_matches else found
+
+
+def _found(term: Term, column: Array) -> Array:
+    """One of the values; with none, nothing."""
+    of_text = _OF_TEXT.get(term.operator) if term.type.kind is Kind.TEXT else None
+    compared = folded(column) if term.ignore_case else column
+    found = (of_text(compared, wanted(term, v)) if of_text else _compare(column, term, v) for v in term.values)
+    return reduce(pc.or_, found, _constant(len(column), value=False))
+
+
+def _after_blank(text: Array) -> Array:
+    """With a blank before it, so that each word has one."""
+    blank = pa.scalar(" ", text.type)
+    return pc.binary_join_element_wise(blank, text, pa.scalar("", text.type))
 
 
 def _compare(column: Array, term: Term, value: Value) -> Array:
@@ -45,6 +81,10 @@ def _compare(column: Array, term: Term, value: Value) -> Array:
         return _constant(len(column), value=False)
     operator, step = stepped
     return _COMPARE[operator](column, pa.scalar(step, pa.decimal128(38, term.type.scale)))
+
+
+def _never_null(booleans: Array) -> Array:
+    return pc.fill_null(booleans, fill_value=False)
 
 
 def _constant(rows: int, *, value: bool) -> Array:

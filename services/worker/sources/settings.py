@@ -1,13 +1,19 @@
 """The worker's sources.toml: where each source is. The api has only their ids and kinds."""
 
+import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from services.worker.sources import address
+from services.worker.sources.secrets import Secrets
 
 KINDS = ("sql", "parquet", "csv", "folder")
-_SQLITE = "sqlite:///"
+_SQL_KEYS = ("password_file", "password_env", "statement_timeout_s", "source_time_zone")
+_LONGEST_S = 86_400
 
 
 class SourcesMistaken(Exception):
@@ -25,24 +31,31 @@ class SourcesMistaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """One source. `path` is the database file of kind sql, else the directory that everything is below; absolute.
+    """One source. `path` is the SQLite file of kind sql, else the directory that everything is below; absolute.
 
-    `url` is as it was given, with whatever secret it holds; empty unless sql.
+    `url` is that of a database with its password in it; empty unless sql. `statement_timeout_s` bounds each statement
+    there, 0 does not. `time_zone` (an IANA name) is where its timestamps without a zone are.
     """
 
     id: str
     kind: str
     path: Path
     url: str = field(default="", repr=False)
+    statement_timeout_s: float = 0
+    time_zone: str = "UTC"
 
 
-def load(path: Path) -> dict[str, SourceSettings]:
-    """Sources by id. Relative paths are relative to the directory of the file. Raises SourcesMistaken."""
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, SourceSettings]:
+    """Sources by id. Relative paths are relative to the directory of the file. Raises SourcesMistaken.
+
+    `environ` has the passwords that `password_env` names.
+    """
     mistakes: list[str] = []
     document = _document(path, mistakes)
     mistakes += [f"{key}: not known; allowed is [sources.ID]" for key in document if key != "sources"]
     tables = _table(document.get("sources", {}), "sources", mistakes)
-    found = {id_: _source(id_, table, path.resolve().parent, mistakes) for id_, table in tables.items()}
+    base = path.resolve().parent
+    found = {id_: _source(id_, table, base, environ, mistakes) for id_, table in tables.items()}
     if mistakes:
         raise SourcesMistaken(path, mistakes)
     return {id_: settings for id_, settings in found.items() if settings is not None}
@@ -65,30 +78,59 @@ def _table(value: object, key: str, mistakes: list[str]) -> dict[str, Any]:
     return {}
 
 
-def _source(id_: str, value: object, base: Path, mistakes: list[str]) -> SourceSettings | None:
+def _source(
+    id_: str, value: object, base: Path, environ: Mapping[str, str], mistakes: list[str]
+) -> SourceSettings | None:
     key = f"sources.{id_}"
     table = _table(value, key, mistakes)
     kind = table.get("kind")
     if kind not in KINDS:
         mistakes.append(f"{key}.kind: must be one of {', '.join(KINDS)}")
         return None
-    address = "url" if kind == "sql" else "root"
-    mistakes += [f"{key}.{k}: not known for kind {kind}" for k in table if k not in ("kind", address)]
-    given = table.get(address)
+    place, others = ("url", _SQL_KEYS) if kind == "sql" else ("root", ())
+    mistakes += [f"{key}.{k}: not known for kind {kind}" for k in table if k not in ("kind", place, *others)]
+    given = table.get(place)
     if not isinstance(given, str) or not given:
-        mistakes.append(f"{key}.{address}: is required, as text")
+        mistakes.append(f"{key}.{place}: is required, as text")
         return None
     if kind != "sql":
         return SourceSettings(id_, kind, base / given)
-    file = _sqlite_file(given)
-    if file is None:  # the address is not repeated: it may hold a password
-        mistakes.append(f"{key}.url: must be sqlite:///FILE, with four slashes for an absolute path")
+    timeout, time_zone = _timeout(table, key, mistakes), _time_zone(table, key, mistakes)
+    try:
+        file = address.sqlite_file(given)
+        if file is not None:
+            return SourceSettings(id_, kind, base / file, given, timeout, time_zone)
+        url = address.completed(given, _password(table, key, Secrets(environ, base, mistakes), mistakes))
+    except address.AddressRefused as refused:  # the address is not repeated: it may hold a password
+        mistakes.append(f"{key}.url: {refused}")
         return None
-    return SourceSettings(id_, kind, base / file, given)
+    return SourceSettings(id_, kind, base, url, timeout, time_zone)
 
 
-def _sqlite_file(url: str) -> str | None:
-    parts = urlsplit(url)
-    file = unquote(parts.path[1:])
-    plain = url.startswith(_SQLITE) and not parts.query and not parts.fragment
-    return file if plain and file and "\0" not in file else None
+def _password(table: Mapping[str, Any], key: str, secrets: Secrets, mistakes: list[str]) -> str | None:
+    """What the variable or the file holds that is named; None when neither is."""
+    given = [way for way in ("env", "file") if f"password_{way}" in table]
+    if len(given) > 1:
+        mistakes.append(f"{key}.password_file: is one too many beside password_env")
+    if len(given) != 1:
+        return None
+    name = f"password_{given[0]}"
+    return secrets.text(f"{key}.{name}", {given[0]: table[name]})
+
+
+def _timeout(table: Mapping[str, Any], key: str, mistakes: list[str]) -> float:
+    given = table.get("statement_timeout_s", 0)
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= _LONGEST_S:
+        mistakes.append(f"{key}.statement_timeout_s: must be a number of seconds, 0 (no limit) to {_LONGEST_S}")
+        return 0
+    return given
+
+
+def _time_zone(table: Mapping[str, Any], key: str, mistakes: list[str]) -> str:
+    given = table.get("source_time_zone", "UTC")
+    try:
+        ZoneInfo(given)
+    except (TypeError, ValueError, OSError, LookupError):  # of another type, no path, a directory, none of that name
+        mistakes.append(f"{key}.source_time_zone: must be an IANA name such as America/Mexico_City")
+        return "UTC"
+    return str(given)

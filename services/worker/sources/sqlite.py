@@ -14,7 +14,17 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from services.contract.spec import ColumnType, Filter, Kind, Operator, OrderTerm, Relation, Term, Value
-from services.worker.sources.conditions import Parameter, Sql, any_of, combined, every, quoted
+from services.worker.sources.conditions import (
+    NULLS,
+    Parameter,
+    Sql,
+    any_of,
+    combined,
+    every,
+    quoted,
+    wanted,
+    with_null,
+)
 from services.worker.sources.moments import DATE_GLOB, Shape
 from services.worker.sources.steps import on_step, utc
 
@@ -79,6 +89,12 @@ def where(filter_: Filter, storage: Storage) -> Sql:
 
 
 def _term(term: Term, stored: Stored) -> Sql:
+    if term.operator in NULLS:
+        return Sql(f"{column(term.column)} {term.operator.value}")
+    return with_null(_compared(term, stored), column(term.column), term)
+
+
+def _compared(term: Term, stored: Stored) -> Sql:
     if term.type.kind is Kind.TEXT:
         return _text(term)
     if term.type.kind is Kind.DECIMAL:
@@ -114,13 +130,37 @@ def _number(number: float) -> int | float:
 def _text(term: Term) -> Sql:
     """Compared as the text that is exported; whatever may be equal is looked up first, which an index can serve."""
     col = column(term.column)
-    values = tuple(str(v) for v in term.values)
+    values = tuple(wanted(term, v) for v in term.values)
+    if term.ignore_case:
+        return _any_case(f"cast({col} as text)", term.operator, values)
     if term.operator is not Operator.EQUALS:
-        compare = f"cast({col} as text) collate binary {term.operator.value} ?"
-        return any_of(Sql(compare, (v,)) for v in values)
+        return any_of(_of_text(f"cast({col} as text)", term.operator, v) for v in values)
     stored = tuple(dict.fromkeys(s for v in values for s in _stored_as(v)))
     candidates = Sql(f"{col} in ({_marks(stored)})", stored)
     return every((candidates, Sql(f"cast({col} as text) collate binary in ({_marks(values)})", values)))
+
+
+def _of_text(text: str, operator: Operator, value_: str) -> Sql:
+    match operator:
+        case Operator.CONTAINS:
+            return Sql(f"instr({text}, ?) > 0", (value_,))
+        case Operator.STARTS_WITH:
+            return Sql(f"instr({text}, ?) = 1", (value_,))
+        case Operator.ENDS_WITH if value_:  # by bytes: SQLite counts characters only up to a NUL
+            end = f"substr(cast({text} as blob), -length(cast(? as blob)))"
+            return Sql(f"{end} = cast(? as blob)", (value_, value_))
+        case Operator.ENDS_WITH:
+            return Sql(f"{text} is not null")
+        case Operator.WORD_STARTS_WITH:
+            return Sql(f"instr(' ' || {text}, ' ' || ?) > 0", (value_,))
+    return Sql(f"{text} collate binary {operator.value} ?", (value_,))
+
+
+def _any_case(text: str, operator: Operator, values: tuple[str, ...]) -> Sql:
+    """SQLite folds ASCII only: any text with another character (as bytes it is longer) goes through."""
+    of_ascii = [_of_text(f"lower({text})", operator, v) for v in values if v.isascii()]
+    other = Sql(f"length(cast({text} as blob)) <> length({text})", exact=False)
+    return any_of((*of_ascii, other))
 
 
 def _stored_as(text: str) -> Iterable[Parameter]:
@@ -174,7 +214,7 @@ def _day_bounds(value_: Value) -> tuple[Parameter, Parameter]:
 
 
 def order(terms: Iterable[OrderTerm], types: Mapping[str, ColumnType], storage: Storage) -> str:
-    """The order by typed value, nulls last; empty without terms. Text, and a key of no known type, as it is stored.
+    """The order by typed value; empty without terms. Text, and a key of no known type, as it is stored.
 
     Decimals stored as text are told apart by their first 15 digits only.
     """
@@ -184,7 +224,8 @@ def order(terms: Iterable[OrderTerm], types: Mapping[str, ColumnType], storage: 
         direction = "desc" if term.descending else "asc"
         plain = type_ is None or storage.get((term.column, type_.kind), MIXED).plain
         by = [column(term.column)] if plain else _comparable(term.column, type_)
-        parts += [f"{expression} {direction} nulls last" for expression in by]
+        nulls = "first" if term.nulls_first else "last"
+        parts += [f"{expression} {direction} nulls {nulls}" for expression in by]
     return f" order by {', '.join(parts)}" if parts else ""
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from services.contract.spec import All, AnyOf, Filter, JobSpec, Kind, Term
+from services.contract.spec import JobSpec, Kind, Term
 from services.worker.sources import sqlite
-from services.worker.sources.columns import order_types, terms
-from services.worker.sources.conditions import Parameter, Sql
+from services.worker.sources.columns import only, order_types, terms
+from services.worker.sources.conditions import NULLS, Parameter, Sql
 from services.worker.sources.moments import DATE_GLOB, Shape, shape_of
 from services.worker.sources.sqlite import MIXED, Storage, Stored
 
@@ -17,30 +17,23 @@ _ANY_SHAPE = Shape("T", 0, "Z")
 def storage(ask: Ask, spec: JobSpec) -> Storage:
     """Ask about each column that SQLite compares exactly only when it is stored in one way.
 
-    Only rows that the exact terms let through are asked about: an index on a text column keeps that cheap.
+    Only rows that the terms of text let through are asked about: an index on a text column keeps that cheap.
     """
     rows = f"from {sqlite.relation(spec.relation)} where "
-    certain = sqlite.where(_text_terms(spec.filter), {})
+    certain = sqlite.where(only(spec.filter, lambda term: term.type.kind is Kind.TEXT), {})
     return {(name, kind): _stored(ask, rows, certain, name, kind) for name, kind in _doubtful(spec)}
 
 
 def _doubtful(spec: JobSpec) -> list[tuple[str, Kind]]:
     types = order_types(spec)
-    filtered = [(t.column, t.type.kind) for t in terms(spec.filter) if t.type.kind is not Kind.DECIMAL]
+    filtered = [(t.column, t.type.kind) for t in terms(spec.filter) if _is_doubtful(t)]
     ordered = [(t.column, types[t.column].kind) for t in spec.order if t.column in types]
     able = {*sqlite.NUMERIC, Kind.DATE, Kind.TIMESTAMP}
     return list(dict.fromkeys(each for each in filtered + ordered if each[1] in able))
 
 
-def _text_terms(filter_: Filter) -> Filter:
-    """The filter with every other term taken for true."""
-    match filter_:
-        case Term():
-            return filter_ if filter_.type.kind is Kind.TEXT else All()
-        case All(filters):
-            return All(tuple(_text_terms(f) for f in filters))
-        case AnyOf(filters):
-            return AnyOf(tuple(_text_terms(f) for f in filters))
+def _is_doubtful(term: Term) -> bool:
+    return term.type.kind is not Kind.DECIMAL and term.operator not in NULLS
 
 
 def _stored(ask: Ask, rows: str, certain: Sql, name: str, kind: Kind) -> Stored:

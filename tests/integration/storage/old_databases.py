@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.api.storage import migrate as migrate_module
+from services.api.storage.database import writing_engine
 from services.api.storage.migrate import migrate
-from services.api.storage.sqlite import writing_engine
 
 
 def make_first_schema(database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,10 @@ from alembic.migration import MigrationContext
 from services.api.domain.leases import LeasePolicy
 from services.api.ports import RequestMark
 from services.api.storage import migrate as migrate_module
+from services.api.storage.database import SqliteDatabase, writing_engine
 from services.api.storage.migrate import SchemaTooNew, migrate
 from services.api.storage.rows import new_row
-from services.api.storage.sqlite import SqliteExportStore, writing_engine
+from services.api.storage.sqlite import SqliteExportStore
 from services.api.storage.tables import metadata
 from tests.integration.storage.old_databases import make_first_schema
 from tests.ports.driving import lease
@@ -25,8 +26,8 @@ REBUILD = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 def upgrade():
     with op.batch_alter_table("exports", recreate="always") as batch:
@@ -47,14 +48,15 @@ def later_version(tmp_path, monkeypatch):
     def become(source: str) -> None:
         migrations = tmp_path / "migrations"
         shutil.copytree(migrate_module.MIGRATIONS, migrations)
-        (migrations / "versions" / "0004_later.py").write_text(source)
+        (migrations / "versions" / "0005_later.py").write_text(source)
         monkeypatch.setattr(migrate_module, "MIGRATIONS", migrations)
 
     return become
 
 
 async def fill(database):
-    async with await SqliteExportStore.open(database, LeasePolicy()) as store:
+    async with await SqliteDatabase.open(database) as db:
+        store = SqliteExportStore(db, LeasePolicy())
         return await store.create(new_export(), SPEC, RequestMark("r", b"d"))
 
 
@@ -99,6 +101,7 @@ async def test_a_database_of_the_first_version_goes_on_as_it_was(database, tmp_p
     make_first_schema(database, tmp_path, monkeypatch)
     export = new_export(options=replace(OPTIONS, xlsx=None))
     later = {"encrypted", "sealed_password", "attachments_id", "attachments"}
+    later |= {"priority", "notify_email", "callback_url", "email_sent", "callback_sent"}
     row = {name: value for name, value in new_row(export, SPEC, None).items() if name not in later}
     row["options"] = {name: v for name, v in row["options"].items() if name not in {"csv", "xlsx", "compression"}}
     insert = sa.text(f"INSERT INTO exports ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})")
@@ -106,7 +109,8 @@ async def test_a_database_of_the_first_version_goes_on_as_it_was(database, tmp_p
         connection.execute(
             insert.bindparams(*(sa.bindparam(n, type_=metadata.tables["exports"].c[n].type) for n in row)), row
         )
-    async with await SqliteExportStore.open(database, LeasePolicy()) as store:
+    async with await SqliteDatabase.open(database) as db:
+        store = SqliteExportStore(db, LeasePolicy())
         assert await store.get("acme", export.id) == export
         claimed = await lease(store)
         assert (claimed.spec, claimed.sealed_password) == (SPEC, None)
@@ -115,7 +119,8 @@ async def test_a_database_of_the_first_version_goes_on_as_it_was(database, tmp_p
 async def test_an_up_to_date_database_is_left_alone(database):
     export = await fill(database)
     before = sorted(path.name for path in database.parent.iterdir())
-    async with await SqliteExportStore.open(database, LeasePolicy()) as store:
+    async with await SqliteDatabase.open(database) as db:
+        store = SqliteExportStore(db, LeasePolicy())
         assert await store.get("acme", export.id) == export
     assert sorted(path.name for path in database.parent.iterdir()) == before == ["exportd.sqlite3"]
 
@@ -126,8 +131,8 @@ async def test_a_rebuilt_table_keeps_what_refers_to_it_and_a_copy_is_made_first(
     migrate(writing_engine(database), database)
     assert rows(database, "SELECT id, note FROM exports") == [(export.id, None)]
     assert rows(database, "SELECT export_id FROM requests") == [(export.id,)]
-    copy = database.with_name("exportd.sqlite3.0003.backup")
-    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0003",)]
+    copy = database.with_name("exportd.sqlite3.0004.backup")
+    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0004",)]
     assert rows(copy, "SELECT id FROM exports") == [(export.id,)]
 
 
@@ -137,7 +142,7 @@ async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(databa
     for _ in range(2):
         with pytest.raises(sa.exc.OperationalError, match="nowhere"):
             migrate(writing_engine(database), database)
-    assert rows(database, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert rows(database, "SELECT version_num FROM alembic_version") == [("0004",)]
     assert rows(database, "SELECT id FROM exports") == [(export.id,)]
 
 
@@ -146,5 +151,5 @@ async def test_a_newer_database_is_refused(database, later_version, monkeypatch)
     later_version(REBUILD)
     migrate(writing_engine(database), database)
     monkeypatch.setattr(migrate_module, "MIGRATIONS", known)
-    with pytest.raises(SchemaTooNew, match="has schema 0004 and this version of exportd knows 0003 at most"):
-        await SqliteExportStore.open(database, LeasePolicy())
+    with pytest.raises(SchemaTooNew, match="has schema 0005 and this version of exportd knows 0004 at most"):
+        await SqliteDatabase.open(database)

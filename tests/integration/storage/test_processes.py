@@ -8,6 +8,7 @@ import pytest
 
 from services.api.domain.leases import LeasePolicy
 from services.api.ports import ExportFilter
+from services.api.storage.database import SqliteDatabase
 from services.api.storage.datadir import DataDirectory, DataDirectoryInUse, SecretKeyTooShort
 from services.api.storage.sqlite import SqliteExportStore
 
@@ -24,12 +25,13 @@ import asyncio, sys
 from pathlib import Path
 from services.api.domain.leases import LeasePolicy
 from services.api.storage.datadir import DataDirectory
+from services.api.storage.database import SqliteDatabase
 from services.api.storage.sqlite import SqliteExportStore
 from tests.ports.samples import SPEC, new_export
 
 async def main():
     directory = DataDirectory.open(Path(sys.argv[1]))
-    store = await SqliteExportStore.open(directory.database, LeasePolicy())
+    store = SqliteExportStore(await SqliteDatabase.open(directory.database), LeasePolicy())
     async def create():
         while True:
             export = await store.create(new_export(), SPEC, None)
@@ -69,7 +71,8 @@ async def test_what_was_acknowledged_survives_kill_minus_nine(tmp_path):
         # A line cut short by the kill was no acknowledgement.
         acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
     with DataDirectory.open(tmp_path) as directory:
-        async with await SqliteExportStore.open(directory.database, LeasePolicy()) as store:
+        async with await SqliteDatabase.open(directory.database) as db:
+            store = SqliteExportStore(db, LeasePolicy())
             there = {export.id for export in await store.page("acme", ExportFilter(), "", 100_000)}
     assert set(acknowledged) <= there
 

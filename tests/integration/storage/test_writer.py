@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from services.api.domain.leases import LeasePolicy
 from services.api.ports import ExportFilter
+from services.api.storage.database import SqliteDatabase
 from services.api.storage.sqlite import SqliteExportStore
 from services.api.storage.tables import requests
 from services.contract.errors import ExportNotFound, StoreUnavailable
@@ -18,14 +19,14 @@ from tests.ports.samples import SPEC, START, new_export
 
 @pytest.fixture
 async def store(tmp_path):
-    async with await SqliteExportStore.open(tmp_path / "exportd.sqlite3", LeasePolicy()) as opened:
-        yield opened
+    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as database:
+        yield SqliteExportStore(database, LeasePolicy())
 
 
 @pytest.fixture
 def commits(store):
     seen = []
-    sa.event.listen(store._writer._engine, "commit", seen.append)
+    sa.event.listen(store._db._writer._engine, "commit", seen.append)
     return seen
 
 
@@ -39,7 +40,7 @@ async def gathering(store):
         loop.call_soon_threadsafe(held.set)
         go_on.wait()
 
-    holding = asyncio.create_task(store._writer.run(hold))
+    holding = asyncio.create_task(store._db._writer.run(hold))
     await held.wait()
     try:
         yield
@@ -93,7 +94,7 @@ async def test_when_sqlite_gives_up_the_whole_transaction_everyone_is_told(store
     async with gathering(store):
         writes = [
             asyncio.create_task(store.create(exports[0], SPEC, None)),
-            asyncio.create_task(store._writer.run(lose_all)),
+            asyncio.create_task(store._db._writer.run(lose_all)),
             asyncio.create_task(store.create(exports[1], SPEC, None)),
         ]
     outcomes = await asyncio.gather(*writes, return_exceptions=True)
@@ -120,8 +121,8 @@ async def test_a_full_disk_is_told_and_nothing_acknowledged_is_lost(store):
         return lambda db, *_: db.execute(f"PRAGMA max_page_count = {pages}")
 
     none = allow(1)  # never less than the file has: no page can be added, but migrations left a few free ones
-    sa.event.listen(store._writer._engine, "connect", none)
-    await store._writer.run(lambda db: none(db.connection.driver_connection))
+    sa.event.listen(store._db._writer._engine, "connect", none)
+    await store._db._writer.run(lambda db: none(db.connection.driver_connection))
     exports = [new_export(uri="/" + "x" * 2000) for _ in range(40)]
     outcomes = await asyncio.gather(*(store.create(e, SPEC, None) for e in exports), return_exceptions=True)
     refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
@@ -131,8 +132,8 @@ async def test_a_full_disk_is_told_and_nothing_acknowledged_is_lost(store):
     with pytest.raises(StoreUnavailable):
         await store.create(new_export(uri="/" + "x" * 900_000), SPEC, None)
 
-    sa.event.remove(store._writer._engine, "connect", none)
-    await store._writer.run(lambda db: allow(1_000_000)(db.connection.driver_connection))
+    sa.event.remove(store._db._writer._engine, "connect", none)
+    await store._db._writer.run(lambda db: allow(1_000_000)(db.connection.driver_connection))
     assert (await store.create(exports[-1], SPEC, None)).id in await there(store)
 
 
@@ -142,7 +143,7 @@ async def test_a_commit_that_fails_is_told_to_all_and_the_next_one_works(store, 
         tenant="acme", request_id="r", digest=b"d", export_id="nowhere", create_time=START
     )  # a violation that SQLite sees at COMMIT only
     async with gathering(store):
-        writes = [asyncio.create_task(store._writer.run(lambda db: db.execute(orphan)))]
+        writes = [asyncio.create_task(store._db._writer.run(lambda db: db.execute(orphan)))]
         writes += [asyncio.create_task(store.create(new_export(), SPEC, None)) for _ in range(strangers)]
     outcomes = await asyncio.gather(*writes, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * (1 + strangers)
@@ -153,7 +154,7 @@ async def test_a_commit_that_fails_is_told_to_all_and_the_next_one_works(store, 
 
 @pytest.mark.parametrize("at_once", [1, 3])
 async def test_a_file_that_another_program_holds_is_told(store, tmp_path, at_once):
-    await store._writer.run(lambda db: db.exec_driver_sql("PRAGMA busy_timeout = 0"))
+    await store._db._writer.run(lambda db: db.exec_driver_sql("PRAGMA busy_timeout = 0"))
     with closing(sqlite3.connect(tmp_path / "exportd.sqlite3", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         creates = (store.create(new_export(), SPEC, None) for _ in range(at_once))
@@ -164,19 +165,20 @@ async def test_a_file_that_another_program_holds_is_told(store, tmp_path, at_onc
 
 
 async def test_closing_finishes_what_was_taken_on(tmp_path):
-    store = await SqliteExportStore.open(tmp_path / "exportd.sqlite3", LeasePolicy())
+    database = await SqliteDatabase.open(tmp_path / "exportd.sqlite3")
+    store = SqliteExportStore(database, LeasePolicy())
     creates = [asyncio.create_task(store.create(new_export(), SPEC, None)) for _ in range(300)]
     await asyncio.sleep(0)  # lets them hand in their units
-    await store.close()
+    await database.close()
     assert len(await asyncio.gather(*creates)) == 300
     with pytest.raises(StoreUnavailable):
         await store.create(new_export(), SPEC, None)
-    await store.close()
+    await database.close()
 
 
 async def test_readers_cannot_write(store):
     with pytest.raises(StoreUnavailable) as refused:
-        await store._read(lambda db: db.exec_driver_sql("DELETE FROM exports"))
+        await store._db.read(lambda db: db.exec_driver_sql("DELETE FROM exports"))
     assert "readonly database" in str(refused.value.__cause__)
 
 

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.domain.retry import BASE, CAP, NON_RETRYABLE, GiveUp, RetryAfter, decide
+from services.api.domain.retry import NON_RETRYABLE, Backoff, GiveUp, RetryAfter, decide
 from services.api.domain.states import CancelReason
 from services.contract.outcome import Failure
 
+BASE, CAP = Backoff().base, Backoff().cap
 FLAKY = Failure("SOURCE_UNAVAILABLE", "the source did not answer", retryable=True)
 
 
@@ -46,3 +47,7 @@ def test_jitter_is_full_and_never_exceeds_the_cap(attempt: int, jitter: float) -
     fate = decide(FLAKY, attempt, 10, jitter)
     assert isinstance(fate, RetryAfter)
     assert timedelta() <= fate.delay <= CAP
+
+
+def test_an_export_that_was_retried_often_still_has_a_delay() -> None:
+    assert decide(FLAKY, attempt=2000, max_attempts=3000, jitter=1.0) == RetryAfter(CAP)

@@ -32,7 +32,7 @@ colour = "red"
 kind = "excel"
 [sources.b]
 kind = "sql"
-url = "postgresql://me:hunter2@host/db"
+url = "oracle:me:hunter2@host"
 [sources.c]
 kind = "csv"
 [sources.d]

@@ -29,6 +29,29 @@ class JobSpec(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _ReadingMode:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ReadingModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[JobSpec._ReadingMode.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        READING_MODE_UNSPECIFIED: JobSpec._ReadingMode.ValueType  # 0
+        """As SNAPSHOT: the spec is of a version before this field."""
+        SNAPSHOT: JobSpec._ReadingMode.ValueType  # 1
+        """All of it as it was at one moment."""
+        KEYSET: JobSpec._ReadingMode.ValueType  # 2
+        """Piece by piece, each beginning behind the last key."""
+
+    class ReadingMode(_ReadingMode, metaclass=_ReadingModeEnumTypeWrapper):
+        """How a table of a database is read so that changes meanwhile neither drop nor double a row."""
+
+    READING_MODE_UNSPECIFIED: JobSpec.ReadingMode.ValueType  # 0
+    """As SNAPSHOT: the spec is of a version before this field."""
+    SNAPSHOT: JobSpec.ReadingMode.ValueType  # 1
+    """All of it as it was at one moment."""
+    KEYSET: JobSpec.ReadingMode.ValueType  # 2
+    """Piece by piece, each beginning behind the last key."""
+
     COLLECTION_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     RELATION_FIELD_NUMBER: _builtins.int
@@ -41,6 +64,9 @@ class JobSpec(_message.Message):
     PACKAGING_FIELD_NUMBER: _builtins.int
     TABLE_NAME_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
+    READING_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
     collection: _builtins.str
     """Code of the collection, such as "Invoices"."""
     packaging: _export_pb2.Packaging.ValueType
@@ -49,6 +75,8 @@ class JobSpec(_message.Message):
     """Name of the table without extension, such as "invoices": sheet name and entry of a ZIP."""
     query: _builtins.str
     """The filter as understood, for the manifest and for people."""
+    reading: Global___JobSpec.ReadingMode.ValueType
+    """How the rows are read."""
     @_builtins.property
     def source(self) -> Global___Source:
         """Where the rows come from."""
@@ -83,6 +111,14 @@ class JobSpec(_message.Message):
     def table(self) -> Global___TableOptions:
         """How the table is written."""
 
+    @_builtins.property
+    def limits(self) -> Global___Limits:
+        """What the export may not exceed; absent: nothing."""
+
+    @_builtins.property
+    def page(self) -> Global___Page:
+        """Only these of the rows that match; absent: all of them."""
+
     def __init__(
         self,
         *,
@@ -98,14 +134,69 @@ class JobSpec(_message.Message):
         packaging: _export_pb2.Packaging.ValueType = ...,
         table_name: _builtins.str = ...,
         query: _builtins.str = ...,
+        reading: Global___JobSpec.ReadingMode.ValueType = ...,
+        limits: Global___Limits | None = ...,
+        page: Global___Page | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "relation", b"relation", "source", b"source", "table", b"table"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "limits", b"limits", "page", b"page", "relation", b"relation", "source", b"source", "table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "collection", b"collection", "columns", b"columns", "filter", b"filter", "key", b"key", "order", b"order", "packaging", b"packaging", "query", b"query", "relation", b"relation", "source", b"source", "table", b"table", "table_name", b"table_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "collection", b"collection", "columns", b"columns", "filter", b"filter", "key", b"key", "limits", b"limits", "order", b"order", "packaging", b"packaging", "page", b"page", "query", b"query", "reading", b"reading", "relation", b"relation", "source", b"source", "table", b"table", "table_name", b"table_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobSpec: _TypeAlias = JobSpec  # noqa: Y015
+
+@_typing.final
+class Limits(_message.Message):
+    """What an export may not exceed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_ROWS_FIELD_NUMBER: _builtins.int
+    MAX_SNAPSHOT_S_FIELD_NUMBER: _builtins.int
+    max_rows: _builtins.int
+    """Rows; 0: no limit."""
+    max_snapshot_s: _builtins.int
+    """Seconds that a snapshot is held; 0: no limit."""
+    def __init__(
+        self,
+        *,
+        max_rows: _builtins.int = ...,
+        max_snapshot_s: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_rows", b"max_rows", "max_snapshot_s", b"max_snapshot_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Limits: _TypeAlias = Limits  # noqa: Y015
+
+@_typing.final
+class Page(_message.Message):
+    """Some of the rows that match, in the order of the job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    offset: _builtins.int
+    """Rows to leave out at the start."""
+    limit: _builtins.int
+    """Rows to export, at least 1."""
+    def __init__(
+        self,
+        *,
+        offset: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "offset", b"offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Page: _TypeAlias = Page  # noqa: Y015
 
 @_typing.final
 class Source(_message.Message):
@@ -118,7 +209,9 @@ class Source(_message.Message):
     id: _builtins.str
     """Id, such as "cfdi"."""
     kind: _builtins.str
-    """sql, parquet or csv; must be the kind that the worker has under this id."""
+    """sql, parquet, csv or http for rows; folder, object, http or sql for attachments; must be the kind that the worker has
+    under this id.
+    """
     def __init__(
         self,
         *,
@@ -142,28 +235,191 @@ class Relation(_message.Message):
     TABLE_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
+    HTTP_FIELD_NUMBER: _builtins.int
     table: _builtins.str
     """Name of a table or view, for sql."""
     query: _builtins.str
     """A SELECT without parameters, for sql. Written by the catalog's author, never by a caller."""
     path: _builtins.str
     """Path or glob relative to the source's root, for parquet and csv."""
+    @_builtins.property
+    def http(self) -> Global___HttpPages:
+        """Collection of an API, for http."""
+
     def __init__(
         self,
         *,
         table: _builtins.str = ...,
         query: _builtins.str = ...,
         path: _builtins.str = ...,
+        http: Global___HttpPages | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "query", b"query", "relation", b"relation", "table", b"table"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["http", b"http", "path", b"path", "query", b"query", "relation", b"relation", "table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "query", b"query", "relation", b"relation", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["http", b"http", "path", b"path", "query", b"query", "relation", b"relation", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_relation: _TypeAlias = _typing.Literal["table", "query", "path"]  # noqa: Y015
+    _WhichOneofReturnType_relation: _TypeAlias = _typing.Literal["table", "query", "path", "http"]  # noqa: Y015
     _WhichOneofArgType_relation: _TypeAlias = _typing.Literal["relation", b"relation"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_relation) -> _WhichOneofReturnType_relation | None: ...
 
 Global___Relation: _TypeAlias = Relation  # noqa: Y015
+
+@_typing.final
+class HttpPages(_message.Message):
+    """A collection of an HTTP API, page by page. A column's name is the dotted path of its value in an item."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Paging:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PagingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[HttpPages._Paging.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PAGING_UNSPECIFIED: HttpPages._Paging.ValueType  # 0
+        """Refused."""
+        NONE: HttpPages._Paging.ValueType  # 1
+        """There is one page."""
+        LINK: HttpPages._Paging.ValueType  # 2
+        """Its link is in the answer."""
+        CURSOR: HttpPages._Paging.ValueType  # 3
+        """Its cursor is in the answer."""
+        PAGE: HttpPages._Paging.ValueType  # 4
+        """By its number, until a page is empty."""
+
+    class Paging(_Paging, metaclass=_PagingEnumTypeWrapper):
+        """How the next page is found."""
+
+    PAGING_UNSPECIFIED: HttpPages.Paging.ValueType  # 0
+    """Refused."""
+    NONE: HttpPages.Paging.ValueType  # 1
+    """There is one page."""
+    LINK: HttpPages.Paging.ValueType  # 2
+    """Its link is in the answer."""
+    CURSOR: HttpPages.Paging.ValueType  # 3
+    """Its cursor is in the answer."""
+    PAGE: HttpPages.Paging.ValueType  # 4
+    """By its number, until a page is empty."""
+
+    PATH_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    PAGING_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    PARAMETER_FIELD_NUMBER: _builtins.int
+    FIRST_PAGE_FIELD_NUMBER: _builtins.int
+    SIZE_PARAMETER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    FILTERS_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Below the source's base URL; may have a query. A {column} in it is the value of the filter's term "column = value"."""
+    items: _builtins.str
+    """Dotted path of the list of items in an answer; empty: the answer itself, or its hydra:member or member."""
+    paging: Global___HttpPages.Paging.ValueType
+    """Never unspecified."""
+    next: _builtins.str
+    """Dotted path of the next page's link or cursor; empty with LINK: next of hydra:view or view, else the header Link."""
+    parameter: _builtins.str
+    """Parameter of the URL that takes the cursor or the number of a page."""
+    first_page: _builtins.int
+    """Number of the first page."""
+    size_parameter: _builtins.str
+    """Parameter of the URL that takes page_size; empty: the remote decides."""
+    page_size: _builtins.int
+    """Items of a page; 0: the remote decides."""
+    total: _builtins.str
+    """Dotted path of the number of all rows; empty: hydra:totalItems or totalItems, if there is one."""
+    @_builtins.property
+    def filters(self) -> _containers.RepeatedCompositeFieldContainer[Global___HttpFilter]:
+        """Comparisons that the remote knows; it may let through more rows than match, never fewer."""
+
+    @_builtins.property
+    def order(self) -> _containers.RepeatedCompositeFieldContainer[Global___HttpOrder]:
+        """Columns that the remote sorts by."""
+
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        items: _builtins.str = ...,
+        paging: Global___HttpPages.Paging.ValueType = ...,
+        next: _builtins.str = ...,
+        parameter: _builtins.str = ...,
+        first_page: _builtins.int = ...,
+        size_parameter: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        total: _builtins.str = ...,
+        filters: _abc.Iterable[Global___HttpFilter] | None = ...,
+        order: _abc.Iterable[Global___HttpOrder] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filters", b"filters", "first_page", b"first_page", "items", b"items", "next", b"next", "order", b"order", "page_size", b"page_size", "paging", b"paging", "parameter", b"parameter", "path", b"path", "size_parameter", b"size_parameter", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HttpPages: _TypeAlias = HttpPages  # noqa: Y015
+
+@_typing.final
+class HttpFilter(_message.Message):
+    """A comparison that an HTTP API knows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMN_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    PARAMETER_FIELD_NUMBER: _builtins.int
+    IGNORE_CASE_FIELD_NUMBER: _builtins.int
+    column: _builtins.str
+    """Name of the column in the source."""
+    operator: Global___Term.Operator.ValueType
+    """Never unspecified."""
+    parameter: _builtins.str
+    """Parameter of the URL, such as "issuedAt[after]"."""
+    ignore_case: _builtins.bool
+    """Upper and lower case are the same to the remote."""
+    def __init__(
+        self,
+        *,
+        column: _builtins.str = ...,
+        operator: Global___Term.Operator.ValueType = ...,
+        parameter: _builtins.str = ...,
+        ignore_case: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "ignore_case", b"ignore_case", "operator", b"operator", "parameter", b"parameter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HttpFilter: _TypeAlias = HttpFilter  # noqa: Y015
+
+@_typing.final
+class HttpOrder(_message.Message):
+    """A column that an HTTP API sorts by."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMN_FIELD_NUMBER: _builtins.int
+    PARAMETER_FIELD_NUMBER: _builtins.int
+    column: _builtins.str
+    """Name of the column in the source."""
+    parameter: _builtins.str
+    """Parameter of the URL that takes asc or desc, such as "order[issuedAt]"."""
+    def __init__(
+        self,
+        *,
+        column: _builtins.str = ...,
+        parameter: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "parameter", b"parameter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HttpOrder: _TypeAlias = HttpOrder  # noqa: Y015
 
 @_typing.final
 class ColumnType(_message.Message):
@@ -201,19 +457,49 @@ class ColumnSpec(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Mask:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MaskEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ColumnSpec._Mask.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MASK_UNSPECIFIED: ColumnSpec._Mask.ValueType  # 0
+        """The value itself."""
+        REDACT: ColumnSpec._Mask.ValueType  # 1
+        """"***"."""
+        HASH: ColumnSpec._Mask.ValueType  # 2
+        """The hexadecimal HMAC-SHA-256 of the value's text, keyed by the worker's settings."""
+        LAST4: ColumnSpec._Mask.ValueType  # 3
+        """Every character but the last four is "*"."""
+
+    class Mask(_Mask, metaclass=_MaskEnumTypeWrapper):
+        """What stands in the file instead of a value that is not null; a masked column is text there."""
+
+    MASK_UNSPECIFIED: ColumnSpec.Mask.ValueType  # 0
+    """The value itself."""
+    REDACT: ColumnSpec.Mask.ValueType  # 1
+    """"***"."""
+    HASH: ColumnSpec.Mask.ValueType  # 2
+    """The hexadecimal HMAC-SHA-256 of the value's text, keyed by the worker's settings."""
+    LAST4: ColumnSpec.Mask.ValueType  # 3
+    """Every character but the last four is "*"."""
+
     NAME_FIELD_NUMBER: _builtins.int
     FIELD_FIELD_NUMBER: _builtins.int
     HEADER_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
+    MASK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name in the source."""
     field: _builtins.str
     """Name in JSON."""
     header: _builtins.str
     """Text in the header of XLSX and CSV."""
+    mask: Global___ColumnSpec.Mask.ValueType
+    """What the file shows of them."""
     @_builtins.property
     def type(self) -> Global___ColumnType:
-        """Type of its values."""
+        """Type of its values in the source."""
 
     def __init__(
         self,
@@ -222,10 +508,11 @@ class ColumnSpec(_message.Message):
         field: _builtins.str = ...,
         header: _builtins.str = ...,
         type: Global___ColumnType | None = ...,
+        mask: Global___ColumnSpec.Mask.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "header", b"header", "name", b"name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "header", b"header", "mask", b"mask", "name", b"name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -295,7 +582,7 @@ Global___Filters: _TypeAlias = Filters  # noqa: Y015
 
 @_typing.final
 class Term(_message.Message):
-    """A comparison of one column. A null never matches."""
+    """A comparison of one column. A null matches only IS_NULL, or a term with or_null."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -317,6 +604,18 @@ class Term(_message.Message):
         """Greater than the value."""
         GREATER_OR_EQUAL: Term._Operator.ValueType  # 5
         """Greater than or equal to the value."""
+        IS_NULL: Term._Operator.ValueType  # 6
+        """Null."""
+        IS_NOT_NULL: Term._Operator.ValueType  # 7
+        """Not null."""
+        CONTAINS: Term._Operator.ValueType  # 8
+        """Text that has one of the values in it; % and _ are ordinary characters, here and below."""
+        STARTS_WITH: Term._Operator.ValueType  # 9
+        """Text that begins with one of the values."""
+        ENDS_WITH: Term._Operator.ValueType  # 10
+        """Text that ends with one of the values."""
+        WORD_STARTS_WITH: Term._Operator.ValueType  # 11
+        """Text one of whose words begins with one of the values. A word starts at the start of the text and after each blank."""
 
     class Operator(_Operator, metaclass=_OperatorEnumTypeWrapper):
         """How the column compares."""
@@ -333,22 +632,40 @@ class Term(_message.Message):
     """Greater than the value."""
     GREATER_OR_EQUAL: Term.Operator.ValueType  # 5
     """Greater than or equal to the value."""
+    IS_NULL: Term.Operator.ValueType  # 6
+    """Null."""
+    IS_NOT_NULL: Term.Operator.ValueType  # 7
+    """Not null."""
+    CONTAINS: Term.Operator.ValueType  # 8
+    """Text that has one of the values in it; % and _ are ordinary characters, here and below."""
+    STARTS_WITH: Term.Operator.ValueType  # 9
+    """Text that begins with one of the values."""
+    ENDS_WITH: Term.Operator.ValueType  # 10
+    """Text that ends with one of the values."""
+    WORD_STARTS_WITH: Term.Operator.ValueType  # 11
+    """Text one of whose words begins with one of the values. A word starts at the start of the text and after each blank."""
 
     COLUMN_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     OPERATOR_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
+    IGNORE_CASE_FIELD_NUMBER: _builtins.int
+    OR_NULL_FIELD_NUMBER: _builtins.int
     column: _builtins.str
     """Name of the column in the source."""
     operator: Global___Term.Operator.ValueType
     """Never unspecified."""
+    ignore_case: _builtins.bool
+    """Both sides are compared by their Unicode case folding. For text, with EQUALS and CONTAINS to WORD_STARTS_WITH."""
+    or_null: _builtins.bool
+    """A null matches too."""
     @_builtins.property
     def type(self) -> Global___ColumnType:
         """Type of the column: every value is of it."""
 
     @_builtins.property
     def values(self) -> _containers.RepeatedCompositeFieldContainer[Global___Value]:
-        """At least one; exactly one unless EQUALS."""
+        """None with IS_NULL and IS_NOT_NULL; exactly one with LESS to GREATER_OR_EQUAL; otherwise at least one: any of them."""
 
     def __init__(
         self,
@@ -357,10 +674,12 @@ class Term(_message.Message):
         type: Global___ColumnType | None = ...,
         operator: Global___Term.Operator.ValueType = ...,
         values: _abc.Iterable[Global___Value] | None = ...,
+        ignore_case: _builtins.bool = ...,
+        or_null: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "operator", b"operator", "type", b"type", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "ignore_case", b"ignore_case", "operator", b"operator", "or_null", b"or_null", "type", b"type", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -418,25 +737,29 @@ Global___Value: _TypeAlias = Value  # noqa: Y015
 
 @_typing.final
 class OrderTerm(_message.Message):
-    """One term of the order. Nulls come last either way."""
+    """One term of the order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     COLUMN_FIELD_NUMBER: _builtins.int
     DESCENDING_FIELD_NUMBER: _builtins.int
+    NULLS_FIRST_FIELD_NUMBER: _builtins.int
     column: _builtins.str
     """Name of the column in the source."""
     descending: _builtins.bool
     """From high to low."""
+    nulls_first: _builtins.bool
+    """Nulls come first, whichever the direction; otherwise last."""
     def __init__(
         self,
         *,
         column: _builtins.str = ...,
         descending: _builtins.bool = ...,
+        nulls_first: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "descending", b"descending"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "descending", b"descending", "nulls_first", b"nulls_first"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -451,13 +774,20 @@ class AttachmentSpec(_message.Message):
     FILE_TYPE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
+    BLOB_FIELD_NUMBER: _builtins.int
     file_type: _builtins.str
     """Such as "invoice.cfdi.xml"."""
     path: _builtins.str
-    """Path below the source's root, with {column} placeholders of the source's columns: "{entity_id}/{uuid}.xml"."""
+    """Path below the source's root, prefix or base URL, with {column} placeholders of the source's columns:
+    "{entity_id}/{uuid}.xml". For sql: a name for the file.
+    """
     @_builtins.property
     def source(self) -> Global___Source:
         """The source that holds the files."""
+
+    @_builtins.property
+    def blob(self) -> Global___Blob:
+        """Where the content is; for sql, and absent for every other kind."""
 
     def __init__(
         self,
@@ -465,14 +795,75 @@ class AttachmentSpec(_message.Message):
         file_type: _builtins.str = ...,
         source: Global___Source | None = ...,
         path: _builtins.str = ...,
+        blob: Global___Blob | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blob", b"blob", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_type", b"file_type", "path", b"path", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blob", b"blob", "file_type", b"file_type", "path", b"path", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AttachmentSpec: _TypeAlias = AttachmentSpec  # noqa: Y015
+
+@_typing.final
+class Blob(_message.Message):
+    """A binary column."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RELATION_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    column: _builtins.str
+    """Name of the column; a null in it: there is no attachment."""
+    @_builtins.property
+    def relation(self) -> Global___Relation:
+        """A table or a query."""
+
+    @_builtins.property
+    def key(self) -> _containers.RepeatedCompositeFieldContainer[Global___BlobKey]:
+        """Finds the one row; at least one."""
+
+    def __init__(
+        self,
+        *,
+        relation: Global___Relation | None = ...,
+        column: _builtins.str = ...,
+        key: _abc.Iterable[Global___BlobKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["relation", b"relation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "key", b"key", "relation", b"relation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Blob: _TypeAlias = Blob  # noqa: Y015
+
+@_typing.final
+class BlobKey(_message.Message):
+    """A part of the key of a blob."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMN_FIELD_NUMBER: _builtins.int
+    ROW_COLUMN_FIELD_NUMBER: _builtins.int
+    column: _builtins.str
+    """Column of the blob's relation."""
+    row_column: _builtins.str
+    """Column of the source of the export's rows that it is equal to."""
+    def __init__(
+        self,
+        *,
+        column: _builtins.str = ...,
+        row_column: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "row_column", b"row_column"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlobKey: _TypeAlias = BlobKey  # noqa: Y015
 
 @_typing.final
 class TableOptions(_message.Message):

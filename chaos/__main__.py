@@ -1,0 +1,47 @@
+"""`python -m chaos`: a run, its figures in build/chaos.json, and exit status 1 when anything was wrong."""
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from chaos import report as reports
+from chaos.run import Wanted, run
+
+OUTPUT = Path("build/chaos.json")
+
+
+def main() -> None:
+    """As the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20, help="how many (default 20)")
+    parser.add_argument("--seconds", type=float, help="begin rounds for so long instead")
+    parser.add_argument("--seed", type=int, help="repeats the plan of an earlier run (default: another one each time)")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help=f"default {OUTPUT}")
+    asked = parser.parse_args()
+    seed = random.randrange(1_000_000) if asked.seed is None else asked.seed  # noqa: S311 - any
+    sys.exit(_run(Wanted(seed, asked.rounds, asked.seconds), asked.output))
+
+
+def _run(wanted: Wanted, output: Path) -> int:
+    console = Console()
+    place = Path(tempfile.mkdtemp(prefix="exportd-chaos-"))
+    say = lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)  # noqa: E731 - a line
+    report = asyncio.run(run(wanted, place / "house", say))
+    reports.write(report, output)
+    reports.show(report, console)
+    console.print(f"written to {output}", highlight=False)
+    if report.sound:
+        shutil.rmtree(place)
+        return 0
+    console.print(f"something is wrong; the logs are kept in {place}/house/logs; seed {wanted.seed}", highlight=False)
+    return 1
+
+
+if __name__ == "__main__":
+    main()

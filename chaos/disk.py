@@ -1,0 +1,110 @@
+"""Disks that can be filled: small tmpfs mounts where this process may mount, else a limit on the size of files."""
+
+import resource
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+_ROOMY = "4g"
+"""The most that a disk may hold; memory is used only for what it really holds."""
+
+_LEFT_KB = 64
+"""Room on a full disk: enough to begin something, not to end it."""
+
+_LARGEST_FILE = 4096
+"""Bytes that a file may have where full disks are only pretended."""
+
+
+class Disk(ABC):
+    """A folder at `path` whose disk is filled and freed again; `with` makes and unmakes it."""
+
+    how: str
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.free()
+
+    @abstractmethod
+    def fill(self) -> None:
+        """Leave hardly any room."""
+
+    @abstractmethod
+    def free(self) -> None:
+        """Give it its room back. Idempotent."""
+
+
+class Tmpfs(Disk):
+    """A mount of its own. Entering raises OSError where mounting is not allowed."""
+
+    how = "tmpfs"
+
+    def __enter__(self) -> Self:
+        if _mount("-t", "tmpfs", "-o", f"size={_ROOMY},mode=700", "exportd-chaos", self.path):
+            raise OSError(f"cannot mount {self.path}")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        subprocess.run(["umount", "--lazy", self.path], check=False)  # noqa: S607 - wherever it is
+
+    def fill(self) -> None:
+        """Make the disk as small as what is on it. What is written meanwhile may need a second try."""
+        for _ in range(10):
+            used = psutil.disk_usage(str(self.path)).used
+            if not _mount("-o", f"remount,size={used // 1024 + _LEFT_KB}k", self.path):
+                return
+
+    def free(self) -> None:
+        """Make it as large as it was."""
+        _mount("-o", f"remount,size={_ROOMY}", self.path)
+
+
+class SizeLimit(Disk):
+    """Without the right to mount: the processes that write may not make a file larger than a page (EFBIG)."""
+
+    how = "RLIMIT_FSIZE"
+
+    def __init__(self, path: Path, writers: Callable[[], Iterable[psutil.Process]]) -> None:
+        super().__init__(path)
+        self._writers = writers
+
+    def fill(self) -> None:
+        """Limit those that are there now; one that starts later is not limited."""
+        self._limit(_LARGEST_FILE)
+
+    def free(self) -> None:
+        """Lift the limit."""
+        self._limit(resource.RLIM_INFINITY)
+
+    def _limit(self, largest: int) -> None:
+        for process in self._writers():
+            with suppress(psutil.Error):
+                process.rlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+
+
+def may_mount(at: Path) -> bool:
+    """Whether this process may mount a tmpfs; tried in a folder of its own below `at`."""
+    try:
+        with Tmpfs(at / "trial"):
+            return True
+    except OSError:
+        return False
+
+
+def _mount(*arguments: str | Path) -> int:
+    return subprocess.run(["mount", *arguments], check=False, capture_output=True).returncode  # noqa: S607

@@ -1,0 +1,161 @@
+"""An api, workers, the lines between everybody, and the disks: all that can break."""
+
+import asyncio
+import random
+import socket
+from contextlib import AsyncExitStack
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from chaos import workload
+from chaos.disk import Disk, SizeLimit, Tmpfs, may_mount
+from chaos.keeper import Keeper
+from chaos.plan import WORKERS
+from chaos.proxy import Proxy
+from demo.processes import ServiceProcess
+
+TTL_S = 2.0
+SETTINGS = {
+    "EXPORTD_LEASE_TTL_S": str(TTL_S),
+    "EXPORTD_CONFIRM_WINDOW_S": "1",
+    "EXPORTD_RETRY_BASE_S": "0.2",
+    "EXPORTD_RETRY_CAP_S": "2",
+    "EXPORTD_RUN_TIMEOUT_S": "60",
+    "EXPORTD_NO_PROGRESS_TIMEOUT_S": "8",
+    "EXPORTD_ORPHAN_TIMEOUT_S": "20",
+    "EXPORTD_DRAIN_GRACE_S": "1",
+    "EXPORTD_SLOTS": "2",
+    "EXPORTD_API_METRICS": "off",
+    "EXPORTD_WORKER_METRICS": "off",
+}
+"""So short that what takes minutes in production takes seconds here."""
+
+
+class House:
+    """Everything runs while the context lasts, below `folder`, which must not exist yet.
+
+    `lines[0]` leads callers to the api, the others one worker each. `port` and `queue_port` are the api's own.
+    """
+
+    def __init__(self, folder: Path, more: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.workload = folder / "workload"
+        self.logs = folder / "logs"
+        self._settings = SETTINGS | (more or {})
+        self._stack = AsyncExitStack()
+        self.port, self.queue_port = _free_port(), _free_port()
+        self.lines: list[Proxy] = []
+        self.files: Disk
+        self.database: Disk
+        self.api = Keeper("api", self._spawn_api)
+        self.workers = [Keeper(f"worker-{n}", partial(self._spawn_worker, n)) for n in range(WORKERS)]
+
+    async def __aenter__(self) -> Self:
+        self.logs.mkdir(parents=True)
+        await asyncio.to_thread(workload.build, self.workload)
+        self.files, self.database = (self._stack.enter_context(disk) for disk in self._disks())
+        for port in (self.port, *[self.queue_port] * WORKERS):
+            self.lines.append(await self._stack.enter_async_context(Proxy(port)))
+        for keeper in (self.api, *self.workers):
+            self._stack.push_async_callback(keeper.close)
+        await self.api.start()
+        await asyncio.gather(*(worker.start() for worker in self.workers))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.heal_lines()
+        await self._stack.aclose()
+
+    @property
+    def target(self) -> str:
+        """Where callers reach the api, over a line that breaks."""
+        return f"127.0.0.1:{self.lines[0].port}"
+
+    @property
+    def near(self) -> str:
+        """Where the api itself listens."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def artifacts(self) -> Path:
+        """The root of the artifact store."""
+        return self.files.path
+
+    @property
+    def keepers(self) -> list[Keeper]:
+        """Of all processes."""
+        return [self.api, *self.workers]
+
+    def heal_lines(self) -> None:
+        """Carry everything."""
+        for line in self.lines:
+            line.heal()
+
+    async def heal(self) -> None:
+        """Mend everything that is broken; returns when all processes serve. Raises TimeoutError."""
+        self.heal_lines()
+        for disk in (self.files, self.database):
+            await asyncio.to_thread(disk.free)
+        for keeper in self.keepers:
+            keeper.go_on()
+        for keeper in self.keepers:
+            await keeper.serving(120)
+
+    async def start_api_again(self, **more: str) -> None:
+        """Stop the api and start it with further settings; returns when it serves."""
+        self._settings |= more
+        self.api.terminate(0)
+        await self.api.serving(60)
+
+    async def close_services(self) -> None:
+        """End all processes, workers first; the folder stays as they left it."""
+        for keeper in (*self.workers, self.api):
+            await keeper.close()
+
+    def _disks(self) -> tuple[Disk, Disk]:
+        if may_mount(self.folder):
+            return Tmpfs(self.folder / "files"), Tmpfs(self.data)
+        workers = partial(_all_of, self.workers)
+        return SizeLimit(self.folder / "files", workers), SizeLimit(self.data, self.api.processes)
+
+    def _spawn_api(self) -> ServiceProcess:
+        settings = self._common() | {
+            "EXPORTD_CATALOG": str(self.workload / "catalog.toml"),
+            "EXPORTD_LISTEN": self.near,
+            "EXPORTD_QUEUE_LISTEN": f"127.0.0.1:{self.queue_port}",
+        }
+        return ServiceProcess("exportd-api", settings, self.logs / "api.log", "serving")
+
+    def _spawn_worker(self, number: int) -> ServiceProcess:
+        settings = self._common() | {
+            "EXPORTD_SOURCES": str(self.workload / "sources.toml"),
+            "EXPORTD_QUEUE_ADDRESS": f"127.0.0.1:{self.lines[number + 1].port}",
+        }
+        return ServiceProcess("exportd-worker", settings, self.logs / f"worker-{number}.log", "worker_ready")
+
+    def _common(self) -> dict[str, str]:
+        return {**self._settings, "EXPORTD_DATA_DIR": str(self.data), "EXPORTD_ARTIFACTS": str(self.artifacts)}
+
+
+def _all_of(keepers: list[Keeper]) -> list[psutil.Process]:
+    return list(chain.from_iterable(keeper.processes() for keeper in keepers))
+
+
+def _free_port() -> int:
+    """Below those that outgoing connections use: it must still be free after each restart."""
+    while True:
+        port = random.randrange(20_000, 30_000)  # noqa: S311 - any
+        with socket.socket() as trial:
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port

@@ -1,0 +1,135 @@
+"""Keeps one service running, however it ends: what systemd or Kubernetes does in production."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+
+import psutil
+
+from demo.processes import DidNotStart, ServiceProcess
+
+_PAUSE_S = 0.2
+"""Before the next start of a process that did not start."""
+
+
+class Keeper:
+    """One process at a time, started again when it has ended.
+
+    `spawn` starts one. `surprises` collects what nobody caused: exit statuses of processes that ended by themselves,
+    and why one did not start, each with the end of its log.
+    """
+
+    def __init__(self, name: str, spawn: Callable[[], ServiceProcess]) -> None:
+        self.name = name
+        self.surprises: list[str] = []
+        self._spawn = spawn
+        self._process: ServiceProcess | None = None
+        self._serving = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._restart_after_s = 0.0
+        self._meant = False
+        self._keeping: asyncio.Task[None] | None = None
+        self._stopped: set[int] = set()
+
+    async def start(self) -> None:
+        """Start the first one and keep it from now on; returns when it serves."""
+        self._keeping = asyncio.create_task(self._keep())
+        await self.serving()
+
+    async def serving(self, timeout_s: float = 60) -> None:
+        """Wait until one serves. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            await self._serving.wait()
+
+    def kill(self, restart_after_s: float) -> bool:
+        """kill -9; false when there is none."""
+        return self._end(signal.SIGKILL, restart_after_s)
+
+    def terminate(self, restart_after_s: float) -> bool:
+        """SIGTERM; false when there is none."""
+        return self._end(signal.SIGTERM, restart_after_s)
+
+    def children(self) -> list[psutil.Process]:
+        """Of the process, the oldest first; none when it is not there."""
+        with suppress(psutil.Error):
+            if self._process and not self._ended.is_set():
+                return sorted(psutil.Process(self._process.pid).children(recursive=True), key=lambda child: child.pid)
+        return []
+
+    def processes(self) -> list[psutil.Process]:
+        """The process and its children."""
+        with suppress(psutil.Error):
+            if self._process and not self._ended.is_set():
+                return [psutil.Process(self._process.pid), *self.children()]
+        return []
+
+    def stop(self, pids: list[int]) -> None:
+        """SIGSTOP some of its processes, until `go_on`."""
+        for pid in pids:
+            self._stopped.add(pid)
+            _send(pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT to all that were stopped. Idempotent."""
+        while self._stopped:
+            _send(self._stopped.pop(), signal.SIGCONT)
+
+    async def close(self) -> None:
+        """End it for good: SIGTERM, and SIGKILL when that takes too long."""
+        self.go_on()
+        if self._keeping is None:
+            return
+        self._keeping.cancel()
+        await asyncio.gather(self._keeping, return_exceptions=True)
+        if self._process is not None:
+            await asyncio.to_thread(self._process.terminate)
+
+    def _end(self, how: signal.Signals, restart_after_s: float) -> bool:
+        if self._process is None or self._ended.is_set():
+            return False
+        self._meant, self._restart_after_s = True, restart_after_s
+        self._serving.clear()
+        _send(self._process.pid, how)
+        return True
+
+    async def _keep(self) -> None:
+        while True:
+            self._ended.clear()
+            self._meant = False
+            self._process = self._spawn()
+            await asyncio.gather(self._announce(self._process), self._end_of(self._process.pid))
+            self._ended.set()
+            self._serving.clear()
+            status = await asyncio.to_thread(self._process.kill)  # it has ended: this only asks for its status
+            if not self._meant:
+                self.surprises.append(f"{self.name} ended by itself with status {status}")
+            await asyncio.sleep(self._restart_after_s if self._meant else _PAUSE_S)
+
+    async def _announce(self, process: ServiceProcess) -> None:
+        try:
+            await asyncio.to_thread(process.wait_started)
+        except DidNotStart as problem:
+            if not self._meant:
+                self.surprises.append(f"{self.name}: {problem}")
+        else:
+            if not self._meant:
+                self._serving.set()
+
+    @staticmethod
+    async def _end_of(pid: int) -> None:
+        """Wait until the process has ended, without taking its exit status from its owner."""
+        ended, handle = asyncio.Event(), os.pidfd_open(pid)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(handle, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(handle)
+            os.close(handle)
+
+
+def _send(pid: int, what: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, what)

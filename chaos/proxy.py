@@ -1,0 +1,79 @@
+"""A TCP line on loopback that can be cut, frozen, and broken in the middle of a message."""
+
+import asyncio
+import math
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+_PIECE = 64 * 1024
+
+
+class Proxy:
+    """Carries connections to `to_port` while the context lasts; `port` is where they begin."""
+
+    def __init__(self, to_port: int) -> None:
+        self.port = 0
+        self._to_port = to_port
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._budgets: dict[asyncio.StreamWriter, float] = {}
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1")
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        self.heal()
+        self.cut()
+        await self._server.wait_closed()
+
+    def cut(self) -> None:
+        """Break every connection now; new ones are carried."""
+        for writer in list(self._budgets):
+            writer.transport.abort()
+
+    def cut_after(self, more_bytes: int) -> None:
+        """Break every connection that is open once it has carried so many bytes more in one of its directions."""
+        for writer in self._budgets:
+            self._budgets[writer] = more_bytes
+
+    def freeze(self) -> None:
+        """Carry nothing, and break nothing, until `heal`."""
+        self._flowing.clear()
+
+    def heal(self) -> None:
+        """Carry everything again."""
+        self._flowing.set()
+
+    async def _serve(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far = await asyncio.open_connection("127.0.0.1", self._to_port)
+        except OSError:  # nobody listens: neither does the proxy
+            near.transport.abort()
+            return
+        self._budgets |= {near: math.inf, far: math.inf}
+        pumps = [asyncio.create_task(self._pump(near_reader, far)), asyncio.create_task(self._pump(far_reader, near))]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task, writer in zip(pumps, (far, near), strict=True):
+                task.cancel()
+                writer.transport.abort()
+                del self._budgets[writer]
+            await asyncio.gather(*pumps, return_exceptions=True)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(_PIECE):
+                await self._flowing.wait()
+                allowed = self._budgets[writer]
+                writer.write(data if allowed >= len(data) else data[: int(allowed)])
+                await writer.drain()
+                self._budgets[writer] = allowed - len(data)
+                if allowed < len(data):
+                    return

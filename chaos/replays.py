@@ -1,0 +1,81 @@
+"""Old leases, used again when everything is over: nothing may come of it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from chaos.ledger import Findings, Wrong
+from chaos.zombies import Taken
+from exportd_client import Export
+from services.contract.errors import ExportdError
+from services.contract.job import LeaseRef
+from services.contract.outcome import Failure
+from services.worker.queue.grpc_queue import GrpcQueue, connected
+
+_AT_ONCE = 8
+_OLD = Failure("SOURCE_UNAVAILABLE", "a failure under an old lease", retryable=True)
+
+
+async def replay(
+    queue_address: str,
+    read: Callable[[str], Awaitable[Export | None]],
+    leases: list[LeaseRef],
+    taken: list[Taken],
+    findings: Findings,
+) -> int:
+    """Fail and release every lease of `leases`, complete and fail those `taken`; how many there were.
+
+    A finding for each export that is another one afterwards.
+    """
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(lease: LeaseRef, files: list[Taken]) -> None:
+        async with slots:
+            before = await read(lease.export_id)
+            for again in _reports(queue, lease, files):
+                with suppress(ExportdError):  # refused, as it should be, or repeated
+                    await again()
+            after = await read(lease.export_id)
+            if _end(before) != _end(after):
+                text = f"changed by the old lease {lease.lease_id}: {_end(before)} became {_end(after)}"
+                findings.add(Wrong.STALE_ACCEPTED, lease.export_id, text)
+
+    async with connected(queue_address, str(uuid4())) as queue:
+        built = [one(t.job.lease, [t]) for t in taken]
+        await asyncio.gather(*built)
+        await asyncio.gather(*(one(lease, []) for lease in leases))
+    return len(leases) + len(taken)
+
+
+def leases_of(logs: list[Path]) -> list[LeaseRef]:
+    """Every lease whose end a worker wrote into its log."""
+    return [LeaseRef(line["export_id"], line["lease_id"]) for line in attempts(logs)]
+
+
+def attempts(logs: list[Path]) -> Iterator[dict[str, Any]]:
+    """The lines about attempts that ended."""
+    for log in logs:
+        with log.open() as lines:
+            for line in lines:
+                if '"event": "attempt"' in line:
+                    yield json.loads(line)
+
+
+def _reports(queue: GrpcQueue, lease: LeaseRef, files: list[Taken]) -> Iterator[Callable[[], Awaitable[None]]]:
+    for one in files:
+        if one.built is not None:
+            yield lambda built=one.built: queue.complete(lease, built)  # type: ignore[misc]
+    yield lambda: queue.fail(lease, _OLD)
+    yield lambda: queue.release([lease])
+
+
+def _end(export: Export | None) -> tuple[object, ...]:
+    """What nothing changes any more once an export is done."""
+    if export is None:
+        return ("not there",)
+    state, reason = Export.State.Name(export.state), Export.CancelReason.Name(export.cancel_reason)
+    return (state, reason, export.run, export.attempt, export.file.id, len(export.result.errors))

@@ -1,0 +1,136 @@
+"""The outcome of a run: build/chaos.json, a table, and what the logs say about what is wrong."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from chaos.ledger import Finding, Findings
+from chaos.plan import KILLS, FaultKind
+
+_MOST_LINES = 12
+
+
+@dataclass
+class Report:
+    """Everything about one run; `figures` makes what is written."""
+
+    seed: int
+    plan: str
+    """sha256 of what was planned: two runs with the same seed and rounds have the same."""
+    full_disk: str
+    """How full disks were made: tmpfs or RLIMIT_FSIZE."""
+    rounds: int = 0
+    seconds: float = 0.0
+    acknowledged: int = 0
+    completed: int = 0
+    cancelled: int = 0
+    exhausted: int = 0
+    deleted: int = 0
+    replayed_leases: int = 0
+    notifications: int | None = None
+    """Callbacks that were owed; None: exports have none."""
+    swept: bool = False
+    """Whether a sweep without grace came before the orphans were counted."""
+    quiesce_seconds: float = 0.0
+    inflicted: Mapping[FaultKind, int] = field(default_factory=dict)
+    misdeeds: Mapping[str, int] = field(default_factory=dict)
+    findings: Findings = field(default_factory=Findings)
+    lines: Mapping[Finding, list[str]] = field(default_factory=dict)
+    """What the logs say about an export with which something is wrong, but for what the checks themselves caused."""
+    log_errors: Mapping[str, int] = field(default_factory=dict)
+    """Lines of level error in the services' logs, by their event: for reading, not for judging."""
+
+    @property
+    def sound(self) -> bool:
+        """Nothing is wrong."""
+        return not self.findings.all
+
+    @property
+    def kills(self) -> int:
+        """How many processes kill -9 met."""
+        return sum(self.inflicted.get(kind, 0) for kind in KILLS)
+
+    def figures(self) -> dict[str, Any]:
+        """As in build/chaos.json."""
+        return {
+            "seed": self.seed,
+            "plan_sha256": self.plan,
+            "rounds": self.rounds,
+            "seconds": round(self.seconds, 1),
+            "quiesce_seconds": round(self.quiesce_seconds, 1),
+            "full_disk": self.full_disk,
+            "kills": self.kills,
+            "kills_by_kind": {kind.name.lower(): self.inflicted.get(kind, 0) for kind in KILLS},
+            "faults": {kind.name.lower(): self.inflicted.get(kind, 0) for kind in FaultKind if kind not in KILLS},
+            "misdeeds": dict(self.misdeeds),
+            "acknowledged": self.acknowledged,
+            "completed": self.completed,
+            "cancelled": self.cancelled,
+            "exhausted": self.exhausted,
+            "deleted": self.deleted,
+            "replayed_leases": self.replayed_leases,
+            "notifications": self.notifications,
+            "swept": self.swept,
+            **self.findings.count(),
+            "findings": [_finding(finding) for finding in self.findings.all],
+            "log_errors": dict(self.log_errors),
+        }
+
+
+def write(report: Report, path: Path) -> None:
+    """Write the figures as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report.figures(), indent=2) + "\n")
+
+
+def show(report: Report, console: Console) -> None:
+    """A table of what happened, and below it what is wrong, each with the log lines about its export."""
+    figures = report.figures()
+    table = Table(title=f"chaos, seed {report.seed}", show_header=False)
+    for name in ("rounds", "seconds", "quiesce_seconds", "kills", "acknowledged", "completed", "cancelled", "exhausted",
+                 "deleted", "replayed_leases", "notifications", *report.findings.count()):  # fmt: skip
+        table.add_row(name, str(figures[name]))
+    console.print(table)
+    for kind, count in report.inflicted.items():
+        console.print(f"  {count:>5} x {kind.value}", highlight=False)
+    for finding in report.findings.all:
+        console.print(f"\n{finding.wrong.value}: {finding.export_id} {finding.what}", markup=False, soft_wrap=True)
+        for line in report.lines.get(finding, []):
+            console.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def errors_in(logs: list[Path]) -> Counter[str]:
+    """How often each event of level error is in the logs."""
+    found: Counter[str] = Counter()
+    for log in logs:
+        with log.open() as lines:
+            found.update(_event(line) for line in lines if '"level": "error"' in line)
+    return found
+
+
+def _event(line: str) -> str:
+    try:
+        return str(json.loads(line)["event"])
+    except (ValueError, KeyError):  # a line that a kill cut
+        return "unreadable"
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {"wrong": finding.wrong.value, "export_id": finding.export_id, "what": finding.what}
+
+
+def lines_about(export_id: str, logs: Mapping[Path, int]) -> list[str]:
+    """The last lines that name an export, among the first so many bytes of each log."""
+    return [line for log, size in logs.items() for line in _last_lines(log, size, export_id)] if export_id else []
+
+
+def _last_lines(log: Path, size: int, export_id: str) -> list[str]:
+    with log.open("rb") as content:
+        lines = content.read(size).decode(errors="replace").splitlines()
+    return [f"{log.name}: {line[:400]}" for line in lines if export_id in line][-_MOST_LINES:]

@@ -1,0 +1,97 @@
+"""A query while it is read: what its parameters came to so far."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from services.api.catalog.conditions import Condition
+from services.api.catalog.model import CatalogColumn, Collection, FieldOrder, PathParameter
+from services.api.catalog.nearest import hint, listed, shown
+from services.api.catalog.parameters import Parameter
+from services.api.catalog.values import read_value, write_value
+from services.api.catalog.violations import AlwaysRefused, Refused
+from services.api.filter_mode import FilterMode
+from services.contract.outcome import ExportWarning
+from services.contract.spec import Operator, Page, Term, Value
+
+DEFAULT_ITEMS_PER_PAGE = 30
+MOST_WARNINGS = 100
+"""As many as a resource shows; what is more is counted in the last one."""
+
+ITEMS_PER_PAGE_IGNORED = "ITEMS_PER_PAGE_IGNORED"
+
+
+@dataclass(slots=True)
+class Reading:
+    """One query while it is read. `path` has the path parameters' texts; None: the query gives them by name.
+
+    `number` and `size` are those of the page wanted, None as long as they were not given.
+    """
+
+    collection: Collection
+    path: Mapping[str, str] | None
+    time_zone: tzinfo
+    mode: FilterMode = FilterMode.STRICT
+    bound: list[Condition] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)
+    order: list[FieldOrder] = field(default_factory=list)
+    properties: dict[str, None] = field(default_factory=dict)
+    number: int | None = None
+    size: int | None = None
+    warnings: dict[ExportWarning, None] = field(default_factory=dict)
+
+    def property(self, name: str, allows: Callable[[CatalogColumn], bool], cannot: str) -> CatalogColumn:
+        """The column with this field. Refuses one that there is not, and one that does not allow it."""
+        columns = self.collection.columns
+        names = [c.field for c in columns if allows(c)]
+        column = next((c for c in columns if c.field == name), None)
+        if column is None:
+            raise Refused(f"unknown property {shown(name)}: {hint(name, names)}")
+        if not allows(column):
+            raise Refused(f"{name} {cannot}; these can: {listed(names)}")
+        if self.path is not None and any(c.column == column.name for c in self.bound):
+            raise Refused(f"{name} is given by the path; leave it out of the query")
+        return column
+
+    def read(self, column: CatalogColumn, text: str) -> Value:
+        """A value of the column's type. Raises Refused."""
+        return read_value(column.type, text, self.time_zone)
+
+    def bind(self, of_path: PathParameter, text: str) -> None:
+        """Bind a path parameter. Refuses a second value, and one that is not of its type."""
+        if any(c.name == of_path.name for c in self.bound):
+            raise AlwaysRefused(f"{of_path.name} is given twice; give it once")
+        if not text:
+            raise AlwaysRefused(f"{of_path.name} is empty; write {of_path.name}=…")
+        try:
+            value = read_value(of_path.type, text, self.time_zone)
+        except Refused as refused:
+            raise AlwaysRefused(str(refused)) from None
+        term = Term(of_path.column, of_path.type, Operator.EQUALS, (value,))
+        self.bound.append(Condition(of_path.name, write_value(value), of_path.column, term))
+
+    def warn(self, code: str, message: str) -> None:
+        """Note a warning, each once; of those that are too many only the number."""
+        warning = ExportWarning(code, message)
+        if warning in self.warnings or len(self.warnings) < MOST_WARNINGS:
+            self.warnings[warning] = None
+            return
+        last = self.warnings.popitem()[0]
+        self.warnings[ExportWarning(last.code, last.message, last.count + 1)] = None
+
+    def page(self) -> Page | None:
+        """The page wanted; None: every row. Warns of a size without a number."""
+        if self.number is None:
+            if self.size is not None:
+                message = "itemsPerPage alone is ignored: an export has every row; add page=… to have one page only"
+                self.warn(ITEMS_PER_PAGE_IGNORED, message)
+            return None
+        limit = self.size or min(DEFAULT_ITEMS_PER_PAGE, self.collection.max_items_per_page)
+        return Page((self.number - 1) * limit, limit)
+
+
+def value_of(parameter: Parameter) -> str:
+    """Refuses a parameter without "="."""
+    if parameter.value is None:
+        raise Refused(f"it has no value: write {shown(parameter.name)}=…")
+    return parameter.value

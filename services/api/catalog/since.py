@@ -1,0 +1,46 @@
+"""Incremental exports: only the rows that have changed since a moment."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.api.catalog.conditions import Condition
+from services.api.catalog.model import Changed
+from services.api.catalog.reading import Reading
+from services.api.catalog.values import write_value
+from services.api.catalog.violations import Violations
+from services.contract.spec import Operator, Term
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """`field` is the field of the request that asks for it. `earlier`: the moment is the watermark of another export.
+
+    Rows count from the moment on, those of an earlier export from the collection's overlap before it on.
+    """
+
+    field: str
+    moment: datetime
+    earlier: bool = False
+
+
+def add_since(reading: Reading, since: Since, violations: Violations) -> None:
+    """Add the condition, which is what `property[after]` of the column would be; or a violation."""
+    changed = reading.collection.changed
+    if changed is None:
+        code = reading.collection.code
+        violations.add(since.field, f"{code} has no column that says when a row changed: the catalog names none")
+        return
+    name = f"{changed.column.field}[after]"
+    if any(c.name == name for c in reading.conditions):
+        violations.add(since.field, f"the query has {name} too, which says the same; leave one out")
+        return
+    reading.conditions.append(_condition(name, changed, since))
+
+
+def _condition(name: str, changed: Changed, since: Since) -> Condition:
+    column = changed.column
+    moment = since.moment - timedelta(seconds=changed.overlap_s if since.earlier else 0)
+    term = Term(
+        column.name, column.type, Operator.GREATER_OR_EQUAL, (moment,), or_null=column.include_null_after
+    )
+    return Condition(name, write_value(moment), column.name, term)

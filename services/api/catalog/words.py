@@ -1,0 +1,126 @@
+"""The words that stand where a property could: order, exists, properties, page, itemsPerPage."""
+
+import re
+from collections.abc import Callable
+
+from services.api.catalog.conditions import Condition
+from services.api.catalog.model import FieldOrder
+from services.api.catalog.nearest import hint, listed, shown
+from services.api.catalog.parameters import Parameter
+from services.api.catalog.reading import Reading, value_of
+from services.api.catalog.violations import AlwaysRefused, Refused
+from services.api.filter_mode import FilterMode
+from services.contract.spec import Operator, Term
+
+ITEMS_PER_PAGE_LOWERED = "ITEMS_PER_PAGE_LOWERED"
+
+MOST_ROWS = 2**63 - 1
+
+_NUMBER = re.compile(r"0*([0-9]{1,30})")
+_TRUE = frozenset({"true", "1", ""})
+_FALSE = frozenset({"false", "0"})
+
+
+def _order(reading: Reading, parameter: Parameter) -> None:
+    match parameter.brackets:
+        case (name,) if name:
+            column = reading.property(name, lambda c: c.sort, "cannot be ordered by")
+            term = FieldOrder(column, _descending(parameter))
+        case _:
+            names = listed([c.field for c in reading.collection.columns if c.sort])
+            raise Refused(f"say by what: order[property]=asc or desc; properties: {names}")
+    same = [t for t in reading.order if t.column.name == term.column.name]
+    if any(t.descending != term.descending for t in same):
+        raise Refused(f"{name} is ordered by twice, in both directions; choose one")
+    if not same:
+        reading.order.append(term)
+
+
+def _descending(parameter: Parameter) -> bool:
+    direction = value_of(parameter).lower()
+    if direction not in {"asc", "desc"}:
+        raise Refused(f"{shown(direction) or 'nothing'} is no direction: write asc or desc")
+    return direction == "desc"
+
+
+def _exists(reading: Reading, parameter: Parameter) -> None:
+    match parameter.brackets:
+        case (name,) if name:
+            column = reading.property(name, lambda c: c.exists, "cannot be asked for")
+        case _:
+            raise Refused("say of what: exists[property]=true or false")
+    there = _answer(parameter)
+    term = Term(column.name, column.type, Operator.IS_NOT_NULL if there else Operator.IS_NULL, ())
+    reading.conditions.append(Condition(parameter.name, "true" if there else "false", column.name, term))
+
+
+def _answer(parameter: Parameter) -> bool:
+    """Nothing said is true, as "exists[property]" reads."""
+    text = parameter.value or ""
+    if text not in _TRUE | _FALSE:
+        raise Refused(f"{shown(text)} is not one of true, 1, false, 0")
+    return text in _TRUE
+
+
+def _properties(reading: Reading, parameter: Parameter) -> None:
+    match parameter.brackets:
+        case ("",):
+            relations: tuple[str, ...] = ()
+        case (*parts, "") if all(parts):
+            relations = tuple(parts)
+        case (*parts,) if parts and all(parts):
+            relations = tuple(parts)
+        case _:
+            raise Refused("write properties[]=property or properties[relation][]=property")
+    name = ".".join([*relations, value_of(parameter)])
+    reading.properties.update(dict.fromkeys(_picked(reading, name)))
+
+
+def _picked(reading: Reading, name: str) -> list[str]:
+    """The property itself, or all of a relation."""
+    fields = [c.field for c in reading.collection.columns]
+    found = [f for f in fields if f == name] or [f for f in fields if f.startswith(f"{name}.")]
+    if not found:
+        raise Refused(f"unknown property {shown(name)}: {hint(name, fields)}")
+    return found
+
+
+def _page(reading: Reading, parameter: Parameter) -> None:
+    """Refused in LENIENT mode too: instead of a page, everything would come."""
+    number = _positive(parameter)
+    if number is None:
+        raise AlwaysRefused(f"{shown(parameter.value or '') or 'nothing'} is no page: the first one is 1")
+    if number * reading.collection.max_items_per_page > MOST_ROWS:
+        raise AlwaysRefused(f"{number} is too large")
+    if reading.number not in (None, number):
+        raise AlwaysRefused("page is given twice; give it once")
+    reading.number = number
+
+
+def _items_per_page(reading: Reading, parameter: Parameter) -> None:
+    size, most = _positive(parameter), reading.collection.max_items_per_page
+    if size is None or (size > most and reading.mode is FilterMode.STRICT):
+        raise Refused(f"{shown(parameter.value or '') or 'nothing'} is not one of 1 to {most}")
+    if size > most:
+        reading.warn(ITEMS_PER_PAGE_LOWERED, f"itemsPerPage={size} is lowered to {most}, the most of this collection")
+        size = most
+    if reading.size not in (None, size):
+        raise Refused("itemsPerPage is given twice; give it once")
+    reading.size = size
+
+
+def _positive(parameter: Parameter) -> int | None:
+    found = None if parameter.brackets else _NUMBER.fullmatch(parameter.value or "")
+    return int(found[1]) or None if found else None
+
+
+WORDS: dict[str, Callable[[Reading, Parameter], None]] = {
+    "order": _order,
+    "exists": _exists,
+    "properties": _properties,
+    "page": _page,
+    "itemsPerPage": _items_per_page,
+}
+
+RESERVED = frozenset(WORDS)
+"""Names that no property to filter by and no path parameter can have."""

@@ -1,0 +1,40 @@
+"""What happened to an export: one entry a change of state, never changed afterwards."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from services.api.domain.states import State
+
+
+class Actor(Enum):
+    """Who made something happen."""
+
+    CALLER = "CALLER"
+    WORKER = "WORKER"
+    CLOCK = "CLOCK"
+    OPERATOR = "OPERATOR"
+
+
+CREATED = "CREATE"
+"""The event of the first entry; all others are names of states.Event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One entry: from the state before (None at create) to the state after, in run `run` at attempt `attempt`.
+
+    `version` is that of the export afterwards. `worker_id` is set when a worker did it. `reason` is for people and safe
+    to show; it may be empty.
+    """
+
+    version: int
+    run: int
+    attempt: int
+    event: str
+    before: State | None
+    after: State
+    actor: Actor
+    worker_id: str
+    reason: str
+    time: datetime

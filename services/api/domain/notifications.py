@@ -1,0 +1,87 @@
+"""What is announced when a run of an export ends, and how far an announcement has come."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from services.api.domain.export import Export
+from services.api.domain.states import State
+
+
+class Channel(Enum):
+    """Where an end is announced."""
+
+    CALLBACK = "CALLBACK"
+    EMAIL = "EMAIL"
+
+
+class DeliveryState(Enum):
+    """How far one announcement has come. SENT means accepted by the receiver; GIVEN_UP that no try is left."""
+
+    PENDING = "PENDING"
+    SENT = "SENT"
+    GIVEN_UP = "GIVEN_UP"
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try to deliver: its outcome in a few words that are safe to show, such as "204" or "timed out"."""
+
+    time: datetime
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One announcement of the end of run `run` of an export, on one channel.
+
+    `id` is the same for every try. `target` is a URL or an address, `notice` what is announced (see `notice`), frozen
+    when the run ended. `attempt` counts tries, from 0; `next_attempt_time` is set while PENDING. `tries` are the last
+    20 of them.
+    """
+
+    id: str
+    export_id: str
+    tenant: str
+    run: int
+    channel: Channel
+    target: str
+    notice: dict[str, Any]
+    state: DeliveryState
+    attempt: int
+    next_attempt_time: datetime | None
+    create_time: datetime
+    end_time: datetime | None
+    tries: tuple[Try, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A delivery that this process is to try now; nobody else does until `lease_id` has lapsed."""
+
+    delivery: Delivery
+    lease_id: str
+
+
+def channels(export: Export) -> dict[Channel, str]:
+    """Where the end of this export is to be announced, with the target of each."""
+    wanted = {Channel.CALLBACK: export.callback_url, Channel.EMAIL: export.notify_email}
+    return {channel: target for channel, target in wanted.items() if target}
+
+
+def notice(export: Export) -> dict[str, Any]:
+    """The end of a run in the eight fields of a callback; the last two are None without a file."""
+    file = export.file
+    success = export.state is State.COMPLETED
+    failures = () if success else (error.message for error in export.errors if error.run == export.run)
+    return {
+        "idExportJob": export.id,
+        "exportType": export.type,
+        "success": success,
+        "status": export.state.value,
+        "errorMessages": list(failures),
+        "durationMs": round(export.duration.total_seconds() * 1000) if export.duration else 0,
+        "fileName": file.filename if file else None,
+        "fileSizeBytes": file.artifact.size_bytes if file else None,
+    }

@@ -1,0 +1,132 @@
+"""A SQLite file: one process, one thread that writes, readers beside it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from services.api.storage.migrate import migrate
+from services.api.storage.writer import WriterThread, is_damage, is_passing, unavailable
+from services.runtime.startup import CannotStart
+
+T = TypeVar("T")
+
+CALLER_READERS = 4
+WORKER_READERS = 2
+"""Connections of their own: what callers ask for must not hold up a heartbeat."""
+
+MOST_LISTS = 2
+"""Lists read at once: the longest may walk the history of a tenant, and a get should not wait for it."""
+
+BUSY_TIMEOUT_MS = 5000
+
+WRITER_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",  # what is acknowledged survives a power cut
+    "foreign_keys=ON",
+    f"busy_timeout={BUSY_TIMEOUT_MS}",
+)
+# Only the writer checkpoints: before 3.51.3, SQLite can corrupt the file when two connections do.
+READER_PRAGMAS = ("query_only=ON", "wal_autocheckpoint=0", f"busy_timeout={BUSY_TIMEOUT_MS}")
+
+
+def _on_connect(engine: sa.Engine, pragmas: Sequence[str]) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def set_up(connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+
+def writing_engine(database: Path) -> sa.Engine:
+    """Its transactions begin IMMEDIATE: one that read first could not become a writing one while another writes."""
+    url = sa.URL.create("sqlite", database=str(database))
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"isolation_level": None})
+    _on_connect(engine, WRITER_PRAGMAS)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin_immediate(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def reading_engine(database: Path, connections: int) -> AsyncEngine:
+    """Connections that cannot write; each query sees all that was committed before it."""
+    url = sa.URL.create("sqlite+aiosqlite", database=str(database))
+    engine = create_async_engine(
+        url, pool_size=connections, max_overflow=0, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True
+    )
+    _on_connect(engine.sync_engine, READER_PRAGMAS)
+    return engine
+
+
+class DatabaseUnusable(CannotStart):
+    """The file is damaged, no database, or out of reach."""
+
+    def __init__(self, database: Path, cause: object) -> None:
+        super().__init__(f"the database {database} cannot be used: {cause}")
+
+
+async def _read(engine: AsyncEngine, query: Callable[[sa.Connection], T]) -> T:
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(query)
+    except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
+        if isinstance(error, sa.exc.TimeoutError) or is_passing(error):
+            raise unavailable(error) from error
+        raise
+
+
+class SqliteDatabase:
+    """One SQLite file: a thread that writes, and readers beside it. The caller holds the lock of the data directory."""
+
+    def __init__(self, database: Path) -> None:
+        self._writer = WriterThread(writing_engine(database))
+        self._for_callers = reading_engine(database, CALLER_READERS)
+        self._for_workers = reading_engine(database, WORKER_READERS)
+        self._lists = asyncio.Semaphore(MOST_LISTS)
+
+    @classmethod
+    async def open(cls, database: Path) -> Self:
+        """Bring the file's schema up to date first. Raises SchemaTooNew, ForeignKeysBroken, DatabaseUnusable."""
+        try:
+            await asyncio.to_thread(migrate, writing_engine(database), database)
+        except sa.exc.DatabaseError as error:
+            if not (is_passing(error) or is_damage(error)):
+                raise
+            raise DatabaseUnusable(database, error.orig) from error
+        return cls(database)
+
+    async def close(self) -> None:
+        """Finish what was begun. The writer closes last, so that the last checkpoint is its own. Idempotent."""
+        await self._for_callers.dispose()
+        await self._for_workers.dispose()
+        await self._writer.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """The value of a unit of work, once it is durable: see WriterThread.run."""
+        return await self._writer.run(work)
+
+    async def read(self, query: Callable[[sa.Connection], T]) -> T:
+        """For callers."""
+        return await _read(self._for_callers, query)
+
+    async def read_list(self, query: Callable[[sa.Connection], T]) -> T:
+        """For callers, and perhaps long: a few at a time."""
+        async with self._lists:
+            return await self.read(query)
+
+    async def read_for_workers(self, query: Callable[[sa.Connection], T]) -> T:
+        """For workers and the clock."""
+        return await _read(self._for_workers, query)

@@ -1,0 +1,91 @@
+"""What stands beside a change of state, in its transaction: its entry in the history, the announcement of an end."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.api.domain.export import Export
+from services.api.domain.history import CREATED, Actor, Transition
+from services.api.domain.states import ENDINGS, Event, State
+from services.api.storage import outbox_verbs
+from services.api.storage.rows import Row, to_export
+from services.api.storage.tables import exports, transitions
+
+LONGEST_REASON = 300
+
+_t = transitions.c
+_insert = sa.insert(transitions)
+_last = sa.select(_t.worker_id).where(_t.export_id == sa.bindparam("of_id")).order_by(_t.id.desc()).limit(1)
+_of_export = (
+    sa.select(transitions)
+    .join_from(transitions, exports)
+    .where(
+        _t.export_id == sa.bindparam("of_id"),
+        exports.c.tenant == sa.bindparam("of_tenant"),
+        exports.c.deleted_time.is_(None),
+    )
+    .order_by(_t.id)
+)
+
+
+def created(db: sa.Connection, export: Export) -> None:
+    """Begin the history of a new export."""
+    db.execute(_insert, _entry(export, CREATED, Actor.CALLER, "", ""))
+
+
+def happened(
+    db: sa.Connection, event: Event, rows: Iterable[Row], actor: Actor, *, reason: str = "", worker_id: str = ""
+) -> list[Export]:
+    """Record what an event did, and announce it when it was an end; returns the exports that it happened to."""
+    changed = [to_export(row) for row in rows]
+    if changed:
+        db.execute(_insert, [_entry(export, event.name, actor, reason, worker_id) for export in changed])
+    if event in ENDINGS:
+        outbox_verbs.announce(db, changed)
+    return changed
+
+
+def worker_of(db: sa.Connection, export_id: str) -> str:
+    """The worker of the export's last transition: while it is PROCESSING, the one that builds it."""
+    return db.execute(_last, {"of_id": export_id}).scalar() or ""
+
+
+def of_export(db: sa.Connection, tenant: str, export_id: str) -> list[Transition]:
+    """Oldest first."""
+    before: State | None = None
+    found = []
+    for row in db.execute(_of_export, {"of_id": export_id, "of_tenant": tenant}).mappings():
+        found.append(_to_transition(row, before))
+        before = row["state"]
+    return found
+
+
+def _entry(export: Export, event: str, actor: Actor, reason: str, worker_id: str) -> dict[str, Any]:
+    return {
+        "export_id": export.id,
+        "version": export.version,
+        "run": export.run,
+        "attempt": export.attempt,
+        "event": event,
+        "state": export.state,
+        "actor": actor,
+        "worker_id": worker_id,
+        "reason": reason[:LONGEST_REASON],
+        "time": export.update_time,
+    }
+
+
+def _to_transition(row: Row, before: State | None) -> Transition:
+    return Transition(
+        version=row["version"],
+        run=row["run"],
+        attempt=row["attempt"],
+        event=row["event"],
+        before=before,
+        after=row["state"],
+        actor=row["actor"],
+        worker_id=row["worker_id"],
+        reason=row["reason"],
+        time=row["time"],
+    )

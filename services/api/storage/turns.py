@@ -1,0 +1,122 @@
+"""Which exports a claim takes: tenants in their turn, each one's own by priority and age."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from services.api.domain.fairness import Fairness, Turn, first
+from services.api.domain.states import TERMINAL, Event, State, sources, target
+from services.api.ports import TenantQueue
+from services.api.storage.column_types import UtcTime
+from services.api.storage.tables import exports, in_states, tenants
+
+_NOT_DONE = tuple(state for state in State if state not in TERMINAL)
+
+MOST_LOOKED_AT = 100
+"""Of a tenant's exports that are due again, so many of the longest due are compared by priority."""
+
+_c = exports.c
+_queued = in_states({State.QUEUED})
+_failed = in_states({target(Event.FAIL)})
+_running = in_states(sources(Event.RELEASE))
+_now = sa.bindparam("now", type_=UtcTime)
+_of_tenant = _c.tenant == sa.bindparam("of_tenant")
+
+
+def _distinct_tenants(of: sa.ColumnElement[bool]) -> sa.Select[str]:
+    """One step along the index a tenant, however many exports each has."""
+    start = sa.select(sa.func.min(_c.tenant).label("tenant")).where(of).cte("walk", recursive=True)
+    after = sa.select(sa.func.min(_c.tenant)).where(of, _c.tenant > start.c.tenant).scalar_subquery()
+    walk = start.union_all(sa.select(after).where(start.c.tenant.is_not(None)))
+    return sa.select(walk.c.tenant).where(walk.c.tenant.is_not(None))
+
+
+_waiting_tenants = (_distinct_tenants(_queued), _distinct_tenants(_failed))
+_count_running = sa.select(_c.tenant, sa.func.count().label("running")).where(_running).group_by(_c.tenant)
+_turns = sa.select(tenants).where(tenants.c.tenant.in_(sa.bindparam("waiting", expanding=True)))
+_present = sa.select(sa.func.max(tenants.c.served))
+_next_new = sa.select(_c.id, _c.priority).where(_queued, _of_tenant).order_by(_c.priority.desc(), _c.id).limit(1)
+_next_again = (
+    sa.select(_c.id, _c.priority)
+    .where(_failed, _of_tenant, _c.next_attempt_time <= _now)
+    .order_by(_c.next_attempt_time, _c.id)
+    .limit(MOST_LOOKED_AT)
+)
+_new_turn = insert(tenants)
+_take = _new_turn.on_conflict_do_update(
+    index_elements=["tenant"], set_={name: _new_turn.excluded[name] for name in ("vtime", "served")}
+)
+
+
+@dataclass(slots=True)
+class _Line:
+    """The tenants that wait, as one claim sees them."""
+
+    turns: dict[str, Turn]
+    running: dict[str, int]
+    present: int
+
+
+def in_turn(db: sa.Connection, fairness: Fairness, now: datetime) -> Iterator[str]:
+    """Ids of exports to lease, as long as there are some. Each must be leased before the next is asked for."""
+    line = _line(db)
+    while line.turns:
+        tenant = first(line.turns, line.present)
+        export_id = None if _capped(fairness, line, tenant) else _next_of(db, tenant, now)
+        if export_id is None:
+            del line.turns[tenant]
+            continue
+        _note(db, fairness, line, tenant)
+        yield export_id
+
+
+def _line(db: sa.Connection) -> _Line:
+    waiting = {tenant for query in _waiting_tenants for tenant in db.execute(query).scalars()}
+    known = {row.tenant: Turn(row.vtime, row.served) for row in db.execute(_turns, {"waiting": sorted(waiting)})}
+    return _Line(
+        turns={tenant: known.get(tenant, Turn()) for tenant in waiting},
+        running=running(db),
+        present=db.execute(_present).scalar() or 0,
+    )
+
+
+def running(db: sa.Connection) -> dict[str, int]:
+    """How many exports each tenant runs; those that run none are left out."""
+    return {row.tenant: row.running for row in db.execute(_count_running)}
+
+
+def queue(db: sa.Connection) -> list[TenantQueue]:
+    """Every tenant with something to do, by name."""
+    counted = {state: _count_in(db, state) for state in _NOT_DONE}
+    names = sorted({tenant for counts in counted.values() for tenant in counts})
+    vtimes = {row.tenant: row.vtime for row in db.execute(_turns, {"waiting": names})}
+    return [
+        TenantQueue(name, {state: counted[state].get(name, 0) for state in _NOT_DONE}, vtimes.get(name, 0))
+        for name in names
+    ]
+
+
+def _count_in(db: sa.Connection, state: State) -> dict[str, int]:
+    counting = sa.select(_c.tenant, sa.func.count().label("exports")).where(in_states({state})).group_by(_c.tenant)
+    return {row.tenant: row.exports for row in db.execute(counting)}
+
+
+def _capped(fairness: Fairness, line: _Line, tenant: str) -> bool:
+    return fairness.capped(tenant, line.running.get(tenant, 0))
+
+
+def _next_of(db: sa.Connection, tenant: str, now: datetime) -> str | None:
+    new = db.execute(_next_new, {"of_tenant": tenant}).all()
+    again = db.execute(_next_again, {"of_tenant": tenant, "now": now}).all()
+    best = min((*new, *again), key=lambda row: (-row.priority, row.id), default=None)
+    return best.id if best else None
+
+
+def _note(db: sa.Connection, fairness: Fairness, line: _Line, tenant: str) -> None:
+    turn = line.turns[tenant].taken(line.present, fairness.share(tenant).weight)
+    line.turns[tenant], line.present = turn, turn.served
+    line.running[tenant] = line.running.get(tenant, 0) + 1
+    db.execute(_take, {"tenant": tenant, "vtime": turn.vtime, "served": turn.served})

@@ -1,0 +1,63 @@
+"""Addresses of databases, `dialect://user:password@host/database`. They may hold a secret: no error repeats one."""
+
+import re
+from urllib.parse import quote, unquote, urlsplit
+
+_SCHEME = re.compile(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://")
+_SQLITE = "sqlite:///"
+_POSTGRESQL = frozenset({"postgresql", "postgres"})
+
+
+class AddressRefused(Exception):
+    """It can't be an address; the text says why, without anything of the address."""
+
+
+def sqlite_file(url: str) -> str | None:
+    """The file of `sqlite:///FILE`; None for any other address. Raises AddressRefused."""
+    if not url.startswith("sqlite:"):
+        return None
+    parts = urlsplit(url)
+    file = unquote(parts.path[1:])
+    if not url.startswith(_SQLITE) or parts.query or parts.fragment or not file or "\0" in file:
+        raise AddressRefused("must be sqlite:///FILE, with four slashes for an absolute path")
+    return file
+
+
+def is_postgresql(url: str) -> bool:
+    """Whether it is PostgreSQL, whichever driver it names."""
+    return url.partition("://")[0].partition("+")[0] in _POSTGRESQL
+
+
+def completed(url: str, password: str | None) -> str:
+    """The address with `password` in it, of any characters; None: with its own. Raises AddressRefused."""
+    scheme, _, rest = url.partition("://")
+    if not _SCHEME.match(url) or any(c in url for c in "\0\r\n"):
+        raise AddressRefused("must be sqlite:///FILE, postgresql://USER@HOST/DATABASE or another URL of SQLAlchemy")
+    authority, mark, place = _split(rest)
+    user, at, host = authority.rpartition("@")
+    name, _, own = user.partition(":")
+    if "@" in place.partition("?")[0] and not at:
+        raise AddressRefused("special characters of a user or password must be written as %XX")
+    if password is not None and own:
+        raise AddressRefused("holds a password, and password_file or password_env gives another one")
+    known = unquote(own) if password is None else password
+    if known and not name:
+        raise AddressRefused("needs a user beside its password")
+    secret = f":{quote(known, safe='')}" if known else ""
+    scheme = "postgresql" if is_postgresql(url) else scheme
+    return f"{scheme}://{name}{secret}{at}{host}{mark}{place}"
+
+
+def scrubbed(text: str, url: str) -> str:
+    """Text of a driver without the password of `url`, should it be in it."""
+    user = _split(url.partition("://")[2])[0].rpartition("@")[0]
+    secret = user.partition(":")[2]
+    for form in filter(None, {secret, unquote(secret), url}):
+        text = text.replace(form, "***")
+    return text
+
+
+def _split(rest: str) -> tuple[str, str, str]:
+    """What stands before the first of `/?#`, that one, and the rest."""
+    found = re.search(r"[/?#]", rest)
+    return (rest[: found.start()], found[0], rest[found.end() :]) if found else (rest, "", "")

@@ -1,0 +1,1 @@
+"""Rows and attachments from HTTP APIs."""

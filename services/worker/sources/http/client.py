@@ -1,0 +1,145 @@
+"""Requests to the one host of a source, tried again while that may help."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+from urllib.parse import urljoin, urlsplit
+
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.exceptions import HTTPError
+from urllib3.util.retry import Retry
+
+from services.runtime.addresses import AddressRefused
+from services.worker.sources import errors
+from services.worker.sources.http.connections import pool_to
+from services.worker.sources.http.pace import Pace, Patience
+from services.worker.sources.http.settings import HttpSettings
+
+T = TypeVar("T")
+
+MISSING = frozenset({404, 410})
+"""What is asked for is not there."""
+
+_OK = range(200, 300)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 5
+_LATER = frozenset({408, 425, 429, *range(500, 600)})
+_PORTS = {"http": 80, "https": 443}
+_CHUNK = 1 << 16
+
+
+class TryAgain(Exception):
+    """An answer that may be better the next time; `after_s` is when the remote said so."""
+
+    def __init__(self, after_s: float | None = None) -> None:
+        super().__init__(after_s)
+        self.after_s = after_s
+
+
+class HttpClient:
+    """Sends GET requests from any number of threads, over at most `connections`."""
+
+    def __init__(self, source_id: str, settings: HttpSettings, connections: int = 1) -> None:
+        self.source_id = source_id
+        self.settings = settings
+        self._base = urlsplit(settings.url)
+        self._pool = pool_to(self._base, connections, allow_private=settings.allow_private)
+        self._pace = Pace(settings.requests_per_second)
+        self._retry = Retry()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._pool.close()
+
+    def below(self, path: str) -> str:
+        """The URL of a path below the base URL."""
+        return f"{self.settings.url}/{path.lstrip('/')}"
+
+    def linked(self, url: str, link: str) -> str:
+        """The URL that a link in the answer of `url` leads to. Raises SourceFailed when that is another place."""
+        try:
+            target = urljoin(url, link)
+            parts = urlsplit(target)
+            there = (parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme))
+        except ValueError:
+            raise errors.link_foreign(self.source_id) from None
+        base = self._base
+        if there != (base.scheme, base.hostname, base.port or _PORTS[base.scheme]) or parts.username is not None:
+            raise errors.link_foreign(self.source_id)
+        return parts._replace(fragment="").geturl()
+
+    def get(self, url: str, accept: str, take: Callable[[BaseHTTPResponse], T]) -> T:
+        """What `take` makes of the answer, which is a good one or one of MISSING.
+
+        `take` may raise TryAgain, or what reading an answer raises: then the request is sent again. Raises SourceFailed.
+        """
+        patience = Patience(self.settings.retry_s)
+        while True:
+            try:
+                with self._answered(url, accept) as response:
+                    return take(response)
+            except (TryAgain, HTTPError, OSError) as problem:
+                if not patience.wait(getattr(problem, "after_s", None)):
+                    raise errors.unavailable(self.source_id) from problem
+            except AddressRefused as refused:
+                raise errors.address_refused(self.source_id) from refused
+
+    @contextmanager
+    def _answered(self, url: str, accept: str) -> Iterator[BaseHTTPResponse]:
+        """A response whose connection goes back, or is closed when the body was not read to its end."""
+        response = self._sent(url, accept)
+        for _ in range(_MOST_REDIRECTS):
+            if response.status not in _REDIRECTS:
+                break
+            url = self.linked(url, response.headers.get("location", ""))
+            response.drain_conn()
+            response = self._sent(url, accept)
+        kept = False
+        try:
+            self._check(response)
+            yield response
+            kept = response.closed or response.isclosed()
+        finally:
+            if not kept:
+                response.close()
+            response.release_conn()
+
+    def _sent(self, url: str, accept: str) -> BaseHTTPResponse:
+        self._pace.wait()
+        parts = urlsplit(url)
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        return self._pool.urlopen(
+            "GET",
+            target,
+            headers={**dict(self.settings.headers), "Accept": accept, "Accept-Encoding": "gzip", "User-Agent": "exportd"},
+            retries=False,
+            redirect=False,
+            preload_content=False,
+            timeout=Timeout(connect=self.settings.connect_timeout_s, read=self.settings.timeout_s),
+        )
+
+    def _check(self, response: BaseHTTPResponse) -> None:
+        if response.status in _LATER:
+            raise TryAgain(self._asked_s(response))
+        if response.status not in _OK and response.status not in MISSING:
+            raise errors.refused(self.source_id, response.status)
+
+    def _asked_s(self, response: BaseHTTPResponse) -> float | None:
+        try:
+            return self._retry.get_retry_after(response)
+        except (HTTPError, ValueError, OverflowError):
+            return None  # it makes no sense
+
+
+def whole(response: BaseHTTPResponse, most: int, timeout_s: float) -> bytes | None:
+    """The body, decompressed; None when it is larger than `most` bytes. Raises TryAgain when it drips."""
+    end = time.monotonic() + timeout_s
+    body = bytearray()
+    while chunk := response.read(_CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > most:
+            return None
+        if time.monotonic() > end:
+            raise TryAgain
+    return bytes(body)

@@ -1,0 +1,90 @@
+"""Connections to the one host of a source: the address that was checked is the one that is connected to."""
+
+import socket
+from typing import Any
+from urllib.parse import SplitResult
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from services.runtime.addresses import resolved
+
+
+class _Plain(HTTPConnection):
+    """Raises AddressRefused when the host leads where it must not."""
+
+    allow_private = False
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(self, allow_private=self.allow_private)
+
+
+class _Secure(HTTPSConnection):
+    """The same; the certificate is still that of the host's name."""
+
+    allow_private = False
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(self, allow_private=self.allow_private)
+
+
+class _PrivatePlain(_Plain):
+    allow_private = True
+
+
+class _PrivateSecure(_Secure):
+    allow_private = True
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class _PrivatePlainPool(HTTPConnectionPool):
+    ConnectionCls = _PrivatePlain
+
+
+class _PrivateSecurePool(HTTPSConnectionPool):
+    ConnectionCls = _PrivateSecure
+
+
+_POOLS: dict[tuple[str, bool], type[HTTPConnectionPool]] = {
+    ("http", False): _PlainPool,
+    ("https", False): _SecurePool,
+    ("http", True): _PrivatePlainPool,
+    ("https", True): _PrivateSecurePool,
+}
+
+
+def pool_to(base: SplitResult, most: int, *, allow_private: bool) -> HTTPConnectionPool:
+    """At most `most` connections to the host of a URL that has one; whoever wants another waits."""
+    assert base.hostname is not None  # noqa: S101 - the settings were checked
+    return _POOLS[base.scheme, allow_private](base.hostname, base.port, maxsize=most, block=True, retries=False)
+
+
+def _connected(connection: HTTPConnection, *, allow_private: bool) -> socket.socket:
+    problem: OSError | None = None
+    try:
+        for address in resolved(connection._dns_host, connection.port, allow_private=allow_private):  # noqa: SLF001 - without the dot of a root, as the class itself
+            try:
+                return _dialled(address, connection)
+            except OSError as error:
+                problem = error
+    except OSError as error:
+        problem = error
+    if isinstance(problem, TimeoutError):
+        raise ConnectTimeoutError(connection, "no address answered in time") from problem
+    raise NewConnectionError(connection, "no address answered") from problem
+
+
+def _dialled(address: str, connection: HTTPConnection) -> socket.socket:
+    timeout: Any = connection.timeout
+    dialled = socket.create_connection((address, connection.port), timeout)
+    for option in connection.socket_options or ():
+        dialled.setsockopt(*option)
+    return dialled

@@ -1,0 +1,49 @@
+"""When a request may be sent: not more than so many a second, and not for ever again."""
+
+import random
+import threading
+import time
+
+_FIRST_S = 0.2
+_MOST_S = 30.0
+_MOST_TRIES = 12
+
+
+class Pace:
+    """Lets `per_second` requests through, from any number of threads; 0 is no limit."""
+
+    def __init__(self, per_second: float) -> None:
+        self._gap_s = 1 / per_second if per_second else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Until it is this request's turn."""
+        if not self._gap_s:
+            return
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + self._gap_s
+        time.sleep(turn - now)  # the remote's limit, kept on purpose
+
+
+class Patience:
+    """How long one request is tried again: `budget_s` seconds, 12 tries."""
+
+    def __init__(self, budget_s: float) -> None:
+        self._end = time.monotonic() + budget_s
+        self._tries = 1
+
+    def wait(self, asked_s: float | None) -> bool:
+        """Wait as long as the remote asked for, or (None) longer each time; False at once when that is too long."""
+        pause_s = self._pause_s() if asked_s is None else asked_s
+        if self._tries >= _MOST_TRIES or time.monotonic() + pause_s > self._end:
+            return False
+        self._tries += 1
+        time.sleep(pause_s)  # so that a remote in trouble gets air
+        return True
+
+    def _pause_s(self) -> float:
+        grown = min(_MOST_S, _FIRST_S * 2 ** (self._tries - 1))
+        return grown * random.uniform(0.5, 1)  # noqa: S311 - so that workers do not come back all at once
