@@ -12,6 +12,7 @@ from rich.console import Console
 
 from chaos import report as reports
 from chaos.run import Wanted, run
+from demo.processes import DidNotStart
 
 OUTPUT = Path("build/chaos.json")
 
@@ -32,7 +33,11 @@ def _run(wanted: Wanted, output: Path) -> int:
     console = Console()
     place = Path(tempfile.mkdtemp(prefix="exportd-chaos-"))
     say = lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)  # noqa: E731 - a line
-    report = asyncio.run(run(wanted, place / "house", say))
+    try:
+        report = asyncio.run(run(wanted, place / "house", say))
+    except DidNotStart as problem:
+        console.print(str(problem), markup=False)
+        return 1
     reports.write(report, output)
     reports.show(report, console)
     console.print(f"written to {output}", highlight=False)

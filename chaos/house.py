@@ -48,7 +48,7 @@ class House:
         self.workload = folder / "workload"
         self.logs = folder / "logs"
         self._settings = SETTINGS | (more or {})
-        self._stack = AsyncExitStack()
+        self._stack: AsyncExitStack
         self.port, self.queue_port = _free_port(), _free_port()
         self.lines: list[Proxy] = []
         self.files: Disk
@@ -57,15 +57,17 @@ class House:
         self.workers = [Keeper(f"worker-{n}", partial(self._spawn_worker, n)) for n in range(WORKERS)]
 
     async def __aenter__(self) -> Self:
+        """Raises DidNotStart."""
         self.logs.mkdir(parents=True)
         await asyncio.to_thread(workload.build, self.workload)
-        self.files, self.database = (self._stack.enter_context(disk) for disk in self._disks())
-        for port in (self.port, *[self.queue_port] * WORKERS):
-            self.lines.append(await self._stack.enter_async_context(Proxy(port)))
-        for keeper in (self.api, *self.workers):
-            self._stack.push_async_callback(keeper.close)
-        await self.api.start()
-        await asyncio.gather(*(worker.start() for worker in self.workers))
+        async with AsyncExitStack() as stack:
+            self.files, self.database = (stack.enter_context(disk) for disk in self._disks())
+            for port in (self.port, *[self.queue_port] * WORKERS):
+                self.lines.append(await stack.enter_async_context(Proxy(port)))
+            for keeper in self.keepers:
+                stack.push_async_callback(keeper.close)
+                await keeper.start()
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(

@@ -34,9 +34,16 @@ class Keeper:
         self._stopped: set[int] = set()
 
     async def start(self) -> None:
-        """Start the first one and keep it from now on; returns when it serves."""
+        """Start the first one and keep it from now on; returns when it serves. Raises DidNotStart."""
         self._keeping = asyncio.create_task(self._keep())
-        await self.serving()
+        serving = asyncio.create_task(self.serving())
+        ended = asyncio.create_task(self._ended.wait())
+        await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if not serving.done():
+            serving.cancel()
+            raise DidNotStart(self.surprises[0])
+        await serving
 
     async def serving(self, timeout_s: float = 60) -> None:
         """Wait until one serves. Raises TimeoutError."""

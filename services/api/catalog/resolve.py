@@ -10,11 +10,14 @@ from services.api.catalog.model import Catalog, Collection
 from services.api.catalog.nearest import NEAR, closeness, hint, nearest, shown
 from services.api.catalog.parameters import decode
 from services.api.catalog.query import Query, collect_query
+from services.api.catalog.since import Since
+from services.api.catalog.tenancy import of_tenant
 from services.api.catalog.violations import Refused, Violations
+from services.api.filter_mode import FilterMode
 from services.contract.errors import CollectionNotFound, InvalidRequest, Violation
 from services.contract.formats import Format
 from services.contract.outcome import ExportWarning
-from services.contract.spec import AttachmentSpec, ColumnSpec, JobSpec, TableOptions
+from services.contract.spec import All, AttachmentSpec, ColumnSpec, Filter, JobSpec, TableOptions
 
 LONGEST_URI = 8192  # bytes
 
@@ -59,29 +62,38 @@ def resolve(
     file_types: Sequence[str] = (),
     columns: Sequence[ColumnChoice] = (),
     time_zone: tzinfo = UTC,
+    mode: FilterMode = FilterMode.STRICT,
+    since: Since | None = None,
+    tenant: str = "default",
 ) -> Resolved:
     """Find the collection of `uri`, or of `type_` with `query`, and freeze what a worker needs.
 
-    `format_` None is JSON; no `columns` are all of them; `time_zone` is where bare dates are. How the table is written
-    beyond its format, and how it is packaged, is not decided here. Raises CollectionNotFound, and InvalidRequest with
-    every violation (fields uri, type, query, format, file_types[i], columns[i].field and .header, and those of
-    `query.parse_query`).
+    `format_` None is JSON; no `columns` are all of them, unless the query has properties; `time_zone` is where bare
+    dates are. How the table is written beyond its format, and how it is packaged, is not decided here. Raises
+    CollectionNotFound, and InvalidRequest with every violation (fields uri, type, query, format, file_types[i],
+    columns, columns[i].field and .header, that of `since`, and those of `query.parse_query`).
     """
     violations = Violations()
     target = _target(catalog, uri, type_, query, violations)
     collection = target.collection
-    meaning = collect_query(collection, target.query, violations, path=target.path, time_zone=time_zone)
+    meaning = collect_query(
+        collection, target.query, violations, path=target.path, time_zone=time_zone, mode=mode, since=since
+    )
+    filter_ = All((*of_tenant(collection, tenant, violations), meaning.filter))
     chosen = _format(collection, format_, violations)
     attachments = _attachments(collection, file_types, violations)
-    shown_columns = choose(collection, columns, violations)
+    shown_columns = choose(collection, columns or _properties(meaning), violations)
+    if columns and meaning.properties:
+        violations.add("columns", "the query has properties, which pick columns too; give one of both")
     violations.check()
-    spec = _spec(collection, meaning, chosen, shown_columns, attachments)
+    spec = _spec(collection, meaning, filter_, chosen, shown_columns, attachments)
     return Resolved(collection, spec, (*meaning.warnings, *unused_headers(collection, columns, chosen)))
 
 
 def _spec(
     collection: Collection,
     meaning: Query,
+    filter_: Filter,
     chosen: Format,
     columns: tuple[ColumnSpec, ...],
     attachments: tuple[AttachmentSpec, ...],
@@ -95,10 +107,17 @@ def _spec(
         order=meaning.order,
         table=TableOptions(chosen),
         table_name=collection.table_name,
-        filter=meaning.filter,
+        filter=filter_,
         attachments=attachments,
         query=meaning.canonical,
+        reading=collection.reading,
+        limits=collection.limits,
+        page=meaning.page,
     )
+
+
+def _properties(meaning: Query) -> tuple[ColumnChoice, ...]:
+    return tuple(ColumnChoice(name) for name in meaning.properties)
 
 
 # ---- the collection

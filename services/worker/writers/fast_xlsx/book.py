@@ -3,7 +3,14 @@
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from services.worker.writers.fast_xlsx.package import SheetEntry, closing_parts, root_relations, sheet_part
+from services.worker.writers.fast_xlsx.package import (
+    SHARED_TEXTS,
+    SheetEntry,
+    closing_parts,
+    root_relations,
+    shared_texts,
+    sheet_part,
+)
 from services.worker.writers.fast_xlsx.segment import Segment
 from services.worker.writers.fast_xlsx.sheet import SheetFrame
 from services.worker.writers.fast_xlsx.styles import Styles, theme
@@ -57,12 +64,16 @@ class Book:
         for warning in segment.warnings:
             self.losses.add(Loss[warning.code], warning.count)
 
-    def close(self) -> None:
-        """Finish the workbook; one without rows has a sheet with the header alone."""
+    def close(self, shared: list[str], shared_cells: int) -> None:
+        """Finish the workbook; one without rows has a sheet with the header alone. `shared_cells` say the number of one
+        of the `shared` texts.
+        """
         if not self._open:
             self._open_sheet()
         self._close_sheet()
-        for name, content in closing_parts(self._sheets, self._written_at):
+        if shared:
+            self._put(SHARED_TEXTS, shared_texts(shared, shared_cells))
+        for name, content in closing_parts(self._sheets, self._written_at, shared=bool(shared)):
             self._put(name, content)
         self._zip.close()
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from xml.sax.saxutils import escape, quoteattr
 
+from services.worker.writers.fast_xlsx.rows import xml_text
+
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
@@ -13,6 +15,10 @@ _SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _THEME_TYPE = "application/vnd.openxmlformats-officedocument.theme+xml"
 _CORE_TYPE = "application/vnd.openxmlformats-package.core-properties+xml"
 _APP_TYPE = "application/vnd.openxmlformats-officedocument.extended-properties+xml"
+
+
+SHARED_TEXTS = "xl/sharedStrings.xml"
+"""Name of the part with the texts that cells name by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +45,24 @@ def root_relations() -> bytes:
     )
 
 
-def closing_parts(sheets: list[SheetEntry], written_at: datetime) -> Iterator[tuple[str, bytes]]:
-    """Names and content of the parts that are known when all sheets are."""
+def shared_texts(texts: list[str], cells: int) -> bytes:
+    """The part with the texts that `cells` cells name by number; all of them different."""
+    items = "".join(f"<si>{_text(text)}</si>" for text in texts)
+    return _part(f'<sst xmlns="{_MAIN}" count="{cells}" uniqueCount="{len(texts)}">{items}</sst>')
+
+
+def _text(text: str) -> str:
+    edges = ' xml:space="preserve"' if text != text.strip() else ""
+    return f"<t{edges}>{xml_text(text)}</t>"
+
+
+def closing_parts(sheets: list[SheetEntry], written_at: datetime, *, shared: bool) -> Iterator[tuple[str, bytes]]:
+    """Names and content of the parts that are known when all sheets are; `shared`: there is one of shared texts."""
     yield "xl/workbook.xml", _workbook(sheets)
-    yield "xl/_rels/workbook.xml.rels", _workbook_relations(len(sheets))
+    yield "xl/_rels/workbook.xml.rels", _workbook_relations(len(sheets), shared=shared)
     yield "docProps/core.xml", _core(written_at)
     yield "docProps/app.xml", _app()
-    yield "[Content_Types].xml", _content_types(len(sheets))
+    yield "[Content_Types].xml", _content_types(len(sheets), shared=shared)
 
 
 def _workbook(sheets: list[SheetEntry]) -> bytes:
@@ -66,9 +83,11 @@ def _place(sheet: SheetEntry) -> str:
     return escape(f"'{quoted}'!{sheet.filtered}")
 
 
-def _workbook_relations(sheets: int) -> bytes:
+def _workbook_relations(sheets: int, *, shared: bool) -> bytes:
     kinds = [(f"{_OFFICE}/relationships/worksheet", sheet_part(n).removeprefix("xl/")) for n in range(1, sheets + 1)]
     kinds += [(f"{_OFFICE}/relationships/styles", "styles.xml"), (f"{_OFFICE}/relationships/theme", "theme/theme1.xml")]
+    if shared:
+        kinds.append((f"{_OFFICE}/relationships/sharedStrings", SHARED_TEXTS.removeprefix("xl/")))
     return _relations(kinds)
 
 
@@ -79,10 +98,11 @@ def _relations(targets: list[tuple[str, str]]) -> bytes:
     return _part(f'<Relationships xmlns="{_PACKAGE}/relationships">{entries}</Relationships>')
 
 
-def _content_types(sheets: int) -> bytes:
+def _content_types(sheets: int, *, shared: bool) -> bytes:
     types = [("xl/workbook.xml", f"{_SHEET_TYPE}.sheet.main+xml")]
     types += [(sheet_part(n), f"{_SHEET_TYPE}.worksheet+xml") for n in range(1, sheets + 1)]
     types += [("xl/styles.xml", f"{_SHEET_TYPE}.styles+xml"), ("xl/theme/theme1.xml", _THEME_TYPE)]
+    types += [(SHARED_TEXTS, f"{_SHEET_TYPE}.sharedStrings+xml")] if shared else []
     types += [("docProps/core.xml", _CORE_TYPE), ("docProps/app.xml", _APP_TYPE)]
     entries = "".join(f'<Override PartName="/{part}" ContentType="{type_}"/>' for part, type_ in types)
     defaults = (

@@ -34,13 +34,14 @@ class Column:
     """Cells of one column in consecutive rows: `values` as a cell shows them, null for no cell.
 
     `as_text` says which cells are text: all, none, or the ones where it is true. `markup`: values may hold what XML
-    escapes. `edges`: values may begin or end with white space.
+    escapes. `edges`: values may begin or end with white space. `shared`: values are the XML of cells with shared texts.
     """
 
     values: pl.Series
     as_text: pl.Series | bool
     markup: bool = False
     edges: bool = False
+    shared: bool = False
 
 
 def column_of(array: "pa.Array[Any]", spec: ColumnSpec, first_row: int, time_zone: str, losses: Losses) -> Column:

@@ -18,6 +18,7 @@ _SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 _ESCAPES = {ord(character): escape for character, escape in _SPECIAL.items()}
 _GAP = "<c/>"  # without references, a cell's place says its column
 _ROW = "row"
+_QUOTE = '"'
 TEXT_CLOSE = "</t></is></c>"
 
 Part = str | pl.Expr
@@ -40,6 +41,7 @@ class _Shape:
     text: bool | None
     edges: bool
     gaps: bool
+    shared: bool
 
     @property
     def differs(self) -> bool:
@@ -55,6 +57,11 @@ class RowXml:
         self._letters = [get_column_letter(n) for n in range(1, len(self._attributes) + 1)]
         self._compact = compact
         self._last: tuple[list[_Shape], pl.Expr] | None = None
+
+    def shared_cells(self, numbers: pl.Series) -> pl.Series:
+        """What a column has as values in place of shared texts with these numbers."""
+        start = f'{"<c" if self._compact else _QUOTE} t="s"><v>'
+        return pl.select(pl.concat_str(pl.lit(start), numbers.cast(pl.String), pl.lit("</v></c>"))).to_series()
 
     def rows(self, columns: list[Column], first: int, count: int) -> list[memoryview]:
         """The XML, in blocks, of `count` rows (1 or more), the first of which is row number `first` of its sheet."""
@@ -85,7 +92,10 @@ class RowXml:
         return cell.fill_null(pl.lit(_GAP)) if self._compact else cell
 
     def _parts(self, n: int, shape: _Shape, *, text: bool) -> list[Part]:
-        start: list[Part] = ["<c"] if self._compact else [f'<c r="{self._letters[n]}', pl.col(_ROW), '"']
+        place: list[Part] = [] if self._compact else [f'<c r="{self._letters[n]}', pl.col(_ROW)]
+        if shape.shared:
+            return [*place, pl.col(_value(n))]
+        start: list[Part] = ["<c"] if self._compact else [*place, _QUOTE]
         if text:
             return [*start, text_open(edges=shape.edges), pl.col(_value(n)), TEXT_CLOSE]
         return [*start, f"{self._attributes[n]}><v>", pl.col(_value(n)), "</v></c>"]
@@ -93,7 +103,7 @@ class RowXml:
 
 def _shape(column: Column) -> _Shape:
     text = column.as_text if isinstance(column.as_text, bool) else None
-    return _Shape(text, column.edges, column.values.null_count() > 0)
+    return _Shape(text, column.edges, column.values.null_count() > 0, column.shared)
 
 
 def _value(n: int) -> str:

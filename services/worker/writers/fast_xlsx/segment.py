@@ -1,13 +1,16 @@
 """A segment: consecutive rows of one sheet as a piece of its deflated XML. Threads make them, each on its own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
-from services.worker.writers.fast_xlsx.quick import column_of
+from services.worker.writers.fast_xlsx.quick import Column, column_of
 from services.worker.writers.fast_xlsx.rows import RowXml
+from services.worker.writers.fast_xlsx.shared import Share
 from services.worker.writers.fast_xlsx.widths import values_width
 from services.worker.writers.values import Losses
 from services.worker.zip.content import Piece, piece
@@ -42,11 +45,23 @@ class Segment:
     widths: tuple[int, ...]
 
 
-def encode(table: Table, batch: pa.RecordBatch, place: Place) -> Segment:
-    """The rows of a batch, one or more. Raises CannotWrite."""
+def encode(table: Table, batch: pa.RecordBatch, place: Place, shares: Mapping[int, Share]) -> Segment:
+    """The rows of a batch, one or more; columns in `shares` have shared texts only. Raises CannotWrite."""
     losses = Losses()
-    arrays = zip(batch.columns, table.columns, strict=True)
-    columns = [column_of(array, spec, place.table_row, table.time_zone, losses) for array, spec in arrays]
-    widths = map(values_width, table.columns, columns) if place.table_row == 1 else ()
+
+    def column(n: int, array: "pa.Array[Any]") -> Column:
+        return column_of(array, table.columns[n], place.table_row, table.time_zone, losses)
+
+    columns = [_shared(shares[n]) if n in shares else column(n, array) for n, array in enumerate(batch.columns)]
+    widths = _widths(table.columns, columns, shares) if place.table_row == 1 else ()
     xml = table.xml.rows(columns, place.sheet_row, batch.num_rows)
-    return Segment(piece(*xml), place, batch.num_rows, losses.warnings(), tuple(widths))
+    return Segment(piece(*xml), place, batch.num_rows, losses.warnings(), widths)
+
+
+def _shared(share: Share) -> Column:
+    return Column(share.cells.gather(share.rows), as_text=True, shared=True)
+
+
+def _widths(specs: tuple[ColumnSpec, ...], columns: list[Column], shares: Mapping[int, Share]) -> tuple[int, ...]:
+    shown = [Column(shares[n].texts, as_text=True) if n in shares else column for n, column in enumerate(columns)]
+    return tuple(map(values_width, specs, shown))

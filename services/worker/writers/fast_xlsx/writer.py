@@ -18,6 +18,7 @@ from services.worker.writers.fast_xlsx.book import Book
 from services.worker.writers.fast_xlsx.long_text import LongText, without_long_text
 from services.worker.writers.fast_xlsx.rows import RowXml
 from services.worker.writers.fast_xlsx.segment import Place, Segment, Table, encode
+from services.worker.writers.fast_xlsx.shared import LEAST_ROWS, SharedTexts
 from services.worker.writers.fast_xlsx.sheet import SheetFrame
 from services.worker.writers.fast_xlsx.styles import Styles, styles_for
 from services.worker.writers.values import CannotWrite, Cells, Losses
@@ -35,8 +36,8 @@ class FastXlsxWriter:
 
     A sheet is full at `max_sheet_rows` rows (header included) or a few segments (of about 10 MB) after
     `max_sheet_bytes` of XML. `file` is seekable, empty and stays the caller's. `long_text` is asked what stands in a
-    cell for each text that no cell holds; without it such text is refused. `written_at` is shown as the time of
-    creation; None: now.
+    cell for each text that no cell holds; without it such text is refused. Texts that come again and again are shared
+    from the first `share_from_rows` rows at once on. `written_at` is shown as the time of creation; None: now.
 
     Its threads end with `close` or `abort`, or when the writer is dropped.
     """
@@ -52,6 +53,7 @@ class FastXlsxWriter:
         long_text: LongText | None = None,
         max_sheet_rows: int = MAX_SHEET_ROWS,
         max_sheet_bytes: int = MAX_SHEET_BYTES,
+        share_from_rows: int = LEAST_ROWS,
         written_at: datetime | None = None,
     ) -> None:
         if len(columns) > MAX_COLUMNS:
@@ -62,6 +64,7 @@ class FastXlsxWriter:
         self._table = Table(columns, time_zone, xml)
         self._types = arrow_schema(columns).types
         self._book = Book(file, SheetFrame(headers, styles.header, layout), table_name, written_at, styles)
+        self._shared = SharedTexts(columns, xml.shared_cells, share_from_rows)
         self._long_text = long_text
         self._max_rows = max_sheet_rows
         self._max_bytes = max_sheet_bytes
@@ -92,7 +95,7 @@ class FastXlsxWriter:
         while self._in_flight:
             self._take()
         self._threads.shutdown()
-        self._book.close()
+        self._book.close(self._shared.texts, self._shared.count)
         self._ended = True
 
     def abort(self) -> None:
@@ -130,7 +133,7 @@ class FastXlsxWriter:
         here = self._next
         if self._long_text is not None:
             rows = without_long_text(rows, self._table.columns, here.table_row, self._long_text)
-        self._in_flight.append(self._threads.submit(encode, self._table, rows, here))
+        self._in_flight.append(self._threads.submit(encode, self._table, rows, here, self._shared.shares(rows)))
         self._next = Place(here.sheet, here.sheet_row + rows.num_rows, here.table_row + rows.num_rows)
 
     def _take(self) -> None:

@@ -1,0 +1,119 @@
+"""What a spec asks of an API: the URL of the first page."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from services.contract.spec import All, Filter, HttpFilter, HttpPages, JobSpec, Operator, Paging, Term, Value
+from services.worker.sources import errors
+
+_PLACEHOLDER = re.compile(r"\{([^}]*)\}")
+_EXISTS = {Operator.IS_NULL: "false", Operator.IS_NOT_NULL: "true"}
+Parameters = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The `path` with its query. `constants` are the values that stand in the path, as text, by column.
+
+    `complete`: the remote was told the whole filter.
+    """
+
+    path: str
+    constants: Mapping[str, str]
+    complete: bool
+
+
+def asked(spec: JobSpec, pages: HttpPages) -> Asked:
+    """Raises SourceFailed when the path needs a value that the filter does not give, or the order cannot be had."""
+    terms = [*_conjuncts(spec.filter)]
+    wanted = _PLACEHOLDER.findall(pages.path)
+    constants = {t.column: spelled(t.values[0]) for t in terms if t and t.column in wanted and _is_one_value(t)}
+    if any(name not in constants for name in wanted):
+        raise errors.relation_missing(spec.source.id)
+    sent = [_sent(t, pages.filters) if t and t.column not in constants else None for t in terms]
+    open_terms = [t for t, s in zip(terms, sent, strict=True) if s is None and not (t and t.column in constants)]
+    parameters = [p for s in sent if s for p in s] + _order(spec, pages) + _first(pages)
+    return Asked(with_parameters(filled(pages.path, constants), parameters), constants, complete=not open_terms)
+
+
+def with_parameters(url: str, parameters: Parameters) -> str:
+    """A URL with these parameters in place of those of the same names."""
+    parts = urlsplit(url)
+    names = {name for name, _ in parameters}
+    kept = [(n, v) for n, v in parse_qsl(parts.query, keep_blank_values=True) if n not in names]
+    return urlunsplit(parts._replace(query=urlencode(kept + parameters)))
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """A URL with percent-encoded values in its {placeholders}: none of them can be more than a part of the path."""
+    return _PLACEHOLDER.sub(lambda found: _part(values[found[1]]), template)
+
+
+def _part(value: str) -> str:
+    # A part of dots would be a step up, even percent-encoded.
+    return value.replace(".", "%2E") if value in (".", "..") else quote(value, safe="", errors="replace")
+
+
+def spelled(value: Value) -> str:
+    """A value as text of a URL, before it is percent-encoded; moments in UTC."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case datetime():
+            moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+            return moment.isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return format(value, "f")
+        case _:
+            return str(value)
+
+
+def _conjuncts(filter_: Filter) -> Iterator[Term | None]:
+    """Terms that every row must match; None for what is more than a term."""
+    match filter_:
+        case Term():
+            yield filter_
+        case All(filters):
+            for each in filters:
+                yield from _conjuncts(each)
+        case _:
+            yield None
+
+
+def _is_one_value(term: Term) -> bool:
+    exact = not term.ignore_case and not term.or_null
+    return term.operator is Operator.EQUALS and len(term.values) == 1 and exact
+
+
+def _sent(term: Term, known: tuple[HttpFilter, ...]) -> Parameters | None:
+    """None when the remote cannot be told, or might leave out a row that matches."""
+    found = next((k for k in known if (k.column, k.operator) == (term.column, term.operator)), None)
+    if found is None or term.or_null or (term.ignore_case and not found.ignore_case):
+        return None
+    if term.operator in _EXISTS:
+        return [(found.parameter, _EXISTS[term.operator])]
+    if not term.values or "" in term.values:  # an empty parameter is no condition to most
+        return None
+    several = len(term.values) > 1 and not found.parameter.endswith("[]")
+    return [(found.parameter + "[]" * several, spelled(v)) for v in term.values]
+
+
+def _order(spec: JobSpec, pages: HttpPages) -> Parameters:
+    known = {o.column: o.parameter for o in pages.order}
+    sortable = [t.column in known for t in spec.order]
+    sent = sortable.index(False) if False in sortable else len(sortable)
+    unknown = [t.column for t in spec.order[sent:] if t.column not in spec.key]
+    if unknown:
+        raise errors.unsorted(spec.source.id, unknown)
+    return [(known[t.column], "desc" if t.descending else "asc") for t in spec.order[:sent]]
+
+
+def _first(pages: HttpPages) -> Parameters:
+    size = [(pages.size_parameter, str(pages.page_size))] if pages.size_parameter else []
+    return size + ([(pages.parameter, str(pages.first_page))] if pages.paging is Paging.PAGE else [])

@@ -1,0 +1,83 @@
+"""Where the files of a relation lie: what is there, and what of it has changed."""
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol
+
+from services.worker.sources.conditions import literal
+from services.worker.sources.folder import beneath, is_plain
+
+if TYPE_CHECKING:
+    import duckdb
+
+Mark = tuple[int | str, ...]
+"""What tells a file from another one that took its place."""
+
+
+class Place(Protocol):
+    """A root and the files below it, by their relative paths with `/`. What cannot be reached raises OSError."""
+
+    @property
+    def allowed(self) -> str:
+        """What DuckDB may read, as SQL."""
+        ...
+
+    def found(self, pattern: str) -> list[str]:
+        """The files that a path or glob names, each once, in no order."""
+        ...
+
+    def marks(self, paths: Iterable[str]) -> dict[str, Mark]:
+        """The state that each file is in; a file that is gone raises OSError."""
+        ...
+
+    def opened(self, path: str) -> IO[bytes]:
+        """The content of a file; the caller closes it."""
+        ...
+
+    def name(self, path: str) -> str:
+        """What DuckDB calls the file, in its own words for globs; it ends with the relative path."""
+        ...
+
+    def shown_to(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
+        """Let DuckDB read files by their names, as long as they are what their marks say."""
+        ...
+
+
+class Directory:
+    """Regular files below a directory, by their real paths: a link that leads out of it leads nowhere."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = Path(os.path.realpath(root, strict=True))
+
+    @property
+    def allowed(self) -> str:
+        """See Place."""
+        return literal(f"{self._root}{os.sep}")
+
+    def found(self, pattern: str) -> list[str]:
+        """See Place."""
+        if not is_plain(pattern):
+            return []
+        reals = (beneath(self._root, str(found.relative_to(self._root))) for found in self._root.glob(pattern))
+        return list({str(real.relative_to(self._root)) for real in reals if real is not None and real.is_file()})
+
+    def marks(self, paths: Iterable[str]) -> dict[str, Mark]:
+        """See Place."""
+        return {path: self._mark(path) for path in paths}
+
+    def opened(self, path: str) -> IO[bytes]:
+        """See Place."""
+        return (self._root / path).open("rb")
+
+    def name(self, path: str) -> str:
+        """See Place."""
+        return glob.escape(str(self._root / path))
+
+    def shown_to(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
+        """See Place. DuckDB opens files itself."""
+
+    def _mark(self, path: str) -> Mark:
+        found = (self._root / path).stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns

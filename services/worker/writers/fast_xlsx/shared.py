@@ -1,0 +1,121 @@
+"""Texts that come again and again: each stands once in a part of its own, and cells say its number.
+
+A column takes part from the first rows that hold few different texts until it shows too many new ones; its cells are
+made once a text and gathered. Which text gets which number follows from the rows alone, not from the speed of threads.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute
+
+from services.contract.spec import ColumnSpec, Kind
+from services.worker.writers.cells import MAX_TEXT_UNITS, sheet_text
+from services.worker.writers.fast_xlsx.scan import scan
+from services.worker.writers.values import Cells, Losses
+
+pc: Any = pyarrow.compute
+
+LEAST_ROWS = 1024
+"""Fewer rows at once neither show whether texts come again nor make it worth a part."""
+
+_MOST_NEW = 1 / 4  # of the rows at once
+_MOST_TEXTS = 1 << 15
+_MOST_BYTES = 4 << 20
+_TEXTS = frozenset({Kind.TEXT, Kind.JSON})
+_NONE = pa.array([], pa.large_string())
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Cells of one column in consecutive rows: `rows` are places in `cells` and in `texts`, which the cells show, null
+    for no cell.
+    """
+
+    rows: pl.Series
+    cells: pl.Series
+    texts: pl.Series
+
+
+class SharedTexts:
+    """The shared texts of a workbook, 32,768 of 4 MiB at most. For one thread, a call for each segment, in order.
+
+    `cells` makes of numbers what stands for a cell with that number of a text.
+    """
+
+    def __init__(
+        self, columns: tuple[ColumnSpec, ...], cells: Callable[[pl.Series], pl.Series], least_rows: int = LEAST_ROWS
+    ) -> None:
+        self.count = 0
+        """Cells that say a number."""
+        self._cells = cells
+        self._least_rows = least_rows
+        self._numbers: dict[str, int] = {}
+        self._bytes = 0
+        self._columns = {n: _Repeated(spec) for n, spec in enumerate(columns) if spec.type.kind in _TEXTS}
+
+    @property
+    def texts(self) -> list[str]:
+        """All of them, by number from 0."""
+        return list(self._numbers)
+
+    def shares(self, batch: pa.RecordBatch) -> dict[int, Share]:
+        """The columns of these rows whose texts are all shared, by their place."""
+        found = {n: self._share(n, column, batch.column(n)) for n, column in [*self._columns.items()]}
+        return {n: share for n, share in found.items() if share is not None}
+
+    def _share(self, n: int, column: "_Repeated", array: "pa.Array[Any]") -> Share | None:
+        if len(array) < self._least_rows and not len(column.known):
+            return None
+        rows = column.find(array)
+        if rows.null_count > array.null_count:
+            new = pc.unique(array.filter(pc.and_(rows.is_null(), array.is_valid())))
+            if len(new) > _MOST_NEW * len(array) or not self._take(column, new):
+                del self._columns[n]
+                return None
+            rows = column.find(array)
+        self.count += len(array) - array.null_count
+        return Share(pl.Series(pl.from_arrow(rows)), column.cells, column.texts)
+
+    def _take(self, column: "_Repeated", new: pa.LargeStringArray) -> bool:
+        """Whether new texts have become shared ones of a column; all of them or none."""
+        size = int(pc.sum(pc.binary_length(new)).as_py())
+        full = len(self._numbers) + len(new) > _MOST_TEXTS or self._bytes + size > _MOST_BYTES
+        if full or not _stays_as_it_is(column.spec, new):
+            return False
+        self._bytes += size
+        numbers = [self._numbers.setdefault(text, len(self._numbers)) for text in new.to_pylist()]
+        column.add(new, self._cells(pl.Series(numbers, dtype=pl.UInt32)))
+        return True
+
+
+class _Repeated:
+    """The shared texts of one column: in the order in which they came, with a cell for each."""
+
+    def __init__(self, spec: ColumnSpec) -> None:
+        self.spec = spec
+        self.known: Any = _NONE
+        self.texts = pl.Series(dtype=pl.String)
+        self.cells = pl.Series(dtype=pl.String)
+
+    def find(self, array: "pa.Array[Any]") -> Any:
+        """The places of texts; null for null and for a text that is not known."""
+        return pc.index_in(array, value_set=self.known)
+
+    def add(self, new: pa.LargeStringArray, cells: pl.Series) -> None:
+        """Texts that are not known yet."""
+        self.known = pa.concat_arrays([self.known, new])
+        self.texts = cast("pl.Series", pl.from_arrow(self.known))
+        self.cells = pl.concat([self.cells, cells])
+
+
+def _stays_as_it_is(spec: ColumnSpec, texts: pa.LargeStringArray) -> bool:
+    """Whether cells show the texts unchanged: readers differ in how they read escapes of shared texts."""
+    found = scan(texts)
+    if found.longest > MAX_TEXT_UNITS:
+        return False
+    values = pl.Series(pl.from_arrow(texts))
+    return not found.unusual or bool((sheet_text(Cells(spec, values, 0), Losses()) == values).all())
