@@ -29,9 +29,11 @@ class Checks:
     findings: Findings
     ended: Counter[str] = field(default_factory=Counter)
     """Exports by how they ended: COMPLETED, REQUESTED, RETRIES_EXHAUSTED, deleted."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Attempts that failed, by code."""
 
     def __post_init__(self) -> None:
-        self._sound: set[tuple[str, str, str]] = set()
+        self._content = workload.Content()
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def until_done(self, within_s: float) -> None:
@@ -85,6 +87,7 @@ class Checks:
 
     def _excused(self, export: Export) -> None:
         for error in export.result.errors:
+            self.failures[error.code] += 1
             if error.code not in EXCUSED:
                 text = f"attempt {error.attempt}: {error.code}: {error.message}"
                 self.findings.add(Wrong.UNEXPECTED, export.id, text)
@@ -98,7 +101,7 @@ class Checks:
             self.findings.add(Wrong.UNEXPECTED, export.id, "cancelled, and has a file")
 
     async def _file(self, client: ExportClient, account: Account, export: Export) -> None:
-        """Its bytes, their sha256, and every row; rows that were seen under the same sha256 are not read again."""
+        """Its bytes, their sha256, and every row."""
         try:
             data = await fetched(client, export)
         except ExportdError as error:
@@ -108,12 +111,8 @@ class Checks:
         if sha256 != export.file.sha256:
             self.findings.add(Wrong.BAD_SHA256, export.id, f"sha256 {sha256} instead of {export.file.sha256}")
             return
-        kind = (account.story.collection, export.file.extension, sha256)
-        if kind in self._sound:
-            return
         try:
-            await asyncio.to_thread(workload.check_content, data, export.file, account.story.collection)
-            self._sound.add(kind)
+            await asyncio.to_thread(self._content.check, data, export.file, account.story.collection)
         except workload.RowTwice as twice:
             self.findings.add(Wrong.DOUBLED, export.id, str(twice))
         except Exception as bad:  # noqa: BLE001 - whatever a reader says of it, it is not the file it should be

@@ -1,8 +1,11 @@
 """Breaking what the plan says, and mending it again."""
 
 import asyncio
+import os
+import time
 from collections import Counter
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -13,6 +16,7 @@ from chaos.plan import Fault, FaultKind
 from chaos.proxy import Proxy
 
 _UP_WITHIN_S = 30.0
+_BUSY_WITHIN_S = 1.0
 _MOST_BYTES = 100_000
 
 
@@ -47,18 +51,24 @@ class Faults:
         if met:
             self.inflicted[fault.kind] += 1
 
-    @staticmethod
-    async def _end(keeper: Keeper, fault: Fault) -> bool:
-        """Usually when it serves; now and then while it starts."""
+    async def _end(self, keeper: Keeper, fault: Fault) -> bool:
+        """Usually when it serves, often when something is being built; now and then while it starts."""
         end = keeper.kill if fault.kind in (FaultKind.KILL_API, FaultKind.KILL_WORKER) else keeper.terminate
         if fault.draw % 8 == 0 and end(fault.seconds):
             return True
-        await keeper.serving(_UP_WITHIN_S)
+        await self._moment(keeper, fault)
         return end(fault.seconds)
 
-    @staticmethod
-    async def _kill_child(keeper: Keeper, fault: Fault) -> bool:
+    async def _moment(self, keeper: Keeper, fault: Fault) -> None:
+        """When it serves; at most draws, as soon as there is a file in the making, if that is soon."""
         await keeper.serving(_UP_WITHIN_S)
+        until = time.monotonic() + _BUSY_WITHIN_S
+        while fault.draw % 4 and time.monotonic() < until and not _in_the_making(self._house.artifacts):
+            await asyncio.sleep(0.01)  # how often the spool is looked at
+        await asyncio.sleep(fault.draw % 256 / 1000)  # into the work, or out of it
+
+    async def _kill_child(self, keeper: Keeper, fault: Fault) -> bool:
+        await self._moment(keeper, fault)
         children = keeper.children()
         with suppress(psutil.NoSuchProcess):
             if children:
@@ -66,9 +76,8 @@ class Faults:
                 return True
         return False
 
-    @staticmethod
-    async def _stop(keeper: Keeper, fault: Fault) -> bool:
-        await keeper.serving(_UP_WITHIN_S)
+    async def _stop(self, keeper: Keeper, fault: Fault) -> bool:
+        await self._moment(keeper, fault)
         processes = keeper.children() if fault.kind is FaultKind.STOP_CHILD else keeper.processes()
         if not processes:
             return False
@@ -79,6 +88,11 @@ class Faults:
         await asyncio.sleep(fault.seconds)  # as long as the fault lasts
         keeper.go_on()
         return True
+
+
+def _in_the_making(artifacts: Path) -> bool:
+    """Some file is being written, by whichever worker."""
+    return any(name != "lock" for _, _, names in os.walk(artifacts / ".spool") for name in names)
 
 
 async def _disturb(line: Proxy, fault: Fault) -> bool:

@@ -118,8 +118,8 @@ class Round:
 def round_of(seed: int, number: int) -> Round:
     """The plan of round `number` (from 0); at least one process is killed in each."""
     draw = random.Random(f"{seed}/{number}")  # noqa: S311 - it is to be repeatable
-    stories = [_story(draw) for _ in range(draw.randint(2, 5))]
-    faults = [_kill(draw), *(_other(draw) for _ in range(draw.choice((0, 1, 1, 2))))]
+    stories = [_story(draw) for _ in range(draw.randint(4, 10))]
+    faults = [_kill(draw), *(_other(draw) for _ in range(draw.choice((1, 1, 2, 3))))]
     misdeeds = [_misdeed(draw)] if draw.random() < 0.4 else []  # noqa: PLR2004 - two of five rounds
     return Round(
         number,
@@ -135,7 +135,7 @@ def _story(draw: random.Random) -> Story:
     return Story(
         at=round(draw.uniform(0, ROUND_S), 3),
         tenant=draw.choice(TENANTS),
-        collection=draw.choices(("Few", "Some", "Many"), (6, 4, 1))[0],
+        collection=draw.choices(("Few", "Some", "Many"), (4, 3, 3))[0],
         format=draw.choice(("csv", "jsonl", "json", "xlsx", "parquet")),
         packaging=packaging,
         password=draw.random() < 0.1,  # noqa: PLR2004 - one in ten

@@ -40,6 +40,9 @@ class Report:
     quiesce_seconds: float = 0.0
     inflicted: Mapping[FaultKind, int] = field(default_factory=dict)
     misdeeds: Mapping[str, int] = field(default_factory=dict)
+    failed_attempts: Mapping[str, int] = field(default_factory=dict)
+    endings: Mapping[str, int] = field(default_factory=dict)
+    """How attempts ended, as far as workers lived to write it down."""
     findings: Findings = field(default_factory=Findings)
     lines: Mapping[Finding, list[str]] = field(default_factory=dict)
     """What the logs say about an export with which something is wrong, but for what the checks themselves caused."""
@@ -69,6 +72,8 @@ class Report:
             "kills_by_kind": {kind.name.lower(): self.inflicted.get(kind, 0) for kind in KILLS},
             "faults": {kind.name.lower(): self.inflicted.get(kind, 0) for kind in FaultKind if kind not in KILLS},
             "misdeeds": dict(self.misdeeds),
+            "failed_attempts": dict(self.failed_attempts),
+            "endings": dict(self.endings),
             "acknowledged": self.acknowledged,
             "completed": self.completed,
             "cancelled": self.cancelled,
@@ -97,8 +102,13 @@ def show(report: Report, console: Console) -> None:
                  "deleted", "replayed_leases", "notifications", *report.findings.count()):  # fmt: skip
         table.add_row(name, str(figures[name]))
     console.print(table)
-    for kind, count in report.inflicted.items():
-        console.print(f"  {count:>5} x {kind.value}", highlight=False)
+    for title, counts in (
+        ("faults", {kind.value: count for kind, count in report.inflicted.items()}),
+        ("misused leases", report.misdeeds),
+        ("failed attempts", report.failed_attempts),
+        ("ends of attempts", report.endings),
+    ):
+        console.print(f"{title}: {', '.join(f'{count} x {name}' for name, count in counts.items())}", highlight=False)
     for finding in report.findings.all:
         console.print(f"\n{finding.wrong.value}: {finding.export_id} {finding.what}", markup=False, soft_wrap=True)
         for line in report.lines.get(finding, []):

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -150,6 +151,7 @@ class Run:
             for surprise in keeper.surprises:
                 self._findings.add(Wrong.UNEXPECTED, "", surprise)
         report.log_errors = errors_in(logs)
+        report.endings = Counter(line["outcome"] for line in replays.attempts(workers_logs))
         report.lines = {found: lines_about(found.export_id, sizes) for found in self._findings.all}
         self._count(report, checks)
 
@@ -162,6 +164,7 @@ class Run:
     def _count(self, report: Report, checks: Checks) -> None:
         report.acknowledged = sum(bool(account.id) for account in checks.accounts)
         report.completed, report.cancelled = checks.ended["COMPLETED"], checks.ended["REQUESTED"]
+        report.failed_attempts = checks.failures
         report.exhausted, report.deleted = checks.ended["RETRIES_EXHAUSTED"], checks.ended["deleted"]
 
 

@@ -5,6 +5,7 @@ import json
 import sqlite3
 import zipfile
 from collections.abc import Iterator
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from python_calamine import CalamineWorkbook
 
 from exportd_client import File
 
-ROWS = {"Few": 200, "Some": 20_000, "Many": 300_000}
+ROWS = {"Few": 200, "Some": 20_000, "Many": 800_000}
 """Collections and their rows: a moment, a tenth of a second, and long enough to be killed in the middle."""
 
 PASSWORD = "correct horse"  # noqa: S105 - of files without a secret
@@ -46,10 +47,31 @@ def build(folder: Path) -> None:
         duckdb.sql(f"COPY ({rows}) TO '{folder / name}.parquet'")
 
 
-def check_content(data: bytes, file: File, collection: str) -> None:
-    """Raises BadContent unless the bytes hold each row of the collection once, in order; RowTwice for one too many."""
-    table, extension = _unpacked(data, file)
-    rows = _READERS[extension](table)
+class Content:
+    """Looks into files; a table that was sound once is recognised by its sha256 and not read again."""
+
+    def __init__(self) -> None:
+        self._sound: set[tuple[str, str]] = set()
+
+    def check(self, data: bytes, file: File, collection: str) -> None:
+        """Raises BadContent unless the bytes hold each row of the collection once, in order; RowTwice for one twice."""
+        table, extension = _unpacked(data, file)
+        seen = (collection, _digest(table, extension))
+        if seen not in self._sound:
+            _check_rows(_READERS[extension](table), file, collection)
+            self._sound.add(seen)
+
+
+def _digest(table: bytes, extension: str) -> str:
+    """Of what does not depend on the time of the writing: of a workbook, its entries but for the properties."""
+    if extension != "xlsx":
+        return sha256(table).hexdigest()
+    with zipfile.ZipFile(BytesIO(table)) as book:
+        names = [name for name in book.namelist() if not name.startswith("docProps/")]
+        return sha256(b"".join(name.encode() + sha256(book.read(name)).digest() for name in names)).hexdigest()
+
+
+def _check_rows(rows: list[tuple[object, ...]], file: File, collection: str) -> None:
     if len({str(row[0]) for row in rows}) < len(rows):
         raise RowTwice(f"{len(rows)} rows, and not all of them different")
     for there, wanted in zip(rows, _rows(collection), strict=False):

@@ -67,7 +67,7 @@ class Zombies:
         """Take one lease and misuse it; does nothing when there is no job. Whatever is strange becomes a finding."""
         async with connected(self.queue, str(uuid4())) as queue:
             worker = _Worker(queue)
-            jobs = await _or_nothing(queue.lease(str(uuid4()), 1, 1.0)) or []
+            jobs = await _or_nothing(queue.lease(str(uuid4()), 1, 3.0)) or []
             for job in jobs:
                 taken = Taken(job)
                 self.taken.append(taken)

@@ -1,8 +1,8 @@
 """The api put together: the only place that names concrete classes."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -14,13 +14,16 @@ from services.api.changes import Changes
 from services.api.creation import Planner
 from services.api.downloads import Downloads
 from services.api.exports import Exports
+from services.api.operating import Operating
 from services.api.pages import Pages
 from services.api.passwords import Passwords
 from services.api.presence import Presence
 from services.api.publishing import Publishing
 from services.api.queue import Queue
 from services.api.reaper import Reaper
+from services.api.retention import Retention
 from services.api.rpc.export_service import ExportServicer
+from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.queue_service import JobQueueServicer
 from services.api.rpc.server import Servers
 from services.api.settings import ApiSettings
@@ -28,6 +31,9 @@ from services.api.storage.artifacts import FolderArtifactStore
 from services.api.storage.database import SqliteDatabase
 from services.api.storage.datadir import DataDirectory
 from services.api.storage.sqlite import SqliteExportStore
+from services.api.storage.sqlite_outbox import SqliteOutbox
+from services.api.storage.sqlite_retention import SqliteRetentionStore
+from services.contract.errors import Violation
 from services.runtime import logs
 from services.runtime.metrics import served
 from services.runtime.signals import StopSignals
@@ -43,13 +49,15 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
         artifacts = FolderArtifactStore.in_folder(settings.artifacts)
         database = await stack.enter_async_context(await SqliteDatabase.open(directory.database))
         store = SqliteExportStore(database, settings.leases, shares.fairness)
-        changes, presence, passwords = Changes(), Presence(_now), Passwords(secret)
+        outbox = SqliteOutbox(database)
+        changes, presence, passwords = Changes(capped=shares.fairness.caps), Presence(_now), Passwords(secret)
         exports = Exports(
             store=store,
+            outbox=outbox,
             changes=changes,
             presence=presence,
             catalog=catalog,
-            planner=Planner(catalog, secret, passwords, lambda: str(uuid7())),
+            planner=Planner(catalog, _NoReceivers(), secret, passwords, lambda: str(uuid7())),
             pages=Pages(secret),
             fairness=shares.fairness,
             passwords=passwords,
@@ -66,19 +74,39 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
             backoff=settings.backoff,
             clock=_now,
         )
-        servers = Servers(ExportServicer(exports, Downloads(store, artifacts, _now)), JobQueueServicer(queue))
+        operating = Operating(
+            store=store, outbox=outbox, changes=changes, presence=presence, fairness=shares.fairness, clock=_now
+        )
+        servers = Servers(
+            ExportServicer(exports, Downloads(store, artifacts, _now)),
+            OperatorServicer(exports, operating),
+            JobQueueServicer(queue),
+        )
         reaper = Reaper(queue, store, _now, quiet_s=settings.leases.ttl.total_seconds(), ready=servers.ready)
+        retention = Retention(SqliteRetentionStore(database), artifacts, _now, settings.retention)
+        await retention.check_store()
         stack.enter_context(served(settings.metrics, metrics.REGISTRY))
         started(*await servers.start(settings.listen, settings.queue_listen))
-        await _until_stopped(servers, changes, reaper, stop, settings.drain_grace.total_seconds())
+        async with _running(reaper.run(), retention.run()):
+            await stop.drain.wait()
+        await _drain(servers, changes, stop, settings.drain_grace.total_seconds())
     logs.get().info("stopped")
 
 
-async def _until_stopped(servers: Servers, changes: Changes, reaper: Reaper, stop: StopSignals, grace_s: float) -> None:
-    reaping = asyncio.create_task(reaper.run())
-    await stop.drain.wait()
+@asynccontextmanager
+async def _running(*background: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """What goes on beside the calls, until the context ends."""
+    tasks = [asyncio.create_task(work) for work in background]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _drain(servers: Servers, changes: Changes, stop: StopSignals, grace_s: float) -> None:
     logs.get().info("draining", grace_s=grace_s)
-    reaping.cancel()
     changes.drain()
     stopping = asyncio.create_task(servers.stop(grace_s))
     now = asyncio.create_task(stop.now.wait())
@@ -87,6 +115,12 @@ async def _until_stopped(servers: Servers, changes: Changes, reaper: Reaper, sto
     if not stopping.done():
         await servers.stop(0)
     await stopping
+
+
+class _NoReceivers:
+    def violations(self, tenant: str, notify_email: str, callback_url: str) -> list[Violation]:  # noqa: ARG002
+        given = {"notify_email": notify_email, "callback_url": callback_url}
+        return [Violation(name, "is not honoured by this version; leave it out") for name, v in given.items() if v]
 
 
 def _now() -> datetime:

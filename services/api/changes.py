@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from services.api.domain.export import Export
+from services.api.domain.notifications import channels
 from services.api.domain.states import LEASABLE
 from services.contract.job import Directive, Hint
 from services.contract.outcome import Progress
@@ -79,20 +80,30 @@ class Poll:
 class Changes:
     """Who waits for what. Everything here may be lost without harm: waiters also look by themselves."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, capped: bool = False) -> None:
+        """`capped`: tenants have caps, so that the end of one export may let another begin."""
+        self._capped = capped
         self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
         self._polls: deque[Poll] = deque()
         self._directives: dict[object, asyncio.Queue[Directive]] = {}
         self._progress: dict[str, Progress] = {}
         self.draining = asyncio.Event()
+        self.announcements = asyncio.Event()
+        """Set when an announcement may be due; whoever sends them clears it."""
 
     def exported(self, export: Export) -> None:
         """An export has a new version."""
         self._progress.pop(export.id, None)
         for watch in self._watches.get(export.id, ()):
             watch.wake(changed=True)
-        if export.state in LEASABLE:
+        if export.state in LEASABLE or (self._capped and export.done):
             self.work(1)
+        if export.done and channels(export):
+            self.announced()
+
+    def announced(self) -> None:
+        """An announcement is due."""
+        self.announcements.set()
 
     def deleted(self, export_id: str) -> None:
         """An export is gone."""
@@ -132,6 +143,10 @@ class Changes:
             self._polls.popleft().wake()
             jobs -= 1
 
+    def wake_polls(self) -> None:
+        """Have every poll look again."""
+        self.work(len(self._polls))
+
     @contextmanager
     def poll(self) -> Iterator[Poll]:
         """Stand in line for work. One that leaves woken without having looked must call `work` for the next in line."""
@@ -163,7 +178,7 @@ class Changes:
     def drain(self) -> None:
         """Wake everybody: the process is stopping."""
         self.draining.set()
-        self.work(len(self._polls))
+        self.wake_polls()
         self.direct(Hint.PING)  # not DRAIN: the workers are to stay, for the next api
         for watches in self._watches.values():
             for watch in watches:

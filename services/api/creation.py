@@ -3,9 +3,10 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from services.api.catalog.columns import ColumnChoice
@@ -25,6 +26,7 @@ DEFAULT_ATTEMPTS = 3
 MAX_ATTEMPTS = 10
 DEFAULT_TTL = timedelta(days=7)
 TTL_RANGE = (timedelta(minutes=1), timedelta(days=90))
+MAX_PRIORITY = 9
 MAX_LABELS = 64
 MAX_LABEL_BYTES = 256
 MAX_FILENAME = 200
@@ -52,6 +54,9 @@ class CreateRequest:
     password: str = field(default="", repr=False)
     request_id: str = ""
     labels: dict[str, str] = field(default_factory=dict)
+    priority: int = 0
+    notify_email: str = ""
+    callback_url: str = ""
     max_attempts: int = 0
     ttl: timedelta | None = None
     filename: str = ""
@@ -69,11 +74,22 @@ class Plan:
     mark: RequestMark | None
 
 
+class Receivers(Protocol):
+    """Where ends may be announced."""
+
+    def violations(self, tenant: str, notify_email: str, callback_url: str) -> Iterable[Violation]:
+        """Why nothing could be sent there; empty ones are not asked for."""
+        ...
+
+
 class Planner:
     """Makes plans. `secret` is the server's key."""
 
-    def __init__(self, catalog: Catalog, secret: bytes, passwords: Passwords, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, catalog: Catalog, receivers: Receivers, secret: bytes, passwords: Passwords, new_id: Callable[[], str]
+    ) -> None:
         self._catalog = catalog
+        self._receivers = receivers
         self._secret = secret
         self._passwords = passwords
         self._new_id = new_id
@@ -81,7 +97,8 @@ class Planner:
     def plan(self, request: CreateRequest, tenant: str, now: datetime) -> Plan:
         """Check the request and make its export, QUEUED. Raises CollectionNotFound, InvalidRequest with everything."""
         parcel = Parcel(request.packaging, request.table.options, bool(request.file_types), request.password)
-        resolved = _resolved(self._catalog, request, [*_violations(request), *parcel.violations()])
+        deaf = self._receivers.violations(tenant, request.notify_email, request.callback_url)
+        resolved = _resolved(self._catalog, request, [*_violations(request), *parcel.violations(), *deaf])
         spec = replace(resolved.spec, table=parcel.table, packaging=parcel.packaging)
         export = _export(request, resolved, spec, tenant=tenant, now=now, export_id=self._new_id())
         sealed = self._passwords.sealed(request.password, export.id) if request.password else None
@@ -121,6 +138,9 @@ def _export(
         file_types=request.file_types,
         labels=request.labels,
         options=_options(request, spec),
+        priority=request.priority,
+        notify_email=request.notify_email,
+        callback_url=request.callback_url,
         encrypted=bool(request.password),
         warnings=resolved.warnings,
         state=State.QUEUED,
@@ -168,6 +188,8 @@ def _violations(request: CreateRequest) -> Iterator[Violation]:
         yield Violation("request_id", "must be 1 to 128 visible ASCII characters")
     if not 0 <= request.max_attempts <= MAX_ATTEMPTS:
         yield Violation("max_attempts", f"must be 1 to {MAX_ATTEMPTS}, or 0 for {DEFAULT_ATTEMPTS}")
+    if not 0 <= request.priority <= MAX_PRIORITY:
+        yield Violation("priority", f"must be 0 to {MAX_PRIORITY}, higher first")
     if request.ttl is not None and not TTL_RANGE[0] <= request.ttl <= TTL_RANGE[1]:
         yield Violation("ttl", "must be from 60 s to 7776000 s (90 days)")
     if len(request.filename) > MAX_FILENAME or _NOT_IN_FILENAME.search(request.filename):

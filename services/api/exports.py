@@ -11,10 +11,11 @@ from services.api.creation import CreateRequest, Plan, Planner
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.fairness import Fairness
 from services.api.domain.history import Transition
+from services.api.domain.notifications import Delivery
 from services.api.domain.states import LEASABLE, State
 from services.api.pages import Pages
 from services.api.passwords import Passwords
-from services.api.ports import MOST_POSITIONS, Clock, ExportFilter, ExportStore
+from services.api.ports import MOST_POSITIONS, Clock, ExportFilter, ExportStore, Outbox
 from services.api.presence import Presence
 from services.api.whole import Whole
 from services.contract.errors import ExportNotFound, FileExpired, FileNotFound, InvalidRequest, ShuttingDown, Violation
@@ -51,6 +52,7 @@ class Exports:
         self,
         *,
         store: ExportStore,
+        outbox: Outbox,
         changes: Changes,
         presence: Presence,
         catalog: Catalog,
@@ -63,6 +65,7 @@ class Exports:
         self.catalog = catalog
         self._planner = planner
         self._store = store
+        self._outbox = outbox
         self._changes = changes
         self._presence = presence
         self._pages = pages
@@ -136,6 +139,11 @@ class Exports:
         """The history of an export, oldest first. Raises ExportNotFound."""
         await self._found(tenant, export_id)
         return await self._store.transitions(tenant, export_id)
+
+    async def deliveries(self, tenant: str, export_id: str) -> Sequence[Delivery]:
+        """Where the ends of an export were announced. Raises ExportNotFound."""
+        await self._found(tenant, export_id)
+        return await self._outbox.deliveries(tenant, export_id)
 
     async def file(self, tenant: str, file_id: str) -> tuple[Export, StoredFile]:
         """A file that can be downloaded, and the export that made it. Raises FileNotFound, FileExpired."""

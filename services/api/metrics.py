@@ -29,6 +29,8 @@ ROWS = Counter("exportd_rows", "Rows in completed exports.", registry=REGISTRY)
 BYTES = Counter("exportd_bytes", "Bytes of completed files.", registry=REGISTRY)
 LEASES_EXPIRED = Counter("exportd_lease_expired", "Leases that ran out.", registry=REGISTRY)
 FENCE_REJECTED = Counter("exportd_fence_rejected", "Verbs of leases that no longer count.", ["verb"], registry=REGISTRY)
+SWEPT_LEASES = Counter("exportd_swept_leases", "Leases whose bytes were removed.", registry=REGISTRY)
+SWEPT_ROWS = Counter("exportd_swept_rows", "Rows that were removed.", registry=REGISTRY)
 DOWNLOADS_ACTIVE = Gauge("exportd_downloads_active", "Downloads under way.", registry=REGISTRY)
 WATCHES_ACTIVE = Gauge("exportd_watches_active", "Watches under way.", registry=REGISTRY)
 
@@ -44,6 +46,12 @@ def leased(export: Export) -> None:
     """Count the wait of an export that is leased for the first time."""
     if export.attempt == 1 and export.start_time:
         WAIT_SECONDS.observe((export.start_time - export.create_time).total_seconds())
+
+
+def swept(leases: int, rows: int) -> None:
+    """Count what a sweep removed."""
+    SWEPT_LEASES.inc(leases)
+    SWEPT_ROWS.inc(rows)
 
 
 def completed(export: Export) -> None:

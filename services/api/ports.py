@@ -1,8 +1,9 @@
 """What the use cases need from the outside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Protocol
 
 from services.api.domain.export import Export, StoredFile
@@ -226,6 +227,36 @@ class Outbox(Protocol):
         ...
 
 
+class Kept(Enum):
+    """What an artifact is to the store of exports."""
+
+    NEEDED = "a file, or one that may still become one"
+    OVER = "of no use any more"
+    UNKNOWN = "of no export that is known"
+
+
+class RetentionStore(Protocol):
+    """What is over and may go. Every verb is bounded and idempotent."""
+
+    async def belongs_to(self, store_id: str, *, is_empty: bool) -> str:
+        """The artifact store of this database, from now on `store_id` when there was none yet.
+
+        Empty when there was none and the files in `store_id` cannot be of this database, which knows no export.
+        """
+        ...
+
+    async def kept(self, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
+        """What the artifacts of each lease are, in the same order: a file is NEEDED until `grace` after its end."""
+        ...
+
+    async def forget(self, now: datetime, rows_kept: timedelta, limit: int) -> int:
+        """Remove up to `limit` each of exports done for `rows_kept`, tombstones, and request_ids that have lapsed.
+
+        An export whose announcement is still to be sent stays. Returns how many were removed.
+        """
+        ...
+
+
 class ArtifactReader(Protocol):
     """An open artifact; it stays readable when its key is removed."""
 
@@ -240,6 +271,14 @@ class ArtifactReader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPrefix:
+    """Where one lease wrote, and when something last changed there."""
+
+    lease: LeaseRef
+    modified: datetime
+
+
 class ArtifactStore(Protocol):
     """Where workers put files and callers fetch them from."""
 
@@ -252,6 +291,10 @@ class ArtifactStore(Protocol):
 
     async def open(self, key: str) -> ArtifactReader | None:
         """None when it is not there."""
+        ...
+
+    def prefixes(self) -> AsyncIterator[StoredPrefix]:
+        """Everything that workers wrote, by lease; what is written meanwhile may be missing."""
         ...
 
     async def remove(self, prefix: str) -> None:

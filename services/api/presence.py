@@ -1,5 +1,6 @@
 """Which workers are there: heard of lately, and whether they drain. Held in memory; a restart learns it anew."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.api.ports import Clock
@@ -8,29 +9,66 @@ ABSENT_AFTER = timedelta(seconds=60)
 """A worker that was not heard of for so long is taken to be gone; polls and heartbeats come at least twice in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """A worker as it was last heard of. `asked_to_drain`: an operator wants it to stop."""
+
+    id: str
+    seen: datetime
+    held: int = 0
+    free_slots: int = 0
+    draining: bool = False
+    asked_to_drain: bool = False
+
+
 class Presence:
     """Who called, when, and in which mood."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._seen: dict[str, datetime] = {}
-        self._draining: set[str] = set()
+        self._workers: dict[str, WorkerSeen] = {}
 
-    def heard(self, worker_id: str, *, draining: bool = False) -> None:
-        """A worker called. Once it drains, it drains."""
-        now = self._clock()
-        self._seen[worker_id] = now
-        if draining:
-            self._draining.add(worker_id)
-        for gone in [w for w, seen in self._seen.items() if now - seen > ABSENT_AFTER]:
-            del self._seen[gone]
-            self._draining.discard(gone)
+    def polled(self, worker_id: str) -> None:
+        """A worker asked for work."""
+        self._workers[worker_id] = replace(self._known(worker_id), seen=self._clock())
+
+    def beat(self, worker_id: str, *, held: int, free_slots: int, draining: bool) -> None:
+        """A worker reported. Once it drains, it drains."""
+        known = self._known(worker_id)
+        self._workers[worker_id] = replace(
+            known, seen=self._clock(), held=held, free_slots=free_slots, draining=known.draining or draining
+        )
+        self._forget()
+
+    def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
+        """Wish that it stops; None for a worker that is not there."""
+        if worker_id not in {worker.id for worker in self.workers()}:
+            return None
+        self._workers[worker_id] = replace(self._workers[worker_id], asked_to_drain=True)
+        return self._workers[worker_id]
+
+    def asked_to_drain(self, worker_id: str) -> bool:
+        """True for a worker that an operator wants to stop."""
+        return self._known(worker_id).asked_to_drain
 
     def draining(self, worker_id: str) -> bool:
-        """True for a worker that said it takes no new work."""
-        return worker_id in self._draining
+        """True for a worker that gets no new work."""
+        known = self._known(worker_id)
+        return known.draining or known.asked_to_drain
+
+    def workers(self) -> list[WorkerSeen]:
+        """Those heard of lately, by id."""
+        self._forget()
+        return sorted(self._workers.values(), key=lambda worker: worker.id)
 
     def anybody(self) -> bool:
         """True when some worker would take work."""
-        now = self._clock()
-        return any(now - seen <= ABSENT_AFTER for w, seen in self._seen.items() if w not in self._draining)
+        return any(not (worker.draining or worker.asked_to_drain) for worker in self.workers())
+
+    def _known(self, worker_id: str) -> WorkerSeen:
+        return self._workers.get(worker_id) or WorkerSeen(worker_id, self._clock())
+
+    def _forget(self) -> None:
+        latest = self._clock() - ABSENT_AFTER
+        for gone in [worker.id for worker in self._workers.values() if worker.seen < latest]:
+            del self._workers[gone]

@@ -85,7 +85,7 @@ class Queue:
         """Jobs as soon as there are some; none after `wait_s` and for a worker that drains. Raises ShuttingDown."""
         give_up = time.monotonic() + min(wait_s, MAX_WAIT_S) * random.uniform(0.9, 1.0)  # noqa: S311 - jitter
         while True:
-            self._presence.heard(worker_id)
+            self._presence.polled(worker_id)
             if self._changes.draining.is_set():
                 raise ShuttingDown
             if self._presence.draining(worker_id):
@@ -105,9 +105,11 @@ class Queue:
                     self._pass_on(woken=poll.woken)
                     raise
 
-    async def heartbeat(self, worker_id: str, held: Sequence[LeaseReport], *, draining: bool) -> HeartbeatAnswer:
+    async def heartbeat(
+        self, worker_id: str, held: Sequence[LeaseReport], free_slots: int, *, draining: bool
+    ) -> HeartbeatAnswer:
         """Confirm and renew what still counts. A renewal is written only when it is due; a report is never a write."""
-        self._presence.heard(worker_id, draining=draining)
+        self._presence.beat(worker_id, held=len(held), free_slots=free_slots, draining=draining)
         now = self._clock()
         standings = await self._store.standings([report.lease for report in held])
         due = [s.lease for s in standings if self._due(s, now)]
@@ -117,7 +119,7 @@ class Queue:
         return HeartbeatAnswer(
             verdicts=tuple(LeaseVerdict(s.lease.lease_id, s.verdict) for s in standings),
             missing=await self._missing(worker_id, held, now, draining=draining),
-            drain=False,
+            drain=self._presence.asked_to_drain(worker_id),
             next_heartbeat_in=self._next_heartbeat(standings),
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import Backoff
+from services.api.retention import RetentionPolicy
 from services.runtime.settings import SettingsReader
 
 
@@ -26,6 +27,7 @@ class ApiSettings:
     leases: LeasePolicy
     backoff: Backoff
     tenants: Path | None
+    retention: RetentionPolicy
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "ApiSettings":
@@ -53,6 +55,11 @@ class ApiSettings:
                 cap=read.seconds("EXPORTD_RETRY_CAP_S", 300, 0, 86400),
             ),
             tenants=read.optional_path("EXPORTD_TENANTS"),
+            retention=RetentionPolicy(
+                interval=read.seconds("EXPORTD_SWEEP_INTERVAL_S", 300, 0.1, 86400),
+                grace=read.seconds("EXPORTD_SWEEP_GRACE_S", 3600, 0, 7 * 86400),
+                rows_kept=read.seconds("EXPORTD_ROWS_KEPT_S", 90 * 86400, 0, 3660 * 86400),
+            ),
         )
         read.finish()
         return settings

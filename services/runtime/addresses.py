@@ -23,14 +23,19 @@ def is_public(address: str) -> bool:
     return parsed in _UNICAST and parsed.is_global and not (parsed.sixtofour or parsed.teredo)
 
 
+def numeric(host: str, port: int) -> list[str]:
+    """The numeric addresses of a host, each once, in the order in which to try them. Raises OSError: it has none."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
 def resolved(host: str, port: int, *, allow_private: bool) -> list[str]:
     """The numeric addresses of a host, in the order in which to try them, to be connected to as they are.
 
     Raises OSError when it has none, AddressRefused when one of them is not public, unless `allow_private`: a mix of
     both is what an attacker's name server answers.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+    addresses = numeric(host, port)
     if not allow_private and not all(is_public(address) for address in addresses):
         raise AddressRefused(host)
     return addresses

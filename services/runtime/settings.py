@@ -53,6 +53,15 @@ class SettingsReader:
             return default
         return value
 
+    def parsed(self, name: str, default: T, parse: Callable[[str], T], must: str) -> T:
+        """What `parse` makes of the text; `must` says what that must be when it raises ValueError."""
+        text = self.text(name, "")
+        try:
+            return parse(text) if text else default
+        except ValueError:
+            self.problem(f"{name} is {text!r}: it must be {must}")
+            return default
+
     def integer(self, name: str, default: int, least: int, most: int) -> int:
         """A whole number from `least` to `most`."""
         return self._number(name, default, least, most, int)
@@ -77,6 +86,10 @@ class SettingsReader:
                 f"use {default}"
             )
         return value
+
+    def problem(self, line: str) -> None:
+        """Note one that no single setting shows."""
+        self._problems.append(line)
 
     def finish(self) -> None:
         """Raise SettingsError when anything was wrong."""

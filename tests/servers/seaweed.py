@@ -16,7 +16,7 @@ _SERVICES = ("master", "volume", "filer", "s3", "admin")
 _START_S = 60
 _STARTS = 3
 _ANSWERS = (200, 403)
-_ACCESS_KEY = "tests"
+_ACCESS_KEY = "whoever-tests"
 _SECRET_KEY = "not-a-secret"
 
 
@@ -30,17 +30,18 @@ class ObjectStore:
 
 
 @contextmanager
-def object_store(directory: Path) -> Iterator[ObjectStore]:
-    """A store that keeps its objects in an empty `directory` (a short path: it holds sockets), and ends with the context.
+def object_store(directory: Path, bucket: str) -> Iterator[ObjectStore]:
+    """A store with one `bucket` that keeps its objects in an empty `directory`, and ends with the context.
 
-    Buckets come into being with their first object. Raises RuntimeError with the end of its log when it does not start.
+    The path of the directory is short: it holds sockets. Raises RuntimeError with the end of the log when the store
+    does not start.
     """
     for start in range(_STARTS):  # a port that was free may be taken before the store has it
         home = directory / str(start)
         home.mkdir()
         with ExitStack() as stack:
             ports = _free_ports(2 * len(_SERVICES))
-            process = stack.enter_context(_running(home, ports))
+            process = stack.enter_context(_running(home, bucket, ports))
             store = ObjectStore(f"http://127.0.0.1:{ports[2 * _SERVICES.index('s3')]}")
             if _answers(process, store):
                 yield store
@@ -49,9 +50,9 @@ def object_store(directory: Path) -> Iterator[ObjectStore]:
 
 
 @contextmanager
-def _running(home: Path, ports: list[int]) -> Iterator[subprocess.Popen[bytes]]:
+def _running(home: Path, bucket: str, ports: list[int]) -> Iterator[subprocess.Popen[bytes]]:
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen(_command(home, ports), cwd=home, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(_command(home, bucket, ports), cwd=home, stdout=log, stderr=subprocess.STDOUT)
         try:
             yield process
         finally:
@@ -59,12 +60,19 @@ def _running(home: Path, ports: list[int]) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def _command(home: Path, ports: list[int]) -> list[str]:
+def _command(home: Path, bucket: str, ports: list[int]) -> list[str]:
     # Where no port is given it looks for free ones, which takes ten seconds.
     given = [f"-{s}.port{twin}={p}" for (s, twin), p in zip(_named_ports(), ports, strict=True)]
     return [
         *(_weed(), "mini", f"-dir={_directory(home)}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *given),
-        *("-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-admin.ui=false", "-master.telemetry=false"),
+        *(
+            f"-bucket={bucket}",
+            "-webdav=false",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-admin.ui=false",
+            "-master.telemetry=false",
+        ),
         *(f"-s3.config={_config(home)}", f"-filer.localSocket={home / 'filer'}", f"-s3.localSocket={home / 's3'}"),
     ]
 

@@ -82,6 +82,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. No worker is there to answer a preview."""
     READER_STALLED: _ErrorReason.ValueType  # 29
     """UNAVAILABLE. A download was given up since its reader took no byte for five minutes. Metadata: seconds."""
+    DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 30
+    """NOT_FOUND. The tenant has no delivery of this id. Metadata: delivery_id."""
+    WORKER_NOT_FOUND: _ErrorReason.ValueType  # 31
+    """NOT_FOUND. No worker of this id was heard of lately. Metadata: worker_id."""
     INTERNAL: _ErrorReason.ValueType  # 28
     """INTERNAL. A defect of exportd. Metadata: reference, under which the log has the whole story."""
 
@@ -146,6 +150,10 @@ NO_WORKER: ErrorReason.ValueType  # 27
 """UNAVAILABLE. No worker is there to answer a preview."""
 READER_STALLED: ErrorReason.ValueType  # 29
 """UNAVAILABLE. A download was given up since its reader took no byte for five minutes. Metadata: seconds."""
+DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 30
+"""NOT_FOUND. The tenant has no delivery of this id. Metadata: delivery_id."""
+WORKER_NOT_FOUND: ErrorReason.ValueType  # 31
+"""NOT_FOUND. No worker of this id was heard of lately. Metadata: worker_id."""
 INTERNAL: ErrorReason.ValueType  # 28
 """INTERNAL. A defect of exportd. Metadata: reference, under which the log has the whole story."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

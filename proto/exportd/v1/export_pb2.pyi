@@ -1021,3 +1021,240 @@ class Progress(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Progress: _TypeAlias = Progress  # noqa: Y015
+
+@_typing.final
+class Transition(_message.Message):
+    """One change of an export's state. They are never changed afterwards."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Actor:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ActorEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Transition._Actor.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        ACTOR_UNSPECIFIED: Transition._Actor.ValueType  # 0
+        """Never sent."""
+        CALLER: Transition._Actor.ValueType  # 1
+        """A caller."""
+        WORKER: Transition._Actor.ValueType  # 2
+        """The worker in worker_id."""
+        CLOCK: Transition._Actor.ValueType  # 3
+        """The api, since a time was over."""
+        OPERATOR: Transition._Actor.ValueType  # 4
+        """An operator."""
+
+    class Actor(_Actor, metaclass=_ActorEnumTypeWrapper):
+        """Who made it."""
+
+    ACTOR_UNSPECIFIED: Transition.Actor.ValueType  # 0
+    """Never sent."""
+    CALLER: Transition.Actor.ValueType  # 1
+    """A caller."""
+    WORKER: Transition.Actor.ValueType  # 2
+    """The worker in worker_id."""
+    CLOCK: Transition.Actor.ValueType  # 3
+    """The api, since a time was over."""
+    OPERATOR: Transition.Actor.ValueType  # 4
+    """An operator."""
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    RUN_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """Export.version afterwards."""
+    run: _builtins.int
+    """Export.run."""
+    attempt: _builtins.int
+    """Export.attempt afterwards."""
+    event: _builtins.str
+    """CREATE, LEASE, RENEW, COMPLETE, FAIL, GIVE_UP, EXPIRE, EXPIRE_LAST, EXPIRE_UNCONFIRMED, RELEASE, CANCEL or RETRY."""
+    before: Global___Export.State.ValueType
+    """Unspecified at create."""
+    after: Global___Export.State.ValueType
+    """Never unspecified."""
+    actor: Global___Transition.Actor.ValueType
+    """Never unspecified."""
+    worker_id: _builtins.str
+    """UUID of the worker's process start; empty when no worker made it."""
+    reason: _builtins.str
+    """For people; may be empty; at most 300 characters."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        run: _builtins.int = ...,
+        attempt: _builtins.int = ...,
+        event: _builtins.str = ...,
+        before: Global___Export.State.ValueType = ...,
+        after: Global___Export.State.ValueType = ...,
+        actor: Global___Transition.Actor.ValueType = ...,
+        worker_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "after", b"after", "attempt", b"attempt", "before", b"before", "event", b"event", "reason", b"reason", "run", b"run", "time", b"time", "version", b"version", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Transition: _TypeAlias = Transition  # noqa: Y015
+
+@_typing.final
+class Delivery(_message.Message):
+    """The end of one run, announced on one channel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Channel:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Delivery._Channel.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        CHANNEL_UNSPECIFIED: Delivery._Channel.ValueType  # 0
+        """Never sent."""
+        CALLBACK: Delivery._Channel.ValueType  # 1
+        """By HTTP POST to Export.callback_url."""
+        EMAIL: Delivery._Channel.ValueType  # 2
+        """By mail to Export.notify_email."""
+
+    class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
+        """How it is sent."""
+
+    CHANNEL_UNSPECIFIED: Delivery.Channel.ValueType  # 0
+    """Never sent."""
+    CALLBACK: Delivery.Channel.ValueType  # 1
+    """By HTTP POST to Export.callback_url."""
+    EMAIL: Delivery.Channel.ValueType  # 2
+    """By mail to Export.notify_email."""
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Delivery._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: Delivery._State.ValueType  # 0
+        """Never sent."""
+        PENDING: Delivery._State.ValueType  # 1
+        """It is sent at next_attempt_time."""
+        SENT: Delivery._State.ValueType  # 2
+        """The receiver accepted it."""
+        GIVEN_UP: Delivery._State.ValueType  # 3
+        """No try is left, or none would help."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """How far it has come."""
+
+    STATE_UNSPECIFIED: Delivery.State.ValueType  # 0
+    """Never sent."""
+    PENDING: Delivery.State.ValueType  # 1
+    """It is sent at next_attempt_time."""
+    SENT: Delivery.State.ValueType  # 2
+    """The receiver accepted it."""
+    GIVEN_UP: Delivery.State.ValueType  # 3
+    """No try is left, or none would help."""
+
+    @_typing.final
+    class Try(_message.Message):
+        """One try."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        TIME_FIELD_NUMBER: _builtins.int
+        OUTCOME_FIELD_NUMBER: _builtins.int
+        outcome: _builtins.str
+        """A few words, such as "204" or "timed out"; never what the receiver said."""
+        @_builtins.property
+        def time(self) -> _timestamp_pb2.Timestamp:
+            """When its outcome was known."""
+
+        def __init__(
+            self,
+            *,
+            time: _timestamp_pb2.Timestamp | None = ...,
+            outcome: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "time", b"time"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ID_FIELD_NUMBER: _builtins.int
+    EXPORT_ID_FIELD_NUMBER: _builtins.int
+    RUN_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    TRIES_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """"msg_" and 32 hexadecimal digits; the same in every try, so that a receiver can tell a repetition."""
+    export_id: _builtins.str
+    """The export."""
+    run: _builtins.int
+    """Export.run whose end it announces."""
+    channel: Global___Delivery.Channel.ValueType
+    """Never unspecified."""
+    target: _builtins.str
+    """URL or address."""
+    state: Global___Delivery.State.ValueType
+    """Never unspecified."""
+    attempt: _builtins.int
+    """Tries so far."""
+    @_builtins.property
+    def next_attempt_time(self) -> _timestamp_pb2.Timestamp:
+        """While PENDING; absent otherwise."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When the run ended."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was SENT or GIVEN_UP; absent before."""
+
+    @_builtins.property
+    def tries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivery.Try]:
+        """The last 20 tries, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        export_id: _builtins.str = ...,
+        run: _builtins.int = ...,
+        channel: Global___Delivery.Channel.ValueType = ...,
+        target: _builtins.str = ...,
+        state: Global___Delivery.State.ValueType = ...,
+        attempt: _builtins.int = ...,
+        next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        tries: _abc.Iterable[Global___Delivery.Try] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "next_attempt_time", b"next_attempt_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "channel", b"channel", "create_time", b"create_time", "end_time", b"end_time", "export_id", b"export_id", "id", b"id", "next_attempt_time", b"next_attempt_time", "run", b"run", "state", b"state", "target", b"target", "tries", b"tries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Delivery: _TypeAlias = Delivery  # noqa: Y015

@@ -89,9 +89,9 @@ class CreateExportRequest(_message.Message):
     password: _builtins.str
     """Seals the file, which is then a ZIP, with WinZip AES-256; 1 to 128 characters, empty: open. Never returned. Not with SEPARATE."""
     notify_email: _builtins.str
-    """Not honoured yet: refused when set."""
+    """Where the end is announced by email, completed or not: one address, at most 254 characters. Refused when no mail server is set up."""
     callback_url: _builtins.str
-    """Not honoured yet: refused when set."""
+    """Where the end is announced by HTTP, completed or not: an https URL of at most 2 KiB without credentials, at a public address."""
     request_id: _builtins.str
     """1 to 128 visible ASCII characters, chosen by the caller; within 24 h the same id and body return the export made first.
     Empty: each call makes an export.
@@ -103,7 +103,7 @@ class CreateExportRequest(_message.Message):
     filter_mode: _export_pb2.FilterMode.ValueType
     """Default STRICT. LENIENT is not honoured yet: refused."""
     priority: _builtins.int
-    """Not honoured yet: refused unless 0."""
+    """0 to 9, higher first among the tenant's own exports; others are not overtaken. Default 0."""
     max_attempts: _builtins.int
     """1 to 10; 0: the default, 3."""
     filename: _builtins.str
@@ -371,6 +371,98 @@ class DeleteExportRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteExportRequest: _TypeAlias = DeleteExportRequest  # noqa: Y015
+
+@_typing.final
+class ListTransitionsRequest(_message.Message):
+    """Of ListTransitions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Of the export."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTransitionsRequest: _TypeAlias = ListTransitionsRequest  # noqa: Y015
+
+@_typing.final
+class ListTransitionsResponse(_message.Message):
+    """Of ListTransitions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSITIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def transitions(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Transition]:
+        """All of them, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        transitions: _abc.Iterable[_export_pb2.Transition] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["transitions", b"transitions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTransitionsResponse: _TypeAlias = ListTransitionsResponse  # noqa: Y015
+
+@_typing.final
+class ListDeliveriesRequest(_message.Message):
+    """Of ListDeliveries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Of the export."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeliveriesRequest: _TypeAlias = ListDeliveriesRequest  # noqa: Y015
+
+@_typing.final
+class ListDeliveriesResponse(_message.Message):
+    """Of ListDeliveries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Delivery]:
+        """All of them; none when nothing was asked for or no run has ended."""
+
+    def __init__(
+        self,
+        *,
+        deliveries: _abc.Iterable[_export_pb2.Delivery] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeliveriesResponse: _TypeAlias = ListDeliveriesResponse  # noqa: Y015
 
 @_typing.final
 class GetFileRequest(_message.Message):

@@ -77,6 +77,16 @@ class ExportServiceStub:
                 request_serializer=exportd_dot_v1_dot_export__service__pb2.DownloadFileRequest.SerializeToString,
                 response_deserializer=exportd_dot_v1_dot_export__service__pb2.DownloadFileResponse.FromString,
                 _registered_method=True)
+        self.ListTransitions = channel.unary_unary(
+                '/exportd.v1.ExportService/ListTransitions',
+                request_serializer=exportd_dot_v1_dot_export__service__pb2.ListTransitionsRequest.SerializeToString,
+                response_deserializer=exportd_dot_v1_dot_export__service__pb2.ListTransitionsResponse.FromString,
+                _registered_method=True)
+        self.ListDeliveries = channel.unary_unary(
+                '/exportd.v1.ExportService/ListDeliveries',
+                request_serializer=exportd_dot_v1_dot_export__service__pb2.ListDeliveriesRequest.SerializeToString,
+                response_deserializer=exportd_dot_v1_dot_export__service__pb2.ListDeliveriesResponse.FromString,
+                _registered_method=True)
         self.ListCollections = channel.unary_unary(
                 '/exportd.v1.ExportService/ListCollections',
                 request_serializer=exportd_dot_v1_dot_export__service__pb2.ListCollectionsRequest.SerializeToString,
@@ -157,6 +167,20 @@ class ExportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTransitions(self, request, context):
+        """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeliveries(self, request, context):
+        """Shows where the ends of an export were announced, and what came of it, the first run first. NOT_FOUND / EXPORT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListCollections(self, request, context):
         """Lists what can be exported, in the catalog's order. No errors of its own.
         """
@@ -206,6 +230,16 @@ def add_ExportServiceServicer_to_server(servicer, server):
                     servicer.DownloadFile,
                     request_deserializer=exportd_dot_v1_dot_export__service__pb2.DownloadFileRequest.FromString,
                     response_serializer=exportd_dot_v1_dot_export__service__pb2.DownloadFileResponse.SerializeToString,
+            ),
+            'ListTransitions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTransitions,
+                    request_deserializer=exportd_dot_v1_dot_export__service__pb2.ListTransitionsRequest.FromString,
+                    response_serializer=exportd_dot_v1_dot_export__service__pb2.ListTransitionsResponse.SerializeToString,
+            ),
+            'ListDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeliveries,
+                    request_deserializer=exportd_dot_v1_dot_export__service__pb2.ListDeliveriesRequest.FromString,
+                    response_serializer=exportd_dot_v1_dot_export__service__pb2.ListDeliveriesResponse.SerializeToString,
             ),
             'ListCollections': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCollections,
@@ -430,6 +464,60 @@ class ExportService:
             '/exportd.v1.ExportService/DownloadFile',
             exportd_dot_v1_dot_export__service__pb2.DownloadFileRequest.SerializeToString,
             exportd_dot_v1_dot_export__service__pb2.DownloadFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTransitions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.v1.ExportService/ListTransitions',
+            exportd_dot_v1_dot_export__service__pb2.ListTransitionsRequest.SerializeToString,
+            exportd_dot_v1_dot_export__service__pb2.ListTransitionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.v1.ExportService/ListDeliveries',
+            exportd_dot_v1_dot_export__service__pb2.ListDeliveriesRequest.SerializeToString,
+            exportd_dot_v1_dot_export__service__pb2.ListDeliveriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

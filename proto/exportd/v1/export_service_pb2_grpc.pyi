@@ -76,6 +76,10 @@ class ExportServiceStub:
     NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED or FILE_EXPIRED;
     OUT_OF_RANGE / OFFSET_OUT_OF_RANGE; ABORTED / FILE_CHANGED; DATA_LOSS / FILE_DAMAGED; RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
     """
+    ListTransitions: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListTransitionsRequest, _export_service_pb2.ListTransitionsResponse]
+    """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND."""
+    ListDeliveries: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListDeliveriesRequest, _export_service_pb2.ListDeliveriesResponse]
+    """Shows where the ends of an export were announced, and what came of it, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListCollections: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListCollectionsRequest, _export_service_pb2.ListCollectionsResponse]
     """Lists what can be exported, in the catalog's order. No errors of its own."""
 
@@ -118,6 +122,10 @@ class ExportServiceAsyncStub(ExportServiceStub):
     NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED or FILE_EXPIRED;
     OUT_OF_RANGE / OFFSET_OUT_OF_RANGE; ABORTED / FILE_CHANGED; DATA_LOSS / FILE_DAMAGED; RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
     """
+    ListTransitions: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListTransitionsRequest, _export_service_pb2.ListTransitionsResponse]  # type: ignore[assignment]
+    """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND."""
+    ListDeliveries: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListDeliveriesRequest, _export_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
+    """Shows where the ends of an export were announced, and what came of it, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListCollections: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListCollectionsRequest, _export_service_pb2.ListCollectionsResponse]  # type: ignore[assignment]
     """Lists what can be exported, in the catalog's order. No errors of its own."""
 
@@ -205,6 +213,22 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED or FILE_EXPIRED;
         OUT_OF_RANGE / OFFSET_OUT_OF_RANGE; ABORTED / FILE_CHANGED; DATA_LOSS / FILE_DAMAGED; RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
         """
+
+    @_abc_1.abstractmethod
+    def ListTransitions(
+        self,
+        request: _export_service_pb2.ListTransitionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_export_service_pb2.ListTransitionsResponse, _abc.Awaitable[_export_service_pb2.ListTransitionsResponse]]:
+        """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListDeliveries(
+        self,
+        request: _export_service_pb2.ListDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_export_service_pb2.ListDeliveriesResponse, _abc.Awaitable[_export_service_pb2.ListDeliveriesResponse]]:
+        """Shows where the ends of an export were announced, and what came of it, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListCollections(

@@ -2,38 +2,34 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
-from services.api.catalog.grammar import RESERVED
-from services.api.catalog.model import CatalogColumn, Collection, FieldOrder, PathParameter, Segment
+from services.api.catalog import keys
+from services.api.catalog.attachment_reader import check_below_root, read_attachment
+from services.api.catalog.column_reader import ColumnReader, check_fields, named_column
+from services.api.catalog.column_types import read_type
+from services.api.catalog.http_reader import read_http
+from services.api.catalog.model import (
+    CatalogColumn,
+    Changed,
+    Collection,
+    FieldOrder,
+    PathParameter,
+    Segment,
+    TenantColumn,
+)
 from services.api.catalog.nearest import hint, listed
 from services.api.catalog.table import Mistake, Table
 from services.api.catalog.values import FILTERABLE
+from services.api.catalog.words import RESERVED
 from services.contract.formats import Format
-from services.contract.spec import AttachmentSpec, ColumnType, Kind, Relation, SourceRef
+from services.contract.spec import AttachmentSpec, ColumnType, Kind, Limits, ReadingMode, Relation, SourceRef
 
-FOLDER = "folder"
-RELATIONS = {"table": ("sql",), "query": ("sql",), "file": ("parquet", "csv")}
-"""Kinds of source that each sort of relation is read from."""
+FILES = ("parquet", "csv")
+DEFAULT_ITEMS = 1000
+DEFAULT_OVERLAP_S = 300
 
-UNSORTABLE = frozenset({Kind.JSON, Kind.BINARY})
-MOST_DIGITS = 38
-
-_KEYS = (
-    "path", "description", "source", *RELATIONS, "key", "formats", "order", "parameters", "columns", "attachments",
-)  # fmt: skip
-_COLUMN_KEYS = ("field", "name", "type", "header", "filter", "sort")
-_PARAMETER_KEYS = ("column", "type", "optional")
-_ATTACHMENT_KEYS = ("source", "path")
-
-_FILES = ("parquet", "csv")
-
-_IDENTIFIER = r"[^\W\d][\w-]*"
-_FIELD = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER})*")
-_NAME = re.compile(_IDENTIFIER)
+_NAME = re.compile(keys.IDENTIFIER)
 _WORD = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
-_DECIMAL = re.compile(r"decimal\(\s*([0-9]{1,2})\s*,\s*([0-9]{1,2})\s*\)")
-_PLACEHOLDERS = re.compile(r"([^{}]|\{[^{}]+\})*")
 
 
 class CollectionReader:
@@ -43,34 +39,44 @@ class CollectionReader:
         self.code = code
         self.sources = sources
         self.mistakes = mistakes
-        self.table = Table(f"[collections.{code}]", content, _KEYS, mistakes)
+        self.table = Table(f"[collections.{code}]", content, keys.COLLECTION, mistakes)
 
     def read(self) -> Collection:
         """Fit for use only when no mistake was noted."""
         if not _NAME.fullmatch(self.code):
             self.table.wrong("", "a code is letters, digits, _ and -, and begins with a letter")
+        tenant = self._tenant()
         segments = self._segments()
-        columns = self._columns()
+        columns = ColumnReader(self.code, tenant.name if tenant else "", self.mistakes).read(
+            self.table.listed("columns")
+        )
+        check_fields(self.table, columns)
         source = self._source()
-        relation = self._relation(source)
-        attachments = self._attachments()
+        relation = self._relation(source, columns)
+        key = self._key(source)
+        limits = self._sub("limits", keys.LIMITS)
         return Collection(
             code=self.code,
             segments=segments,
             description=self.table.text("description", ""),
             source=source,
             relation=relation,
-            key=self._key(source, attachments),
+            key=key,
             columns=columns,
             formats=self._formats(),
             order=self._order(columns),
             parameters=self._parameters(segments, columns),
-            attachments=attachments,
+            attachments=self._attachments(source, relation, key),
+            tenant=tenant,
+            changed=self._changed(columns),
+            reading=self._reading(source),
+            limits=_limits(limits),
+            max_items_per_page=limits.number("max_items_per_page", DEFAULT_ITEMS, keys.MOST_ITEMS),
         )
 
-    def _key(self, source: SourceRef, attachments: tuple[AttachmentSpec, ...]) -> tuple[str, ...]:
-        """Rows of files have a place, which orders them as well as a key does; attachments are named by a key."""
-        return self.table.texts("key", needed=source.kind not in _FILES or bool(attachments))
+    def _sub(self, key: str, of: keys.Keys) -> Table:
+        """A table inside; an empty one when it is not there."""
+        return Table(f"[collections.{self.code}.{key}]", self.table.named(key), of, self.mistakes)
 
     # ---- where it is
 
@@ -105,8 +111,8 @@ class CollectionReader:
         return tuple(read[name] for name in dict.fromkeys(names) if name in read)
 
     def _parameter(self, name: str, content: object, columns: tuple[CatalogColumn, ...]) -> PathParameter:
-        table = Table(f"[collections.{self.code}.parameters.{name}]", content, _PARAMETER_KEYS, self.mistakes)
-        type_ = _column_type(table)
+        table = Table(f"[collections.{self.code}.parameters.{name}]", content, keys.PARAMETER, self.mistakes)
+        type_ = read_type(table)
         parameter = PathParameter(name, table.text("column"), type_, table.flag("optional", default=False))
         if name in RESERVED:
             table.wrong("", f"{name} is a word of the query grammar; call it something else")
@@ -118,59 +124,68 @@ class CollectionReader:
             table.wrong("", f"there is a column with the field {name} that has another name or type")
         return parameter
 
-    # ---- where its rows are
+    # ---- where its rows are, and whose
 
     def _source(self) -> SourceRef:
-        source = self._known_source(self.table, "source")
-        if source.kind == FOLDER:
+        source = self._known_source(self.table)
+        allowed = {kind for kinds in keys.ROW_KINDS.values() for kind in kinds}
+        if source.kind and source.kind not in allowed:
             self.table.wrong(
-                "source", f"{source.id} is of kind folder, which is for attachments; rows come from others"
+                "source", f"{source.id} is of kind {source.kind}, which is for attachments; rows come from others"
             )
         return source
 
-    def _known_source(self, table: Table, key: str) -> SourceRef:
-        id_ = table.choice(key, self.sources)
+    def _known_source(self, table: Table) -> SourceRef:
+        id_ = table.choice("source", self.sources)
         return self.sources.get(id_, SourceRef(id_, ""))
 
-    def _relation(self, source: SourceRef) -> Relation:
-        given = [key for key in RELATIONS if self.table.has(key)]
+    def _relation(self, source: SourceRef, columns: tuple[CatalogColumn, ...]) -> Relation:
+        given = [key for key in keys.ROW_KINDS if self.table.has(key)]
         if len(given) != 1:
-            self.table.wrong("", f"needs exactly one of {', '.join(RELATIONS)}; it has {' and '.join(given) or 'none'}")
+            self.table.wrong(
+                "", f"needs exactly one of {', '.join(keys.ROW_KINDS)}; it has {' and '.join(given) or 'none'}"
+            )
             return Relation()
-        key, text = given[0], self.table.text(given[0])
-        if source.kind and source.kind != FOLDER and source.kind not in RELATIONS[key]:
-            fitting = " or ".join(k for k, kinds in RELATIONS.items() if source.kind in kinds)
-            self.table.wrong(key, f"source {source.id} is of kind {source.kind}, which is read by {fitting}")
+        key = given[0]
+        fitting = [k for k, kinds in keys.ROW_KINDS.items() if source.kind in kinds]
+        if fitting and key not in fitting:
+            self.table.wrong(
+                key, f"source {source.id} is of kind {source.kind}, which is read by {' or '.join(fitting)}"
+            )
+        if key == "http":
+            return Relation(http=read_http(self.code, self.table.named("http"), columns, self.mistakes))
+        text = self.table.text(key)
         if key == "file":
-            _check_below_root(self.table, key, text)
-        return Relation(**{"path" if key == "file" else key: text})
+            check_below_root(self.table, key, text)
+            return Relation(path=text)
+        return Relation(query=text) if key == "query" else Relation(table=text)
+
+    def _key(self, source: SourceRef) -> tuple[str, ...]:
+        """Rows of files have a place, which orders them as well as a key does; attachments are named by a key."""
+        needed = source.kind not in FILES or bool(self.table.named("attachments"))
+        return self.table.texts("key", needed=needed)
+
+    def _reading(self, source: SourceRef) -> ReadingMode:
+        text = self.table.choice("reading", [r.value for r in ReadingMode], ReadingMode.SNAPSHOT.value)
+        if text == ReadingMode.KEYSET.value and source.kind not in {"", "sql"}:
+            self.table.wrong("reading", f"keyset is for sources of kind sql, and {source.id} is of kind {source.kind}")
+        return ReadingMode(text) if text else ReadingMode.SNAPSHOT
+
+    def _tenant(self) -> TenantColumn | None:
+        name = self.table.text("tenant_column", "")
+        kind = self.table.choice("tenant_type", [Kind.TEXT.value, Kind.INTEGER.value], Kind.TEXT.value)
+        if self.table.has("tenant_type") and not name:
+            self.table.wrong("tenant_type", "needs a tenant_column")
+        return TenantColumn(name, ColumnType(Kind(kind))) if name and kind else None
+
+    def _changed(self, columns: tuple[CatalogColumn, ...]) -> Changed | None:
+        column = named_column(self.table, "changed", columns)
+        overlap = self.table.number("changed_overlap_seconds", DEFAULT_OVERLAP_S, keys.SECONDS)
+        if column and column.type.kind is not Kind.TIMESTAMP:
+            self.table.wrong("changed", f"{column.field} is {column.type}; only a timestamp is allowed")
+        return Changed(column, overlap) if column else None
 
     # ---- what it shows
-
-    def _columns(self) -> tuple[CatalogColumn, ...]:
-        columns = tuple(self._column(n, content) for n, content in enumerate(self.table.listed("columns"), 1))
-        fields = [c.field for c in columns]
-        for field in dict.fromkeys(f for f in fields if f and fields.count(f) > 1):
-            self.table.wrong("columns", f"the field {field} is there {fields.count(field)} times")
-        return columns
-
-    def _column(self, number: int, content: object) -> CatalogColumn:
-        table = Table(f"[[collections.{self.code}.columns]] no. {number}", content, _COLUMN_KEYS, self.mistakes)
-        field = table.text("field")
-        if field and not _FIELD.fullmatch(field):
-            table.wrong("field", f'"{field}" is no name: letters, digits, _ and -, parts joined by dots')
-        type_ = _column_type(table)
-        can_filter = table.flag("filter", default=type_.kind in FILTERABLE and field not in RESERVED)
-        column = CatalogColumn(
-            field=field,
-            name=table.text("name", field),
-            header=table.text("header", field),
-            type=type_,
-            filter=can_filter,
-            sort=table.flag("sort", default=can_filter),
-        )
-        _check_use(table, column)
-        return column
 
     def _formats(self) -> tuple[Format, ...]:
         names = self.table.texts("formats", needed=True)
@@ -191,25 +206,23 @@ class CollectionReader:
             self.table.wrong("order", "has the same field twice")
         return tuple(FieldOrder(sortable[name], descending) for name, descending in terms if name in sortable)
 
-    def _attachments(self) -> tuple[AttachmentSpec, ...]:
-        return tuple(self._attachment(*named) for named in self.table.named("attachments").items())
-
-    def _attachment(self, file_type: str, content: object) -> AttachmentSpec:
-        name = f'[collections.{self.code}.attachments."{file_type}"]'
-        table = Table(name, content, _ATTACHMENT_KEYS, self.mistakes)
-        if not file_type.strip():
-            table.wrong("", "a file type cannot be empty")
-        source = self._known_source(table, "source")
-        if source.kind not in {"", FOLDER}:
-            table.wrong("source", f"{source.id} is of kind {source.kind}; attachments come from kind folder")
-        path = table.text("path")
-        if not _PLACEHOLDERS.fullmatch(path):
-            table.wrong("path", "a placeholder is {column}, with a name in it and both braces")
-        _check_below_root(table, "path", path)
-        return AttachmentSpec(file_type, source, path)
+    def _attachments(self, source: SourceRef, relation: Relation, key: tuple[str, ...]) -> tuple[AttachmentSpec, ...]:
+        read = []
+        for file_type, content in self.table.named("attachments").items():
+            name = f'[collections.{self.code}.attachments."{file_type}"]'
+            table = Table(name, content, keys.ATTACHMENT, self.mistakes)
+            read.append(read_attachment(table, file_type, self._known_source(table), (source, relation, key)))
+        return tuple(read)
 
 
 # ---- syntax
+
+
+def _limits(table: Table) -> Limits:
+    return Limits(
+        max_rows=table.number("max_rows", 0, keys.MOST_ROWS),
+        max_snapshot_s=table.number("max_snapshot_seconds", 0, range(1, keys.SECONDS.stop)),
+    )
 
 
 def _segment(part: str) -> Segment:
@@ -219,41 +232,3 @@ def _segment(part: str) -> Segment:
 
 def _is_sound(segment: Segment) -> bool:
     return (_NAME if segment.is_parameter else _WORD).fullmatch(segment.text) is not None
-
-
-def column_type(text: str) -> ColumnType | None:
-    """The type of `decimal(18,2)` or of one of the other kinds' names; None when it is none."""
-    decimal = _DECIMAL.fullmatch(text)
-    if decimal:
-        precision, scale = int(decimal[1]), int(decimal[2])
-        return (
-            ColumnType(Kind.DECIMAL, precision, scale) if scale <= precision and 1 <= precision <= MOST_DIGITS else None
-        )
-    kinds = {kind.value: kind for kind in Kind if kind is not Kind.DECIMAL}
-    return ColumnType(kinds[text]) if text in kinds else None
-
-
-def _column_type(table: Table) -> ColumnType:
-    """Text when the type is wrong, so that no other mistake follows from it."""
-    text = table.text("type", Kind.TEXT.value)
-    type_ = column_type(text)
-    if text and type_ is None:
-        names = [k.value for k in Kind if k is not Kind.DECIMAL]
-        decimal = text.startswith(Kind.DECIMAL.value)
-        allowed = f"decimal(p,s) has 1 to {MOST_DIGITS} digits, s of them (0 to p) after the point"
-        table.wrong("type", f'"{text}" is no type; {allowed if decimal else hint(text, [*names, "decimal(p,s)"])}')
-    return type_ or ColumnType(Kind.TEXT)
-
-
-def _check_use(table: Table, column: CatalogColumn) -> None:
-    if column.filter and column.type.kind not in FILTERABLE:
-        table.wrong("filter", f"{column.type} cannot be filtered by: only false is allowed")
-    if column.filter and column.field in RESERVED:
-        table.wrong("filter", f"{column.field} is a word of the query grammar: only false is allowed")
-    if column.sort and column.type.kind in UNSORTABLE:
-        table.wrong("sort", f"{column.type} cannot be ordered by: only false is allowed")
-
-
-def _check_below_root(table: Table, key: str, path: str) -> None:
-    if path.startswith("/") or "\\" in path or ".." in PurePosixPath(path).parts:
-        table.wrong(key, "must be below the source's root: no / at the start, no .. and no backslash")

@@ -49,7 +49,10 @@ def total_order(order: Iterable[FieldOrder], key: Iterable[str]) -> tuple[OrderT
 
 
 def canonical_text(
-    conditions: Iterable[Condition], order: Iterable[FieldOrder], properties: Iterable[str] = (), page: Page | None = None
+    conditions: Iterable[Condition],
+    order: Iterable[FieldOrder],
+    properties: Iterable[str] = (),
+    page: Page | None = None,
 ) -> str:
     """The query that reads back as these: filters sorted by name, then the order, the properties and the page."""
     filters = [encode(name, text) for _, several in _by_name(conditions) for name, text in _written(several)]

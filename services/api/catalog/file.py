@@ -4,18 +4,17 @@ import tomllib
 from itertools import combinations
 from pathlib import Path
 
-from services.api.catalog.collection import FOLDER, RELATIONS, CollectionReader
+from services.api.catalog import keys
+from services.api.catalog.collection import CollectionReader
 from services.api.catalog.model import Catalog, Collection
 from services.api.catalog.table import CatalogError, Mistake, Table
 from services.contract.spec import SourceRef
-
-KINDS = (*dict.fromkeys(kind for kinds in RELATIONS.values() for kind in kinds), FOLDER)
 
 
 def load(path: Path) -> Catalog:
     """Read the TOML file at `path`. Raises CatalogError, which names every mistake at once."""
     mistakes: list[Mistake] = []
-    root = Table("", _content(path), ("sources", "collections"), mistakes)
+    root = Table("", _content(path), keys.CATALOG, mistakes)
     sources = {id_: _source(id_, content, mistakes) for id_, content in root.named("sources").items()}
     tables = root.named("collections")
     if not tables:
@@ -37,7 +36,7 @@ def _content(path: Path) -> dict[str, object]:
 
 
 def _source(id_: str, content: object, mistakes: list[Mistake]) -> SourceRef:
-    return SourceRef(id_, Table(f"[sources.{id_}]", content, ("kind",), mistakes).choice("kind", KINDS))
+    return SourceRef(id_, Table(f"[sources.{id_}]", content, keys.SOURCE, mistakes).choice("kind", keys.KINDS))
 
 
 def _collision(first: Collection, second: Collection) -> Mistake:

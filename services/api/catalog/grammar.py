@@ -127,10 +127,11 @@ def _bare_date(parameter: Parameter, value: Value) -> str:
 def _between(reading: Reading, parameter: Parameter, column: CatalogColumn) -> None:
     if column.type.kind not in NUMBERS:
         raise Refused(f"between is for numbers, and {column.field} is {column.type}")
-    texts = value_of(parameter).split("..")
-    if len(texts) != 2:
-        raise Refused(f"{shown(value_of(parameter)) or 'nothing'} is not two numbers: write 9.99..15.99")
-    least, most = (reading.read(column, text) for text in texts)
+    match value_of(parameter).split(".."):
+        case [lower, upper]:
+            least, most = reading.read(column, lower), reading.read(column, upper)
+        case _:
+            raise Refused(f"{shown(value_of(parameter)) or 'nothing'} is not two numbers: write 9.99..15.99")
     terms = (
         Term(column.name, column.type, Operator.GREATER_OR_EQUAL, (least,)),
         Term(column.name, column.type, Operator.LESS_OR_EQUAL, (most,)),

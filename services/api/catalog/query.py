@@ -19,7 +19,7 @@ from services.api.catalog.since import Since, add_since
 from services.api.catalog.violations import AlwaysRefused, Refused, Violations
 from services.api.filter_mode import FilterMode
 from services.contract.outcome import ExportWarning
-from services.contract.spec import All, Filter, OrderTerm, Page
+from services.contract.spec import All, OrderTerm, Page
 
 PARAMETER_IGNORED = "PARAMETER_IGNORED"
 PARAMETER_REPEATED = "PARAMETER_REPEATED"
@@ -35,7 +35,7 @@ class Query:
     the page; the path parameters of a URI are not in it.
     """
 
-    filter: Filter
+    filter: All
     order: tuple[OrderTerm, ...]
     canonical: str
     properties: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 
 from services.api.catalog.columns import ColumnChoice, choose, unused_headers
@@ -17,7 +17,7 @@ from services.api.filter_mode import FilterMode
 from services.contract.errors import CollectionNotFound, InvalidRequest, Violation
 from services.contract.formats import Format
 from services.contract.outcome import ExportWarning
-from services.contract.spec import All, AttachmentSpec, ColumnSpec, Filter, JobSpec, TableOptions
+from services.contract.spec import All, AttachmentSpec, ColumnSpec, JobSpec, TableOptions
 
 LONGEST_URI = 8192  # bytes
 
@@ -79,21 +79,20 @@ def resolve(
     meaning = collect_query(
         collection, target.query, violations, path=target.path, time_zone=time_zone, mode=mode, since=since
     )
-    filter_ = All((*of_tenant(collection, tenant, violations), meaning.filter))
+    bound = All((*of_tenant(collection, tenant, violations), *meaning.filter.filters))
     chosen = _format(collection, format_, violations)
     attachments = _attachments(collection, file_types, violations)
     shown_columns = choose(collection, columns or _properties(meaning), violations)
     if columns and meaning.properties:
         violations.add("columns", "the query has properties, which pick columns too; give one of both")
     violations.check()
-    spec = _spec(collection, meaning, filter_, chosen, shown_columns, attachments)
+    spec = _spec(collection, replace(meaning, filter=bound), chosen, shown_columns, attachments)
     return Resolved(collection, spec, (*meaning.warnings, *unused_headers(collection, columns, chosen)))
 
 
 def _spec(
     collection: Collection,
     meaning: Query,
-    filter_: Filter,
     chosen: Format,
     columns: tuple[ColumnSpec, ...],
     attachments: tuple[AttachmentSpec, ...],
@@ -107,7 +106,7 @@ def _spec(
         order=meaning.order,
         table=TableOptions(chosen),
         table_name=collection.table_name,
-        filter=filter_,
+        filter=meaning.filter,
         attachments=attachments,
         query=meaning.canonical,
         reading=collection.reading,

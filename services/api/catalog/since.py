@@ -40,7 +40,5 @@ def add_since(reading: Reading, since: Since, violations: Violations) -> None:
 def _condition(name: str, changed: Changed, since: Since) -> Condition:
     column = changed.column
     moment = since.moment - timedelta(seconds=changed.overlap_s if since.earlier else 0)
-    term = Term(
-        column.name, column.type, Operator.GREATER_OR_EQUAL, (moment,), or_null=column.include_null_after
-    )
+    term = Term(column.name, column.type, Operator.GREATER_OR_EQUAL, (moment,), or_null=column.include_null_after)
     return Condition(name, write_value(moment), column.name, term)

@@ -72,6 +72,22 @@ class Table:
             self.wrong(key, "must be true or false")
         return value is True
 
+    def number(self, key: str, default: int, allowed: range) -> int:
+        """A whole number out of `allowed`."""
+        value = self._content.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or (key in self._content and value not in allowed):
+            self.wrong(key, f"must be a whole number from {allowed.start} to {allowed.stop - 1}")
+            return default
+        return value
+
+    def pairs(self, key: str) -> dict[str, str]:
+        """A table of texts by their names; none when the key is not there."""
+        named = self.named(key)
+        if not all(isinstance(text, str) and text.strip() for text in named.values()):
+            self.wrong(key, "must be a table of texts that are not empty")
+            return {}
+        return {name: str(text) for name, text in named.items()}
+
     def texts(self, key: str, *, needed: bool) -> tuple[str, ...]:
         """A list of texts, each once; one text alone is a list of one."""
         value = self._content.get(key, [])
@@ -85,9 +101,9 @@ class Table:
             self.wrong(key, "has the same entry twice")
         return tuple(dict.fromkeys(texts))
 
-    def choice(self, key: str, known: Iterable[str]) -> str:
-        """One of `known`."""
-        value = self.text(key)
+    def choice(self, key: str, known: Iterable[str], default: str | None = None) -> str:
+        """One of `known`; without a `default` the key is needed."""
+        value = self.text(key, default)
         if value and value not in (allowed := [*known]):
             self.wrong(key, f'"{value}" is not known; {hint(value, allowed)}')
             return ""

@@ -62,7 +62,7 @@ class Export:
     only, and so is `attachments_file`, when the attachments are a file of their own; its `row_count` is 0. `duration`
     is that of the last attempt that ended, None before the first. `errors` has one entry a failed one, of every run.
     An empty `notify_email` or `callback_url` announces nothing there; `email_sent` and `callback_sent` say whether the
-    end of this run was accepted there. `swept` is True once the bytes of its files are gone.
+    end of this run was accepted there.
     """
 
     id: str
@@ -96,7 +96,6 @@ class Export:
     stats: RunStats | None = None
     email_sent: bool = False
     callback_sent: bool = False
-    swept: bool = False
 
     def file_of(self, file_id: str) -> StoredFile | None:
         """The one of its files with this id."""

@@ -10,7 +10,15 @@ MOST_DOUBLINGS = 20
 """Further ones would only overflow: the cap is reached long before."""
 
 NON_RETRYABLE = frozenset(
-    {"COLUMN_MISSING", "RELATION_MISSING", "VALUE_INVALID", "TEXT_TOO_LONG", "PASSWORD_UNREADABLE"}
+    {
+        "COLUMN_MISSING",
+        "RELATION_MISSING",
+        "VALUE_INVALID",
+        "TEXT_TOO_LONG",
+        "PASSWORD_UNREADABLE",
+        "LIMIT_EXCEEDED",
+        "MASK_KEY_MISSING",
+    }
 )
 """Failures that no retry mends, whatever the worker hints."""
 

@@ -31,9 +31,6 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 # Fields of CreateExportRequest that this version refuses when they are set.
 _NOT_HONOURED = (
-    "notify_email",
-    "callback_url",
-    "priority",
     "validate_only",
     "changed_since",
     "since_export",
@@ -64,6 +61,9 @@ def create_request(message: export_service_pb2.CreateExportRequest) -> CreateReq
         password=message.password,
         request_id=message.request_id,
         labels=dict(message.labels),
+        priority=message.priority,
+        notify_email=message.notify_email,
+        callback_url=message.callback_url,
         max_attempts=message.max_attempts,
         ttl=_ttl(message, violations),
         filename=message.filename,

@@ -44,6 +44,9 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
         encrypted=shown.encrypted,
         warnings=warnings_to_pb(shown.warnings[:MAX_LISTED]),
         labels=shown.labels,
+        priority=shown.priority,
+        notify_email=shown.notify_email,
+        callback_url=shown.callback_url,
         queue_position=view.queue_position,
         file_expired=expired,
         version=shown.version,
@@ -107,6 +110,8 @@ def _result(shown: Export) -> export_pb2.Result:
         ],
         duration_ms=round(shown.duration.total_seconds() * 1000) if shown.duration else 0,
         file_size_bytes=shown.file.artifact.size_bytes if shown.file else 0,
+        callback_sent=shown.callback_sent,
+        notify_email_sent=shown.email_sent,
     )
     if shown.stats:
         stats = shown.stats
@@ -131,7 +136,9 @@ def _wait_reason(view: View) -> export_pb2.Export.WaitReason.ValueType:
         return reason.Value("WAIT_REASON_UNSPECIFIED")
     if shown.next_attempt_time and shown.next_attempt_time > view.now:
         return reason.Value("BACKOFF")
-    return reason.Value("QUEUE" if view.worker_there else "NO_WORKER")
+    if not view.worker_there:
+        return reason.Value("NO_WORKER")
+    return reason.Value("TENANT_CAP" if view.capped else "QUEUE")
 
 
 def _options(shown: Export) -> export_pb2.ExportOptions:

@@ -6,10 +6,11 @@ from exportd.v1 import export_pb2, export_service_pb2, export_service_pb2_grpc
 from services.api import metrics
 from services.api.downloads import Downloads
 from services.api.exports import Exports
-from services.api.rpc import decode, encode
+from services.api.rpc import decode, encode, encode_history
+from services.api.rpc.calling import export_id_of, tenant_of
 from services.api.rpc.limits import Limit
 from services.api.rpc.sending import ChunkBudget, send
-from services.api.rpc.shell import TENANT_KEY, Context, metadata
+from services.api.rpc.shell import Context
 from services.runtime import logs
 
 MAX_WATCHES = 4000
@@ -29,18 +30,18 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def CreateExport(
         self, request: export_service_pb2.CreateExportRequest, context: Context
     ) -> export_pb2.Export:
-        view = await self._exports.create(_tenant(context), decode.create_request(request))
+        view = await self._exports.create(tenant_of(context), decode.create_request(request))
         logs.bind(export_id=view.export.id, collection=view.export.type)
         return encode.export(view)
 
     async def GetExport(self, request: export_service_pb2.GetExportRequest, context: Context) -> export_pb2.Export:
-        return encode.export(await self._exports.get(_tenant(context), _export_id(request.id)))
+        return encode.export(await self._exports.get(tenant_of(context), export_id_of(request.id)))
 
     async def ListExports(
         self, request: export_service_pb2.ListExportsRequest, context: Context
     ) -> export_service_pb2.ListExportsResponse:
         views, token = await self._exports.list(
-            _tenant(context), decode.export_filter(request), decode.page_size(request), request.page_token
+            tenant_of(context), decode.export_filter(request), decode.page_size(request), request.page_token
         )
         listed = [encode.export(view, with_entries=False) for view in views]
         return export_service_pb2.ListExportsResponse(exports=listed, next_page_token=token)
@@ -49,29 +50,43 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         self, request: export_service_pb2.WatchExportRequest, context: Context
     ) -> None:
         with self._watches.held(), metrics.WATCHES_ACTIVE.track_inprogress():
-            async for view in self._exports.watch(_tenant(context), _export_id(request.id)):
+            async for view in self._exports.watch(tenant_of(context), export_id_of(request.id)):
                 await context.write(encode.export(view))
 
     async def CancelExport(
         self, request: export_service_pb2.CancelExportRequest, context: Context
     ) -> export_pb2.Export:
         view = await self._exports.cancel(
-            _tenant(context), _export_id(request.id), only_if_queued=request.only_if_queued
+            tenant_of(context), export_id_of(request.id), only_if_queued=request.only_if_queued
         )
         return encode.export(view)
 
     async def DeleteExport(self, request: export_service_pb2.DeleteExportRequest, context: Context) -> Empty:
-        await self._exports.delete(_tenant(context), _export_id(request.id))
+        await self._exports.delete(tenant_of(context), export_id_of(request.id))
         return Empty()
 
+    async def ListTransitions(
+        self, request: export_service_pb2.ListTransitionsRequest, context: Context
+    ) -> export_service_pb2.ListTransitionsResponse:
+        found = await self._exports.transitions(tenant_of(context), export_id_of(request.id))
+        return export_service_pb2.ListTransitionsResponse(
+            transitions=[encode_history.transition(each) for each in found]
+        )
+
+    async def ListDeliveries(
+        self, request: export_service_pb2.ListDeliveriesRequest, context: Context
+    ) -> export_service_pb2.ListDeliveriesResponse:
+        found = await self._exports.deliveries(tenant_of(context), export_id_of(request.id))
+        return export_service_pb2.ListDeliveriesResponse(deliveries=[encode_history.delivery(each) for each in found])
+
     async def GetFile(self, request: export_service_pb2.GetFileRequest, context: Context) -> export_pb2.File:
-        return encode.file_of(*await self._exports.file(_tenant(context), decode.identifier("id", request.id)))
+        return encode.file_of(*await self._exports.file(tenant_of(context), decode.identifier("id", request.id)))
 
     async def DownloadFile(  # type: ignore[override]  # writes: a generator would be closed late
         self, request: export_service_pb2.DownloadFileRequest, context: Context
     ) -> None:
         with self._sends.held(), metrics.DOWNLOADS_ACTIVE.track_inprogress():
-            download = await self._downloads.open(_tenant(context), decode.download_request(request))
+            download = await self._downloads.open(tenant_of(context), decode.download_request(request))
             logs.bind(export_id=download.export.id, offset=download.offset, end=download.end)
             try:
                 await send(download, context, self._budget)
@@ -81,17 +96,5 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def ListCollections(
         self, request: export_service_pb2.ListCollectionsRequest, context: Context
     ) -> export_service_pb2.ListCollectionsResponse:
-        _tenant(context)
+        tenant_of(context)
         return encode.collections(self._exports.catalog.collections)
-
-
-def _tenant(context: Context) -> str:
-    tenant = decode.tenant(metadata(context, TENANT_KEY, "default"))
-    logs.bind(tenant=tenant)
-    return tenant
-
-
-def _export_id(text: str) -> str:
-    export_id = decode.identifier("id", text)
-    logs.bind(export_id=export_id)
-    return export_id

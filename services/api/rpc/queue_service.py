@@ -51,6 +51,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         answer = await self._queue.heartbeat(
             _uuid("worker_id", request.worker_id),
             [_known("held", codec.report_from_pb, report) for report in request.held],
+            request.free_slots,
             draining=request.draining,
         )
         return codec.heartbeat_answer_to_pb(answer)

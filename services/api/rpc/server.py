@@ -7,22 +7,27 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 
 from exportd.queue.v1 import job_queue_service_pb2_grpc
-from exportd.v1 import export_service_pb2_grpc
+from exportd.v1 import export_service_pb2_grpc, operator_service_pb2_grpc
 from services.api.rpc.export_service import ExportServicer
+from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.queue_service import JobQueueServicer
 from services.api.rpc.shell import Shell
 from services.runtime.channels import MAX_QUEUE_MESSAGE_BYTES, MAX_REQUEST_BYTES, server_options
 from services.runtime.startup import CannotListen
 
+SERVICES = ("", "exportd.v1.ExportService", "exportd.v1.OperatorService", "exportd.queue.v1.JobQueueService")
+"""What health checks may ask about: the process as a whole, and each service."""
+
 
 class Servers:
     """Both servers and their health. Not serving until `start`."""
 
-    def __init__(self, exports: ExportServicer, queue: JobQueueServicer) -> None:
+    def __init__(self, exports: ExportServicer, operators: OperatorServicer, queue: JobQueueServicer) -> None:
         self._health = health.HealthServicer()
         self._public = self._server(MAX_REQUEST_BYTES)
         self._queue = self._server(MAX_QUEUE_MESSAGE_BYTES)
         export_service_pb2_grpc.add_ExportServiceServicer_to_server(exports, self._public)
+        operator_service_pb2_grpc.add_OperatorServiceServicer_to_server(operators, self._public)
         job_queue_service_pb2_grpc.add_JobQueueServiceServicer_to_server(queue, self._queue)
 
     async def start(self, listen: str, queue_listen: str) -> tuple[int, int]:
@@ -36,7 +41,7 @@ class Servers:
     async def ready(self, *, ready: bool) -> None:
         """What health checks are told, for the process as a whole and for its services."""
         status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in ("", "exportd.v1.ExportService", "exportd.queue.v1.JobQueueService"):
+        for name in SERVICES:
             await self._health.set(name, status)
 
     async def stop(self, grace_s: float) -> None:

@@ -7,11 +7,15 @@ import stat
 import threading
 import uuid
 import weakref
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+from services.api.ports import StoredPrefix
 from services.api.storage.durable import create_once, make_private
+from services.contract.job import LeaseRef
 from services.contract.store import MARKER
 from services.runtime.startup import CannotStart
 
@@ -55,12 +59,21 @@ class FolderArtifactStore:
         """None when it is not there."""
         return await asyncio.to_thread(self._open, key)
 
+    async def prefixes(self) -> AsyncIterator[StoredPrefix]:
+        """Everything that workers wrote, by lease; what comes or goes meanwhile may be missing."""
+        for export_id in await asyncio.to_thread(_folders, self._root):
+            for prefix in await asyncio.to_thread(_leases_of, self._root, export_id):
+                yield prefix
+
     async def remove(self, prefix: str) -> None:
-        """Remove everything below a prefix. Idempotent. ValueError for a prefix that cannot be one."""
+        """Remove everything below a prefix, and its export's folder when it is empty then. Idempotent.
+
+        ValueError for a prefix that cannot be one.
+        """
         path = self._path(prefix)
         if path is None:
             raise ValueError(f"{prefix!r} is no prefix of artifacts")
-        await asyncio.to_thread(_remove, path)
+        await asyncio.to_thread(_remove, path, self._root)
 
     def _path(self, key: str) -> Path | None:
         """Where the object is, None for a key that no worker may use."""
@@ -84,9 +97,38 @@ class FolderArtifactStore:
         return None
 
 
-def _remove(path: Path) -> None:
+def _remove(path: Path, root: Path) -> None:
     with suppress(FileNotFoundError):
         shutil.rmtree(path)
+    if path.parent != root:
+        with suppress(OSError):  # another lease of the export has files, or is about to
+            path.parent.rmdir()
+
+
+def _folders(parent: Path) -> list[str]:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(parent) as found:
+        return sorted(entry.name for entry in found if not entry.name.startswith(".") and _is_folder(entry))
+    return []
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    return entry.is_dir(follow_symlinks=False)
+
+
+def _leases_of(root: Path, export_id: str) -> list[StoredPrefix]:
+    return [
+        StoredPrefix(LeaseRef(export_id, lease_id), modified)
+        for lease_id in _folders(root / export_id)
+        if (modified := _modified(root / export_id / lease_id)) is not None
+    ]
+
+
+def _modified(folder: Path) -> datetime | None:
+    """When something in a folder last changed; None when it is gone."""
+    with suppress(FileNotFoundError), os.scandir(folder) as found:
+        latest = max((entry.stat(follow_symlinks=False).st_mtime for entry in found), default=0.0)
+        return datetime.fromtimestamp(max(latest, folder.stat().st_mtime), UTC)
+    return None
 
 
 class FileReader:

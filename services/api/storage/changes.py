@@ -103,7 +103,6 @@ RETRY = _of_caller(
         sealed_password=sa.bindparam("new_password", type_=sa.LargeBinary),
         email_sent=False,
         callback_sent=False,
-        swept_time=None,
         **_no_lease,
     )
 ).where(

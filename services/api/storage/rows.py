@@ -92,7 +92,6 @@ def to_export(row: Row) -> Export:
         callback_url=row["callback_url"] or "",
         email_sent=row["email_sent"],
         callback_sent=row["callback_sent"],
-        swept=row["swept_time"] is not None,
     )
 
 

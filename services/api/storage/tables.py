@@ -102,8 +102,15 @@ exports = sa.Table(
     sa.Column("callback_url", sa.Text),
     sa.Column("email_sent", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("callback_sent", sa.Boolean, nullable=False, server_default=sa.false()),
-    # When its bytes were removed from the artifact store, for good.
-    sa.Column("swept_time", UtcTime),
+)
+
+installation = sa.Table(
+    "installation",
+    metadata,
+    # One row: the artifact store that this database's files are in.
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("store_id", sa.Text, nullable=False),
+    sa.CheckConstraint("id = 1", name="one_row"),
 )
 
 requests = sa.Table(
@@ -241,7 +248,6 @@ RULES: dict[str, sa.ColumnElement[bool]] = {
     "told_where_asked": sa.and_(
         _only_if(_c.callback_sent, _c.callback_url.is_not(None)), _only_if(_c.email_sent, _c.notify_email.is_not(None))
     ),
-    "swept_when_done": _only_if(_c.swept_time.is_not(None), in_states(TERMINAL)),
     "sealed_as_asked": _only_if(_c.file_id.is_not(None), _c.file_encrypted == _c.encrypted),
     "attachments_beside_file": _only_if(_c.attachments_id.is_not(None), _c.file_id.is_not(None)),
     "attachments_are_whole": _exactly_if(_c.attachments_id.is_not(None), _c.attachments.is_not(None)),
@@ -275,6 +281,5 @@ _index("listed_by_state", _c.tenant, _c.state, _c.id, where=_c.deleted_time.is_(
 _index("listed_by_type", _c.tenant, _c.type, _c.id, where=_c.deleted_time.is_(None))
 _index("file", _c.file_id, where=_c.file_id.is_not(None), unique=True)
 _index("attachments", _c.attachments_id, where=_c.attachments_id.is_not(None), unique=True)
-_index("file_until", _c.file_expire_time, where=sa.and_(_c.file_id.is_not(None), _c.swept_time.is_(None)))
 _index("deleted", _c.deleted_time, where=_c.deleted_time.is_not(None))
 _index("ended", _c.end_time, where=in_states(TERMINAL))

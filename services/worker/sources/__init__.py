@@ -8,6 +8,8 @@ from services.worker.ports import Source
 from services.worker.sources import errors
 from services.worker.sources.files import FileSource
 from services.worker.sources.folder import Folder
+from services.worker.sources.guarded import GuardedSource
+from services.worker.sources.http.source import HttpSource
 from services.worker.sources.settings import SourceSettings
 from services.worker.sources.sql import SqlSource
 
@@ -15,17 +17,23 @@ _FILES = ("parquet", "csv")
 
 
 def open_source(settings: Mapping[str, SourceSettings], ref: SourceRef, temp_dir: Path | None = None) -> Source:
-    """The source of a collection's rows.
+    """The source of a collection's rows, guarded: within the spec's limits, and masked.
 
     `temp_dir` is where big sorts of files go, and is left empty; None is the system's own. Raises SourceFailed
     (SOURCE_UNKNOWN).
     """
     found = _settings(settings, ref)
+    return GuardedSource(_unguarded(found, temp_dir), found.mask_key)
+
+
+def _unguarded(found: SourceSettings, temp_dir: Path | None) -> Source:
     if found.kind == "sql":
         return SqlSource(found)
     if found.kind in _FILES:
         return FileSource(found, temp_dir)
-    raise errors.unknown(ref.id, ref.kind)
+    if found.http:
+        return HttpSource(found.id, found.http)
+    raise errors.unknown(found.id, found.kind)
 
 
 def open_folder(settings: Mapping[str, SourceSettings], ref: SourceRef) -> Folder:

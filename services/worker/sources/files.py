@@ -1,4 +1,4 @@
-"""Rows of Parquet and CSV files below a directory, through DuckDB."""
+"""Rows of Parquet and CSV files below a directory or in an object store, through DuckDB."""
 
 import shutil
 import tempfile
@@ -28,7 +28,7 @@ _THREADS = 2
 
 
 class FileSource:
-    """A directory of Parquet or CSV files. Big sorts spill into `temp_dir`, None being the system's."""
+    """Parquet or CSV files below one root. Big sorts spill into `temp_dir`, None being the system's."""
 
     def __init__(self, settings: SourceSettings, temp_dir: Path | None = None) -> None:
         self._settings = settings
@@ -38,7 +38,7 @@ class FileSource:
     def read(self, spec: JobSpec) -> Iterator[Reading]:
         """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
         as_of = datetime.now(UTC)
-        files = listed(self._settings, spec.relation.path)
+        files = listed(self._settings, spec.relation.path, spec.filter)
         with _engine(files, self._temp_dir) as engine:
             yield engine.open(spec, as_of)
 
@@ -113,6 +113,7 @@ class _Engine:
 @contextmanager
 def _engine(files: Files, temp_dir: Path | None) -> Iterator[_Engine]:
     import duckdb  # noqa: PLC0415 - only a child that reads needs it
+    from duckdb.func import ARROW  # noqa: PLC0415
 
     spill = tempfile.mkdtemp(prefix="sort-", dir=temp_dir)
     try:
@@ -126,9 +127,17 @@ def _engine(files: Files, temp_dir: Path | None) -> Iterator[_Engine]:
             "threads": _THREADS,
         }
         with duckdb.connect(":memory:", config=config) as connection:
-            connection.create_function(duck.FOLDED, refine.folded, ["VARCHAR"], "VARCHAR", type="arrow")  # type: ignore[arg-type, list-item]
+            connection.create_function(
+                duck.FOLDED,
+                lambda text: refine.folded(text.combine_chunks()),
+                ["VARCHAR"],
+                "VARCHAR",
+                type=ARROW,
+                side_effects=False,
+            )
+            files.place.shown_to(connection, files.marks)
             connection.execute("set TimeZone = 'UTC'")
-            connection.execute(f"set allowed_directories = [{files.allowed}]")
+            connection.execute(f"set allowed_directories = [{files.place.allowed}]")
             connection.execute("set enable_external_access = false")
             connection.execute("set lock_configuration = true")
             yield _Engine(connection, files)

@@ -1,94 +1,90 @@
 """The files of a relation, fixed at the start of a reading, and how DuckDB is told to read them."""
 
 import csv
-import glob
-import os
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
-from services.worker.sources import errors
+from services.contract.spec import Filter
+from services.worker.sources import errors, partitions
 from services.worker.sources.conditions import literal
-from services.worker.sources.folder import beneath, is_plain
+from services.worker.sources.places import Directory, Mark, Place
 from services.worker.sources.settings import SourceSettings
 
 # Nothing is guessed. Quotes make the difference between an empty text and no value.
 _CSV = (
     "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', "
     "allow_quoted_nulls = false, null_padding = false, strict_mode = true, ignore_errors = false, "
-    "hive_partitioning = false, max_line_size = 67108864"
+    "max_line_size = 67108864"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Files that exist, by their real paths, each with its size and times as they were found."""
+    """Files that exist at a place, each with its mark as it was found; `relation` reads them in DuckDB."""
 
     source_id: str
     kind: str
-    root: Path
-    marks: dict[Path, tuple[int, ...]]
+    place: Place
+    marks: dict[str, Mark]
     relation: str
-
-    @property
-    def allowed(self) -> str:
-        """The directory that DuckDB may read, as SQL."""
-        return literal(f"{self.root}{os.sep}")
 
     def unchanged(self) -> bool:
         """Whether every file is still the one that was found."""
         try:
-            return all(_mark(path) == mark for path, mark in self.marks.items())
+            return self.place.marks(self.marks) == self.marks
         except OSError:
             return False
 
 
-def listed(settings: SourceSettings, pattern: str) -> Files:
-    """The regular files that a path or glob names below the root. Raises SourceFailed when there is none."""
+def listed(settings: SourceSettings, pattern: str, filter_: Filter) -> Files:
+    """The files that a path or glob names below the root, but for partitions in which no row can match.
+
+    Raises SourceFailed when there is none.
+    """
     try:
-        root = Path(os.path.realpath(settings.path, strict=True))
-        paths = sorted(set(_matching(root, pattern)))
-        marks = {path: _mark(path) for path in paths}
+        place = _place(settings)
+        paths = sorted(place.found(pattern), key=lambda path: path.split("/"))
         if not paths:
             raise errors.relation_missing(settings.id)
-        relation = _csv(paths) if settings.kind == "csv" else _parquet(paths)
-        return Files(settings.id, settings.kind, root, marks, relation)
+        paths = partitions.kept(paths, filter_)
+        marks = place.marks(paths)
+        return Files(settings.id, settings.kind, place, marks, _relation(settings.kind, place, paths))
     except OSError as error:
         raise errors.unavailable(settings.id) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise errors.relation_invalid(settings.id, settings.kind) from error
 
 
-def _matching(root: Path, pattern: str) -> Iterator[Path]:
-    if not is_plain(pattern):
-        return
-    for found in root.glob(pattern):
-        real = beneath(root, str(found.relative_to(root)))
-        if real is not None and real.is_file():
-            yield real
+def _place(settings: SourceSettings) -> Place:
+    if settings.objects is None:
+        return Directory(settings.path)
+    from services.worker.sources.remote import Objects  # noqa: PLC0415 - few sources are objects
+
+    return Objects(settings.objects)
 
 
-def _mark(path: Path) -> tuple[int, ...]:
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+def _relation(kind: str, place: Place, paths: list[str]) -> str:
+    # The values of partitions stay text, which is typed as a column of text is.
+    hive = "true, hive_types_autocast = false" if partitions.has_partitions(paths) else "false"
+    options = f"hive_partitioning = {hive}"
+    if kind == "csv":
+        return _csv(place, paths, f"{_CSV}, {options}")
+    return f"select * from read_parquet({_names(place, paths)}, union_by_name = true, {options})"  # noqa: S608 - quoted
 
 
-def _parquet(paths: list[Path]) -> str:
-    return f"select * from read_parquet({_names(paths)}, union_by_name = true, hive_partitioning = false)"  # noqa: S608
-
-
-def _csv(paths: list[Path]) -> str:
+def _csv(place: Place, paths: list[str], options: str) -> str:
     # Columns go by name: each header has a reader of its own, for DuckDB would go by position. Files stay in order.
     return " union all by name ".join(
-        f"select * from read_csv({_names(list(group))}, columns = {_columns(header)}, {_CSV})"  # noqa: S608 - quoted
-        for header, group in groupby(paths, _header)
+        f"select * from read_csv({_names(place, group)}, columns = {_columns(header)}, {options})"  # noqa: S608 - quoted
+        for header, group in groupby(paths, lambda path: _header(place, path))
     )
 
 
-def _header(path: Path) -> tuple[str, ...]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return tuple(next(csv.reader(file, strict=True), ()))
+def _header(place: Place, path: str) -> tuple[str, ...]:
+    with place.opened(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        return tuple(next(csv.reader(text, strict=True), ()))
 
 
 def _columns(header: tuple[str, ...]) -> str:
@@ -100,5 +96,5 @@ def _columns(header: tuple[str, ...]) -> str:
     return "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names.values()) + "}"
 
 
-def _names(paths: list[Path]) -> str:
-    return "[" + ", ".join(literal(glob.escape(str(path))) for path in paths) + "]"
+def _names(place: Place, paths: Iterable[str]) -> str:
+    return "[" + ", ".join(literal(place.name(path)) for path in paths) + "]"

@@ -1,17 +1,16 @@
 """Objects of an S3 store as the files of a relation: DuckDB reads them in parts, through pyarrow."""
 
 import io
-import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from fnmatch import translate
 from typing import IO, TYPE_CHECKING, Any
 
-import fsspec
+import fsspec  # type: ignore[import-untyped]
 from pyarrow.fs import FileSelector, FileType
 
+from services.worker.sources import globs
 from services.worker.sources.conditions import literal
 from services.worker.sources.folder import is_plain
 from services.worker.sources.objects import ObjectRoot, filesystem
@@ -19,6 +18,7 @@ from services.worker.sources.places import Mark
 
 if TYPE_CHECKING:
     import duckdb
+    from pyarrow import NativeFile
 
 _PROTOCOL = "exportd"
 _AT_ONCE = 8  # questions to the store
@@ -41,12 +41,16 @@ class Objects:
         """See Place. Only what is below the part of the pattern without wildcards is listed."""
         if not is_plain(pattern):
             return []
-        base = "/".join(_fixed(pattern))
+        listed = self._listed(globs.fixed(pattern))
+        if not listed and self._store.get_file_info(self._root.bucket).type == FileType.NotFound:
+            raise FileNotFoundError(self._root.bucket)
+        matching = globs.compiled(pattern)
+        return [path for path in listed if matching.fullmatch(path)]
+
+    def _listed(self, base: str) -> list[str]:
         selector = FileSelector(self._root.path(base), allow_not_found=True, recursive=True)
         start = len(self._root.path("")) + 1
-        below = [each.path[start:] for each in self._store.get_file_info(selector) if each.type == FileType.File]
-        matches = _matcher(pattern)
-        return [path for path in below if matches.fullmatch(path)]
+        return [each.path[start:] for each in self._store.get_file_info(selector) if each.type == FileType.File]
 
     def marks(self, paths: Iterable[str]) -> dict[str, Mark]:
         """See Place: the ETag and the size."""
@@ -59,8 +63,8 @@ class Objects:
         return self._store.open_input_stream(self._root.path(path), compression=None)  # type: ignore[return-value]
 
     def name(self, path: str) -> str:
-        """See Place. No name of a key is taken for a glob: the wildcards are written as what they are not."""
-        return f"{_PROTOCOL}://{path.translate(_NO_GLOB)}"
+        """See Place. It is no glob: `_Files.glob` finds each file by its very name."""
+        return f"{_PROTOCOL}://{path}"
 
     def shown_to(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
         """See Place."""
@@ -78,3 +82,77 @@ class Objects:
     def _mark(self, path: str) -> Mark:
         with self._store.open_input_file(self._root.path(path)) as file:
             return _mark_of(file)
+
+
+def _mark_of(file: "NativeFile") -> Mark:
+    about = file.metadata()
+    return bytes(about["ETag"]).decode("ascii", "replace"), file.size()
+
+
+class _Files(fsspec.AbstractFileSystem):  # type: ignore[misc]
+    """What DuckDB asks of a file system, answered from the list that was made at the start."""
+
+    protocol = _PROTOCOL
+    cachable = False
+
+    def __init__(self, objects: Objects, files: Mapping[str, tuple[str, Mark]]) -> None:
+        super().__init__()
+        self._objects = objects
+        self._files = files
+
+    def glob(self, path: str, **_: object) -> list[str]:
+        """The file of that name."""
+        return [path] if path in self._files else []
+
+    def exists(self, path: str, **_: object) -> bool:
+        """Whether it is in the list."""
+        return path in self._files
+
+    def info(self, path: str, **_: object) -> dict[str, Any]:
+        """Its size when the list was made."""
+        return {"name": path, "size": self._files[path][1][1], "type": "file"}
+
+    def modified(self, path: str) -> datetime:  # noqa: ARG002 - the mark says more
+        """Never: a file that changed is not opened."""
+        return _LONG_AGO
+
+    def open(self, path: str, mode: str = "rb", **_: object) -> "_Parts":  # noqa: ARG002 - DuckDB only reads
+        """Its content. Raises OSError when it changed."""
+        return self._objects.part_of(*self._files[path])
+
+
+class _Parts:
+    """A file that several threads of DuckDB read at the same time: each of them has a position of its own.
+
+    DuckDB seeks and then reads, and does not keep another thread from doing so in between.
+    """
+
+    def __init__(self, file: "NativeFile") -> None:
+        self._file = file
+        self._at = threading.local()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position of this thread."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self.tell(), io.SEEK_END: self._file.size()}[whence]
+        self._at.position = start + offset
+        return start + offset
+
+    def tell(self) -> int:
+        """The position of this thread."""
+        position: int = getattr(self._at, "position", 0)
+        return position
+
+    def read(self, size: int = -1) -> bytes:
+        """From this thread's position on, which moves; all of the rest without a size."""
+        wanted = size if size >= 0 else self._file.size() - self.tell()
+        found = self._file.read_at(wanted, self.tell())  # type: ignore[call-arg]
+        self._at.position = self.tell() + len(found)
+        return found
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def close(self) -> None:
+        """End it for every thread."""
+        self._file.close()

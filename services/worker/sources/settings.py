@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.worker.sources import address
+from services.worker.sources import address, objects
+from services.worker.sources.http import settings as http_settings
+from services.worker.sources.http.settings import HttpSettings
+from services.worker.sources.objects import ObjectRoot
 from services.worker.sources.secrets import Secrets
 
-KINDS = ("sql", "parquet", "csv", "folder")
+KINDS = ("sql", "parquet", "csv", "http", "folder", "object")
 _SQL_KEYS = ("password_file", "password_env", "statement_timeout_s", "source_time_zone")
+_OBJECT_KEYS = ("kind", *objects.KEYS)
+_FILES = ("parquet", "csv")
 _LONGEST_S = 86_400
 
 
@@ -35,6 +40,8 @@ class SourceSettings:
 
     `url` is that of a database with its password in it; empty unless sql. `statement_timeout_s` bounds each statement
     there, 0 does not. `time_zone` (an IANA name) is where its timestamps without a zone are.
+    `objects` is the root of files that are in an object store, `http` an API; neither has a `path`.
+    `mask_key` is what masked values are hashed with; empty: there is none.
     """
 
     id: str
@@ -43,6 +50,9 @@ class SourceSettings:
     url: str = field(default="", repr=False)
     statement_timeout_s: float = 0
     time_zone: str = "UTC"
+    objects: ObjectRoot | None = None
+    http: HttpSettings | None = None
+    mask_key: bytes = field(default=b"", repr=False)
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, SourceSettings]:
@@ -87,6 +97,14 @@ def _source(
     if kind not in KINDS:
         mistakes.append(f"{key}.kind: must be one of {', '.join(KINDS)}")
         return None
+    if kind == "http":
+        mistakes += [f"{key}.{k}: not known for kind http" for k in table if k not in ("kind", *http_settings.KEYS)]
+        secrets = Secrets(environ, base, mistakes)
+        return SourceSettings(id_, kind, base, http=http_settings.read(key, table, secrets, mistakes))
+    if kind == "object" or (kind in _FILES and objects.is_object_url(table.get("root"))):
+        mistakes += [f"{key}.{k}: not known for a root in an object store" for k in table if k not in _OBJECT_KEYS]
+        root = objects.read(key, table, Secrets(environ, base, mistakes), mistakes)
+        return SourceSettings(id_, kind, base, objects=root)
     place, others = ("url", _SQL_KEYS) if kind == "sql" else ("root", ())
     mistakes += [f"{key}.{k}: not known for kind {kind}" for k in table if k not in ("kind", place, *others)]
     given = table.get(place)

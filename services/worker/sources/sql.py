@@ -17,6 +17,7 @@ from services.worker.ports import Reading
 from services.worker.sources import errors, sqlite, stored
 from services.worker.sources.columns import Picked, missing, order_types, pick
 from services.worker.sources.conditions import Parameter
+from services.worker.sources.page import rows_on, sql_limit
 from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
 from services.worker.sources.settings import SourceSettings
 
@@ -106,20 +107,21 @@ def _open(snapshot: _Snapshot, spec: JobSpec, as_of: datetime) -> Reading:
     storage = stored.storage(snapshot.rows, spec)
     matching = sqlite.where(spec.filter, storage)
     picked = pick(spec, deciding=not matching.exact)
-    found = Found(as_of, None, spec.filter)
+    found = Found(as_of, None, spec.filter, page=spec.page)
     if matching.exact:
         counted = snapshot.rows(f"select count(*) from {relation} where {matching.text}", matching.parameters)  # noqa: S608
-        found = Found(as_of, counted[0][0])
+        found = Found(as_of, rows_on(spec.page, counted[0][0]))
     order = sqlite.order(spec.order, order_types(spec), storage)
-    statement = _statement(picked, f"{relation} where {matching.text}{order}")
+    # A limit, even none, keeps SQLite from dropping the order of a subquery.
+    limit = sql_limit(spec.page if matching.exact else None) or " limit -1"
+    statement = _statement(picked, f"{relation} where {matching.text}{order}{limit}")
     return SnapshotReading(_without_first_row(snapshot.batches(statement, matching.parameters)), picked, found)
 
 
 def _statement(picked: tuple[Picked, ...], rest: str) -> str:
     first = ", ".join(f"{sqlite.sentinel(p.type)} as c{i}" for i, p in enumerate(picked))
     values = ", ".join(f"{sqlite.value(p.name, p.type)} as c{i}" for i, p in enumerate(picked))
-    # A limit, even none, keeps SQLite from dropping the order of a subquery.
-    return f"select {first} union all select * from (select {values} from {rest} limit -1)"  # noqa: S608
+    return f"select {first} union all select * from (select {values} from {rest})"  # noqa: S608
 
 
 def _without_first_row(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

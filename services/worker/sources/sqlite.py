@@ -222,7 +222,7 @@ def order(terms: Iterable[OrderTerm], types: Mapping[str, ColumnType], storage: 
     for term in terms:
         type_ = types.get(term.column)
         direction = "desc" if term.descending else "asc"
-        plain = type_ is None or storage.get((term.column, type_.kind), MIXED).plain
+        plain = type_ is not None and storage.get((term.column, type_.kind), MIXED).plain
         by = [column(term.column)] if plain else _comparable(term.column, type_)
         nulls = "first" if term.nulls_first else "last"
         parts += [f"{expression} {direction} nulls {nulls}" for expression in by]
@@ -237,4 +237,4 @@ def _comparable(name: str, type_: ColumnType | None) -> list[str]:
     if kind is Kind.TIMESTAMP:  # SQLite's own functions stop at milliseconds
         fraction = f"case when substr({col}, 20, 1) = '.' then cast(substr({col}, 20) as real) else 0 end"
         return [f"unixepoch({col})", fraction]
-    return [col]
+    return [f"{col} collate binary"]

@@ -17,6 +17,7 @@ from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1.job_queue_service_pb2_grpc import JobQueueServiceStub
 from exportd.v1 import export_pb2, export_service_pb2
 from exportd.v1.export_service_pb2_grpc import ExportServiceStub
+from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
 from services.api.app import serve
 from services.api.domain.leases import LeasePolicy
 from services.api.settings import ApiSettings
@@ -62,6 +63,7 @@ class Api:
     """A running api: stubs for callers and workers, and where its files are."""
 
     exports: ExportServiceStub
+    operators: OperatorServiceStub
     jobs: JobQueueServiceStub
     artifacts: Path
     stop: StopSignals
@@ -180,7 +182,8 @@ async def serving(settings: ApiSettings) -> AsyncIterator[Api]:
         await running
     target, queue_target = (f"127.0.0.1:{port}" for port in ports.result())
     async with grpc.aio.insecure_channel(target) as channel, grpc.aio.insecure_channel(queue_target) as queue_channel:
-        yield Api(ExportServiceStub(channel), JobQueueServiceStub(queue_channel), settings.artifacts, stop, target)
+        stubs = ExportServiceStub(channel), OperatorServiceStub(channel), JobQueueServiceStub(queue_channel)
+        yield Api(*stubs, settings.artifacts, stop, target)
         stop.drain.set()
         await running
 

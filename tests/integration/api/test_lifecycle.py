@@ -1,5 +1,6 @@
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import timedelta
 
 import grpc
@@ -8,7 +9,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2, export_service_pb2
-from tests.integration.api.conftest import Api, Worker
+from services.api.domain.retry import Backoff
+from services.api.settings import ApiSettings
+from tests.integration.api.conftest import Api, Worker, serving
 from tests.integration.api.refusals import refused
 
 State = export_pb2.Export.State
@@ -369,17 +372,19 @@ async def test_thousands_of_unknown_fields_are_refused_without_holding_others_up
 
 
 async def test_a_retry_that_falls_due_between_two_looks_is_not_missed(
-    api: Api, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.api.domain.retry.BASE", timedelta(milliseconds=100))
     monkeypatch.setattr("services.api.queue.random.random", lambda: 1.0)
-    for _ in range(5):
-        await api.create(max_attempts=10)
-        (job,) = await worker.lease()
-        await worker.fail(job)
-        await asyncio.sleep(0.096)  # just before it is due
-        (again,) = await asyncio.wait_for(worker.lease(wait_s=20), 2)
-        await worker.fail(again, "COLUMN_MISSING")
+    backoff = Backoff(base=timedelta(milliseconds=100))
+    async with serving(replace(settings, backoff=backoff)) as api:
+        worker = Worker(api)
+        for _ in range(5):
+            await api.create(max_attempts=10)
+            (job,) = await worker.lease()
+            await worker.fail(job)
+            await asyncio.sleep(0.096)  # just before it is due
+            (again,) = await asyncio.wait_for(worker.lease(wait_s=20), 5)
+            await worker.fail(again, "COLUMN_MISSING")
 
 
 async def test_cancel_reaches_a_worker_that_listens_at_once(api: Api, worker: Worker) -> None:

@@ -1,14 +1,26 @@
 """Sources built for a test."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.sources.source_specs import Fill
+from tests.integration.sources.source_specs import BUCKET, Fill
+from tests.servers import seaweed
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[seaweed.ObjectStore]:
+    """A real one, with one bucket, for every test that needs it: each has a prefix of its own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="exportd-weed-") as directory,
+        seaweed.object_store(Path(directory), BUCKET) as store,
+    ):
+        yield store
 
 
 @pytest.fixture

@@ -22,9 +22,11 @@ from services.contract.spec import (
 )
 from services.worker.schema import arrow_schema
 from services.worker.sources import open_source
+from services.worker.sources.objects import ObjectRoot
 from services.worker.sources.settings import SourceSettings
 
 ATTACHMENT = AttachmentSpec("invoice.xml", SourceRef("files", "folder"), "{folder}/{id}.xml")
+BUCKET = "bucket-of-tests"
 
 
 class Read(NamedTuple):
@@ -67,9 +69,15 @@ def spec_of(
     )
 
 
-def read(path: Path, spec: JobSpec) -> Read:
-    settings = {"things": SourceSettings("things", spec.source.kind, path)}
-    with open_source(settings, spec.source).read(spec) as reading:
+def settings_of(place: Path | ObjectRoot, kind: str) -> dict[str, SourceSettings]:
+    """The source things, which is a file, a directory or an object store."""
+    if isinstance(place, ObjectRoot):
+        return {"things": SourceSettings("things", kind, Path(), objects=place)}
+    return {"things": SourceSettings("things", kind, place)}
+
+
+def read(place: Path | ObjectRoot, spec: JobSpec) -> Read:
+    with open_source(settings_of(place, spec.source.kind), spec.source).read(spec) as reading:
         batches = list(reading.batches())
         schema = arrow_schema(spec.columns)
         shown, hidden = [], []

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.api.catalog.collection import column_type
+from services.api.catalog.column_types import column_type
 from services.api.catalog.file import load
 from services.api.catalog.model import Catalog, Collection
 from services.api.catalog.table import CatalogError

@@ -67,12 +67,12 @@ def test_reading_limits_page_and_nulls_are_kept(reading: ReadingMode) -> None:
 def test_a_spec_of_an_earlier_version_has_the_defaults() -> None:
     message = spec_to_pb(replace(SPEC, filter=All((Term("rfc", TEXT, Operator.EQUALS, ("a",)),))))
     for later in ("reading", "limits", "page"):
-        message.ClearField(later)  # type: ignore[arg-type]
+        message.ClearField(later)
     assert spec_from_pb(message) == replace(SPEC, filter=All((Term("rfc", TEXT, Operator.EQUALS, ("a",)),)))
 
 
 def test_what_a_later_version_says_is_not_guessed() -> None:
     message = spec_to_pb(SPEC)
-    message.columns[0].mask = 99
+    message.columns[0].mask = 99  # type: ignore[assignment]
     with pytest.raises(ValueError, match="99"):
         spec_from_pb(pb.JobSpec.FromString(message.SerializeToString()))

@@ -615,7 +615,7 @@ class Term(_message.Message):
         ENDS_WITH: Term._Operator.ValueType  # 10
         """Text that ends with one of the values."""
         WORD_STARTS_WITH: Term._Operator.ValueType  # 11
-        """Text one of whose words begins with one of the values. A word starts at the start of the text and after each blank."""
+        """Text one of whose words begins with one of the values. A word starts at the start of the text and after each space (U+0020)."""
 
     class Operator(_Operator, metaclass=_OperatorEnumTypeWrapper):
         """How the column compares."""
@@ -643,7 +643,7 @@ class Term(_message.Message):
     ENDS_WITH: Term.Operator.ValueType  # 10
     """Text that ends with one of the values."""
     WORD_STARTS_WITH: Term.Operator.ValueType  # 11
-    """Text one of whose words begins with one of the values. A word starts at the start of the text and after each blank."""
+    """Text one of whose words begins with one of the values. A word starts at the start of the text and after each space (U+0020)."""
 
     COLUMN_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int

@@ -72,7 +72,8 @@ class HttpClient:
     def get(self, url: str, accept: str, take: Callable[[BaseHTTPResponse], T]) -> T:
         """What `take` makes of the answer, which is a good one or one of MISSING.
 
-        `take` may raise TryAgain, or what reading an answer raises: then the request is sent again. Raises SourceFailed.
+        `take` may raise TryAgain, or what reading an answer raises: then the request is sent again. Raises
+        SourceFailed.
         """
         patience = Patience(self.settings.retry_s)
         while True:
@@ -93,17 +94,13 @@ class HttpClient:
             if response.status not in _REDIRECTS:
                 break
             url = self.linked(url, response.headers.get("location", ""))
-            response.drain_conn()
+            let_go(response)
             response = self._sent(url, accept)
-        kept = False
         try:
             self._check(response)
             yield response
-            kept = response.closed or response.isclosed()
         finally:
-            if not kept:
-                response.close()
-            response.release_conn()
+            let_go(response)
 
     def _sent(self, url: str, accept: str) -> BaseHTTPResponse:
         self._pace.wait()
@@ -112,7 +109,12 @@ class HttpClient:
         return self._pool.urlopen(
             "GET",
             target,
-            headers={**dict(self.settings.headers), "Accept": accept, "Accept-Encoding": "gzip", "User-Agent": "exportd"},
+            headers={
+                **dict(self.settings.headers),
+                "Accept": accept,
+                "Accept-Encoding": "gzip",
+                "User-Agent": "exportd",
+            },
             retries=False,
             redirect=False,
             preload_content=False,
@@ -136,10 +138,21 @@ def whole(response: BaseHTTPResponse, most: int, timeout_s: float) -> bytes | No
     """The body, decompressed; None when it is larger than `most` bytes. Raises TryAgain when it drips."""
     end = time.monotonic() + timeout_s
     body = bytearray()
-    while chunk := response.read(_CHUNK, decode_content=True):
+    while chunk := response.read1(_CHUNK, decode_content=True):
         body += chunk
         if len(body) > most:
             return None
         if time.monotonic() > end:
             raise TryAgain
     return bytes(body)
+
+
+def drained(response: BaseHTTPResponse) -> None:
+    """Read a body that nobody wants, if it is small, so that its connection can be used again."""
+    response.read(_CHUNK)
+
+
+def let_go(response: BaseHTTPResponse) -> None:
+    """Give the connection back to the pool: closed, unless the body was read to its end."""
+    response.close()
+    response.release_conn()

@@ -45,5 +45,5 @@ class Patience:
         return True
 
     def _pause_s(self) -> float:
-        grown = min(_MOST_S, _FIRST_S * 2 ** (self._tries - 1))
+        grown = min(_MOST_S, _FIRST_S * float(1 << (self._tries - 1)))
         return grown * random.uniform(0.5, 1)  # noqa: S311 - so that workers do not come back all at once

@@ -49,7 +49,10 @@ def read(key: str, table: Mapping[str, Any], secrets: Secrets, mistakes: list[st
         mistakes.append(f"{key}.allow_private: must be true or false")
     headers = _headers(f"{key}.headers", table.get("headers", {}), secrets, mistakes)
     return HttpSettings(
-        _url(f"{key}.url", table.get("url"), mistakes), headers, private is True, **numbers  # type: ignore[arg-type]
+        _url(f"{key}.url", table.get("url"), mistakes),
+        headers,
+        private is True,
+        **numbers,  # type: ignore[arg-type]
     )
 
 
@@ -69,9 +72,8 @@ def _headers(key: str, value: object, secrets: Secrets, mistakes: list[str]) -> 
     if not isinstance(value, dict):
         mistakes.append(f"{key}: must be a table")
         return ()
-    for name in value:
-        if not _HEADER.fullmatch(name) or name.casefold() in _OURS:
-            mistakes.append(f"{key}.{name}: is no name of a header that can be set")
+    unfit = (name for name in value if not _HEADER.fullmatch(name) or name.casefold() in _OURS)
+    mistakes += [f"{key}.{name}: is no name of a header that can be set" for name in unfit]
     found = tuple((name, secrets.text(f"{key}.{name}", content)) for name, content in value.items())
     mistakes += [f"{key}.{name}: must be printable ASCII" for name, text in found if not _is_plain(text)]
     return found

@@ -22,14 +22,10 @@ def upgrade() -> None:
         exports.add_column(sa.Column("callback_url", sa.Text()))
         exports.add_column(sa.Column("email_sent", sa.Boolean(), server_default=sa.text("0"), nullable=False))
         exports.add_column(sa.Column("callback_sent", sa.Boolean(), server_default=sa.text("0"), nullable=False))
-        exports.add_column(sa.Column("swept_time", sa.BigInteger()))
         exports.create_check_constraint(op.f("exports_priority_known"), "priority BETWEEN 0 AND 9")
         exports.create_check_constraint(
             op.f("exports_told_where_asked"),
             "(callback_sent = 0 OR callback_url IS NOT NULL) AND (email_sent = 0 OR notify_email IS NOT NULL)",
-        )
-        exports.create_check_constraint(
-            op.f("exports_swept_when_done"), "swept_time IS NULL OR state IN ('CANCELLED', 'COMPLETED')"
         )
         exports.drop_index("exports_leasable")
         exports.drop_index("exports_waiting")
@@ -38,10 +34,10 @@ def upgrade() -> None:
     _index("turn_again", ["tenant", "next_attempt_time", "id", "state"], FAILED)
     _index("due", ["next_attempt_time", "state"], FAILED)
     _index("running", ["tenant", "state"], PROCESSING)
-    _index("file_until", ["file_expire_time"], "file_id IS NOT NULL AND swept_time IS NULL")
     _index("deleted", ["deleted_time"], "deleted_time IS NOT NULL")
     _index("ended", ["end_time"], DONE)
     op.create_index("requests_made", "requests", ["create_time"])
+    _installation()
     _turns()
     _transitions()
     _deliveries()
@@ -50,6 +46,16 @@ def upgrade() -> None:
 def _index(name: str, columns: Sequence[str | sa.TextClause], where: str) -> None:
     condition = sa.text(where)
     op.create_index(f"exports_{name}", "exports", columns, sqlite_where=condition, postgresql_where=condition)
+
+
+def _installation() -> None:
+    op.create_table(
+        "installation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("store_id", sa.Text(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("installation_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("installation_key")),
+    )
 
 
 def _turns() -> None:

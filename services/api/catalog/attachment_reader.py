@@ -1,0 +1,59 @@
+"""The attachments of a collection in the catalog file."""
+
+import re
+from pathlib import PurePosixPath
+
+from services.api.catalog import keys
+from services.api.catalog.table import Table
+from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
+
+_PLACEHOLDERS = re.compile(r"([^{}]|\{[^{}]+\})*")
+_OF_SQL = ("column", "table", "query", "key")
+
+
+def read_attachment(
+    table: Table, file_type: str, source: SourceRef, rows: tuple[SourceRef, Relation, tuple[str, ...]]
+) -> AttachmentSpec:
+    """One `[collections.CODE.attachments."FILE TYPE"]`; `rows` are source, relation and key of the collection."""
+    if not file_type.strip():
+        table.wrong("", "a file type cannot be empty")
+    if source.kind not in {"", *keys.ATTACHMENT_KINDS}:
+        allowed = ", ".join(keys.ATTACHMENT_KINDS)
+        table.wrong("source", f"{source.id} is of kind {source.kind}; attachments come from {allowed}")
+    path = table.text("path")
+    check_placeholders(table, "path", path)
+    if source.kind != "http":
+        check_below_root(table, "path", path)
+    return AttachmentSpec(file_type, source, path, _blob(table, source, rows))
+
+
+def _blob(table: Table, source: SourceRef, rows: tuple[SourceRef, Relation, tuple[str, ...]]) -> Blob | None:
+    if source.kind != "sql":
+        for key in _OF_SQL:
+            if source.kind in keys.ATTACHMENT_KINDS and table.has(key):
+                table.wrong(key, f"is for sources of kind sql, and {source.id} is of kind {source.kind}")
+        return None
+    of_rows, relation, names = rows
+    own = Relation(table=table.text("table", ""), query=table.text("query", ""))
+    if own.table and own.query:
+        table.wrong("query", "give either table or query")
+    if own == Relation() and (of_rows != source or not relation.table):
+        table.wrong("table", "is missing: the collection's own rows are no table of that source")
+    pairs = table.pairs("key") or {name: name for name in names}
+    return Blob(relation if own == Relation() else own, table.text("column"), _blob_key(pairs))
+
+
+def _blob_key(pairs: dict[str, str]) -> tuple[BlobKey, ...]:
+    return tuple(BlobKey(column, row_column) for column, row_column in pairs.items())
+
+
+def check_placeholders(table: Table, key: str, path: str) -> None:
+    """Note braces that do not belong together."""
+    if not _PLACEHOLDERS.fullmatch(path):
+        table.wrong(key, "a placeholder is {column}, with a name in it and both braces")
+
+
+def check_below_root(table: Table, key: str, path: str) -> None:
+    """Note a path that leads out of the source's root."""
+    if path.startswith("/") or "\\" in path or ".." in PurePosixPath(path).parts:
+        table.wrong(key, "must be below the source's root: no / at the start, no .. and no backslash")

@@ -1,0 +1,99 @@
+"""The columns of a collection in the catalog file."""
+
+import re
+from collections.abc import Iterable
+
+from services.api.catalog import keys
+from services.api.catalog.column_types import read_type
+from services.api.catalog.grammar import DATES
+from services.api.catalog.model import CatalogColumn, Match, Nulls
+from services.api.catalog.nearest import hint
+from services.api.catalog.table import Mistake, Table
+from services.api.catalog.values import FILTERABLE
+from services.api.catalog.words import RESERVED
+from services.contract.spec import ColumnType, Kind, Mask
+
+UNSORTABLE = frozenset({Kind.JSON, Kind.BINARY})
+
+_FIELD = re.compile(keys.FIELD)
+
+
+class ColumnReader:
+    """Reads the tables `[[collections.CODE.columns]]`. `tenant_column`: its name in the source, empty: none."""
+
+    def __init__(self, code: str, tenant_column: str, mistakes: list[Mistake]) -> None:
+        self._code = code
+        self._tenant_column = tenant_column
+        self._mistakes = mistakes
+
+    def read(self, contents: Iterable[object]) -> tuple[CatalogColumn, ...]:
+        """Fit for use only when no mistake was noted."""
+        return tuple(self._column(number, content) for number, content in enumerate(contents, 1))
+
+    def _column(self, number: int, content: object) -> CatalogColumn:
+        table = Table(f"[[collections.{self._code}.columns]] no. {number}", content, keys.COLUMN, self._mistakes)
+        field = table.text("field")
+        if field and not _FIELD.fullmatch(field):
+            table.wrong("field", f'"{field}" is no name: letters, digits, _ and -, parts joined by dots')
+        name, type_, mask = table.text("name", field), read_type(table), _mask(table)
+        open_ = table.flag("filter", default=mask is None and name != self._tenant_column)
+        can_filter = open_ and (table.has("filter") or (type_.kind in FILTERABLE and field not in RESERVED))
+        column = CatalogColumn(
+            field=field,
+            name=name,
+            header=table.text("header", field),
+            type=type_,
+            filter=can_filter,
+            sort=table.flag("sort", default=can_filter),
+            exists=table.flag("exists", default=open_),
+            match=_match(table, type_),
+            include_null_before=table.flag("include_null_before", default=False),
+            include_null_after=table.flag("include_null_after", default=False),
+            nulls=Nulls(table.choice("nulls", [n.value for n in Nulls], Nulls.LAST.value) or Nulls.LAST.value),
+            mask=mask,
+        )
+        self._check_use(table, column)
+        return column
+
+    def _check_use(self, table: Table, column: CatalogColumn) -> None:
+        if column.filter and column.type.kind not in FILTERABLE:
+            table.wrong("filter", f"{column.type} cannot be filtered by: only false is allowed")
+        if column.filter and column.field in RESERVED:
+            table.wrong("filter", f"{column.field} is a word of the query grammar: only false is allowed")
+        if column.sort and column.type.kind in UNSORTABLE:
+            table.wrong("sort", f"{column.type} cannot be ordered by: only false is allowed")
+        if column.name == self._tenant_column and (column.filter or column.exists):
+            key = "filter" if column.filter else "exists"
+            table.wrong(key, f"{column.name} is the tenant_column, which no query compares: only false is allowed")
+        for key in ("include_null_before", "include_null_after"):
+            if getattr(column, key) and column.type.kind not in DATES:
+                table.wrong(key, f"is for dates and timestamps, not for {column.type}")
+
+
+def check_fields(table: Table, columns: Iterable[CatalogColumn]) -> None:
+    """Note fields that are there more than once."""
+    fields = [c.field for c in columns]
+    for field in dict.fromkeys(f for f in fields if f and fields.count(f) > 1):
+        table.wrong("columns", f"the field {field} is there {fields.count(field)} times")
+
+
+def named_column(table: Table, key: str, columns: Iterable[CatalogColumn]) -> CatalogColumn | None:
+    """The column whose field `key` names; None when there is no such key, or it is wrong."""
+    field = table.text(key, "")
+    by_field = {c.field: c for c in columns}
+    if field and field not in by_field:
+        table.wrong(key, f'"{field}" is no field; {hint(field, by_field)}')
+    return by_field.get(field)
+
+
+def _mask(table: Table) -> Mask | None:
+    known = [m.value for m in Mask]
+    text = table.choice("mask", known) if table.has("mask") else ""
+    return Mask(text) if text else None
+
+
+def _match(table: Table, type_: ColumnType) -> Match:
+    text = table.choice("match", [m.value for m in Match], Match.EXACT.value)
+    if table.has("match") and type_.kind is not Kind.TEXT:
+        table.wrong("match", f"is for text, not for {type_}")
+    return Match(text) if text else Match.EXACT

@@ -1,0 +1,34 @@
+"""Types of columns, as the catalog file writes them."""
+
+import re
+
+from services.api.catalog.keys import MOST_DIGITS
+from services.api.catalog.nearest import hint
+from services.api.catalog.table import Table
+from services.contract.spec import ColumnType, Kind
+
+_DECIMAL = re.compile(r"decimal\(\s*([0-9]{1,2})\s*,\s*([0-9]{1,2})\s*\)")
+
+
+def column_type(text: str) -> ColumnType | None:
+    """The type of `decimal(18,2)` or of one of the other kinds' names; None when it is none."""
+    decimal = _DECIMAL.fullmatch(text)
+    if decimal:
+        precision, scale = int(decimal[1]), int(decimal[2])
+        return (
+            ColumnType(Kind.DECIMAL, precision, scale) if scale <= precision and 1 <= precision <= MOST_DIGITS else None
+        )
+    kinds = {kind.value: kind for kind in Kind if kind is not Kind.DECIMAL}
+    return ColumnType(kinds[text]) if text in kinds else None
+
+
+def read_type(table: Table, key: str = "type") -> ColumnType:
+    """Text when the type is wrong, so that no other mistake follows from it."""
+    text = table.text(key, Kind.TEXT.value)
+    type_ = column_type(text)
+    if text and type_ is None:
+        names = [k.value for k in Kind if k is not Kind.DECIMAL]
+        decimal = text.startswith(Kind.DECIMAL.value)
+        allowed = f"decimal(p,s) has 1 to {MOST_DIGITS} digits, s of them (0 to p) after the point"
+        table.wrong(key, f'"{text}" is no type; {allowed if decimal else hint(text, [*names, "decimal(p,s)"])}')
+    return type_ or ColumnType(Kind.TEXT)

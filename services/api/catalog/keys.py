@@ -1,0 +1,184 @@
+"""The keys of every table of the catalog file: what each means, and the JSON Schema of its value.
+
+The reader refuses keys that are not here; the schema for editors is made of the same tables.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.api.catalog.model import Match, Nulls
+from services.contract.formats import Format
+from services.contract.spec import Kind, Mask, Paging, ReadingMode
+
+Schema = dict[str, Any]
+
+MOST_DIGITS = 38
+MOST_ROWS = range(1, 10**12 + 1)
+MOST_ITEMS = range(1, 10**6 + 1)
+SECONDS = range(86_401)
+PAGES = range(10**6 + 1)
+
+IDENTIFIER = r"[^\W\d][\w-]*"
+FIELD = rf"{IDENTIFIER}(\.{IDENTIFIER})*"
+
+ROW_KINDS = {"table": ("sql",), "query": ("sql",), "file": ("parquet", "csv"), "http": ("http",)}
+"""Kinds of source that each sort of relation is read from."""
+
+ATTACHMENT_KINDS = ("folder", "object", "http", "sql")
+"""Kinds of source that attachments come from."""
+
+KINDS = (*dict.fromkeys([kind for kinds in ROW_KINDS.values() for kind in kinds] + [*ATTACHMENT_KINDS]),)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: what it means, the JSON Schema of its value, and whether it must be there."""
+
+    doc: str
+    schema: Schema
+    needed: bool = False
+
+
+Keys = Mapping[str, Key]
+
+
+def text(**more: Any) -> Schema:
+    """Text that is not empty."""
+    return {"type": "string", "minLength": 1, **more}
+
+
+def choice(*known: str) -> Schema:
+    """One of these texts."""
+    return {"type": "string", "enum": [*known]}
+
+
+def number(allowed: range) -> Schema:
+    """A whole number out of `allowed`."""
+    return {"type": "integer", "minimum": allowed.start, "maximum": allowed.stop - 1}
+
+
+def texts(of: Schema) -> Schema:
+    """A list without repetitions; one alone needs no list."""
+    return {"oneOf": [of, {"type": "array", "items": of, "uniqueItems": True}]}
+
+
+def named(of: Schema, **more: Any) -> Schema:
+    """A table whose names are free."""
+    return {"type": "object", "additionalProperties": of, **more}
+
+
+def table(keys: Keys, **more: Any) -> Schema:
+    """A table with these keys and no others."""
+    return {
+        "type": "object",
+        "properties": {name: {"description": key.doc, **key.schema} for name, key in keys.items()},
+        "required": [name for name, key in keys.items() if key.needed],
+        "additionalProperties": False,
+        **more,
+    }
+
+
+FLAG: Schema = {"type": "boolean"}
+TYPE: Schema = {
+    "type": "string",
+    "anyOf": [
+        {"enum": [kind.value for kind in Kind if kind is not Kind.DECIMAL]},
+        {"pattern": r"^decimal\(\s*[0-9]{1,2}\s*,\s*[0-9]{1,2}\s*\)$"},
+    ],
+}
+
+SOURCE: Keys = {
+    "kind": Key("What it is; where it is and how to log in is in the worker's sources file.", choice(*KINDS), True),
+}
+
+COLUMN: Keys = {
+    "field": Key("Its name in queries and JSON; dots make nested objects.", text(), True),
+    "name": Key("Its name in the source. Default: field.", text()),
+    "header": Key("Its name in the first line of XLSX and CSV. Default: field.", text()),
+    "type": Key("Type of its values. Default: text.", TYPE),
+    "filter": Key("Whether queries may compare it. Default: true, unless masked or of a type that cannot.", FLAG),
+    "exists": Key("Whether queries may ask if it is null. Default: true, unless filter is false or masked.", FLAG),
+    "sort": Key("Whether queries may order by it. Default: as filter.", FLAG),
+    "match": Key(
+        "How field=value compares text; the i forms ignore case. Default: exact.", choice(*(m.value for m in Match))
+    ),
+    "include_null_before": Key("Whether nulls match [before] and [strictly_before]. Default: false.", FLAG),
+    "include_null_after": Key("Whether nulls match [after] and [strictly_after]. Default: false.", FLAG),
+    "nulls": Key("Where nulls stand in an order by it. Default: last.", choice(*(n.value for n in Nulls))),
+    "mask": Key(
+        "What the file shows instead of a value: *** (redact), a keyed hash, its last four characters.",
+        choice(*(m.value for m in Mask)),
+    ),
+}
+
+PARAMETER: Keys = {
+    "column": Key("The column of the source that must be equal to it.", text(), True),
+    "type": Key("Type of that column. Default: text.", TYPE),
+    "optional": Key("Whether it may be left out by callers who name the collection by its code. Default: false.", FLAG),
+}
+
+ATTACHMENT: Keys = {
+    "source": Key("Id of a source of kind folder, object, http or sql.", text(), True),
+    "path": Key("Where the file is, with {column} for values of the row; with sql: its name.", text(), True),
+    "column": Key("With sql, where it is needed: the binary column that holds the file.", text()),
+    "table": Key("With sql: the table of that column. Default: the collection's, of the same source.", text()),
+    "query": Key("With sql, instead of table: a SELECT with that column.", text()),
+    "key": Key("With sql: columns there = the row's columns that they are equal to. Default: the key.", named(text())),
+}
+
+LIMITS: Keys = {
+    "max_rows": Key("An export of more rows ends with ROW_LIMIT. Default: no limit.", number(MOST_ROWS)),
+    "max_items_per_page": Key("The most that itemsPerPage may be. Default: 1000.", number(MOST_ITEMS)),
+    "max_snapshot_seconds": Key(
+        "How long a snapshot of a database may be held. Default: no limit.", number(range(1, SECONDS.stop))
+    ),
+}
+
+HTTP: Keys = {
+    "path": Key(
+        "Path below the source's base URL; {column} is the value that the query or the path gives.", text(), True
+    ),
+    "items": Key("Dotted path of the list in an answer. Default: the answer itself, or its hydra:member.", text()),
+    "paging": Key("How the next page is found. Default: link.", choice(*(p.value for p in Paging))),
+    "next": Key("Dotted path of the next link or cursor. Default: hydra:next, or the header Link.", text()),
+    "parameter": Key("With cursor and page, where it is needed: the parameter that takes it.", text()),
+    "first_page": Key("With page: the number of the first one. Default: 1.", number(PAGES)),
+    "size_parameter": Key("The parameter that takes page_size.", text()),
+    "page_size": Key("Items to ask for at once; needs size_parameter.", number(range(1, PAGES.stop))),
+    "total": Key("Dotted path of the number of all items. Default: hydra:totalItems, if there is one.", text()),
+    "filters": Key(
+        "Comparisons that the remote makes: ours (field, field[after], exists[field] …) = its parameter.", named(text())
+    ),
+    "order": Key("Fields that the remote sorts by: field = its parameter, which takes asc or desc.", named(text())),
+}
+
+COLLECTION: Keys = {
+    "path": Key('Its address: "/entities/{entityId}/invoices".', text(pattern="^/"), True),
+    "description": Key("For people.", text()),
+    "source": Key("Id of the source of its rows.", text(), True),
+    "table": Key("With sql: a table or view.", text()),
+    "query": Key("With sql: a SELECT.", text()),
+    "file": Key("With parquet and csv: a path or glob below the source's root.", text()),
+    "http": Key("With http: where its items are, page by page.", table(HTTP)),
+    "key": Key("The columns of the source that identify a row; files may do without.", texts(text())),
+    "formats": Key("The formats it is offered in.", texts(choice(*Format.__members__)), True),
+    "order": Key('Its default order: fields, with a "-" before those from high to low.', texts(text())),
+    "tenant_column": Key("The column of the source that holds the caller's tenant in every row that it gets.", text()),
+    "tenant_type": Key("Type of that column. Default: text.", choice("text", "integer")),
+    "changed": Key("The field of a timestamp that says when a row last changed, for changed_since.", text()),
+    "changed_overlap_seconds": Key(
+        "How far before the last export since_export begins; no less than the longest transaction. Default: 300.",
+        number(SECONDS),
+    ),
+    "reading": Key("How a database is read. Default: snapshot.", choice(*(r.value for r in ReadingMode))),
+    "limits": Key("What an export may not exceed.", table(LIMITS)),
+    "parameters": Key("The parameters of the path, by name.", named(table(PARAMETER))),
+    "columns": Key("The columns, in order.", {"type": "array", "items": table(COLUMN), "minItems": 1}, True),
+    "attachments": Key("Files that can be bundled, by file type.", named(table(ATTACHMENT))),
+}
+
+CATALOG: Keys = {
+    "sources": Key("Where data is, by id.", named(table(SOURCE))),
+    "collections": Key("What can be exported, by code.", named(table(COLLECTION), minProperties=1), True),
+}

@@ -1,0 +1,94 @@
+"""Which URLs may be called back: the form is checked at create, what the host leads to at each delivery."""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from yarl import URL
+
+from services.runtime.addresses import is_public
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+Ports = Sequence[range]
+
+MOST_CHARACTERS = 2048
+HTTPS_ONLY: Ports = (range(443, 444),)
+
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*\.?"
+)
+# What the resolver of the operating system takes for an IPv4 address: 127.1, 2130706433, 0x7f000001, 0177.0.0.1.
+_NUMERIC_END = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)\.?")
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRules:
+    """What an operator permits beyond https to port 443 of public addresses."""
+
+    networks: tuple[IPNetwork, ...] = ()
+    ports: Ports = HTTPS_ONLY
+    http: bool = False
+
+    def mistakes(self, url: str) -> Iterator[str]:
+        """Everything that is wrong with a URL, as far as it shows without asking a name server."""
+        parsed = _parsed(url)
+        if parsed is None:
+            yield (
+                f"must be a URL such as https://receiver.example/hook, of at most {MOST_CHARACTERS} visible ASCII "
+                "characters"
+            )
+            return
+        if parsed.scheme not in (("https", "http") if self.http else ("https",)):
+            yield "must begin with https://"
+        elif not any(parsed.port in allowed for allowed in self.ports):
+            yield f"must not name port {parsed.port}: this server calls back to {_listed(self.ports)} only"
+        if "@" in parsed.raw_authority:
+            yield "must not contain a user or a password"
+        if "#" in url:
+            yield "must not have a fragment"
+        yield from self._host_mistakes(parsed.raw_host or "")
+
+    def permit(self, addresses: Sequence[str]) -> bool:
+        """Whether a host may be called that has these addresses: all public, or all permitted by the operator.
+
+        A mix of both is what an attacker's name server answers.
+        """
+        return bool(addresses) and (all(map(is_public, addresses)) or all(map(self._in_networks, addresses)))
+
+    def _host_mistakes(self, host: str) -> Iterator[str]:
+        literal = literal_address(host)
+        if literal is not None:
+            if not self.permit([literal]):
+                yield f"must not name {literal}: it is not a public address"
+        elif _NUMERIC_END.fullmatch(host.lower()) or not _HOST_NAME.fullmatch(host.lower()):
+            yield "must name a host, or an address in its usual form such as 192.0.2.1 or [2001:db8::1]"
+
+    def _in_networks(self, address: str) -> bool:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+        plain = (isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped) or parsed
+        return any(plain in network for network in self.networks)
+
+
+def literal_address(host: str) -> str | None:
+    """The host of a URL where it is an address in its usual form, else None."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return None
+
+
+def _parsed(url: str) -> URL | None:
+    """With the parser of what sends it: two parsers may disagree about the host."""
+    if len(url) > MOST_CHARACTERS or not _VISIBLE.fullmatch(url):
+        return None
+    try:
+        parsed = URL(url, encoded=True)
+    except ValueError:
+        return None
+    return parsed if parsed.scheme and parsed.raw_host else None
+
+
+def _listed(ports: Ports) -> str:
+    return "port " + ", ".join(str(p.start) if len(p) == 1 else f"{p.start}-{p.stop - 1}" for p in ports)

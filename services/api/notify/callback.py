@@ -1,0 +1,136 @@
+"""Callbacks: one HTTP POST a try, signed, to a checked address."""
+
+import asyncio
+import json
+import re
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Self
+
+import aiohttp
+from yarl import URL
+
+from services.api.domain.notifications import Delivery
+from services.api.notify.addresses import AddressRules
+from services.api.notify.resolver import CheckedResolver
+from services.api.notify.signing import CallbackSecrets, signed
+from services.api.notify.tries import Accepted, Failed
+from services.api.ports import Clock
+from services.runtime.addresses import AddressRefused
+
+_HEADERS = {"content-type": "application/json", "user-agent": "exportd"}
+_SECONDS = re.compile(r"\d{1,9}")
+_NOT_PUBLIC = "refused: the host leads to an address that is not public"
+
+
+class CallbackSender:
+    """Posts notices to the URLs of callers. A context: it holds the session in which they are sent.
+
+    Nothing of the answer but its status and Retry-After is read. No redirect is followed, no proxy and no password
+    is taken from the environment, no cookie is kept, no connection is used twice: each has its own check.
+    """
+
+    def __init__(
+        self,
+        rules: AddressRules,
+        secrets: CallbackSecrets,
+        clock: Clock,
+        *,
+        timeout: timedelta,
+        tls: ssl.SSLContext,
+        resolver: CheckedResolver | None = None,
+    ) -> None:
+        self._rules = rules
+        self._secrets = secrets
+        self._clock = clock
+        self._timeout_s = timeout.total_seconds()
+        self._tls = tls
+        self._resolver = resolver or CheckedResolver(rules)
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(
+            resolver=self._resolver, use_dns_cache=False, force_close=True, limit=0, ssl=self._tls
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            timeout=aiohttp.ClientTimeout(total=None),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+        await self._resolver.close()
+
+    def receiver(self, delivery: Delivery) -> str:
+        """Its host and port."""
+        parsed = URL(delivery.target, encoded=True)
+        return f"{parsed.raw_host}:{parsed.port}"
+
+    async def send(self, delivery: Delivery) -> Accepted | Failed:
+        """Post once, within the timeout."""
+        if any(self._rules.mistakes(delivery.target)):
+            return Failed("refused: the settings do not permit this URL any more")
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._post(delivery)
+        except TimeoutError:
+            return Failed("timed out")
+        except AddressRefused:
+            return Failed(_NOT_PUBLIC)
+        except (aiohttp.ClientError, OSError) as problem:
+            return Failed(_in_words(problem))
+
+    async def _post(self, delivery: Delivery) -> Accepted | Failed:
+        now = self._clock()
+        body = written(delivery.notice)
+        headers = _HEADERS | signed(delivery.id, now, body, self._secrets.of(delivery.tenant))
+        url = URL(delivery.target, encoded=True)
+        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            return _judged(answer.status, answer.headers.get("retry-after", ""), now)
+
+
+def written(notice: dict[str, Any]) -> bytes:
+    """The body: its fields in their order."""
+    return json.dumps(notice, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _judged(status: int, retry_after: str, now: datetime) -> Accepted | Failed:
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return Accepted(str(status))
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return Failed(f"{status}: redirects are not followed")
+    return Failed(str(status), wait_asked(retry_after, now), for_good=status == HTTPStatus.GONE)
+
+
+def wait_asked(retry_after: str, now: datetime) -> timedelta | None:
+    """What Retry-After asks for, in seconds or as a date; None where it says nothing that can be understood."""
+    if _SECONDS.fullmatch(retry_after.strip()):
+        return timedelta(seconds=int(retry_after))
+    try:
+        asked = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max((asked if asked.tzinfo else asked.replace(tzinfo=UTC)) - now, timedelta())
+
+
+def _in_words(problem: BaseException) -> str:
+    """What kind of problem it is: its own text may hold the URL, and what a URL holds is the caller's secret."""
+    match problem:
+        case aiohttp.ClientConnectorCertificateError():
+            return "TLS: the certificate is not valid for this host"
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return "TLS failed"
+        case aiohttp.ClientConnectorDNSError() | socket.gaierror():
+            return "the host's name has no address"
+        case aiohttp.ClientConnectorError():
+            return "could not connect"
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            return "the connection was cut"
+        case _:
+            return "no proper answer in HTTP"

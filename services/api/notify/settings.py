@@ -1,0 +1,115 @@
+"""Settings of notifications."""
+
+import ipaddress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+
+from services.api.notify.addresses import HTTPS_ONLY, AddressRules, IPNetwork
+from services.api.notify.mail_address import is_mailbox
+from services.runtime.settings import SettingsReader
+
+LAST_PORT = 65535
+
+
+class Tls(Enum):
+    """How a connection to the mail server is encrypted."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+_USUAL_PORT = {Tls.STARTTLS: 587, Tls.TLS: 465, Tls.NONE: 25}
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """A mail server, and who mails are from. No `user`: no login."""
+
+    host: str
+    port: int
+    tls: Tls
+    user: str
+    password: str = field(repr=False)
+    sender: str
+    timeout: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """`mail` is None while there is no mail server; `ca_file` has authorities beside those of the system."""
+
+    callbacks: AddressRules
+    callback_timeout: timedelta
+    mail: MailSettings | None
+    ca_file: Path | None
+
+    @classmethod
+    def read(cls, read: SettingsReader) -> "NotifySettings":
+        """Take them from what the other settings are read from, too."""
+        return cls(
+            callbacks=AddressRules(
+                networks=read.parsed("EXPORTD_CALLBACK_ALLOW_NETWORKS", (), _networks, "like 10.0.0.0/8,fd00::/8"),
+                ports=read.parsed("EXPORTD_CALLBACK_PORTS", HTTPS_ONLY, _ports, "like 443,8000-8999"),
+                http=read.choice("EXPORTD_CALLBACK_ALLOW_HTTP", "no", ("no", "yes")) == "yes",
+            ),
+            callback_timeout=read.seconds("EXPORTD_CALLBACK_TIMEOUT_S", 15, 1, 60),
+            mail=_mail(read) if read.text("EXPORTD_SMTP_HOST", "") else None,
+            ca_file=read.parsed("EXPORTD_NOTIFY_CA_FILE", None, _file, "a file that can be read"),
+        )
+
+
+def _mail(read: SettingsReader) -> MailSettings:
+    tls = Tls(read.choice("EXPORTD_SMTP_TLS", Tls.STARTTLS.value, tuple(each.value for each in Tls)))
+    user = read.text("EXPORTD_SMTP_USER", "")
+    if user and tls is Tls.NONE:
+        read.problem("EXPORTD_SMTP_USER needs EXPORTD_SMTP_TLS starttls or tls: a password is not sent in the clear")
+    if not (sender := read.parsed("EXPORTD_SMTP_FROM", "", _mailbox, "one address like exports@example.com")):
+        read.problem("EXPORTD_SMTP_FROM is not set: EXPORTD_SMTP_HOST needs an address that mails are from")
+    return MailSettings(
+        host=read.text("EXPORTD_SMTP_HOST", ""),
+        port=read.integer("EXPORTD_SMTP_PORT", _USUAL_PORT[tls], 1, LAST_PORT),
+        tls=tls,
+        user=user,
+        password=read.parsed("EXPORTD_SMTP_PASSWORD_FILE", "", _first_line, "a file that can be read"),
+        sender=sender,
+        timeout=read.seconds("EXPORTD_SMTP_TIMEOUT_S", 30, 1, 300),
+    )
+
+
+def _networks(text: str) -> tuple[IPNetwork, ...]:
+    return tuple(ipaddress.ip_network(each.strip()) for each in text.split(","))
+
+
+def _ports(text: str) -> tuple[range, ...]:
+    return tuple(_port_range(*each.strip().split("-", 1)) for each in text.split(","))
+
+
+def _port_range(first: str, last: str = "") -> range:
+    ports = range(int(first), int(last or first) + 1)
+    if not 1 <= ports.start < ports.stop <= LAST_PORT + 1:
+        raise ValueError
+    return ports
+
+
+def _mailbox(text: str) -> str:
+    if not is_mailbox(text):
+        raise ValueError
+    return text
+
+
+def _file(text: str) -> Path | None:
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ValueError
+    return path
+
+
+def _first_line(text: str) -> str:
+    try:
+        lines = Path(text).expanduser().read_text(encoding="utf-8").splitlines()
+    except OSError:
+        raise ValueError from None
+    return lines[0] if lines else ""

@@ -1,0 +1,31 @@
+"""Where an end may be announced: checked when an export is created."""
+
+from collections.abc import Iterator
+
+from services.api.notify.mail_address import MOST_CHARACTERS, is_mailbox
+from services.api.notify.settings import NotifySettings
+from services.contract.errors import Violation
+
+
+class Targets:
+    """Finds what is wrong with the targets of a request, without asking anybody."""
+
+    def __init__(self, settings: NotifySettings) -> None:
+        self._rules = settings.callbacks
+        self._mails = settings.mail is not None
+
+    def violations(self, callback_url: str, notify_email: str) -> Iterator[Violation]:
+        """Of both fields; empty ones are not wrong."""
+        if callback_url:
+            yield from (Violation("callback_url", mistake) for mistake in self._rules.mistakes(callback_url))
+        if notify_email:
+            yield from self._of_mail(notify_email)
+
+    def _of_mail(self, address: str) -> Iterator[Violation]:
+        if not self._mails:
+            yield Violation("notify_email", "this server sends no mail: its operator has to set EXPORTD_SMTP_HOST")
+        if not is_mailbox(address):
+            yield Violation(
+                "notify_email",
+                f"must be one plain ASCII address such as anna@example.com, of at most {MOST_CHARACTERS} characters",
+            )

@@ -1,0 +1,66 @@
+"""The use cases of OperatorService, but for the retry of an export."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.api.changes import Changes
+from services.api.domain.fairness import Fairness, Share
+from services.api.domain.notifications import Delivery
+from services.api.ports import Clock, ExportStore, Outbox, TenantQueue
+from services.api.presence import Presence, WorkerSeen
+from services.contract.errors import WorkerNotFound
+from services.contract.job import Hint
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """Everything that is not done: each tenant's part and its share, and how long the first in line has waited."""
+
+    tenants: tuple[tuple[TenantQueue, Share], ...]
+    oldest: timedelta
+
+
+class Operating:
+    """Looks into the queue, and moves what is stuck."""
+
+    def __init__(
+        self,
+        *,
+        store: ExportStore,
+        outbox: Outbox,
+        changes: Changes,
+        presence: Presence,
+        fairness: Fairness,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._changes = changes
+        self._presence = presence
+        self._fairness = fairness
+        self._clock = clock
+
+    async def queue(self) -> QueueView:
+        """What waits and what runs."""
+        found = await self._store.queue()
+        depth = await self._store.depth(self._clock())
+        return QueueView(tuple((each, self._fairness.share(each.tenant)) for each in found), depth.oldest)
+
+    def workers(self) -> tuple[list[WorkerSeen], datetime]:
+        """The workers that were heard of lately, and the time now."""
+        return self._presence.workers(), self._clock()
+
+    def drain(self, worker_id: str) -> tuple[WorkerSeen, datetime]:
+        """Tell a worker to stop when it has finished. Raises WorkerNotFound."""
+        worker = self._presence.ask_to_drain(worker_id)
+        if worker is None:
+            raise WorkerNotFound(worker_id)
+        self._changes.wake_polls()  # its own ends empty
+        self._changes.direct(Hint.PROGRESS_WANTED)  # its next heartbeat, which tells it, comes at once
+        return worker, self._clock()
+
+    async def redeliver(self, tenant: str, delivery_id: str) -> Delivery:
+        """Send an announcement again. Raises DeliveryNotFound."""
+        delivery = await self._outbox.redeliver(tenant, delivery_id, self._clock())
+        self._changes.announced()
+        return delivery

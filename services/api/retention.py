@@ -1,0 +1,104 @@
+"""What is over goes: bytes that no export points at, files whose time is over, rows that nobody will ask for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.api import metrics
+from services.api.ports import ArtifactStore, Clock, Kept, RetentionStore, StoredPrefix
+from services.contract.store import artifact_prefix
+from services.runtime import logs
+from services.runtime.startup import CannotStart
+
+MOST_TOGETHER = 200
+
+
+class StoreOfAnother(CannotStart):
+    """The artifact store has files that this database does not know, and would sweep."""
+
+    def __init__(self, store_id: str, known: str) -> None:
+        found = f"this database belongs to the artifact store {known}" if known else "this database knows no export"
+        super().__init__(
+            f"{found}, and EXPORTD_ARTIFACTS is the store {store_id}, which has files: give it the folder that belongs "
+            "to this database, or an empty one"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionPolicy:
+    """A sweep each `interval`. Bytes go `grace` after they are over, so that a download that had begun can end and a
+    worker that was cut off has noticed; rows `rows_kept` after their export was done.
+    """
+
+    interval: timedelta = timedelta(minutes=5)
+    grace: timedelta = timedelta(hours=1)
+    rows_kept: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep removed: leases whose bytes are gone, and rows."""
+
+    leases: int
+    rows: int
+
+
+class Retention:
+    """An idempotent sweep that looks at everything anew each time: any number of them may run, and be cut off."""
+
+    def __init__(self, store: RetentionStore, artifacts: ArtifactStore, clock: Clock, policy: RetentionPolicy) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._clock = clock
+        self._policy = policy
+
+    async def check_store(self) -> None:
+        """Raises StoreOfAnother when the artifacts are not those of this database."""
+        is_empty = await anext(self._artifacts.prefixes(), None) is None
+        known = await self._store.belongs_to(self._artifacts.store_id, is_empty=is_empty)
+        if known != self._artifacts.store_id:
+            raise StoreOfAnother(self._artifacts.store_id, known)
+
+    async def run(self) -> None:
+        """Sweep for ever; cancel it to end it."""
+        while True:
+            try:
+                swept = await self.run_once()
+                if swept.leases or swept.rows:
+                    logs.get().info("swept", leases=swept.leases, rows=swept.rows)
+            except Exception:  # noqa: BLE001 - whatever it is, the next sweep must come
+                logs.get().exception("sweep_failed")
+            await asyncio.sleep(self._policy.interval.total_seconds())  # the period of the sweep
+
+    async def run_once(self) -> Swept:
+        """One sweep, in small steps."""
+        leases = 0
+        async for some in _together(self._artifacts.prefixes()):
+            leases += await self._sweep(some)
+        rows = 0
+        while removed := await self._store.forget(self._clock(), self._policy.rows_kept, MOST_TOGETHER):
+            rows += removed
+        metrics.swept(leases, rows)
+        return Swept(leases, rows)
+
+    async def _sweep(self, found: list[StoredPrefix]) -> int:
+        """A prefix that changed lately stays: whoever wrote there may not know yet that its work is over."""
+        now = self._clock()
+        quiet = [prefix for prefix in found if prefix.modified <= now - self._policy.grace]
+        worth = await self._store.kept([prefix.lease for prefix in quiet], now, self._policy.grace)
+        over = [prefix.lease for prefix, kept in zip(quiet, worth, strict=True) if kept is not Kept.NEEDED]
+        for lease in over:
+            await self._artifacts.remove(artifact_prefix(lease.export_id, lease.lease_id))
+        return len(over)
+
+
+async def _together(prefixes: AsyncIterator[StoredPrefix]) -> AsyncIterator[list[StoredPrefix]]:
+    some: list[StoredPrefix] = []
+    async for prefix in prefixes:
+        some.append(prefix)
+        if len(some) == MOST_TOGETHER:
+            yield some
+            some = []
+    if some:
+        yield some

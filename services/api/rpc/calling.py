@@ -1,0 +1,19 @@
+"""What every call of a caller says about itself."""
+
+from services.api.rpc import decode
+from services.api.rpc.shell import TENANT_KEY, Context, metadata
+from services.runtime import logs
+
+
+def tenant_of(context: Context) -> str:
+    """The tenant of a call, which its log line names from now on. Raises InvalidRequest."""
+    tenant = decode.tenant(metadata(context, TENANT_KEY, "default"))
+    logs.bind(tenant=tenant)
+    return tenant
+
+
+def export_id_of(text: str) -> str:
+    """The export that a call names, as its log line does from now on. Raises InvalidRequest."""
+    export_id = decode.identifier("id", text)
+    logs.bind(export_id=export_id)
+    return export_id

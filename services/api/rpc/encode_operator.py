@@ -1,0 +1,36 @@
+"""The queue and the workers, as operators see them."""
+
+from datetime import datetime, timedelta
+
+from exportd.v1 import operator_service_pb2
+from services.api.domain.states import State
+from services.api.operating import QueueView
+from services.api.presence import WorkerSeen
+from services.contract.codec import duration_to_pb
+
+
+def queue(view: QueueView) -> operator_service_pb2.Queue:
+    """What waits and what runs."""
+    tenants = [
+        operator_service_pb2.TenantQueue(
+            tenant=part.tenant,
+            queued=part.counts[State.QUEUED],
+            processing=part.counts[State.PROCESSING],
+            failed=part.counts[State.FAILED],
+            max_running=share.max_running,
+            weight=share.weight,
+        )
+        for part, share in view.tenants
+    ]
+    return operator_service_pb2.Queue(tenants=tenants, oldest=duration_to_pb(view.oldest))
+
+
+def worker(shown: WorkerSeen, now: datetime) -> operator_service_pb2.Worker:
+    """A worker as it was last heard of."""
+    return operator_service_pb2.Worker(
+        id=shown.id,
+        held=shown.held,
+        free_slots=shown.free_slots,
+        draining=shown.draining or shown.asked_to_drain,
+        silent=duration_to_pb(max(now - shown.seen, timedelta())),
+    )

@@ -1,0 +1,48 @@
+"""OperatorService over gRPC: decode, call, encode."""
+
+from exportd.v1 import export_pb2, operator_service_pb2, operator_service_pb2_grpc
+from services.api.creation import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
+from services.api.exports import Exports
+from services.api.operating import Operating
+from services.api.rpc import decode, encode, encode_history, encode_operator
+from services.api.rpc.calling import export_id_of, tenant_of
+from services.api.rpc.shell import Context
+from services.contract.errors import InvalidRequest, Violation
+
+
+class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
+    """What operators reach."""
+
+    def __init__(self, exports: Exports, operating: Operating) -> None:
+        self._exports = exports
+        self._operating = operating
+
+    async def RetryExport(
+        self, request: operator_service_pb2.RetryExportRequest, context: Context
+    ) -> export_pb2.Export:
+        if not 0 <= request.max_attempts <= MAX_ATTEMPTS:
+            raise InvalidRequest((Violation("max_attempts", f"must be 1 to {MAX_ATTEMPTS}, or 0 for the default"),))
+        budget = request.max_attempts or DEFAULT_ATTEMPTS
+        view = await self._exports.retry(tenant_of(context), export_id_of(request.id), budget, request.password)
+        return encode.export(view)
+
+    async def RedeliverNotification(
+        self, request: operator_service_pb2.RedeliverNotificationRequest, context: Context
+    ) -> export_pb2.Delivery:
+        return encode_history.delivery(await self._operating.redeliver(tenant_of(context), request.id))
+
+    async def GetQueue(
+        self, request: operator_service_pb2.GetQueueRequest, context: Context
+    ) -> operator_service_pb2.Queue:
+        return encode_operator.queue(await self._operating.queue())
+
+    async def ListWorkers(
+        self, request: operator_service_pb2.ListWorkersRequest, context: Context
+    ) -> operator_service_pb2.ListWorkersResponse:
+        workers, now = self._operating.workers()
+        return operator_service_pb2.ListWorkersResponse(workers=[encode_operator.worker(each, now) for each in workers])
+
+    async def DrainWorker(
+        self, request: operator_service_pb2.DrainWorkerRequest, context: Context
+    ) -> operator_service_pb2.Worker:
+        return encode_operator.worker(*self._operating.drain(decode.identifier("id", request.id)))

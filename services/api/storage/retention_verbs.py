@@ -1,0 +1,86 @@
+"""What is over: each a function over one connection, in the transaction it is given."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from services.api.domain.states import TERMINAL, Event, target
+from services.api.ports import Kept
+from services.api.storage.caller_verbs import REQUEST_ID_LASTS
+from services.api.storage.column_types import UtcTime
+from services.api.storage.rows import Row
+from services.api.storage.tables import deliveries, exports, in_states, installation, requests, tenants
+from services.contract.job import LeaseRef
+
+_c = exports.c
+_before = sa.bindparam("before", type_=UtcTime)
+_now = sa.bindparam("now", type_=UtcTime)
+_count = sa.bindparam("count", type_=sa.Integer)
+_of_leases = sa.select(_c.id, _c.state, _c.lease_id, _c.file_expire_time, _c.deleted_time).where(
+    _c.id.in_(sa.bindparam("ids", expanding=True))
+)
+_unannounced = sa.exists().where(deliveries.c.export_id == _c.id, deliveries.c.state == sa.literal_column("'PENDING'"))
+_old = (
+    sa.select(_c.id)
+    .where(in_states(TERMINAL), _c.end_time <= _before, sa.not_(_unannounced))
+    .where(sa.or_(_c.file_expire_time.is_(None), _c.file_expire_time <= _now))
+    .order_by(_c.end_time)
+    .limit(_count)
+)
+_tombstones = (
+    sa.select(_c.id)
+    .where(_c.deleted_time.is_not(None), _c.deleted_time <= _before, sa.not_(_unannounced))
+    .order_by(_c.deleted_time)
+    .limit(_count)
+)
+_forget = sa.delete(exports).where(_c.id.in_(sa.bindparam("ids", expanding=True)))
+_lapsed = sa.delete(requests).where(
+    sa.tuple_(requests.c.tenant, requests.c.request_id).in_(
+        sa.select(requests.c.tenant, requests.c.request_id).where(requests.c.create_time <= _before).limit(_count)
+    )
+)
+_present = sa.select(sa.func.max(tenants.c.served)).scalar_subquery()
+# As if it had never been there: it starts at the present either way. The one that says when that is stays.
+_idle = sa.delete(tenants).where(tenants.c.vtime <= _present, tenants.c.served < _present)
+_new_store = insert(installation).on_conflict_do_nothing()
+_store = sa.select(installation.c.store_id)
+_any_export = sa.select(_c.id).limit(1)
+
+
+def belongs_to(db: sa.Connection, store_id: str, *, is_empty: bool) -> str:
+    known = db.execute(_store).scalar()
+    if known is None and not is_empty and db.execute(_any_export).first() is None:
+        return ""
+    if known is None:
+        db.execute(_new_store, {"id": 1, "store_id": store_id})
+    return known or store_id
+
+
+def kept(db: sa.Connection, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
+    ids = sorted({lease.export_id for lease in leases})
+    rows = {row["id"]: row for row in db.execute(_of_leases, {"ids": ids}).mappings()}
+    return [_kept(rows.get(lease.export_id), lease, now - grace) for lease in leases]
+
+
+def _kept(row: Row | None, lease: LeaseRef, latest: datetime) -> Kept:
+    """Only the lease in the row can complete or has completed: any other one is fenced for good."""
+    if row is None:
+        return Kept.UNKNOWN
+    if row["lease_id"] != lease.lease_id:
+        return Kept.OVER
+    ends = [moment for moment in (row["file_expire_time"], row["deleted_time"]) if moment is not None]
+    is_over = row["state"] is target(Event.COMPLETE) and any(moment <= latest for moment in ends)
+    return Kept.OVER if is_over else Kept.NEEDED
+
+
+def forget(db: sa.Connection, now: datetime, rows_kept: timedelta, limit: int) -> int:
+    lapsed = now - REQUEST_ID_LASTS
+    old = db.execute(_old, {"before": now - rows_kept, "now": now, "count": limit}).scalars().all()
+    gone = db.execute(_tombstones, {"before": lapsed, "count": limit}).scalars().all()
+    removed = db.execute(_lapsed, {"before": lapsed, "count": limit}).rowcount
+    removed += db.execute(_idle).rowcount
+    if ids := [*old, *gone]:
+        removed += db.execute(_forget, {"ids": ids}).rowcount
+    return removed

@@ -1,0 +1,71 @@
+"""Statements through ADBC, whose rows come as Arrow."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from services.worker.sources import errors
+from services.worker.sources.conditions import Parameter
+
+Failure = Callable[[Exception], errors.SourceFailed]
+"""What an error of the driver means for callers."""
+
+
+class DriverSaid(Exception):
+    """The text of a driver's error, for the log, without secrets."""
+
+
+class Session:
+    """Statements one after the other on one connection of ADBC; `said` gives an error's text without secrets."""
+
+    def __init__(self, connection: Any, failure: Failure, said: Callable[[str], str] = str) -> None:
+        self._connection = connection
+        self._failure = failure
+        self._said = said
+
+    def rows(self, sql: str, parameters: tuple[Parameter, ...] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a statement that gives few. Raises SourceFailed."""
+        with self.guarded(), self._connection.cursor() as cursor:
+            cursor.execute(sql, parameters or None)
+            return list(cursor.fetchall())
+
+    def names(self, sql: str) -> list[str]:
+        """Columns of what a statement gives. Raises SourceFailed."""
+        with self.guarded(), self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            return [each[0] for each in cursor.description]
+
+    def batches(self, sql: str, parameters: tuple[Parameter, ...] = (), **options: str) -> Iterator[pa.RecordBatch]:
+        """All rows of a statement, as they come; `options` are of ADBC's statement. Raises SourceFailed."""
+        with self.guarded(), self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**options)
+            cursor.execute(sql, parameters or None)
+            with cursor.fetch_record_batch() as reader:
+                yield from reader
+
+    def end(self) -> None:
+        """End the transaction, and its snapshot; the next statement begins another one. Raises SourceFailed."""
+        with self.guarded():
+            self._connection.commit()
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Errors of the driver become SourceFailed."""
+        import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
+
+        try:
+            yield
+        except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
+            raise self._failure(error) from DriverSaid(self._said(f"{type(error).__name__}: {error}"))
+
+
+def within(batches: Iterable[pa.RecordBatch], seconds: float, source_id: str) -> Iterator[pa.RecordBatch]:
+    """The batches, for so long; 0: without end. Raises SourceFailed (READING_TOO_LONG)."""
+    began = time.monotonic()
+    for batch in batches:
+        if seconds and time.monotonic() - began > seconds:
+            raise errors.too_long(source_id)
+        yield batch

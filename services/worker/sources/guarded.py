@@ -1,0 +1,85 @@
+"""What holds for the rows of every source: no more of them than allowed, and masks on what is not to be seen."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from services.contract.outcome import ExportWarning, MatchedBy
+from services.contract.spec import JobSpec
+from services.worker.ports import Reading, Source
+from services.worker.sources import errors, mask
+from services.worker.sources.settings import SourceSettings
+
+
+def keyed(sources: dict[str, SourceSettings], key_file: Path) -> dict[str, SourceSettings]:
+    """The sources with the key for masks that is in a file, without the white space around it. Raises OSError."""
+    key = key_file.read_bytes().strip()
+    return {id_: replace(source, mask_key=key) for id_, source in sources.items()}
+
+
+class GuardedSource:
+    """A source that gives no more rows than the spec's limit, and its columns masked; `mask_key` empty: there is none.
+
+    The batches of a masked column hold text: writers go by `mask.shown`.
+    """
+
+    def __init__(self, source: Source, mask_key: bytes) -> None:
+        self._source = source
+        self._mask_key = mask_key
+
+    @contextmanager
+    def read(self, spec: JobSpec) -> Iterator[Reading]:
+        """See ports.Source. Raises SourceFailed, with LIMIT_EXCEEDED at once when the source has counted."""
+        mask.check(spec.columns, self._mask_key)
+        with self._source.read(spec) as reading:
+            counted = reading.matched_by is MatchedBy.COUNT
+            if counted:
+                check_rows(reading.rows_total, spec.limits.max_rows, exact=True)
+            unbounded = counted or not spec.limits.max_rows
+            if unbounded and not any(column.mask for column in spec.columns):
+                yield reading
+            else:
+                yield _GuardedReading(reading, spec, self._mask_key)
+
+
+class _GuardedReading:
+    """ports.Reading, with batches that are looked at on their way."""
+
+    def __init__(self, reading: Reading, spec: JobSpec, mask_key: bytes) -> None:
+        self.consistency = reading.consistency
+        self.as_of = reading.as_of
+        self.matched_by = reading.matched_by
+        self.rows_total = reading.rows_total
+        self._reading = reading
+        self._spec = spec
+        self._mask_key = mask_key
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """See ports.Reading."""
+        bounded = _bounded(self._reading.batches(), self._spec.limits.max_rows)
+        return mask.masked(bounded, self._spec.columns, self._mask_key)
+
+    def rows_matched(self) -> int:
+        """See ports.Reading."""
+        return self._reading.rows_matched()
+
+    def warnings(self) -> list[ExportWarning]:
+        """See ports.Reading."""
+        return self._reading.warnings()
+
+
+def check_rows(count: int, most: int, *, exact: bool) -> None:
+    """Raises SourceFailed (LIMIT_EXCEEDED) for more than `most` rows; 0 is no limit. `exact`: there are no others."""
+    if most and count > most:
+        raise errors.limit_exceeded("max_rows", most, f"{count}" if exact else f"at least {count}")
+
+
+def _bounded(batches: Iterable[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
+    count = 0
+    for batch in batches:
+        count += batch.num_rows
+        check_rows(count, most, exact=False)
+        yield batch

@@ -1,0 +1,156 @@
+"""Rows of an HTTP API, page by page."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from services.contract.outcome import Consistency, ExportWarning, MatchedBy
+from services.contract.spec import HttpPages, JobSpec
+from services.worker.ports import Reading
+from services.worker.sources import errors, page
+from services.worker.sources.columns import Picked, pick
+from services.worker.sources.http import items as json_items
+from services.worker.sources.http.client import HttpClient
+from services.worker.sources.http.items import Item
+from services.worker.sources.http.query import Asked, asked
+from services.worker.sources.http.repeats import Repeats
+from services.worker.sources.http.settings import HttpSettings
+from services.worker.sources.http.walk import Walk
+from services.worker.sources.parse import Array, NotOfType
+from services.worker.sources.reading import Found, SnapshotReading
+
+_BATCH_ROWS = 8_192
+_BATCH_BYTES = 8 << 20
+_BATCH_S = 1.0
+
+
+class HttpSource:
+    """Collections of an API."""
+
+    def __init__(self, source_id: str, settings: HttpSettings) -> None:
+        self._id = source_id
+        self._settings = settings
+
+    @contextmanager
+    def read(self, spec: JobSpec) -> Iterator[Reading]:
+        """See ports.Source. Raises SourceFailed."""
+        pages = spec.relation.http
+        if pages is None:
+            raise errors.relation_missing(self._id)
+        wanted = asked(spec, pages)
+        with closing(HttpClient(self._id, self._settings)) as client:
+            yield _begun(client, spec, pages, wanted)
+
+
+def _begun(client: HttpClient, spec: JobSpec, pages: HttpPages, wanted: Asked) -> "PagedReading":
+    rows = Rows(spec, wanted.constants, client.source_id)
+    as_of = datetime.now(UTC)
+    walk = Walk(client, pages, client.below(wanted.path), Repeats(rows.keys))
+    if not walk.begin() and not wanted.constants:  # with a value in the path, it is that which does not exist
+        raise errors.relation_missing(client.source_id)
+    return PagedReading(walk, rows, spec, wanted, as_of)
+
+
+class Rows:
+    """What the columns of a spec are in the items of an answer."""
+
+    def __init__(self, spec: JobSpec, constants: Mapping[str, str], source_id: str) -> None:
+        self.picked = pick(spec, deciding=True)
+        self._key = spec.key
+        self._constants = constants
+        self._source_id = source_id
+        self._examined = 0
+        self.absent = {p.name: p.label for p in self.picked if p.name not in constants}
+        """Columns of which no item has had a value, with their names for people."""
+
+    def keys(self, items: Sequence[Item]) -> list[Any]:
+        """The key of each item; without one in the spec, each is a row of its own.
+
+        Raises SourceFailed when an item lacks a part of it.
+        """
+        if not self._key:
+            return [object() for _ in items]
+        parts = [self._values(items, name) for name in self._key]
+        lacking = [name for name, part in zip(self._key, parts, strict=True) if None in part]
+        if lacking:
+            raise errors.column_missing(self._source_id, lacking)
+        return list(map(str, parts[0] if len(parts) == 1 else zip(*parts, strict=True)))
+
+    def batch(self, items: Sequence[Item]) -> pa.RecordBatch:
+        """One column a Picked, to be typed. Raises SourceFailed."""
+        arrays = [self._array(items, p) for p in self.picked]
+        self._examined += len(items)
+        return pa.RecordBatch.from_arrays(arrays, names=[f"c{i}" for i in range(len(arrays))])
+
+    def _array(self, items: Sequence[Item], picked: Picked) -> Array:
+        found = self._values(items, picked.name)
+        if picked.name in self.absent and any(v is not None for v in found):
+            del self.absent[picked.name]
+        try:
+            return json_items.array(found, picked.type)
+        except NotOfType as error:
+            raise errors.value_invalid(picked.label, picked.type, self._examined + error.index + 1) from error
+
+    def _values(self, items: Sequence[Item], name: str) -> list[Any]:
+        found = json_items.values(items, name)
+        constant = self._constants.get(name)
+        return found if constant is None else [constant if v is None else v for v in found]
+
+
+class PagedReading(SnapshotReading):
+    """ports.Reading of a walk; the filter is decided here, whatever the remote was told.
+
+    `matched_by` is COUNT after the last batch when the remote stated the number of rows, and these were all of them.
+    """
+
+    consistency = Consistency.PAGED
+
+    def __init__(self, walk: Walk, rows: Rows, spec: JobSpec, wanted: Asked, as_of: datetime) -> None:
+        raw = (rows.batch(items) for items in walk.pages() if items)
+        super().__init__(raw, rows.picked, Found(as_of, None, spec.filter, utf8=True, page=spec.page))
+        self._walk = walk
+        self._rows = rows
+        if wanted.complete:
+            self.rows_total = page.rows_on(spec.page, walk.stated or 0)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """See ports.Reading."""
+        yield from gathered(super().batches())
+        if self._walk.ended and self._walk.stated == self.rows_matched():
+            self.matched_by = MatchedBy.COUNT
+
+    def warnings(self) -> list[ExportWarning]:
+        """See ports.Reading."""
+        found = super().warnings()
+        if self._walk.repeated:
+            text = "rows that came twice, since others were added while pages were read: written once"
+            found.append(ExportWarning("ROWS_REPEATED", text, self._walk.repeated))
+        if self._rows.absent and self._walk.received:
+            text = f"columns without a value in any row: {', '.join(self._rows.absent.values())}"
+            found.append(ExportWarning("COLUMN_EMPTY", text, len(self._rows.absent)))
+        return found
+
+
+def gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Small batches joined: an API's pages are small, a writer wants thousands of rows, and somebody watches."""
+    waiting: list[pa.RecordBatch] = []
+    since = time.monotonic()
+    for batch in batches:
+        waiting.append(batch)
+        if _is_enough(waiting) or time.monotonic() - since > _BATCH_S:
+            yield _joined(waiting)
+            waiting, since = [], time.monotonic()
+    if waiting:
+        yield _joined(waiting)
+
+
+def _is_enough(waiting: list[pa.RecordBatch]) -> bool:
+    return sum(b.num_rows for b in waiting) >= _BATCH_ROWS or sum(b.nbytes for b in waiting) >= _BATCH_BYTES
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.Table.from_batches(batches).combine_chunks().to_batches()[0]

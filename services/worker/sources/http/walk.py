@@ -1,0 +1,118 @@
+"""A walk over the pages of an API, which ends where the collection does or fails: never short, never for ever."""
+
+from collections.abc import Iterator
+
+from urllib3 import BaseHTTPResponse
+
+from services.contract.spec import HttpPages, Paging
+from services.worker.sources import errors
+from services.worker.sources.http.answers import Answer, understood
+from services.worker.sources.http.client import MISSING, HttpClient, TryAgain, drained, whole
+from services.worker.sources.http.items import Item, decoded
+from services.worker.sources.http.query import with_parameters
+from services.worker.sources.http.repeats import Repeats
+
+_ACCEPT = "application/ld+json, application/json;q=0.9"
+_MOST_STANDING = 3
+
+
+class Walk:
+    """The pages from `url` on. `begin` first, then `pages` once; the rest is final after the last page."""
+
+    def __init__(self, client: HttpClient, pages: HttpPages, url: str, repeats: Repeats) -> None:
+        self._client = client
+        self._pages = pages
+        self._url = url
+        self._repeats = repeats
+        self._seen = {hash(url)}
+        self._totals: list[int] = []
+        self._first: Answer | None = None
+        self.received = 0
+        """Rows so far, each once."""
+        self.ended = False
+        """Whether the last page was seen."""
+
+    def begin(self) -> bool:
+        """Ask for the first page; False when there is no such collection."""
+        self._first = self._answer(self._url)
+        if self._first:
+            self._note(self._first)
+        return self._first is not None
+
+    @property
+    def stated(self) -> int | None:
+        """Rows that there are, as the last page says; None when none says it."""
+        return self._totals[-1] if self._totals else None
+
+    @property
+    def repeated(self) -> int:
+        """Rows that came once more, and were left out."""
+        return self._repeats.count
+
+    def pages(self) -> Iterator[list[Item]]:
+        """The items of each page, without rows that were there before. Raises SourceFailed."""
+        answer, url, standing = self._first, self._url, 0
+        number, length = 1, len(answer.items) if answer else 0
+        while answer is not None:
+            self._note(answer)
+            fresh = self._repeats.left_out(answer.items)
+            standing = standing + 1 if answer.items and not fresh else 0
+            self.received += len(fresh)
+            yield fresh
+            next_url = self._next(url, answer, number)
+            if next_url is None:
+                break
+            if standing >= _MOST_STANDING or number >= self._client.settings.max_pages or hash(next_url) in self._seen:
+                raise errors.pages_endless(self._client.source_id, number)
+            self._seen.add(hash(next_url))
+            short = len(answer.items) < length
+            url, number, answer = next_url, number + 1, self._answer(next_url)
+            self._check(short=short, answer=answer)
+        self._check_whole()
+        self.ended = True
+
+    def _next(self, url: str, answer: Answer, number: int) -> str | None:
+        pages = self._pages
+        if pages.paging is Paging.PAGE and answer.items:
+            return with_parameters(url, [(pages.parameter, str(pages.first_page + number))])
+        if pages.paging is Paging.CURSOR and answer.next is not None:
+            return with_parameters(url, [(pages.parameter, answer.next)])
+        return None if answer.next is None else self._client.linked(url, answer.next)
+
+    def _check(self, *, short: bool, answer: Answer | None) -> None:
+        """Of numbered pages only the last may be short; and one that is not there is an end if all rows were."""
+        numbered = self._pages.paging is Paging.PAGE
+        if answer is None and not (numbered and self.stated is not None and self.received >= self.stated):
+            raise errors.unavailable(self._client.source_id)
+        if answer is not None and answer.items and numbered and short:
+            raise errors.changed(self._client.source_id)
+
+    def _check_whole(self) -> None:
+        if not self._totals:
+            return
+        if self.received < min(self._totals):
+            raise errors.rows_missing(self._client.source_id, min(self._totals), self.received)
+        shrank = any(later < earlier for earlier, later in zip(self._totals, self._totals[1:], strict=False))
+        if shrank and self._pages.paging is not Paging.CURSOR:  # what comes later moved up, past a page's end
+            raise errors.changed(self._client.source_id)
+
+    def _note(self, answer: Answer) -> None:
+        if answer.total is not None and (not self._totals or self._totals[-1] != answer.total):
+            self._totals.append(answer.total)
+
+    def _answer(self, url: str) -> Answer | None:
+        return self._client.get(url, _ACCEPT, self._taken)
+
+    def _taken(self, response: BaseHTTPResponse) -> Answer | None:
+        if response.status in MISSING:
+            drained(response)
+            return None
+        settings = self._client.settings
+        body = whole(response, settings.max_page_bytes, settings.timeout_s)
+        if body is None:
+            raise errors.page_too_large(self._client.source_id, settings.max_page_bytes)
+        try:
+            document = decoded(body)
+        except ValueError as error:  # cut, or a page of a proxy
+            raise TryAgain from error
+        return understood(document, response.headers.get("link", ""), self._pages, self._client.source_id)

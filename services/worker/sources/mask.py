@@ -1,0 +1,81 @@
+"""What stands in a file instead of a value that is not to be seen."""
+
+import hmac
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+import pyarrow as pa
+
+from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Mask
+from services.worker.sources import errors
+from services.worker.sources.parse import Array, pc
+
+REDACTED = "***"
+_STAR = "*"
+_SHOWN = 4
+_TEXT = ColumnType(Kind.TEXT)
+_NO_TEXT = pa.scalar(None, pa.large_string())
+
+Hide = Callable[[Array], Array]
+"""A column of texts to what may be seen of it; nulls stay."""
+
+
+def shown(spec: JobSpec) -> JobSpec:
+    """The spec as writers see it: a masked column is text."""
+    columns = tuple(replace(c, type=_TEXT) if c.mask else c for c in spec.columns)
+    return replace(spec, columns=columns)
+
+
+def check(columns: tuple[ColumnSpec, ...], key: bytes) -> None:
+    """Raises SourceFailed (MASK_KEY_MISSING) when a column is to be hashed without a key."""
+    hashed = [c.field for c in columns if c.mask is Mask.HASH]
+    if hashed and not key:
+        raise errors.mask_key_missing(hashed)
+
+
+def masked(batches: Iterable[pa.RecordBatch], columns: tuple[ColumnSpec, ...], key: bytes) -> Iterator[pa.RecordBatch]:
+    """Batches with the columns of a spec first, masked; `key` is for HASH."""
+    hides: dict[Mask, Hide] = {Mask.REDACT: _redact, Mask.LAST4: _last4, Mask.HASH: lambda text: _hash(text, key)}
+    hidden = [(index, c, hides[c.mask]) for index, c in enumerate(columns) if c.mask]
+    return (_masked(batch, hidden) for batch in batches)
+
+
+def _masked(batch: pa.RecordBatch, hidden: list[tuple[int, ColumnSpec, Hide]]) -> pa.RecordBatch:
+    for index, column, hide in hidden:
+        found = hide(as_text(batch.column(index), column.type))
+        batch = batch.set_column(index, pa.field(column.field, found.type), found)
+    return batch
+
+
+def as_text(column: Array, type_: ColumnType) -> Array:
+    """Values as masks see them: text and JSON as they are, binary as base64, durations as microseconds.
+
+    Others are digits, `true` and `false`, or ISO 8601: `2026-01-31`, `2026-01-31 23:59:00.000000Z`.
+    """
+    if type_.kind is Kind.BINARY:
+        return pa.array([_base64(value) for value in column.to_pylist()], pa.large_string())
+    if type_.kind is Kind.DURATION:
+        column = pc.cast(column, pa.int64())
+    return pc.cast(column, pa.large_string())
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else b64encode(value).decode()
+
+
+def _redact(text: Array) -> Array:
+    return pc.if_else(pc.is_valid(text), pa.scalar(REDACTED, pa.large_string()), _NO_TEXT)
+
+
+def _last4(text: Array) -> Array:
+    hidden = pc.max_element_wise(pc.subtract(pc.cast(pc.utf8_length(text), pa.int64()), _SHOWN), 0, skip_nulls=False)
+    stars = pc.binary_repeat(pa.scalar(_STAR, pa.large_string()), hidden)
+    return pc.binary_join_element_wise(stars, pc.utf8_slice_codeunits(text, -_SHOWN), pa.scalar("", pa.large_string()))
+
+
+def _hash(text: Array, key: bytes) -> Array:
+    # No kernel does it: a Python object for each value, but only once for those that repeat in a batch.
+    encoded = pc.dictionary_encode(text)
+    digests = (hmac.digest(key, value.encode(), "sha256").hex() for value in encoded.dictionary.to_pylist())
+    return pc.take(pa.array(digests, pa.large_string()), encoded.indices)

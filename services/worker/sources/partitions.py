@@ -1,0 +1,48 @@
+"""Hive partitions: folders named `column=value`, whose files need not be opened when the filter excludes them."""
+
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from services.contract.spec import ColumnType, Filter
+from services.worker.sources import errors, parse, refine
+from services.worker.sources.columns import only, terms
+
+_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+def has_partitions(paths: Sequence[str]) -> bool:
+    """Whether any of the relative paths is in such a folder."""
+    return any(_values(path) for path in paths)
+
+
+def kept(paths: Sequence[str], filter_: Filter) -> list[str]:
+    """The files that may hold a row that matches, in the same order; of none at all, the first: it has the columns.
+
+    Raises SourceFailed (VALUE_INVALID) for a folder's value that is not of its column's type.
+    """
+    values = [_values(path) for path in paths]
+    everywhere = set.intersection(*map(set, values)) if values else set()
+    decided = only(filter_, lambda term: term.column.casefold() in everywhere)
+    columns = {(t.column, t.type): _column(t.column, t.type, values) for t in terms(decided)}
+    found = refine.mask(decided, columns, len(paths)).to_pylist()
+    return [path for path, matches in zip(paths, found, strict=True) if matches] or list(paths[:1])
+
+
+def _values(path: str) -> dict[str, str | None]:
+    """Texts by the column's name in lower case."""
+    pairs = [folder.split("=") for folder in path.split("/")[:-1]]
+    return {pair[0].casefold(): _decoded(pair[1]) for pair in pairs if len(pair) == 2 and pair[0]}  # noqa: PLR2004
+
+
+def _decoded(text: str) -> str | None:
+    return None if text == _NULL else unquote(text)
+
+
+def _column(name: str, type_: ColumnType, values: Sequence[dict[str, str | None]]) -> parse.Array:
+    texts = pa.array([each[name.casefold()] for each in values], pa.large_string())
+    try:
+        return parse.typed(texts, type_)
+    except parse.NotOfType as error:
+        raise errors.value_invalid(name, type_) from error

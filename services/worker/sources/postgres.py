@@ -1,0 +1,186 @@
+"""A spec in PostgreSQL's SQL: exact, but where a column is stored as another type or case is to be ignored.
+
+Texts are compared and ordered by their bytes, never by the database's collation. A parameter is a setting of the
+transaction (`parameters`): ADBC would keep the whole result of a statement with bound ones in memory, and COPY takes
+none. What a setting holds is never part of a statement.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from uuid import UUID
+
+from services.contract.spec import ColumnType, Filter, Kind, Operator, OrderTerm, Relation, Term, Value
+from services.worker.sources.conditions import (
+    NULLS,
+    Sql,
+    any_of,
+    combined,
+    every,
+    quoted,
+    wanted,
+    with_null,
+)
+from services.worker.sources.postgres_types import MOMENTS, PLAIN_TEXT, REAL, WHOLE, Columns, Oid
+from services.worker.sources.steps import utc
+
+MARK = "\0"
+"""A parameter in a condition, before it has its number; it can't be part of a statement."""
+
+_INT64 = range(-(2**63), 2**63)
+_NUMERIC = frozenset({*WHOLE, Oid.NUMERIC, Oid.MONEY})
+_TEXTUAL = frozenset({*PLAIN_TEXT, Oid.BPCHAR, Oid.NAME})
+_UNSORTED = frozenset({Oid.JSON, Oid.XML, Oid.POINT})
+_NUMBER = r"^[+-]?[0-9]*\.?[0-9]+$"
+_NO_ZONE = "UTC"
+
+
+def relation(of: Relation) -> str:
+    """The rows as `r`. A table is `name` or `schema.name`; a name with a dot or blank in it may have double quotes."""
+    query = of.query.strip().rstrip(";")
+    return f"(\n{query}\n) as r" if query else f"{table_name(of.table)} as r"
+
+
+def table_name(text: str) -> str:
+    """A table's name for a statement."""
+    parts, inside = [""], False
+    for character in text:
+        inside ^= character == '"'
+        if character == "." and not inside:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return ".".join(part if _is_quoted(part) else quoted(part) for part in parts)
+
+
+def _is_quoted(part: str) -> bool:
+    return len(part) > 2 and part[0] == part[-1] == '"' and part[1:-1].replace('""', "").count('"') == 0  # noqa: PLR2004
+
+
+def parameters(sql: Sql) -> tuple[str, str, tuple[str, ...]]:
+    """The condition's text, a statement that sets its parameters (empty without any), and what that is given."""
+    values = tuple(str(p) for p in sql.parameters)
+    parts = sql.text.split(MARK)
+    text = parts[0] + "".join(f"{setting(i)}{part}" for i, part in enumerate(parts[1:], 1))
+    calls = ", ".join(f"set_config('exportd.p{i}', ${i}::text, true)" for i in range(1, len(values) + 1))
+    return text, f"select {calls}" if calls else "", values
+
+
+def setting(number: int) -> str:
+    """A parameter as a text in a statement."""
+    return f"current_setting('exportd.p{number}')"
+
+
+def where(filter_: Filter, columns: Columns) -> Sql:
+    """The rows that match; every one of them, and only them when it is exact."""
+    return combined(filter_, lambda term: _term(term, columns))
+
+
+def order(terms: Iterable[OrderTerm], types: dict[str, ColumnType], columns: Columns) -> str:
+    """The order by typed value; empty without terms."""
+    parts = []
+    for term in terms:
+        by = _sortable(term.column, types.get(term.column), columns)
+        direction, nulls = "desc" if term.descending else "asc", "first" if term.nulls_first else "last"
+        parts.append(f"{by} {direction} nulls {nulls}")
+    return f" order by {', '.join(parts)}" if parts else ""
+
+
+def _sortable(name: str, type_: ColumnType | None, columns: Columns) -> str:
+    oid = columns.oid(name)
+    if oid in _TEXTUAL and type_ and type_.kind in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
+        raw = columns.raw(name)
+        return f"case when {raw} ~ '{_NUMBER}' then {raw}::numeric end"
+    return columns.text(name) if oid in _TEXTUAL or oid in _UNSORTED else columns.raw(name)
+
+
+def _term(term: Term, columns: Columns) -> Sql:
+    raw = columns.raw(term.column)
+    if term.operator in NULLS:
+        return Sql(f"{raw} {term.operator.value}")
+    found = _text(term, columns) if term.type.kind is Kind.TEXT else _typed(term, columns)
+    return with_null(found, raw, term)
+
+
+def _typed(term: Term, columns: Columns) -> Sql:
+    compared = _compared(term, columns)
+    if compared is None:
+        return Sql("true", exact=False)
+    column, cast = compared
+    beyond = term.operator in (Operator.GREATER, Operator.GREATER_OR_EQUAL)
+    number = f" and {column} <> 'NaN'" if beyond and term.type.kind is Kind.FLOAT else ""  # the greatest one there
+    condition = f"({column} {term.operator.value} {MARK}::{cast}{number})"
+    return any_of(Sql(condition, (_parameter(v),)) for v in term.values)
+
+
+def _compared(term: Term, columns: Columns) -> tuple[str, str] | None:
+    """The column typed, and the type that it is compared with; None when it is stored as another one."""
+    raw, oid, kind = columns.raw(term.column), columns.oid(term.column), term.type.kind
+    if kind is Kind.INTEGER and oid in WHOLE:
+        return raw, "int8"
+    if kind in (Kind.INTEGER, Kind.DECIMAL) and oid in _NUMERIC:
+        return (f"{raw}::numeric" if oid == Oid.MONEY else raw), "numeric"
+    if kind is Kind.FLOAT and (oid in REAL or oid in WHOLE or oid == Oid.NUMERIC):
+        return (raw if oid == Oid.FLOAT8 else f"{raw}::float8"), "float8"
+    if kind is Kind.TIMESTAMP and oid in MOMENTS:
+        zoneless = oid == Oid.TIMESTAMP and columns.time_zone == _NO_ZONE  # an index serves it as it is
+        return (raw, "timestamp") if zoneless else (columns.moment(term.column), "timestamptz")
+    same = (kind is Kind.BOOLEAN and oid == Oid.BOOL) or (kind is Kind.DATE and oid == Oid.DATE)
+    return (raw, kind.value) if same else None
+
+
+def _parameter(value: Value) -> str:
+    if isinstance(value, datetime):
+        return f"{utc(value).replace(tzinfo=None).isoformat()}Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _text(term: Term, columns: Columns) -> Sql:
+    """Compared as the text that is exported; what may be equal is looked up first, which an index can serve."""
+    text = columns.text(term.column)
+    if term.ignore_case:
+        return _any_case(text, term)
+    values = tuple(str(v) for v in term.values)
+    if term.operator is not Operator.EQUALS:
+        return any_of(_of_text(text, term.operator, v) for v in values)
+    oid = columns.oid(term.column)
+    if oid == Oid.UUID or oid in WHOLE:
+        return any_of(
+            Sql(f"{columns.raw(term.column)} = {MARK}::{_KEYS[oid]}", (v,)) for v in values if _is_key(v, oid)
+        )
+    same = Sql(f"{text} in ({', '.join(MARK * len(values))})", values)
+    return (
+        every((Sql(same.text.replace(text, columns.raw(term.column), 1), values), same)) if oid in PLAIN_TEXT else same
+    )
+
+
+_KEYS: dict[int, str] = {Oid.UUID: "uuid", **dict.fromkeys(WHOLE, "int8")}
+
+
+def _is_key(text: str, oid: int) -> bool:
+    """Whether a value of that type has just this text."""
+    try:
+        return str(UUID(text)) == text if oid == Oid.UUID else str(int(text)) == text and int(text) in _INT64
+    except ValueError:
+        return False
+
+
+def _any_case(text: str, term: Term) -> Sql:
+    """In this collation only ASCII is folded: any text with another character goes through."""
+    values = [wanted(term, v) for v in term.values]
+    of_ascii = [_of_text(f"lower({text})", term.operator, v) for v in values if v.isascii()]
+    return any_of((*of_ascii, Sql(f"octet_length({text}) <> length({text})", exact=False)))
+
+
+def _of_text(text: str, operator: Operator, value: str) -> Sql:
+    match operator:
+        case Operator.CONTAINS:
+            return Sql(f"strpos({text}, {MARK}) > 0", (value,))
+        case Operator.STARTS_WITH:
+            return Sql(f"starts_with({text}, {MARK})", (value,))
+        case Operator.ENDS_WITH:
+            return Sql(f"right({text}, length({MARK})) = {MARK}", (value, value))
+        case Operator.WORD_STARTS_WITH:
+            return Sql(f"strpos(' ' || {text}, ' ' || {MARK}) > 0", (value,))
+    return Sql(f"{text} {operator.value} {MARK}", (value,))

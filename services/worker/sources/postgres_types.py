@@ -1,0 +1,134 @@
+"""How PostgreSQL stores a column, and the column as the catalog's type.
+
+What ADBC would hand over as raw bytes, or not exactly, leaves as text that parse.py reads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from services.contract.spec import ColumnType, Kind
+from services.worker.sources.conditions import literal, quoted
+
+
+class Oid(IntEnum):
+    """Types that PostgreSQL brings; the numbers are fixed."""
+
+    BOOL = 16
+    BYTEA = 17
+    NAME = 19
+    INT8 = 20
+    INT2 = 21
+    INT4 = 23
+    TEXT = 25
+    JSON = 114
+    XML = 142
+    POINT = 600
+    FLOAT4 = 700
+    FLOAT8 = 701
+    MONEY = 790
+    BPCHAR = 1042
+    VARCHAR = 1043
+    DATE = 1082
+    TIME = 1083
+    TIMESTAMP = 1114
+    TIMESTAMPTZ = 1184
+    INTERVAL = 1186
+    NUMERIC = 1700
+    UUID = 2950
+    JSONB = 3802
+
+
+WHOLE = frozenset({Oid.INT2, Oid.INT4, Oid.INT8})
+REAL = frozenset({Oid.FLOAT4, Oid.FLOAT8})
+PLAIN_TEXT = frozenset({Oid.TEXT, Oid.VARCHAR})
+MOMENTS = frozenset({Oid.TIMESTAMPTZ, Oid.TIMESTAMP, Oid.DATE})
+_JSON = frozenset({Oid.JSON, Oid.JSONB})
+_REAL_NOISE = 1e-14
+"""Share of a real within which it stands for a decimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A column of the relation as it is called there; `oid` is that of its type, below any domain, named `type`."""
+
+    name: str
+    oid: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns of the relation `r` by their names without case; timestamps without a zone are in `time_zone`."""
+
+    stored: Mapping[str, Stored]
+    time_zone: str = "UTC"
+
+    def oid(self, name: str) -> int:
+        """Its type's number."""
+        return self.stored[name.casefold()].oid
+
+    def type(self, name: str) -> str:
+        """Its type's name, fit for a cast."""
+        return self.stored[name.casefold()].type
+
+    def raw(self, name: str) -> str:
+        """The column as it is stored."""
+        return f"r.{quoted(self.stored[name.casefold()].name)}"
+
+    def text(self, name: str) -> str:
+        """The column as text that is compared by its bytes, whatever the database's collation."""
+        raw = self.raw(name)
+        return f'({raw if self.oid(name) in PLAIN_TEXT else f"{raw}::text"} collate "C")'
+
+    def moment(self, name: str) -> str:
+        """A date or timestamp as timestamptz."""
+        raw, oid = self.raw(name), self.oid(name)
+        if oid == Oid.TIMESTAMPTZ:
+            return raw
+        return f"({raw if oid == Oid.TIMESTAMP else f'{raw}::timestamp'} at time zone {literal(self.time_zone)})"
+
+    def value(self, name: str, type_: ColumnType) -> str:
+        """The column as it leaves."""
+        raw, oid = self.raw(name), self.oid(name)
+        direct, others = _DIRECT[type_.kind]
+        if oid in direct:
+            return raw
+        if oid in others:
+            return others[oid].format(raw=raw, moment=self.moment(name) if oid in MOMENTS else "", scale=type_.scale)
+        if type_.kind is Kind.JSON and oid not in PLAIN_TEXT:
+            return f"to_jsonb({raw})::text"
+        return f"convert_to({raw}::text, 'UTF8')" if type_.kind is Kind.BINARY else f"{raw}::text"
+
+
+_NEAR = (
+    "case when abs(round({raw}::numeric, {scale})::float8 - {raw}) <= abs({raw}) * %g"
+    " then round({raw}::numeric, {scale})::text else {raw}::text end" % _REAL_NOISE
+)
+_FINITE_NEAR = "case when {raw} - {raw} = 0 then %s else {raw}::text end" % _NEAR
+_MIDNIGHT = "case when {raw} = date_trunc('day', {raw}) then {raw}::date::text else {raw}::text end"
+_LENGTH = "extract(epoch from {raw})"
+_DURATION = (
+    f"case when extract(year from {{raw}}) <> 0 or extract(month from {{raw}}) <> 0 then {{raw}}::text"
+    f" when {_LENGTH} < 0 then '-PT' || trim_scale(-{_LENGTH}::numeric)::text || 'S'"
+    f" else 'PT' || trim_scale({_LENGTH}::numeric)::text || 'S' end"
+)
+_AS_FLOAT8 = "{raw}::float8"
+
+# What Arrow takes as it is, and what becomes of other types; any type not named leaves as its text.
+_DIRECT: dict[Kind, tuple[frozenset[Oid], dict[int, str]]] = {
+    Kind.TEXT: (PLAIN_TEXT, {}),
+    Kind.INTEGER: (WHOLE, {Oid.NUMERIC: "trim_scale({raw})::text"}),
+    Kind.DECIMAL: (
+        frozenset({Oid.NUMERIC}),
+        {Oid.MONEY: "{raw}::numeric", **dict.fromkeys(REAL, _FINITE_NEAR)},
+    ),
+    Kind.FLOAT: (frozenset({Oid.FLOAT8}), dict.fromkeys([Oid.FLOAT4, Oid.NUMERIC, *WHOLE], _AS_FLOAT8)),
+    Kind.BOOLEAN: (frozenset({Oid.BOOL}), {}),
+    Kind.DATE: (frozenset({Oid.DATE}), {Oid.TIMESTAMP: _MIDNIGHT}),
+    Kind.TIME: (frozenset({Oid.TIME}), {}),
+    Kind.TIMESTAMP: (frozenset({Oid.TIMESTAMPTZ}), dict.fromkeys([Oid.TIMESTAMP, Oid.DATE], "{moment}")),
+    Kind.DURATION: (frozenset(), {Oid.INTERVAL: _DURATION}),
+    Kind.JSON: (frozenset(), dict.fromkeys(_JSON, "{raw}::text")),
+    Kind.BINARY: (frozenset({Oid.BYTEA}), {}),
+}

@@ -1,0 +1,144 @@
+"""What is over goes, and nothing else."""
+
+import asyncio
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from exportd.v1 import export_pb2, export_service_pb2
+from services.api.retention import Retention, RetentionPolicy, StoreOfAnother
+from services.api.settings import ApiSettings
+from services.api.storage.artifacts import FolderArtifactStore
+from services.api.storage.database import SqliteDatabase
+from services.api.storage.sqlite_retention import SqliteRetentionStore
+from tests.integration.api.conftest import Api, Worker, serving
+from tests.integration.api.refusals import refused
+
+GRACE = timedelta(hours=1)
+DAY = timedelta(days=1)
+CONTENT = b"id\r\n1\r\n2\r\n"
+
+
+def files(artifacts: Path) -> list[str]:
+    found = (Path(folder, name) for folder, _, names in os.walk(artifacts) for name in names)
+    return sorted(str(path.relative_to(artifacts)) for path in found if not path.name.startswith("."))
+
+
+@pytest.fixture
+async def sweep(settings: ApiSettings):
+    """Sweep as if so much time had passed."""
+    async with await SqliteDatabase.open(settings.data_dir / "exportd.sqlite3") as database:
+        artifacts = FolderArtifactStore.in_folder(settings.artifacts)
+
+        async def after(time: timedelta, policy: RetentionPolicy = RetentionPolicy(grace=GRACE)):  # noqa: B008 - frozen
+            later = Retention(SqliteRetentionStore(database), artifacts, lambda: datetime.now(UTC) + time, policy)
+            return await later.run_once()
+
+        yield after
+
+
+async def cancel(api: Api, export_id: str) -> None:
+    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(id=export_id))
+
+
+async def delete(api: Api, export_id: str) -> None:
+    await api.exports.DeleteExport(export_service_pb2.DeleteExportRequest(id=export_id))
+
+
+async def test_a_file_stays_until_an_hour_after_its_time(api: Api, worker: Worker, sweep) -> None:
+    await api.create()
+    job = await worker.build(CONTENT)
+    await sweep(7 * DAY + GRACE / 2)
+    assert files(api.artifacts) == [f"{job.artifact_prefix}export.csv"]
+    assert (await sweep(7 * DAY + GRACE * 2)).leases == 1
+    assert files(api.artifacts) == []
+    assert not (api.artifacts / job.export_id).exists()
+
+
+async def test_a_deleted_file_goes_an_hour_later_and_its_tombstone_after_a_day(api: Api, worker: Worker, sweep) -> None:
+    await api.create(request_id="r-1")
+    job = await worker.build(CONTENT)
+    await delete(api, job.export_id)
+    assert files(api.artifacts)
+    await sweep(GRACE * 2)
+    assert files(api.artifacts) == []
+    assert (await refused(api.create(request_id="r-1"))).reason == "EXPORT_DELETED"
+    await sweep(DAY + GRACE)
+    assert (await api.create(request_id="r-1")).id != job.export_id
+
+
+async def test_what_a_lost_lease_wrote_goes_and_what_a_live_one_writes_stays(api: Api, worker: Worker, sweep) -> None:
+    await api.create()
+    (lost,) = await worker.lease()
+    worker.file(lost, b"half of it")
+    await worker.release(lost)
+    (job,) = await worker.lease()
+    worker.file(job, CONTENT)
+    await sweep(GRACE * 2)
+    assert files(api.artifacts) == [f"{job.artifact_prefix}export.csv"]
+    await worker.complete(job, worker.file(job, CONTENT))
+
+
+async def test_what_was_written_lately_stays_whoever_wrote_it(api: Api, worker: Worker, sweep) -> None:
+    export = await api.create()
+    (job,) = await worker.lease()
+    worker.file(job, b"half of it")
+    await cancel(api, export.id)
+    await sweep(GRACE / 2)
+    assert len(files(api.artifacts)) == 1
+    await sweep(GRACE * 2)
+    assert files(api.artifacts) == []
+
+
+async def test_old_exports_are_forgotten_with_their_history(api: Api, worker: Worker, sweep) -> None:
+    export = await api.create()
+    await worker.build(CONTENT)
+    waiting = await api.create()
+    await sweep(60 * DAY)
+    assert (await api.get(export.id)).file.size_bytes == len(CONTENT)
+    assert (await sweep(91 * DAY)).rows >= 1
+    assert (await refused(api.get(export.id))).reason == "EXPORT_NOT_FOUND"
+    assert (await api.get(waiting.id)).state == export_pb2.Export.QUEUED
+
+
+async def test_a_sweep_can_be_repeated(api: Api, worker: Worker, sweep) -> None:
+    await api.create()
+    await worker.build(CONTENT)
+    await sweep(100 * DAY)
+    again = await sweep(100 * DAY)
+    assert (again.leases, again.rows) == (0, 0)
+
+
+async def test_an_api_sweeps_by_itself(settings: ApiSettings, tmp_path: Path) -> None:
+    policy = RetentionPolicy(interval=timedelta(milliseconds=50), grace=timedelta())
+    async with serving(replace(settings, retention=policy)) as api:
+        worker = Worker(api)
+        export = await api.create()
+        (job,) = await worker.lease()
+        worker.file(job, CONTENT)
+        await cancel(api, export.id)
+        await until_empty(api.artifacts)
+
+
+async def until_empty(artifacts: Path) -> None:
+    async with asyncio.timeout(20):
+        while files(artifacts):
+            await asyncio.sleep(0.02)  # between two looks
+
+
+async def test_files_of_another_database_are_not_swept(settings: ApiSettings, tmp_path: Path) -> None:
+    async with serving(settings) as api:
+        await api.create()
+        await Worker(api).build(CONTENT)
+    elsewhere = replace(settings, data_dir=tmp_path / "another")
+    with pytest.raises(StoreOfAnother):
+        async with serving(elsewhere):
+            pass
+    with pytest.raises(StoreOfAnother):
+        async with serving(replace(settings, artifacts=tmp_path / "other-artifacts")):
+            pass
+    async with serving(settings):
+        assert len(files(settings.artifacts)) == 1

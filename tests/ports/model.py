@@ -1,0 +1,342 @@
+"""What a store must do, said a second time in plain Python: the reference of the state machine.
+
+Its verbs are those of the ports. What a store picks by chance (lease ids) is passed in as `told`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.api.domain.export import Export, JobError, StoredFile
+from services.api.domain.fairness import Fairness, Turn, first
+from services.api.domain.history import CREATED, Actor, Transition
+from services.api.domain.leases import LeasePolicy, Standing
+from services.api.domain.notifications import Channel, channels
+from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.domain.states import ENDINGS, LEASABLE, TERMINAL, TRANSITIONS, CancelReason, Event, State
+from services.api.ports import RequestMark
+from services.contract import errors
+from services.contract.job import LeaseRef, Verdict
+from services.contract.outcome import Failure, RunStats
+from tests.ports.model_outbox import ModelOutbox
+
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The lease in force."""
+
+    id: str
+    worker: str
+    poll: str
+    created: datetime
+    expires: datetime
+    confirmed: bool = False
+
+
+@dataclass
+class Entry:
+    """One export with all that stands beside it. `ended` is the lease that its own failure or a cancel ended last."""
+
+    export: Export
+    password: bytes | None
+    lease: Lease | None = None
+    ended: str = ""
+    unconfirmed: int = 0
+    leases: int = 0
+    deleted: bool = False
+    history: list[Transition] = field(default_factory=list)
+
+    def held_under(self, ref: LeaseRef) -> bool:
+        """The fence."""
+        return self.lease is not None and self.lease.id == ref.lease_id
+
+
+class Model:
+    """Exports by id, requests, turns of tenants, and announcements."""
+
+    def __init__(self, policy: LeasePolicy, fairness: Fairness) -> None:
+        self.policy = policy
+        self.fairness = fairness
+        self.entries: dict[str, Entry] = {}
+        self.requests: dict[tuple[str, str], tuple[RequestMark, Export]] = {}
+        self.turns: dict[str, Turn] = {}
+        self.outbox = ModelOutbox()
+
+    # ---- callers
+
+    def create(self, export: Export, mark: RequestMark | None, password: bytes | None) -> Export:
+        if mark is not None:
+            key = (export.tenant, mark.request_id)
+            made = self.requests.get(key)
+            if made and made[1].create_time > export.create_time - DAY:
+                return self._made_before(mark, *made)
+            self.requests[key] = (mark, export)
+        entry = self.entries[export.id] = Entry(export, password)
+        self._note(entry, CREATED, None, Actor.CALLER)
+        return export
+
+    def _made_before(self, mark: RequestMark, before: RequestMark, export: Export) -> Export:
+        if mark.digest != before.digest:
+            raise errors.RequestIdReused(mark.request_id)
+        entry = self.entries[export.id]
+        if entry.deleted:
+            raise errors.ExportDeleted(export.id)
+        return entry.export
+
+    def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:
+        entry = self._there(tenant, export_id)
+        state = entry.export.state
+        if state is State.CANCELLED:
+            return entry.export, ""
+        if state is State.COMPLETED:
+            raise errors.IllegalTransition(export_id, state.value, "cancel")
+        if only_if_queued and state is not State.QUEUED:
+            raise errors.NotQueued(export_id, state.value)
+        entry.ended = entry.lease.id if entry.lease else ""
+        lasted = {"duration": now - entry.export.start_time} if state is State.PROCESSING else {}
+        self._end(entry, Event.CANCEL, now, Actor.CALLER, cancel_reason=CancelReason.REQUESTED, **lasted)
+        entry.lease = None
+        return entry.export, entry.ended
+
+    def delete(self, tenant: str, export_id: str, now: datetime) -> Export | None:
+        entry = self.entries.get(export_id)
+        if entry is None or entry.export.tenant != tenant:
+            raise errors.ExportNotFound(export_id)
+        if entry.deleted:
+            return None
+        if not entry.export.done:
+            raise errors.IllegalTransition(export_id, entry.export.state.value, "delete")
+        entry.deleted = True
+        entry.export = replace(entry.export, version=entry.export.version + 1, update_time=now)
+        return entry.export
+
+    def retry(self, tenant: str, export_id: str, budget: int, password: bytes | None, now: datetime) -> Export:
+        entry = self._there(tenant, export_id)
+        export = entry.export
+        if export.cancel_reason not in (CancelReason.RETRIES_EXHAUSTED, CancelReason.NOT_RETRYABLE):
+            raise errors.IllegalTransition(export_id, export.state.value, "retry")
+        if export.encrypted and password is None:
+            raise errors.PasswordRequired(export_id)
+        if password is not None and not export.encrypted:
+            raise errors.IllegalTransition(export_id, export.state.value, "retry")
+        entry.password, entry.lease, entry.unconfirmed = password, None, 0
+        fresh = {"start_time": None, "end_time": None, "duration": None, "email_sent": False, "callback_sent": False}
+        budgeted = {"run": export.run + 1, "max_attempts": export.attempt + budget, "cancel_reason": None}
+        return self._happen(entry, Event.RETRY, now, Actor.OPERATOR, **budgeted, **fresh)
+
+    def get(self, tenant: str, export_id: str) -> Export | None:
+        try:
+            return self._there(tenant, export_id).export
+        except errors.ExportNotFound:
+            return None
+
+    def transitions(self, tenant: str, export_id: str) -> list[Transition]:
+        return self.entries[export_id].history if self.get(tenant, export_id) else []
+
+    # ---- workers
+
+    def claim(self, worker: str, poll: str, limit: int, now: datetime, told: Sequence[str]) -> list[Export]:
+        """Those that the store must have leased, in this order, under the ids that it told."""
+        again = [e for e in self._by_id() if self._unconfirmed(e, worker) and e.lease.poll == poll]
+        if again:
+            assert [e.lease.id for e in again] == list(told)
+            return [e.export for e in again]
+        claimed: list[Export] = []
+        for entry in self._in_turn(now, limit):
+            until = now + self.policy.confirm_window
+            new_id = told[len(claimed)] if len(claimed) < len(told) else "the store handed out too few"
+            entry.lease = Lease(new_id, worker, poll, now, until)
+            entry.leases += 1
+            leased = {"attempt": entry.export.attempt + 1, "start_time": now, "next_attempt_time": None}
+            claimed.append(self._happen(entry, Event.LEASE, now, Actor.WORKER, worker=worker, **leased))
+        return claimed
+
+    def _in_turn(self, now: datetime, limit: int) -> Iterator[Entry]:
+        waiting = {e.export.tenant for e in self.entries.values() if e.export.state in LEASABLE}
+        turns = {tenant: self.turns.get(tenant, Turn()) for tenant in waiting}
+        while turns and limit:
+            present = max((turn.served for turn in self.turns.values()), default=0)
+            tenant = first(turns, present)
+            entry = self._next_of(tenant, now)
+            if entry is None or self.fairness.capped(tenant, self.running().get(tenant, 0)):
+                del turns[tenant]
+                continue
+            limit -= 1
+            self.turns[tenant] = turns[tenant] = turns[tenant].taken(present, self.fairness.share(tenant).weight)
+            yield entry
+
+    def _next_of(self, tenant: str, now: datetime) -> Entry | None:
+        due = [
+            e
+            for e in self.entries.values()
+            if e.export.tenant == tenant
+            and e.export.state in LEASABLE
+            and (e.export.next_attempt_time is None or e.export.next_attempt_time <= now)
+        ]
+        return min(due, key=lambda e: (-e.export.priority, e.export.id), default=None)
+
+    def standing(self, ref: LeaseRef) -> Standing:
+        entry = self.entries.get(ref.export_id)
+        if entry is None:
+            return Standing(ref, Verdict.LOST)
+        export = entry.export
+        if entry.deleted or (export.cancel_reason is CancelReason.REQUESTED and entry.ended == ref.lease_id):
+            return Standing(ref, Verdict.CANCELLED, export=export)
+        if not entry.held_under(ref):
+            return Standing(ref, Verdict.LOST, export=export)
+        expired = export.state is State.FAILED
+        return Standing(ref, Verdict.KEEP, entry.lease.confirmed, expired, entry.lease.expires, export)
+
+    def unconfirmed(self, worker: str, before: datetime) -> list[str]:
+        return [e.lease.id for e in self._by_id() if self._unconfirmed(e, worker) and e.lease.created < before]
+
+    def renew(self, worker: str, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
+        revived = []
+        for entry in self._held(leases):
+            longest = entry.export.start_time + self.policy.run_timeout + self.policy.ttl
+            renewed = replace(entry.lease, worker=worker, confirmed=True, expires=min(now + self.policy.ttl, longest))
+            if entry.export.state is State.PROCESSING:
+                entry.lease = renewed
+            elif entry.export.state is State.FAILED and longest > now:
+                entry.lease = renewed
+                revived.append(
+                    self._happen(entry, Event.RENEW, now, Actor.WORKER, worker=worker, next_attempt_time=None)
+                )
+        return revived
+
+    def complete(self, ref: LeaseRef, file: StoredFile, stats: RunStats, now: datetime) -> Export | None:
+        if stats.rows_matched != stats.rows_written:
+            raise errors.RowsMissing(stats.rows_matched, stats.rows_written)
+        entry = self.entries.get(ref.export_id)
+        if entry is None or not entry.held_under(ref):
+            raise self._fenced(ref)
+        if entry.export.state is State.COMPLETED:
+            if entry.export.file.artifact.sha256 == file.artifact.sha256:
+                return None
+            raise self._fenced(ref)
+        entry.lease = replace(entry.lease, confirmed=True)
+        lasted = now - entry.export.start_time
+        worker = entry.lease.worker
+        return self._end(entry, Event.COMPLETE, now, Actor.WORKER, worker, file=file, stats=stats, duration=lasted)
+
+    def fail(self, ref: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime) -> Export | None:
+        entry = self.entries.get(ref.export_id)
+        if entry is None or not entry.held_under(ref) or entry.export.state is not State.PROCESSING:
+            if entry and entry.ended == ref.lease_id and entry.export.cancel_reason is not CancelReason.REQUESTED:
+                return None
+            raise self._fenced(ref)
+        worker, entry.lease, entry.ended = entry.lease.worker, None, ref.lease_id
+        ended = self._failed(entry, failure.code, failure.message, now)
+        if isinstance(fate, GiveUp):
+            return self._end(entry, Event.GIVE_UP, now, Actor.WORKER, worker, cancel_reason=fate.reason, **ended)
+        due = now + fate.delay
+        return self._happen(entry, Event.FAIL, now, Actor.WORKER, worker=worker, next_attempt_time=due, **ended)
+
+    def release(self, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
+        released = []
+        for entry in self._held(leases):
+            if entry.export.state is State.PROCESSING:
+                worker, entry.lease = entry.lease.worker, None
+                back = _attempt_given_back(entry.export)
+                released.append(self._happen(entry, Event.RELEASE, now, Actor.WORKER, worker=worker, **back))
+        return released
+
+    def expire(self, now: datetime) -> list[Export]:
+        running = [e for e in self._by_id() if e.export.state is State.PROCESSING]
+        return [self._expired(entry, now) for entry in running if entry.lease.expires <= now]
+
+    def _expired(self, entry: Entry, now: datetime) -> Export:
+        export = entry.export
+        if not entry.lease.confirmed and entry.unconfirmed + 1 < self.policy.unconfirmed_limit:
+            entry.lease, entry.unconfirmed = None, entry.unconfirmed + 1
+            back = _attempt_given_back(export)
+            return self._happen(entry, Event.EXPIRE_UNCONFIRMED, now, Actor.CLOCK, **back)
+        ended = self._failed(entry, "LEASE_EXPIRED", "the worker stopped answering", now)
+        if export.attempt < export.max_attempts:
+            return self._happen(entry, Event.EXPIRE, now, Actor.CLOCK, next_attempt_time=now, **ended)
+        entry.lease = None
+        exhausted = CancelReason.RETRIES_EXHAUSTED
+        return self._end(entry, Event.EXPIRE_LAST, now, Actor.CLOCK, cancel_reason=exhausted, **ended)
+
+    # ---- looking
+
+    def running(self) -> dict[str, int]:
+        tenants = [e.export.tenant for e in self.entries.values() if e.export.state is State.PROCESSING]
+        return {tenant: tenants.count(tenant) for tenant in tenants}
+
+    def queued(self, tenant: str) -> list[str]:
+        """Ids, first in the queue first."""
+        waiting = [e.export for e in self.entries.values() if e.export.state is State.QUEUED]
+        own = [export for export in waiting if export.tenant == tenant]
+        return [export.id for export in sorted(own, key=lambda export: (-export.priority, export.id))]
+
+    def next_due(self, now: datetime) -> datetime | None:
+        due = [e.export.next_attempt_time for e in self.entries.values() if e.export.state is State.FAILED]
+        return min((moment for moment in due if moment > now), default=None)
+
+    def sent(self, channel: Channel, export_id: str, run: int) -> None:
+        """The export says so, unless a later run began."""
+        entry = self.entries[export_id]
+        if entry.export.run == run:
+            flag = {Channel.CALLBACK: "callback_sent", Channel.EMAIL: "email_sent"}[channel]
+            entry.export = replace(entry.export, **{flag: True})
+
+    # ---- inside
+
+    def _by_id(self) -> list[Entry]:
+        return [self.entries[id_] for id_ in sorted(self.entries)]
+
+    def _there(self, tenant: str, export_id: str) -> Entry:
+        entry = self.entries.get(export_id)
+        if entry is None or entry.deleted or entry.export.tenant != tenant:
+            raise errors.ExportNotFound(export_id)
+        return entry
+
+    def _held(self, leases: Sequence[LeaseRef]) -> Iterator[Entry]:
+        for ref in leases:
+            entry = self.entries.get(ref.export_id)
+            if entry is not None and entry.held_under(ref):
+                yield entry
+
+    def _unconfirmed(self, entry: Entry, worker: str) -> bool:
+        mine = entry.lease is not None and entry.lease.worker == worker and not entry.lease.confirmed
+        return mine and entry.export.state is State.PROCESSING
+
+    def _fenced(self, ref: LeaseRef) -> errors.ExportdError:
+        cancelled = self.standing(ref).verdict is Verdict.CANCELLED
+        return errors.JobCancelled(ref.export_id) if cancelled else errors.LeaseLost(ref.export_id)
+
+    def _failed(self, entry: Entry, code: str, message: str, now: datetime) -> dict[str, Any]:
+        export = entry.export
+        error = JobError(export.attempt, code, message, now, export.run)
+        return {"duration": now - export.start_time, "errors": (*export.errors, error)[-50:]}
+
+    def _end(self, entry: Entry, event: Event, now: datetime, actor: Actor, worker: str = "", **changed: Any) -> Export:
+        entry.password = None
+        return self._happen(entry, event, now, actor, worker=worker, end_time=now, next_attempt_time=None, **changed)
+
+    def _happen(
+        self, entry: Entry, event: Event, now: datetime, actor: Actor, *, worker: str = "", **changed: Any
+    ) -> Export:
+        before = entry.export
+        after = TRANSITIONS[before.state, event]
+        entry.export = replace(before, state=after, version=before.version + 1, update_time=now, **changed)
+        self._note(entry, event.name, before.state, actor, worker)
+        if event in ENDINGS:
+            assert entry.export.state in TERMINAL
+            for channel, target in channels(entry.export).items():
+                self.outbox.announce(entry.export, channel, target)
+        return entry.export
+
+    def _note(self, entry: Entry, event: str, before: State | None, actor: Actor, worker: str = "") -> None:
+        e = entry.export
+        entry.history.append(
+            Transition(e.version, e.run, e.attempt, event, before, e.state, actor, worker, "", e.update_time)
+        )
+
+
+def _attempt_given_back(export: Export) -> dict[str, Any]:
+    return {"attempt": export.attempt - 1, "start_time": export.start_time if export.attempt > 1 else None}

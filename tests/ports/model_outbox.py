@@ -1,0 +1,92 @@
+"""The second half of the reference: announcements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.api.domain.export import Export
+from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Try, notice
+
+Key = tuple[str, int, Channel]
+
+
+@dataclass
+class Announced:
+    """A delivery, and the hold on it. Its id is the store's choice: empty until somebody was told."""
+
+    delivery: Delivery
+    lease: str = ""
+
+
+class ModelOutbox:
+    """Announcements, one an export, run and channel."""
+
+    def __init__(self) -> None:
+        self.announced: dict[Key, Announced] = {}
+
+    def announce(self, export: Export, channel: Channel, target: str) -> None:
+        key = (export.id, export.run, channel)
+        assert key not in self.announced
+        self.announced[key] = Announced(
+            Delivery(
+                id="",
+                export_id=export.id,
+                tenant=export.tenant,
+                run=export.run,
+                channel=channel,
+                target=target,
+                notice=notice(export),
+                state=DeliveryState.PENDING,
+                attempt=0,
+                next_attempt_time=export.end_time,
+                create_time=export.end_time,
+                end_time=None,
+            )
+        )
+
+    def hold(self, limit: int, until: datetime, now: datetime, told: Sequence[Held]) -> list[Delivery]:
+        """Those that the store held must be due, and the longest due; returns them as they are then."""
+        due = {key: one for key, one in self.announced.items() if _is_due(one.delivery, now)}
+        picked = [due.pop(_key(held.delivery)) for held in told]
+        assert len(picked) == min(limit, len(picked) + len(due))
+        waited = [one.delivery.next_attempt_time for one in picked]
+        assert waited == sorted(waited)
+        assert not picked or all(waited[-1] <= one.delivery.next_attempt_time for one in due.values())
+        for one, held in zip(picked, told, strict=True):
+            assert one.delivery.id in ("", held.delivery.id)
+            one.lease = held.lease_id
+            one.delivery = replace(
+                one.delivery, id=held.delivery.id, attempt=one.delivery.attempt + 1, next_attempt_time=until
+            )
+        return [one.delivery for one in picked]
+
+    def settle(
+        self, held: Held, state: DeliveryState, outcome: str, now: datetime, due: datetime | None = None
+    ) -> bool:
+        one = self.announced[_key(held.delivery)]
+        if one.lease != held.lease_id:
+            return False
+        tries = (*one.delivery.tries, Try(now, outcome))[-20:]
+        ended = None if state is DeliveryState.PENDING else now
+        one.delivery = replace(one.delivery, state=state, tries=tries, next_attempt_time=due, end_time=ended)
+        one.lease = ""
+        return True
+
+    def redeliver(self, delivery: Delivery, now: datetime) -> Delivery:
+        one = self.announced[_key(delivery)]
+        again = replace(one.delivery, state=DeliveryState.PENDING, next_attempt_time=now, end_time=None, attempt=0)
+        one.delivery, one.lease = again, ""
+        return again
+
+    def of(self, export_id: str) -> list[Delivery]:
+        """First run first."""
+        own = [(key, one.delivery) for key, one in self.announced.items() if key[0] == export_id]
+        return [delivery for _, delivery in sorted(own, key=lambda pair: (pair[0][1], pair[0][2].name))]
+
+
+def _key(delivery: Delivery) -> Key:
+    return delivery.export_id, delivery.run, delivery.channel
+
+
+def _is_due(delivery: Delivery, now: datetime) -> bool:
+    return delivery.state is DeliveryState.PENDING and delivery.next_attempt_time <= now

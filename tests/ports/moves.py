@@ -1,0 +1,299 @@
+"""What may be asked of a store, as strategies: each draws a move, and a move on a world is one step of it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+from services.api.domain.export import Export
+from services.api.domain.fairness import Fairness, Share
+from services.api.domain.leases import LeasePolicy
+from services.api.domain.notifications import DeliveryState, Held
+from services.api.domain.retry import decide
+from services.api.ports import RequestMark
+from services.api.storage.database import SqliteDatabase
+from services.api.storage.sqlite import SqliteExportStore
+from services.api.storage.sqlite_outbox import SqliteOutbox
+from services.contract.job import LeaseRef
+from services.contract.outcome import Failure
+from services.contract.store import artifact_prefix
+from tests.ports.model import Model
+from tests.ports.samples import SECOND, SPEC, START, STATS, new_export, new_file
+
+T = TypeVar("T")
+
+POLICY = LeasePolicy(run_timeout=timedelta(seconds=45), unconfirmed_limit=3)
+TENANTS = ("acme", "bolt", "corp")
+FAIRNESS = Fairness(Share(), {"bolt": Share(weight=3.0, max_running=2), "corp": Share(max_running=1)})
+NOWHERE = LeaseRef("nowhere", "f" * 32)
+
+
+class World:
+    """A store on a file, the reference beside it, the time, and all that was ever handed out."""
+
+    def __init__(self, database: SqliteDatabase, file: Path) -> None:
+        self.file = file
+        self.opened(database)
+        self.begin()
+
+    def opened(self, database: SqliteDatabase) -> None:
+        """Go on with this connection."""
+        self.database = database
+        self.store = SqliteExportStore(database, POLICY, FAIRNESS)
+        self.outbox = SqliteOutbox(database)
+
+    def begin(self) -> None:
+        """With nothing, on an empty store."""
+        self.model = Model(POLICY, FAIRNESS)
+        self.now: datetime = START
+        self.leases: list[LeaseRef] = []
+        self.held: list[Held] = []
+
+    def lease(self, back: int) -> LeaseRef:
+        """One that was handed out, counted back from the last."""
+        return _back(self.leases, back, NOWHERE)
+
+    def export(self, back: int) -> tuple[str, str]:
+        """Tenant and id of one, counted back from the last."""
+        exports = [(entry.export.tenant, entry.export.id) for entry in self.model.entries.values()]
+        return _back(exports, back, ("acme", "nowhere"))
+
+
+def _back(seen: Sequence[T], back: int, none: T) -> T:
+    return seen[-1 - back % len(seen)] if seen else none
+
+
+@dataclass(frozen=True)
+class Step:
+    """One verb of a port: how to ask the store, and what the model expects, given the store's answer.
+
+    `again` is what a caller does who heard nothing. `shown` is the part of the answer that is compared.
+    """
+
+    ask: Callable[[], Awaitable[Any]]
+    expect: Callable[[Any], Any]
+    shown: Callable[[Any], Any] = lambda answer: answer
+    again: Callable[[], "Step"] | None = None
+
+
+Move = Callable[[World], Step]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A move that prints as what it does."""
+
+    function: Callable[..., Step]
+    drawn: dict[str, Any]
+
+    def __call__(self, world: World) -> Step:
+        return self.function(world, **self.drawn)
+
+    def __repr__(self) -> str:
+        return f"{self.function.__name__}({', '.join(f'{name}={value!r}' for name, value in self.drawn.items())})"
+
+
+# ---- callers
+
+
+def create(
+    w: World, tenant: str, priority: int, max_attempts: int, told: str, request: str, *, sealed: bool, body: bytes
+) -> Step:
+    asked = {
+        "callback_url": "https://x.test/" if "c" in told else "",
+        "notify_email": "a@x.test" if "e" in told else "",
+    }
+    export = new_export(
+        tenant=tenant, priority=priority, max_attempts=max_attempts, encrypted=sealed, create_time=w.now,
+        update_time=w.now, **asked,
+    )  # fmt: skip
+    mark = RequestMark(request, body) if request else None
+    password = b"sealed" if sealed else None
+
+    def again() -> Step:
+        return create(w, tenant, priority, max_attempts, told, request, sealed=sealed, body=body)
+
+    return Step(
+        lambda: w.store.create(export, SPEC, mark, password),
+        lambda _: w.model.create(export, mark, password),
+        again=again,
+    )
+
+
+def cancel(w: World, back: int, *, stranger: bool, only_if_queued: bool) -> Step:
+    tenant, export_id = w.export(back)
+    tenant = "stranger" if stranger else tenant
+    return Step(
+        lambda: w.store.cancel(tenant, export_id, w.now, only_if_queued=only_if_queued),
+        lambda _: w.model.cancel(tenant, export_id, w.now, only_if_queued=only_if_queued),
+    )
+
+
+def delete(w: World, back: int) -> Step:
+    of = w.export(back)
+    return Step(lambda: w.store.delete(*of, w.now), lambda _: w.model.delete(*of, w.now))
+
+
+def retry(w: World, back: int, budget: int, *, sealed: bool) -> Step:
+    of = w.export(back)
+    password = b"sealed again" if sealed else None
+    return Step(
+        lambda: w.store.retry(*of, budget, password, w.now), lambda _: w.model.retry(*of, budget, password, w.now)
+    )
+
+
+# ---- workers and the clock
+
+
+def claim(w: World, worker: str, poll: str, limit: int) -> Step:
+    def expect(answer: Any) -> list[tuple[Export, bytes | None]]:
+        w.leases += [claimed.ref for claimed in answer if claimed.ref not in w.leases]
+        exports = w.model.claim(worker, poll, limit, w.now, [claimed.lease_id for claimed in answer])
+        return [(export, w.model.entries[export.id].password) for export in exports]
+
+    return Step(
+        lambda: w.store.claim(worker, poll, limit, w.now),
+        expect,
+        lambda answer: [(claimed.export, claimed.sealed_password) for claimed in answer],
+    )
+
+
+def renew(w: World, worker: str, backs: list[int]) -> Step:
+    refs = [w.lease(back) for back in backs]
+    return Step(lambda: w.store.renew(worker, refs, w.now), lambda _: w.model.renew(worker, refs, w.now))
+
+
+def complete(w: World, back: int, sha256: str, *, row_missing: bool) -> Step:
+    ref = w.lease(back)
+    entry = w.model.entries.get(ref.export_id)
+    file = new_file(ref.export_id, sha256=sha256, now=w.now, encrypted=entry is not None and entry.export.encrypted)
+    key = artifact_prefix(ref.export_id, ref.lease_id) + "export.zip"
+    file = replace(file, artifact=replace(file.artifact, key=key))
+    stats = replace(STATS, rows_written=STATS.rows_matched - row_missing)
+    return Step(lambda: w.store.complete(ref, file, stats, w.now), lambda _: w.model.complete(ref, file, stats, w.now))
+
+
+def fail(w: World, back: int, jitter: float, *, retryable: bool) -> Step:
+    ref = w.lease(back)
+    failure = Failure("SOURCE_UNAVAILABLE", "the source did not answer", retryable=retryable)
+    entry = w.model.entries.get(ref.export_id)
+    attempt, most = (entry.export.attempt, entry.export.max_attempts) if entry else (1, 3)
+    fate = decide(failure, attempt, most, jitter)
+    return Step(lambda: w.store.fail(ref, failure, fate, w.now), lambda _: w.model.fail(ref, failure, fate, w.now))
+
+
+def release(w: World, backs: list[int]) -> Step:
+    refs = [w.lease(back) for back in backs]
+    return Step(lambda: w.store.release(refs, w.now), lambda _: w.model.release(refs, w.now))
+
+
+def expire(w: World) -> Step:
+    return Step(
+        lambda: w.store.expire(w.now),
+        lambda _: w.model.expire(w.now),
+        lambda answer: sorted(answer, key=lambda export: export.id),
+    )
+
+
+# ---- announcements
+
+
+def hold(w: World, limit: int, seconds: int) -> Step:
+    def expect(answer: Any) -> list[Any]:
+        w.held += answer
+        return w.model.outbox.hold(limit, w.now + seconds * SECOND, w.now, answer)
+
+    return Step(
+        lambda: w.outbox.hold(limit, w.now + seconds * SECOND, w.now),
+        expect,
+        lambda answer: [held.delivery for held in answer],
+    )
+
+
+def _settling(w: World, back: int, state: DeliveryState, ask: Callable[[Held], Awaitable[bool]], **due: Any) -> Step:
+    if not w.held:
+        return hold(w, 1, 30)
+    held = _back(w.held, back, w.held[0])
+
+    def expect(_: Any) -> bool:
+        done = w.model.outbox.settle(held, state, "said", w.now, **due)
+        if done and state is DeliveryState.SENT:
+            w.model.sent(held.delivery.channel, held.delivery.export_id, held.delivery.run)
+        return done
+
+    return Step(lambda: ask(held), expect)
+
+
+def sent(w: World, back: int) -> Step:
+    return _settling(w, back, DeliveryState.SENT, lambda held: w.outbox.sent(held, "said", w.now))
+
+
+def give_up(w: World, back: int) -> Step:
+    return _settling(w, back, DeliveryState.GIVEN_UP, lambda held: w.outbox.give_up(held, "said", w.now))
+
+
+def try_again(w: World, back: int, seconds: int) -> Step:
+    due = w.now + seconds * SECOND
+    return _settling(w, back, DeliveryState.PENDING, lambda held: w.outbox.try_again(held, "said", due, w.now), due=due)
+
+
+def redeliver(w: World, back: int) -> Step:
+    if not w.held:
+        return hold(w, 1, 30)
+    delivery = _back(w.held, back, w.held[0]).delivery
+    return Step(
+        lambda: w.outbox.redeliver(delivery.tenant, delivery.id, w.now),
+        lambda _: w.model.outbox.redeliver(delivery, w.now),
+    )
+
+
+# ---- strategies
+
+BACK = st.integers(0, 9)
+"""How far back from the last: mostly what is new, sometimes what is long over."""
+
+BACKS = st.lists(BACK, min_size=1, max_size=3)
+WORKER = st.sampled_from(["w1", "w2"])
+SECONDS = st.sampled_from([0, 1, 30])
+
+
+def _drawn(function: Callable[..., Step], **strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Move]:
+    return st.fixed_dictionaries(strategies).map(lambda draws: Drawn(function, draws))
+
+
+MOVES: dict[str, st.SearchStrategy[Move]] = {
+    "create": _drawn(
+        create,
+        tenant=st.sampled_from(TENANTS),
+        priority=st.sampled_from([0, 0, 5]),
+        max_attempts=st.integers(1, 3),
+        told=st.sampled_from(["", "c", "ce"]),
+        request=st.sampled_from(["", "r1", "r2"]),
+        sealed=st.booleans(),
+        body=st.sampled_from([b"one", b"one", b"two"]),
+    ),
+    "cancel": _drawn(cancel, back=BACK, stranger=st.sampled_from([False] * 7 + [True]), only_if_queued=st.booleans()),
+    "delete": _drawn(delete, back=BACK),
+    "retry": _drawn(retry, back=BACK, budget=st.integers(1, 2), sealed=st.booleans()),
+    "claim": _drawn(claim, worker=WORKER, poll=st.sampled_from(["p1", "p2", "p3"]), limit=st.integers(1, 4)),
+    "renew": _drawn(renew, worker=WORKER, backs=BACKS),
+    "complete": _drawn(
+        complete,
+        back=BACK,
+        sha256=st.sampled_from(["ab" * 32, "cd" * 32]),
+        row_missing=st.sampled_from([False] * 7 + [True]),
+    ),
+    "fail": _drawn(
+        fail, back=BACK, jitter=st.sampled_from([0.0, 0.5, 1.0]), retryable=st.sampled_from([True, True, False])
+    ),
+    "release": _drawn(release, backs=BACKS),
+    "expire": _drawn(expire),
+    "hold": _drawn(hold, limit=st.integers(1, 3), seconds=SECONDS),
+    "sent": _drawn(sent, back=BACK),
+    "give_up": _drawn(give_up, back=BACK),
+    "try_again": _drawn(try_again, back=BACK, seconds=SECONDS),
+    "redeliver": _drawn(redeliver, back=BACK),
+}

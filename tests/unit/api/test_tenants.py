@@ -1,0 +1,75 @@
+import base64
+
+import pytest
+
+from services.api.domain.fairness import Share
+from services.api.tenants import TenantsMistaken, load
+
+SECRET = "whsec_" + base64.b64encode(b"x" * 24).decode()
+
+
+def write(folder, text):
+    path = folder / "tenants.toml"
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_everybody_is_alike():
+    tenants = load(None)
+    assert tenants.fairness.share("anybody") == Share(1.0, 0)
+    assert not tenants.callback_secrets
+
+
+def test_a_tenant_has_what_it_says_and_else_what_is_default(tmp_path):
+    tenants = load(
+        write(
+            tmp_path,
+            f"""
+            [default]
+            max_running = 4
+            [tenants.acme]
+            weight = 2.5
+            callback_secrets = ["{SECRET}"]
+            """,
+        )
+    )
+    assert tenants.fairness.share("acme") == Share(2.5, 4)
+    assert tenants.fairness.share("other") == Share(1.0, 4)
+    assert tenants.callback_secrets == {"acme": (b"x" * 24,)}
+    assert SECRET not in repr(tenants)
+
+
+def test_every_mistake_is_named_at_once_and_no_secret_is(tmp_path):
+    mistaken = f"""
+        defaults = 1
+        [default]
+        callback_secrets = []
+        [tenants.acme]
+        weight = 0
+        max_running = -1
+        colour = "red"
+        callback_secrets = ["{SECRET}", "{SECRET}", "{SECRET}"]
+        [tenants.zeta]
+        callback_secrets = ["whsec_topsecret"]
+        """
+    with pytest.raises(TenantsMistaken) as caught:
+        load(write(tmp_path, mistaken))
+    told = str(caught.value)
+    named = [
+        "defaults", "default.callback_secrets", "tenants.acme.weight", "tenants.acme.max_running",
+        "tenants.acme.colour", "tenants.acme.callback_secrets", "tenants.zeta.callback_secrets",
+    ]  # fmt: skip
+    assert all(f"  {key}: " in told for key in named)
+    assert "topsecret" not in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize("text", ["[tenants", "tenants = 1", "[tenants]\nacme = 2"])
+def test_what_is_no_such_file_is_refused(tmp_path, text):
+    with pytest.raises(TenantsMistaken):
+        load(write(tmp_path, text))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(TenantsMistaken, match="cannot be read"):
+        load(tmp_path / "nowhere.toml")
