@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="repeats the plan of an earlier run (default: another one each time)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"default {OUTPUT}")
     asked = parser.parse_args()
-    seed = random.randrange(1_000_000) if asked.seed is None else asked.seed  # noqa: S311 - any
+    seed = random.randrange(1_000_000) if asked.seed is None else asked.seed
     sys.exit(_run(Wanted(seed, asked.rounds, asked.seconds), asked.output))
 
 

@@ -47,7 +47,7 @@ class Callers:
         try:
             await asyncio.gather(*(self._create(account) for _ in range(story.callers)))
             await asyncio.sleep(story.after_s)  # as the plan says
-            await self._end(account, random.Random(story.draw))  # noqa: S311 - it is to be repeatable
+            await self._end(account, random.Random(story.draw))
         except Exception as error:  # noqa: BLE001 - a caller that fails must not end the others
             self._findings.add(Wrong.UNEXPECTED, account.id, f"{story.ending.name}: {error!r}")
 
@@ -177,4 +177,3 @@ async def patiently(call: Callable[[], Awaitable[Answer]]) -> Answer:
             if time.monotonic() > until:
                 raise
             await asyncio.sleep(0.2)  # whoever is ill needs a moment
-

@@ -63,7 +63,7 @@ class Faults:
         """When it serves; at most draws, as soon as there is a file in the making, if that is soon."""
         await keeper.serving(_UP_WITHIN_S)
         until = time.monotonic() + _BUSY_WITHIN_S
-        while fault.draw % 4 and time.monotonic() < until and not _in_the_making(self._house.artifacts):
+        while fault.draw % 4 and time.monotonic() < until and not _in_the_making(self._house.artifacts):  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # how often the spool is looked at
         await asyncio.sleep(fault.draw % 256 / 1000)  # into the work, or out of it
 

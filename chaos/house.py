@@ -154,7 +154,7 @@ def _all_of(keepers: list[Keeper]) -> list[psutil.Process]:
 def _free_port() -> int:
     """Below those that outgoing connections use: it must still be free after each restart."""
     while True:
-        port = random.randrange(20_000, 30_000)  # noqa: S311 - any
+        port = random.randrange(20_000, 30_000)
         with socket.socket() as trial:
             try:
                 trial.bind(("127.0.0.1", port))

@@ -51,7 +51,7 @@ class Keeper:
             await self._serving.wait()
 
     def kill(self, restart_after_s: float) -> bool:
-        """kill -9; false when there is none."""
+        """SIGKILL; false when there is none."""
         return self._end(signal.SIGKILL, restart_after_s)
 
     def terminate(self, restart_after_s: float) -> bool:

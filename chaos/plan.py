@@ -93,12 +93,15 @@ class Manner(Enum):
     FAIL_LATE = "wait, fail"
     FORGET = "never confirm it, never speak of it again"
     COMPLETE_TWICE = "build and complete at once, and again later"
-    BEAT_LATE = "wait, then heartbeat, complete and release"
+    BEAT_LATE = "wait, then heartbeat and complete"
+    COMPLETE_REPLACED = "build, wait until another has the job, complete"
+    FAIL_REPLACED = "wait until another has the job, fail"
+    BEAT_REPLACED = "wait until another has the job, heartbeat and release"
 
 
 @dataclass(frozen=True, slots=True)
 class Misdeed:
-    """A lease taken `at` seconds into the round and treated in this `manner`, `wait_s` seconds late."""
+    """A lease taken `at` seconds into the round and treated in this `manner`, `wait_s` seconds late where it waits."""
 
     at: float
     manner: Manner
@@ -117,10 +120,10 @@ class Round:
 
 def round_of(seed: int, number: int) -> Round:
     """The plan of round `number` (from 0); at least one process is killed in each."""
-    draw = random.Random(f"{seed}/{number}")  # noqa: S311 - it is to be repeatable
+    draw = random.Random(f"{seed}/{number}")
     stories = [_story(draw) for _ in range(draw.randint(4, 10))]
     faults = [_kill(draw), *(_other(draw) for _ in range(draw.choice((1, 1, 2, 3))))]
-    misdeeds = [_misdeed(draw)] if draw.random() < 0.4 else []  # noqa: PLR2004 - two of five rounds
+    misdeeds = [_misdeed(draw)] if draw.random() < 0.8 else []  # noqa: PLR2004 - four of five rounds
     return Round(
         number,
         tuple(sorted(stories, key=lambda story: story.at)),

@@ -42,7 +42,9 @@ def check_files(root: Path, database: Path, findings: Findings) -> None:
 
 def _keys(database: Path) -> Iterator[str]:
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
-        rows = db.execute("SELECT file_key, attachments FROM exports WHERE state = 'COMPLETED' AND deleted_time IS NULL")
+        rows = db.execute(
+            "SELECT file_key, attachments FROM exports WHERE state = 'COMPLETED' AND deleted_time IS NULL"
+        )
         for key, attachments in rows:
             yield key
             if attachments:

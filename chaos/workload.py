@@ -1,4 +1,4 @@
-"""What can be exported while chaos reigns: numbers whose text says what they are, so that a file shows what it lacks."""
+"""What can be exported while chaos reigns: numbers whose text says what they are."""
 
 import csv
 import json
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyzipper
@@ -71,7 +72,7 @@ def _digest(table: bytes, extension: str) -> str:
         return sha256(b"".join(name.encode() + sha256(book.read(name)).digest() for name in names)).hexdigest()
 
 
-def _check_rows(rows: list[tuple[object, ...]], file: File, collection: str) -> None:
+def _check_rows(rows: list[tuple[Any, ...]], file: File, collection: str) -> None:
     if len({str(row[0]) for row in rows}) < len(rows):
         raise RowTwice(f"{len(rows)} rows, and not all of them different")
     for there, wanted in zip(rows, _rows(collection), strict=False):
@@ -104,24 +105,24 @@ def _opened(data: BytesIO, *, encrypted: bool) -> zipfile.ZipFile:
     return archive  # type: ignore[no-any-return]  # pyzipper has no types; it is a ZipFile
 
 
-def _from_csv(data: bytes) -> list[tuple[object, ...]]:
+def _from_csv(data: bytes) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in csv.reader(data.decode().splitlines())][1:]
 
 
-def _from_json(data: bytes) -> list[tuple[object, ...]]:
+def _from_json(data: bytes) -> list[tuple[Any, ...]]:
     return [(row["n"], row["text"]) for row in json.loads(data)]
 
 
-def _from_jsonl(data: bytes) -> list[tuple[object, ...]]:
+def _from_jsonl(data: bytes) -> list[tuple[Any, ...]]:
     return [(row["n"], row["text"]) for row in map(json.loads, data.splitlines())]
 
 
-def _from_xlsx(data: bytes) -> list[tuple[object, ...]]:
+def _from_xlsx(data: bytes) -> list[tuple[Any, ...]]:
     book = CalamineWorkbook.from_filelike(BytesIO(data))
     return [(int(str(row[0]).removesuffix(".0")), row[1]) for row in book.get_sheet_by_index(0).to_python()[1:]]
 
 
-def _from_parquet(data: bytes) -> list[tuple[object, ...]]:
+def _from_parquet(data: bytes) -> list[tuple[Any, ...]]:
     import pyarrow.parquet as pq  # noqa: PLC0415 - a heavy import that few runs need
 
     table = pq.read_table(BytesIO(data))

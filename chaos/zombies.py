@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from chaos.ledger import Findings, Wrong
 from chaos.plan import Manner, Misdeed
 from exportd_client import Export, ExportClient, NotFound
 from services.contract.errors import ExportdError, Fenced, TryAgain
-from services.contract.job import Job, LeaseReport
+from services.contract.job import HeartbeatAnswer, Job, LeaseReport, Verdict
 from services.contract.outcome import Built, Failure
 from services.worker import job as building
 from services.worker.order import Order, Outcome
@@ -24,6 +25,12 @@ from services.worker.sources.settings import SourceSettings
 Answer = TypeVar("Answer")
 
 _TRIES = 20
+_REPLACED_WITHIN_S = 10.0
+_CONFIRM_WINDOW_S = 0.9
+"""A little less than that of the api."""
+
+_REPLACED = frozenset({Manner.COMPLETE_REPLACED, Manner.FAIL_REPLACED, Manner.BEAT_REPLACED})
+_BUILDING = frozenset({Manner.COMPLETE_LATE, Manner.COMPLETE_TWICE, Manner.BEAT_LATE, Manner.COMPLETE_REPLACED})
 _LATE = Failure("SOURCE_UNAVAILABLE", "a failure that comes late", retryable=True)
 
 
@@ -31,9 +38,9 @@ _LATE = Failure("SOURCE_UNAVAILABLE", "a failure that comes late", retryable=Tru
 class _Worker:
     queue: GrpcQueue
 
-    async def beat(self, job: Job) -> None:
-        """Heartbeat, if anybody answers."""
-        await _or_nothing(self.queue.heartbeat([LeaseReport(job.lease)], 0, draining=False))
+    async def beat(self, job: Job) -> HeartbeatAnswer | None:
+        """Heartbeat; None when nobody answers."""
+        return await _or_nothing(self.queue.heartbeat([LeaseReport(job.lease)], 0, draining=False))
 
 
 @dataclass
@@ -78,18 +85,55 @@ class Zombies:
                     self.findings.add(Wrong.UNEXPECTED, job.lease.export_id, f"{misdeed.manner.name}: {error!r}")
 
     async def _misuse(self, worker: _Worker, taken: Taken, misdeed: Misdeed) -> None:
-        if misdeed.manner is Manner.FORGET:
+        manner, free_at = misdeed.manner, 0.0
+        if manner is Manner.FORGET:
             return
         await worker.beat(taken.job)
-        if misdeed.manner is not Manner.FAIL_LATE:
+        if manner in _BUILDING:
             outcome = await asyncio.to_thread(self._build, taken.job)
             taken.built = outcome if isinstance(outcome, Built) else None
-        if misdeed.manner is Manner.COMPLETE_TWICE:
+        if manner is Manner.COMPLETE_TWICE:
             await self.complete(worker, taken)
-        await asyncio.sleep(misdeed.wait_s)  # late, as the plan says
-        if misdeed.manner is Manner.BEAT_LATE:
-            await worker.beat(taken.job)
-        await (self.complete(worker, taken) if taken.built else self.fail(worker, taken))
+        if manner in _REPLACED:
+            free_at = await self._until_replaced(taken.job)
+        else:
+            await asyncio.sleep(misdeed.wait_s)  # late, as the plan says
+        if manner in (Manner.BEAT_LATE, Manner.BEAT_REPLACED):
+            await self._beat(worker, taken)
+        if manner is Manner.BEAT_REPLACED:
+            await self._release(worker, taken, free_at)
+        else:
+            await (self.complete(worker, taken) if taken.built else self.fail(worker, taken))
+
+    async def _until_replaced(self, job: Job) -> float:
+        """Wait until another worker is at it, or it is over; when (monotonic) it was not so for the last time."""
+        free_at = time.monotonic()
+        until = free_at + _REPLACED_WITHIN_S
+        while not _superseded(await self.read(job.lease.export_id), job):
+            free_at = time.monotonic()
+            if free_at > until:
+                break
+            await asyncio.sleep(0.02)  # how often it is looked at: the other one may be quick
+        return free_at
+
+    async def _beat(self, worker: _Worker, taken: Taken) -> None:
+        before = await self.read(taken.job.lease.export_id)
+        answer = await worker.beat(taken.job)
+        kept = answer is not None and answer.verdicts[0].verdict is Verdict.KEEP
+        if kept and not taken.may_count and _superseded(before, taken.job):
+            self._found(taken, before, "renewed")
+
+    async def _release(self, worker: _Worker, taken: Taken, free_at: float) -> None:
+        """A release of a lease that no longer counts is passed over.
+
+        The attempt in force cannot have been given back for another reason before its confirm window was over.
+        """
+        before = await self.read(taken.job.lease.export_id)
+        await _or_nothing(worker.queue.release([taken.job.lease]))
+        after = await self.read(taken.job.lease.export_id)
+        given_back = before and after and after.attempt < before.attempt and _superseded(before, taken.job)
+        if given_back and time.monotonic() < free_at + _CONFIRM_WINDOW_S:
+            self._found(taken, before, "released")
 
     def _build(self, job: Job) -> Outcome:
         """As a child of a worker does it."""
@@ -130,12 +174,19 @@ class Zombies:
 
     def _judge(self, taken: Taken, before: Export | None) -> None:
         """The report was accepted; `before` is how the export was just before it."""
-        superseded = before is None or before.done or before.attempt > taken.job.attempt
-        if superseded and not taken.may_count:
-            state = "deleted" if before is None else Export.State.Name(before.state)
-            text = f"lease {taken.job.lease.lease_id} of attempt {taken.job.attempt} accepted: the export was {state}"
-            self.findings.add(Wrong.STALE_ACCEPTED, taken.job.lease.export_id, text)
+        if _superseded(before, taken.job) and not taken.may_count:
+            self._found(taken, before, "accepted")
         taken.may_count = True
+
+    def _found(self, taken: Taken, before: Export | None, what: str) -> None:
+        state = "not there" if before is None else f"{Export.State.Name(before.state)}, attempt {before.attempt}"
+        text = f"lease {taken.job.lease.lease_id} of attempt {taken.job.attempt} {what}: the export was {state}"
+        self.findings.add(Wrong.STALE_ACCEPTED, taken.job.lease.export_id, text)
+
+
+def _superseded(export: Export | None, job: Job) -> bool:
+    """No report under the job's lease may count any more; an attempt with a higher number is another lease's."""
+    return export is None or export.done or export.attempt > job.attempt
 
 
 def reader(clients: dict[str, ExportClient]) -> Callable[[str], Awaitable[Export | None]]:

@@ -9,6 +9,8 @@
 
 CsvOptions and XlsxOptions say how a table is written: `csv=CsvOptions(preset=CsvOptions.EXCEL)`.
 
+`client.operator` has what operators do: retry, redeliver, queue, workers, drain.
+
 What comes back are the messages of the public API, fully typed: Export, File, Collection. Enums print as
 `Export.State.Name(export.state)` and compare as `export.state == Export.COMPLETED`. All errors are ExportdError.
 """
@@ -17,15 +19,18 @@ from exportd.v1.export_pb2 import (
     Column,
     Compression,
     CsvOptions,
+    Delivery,
     Export,
     File,
     Format,
     Packaging,
     Progress,
     Result,
+    Transition,
     XlsxOptions,
 )
 from exportd.v1.export_service_pb2 import Collection
+from exportd.v1.operator_service_pb2 import Queue, TenantQueue, Worker
 from exportd_client.asked import ColumnChoice, CompressionName, FormatName, PackagingName
 from exportd_client.client import ExportClient
 from exportd_client.download import Download, OnBytes, Source
@@ -46,6 +51,7 @@ from exportd_client.errors import (
     Violation,
 )
 from exportd_client.link import Patience
+from exportd_client.operator import Operator
 
 __all__ = [
     "AccessRefused",
@@ -56,6 +62,7 @@ __all__ = [
     "Compression",
     "CompressionName",
     "CsvOptions",
+    "Delivery",
     "Download",
     "DownloadDamaged",
     "Exhausted",
@@ -72,14 +79,19 @@ __all__ = [
     "InvalidArgument",
     "NotFound",
     "OnBytes",
+    "Operator",
     "Packaging",
     "PackagingName",
     "Patience",
     "Progress",
+    "Queue",
     "Result",
     "Source",
+    "TenantQueue",
+    "Transition",
     "Unavailable",
     "Unreachable",
     "Violation",
+    "Worker",
     "XlsxOptions",
 ]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from os import PathLike
 from typing import Literal, Self, TypeAlias
 
-from exportd.v1.export_pb2 import CsvOptions, Export, File, XlsxOptions
+from exportd.v1.export_pb2 import CsvOptions, Delivery, Export, File, Transition, XlsxOptions
 from exportd.v1.export_service_pb2 import (
     CancelExportRequest,
     Collection,
@@ -16,7 +16,9 @@ from exportd.v1.export_service_pb2 import (
     GetExportRequest,
     GetFileRequest,
     ListCollectionsRequest,
+    ListDeliveriesRequest,
     ListExportsRequest,
+    ListTransitionsRequest,
     WatchExportRequest,
 )
 from exportd_client import asked
@@ -25,6 +27,7 @@ from exportd_client.asked import ColumnChoice, CompressionName, FormatName, Pack
 from exportd_client.download import Download, OnBytes, Source
 from exportd_client.errors import ExportdError
 from exportd_client.link import Link, Outage, Patience
+from exportd_client.operator import Operator
 
 StateName: TypeAlias = Literal["QUEUED", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]
 
@@ -44,6 +47,8 @@ class ExportClient:
         patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> None:
         self._link = Link(target, tenant, patience)
+        self.operator = Operator(self._link)
+        """What operators do, over the same line."""
 
     async def __aenter__(self) -> Self:
         await self._link.__aenter__()
@@ -68,6 +73,9 @@ class ExportClient:
         packaging: PackagingName | None = None,
         password: str | None = None,
         labels: Mapping[str, str] | None = None,
+        priority: int = 0,
+        notify_email: str = "",
+        callback_url: str = "",
         max_attempts: int = 0,
         ttl: timedelta | None = None,
         filename: str = "",
@@ -85,6 +93,7 @@ class ExportClient:
         "separate": the table as `file` and the attachments as `attachments_file` of the export; no password then.
         password: 1 to 128 characters, seals the ZIP; None: open.
 
+        priority: 0 to 9, higher first among the tenant's own. notify_email, callback_url: where the end is announced.
         max_attempts 1 to 10; 0: 3. ttl: how long the file stays, 1 minute to 90 days; None: 7 days.
         filename: a suggestion; empty: from the id. request_id: the same one with the same request returns the same
         export within 24 h; None: a new one, so that the call can be repeated safely when the line breaks.
@@ -104,6 +113,9 @@ class ExportClient:
                 packaging=asked.packaging_value(packaging),
                 password=asked.password_text(password),
                 labels=labels or {},
+                priority=priority,
+                notify_email=notify_email,
+                callback_url=callback_url,
                 max_attempts=max_attempts,
                 ttl=asked.duration(ttl),
                 filename=filename,
@@ -187,6 +199,16 @@ class ExportClient:
     async def delete(self, export_id: str) -> None:
         """Removes an export that is done, and its file. May be repeated. FailedPrecondition: it is not done."""
         await self._link.ask(self._link.stub.DeleteExport, DeleteExportRequest(id=export_id))
+
+    async def transitions(self, export_id: str) -> Sequence[Transition]:
+        """What happened to an export: every change of its state, oldest first."""
+        request = ListTransitionsRequest(id=export_id)
+        return (await self._link.ask(self._link.stub.ListTransitions, request)).transitions
+
+    async def deliveries(self, export_id: str) -> Sequence[Delivery]:
+        """Where the ends of an export were announced, and what came of it."""
+        request = ListDeliveriesRequest(id=export_id)
+        return (await self._link.ask(self._link.stub.ListDeliveries, request)).deliveries
 
     async def get_file(self, file_id: str) -> File:
         """What a file is, before any byte of it is downloaded. FailedPrecondition: its time is over."""

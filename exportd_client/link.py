@@ -11,10 +11,12 @@ import grpc
 import grpc.aio
 
 from exportd.v1.export_service_pb2_grpc import ExportServiceStub
+from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
 from exportd_client.errors import ExportdError, Unreachable, from_rpc
 
 if TYPE_CHECKING:
     from exportd.v1.export_service_pb2_grpc import ExportServiceAsyncStub
+    from exportd.v1.operator_service_pb2_grpc import OperatorServiceAsyncStub
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -67,6 +69,7 @@ class Link:
     async def __aenter__(self) -> Self:
         self._channel = grpc.aio.insecure_channel(self.target, options=_OPTIONS)
         self._stub = ExportServiceStub(self._channel)
+        self._operators = OperatorServiceStub(self._channel)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -80,6 +83,12 @@ class Link:
             raise RuntimeError("an ExportClient works inside `async with` only")
         return self._stub
 
+    @property
+    def operators(self) -> "OperatorServiceAsyncStub":
+        if self._channel is None:
+            raise RuntimeError("an ExportClient works inside `async with` only")
+        return self._operators
+
     async def ask(self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Answer], request: Request) -> Answer:
         """One answer to one request. The request must be safe to repeat: it is, after failures that pass."""
         outage = Outage(self)
@@ -91,6 +100,15 @@ class Link:
             else:
                 self.answered = True
                 return answer
+
+    async def ask_once(self, method: grpc.aio.UnaryUnaryMultiCallable[Request, Answer], request: Request) -> Answer:
+        """One answer to a request that is not safe to repeat: nobody knows whether one that broke off was heard."""
+        try:
+            answer = await method(request, metadata=self._metadata, timeout=_CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise self._typed(error) from error
+        self.answered = True
+        return answer
 
     async def listen(
         self, method: grpc.aio.UnaryStreamMultiCallable[Request, Answer], request: Request

@@ -12,10 +12,19 @@ from exportd_client.cli.display import Display, display
 from exportd_client.cli.exits import Exit, exit_of_end
 from exportd_client.cli.fetch import fetch, fetch_both
 from exportd_client.cli.follow import follow
+from exportd_client.cli.operating import OPERATING
 from exportd_client.cli.output import Output
 from exportd_client.cli.session import Session, in_session, shared_options, wants_json
 from exportd_client.cli.values import STDOUT, Destination, Label
-from exportd_client.cli.words import LIST_HEADER, collection_facts, export_facts, file_facts, list_row
+from exportd_client.cli.words import (
+    HISTORY_HEADER,
+    LIST_HEADER,
+    collection_facts,
+    export_facts,
+    file_facts,
+    history_row,
+    list_row,
+)
 from exportd_client.client import StateName
 
 
@@ -42,14 +51,21 @@ def main() -> None:
 
 
 main.add_command(create)
+for command in OPERATING:
+    main.add_command(command)
 
 
 @main.command()
 @click.argument("id")
+@click.option("--history", is_flag=True, help="Every change of its state: when, who and why.")
 @shared_options
 @in_session
-async def get(session: Session, /, id: str) -> Exit:  # noqa: A002 - the argument's name in the help
-    """Show the export ID."""
+async def get(session: Session, /, id: str, history: bool) -> Exit:  # noqa: A002 - the argument's name in the help
+    """Show the export ID, or with --history what happened to it."""
+    if history:
+        transitions = await session.client.transitions(id)
+        session.output.table("transitions", transitions, HISTORY_HEADER, map(history_row, transitions))
+        return Exit.OK
     export = await session.client.get(id)
     session.output.result(export, export_facts(export))
     return Exit.OK

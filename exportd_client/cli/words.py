@@ -6,11 +6,27 @@ from datetime import UTC
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.filesize import decimal
 
-from exportd_client import Collection, Export, ExportdError, File, Format, Progress
+from exportd_client import (
+    Collection,
+    Delivery,
+    Export,
+    ExportdError,
+    File,
+    Format,
+    Progress,
+    TenantQueue,
+    Transition,
+    Worker,
+)
 
 Fact = tuple[str, str]
 
 LIST_HEADER = ("ID", "STATE", "TYPE", "FORMAT", "ROWS", "SIZE", "CREATED", "NOTES")
+
+HISTORY_HEADER = ("TIME", "EVENT", "STATE", "RUN", "ATTEMPT", "WHO", "WHY")
+DELIVERIES_HEADER = ("ID", "RUN", "CHANNEL", "STATE", "TRIES", "LAST", "TARGET")
+QUEUE_HEADER = ("TENANT", "QUEUED", "PROCESSING", "FAILED", "AT ONCE", "WEIGHT")
+WORKERS_HEADER = ("ID", "HELD", "FREE", "MOOD", "SILENT")
 
 
 def printable(text: str) -> str:
@@ -53,7 +69,9 @@ def export_facts(export: Export) -> Iterator[Fact]:
         yield "encrypted", "yes"
     for key, value in sorted(export.labels.items()):
         yield "label", f"{key}={value}"
-    yield "attempt", f"{export.attempt} of {export.max_attempts}"
+    yield "attempt", f"{export.attempt} of {export.max_attempts}" + (f", run {export.run}" if export.run > 1 else "")
+    if export.priority:
+        yield "priority", f"{export.priority}"
     yield from _times(export)
     yield from _outcome(export)
 
@@ -79,6 +97,12 @@ def _outcome(export: Export) -> Iterator[Fact]:
         yield from _attachments_facts(export.attachments_file)
     if export.file_expired:
         yield "file", "expired"
+    for name, target, sent in (
+        ("callback", export.callback_url, export.result.callback_sent),
+        ("mail", export.notify_email, export.result.notify_email_sent),
+    ):
+        if target:
+            yield name, f"{target} ({'sent' if sent else 'not sent'})"
 
 
 def file_facts(file: File) -> Iterator[Fact]:
@@ -142,6 +166,62 @@ def _notes(export: Export) -> Iterator[str]:
         yield "encrypted"
     if export.HasField("attachments_file"):
         yield f"attachments {decimal(export.attachments_file.size_bytes)}"
+
+
+def history_row(entry: Transition) -> tuple[str, ...]:
+    """A change of state in a line, as HISTORY_HEADER says."""
+    who = Transition.Actor.Name(entry.actor).lower()
+    return (
+        entry.time.ToDatetime(tzinfo=UTC).isoformat(timespec="milliseconds"),
+        entry.event,
+        Export.State.Name(entry.after),
+        str(entry.run),
+        str(entry.attempt),
+        f"{who} {entry.worker_id}" if entry.worker_id else who,
+        entry.reason or "-",
+    )
+
+
+def deliveries_row(delivery: Delivery) -> tuple[str, ...]:
+    """An announcement in a line, as DELIVERIES_HEADER says."""
+    return (
+        delivery.id,
+        str(delivery.run),
+        Delivery.Channel.Name(delivery.channel),
+        Delivery.State.Name(delivery.state),
+        str(delivery.attempt),
+        delivery.tries[-1].outcome if delivery.tries else "-",
+        delivery.target,
+    )
+
+
+def delivery_facts(delivery: Delivery) -> Iterator[Fact]:
+    """An announcement and its tries."""
+    yield "id", delivery.id
+    yield "export", delivery.export_id
+    yield "channel", f"{Delivery.Channel.Name(delivery.channel)} to {delivery.target}"
+    yield "state", Delivery.State.Name(delivery.state)
+    for each in delivery.tries:
+        yield "try", f"{instant(each.time)} {each.outcome}"
+
+
+def queue_row(part: TenantQueue) -> tuple[str, ...]:
+    """A tenant's part in a line, as QUEUE_HEADER says."""
+    counts = (part.queued, part.processing, part.failed)
+    cap = f"{part.max_running:,}" if part.max_running else "any"
+    return (part.tenant, *(f"{count:,}" for count in counts), cap, f"{part.weight:g}")
+
+
+def workers_row(worker: Worker) -> tuple[str, ...]:
+    """A worker in a line, as WORKERS_HEADER says."""
+    silent = worker.silent.ToTimedelta().total_seconds()
+    mood = "draining" if worker.draining else "working" if worker.held else "idle"
+    return (worker.id, f"{worker.held:,}", f"{worker.free_slots:,}", mood, f"{silent:.1f} s")
+
+
+def worker_facts(worker: Worker) -> Iterator[Fact]:
+    """A worker."""
+    yield from zip((name.lower() for name in WORKERS_HEADER), workers_row(worker), strict=True)
 
 
 def phase_of(progress: Progress) -> str:

@@ -1,15 +1,16 @@
 """The api put together: the only place that names concrete classes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from uuid6 import uuid7
 
 from services.api import metrics, tenants
-from services.api.catalog.file import load
+from services.api.catalog.live import LiveCatalog
 from services.api.changes import Changes
 from services.api.creation import Planner
 from services.api.downloads import Downloads
@@ -41,9 +42,10 @@ from services.runtime.signals import StopSignals
 
 async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int, int], None]) -> None:
     """Serve until `stop`; `started` is told both ports. Raises CannotStart, OSError."""
-    catalog = load(settings.catalog)
+    catalog = LiveCatalog(settings.catalog)
     shares = tenants.load(settings.tenants)
     async with AsyncExitStack() as stack:
+        stack.enter_context(_on_hangup(catalog.reload))
         directory = stack.enter_context(DataDirectory.open(settings.data_dir))
         secret = directory.secret_key(settings.secret_key_file)
         artifacts = FolderArtifactStore.in_folder(settings.artifacts)
@@ -103,6 +105,17 @@ async def _running(*background: Coroutine[None, None, None]) -> AsyncIterator[No
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def _on_hangup(do: Callable[[], None]) -> Iterator[None]:
+    """SIGHUP does this, in the running loop, until the context ends."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, do)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 async def _drain(servers: Servers, changes: Changes, stop: StopSignals, grace_s: float) -> None:

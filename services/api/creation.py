@@ -10,14 +10,18 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from services.api.catalog.columns import ColumnChoice
+from services.api.catalog.live import LiveCatalog
 from services.api.catalog.model import Catalog
 from services.api.catalog.resolve import Resolved, resolve
+from services.api.catalog.since import Since
 from services.api.domain.export import Export, Options
 from services.api.domain.states import State
+from services.api.filter_mode import FilterMode
 from services.api.packaging import Parcel
 from services.api.passwords import Passwords
 from services.api.ports import RequestMark
 from services.api.table_options import TableChoices, is_zone
+from services.api.watermarks import other_query, since_export
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.formats import Format, Packaging
 from services.contract.spec import JobSpec
@@ -40,6 +44,9 @@ _NOT_IN_FILENAME = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 class CreateRequest:
     """What a caller asks for. Of `uri` and `type` the one that was given is not None; no `columns` are all of them.
 
+    `changed_since` None and an empty `since_export` (the id of an earlier export): rows count however old they are.
+    `validate_only`: nothing is to be made of it.
+
     `body` is the request in a deterministic form without its request_id: two requests are the same when it is the same.
     It holds the password. `violations` are those that decoding found already.
     """
@@ -47,6 +54,10 @@ class CreateRequest:
     uri: str | None = None
     type: str | None = None
     query: str = ""
+    filter_mode: FilterMode = FilterMode.STRICT
+    changed_since: datetime | None = None
+    since_export: str = ""
+    validate_only: bool = False
     table: TableChoices = field(default_factory=TableChoices)
     columns: tuple[ColumnChoice, ...] = ()
     file_types: tuple[str, ...] = ()
@@ -86,7 +97,7 @@ class Planner:
     """Makes plans. `secret` is the server's key."""
 
     def __init__(
-        self, catalog: Catalog, receivers: Receivers, secret: bytes, passwords: Passwords, new_id: Callable[[], str]
+        self, catalog: LiveCatalog, receivers: Receivers, secret: bytes, passwords: Passwords, new_id: Callable[[], str]
     ) -> None:
         self._catalog = catalog
         self._receivers = receivers
@@ -94,22 +105,52 @@ class Planner:
         self._passwords = passwords
         self._new_id = new_id
 
-    def plan(self, request: CreateRequest, tenant: str, now: datetime) -> Plan:
-        """Check the request and make its export, QUEUED. Raises CollectionNotFound, InvalidRequest with everything."""
+    def plan(self, request: CreateRequest, tenant: str, now: datetime, earlier: Export | None = None) -> Plan:
+        """Check the request and make its export, QUEUED. Raises CollectionNotFound, InvalidRequest with everything.
+
+        `earlier` is the export that the request counts from; None: there is none.
+        """
         parcel = Parcel(request.packaging, request.table.options, bool(request.file_types), request.password)
         deaf = self._receivers.violations(tenant, request.notify_email, request.callback_url)
-        resolved = _resolved(self._catalog, request, [*_violations(request), *parcel.violations(), *deaf])
+        asked = _Asked(request, tenant, earlier)
+        resolved = asked.resolved(self._catalog.current, [*_violations(request), *parcel.violations(), *deaf])
         spec = replace(resolved.spec, table=parcel.table, packaging=parcel.packaging)
         export = _export(request, resolved, spec, tenant=tenant, now=now, export_id=self._new_id())
         sealed = self._passwords.sealed(request.password, export.id) if request.password else None
         return Plan(export, spec, sealed, _mark(request, self._secret))
 
 
-def _resolved(catalog: Catalog, request: CreateRequest, violations: list[Violation]) -> Resolved:
-    """What the catalog makes of a request. Raises InvalidRequest with these violations and its own."""
-    zone = request.table.options.time_zone
-    try:
-        resolved = resolve(
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    request: CreateRequest
+    tenant: str
+    earlier: Export | None
+
+    def resolved(self, catalog: Catalog, violations: list[Violation]) -> Resolved:
+        """What the catalog makes of the request. Raises InvalidRequest with these violations and its own."""
+        since = self._since()
+        if isinstance(since, Violation):
+            violations.append(since)
+        try:
+            resolved = self._resolve(catalog, since if isinstance(since, Since) else None)
+        except InvalidRequest as refused:
+            raise InvalidRequest((*violations, *refused.violations)) from None
+        if violations:
+            raise InvalidRequest(tuple(violations))
+        other = other_query(self.earlier, self.request.uri or "", resolved) if self.earlier else None
+        return replace(resolved, warnings=(*resolved.warnings, other)) if other else resolved
+
+    def _since(self) -> Since | Violation | None:
+        request = self.request
+        if request.changed_since and request.since_export:
+            return Violation("since_export", "give either changed_since or since_export")
+        if request.since_export:
+            return since_export(self.earlier)
+        return Since("changed_since", request.changed_since) if request.changed_since else None
+
+    def _resolve(self, catalog: Catalog, since: Since | None) -> Resolved:
+        request, zone = self.request, self.request.table.options.time_zone
+        return resolve(
             catalog,
             uri=request.uri,
             type_=request.type,
@@ -118,12 +159,10 @@ def _resolved(catalog: Catalog, request: CreateRequest, violations: list[Violati
             file_types=request.file_types,
             columns=request.columns,
             time_zone=ZoneInfo(zone) if is_zone(zone) else UTC,
+            mode=request.filter_mode,
+            since=since,
+            tenant=self.tenant,
         )
-    except InvalidRequest as refused:
-        raise InvalidRequest((*violations, *refused.violations)) from None
-    if violations:
-        raise InvalidRequest(tuple(violations))
-    return resolved
 
 
 def _export(
@@ -171,6 +210,7 @@ def _options(request: CreateRequest, spec: JobSpec) -> Options:
         csv=table.csv if table.format is Format.CSV else None,
         xlsx=table.xlsx if table.format is Format.XLSX else None,
         compression=table.compression,
+        filter_mode=request.filter_mode,
     )
 
 

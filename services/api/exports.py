@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.api.catalog.model import Catalog
+from services.api.catalog.live import LiveCatalog
 from services.api.changes import Changes, News
 from services.api.creation import CreateRequest, Plan, Planner
 from services.api.domain.export import Export, StoredFile
@@ -55,7 +55,7 @@ class Exports:
         outbox: Outbox,
         changes: Changes,
         presence: Presence,
-        catalog: Catalog,
+        catalog: LiveCatalog,
         planner: Planner,
         pages: Pages,
         fairness: Fairness,
@@ -76,8 +76,15 @@ class Exports:
 
     async def create(self, tenant: str, request: CreateRequest) -> View:
         """Accept an export. Raises InvalidRequest, CollectionNotFound, RequestIdReused, ExportDeleted."""
-        planned = self._planner.plan(request, tenant, self._clock())
-        return await self._view(await self._whole.run(self._create(planned)))
+        return await self._view(await self._whole.run(self._create(await self._planned(tenant, request))))
+
+    async def validate(self, tenant: str, request: CreateRequest) -> Export:
+        """The export that `create` would accept; nothing of it is kept. Raises InvalidRequest, CollectionNotFound."""
+        return (await self._planned(tenant, request)).export
+
+    async def _planned(self, tenant: str, request: CreateRequest) -> Plan:
+        earlier = await self._store.get(tenant, request.since_export) if request.since_export else None
+        return self._planner.plan(request, tenant, self._clock(), earlier)
 
     async def get(self, tenant: str, export_id: str) -> View:
         """Raises ExportNotFound."""

@@ -31,6 +31,13 @@ LEASES_EXPIRED = Counter("exportd_lease_expired", "Leases that ran out.", regist
 FENCE_REJECTED = Counter("exportd_fence_rejected", "Verbs of leases that no longer count.", ["verb"], registry=REGISTRY)
 SWEPT_LEASES = Counter("exportd_swept_leases", "Leases whose bytes were removed.", registry=REGISTRY)
 SWEPT_ROWS = Counter("exportd_swept_rows", "Rows that were removed.", registry=REGISTRY)
+OUTBOX_OLDEST = Gauge("exportd_outbox_oldest_seconds", "Age of the oldest notification to be sent.", registry=REGISTRY)
+NOTIFICATIONS = Counter(
+    "exportd_notifications",
+    "Tries to send a notification, by what came of it: sent, again, given_up.",
+    ["channel", "outcome"],
+    registry=REGISTRY,
+)
 DOWNLOADS_ACTIVE = Gauge("exportd_downloads_active", "Downloads under way.", registry=REGISTRY)
 WATCHES_ACTIVE = Gauge("exportd_watches_active", "Watches under way.", registry=REGISTRY)
 

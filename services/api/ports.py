@@ -218,6 +218,10 @@ class Outbox(Protocol):
         """It did not work, and no try is left. False when the hold had lapsed."""
         ...
 
+    async def put_back(self, held: Sequence[Held], due: datetime) -> None:
+        """These were not tried: as if they had not been held, but due at `due`. Skips those whose hold had lapsed."""
+        ...
+
     async def deliveries(self, tenant: str, export_id: str) -> list[Delivery]:
         """Those of an export, deleted or not, the first run first."""
         ...

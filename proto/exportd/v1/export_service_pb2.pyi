@@ -101,7 +101,7 @@ class CreateExportRequest(_message.Message):
     time_zone: _builtins.str
     """IANA name, such as "America/Mexico_City"; default UTC. Of times in the file, and of dates and times without an offset in the query."""
     filter_mode: _export_pb2.FilterMode.ValueType
-    """Default STRICT. LENIENT is not honoured yet: refused."""
+    """Default STRICT."""
     priority: _builtins.int
     """0 to 9, higher first among the tenant's own exports; others are not overtaken. Default 0."""
     max_attempts: _builtins.int
@@ -109,11 +109,15 @@ class CreateExportRequest(_message.Message):
     filename: _builtins.str
     """Suggested name, at most 200 characters, without a path; the extension is added when it is missing. Default "{file id}.{extension}"."""
     validate_only: _builtins.bool
-    """Not honoured yet: refused when set."""
+    """Nothing is made: the answer has options and warnings as an export of this request would, but no id, state and times."""
     changed_since: _builtins.str
-    """Not honoured yet: refused when set."""
+    """A time with its offset (RFC 3339), such as "2026-01-31T10:30:00Z": only rows that have changed at or after it, by the column that
+    the catalog names for it. The same as property[after] in the query.
+    """
     since_export: _builtins.str
-    """Not honoured yet: refused when set."""
+    """Instead of changed_since: id of a COMPLETED export of the same type. Its as_of is the watermark; rows count from the collection's
+    overlap before it on, so that some come again.
+    """
     compression: _export_pb2.Compression.ValueType
     """Default NONE. GZIP with CSV, JSON or JSONL, and not for a ZIP: its file is "….csv.gz", of type application/gzip."""
     @_builtins.property

@@ -13,21 +13,25 @@ from services.contract.spec import Operator, Term
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """`field` is the field of the request that asks for it. `earlier`: the moment is the watermark of another export.
+    """`field` is the field of the request that asks for it; rows count from `moment` on.
 
-    Rows count from the moment on, those of an earlier export from the collection's overlap before it on.
+    `of_export`: the type of the earlier export whose watermark the moment is; rows then count from the collection's
+    overlap before it on. Empty: the caller gave the moment.
     """
 
     field: str
     moment: datetime
-    earlier: bool = False
+    of_export: str = ""
 
 
 def add_since(reading: Reading, since: Since, violations: Violations) -> None:
     """Add the condition, which is what `property[after]` of the column would be; or a violation."""
     changed = reading.collection.changed
+    code = reading.collection.code
+    if since.of_export not in ("", code):
+        violations.add(since.field, f"that export is of {since.of_export}; give one of {code}")
+        return
     if changed is None:
-        code = reading.collection.code
         violations.add(since.field, f"{code} has no column that says when a row changed: the catalog names none")
         return
     name = f"{changed.column.field}[after]"
@@ -39,6 +43,6 @@ def add_since(reading: Reading, since: Since, violations: Violations) -> None:
 
 def _condition(name: str, changed: Changed, since: Since) -> Condition:
     column = changed.column
-    moment = since.moment - timedelta(seconds=changed.overlap_s if since.earlier else 0)
+    moment = since.moment - timedelta(seconds=changed.overlap_s if since.of_export else 0)
     term = Term(column.name, column.type, Operator.GREATER_OR_EQUAL, (moment,), or_null=column.include_null_after)
     return Condition(name, write_value(moment), column.name, term)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.api.domain.states import TERMINAL, CancelReason, State
+from services.api.filter_mode import FilterMode
 from services.contract.formats import Compression, CsvDialect, Format, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec
@@ -25,6 +26,7 @@ class Options:
     csv: CsvDialect | None = None
     xlsx: XlsxLayout | None = None
     compression: Compression = Compression.NONE
+    filter_mode: FilterMode = FilterMode.STRICT
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class AddressRules:
 
     def mistakes(self, url: str) -> Iterator[str]:
         """Everything that is wrong with a URL, as far as it shows without asking a name server."""
-        parsed = _parsed(url)
+        parsed = parse(url)
         if parsed is None:
             yield (
                 f"must be a URL such as https://receiver.example/hook, of at most {MOST_CHARACTERS} visible ASCII "
@@ -79,8 +79,8 @@ def literal_address(host: str) -> str | None:
         return None
 
 
-def _parsed(url: str) -> URL | None:
-    """With the parser of what sends it: two parsers may disagree about the host."""
+def parse(url: str) -> URL | None:
+    """With the parser of what sends it: two parsers may disagree about the host. None: it is no URL."""
     if len(url) > MOST_CHARACTERS or not _VISIBLE.fullmatch(url):
         return None
     try:

@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from services.api.domain.notifications import Delivery
-from services.api.notify.addresses import AddressRules
+from services.api.notify.addresses import AddressRules, parse
 from services.api.notify.resolver import CheckedResolver
 from services.api.notify.signing import CallbackSecrets, signed
 from services.api.notify.tries import Accepted, Failed
@@ -69,8 +69,8 @@ class CallbackSender:
 
     def receiver(self, delivery: Delivery) -> str:
         """Its host and port."""
-        parsed = URL(delivery.target, encoded=True)
-        return f"{parsed.raw_host}:{parsed.port}"
+        parsed = parse(delivery.target)
+        return f"{parsed.raw_host}:{parsed.port}" if parsed else ""
 
     async def send(self, delivery: Delivery) -> Accepted | Failed:
         """Post once, within the timeout."""

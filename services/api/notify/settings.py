@@ -1,6 +1,7 @@
 """Settings of notifications."""
 
 import ipaddress
+import ssl
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -11,6 +12,7 @@ from services.api.notify.mail_address import is_mailbox
 from services.runtime.settings import SettingsReader
 
 LAST_PORT = 65535
+SPARE = timedelta(seconds=10)
 
 
 class Tls(Enum):
@@ -45,6 +47,18 @@ class NotifySettings:
     callback_timeout: timedelta
     mail: MailSettings | None
     ca_file: Path | None
+
+    @property
+    def hold(self) -> timedelta:
+        """How long a delivery is one process's: longer than any try."""
+        return max(self.callback_timeout, self.mail.timeout if self.mail else timedelta()) + SPARE
+
+    def tls(self) -> ssl.SSLContext:
+        """What receivers and the mail server prove themselves with. Raises ssl.SSLError for a file of no authority."""
+        context = ssl.create_default_context()
+        if self.ca_file:
+            context.load_verify_locations(self.ca_file)
+        return context
 
     @classmethod
     def read(cls, read: SettingsReader) -> "NotifySettings":

@@ -14,7 +14,12 @@ class Targets:
         self._rules = settings.callbacks
         self._mails = settings.mail is not None
 
-    def violations(self, callback_url: str, notify_email: str) -> Iterator[Violation]:
+    def violations(
+        self,
+        tenant: str,  # noqa: ARG002 - the rules are the same for all
+        notify_email: str,
+        callback_url: str,
+    ) -> Iterator[Violation]:
         """Of both fields; empty ones are not wrong."""
         if callback_url:
             yield from (Violation("callback_url", mistake) for mistake in self._rules.mistakes(callback_url))

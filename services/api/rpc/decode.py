@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TypeVar
 from uuid import UUID
@@ -15,6 +15,7 @@ from services.api.catalog.columns import ColumnChoice
 from services.api.creation import MAX_LABELS, CreateRequest
 from services.api.domain.states import State
 from services.api.downloads import DownloadRequest
+from services.api.filter_mode import FilterMode
 from services.api.ports import ExportFilter
 from services.api.table_options import CsvChoices, Preset, TableChoices, XlsxChoices
 from services.contract.codec import duration_from_pb, format_from_pb, timestamp_from_pb
@@ -28,12 +29,8 @@ MAX_PAGE = 1000
 
 _TENANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-
-# Fields of CreateExportRequest that this version refuses when they are set.
-_NOT_HONOURED = (
-    "validate_only",
-    "changed_since",
-    "since_export",
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 
 
@@ -54,6 +51,10 @@ def create_request(message: export_service_pb2.CreateExportRequest) -> CreateReq
         uri=message.uri if message.HasField("uri") else None,
         type=message.type if message.HasField("type") else None,
         query=message.query,
+        filter_mode=_choice(FilterMode, message.filter_mode, export_pb2.FilterMode, "filter_mode", violations),
+        changed_since=_changed_since(message, violations),
+        since_export=_since_export(message, violations),
+        validate_only=message.validate_only,
         table=_table(message, violations),
         columns=tuple(ColumnChoice(c.field, c.header) for c in message.columns),
         file_types=tuple(message.file_types),
@@ -120,11 +121,6 @@ def identifier(field: str, text: str) -> str:
 
 
 def _create_violations(message: export_service_pb2.CreateExportRequest) -> Iterator[Violation]:
-    for name in _NOT_HONOURED:
-        if _is_set(message, name):
-            yield Violation(name, "is not honoured by this version; leave it out")
-    if message.filter_mode not in (export_pb2.FILTER_MODE_UNSPECIFIED, export_pb2.STRICT):
-        yield Violation("filter_mode", "only STRICT is honoured by this version")
     yield from _unknown_fields("", message)
     yield from _unknown_fields("csv.", message.csv)
     yield from _unknown_fields("xlsx.", message.xlsx)
@@ -144,10 +140,6 @@ def _time(message: export_service_pb2.ListExportsRequest, field: str) -> datetim
         return timestamp_from_pb(getattr(message, field))
     except (ValueError, OverflowError):
         raise InvalidRequest((Violation(field, "is no time between the years 1 and 9999"),)) from None
-
-
-def _is_set(message: Message, name: str) -> bool:
-    return any(field.name == name for field, _ in message.ListFields())
 
 
 def _choice(kind: type[E], number: int, pb_enum: object, field: str, violations: list[Violation]) -> E:
@@ -203,6 +195,26 @@ def _format(message: export_service_pb2.CreateExportRequest, violations: list[Vi
     except ValueError:
         violations.append(Violation("format", f"{message.format} is not known to this version"))
         return None
+
+
+def _changed_since(message: export_service_pb2.CreateExportRequest, violations: list[Violation]) -> datetime | None:
+    text = message.changed_since
+    try:
+        if _RFC_3339.fullmatch(text):
+            return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass  # as refused as any other text
+    if text:
+        violations.append(Violation("changed_since", "must be a time with its offset such as 2026-01-31T10:30:00Z"))
+    return None
+
+
+def _since_export(message: export_service_pb2.CreateExportRequest, violations: list[Violation]) -> str:
+    try:
+        return identifier("since_export", message.since_export) if message.since_export else ""
+    except InvalidRequest as refused:
+        violations += refused.violations
+        return ""
 
 
 def _ttl(message: export_service_pb2.CreateExportRequest, violations: list[Violation]) -> timedelta | None:

@@ -60,6 +60,24 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
     )
 
 
+def validated(shown: Export) -> export_pb2.Export:
+    """What a request would become: as understood, without an id, a state and times, since there is nothing."""
+    return export_pb2.Export(
+        uri=shown.uri,
+        type=shown.type,
+        format=format_to_pb(shown.format),
+        file_types=shown.file_types,
+        max_attempts=shown.max_attempts,
+        encrypted=shown.encrypted,
+        warnings=warnings_to_pb(shown.warnings[:MAX_LISTED]),
+        labels=shown.labels,
+        priority=shown.priority,
+        notify_email=shown.notify_email,
+        callback_url=shown.callback_url,
+        options=_options(shown),
+    )
+
+
 def file_of(made_by: Export, file: StoredFile) -> export_pb2.File:
     """A file of an export."""
     return _file(made_by, file, with_entries=True)
@@ -152,7 +170,7 @@ def _options(shown: Export) -> export_pb2.ExportOptions:
         xlsx=xlsx_to_pb(options.xlsx) if options.xlsx else None,
         compression=export_pb2.Compression.Value(options.compression.value),
         ttl=duration_to_pb(options.ttl),
-        filter_mode=export_pb2.STRICT,
+        filter_mode=export_pb2.FilterMode.Value(options.filter_mode.value),
         filename=options.filename,
     )
 

@@ -30,7 +30,10 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def CreateExport(
         self, request: export_service_pb2.CreateExportRequest, context: Context
     ) -> export_pb2.Export:
-        view = await self._exports.create(tenant_of(context), decode.create_request(request))
+        asked = decode.create_request(request)
+        if asked.validate_only:
+            return encode.validated(await self._exports.validate(tenant_of(context), asked))
+        view = await self._exports.create(tenant_of(context), asked)
         logs.bind(export_id=view.export.id, collection=view.export.type)
         return encode.export(view)
 
@@ -97,4 +100,4 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         self, request: export_service_pb2.ListCollectionsRequest, context: Context
     ) -> export_service_pb2.ListCollectionsResponse:
         tenant_of(context)
-        return encode.collections(self._exports.catalog.collections)
+        return encode.collections(self._exports.catalog.current.collections)

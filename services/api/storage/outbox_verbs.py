@@ -45,6 +45,11 @@ _tried = appended(
 _settled = sa.update(deliveries).values(lease_id=None, tries=_tried)
 _held = (_d.id == sa.bindparam("of_id"), _d.lease_id == sa.bindparam("of_lease"), _pending)
 _again = _settled.values(next_attempt_time=sa.bindparam("due", type_=UtcTime)).where(*_held).returning(_d.id)
+_put_back = (
+    sa.update(deliveries)
+    .values(lease_id=None, next_attempt_time=sa.bindparam("due", type_=UtcTime), attempt=_d.attempt - 1)
+    .where(*_held)
+)
 _end = (
     _settled.values(
         state=sa.bindparam("ended_as", type_=_d.state.type),
@@ -98,6 +103,11 @@ def oldest(db: sa.Connection, now: datetime) -> timedelta:
 def try_again(db: sa.Connection, held: Held, outcome: str, due: datetime, now: datetime) -> bool:
     done = db.execute(_again, {**_of(held, outcome, now), "due": due})
     return done.first() is not None
+
+
+def put_back(db: sa.Connection, held: Sequence[Held], due: datetime) -> None:
+    for each in held:
+        db.execute(_put_back, {"of_id": each.delivery.id, "of_lease": each.lease_id, "due": due})
 
 
 def end(db: sa.Connection, held: Held, state: DeliveryState, outcome: str, now: datetime) -> bool:

@@ -8,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.export import Export, JobError, Options, StoredFile
+from services.api.filter_mode import FilterMode
 from services.api.storage.column_types import MICROSECOND, from_micros
 from services.api.storage.tables import exports
 from services.contract.codec import spec_from_bytes, spec_to_bytes
 from services.contract.formats import Compression, CsvDialect, LongText, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats
-from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind
+from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Mask
 
 Row = sa.RowMapping
 
@@ -207,11 +208,12 @@ def _options_to_json(options: Options) -> dict[str, Any]:
         "csv": asdict(options.csv) if options.csv else None,
         "xlsx": asdict(options.xlsx) | {"long_text": options.xlsx.long_text.value} if options.xlsx else None,
         "compression": options.compression.value,
+        "filter_mode": options.filter_mode.value,
     }
 
 
 def _options_from_json(stored: dict[str, Any]) -> Options:
-    """Those of the first schema know neither dialects nor compression."""
+    """Those of the first schema know neither dialects nor compression, those before filter modes were STRICT."""
     csv, xlsx = stored.get("csv"), stored.get("xlsx")
     return Options(
         query=stored["query"],
@@ -223,17 +225,21 @@ def _options_from_json(stored: dict[str, Any]) -> Options:
         csv=CsvDialect(**csv) if csv else None,
         xlsx=XlsxLayout(**xlsx | {"long_text": LongText(xlsx["long_text"])}) if xlsx else None,
         compression=Compression(stored.get("compression", Compression.NONE.value)),
+        filter_mode=FilterMode(stored.get("filter_mode", FilterMode.STRICT.value)),
     )
 
 
 def _column_to_json(column: ColumnSpec) -> list[Any]:
     kind = column.type
-    return [column.name, column.field, column.header, kind.kind.value, kind.precision, kind.scale]
+    mask = column.mask.value if column.mask else None
+    return [column.name, column.field, column.header, kind.kind.value, kind.precision, kind.scale, mask]
 
 
 def _column_from_json(stored: list[Any]) -> ColumnSpec:
-    name, field, header, kind, precision, scale = stored
-    return ColumnSpec(name, field, header, ColumnType(Kind(kind), precision, scale))
+    """Those before masks have six parts."""
+    name, field, header, kind, precision, scale, *mask = stored
+    type_ = ColumnType(Kind(kind), precision, scale)
+    return ColumnSpec(name, field, header, type_, Mask(mask[0]) if mask and mask[0] else None)
 
 
 def _error_from_json(stored: dict[str, Any]) -> JobError:

@@ -1,5 +1,6 @@
 """Announcements in a SQLite file."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.api.domain.notifications import Delivery, DeliveryState, Held
@@ -30,6 +31,9 @@ class SqliteOutbox:
 
     async def give_up(self, held: Held, outcome: str, now: datetime) -> bool:
         return await self._end(held, DeliveryState.GIVEN_UP, outcome, now)
+
+    async def put_back(self, held: Sequence[Held], due: datetime) -> None:
+        await self._db.write(lambda db: outbox_verbs.put_back(db, held, due))
 
     async def deliveries(self, tenant: str, export_id: str) -> list[Delivery]:
         return await self._db.read(lambda db: outbox_verbs.of_export(db, tenant, export_id))

@@ -16,6 +16,7 @@ from services.contract.spec import (
     JobSpec,
     Kind,
     OrderTerm,
+    Page,
     Relation,
     SourceRef,
     TableOptions,
@@ -27,6 +28,7 @@ from services.worker.sources.settings import SourceSettings
 
 ATTACHMENT = AttachmentSpec("invoice.xml", SourceRef("files", "folder"), "{folder}/{id}.xml")
 BUCKET = "bucket-of-tests"
+Place = Path | ObjectRoot | SourceSettings
 
 
 class Read(NamedTuple):
@@ -53,6 +55,7 @@ def spec_of(
     order: Sequence[OrderTerm] = (OrderTerm("id"),),
     relation: Relation | None = None,
     attachments: tuple[AttachmentSpec, ...] = (),
+    page: Page | None = None,
 ) -> JobSpec:
     default = Relation(table="t") if kind == "sql" else Relation(path=f"*.{kind}")
     return JobSpec(
@@ -66,17 +69,20 @@ def spec_of(
         table_name="things",
         filter=filter,
         attachments=attachments,
+        page=page,
     )
 
 
-def settings_of(place: Path | ObjectRoot, kind: str) -> dict[str, SourceSettings]:
-    """The source things, which is a file, a directory or an object store."""
+def settings_of(place: Place, kind: str) -> dict[str, SourceSettings]:
+    """The source things, which is a file, a directory, an object store, or has settings already."""
+    if isinstance(place, SourceSettings):
+        return {"things": place}
     if isinstance(place, ObjectRoot):
         return {"things": SourceSettings("things", kind, Path(), objects=place)}
     return {"things": SourceSettings("things", kind, place)}
 
 
-def read(place: Path | ObjectRoot, spec: JobSpec) -> Read:
+def read(place: Place, spec: JobSpec) -> Read:
     with open_source(settings_of(place, spec.source.kind), spec.source).read(spec) as reading:
         batches = list(reading.batches())
         schema = arrow_schema(spec.columns)

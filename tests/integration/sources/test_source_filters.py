@@ -1,58 +1,26 @@
 """Every source lets through the rows that a plain Python model does, whatever way they are stored."""
 
-import operator
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from services.contract.outcome import MatchedBy
-from services.contract.spec import All, AnyOf, Filter, Operator, Term
-from services.worker.schema import arrow_type
-from tests.integration.sources.source_specs import read, spec_of, type_of
+from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Page, Term
+from services.worker.sources.settings import SourceSettings
+from tests.integration.sources.filter_engines import ENGINES, LIMA, sqlite_declared
+from tests.integration.sources.filter_model import BY_SIZE, DAY, MICRO, OF_TEXT, ROWS, TYPES, selected
+from tests.integration.sources.source_specs import Place, Read, read, spec_of, type_of
 
-COMPARE: dict[Operator, Callable[[Any, Any], bool]] = {
-    Operator.EQUALS: operator.eq,
-    Operator.LESS: operator.lt,
-    Operator.LESS_OR_EQUAL: operator.le,
-    Operator.GREATER: operator.gt,
-    Operator.GREATER_OR_EQUAL: operator.ge,
-}
-DAY = datetime(2026, 1, 31, tzinfo=UTC)
-MICRO = timedelta(microseconds=1)
-LIMA = timezone(timedelta(hours=-5))
-
-COLUMNS = {
-    "t": "text",
-    "n": "integer",
-    "d": "decimal(18,2)",
-    "f": "float",
-    "b": "boolean",
-    "day": "date",
-    "at": "timestamp",
-}
-MODEL: dict[str, list[Any]] = {
-    "t": ["Ñandú", "ñandú", "abc", "ABC", "", None, "5", "05", "5.0", "a'b\"c"],
-    "n": [0, 5, -5, 2**63 - 1, -(2**63), 2**53 + 1, 2**53, None, 7, 10],
-    "d": [*map(Decimal, "9.99 12.99 15.99 19.99 0.30 -0.01 1234567890123.45 0.00 12.98".split()), None],  # noqa: SIM905
-    "f": [0.1 + 0.2, 0.3, -1.5, 5e-324, 0.0, 1e308, None, 2.0, 3.0, float("inf")],
-    "b": [True, False, None, True, False, True, None, False, True, True],
-    "day": [date(2026, 1, d) for d in range(1, 9)] + [None, date(1900, 2, 28)],
-    "at": [
-        *(DAY, DAY - MICRO, DAY + MICRO, DAY + timedelta(hours=5), None, DAY.replace(year=1), DAY),
-        *(DAY + timedelta(milliseconds=500), DAY + timedelta(seconds=59), DAY - timedelta(days=1)),
-    ],
-}
+COLUMNS = [name for name in TYPES if name != "id"]
 PROBES: dict[str, list[Any]] = {
-    "t": ["Ñandú", "abc", "", "5", "05", "5.0", "a'b\"c"],
+    "t": ["Ñandú", "abc", "", "5", "05", "5.0", "a'b\"c", "100%", "a_b", "\\", "*", "[a]", "maría", "ss", "k", "fin"],
     "n": [5, 2**53, 2**53 + 1, 2**63 - 1, -(2**63), 6],
     "d": [Decimal("12.99"), Decimal("0.3"), Decimal("15.995"), Decimal("1234567890123.45"), Decimal(0)],
     "f": [0.3, 0.1 + 0.2, 0.0, 5e-324, 2.0],
@@ -62,142 +30,90 @@ PROBES: dict[str, list[Any]] = {
 }
 
 
-def rows() -> Iterator[tuple[Any, ...]]:
-    return zip(range(10), *(MODEL[c] for c in COLUMNS), strict=True)
+@pytest.fixture(scope="module", params=ENGINES)
+def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SourceSettings:
+    return ENGINES[request.param](tmp_path_factory.mktemp("source"))
 
 
-def plain(value: Any) -> Any:
-    """As an application would put it into a database that knows neither dates nor decimals."""
-    if isinstance(value, datetime):
-        return f"{value.date().isoformat()}T{value:%H:%M:%S.%fZ}"
-    return value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, Decimal) else value
+def term(column: str, op: Operator, *values: Any, **more: bool) -> Term:
+    return Term(column, type_of(TYPES[column]), op, values, **more)
 
 
-def awkward(value: Any) -> Any:
-    """As several applications would, each in its own way."""
-    if isinstance(value, datetime):
-        local = value.astimezone(LIMA) if value.year > 1 and value.microsecond else value
-        return local.isoformat(" ")
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return repr(value)
-    return str(value) if isinstance(value, int) and value % 2 else plain(value)
+def run(
+    place: Place, filter_: Filter, order: Sequence[OrderTerm] = (OrderTerm("id"),), page: Page | None = None
+) -> Read:
+    kind = place.kind if isinstance(place, SourceSettings) else "sql"
+    return read(place, spec_of(kind, {"id": "integer"}, filter=filter_, order=order, page=page))
 
 
-def sqlite(directory: Path, declared: str, stored: Callable[[Any], Any]) -> Path:
-    path = directory / "things.sqlite3"
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(f"create table t ({declared})")
-        marks = ", ".join("?" * (len(COLUMNS) + 1))
-        connection.executemany(f"insert into t values ({marks})", ([stored(v) for v in row] for row in rows()))
-    return path
-
-
-def sqlite_declared(directory: Path) -> Path:
-    declared = "t text collate nocase, n integer, d decimal(18,2), f real, b boolean, day date, at timestamp"
-    return sqlite(directory, f"id integer primary key, {declared}", plain)
-
-
-def sqlite_untyped(directory: Path) -> Path:
-    return sqlite(directory, "id, t, n, d, f, b, day, at", awkward)
-
-
-def sqlite_texts(directory: Path) -> Path:
-    declared = ", ".join(f"{c} text" for c in COLUMNS)
-    return sqlite(directory, f"id integer, {declared}", lambda v: repr(v) if isinstance(v, float) else plain(v))
-
-
-def parquet(directory: Path) -> Path:
-    names = ["id", *COLUMNS]
-    types = [pa.int32(), *(arrow_type(type_of(t)) for t in COLUMNS.values())]
-    arrays = [pa.array(list(c), t) for c, t in zip(zip(*rows(), strict=True), types, strict=True)]
-    table = pa.table(arrays, names)
-    pq.write_table(table.slice(0, 4), directory / "a.parquet")
-    pq.write_table(table.slice(4), directory / "b.parquet")
-    return directory
-
-
-def parquet_of_texts(directory: Path) -> Path:
-    arrays = [pa.array([None if v is None else csv_text(v) for v in c]) for c in zip(*rows(), strict=True)]
-    pq.write_table(pa.table(arrays, ["id", *COLUMNS]), directory / "a.parquet")
-    return directory
-
-
-def csv_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(plain(value))
-
-
-def csv_files(directory: Path) -> Path:
-    columns = ["id", *COLUMNS]
-    for name, part, order in (("a", list(rows())[:5], columns), ("b", list(rows())[5:], columns[::-1])):
-        lines = [order, *([quoted(dict(zip(columns, row, strict=True))[c]) for c in order] for row in part)]
-        text = "".join(",".join(line) + "\r\n" for line in lines)
-        (directory / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
-    return directory
-
-
-def quoted(value: Any) -> str:
-    return "" if value is None else '"' + csv_text(value).replace('"', '""') + '"'
-
-
-KINDS = {
-    sqlite_declared: "sql",
-    sqlite_untyped: "sql",
-    sqlite_texts: "sql",
-    parquet: "parquet",
-    parquet_of_texts: "parquet",
-    csv_files: "csv",
-}
-
-
-@pytest.fixture(scope="module", params=KINDS, ids=lambda build: build.__name__)
-def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    return KINDS[request.param], request.param(tmp_path_factory.mktemp("source"))
-
-
-def matches(filter_: Filter, row: dict[str, Any]) -> bool:
-    match filter_:
-        case All(filters):
-            return all(matches(f, row) for f in filters)
-        case AnyOf(filters):
-            return any(matches(f, row) for f in filters)
-        case Term(column, _, op, values):
-            return row[column] is not None and any(COMPARE[op](row[column], v) for v in values)
-
-
-def term(column: str, op: Operator, *values: Any) -> Term:
-    return Term(column, type_of(COLUMNS[column]), op, values)
-
-
-def assert_as_model(source: tuple[str, Path], filter_: Filter) -> MatchedBy:
-    kind, path = source
-    done = read(path, spec_of(kind, {"id": "integer"}, filter=filter_))
-    model = [dict(zip(["id", *COLUMNS], row, strict=True)) for row in rows()]
-    assert [r["id"] for r in done.rows] == [m["id"] for m in model if matches(filter_, m)], filter_
+def assert_as_model(place: Place, filter_: Filter) -> MatchedBy:
+    done = run(place, filter_)
+    assert [r["id"] for r in done.rows] == selected(filter_), filter_
     assert done.matched == len(done.rows)
     return done.matched_by
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_one_term(source: tuple[str, Path], column: str) -> None:
-    for op, value in product(Operator, PROBES[column]):
+def test_one_term(source: SourceSettings, column: str) -> None:
+    for op, value in product(BY_SIZE, PROBES[column]):
         if column != "b" or op is Operator.EQUALS:
             assert_as_model(source, term(column, op, value))
 
 
+@pytest.mark.parametrize("operator", [Operator.EQUALS, *OF_TEXT])
+@pytest.mark.parametrize("ignore_case", [False, True])
+def test_terms_of_text(source: SourceSettings, operator: Operator, ignore_case: bool) -> None:
+    for value in PROBES["t"]:
+        assert_as_model(source, term("t", operator, value, ignore_case=ignore_case))
+
+
+def test_any_of_several_values_of_text(source: SourceSettings) -> None:
+    for operator in OF_TEXT:
+        assert_as_model(source, term("t", operator, "%", "ñ", "AB"))
+        assert_as_model(source, term("t", operator, "%", "ñ", "AB", ignore_case=True))
+
+
 @pytest.mark.parametrize("column", COLUMNS)
-def test_any_of_several_values(source: tuple[str, Path], column: str) -> None:
+def test_any_of_several_values(source: SourceSettings, column: str) -> None:
     assert_as_model(source, term(column, Operator.EQUALS, *PROBES[column][:3]))
 
 
-def test_values_leave_as_in_the_model(source: tuple[str, Path]) -> None:
-    kind, path = source
-    done = read(path, spec_of(kind, {"id": "integer", **COLUMNS}))
-    assert [tuple(r.values()) for r in done.rows] == list(rows())
+@pytest.mark.parametrize("column", COLUMNS)
+def test_nulls_match_where_they_are_meant_to(source: SourceSettings, column: str) -> None:
+    assert_as_model(source, term(column, Operator.IS_NULL))
+    assert_as_model(source, term(column, Operator.IS_NOT_NULL))
+    for value in PROBES[column][:2]:
+        assert_as_model(source, term(column, Operator.EQUALS, value, or_null=True))
 
 
-def test_trees(source: tuple[str, Path]) -> None:
+@pytest.mark.parametrize("column", [c for c in COLUMNS if c != "f"])
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("nulls_first", [False, True])
+def test_orders(source: SourceSettings, column: str, descending: bool, nulls_first: bool) -> None:
+    order = (OrderTerm(column, descending, nulls_first), OrderTerm("id"))
+    done = read(source, spec_of(source.kind, TYPES, order=order))
+    assert [r["id"] for r in done.rows] == selected(All(), order[:1])
+
+
+@pytest.mark.parametrize("page", [Page(0, 1), Page(3, 4), Page(0, 10_000), Page(25, 10), Page(30, 10), Page(900, 1)])
+def test_a_page_is_cut_after_the_filter_in_the_order(source: SourceSettings, page: Page) -> None:
+    order = (OrderTerm("n", descending=True), OrderTerm("id"))
+    for filter_ in (
+        All(),
+        term("d", Operator.GREATER, Decimal("0.30")),
+        term("t", Operator.CONTAINS, "a", ignore_case=True),
+    ):
+        spec = spec_of(source.kind, {"id": "integer", "n": "integer"}, filter=filter_, order=order, page=page)
+        done = read(source, spec)
+        assert [r["id"] for r in done.rows] == selected(filter_, order[:1], page)
+        assert done.matched == len(done.rows)
+
+
+def test_values_leave_as_in_the_model(source: SourceSettings) -> None:
+    assert read(source, spec_of(source.kind, TYPES)).rows == ROWS
+
+
+def test_trees(source: SourceSettings) -> None:
     late = term("at", Operator.GREATER_OR_EQUAL, DAY)
     cheap = term("d", Operator.LESS, Decimal(13))
     named = term("t", Operator.EQUALS, "abc", "5", "Ñandú")
@@ -213,9 +129,12 @@ def test_trees(source: tuple[str, Path]) -> None:
 
 
 def test_the_source_counts_what_is_stored_in_one_way(tmp_path: Path) -> None:
-    source = ("sql", sqlite_declared(tmp_path))
+    source = sqlite_declared(tmp_path)
     for counted in (
         term("t", Operator.EQUALS, "abc"),
+        term("t", Operator.ENDS_WITH, "ú", ""),
+        term("t", Operator.WORD_STARTS_WITH, "M", or_null=True),
+        term("d", Operator.IS_NULL),
         term("n", Operator.LESS, 5),
         term("b", Operator.EQUALS, True),
         term("day", Operator.GREATER, date(2026, 1, 3)),
@@ -223,6 +142,7 @@ def test_the_source_counts_what_is_stored_in_one_way(tmp_path: Path) -> None:
     ):
         assert assert_as_model(source, counted) is MatchedBy.COUNT
     assert assert_as_model(source, term("d", Operator.LESS, Decimal(5))) is MatchedBy.END_OF_STREAM
+    assert assert_as_model(source, term("t", Operator.EQUALS, "a", ignore_case=True)) is MatchedBy.END_OF_STREAM
 
 
 @pytest.mark.parametrize(
@@ -236,4 +156,4 @@ def test_prices_between_two_bounds(tmp_path: Path, between: tuple[str, str], row
         connection.executemany("insert into t values (?, ?)", ((i, prices[i % 4]) for i in range(30)))
     low, high = (Decimal(b) for b in between)
     filter_ = All((term("d", Operator.GREATER_OR_EQUAL, low), term("d", Operator.LESS_OR_EQUAL, high)))
-    assert read(path, spec_of("sql", {"id": "integer"}, filter=filter_)).matched == rows_expected
+    assert run(path, filter_).matched == rows_expected

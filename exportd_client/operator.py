@@ -1,0 +1,51 @@
+"""Operator: OperatorService as Python sees it."""
+
+from collections.abc import Sequence
+
+from exportd.v1.export_pb2 import Delivery, Export
+from exportd.v1.operator_service_pb2 import (
+    DrainWorkerRequest,
+    GetQueueRequest,
+    ListWorkersRequest,
+    Queue,
+    RedeliverNotificationRequest,
+    RetryExportRequest,
+    Worker,
+)
+from exportd_client import asked
+from exportd_client.link import Link
+
+
+class Operator:
+    """Looks into the queue and moves what is stuck: `ExportClient.operator`. Raises as ExportClient does."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def retry(self, export_id: str, *, max_attempts: int = 0, password: str | None = None) -> Export:
+        """Sends an export round again that is CANCELLED, but not on request; it begins a new run.
+
+        max_attempts: of that run, 1 to 10; 0: 3. password: an encrypted export needs it again. The call is made once:
+        after Unavailable or Unreachable, look at `run` of the export.
+
+        FailedPrecondition: it is in another state, or lacks its password.
+        """
+        request = RetryExportRequest(id=export_id, max_attempts=max_attempts, password=asked.password_text(password))
+        return await self._link.ask_once(self._link.operators.RetryExport, request)
+
+    async def redeliver(self, delivery_id: str) -> Delivery:
+        """Sends an announcement again, whatever came of it. NotFound: there is none of this id."""
+        request = RedeliverNotificationRequest(id=delivery_id)
+        return await self._link.ask(self._link.operators.RedeliverNotification, request)
+
+    async def queue(self) -> Queue:
+        """What is not done, by tenant."""
+        return await self._link.ask(self._link.operators.GetQueue, GetQueueRequest())
+
+    async def workers(self) -> Sequence[Worker]:
+        """Workers that were heard of within a minute."""
+        return (await self._link.ask(self._link.operators.ListWorkers, ListWorkersRequest())).workers
+
+    async def drain(self, worker_id: str) -> Worker:
+        """Tells a worker to finish what it builds and to stop. NotFound: it was not heard of lately."""
+        return await self._link.ask(self._link.operators.DrainWorker, DrainWorkerRequest(id=worker_id))

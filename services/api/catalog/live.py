@@ -1,0 +1,31 @@
+"""The catalog in use, which can be read again while the api runs."""
+
+from pathlib import Path
+
+from services.api.catalog.file import load
+from services.api.catalog.model import Catalog
+from services.api.catalog.table import CatalogError
+from services.runtime import logs
+
+
+class LiveCatalog:
+    """The catalog of the file at `path`. Exports that were created keep what they were given: see JobSpec."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises CatalogError."""
+        self._path = path
+        self._current = load(path)
+
+    @property
+    def current(self) -> Catalog:
+        """What new exports go by."""
+        return self._current
+
+    def reload(self) -> None:
+        """Read the file again; one with mistakes is told to the log, and the catalog stays as it was."""
+        try:
+            self._current = load(self._path)
+        except CatalogError as error:
+            logs.get().error("catalog_refused", problem=str(error))
+        else:
+            logs.get().info("catalog_reloaded", collections=len(self._current.collections))

@@ -1,0 +1,206 @@
+"""Sends what is in the outbox, as soon as it is due, at least once each."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.api import metrics
+from services.api.domain.notifications import Channel, Delivery, Held
+from services.api.notify.tries import Accepted, Failed, Sender, delay
+from services.api.ports import Clock, Outbox
+from services.runtime import logs
+
+INTERVAL_S = 1.0
+"""The longest time between two looks: another process may have put something there."""
+
+MOST_AT_ONCE = 64
+MOST_TO_ONE_RECEIVER = 8
+
+ASIDE = timedelta(seconds=1)
+"""What finds its receiver busy is put back for one to two of it."""
+
+LONG_ASIDE = timedelta(seconds=15)
+"""As ASIDE, while the last try to that receiver failed: it will stay busy."""
+
+
+@dataclass(slots=True)
+class _Load:
+    """Of one receiver, while something is under way to it."""
+
+    under_way: int = 0
+    failing: bool = False
+
+
+class Notifier:
+    """Holds due deliveries, tries them, and says what came of it.
+
+    A delivery whose process dies, or whose end could not be stored, is tried again when its hold lapses: `hold` is
+    longer than any try. A dead receiver takes up to MOST_TO_ONE_RECEIVER of the MOST_AT_ONCE tries, no more.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        senders: Mapping[Channel, Sender],
+        clock: Clock,
+        *,
+        hold: timedelta,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._outbox = outbox
+        self._senders = senders
+        self._clock = clock
+        self._hold = hold
+        self._jitter = jitter
+        self._loads: dict[str, _Load] = {}
+        self._tries: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._ending = False
+
+    def wake(self) -> None:
+        """Something has been put in the outbox."""
+        self._woken.set()
+
+    @asynccontextmanager
+    async def running(self, grace_s: float) -> AsyncIterator[None]:
+        """Send while the context lasts; at its end begin nothing new, and give what is under way `grace_s` to end."""
+        run = asyncio.create_task(self.run())
+        try:
+            yield
+        finally:
+            self._ending = True
+            self.wake()
+            await run
+            await self._finish(grace_s)
+
+    async def run(self) -> None:
+        """Send until the context of `running` ends."""
+        while not self._ending:
+            self._woken.clear()
+            try:
+                pause_s = await self._turn()
+            except Exception:  # noqa: BLE001 - whatever it is, the next turn must come
+                logs.get().exception("notifier_failed")
+                pause_s = INTERVAL_S
+            await self._pause(pause_s)
+
+    async def run_once(self) -> int:
+        """Try what is due now, as much as is taken at once, until it is settled. Returns how many tries that were."""
+        await self._take()
+        begun = list(self._tries)
+        await asyncio.gather(*begun)
+        return len(begun)
+
+    async def _turn(self) -> float:
+        """Begin what is due; returns how many seconds later to look again."""
+        now = self._clock()
+        metrics.OUTBOX_OLDEST.set((await self._outbox.oldest(now)).total_seconds())
+        if len(self._tries) >= MOST_AT_ONCE:
+            return INTERVAL_S  # the end of a try wakes
+        due = await self._outbox.next_due()
+        if due is None or due > now:
+            return INTERVAL_S if due is None else min((due - now).total_seconds(), INTERVAL_S)
+        return 0 if await self._take() else INTERVAL_S
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    async def _take(self) -> int:
+        """Hold what is due and begin to try it, but for what finds its receiver busy. Returns how many were held."""
+        now = self._clock()
+        taken = await self._outbox.hold(MOST_AT_ONCE - len(self._tries), now + self._hold, now)
+        aside = [held for held in taken if not self._begin(held)]
+        failing = [held for held in aside if self._load(held).failing]
+        await self._put_back([held for held in aside if held not in failing], ASIDE)
+        await self._put_back(failing, LONG_ASIDE)
+        return len(taken)
+
+    def _begin(self, held: Held) -> bool:
+        load = self._load(held)
+        if load.under_way >= MOST_TO_ONE_RECEIVER:
+            return False
+        load.under_way += 1
+        task = asyncio.create_task(self._try(held, load))
+        self._tries.add(task)
+        task.add_done_callback(lambda ended: self._ended(ended, held, load))
+        return True
+
+    def _ended(self, task: asyncio.Task[None], held: Held, load: _Load) -> None:
+        if len(self._tries) >= MOST_AT_ONCE:
+            self.wake()
+        self._tries.discard(task)
+        load.under_way -= 1
+        if not load.under_way:
+            self._loads.pop(self._receiver(held.delivery), None)
+
+    def _load(self, held: Held) -> _Load:
+        return self._loads.setdefault(self._receiver(held.delivery), _Load())
+
+    def _receiver(self, delivery: Delivery) -> str:
+        sender = self._senders.get(delivery.channel)
+        return f"{delivery.channel.value} {sender.receiver(delivery) if sender else ''}".strip()
+
+    async def _put_back(self, busy: list[Held], aside: timedelta) -> None:
+        if busy:
+            await self._outbox.put_back(busy, self._clock() + aside * (1 + self._jitter()))
+
+    async def _try(self, held: Held, load: _Load) -> None:
+        begun = time.monotonic()
+        try:
+            result = await self._send(held.delivery)
+            load.failing = isinstance(result, Failed)
+            fate, in_time = await self._settle(held, result)
+        except Exception:  # noqa: BLE001 - it is tried again when the hold lapses
+            logs.get().exception("notification_unsettled", delivery_id=held.delivery.id)
+            return
+        self._tell(held.delivery, result.outcome, fate, seconds=time.monotonic() - begun, in_time=in_time)
+
+    async def _send(self, delivery: Delivery) -> Accepted | Failed:
+        sender = self._senders.get(delivery.channel)
+        if sender is None:
+            return Failed("this server is not set up to send it")
+        try:
+            return await sender.send(delivery)
+        except Exception:  # noqa: BLE001 - one defect must not end the tries of a delivery
+            logs.get().exception("notification_failed", delivery_id=delivery.id)
+            return Failed("internal error")
+
+    async def _settle(self, held: Held, result: Accepted | Failed) -> tuple[str, bool]:
+        """Say what came of it; returns that in a word, and whether the hold had not lapsed."""
+        now = self._clock()
+        if isinstance(result, Accepted):
+            return "sent", await self._outbox.sent(held, result.outcome, now)
+        wait = delay(result, held.delivery.attempt, self._jitter())
+        if wait is None:
+            return "given_up", await self._outbox.give_up(held, result.outcome, now)
+        return "again", await self._outbox.try_again(held, result.outcome, now + wait, now)
+
+    def _tell(self, delivery: Delivery, outcome: str, fate: str, *, seconds: float, in_time: bool) -> None:
+        metrics.NOTIFICATIONS.labels(delivery.channel.value, fate).inc()
+        logs.get().info(
+            "notification_tried",
+            delivery_id=delivery.id,
+            export_id=delivery.export_id,
+            channel=delivery.channel.value,
+            receiver=self._receiver(delivery),
+            attempt=delivery.attempt,
+            outcome=outcome,
+            fate=fate if in_time else "hold_lapsed",
+            seconds=round(seconds, 3),
+        )
+
+    async def _finish(self, grace_s: float) -> None:
+        if self._tries:
+            await asyncio.wait(self._tries, timeout=grace_s)
+        left = list(self._tries)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
