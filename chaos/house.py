@@ -42,12 +42,14 @@ class House:
     `lines[0]` leads callers to the api, the others one worker each. `port` and `queue_port` are the api's own.
     """
 
-    def __init__(self, folder: Path, more: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *, huge: bool = False) -> None:
+        """`huge` has the collection Huge, too."""
         self.folder = folder
         self.data = folder / "data"
         self.workload = folder / "workload"
         self.logs = folder / "logs"
-        self._settings = SETTINGS | (more or {})
+        self._huge = huge
+        self._settings = dict(SETTINGS)
         self._stack: AsyncExitStack
         self.port, self.queue_port = _free_port(), _free_port()
         self.lines: list[Proxy] = []
@@ -59,7 +61,7 @@ class House:
     async def __aenter__(self) -> Self:
         """Raises DidNotStart."""
         self.logs.mkdir(parents=True)
-        await asyncio.to_thread(workload.build, self.workload)
+        await asyncio.to_thread(workload.build, self.workload, huge=self._huge)
         async with AsyncExitStack() as stack:
             self.files, self.database = (stack.enter_context(disk) for disk in self._disks())
             for port in (self.port, *[self.queue_port] * WORKERS):

@@ -16,7 +16,7 @@ from chaos.checks import Checks
 from chaos.faults import Faults
 from chaos.house import House
 from chaos.ledger import Findings, Wrong
-from chaos.plan import ROUND_S, TENANTS, Round, round_of
+from chaos.plan import ROUND_S, TENANTS, Fault, Round, round_of
 from chaos.report import Report, errors_in, lines_about
 from chaos.zombies import Zombies, reader
 from exportd_client import ExportClient
@@ -24,6 +24,9 @@ from services.worker.sources.settings import load
 
 _MOST_OPEN = 25
 """Stories that go on into the next round: more would only wait for workers that are dead half of the time."""
+
+_MOST_LASTING = 2
+"""Faults that go on into the next round."""
 
 _QUIESCE_S = 180.0
 
@@ -58,6 +61,7 @@ class Run:
         self._faults = Faults(house)
         self._plan = hashlib.sha256()
         self._stories: set[asyncio.Task[None]] = set()
+        self._lasting: set[asyncio.Task[None]] = set()
 
     async def run(self) -> Report:
         """Everything, in order."""
@@ -101,30 +105,38 @@ class Run:
         return time.monotonic() - began < self._wanted.seconds
 
     async def _round(self, plan: Round, callers: Callers, zombies: Zombies) -> None:
-        """Until its faults are mended and not too many stories are open."""
+        """Until not too many of its faults still last, and not too many stories are open."""
         for place, story in enumerate(plan.stories):
             name = f"{self._wanted.seed}-{plan.number}-{place}"
-            self._begin(story.at, callers.live(story, name))
+            self._begin(story.at, callers.live(story, name), self._stories)
         for misdeed in plan.misdeeds:
-            self._begin(misdeed.at, zombies.commit(misdeed))
-        faults = [asyncio.create_task(_after(fault.at, self._faults.inflict(fault))) for fault in plan.faults]
+            self._begin(misdeed.at, zombies.commit(misdeed), self._stories)
+        for fault in plan.faults:
+            self._begin(fault.at, self._inflict(plan.number, fault), self._lasting)
         await asyncio.sleep(ROUND_S)  # the shortest round
-        for problem in await asyncio.gather(*faults, return_exceptions=True):
-            if problem is not None:
-                self._findings.add(Wrong.UNEXPECTED, "", f"round {plan.number}: a fault: {problem!r}")
+        while len(self._lasting) > _MOST_LASTING:
+            await asyncio.wait(self._lasting, return_when=asyncio.FIRST_COMPLETED)
         while len(self._stories) > _MOST_OPEN:
             await asyncio.wait(self._stories, return_when=asyncio.FIRST_COMPLETED)
 
-    def _begin(self, at: float, story: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(_after(at, story))
-        self._stories.add(task)
-        task.add_done_callback(self._stories.discard)
+    async def _inflict(self, number: int, fault: Fault) -> None:
+        try:
+            await self._faults.inflict(fault)
+        except Exception as problem:  # noqa: BLE001 - such as a process that does not come back
+            self._findings.add(Wrong.UNEXPECTED, "", f"round {number}: {fault.kind.value}: {problem!r}")
+
+    @staticmethod
+    def _begin(at: float, what: Coroutine[Any, Any, None], among: set[asyncio.Task[None]]) -> None:
+        task = asyncio.create_task(_after(at, what))
+        among.add(task)
+        task.add_done_callback(among.discard)
 
     # ---- peace
 
     async def _peace(self, report: Report, callers: Callers, near: dict[str, ExportClient]) -> Checks:
         began = time.monotonic()
         self._say("healing everything; waiting until every export is done")
+        await asyncio.gather(*self._lasting)
         await self._house.heal()
         checks = Checks(near, callers.accounts, self._findings)
         try:

@@ -16,8 +16,8 @@ from python_calamine import CalamineWorkbook
 
 from exportd_client import File
 
-ROWS = {"Few": 200, "Some": 20_000, "Many": 800_000}
-"""Collections and their rows: a moment, a tenth of a second, and long enough to be killed in the middle."""
+ROWS = {"Few": 200, "Some": 20_000, "Many": 800_000, "Huge": 5_000_000}
+"""Collections and their rows: a moment, a tenth of a second, a second, and for measures some seconds."""
 
 PASSWORD = "correct horse"  # noqa: S105 - of files without a secret
 _SQL = ("Few",)
@@ -31,8 +31,8 @@ class RowTwice(BadContent):
     """A file holds a row more than once."""
 
 
-def build(folder: Path) -> None:
-    """Write catalog.toml, sources.toml and the data into the empty `folder`."""
+def build(folder: Path, *, huge: bool) -> None:
+    """Write catalog.toml, sources.toml and the data, that of Huge only if it is `huge`, into the empty `folder`."""
     folder.mkdir(parents=True)
     (folder / "catalog.toml").write_text(_catalog())
     sources = f'[sources.numbers]\nkind = "parquet"\nroot = "{folder}"\n'
@@ -43,7 +43,7 @@ def build(folder: Path) -> None:
             database.execute(f"CREATE TABLE {name} (n INTEGER PRIMARY KEY, text TEXT)")
             database.executemany(f"INSERT INTO {name} VALUES (?, ?)", _rows(name))  # noqa: S608 - names of ours
     database.close()
-    for name in ROWS.keys() - set(_SQL):
+    for name in ROWS.keys() - {*_SQL, *(() if huge else ("Huge",))}:
         rows = f"SELECT range AS n, 'number ' || range AS text FROM range({ROWS[name]})"  # noqa: S608
         duckdb.sql(f"COPY ({rows}) TO '{folder / name}.parquet'")
 

@@ -19,6 +19,8 @@ from exportd.v1.export_service_pb2 import (
     ListDeliveriesRequest,
     ListExportsRequest,
     ListTransitionsRequest,
+    PreviewExportRequest,
+    PreviewExportResponse,
     WatchExportRequest,
 )
 from exportd_client import asked
@@ -199,6 +201,25 @@ class ExportClient:
     async def delete(self, export_id: str) -> None:
         """Removes an export that is done, and its file. May be repeated. FailedPrecondition: it is not done."""
         await self._link.ask(self._link.stub.DeleteExport, DeleteExportRequest(id=export_id))
+
+    async def preview(
+        self,
+        uri: str | None = None,
+        *,
+        type: str | None = None,  # noqa: A002 - the API's word
+        query: str = "",
+        columns: Sequence[ColumnChoice] = (),
+        time_zone: str | None = None,
+        rows: int = 0,
+    ) -> PreviewExportResponse:
+        """The first rows of what an export would hold, each as a JSON object, and how many there are if that is known.
+
+        rows: 1 to 100; 0: 20. Unavailable: no worker is free. FailedPrecondition: they cannot be read, or not in 10 s.
+        """
+        export = CreateExportRequest(query=query, columns=asked.columns_of(columns), time_zone=time_zone or "")
+        _name_collection(export, uri, type)
+        request = PreviewExportRequest(export=export, rows=rows)
+        return await self._link.ask(self._link.stub.PreviewExport, request)
 
     async def transitions(self, export_id: str) -> Sequence[Transition]:
         """What happened to an export: every change of its state, oldest first."""

@@ -14,6 +14,7 @@ from exportd_client.cli.fetch import fetch, fetch_both
 from exportd_client.cli.follow import follow
 from exportd_client.cli.operating import OPERATING
 from exportd_client.cli.output import Output
+from exportd_client.cli.preview import preview
 from exportd_client.cli.session import Session, in_session, shared_options, wants_json
 from exportd_client.cli.values import STDOUT, Destination, Label
 from exportd_client.cli.words import (
@@ -51,6 +52,7 @@ def main() -> None:
 
 
 main.add_command(create)
+main.add_command(preview)
 for command in OPERATING:
     main.add_command(command)
 

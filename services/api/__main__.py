@@ -1,4 +1,4 @@
-"""exportd-api: serves ExportService and JobQueueService."""
+"""exportd-api: serves ExportService and JobQueueService; `exportd-api catalog …` looks at a catalog file."""
 
 import os
 import sys
@@ -6,6 +6,7 @@ import sys
 import uvloop
 
 from services.api.app import serve
+from services.api.catalog import command
 from services.api.settings import ApiSettings
 from services.runtime import logs
 from services.runtime.signals import StopSignals
@@ -14,6 +15,8 @@ from services.runtime.startup import CannotStart
 
 def main() -> None:
     """Run the api until SIGTERM or SIGINT; exits with 2 when it cannot start."""
+    if sys.argv[1:2] == ["catalog"]:
+        sys.exit(command.run(sys.argv[2:], os.environ, sys.stdout, sys.stderr))
     try:
         settings = ApiSettings.from_env(os.environ)
         logs.configure("api", settings.log_format)

@@ -19,6 +19,7 @@ from services.api.operating import Operating
 from services.api.pages import Pages
 from services.api.passwords import Passwords
 from services.api.presence import Presence
+from services.api.previews import Previews
 from services.api.publishing import Publishing
 from services.api.queue import Queue
 from services.api.reaper import Reaper
@@ -51,7 +52,7 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
         artifacts = FolderArtifactStore.in_folder(settings.artifacts)
         database = await stack.enter_async_context(await SqliteDatabase.open(directory.database))
         store = SqliteExportStore(database, settings.leases, shares.fairness)
-        outbox = SqliteOutbox(database)
+        outbox, previews = SqliteOutbox(database), Previews()
         changes, presence, passwords = Changes(capped=shares.fairness.caps), Presence(_now), Passwords(secret)
         exports = Exports(
             store=store,
@@ -61,6 +62,7 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
             catalog=catalog,
             planner=Planner(catalog, _NoReceivers(), secret, passwords, lambda: str(uuid7())),
             pages=Pages(secret),
+            previews=previews,
             fairness=shares.fairness,
             passwords=passwords,
             clock=_now,
@@ -82,7 +84,7 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
         servers = Servers(
             ExportServicer(exports, Downloads(store, artifacts, _now)),
             OperatorServicer(exports, operating),
-            JobQueueServicer(queue),
+            JobQueueServicer(queue, previews),
         )
         reaper = Reaper(queue, store, _now, quiet_s=settings.leases.ttl.total_seconds(), ready=servers.ready)
         retention = Retention(SqliteRetentionStore(database), artifacts, _now, settings.retention)
@@ -91,6 +93,7 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
         started(*await servers.start(settings.listen, settings.queue_listen))
         async with _running(reaper.run(), retention.run()):
             await stop.drain.wait()
+        await previews.drain()
         await _drain(servers, changes, stop, settings.drain_grace.total_seconds())
     logs.get().info("stopped")
 

@@ -17,10 +17,12 @@ from services.api.pages import Pages
 from services.api.passwords import Passwords
 from services.api.ports import MOST_POSITIONS, Clock, ExportFilter, ExportStore, Outbox
 from services.api.presence import Presence
+from services.api.previews import Previews
 from services.api.whole import Whole
 from services.contract.errors import ExportNotFound, FileExpired, FileNotFound, InvalidRequest, ShuttingDown, Violation
 from services.contract.job import Hint
 from services.contract.outcome import Progress
+from services.contract.preview import Previewed
 
 PROGRESS_INTERVAL_S = 0.25
 """Progress is sent at most this often."""
@@ -45,6 +47,14 @@ class View:
     capped: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class FirstRows:
+    """A request as understood, and the first rows of what it asks for."""
+
+    planned: Plan
+    shown: Previewed
+
+
 class Exports:
     """Creates exports and shows, cancels and deletes them, each within one tenant."""
 
@@ -58,6 +68,7 @@ class Exports:
         catalog: LiveCatalog,
         planner: Planner,
         pages: Pages,
+        previews: Previews,
         fairness: Fairness,
         passwords: Passwords,
         clock: Clock,
@@ -69,6 +80,7 @@ class Exports:
         self._changes = changes
         self._presence = presence
         self._pages = pages
+        self._previews = previews
         self._fairness = fairness
         self._passwords = passwords
         self._clock = clock
@@ -85,6 +97,11 @@ class Exports:
     async def _planned(self, tenant: str, request: CreateRequest) -> Plan:
         earlier = await self._store.get(tenant, request.since_export) if request.since_export else None
         return self._planner.plan(request, tenant, self._clock(), earlier)
+
+    async def preview(self, tenant: str, request: CreateRequest, rows: int) -> FirstRows:
+        """The first rows of what `request` asks for. Raises as `create`, and NoWorker, PreviewFailed."""
+        planned = self._planner.plan(request, tenant, self._clock())
+        return FirstRows(planned, await self._previews.show(planned.spec, rows))
 
     async def get(self, tenant: str, export_id: str) -> View:
         """Raises ExportNotFound."""

@@ -248,6 +248,22 @@ class StoreUnavailable(TryAgain):
 
 
 @dataclass(unsafe_hash=True)
+class NoWorker(TryAgain):
+    reason = "NO_WORKER"
+    template = "no worker is free to read the rows; try again, or create the export"
+
+
+@dataclass(unsafe_hash=True)
+class PreviewFailed(WrongState):
+    """`failure` is the code that an attempt would fail with, `message` says what happened, for callers."""
+
+    reason = "PREVIEW_FAILED"
+    template = "the rows cannot be shown: {message} ({failure})"
+    failure: str
+    message: str
+
+
+@dataclass(unsafe_hash=True)
 class FileDamaged(Broken):
     reason = "FILE_DAMAGED"
     template = "the bytes of file {file_id} are gone or damaged; create the export again and tell the operator"

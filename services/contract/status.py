@@ -40,6 +40,8 @@ CODES: dict[type[errors.ExportdError], int] = {
     errors.FileChanged: code_pb2.ABORTED,
     errors.TooManyStreams: code_pb2.RESOURCE_EXHAUSTED,
     errors.ReaderStalled: code_pb2.UNAVAILABLE,
+    errors.NoWorker: code_pb2.UNAVAILABLE,
+    errors.PreviewFailed: code_pb2.FAILED_PRECONDITION,
     errors.ShuttingDown: code_pb2.UNAVAILABLE,
     errors.StoreUnavailable: code_pb2.UNAVAILABLE,
     errors.FileDamaged: code_pb2.DATA_LOSS,

@@ -12,7 +12,7 @@ import uvloop
 from services.runtime import logs, metrics
 from services.runtime.settings import SettingsError
 from services.runtime.signals import StopSignals
-from services.worker import environment, job, warm
+from services.worker import environment, warm, work
 from services.worker.artifacts import ArtifactFolder
 from services.worker.attempt import Surroundings
 from services.worker.engine import Engine
@@ -45,7 +45,7 @@ async def serve(settings: WorkerSettings, sources: Mapping[str, SourceSettings])
     worker_id = str(uuid4())
     registry = prometheus_client.CollectorRegistry()
     folder = ArtifactFolder(settings.artifacts, worker_id)
-    pool = Pool(settings.slots, job.run, partial(warm.up, settings.log_format), [job.__name__])
+    pool = Pool(settings.slots, work.run, partial(warm.up, settings.log_format), [work.__name__])
     logs.get().info("worker_starting", worker_id=worker_id, queue=settings.queue_address, slots=settings.slots)
     with metrics.served(settings.metrics, registry):
         async with pool, connected(settings.queue_address, worker_id) as queue:

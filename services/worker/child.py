@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from services.contract.outcome import Failure
 from services.runtime import logs
-from services.worker.order import Order, Outcome, Report, Run
+from services.worker.order import Outcome, Report, Run, Shown, Work
 from services.worker.progress import Teller
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ READY = "ready"
 
 
 def main(
-    run: Run, warm: Callable[[], None], orders: "Connection[Outcome | str, Order]", tell: socket.socket, supervisor: int
+    run: Run,
+    warm: Callable[[], None],
+    orders: "Connection[Outcome | Shown | str, Work]",
+    tell: socket.socket,
+    supervisor: int,
 ) -> None:
     """Warm up, say READY, then answer each order with its outcome."""
     _outlive_only(supervisor)
@@ -42,7 +46,7 @@ def main(
         gc.collect()  # an attempt's leftovers must not wait for the next one
 
 
-def _outcome(run: Run, order: Order, report: Report) -> Outcome:
+def _outcome(run: Run, order: Work, report: Report) -> Outcome | Shown:
     try:
         return run(order, report)
     except BaseException:  # noqa: BLE001 - SystemExit, too, is an answer here, not the end of the process

@@ -16,6 +16,7 @@ from services.worker.directives import Directives
 from services.worker.ending import Ending
 from services.worker.heartbeat import Heartbeat
 from services.worker.leases import Leases
+from services.worker.previewing import Previewing
 
 POLL_S = 20.0
 _LAST_WORDS_S = 10.0
@@ -45,8 +46,10 @@ class Engine:
             beating = loops.create_task(self._heartbeat().run(self._woken))
             listening = loops.create_task(self._directives().run())
             leasing = loops.create_task(self._lease())
+            previewing = loops.create_task(Previewing(self._around, self._leases, self._contact.confirmed.wait).run())
             await self._stop.drain.wait()
             leasing.cancel()
+            previewing.cancel()
             await self._drained()
             beating.cancel()
             listening.cancel()

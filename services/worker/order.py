@@ -7,8 +7,12 @@ from typing import Any
 
 from services.contract.job import Job
 from services.contract.outcome import Built, Failure, Progress
+from services.contract.preview import Previewed
+from services.contract.spec import JobSpec
 
 Outcome = Built | Failure
+Shown = Previewed | Failure
+"""What comes of a preview."""
 
 Report = Callable[[Progress], None]
 """Tells the supervisor how far the job has come. Never blocks, never raises; a report may be lost."""
@@ -29,5 +33,20 @@ class Order:
     sources: Mapping[str, Any] = field(repr=False)
 
 
-Run = Callable[[Order, Report], Outcome]
-"""Does an order. Must be importable by its name: it is sent to another process."""
+@dataclass(frozen=True, slots=True)
+class PreviewOrder:
+    """The first `rows` rows of a spec, to be shown; with `rows` 0, how many there are."""
+
+    spec: JobSpec
+    rows: int
+    reference: str
+    sources: Mapping[str, Any] = field(repr=False)
+
+
+Work = Order | PreviewOrder
+
+Run = Callable[[Any, Report], Outcome | Shown]
+"""Does a piece of work: an Outcome for an Order, Shown for a PreviewOrder.
+
+Must be importable by its name: it is sent to another process.
+"""

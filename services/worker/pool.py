@@ -17,12 +17,12 @@ from contextlib import suppress
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.context import ForkServerContext
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from services.contract.outcome import Failure, Progress
 from services.runtime import logs
 from services.worker import child, progress
-from services.worker.order import Order, Outcome, Run
+from services.worker.order import Order, Outcome, PreviewOrder, Run, Shown, Work
 
 _RESPAWN_PAUSE_S = 1.0
 _PROCESSES = threading.Lock()
@@ -63,14 +63,13 @@ class Child:
         """False once the process has ended, for whatever reason."""
         return not _readable(self._handle)
 
-    def do(self, order: Order) -> Outcome:
-        """The outcome of an order. Raises ChildDied."""
+    def do(self, order: Work) -> Any:
+        """What comes of an order. Raises ChildDied."""
         try:
             self._orders.send(order)
         except OSError:
             raise ChildDied(self.bury()) from None
-        answer: Outcome = self._answer()
-        return answer
+        return self._answer()
 
     def reports(self) -> Iterator[Progress]:
         """Progress that has arrived."""
@@ -135,8 +134,14 @@ class Pool:
         await asyncio.gather(*self._respawns, return_exceptions=True)
         await asyncio.to_thread(self._bury_all)
 
-    async def run(self, order: Order, heard: Callable[[Progress], None]) -> Outcome:
-        """The outcome of an order, a failure when its process dies.
+    @overload
+    async def run(self, order: Order, heard: Callable[[Progress], None]) -> Outcome: ...
+
+    @overload
+    async def run(self, order: PreviewOrder, heard: Callable[[Progress], None]) -> Shown: ...
+
+    async def run(self, order: Work, heard: Callable[[Progress], None]) -> Outcome | Shown:
+        """What comes of an order, a failure when its process dies.
 
         `heard` is called with each report. Cancelling this call kills the process; it is dead when the call is over.
         """
@@ -146,9 +151,11 @@ class Pool:
             pass
         loop.add_reader(one.hear.fileno(), _hear, one, heard)
         try:
-            return await self._uncut(one, order)
+            outcome: Outcome | Shown = await self._uncut(one, order)
         except ChildDied as died:
             return crashed(died.exit_code)
+        else:
+            return outcome
         finally:
             loop.remove_reader(one.hear.fileno())
             self._give_back(one)
@@ -159,7 +166,7 @@ class Pool:
             self._give_back(one)
         return one
 
-    async def _uncut(self, one: Child, order: Order) -> Outcome:
+    async def _uncut(self, one: Child, order: Work) -> Any:
         """As `Child.do`; a cancelled caller leaves only when the process is dead."""
         doing = asyncio.get_running_loop().run_in_executor(self._threads, one.do, order)
         try:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport
 from services.contract.outcome import Built, Consistency, ExportWarning, Failure, MatchedBy
+from services.contract.preview import Preview, Previewed
 from services.contract.spec import JobSpec
 
 
@@ -37,6 +38,14 @@ class JobQueue(Protocol):
 
     async def fail(self, lease: LeaseRef, failure: Failure) -> None:
         """End the attempt. Idempotent. Raises Fenced."""
+        ...
+
+    async def take_preview(self, wait_s: float) -> Preview | None:
+        """Wait up to `wait_s` (0 to 25) for somebody who wants to see rows."""
+        ...
+
+    async def finish_preview(self, preview_id: str, shown: Previewed | Failure) -> None:
+        """Answer. Nothing happens when nobody waits any more."""
         ...
 
     async def release(self, leases: list[LeaseRef]) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,14 @@ from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from services.api.domain.states import State
 from services.api.ports import ExportFilter
@@ -95,7 +102,23 @@ def bench() -> Iterator[Bench]:
             opened.close()
 
 
-def _verb(name: str) -> Any:
+LOST = st.sampled_from([False, False, True])
+"""Whether the answer to a verb is lost, so that its caller repeats it."""
+
+
+def _leased(self: "StoreMachine") -> bool:
+    return bool(self.world.leases)
+
+
+def _held(self: "StoreMachine") -> bool:
+    return bool(self.world.held)
+
+
+def _done(self: "StoreMachine") -> bool:
+    return any(entry.export.done for entry in self.world.model.entries.values())
+
+
+def _verb(name: str, when: Callable[["StoreMachine"], bool] = lambda _: True) -> Any:
     """A rule that makes one move, or makes it twice since the answer to the first was lost."""
 
     def once_or_twice(self: "StoreMachine", move: Move, *, lost: bool) -> None:
@@ -106,7 +129,7 @@ def _verb(name: str) -> Any:
             self.made([step.again() if step.again else step])
 
     once_or_twice.__name__ = name
-    return rule(move=MOVES[name], lost=st.sampled_from([False, False, True]))(once_or_twice)
+    return precondition(when)(rule(move=MOVES[name], lost=LOST)(once_or_twice))
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -114,26 +137,39 @@ class StoreMachine(RuleBasedStateMachine):
 
     at: Bench
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(creates=st.lists(MOVES["create"], min_size=1, max_size=4))
+    def begin(self, creates: Sequence[Move]) -> None:
         self.world = self.at.begin()
         self.seen = Snapshot({}, {}, [])
+        self.made([move(self.world) for move in creates])
 
-    create, create_more = _verb("create"), _verb("create")
-    claim, claim_more = _verb("claim"), _verb("claim")
+    create = _verb("create")
+    claim = _verb("claim")
     cancel = _verb("cancel")
-    delete = _verb("delete")
-    retry = _verb("retry")
-    renew = _verb("renew")
-    complete = _verb("complete")
-    fail = _verb("fail")
-    release = _verb("release")
-    expire = _verb("expire")
-    hold = _verb("hold")
-    sent = _verb("sent")
-    give_up = _verb("give_up")
-    try_again = _verb("try_again")
-    redeliver = _verb("redeliver")
+    complete = _verb("complete", _leased)
+    fail = _verb("fail", _leased)
+    release = _verb("release", _leased)
+    renew = _verb("renew", _leased)
+    delete = _verb("delete", _done)
+    retry = _verb("retry", _done)
+    hold = _verb("hold", _done)
+    sent = _verb("sent", _held)
+    give_up = _verb("give_up", _held)
+    try_again = _verb("try_again", _held)
+    redeliver = _verb("redeliver", _held)
+
+    @rule(move=MOVES["claim"], late=st.sampled_from([SECOND, 30 * SECOND]))
+    def claimed_and_confirmed(self, move: Move, late: timedelta) -> None:
+        """As a living worker does it; late, it may find its lease gone."""
+        self.made([move(self.world)])
+        self.world.now += late
+        self.made([renew(self.world, list(range(len(self.world.leases))))])
+
+    @rule(length=st.sampled_from(PASSES), move=MOVES["expire"], lost=LOST)
+    def time_passes_and_leases_end(self, length: timedelta, move: Move, *, lost: bool) -> None:
+        self.world.now += length
+        for _ in range(1 + lost):
+            self.made([move(self.world)])
 
     @rule(moves=st.lists(st.one_of(*MOVES.values()), min_size=2, max_size=6))
     def together(self, moves: Sequence[Move]) -> None:
@@ -197,7 +233,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert await store.queue_position(export) == model.queued(tenant).index(export_id) + 1
         listed = [e.export for e in model.entries.values() if e.export.tenant == tenant and not e.deleted]
         assert await store.page(tenant, ExportFilter(), "", 1000) == sorted(listed, key=lambda e: e.id, reverse=True)
-        told = [d for d in await w.outbox.deliveries(tenant, export_id)]
+        told = await w.outbox.deliveries(tenant, export_id)
         assert [(d.run, d.channel, d.state, d.tries) for d in told] == [
             (d.run, d.channel, d.state, d.tries) for d in model.outbox.of(export_id)
         ]
@@ -213,7 +249,7 @@ class StoreMachine(RuleBasedStateMachine):
             before = len(w.leases)
             self.made([claim(w, "patient", "last", 10)])
             for back in range(len(w.leases) - before):
-                self.made([renew(w, "patient", [back]), complete(w, back, "ef" * 32, row_missing=False)])
+                self.made([renew(w, [back]), complete(w, back, "ef" * 32, row_missing=False)])
             if all(entry.export.done for entry in w.model.entries.values()):
                 break
         else:

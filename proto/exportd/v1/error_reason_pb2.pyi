@@ -86,6 +86,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. The tenant has no delivery of this id. Metadata: delivery_id."""
     WORKER_NOT_FOUND: _ErrorReason.ValueType  # 31
     """NOT_FOUND. No worker of this id was heard of lately. Metadata: worker_id."""
+    PREVIEW_FAILED: _ErrorReason.ValueType  # 32
+    """FAILED_PRECONDITION. The rows of a preview cannot be read. Metadata: failure, the code that an export's error would have."""
     INTERNAL: _ErrorReason.ValueType  # 28
     """INTERNAL. A defect of exportd. Metadata: reference, under which the log has the whole story."""
 
@@ -154,6 +156,8 @@ DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 30
 """NOT_FOUND. The tenant has no delivery of this id. Metadata: delivery_id."""
 WORKER_NOT_FOUND: ErrorReason.ValueType  # 31
 """NOT_FOUND. No worker of this id was heard of lately. Metadata: worker_id."""
+PREVIEW_FAILED: ErrorReason.ValueType  # 32
+"""FAILED_PRECONDITION. The rows of a preview cannot be read. Metadata: failure, the code that an export's error would have."""
 INTERNAL: ErrorReason.ValueType  # 28
 """INTERNAL. A defect of exportd. Metadata: reference, under which the log has the whole story."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

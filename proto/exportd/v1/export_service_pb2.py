@@ -28,7 +28,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65xportd/v1/export_service.proto\x12\nexportd.v1\x1a\x17\x65xportd/v1/export.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf6\x05\n\x13\x43reateExportRequest\x12\r\n\x03uri\x18\x01 \x01(\tH\x00\x12\x0e\n\x04type\x18\x02 \x01(\tH\x00\x12\r\n\x05query\x18\x03 \x01(\t\x12\"\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x12.exportd.v1.Format\x12\x12\n\nfile_types\x18\x05 \x03(\t\x12\x10\n\x08password\x18\x06 \x01(\t\x12\x14\n\x0cnotify_email\x18\x07 \x01(\t\x12\x14\n\x0c\x63\x61llback_url\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\x12(\n\tpackaging\x18\n \x01(\x0e\x32\x15.exportd.v1.Packaging\x12#\n\x07\x63olumns\x18\x0b \x03(\x0b\x32\x12.exportd.v1.Column\x12\x11\n\ttime_zone\x18\x0c \x01(\t\x12#\n\x03\x63sv\x18\r \x01(\x0b\x32\x16.exportd.v1.CsvOptions\x12%\n\x04xlsx\x18\x0e \x01(\x0b\x32\x17.exportd.v1.XlsxOptions\x12+\n\x0b\x66ilter_mode\x18\x0f \x01(\x0e\x32\x16.exportd.v1.FilterMode\x12;\n\x06labels\x18\x10 \x03(\x0b\x32+.exportd.v1.CreateExportRequest.LabelsEntry\x12\x10\n\x08priority\x18\x11 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x12 \x01(\x05\x12&\n\x03ttl\x18\x13 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x66ilename\x18\x14 \x01(\t\x12\x15\n\rvalidate_only\x18\x15 \x01(\x08\x12\x15\n\rchanged_since\x18\x16 \x01(\t\x12\x14\n\x0csince_export\x18\x17 \x01(\t\x12,\n\x0b\x63ompression\x18\x18 \x01(\x0e\x32\x17.exportd.v1.Compression\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\ncollection\"\x1e\n\x10GetExportRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xc5\x02\n\x12ListExportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12(\n\x06states\x18\x03 \x03(\x0e\x32\x18.exportd.v1.Export.State\x12\x0c\n\x04type\x18\x04 \x01(\t\x12:\n\x06labels\x18\x05 \x03(\x0b\x32*.exportd.v1.ListExportsRequest.LabelsEntry\x12\x31\n\rcreated_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"S\n\x13ListExportsResponse\x12#\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x12.exportd.v1.Export\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x12WatchExportRequest\x12\n\n\x02id\x18\x01 \x01(\t\"9\n\x13\x43\x61ncelExportRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x0eonly_if_queued\x18\x02 \x01(\x08\"!\n\x13\x44\x65leteExportRequest\x12\n\n\x02id\x18\x01 \x01(\t\"$\n\x16ListTransitionsRequest\x12\n\n\x02id\x18\x01 \x01(\t\"F\n\x17ListTransitionsResponse\x12+\n\x0btransitions\x18\x01 \x03(\x0b\x32\x16.exportd.v1.Transition\"#\n\x15ListDeliveriesRequest\x12\n\n\x02id\x18\x01 \x01(\t\"B\n\x16ListDeliveriesResponse\x12(\n\ndeliveries\x18\x01 \x03(\x0b\x32\x14.exportd.v1.Delivery\"\x1c\n\x0eGetFileRequest\x12\n\n\x02id\x18\x01 \x01(\t\"y\n\x13\x44ownloadFileRequest\x12\x13\n\texport_id\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x66ile_id\x18\x02 \x01(\tH\x00\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\r\n\x05limit\x18\x04 \x01(\x03\x12\x11\n\tif_sha256\x18\x05 \x01(\tB\x08\n\x06source\"_\n\x14\x44ownloadFileResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.exportd.v1.DownloadHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"@\n\x0e\x44ownloadHeader\x12\x1e\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x10.exportd.v1.File\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"\x18\n\x16ListCollectionsRequest\"F\n\x17ListCollectionsResponse\x12+\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x16.exportd.v1.Collection\"\xd4\x01\n\nCollection\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12#\n\x07\x66ormats\x18\x04 \x03(\x0e\x32\x12.exportd.v1.Format\x12\x12\n\nfile_types\x18\x05 \x03(\t\x12-\n\nparameters\x18\x06 \x03(\x0b\x32\x19.exportd.v1.PathParameter\x12-\n\x07\x63olumns\x18\x07 \x03(\x0b\x32\x1c.exportd.v1.CollectionColumn\"=\n\rPathParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x10\n\x08optional\x18\x03 \x01(\x08\"e\n\x10\x43ollectionColumn\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06header\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x12\n\nfilterable\x18\x04 \x01(\x08\x12\x10\n\x08sortable\x18\x05 \x01(\x08\x32\xd5\x06\n\rExportService\x12\x43\n\x0c\x43reateExport\x12\x1f.exportd.v1.CreateExportRequest\x1a\x12.exportd.v1.Export\x12=\n\tGetExport\x12\x1c.exportd.v1.GetExportRequest\x1a\x12.exportd.v1.Export\x12N\n\x0bListExports\x12\x1e.exportd.v1.ListExportsRequest\x1a\x1f.exportd.v1.ListExportsResponse\x12\x43\n\x0bWatchExport\x12\x1e.exportd.v1.WatchExportRequest\x1a\x12.exportd.v1.Export0\x01\x12\x43\n\x0c\x43\x61ncelExport\x12\x1f.exportd.v1.CancelExportRequest\x1a\x12.exportd.v1.Export\x12G\n\x0c\x44\x65leteExport\x12\x1f.exportd.v1.DeleteExportRequest\x1a\x16.google.protobuf.Empty\x12\x37\n\x07GetFile\x12\x1a.exportd.v1.GetFileRequest\x1a\x10.exportd.v1.File\x12S\n\x0c\x44ownloadFile\x12\x1f.exportd.v1.DownloadFileRequest\x1a .exportd.v1.DownloadFileResponse0\x01\x12Z\n\x0fListTransitions\x12\".exportd.v1.ListTransitionsRequest\x1a#.exportd.v1.ListTransitionsResponse\x12W\n\x0eListDeliveries\x12!.exportd.v1.ListDeliveriesRequest\x1a\".exportd.v1.ListDeliveriesResponse\x12Z\n\x0fListCollections\x12\".exportd.v1.ListCollectionsRequest\x1a#.exportd.v1.ListCollectionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65xportd/v1/export_service.proto\x12\nexportd.v1\x1a\x17\x65xportd/v1/export.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf6\x05\n\x13\x43reateExportRequest\x12\r\n\x03uri\x18\x01 \x01(\tH\x00\x12\x0e\n\x04type\x18\x02 \x01(\tH\x00\x12\r\n\x05query\x18\x03 \x01(\t\x12\"\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\x12.exportd.v1.Format\x12\x12\n\nfile_types\x18\x05 \x03(\t\x12\x10\n\x08password\x18\x06 \x01(\t\x12\x14\n\x0cnotify_email\x18\x07 \x01(\t\x12\x14\n\x0c\x63\x61llback_url\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\x12(\n\tpackaging\x18\n \x01(\x0e\x32\x15.exportd.v1.Packaging\x12#\n\x07\x63olumns\x18\x0b \x03(\x0b\x32\x12.exportd.v1.Column\x12\x11\n\ttime_zone\x18\x0c \x01(\t\x12#\n\x03\x63sv\x18\r \x01(\x0b\x32\x16.exportd.v1.CsvOptions\x12%\n\x04xlsx\x18\x0e \x01(\x0b\x32\x17.exportd.v1.XlsxOptions\x12+\n\x0b\x66ilter_mode\x18\x0f \x01(\x0e\x32\x16.exportd.v1.FilterMode\x12;\n\x06labels\x18\x10 \x03(\x0b\x32+.exportd.v1.CreateExportRequest.LabelsEntry\x12\x10\n\x08priority\x18\x11 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x12 \x01(\x05\x12&\n\x03ttl\x18\x13 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x66ilename\x18\x14 \x01(\t\x12\x15\n\rvalidate_only\x18\x15 \x01(\x08\x12\x15\n\rchanged_since\x18\x16 \x01(\t\x12\x14\n\x0csince_export\x18\x17 \x01(\t\x12,\n\x0b\x63ompression\x18\x18 \x01(\x0e\x32\x17.exportd.v1.Compression\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x0c\n\ncollection\"U\n\x14PreviewExportRequest\x12/\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1f.exportd.v1.CreateExportRequest\x12\x0c\n\x04rows\x18\x02 \x01(\x05\"\x9e\x01\n\x15PreviewExportResponse\x12-\n\x07\x63olumns\x18\x01 \x03(\x0b\x32\x1c.exportd.v1.CollectionColumn\x12\x0c\n\x04rows\x18\x02 \x03(\t\x12\x12\n\nrows_total\x18\x03 \x01(\x03\x12\r\n\x05query\x18\x04 \x01(\t\x12%\n\x08warnings\x18\x05 \x03(\x0b\x32\x13.exportd.v1.Warning\"\x1e\n\x10GetExportRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xc5\x02\n\x12ListExportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12(\n\x06states\x18\x03 \x03(\x0e\x32\x18.exportd.v1.Export.State\x12\x0c\n\x04type\x18\x04 \x01(\t\x12:\n\x06labels\x18\x05 \x03(\x0b\x32*.exportd.v1.ListExportsRequest.LabelsEntry\x12\x31\n\rcreated_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63reated_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"S\n\x13ListExportsResponse\x12#\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x12.exportd.v1.Export\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x12WatchExportRequest\x12\n\n\x02id\x18\x01 \x01(\t\"9\n\x13\x43\x61ncelExportRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x0eonly_if_queued\x18\x02 \x01(\x08\"!\n\x13\x44\x65leteExportRequest\x12\n\n\x02id\x18\x01 \x01(\t\"$\n\x16ListTransitionsRequest\x12\n\n\x02id\x18\x01 \x01(\t\"F\n\x17ListTransitionsResponse\x12+\n\x0btransitions\x18\x01 \x03(\x0b\x32\x16.exportd.v1.Transition\"#\n\x15ListDeliveriesRequest\x12\n\n\x02id\x18\x01 \x01(\t\"B\n\x16ListDeliveriesResponse\x12(\n\ndeliveries\x18\x01 \x03(\x0b\x32\x14.exportd.v1.Delivery\"\x1c\n\x0eGetFileRequest\x12\n\n\x02id\x18\x01 \x01(\t\"y\n\x13\x44ownloadFileRequest\x12\x13\n\texport_id\x18\x01 \x01(\tH\x00\x12\x11\n\x07\x66ile_id\x18\x02 \x01(\tH\x00\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\r\n\x05limit\x18\x04 \x01(\x03\x12\x11\n\tif_sha256\x18\x05 \x01(\tB\x08\n\x06source\"_\n\x14\x44ownloadFileResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.exportd.v1.DownloadHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"@\n\x0e\x44ownloadHeader\x12\x1e\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x10.exportd.v1.File\x12\x0e\n\x06offset\x18\x02 \x01(\x03\"\x18\n\x16ListCollectionsRequest\"F\n\x17ListCollectionsResponse\x12+\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x16.exportd.v1.Collection\"\xd4\x01\n\nCollection\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12#\n\x07\x66ormats\x18\x04 \x03(\x0e\x32\x12.exportd.v1.Format\x12\x12\n\nfile_types\x18\x05 \x03(\t\x12-\n\nparameters\x18\x06 \x03(\x0b\x32\x19.exportd.v1.PathParameter\x12-\n\x07\x63olumns\x18\x07 \x03(\x0b\x32\x1c.exportd.v1.CollectionColumn\"=\n\rPathParameter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x10\n\x08optional\x18\x03 \x01(\x08\"e\n\x10\x43ollectionColumn\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06header\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x12\n\nfilterable\x18\x04 \x01(\x08\x12\x10\n\x08sortable\x18\x05 \x01(\x08\x32\xab\x07\n\rExportService\x12\x43\n\x0c\x43reateExport\x12\x1f.exportd.v1.CreateExportRequest\x1a\x12.exportd.v1.Export\x12T\n\rPreviewExport\x12 .exportd.v1.PreviewExportRequest\x1a!.exportd.v1.PreviewExportResponse\x12=\n\tGetExport\x12\x1c.exportd.v1.GetExportRequest\x1a\x12.exportd.v1.Export\x12N\n\x0bListExports\x12\x1e.exportd.v1.ListExportsRequest\x1a\x1f.exportd.v1.ListExportsResponse\x12\x43\n\x0bWatchExport\x12\x1e.exportd.v1.WatchExportRequest\x1a\x12.exportd.v1.Export0\x01\x12\x43\n\x0c\x43\x61ncelExport\x12\x1f.exportd.v1.CancelExportRequest\x1a\x12.exportd.v1.Export\x12G\n\x0c\x44\x65leteExport\x12\x1f.exportd.v1.DeleteExportRequest\x1a\x16.google.protobuf.Empty\x12\x37\n\x07GetFile\x12\x1a.exportd.v1.GetFileRequest\x1a\x10.exportd.v1.File\x12S\n\x0c\x44ownloadFile\x12\x1f.exportd.v1.DownloadFileRequest\x1a .exportd.v1.DownloadFileResponse0\x01\x12Z\n\x0fListTransitions\x12\".exportd.v1.ListTransitionsRequest\x1a#.exportd.v1.ListTransitionsResponse\x12W\n\x0eListDeliveries\x12!.exportd.v1.ListDeliveriesRequest\x1a\".exportd.v1.ListDeliveriesResponse\x12Z\n\x0fListCollections\x12\".exportd.v1.ListCollectionsRequest\x1a#.exportd.v1.ListCollectionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,46 +43,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEEXPORTREQUEST']._serialized_end=925
   _globals['_CREATEEXPORTREQUEST_LABELSENTRY']._serialized_start=866
   _globals['_CREATEEXPORTREQUEST_LABELSENTRY']._serialized_end=911
-  _globals['_GETEXPORTREQUEST']._serialized_start=927
-  _globals['_GETEXPORTREQUEST']._serialized_end=957
-  _globals['_LISTEXPORTSREQUEST']._serialized_start=960
-  _globals['_LISTEXPORTSREQUEST']._serialized_end=1285
+  _globals['_PREVIEWEXPORTREQUEST']._serialized_start=927
+  _globals['_PREVIEWEXPORTREQUEST']._serialized_end=1012
+  _globals['_PREVIEWEXPORTRESPONSE']._serialized_start=1015
+  _globals['_PREVIEWEXPORTRESPONSE']._serialized_end=1173
+  _globals['_GETEXPORTREQUEST']._serialized_start=1175
+  _globals['_GETEXPORTREQUEST']._serialized_end=1205
+  _globals['_LISTEXPORTSREQUEST']._serialized_start=1208
+  _globals['_LISTEXPORTSREQUEST']._serialized_end=1533
   _globals['_LISTEXPORTSREQUEST_LABELSENTRY']._serialized_start=866
   _globals['_LISTEXPORTSREQUEST_LABELSENTRY']._serialized_end=911
-  _globals['_LISTEXPORTSRESPONSE']._serialized_start=1287
-  _globals['_LISTEXPORTSRESPONSE']._serialized_end=1370
-  _globals['_WATCHEXPORTREQUEST']._serialized_start=1372
-  _globals['_WATCHEXPORTREQUEST']._serialized_end=1404
-  _globals['_CANCELEXPORTREQUEST']._serialized_start=1406
-  _globals['_CANCELEXPORTREQUEST']._serialized_end=1463
-  _globals['_DELETEEXPORTREQUEST']._serialized_start=1465
-  _globals['_DELETEEXPORTREQUEST']._serialized_end=1498
-  _globals['_LISTTRANSITIONSREQUEST']._serialized_start=1500
-  _globals['_LISTTRANSITIONSREQUEST']._serialized_end=1536
-  _globals['_LISTTRANSITIONSRESPONSE']._serialized_start=1538
-  _globals['_LISTTRANSITIONSRESPONSE']._serialized_end=1608
-  _globals['_LISTDELIVERIESREQUEST']._serialized_start=1610
-  _globals['_LISTDELIVERIESREQUEST']._serialized_end=1645
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=1647
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=1713
-  _globals['_GETFILEREQUEST']._serialized_start=1715
-  _globals['_GETFILEREQUEST']._serialized_end=1743
-  _globals['_DOWNLOADFILEREQUEST']._serialized_start=1745
-  _globals['_DOWNLOADFILEREQUEST']._serialized_end=1866
-  _globals['_DOWNLOADFILERESPONSE']._serialized_start=1868
-  _globals['_DOWNLOADFILERESPONSE']._serialized_end=1963
-  _globals['_DOWNLOADHEADER']._serialized_start=1965
-  _globals['_DOWNLOADHEADER']._serialized_end=2029
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=2031
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=2055
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=2057
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=2127
-  _globals['_COLLECTION']._serialized_start=2130
-  _globals['_COLLECTION']._serialized_end=2342
-  _globals['_PATHPARAMETER']._serialized_start=2344
-  _globals['_PATHPARAMETER']._serialized_end=2405
-  _globals['_COLLECTIONCOLUMN']._serialized_start=2407
-  _globals['_COLLECTIONCOLUMN']._serialized_end=2508
-  _globals['_EXPORTSERVICE']._serialized_start=2511
-  _globals['_EXPORTSERVICE']._serialized_end=3364
+  _globals['_LISTEXPORTSRESPONSE']._serialized_start=1535
+  _globals['_LISTEXPORTSRESPONSE']._serialized_end=1618
+  _globals['_WATCHEXPORTREQUEST']._serialized_start=1620
+  _globals['_WATCHEXPORTREQUEST']._serialized_end=1652
+  _globals['_CANCELEXPORTREQUEST']._serialized_start=1654
+  _globals['_CANCELEXPORTREQUEST']._serialized_end=1711
+  _globals['_DELETEEXPORTREQUEST']._serialized_start=1713
+  _globals['_DELETEEXPORTREQUEST']._serialized_end=1746
+  _globals['_LISTTRANSITIONSREQUEST']._serialized_start=1748
+  _globals['_LISTTRANSITIONSREQUEST']._serialized_end=1784
+  _globals['_LISTTRANSITIONSRESPONSE']._serialized_start=1786
+  _globals['_LISTTRANSITIONSRESPONSE']._serialized_end=1856
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=1858
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=1893
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=1895
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=1961
+  _globals['_GETFILEREQUEST']._serialized_start=1963
+  _globals['_GETFILEREQUEST']._serialized_end=1991
+  _globals['_DOWNLOADFILEREQUEST']._serialized_start=1993
+  _globals['_DOWNLOADFILEREQUEST']._serialized_end=2114
+  _globals['_DOWNLOADFILERESPONSE']._serialized_start=2116
+  _globals['_DOWNLOADFILERESPONSE']._serialized_end=2211
+  _globals['_DOWNLOADHEADER']._serialized_start=2213
+  _globals['_DOWNLOADHEADER']._serialized_end=2277
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=2279
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=2303
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=2305
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=2375
+  _globals['_COLLECTION']._serialized_start=2378
+  _globals['_COLLECTION']._serialized_end=2590
+  _globals['_PATHPARAMETER']._serialized_start=2592
+  _globals['_PATHPARAMETER']._serialized_end=2653
+  _globals['_COLLECTIONCOLUMN']._serialized_start=2655
+  _globals['_COLLECTIONCOLUMN']._serialized_end=2756
+  _globals['_EXPORTSERVICE']._serialized_start=2759
+  _globals['_EXPORTSERVICE']._serialized_end=3698
 # @@protoc_insertion_point(module_scope)

@@ -183,6 +183,78 @@ class CreateExportRequest(_message.Message):
 Global___CreateExportRequest: _TypeAlias = CreateExportRequest  # noqa: Y015
 
 @_typing.final
+class PreviewExportRequest(_message.Message):
+    """Of PreviewExport."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPORT_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    rows: _builtins.int
+    """1 to 100; 0: 20."""
+    @_builtins.property
+    def export(self) -> Global___CreateExportRequest:
+        """What would be asked for; request_id must be empty. Attachments, packaging and password do not matter."""
+
+    def __init__(
+        self,
+        *,
+        export: Global___CreateExportRequest | None = ...,
+        rows: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["export", b"export"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export", b"export", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewExportRequest: _TypeAlias = PreviewExportRequest  # noqa: Y015
+
+@_typing.final
+class PreviewExportResponse(_message.Message):
+    """Of PreviewExport."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    ROWS_TOTAL_FIELD_NUMBER: _builtins.int
+    QUERY_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    rows_total: _builtins.int
+    """How many rows match; 0 when that is not known."""
+    query: _builtins.str
+    """The filter and order as understood, as in ExportOptions.query."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___CollectionColumn]:
+        """The columns of the table, in order."""
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Each row as a JSON object of its fields, written as the format JSONL writes it."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Warning]:
+        """What is worth knowing of the request, then of the rows."""
+
+    def __init__(
+        self,
+        *,
+        columns: _abc.Iterable[Global___CollectionColumn] | None = ...,
+        rows: _abc.Iterable[_builtins.str] | None = ...,
+        rows_total: _builtins.int = ...,
+        query: _builtins.str = ...,
+        warnings: _abc.Iterable[_export_pb2.Warning] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "query", b"query", "rows", b"rows", "rows_total", b"rows_total", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewExportResponse: _TypeAlias = PreviewExportResponse  # noqa: Y015
+
+@_typing.final
 class GetExportRequest(_message.Message):
     """Of GetExport."""
 

@@ -42,6 +42,11 @@ class ExportServiceStub:
                 request_serializer=exportd_dot_v1_dot_export__service__pb2.CreateExportRequest.SerializeToString,
                 response_deserializer=exportd_dot_v1_dot_export__pb2.Export.FromString,
                 _registered_method=True)
+        self.PreviewExport = channel.unary_unary(
+                '/exportd.v1.ExportService/PreviewExport',
+                request_serializer=exportd_dot_v1_dot_export__service__pb2.PreviewExportRequest.SerializeToString,
+                response_deserializer=exportd_dot_v1_dot_export__service__pb2.PreviewExportResponse.FromString,
+                _registered_method=True)
         self.GetExport = channel.unary_unary(
                 '/exportd.v1.ExportService/GetExport',
                 request_serializer=exportd_dot_v1_dot_export__service__pb2.GetExportRequest.SerializeToString,
@@ -104,6 +109,15 @@ class ExportServiceServicer:
         NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with every violation at once; a field or value that this
         version does not honour is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
         NOT_FOUND / EXPORT_DELETED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewExport(self, request, context):
+        """Shows the first rows of what an export would hold, and how many there are where that is known cheaply; a worker reads them, in memory,
+        within 10 s. Nothing is stored. Errors of CreateExport; UNAVAILABLE / NO_WORKER when no worker is free; FAILED_PRECONDITION /
+        PREVIEW_FAILED: the rows cannot be read, or not in time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -196,6 +210,11 @@ def add_ExportServiceServicer_to_server(servicer, server):
                     request_deserializer=exportd_dot_v1_dot_export__service__pb2.CreateExportRequest.FromString,
                     response_serializer=exportd_dot_v1_dot_export__pb2.Export.SerializeToString,
             ),
+            'PreviewExport': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewExport,
+                    request_deserializer=exportd_dot_v1_dot_export__service__pb2.PreviewExportRequest.FromString,
+                    response_serializer=exportd_dot_v1_dot_export__service__pb2.PreviewExportResponse.SerializeToString,
+            ),
             'GetExport': grpc.unary_unary_rpc_method_handler(
                     servicer.GetExport,
                     request_deserializer=exportd_dot_v1_dot_export__service__pb2.GetExportRequest.FromString,
@@ -275,6 +294,33 @@ class ExportService:
             '/exportd.v1.ExportService/CreateExport',
             exportd_dot_v1_dot_export__service__pb2.CreateExportRequest.SerializeToString,
             exportd_dot_v1_dot_export__pb2.Export.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewExport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.v1.ExportService/PreviewExport',
+            exportd_dot_v1_dot_export__service__pb2.PreviewExportRequest.SerializeToString,
+            exportd_dot_v1_dot_export__service__pb2.PreviewExportResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,11 @@ class ExportServiceStub:
     version does not honour is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
     NOT_FOUND / EXPORT_DELETED.
     """
+    PreviewExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.PreviewExportRequest, _export_service_pb2.PreviewExportResponse]
+    """Shows the first rows of what an export would hold, and how many there are where that is known cheaply; a worker reads them, in memory,
+    within 10 s. Nothing is stored. Errors of CreateExport; UNAVAILABLE / NO_WORKER when no worker is free; FAILED_PRECONDITION /
+    PREVIEW_FAILED: the rows cannot be read, or not in time.
+    """
     GetExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_pb2.Export]
     """Returns the export as it is now. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListExports: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListExportsRequest, _export_service_pb2.ListExportsResponse]
@@ -94,6 +99,11 @@ class ExportServiceAsyncStub(ExportServiceStub):
     NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with every violation at once; a field or value that this
     version does not honour is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
     NOT_FOUND / EXPORT_DELETED.
+    """
+    PreviewExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.PreviewExportRequest, _export_service_pb2.PreviewExportResponse]  # type: ignore[assignment]
+    """Shows the first rows of what an export would hold, and how many there are where that is known cheaply; a worker reads them, in memory,
+    within 10 s. Nothing is stored. Errors of CreateExport; UNAVAILABLE / NO_WORKER when no worker is free; FAILED_PRECONDITION /
+    PREVIEW_FAILED: the rows cannot be read, or not in time.
     """
     GetExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_pb2.Export]  # type: ignore[assignment]
     """Returns the export as it is now. NOT_FOUND / EXPORT_NOT_FOUND."""
@@ -143,6 +153,17 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with every violation at once; a field or value that this
         version does not honour is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
         NOT_FOUND / EXPORT_DELETED.
+        """
+
+    @_abc_1.abstractmethod
+    def PreviewExport(
+        self,
+        request: _export_service_pb2.PreviewExportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_export_service_pb2.PreviewExportResponse, _abc.Awaitable[_export_service_pb2.PreviewExportResponse]]:
+        """Shows the first rows of what an export would hold, and how many there are where that is known cheaply; a worker reads them, in memory,
+        within 10 s. Nothing is stored. Errors of CreateExport; UNAVAILABLE / NO_WORKER when no worker is free; FAILED_PRECONDITION /
+        PREVIEW_FAILED: the rows cannot be read, or not in time.
         """
 
     @_abc_1.abstractmethod

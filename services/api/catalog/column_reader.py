@@ -83,7 +83,7 @@ def named_column(table: Table, key: str, columns: Iterable[CatalogColumn]) -> Ca
     by_field = {c.field: c for c in columns}
     if field and field not in by_field:
         table.wrong(key, f'"{field}" is no field; {hint(field, by_field)}')
-    return by_field.get(field)
+    return by_field.get(field) if field else None
 
 
 def _mask(table: Table) -> Mask | None:

@@ -48,7 +48,7 @@ class AddressRules:
             yield "must not contain a user or a password"
         if "#" in url:
             yield "must not have a fragment"
-        yield from self._host_mistakes(parsed.raw_host or "")
+        yield from self._host_mistakes(parsed)
 
     def permit(self, addresses: Sequence[str]) -> bool:
         """Whether a host may be called that has these addresses: all public, or all permitted by the operator.
@@ -57,12 +57,13 @@ class AddressRules:
         """
         return bool(addresses) and (all(map(is_public, addresses)) or all(map(self._in_networks, addresses)))
 
-    def _host_mistakes(self, host: str) -> Iterator[str]:
+    def _host_mistakes(self, url: URL) -> Iterator[str]:
+        host = (url.raw_host or "").lower()
         literal = literal_address(host)
         if literal is not None:
             if not self.permit([literal]):
                 yield f"must not name {literal}: it is not a public address"
-        elif _NUMERIC_END.fullmatch(host.lower()) or not _HOST_NAME.fullmatch(host.lower()):
+        elif "[" in url.raw_authority or _NUMERIC_END.fullmatch(host) or not _HOST_NAME.fullmatch(host):
             yield "must name a host, or an address in its usual form such as 192.0.2.1 or [2001:db8::1]"
 
     def _in_networks(self, address: str) -> bool:
@@ -85,9 +86,10 @@ def parse(url: str) -> URL | None:
         return None
     try:
         parsed = URL(url, encoded=True)
+        whole = parsed.scheme and parsed.raw_host and parsed.port is not None
     except ValueError:
         return None
-    return parsed if parsed.scheme and parsed.raw_host else None
+    return parsed if whole else None
 
 
 def _listed(ports: Ports) -> str:

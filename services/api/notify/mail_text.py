@@ -15,7 +15,7 @@ from services.api.domain.notifications import Delivery
 MOST_IN_SUBJECT = 150
 MOST_ERRORS = 20
 
-_BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
+_BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 # Seven bits, so that it passes every server as it is.
 _POLICY = SMTP.clone(cte_type="7bit")
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")

@@ -40,6 +40,7 @@ class MailSender:
             async with asyncio.timeout(self._settings.timeout.total_seconds()):
                 await self._hand_over(delivery, server)
         except TimeoutError:
+            server.close()
             return Failed("timed out")
         except aiosmtplib.SMTPRecipientsRefused as refused:
             return _refused(refused.recipients[0])
@@ -89,13 +90,13 @@ def _refused(refusal: _Refusal) -> Failed:
 
 def _in_words(problem: BaseException) -> str:
     match problem:
+        case ssl.SSLCertVerificationError() | BaseException(__cause__=ssl.SSLCertVerificationError()):
+            return "TLS: the certificate of the mail server is not valid for it"
         case aiosmtplib.SMTPAuthenticationError():
             return f"{problem.code}: the mail server refused the login"
         case aiosmtplib.SMTPResponseException():
             return f"{problem.code}: the mail server refused the connection"
-        case aiosmtplib.SMTPNotSupported() | ssl.SSLError():
-            return "the mail server does not offer the encryption or login that the settings ask for"
         case aiosmtplib.SMTPConnectError() | aiosmtplib.SMTPServerDisconnected():
             return "the mail server could not be reached, or cut the connection"
         case _:
-            return "no proper answer in SMTP"
+            return "the mail server lacks the encryption or the login of the settings, or speaks no proper SMTP"

@@ -26,6 +26,8 @@ E = TypeVar("E", bound=Enum)
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 1000
+DEFAULT_PREVIEWED = 20
+MAX_PREVIEWED = 100
 
 _TENANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -71,6 +73,15 @@ def create_request(message: export_service_pb2.CreateExportRequest) -> CreateReq
         body=body.SerializeToString(deterministic=True),
         violations=tuple(violations),
     )
+
+
+def preview_request(message: export_service_pb2.PreviewExportRequest) -> tuple[CreateRequest, int]:
+    """What to show, and how many rows. Raises InvalidRequest."""
+    if not 0 <= message.rows <= MAX_PREVIEWED:
+        raise InvalidRequest((Violation("rows", f"must be 1 to {MAX_PREVIEWED}, or 0 for {DEFAULT_PREVIEWED}"),))
+    if message.export.request_id:
+        raise InvalidRequest((Violation("export.request_id", "a preview is not repeated by it; leave it out"),))
+    return create_request(message.export), message.rows or DEFAULT_PREVIEWED
 
 
 def export_filter(message: export_service_pb2.ListExportsRequest) -> ExportFilter:

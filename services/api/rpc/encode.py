@@ -6,7 +6,7 @@ from exportd.v1 import export_pb2, export_service_pb2
 from services.api.catalog.model import Collection
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.states import State
-from services.api.exports import View
+from services.api.exports import FirstRows, View
 from services.contract.codec import (
     csv_to_pb,
     duration_to_pb,
@@ -92,6 +92,22 @@ def download_header(made_by: Export, file: StoredFile, offset: int) -> export_se
 def collections(known: Iterable[Collection]) -> export_service_pb2.ListCollectionsResponse:
     """What can be exported."""
     return export_service_pb2.ListCollectionsResponse(collections=[_collection(c) for c in known])
+
+
+def preview(seen: FirstRows) -> export_service_pb2.PreviewExportResponse:
+    """The first rows, and the request as understood."""
+    planned, shown = seen.planned, seen.shown
+    warnings = [*warnings_to_pb(planned.export.warnings), *warnings_to_pb(shown.warnings)]
+    return export_service_pb2.PreviewExportResponse(
+        columns=[
+            export_service_pb2.CollectionColumn(field=c.field, header=c.header, type=str(c.type))
+            for c in planned.spec.columns
+        ],
+        rows=shown.rows,
+        rows_total=shown.rows_total,
+        query=planned.export.options.query,
+        warnings=warnings[:MAX_LISTED],
+    )
 
 
 def _file_if_any(made_by: Export, file: StoredFile | None, *, with_entries: bool) -> export_pb2.File | None:

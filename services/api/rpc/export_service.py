@@ -15,6 +15,7 @@ from services.runtime import logs
 
 MAX_WATCHES = 4000
 MAX_DOWNLOADS = 512
+MAX_PREVIEWS = 64
 
 
 class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
@@ -25,6 +26,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         self._downloads = downloads
         self._watches = Limit("watch", MAX_WATCHES)
         self._sends = Limit("download", MAX_DOWNLOADS)
+        self._previews = Limit("preview", MAX_PREVIEWS)
         self._budget = ChunkBudget()
 
     async def CreateExport(
@@ -36,6 +38,12 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         view = await self._exports.create(tenant_of(context), asked)
         logs.bind(export_id=view.export.id, collection=view.export.type)
         return encode.export(view)
+
+    async def PreviewExport(
+        self, request: export_service_pb2.PreviewExportRequest, context: Context
+    ) -> export_service_pb2.PreviewExportResponse:
+        with self._previews.held():
+            return encode.preview(await self._exports.preview(tenant_of(context), *decode.preview_request(request)))
 
     async def GetExport(self, request: export_service_pb2.GetExportRequest, context: Context) -> export_pb2.Export:
         return encode.export(await self._exports.get(tenant_of(context), export_id_of(request.id)))

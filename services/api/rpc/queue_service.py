@@ -7,6 +7,7 @@ from uuid import UUID
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc
+from services.api.previews import Previews
 from services.api.queue import MAX_WAIT_S, Queue
 from services.api.rpc.limits import Limit
 from services.api.rpc.shell import Context
@@ -30,9 +31,11 @@ MESSAGE_LENGTH = 1000
 class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     """What workers reach."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, previews: Previews) -> None:
         self._queue = queue
+        self._previews = previews
         self._polls = Limit("poll", MAX_POLLS)
+        self._askers = Limit("preview poll", MAX_POLLS)
         self._listeners = Limit("directives", MAX_POLLS)
 
     async def LeaseJobs(self, request: queue_pb2.LeaseJobsRequest, context: Context) -> queue_pb2.LeaseJobsResponse:
@@ -88,6 +91,20 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         await self._queue.fail(_lease(request), failure)
         return queue_pb2.FailJobResponse()
 
+    async def TakePreview(
+        self, request: queue_pb2.TakePreviewRequest, context: Context
+    ) -> queue_pb2.TakePreviewResponse:
+        _uuid("worker_id", request.worker_id)
+        with self._askers.held():
+            preview = await self._previews.take(_wait_s(request, context))
+        return queue_pb2.TakePreviewResponse(preview=codec.preview_to_pb(preview) if preview else None)
+
+    async def FinishPreview(
+        self, request: queue_pb2.FinishPreviewRequest, context: Context
+    ) -> queue_pb2.FinishPreviewResponse:
+        self._previews.finish(request.id, codec.preview_answer_from_pb(request))
+        return queue_pb2.FinishPreviewResponse()
+
     async def ReleaseJobs(
         self, request: queue_pb2.ReleaseJobsRequest, context: Context
     ) -> queue_pb2.ReleaseJobsResponse:
@@ -110,7 +127,7 @@ def _uuid(field: str, text: str) -> str:
         raise InvalidRequest((Violation(field, "must be a UUID"),)) from None
 
 
-def _wait_s(request: queue_pb2.LeaseJobsRequest, context: Context) -> float:
+def _wait_s(request: queue_pb2.LeaseJobsRequest | queue_pb2.TakePreviewRequest, context: Context) -> float:
     """As asked, at most 25 s, and never so long that the answer would come after the caller's deadline."""
     left = context.time_remaining()
     latest = MAX_WAIT_S if left is None else max(0.0, left - ANSWER_BEFORE_DEADLINE_S)

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from services.api.domain.export import Export
 from services.api.domain.history import Actor
-from services.api.domain.states import TERMINAL, Event, State, sources, target
+from services.api.domain.states import TERMINAL, CancelReason, Event, State, sources, target
 from services.api.ports import MOST_POSITIONS, Depth, ExportFilter, RequestMark
 from services.api.storage import changes, history
 from services.api.storage.column_types import UtcTime
@@ -132,9 +132,13 @@ def retry(
     there = get(db, tenant, export_id)
     if there is None:
         raise ExportNotFound(export_id)
-    if there.encrypted and sealed_password is None and there.state in sources(Event.RETRY):
+    if there.encrypted and sealed_password is None and _may_go_round_again(there):
         raise PasswordRequired(export_id)
     raise IllegalTransition(export_id, there.state.value, "retry")
+
+
+def _may_go_round_again(export: Export) -> bool:
+    return export.state in sources(Event.RETRY) and export.cancel_reason is not CancelReason.REQUESTED
 
 
 def delete(db: sa.Connection, tenant: str, export_id: str, now: datetime) -> Export | None:

@@ -14,6 +14,7 @@ from services.contract import codec, status
 from services.contract.errors import ExportdError, TryAgain
 from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport
 from services.contract.outcome import Built, Failure
+from services.contract.preview import Preview, Previewed
 from services.runtime import channels, logs
 
 _HEARTBEAT_S = 5.0
@@ -98,6 +99,17 @@ class GrpcQueue:
             retry_after=codec.duration_to_pb(failure.retry_after),
         )
         await _done(self._stub.FailJob(request, timeout=_OUTCOME_S))
+
+    async def take_preview(self, wait_s: float) -> Preview | None:
+        request = pb2.TakePreviewRequest(
+            worker_id=self._worker_id, wait=codec.duration_to_pb(timedelta(seconds=wait_s))
+        )
+        with _translated():
+            answer = await self._stub.TakePreview(request, timeout=wait_s + _POLL_MARGIN_S)
+            return codec.preview_from_pb(answer.preview) if answer.HasField("preview") else None
+
+    async def finish_preview(self, preview_id: str, shown: Previewed | Failure) -> None:
+        await _done(self._stub.FinishPreview(codec.preview_answer_to_pb(preview_id, shown), timeout=_OUTCOME_S))
 
     async def release(self, leases: list[LeaseRef]) -> None:
         reports = [codec.report_to_pb(LeaseReport(lease)) for lease in leases]

@@ -57,6 +57,7 @@ OF_TEXT: dict[Operator, Callable[[str, str], bool]] = {
     Operator.ENDS_WITH: str.endswith,
     Operator.WORD_STARTS_WITH: lambda text, value: text.startswith(value) or f" {value}" in text,
 }
+_COMPARE: dict[Operator, Callable[[Any, Any], bool]] = {**BY_SIZE, **OF_TEXT}
 
 
 def matches(filter_: Filter, row: Row) -> bool:
@@ -74,8 +75,7 @@ def _holds(term: Term, value: Any) -> bool:
         return value is not None
     if value is None:
         return term.or_null or term.operator is Operator.IS_NULL
-    compare = (BY_SIZE | OF_TEXT).get(term.operator, operator.eq)  # IS_NULL has no values to compare with
-    return any(compare(_folded(term, value), _folded(term, wanted)) for wanted in term.values)
+    return any(_COMPARE[term.operator](_folded(term, value), _folded(term, wanted)) for wanted in term.values)
 
 
 def _folded(term: Term, value: Any) -> Any:

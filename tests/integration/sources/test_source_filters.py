@@ -20,7 +20,7 @@ from tests.integration.sources.source_specs import Place, Read, read, spec_of, t
 
 COLUMNS = [name for name in TYPES if name != "id"]
 PROBES: dict[str, list[Any]] = {
-    "t": ["Ñandú", "abc", "", "5", "05", "5.0", "a'b\"c", "100%", "a_b", "\\", "*", "[a]", "maría", "ss", "k", "fin"],
+    "t": ["Ñandú", "abc", "", "5", "05", "5.0", "a'b\"c"],
     "n": [5, 2**53, 2**53 + 1, 2**63 - 1, -(2**63), 6],
     "d": [Decimal("12.99"), Decimal("0.3"), Decimal("15.995"), Decimal("1234567890123.45"), Decimal(0)],
     "f": [0.3, 0.1 + 0.2, 0.0, 5e-324, 2.0],
@@ -28,6 +28,7 @@ PROBES: dict[str, list[Any]] = {
     "day": [date(2026, 1, 3), date(1900, 2, 28), date(9999, 12, 31), date(1, 1, 1)],
     "at": [DAY, DAY.astimezone(LIMA), DAY + MICRO, DAY + timedelta(milliseconds=250), DAY.replace(year=1)],
 }
+PARTS = ["Ñandú", "%", "a_", "\\", "[a]", "maría", "ss", ""]
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -63,7 +64,7 @@ def test_one_term(source: SourceSettings, column: str) -> None:
 @pytest.mark.parametrize("operator", [Operator.EQUALS, *OF_TEXT])
 @pytest.mark.parametrize("ignore_case", [False, True])
 def test_terms_of_text(source: SourceSettings, operator: Operator, ignore_case: bool) -> None:
-    for value in PROBES["t"]:
+    for value in PARTS:
         assert_as_model(source, term("t", operator, value, ignore_case=ignore_case))
 
 

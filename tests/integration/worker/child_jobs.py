@@ -8,15 +8,18 @@ from collections.abc import Callable
 
 from services.contract.outcome import Built, Phase, Progress
 from services.runtime import logs
-from services.worker import job
-from services.worker.order import Order, Outcome, Report
+from services.worker import job, work
+from services.worker.order import Order, Outcome, PreviewOrder, Report, Shown, Work
 
 
 def warm() -> None:
     logs.configure("worker", "json")
 
 
-def run(order: Order, report: Report) -> Outcome:
+def run(order: Work, report: Report) -> Outcome | Shown:
+    if isinstance(order, PreviewOrder):
+        MISDEEDS.get(order.spec.collection, lambda _: None)(report)
+        return work.run(order, report)
     report(Progress(Phase.READING, rows_written=7))
     misdeed = MISDEEDS.get(order.job.spec.collection)
     if misdeed is not None:

@@ -19,6 +19,7 @@ from services.contract.job import (
     Verdict,
 )
 from services.contract.outcome import Built, Failure, Progress
+from services.contract.preview import Preview, Previewed
 from services.contract.spec import JobSpec
 from services.contract.store import artifact_prefix
 
@@ -55,6 +56,8 @@ class MemoryQueue:
         self.polls: list[str] = []
         self.calls: list[str] = []
         self.draining_seen = False
+        self.previews: asyncio.Queue[Preview] = asyncio.Queue()
+        self.shown: dict[str, Previewed | Failure] = {}
         self._changed = asyncio.Condition()
         self._answers: dict[str, list[Job]] = {}
         self._hints: asyncio.Queue[Directive] = asyncio.Queue()
@@ -132,6 +135,15 @@ class MemoryQueue:
             entry = self.entries[lease.export_id]
             if entry.lease == lease.lease_id and entry.state == "PROCESSING":
                 entry.state, entry.lease, entry.attempt = "RELEASED", "", entry.attempt - 1
+        self._tell()
+
+    async def take_preview(self, wait_s: float) -> Preview | None:
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(self.previews.get(), wait_s)
+        return None
+
+    async def finish_preview(self, preview_id: str, shown: Previewed | Failure) -> None:
+        self.shown[preview_id] = shown
         self._tell()
 
     # ---- inside

@@ -204,7 +204,9 @@ SECTIONS: dict[str, list[Case]] = {
         ok("id=46", "id = 46", f"{SEARCH}: integer value"),
         ok("rate=1e-3", "rate = 0.001", OURS),
         ok("total=0.1000000000000000055", "total = 0.1000000000000000055", OURS),
-        bad("total=marty", "marty is not a decimal number", f"{NUMERIC}: testCollectionByNonNumericDummyPriceIsIgnored"),
+        bad(
+            "total=marty", "marty is not a decimal number", f"{NUMERIC}: testCollectionByNonNumericDummyPriceIsIgnored"
+        ),
         bad("id=toto", "toto is not an integer", f"{NUMERIC}: non-numeric"),
         bad("id=9.99", "9.99 is not an integer", f"{SEARCH}: testCollectionByIdNonInteger"),
         bad("total[]=test&total[]=invalid", "test is not a decimal number", f"{NUMERIC}: multiple non-numeric"),
@@ -369,7 +371,11 @@ SECTIONS: dict[str, list[Case]] = {
         ok("order[id]=asc", f"{EVERYTHING}; by id", f"{ORDER}: testOrderDummies"),
         ok("order[id]=desc", f"{EVERYTHING}; by -id", f"{ORDER}: testOrderDummies"),
         ok("order[id]=asc&order[status]=desc", f"{EVERYTHING}; by id, -status", f"{ORDER}: valid values"),
-        ok("order[status]=desc&order[id]=desc", f"{EVERYTHING}; by -status, -id", f"{ORDER}: testOrderByMultipleProperties"),
+        ok(
+            "order[status]=desc&order[id]=desc",
+            f"{EVERYTHING}; by -status, -id",
+            f"{ORDER}: testOrderByMultipleProperties",
+        ),
         bad(
             "order[id]=asc&order[status]=invalid",
             "invalid is no direction",
@@ -389,7 +395,11 @@ SECTIONS: dict[str, list[Case]] = {
             f"{ORDER}: nested property",
         ),
         ok("order[total]=ASC", f"{EVERYTHING}; by total, id", f"{ORDER}: not nullable relation will be a LEFT JOIN"),
-        ok("order[cancelledAt]=asc", f"{EVERYTHING}; by cancelledAt (nulls first), id", f"{ORDER}: nulls_smallest (asc)"),
+        ok(
+            "order[cancelledAt]=asc",
+            f"{EVERYTHING}; by cancelledAt (nulls first), id",
+            f"{ORDER}: nulls_smallest (asc)",
+        ),
         ok("order[cancelledAt]=desc", f"{EVERYTHING}; by -cancelledAt, id", f"{ORDER}: nulls_smallest (desc)"),
         ok("order[paidAt]=asc", f"{EVERYTHING}; by paidAt, id", f"{ORDER}: nulls_largest (asc)"),
         ok("order[paidAt]=desc", f"{EVERYTHING}; by -paidAt (nulls first), id", f"{ORDER}: nulls_largest (desc)"),
@@ -429,8 +439,14 @@ SECTIONS: dict[str, list[Case]] = {
             f"{PROPERTY}: testApplyWithPropertiesWhitelist",
             lenient=f"{EVERYTHING}; columns id",
         ),
-        bad("properties[]=fuz", "unknown property fuz", f"{PROPERTY}: testApplyWithPropertiesWhitelistNotMatchingAnyProperty"),
-        bad("properties=id,total", "write properties[]=property", f"{PROPERTY}: testApplyWithInvalidPropertiesInRequest"),
+        bad(
+            "properties[]=fuz",
+            "unknown property fuz",
+            f"{PROPERTY}: testApplyWithPropertiesWhitelistNotMatchingAnyProperty",
+        ),
+        bad(
+            "properties=id,total", "write properties[]=property", f"{PROPERTY}: testApplyWithInvalidPropertiesInRequest"
+        ),
         bad("properties[issuer][]=rcf", "did you mean issuer.rfc?", OURS),
         bad("properties[][]=id", "write properties[]=property", OURS),
     ],
@@ -450,10 +466,15 @@ SECTIONS: dict[str, list[Case]] = {
             "page=1&itemsPerPage=1001",
             "1001 is not one of 1 to 1000",
             f"{PAGINATION}: maximum_items_per_page",
-            f"{EVERYTHING}; rows 1 to 1000",
+            f"{EVERYTHING}; rows 1 to 1000, with a warning",
         ),
         bad("page=1&itemsPerPage=0", "0 is not one of 1 to 1000", OURS, f"{EVERYTHING}; rows 1 to 30"),
-        bad("page=1&itemsPerPage=-1", "-1 is not one of", f"{PAGINATION}: Limit less than 0", f"{EVERYTHING}; rows 1 to 30"),
+        bad(
+            "page=1&itemsPerPage=-1",
+            "-1 is not one of",
+            f"{PAGINATION}: Limit less than 0",
+            f"{EVERYTHING}; rows 1 to 30",
+        ),
     ],
 }
 

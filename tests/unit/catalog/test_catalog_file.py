@@ -103,12 +103,12 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
         (
             'table = "invoices"',
             'table = "a"\nquery = "b"',
-            "[collections.Invoices] needs exactly one of table, query, file; it has table and query",
+            "[collections.Invoices] needs exactly one of table, query, file, http; it has table and query",
         ),
         (
             'table = "invoices"\n',
             "",
-            "[collections.Invoices] needs exactly one of table, query, file; it has none",
+            "[collections.Invoices] needs exactly one of table, query, file, http; it has none",
         ),
         ('table = "invoices"', 'table = " "', "[collections.Invoices] table: must be text that is not empty"),
         (
@@ -253,8 +253,8 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
         ),
         (
             'source = "papers"\npath = "{uuid}.pdf"',
-            'source = "books"\npath = "{uuid}.pdf"',
-            '[collections.Invoices.attachments."invoice.pdf"] source: books is of kind sql; ',
+            'source = "trips"\npath = "{uuid}.pdf"',
+            '[collections.Invoices.attachments."invoice.pdf"] source: trips is of kind parquet; ',
         ),
         (
             '"{uuid}.pdf"',
@@ -301,14 +301,14 @@ def test_all_mistakes_are_named_at_once(mistakes) -> None:
         "[sources.a] kind",
         "[[collections.X.columns]] no. 1 tipe",
         "[collections.X] source",
-        "[collections.X] needs exactly one of table, query, file; it has none",
-        '[collections.X.attachments."pdf"] source',
-        '[collections.X.attachments."pdf"] path',
+        "[collections.X] needs exactly one of table, query, file, http; it has none",
         "[collections.X] key",
         "[collections.X] formats",
         "[collections.X] formats",
         "[collections.X] order",
         "[collections.X] path",
+        '[collections.X.attachments."pdf"] source',
+        '[collections.X.attachments."pdf"] path',
     ]
 
 

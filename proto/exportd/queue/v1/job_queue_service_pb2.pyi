@@ -735,3 +735,154 @@ class ReleaseJobsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseJobsResponse: _TypeAlias = ReleaseJobsResponse  # noqa: Y015
+
+@_typing.final
+class TakePreviewRequest(_message.Message):
+    """Of TakePreview."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    WAIT_FIELD_NUMBER: _builtins.int
+    worker_id: _builtins.str
+    """UUID of this process start."""
+    @_builtins.property
+    def wait(self) -> _duration_pb2.Duration:
+        """How long to wait: 0 to 25 s. The answer comes at least 5 s before the call's deadline."""
+
+    def __init__(
+        self,
+        *,
+        worker_id: _builtins.str = ...,
+        wait: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wait", b"wait"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["wait", b"wait", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakePreviewRequest: _TypeAlias = TakePreviewRequest  # noqa: Y015
+
+@_typing.final
+class TakePreviewResponse(_message.Message):
+    """Of TakePreview."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREVIEW_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def preview(self) -> Global___Preview:
+        """Absent: ask again."""
+
+    def __init__(
+        self,
+        *,
+        preview: Global___Preview | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["preview", b"preview"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["preview", b"preview"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakePreviewResponse: _TypeAlias = TakePreviewResponse  # noqa: Y015
+
+@_typing.final
+class Preview(_message.Message):
+    """The first rows of what an export would hold, wanted at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Names the question."""
+    rows: _builtins.int
+    """How many rows, 1 to 100."""
+    @_builtins.property
+    def spec(self) -> _job_spec_pb2.JobSpec:
+        """What to read; its format, packaging and attachments do not matter."""
+
+    @_builtins.property
+    def time(self) -> _duration_pb2.Duration:
+        """How long it may take; the answer is of no use afterwards."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        spec: _job_spec_pb2.JobSpec | None = ...,
+        rows: _builtins.int = ...,
+        time: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "rows", b"rows", "spec", b"spec", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Preview: _TypeAlias = Preview  # noqa: Y015
+
+@_typing.final
+class FinishPreviewRequest(_message.Message):
+    """Of FinishPreview."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    ROWS_TOTAL_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Of the question."""
+    rows_total: _builtins.int
+    """How many rows match; 0: not known, since counting them was not cheap."""
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Each row as a JSON object of its fields; at most 100 of at most 4 MiB together."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Warning]:
+        """What reading found."""
+
+    @_builtins.property
+    def error(self) -> Global___Failure:
+        """Present when there are no rows since it failed."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        rows: _abc.Iterable[_builtins.str] | None = ...,
+        rows_total: _builtins.int = ...,
+        warnings: _abc.Iterable[_export_pb2.Warning] | None = ...,
+        error: Global___Failure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "id", b"id", "rows", b"rows", "rows_total", b"rows_total", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishPreviewRequest: _TypeAlias = FinishPreviewRequest  # noqa: Y015
+
+@_typing.final
+class FinishPreviewResponse(_message.Message):
+    """Of FinishPreview."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishPreviewResponse: _TypeAlias = FinishPreviewResponse  # noqa: Y015

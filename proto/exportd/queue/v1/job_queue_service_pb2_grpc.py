@@ -60,6 +60,16 @@ class JobQueueServiceStub:
                 request_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FailJobRequest.SerializeToString,
                 response_deserializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FailJobResponse.FromString,
                 _registered_method=True)
+        self.TakePreview = channel.unary_unary(
+                '/exportd.queue.v1.JobQueueService/TakePreview',
+                request_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.TakePreviewRequest.SerializeToString,
+                response_deserializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.TakePreviewResponse.FromString,
+                _registered_method=True)
+        self.FinishPreview = channel.unary_unary(
+                '/exportd.queue.v1.JobQueueService/FinishPreview',
+                request_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FinishPreviewRequest.SerializeToString,
+                response_deserializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FinishPreviewResponse.FromString,
+                _registered_method=True)
         self.ReleaseJobs = channel.unary_unary(
                 '/exportd.queue.v1.JobQueueService/ReleaseJobs',
                 request_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.ReleaseJobsRequest.SerializeToString,
@@ -110,6 +120,21 @@ class JobQueueServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TakePreview(self, request, context):
+        """Waits for somebody who asks for a preview: a long poll that answers as soon as there is one, empty after `wait`. There is no lease: a
+        preview that is not answered in time is forgotten. UNAVAILABLE / SHUTTING_DOWN when the api drains: ask again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishPreview(self, request, context):
+        """Answers a preview. OK also when nobody waits for it any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReleaseJobs(self, request, context):
         """Gives leases back unfinished: no attempt is spent. Leases that no longer count are passed over.
         """
@@ -144,6 +169,16 @@ def add_JobQueueServiceServicer_to_server(servicer, server):
                     servicer.FailJob,
                     request_deserializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FailJobRequest.FromString,
                     response_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FailJobResponse.SerializeToString,
+            ),
+            'TakePreview': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakePreview,
+                    request_deserializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.TakePreviewRequest.FromString,
+                    response_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.TakePreviewResponse.SerializeToString,
+            ),
+            'FinishPreview': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishPreview,
+                    request_deserializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FinishPreviewRequest.FromString,
+                    response_serializer=exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FinishPreviewResponse.SerializeToString,
             ),
             'ReleaseJobs': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleaseJobs,
@@ -287,6 +322,60 @@ class JobQueueService:
             '/exportd.queue.v1.JobQueueService/FailJob',
             exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FailJobRequest.SerializeToString,
             exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FailJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakePreview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.queue.v1.JobQueueService/TakePreview',
+            exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.TakePreviewRequest.SerializeToString,
+            exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.TakePreviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishPreview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.queue.v1.JobQueueService/FinishPreview',
+            exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FinishPreviewRequest.SerializeToString,
+            exportd_dot_queue_dot_v1_dot_job__queue__service__pb2.FinishPreviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,6 +56,12 @@ class JobQueueServiceStub:
     """
     FailJob: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.FailJobRequest, _job_queue_service_pb2.FailJobResponse]
     """Ends an attempt without a file; the api decides whether and when the next one comes. Repeated: OK. LEASE_LOST, JOB_CANCELLED."""
+    TakePreview: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.TakePreviewRequest, _job_queue_service_pb2.TakePreviewResponse]
+    """Waits for somebody who asks for a preview: a long poll that answers as soon as there is one, empty after `wait`. There is no lease: a
+    preview that is not answered in time is forgotten. UNAVAILABLE / SHUTTING_DOWN when the api drains: ask again.
+    """
+    FinishPreview: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.FinishPreviewRequest, _job_queue_service_pb2.FinishPreviewResponse]
+    """Answers a preview. OK also when nobody waits for it any more."""
     ReleaseJobs: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.ReleaseJobsRequest, _job_queue_service_pb2.ReleaseJobsResponse]
     """Gives leases back unfinished: no attempt is spent. Leases that no longer count are passed over."""
 
@@ -81,6 +87,12 @@ class JobQueueServiceAsyncStub(JobQueueServiceStub):
     """
     FailJob: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.FailJobRequest, _job_queue_service_pb2.FailJobResponse]  # type: ignore[assignment]
     """Ends an attempt without a file; the api decides whether and when the next one comes. Repeated: OK. LEASE_LOST, JOB_CANCELLED."""
+    TakePreview: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.TakePreviewRequest, _job_queue_service_pb2.TakePreviewResponse]  # type: ignore[assignment]
+    """Waits for somebody who asks for a preview: a long poll that answers as soon as there is one, empty after `wait`. There is no lease: a
+    preview that is not answered in time is forgotten. UNAVAILABLE / SHUTTING_DOWN when the api drains: ask again.
+    """
+    FinishPreview: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.FinishPreviewRequest, _job_queue_service_pb2.FinishPreviewResponse]  # type: ignore[assignment]
+    """Answers a preview. OK also when nobody waits for it any more."""
     ReleaseJobs: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.ReleaseJobsRequest, _job_queue_service_pb2.ReleaseJobsResponse]  # type: ignore[assignment]
     """Gives leases back unfinished: no attempt is spent. Leases that no longer count are passed over."""
 
@@ -133,6 +145,24 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_queue_service_pb2.FailJobResponse, _abc.Awaitable[_job_queue_service_pb2.FailJobResponse]]:
         """Ends an attempt without a file; the api decides whether and when the next one comes. Repeated: OK. LEASE_LOST, JOB_CANCELLED."""
+
+    @_abc_1.abstractmethod
+    def TakePreview(
+        self,
+        request: _job_queue_service_pb2.TakePreviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_queue_service_pb2.TakePreviewResponse, _abc.Awaitable[_job_queue_service_pb2.TakePreviewResponse]]:
+        """Waits for somebody who asks for a preview: a long poll that answers as soon as there is one, empty after `wait`. There is no lease: a
+        preview that is not answered in time is forgotten. UNAVAILABLE / SHUTTING_DOWN when the api drains: ask again.
+        """
+
+    @_abc_1.abstractmethod
+    def FinishPreview(
+        self,
+        request: _job_queue_service_pb2.FinishPreviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_queue_service_pb2.FinishPreviewResponse, _abc.Awaitable[_job_queue_service_pb2.FinishPreviewResponse]]:
+        """Answers a preview. OK also when nobody waits for it any more."""
 
     @_abc_1.abstractmethod
     def ReleaseJobs(

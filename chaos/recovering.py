@@ -1,0 +1,47 @@
+"""How long an export waits after its worker was killed until another one works on it."""
+
+import time
+
+from chaos.figures import Figure, percentile
+from chaos.house import TTL_S, House
+from chaos.keeper import Keeper
+from exportd_client import Export, ExportClient
+
+TIMES = 40
+
+
+async def measure(house: House) -> list[Figure]:
+    """From kill -9 of the worker that builds an export until the export is leased again, all others being idle."""
+    async with ExportClient(house.near) as client:
+        seconds = [await _once(house, client) for _ in range(TIMES)]
+    more = {"times": TIMES, "ttl_s": TTL_S, "p50_s": round(percentile(seconds, 50), 2), "max_s": round(max(seconds), 2)}
+    return [Figure("lease_recovery_p99", percentile(seconds, 99), "s", TTL_S + 5, more=more)]
+
+
+async def _once(house: House, client: ExportClient) -> float:
+    for worker in house.workers:
+        await worker.serving()
+    export = await client.create("/huge", format="xlsx", max_attempts=10)
+    began, killed = 0.0, None
+    async for seen in client.watch(export.id):
+        if killed is None and seen.progress.rows_written > 0:
+            killed = _builder(house)
+            began = time.monotonic()
+            killed.kill(0)
+        if killed is not None and seen.attempt > 1 and seen.state == Export.PROCESSING:
+            break
+        if seen.done:
+            raise RuntimeError(f"{export.id} was done before its worker could be killed")
+    recovered = time.monotonic() - began
+    async for _ in client.watch(export.id):
+        pass
+    return recovered
+
+
+def _builder(house: House) -> Keeper:
+    """The worker whose children use the processor: the other one is idle."""
+    return max(house.workers, key=_used)
+
+
+def _used(keeper: Keeper) -> float:
+    return sum(child.cpu_percent(interval=0.05) for child in keeper.children())

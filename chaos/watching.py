@@ -1,0 +1,87 @@
+"""Watches and downloads by the thousand: what is left of them, and whether each sees its end."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing
+
+import psutil
+
+from chaos.callers import PATIENT
+from chaos.figures import Figure, memory_mb
+from chaos.house import House
+from exportd_client import Export, ExportClient
+
+WATCHES = 50_000
+DOWNLOADS = 50_000
+WATCHERS = 1_000
+_WARM = 5_000
+_AT_ONCE = 50
+_CHANNELS = 10
+
+
+async def measure_memory(house: House) -> list[Figure]:
+    """Growth of the api after so many watches and downloads that their callers gave up."""
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(ExportClient(house.near, patience=PATIENT)) for _ in range(4)]
+        made = [seen async for seen in clients[0].watch((await clients[0].create("/some", format="csv")).id)][-1]
+        for worker in house.workers:
+            await worker.close()  # what is made now stays queued, so that a watch does not end by itself
+        waiting = await clients[0].create("/some", format="csv")
+        api = psutil.Process(house.api.processes()[0].pid)
+        await _given_up(clients, waiting, made, _WARM)
+        before, began = memory_mb(api), time.monotonic()
+        await _given_up(clients, waiting, made, WATCHES)
+        growth, seconds = memory_mb(api) - before, time.monotonic() - began
+    more = {"watches": WATCHES, "downloads": DOWNLOADS, "before_mb": round(before, 1), "seconds": round(seconds)}
+    return [Figure("memory_after_cancelled_calls", growth, "MB", 20.0, more=more)]
+
+
+async def _given_up(clients: list[ExportClient], waiting: Export, made: Export, times: int) -> None:
+    """So many watches, and as many downloads, each left after its first message."""
+
+    async def watch(client: ExportClient) -> None:
+        async with aclosing(client.watch(waiting.id)) as exports:
+            await anext(exports)
+
+    async def download(client: ExportClient) -> None:
+        async with aclosing(client.stream(made.file)) as pieces:
+            await anext(pieces)
+
+    await _many(clients, watch, times)
+    await _many(clients, download, times)
+
+
+async def _many(clients: list[ExportClient], call: Callable[[ExportClient], Awaitable[None]], times: int) -> None:
+    async def some(place: int) -> None:
+        for _ in range(times // _AT_ONCE):
+            await call(clients[place % len(clients)])
+
+    await asyncio.gather(*(some(place) for place in range(_AT_ONCE)))
+
+
+async def measure_watchers(house: House) -> list[Figure]:
+    """So many watchers of ten exports on one process of the api: each must see the end of its own."""
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(ExportClient(house.near, patience=PATIENT)) for _ in range(_CHANNELS)
+        ]
+        for worker in house.workers:
+            worker.kill(4)  # so that all are watched before the first one is built
+        exports = [await clients[0].create("/some", format="csv") for _ in range(_CHANNELS)]
+        api = psutil.Process(house.api.processes()[0].pid)
+        before = memory_mb(api)
+        seen = asyncio.gather(*(_last(clients[n % _CHANNELS], exports[n % _CHANNELS]) for n in range(WATCHERS)))
+        await asyncio.sleep(3)  # until all watch, and nobody works yet
+        held = memory_mb(api) - before
+        ends = await seen
+    completed = sum(end.state == Export.COMPLETED for end in ends)
+    spread = max(end.end_time.ToDatetime() for end in ends) - min(end.end_time.ToDatetime() for end in ends)
+    more = {"memory_mb": round(held, 1), "all_ended_within_s": round(spread.total_seconds(), 2)}
+    return [Figure("watchers_that_saw_the_end", completed, "watchers", WATCHERS, at_least=True, more=more)]
+
+
+async def _last(client: ExportClient, export: Export) -> Export:
+    async for seen in client.watch(export.id):
+        export = seen
+    return export

@@ -1,0 +1,95 @@
+"""Previews: a caller asks, a worker that is free answers, and this process puts the two together, in memory."""
+
+import asyncio
+from collections import deque
+from uuid import uuid4
+
+from services.contract.errors import NoWorker, PreviewFailed, ShuttingDown
+from services.contract.outcome import Failure
+from services.contract.preview import PREVIEW_S, Preview, Previewed
+from services.contract.spec import JobSpec
+
+TAKEN_WITHIN_S = 2.0
+"""A worker that is free has a poll open: when none takes a preview by then, none is free."""
+
+MOST_WAITING = 64
+
+
+class _Question:
+    """One preview and the caller who waits for it."""
+
+    def __init__(self, preview: Preview) -> None:
+        self.preview = preview
+        self.taken = asyncio.Event()
+        self.answer: asyncio.Future[Previewed | Failure] = asyncio.get_running_loop().create_future()
+
+
+class Previews:
+    """Questions in line, and workers in line for them."""
+
+    def __init__(self) -> None:
+        self._line: deque[_Question] = deque()
+        self._asked: dict[str, _Question] = {}
+        self._news = asyncio.Condition()
+        self._draining = False
+
+    async def show(self, spec: JobSpec, rows: int) -> Previewed:
+        """The first rows of `spec`. Raises NoWorker, PreviewFailed."""
+        if len(self._line) >= MOST_WAITING:
+            raise NoWorker
+        question = _Question(Preview(str(uuid4()), spec, rows))
+        self._asked[question.preview.id] = question
+        self._line.append(question)
+        try:
+            async with self._news:
+                self._news.notify()
+            return await self._answered(question)
+        finally:
+            del self._asked[question.preview.id]
+            if question in self._line:
+                self._line.remove(question)
+
+    async def take(self, wait_s: float) -> Preview | None:
+        """The next preview for a worker that is free; None after `wait_s`. Raises ShuttingDown."""
+        async with self._news:
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait_for(lambda: self._line or self._draining)
+            except TimeoutError:
+                return None
+            if self._draining:
+                raise ShuttingDown
+            question = self._line.popleft()
+            question.taken.set()
+            return question.preview
+
+    def finish(self, preview_id: str, answer: Previewed | Failure) -> None:
+        """What a worker says; nothing happens when nobody waits for it any more."""
+        question = self._asked.get(preview_id)
+        if question and not question.answer.done():
+            question.answer.set_result(answer)
+
+    async def drain(self) -> None:
+        """Send everybody who waits away: the process is stopping."""
+        self._draining = True
+        async with self._news:
+            self._news.notify_all()
+
+    async def _answered(self, question: _Question) -> Previewed:
+        try:
+            async with asyncio.timeout(PREVIEW_S):
+                await self._taken(question)
+                answer = await question.answer
+        except TimeoutError:
+            raise PreviewFailed("PREVIEW_TIMEOUT", f"they could not be read within {PREVIEW_S:g} s") from None
+        if isinstance(answer, Failure):
+            raise PreviewFailed(answer.code, answer.message)
+        return answer
+
+    @staticmethod
+    async def _taken(question: _Question) -> None:
+        try:
+            async with asyncio.timeout(TAKEN_WITHIN_S):
+                await question.taken.wait()
+        except TimeoutError:
+            raise NoWorker from None

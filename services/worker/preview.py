@@ -1,0 +1,70 @@
+"""One preview, in a child: source -> rows as JSON. Nothing is written anywhere."""
+
+import io
+from dataclasses import replace
+from itertools import islice
+
+from services.contract.outcome import Failure
+from services.contract.preview import Previewed
+from services.contract.spec import JobSpec, Page
+from services.runtime import logs
+from services.worker.child import internal
+from services.worker.order import PreviewOrder, Shown
+from services.worker.sources import open_source
+from services.worker.sources.errors import SourceFailed
+from services.worker.writers.json import JsonLinesWriter
+from services.worker.writers.values import CannotWrite
+
+MOST_BYTES = 3 << 20
+"""Of all rows together: one message carries them."""
+
+
+def run(order: PreviewOrder) -> Shown:
+    """The first rows, or with `rows` 0 only how many there are."""
+    try:
+        return _first_rows(order) if order.rows else _counted(order)
+    except SourceFailed as failed:
+        logs.get().warning("preview_failed", reference=order.reference, exc_info=True)
+        return Failure(failed.code, failed.message, retryable=failed.retryable)
+    except CannotWrite as refused:
+        return Failure(refused.code, refused.message, retryable=False)
+    except Exception:  # noqa: BLE001 - the caller gets a reference, the log the rest
+        logs.get().exception("preview_failed", reference=order.reference)
+        return internal(order.reference)
+
+
+def _first_rows(order: PreviewOrder) -> Previewed:
+    spec = replace(order.spec, attachments=(), page=_first(order.spec, order.rows))
+    lines = io.BytesIO()
+    writer = JsonLinesWriter(lines, spec.columns, spec.table.time_zone)
+    with open_source(order.sources, spec.source).read(spec) as reading:
+        for batch in reading.batches():
+            writer.write(batch)
+        warnings = tuple(reading.warnings())
+    writer.close()
+    if lines.tell() > MOST_BYTES:
+        return Previewed(tuple(_within(lines.getvalue())), warnings=warnings)
+    return Previewed(tuple(lines.getvalue().decode().splitlines()), warnings=warnings)
+
+
+def _first(spec: JobSpec, rows: int) -> Page:
+    """The first rows of what is asked for, which may be a page itself."""
+    return Page(spec.page.offset, min(spec.page.limit, rows)) if spec.page else Page(0, rows)
+
+
+def _within(lines: bytes) -> list[str]:
+    """As many rows as there is room for."""
+    shown: list[str] = []
+    room = MOST_BYTES
+    for line in islice(lines.split(b"\n"), 100):
+        room -= len(line)
+        if room < 0:
+            break
+        shown.append(line.decode())
+    return shown
+
+
+def _counted(order: PreviewOrder) -> Previewed:
+    spec = replace(order.spec, attachments=())
+    with open_source(order.sources, spec.source).read(spec) as reading:
+        return Previewed((), rows_total=reading.rows_total)

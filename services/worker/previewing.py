@@ -1,0 +1,70 @@
+"""Answering previews: beside the jobs, while a slot is free."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from uuid import uuid4
+
+from services.contract.errors import ExportdError
+from services.contract.outcome import Failure, Progress
+from services.contract.preview import PREVIEW_S, Preview, Previewed
+from services.runtime import logs
+from services.worker.attempt import Surroundings
+from services.worker.contact import pauses
+from services.worker.leases import Leases
+from services.worker.order import PreviewOrder, Shown
+
+_POLL_S = 20.0
+_ROWS_S = PREVIEW_S - 1
+_COUNT_S = 3.0
+"""Counting that takes longer is not cheap."""
+
+
+class Previewing:
+    """One preview at a time, until cancelled. A preview has no lease: nothing is lost when it is dropped."""
+
+    def __init__(self, around: Surroundings, leases: Leases, in_touch: Callable[[], Awaitable[object]]) -> None:
+        """`in_touch` waits until the api answers."""
+        self._around = around
+        self._leases = leases
+        self._in_touch = in_touch
+        self._pauses = pauses()
+
+    async def run(self) -> None:
+        """Never returns."""
+        while True:
+            await self._in_touch()
+            await self._leases.until_free()
+            try:
+                preview = await self._around.queue.take_preview(_POLL_S)
+                if preview:
+                    await self._around.queue.finish_preview(preview.id, await self._shown(preview))
+            except ExportdError as error:
+                logs.get().debug("preview_unanswered", reason=error.reason)
+                await asyncio.sleep(next(self._pauses))
+            else:
+                self._pauses = pauses()
+
+    async def _shown(self, preview: Preview) -> Shown:
+        """The rows within their time, and how many there are when that is soon known."""
+        reference = str(uuid4())
+        shown = await self._within(_ROWS_S, preview, preview.rows, reference)
+        if isinstance(shown, Failure):
+            return shown
+        if len(shown.rows) < preview.rows and not preview.spec.page:
+            return replace(shown, rows_total=len(shown.rows))
+        counted = await self._within(_COUNT_S, preview, 0, reference)
+        total = counted.rows_total if isinstance(counted, Previewed) else 0
+        return replace(shown, rows_total=total)
+
+    async def _within(self, time_s: float, preview: Preview, rows: int, reference: str) -> Shown:
+        order = PreviewOrder(preview.spec, rows, reference, self._around.sources)
+        try:
+            async with asyncio.timeout(time_s):
+                return await self._around.pool.run(order, _unheard)
+        except TimeoutError:
+            return Failure("PREVIEW_TIMEOUT", f"they could not be read within {time_s:g} s", retryable=True)
+
+
+def _unheard(progress: Progress) -> None:
+    """Nobody watches a preview."""

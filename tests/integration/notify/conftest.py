@@ -1,0 +1,115 @@
+"""Exports that ended in a real database, and a notifier that announces them to real receivers."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.api.domain.export import Export
+from services.api.domain.leases import LeasePolicy
+from services.api.domain.notifications import Channel, Delivery
+from services.api.notify.addresses import AddressRules
+from services.api.notify.callback import CallbackSender
+from services.api.notify.mailing import MailSender
+from services.api.notify.notifier import Notifier
+from services.api.notify.settings import MailSettings, Tls
+from services.api.notify.signing import CallbackSecrets
+from services.api.notify.tries import Sender
+from services.api.ports import Outbox
+from services.api.storage.database import SqliteDatabase
+from services.api.storage.sqlite import SqliteExportStore
+from services.api.storage.sqlite_outbox import SqliteOutbox
+from tests.integration.notify.samples import LOOPBACK
+from tests.ports.samples import SPEC, START, STATS, new_export, new_file
+from tests.servers.smtp import MailServer, mail_server
+from tests.servers.webhook import Receiver, webhook_receiver
+
+HOLD = timedelta(seconds=40)
+SECRETS = CallbackSecrets(b"k" * 32, {})
+
+
+@dataclass
+class Clock:
+    """The time as a test says; with `real` the time of the machine."""
+
+    now: datetime = START
+    real: bool = False
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) if self.real else self.now
+
+
+@dataclass
+class Office:
+    """Where ends are announced from."""
+
+    store: SqliteExportStore
+    outbox: SqliteOutbox
+    clock: Clock
+    senders: dict[Channel, Sender] = field(default_factory=dict)
+
+    def notifier(self, outbox: Outbox | None = None) -> Notifier:
+        return Notifier(outbox or self.outbox, self.senders, self.clock, hold=HOLD, jitter=lambda: 0.0)
+
+    async def cancelled(self, **targets: str) -> Export:
+        export = await self.store.create(new_export(**targets), SPEC, None)
+        ended, _ = await self.store.cancel("acme", export.id, self.clock(), only_if_queued=False)
+        return ended
+
+    async def completed(self, **targets: str) -> Export:
+        export = await self.store.create(new_export(**targets), SPEC, None)
+        (claimed,) = await self.store.claim("worker-1", f"poll of {export.id}", 1, self.clock())
+        await self.store.renew("worker-1", [claimed.ref], self.clock())
+        ended = await self.store.complete(claimed.ref, new_file(export.id), STATS, self.clock())
+        assert ended is not None
+        return ended
+
+    async def delivery(self, export: Export) -> Delivery:
+        (delivery,) = await self.outbox.deliveries("acme", export.id)
+        return delivery
+
+    async def reread(self, export: Export) -> Export:
+        found = await self.store.get("acme", export.id)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with webhook_receiver() as running:
+        yield running
+
+
+@pytest.fixture
+async def mails() -> AsyncIterator[MailServer]:
+    async with mail_server() as running:
+        yield running
+
+
+@pytest.fixture
+async def office(tmp_path: Path, mails: MailServer) -> AsyncIterator[Office]:
+    clock = Clock()
+    rules = AddressRules(networks=LOOPBACK, ports=(range(1, 65536),), http=True)
+    limit, tls = timedelta(seconds=20), ssl.create_default_context()
+    mail = MailSettings("127.0.0.1", mails.port, Tls.NONE, "", "", "exports@example.org", limit)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(await SqliteDatabase.open(tmp_path / "exportd.sqlite3"))
+        callbacks = CallbackSender(rules, SECRETS, clock, timeout=limit, tls=tls)
+        await stack.enter_async_context(callbacks)
+        senders: dict[Channel, Sender] = {
+            Channel.CALLBACK: callbacks,
+            Channel.EMAIL: MailSender(mail, clock, tls=tls),
+        }
+        yield Office(SqliteExportStore(database, LeasePolicy()), SqliteOutbox(database), clock, senders)
+
+
+async def eventually(holds: Callable[[], bool], within_s: float = 30.0) -> None:
+    """Wait until it holds."""
+    async with asyncio.timeout(within_s):
+        while not holds():
+            await asyncio.sleep(0.01)  # the time between two looks

@@ -1,0 +1,120 @@
+"""What a query means, in words; and docs/query-grammar.md, which is made of the table of cases.
+
+python -m tests.unit.catalog.grammar_shown writes the page anew.
+"""
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+
+from services.api.catalog import grammar
+from services.api.catalog.query import PARAMETER_IGNORED, PARAMETER_REPEATED, Query
+from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Term, Value
+from tests.unit.catalog.grammar_cases import EVERYTHING, SECTIONS, Case
+
+PAGE = Path(__file__).parents[3] / "docs" / "query-grammar.md"
+
+HEAD = """# The grammar of queries
+
+The part of a URI behind the `?`, or the field `query` of a request that names a collection by its type. It is API
+Platform's, so that URIs of such an API can be exported as they are. The tables below are the test of it: each row is
+run.
+
+```
+{grammar}
+```
+
+**STRICT**, the default: whatever is unknown or invalid is refused, each parameter with its name and the nearest known
+one, several at once. **LENIENT**, for callers who are used to a server that drops such parameters: it is dropped here
+too, and each one is a warning of the export (`PARAMETER_IGNORED`); of a parameter that is repeated the last one
+counts, as in PHP (`PARAMETER_REPEATED`). A dropped filter means **more rows**: look at the warnings. Never dropped: a
+parameter of the path, and `page`.
+
+What a property allows is in the [catalog](catalog.md). Text is compared as it is, or ignoring case by the case
+folding of Unicode, never by what the database makes of it; `%` and `_` are ordinary characters. A null matches
+`exists[…]=false` only, and `[before]` or `[after]` where the catalog includes it. A date without a time is its first
+moment in the `time_zone` of the request: `issuedAt[before]=2026-01-31` leaves out nearly all of the 31st, and a
+warning says so. The key is always the last term of an order.
+
+The rows: a query, what it means (or, **refused**, a part of what the refusal says), what LENIENT makes of it where
+that differs, and where the case comes from. `FilterTest` and `Pagination` are API Platform's (its `src/Doctrine`,
+`src/Serializer`, `src/State`, `tests/Functional`), with their properties renamed to those of the collection here.
+"""
+
+_WORDS = {operator: operator.value for operator in Operator}
+_SILENT = (PARAMETER_IGNORED, PARAMETER_REPEATED)
+
+
+def meaning(query: Query) -> str:
+    """Filter, order, columns and rows of a query, without the term of its path and an order that was not asked for."""
+    told = [" and ".join(_filter(f) for f in query.filter.filters[1:]) or EVERYTHING]
+    if "order[" in query.canonical.replace("order[issuedAt]=desc", ""):
+        told.append("by " + ", ".join(map(_order, query.order)))
+    if query.properties:
+        told.append("columns " + ", ".join(query.properties))
+    if query.page:
+        told.append(f"rows {query.page.offset + 1} to {query.page.offset + query.page.limit}")
+    warned = any(w.code not in _SILENT for w in query.warnings)
+    return "; ".join(told) + (", with a warning" if warned else "")
+
+
+def _filter(node: Filter) -> str:
+    match node:
+        case All(filters):
+            return " and ".join(map(_filter, filters))
+        case AnyOf(filters):
+            return f"({' or '.join(map(_filter, filters))})"
+        case Term():
+            values = " or ".join(map(_value, node.values))
+            case_ = " in any case" if node.ignore_case else ""
+            null = " or null" if node.or_null else ""
+            return f"{node.column} {_WORDS[node.operator]} {values}".rstrip() + case_ + null
+
+
+def _value(value: Value) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case str():
+            return f"'{value}'"
+        case _:
+            return str(value)
+
+
+def _order(term: OrderTerm) -> str:
+    return ("-" if term.descending else "") + term.column + (" (nulls first)" if term.nulls_first else "")
+
+
+def page() -> str:
+    """The whole page."""
+    assert grammar.__doc__
+    text = grammar.__doc__.split("\n\n")[1]
+    rules = "\n".join(line.removeprefix("    ") for line in text.splitlines())
+    tables = [f"## {title}\n\n{_table(cases)}" for title, cases in SECTIONS.items()]
+    return "\n".join([HEAD.format(grammar=rules), "\n".join(tables)])
+
+
+def _table(cases: list[Case]) -> str:
+    rows = ["| query | means | LENIENT | from |", "|---|---|---|---|"]
+    for case in cases:
+        means = f"**refused**: {case.means}" if case.refused else case.means
+        lenient = "" if case.leniently == case.means else case.leniently
+        rows.append(f"| {_code(case.query)} | {_cell(means)} | {_cell(lenient)} | {_cell(case.source)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _code(text: str) -> str:
+    return f"`{_cell(text)}`" if text else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    sys.stdout.write(f"{PAGE}\n")

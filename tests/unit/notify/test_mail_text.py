@@ -1,0 +1,148 @@
+"""What a mail says, and that nobody's words become a header of it."""
+
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.api.domain.notifications import Channel, Delivery, DeliveryState
+from services.api.notify.mail_text import MOST_ERRORS, MOST_IN_SUBJECT, mail
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+COMPLETED = {
+    "idExportJob": "01935a00-0000-7000-8000-000000000001",
+    "exportType": "Invoices",
+    "success": True,
+    "status": "COMPLETED",
+    "errorMessages": [],
+    "durationMs": 2_500,
+    "fileName": "año <2026>.xlsx",
+    "fileSizeBytes": 1_234_567,
+}
+FAILED = COMPLETED | {
+    "success": False,
+    "status": "CANCELLED",
+    "errorMessages": ["the source did not answer", "the column <total> is gone"],
+    "fileName": None,
+    "fileSizeBytes": None,
+}
+HEADERS = {
+    "Subject",
+    "From",
+    "To",
+    "Date",
+    "Message-ID",
+    "Auto-Submitted",
+    "MIME-Version",
+    "Content-Type",
+}
+
+
+def delivery(notice: dict[str, Any]) -> Delivery:
+    return Delivery(
+        id="msg_1",
+        export_id=notice["idExportJob"],
+        tenant="default",
+        run=1,
+        channel=Channel.EMAIL,
+        target="anna@example.com",
+        notice=notice,
+        state=DeliveryState.PENDING,
+        attempt=1,
+        next_attempt_time=NOW,
+        create_time=NOW,
+        end_time=None,
+    )
+
+
+def received(notice: dict[str, Any], now: datetime = NOW) -> EmailMessage:
+    """As the program of its reader understands it."""
+    sent = mail(delivery(notice), "exports@example.org", now).as_bytes()
+    assert sent.isascii()
+    assert all(len(line) <= 998 for line in sent.split(b"\r\n"))
+    message = message_from_bytes(sent, policy=default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def parts(message: EmailMessage) -> tuple[str, str]:
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    return text.get_content().replace("\r\n", "\n"), html.get_content()
+
+
+def test_a_completed_export_is_told_with_its_file() -> None:
+    message = received(COMPLETED)
+    assert message["Subject"] == "Export completed: Invoices (año <2026>.xlsx)"
+    text, html = parts(message)
+    for fact in (COMPLETED["idExportJob"], "Invoices", "COMPLETED", "1.2 MB (1234567 bytes)", "2.5 s"):
+        assert fact in text
+        assert fact in html
+    assert "año <2026>.xlsx" in text
+    assert "año &lt;2026&gt;.xlsx" in html
+
+
+def test_a_failed_export_is_told_with_its_errors() -> None:
+    message = received(FAILED)
+    assert message["Subject"] == "Export did not complete: Invoices"
+    text, html = parts(message)
+    assert "- the source did not answer\n- the column <total> is gone" in text
+    assert "<li>the column &lt;total&gt; is gone</li>" in html
+    assert "File:" not in text
+
+
+def test_a_cancelled_export_is_told_without_errors() -> None:
+    text, html = parts(received(FAILED | {"errorMessages": []}))
+    assert "it was cancelled" in text
+    assert "<ul>" not in html
+
+
+def test_of_many_errors_the_last_are_told() -> None:
+    text, _ = parts(received(FAILED | {"errorMessages": [f"error {n}" for n in range(100)]}))
+    assert text.count("- error") == MOST_ERRORS
+    assert "error 99" in text
+
+
+def test_its_message_id_stays_when_it_is_tried_again() -> None:
+    first, again = received(COMPLETED), received(COMPLETED, NOW + timedelta(hours=1))
+    assert first["Message-ID"] == again["Message-ID"] == "<msg_1@example.org>"
+    assert first["Date"] != again["Date"]
+    assert first["Auto-Submitted"] == "auto-generated"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "x\r\nBcc: eve@example.com",
+        "x\nBcc: eve@example.com\n\nbody",
+        "=?utf-8?q?=0D=0ABcc:_eve@example.com?= x",
+        "=?utf-8?b?DQpCY2M6IGV2ZUBleGFtcGxlLmNvbQ==?=",
+        "=\u200b?utf-8?q?=0D=0ABcc:_eve@example.com?=",
+        "x\u2028Bcc: eve@example.com",
+        "x\x85Bcc: eve@example.com",
+        "x\0y",
+        "\ud800",
+        "=" * 3000,
+    ],
+)
+@pytest.mark.parametrize("field", ["exportType", "fileName"])
+def test_a_name_never_becomes_a_header(words: str, field: str) -> None:
+    message = received(COMPLETED | {field: words})
+    assert set(message.keys()) == HEADERS
+    assert message["To"] == "anna@example.com"
+    assert len(message["Subject"]) <= MOST_IN_SUBJECT
+
+
+@given(words=st.text(), more=st.lists(st.text(), max_size=3))
+def test_no_words_become_a_header_or_an_element(words: str, more: list[str]) -> None:
+    message = received(FAILED | {"exportType": words, "fileName": f"=?{words}?=", "errorMessages": [words, *more]})
+    assert set(message.keys()) == HEADERS
+    _, html = parts(message)
+    assert html.count("<li>") == 1 + len(more)
+    assert html.count("<") == html.count(">")

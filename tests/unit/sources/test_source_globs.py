@@ -1,0 +1,50 @@
+"""Patterns of paths in an object store find what pathlib finds in a directory."""
+
+import os
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from services.worker.sources.globs import compiled, fixed
+
+FILES = [
+    "a.csv",
+    "b/a.csv",
+    "b/c/a.csv",
+    "b/c/d/b.csv",
+    "b/.a.csv",
+    "b[1]/x+y.csv",
+    "ñ/^.csv",
+    "b/c/-.csv",
+    "b/c/].csv",
+]
+PATTERNS = [
+    *("*.csv", "b/*.csv", "**/*.csv", "b/**/*.csv", "b/**/c/*.csv", "**/a.csv", "*/*", "**", "b/c/a.csv", "./a.csv"),
+    *("[ab].csv", "b/c/[!a].csv", "b/c/[]-].csv", "b[[]1]/*", "?/?.csv", "ñ/[\\^].csv", "b/c/[a-c].csv", "[z-a].csv"),
+    *("b//a.csv", "b/c", "*.CSV", "x+y.csv", "b[1]/*"),
+]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("globs")
+    for path in FILES:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+    return root
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_as_pathlib_does(root: Path, pattern: str) -> None:
+    expected = {found.relative_to(root).as_posix() for found in root.glob(pattern) if found.is_file()}
+    assert {path for path in FILES if compiled(pattern).fullmatch(path)} == expected
+
+
+def test_only_what_can_match_is_listed() -> None:
+    for pattern, path in product(PATTERNS, FILES):
+        if compiled(pattern).fullmatch(path):
+            assert os.path.commonpath([path, fixed(pattern) or "."]) == "" or path.startswith(fixed(pattern))
+    assert fixed("2026/01/*.csv") == "2026/01"
+    assert fixed("2026/**/x/*.csv") == "2026"
+    assert fixed("a.csv") == fixed("*/a.csv") == ""
