@@ -28,6 +28,9 @@ RUN_SECONDS = Histogram(
 ROWS = Counter("exportd_rows", "Rows in completed exports.", registry=REGISTRY)
 BYTES = Counter("exportd_bytes", "Bytes of completed files.", registry=REGISTRY)
 LEASES_EXPIRED = Counter("exportd_lease_expired", "Leases that ran out.", registry=REGISTRY)
+LEASES_UNCONFIRMED = Counter(
+    "exportd_lease_unconfirmed", "Leases that ran out and that no worker had confirmed.", registry=REGISTRY
+)
 FENCE_REJECTED = Counter("exportd_fence_rejected", "Verbs of leases that no longer count.", ["verb"], registry=REGISTRY)
 SWEPT_LEASES = Counter("exportd_swept_leases", "Leases whose bytes were removed.", registry=REGISTRY)
 SWEPT_ROWS = Counter("exportd_swept_rows", "Rows that were removed.", registry=REGISTRY)
@@ -53,6 +56,13 @@ def leased(export: Export) -> None:
     """Count the wait of an export that is leased for the first time."""
     if export.attempt == 1 and export.start_time:
         WAIT_SECONDS.observe((export.start_time - export.create_time).total_seconds())
+
+
+def expired(export: Export) -> None:
+    """Count a lease that ran out; one that nobody had confirmed gives its attempt back."""
+    LEASES_EXPIRED.inc()
+    if export.state is State.QUEUED:
+        LEASES_UNCONFIRMED.inc()
 
 
 def swept(leases: int, rows: int) -> None:

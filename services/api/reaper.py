@@ -48,7 +48,7 @@ class Reaper:
         metrics.show_depth(await self._store.depth(self._clock()))
         if time.monotonic() >= self._quiet_until:
             for export in await self._queue.expire():
-                metrics.LEASES_EXPIRED.inc()
+                metrics.expired(export)
                 logs.get().warning(
                     "lease_expired", export_id=export.id, attempt=export.attempt, state=export.state.name
                 )

@@ -48,6 +48,7 @@ class Attempt:
         self._progress: Progress | None = None
         self._confirmed = asyncio.Event()
         self._outcome: Outcome | None = None
+        self._stopped_at = 0.0
         self._stopped: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._reporting = Reporting(
             around.queue, job.lease, self, self._stopped, around.orphan_timeout_s, self.reference
@@ -79,6 +80,7 @@ class Attempt:
         """
         moot = self._outcome is not None and why in (Ending.CANCELLED, Ending.LOST)
         if not moot and not self._stopped.done():
+            self._stopped_at = time.monotonic()
             self._stopped.set_result(why)
 
     async def run(self) -> None:
@@ -91,6 +93,8 @@ class Attempt:
             logs.get().exception("attempt_broken", reference=self.reference)
         finally:
             await asyncio.to_thread(self._around.folder.clean, self.job)
+            if ending is Ending.CANCELLED and self._stopped_at:
+                self._around.metrics.cancel_to_stop.observe(time.monotonic() - self._stopped_at)
             Ended(self.job, self.reference, ending, self._outcome, time.monotonic() - begin).tell(self._around.metrics)
 
     async def withdraw(self) -> None:

@@ -17,6 +17,12 @@ class WorkerMetrics:
         self.rows = Counter("exportd_rows", "Rows in the files that were completed.", registry=registry)
         self.bytes = Counter("exportd_bytes", "Bytes of the files that were completed.", registry=registry)
         self.attempts = Counter("exportd_attempts", "Attempts by how they ended.", ["outcome"], registry=registry)
+        self.cancel_to_stop = Histogram(
+            "exportd_cancel_to_stop_seconds",
+            "From hearing of a cancel to the end of the process and its files.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+            registry=registry,
+        )
         self._busy = Gauge("exportd_slots_busy", "Slots with work in them.", registry=registry)
         self._ready = Gauge(
             "exportd_worker_ready",

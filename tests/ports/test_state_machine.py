@@ -32,13 +32,16 @@ from services.api.storage.tables import metadata
 from services.contract.errors import ExportdError
 from tests.ports.invariants import Snapshot, check, snapshot
 from tests.ports.model import Entry
-from tests.ports.moves import MOVES, Move, Step, World, claim, complete, expire, renew
+from tests.ports.moves import MOVES, POLICY, Move, Step, World, claim, complete, expire, renew
 from tests.ports.samples import SECOND
 
 T = TypeVar("T")
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one: what is proven here is not the disk
 PASSES = (SECOND, 2 * SECOND, 15 * SECOND, 30 * SECOND, 76 * SECOND, timedelta(hours=1), timedelta(hours=24))
+
+MOST_LIVES = 2
+"""Restarts in one example: each costs as much as many verbs."""
 
 
 class Bench:
@@ -141,6 +144,7 @@ class StoreMachine(RuleBasedStateMachine):
     def begin(self, creates: Sequence[Move]) -> None:
         self.world = self.at.begin()
         self.seen = Snapshot({}, {}, [])
+        self.lives = 0
         self.made([move(self.world) for move in creates])
 
     create = _verb("create")
@@ -180,13 +184,18 @@ class StoreMachine(RuleBasedStateMachine):
     def time_passes(self, length: timedelta) -> None:
         self.world.now += length
 
-    @rule()
-    def killed(self) -> None:
-        self.at.crash()
+    @rule(move=st.one_of(MOVES["renew"], MOVES["complete"], MOVES["fail"], MOVES["claim"]))
+    def stopped_and_continued(self, move: Move) -> None:
+        """A worker that was away while its lease ran out: its late word, or another worker, comes first."""
+        self.world.now += POLICY.ttl
+        self.made([expire(self.world)])
+        self.made([move(self.world)])
 
-    @rule()
-    def restarted(self) -> None:
-        self.at.restart()
+    @precondition(lambda self: self.lives < MOST_LIVES)
+    @rule(killed=st.booleans())
+    def begun_again(self, *, killed: bool) -> None:
+        self.lives += 1
+        self.at.crash() if killed else self.at.restart()
 
     @rule(back=st.integers(0, 9), worker=st.sampled_from(["w1", "w2"]))
     def looked_at(self, back: int, worker: str) -> None:
@@ -208,7 +217,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def everything_holds(self) -> None:
-        now = self.at.run(self.world.database.read(snapshot))
+        now = self.at.run(self.world.database.write(snapshot))  # the thread that writes answers soonest
         check(self.seen, now)
         _agree(self.world, now)
         self.seen = now

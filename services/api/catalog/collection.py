@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from services.api.catalog import keys
 from services.api.catalog.attachment_reader import check_below_root, read_attachment
@@ -53,6 +54,7 @@ class CollectionReader:
         check_fields(self.table, columns)
         source = self._source()
         relation = self._relation(source, columns)
+        columns = _sorted_by_remote(columns, relation)
         key = self._key(source)
         limits = self._sub("limits", keys.LIMITS)
         return Collection(
@@ -216,6 +218,14 @@ class CollectionReader:
 
 
 # ---- syntax
+
+
+def _sorted_by_remote(columns: tuple[CatalogColumn, ...], relation: Relation) -> tuple[CatalogColumn, ...]:
+    """An HTTP source is read in the order of the remote: by nothing else can it be ordered."""
+    if relation.http is None:
+        return columns
+    names = {order.column for order in relation.http.order}
+    return tuple(replace(c, sort=c.sort and c.name in names) for c in columns)
 
 
 def _limits(table: Table) -> Limits:

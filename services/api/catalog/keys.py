@@ -99,7 +99,7 @@ COLUMN: Keys = {
     "type": Key("Type of its values. Default: text.", TYPE),
     "filter": Key("Whether queries may compare it. Default: true, unless masked or of a type that cannot.", FLAG),
     "exists": Key("Whether queries may ask if it is null. Default: true, unless filter is false or masked.", FLAG),
-    "sort": Key("Whether queries may order by it. Default: as filter.", FLAG),
+    "sort": Key("Whether queries may order by it. Default: as filter; with http only what is in its order.", FLAG),
     "match": Key(
         "How field=value compares text; the i forms ignore case. Default: exact.", choice(*(m.value for m in Match))
     ),
@@ -128,7 +128,7 @@ ATTACHMENT: Keys = {
 }
 
 LIMITS: Keys = {
-    "max_rows": Key("An export of more rows ends with ROW_LIMIT. Default: no limit.", number(MOST_ROWS)),
+    "max_rows": Key("An export of more rows is refused while it is built. Default: no limit.", number(MOST_ROWS)),
     "max_items_per_page": Key("The most that itemsPerPage may be. Default: 1000.", number(MOST_ITEMS)),
     "max_snapshot_seconds": Key(
         "How long a snapshot of a database may be held. Default: no limit.", number(range(1, SECONDS.stop))

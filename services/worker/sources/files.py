@@ -14,7 +14,7 @@ from services.contract.spec import JobSpec
 from services.worker.ports import Reading
 from services.worker.sources import duck, errors, refine
 from services.worker.sources.columns import Picked, missing, pick
-from services.worker.sources.conditions import Sql
+from services.worker.sources.conditions import Sql, literal
 from services.worker.sources.listing import Files, listed
 from services.worker.sources.page import rows_on, sql_limit
 from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
@@ -39,15 +39,16 @@ class FileSource:
         """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
         as_of = datetime.now(UTC)
         files = listed(self._settings, spec.relation.path, spec.filter)
-        with _engine(files, self._temp_dir) as engine:
+        with _engine(files, self._temp_dir, self._settings.time_zone) as engine:
             yield engine.open(spec, as_of)
 
 
 class _Engine:
     """DuckDB over a fixed list of files."""
 
-    def __init__(self, connection: "duckdb.DuckDBPyConnection", files: Files) -> None:
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", files: Files, time_zone: str) -> None:
         self._connection = connection
+        self._time_zone = time_zone
         self._files = files
         self._relation = f"({files.relation}) as r"
 
@@ -59,7 +60,7 @@ class _Engine:
         rest = f"{matching.text}{duck.order(spec, columns)}{sql_limit(spec.page)}"
         values = ", ".join(f"{columns.value(p.name, p.type)} as c{i}" for i, p in enumerate(picked))
         statement = f"select {values} from {self._relation} where {rest}"  # noqa: S608 - quoted
-        found = Found(as_of, rows_on(spec.page, count), rounded=rounded, utf8=True)
+        found = Found(as_of, rows_on(spec.page, count), rounded=rounded, utf8=True, time_zone=self._time_zone)
         return SnapshotReading(self._batches(statement, matching), picked, found)
 
     def _columns(self, spec: JobSpec) -> duck.Columns:
@@ -111,7 +112,7 @@ class _Engine:
 
 
 @contextmanager
-def _engine(files: Files, temp_dir: Path | None) -> Iterator[_Engine]:
+def _engine(files: Files, temp_dir: Path | None, time_zone: str) -> Iterator[_Engine]:
     import duckdb  # noqa: PLC0415 - only a child that reads needs it
     from duckdb.func import ARROW  # noqa: PLC0415
 
@@ -136,10 +137,10 @@ def _engine(files: Files, temp_dir: Path | None) -> Iterator[_Engine]:
                 side_effects=False,
             )
             files.place.shown_to(connection, files.marks)
-            connection.execute("set TimeZone = 'UTC'")
+            connection.execute(f"set TimeZone = {literal(time_zone)}")
             connection.execute(f"set allowed_directories = [{files.place.allowed}]")
             connection.execute("set enable_external_access = false")
             connection.execute("set lock_configuration = true")
-            yield _Engine(connection, files)
+            yield _Engine(connection, files, time_zone)
     finally:
         shutil.rmtree(spill, ignore_errors=True)

@@ -48,7 +48,7 @@ def listed(settings: SourceSettings, pattern: str, filter_: Filter) -> Files:
         paths = sorted(place.found(pattern), key=lambda path: path.split("/"))
         if not paths:
             raise errors.relation_missing(settings.id)
-        paths = partitions.kept(paths, filter_)
+        paths = partitions.kept(paths, filter_, settings.time_zone)
         marks = place.marks(paths)
         return Files(settings.id, settings.kind, place, marks, _relation(settings.kind, place, paths))
     except OSError as error:

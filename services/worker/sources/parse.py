@@ -8,7 +8,7 @@
 | boolean | `0` `1` `true` `false`, any case |
 | date | `YYYY-MM-DD` |
 | time | `HH:MM[:SS[.ffffff]]` |
-| timestamp | a date (midnight), or a date, `T` or a space, a time, and `Z`, `+HH[[:]MM]` or nothing, which is UTC |
+| timestamp | a date (midnight), or a date, `T` or a space, a time, and `Z`, `+HH[[:]MM]` or nothing |
 | duration | ISO 8601 with days, hours, minutes and seconds, or `[-]H:MM:SS[.ffffff]` |
 | json | what RFC 8259 allows |
 
@@ -16,6 +16,8 @@ Digits of a timestamp beyond microseconds are cut.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import orjson
@@ -38,6 +40,8 @@ _ISO_DURATION = (
 )
 _CLOCK_DURATION = r"^([+-]?)(\d{1,8}):(\d\d):(\d\d(?:\.\d{1,6})?)$"
 
+_LONGER_THAN_A_GAP = pa.scalar(timedelta(hours=3), pa.duration("us"))
+
 
 class NotOfType(Exception):
     """The value at `index` (from 0) is not of the type that was asked for."""
@@ -52,14 +56,16 @@ def is_text(array: Array) -> bool:
     return pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
 
 
-def typed(array: Array, type_: ColumnType, *, utf8: bool = False) -> Array:
+def typed(array: Array, type_: ColumnType, *, utf8: bool = False, time_zone: str = "UTC") -> Array:
     """The column as `schema.arrow_type(type_)`; nulls stay. Raises NotOfType for the first value that is not.
 
-    `utf8`: texts are known to be UTF-8, and need no look.
+    `utf8`: texts are known to be UTF-8, and need no look. `time_zone` is where timestamps without a zone are.
     """
     if is_text(array) and not utf8:
         _check_utf8(array)
     kernel = _KERNELS.get(type_.kind, _cast) if is_text(array) else _cast
+    if type_.kind is Kind.TIMESTAMP and time_zone != "UTC":
+        kernel = partial(_timestamp_there, time_zone=time_zone)
     try:
         return kernel(array, type_)
     except pa.ArrowInvalid:
@@ -98,9 +104,42 @@ def _timestamp(text: Array, type_: ColumnType) -> Array:
 
 
 def _with_zone(text: Array) -> Array:
+    return pc.replace_substring_regex(_with_time(text), _ZONELESS, r"\1Z")
+
+
+def _with_time(text: Array) -> Array:
+    """A date is its midnight; digits beyond microseconds are cut."""
     cut = pc.replace_substring_regex(text, _FINER, r"\1")
-    midnight = pc.replace_substring_regex(cut, r"^(\d{4}-\d\d-\d\d)$", r"\1T00:00")
-    return pc.replace_substring_regex(midnight, _ZONELESS, r"\1Z")
+    return pc.replace_substring_regex(cut, r"^(\d{4}-\d\d-\d\d)$", r"\1T00:00")
+
+
+def _timestamp_there(array: Array, type_: ColumnType, time_zone: str) -> Array:
+    if not is_text(array):
+        zoneless = pa.types.is_timestamp(array.type) and array.type.tz is None
+        return _moments(_cast_to_us(array), time_zone) if zoneless else _cast(array, type_)
+    text = _with_time(array)
+    zoneless = pc.match_substring_regex(text, _ZONELESS)
+    local = pc.if_else(zoneless, text, pa.scalar(None, text.type))
+    others = pc.if_else(zoneless, pa.scalar(None, text.type), text)
+    return pc.coalesce(_moments(_cast_to_us(local), time_zone), _timestamp(others, type_))
+
+
+def _moments(local: Array, zone: str) -> Array:
+    """As PostgreSQL and DuckDB: of what clocks showed twice the second, and what they skipped counts on from before."""
+    found = _assumed(local, zone, "latest")
+    skipped = pc.not_equal(found, _assumed(local, zone, "earliest"))
+    if pc.any(skipped).as_py():
+        before = pc.subtract(local, _LONGER_THAN_A_GAP)
+        found = pc.if_else(skipped, pc.add(_assumed(before, zone, "latest"), _LONGER_THAN_A_GAP), found)
+    return pc.cast(found, pa.timestamp("us", "UTC"))
+
+
+def _assumed(local: Array, zone: str, nonexistent: str) -> Array:
+    return pc.assume_timezone(local, zone, ambiguous="latest", nonexistent=nonexistent)
+
+
+def _cast_to_us(local: Array) -> Array:
+    return pc.cast(local, pa.timestamp("us"))
 
 
 def _duration(text: Array, type_: ColumnType) -> Array:

@@ -17,7 +17,7 @@ def has_partitions(paths: Sequence[str]) -> bool:
     return any(_values(path) for path in paths)
 
 
-def kept(paths: Sequence[str], filter_: Filter) -> list[str]:
+def kept(paths: Sequence[str], filter_: Filter, time_zone: str) -> list[str]:
     """The files that may hold a row that matches, in the same order; of none at all, the first: it has the columns.
 
     Raises SourceFailed (VALUE_INVALID) for a folder's value that is not of its column's type.
@@ -25,7 +25,7 @@ def kept(paths: Sequence[str], filter_: Filter) -> list[str]:
     values = [_values(path) for path in paths]
     everywhere = set.intersection(*map(set, values)) if values else set()
     decided = only(filter_, lambda term: term.column.casefold() in everywhere)
-    columns = {(t.column, t.type): _column(t.column, t.type, values) for t in terms(decided)}
+    columns = {(t.column, t.type): _column(t.column, t.type, values, time_zone) for t in terms(decided)}
     found = refine.mask(decided, columns, len(paths)).to_pylist()
     return [path for path, matches in zip(paths, found, strict=True) if matches] or list(paths[:1])
 
@@ -40,9 +40,9 @@ def _decoded(text: str) -> str | None:
     return None if text == _NULL else unquote(text)
 
 
-def _column(name: str, type_: ColumnType, values: Sequence[dict[str, str | None]]) -> parse.Array:
+def _column(name: str, type_: ColumnType, values: Sequence[dict[str, str | None]], time_zone: str) -> parse.Array:
     texts = pa.array([each[name.casefold()] for each in values], pa.large_string())
     try:
-        return parse.typed(texts, type_)
+        return parse.typed(texts, type_, time_zone=time_zone)
     except parse.NotOfType as error:
         raise errors.value_invalid(name, type_) from error

@@ -20,7 +20,7 @@ class Found:
     """What a source found before its rows: `count` None when only the rows can tell, by way of `filter`.
 
     `page` is still to be cut out of the rows that match; None when the source gives no others. `utf8`: its texts are
-    known to be UTF-8.
+    known to be UTF-8. `time_zone` is where timestamps without a zone are.
     """
 
     as_of: datetime
@@ -29,6 +29,7 @@ class Found:
     rounded: int = 0
     utf8: bool = False
     page: Page | None = None
+    time_zone: str = "UTC"
 
 
 class SnapshotReading:
@@ -81,7 +82,7 @@ class SnapshotReading:
         if picked.type.kind is Kind.TIMESTAMP and parse.is_text(column):
             self._rounded += parse.finer_than_microseconds(column)
         try:
-            return parse.typed(column, picked.type, utf8=self._found.utf8)
+            return parse.typed(column, picked.type, utf8=self._found.utf8, time_zone=self._found.time_zone)
         except parse.NotOfType as error:
             raise errors.value_invalid(picked.label, picked.type, self._examined + error.index + 1) from error
 

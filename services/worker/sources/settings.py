@@ -16,6 +16,7 @@ from services.worker.sources.secrets import Secrets
 
 KINDS = ("sql", "parquet", "csv", "http", "folder", "object")
 _SQL_KEYS = ("password_file", "password_env", "statement_timeout_s", "source_time_zone")
+_FILE_KEYS = ("source_time_zone",)
 _OBJECT_KEYS = ("kind", *objects.KEYS)
 _FILES = ("parquet", "csv")
 _LONGEST_S = 86_400
@@ -102,18 +103,21 @@ def _source(
         secrets = Secrets(environ, base, mistakes)
         return SourceSettings(id_, kind, base, http=http_settings.read(key, table, secrets, mistakes))
     if kind == "object" or (kind in _FILES and objects.is_object_url(table.get("root"))):
-        mistakes += [f"{key}.{k}: not known for a root in an object store" for k in table if k not in _OBJECT_KEYS]
+        known = (*_OBJECT_KEYS, *(_FILE_KEYS if kind in _FILES else ()))
+        mistakes += [f"{key}.{k}: not known for a root in an object store" for k in table if k not in known]
         root = objects.read(key, table, Secrets(environ, base, mistakes), mistakes)
-        return SourceSettings(id_, kind, base, objects=root)
-    place, others = ("url", _SQL_KEYS) if kind == "sql" else ("root", ())
+        return SourceSettings(id_, kind, base, time_zone=_time_zone(table, key, mistakes), objects=root)
+    place = "url" if kind == "sql" else "root"
+    others = _SQL_KEYS if kind == "sql" else _FILE_KEYS if kind in _FILES else ()
     mistakes += [f"{key}.{k}: not known for kind {kind}" for k in table if k not in ("kind", place, *others)]
     given = table.get(place)
     if not isinstance(given, str) or not given:
         mistakes.append(f"{key}.{place}: is required, as text")
         return None
+    time_zone = _time_zone(table, key, mistakes)
     if kind != "sql":
-        return SourceSettings(id_, kind, base / given)
-    timeout, time_zone = _timeout(table, key, mistakes), _time_zone(table, key, mistakes)
+        return SourceSettings(id_, kind, base / given, time_zone=time_zone)
+    timeout = _timeout(table, key, mistakes)
     try:
         file = address.sqlite_file(given)
         if file is not None:

@@ -14,14 +14,21 @@ Ask = Callable[[str, tuple[Parameter, ...]], list[tuple[Any, ...]]]
 _ANY_SHAPE = Shape("T", 0, "Z")
 
 
-def storage(ask: Ask, spec: JobSpec) -> Storage:
+def storage(ask: Ask, spec: JobSpec, time_zone: str = "UTC") -> Storage:
     """Ask about each column that SQLite compares exactly only when it is stored in one way.
+
+    Timestamps without a zone are in `time_zone`: only in UTC does SQLite compare them exactly.
 
     Only rows that the terms of text let through are asked about: an index on a text column keeps that cheap.
     """
     rows = f"from {sqlite.relation(spec.relation)} where "
     certain = sqlite.where(only(spec.filter, lambda term: term.type.kind is Kind.TEXT), {})
-    return {(name, kind): _stored(ask, rows, certain, name, kind) for name, kind in _doubtful(spec)}
+    found = {(name, kind): _stored(ask, rows, certain, name, kind) for name, kind in _doubtful(spec)}
+    return {each: stored if _is_sure(stored, time_zone) else MIXED for each, stored in found.items()}
+
+
+def _is_sure(stored: Stored, time_zone: str) -> bool:
+    return time_zone == "UTC" or stored.shape is None or stored.shape.zone != ""
 
 
 def _doubtful(spec: JobSpec) -> list[tuple[str, Kind]]:

@@ -40,8 +40,15 @@ def tables_of_keys() -> str:
 
 
 def _table(of: Mapping[str, Key]) -> str:
-    rows = [f"| `{name}` | {'yes' if key.needed else ''} | {_cell(key.doc)} |" for name, key in of.items()]
+    rows = [
+        f"| `{name}` | {'yes' if key.needed else ''} | {_cell(key.doc)}{_choice(key)} |" for name, key in of.items()
+    ]
     return "\n".join(["| key | needed | |", "|---|---|---|", *rows]) + "\n"
+
+
+def _choice(key: Key) -> str:
+    known = key.schema.get("enum")
+    return f" One of {', '.join(f'`{k}`' for k in known)}." if known else ""
 
 
 def _cell(text: str) -> str:

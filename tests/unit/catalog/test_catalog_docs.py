@@ -17,7 +17,7 @@ from tests.unit.catalog import catalog_docs
 from tests.unit.catalog.grammar_cases import CATALOG
 
 ROOT = Path(__file__).parents[3]
-ENVIRON = {name: "secret" for name in ("SHOP_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY", "CRM_AUTHORIZATION")}
+ENVIRON = dict.fromkeys(("SHOP_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY", "CRM_AUTHORIZATION"), "secret")
 
 
 @pytest.fixture(scope="module")
