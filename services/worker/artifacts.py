@@ -78,11 +78,23 @@ def publish(file: Path, root: Path, job: Job, name: str) -> str:
     """Move a finished file to its place and make it durable there; returns its key. Raises OSError."""
     folder = prefix_of(job)
     _sync(file, os.O_RDONLY)
-    (root / folder).mkdir(parents=True, exist_ok=True)
-    file.replace(root / folder / name)
+    _move(file, root / folder, name)
     for level in (folder, *folder.parents):
         _sync(root / level, os.O_DIRECTORY)
     return str(folder / name)
+
+
+def _move(file: Path, folder: Path, name: str) -> None:
+    """Whoever removes what another attempt left takes the export's folder along when it is empty: then once more."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            file.replace(folder / name)
+        except FileNotFoundError:
+            if not file.exists():
+                raise
+        else:
+            return
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -1,12 +1,11 @@
 """One collection of the catalog file."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Container, Mapping
 
 from services.api.catalog import keys
 from services.api.catalog.attachment_reader import check_below_root, read_attachment
-from services.api.catalog.column_reader import ColumnReader, check_fields, named_column
+from services.api.catalog.column_reader import ColumnReader, check_fields, named_column, only_sorted_by
 from services.api.catalog.column_types import read_type
 from services.api.catalog.http_reader import read_http
 from services.api.catalog.model import (
@@ -54,8 +53,8 @@ class CollectionReader:
         check_fields(self.table, columns)
         source = self._source()
         relation = self._relation(source, columns)
-        columns = _sorted_by_remote(columns, relation)
-        key = self._key(source)
+        key, reading = self._key(source), self._reading(source)
+        columns = only_sorted_by(columns, _orders(relation, reading, key))
         limits = self._sub("limits", keys.LIMITS)
         return Collection(
             code=self.code,
@@ -66,12 +65,12 @@ class CollectionReader:
             key=key,
             columns=columns,
             formats=self._formats(),
-            order=self._order(columns),
+            order=self._order(columns, reading, key),
             parameters=self._parameters(segments, columns),
             attachments=self._attachments(source, relation, key),
             tenant=tenant,
             changed=self._changed(columns),
-            reading=self._reading(source),
+            reading=reading,
             limits=_limits(limits),
             max_items_per_page=limits.number("max_items_per_page", DEFAULT_ITEMS, keys.MOST_ITEMS),
         )
@@ -196,7 +195,9 @@ class CollectionReader:
                 self.table.wrong("formats", f'"{name}" is not known; {hint(name, Format.__members__)}')
         return tuple(Format[name] for name in names if name in Format.__members__)
 
-    def _order(self, columns: tuple[CatalogColumn, ...]) -> tuple[FieldOrder, ...]:
+    def _order(
+        self, columns: tuple[CatalogColumn, ...], reading: ReadingMode, key: tuple[str, ...]
+    ) -> tuple[FieldOrder, ...]:
         sortable = {c.field: c for c in columns if c.sort}
         terms = [(text.removeprefix("-"), text.startswith("-")) for text in self.table.texts("order", needed=False)]
         for name, _ in terms:
@@ -206,7 +207,12 @@ class CollectionReader:
                 self.table.wrong("order", f'"{name}" {why}; {hint(name, sortable)}')
         if len({name for name, _ in terms}) < len(terms):
             self.table.wrong("order", "has the same field twice")
-        return tuple(FieldOrder(sortable[name], descending) for name, descending in terms if name in sortable)
+        found = tuple(FieldOrder(sortable[name], descending) for name, descending in terms if name in sortable)
+        if reading is ReadingMode.KEYSET and any(
+            t.descending or t.column.name != k for t, k in zip(found, key, strict=False)
+        ):
+            self.table.wrong("order", f"reading by keyset has one order only: {', '.join(key)}, ascending")
+        return found
 
     def _attachments(self, source: SourceRef, relation: Relation, key: tuple[str, ...]) -> tuple[AttachmentSpec, ...]:
         read = []
@@ -220,12 +226,11 @@ class CollectionReader:
 # ---- syntax
 
 
-def _sorted_by_remote(columns: tuple[CatalogColumn, ...], relation: Relation) -> tuple[CatalogColumn, ...]:
-    """An HTTP source is read in the order of the remote: by nothing else can it be ordered."""
-    if relation.http is None:
-        return columns
-    names = {order.column for order in relation.http.order}
-    return tuple(replace(c, sort=c.sort and c.name in names) for c in columns)
+def _orders(relation: Relation, reading: ReadingMode, key: tuple[str, ...]) -> Container[str] | None:
+    """Columns of the source that rows can be ordered by, where the way of reading decides that; None: by all."""
+    if relation.http is not None:
+        return [order.column for order in relation.http.order]
+    return key if reading is ReadingMode.KEYSET else None
 
 
 def _limits(table: Table) -> Limits:

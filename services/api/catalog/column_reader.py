@@ -1,7 +1,8 @@
 """The columns of a collection in the catalog file."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from dataclasses import replace
 
 from services.api.catalog import keys
 from services.api.catalog.column_types import read_type
@@ -75,6 +76,13 @@ def check_fields(table: Table, columns: Iterable[CatalogColumn]) -> None:
     fields = [c.field for c in columns]
     for field in dict.fromkeys(f for f in fields if f and fields.count(f) > 1):
         table.wrong("columns", f"the field {field} is there {fields.count(field)} times")
+
+
+def only_sorted_by(columns: tuple[CatalogColumn, ...], names: Container[str] | None) -> tuple[CatalogColumn, ...]:
+    """Columns of which queries can order by no others than these of the source; None: as they are."""
+    if names is None:
+        return columns
+    return tuple(replace(c, sort=c.sort and c.name in names) for c in columns)
 
 
 def named_column(table: Table, key: str, columns: Iterable[CatalogColumn]) -> CatalogColumn | None:

@@ -99,7 +99,7 @@ COLUMN: Keys = {
     "type": Key("Type of its values. Default: text.", TYPE),
     "filter": Key("Whether queries may compare it. Default: true, unless masked or of a type that cannot.", FLAG),
     "exists": Key("Whether queries may ask if it is null. Default: true, unless filter is false or masked.", FLAG),
-    "sort": Key("Whether queries may order by it. Default: as filter; with http only what is in its order.", FLAG),
+    "sort": Key("Whether queries may order by it. Default: as filter; with http never what is not in its order.", FLAG),
     "match": Key(
         "How field=value compares text; the i forms ignore case. Default: exact.", choice(*(m.value for m in Match))
     ),
@@ -171,7 +171,10 @@ COLLECTION: Keys = {
         "How far before the last export since_export begins; no less than the longest transaction. Default: 300.",
         number(SECONDS),
     ),
-    "reading": Key("How a database is read. Default: snapshot.", choice(*(r.value for r in ReadingMode))),
+    "reading": Key(
+        "How a database is read; by keyset the only order is the key. Default: snapshot.",
+        choice(*(r.value for r in ReadingMode)),
+    ),
     "limits": Key("What an export may not exceed.", table(LIMITS)),
     "parameters": Key("The parameters of the path, by name.", named(table(PARAMETER))),
     "columns": Key("The columns, in order.", {"type": "array", "items": table(COLUMN), "minItems": 1}, True),

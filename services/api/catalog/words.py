@@ -10,7 +10,7 @@ from services.api.catalog.parameters import Parameter
 from services.api.catalog.reading import Reading, value_of
 from services.api.catalog.violations import AlwaysRefused, Refused
 from services.api.filter_mode import FilterMode
-from services.contract.spec import Operator, Term
+from services.contract.spec import Operator, ReadingMode, Term
 
 ITEMS_PER_PAGE_LOWERED = "ITEMS_PER_PAGE_LOWERED"
 
@@ -33,7 +33,17 @@ def _order(reading: Reading, parameter: Parameter) -> None:
     if any(t.descending != term.descending for t in same):
         raise Refused(f"{name} is ordered by twice, in both directions; choose one")
     if not same:
+        _check_keyset(reading, term)
         reading.order.append(term)
+
+
+def _check_keyset(reading: Reading, term: FieldOrder) -> None:
+    """What is read key by key comes in the order of the key and in no other."""
+    collection, place = reading.collection, len(reading.order)
+    if collection.reading is not ReadingMode.KEYSET:
+        return
+    if term.descending or term.column.name not in collection.key[place : place + 1]:
+        raise Refused(f"this collection is read by its key: its only order is {', '.join(collection.key)}, ascending")
 
 
 def _descending(parameter: Parameter) -> bool:

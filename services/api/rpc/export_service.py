@@ -24,8 +24,9 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     def __init__(self, exports: Exports, downloads: Downloads) -> None:
         self._exports = exports
         self._downloads = downloads
-        self._watches = Limit("watch", MAX_WATCHES)
-        self._sends = Limit("download", MAX_DOWNLOADS)
+        # A tenant has half of them at most: one that opens all it can leaves room for the others.
+        self._watches = Limit("watch", MAX_WATCHES, MAX_WATCHES // 2)
+        self._sends = Limit("download", MAX_DOWNLOADS, MAX_DOWNLOADS // 2)
         self._previews = Limit("preview", MAX_PREVIEWS)
         self._budget = ChunkBudget()
 
@@ -60,8 +61,9 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def WatchExport(  # type: ignore[override]  # writes: a generator would be closed late
         self, request: export_service_pb2.WatchExportRequest, context: Context
     ) -> None:
-        with self._watches.held(), metrics.WATCHES_ACTIVE.track_inprogress():
-            async for view in self._exports.watch(tenant_of(context), export_id_of(request.id)):
+        tenant = tenant_of(context)
+        with self._watches.held(tenant), metrics.WATCHES_ACTIVE.track_inprogress():
+            async for view in self._exports.watch(tenant, export_id_of(request.id)):
                 await context.write(encode.export(view))
 
     async def CancelExport(
@@ -96,8 +98,9 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def DownloadFile(  # type: ignore[override]  # writes: a generator would be closed late
         self, request: export_service_pb2.DownloadFileRequest, context: Context
     ) -> None:
-        with self._sends.held(), metrics.DOWNLOADS_ACTIVE.track_inprogress():
-            download = await self._downloads.open(tenant_of(context), decode.download_request(request))
+        tenant = tenant_of(context)
+        with self._sends.held(tenant), metrics.DOWNLOADS_ACTIVE.track_inprogress():
+            download = await self._downloads.open(tenant, decode.download_request(request))
             logs.bind(export_id=download.export.id, offset=download.offset, end=download.end)
             try:
                 await send(download, context, self._budget)

@@ -1,5 +1,6 @@
 """How many long calls one process serves, a count for each kind: an endless one must not crowd out a short one."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,20 +8,26 @@ from services.contract.errors import TooManyStreams
 
 
 class Limit:
-    """At most `most` at once; one more is refused, not queued."""
+    """At most `most` at once, and of one holder at most `most_each`; one more is refused, not queued."""
 
-    def __init__(self, kind: str, most: int) -> None:
+    def __init__(self, kind: str, most: int, most_each: int | None = None) -> None:
+        """`most_each` None: one holder may have all of them."""
         self._kind = kind
         self._most = most
-        self._now = 0
+        self._most_each = most if most_each is None else most_each
+        self._held: Counter[str] = Counter()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, by: str = "") -> Iterator[None]:
         """Count one while the context lasts. Raises TooManyStreams."""
-        if self._now >= self._most:
+        if self._held.total() >= self._most:
             raise TooManyStreams(self._kind, self._most)
-        self._now += 1
+        if self._held[by] >= self._most_each:
+            raise TooManyStreams(self._kind, self._most_each)
+        self._held[by] += 1
         try:
             yield
         finally:
-            self._now -= 1
+            self._held[by] -= 1
+            if not self._held[by]:
+                del self._held[by]

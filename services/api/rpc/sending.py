@@ -43,9 +43,7 @@ async def send(download: Download, context: Context, budget: ChunkBudget) -> Non
     try:
         while position < download.end:
             length = min(size, download.end - position)
-            data = await download.reader.read(position, length)
-            if len(data) != length:
-                raise FileDamaged(download.file.id)
+            data = await _read(download, position, length)
             started = time.perf_counter()
             await _taken(context, DownloadFileResponse(data=data))
             position += length
@@ -53,6 +51,16 @@ async def send(download: Download, context: Context, budget: ChunkBudget) -> Non
             size = budget.resized(size, min(size * 2, LARGE) if keeps_up else SMALL)
     finally:
         budget.resized(size, SMALL)
+
+
+async def _read(download: Download, position: int, length: int) -> bytes:
+    try:
+        data = await download.reader.read(position, length)
+    except OSError as unreadable:
+        raise FileDamaged(download.file.id) from unreadable
+    if len(data) != length:
+        raise FileDamaged(download.file.id)
+    return data
 
 
 async def _taken(context: Context, message: DownloadFileResponse) -> None:

@@ -38,7 +38,7 @@ class SqlSource:
             as_of = datetime.now(UTC)
             snapshot.rows("select count(*) from sqlite_schema")  # the first read takes the snapshot
             _check(snapshot, self._settings.id, spec)
-            yield _open(snapshot, spec, as_of)
+            yield _open(snapshot, spec, as_of, self._settings.time_zone)
 
 
 class _Snapshot:
@@ -102,15 +102,15 @@ def _check(snapshot: _Snapshot, source_id: str, spec: JobSpec) -> None:
         raise errors.column_missing(source_id, absent)
 
 
-def _open(snapshot: _Snapshot, spec: JobSpec, as_of: datetime) -> Reading:
+def _open(snapshot: _Snapshot, spec: JobSpec, as_of: datetime, time_zone: str) -> Reading:
     relation = sqlite.relation(spec.relation)
-    storage = stored.storage(snapshot.rows, spec)
+    storage = stored.storage(snapshot.rows, spec, time_zone)
     matching = sqlite.where(spec.filter, storage)
     picked = pick(spec, deciding=not matching.exact)
-    found = Found(as_of, None, spec.filter, page=spec.page)
+    found = Found(as_of, None, spec.filter, page=spec.page, time_zone=time_zone)
     if matching.exact:
         counted = snapshot.rows(f"select count(*) from {relation} where {matching.text}", matching.parameters)  # noqa: S608
-        found = Found(as_of, rows_on(spec.page, counted[0][0]))
+        found = Found(as_of, rows_on(spec.page, counted[0][0]), time_zone=time_zone)
     order = sqlite.order(spec.order, order_types(spec), storage)
     # A limit, even none, keeps SQLite from dropping the order of a subquery.
     limit = sql_limit(spec.page if matching.exact else None) or " limit -1"

@@ -6,7 +6,9 @@ import pytest
 
 from services.api.catalog.file import load
 from services.api.catalog.model import CatalogColumn, Collection, Match, Nulls, TenantColumn
+from services.api.catalog.query import parse_query
 from services.api.catalog.table import CatalogError
+from services.contract.errors import InvalidRequest
 from services.contract.spec import (
     Blob,
     BlobKey,
@@ -200,6 +202,18 @@ def attachment(read, keys: str, head: str = HEAD + TABLE):
     return read(f'{head}\n[collections.C.attachments."a"]\npath = "{{id}}.pdf"\n{keys}').attachments[0]
 
 
+@pytest.mark.parametrize(
+    ("text", "refused"), [("order[id]=asc", False), ("order[id]=desc", True), ("order[n]=asc", True)]
+)
+def test_reading_by_keyset_has_the_order_of_the_key_only(read, text: str, refused: bool) -> None:
+    collection = read(HEAD + 'reading = "keyset"' + TABLE)
+    if not refused:
+        assert parse_query(collection, text, path={"shopId": "1"}).order == (OrderTerm("id"), OrderTerm("line"))
+        return
+    with pytest.raises(InvalidRequest):
+        parse_query(collection, text, path={"shopId": "1"})
+
+
 def test_a_binary_column_is_of_the_collections_own_table_unless_it_says_otherwise(read) -> None:
     own = attachment(read, 'source = "books"\ncolumn = "pdf"')
     assert own.blob == Blob(Relation(table="c"), "pdf", (BlobKey("id", "id"), BlobKey("line", "line")))
@@ -252,6 +266,11 @@ def test_a_binary_column_is_of_the_collections_own_table_unless_it_says_otherwis
             'reading = "keyset"' + TABLE.replace("books", "files").replace("table", "file"),
             "[collections.C] reading: keyset is for sources of kind sql, and files is of kind parquet",
         ),
+        (
+            'reading = "keyset"\norder = ["-id"]' + TABLE,
+            "[collections.C] order: reading by keyset has one order only: id, line",
+        ),
+        ('reading = "keyset"\norder = ["name"]' + TABLE, '[collections.C] order: "name" cannot be ordered by; '),
         ("limits = 3" + TABLE, "[collections.C] limits: must be a table of tables"),
         ("limits = { max_rows = true }" + TABLE, "[collections.C.limits] max_rows: must be a whole number from 1 to "),
         ("limits = { max_row = 1 }" + TABLE, "[collections.C.limits] max_row: unknown key; did you mean max_rows?"),
