@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PROOF ?= 2000,50
 PROTOS := $(shell find proto -name '*.proto' | sort)
 # All that a change of which makes the environment stale.
 READY := $(VENV)/.ready
@@ -41,6 +42,9 @@ $(SAMPLE): $(READY) $(wildcard sample/*.py sample/*.toml)
 test: $(READY) ## Run every test
 	@$(BIN)/python -m pytest
 
+proof: $(READY) ## Drive the store through 2,000 random stories of 50 steps, beside its model: make proof PROOF=2000,50
+	@EXPORTD_PROOF=$(PROOF) $(BIN)/python -m pytest tests/ports/test_state_machine.py -k the_model -o faulthandler_timeout=0
+
 check: $(READY) proto-check ## Lint, types, generated code and the import rule
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "run .venv/bin/ruff format ."; exit 1; }
@@ -54,11 +58,11 @@ $(VENV)/.bench-ready: $(READY)
 	@touch $@
 
 chaos: $(READY) ## Both services under fire: make chaos, make chaos ROUNDS=200 (SECONDS=120, SEED=7)
-	@$(BIN)/python -m chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	@GRPC_VERBOSITY=ERROR $(BIN)/python -m chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(SEED),--seed $(SEED))
 
 chaos-measure: $(READY) ## Throughput under kills, time to stop, to recover, memory: into build/chaos-measure.json
-	@$(BIN)/python -m chaos.measure $(ONLY)
+	@GRPC_VERBOSITY=ERROR $(BIN)/python -m chaos.measure $(ONLY)
 
 golden: $(READY) ## Keep what the writers make now as the expected files of tests/golden/
 	@$(BIN)/python -m tests.golden.update
@@ -73,4 +77,4 @@ proto-check: $(READY) ## Fail when the generated code is not what proto/ says
 	@tmp=$$(mktemp -d) && trap "rm -rf $$tmp" EXIT && $(call generate,$$tmp) && \
 	diff -r -x '*.proto' -x __pycache__ proto/exportd $$tmp/exportd && echo "generated code is up to date"
 
-.PHONY: help setup demo run sample test check bench chaos chaos-measure golden clean proto proto-check
+.PHONY: help setup demo run sample test proof check bench chaos chaos-measure golden clean proto proto-check

@@ -32,7 +32,11 @@ def main() -> None:
 def _run(wanted: Wanted, output: Path) -> int:
     console = Console()
     place = Path(tempfile.mkdtemp(prefix="exportd-chaos-"))
-    say = lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)  # noqa: E731 - a line
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.file.flush()  # a log is read while it goes on
+
     try:
         report = asyncio.run(run(wanted, place / "house", say))
     except DidNotStart as problem:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from chaos import workload
 from chaos.ledger import Account, Findings, Wrong
 from chaos.plan import Ending, Story
+from chaos.receiver import Receiver
 from exportd_client import (
     Exhausted,
     Export,
@@ -33,8 +34,7 @@ _MOST_LEAVINGS = 4
 class Callers:
     """Lives stories over `clients`, one a tenant; `accounts` is what came of them."""
 
-    def __init__(self, clients: Mapping[str, ExportClient], findings: Findings, receiver: str = "") -> None:
-        """`receiver` is the URL below which callbacks are awaited; empty: none are asked for."""
+    def __init__(self, clients: Mapping[str, ExportClient], findings: Findings, receiver: Receiver) -> None:
         self.accounts: list[Account] = []
         self._clients = clients
         self._findings = findings
@@ -53,8 +53,7 @@ class Callers:
 
     async def _create(self, account: Account) -> None:
         story, client = account.story, self._clients[account.story.tenant]
-        options = {"callback_url": f"{self._receiver}/{account.request_id}"} if self._notified(story) else {}
-        account.callback = options.get("callback_url", "")
+        account.callback = self._receiver.url(account.request_id) if story.notified else ""
         export = await patiently(
             lambda: client.create(
                 type=story.collection,
@@ -64,13 +63,11 @@ class Callers:
                 max_attempts=story.max_attempts,
                 labels={LABEL: account.request_id},
                 request_id=account.request_id,
-                **options,  # type: ignore[arg-type]  # a keyword that the client may not have yet
+                priority=story.priority,
+                callback_url=account.callback,
             )
         )
         account.created(export)
-
-    def _notified(self, story: Story) -> bool:
-        return bool(self._receiver) and story.notified
 
     async def _end(self, account: Account, draw: random.Random) -> None:
         client = self._clients[account.story.tenant]

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from chaos import workload
 from chaos.callers import LABEL, fetched, patiently, watched
 from chaos.ledger import Account, Findings, Wrong
+from chaos.receiver import Receiver
 from exportd_client import Export, ExportClient, ExportdError, NotFound
 
 EXCUSED = frozenset({
@@ -26,6 +28,7 @@ class Checks:
 
     clients: Mapping[str, ExportClient]
     accounts: list[Account]
+    receiver: Receiver
     findings: Findings
     ended: Counter[str] = field(default_factory=Counter)
     """Exports by how they ended: COMPLETED, REQUESTED, RETRIES_EXHAUSTED, deleted."""
@@ -40,9 +43,19 @@ class Checks:
         """Wait for every export that was acknowledged; those that are not done then are stranded."""
         await asyncio.gather(*(self._until_done(account, within_s) for account in self.accounts if account.id))
 
+    async def until_announced(self, within_s: float) -> None:
+        """Wait until every end that somebody wants to hear of has been announced, but no longer than that."""
+        until = time.monotonic() + within_s
+        owed = [account for account in self.accounts if account.id and account.callback]
+        while time.monotonic() < until and not all(self.receiver.has_heard_of(account) for account in owed):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)  # how often it is looked at
+
     async def everything(self) -> None:
         """Every export, its file, and the lists."""
         await asyncio.gather(*(self._limited(account) for account in self.accounts if account.id))
+        for account in self.accounts:
+            if account.id:
+                self.receiver.judge(account, self.findings)
         for tenant in self.clients:
             await self._lists(tenant)
 
@@ -78,6 +91,8 @@ class Checks:
             self.findings.add(Wrong.UNEXPECTED, account.id, "was deleted and is there")
         account.observe(export)
         self._excused(export)
+        if account.callback and not export.result.callback_sent:
+            self.findings.add(Wrong.NOTIFICATION_MISSING, export.id, "callback_sent is false")
         match export.state:
             case Export.COMPLETED:
                 self.ended["COMPLETED"] += 1

@@ -1,7 +1,9 @@
 """Disks that can be filled: small tmpfs mounts where this process may mount, else a limit on the size of files."""
 
+import math
 import resource
 import subprocess
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -22,12 +24,16 @@ _LARGEST_FILE = 4096
 
 
 class Disk(ABC):
-    """A folder at `path` whose disk is filled and freed again; `with` makes and unmakes it."""
+    """A folder at `path` whose disk is filled and freed again; `with` makes and unmakes it.
+
+    `full_until` is when (monotonic) it had no room for the last time: infinity while it is full, 0 if never.
+    """
 
     how: str
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.full_until = 0.0
         path.mkdir(parents=True)
 
     def __enter__(self) -> Self:
@@ -38,13 +44,22 @@ class Disk(ABC):
     ) -> None:
         self.free()
 
-    @abstractmethod
     def fill(self) -> None:
         """Leave hardly any room."""
+        self.full_until = math.inf
+        self._fill()
 
-    @abstractmethod
     def free(self) -> None:
         """Give it its room back. Idempotent."""
+        self._free()
+        if math.isinf(self.full_until):
+            self.full_until = time.monotonic()
+
+    @abstractmethod
+    def _fill(self) -> None: ...
+
+    @abstractmethod
+    def _free(self) -> None: ...
 
 
 class Tmpfs(Disk):
@@ -62,14 +77,14 @@ class Tmpfs(Disk):
     ) -> None:
         subprocess.run(["umount", "--lazy", self.path], check=False)
 
-    def fill(self) -> None:
+    def _fill(self) -> None:
         """Make the disk as small as what is on it. What is written meanwhile may need a second try."""
         for _ in range(10):
             used = psutil.disk_usage(str(self.path)).used
             if not _mount("-o", f"remount,size={used // 1024 + _LEFT_KB}k", self.path):
                 return
 
-    def free(self) -> None:
+    def _free(self) -> None:
         """Make it as large as it was."""
         _mount("-o", f"remount,size={_ROOMY}", self.path)
 
@@ -83,11 +98,11 @@ class SizeLimit(Disk):
         super().__init__(path)
         self._writers = writers
 
-    def fill(self) -> None:
+    def _fill(self) -> None:
         """Limit those that are there now; one that starts later is not limited."""
         self._limit(_LARGEST_FILE)
 
-    def free(self) -> None:
+    def _free(self) -> None:
         """Lift the limit."""
         self._limit(resource.RLIM_INFINITY)
 

@@ -17,6 +17,7 @@ from chaos.disk import Disk, SizeLimit, Tmpfs, may_mount
 from chaos.keeper import Keeper
 from chaos.plan import WORKERS
 from chaos.proxy import Proxy
+from chaos.receiver import Receiver
 from demo.processes import ServiceProcess
 
 TTL_S = 2.0
@@ -30,6 +31,11 @@ SETTINGS = {
     "EXPORTD_ORPHAN_TIMEOUT_S": "20",
     "EXPORTD_DRAIN_GRACE_S": "1",
     "EXPORTD_SLOTS": "2",
+    "EXPORTD_SWEEP_INTERVAL_S": "1",
+    "EXPORTD_SWEEP_GRACE_S": "2",
+    "EXPORTD_CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
+    "EXPORTD_CALLBACK_ALLOW_HTTP": "yes",
+    "EXPORTD_CALLBACK_TIMEOUT_S": "5",
     "EXPORTD_API_METRICS": "off",
     "EXPORTD_WORKER_METRICS": "off",
 }
@@ -53,10 +59,13 @@ class House:
         self._stack: AsyncExitStack
         self.port, self.queue_port = _free_port(), _free_port()
         self.lines: list[Proxy] = []
+        self.receiver = Receiver()
         self.files: Disk
         self.database: Disk
-        self.api = Keeper("api", self._spawn_api)
-        self.workers = [Keeper(f"worker-{n}", partial(self._spawn_worker, n)) for n in range(WORKERS)]
+        self.api = Keeper("api", self._spawn_api, self._had_no_room)
+        self.workers = [
+            Keeper(f"worker-{n}", partial(self._spawn_worker, n), self._had_no_room) for n in range(WORKERS)
+        ]
 
     async def __aenter__(self) -> Self:
         """Raises DidNotStart."""
@@ -64,6 +73,7 @@ class House:
         await asyncio.to_thread(workload.build, self.workload, huge=self._huge)
         async with AsyncExitStack() as stack:
             self.files, self.database = (stack.enter_context(disk) for disk in self._disks())
+            await stack.enter_async_context(self.receiver)
             for port in (self.port, *[self.queue_port] * WORKERS):
                 self.lines.append(await stack.enter_async_context(Proxy(port)))
             for keeper in self.keepers:
@@ -111,7 +121,7 @@ class House:
         for keeper in self.keepers:
             keeper.go_on()
         for keeper in self.keepers:
-            await keeper.serving(120)
+            await keeper.serving(300)
 
     async def start_api_again(self, **more: str) -> None:
         """Stop the api and start it with further settings; returns when it serves."""
@@ -130,11 +140,16 @@ class House:
         workers = partial(_all_of, self.workers)
         return SizeLimit(self.folder / "files", workers), SizeLimit(self.data, self.api.processes)
 
+    def _had_no_room(self, since: float) -> bool:
+        """Nothing starts without room for its lock."""
+        return max(self.files.full_until, self.database.full_until) >= since
+
     def _spawn_api(self) -> ServiceProcess:
         settings = self._common() | {
             "EXPORTD_CATALOG": str(self.workload / "catalog.toml"),
             "EXPORTD_LISTEN": self.near,
             "EXPORTD_QUEUE_LISTEN": f"127.0.0.1:{self.queue_port}",
+            "EXPORTD_CALLBACK_PORTS": str(self.receiver.port),
         }
         return ServiceProcess("exportd-api", settings, self.logs / "api.log", "serving")
 

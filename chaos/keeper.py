@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -18,18 +19,21 @@ class Keeper:
     """One process at a time, started again when it has ended.
 
     `spawn` starts one. `surprises` collects what nobody caused: exit statuses of processes that ended by themselves,
-    and why one did not start, each with the end of its log.
+    and why one did not start, with the end of its log. Where `excuse`, asked about the time (monotonic) of the start,
+    says that something was wrong since, it is in `excused` instead.
     """
 
-    def __init__(self, name: str, spawn: Callable[[], ServiceProcess]) -> None:
+    def __init__(self, name: str, spawn: Callable[[], ServiceProcess], excuse: Callable[[float], bool]) -> None:
         self.name = name
         self.surprises: list[str] = []
+        self.excused: list[str] = []
+        self._excuse = excuse
         self._spawn = spawn
         self._process: ServiceProcess | None = None
         self._serving = asyncio.Event()
         self._ended = asyncio.Event()
-        self._restart_after_s = 0.0
-        self._meant = False
+        self._restart_after_s = self._began = 0.0
+        self._meant = self._has_served = False
         self._keeping: asyncio.Task[None] | None = None
         self._stopped: set[int] = set()
 
@@ -104,13 +108,13 @@ class Keeper:
     async def _keep(self) -> None:
         while True:
             self._ended.clear()
-            self._meant = False
-            self._process = self._spawn()
+            self._meant = self._has_served = False
+            self._process, self._began = self._spawn(), time.monotonic()
             await asyncio.gather(self._announce(self._process), self._end_of(self._process.pid))
             self._ended.set()
             self._serving.clear()
             status = await asyncio.to_thread(self._process.kill)  # it has ended: this only asks for its status
-            if not self._meant:
+            if self._has_served and not self._meant:
                 self.surprises.append(f"{self.name} ended by itself with status {status}")
             await asyncio.sleep(self._restart_after_s if self._meant else _PAUSE_S)
 
@@ -119,8 +123,9 @@ class Keeper:
             await asyncio.to_thread(process.wait_started)
         except DidNotStart as problem:
             if not self._meant:
-                self.surprises.append(f"{self.name}: {problem}")
+                (self.excused if self._excuse(self._began) else self.surprises).append(f"{self.name}: {problem}")
         else:
+            self._has_served = True
             if not self._meant:
                 self._serving.set()
 

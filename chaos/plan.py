@@ -39,6 +39,7 @@ class Story:
     packaging: PackagingName
     password: bool
     max_attempts: int
+    priority: int
     callers: int
     ending: Ending
     after_s: float
@@ -142,7 +143,8 @@ def _story(draw: random.Random) -> Story:
         format=draw.choice(("csv", "jsonl", "json", "xlsx", "parquet")),
         packaging=packaging,
         password=draw.random() < 0.1,  # noqa: PLR2004 - one in ten
-        max_attempts=draw.choice((10, 10, 10, 3)),
+        max_attempts=draw.choice((10, 10, 10, 2, 1)),
+        priority=draw.choice((0, 0, 0, 5, 9)),
         callers=draw.choice((1, 1, 1, 1, 5, 20)),
         ending=ending,
         after_s=round(draw.uniform(0, 1.5), 3),

@@ -1,27 +1,56 @@
-"""What is left on the disks when every process has ended: rows, and files that no row points at."""
+"""What is left on the disks when every process has ended: rows, their history, and files that no row points at."""
 
 import json
 import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from chaos.ledger import Findings, Wrong
 from chaos.replays import attempts
+from services.api.domain.history import CREATED
+from services.api.domain.states import TRANSITIONS, Event, State
+
+_LEASABLE = {before.name for before, event in TRANSITIONS if event is Event.LEASE}
+_HISTORY = "SELECT export_id, version, run, event, state FROM transitions ORDER BY export_id, id"
+_COMPLETED = "SELECT id, lease_id, file_key FROM exports WHERE state = 'COMPLETED' AND file_key IS NOT NULL"
+_POINTED_AT = "SELECT file_key, attachments FROM exports WHERE state = 'COMPLETED' AND deleted_time IS NULL"
+_ANNOUNCED = "SELECT export_id FROM deliveries GROUP BY export_id, run, channel HAVING count(*) > 1"
 
 
 def check_rows(database: Path, findings: Findings) -> None:
-    """The database is sound, and each file was made under the lease that completed its export."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
+    """The database is sound, each file was made under the lease that completed its export, each history is regular."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
         if verdict != "ok":
             findings.add(Wrong.UNEXPECTED, "", f"the database: {verdict}")
-        completed = "SELECT id, lease_id, file_key FROM exports WHERE state = 'COMPLETED' AND file_key IS NOT NULL"
-        for export_id, lease_id, key in db.execute(completed):
+        for export_id, lease_id, key in db.execute(_COMPLETED):
             if not key.startswith(f"{export_id}/{lease_id}/"):
                 findings.add(Wrong.STALE_ACCEPTED, export_id, f"lease {lease_id} completed it, and its file is {key}")
-    db.close()
+        for (export_id,) in db.execute(_ANNOUNCED):
+            findings.add(Wrong.NOTIFICATION_CONTRADICTING, export_id, "its end is in the outbox twice")
+        for export_id, entries in groupby(db.execute(_HISTORY), key=lambda entry: str(entry[0])):
+            _check_history(export_id, [entry[1:] for entry in entries], findings)
+
+
+def _check_history(export_id: str, entries: list[tuple[int, int, str, str]], findings: Findings) -> None:
+    """Each entry (version, run, event, state) follows from the one before."""
+    if entries[0][2] != CREATED:
+        findings.add(Wrong.UNEXPECTED, export_id, f"its history begins with {entries[0]}")
+    for before, after in pairwise(entries):
+        change = f"{before} was followed by {after}"
+        if after[2] == Event.LEASE.name and before[3] not in _LEASABLE:
+            findings.add(Wrong.DOUBLED, export_id, f"two live leases: {change}")
+        elif TRANSITIONS.get((State[before[3]], Event[after[2]])) is not State[after[3]]:
+            findings.add(Wrong.UNEXPECTED, export_id, f"its history: {change}")
+        if after[0] <= before[0]:
+            findings.add(Wrong.UNEXPECTED, export_id, f"its version did not grow: {change}")
+    completed = Counter(run for _, run, event, _ in entries if event == Event.COMPLETE.name)
+    if any(times > 1 for times in completed.values()):
+        findings.add(Wrong.DOUBLED, export_id, f"completed more than once: {entries}")
 
 
 def check_completions(logs: list[Path], findings: Findings) -> None:
@@ -32,29 +61,24 @@ def check_completions(logs: list[Path], findings: Findings) -> None:
             findings.add(Wrong.DOUBLED, export_id, f"{times} leases completed it")
 
 
-def check_files(root: Path, database: Path, findings: Findings) -> None:
-    """Nothing lies in the artifact store but files that can be downloaded."""
+def orphans(root: Path, database: Path) -> list[str]:
+    """Keys of files in the artifact store that nobody can download."""
     wanted = set(_keys(database))
-    for key in _files(root):
-        if key not in wanted:
-            findings.add(Wrong.ORPHAN_FILE, key.partition("/")[0], f"no export points at {key}")
+    return [key for key in _files(root) if key not in wanted]
 
 
 def _keys(database: Path) -> Iterator[str]:
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
-        rows = db.execute(
-            "SELECT file_key, attachments FROM exports WHERE state = 'COMPLETED' AND deleted_time IS NULL"
-        )
-        for key, attachments in rows:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        for key, attachments in db.execute(_POINTED_AT):
             yield key
             if attachments:
                 yield json.loads(attachments)["key"]
-    db.close()
 
 
 def _files(root: Path) -> Iterator[str]:
+    """Everything but the marker, and the locks of workers that live."""
     for folder, _, names in os.walk(root):
         for name in names:
             key = str(Path(folder, name).relative_to(root))
-            if key != ".exportd-store":
+            if key != ".exportd-store" and not (key.startswith(".spool/") and name == "lock"):
                 yield key

@@ -32,11 +32,11 @@ class Report:
     cancelled: int = 0
     exhausted: int = 0
     deleted: int = 0
+    starts_without_room: int = 0
+    """Processes that did not start while a disk was full, and were started again."""
     replayed_leases: int = 0
-    notifications: int | None = None
-    """Callbacks that were owed; None: exports have none."""
-    swept: bool = False
-    """Whether a sweep without grace came before the orphans were counted."""
+    notifications: int = 0
+    """Callbacks that were owed."""
     quiesce_seconds: float = 0.0
     inflicted: Mapping[FaultKind, int] = field(default_factory=dict)
     misdeeds: Mapping[str, int] = field(default_factory=dict)
@@ -79,9 +79,9 @@ class Report:
             "cancelled": self.cancelled,
             "exhausted": self.exhausted,
             "deleted": self.deleted,
+            "starts_without_room": self.starts_without_room,
             "replayed_leases": self.replayed_leases,
             "notifications": self.notifications,
-            "swept": self.swept,
             **self.findings.count(),
             "findings": [_finding(finding) for finding in self.findings.all],
             "log_errors": dict(self.log_errors),

@@ -8,7 +8,9 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+import structlog
 
 from chaos import remains, replays
 from chaos.callers import PATIENT, Callers
@@ -29,6 +31,10 @@ _MOST_LASTING = 2
 """Faults that go on into the next round."""
 
 _QUIESCE_S = 180.0
+_ANNOUNCED_S = 420.0
+"""A callback whose second try failed, too, comes again after five minutes."""
+
+_SWEPT_S = 20.0
 
 Say = Callable[[str], None]
 
@@ -67,9 +73,10 @@ class Run:
         """Everything, in order."""
         report = Report(self._wanted.seed, "", self._house.files.how, findings=self._findings)
         async with AsyncExitStack() as stack:
+            _log_into(stack.enter_context((self._house.logs / "zombies.log").open("w")))
             far = await self._clients(stack, self._house.target)
             near = await self._clients(stack, self._house.near)
-            callers = Callers(far, self._findings)
+            callers = Callers(far, self._findings, self._house.receiver)
             sources = await asyncio.to_thread(load, self._house.workload / "sources.toml")
             queue = f"127.0.0.1:{self._house.queue_port}"
             zombies = Zombies(queue, self._house.artifacts, sources, reader(near), self._findings)
@@ -138,13 +145,14 @@ class Run:
         self._say("healing everything; waiting until every export is done")
         await asyncio.gather(*self._lasting)
         await self._house.heal()
-        checks = Checks(near, callers.accounts, self._findings)
+        checks = Checks(near, callers.accounts, self._house.receiver, self._findings)
         try:
             async with asyncio.timeout(_QUIESCE_S):
                 await asyncio.gather(*self._stories)
         except TimeoutError:
             self._findings.add(Wrong.STRANDED, "", f"callers still wait {_QUIESCE_S:g} s after the last fault")
         await checks.until_done(_QUIESCE_S)
+        await checks.until_announced(_ANNOUNCED_S)
         report.quiesce_seconds = time.monotonic() - began
         return checks
 
@@ -157,27 +165,52 @@ class Run:
         leases = await asyncio.to_thread(replays.leases_of, workers_logs)
         queue = f"127.0.0.1:{self._house.queue_port}"
         report.replayed_leases = await replays.replay(queue, zombies.read, leases, zombies.taken, self._findings)
+        await self._sweep()
         await self._house.close_services()
         await asyncio.to_thread(self._look_at_remains, workers_logs)
         for keeper in self._house.keepers:
             for surprise in keeper.surprises:
                 self._findings.add(Wrong.UNEXPECTED, "", surprise)
+        report.starts_without_room = sum(len(keeper.excused) for keeper in self._house.keepers)
         report.log_errors = errors_in(logs)
         report.endings = Counter(line["outcome"] for line in replays.attempts(workers_logs))
         report.lines = {found: lines_about(found.export_id, sizes) for found in self._findings.all}
         self._count(report, checks)
 
+    async def _sweep(self) -> None:
+        """Sweep without grace, until nothing is left or that takes too long."""
+        await self._house.start_api_again(EXPORTD_SWEEP_GRACE_S="0", EXPORTD_SWEEP_INTERVAL_S="0.2")
+        until = time.monotonic() + _SWEPT_S
+        while time.monotonic() < until and len(await asyncio.to_thread(self._orphans)):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)  # the next sweep
+
+    def _orphans(self) -> list[str]:
+        return remains.orphans(self._house.artifacts, self._database)
+
+    @property
+    def _database(self) -> Path:
+        return self._house.data / "exportd.sqlite3"
+
     def _look_at_remains(self, workers_logs: list[Path]) -> None:
-        database = self._house.data / "exportd.sqlite3"
-        remains.check_rows(database, self._findings)
+        remains.check_rows(self._database, self._findings)
         remains.check_completions(workers_logs, self._findings)
-        remains.check_files(self._house.artifacts, database, self._findings)
+        for key in self._orphans():
+            self._findings.add(Wrong.ORPHAN_FILE, key.partition("/")[0], f"no export points at {key}")
 
     def _count(self, report: Report, checks: Checks) -> None:
         report.acknowledged = sum(bool(account.id) for account in checks.accounts)
         report.completed, report.cancelled = checks.ended["COMPLETED"], checks.ended["REQUESTED"]
+        report.notifications = sum(bool(account.id and account.callback) for account in checks.accounts)
         report.failed_attempts = checks.failures
         report.exhausted, report.deleted = checks.ended["RETRIES_EXHAUSTED"], checks.ended["deleted"]
+
+
+def _log_into(file: TextIO) -> None:
+    """What zombies build, they build in this process; what they say of it belongs in a file."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.WriteLoggerFactory(file=file),
+    )
 
 
 async def _after(seconds: float, what: Coroutine[Any, Any, None]) -> None:

@@ -8,7 +8,8 @@ from chaos.figures import Figure
 from chaos.house import House
 from exportd_client import Export, ExportClient
 
-QUIET_S = 45.0
+QUIET_S = 25.0
+"""Before the kills, and once more after them: a machine that becomes slower or faster does so for both."""
 KILLS = 3
 KILL_EACH_S = 15.0
 """A worker's start costs some seconds of processor time, which a busy machine of two cores takes from the exports."""
@@ -21,10 +22,12 @@ async def measure(house: House) -> list[Figure]:
     """Exports a second with both workers alive, and with the second one killed."""
     async with ExportClient(house.near, patience=PATIENT) as client:
         await _rate(client, 5)  # everybody is warm afterwards
-        quiet = await _rate(client, QUIET_S)
+        before = await _rate(client, QUIET_S)
         killing = asyncio.create_task(_kill(house))
         harassed = await _rate(client, KILLS * KILL_EACH_S)
         killing.cancel()
+        await house.workers[1].serving()
+        quiet = (before + await _rate(client, QUIET_S)) / 2
     more = {"quiet_per_s": round(quiet, 2), "killed_per_s": round(harassed, 2), "kill_each_s": KILL_EACH_S}
     return [Figure("throughput_under_kills", harassed / quiet, "of the quiet run", 0.9, at_least=True, more=more)]
 

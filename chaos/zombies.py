@@ -107,13 +107,12 @@ class Zombies:
 
     async def _until_replaced(self, job: Job) -> float:
         """Wait until another worker is at it, or it is over; when (monotonic) it was not so for the last time."""
-        free_at = time.monotonic()
-        until = free_at + _REPLACED_WITHIN_S
-        while not _superseded(await self.read(job.lease.export_id), job):
-            free_at = time.monotonic()
-            if free_at > until:
-                break
+        until = time.monotonic() + _REPLACED_WITHIN_S
+        free_at = asked_at = time.monotonic()
+        while not _superseded(await self.read(job.lease.export_id), job) and asked_at < until:
+            free_at = asked_at
             await asyncio.sleep(0.02)  # how often it is looked at: the other one may be quick
+            asked_at = time.monotonic()
         return free_at
 
     async def _beat(self, worker: _Worker, taken: Taken) -> None:

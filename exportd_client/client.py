@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from os import PathLike
 from typing import Literal, Self, TypeAlias
 
-from exportd.v1.export_pb2 import CsvOptions, Delivery, Export, File, Transition, XlsxOptions
+from exportd.v1.export_pb2 import LENIENT, CsvOptions, Delivery, Export, File, Transition, XlsxOptions
 from exportd.v1.export_service_pb2 import (
     CancelExportRequest,
     Collection,
@@ -81,6 +81,10 @@ class ExportClient:
         max_attempts: int = 0,
         ttl: timedelta | None = None,
         filename: str = "",
+        lenient: bool = False,
+        changed_since: str = "",
+        since_export: str = "",
+        validate_only: bool = False,
         request_id: str | None = None,
     ) -> Export:
         """Asks for an export and returns at once, with the export in QUEUED.
@@ -97,7 +101,12 @@ class ExportClient:
 
         priority: 0 to 9, higher first among the tenant's own. notify_email, callback_url: where the end is announced.
         max_attempts 1 to 10; 0: 3. ttl: how long the file stays, 1 minute to 90 days; None: 7 days.
-        filename: a suggestion; empty: from the id. request_id: the same one with the same request returns the same
+        filename: a suggestion; empty: from the id.
+        lenient: drop what the query has wrong, with a warning each, in place of InvalidArgument.
+        changed_since: RFC 3339, rows changed at or after it. since_export: rows changed since that export was built.
+        validate_only: nothing is made; the answer, without an id, is the request as understood, with its warnings.
+
+        request_id: the same one with the same request returns the same
         export within 24 h; None: a new one, so that the call can be repeated safely when the line breaks.
 
         NotFound: no such collection. AlreadyExists: request_id was used for another request.
@@ -121,7 +130,11 @@ class ExportClient:
                 max_attempts=max_attempts,
                 ttl=asked.duration(ttl),
                 filename=filename,
-                request_id=uuid.uuid4().hex if request_id is None else request_id,
+                filter_mode=LENIENT if lenient else None,
+                changed_since=changed_since,
+                since_export=since_export,
+                validate_only=validate_only,
+                request_id=_request_id(request_id, validate_only=validate_only),
             )
             _name_collection(request, uri, type)
         except (TypeError, ValueError) as error:  # what protobuf can't even write down
@@ -265,6 +278,11 @@ class ExportClient:
         """What can be exported, in the catalog's order."""
         answer = await self._link.ask(self._link.stub.ListCollections, ListCollectionsRequest())
         return answer.collections
+
+
+def _request_id(given: str | None, *, validate_only: bool) -> str:
+    """One of its own for a call that makes something: it can be repeated safely then."""
+    return given if given is not None else "" if validate_only else uuid.uuid4().hex
 
 
 def _name_collection(request: CreateExportRequest, uri: str | None, code: str | None) -> None:

@@ -17,7 +17,7 @@ from exportd_client.cli.password import password_options
 from exportd_client.cli.session import Session, in_session, shared_options
 from exportd_client.cli.table import table_arguments, table_options
 from exportd_client.cli.values import STDOUT, Destination, Label, Span, compression_of_name, format_of_name
-from exportd_client.cli.words import Fact, export_facts
+from exportd_client.cli.words import Fact, export_facts, validated_facts
 
 _what, _life, _wait = map(options_of, ("What", "The export", "Waiting for it"))
 
@@ -26,6 +26,9 @@ _what, _life, _wait = map(options_of, ("What", "The export", "Waiting for it"))
 @click.argument("uri", required=False)
 @_what("--type", help="Code of the collection, in place of URI.")
 @_what("--query", default="", help="Filter and order, with --type.")
+@_what("--lenient", is_flag=True, help="Drop what the query has wrong, with a warning each.")
+@_what("--changed-since", default="", metavar="TIME", help="Rows changed at or after it, such as 2026-01-31T00:00:00Z.")
+@_what("--since-export", default="", metavar="ID", help="Rows changed since that export of yours was built.")
 @table_options
 @password_options
 @_life("--label", "labels", type=Label(), multiple=True, help="Repeatable.")
@@ -35,6 +38,7 @@ _what, _life, _wait = map(options_of, ("What", "The export", "Waiting for it"))
 @_life("--callback-url", default="", metavar="URL", help="Where a signed POST says that it is done.")
 @_life("--max-attempts", type=int, default=0, help="1 to 10; default 3.")
 @_life("--request-id", help="The same one never makes a second export within 24 h.")
+@_life("--validate-only", is_flag=True, help="Make nothing; show the request as understood.")
 @_wait("--wait", is_flag=True, help="Return when the export is done.")
 @_wait("-o", "path", type=Destination(), help="Wait, and bring the file here: a path, a directory or -.")
 @shared_options
@@ -50,6 +54,9 @@ async def create(session: Session, /, wait: bool, path: str | None, **asked: Any
     """  # noqa: D301 - click wants the character itself
     started = time.monotonic()
     export = await _ask(session, path, asked)
+    if asked["validate_only"]:
+        session.output.result(export, validated_facts(export))
+        return Exit.OK
     if not wait and path is None:
         session.output.result(export, export_facts(export))
         return Exit.OK
@@ -61,7 +68,7 @@ async def _ask(session: Session, path: str | None, asked: dict[str, Any]) -> Exp
     asked["format"] = asked["format"] or format_of_name(path)
     asked["compression"] = asked["compression"] or compression_of_name(path)
     asked["labels"] = dict(asked["labels"])
-    asked["request_id"] = request_id = asked["request_id"] or uuid.uuid4().hex
+    request_id = asked["request_id"] = asked["request_id"] or ("" if asked["validate_only"] else uuid.uuid4().hex)
     session.how_to_go_on = (
         f"the export may have been made: repeat the command with --request-id {request_id} to make no second one"
     )

@@ -76,6 +76,16 @@ def export_facts(export: Export) -> Iterator[Fact]:
     yield from _outcome(export)
 
 
+def validated_facts(export: Export) -> Iterator[Fact]:
+    """A request as understood, of which nothing was made."""
+    yield "collection", export.uri or export.type
+    yield "format", format_name(export.format)
+    yield "query", export.options.query or "all rows"
+    yield "columns", ", ".join(column.field for column in export.options.columns)
+    for warning in export.warnings:
+        yield "warning", f"{warning.code}: {warning.message}"
+
+
 def _times(export: Export) -> Iterator[Fact]:
     yield "created", instant(export.create_time)
     if export.HasField("next_attempt_time"):

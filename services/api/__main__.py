@@ -1,4 +1,7 @@
-"""exportd-api: serves ExportService and JobQueueService; `exportd-api catalog …` looks at a catalog file."""
+"""exportd-api: serves ExportService and JobQueueService.
+
+`exportd-api catalog …` looks at a catalog file, `exportd-api callback-secret TENANT` shows what signs callbacks.
+"""
 
 import os
 import sys
@@ -6,6 +9,7 @@ import sys
 import uvloop
 
 from services.api.app import serve
+from services.api.callback_secret import callback_secrets
 from services.api.catalog import command
 from services.api.settings import ApiSettings
 from services.runtime import logs
@@ -19,6 +23,10 @@ def main() -> None:
         sys.exit(command.run(sys.argv[2:], os.environ, sys.stdout, sys.stderr))
     try:
         settings = ApiSettings.from_env(os.environ)
+        if sys.argv[1:2] == ["callback-secret"]:
+            tenant = sys.argv[2] if len(sys.argv) > 2 else "default"  # noqa: PLR2004 - the first word behind the command
+            sys.stdout.write("".join(f"{secret}\n" for secret in callback_secrets(settings, tenant)))
+            return
         logs.configure("api", settings.log_format)
         uvloop.run(_run(settings))
     except (CannotStart, OSError) as problem:

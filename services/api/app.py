@@ -13,8 +13,16 @@ from services.api import metrics, tenants
 from services.api.catalog.live import LiveCatalog
 from services.api.changes import Changes
 from services.api.creation import Planner
+from services.api.domain.notifications import Channel
 from services.api.downloads import Downloads
 from services.api.exports import Exports
+from services.api.notify.callback import CallbackSender
+from services.api.notify.mailing import MailSender
+from services.api.notify.notifier import Notifier
+from services.api.notify.settings import NotifySettings
+from services.api.notify.signing import CallbackSecrets
+from services.api.notify.targets import Targets
+from services.api.notify.tries import Sender
 from services.api.operating import Operating
 from services.api.pages import Pages
 from services.api.passwords import Passwords
@@ -35,7 +43,6 @@ from services.api.storage.datadir import DataDirectory
 from services.api.storage.sqlite import SqliteExportStore
 from services.api.storage.sqlite_outbox import SqliteOutbox
 from services.api.storage.sqlite_retention import SqliteRetentionStore
-from services.contract.errors import Violation
 from services.runtime import logs
 from services.runtime.metrics import served
 from services.runtime.signals import StopSignals
@@ -60,7 +67,7 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
             changes=changes,
             presence=presence,
             catalog=catalog,
-            planner=Planner(catalog, _NoReceivers(), secret, passwords, lambda: str(uuid7())),
+            planner=Planner(catalog, Targets(settings.notify), secret, passwords, lambda: str(uuid7())),
             pages=Pages(secret),
             previews=previews,
             fairness=shares.fairness,
@@ -89,12 +96,16 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
         reaper = Reaper(queue, store, _now, quiet_s=settings.leases.ttl.total_seconds(), ready=servers.ready)
         retention = Retention(SqliteRetentionStore(database), artifacts, _now, settings.retention)
         await retention.check_store()
+        secrets = CallbackSecrets(secret, shares.callback_secrets)
+        senders = await stack.enter_async_context(_senders(settings.notify, secrets))
+        notifier = Notifier(outbox, senders, _now, hold=settings.notify.hold, woken=changes.announcements)
         stack.enter_context(served(settings.metrics, metrics.REGISTRY))
         started(*await servers.start(settings.listen, settings.queue_listen))
-        async with _running(reaper.run(), retention.run()):
-            await stop.drain.wait()
-        await previews.drain()
-        await _drain(servers, changes, stop, settings.drain_grace.total_seconds())
+        async with notifier.running(settings.drain_grace.total_seconds(), stop.now):
+            async with _running(reaper.run(), retention.run()):
+                await stop.drain.wait()
+            await previews.drain()
+            await _drain(servers, changes, stop, settings.drain_grace.total_seconds())
     logs.get().info("stopped")
 
 
@@ -133,10 +144,16 @@ async def _drain(servers: Servers, changes: Changes, stop: StopSignals, grace_s:
     await stopping
 
 
-class _NoReceivers:
-    def violations(self, tenant: str, notify_email: str, callback_url: str) -> list[Violation]:  # noqa: ARG002
-        given = {"notify_email": notify_email, "callback_url": callback_url}
-        return [Violation(name, "is not honoured by this version; leave it out") for name, v in given.items() if v]
+@asynccontextmanager
+async def _senders(settings: NotifySettings, secrets: CallbackSecrets) -> AsyncIterator[dict[Channel, Sender]]:
+    """One for each channel that is set up."""
+    tls = settings.tls()
+    callbacks = CallbackSender(settings.callbacks, secrets, _now, timeout=settings.callback_timeout, tls=tls)
+    async with callbacks:
+        senders: dict[Channel, Sender] = {Channel.CALLBACK: callbacks}
+        if settings.mail:
+            senders[Channel.EMAIL] = MailSender(settings.mail, _now, tls=tls)
+        yield senders
 
 
 def _now() -> datetime:

@@ -100,7 +100,7 @@ class Exports:
 
     async def preview(self, tenant: str, request: CreateRequest, rows: int) -> FirstRows:
         """The first rows of what `request` asks for. Raises as `create`, and NoWorker, PreviewFailed."""
-        planned = self._planner.plan(request, tenant, self._clock())
+        planned = await self._planned(tenant, request)
         return FirstRows(planned, await self._previews.show(planned.spec, rows))
 
     async def get(self, tenant: str, export_id: str) -> View:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import Backoff
+from services.api.notify.settings import NotifySettings
 from services.api.retention import RetentionPolicy
 from services.runtime.settings import SettingsReader
 
@@ -28,6 +29,7 @@ class ApiSettings:
     backoff: Backoff
     tenants: Path | None
     retention: RetentionPolicy
+    notify: NotifySettings
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "ApiSettings":
@@ -60,6 +62,7 @@ class ApiSettings:
                 grace=read.seconds("EXPORTD_SWEEP_GRACE_S", 3600, 0, 7 * 86400),
                 rows_kept=read.seconds("EXPORTD_ROWS_KEPT_S", 90 * 86400, 0, 3660 * 86400),
             ),
+            notify=NotifySettings.read(read),
         )
         read.finish()
         return settings

@@ -39,4 +39,5 @@ def other_query(earlier: Export, uri: str, resolved: Resolved) -> ExportWarning 
 
 def _filters(canonical: str, since: str) -> list[str]:
     """Those that decide which rows there are to choose from."""
-    return [p for p in canonical.split("&") if not p.startswith(("order[", "properties[", since or "order["))]
+    others = ("order[", "properties[", since) if since else ("order[", "properties[")
+    return [p for p in canonical.split("&") if p and not p.startswith(others)]

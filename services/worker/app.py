@@ -20,6 +20,7 @@ from services.worker.metrics import WorkerMetrics
 from services.worker.pool import Pool
 from services.worker.queue.grpc_queue import connected
 from services.worker.settings import WorkerSettings, from_env
+from services.worker.sources.guarded import keyed
 from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
 from services.worker.store_check import StoreCheck
 
@@ -28,7 +29,7 @@ def main(environ: MutableMapping[str, str]) -> int:
     """Run until told to stop; the exit code. What may be a secret is removed from `environ`."""
     try:
         settings = from_env(environ)
-        sources = load(settings.sources)
+        sources = keyed(load(settings.sources, environ), settings.mask_key)
     except (SettingsError, SourcesMistaken) as mistaken:
         sys.stderr.write(f"{mistaken}\n")
         return 2

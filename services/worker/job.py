@@ -1,17 +1,17 @@
 """One job, in a child: source -> writer -> spool -> artifact store."""
 
 import errno
+from dataclasses import replace
 
 from services.contract.outcome import Built, Failure, Phase, RunStats
 from services.runtime import logs
-from services.worker.bundle.attachments import OpenAttachment
 from services.worker.child import internal
 from services.worker.meter import Meter
 from services.worker.order import Order, Outcome, Report
 from services.worker.packaging import Package, package
 from services.worker.pipeline import ahead
 from services.worker.ports import Reading
-from services.worker.sources import open_folder, open_source
+from services.worker.sources import attachments, mask, open_source
 from services.worker.sources.errors import SourceFailed
 from services.worker.writers.values import CannotWrite
 
@@ -53,7 +53,11 @@ def _disk_full() -> Failure:
 
 def _built(order: Order, report: Report) -> Built:
     meter = Meter(report, lambda: made.size())  # noqa: PLW0108 - it is not made yet
-    with package(order.job, order.spool, _attachments(order), meter.tick) as made:
+    job = replace(order.job, spec=mask.shown(order.job.spec))
+    with (
+        attachments.opened(order.sources, order.job.spec.attachments) as open_attachment,
+        package(job, order.spool, open_attachment, meter.tick) as made,
+    ):
         stats = _written(order, made, meter)
         meter.enter(Phase.UPLOADING)
         artifact, apart = made.published(order.root)
@@ -76,11 +80,6 @@ def _written(order: Order, made: Package, meter: Meter) -> RunStats:
         stats = _stats(reading, made)
     made.finish(stats)
     return stats
-
-
-def _attachments(order: Order) -> OpenAttachment:
-    folders = {a.source: open_folder(order.sources, a.source) for a in order.job.spec.attachments}
-    return lambda attachment, path: folders[attachment.source].open(path)
 
 
 def _stats(reading: Reading, made: Package) -> RunStats:

@@ -59,6 +59,9 @@ class Package:
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows and their attachments, in order."""
         self._writer.write(batch)
+        for output in (self._table, self._apart):
+            if output:
+                output.send()
 
     def close(self) -> None:
         """End the table; `rows_written` and `warnings` are final afterwards."""

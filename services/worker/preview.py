@@ -10,7 +10,7 @@ from services.contract.spec import JobSpec, Page
 from services.runtime import logs
 from services.worker.child import internal
 from services.worker.order import PreviewOrder, Shown
-from services.worker.sources import open_source
+from services.worker.sources import mask, open_source
 from services.worker.sources.errors import SourceFailed
 from services.worker.writers.json import JsonLinesWriter
 from services.worker.writers.values import CannotWrite
@@ -36,7 +36,7 @@ def run(order: PreviewOrder) -> Shown:
 def _first_rows(order: PreviewOrder) -> Previewed:
     spec = replace(order.spec, attachments=(), page=_first(order.spec, order.rows))
     lines = io.BytesIO()
-    writer = JsonLinesWriter(lines, spec.columns, spec.table.time_zone)
+    writer = JsonLinesWriter(lines, mask.shown(spec).columns, spec.table.time_zone)
     with open_source(order.sources, spec.source).read(spec) as reading:
         for batch in reading.batches():
             writer.write(batch)

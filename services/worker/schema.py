@@ -36,9 +36,10 @@ def hidden_name(column: str) -> str:
 
 
 def hidden_columns(spec: JobSpec) -> tuple[str, ...]:
-    """Source columns that attachments need: the key (entry names carry it) and the placeholders, each once."""
-    wanted = [*spec.key, *(name for a in spec.attachments for name in placeholders(a.path))]
-    return tuple(dict.fromkeys(wanted)) if spec.attachments else ()
+    """Source columns that attachments need: the key (entry names carry it), placeholders, keys of blobs; each once."""
+    filling = [name for a in spec.attachments for name in placeholders(a.path)]
+    finding = [key.row_column for a in spec.attachments if a.blob for key in a.blob.key]
+    return tuple(dict.fromkeys([*spec.key, *filling, *finding])) if spec.attachments else ()
 
 
 def placeholders(path: str) -> tuple[str, ...]:

@@ -10,11 +10,15 @@ from services.runtime.settings import SettingsReader
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """An empty `metrics` serves none. `slots` is how many jobs run at the same time."""
+    """An empty `metrics` serves none. `slots` is how many jobs run at the same time.
+
+    `mask_key` is the file with the key that masked values are hashed with; None: there is none.
+    """
 
     queue_address: str
     artifacts: Path
     sources: Path
+    mask_key: Path | None
     slots: int
     metrics: str
     drain_grace: timedelta
@@ -31,6 +35,7 @@ def from_env(environ: Mapping[str, str]) -> WorkerSettings:
         queue_address=read.loopback("EXPORTD_QUEUE_ADDRESS", "127.0.0.1:50052"),
         artifacts=read.path("EXPORTD_ARTIFACTS", folder / "artifacts").absolute(),
         sources=read.required_path("EXPORTD_SOURCES", "the file sources.toml").absolute(),
+        mask_key=read.optional_path("EXPORTD_MASK_KEY_FILE"),
         slots=read.integer("EXPORTD_SLOTS", 2, 1, 64),
         metrics=read.loopback_or_off("EXPORTD_WORKER_METRICS", "127.0.0.1:9465"),
         drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 86_400),

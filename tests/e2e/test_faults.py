@@ -31,7 +31,9 @@ def _writing(export: Export) -> bool:
     return export.progress.rows_written > 0
 
 
-async def test_a_killed_worker_costs_an_attempt_and_the_next_one_finishes(house: House, client: ExportClient) -> None:
+async def test_fault_04_a_killed_worker_costs_an_attempt_and_the_next_finishes(
+    house: House, client: ExportClient
+) -> None:
     first = house.worker()
     export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
     first.kill()
@@ -73,7 +75,7 @@ async def test_a_job_survives_a_killed_api_without_costing_an_attempt(house: Hou
     assert (export.state, export.attempt) == (Export.COMPLETED, 1)
 
 
-async def test_a_worker_stays_when_the_api_is_stopped_and_started_again(house: House) -> None:
+async def test_fault_18_a_worker_stays_when_the_api_is_stopped_and_started_again(house: House) -> None:
     api = house.api()
     house.worker()
     async with ExportClient(house.target) as client:
@@ -108,7 +110,9 @@ def _spooled(artifacts: Path) -> list[Path]:
     return [path for path in found if path.name != "lock" and not path.name.startswith(".")]
 
 
-async def test_a_draining_worker_gives_its_job_back_without_an_attempt(house: House, client: ExportClient) -> None:
+async def test_fault_17_a_draining_worker_gives_its_job_back_without_an_attempt(
+    house: House, client: ExportClient
+) -> None:
     worker = house.worker(EXPORTD_DRAIN_GRACE_S="0.2")
     export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
     assert worker.terminate() == 0
@@ -116,7 +120,7 @@ async def test_a_draining_worker_gives_its_job_back_without_an_attempt(house: Ho
     assert (shown.state, shown.attempt) == (Export.QUEUED, 0)
 
 
-async def test_a_draining_worker_finishes_what_is_short(house: House, client: ExportClient) -> None:
+async def test_fault_17_a_draining_worker_finishes_what_is_short(house: House, client: ExportClient) -> None:
     worker = house.worker()
     export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
     assert worker.terminate() == 0

@@ -1,6 +1,7 @@
 """Faults of a sheet's XML that Microsoft's validator does not see. It reads the XML once; memory stays the same.
 
-Only what this project writes is allowed: inline text, numbers and booleans; a formula or an error is a fault.
+Only what this project writes is allowed: inline and shared text, numbers and booleans; a formula or an error is a
+fault.
 """
 
 import re
@@ -29,9 +30,13 @@ _TEXTS = {"v", "t", "f"}
 
 @dataclass
 class Sheet:
-    """What was seen in a sheet: used rows and columns, and where its filter is ("" for nowhere)."""
+    """What was seen in a sheet: used rows and columns, where its filter is ("" for nowhere), cells with shared texts
+    and how many texts they need.
+    """
 
     faults: list[Fault] = field(default_factory=list)
+    shared_cells: int = 0
+    shared_texts: int = 0
     rows: int = 0
     columns: int = 0
     auto_filter: str = ""
@@ -100,6 +105,7 @@ class _Reader:
         if name == "c" and self._cell is not None:
             for rule in self._cell.faults():
                 self.fault(rule, self._cell.where)
+            self._count_shared(self._cell)
             self._cell = None
 
     def finish(self) -> None:
@@ -117,6 +123,11 @@ class _Reader:
     def fault(self, rule: str, where: str) -> None:
         if len(self.sheet.faults) < MAX_FAULTS:
             self.sheet.faults.append(Fault(rule, where))
+
+    def _count_shared(self, cell: "_Cell") -> None:
+        if cell.type == "s" and not cell.faults():
+            self.sheet.shared_cells += 1
+            self.sheet.shared_texts = max(self.sheet.shared_texts, int(cell.texts["v"][0]) + 1)
 
     def _part(self, name: str) -> None:
         place = WORKSHEET.index(name) if name in WORKSHEET else -1
@@ -186,6 +197,10 @@ class _Cell:
                 return [] if self.texts in ({"v": ["0"]}, {"v": ["1"]}) else ["sheet-boolean"]
             case "inlineStr":
                 return self._inline()
+            case "s":
+                found = self.texts.get("v", [])
+                only = list(self.texts) == ["v"] and len(found) == 1 and found[0].isdigit()
+                return [] if only else ["sheet-shared-text"]
         return ["sheet-cell-type"]
 
     def _number(self) -> list[str]:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from tests.linters.element_order import WORKBOOK, in_order
 from tests.linters.fault import Fault
-from tests.linters.sheet_linter import Sheet, read_sheet
+from tests.linters.sheet_linter import MAX_UNITS, Sheet, read_sheet
 from tests.linters.style_linter import style_faults
 from tests.linters.zip_linter import zip_faults
 
@@ -35,6 +35,7 @@ _TYPES = {
 
 _NAME = re.compile(r"(?!')[^\[\]:*?/\\\x00-\x1f]{1,31}(?<!')")
 _FILTER = "_xlnm._FilterDatabase"
+_XML_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,30 @@ def _book_faults(
             sheet = read_sheet(cast("BinaryIO", xml), formats)
         sheets.append(sheet)
         yield from (Fault(fault.rule, f"{item.attrib['name']}: {fault.where}") for fault in sheet.faults)
+    yield from _shared_faults(book, own, sheets)
     if len(sheets) == len(listed):
         yield from _filter_faults(root, [item.attrib["name"] for item in listed], sheets)
+
+
+def _shared_faults(book: zipfile.ZipFile, own: dict[str, Relation], sheets: list[Sheet]) -> Iterator[Fault]:
+    """The shared texts are as many as they say, all different, of a cell's length, and each number has one."""
+    part = next((r.target for r in own.values() if r.kind == "sharedStrings"), None)
+    cells, needed = sum(s.shared_cells for s in sheets), max((s.shared_texts for s in sheets), default=0)
+    if part not in book.namelist():
+        if cells:
+            yield Fault("book-no-shared-texts", f"{cells} cells")
+        return
+    root = ET.fromstring(book.read(str(part)))  # noqa: S314 - our own file
+    texts = [item.findtext(f"{MAIN}t") or "" for item in root]
+    said = (int(root.get("count", "-1")), int(root.get("uniqueCount", "-1")))
+    if said != (cells, len(texts)) or len(set(texts)) != len(texts) or needed > len(texts):
+        yield Fault("book-shared-count", f"{said} said, {cells} cells, {len(texts)} texts, {needed} needed")
+    for item in root.iter(f"{MAIN}t"):
+        text = item.text or ""
+        if len(text.encode("utf-16-le")) // 2 > MAX_UNITS:
+            yield Fault("book-shared-long", text[:20])
+        if text != text.strip(" \t\n\r") and item.get(_XML_SPACE) != "preserve":
+            yield Fault("book-shared-space", text[:20])
 
 
 def _sheet_name_faults(names: list[str]) -> Iterator[Fault]:

@@ -22,10 +22,19 @@ from services.contract.errors import ExportdError
 from tests.ports.agreement import agree, plain
 from tests.ports.bench import Bench, bench
 from tests.ports.invariants import Snapshot, check, snapshot
-from tests.ports.moves import MOVES, POLICY, Move, Step, claim, complete, expire, renew
+from tests.ports.moves import MOVES, POLICY, ZOMBIES, Move, Step, claim, complete, expire, renew
 from tests.ports.samples import SECOND
 
-PASSES = (SECOND, 2 * SECOND, 15 * SECOND, 30 * SECOND, 76 * SECOND, timedelta(hours=1), timedelta(hours=24))
+PASSES = (
+    timedelta(),
+    SECOND,
+    2 * SECOND,
+    15 * SECOND,
+    30 * SECOND,
+    76 * SECOND,
+    timedelta(hours=1),
+    timedelta(hours=24),
+)
 
 MOST_LIVES = 2
 """Restarts in one example: each costs as much as many verbs."""
@@ -86,6 +95,7 @@ class StoreMachine(RuleBasedStateMachine):
     sent = _verb("sent", _held)
     give_up = _verb("give_up", _held)
     try_again = _verb("try_again", _held)
+    put_back = _verb("put_back", _held)
     redeliver = _verb("redeliver", _held)
 
     @rule(move=MOVES["claim"], late=st.sampled_from([SECOND, 30 * SECOND]))
@@ -93,7 +103,7 @@ class StoreMachine(RuleBasedStateMachine):
         """As a living worker does it; late, it may find its lease gone."""
         self.made([move(self.world)])
         self.world.now += late
-        self.made([renew(self.world, list(range(len(self.world.leases))))])
+        self.made([renew(self.world, list(range(1 + len(self.world.leases))))])
 
     @rule(length=st.sampled_from(PASSES), move=MOVES["expire"], lost=LOST)
     def time_passes_and_leases_end(self, length: timedelta, move: Move, *, lost: bool) -> None:
@@ -116,6 +126,15 @@ class StoreMachine(RuleBasedStateMachine):
         self.world.now += POLICY.ttl
         self.made([expire(self.world)])
         self.made([move(self.world)])
+
+    @rule(words=st.lists(ZOMBIES, min_size=1, max_size=2), worker=st.sampled_from(["w1", "w2"]))
+    def leased_again_meanwhile(self, words: Sequence[Move], worker: str) -> None:
+        """Perhaps by the same worker; what came of the first lease is said after that."""
+        self.world.now += POLICY.ttl
+        self.made([expire(self.world)])
+        self.made([claim(self.world, worker, "again", 4)])
+        for word in words:
+            self.made([word(self.world)])
 
     @precondition(lambda self: self.lives < MOST_LIVES)
     @rule(killed=st.booleans())

@@ -72,6 +72,12 @@ class ModelOutbox:
         one.lease = ""
         return True
 
+    def put_back(self, held: Held, due: datetime) -> None:
+        one = self.announced[_key(held.delivery)]
+        if one.lease == held.lease_id:
+            one.delivery = replace(one.delivery, attempt=one.delivery.attempt - 1, next_attempt_time=due)
+            one.lease = ""
+
     def redeliver(self, delivery: Delivery, now: datetime) -> Delivery:
         one = self.announced[_key(delivery)]
         again = replace(one.delivery, state=DeliveryState.PENDING, next_attempt_time=now, end_time=None, attempt=0)

@@ -21,7 +21,7 @@ from services.api.storage.sqlite_outbox import SqliteOutbox
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure
 from services.contract.store import artifact_prefix
-from tests.ports.model import Model
+from tests.ports.model import Entry, Model
 from tests.ports.samples import SECOND, SPEC, START, STATS, new_export, new_file
 
 T = TypeVar("T")
@@ -30,6 +30,7 @@ POLICY = LeasePolicy(run_timeout=timedelta(seconds=45), unconfirmed_limit=3)
 TENANTS = ("acme", "bolt", "corp")
 FAIRNESS = Fairness(Share(), {"bolt": Share(weight=3.0, max_running=2), "corp": Share(max_running=1)})
 RETRIED = (CancelReason.RETRIES_EXHAUSTED, CancelReason.NOT_RETRYABLE)
+REPLACED = -1
 NOWHERE = LeaseRef("nowhere", "f" * 32)
 
 
@@ -56,10 +57,14 @@ class World:
         self.held: list[Held] = []
 
     def lease(self, back: int) -> LeaseRef:
-        """One that was handed out: first those in force, the last one first, then those that are over."""
-        entries = self.model.entries
-        in_force = [ref for ref in self.leases if entries[ref.export_id].held_under(ref)]
+        """One that was handed out, the last first: those in force, then any; -1 is one that another replaced."""
+        in_force = [ref for ref in self.leases if self._entry(ref).held_under(ref)]
+        if back == REPLACED:
+            return _counted([ref for ref in self.leases if self._entry(ref).lease and ref not in in_force], -1, NOWHERE)
         return _counted([*_backwards(in_force), *_backwards(self.leases)], back, NOWHERE)
+
+    def _entry(self, ref: LeaseRef) -> Entry:
+        return self.model.entries[ref.export_id]
 
     def export(self, back: int, likely: Callable[[Export], bool] = lambda _: True) -> tuple[str, str]:
         """Tenant and id of one: first those that are likely, the last one first, then any."""
@@ -245,6 +250,13 @@ def try_again(w: World, back: int, seconds: int) -> Step:
     return _settling(w, back, DeliveryState.PENDING, lambda held: w.outbox.try_again(held, "said", due, w.now), due=due)
 
 
+def put_back(w: World, back: int, seconds: int) -> Step:
+    if not w.held:
+        return hold(w, 1, 30)
+    held, due = w.hold(back), w.now + seconds * SECOND
+    return Step(lambda: w.outbox.put_back([held], due), lambda _: w.model.outbox.put_back(held, due))
+
+
 def redeliver(w: World, back: int) -> Step:
     if not w.held:
         return hold(w, 1, 30)
@@ -301,5 +313,15 @@ MOVES: dict[str, st.SearchStrategy[Move]] = {
     "sent": _drawn(sent, back=BACK),
     "give_up": _drawn(give_up, back=BACK),
     "try_again": _drawn(try_again, back=BACK, seconds=SECONDS),
+    "put_back": _drawn(put_back, back=BACK, seconds=SECONDS),
     "redeliver": _drawn(redeliver, back=BACK),
 }
+
+_REPLACED = st.just(REPLACED)
+ZOMBIES: st.SearchStrategy[Move] = st.one_of(
+    _drawn(complete, back=_REPLACED, sha256=st.just("ee" * 32), row_missing=st.just(value=False)),
+    _drawn(fail, back=_REPLACED, jitter=st.just(1.0), retryable=st.booleans()),
+    _drawn(release, backs=st.just([REPLACED])),
+    _drawn(renew, backs=st.just([REPLACED])),
+)
+"""What a worker says whose export was leased to another meanwhile."""

@@ -34,7 +34,7 @@ async def test_another_tenants_export_is_not_there(store):
         await store.delete("other", driven.export.id, START)
 
 
-async def test_fifty_parallel_creates_with_one_request_id_make_one_export(store):
+async def test_fault_20_fifty_parallel_creates_with_one_request_id_make_one_export(store):
     made = await asyncio.gather(*(store.create(new_export(), SPEC, MARK) for _ in range(50)))
     assert len({export.id for export in made}) == 1
     assert len(await store.page("acme", ExportFilter(), "", 100)) == 1

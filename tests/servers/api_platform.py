@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 Item = dict[str, Any]
+_PIECE = 100
 _BRACKETS = re.compile(r"([\w.]+)\[([\w.]*)\]")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "after": lambda a, b: a >= b,
@@ -28,12 +30,13 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer; `cut` sends only so many bytes of the body, and then hangs up."""
+    """One answer; `cut` sends only so many bytes of the body, and then hangs up. `pause_s` is between pieces of it."""
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     cut: int | None = None
+    pause_s: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +229,22 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
-        self.wfile.write(reply.body[: reply.cut])
+        for piece in _pieces(reply.body[: reply.cut], reply.pause_s):
+            self.wfile.write(piece)
         if reply.cut is not None:
             self.close_connection = True
 
     def log_message(self, *_: object) -> None:
         """Tests need no log."""
+
+
+def _pieces(content: bytes, pause_s: float) -> Iterator[bytes]:
+    if not pause_s:
+        yield content
+        return
+    for start in range(0, len(content), _PIECE):
+        yield content[start : start + _PIECE]
+        time.sleep(pause_s)  # a slow server is what a test asked for
 
 
 class _Server(ThreadingHTTPServer):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+SHUTDOWN_S = 0.1  # what a test left unanswered; 0 would wait for ever
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -63,7 +65,7 @@ class Receiver:
 async def webhook_receiver(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
     """A receiver on a port of its own, over https when there is a context."""
     receiver = Receiver(scheme="https" if tls else "http")
-    runner = web.ServerRunner(web.Server(receiver.handle), shutdown_timeout=0)
+    runner = web.ServerRunner(web.Server(receiver.handle), shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)

@@ -67,6 +67,8 @@ def _property(reading: Reading, parameter: Parameter, column: CatalogColumn) -> 
             _equals(reading, parameter, column)
         case (operator,) if operator in OPERATORS:
             OPERATORS[operator](reading, parameter, column)
+        case (number,) if number.isdecimal():
+            raise Refused(f"unknown operator {shown(number)}: several values are written {parameter.base}[]=…")
         case (operator,):
             raise Refused(f"unknown operator {shown(operator)}: {hint(operator, OPERATORS)}")
         case _:

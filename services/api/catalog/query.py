@@ -10,11 +10,11 @@ from datetime import UTC, tzinfo
 
 from services.api.catalog.conditions import canonical_text, filters_of, total_order
 from services.api.catalog.grammar import take
-from services.api.catalog.lenient import last_of_each
+from services.api.catalog.lenient import last_of_each, of_list
 from services.api.catalog.model import Collection
 from services.api.catalog.nearest import shown
 from services.api.catalog.parameters import Parameter, read_parameter, split, written_name
-from services.api.catalog.reading import Reading
+from services.api.catalog.reading import MOST_WARNINGS, Reading
 from services.api.catalog.since import Since, add_since
 from services.api.catalog.violations import AlwaysRefused, Refused, Violations
 from services.api.filter_mode import FilterMode
@@ -122,12 +122,15 @@ def _counting(reading: Reading, parameters: Iterable[Parameter]) -> Iterable[Par
     for parameter in replaced:
         name = shown(parameter.name)
         reading.warn(PARAMETER_REPEATED, f"{name}={shown(parameter.value or '')} is replaced by what follows it")
-    return kept
+    return [of_list(parameter) for parameter in kept]
 
 
 @dataclass(frozen=True, slots=True)
 class _Refusals:
-    """Where it is noted that a parameter is wrong: as a violation, or in LENIENT mode as a warning."""
+    """Where it is noted that a parameter is wrong: as a violation, or in LENIENT mode as a warning.
+
+    Too many warnings are a violation: nobody means so wrong a query, and looking for nearest names takes its time.
+    """
 
     reading: Reading
     prefix: str
@@ -136,8 +139,11 @@ class _Refusals:
     def add(self, name: str, refused: Refused) -> None:
         if self.reading.mode is FilterMode.STRICT or isinstance(refused, AlwaysRefused):
             self.violations.add(f"{self.prefix}[{shown(name)}]", str(refused))
-        else:
-            self.reading.warn(PARAMETER_IGNORED, f"{shown(name)} is ignored: {refused}")
+            return
+        if len(self.reading.warnings) >= MOST_WARNINGS:
+            self.violations.add(self.prefix, f"more than {MOST_WARNINGS} of its parameters would be ignored")
+            self.violations.check()
+        self.reading.warn(PARAMETER_IGNORED, f"{shown(name)} is ignored: {refused}")
 
 
 def _demand_path(collection: Collection, given: set[str], violations: Violations) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from services.api import metrics
 from services.api.domain.notifications import Channel, Delivery, Held
@@ -39,7 +40,8 @@ class Notifier:
     """Holds due deliveries, tries them, and says what came of it.
 
     A delivery whose process dies, or whose end could not be stored, is tried again when its hold lapses: `hold` is
-    longer than any try. A dead receiver takes up to MOST_TO_ONE_RECEIVER of the MOST_AT_ONCE tries, no more.
+    longer than any try. Whoever puts something in the outbox sets `woken`. A dead receiver takes up to
+    MOST_TO_ONE_RECEIVER of the MOST_AT_ONCE tries, no more.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Notifier:
         clock: Clock,
         *,
         hold: timedelta,
+        woken: asyncio.Event,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._outbox = outbox
@@ -58,24 +61,23 @@ class Notifier:
         self._jitter = jitter
         self._loads: dict[str, _Load] = {}
         self._tries: set[asyncio.Task[None]] = set()
-        self._woken = asyncio.Event()
+        self._woken = woken
         self._ending = False
 
-    def wake(self) -> None:
-        """Something has been put in the outbox."""
-        self._woken.set()
-
     @asynccontextmanager
-    async def running(self, grace_s: float) -> AsyncIterator[None]:
-        """Send while the context lasts; at its end begin nothing new, and give what is under way `grace_s` to end."""
+    async def running(self, grace_s: float, now: asyncio.Event | None = None) -> AsyncIterator[None]:
+        """Send while the context lasts; at its end begin nothing new, and give what is under way `grace_s` to end.
+
+        Until `now` is set: then it is cut off, and tried again when its hold lapses.
+        """
         run = asyncio.create_task(self.run())
         try:
             yield
         finally:
             self._ending = True
-            self.wake()
+            self._woken.set()
             await run
-            await self._finish(grace_s)
+            await self._finish(grace_s, now or asyncio.Event())
 
     async def run(self) -> None:
         """Send until the context of `running` ends."""
@@ -135,7 +137,7 @@ class Notifier:
 
     def _ended(self, task: asyncio.Task[None], held: Held, load: _Load) -> None:
         if len(self._tries) >= MOST_AT_ONCE:
-            self.wake()
+            self._woken.set()
         self._tries.discard(task)
         load.under_way -= 1
         if not load.under_way:
@@ -197,10 +199,12 @@ class Notifier:
             seconds=round(seconds, 3),
         )
 
-    async def _finish(self, grace_s: float) -> None:
-        if self._tries:
-            await asyncio.wait(self._tries, timeout=grace_s)
+    async def _finish(self, grace_s: float, now: asyncio.Event) -> None:
         left = list(self._tries)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        ended = asyncio.ensure_future(asyncio.gather(*left, return_exceptions=True))
+        cut = asyncio.ensure_future(now.wait())
+        either: set[asyncio.Future[Any]] = {ended, cut}
+        await asyncio.wait(either, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+        for future in (cut, *left):
+            future.cancel()
+        await asyncio.gather(cut, *left, return_exceptions=True)

@@ -199,12 +199,16 @@ def _collection(known: Collection) -> export_service_pb2.Collection:
         formats=[format_to_pb(f) for f in known.formats],
         file_types=[a.file_type for a in known.attachments],
         parameters=[
-            export_service_pb2.PathParameter(name=p.name, type=str(p.type), optional=p.optional)
+            export_service_pb2.PathParameter(name=p.name, type=str(p.type), optional=p.name not in known.demanded)
             for p in known.parameters
         ],
         columns=[
             export_service_pb2.CollectionColumn(
-                field=c.field, header=c.header, type=str(c.type), filterable=c.filter, sortable=c.sort
+                field=c.field,
+                header=c.header,
+                type="text" if c.mask else str(c.type),
+                filterable=c.filter,
+                sortable=c.sort,
             )
             for c in known.columns
         ],

@@ -63,15 +63,8 @@ class DataDirectory:
         return self.path / "artifacts"
 
     def secret_key(self, file: Path | None = None) -> bytes:
-        """The server's key, at least 32 bytes: from `file`, else from one of its own, made at the first start.
-
-        Raises SecretKeyTooShort, OSError.
-        """
-        own = self.path / "secret.key"
-        key = file.read_bytes() if file is not None else create_once(own, secrets.token_bytes(KEY_BYTES))
-        if len(key) < KEY_BYTES:
-            raise SecretKeyTooShort(file or own, len(key))
-        return key
+        """As the function of the same name."""
+        return secret_key(self.path, file)
 
     def close(self) -> None:
         """Let the next process have it. Idempotent."""
@@ -84,3 +77,15 @@ class DataDirectory:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def secret_key(directory: Path, file: Path | None) -> bytes:
+    """The server's key, at least 32 bytes: from `file`, else from one in the directory, made at the first start.
+
+    It needs no lock. Raises SecretKeyTooShort, OSError.
+    """
+    own = directory / "secret.key"
+    key = file.read_bytes() if file is not None else create_once(own, secrets.token_bytes(KEY_BYTES))
+    if len(key) < KEY_BYTES:
+        raise SecretKeyTooShort(file or own, len(key))
+    return key

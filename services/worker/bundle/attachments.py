@@ -18,21 +18,24 @@ from services.worker.bundle.names import attachment_name, folder_names
 from services.worker.schema import arrow_schema, hidden_columns, hidden_name
 from services.worker.writers.csv import CsvWriter
 
-OpenAttachment = Callable[[AttachmentSpec, str], BinaryIO | None]
-"""Opens the attachment at a path below the root of its source; None when there is none. The path holds values of rows
-as they are, `..` included: the opener must not leave the root. It is called by several threads.
+Row = dict[str, str | None]
+
+OpenAttachment = Callable[[AttachmentSpec, str, Row], BinaryIO | None]
+"""Opens the attachment of a row, given the spec's path with its placeholders filled, and the row; None when there is
+none. The path holds values of the row as they are, `..` included: the opener must not leave the root of the source. It
+is called by several threads.
 """
 
 MISSING = "missing-files.csv"
 
-Row = dict[str, str | None]
-
 _TEXT = ColumnType(Kind.TEXT)
 _MISSING_COLUMNS = tuple(ColumnSpec(name, name, name, _TEXT) for name in ("file_type", "path", "key"))
-# A folder across a network takes its time for each file: a few are on their way while another is packed. Small files
-# wait packed, of large ones the first MiB does.
-_THREADS = 4
-_AHEAD = 16
+# A folder across a network takes its time for each file, and a database for each blob: a few are on their way while
+# another is packed. What is asked for over HTTP takes longer, and costs its server less. Small files wait packed, of
+# large ones the first MiB does.
+_REMOTE = frozenset({"object", "http"})
+_AT_ONCE = {True: (16, 32), False: (4, 16)}
+"""Threads, and attachments under way or waiting to be taken; with remote ones among them, or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class _Wanted:
     path: str | None
     folder: str
     key: tuple[str | None, ...]
+    row: Row
 
     @property
     def name(self) -> str:
@@ -67,7 +71,8 @@ class Attachments:
         self._open = open_attachment
         self._folders = folder_names(tuple(a.file_type for a in spec.attachments))
         self._missing = CsvWriter(missing_file, _MISSING_COLUMNS, "UTC")
-        self._threads = ThreadPoolExecutor(_THREADS, "attachments")
+        threads, self._ahead = _AT_ONCE[any(a.source.kind in _REMOTE for a in spec.attachments)]
+        self._threads = ThreadPoolExecutor(threads, "attachments")
 
     @property
     def missing_count(self) -> int:
@@ -84,7 +89,7 @@ class Attachments:
         """Append the attachments of every row. Returns the names of each row's entries, in the order of the spec."""
         missing: list[Row] = []
         names: list[list[str]] = [[] for _ in range(batch.num_rows)]
-        with closing(in_order(self._threads, self._found, self._wanted(batch), _AHEAD, discard)) as found:
+        with closing(in_order(self._threads, self._found, self._wanted(batch), self._ahead, discard)) as found:
             for wanted, content in found:
                 if content is None:
                     missing.append(wanted.as_missing())
@@ -102,7 +107,7 @@ class Attachments:
         for position, row in enumerate(self._rows(batch)):
             key = tuple(row[name] for name in self._spec.key)
             for spec, folder in zip(self._spec.attachments, self._folders, strict=True):
-                yield _Wanted(position, spec, filled(spec.path, row), folder, key)
+                yield _Wanted(position, spec, filled(spec.path, row), folder, key, row)
 
     def _rows(self, batch: pa.RecordBatch) -> Iterator[Row]:
         wanted = hidden_columns(self._spec)
@@ -110,7 +115,7 @@ class Attachments:
         return (dict(zip(wanted, values, strict=True)) for values in zip(*columns, strict=True))
 
     def _found(self, wanted: _Wanted) -> Content | None:
-        stream = None if wanted.path is None else self._open(wanted.spec, wanted.path)
+        stream = None if wanted.path is None else self._open(wanted.spec, wanted.path, wanted.row)
         return None if stream is None else taken(wanted.name, stream)
 
 

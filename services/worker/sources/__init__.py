@@ -1,4 +1,4 @@
-"""Where rows and attachments come from: one kind, one class, one table of them."""
+"""Where rows come from: one kind, one class, one table of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,10 +7,9 @@ from services.contract.spec import SourceRef
 from services.worker.ports import Source
 from services.worker.sources import errors
 from services.worker.sources.files import FileSource
-from services.worker.sources.folder import Folder
 from services.worker.sources.guarded import GuardedSource
 from services.worker.sources.http.source import HttpSource
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.settings import SourceSettings, named
 from services.worker.sources.sql import SqlSource
 
 _FILES = ("parquet", "csv")
@@ -22,7 +21,7 @@ def open_source(settings: Mapping[str, SourceSettings], ref: SourceRef, temp_dir
     `temp_dir` is where big sorts of files go, and is left empty; None is the system's own. Raises SourceFailed
     (SOURCE_UNKNOWN).
     """
-    found = _settings(settings, ref)
+    found = named(settings, ref)
     return GuardedSource(_unguarded(found, temp_dir), found.mask_key)
 
 
@@ -34,18 +33,3 @@ def _unguarded(found: SourceSettings, temp_dir: Path | None) -> Source:
     if found.http:
         return HttpSource(found.id, found.http)
     raise errors.unknown(found.id, found.kind)
-
-
-def open_folder(settings: Mapping[str, SourceSettings], ref: SourceRef) -> Folder:
-    """The folder of a collection's attachments. Raises SourceFailed (SOURCE_UNKNOWN)."""
-    found = _settings(settings, ref)
-    if found.kind != "folder":
-        raise errors.unknown(ref.id, ref.kind)
-    return Folder(found)
-
-
-def _settings(settings: Mapping[str, SourceSettings], ref: SourceRef) -> SourceSettings:
-    found = settings.get(ref.id)
-    if found is None or found.kind != ref.kind:
-        raise errors.unknown(ref.id, ref.kind)
-    return found

@@ -21,8 +21,9 @@ class DriverSaid(Exception):
 class Session:
     """Statements one after the other on one connection of ADBC; `said` gives an error's text without secrets."""
 
-    def __init__(self, connection: Any, failure: Failure, said: Callable[[str], str] = str) -> None:
+    def __init__(self, connection: Any, source_id: str, failure: Failure, said: Callable[[str], str] = str) -> None:
         self._connection = connection
+        self._source_id = source_id
         self._failure = failure
         self._said = said
 
@@ -32,10 +33,15 @@ class Session:
             cursor.execute(sql, parameters or None)
             return list(cursor.fetchall())
 
-    def names(self, sql: str) -> list[str]:
-        """Columns of what a statement gives. Raises SourceFailed."""
+    def names(self, relation: str) -> list[str]:
+        """Columns of a relation. Raises SourceFailed, with RELATION_MISSING when it can't be asked."""
+        import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
+
         with self.guarded(), self._connection.cursor() as cursor:
-            cursor.execute(sql)
+            try:
+                cursor.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
+            except adbc_driver_manager.ProgrammingError as error:
+                raise errors.relation_missing(self._source_id) from error
             return [each[0] for each in cursor.description]
 
     def batches(self, sql: str, parameters: tuple[Parameter, ...] = (), **options: str) -> Iterator[pa.RecordBatch]:

@@ -14,13 +14,18 @@ class AddressRefused(Exception):
 
 def sqlite_file(url: str) -> str | None:
     """The file of `sqlite:///FILE`; None for any other address. Raises AddressRefused."""
-    if not url.startswith("sqlite:"):
+    if not is_sqlite(url):
         return None
     parts = urlsplit(url)
     file = unquote(parts.path[1:])
     if not url.startswith(_SQLITE) or parts.query or parts.fragment or not file or "\0" in file:
         raise AddressRefused("must be sqlite:///FILE, with four slashes for an absolute path")
     return file
+
+
+def is_sqlite(url: str) -> bool:
+    """Whether it is SQLite."""
+    return url.startswith("sqlite:")
 
 
 def is_postgresql(url: str) -> bool:

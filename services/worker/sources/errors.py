@@ -145,3 +145,8 @@ def order_not_by_key(key: tuple[str, ...]) -> SourceFailed:
 def reading_unsupported(source_id: str) -> SourceFailed:
     """The source has no keyset reading."""
     return SourceFailed(READING_UNSUPPORTED, f"The source {source_id!r} is read as a snapshot only.")
+
+
+def key_ambiguous(source_id: str, columns: list[str]) -> SourceFailed:
+    """What should identify a row does not."""
+    return SourceFailed(RELATION_INVALID, f"The source {source_id!r} has several rows with one {', '.join(columns)}.")

@@ -9,14 +9,14 @@ _NOTHING = re.compile(r"(?!)")
 
 def fixed(pattern: str) -> str:
     """The folders that every match is in; empty when there is none."""
-    folders = pattern.split("/")[:-1]
+    *folders, _ = _steps(pattern)
     wild = next((place for place, folder in enumerate(folders) if _WILD.search(folder)), len(folders))
     return "/".join(folders[:wild])
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
     """What the whole path of a file has to match; `**` is any number of folders, and never a file."""
-    *folders, name = [part for part in pattern.split("/") if part not in ("", ".")] or ["**"]
+    *folders, name = _steps(pattern)
     if name == "**":
         return _NOTHING
     parts = ["(?:[^/]+/)*" if folder == "**" else f"{_part(folder)}/" for folder in folders]
@@ -24,6 +24,11 @@ def compiled(pattern: str) -> re.Pattern[str]:
         return re.compile("".join(parts) + _part(name), re.DOTALL)
     except re.error:  # a range that goes backwards
         return _NOTHING
+
+
+def _steps(pattern: str) -> list[str]:
+    """Names and patterns of folders, and of the file; of no file, `**`."""
+    return [step for step in pattern.split("/") if step not in ("", ".")] or ["**"]
 
 
 def _part(pattern: str) -> str:

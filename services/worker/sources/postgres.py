@@ -144,15 +144,15 @@ def _text(term: Term, columns: Columns) -> Sql:
     values = tuple(str(v) for v in term.values)
     if term.operator is not Operator.EQUALS:
         return any_of(_of_text(text, term.operator, v) for v in values)
-    oid = columns.oid(term.column)
-    if oid == Oid.UUID or oid in WHOLE:
-        return any_of(
-            Sql(f"{columns.raw(term.column)} = {MARK}::{_KEYS[oid]}", (v,)) for v in values if _is_key(v, oid)
-        )
-    same = Sql(f"{text} in ({', '.join(MARK * len(values))})", values)
-    return (
-        every((Sql(same.text.replace(text, columns.raw(term.column), 1), values), same)) if oid in PLAIN_TEXT else same
-    )
+    raw, oid = columns.raw(term.column), columns.oid(term.column)
+    if oid in _KEYS:
+        return any_of(Sql(f"{raw} = {MARK}::{_KEYS[oid]}", (v,)) for v in values if _is_key(v, oid))
+    same = Sql(f"{text} in ({_marks(values)})", values)
+    return every((Sql(f"{raw} in ({_marks(values)})", values), same)) if oid in PLAIN_TEXT else same
+
+
+def _marks(values: tuple[str, ...]) -> str:
+    return ", ".join([MARK] * len(values))
 
 
 _KEYS: dict[int, str] = {Oid.UUID: "uuid", **dict.fromkeys(WHOLE, "int8")}

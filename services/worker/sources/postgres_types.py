@@ -101,11 +101,11 @@ class Columns:
         return f"convert_to({raw}::text, 'UTF8')" if type_.kind is Kind.BINARY else f"{raw}::text"
 
 
-_NEAR = (
-    "case when abs(round({raw}::numeric, {scale})::float8 - {raw}) <= abs({raw}) * %g"
-    " then round({raw}::numeric, {scale})::text else {raw}::text end" % _REAL_NOISE
+_ROUNDED = "round({raw}::numeric, {scale})"
+_NEAR = f"abs({_ROUNDED}::float8 - {{raw}}) <= abs({{raw}}) * {_REAL_NOISE}"
+_DECIMAL = (  # NaN and infinity have no distance to themselves
+    f"case when {{raw}} - {{raw}} <> 0 then {{raw}}::text when {_NEAR} then {_ROUNDED}::text else {{raw}}::text end"
 )
-_FINITE_NEAR = "case when {raw} - {raw} = 0 then %s else {raw}::text end" % _NEAR
 _MIDNIGHT = "case when {raw} = date_trunc('day', {raw}) then {raw}::date::text else {raw}::text end"
 _LENGTH = "extract(epoch from {raw})"
 _DURATION = (
@@ -121,7 +121,7 @@ _DIRECT: dict[Kind, tuple[frozenset[Oid], dict[int, str]]] = {
     Kind.INTEGER: (WHOLE, {Oid.NUMERIC: "trim_scale({raw})::text"}),
     Kind.DECIMAL: (
         frozenset({Oid.NUMERIC}),
-        {Oid.MONEY: "{raw}::numeric", **dict.fromkeys(REAL, _FINITE_NEAR)},
+        {Oid.MONEY: "{raw}::numeric", **dict.fromkeys(REAL, _DECIMAL)},
     ),
     Kind.FLOAT: (frozenset({Oid.FLOAT8}), dict.fromkeys([Oid.FLOAT4, Oid.NUMERIC, *WHOLE], _AS_FLOAT8)),
     Kind.BOOLEAN: (frozenset({Oid.BOOL}), {}),

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.worker.sources import address, objects
+from services.contract.spec import SourceRef
+from services.worker.sources import address, errors, objects
 from services.worker.sources.http import settings as http_settings
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.objects import ObjectRoot
@@ -70,6 +71,14 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Sourc
     if mistakes:
         raise SourcesMistaken(path, mistakes)
     return {id_: settings for id_, settings in found.items() if settings is not None}
+
+
+def named(sources: Mapping[str, SourceSettings], ref: SourceRef) -> SourceSettings:
+    """The source that a spec names. Raises SourceFailed (SOURCE_UNKNOWN), too, when it is of another kind here."""
+    found = sources.get(ref.id)
+    if found is None or found.kind != ref.kind:
+        raise errors.unknown(ref.id, ref.kind)
+    return found
 
 
 def _document(path: Path, mistakes: list[str]) -> dict[str, Any]:

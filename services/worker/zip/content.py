@@ -16,8 +16,10 @@ from services.worker.zip.records import DEFLATED, STORED
 CHUNK = 1 << 20
 """Content is read in pieces of so many bytes; what is smaller is packed in one go."""
 
+WIDEST = 15
+"""The widest window of deflate, as the logarithm of its bytes."""
+
 _LEVEL = 1
-_RAW = -15
 _SAMPLE = 1 << 16
 _WORTHWHILE = 0.97
 _DOCUMENTS = frozenset({"xlsx", "docx", "pptx", "ods", "odt", "pdf", "parquet"})
@@ -52,9 +54,11 @@ class Readable(Protocol):
         ...
 
 
-def piece(*raw: bytes | memoryview) -> Piece:
-    """Deflate bytes, in order, to a piece that others may follow."""
-    return _deflated(raw, isal_zlib.Z_FULL_FLUSH)
+def piece(*raw: bytes | memoryview, window: int = WIDEST) -> Piece:
+    """Deflate bytes, in order, to a piece that others may follow; repetitions are seen within 2**`window` (9 to 15)
+    bytes.
+    """
+    return _deflated(raw, isal_zlib.Z_FULL_FLUSH, window)
 
 
 def last_piece(*raw: bytes | memoryview) -> Piece:
@@ -98,8 +102,8 @@ def read_fully(content: Readable, size: int = CHUNK) -> bytes:
     return b"".join(parts)
 
 
-def _deflated(content: Iterable[bytes | memoryview], flush: int) -> Piece:
-    compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _RAW)
+def _deflated(content: Iterable[bytes | memoryview], flush: int, window: int = WIDEST) -> Piece:
+    compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -window)  # negative: no header
     blocks: list[bytes] = []
     size = crc = 0
     for raw in content:

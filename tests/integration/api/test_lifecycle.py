@@ -83,7 +83,7 @@ async def test_a_key_outside_the_leases_prefix_is_not_published(api: Api, worker
     assert (await refused(worker.complete(job, artifact))).reason == "STORE_MISMATCH"
 
 
-async def test_a_repeated_complete_is_ok(api: Api, worker: Worker) -> None:
+async def test_fault_08_a_repeated_complete_is_ok(api: Api, worker: Worker) -> None:
     export = await api.create()
     (job,) = await worker.lease()
     artifact = worker.file(job, CONTENT)
@@ -156,7 +156,7 @@ async def test_a_released_job_is_queued_again_without_spending_an_attempt(api: A
     assert (await refused(worker.complete(job, worker.file(job, CONTENT)))).reason == "LEASE_LOST"
 
 
-async def test_a_repeated_poll_returns_the_jobs_of_the_lost_answer(api: Api, worker: Worker) -> None:
+async def test_fault_01_a_repeated_poll_returns_the_jobs_of_the_lost_answer(api: Api, worker: Worker) -> None:
     await api.create()
     await api.create()
     poll_id = "00000000-0000-4000-8000-000000000001"
@@ -164,7 +164,9 @@ async def test_a_repeated_poll_returns_the_jobs_of_the_lost_answer(api: Api, wor
     assert await worker.lease(poll_id=poll_id) == first
 
 
-async def test_a_lease_whose_announcement_was_lost_comes_again_with_a_heartbeat(api: Api, worker: Worker) -> None:
+async def test_fault_01_a_lease_whose_announcement_was_lost_comes_again_with_a_heartbeat(
+    api: Api, worker: Worker
+) -> None:
     await api.create()
     (job,) = await worker.lease()
     assert not (await worker.heartbeat()).missing
@@ -184,7 +186,7 @@ async def test_a_worker_that_drains_gets_nothing_and_its_unconfirmed_lease_is_ta
     assert len(await Worker(api).lease()) == 1
 
 
-async def test_a_poll_that_was_cut_off_does_not_swallow_work(api: Api, worker: Worker) -> None:
+async def test_fault_02_a_poll_that_was_cut_off_does_not_swallow_work(api: Api, worker: Worker) -> None:
     dead = asyncio.create_task(worker.lease(wait_s=20))
     await asyncio.sleep(0.05)  # the dead poll has to be first in line
     living = asyncio.create_task(Worker(api).lease(wait_s=20))
@@ -289,7 +291,7 @@ def _watch(api: Api, export_id: str) -> grpc.aio.UnaryStreamCall:
     return api.exports.WatchExport(export_service_pb2.WatchExportRequest(id=export_id))
 
 
-async def test_draining_ends_watches_and_polls_with_a_retryable_status(api: Api, worker: Worker) -> None:
+async def test_fault_18_draining_ends_watches_and_polls_with_a_retryable_status(api: Api, worker: Worker) -> None:
     export = await api.create()
     await worker.lease()
     watch = _watch(api, export.id)

@@ -52,9 +52,12 @@ class Office:
     outbox: SqliteOutbox
     clock: Clock
     senders: dict[Channel, Sender] = field(default_factory=dict)
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def notifier(self, outbox: Outbox | None = None) -> Notifier:
-        return Notifier(outbox or self.outbox, self.senders, self.clock, hold=HOLD, jitter=lambda: 0.0)
+        return Notifier(
+            outbox or self.outbox, self.senders, self.clock, hold=HOLD, woken=self.woken, jitter=lambda: 0.0
+        )
 
     async def cancelled(self, **targets: str) -> Export:
         export = await self.store.create(new_export(**targets), SPEC, None)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
@@ -117,6 +117,7 @@ def test_patience_is_asked_for_in_seconds_or_until_a_date(text: str, wait: timed
     assert wait_asked(text, NOW) == wait
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=60) | st.from_regex(r"\w{3}, \d{1,3} Nov \d{1,9} \d\d:\d\d:\d\d [+-]?\d{0,9}"))
 def test_no_wish_for_patience_is_beyond_understanding(text: str) -> None:
     wait = wait_asked(text, NOW)

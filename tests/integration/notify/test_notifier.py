@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 
 import pytest
 from prometheus_client import generate_latest
+from structlog.testing import capture_logs
 
 from services.api import metrics
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held
 from services.api.notify import notifier as notifier_module
-from services.api.notify.notifier import MOST_AT_ONCE, MOST_TO_ONE_RECEIVER
+from services.api.notify.notifier import MOST_TO_ONE_RECEIVER
 from services.api.notify.tries import DELAYS, MOST_TRIES, Accepted
 from services.api.storage.sqlite_outbox import SqliteOutbox
 from services.contract.errors import StoreUnavailable
-from tests.integration.notify.conftest import HOLD, Office, eventually
+from tests.integration.notify.conftest import HOLD, SECRETS, Office, eventually
 from tests.ports.samples import START
 from tests.servers.smtp import MailServer
 from tests.servers.webhook import Answer, Receiver, webhook_receiver
@@ -190,33 +191,33 @@ async def test_an_acceptance_that_could_not_be_stored_means_the_same_message_twi
 
 
 async def test_two_notifiers_never_send_the_same(office: Office, receiver: Receiver) -> None:
-    for _ in range(20):
+    for _ in range(MOST_TO_ONE_RECEIVER):
         await office.cancelled(callback_url=receiver.url())
-    both = office.notifier(), office.notifier()
-    assert sum(await asyncio.gather(*(each.run_once() for each in both))) <= 20
-    while await both[0].run_once():
-        office.clock.now += 2 * SECOND
-    office.clock.now += 2 * SECOND
-    await both[0].run_once()
+    begun = await asyncio.gather(*(office.notifier().run_once() for _ in range(2)))
     ids = [request.headers["webhook-id"] for request in receiver.requests]
-    assert len(ids) == len(set(ids)) == 20
+    assert sum(begun) == len(ids) == len(set(ids)) == MOST_TO_ONE_RECEIVER
 
 
-async def test_a_dead_receiver_does_not_keep_others_waiting(office: Office, receiver: Receiver) -> None:
+async def test_a_dead_receiver_does_not_keep_others_waiting(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, to_one = 8, 3
+    for name, value in {"MOST_AT_ONCE": at_once, "MOST_TO_ONE_RECEIVER": to_one, "ASIDE": SECOND / 10}.items():
+        monkeypatch.setattr(notifier_module, name, value)
     office.clock.real = True
-    dead = [await office.cancelled(callback_url=receiver.url()) for _ in range(MOST_AT_ONCE + 10)]
+    dead = [await office.cancelled(callback_url=receiver.url()) for _ in range(2 * at_once)]
     receiver.always = Answer(go=(awake := asyncio.Event()))
     async with webhook_receiver() as other:
         await office.cancelled(callback_url=other.url())
         async with office.notifier().running(grace_s=30):
             await eventually(lambda: len(other.requests) == 1)
-            await eventually(lambda: receiver.most_at_once == MOST_TO_ONE_RECEIVER)
+            await eventually(lambda: receiver.most_at_once == to_one)
             untried = [one for one in [await office.delivery(export) for export in dead] if one.attempt == 0]
-            assert len(untried) >= len(dead) - MOST_AT_ONCE
+            assert len(untried) >= len(dead) - at_once
             assert all(one.tries == () and one.state is DeliveryState.PENDING for one in untried)
             awake.set()
             await eventually(lambda: len(receiver.requests) == len(dead))
-    assert receiver.most_at_once == MOST_TO_ONE_RECEIVER
+    assert receiver.most_at_once == to_one
     assert {(await office.delivery(export)).attempt for export in dead} == {1}
 
 
@@ -225,11 +226,10 @@ async def test_an_end_is_announced_as_soon_as_the_notifier_is_woken(
 ) -> None:
     monkeypatch.setattr(notifier_module, "INTERVAL_S", 3600)
     office.clock.real = True
-    notifier = office.notifier()
-    async with notifier.running(grace_s=30):
+    async with office.notifier().running(grace_s=30):
         for count in (1, 2):
             await office.cancelled(callback_url=receiver.url())
-            notifier.wake()
+            office.woken.set()
             await eventually(lambda: len(receiver.requests) == count)  # noqa: B023 - it is awaited here
 
 
@@ -256,11 +256,17 @@ async def test_what_is_under_way_may_end_when_the_notifier_stops_and_nothing_new
     assert (await office.delivery(later)).attempt == 0
 
 
-async def test_what_does_not_end_in_time_is_sent_by_the_next_process(office: Office, receiver: Receiver) -> None:
+@pytest.mark.parametrize(("grace_s", "told_to_stop_now"), [(0, False), (3600, True)])
+async def test_what_does_not_end_in_time_is_sent_by_the_next_process(
+    office: Office, receiver: Receiver, grace_s: float, *, told_to_stop_now: bool
+) -> None:
     office.clock.real = True
     receiver.answers = [Answer(go=asyncio.Event())]
     export = await office.cancelled(callback_url=receiver.url())
-    async with office.notifier().running(grace_s=0):
+    now = asyncio.Event()
+    if told_to_stop_now:
+        now.set()
+    async with office.notifier().running(grace_s, now):
         await eventually(lambda: len(receiver.requests) == 1)
     held = await office.delivery(export)
     assert (held.state, held.attempt) == (DeliveryState.PENDING, 1)
@@ -283,6 +289,16 @@ async def test_what_is_tried_is_counted_and_the_oldest_is_known(office: Office, 
     )
     assert after == (before or 0) + 1
     assert b"exportd_outbox_oldest_seconds 100.0" in generate_latest(metrics.REGISTRY)
+
+
+async def test_each_try_is_one_line_of_the_log_without_what_a_url_holds(office: Office, receiver: Receiver) -> None:
+    receiver.always = Answer(500, body=b"words of the receiver")
+    export = await office.completed(callback_url=receiver.url("/hook?token=sesame"))
+    with capture_logs() as lines:
+        await office.notifier().run_once()
+    (line,) = lines
+    assert (line["event"], line["export_id"], line["fate"]) == ("notification_tried", export.id, "again")
+    assert all(secret not in str(line) for secret in ("sesame", "words", SECRETS.shown("acme")[0]))
 
 
 async def test_a_store_that_fails_for_a_while_ends_nothing(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.sources.source_specs import BUCKET, Fill
-from tests.servers import seaweed
+from tests.servers import postgres, seaweed
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +21,13 @@ def object_store() -> Iterator[seaweed.ObjectStore]:
         seaweed.object_store(Path(directory), BUCKET) as store,
     ):
         yield store
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """An address of a real PostgreSQL, for every test that needs it: each has tables of its own."""
+    with postgres.postgres() as url:
+        yield url
 
 
 @pytest.fixture

@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,6 +17,7 @@ from services.worker.schema import arrow_type
 from services.worker.sources.settings import SourceSettings
 from tests.integration.sources.filter_model import ROWS, TYPES
 from tests.integration.sources.source_specs import type_of
+from tests.servers import databases
 
 LIMA = timezone(timedelta(hours=-5))
 
@@ -97,10 +100,44 @@ def _at(kind: str, build: Callable[[Path], Path]) -> Callable[[Path], SourceSett
     return lambda directory: SourceSettings("things", kind, build(directory))
 
 
+def _postgres(declared: str, directory: Path) -> SourceSettings:
+    values = ", ".join(f"({', '.join(_literal(v) for v in row.values())})" for row in ROWS)
+    # The clock of the server is elsewhere, which may not matter.
+    url = databases.new_database(
+        f"create table t ({declared}, primary key (id))",
+        f"insert into t values {values}",
+    )
+    databases.run(url, f"alter database {url.partition('?')[0].rpartition('/')[2]} set timezone = 'America/Lima'")
+    return SourceSettings("things", "sql", directory, url)
+
+
+def duckdb_table(directory: Path) -> SourceSettings:
+    """Through SQLAlchemy."""
+    file = directory / "things.duckdb"
+    values = ", ".join(f"({', '.join(_literal(v) for v in row.values())})" for row in ROWS)
+    declared = 'id integer, t varchar, n bigint, d decimal(18,2), f double, b boolean, day date, "at" timestamp'
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(f"create table t ({declared})")
+        connection.execute(f"insert into t values {values}")
+    return SourceSettings("things", "sql", directory, f"duckdb:///{file}")
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "null"
+    return "'" + str(plain(value)).replace("'", "''") + "'"
+
+
+POSTGRES = "id integer, t text, n bigint, d numeric(18,2), f float8, b boolean, day date, at timestamptz"
+POSTGRES_TEXTS = ", ".join(["id integer", *(f"{c} text" for c in TYPES if c != "id")])
+
 ENGINES: Mapping[str, Callable[[Path], SourceSettings]] = {
     "sqlite_declared": _at("sql", sqlite_declared),
     "sqlite_untyped": _at("sql", sqlite_untyped),
     "sqlite_texts": _at("sql", sqlite_texts),
+    "postgres": partial(_postgres, POSTGRES),
+    "postgres_texts": partial(_postgres, POSTGRES_TEXTS),
+    "duckdb": duckdb_table,
     "parquet": _at("parquet", parquet),
     "parquet_of_texts": _at("parquet", parquet_of_texts),
     "csv_files": _at("csv", csv_files),

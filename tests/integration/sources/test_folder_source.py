@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from services.contract.spec import SourceRef
-from services.worker.sources import open_folder
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.folder import Folder
 from services.worker.sources.settings import SourceSettings
@@ -27,7 +25,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def folder(root: Path) -> Folder:
-    return open_folder({"files": SourceSettings("files", "folder", root)}, SourceRef("files", "folder"))
+    return Folder(SourceSettings("files", "folder", root))
 
 
 @pytest.mark.parametrize("path", ["a/1.xml", "inside", "./a//1.xml"])

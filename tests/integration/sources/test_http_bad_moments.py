@@ -79,6 +79,12 @@ def test_a_server_that_does_not_answer_in_time_fails() -> None:
         assert failure(api, timeout_s=0.2) == ("SOURCE_UNAVAILABLE", True)
 
 
+def test_a_body_that_drips_is_not_waited_for_to_its_end() -> None:
+    with api_of(always=lambda _, reply: replace(reply, pause_s=0.02)) as api:  # more in all than each piece
+        assert failure(api, timeout_s=0.2) == ("SOURCE_UNAVAILABLE", True)
+        assert ids(read_from(api, at_most(25), timeout_s=60)) == EVERY
+
+
 def test_nobody_listening_fails() -> None:
     with api_of() as api:
         pass

@@ -22,6 +22,7 @@ from services.contract.spec import (
     Paging,
     Term,
 )
+from services.worker.sources.errors import SourceFailed
 from tests.integration.sources.http_apis import INTEGER, LINKED, api_of, equals, failure, ids, read_from, thing
 from tests.servers.api_platform import ApiPlatform, served
 
@@ -159,6 +160,17 @@ def test_the_order_is_the_remotes_own() -> None:
     assert ids(found) == EVERY[::-1]
 
 
+@pytest.mark.parametrize("descending", [True, False])
+def test_a_remote_that_does_not_sort_as_it_was_told_is_found_out(*, descending: bool) -> None:
+    pages = replace(LINKED, order=(HttpOrder("total", "sort[total]"), HttpOrder("issuedAt", "order[issuedAt]")))
+    items = [thing(n, total=None if n == 5 else n % 20 * (-1 if descending else 1)) for n in range(1, 26)]
+    with served(ApiPlatform(items)) as api:
+        assert failure(api, pages, order=(OrderTerm("total", descending),)) == ("RELATION_INVALID", False)
+        found = read_from(api, pages, order=(OrderTerm("issuedAt", descending), OrderTerm("id")))
+    moments = [row["issuedAt"] for row in found.rows]
+    assert moments == sorted(moments, reverse=descending)
+
+
 def test_only_a_page_of_the_rows_is_read() -> None:
     with api_of(100) as api:
         found = read_from(api, page=Page(5, 10))
@@ -214,9 +226,10 @@ BAD = {
 
 @pytest.mark.parametrize(("type_", "sent"), BAD.values(), ids=BAD)
 def test_a_value_of_another_type_is_named_by_its_row(type_: str, sent: Any) -> None:
-    with served(ApiPlatform([*(thing(n, value=None) for n in range(1, 13)), thing(13, value=sent)])) as api:
-        with pytest.raises(Exception, match="Column 'value' holds a value in row 13 that is not"):
-            read_from(api, columns={"id": "integer", "value": type_})
+    items = [*(thing(n, value=None) for n in range(1, 13)), thing(13, value=sent)]
+    wrong = pytest.raises(SourceFailed, match="Column 'value' holds a value in row 13 that is not")
+    with served(ApiPlatform(items)) as api, wrong:
+        read_from(api, columns={"id": "integer", "value": type_})
 
 
 def test_a_column_that_no_item_has_is_shown_in_a_warning() -> None:

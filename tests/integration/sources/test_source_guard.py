@@ -14,7 +14,7 @@ from services.contract.spec import JobSpec, Limits, Mask, Operator, Page, Term
 from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.guarded import keyed
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.settings import SourceSettings, SourcesMistaken
 from tests.integration.sources.source_specs import read, spec_of, type_of
 
 ROWS = [(n, f"MX{n:010}", Decimal(n) / 100) for n in range(50_000)]
@@ -88,6 +88,11 @@ def test_a_column_to_be_hashed_needs_the_key(source: SourceSettings, tmp_path: P
     spec = replace(spec, columns=(spec.columns[0], replace(spec.columns[1], mask=Mask.HASH)))
     with pytest.raises(SourceFailed, match="MASK_KEY_MISSING"):
         read(source, spec)
+    for content in (None, b" \n"):
+        if content:
+            (tmp_path / "key").write_bytes(content)
+        with pytest.raises(SourcesMistaken, match="key has 1 mistake"):
+            keyed({"things": source}, tmp_path / "key")
     (tmp_path / "key").write_bytes(b"key-of-tests\n")
     sources = keyed({"things": source}, tmp_path / "key")
     assert "key-of-tests" not in repr(sources)

@@ -12,7 +12,8 @@ import pytest
 
 from services.contract.outcome import Consistency, MatchedBy
 from services.contract.spec import All, ColumnType, Kind, Operator, OrderTerm, Relation, SourceRef, Term
-from services.worker.sources import open_folder, open_source
+from services.worker.sources import open_source
+from services.worker.sources.attachments import files_of
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.settings import SourceSettings
 from tests.integration.sources.source_specs import Fill, read, spec_of
@@ -118,7 +119,7 @@ def test_only_rows_that_may_match_are_asked_about(sqlite_table: Fill) -> None:
 @pytest.mark.parametrize("ref", [SourceRef("other", "sql"), SourceRef("things", "csv"), SourceRef("things", "folder")])
 def test_a_source_of_another_id_or_kind_is_unknown(tmp_path: Path, ref: SourceRef) -> None:
     settings = {"things": SourceSettings("things", "sql", tmp_path)}
-    for opening in (open_source, open_folder):
+    for opening in (open_source, files_of):
         with pytest.raises(SourceFailed) as failed:
             opening(settings, ref)  # type: ignore[operator]
         assert (failed.value.code, failed.value.retryable) == ("SOURCE_UNKNOWN", False)

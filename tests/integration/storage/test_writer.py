@@ -103,7 +103,7 @@ async def test_when_sqlite_gives_up_the_whole_transaction_everyone_is_told(store
     await store.create(exports[0], SPEC, None)
 
 
-async def test_a_caller_that_leaves_does_not_cut_its_unit(store):
+async def test_fault_16_a_caller_that_leaves_does_not_cut_its_unit(store):
     kept, left = new_export(), new_export()
     async with gathering(store):
         leaving = asyncio.create_task(store.create(left, SPEC, None))
@@ -116,7 +116,7 @@ async def test_a_caller_that_leaves_does_not_cut_its_unit(store):
     assert await there(store) == {kept.id, left.id}
 
 
-async def test_a_full_disk_is_told_and_nothing_acknowledged_is_lost(store):
+async def test_fault_19_a_disk_full_at_a_commit_is_told_and_nothing_acknowledged_is_lost(store):
     def allow(pages):
         return lambda db, *_: db.execute(f"PRAGMA max_page_count = {pages}")
 

@@ -67,7 +67,7 @@ async def test_a_cancelled_job_is_killed_within_a_second_of_the_hint(rig: Rig) -
     assert entry.state == "CANCELLED"
 
 
-async def test_a_cancelled_job_is_killed_by_the_next_heartbeat_when_the_hint_is_lost(rig: Rig) -> None:
+async def test_fault_10_a_cancelled_job_is_killed_by_the_next_heartbeat_when_the_hint_is_lost(rig: Rig) -> None:
     async with rig.working():
         entry = rig.queue.offer(named("spin"))
         await rig.queue.until(lambda: bool(entry.progress))
@@ -91,7 +91,7 @@ async def test_a_job_over_its_run_timeout_fails(rig: Rig) -> None:
     assert [(f.code, f.retryable) for f in entry.failures] == [("RUN_TIMEOUT", True)]
 
 
-async def test_a_job_without_progress_fails_and_one_with_progress_does_not(rig: Rig) -> None:
+async def test_fault_14_a_child_that_hangs_fails_and_one_with_progress_does_not(rig: Rig) -> None:
     rig.no_progress_s = 0.5
     async with rig.working():
         stuck, moving = rig.queue.offer(named("spin")), rig.queue.offer(named("tick"))

@@ -60,8 +60,8 @@ def row(number: int, **values) -> dict:
     return {"id": str(number), "number": f"F-{number}", "entity": "e", "uuid": f"u{number}", **values}
 
 
-def opener(files: dict[str, bytes]) -> Callable[[AttachmentSpec, str], io.BytesIO | None]:
-    return lambda spec, path: io.BytesIO(files[path]) if path in files else None
+def opener(files: dict[str, bytes]) -> Callable[[AttachmentSpec, str, dict], io.BytesIO | None]:
+    return lambda spec, path, row: io.BytesIO(files[path]) if path in files else None
 
 
 def writer_to(file: io.BytesIO, spec: JobSpec, files: dict[str, bytes], spool_dir: Path, password: str = ""):

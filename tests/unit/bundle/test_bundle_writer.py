@@ -123,7 +123,7 @@ def test_a_stream_of_unknown_size_is_read_to_its_end_and_closed(tmp_path, size):
 
     content, spec, file = Stream(b"x" * size), spec_of(attachments=(XML,)), io.BytesIO()
     archive = Archive(file, MOMENT, tmp_path)
-    writer = BundleWriter(spec, Targets(archive, archive), lambda _spec, _path: content, tmp_path)
+    writer = BundleWriter(spec, Targets(archive, archive), lambda _spec, _path, _row: content, tmp_path)
     writer.write(batch_of(spec, [row(1)]))
     writer.close()
     writer.finish({})
@@ -134,7 +134,7 @@ def test_a_stream_of_unknown_size_is_read_to_its_end_and_closed(tmp_path, size):
 def test_what_fails_to_open_fails_the_writing_and_what_was_opened_ahead_is_closed(tmp_path):
     opened = []
 
-    def opening(_spec, path):
+    def opening(_spec, path, _row):
         if path == "e/u3.xml":
             raise OSError("the folder is gone")
         opened.append(io.BytesIO(b"x" * 2_000_000))

@@ -1,6 +1,9 @@
 """The page about the catalog and the schema for editors are what the reader goes by."""
 
 import json
+import os
+import subprocess
+import sys
 import tomllib
 from io import StringIO
 from pathlib import Path
@@ -144,3 +147,10 @@ def test_a_catalog_is_shown_with_its_defaults(file: str) -> None:
 
 def test_the_schema_is_the_one_beside_the_page() -> None:
     assert ran("schema")[1] == catalog_docs.SCHEMA.read_text(encoding="utf-8")
+
+
+def test_the_command_is_one_of_the_api_and_needs_no_settings(file: str) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("EXPORTD_")}
+    command = [sys.executable, "-m", "services.api", "catalog", "check", file]
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{file} is sound: 3 collections\n", "")

@@ -51,7 +51,7 @@ def test_lenient(collection: Collection, case: Case) -> None:
         return
     query = parsed(collection, case.query, FilterMode.LENIENT)
     assert meaning(query) == case.leniently
-    if case.refused or case.leniently != case.means:
+    if case.leniently != case.means and "[0]" not in case.query:
         assert query.warnings
 
 

@@ -16,8 +16,8 @@ from tests.unit.writers.writer_tables import COLUMNS, ROWS, TEXTS, counts, text_
 FULL = st.tuples(*[ROWS]).map(lambda rows: rows[0])
 
 
-def assert_same(columns, *batches, spool_dir: Path, zone: str = "UTC", compact: bool = False) -> None:
-    content, writer = fast(columns, *batches, zone=zone, layout=XlsxLayout(compact=compact))
+def assert_same(columns, *batches, spool_dir: Path, zone: str = "UTC", compact: bool = False, **options) -> None:
+    content, writer = fast(columns, *batches, zone=zone, layout=XlsxLayout(compact=compact), **options)
     expected, reference = slow(columns, spool_dir, *batches, zone=zone)
     assert padded(by_openpyxl(content)) == padded(by_openpyxl(expected))
     assert by_calamine(content) == by_calamine(expected)

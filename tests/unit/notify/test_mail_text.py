@@ -7,7 +7,7 @@ from email.policy import default
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.api.domain.notifications import Channel, Delivery, DeliveryState
@@ -139,6 +139,7 @@ def test_a_name_never_becomes_a_header(words: str, field: str) -> None:
     assert len(message["Subject"]) <= MOST_IN_SUBJECT
 
 
+@settings(deadline=None)
 @given(words=st.text(), more=st.lists(st.text(), max_size=3))
 def test_no_words_become_a_header_or_an_element(words: str, more: list[str]) -> None:
     message = received(FAILED | {"exportType": words, "fileName": f"=?{words}?=", "errorMessages": [words, *more]})

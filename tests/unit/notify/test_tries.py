@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.api.notify.tries import LONGEST_WAIT, MOST_TRIES, Failed, delay
@@ -17,6 +17,7 @@ def test_the_schedule_is_that_of_standard_webhooks() -> None:
     assert sum(filter(None, delays), timedelta()) == timedelta(hours=75, minutes=35, seconds=5)
 
 
+@settings(deadline=None)
 @given(attempt=st.integers(1, 9), jitter=st.floats(0, 1))
 def test_jitter_only_lengthens_a_delay_by_a_fifth_at_most(attempt: int, jitter: float) -> None:
     exact = delay(FLAKY, attempt, jitter=0)

@@ -47,4 +47,5 @@ def test_only_what_can_match_is_listed() -> None:
             assert os.path.commonpath([path, fixed(pattern) or "."]) == "" or path.startswith(fixed(pattern))
     assert fixed("2026/01/*.csv") == "2026/01"
     assert fixed("2026/**/x/*.csv") == "2026"
+    assert fixed(".//2026//a.csv") == "2026"
     assert fixed("a.csv") == fixed("*/a.csv") == ""

@@ -1,9 +1,9 @@
 """Requests to the one host of a source, tried again while that may help."""
 
+import io
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import Callable
+from typing import BinaryIO, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from urllib3 import BaseHTTPResponse, Timeout
@@ -15,6 +15,7 @@ from services.worker.sources import errors
 from services.worker.sources.http.connections import pool_to
 from services.worker.sources.http.pace import Pace, Patience
 from services.worker.sources.http.settings import HttpSettings
+from services.worker.sources.streams import PIECE, stream, whole_stream
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class TryAgain(Exception):
 
 
 class HttpClient:
-    """Sends GET requests from any number of threads, over at most `connections`."""
+    """Sends GET requests from any number of threads; `connections` are kept for the next ones."""
 
     def __init__(self, source_id: str, settings: HttpSettings, connections: int = 1) -> None:
         self.source_id = source_id
@@ -75,34 +76,72 @@ class HttpClient:
         `take` may raise TryAgain, or what reading an answer raises: then the request is sent again. Raises
         SourceFailed.
         """
+
+        def taken() -> T:
+            response = self._answered(url, accept, "gzip")
+            try:
+                return take(response)
+            finally:
+                let_go(response)
+
+        return self._patiently(taken)
+
+    def opened(self, url: str, accept: str) -> BinaryIO | None:
+        """The body of a good answer as a stream, which may raise SourceFailed; None for one of MISSING.
+
+        A body of less than a MiB is read whole, and asked for again when it breaks off. Raises SourceFailed.
+        """
+        return self._patiently(lambda: self._begun(self._answered(url, accept, "identity")))
+
+    def _begun(self, response: BaseHTTPResponse) -> BinaryIO | None:
+        keeping = False
+        try:
+            if response.status in MISSING:
+                drained(response)
+                return None
+            start = response.read(PIECE, decode_content=True)
+            keeping = len(start) == PIECE
+            return self._rest(start, response) if keeping else whole_stream(start)
+        finally:
+            if not keeping:
+                let_go(response)
+
+    def _rest(self, start: bytes, response: BaseHTTPResponse) -> BinaryIO:
+        begun = io.BytesIO(start)
+
+        def read(size: int) -> bytes:
+            return begun.read(size) or response.read(size, decode_content=True)
+
+        return stream(read, lambda: let_go(response), (HTTPError, OSError), errors.unavailable(self.source_id))
+
+    def _patiently(self, work: Callable[[], T]) -> T:
         patience = Patience(self.settings.retry_s)
         while True:
             try:
-                with self._answered(url, accept) as response:
-                    return take(response)
+                return work()
             except (TryAgain, HTTPError, OSError) as problem:
                 if not patience.wait(getattr(problem, "after_s", None)):
                     raise errors.unavailable(self.source_id) from problem
             except AddressRefused as refused:
                 raise errors.address_refused(self.source_id) from refused
 
-    @contextmanager
-    def _answered(self, url: str, accept: str) -> Iterator[BaseHTTPResponse]:
-        """A response whose connection goes back, or is closed when the body was not read to its end."""
-        response = self._sent(url, accept)
+    def _answered(self, url: str, accept: str, encoding: str) -> BaseHTTPResponse:
+        """A good answer or one of MISSING, to be let go."""
+        response = self._sent(url, accept, encoding)
         for _ in range(_MOST_REDIRECTS):
             if response.status not in _REDIRECTS:
                 break
             url = self.linked(url, response.headers.get("location", ""))
             let_go(response)
-            response = self._sent(url, accept)
+            response = self._sent(url, accept, encoding)
         try:
             self._check(response)
-            yield response
-        finally:
+        except BaseException:
             let_go(response)
+            raise
+        return response
 
-    def _sent(self, url: str, accept: str) -> BaseHTTPResponse:
+    def _sent(self, url: str, accept: str, encoding: str) -> BaseHTTPResponse:
         self._pace.wait()
         parts = urlsplit(url)
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
@@ -112,7 +151,7 @@ class HttpClient:
             headers={
                 **dict(self.settings.headers),
                 "Accept": accept,
-                "Accept-Encoding": "gzip",
+                "Accept-Encoding": encoding,
                 "User-Agent": "exportd",
             },
             retries=False,

@@ -62,9 +62,9 @@ _POOLS: dict[tuple[str, bool], type[HTTPConnectionPool]] = {
 
 
 def pool_to(base: SplitResult, most: int, *, allow_private: bool) -> HTTPConnectionPool:
-    """At most `most` connections to the host of a URL that has one; whoever wants another waits."""
+    """Connections to the host of a URL that has one; `most` of them are kept when nobody uses them."""
     assert base.hostname is not None  # noqa: S101 - the settings were checked
-    return _POOLS[base.scheme, allow_private](base.hostname, base.port, maxsize=most, block=True, retries=False)
+    return _POOLS[base.scheme, allow_private](base.hostname, base.port, maxsize=most, retries=False)
 
 
 def _connected(connection: HTTPConnection, *, allow_private: bool) -> socket.socket:

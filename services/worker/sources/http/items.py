@@ -44,8 +44,12 @@ def at(document: Any, path: str) -> Any:
 
 
 def values(items: Sequence[Item], name: str) -> list[Any]:
-    """One value an item; None where it has none."""
-    return [at(item, name) for item in items] if "." in name else [item.get(name) for item in items]
+    """One value an item, by a dotted path; None where it has none."""
+    first, *rest = name.split(".")
+    found = [item.get(first) for item in items]
+    for part in rest:  # all items a step at a time
+        found = [each.get(part) if isinstance(each, dict) else None for each in found]
+    return found
 
 
 def array(found: list[Any], type_: ColumnType) -> Array:
@@ -79,6 +83,10 @@ def json_text(value: Any) -> str:
         return orjson.dumps(_without_long(value), default=_fragment).decode()
 
 
+def _number(value: Any) -> str:
+    return str(value) if isinstance(value, Decimal) else text(value)
+
+
 def _whole(value: Any) -> str:
     """5.0 is a whole number to JSON, whichever way it is written."""
     whole = isinstance(value, Decimal) and value == value.to_integral_value()
@@ -86,7 +94,7 @@ def _whole(value: Any) -> str:
 
 
 _DIGITS = 20
-_AS_TEXT: Mapping[Kind, Callable[[Any], str]] = {Kind.JSON: json_text, Kind.INTEGER: _whole}
+_AS_TEXT: Mapping[Kind, Callable[[Any], str]] = {Kind.JSON: json_text, Kind.INTEGER: _whole, Kind.DECIMAL: _number}
 
 
 def _native(found: list[Any], type_: pa.DataType) -> Array:

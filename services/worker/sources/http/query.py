@@ -11,18 +11,21 @@ from services.contract.spec import All, Filter, HttpFilter, HttpPages, JobSpec, 
 from services.worker.sources import errors
 
 _PLACEHOLDER = re.compile(r"\{([^}]*)\}")
+_DOTS = frozenset({".", ".."})
 _EXISTS = {Operator.IS_NULL: "false", Operator.IS_NOT_NULL: "true"}
 Parameters = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The `path` with its query. `constants` are the values that stand in the path, as text, by column.
+    """The `path` with its query; None: no path can have such a value.
+
+    `constants` are the values that stand in the path, as text, by column.
 
     `complete`: the remote was told the whole filter.
     """
 
-    path: str
+    path: str | None
     constants: Mapping[str, str]
     complete: bool
 
@@ -37,7 +40,8 @@ def asked(spec: JobSpec, pages: HttpPages) -> Asked:
     sent = [_sent(t, pages.filters) if t and t.column not in constants else None for t in terms]
     open_terms = [t for t, s in zip(terms, sent, strict=True) if s is None and not (t and t.column in constants)]
     parameters = [p for s in sent if s for p in s] + _order(spec, pages) + _first(pages)
-    return Asked(with_parameters(filled(pages.path, constants), parameters), constants, complete=not open_terms)
+    path = filled(pages.path, constants)
+    return Asked(path and with_parameters(path, parameters), constants, complete=not open_terms)
 
 
 def with_parameters(url: str, parameters: Parameters) -> str:
@@ -48,14 +52,15 @@ def with_parameters(url: str, parameters: Parameters) -> str:
     return urlunsplit(parts._replace(query=urlencode(kept + parameters)))
 
 
-def filled(template: str, values: Mapping[str, str]) -> str:
-    """A URL with percent-encoded values in its {placeholders}: none of them can be more than a part of the path."""
-    return _PLACEHOLDER.sub(lambda found: _part(values[found[1]]), template)
+def filled(template: str, values: Mapping[str, str | None]) -> str | None:
+    """A URL with percent-encoded values in its {placeholders}: none of them can be more than a part of the path.
 
-
-def _part(value: str) -> str:
-    # A part of dots would be a step up, even percent-encoded.
-    return value.replace(".", "%2E") if value in (".", "..") else quote(value, safe="", errors="replace")
+    None when a value is empty, or makes a part of dots: a server might take another path for the same.
+    """
+    parts = [values[name] or "" for name in _PLACEHOLDER.findall(template)]
+    url = _PLACEHOLDER.sub(lambda found: quote(values[found[1]] or "", safe="", errors="replace"), template)
+    climbs = not _DOTS.isdisjoint(url.partition("?")[0].split("/"))
+    return None if "" in parts or (climbs and parts) else url
 
 
 def spelled(value: Value) -> str:

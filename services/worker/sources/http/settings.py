@@ -33,7 +33,7 @@ class HttpSettings:
     connect_timeout_s: float = 10
     timeout_s: float = 60
     retry_s: float = 300
-    max_page_bytes: int = 64 << 20
+    max_page_bytes: int = 32 << 20
     max_pages: int = 100_000
 
 

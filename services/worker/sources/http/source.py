@@ -19,6 +19,7 @@ from services.worker.sources.http.items import Item
 from services.worker.sources.http.query import Asked, asked
 from services.worker.sources.http.repeats import Repeats
 from services.worker.sources.http.settings import HttpSettings
+from services.worker.sources.http.sorted import OrderCheck
 from services.worker.sources.http.walk import Walk
 from services.worker.sources.parse import Array, NotOfType
 from services.worker.sources.reading import Found, SnapshotReading
@@ -49,8 +50,9 @@ class HttpSource:
 def _begun(client: HttpClient, spec: JobSpec, pages: HttpPages, wanted: Asked) -> "PagedReading":
     rows = Rows(spec, wanted.constants, client.source_id)
     as_of = datetime.now(UTC)
-    walk = Walk(client, pages, client.below(wanted.path), Repeats(rows.keys))
-    if not walk.begin() and not wanted.constants:  # with a value in the path, it is that which does not exist
+    walk = Walk(client, pages, client.below(wanted.path or ""), Repeats(rows.keys))
+    if wanted.path is not None and not walk.begin() and not wanted.constants:
+        # With a value in the path, it is that which does not exist.
         raise errors.relation_missing(client.source_id)
     return PagedReading(walk, rows, spec, wanted, as_of)
 
@@ -114,12 +116,15 @@ class PagedReading(SnapshotReading):
         super().__init__(raw, rows.picked, Found(as_of, None, spec.filter, utf8=True, page=spec.page))
         self._walk = walk
         self._rows = rows
+        self._order = OrderCheck(spec)
         if wanted.complete:
             self.rows_total = page.rows_on(spec.page, walk.stated or 0)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """See ports.Reading."""
-        yield from gathered(super().batches())
+        for batch in gathered(super().batches()):
+            self._order.look(batch)
+            yield batch
         if self._walk.ended and self._walk.stated == self.rows_matched():
             self.matched_by = MatchedBy.COUNT
 

@@ -87,7 +87,8 @@ class SharedTexts:
         if full or not _stays_as_it_is(column.spec, new):
             return False
         self._bytes += size
-        numbers = [self._numbers.setdefault(text, len(self._numbers)) for text in new.to_pylist()]
+        texts = cast("list[str]", new.to_pylist())
+        numbers = [self._numbers.setdefault(text, len(self._numbers)) for text in texts]
         column.add(new, self._cells(pl.Series(numbers, dtype=pl.UInt32)))
         return True
 

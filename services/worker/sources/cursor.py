@@ -1,0 +1,246 @@
+"""Rows of any other database, through a cursor of SQLAlchemy that stays with the server.
+
+What such a database compares exactly is not known: a condition narrows down what it sends, where the type of a column
+is certain, and every row is decided here.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from services.contract.outcome import Consistency
+from services.contract.spec import All, AnyOf, Filter, JobSpec, Kind, Operator, ReadingMode, Term, Value
+from services.worker.ports import Reading
+from services.worker.sources import address, errors
+from services.worker.sources.adbc import DriverSaid, within
+from services.worker.sources.columns import missing, pick
+from services.worker.sources.objects_as_text import as_text
+from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.settings import SourceSettings
+from services.worker.sources.steps import utc
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+_ONE_STATEMENT_ONE_MOMENT = frozenset({"duckdb", "mysql", "mariadb", "oracle"})
+_NUMBER, _TEXT, _DAY = "number", "text", "day"
+_KNOWN = {
+    **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "integer", "bigint"), _NUMBER),
+    **dict.fromkeys(("decimal", "numeric", "real", "float", "double", "double precision"), _NUMBER),
+    **dict.fromkeys(("char", "varchar", "text", "character", "character varying", "longtext"), _TEXT),
+    **dict.fromkeys(("date", "datetime", "timestamp", "timestamp with time zone"), _DAY),
+}
+"""What a condition may compare, by the names that the standard's list of columns has for types."""
+_SHARE = Decimal("1e-9")
+_ZONES = timedelta(days=2)
+
+
+class CursorReading(SnapshotReading):
+    """ports.Reading of one statement, which in some databases is no snapshot."""
+
+    def __init__(self, raw: Iterator[pa.RecordBatch], picked: Any, found: Found, *, one_moment: bool) -> None:
+        super().__init__(raw, picked, found)
+        if not one_moment:
+            self.consistency = Consistency.PAGED
+            self.as_of = None
+
+
+@contextmanager
+def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[Reading]:
+    """A reading of the spec. Raises SourceFailed."""
+    if spec.reading is ReadingMode.KEYSET:
+        raise errors.reading_unsupported(settings.id)
+    with ExitStack() as stack:
+        guard = _guarded(settings)
+        with guard():
+            import sqlalchemy as sa  # noqa: PLC0415 - only a child that reads needs it
+
+            engine = sa.create_engine(settings.url, poolclass=sa.NullPool, hide_parameters=True)
+            connection = stack.enter_context(engine.connect())
+        yield _Cursor(connection, settings, guard).open(spec)
+
+
+def _guarded(settings: SourceSettings) -> Callable[[], Any]:
+    """A context in which errors of the database become SourceFailed."""
+
+    @contextmanager
+    def guard() -> Iterator[None]:
+        import sqlalchemy.exc as sae  # noqa: PLC0415
+
+        try:
+            yield
+        except (sae.SQLAlchemyError, ImportError, OSError) as error:
+            wrong = isinstance(error, sae.ProgrammingError | sae.NoSuchTableError)
+            failed = errors.relation_missing(settings.id) if wrong else errors.unavailable(settings.id)
+            raise failed from DriverSaid(address.scrubbed(f"{type(error).__name__}: {error}", settings.url))
+
+    return guard
+
+
+class _Cursor:
+    """One statement on one connection."""
+
+    def __init__(self, connection: "sa.Connection", settings: SourceSettings, guard: Callable[[], Any]) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._guard = guard
+
+    def open(self, spec: JobSpec) -> Reading:
+        """Every row that may match, in the order of the spec."""
+        as_of, time_zone = datetime.now(UTC), self._settings.time_zone
+        with self._guard():
+            types = self._types(spec)
+            relation = self._relation(spec)
+        narrowed = bool(spec.filter != All())
+        picked = pick(spec, deciding=narrowed)
+        found = Found(as_of, None, spec.filter if narrowed else None, page=spec.page, time_zone=time_zone)
+        statement = _statement(relation, spec, [p.name for p in picked], types)
+        kinds = [p.type for p in picked]
+        rows = within(self._batches(statement, kinds), self._allowed_s(spec), self._settings.id)
+        one_moment = self._connection.dialect.name in _ONE_STATEMENT_ONE_MOMENT
+        return CursorReading(rows, picked, found, one_moment=one_moment)
+
+    def _relation(self, spec: JobSpec) -> "sa.FromClause":
+        """The rows, with the columns that the spec uses, of the types that are known."""
+        import sqlalchemy as sa  # noqa: PLC0415
+
+        bare = _bare(spec)
+        names = list(self._connection.execute(sa.select(sa.text("*")).select_from(bare).where(sa.false())).keys())
+        absent = missing(spec, names)
+        if absent:
+            raise errors.column_missing(self._settings.id, absent)
+        columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in names]
+        query = spec.relation.query.strip().rstrip(";")
+        if query:
+            return sa.text(query).columns(*columns).subquery("r")
+        schema, _, table = spec.relation.table.rpartition(".")
+        return sa.table(table, *columns, schema=schema or None).alias("r")
+
+    def _types(self, spec: JobSpec) -> dict[str, str]:
+        """Of a table's columns, where the database has the standard's list of them; of a query's none."""
+        import sqlalchemy as sa  # noqa: PLC0415
+
+        schema, _, table = spec.relation.table.rpartition(".")
+        listed = "select column_name, data_type from information_schema.columns where table_name = :table"
+        of_schema = " and table_schema = :schema" if schema else ""
+        given = {"table": table, "schema": schema} if schema else {"table": table}
+        try:
+            rows = self._connection.execute(sa.text(listed + of_schema), given).all() if table else []
+        except sa.exc.SQLAlchemyError:  # then nothing is narrowed down
+            self._connection.rollback()
+            return {}
+        found: dict[str, set[str]] = {}
+        for name, type_ in rows:
+            found.setdefault(name, set()).add(str(type_).lower())
+        single = {name.casefold(): types.pop().partition("(")[0] for name, types in found.items() if len(types) == 1}
+        return {name: _KNOWN[type_] for name, type_ in single.items() if type_ in _KNOWN}
+
+    def _batches(self, statement: "sa.Select[Any]", types: list[Any]) -> Iterator[pa.RecordBatch]:
+        with self._guard():
+            streamed = self._connection.execution_options(stream_results=True, yield_per=BATCH_ROWS)
+            with streamed.execute(statement) as result:
+                for rows in result.partitions():
+                    yield _batch(rows, types)
+
+    def _allowed_s(self, spec: JobSpec) -> float:
+        bounds = [b for b in (self._settings.statement_timeout_s, spec.limits.max_snapshot_s) if b]
+        return min(bounds, default=0)
+
+
+def _bare(spec: JobSpec) -> "sa.FromClause":
+    import sqlalchemy as sa  # noqa: PLC0415
+
+    query = spec.relation.query.strip().rstrip(";")
+    if query:
+        return sa.text(query).columns().subquery("r")
+    schema, _, table = spec.relation.table.rpartition(".")
+    return sa.table(table, schema=schema or None)
+
+
+def _statement(relation: "sa.FromClause", spec: JobSpec, names: list[str], types: dict[str, str]) -> "sa.Select[Any]":
+    import sqlalchemy as sa  # noqa: PLC0415
+
+    columns = {name.casefold(): column for name, column in relation.c.items()}
+    shown = [columns[name.casefold()].label(f"c{i}") for i, name in enumerate(names)]
+    order: list[Any] = []
+    for term in spec.order:
+        column = columns[term.column.casefold()]
+        # Not every dialect knows NULLS LAST.
+        order.append(sa.case((column.is_(None), 0 if term.nulls_first else 1), else_=1 if term.nulls_first else 0))
+        order.append(column.desc() if term.descending else column.asc())
+    return sa.select(*shown).where(_condition(spec.filter, columns, types)).order_by(*order)
+
+
+def _condition(filter_: Filter, columns: dict[str, Any], types: dict[str, str]) -> Any:
+    """Every row that matches, and others."""
+    import sqlalchemy as sa  # noqa: PLC0415
+
+    match filter_:
+        case Term():
+            column = columns[filter_.column.casefold()]
+            if filter_.operator is Operator.IS_NULL:
+                return column.is_(None)
+            if filter_.operator is Operator.IS_NOT_NULL:
+                return column.is_not(None)
+            found = _narrowed(filter_, column, types.get(filter_.column.casefold(), ""))
+            return sa.or_(found, column.is_(None)) if filter_.or_null else found
+        case All(filters):
+            return sa.and_(sa.true(), *(_condition(f, columns, types) for f in filters))
+        case AnyOf(filters):
+            return sa.or_(sa.false(), *(_condition(f, columns, types) for f in filters))
+
+
+def _narrowed(term: Term, column: Any, stored: str) -> Any:
+    import sqlalchemy as sa  # noqa: PLC0415
+
+    kind = term.type.kind
+    if kind is Kind.TEXT and stored == _TEXT and term.operator is Operator.EQUALS and not term.ignore_case:
+        return column.in_([str(v) for v in term.values])
+    if kind in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT) and stored == _NUMBER:
+        return _between(term, column, _around_number)
+    if kind in (Kind.DATE, Kind.TIMESTAMP) and stored == _DAY:
+        return _between(term, column, _around_day)
+    return sa.true()
+
+
+def _between(term: Term, column: Any, around: Callable[[Value], tuple[Any, Any]]) -> Any:
+    """Around the values, generously."""
+    import sqlalchemy as sa  # noqa: PLC0415
+
+    bounds = [around(v) for v in term.values]
+    found = []
+    if term.operator not in (Operator.LESS, Operator.LESS_OR_EQUAL):
+        found.append(column >= min(low for low, _ in bounds))
+    if term.operator not in (Operator.GREATER, Operator.GREATER_OR_EQUAL):
+        found.append(column <= max(high for _, high in bounds))
+    return sa.and_(*found)
+
+
+def _around_number(value: Value) -> tuple[Any, Any]:
+    if isinstance(value, int):
+        return value, value
+    number = Decimal(str(value))
+    margin = 1 + abs(number) * _SHARE
+    return float(number - margin), float(number + margin)
+
+
+def _around_day(value: Value) -> tuple[Any, Any]:
+    day = utc(value).date() if isinstance(value, datetime) else value
+    assert isinstance(day, date)  # noqa: S101 - a term's values are of its type
+    return day - min(_ZONES, day - date.min), day + min(_ZONES, date.max - day)
+
+
+def _batch(rows: Any, types: list[Any]) -> pa.RecordBatch:
+    """Column by column, as text that parse.py reads; binary as bytes."""
+    columns = [
+        pa.array(
+            [as_text(value, type_) for value in values],
+            pa.large_binary() if type_.kind is Kind.BINARY else pa.large_string(),
+        )
+        for values, type_ in zip(zip(*rows, strict=True), types, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))])

@@ -1,0 +1,43 @@
+"""Whether the rows of a remote come in the order that it was asked for."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from services.contract.spec import JobSpec, Kind
+from services.worker.sources import errors
+from services.worker.sources.parse import Array, pc
+
+# Texts are sorted by the rules of the remote's own language.
+_COMPARABLE = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DATE, Kind.TIMESTAMP})
+
+
+class OrderCheck:
+    """Looks at the first term of the order, when the remote was told it and the table shows its numbers or moments.
+
+    A remote that ignores what it is told would otherwise go unnoticed. Nulls stand wherever it puts them.
+    """
+
+    def __init__(self, spec: JobSpec) -> None:
+        self._source_id = spec.source.id
+        self._field = ""
+        self._last: Array = None
+        told = {o.column for o in spec.relation.http.order} if spec.relation.http else set()
+        first = next((t for t in spec.order[:1] if t.column in told), None)
+        if first is not None:
+            self._column, self._descending = first.column, first.descending
+            shown = (c for c in spec.columns if c.name == first.column and c.type.kind in _COMPARABLE)
+            self._field = next((c.field for c in shown), "")
+
+    def look(self, batch: pa.RecordBatch) -> None:
+        """Raises SourceFailed when a row is out of place."""
+        if not self._field:
+            return
+        found: Any = batch.column(self._field).drop_null()
+        if not len(found):
+            return
+        in_place = pc.greater_equal if not self._descending else pc.less_equal
+        follows = self._last is None or in_place(found[0], self._last).as_py()
+        if not follows or pc.all(in_place(found[1:], found[:-1])).as_py() is False:
+            raise errors.unsorted(self._source_id, [self._column])
+        self._last = found[-1]

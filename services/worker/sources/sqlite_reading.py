@@ -1,0 +1,154 @@
+"""Rows of a SQLite database, through ADBC: in one read transaction, or by key in short ones.
+
+ADBC brings a SQLite of its own: a file that is open here must not be open through `sqlite3` in the same process. A
+file in WAL mode is read while others write to it; in the older modes a long reading makes writers wait.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from services.contract.spec import JobSpec, ReadingMode
+from services.worker.ports import Reading
+from services.worker.sources import errors, sqlite, stored
+from services.worker.sources.adbc import Session, within
+from services.worker.sources.columns import Picked, missing, order_types, pick
+from services.worker.sources.conditions import Parameter, Sql
+from services.worker.sources.keyset import PAGE_ROWS, Key, KeysetReading, pages
+from services.worker.sources.page import rows_on, sql_limit
+from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.settings import SourceSettings
+
+_PATIENCE_MS = 5_000
+_BATCHES = {"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)}
+
+
+@contextmanager
+def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[Reading]:
+    """A reading of the spec. Raises SourceFailed."""
+    with connected(settings) as session:
+        file = _File(session, settings)
+        yield file.by_key(spec) if spec.reading is ReadingMode.KEYSET else file.snapshot(spec)
+
+
+@contextmanager
+def connected(settings: SourceSettings) -> Iterator[Session]:
+    """The database of the settings, for reading. Raises SourceFailed."""
+    import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
+    import adbc_driver_sqlite.dbapi  # noqa: PLC0415
+
+    try:
+        connection = adbc_driver_sqlite.dbapi.connect(f"file:{quote(str(settings.path))}?mode=ro")
+    except adbc_driver_manager.Error as error:
+        raise errors.unavailable(settings.id) from error
+    with connection:
+        session = Session(connection, settings.id, lambda _: errors.unavailable(settings.id))
+        session.rows(f"pragma busy_timeout = {_PATIENCE_MS}")
+        yield session
+
+
+class _File:
+    """A database; its statements see one snapshot until `Session.end`."""
+
+    def __init__(self, session: Session, settings: SourceSettings) -> None:
+        self._session = session
+        self._settings = settings
+
+    def snapshot(self, spec: JobSpec) -> Reading:
+        """Everything at one moment, counted there where the condition is exact."""
+        as_of, time_zone = datetime.now(UTC), self._settings.time_zone
+        self._session.rows("select count(*) from sqlite_schema")  # the first read takes the snapshot
+        relation = self._checked(spec)
+        storage = stored.storage(self._session.rows, spec, time_zone)
+        matching = sqlite.where(spec.filter, storage)
+        picked = pick(spec, deciding=not matching.exact)
+        found = Found(as_of, None, spec.filter, page=spec.page, time_zone=time_zone)
+        if matching.exact:
+            counted = self._session.rows(
+                f"select count(*) from {relation} where {matching.text}",  # noqa: S608 - quoted
+                matching.parameters,
+            )
+            found = Found(as_of, rows_on(spec.page, counted[0][0]), time_zone=time_zone)
+        order = sqlite.order(spec.order, order_types(spec), storage)
+        # A limit, even none, keeps SQLite from dropping the order of a subquery.
+        limit = sql_limit(spec.page if matching.exact else None) or " limit -1"
+        rest = f"{relation} where {matching.text}{order}{limit}"
+        rows = self._batches(picked, (), rest, matching.parameters)
+        return SnapshotReading(within(rows, self._allowed_s(spec), self._settings.id), picked, found)
+
+    def by_key(self, spec: JobSpec) -> Reading:
+        """Piece by piece in transactions of their own, each behind the last key.
+
+        What is stored may change between them: nothing is taken for stored in one way.
+        """
+        relation = self._checked(spec)
+        matching = sqlite.where(spec.filter, {})
+        picked = pick(spec, deciding=not matching.exact)
+        keys = [sqlite.column(name) for name in spec.key]
+        nulls = " or ".join(f"{key} is null" for key in keys)
+        if self._session.rows(f"select exists(select 1 from {relation} where {nulls})")[0][0]:  # noqa: S608 - quoted
+            raise errors.value_invalid(", ".join(spec.key), "a key without nulls")
+        self._session.end()
+        order = f"order by {', '.join(keys)} limit {PAGE_ROWS}"
+
+        def behind(last: Key | None) -> Iterator[pa.RecordBatch]:
+            beyond = _beyond(keys, last) if last else Sql("1")
+            rest = f"{relation} where {matching.text} and {beyond.text} {order}"
+            yield from self._batches(picked, keys, rest, (*matching.parameters, *beyond.parameters))
+            self._session.end()
+
+        filter_ = None if matching.exact else spec.filter
+        found = Found(datetime.now(UTC), None, filter_, page=spec.page, time_zone=self._settings.time_zone)
+        return KeysetReading(pages(behind, len(keys)), picked, found)
+
+    def _checked(self, spec: JobSpec) -> str:
+        """The relation. Raises RELATION_MISSING, COLUMN_MISSING."""
+        relation = sqlite.relation(spec.relation)
+        absent = missing(spec, self._session.names(relation))
+        if absent:
+            raise errors.column_missing(self._settings.id, absent)
+        return relation
+
+    def _allowed_s(self, spec: JobSpec) -> float:
+        bounds = [b for b in (self._settings.statement_timeout_s, spec.limits.max_snapshot_s) if b]
+        return min(bounds, default=0)
+
+    def _batches(
+        self, picked: tuple[Picked, ...], keys: Iterable[str], rest: str, parameters: tuple[Parameter, ...]
+    ) -> Iterator[pa.RecordBatch]:
+        statement = _statement(picked, tuple(keys), rest)
+        return _without_first_row(self._session.batches(statement, parameters, **_BATCHES))
+
+
+def _statement(picked: tuple[Picked, ...], keys: tuple[str, ...], rest: str) -> str:
+    sentinels = [sqlite.sentinel(p.type) for p in picked] + ["''"] * len(keys)
+    values = [sqlite.value(p.name, p.type) for p in picked] + [_key_text(key) for key in keys]
+    first = ", ".join(f"{text} as c{i}" for i, text in enumerate(sentinels))
+    others = ", ".join(f"{text} as c{i}" for i, text in enumerate(values))
+    return f"select {first} union all select * from (select {others} from {rest})"  # noqa: S608 - quoted
+
+
+def _without_first_row(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch.slice(1)
+        break
+    yield from batches
+
+
+def _key_text(key: str) -> str:
+    """A key as text from which it can be had again: SQLite has no types of columns to go by."""
+    return (
+        f"case typeof({key}) when 'blob' then 'b' || hex({key})"
+        f" when 'real' then 'r' || format('%!.17g', {key}) else substr(typeof({key}), 1, 1) || {key} end"
+    )
+
+
+_KEYS: dict[str, Callable[[str], Parameter]] = {"i": int, "r": float, "t": str, "b": bytes.fromhex}
+
+
+def _beyond(keys: list[str], last: Key) -> Sql:
+    values = tuple(_KEYS[text[0]](text[1:]) for text in last)
+    return Sql(f"({', '.join(keys)}) > ({', '.join('?' * len(keys))})", values)

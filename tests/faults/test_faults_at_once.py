@@ -1,0 +1,167 @@
+"""Two things at the same moment: whichever comes first, the end is one of those that make sense."""
+
+import asyncio
+from datetime import timedelta
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from services.api.changes import Changes
+from services.api.domain.leases import Claimed
+from services.api.domain.retry import Backoff
+from services.api.domain.states import TERMINAL, State
+from services.api.passwords import Passwords
+from services.api.presence import Presence
+from services.api.publishing import Publishing
+from services.api.queue import Queue
+from services.api.storage.artifacts import FolderArtifactStore
+from services.api.storage.database import SqliteDatabase
+from services.api.storage.sqlite_outbox import SqliteOutbox
+from services.contract.errors import ExportdError, IllegalTransition, JobCancelled
+from tests.integration.storage.test_processes import running
+from tests.ports.driving import POLICY, WORKER, leased, queued
+from tests.ports.samples import SPEC, START, STATS, new_export, new_file, new_id
+
+BOTH_WAYS = list(permutations((0, 1)))
+
+
+async def together(order, *verbs):
+    """What the verbs came to, in their own order; they are asked for in `order` and share a commit or not."""
+    asked = {place: asyncio.ensure_future(_run(verbs[place])) for place in order}
+    return [await asked[place] for place in range(len(verbs))]
+
+
+async def _run(verb):
+    try:
+        return await verb
+    except ExportdError as refusal:
+        return refusal
+
+
+@pytest.mark.parametrize("order", BOTH_WAYS)
+async def test_fault_09_a_lease_that_ends_as_its_worker_completes_is_completed(store, order):
+    driven = await leased(store)
+    late = START + POLICY.ttl
+    await together(
+        order,
+        store.expire(late),
+        store.complete(driven.lease, new_file(driven.export.id), STATS, late),
+    )
+    export = await store.get("acme", driven.export.id)
+    assert (export.state, export.attempt) == (State.COMPLETED, 1)
+    assert await store.claim("worker-2", "poll-2", 1, late) == []
+
+
+@pytest.mark.parametrize("order", BOTH_WAYS)
+async def test_fault_09_the_last_lease_that_ends_as_its_worker_completes_has_one_end(store, order):
+    driven = await leased(store, max_attempts=1)
+    late = START + POLICY.ttl
+    await together(order, store.expire(late), store.complete(driven.lease, new_file(driven.export.id), STATS, late))
+    export = await store.get("acme", driven.export.id)
+    assert export.done
+    assert (export.state is State.COMPLETED) == (export.file is not None) == (export.cancel_reason is None)
+    ends = [t.event for t in await store.transitions("acme", export.id) if t.after in TERMINAL]
+    assert len(ends) == 1
+
+
+@pytest.mark.parametrize("order", BOTH_WAYS)
+async def test_fault_09_either_the_cancel_or_the_completion_wins_and_the_other_hears_it(store, order):
+    driven = await leased(store)
+    cancelled, completed = await together(
+        order,
+        store.cancel("acme", driven.export.id, START, only_if_queued=False),
+        store.complete(driven.lease, new_file(driven.export.id), STATS, START),
+    )
+    export = await store.get("acme", driven.export.id)
+    if export.state is State.COMPLETED:
+        assert isinstance(cancelled, IllegalTransition)
+        assert completed == export
+    else:
+        assert (export.state, export.file) == (State.CANCELLED, None)
+        assert isinstance(completed, JobCancelled)
+
+
+@pytest.mark.parametrize("order", BOTH_WAYS)
+async def test_fault_09_a_cancel_at_the_moment_of_the_claim_is_final(store, order):
+    driven = await queued(store)
+    (cancelled, told), claimed = await together(
+        order,
+        store.cancel("acme", driven.export.id, START, only_if_queued=False),
+        store.claim(WORKER, "poll", 1, START),
+    )
+    assert cancelled.state is State.CANCELLED
+    assert [told] == [one.lease_id for one in claimed] or (told, claimed) == ("", [])
+    for one in claimed:
+        with pytest.raises(JobCancelled):
+            await store.complete(one.ref, new_file(one.export.id), STATS, START)
+    assert (await store.get("acme", driven.export.id)).state is State.CANCELLED
+
+
+class WorkArrivesLate:
+    """A store in which an export is created just after a claim found nothing."""
+
+    def __init__(self, store, changes: Changes) -> None:
+        self._store, self._changes = store, changes
+        self.made = None
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def claim(self, *asked) -> list[Claimed]:
+        claimed = await self._store.claim(*asked)
+        if self.made is None:
+            self.made = await self._store.create(new_export(), SPEC, None)
+            self._changes.exported(self.made)
+        return claimed
+
+
+async def test_fault_03_an_export_made_while_a_poll_goes_to_sleep_is_handed_out_at_once(store, tmp_path: Path):
+    changes, artifacts = Changes(), FolderArtifactStore.in_folder(tmp_path / "artifacts")
+    late = WorkArrivesLate(store, changes)
+    queue = Queue(
+        store=late,
+        store_id=artifacts.store_id,
+        publishing=Publishing(artifacts, new_id),
+        passwords=Passwords(b"k" * 32),
+        changes=changes,
+        presence=Presence(lambda: START),
+        policy=POLICY,
+        backoff=Backoff(),
+        clock=lambda: START + timedelta(seconds=1),
+    )
+    async with asyncio.timeout(10):  # far less than the poll would wait
+        (job,) = await queue.lease("worker-1", "poll-1", 1, 25.0)
+    assert job.lease.export_id == late.made.id
+
+
+ENDS_AND_SAYS_SO = """
+import asyncio, sys
+from pathlib import Path
+from services.api.domain.leases import LeasePolicy
+from services.api.storage.database import SqliteDatabase
+from services.api.storage.sqlite import SqliteExportStore
+from tests.ports.samples import SPEC, START, new_export
+
+async def main():
+    store = SqliteExportStore(await SqliteDatabase.open(Path(sys.argv[1]) / "exportd.sqlite3"), LeasePolicy())
+    export = await store.create(new_export(callback_url="https://x.test/", notify_email="a@x.test"), SPEC, None)
+    await store.cancel("acme", export.id, START, only_if_queued=True)
+    print(export.id, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_fault_23_what_an_api_had_ended_but_not_announced_when_it_was_killed_is_announced(tmp_path: Path):
+    with running(ENDS_AND_SAYS_SO, tmp_path) as process:
+        export_id = (await asyncio.to_thread(process.stdout.readline)).strip()
+        process.kill()
+        process.wait()
+    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as database:
+        held = await SqliteOutbox(database).hold(10, START + POLICY.ttl, START)
+    assert {(one.delivery.export_id, one.delivery.target) for one in held} == {
+        (export_id, "https://x.test/"),
+        (export_id, "a@x.test"),
+    }

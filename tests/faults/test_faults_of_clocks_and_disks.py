@@ -1,0 +1,88 @@
+"""A worker whose clock jumps and whose disk is full; a full disk under the database is in tests/integration/storage."""
+
+import resource
+import sqlite3
+import time
+from contextlib import closing
+
+import psutil
+import pytest
+
+from tests.integration.worker import child_jobs
+from tests.integration.worker.rig import SPEC, Rig, named
+from tests.integration.worker.test_worker_engine import eventually
+
+HOUR_S = 3600.0
+SMALL = 100_000
+"""Bytes that a file may have: fewer than the export of MANY, more than a log."""
+
+MANY = [(number, "x" * 100) for number in range(10, 5_000)]
+
+
+@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
+async def test_fault_22_a_clock_that_jumps_by_an_hour_ends_no_work(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, jump_s: float
+) -> None:
+    rig.no_progress_s = rig.orphan_s = 300.0
+    true_time = time.time
+    async with rig.working(child_jobs.run_slowly):
+        entry = rig.queue.offer(SPEC)
+        await rig.queue.until(lambda: entry.confirmed)
+        monkeypatch.setattr("time.time", lambda: true_time() + jump_s)
+        await rig.queue.until(lambda: entry.state != "PROCESSING")
+        assert rig.engine is not None
+        assert rig.engine.ready()
+    assert (entry.state, entry.failures, len(entry.leases)) == ("COMPLETED", [], 1)
+
+
+@pytest.fixture
+def many(rig: Rig) -> Rig:
+    """Its table has so many rows that their file is large."""
+    with closing(sqlite3.connect(rig.root.parent / "db.sqlite3")) as database, database:
+        database.executemany("insert into numbers values (?, ?)", MANY)
+    return rig
+
+
+async def test_fault_19_a_disk_full_while_writing_fails_the_attempt_and_the_next_one_completes(many: Rig) -> None:
+    rig = many
+    async with rig.working():
+        limits = children_limited(SMALL)
+        entry = rig.queue.offer(SPEC)
+        await rig.queue.until(lambda: entry.state == "FAILED")
+        await eventually(lambda: rig.files() == [])
+        unlimited(limits)
+        entry.state = "QUEUED"
+        rig.queue._tell()
+        await rig.queue.until(lambda: entry.state == "COMPLETED")
+    assert [(f.code, f.retryable) for f in entry.failures] == [("DISK_FULL", True)]
+    assert entry.built is not None
+    assert rig.files() == [entry.built.artifact.key]
+
+
+async def test_fault_19_a_disk_full_for_one_job_does_not_end_the_worker(many: Rig) -> None:
+    rig = many
+    async with rig.working():
+        running = rig.queue.offer(named("tick"))
+        await rig.queue.until(lambda: bool(running.progress))
+        children_limited(SMALL)
+        full = rig.queue.offer(SPEC)
+        await rig.queue.until(lambda: full.state == "FAILED")
+        assert running.state == "PROCESSING"
+        assert rig.engine is not None
+        assert rig.engine.ready()
+        rig.queue.cancel(running, hint=True)
+
+
+def children_limited(size_bytes: int) -> list[tuple[psutil.Process, tuple[int, int]]]:
+    """Let no file of a child grow beyond; returns the limits before."""
+    children = psutil.Process().children(recursive=True)
+    before = [(child, child.rlimit(resource.RLIMIT_FSIZE)) for child in children]
+    for child, (_, hard) in before:
+        child.rlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    return before
+
+
+def unlimited(limits: list[tuple[psutil.Process, tuple[int, int]]]) -> None:
+    for child, before in limits:
+        if child.is_running():
+            child.rlimit(resource.RLIMIT_FSIZE, before)

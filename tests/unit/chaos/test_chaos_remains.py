@@ -1,0 +1,85 @@
+"""What chaos reads from a database and a folder that are left."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from chaos.ledger import Findings, Wrong
+from chaos.remains import check_completions, check_rows, orphans
+
+TABLES = """
+CREATE TABLE exports (id, lease_id, file_key, state, attachments, deleted_time);
+CREATE TABLE transitions (id INTEGER PRIMARY KEY, export_id, version, run, event, state);
+CREATE TABLE deliveries (export_id, run, channel);
+INSERT INTO exports VALUES ('e', 'l', 'e/l/export.csv', 'COMPLETED', NULL, NULL);
+"""
+REGULAR = [(1, "CREATE", "QUEUED"), (2, "LEASE", "PROCESSING"), (3, "COMPLETE", "COMPLETED")]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as db:
+        db.executescript(TABLES)
+    return tmp_path / "db.sqlite3"
+
+
+def _found(database: Path, history: list[tuple[int, str, str]], change: str = "") -> list[Wrong]:
+    findings = Findings()
+    with closing(sqlite3.connect(database)) as db, db:
+        entries = "INSERT INTO transitions (export_id, version, run, event, state) VALUES ('e', ?, 1, ?, ?)"
+        db.executemany(entries, history)
+        db.executescript(change)
+    check_rows(database, findings)
+    return [finding.wrong for finding in findings.all]
+
+
+def test_a_regular_history_is_fine(database: Path) -> None:
+    assert _found(database, REGULAR) == []
+
+
+def test_a_file_of_another_lease_than_that_which_completed_is_found(database: Path) -> None:
+    assert _found(database, REGULAR, "UPDATE exports SET lease_id = 'newer'") == [Wrong.STALE_ACCEPTED]
+
+
+def test_two_live_leases_are_found(database: Path) -> None:
+    history = [*REGULAR[:2], (3, "LEASE", "PROCESSING"), (4, "COMPLETE", "COMPLETED")]
+    assert _found(database, history) == [Wrong.DOUBLED]
+
+
+def test_a_second_completion_is_found(database: Path) -> None:
+    history = [*REGULAR, (4, "COMPLETE", "COMPLETED")]
+    assert Wrong.DOUBLED in _found(database, history)
+
+
+def test_a_step_that_no_rule_allows_is_found(database: Path) -> None:
+    history = [*REGULAR, (4, "CANCEL", "CANCELLED")]
+    assert _found(database, history) == [Wrong.UNEXPECTED]
+
+
+def test_a_version_that_does_not_grow_is_found(database: Path) -> None:
+    history = [REGULAR[0], (1, "LEASE", "PROCESSING"), REGULAR[2]]
+    assert _found(database, history) == [Wrong.UNEXPECTED]
+
+
+def test_an_end_that_is_in_the_outbox_twice_is_found(database: Path) -> None:
+    twice = "INSERT INTO deliveries VALUES ('e', 1, 'CALLBACK'), ('e', 1, 'CALLBACK')"
+    assert _found(database, REGULAR, twice) == [Wrong.NOTIFICATION_CONTRADICTING]
+
+
+def test_files_that_no_export_points_at_are_orphans(database: Path, tmp_path: Path) -> None:
+    root = tmp_path / "artifacts"
+    for key in ("e/l/export.csv", "e/older/export.csv", ".spool/w/l/export.csv", ".spool/w/lock", ".exportd-store"):
+        (root / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / key).touch()
+    assert sorted(orphans(root, database)) == [".spool/w/l/export.csv", "e/older/export.csv"]
+
+
+def test_a_completion_under_two_leases_is_found_in_the_logs_of_workers(tmp_path: Path) -> None:
+    ends = [{"event": "attempt", "export_id": "e", "lease_id": lease, "outcome": "completed"} for lease in "ab"]
+    (tmp_path / "worker.log").write_text("".join(json.dumps(end) + "\n" for end in ends))
+    findings = Findings()
+    check_completions([tmp_path / "worker.log"], findings)
+    assert [finding.wrong for finding in findings.all] == [Wrong.DOUBLED]
