@@ -16,6 +16,7 @@ OPENPYXL_ROWS = 100_000
 """Rows that openpyxl gets; more would take minutes and show the same speed."""
 
 _MONEY = ("subtotal", "total")
+_MOST_AHEAD_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +29,24 @@ class Peer:
 
 
 def exportd(sources: list[str], out: str, table_format: str) -> int:
-    """The writer that the service uses, without the service."""
+    """The writer that the service uses, fed by the source that it uses, without the service."""
     from bench.columns import columns
     from services.contract.formats import Format
-    from services.contract.spec import TableOptions
-    from services.worker.schema import arrow_schema
+    from services.contract.spec import JobSpec, Relation, SourceRef, TableOptions
+    from services.worker.pipeline import ahead
+    from services.worker.sources import open_source
+    from services.worker.sources.settings import SourceSettings
     from services.worker.writers.table import open_writer
 
-    schema = arrow_schema(columns())
-    with Path(out).open("w+b") as file:
-        writer = open_writer(TableOptions(Format(table_format)), file, columns(), "invoices")
-        for batch in _batches(sources):
-            writer.write(batch.cast(schema))  # as a source would hand it over
+    table, place = TableOptions(Format(table_format)), Path(sources[0])
+    where = SourceRef("rows", "parquet"), Relation(path=place.name)
+    spec = JobSpec("invoices", *where, key=(), columns=columns(), order=(), table=table, table_name="invoices")
+    rows = open_source({"rows": SourceSettings("rows", "parquet", place.parent)}, spec.source, Path(out).parent)
+    with Path(out).open("w+b") as file, rows.read(spec) as reading:
+        writer = open_writer(table, file, columns(), "invoices")
+        with ahead(reading.batches(), _MOST_AHEAD_BYTES, lambda batch: batch.nbytes) as batches:
+            for batch in batches:
+                writer.write(batch)
         writer.close()
         return writer.rows_written
 
@@ -156,7 +163,13 @@ def _copy(sources: list[str], out: str, options: str, before: str = "", order: s
 PEERS = {
     "exportd-xlsx": Peer(
         "exportd's writer",
-        ("services.worker.writers.table", "pyarrow.parquet", "bench.columns", "services.worker.sources.reading"),
+        (
+            "services.worker.writers.table",
+            "pyarrow.parquet",
+            "bench.columns",
+            "services.worker.sources.files",
+            "duckdb",
+        ),
         lambda sources, out: exportd(sources, out, "XLSX"),
     ),
     "openpyxl": Peer("openpyxl write-only", ("openpyxl", "lxml", "pyarrow.parquet"), openpyxl),

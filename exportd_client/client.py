@@ -7,7 +7,16 @@ from datetime import datetime, timedelta
 from os import PathLike
 from typing import Literal, Self, TypeAlias
 
-from exportd.v1.export_pb2 import LENIENT, CsvOptions, Delivery, Export, File, Transition, XlsxOptions
+from exportd.v1.export_pb2 import (
+    FILTER_MODE_UNSPECIFIED,
+    LENIENT,
+    CsvOptions,
+    Delivery,
+    Export,
+    File,
+    Transition,
+    XlsxOptions,
+)
 from exportd.v1.export_service_pb2 import (
     CancelExportRequest,
     Collection,
@@ -130,7 +139,7 @@ class ExportClient:
                 max_attempts=max_attempts,
                 ttl=asked.duration(ttl),
                 filename=filename,
-                filter_mode=LENIENT if lenient else None,
+                filter_mode=LENIENT if lenient else FILTER_MODE_UNSPECIFIED,
                 changed_since=changed_since,
                 since_export=since_export,
                 validate_only=validate_only,

@@ -1,13 +1,13 @@
 """Reading one blob after the other from a database: each within one transaction, so that its parts belong together."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.contract.spec import All, Blob, ColumnType, Kind, Operator, Relation, Term
-from services.worker.sources import address, errors, postgres, postgres_reading, sqlite, sqlite_reading
+from services.worker.sources import address, cursor, errors, postgres, postgres_reading, sqlite, sqlite_reading
 from services.worker.sources.adbc import Session
 from services.worker.sources.conditions import Parameter, quoted
 from services.worker.sources.settings import SourceSettings
@@ -165,40 +165,41 @@ class _Other:
     """Any database that SQLAlchemy knows; a blob is in memory as a whole."""
 
     def __init__(self, settings: SourceSettings) -> None:
-        import sqlalchemy  # noqa: PLC0415 - few sources need it
-
         self._id = settings.id
         self._content = b""
-        try:
-            self._connection = sqlalchemy.create_engine(settings.url, poolclass=sqlalchemy.NullPool).connect()
-        except Exception:  # noqa: BLE001 - any driver's own; its text may repeat the address
-            raise errors.unavailable(self._id) from None
+        self._guard = cursor.guarded(settings)
+        with self._guard():
+            import sqlalchemy as sa  # noqa: PLC0415 - few sources need it
+
+            self._connection = sa.create_engine(settings.url, poolclass=sa.NullPool, hide_parameters=True).connect()
 
     def find(self, blob: Blob, key: tuple[str, ...]) -> Found | None:
-        import sqlalchemy  # noqa: PLC0415
-
-        statement = sqlalchemy.text(self._statement(blob))
-        try:
-            rows = self._connection.execute(statement, {f"p{i}": v for i, v in enumerate(key)}).fetchmany(2)
-        except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.NoSuchTableError) as error:
-            raise errors.relation_missing(self._id) from error
-        except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
-            raise errors.unavailable(self._id) from error
+        rows = self._rows(blob, key)
         if len(rows) > 1:
             raise errors.key_ambiguous(self._id, [k.column for k in blob.key])
-        self._content = bytes(rows[0][0]) if rows and rows[0][0] is not None else b""
-        return Found(self._content[:PIECE], len(self._content)) if rows and rows[0][0] is not None else None
+        if not rows or rows[0][0] is None:
+            return None
+        self._content = bytes(rows[0][0])
+        return Found(self._content[:PIECE], len(self._content))
 
     def part(self, start: int, size: int) -> bytes:
         return self._content[start : start + size]
 
     def rest(self) -> None:
         self._content = b""
-        self._connection.rollback()
+        with self._guard():
+            self._connection.rollback()
 
     def close(self) -> None:
         with suppress(Exception):  # it may be broken already
             self._connection.close()
+
+    def _rows(self, blob: Blob, key: tuple[str, ...]) -> Sequence[Any]:
+        with self._guard():
+            import sqlalchemy as sa  # noqa: PLC0415
+
+            statement = sa.text(self._statement(blob))
+            return self._connection.execute(statement, {f"p{i}": v for i, v in enumerate(key)}).fetchmany(2)
 
     def _statement(self, blob: Blob) -> str:
         quote_name = self._connection.dialect.identifier_preparer.quote

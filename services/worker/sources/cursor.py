@@ -55,7 +55,7 @@ def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[Reading]:
     if spec.reading is ReadingMode.KEYSET:
         raise errors.reading_unsupported(settings.id)
     with ExitStack() as stack:
-        guard = _guarded(settings)
+        guard = guarded(settings)
         with guard():
             import sqlalchemy as sa  # noqa: PLC0415 - only a child that reads needs it
 
@@ -64,7 +64,7 @@ def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[Reading]:
         yield _Cursor(connection, settings, guard).open(spec)
 
 
-def _guarded(settings: SourceSettings) -> Callable[[], Any]:
+def guarded(settings: SourceSettings) -> Callable[[], Any]:
     """A context in which errors of the database become SourceFailed."""
 
     @contextmanager

@@ -1,6 +1,7 @@
 """What is no missing attachment: an attempt that cannot read one fails, and is tried again."""
 
 import sqlite3
+import traceback
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -140,6 +141,21 @@ def test_a_text_that_the_type_of_a_key_has_no_value_for_is_missing(postgres_url:
     settings = SourceSettings("files", "sql", Path(), postgres_url)
     with shelf(settings, "{name}", replace(BLOB, relation=Relation(query=numbers))) as found:
         assert [found.read(name) for name in ("1", "x", "1")] == [b"one", None, b"one"]
+
+
+def test_a_database_that_cannot_be_opened_shows_no_password(tmp_path: Path) -> None:
+    for url in (
+        f"duckdb:///{tmp_path}/none/x.duckdb",
+        "postgresql://me:hunter2@127.0.0.1:1/db",
+        "none://me:hunter2@h/db",
+    ):
+        with (
+            shelf(SourceSettings("files", "sql", Path(), url), "{name}", BLOB) as found,
+            pytest.raises(SourceFailed) as failed,
+        ):
+            found.read("1.xml")
+        shown = "".join(traceback.format_exception(failed.value))
+        assert (failed.value.code, "hunter2" in shown) == ("SOURCE_UNAVAILABLE", False)
 
 
 def test_a_source_of_rows_has_no_attachments(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SourceSetting
     return {name: build(tmp_path_factory.mktemp(name)) for name, build in ENGINES.items()}
 
 
-@settings(deadline=None, max_examples=50, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(question=questions)
 def test_all_engines_answer_as_the_model_does(engines: dict[str, SourceSettings], question: Question) -> None:
     filter_, order, page = question

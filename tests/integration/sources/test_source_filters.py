@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import product
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ PROBES: dict[str, list[Any]] = {
     "day": [date(2026, 1, 3), date(1900, 2, 28), date(9999, 12, 31), date(1, 1, 1)],
     "at": [DAY, DAY.astimezone(LIMA), DAY + MICRO, DAY + timedelta(milliseconds=250), DAY.replace(year=1)],
 }
-PARTS = ["Ñandú", "%", "a_", "\\", "[a]", "maría", "ss", ""]
+PARTS = ["Ñandú", "%", "maría", ""]
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -56,9 +56,11 @@ def assert_as_model(place: Place, filter_: Filter) -> MatchedBy:
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_one_term(source: SourceSettings, column: str) -> None:
-    for op, value in product(BY_SIZE, PROBES[column]):
-        if column != "b" or op is Operator.EQUALS:
-            assert_as_model(source, term(column, op, value))
+    others = cycle(op for op in BY_SIZE if op is not Operator.EQUALS)
+    for value in PROBES[column]:  # the property test has every operator meet every kind of value
+        assert_as_model(source, term(column, Operator.EQUALS, value))
+        if column != "b":
+            assert_as_model(source, term(column, next(others), value))
 
 
 @pytest.mark.parametrize("operator", [Operator.EQUALS, *OF_TEXT])
@@ -70,8 +72,8 @@ def test_terms_of_text(source: SourceSettings, operator: Operator, ignore_case: 
 
 def test_any_of_several_values_of_text(source: SourceSettings) -> None:
     for operator in OF_TEXT:
-        assert_as_model(source, term("t", operator, "%", "ñ", "AB"))
-        assert_as_model(source, term("t", operator, "%", "ñ", "AB", ignore_case=True))
+        assert_as_model(source, term("t", operator, "a_", "\\", "[a]", "AB"))
+        assert_as_model(source, term("t", operator, "%", "ñ", "ss", ignore_case=True))
 
 
 @pytest.mark.parametrize("column", COLUMNS)
@@ -83,27 +85,21 @@ def test_any_of_several_values(source: SourceSettings, column: str) -> None:
 def test_nulls_match_where_they_are_meant_to(source: SourceSettings, column: str) -> None:
     assert_as_model(source, term(column, Operator.IS_NULL))
     assert_as_model(source, term(column, Operator.IS_NOT_NULL))
-    for value in PROBES[column][:2]:
-        assert_as_model(source, term(column, Operator.EQUALS, value, or_null=True))
+    assert_as_model(source, term(column, Operator.EQUALS, PROBES[column][0], or_null=True))
 
 
 @pytest.mark.parametrize("column", [c for c in COLUMNS if c != "f"])
-@pytest.mark.parametrize("descending", [False, True])
-@pytest.mark.parametrize("nulls_first", [False, True])
+@pytest.mark.parametrize(("descending", "nulls_first"), [(False, True), (True, False)])
 def test_orders(source: SourceSettings, column: str, descending: bool, nulls_first: bool) -> None:
     order = (OrderTerm(column, descending, nulls_first), OrderTerm("id"))
-    done = read(source, spec_of(source.kind, TYPES, order=order))
+    done = read(source, spec_of(source.kind, {"id": "integer", column: TYPES[column]}, order=order))
     assert [r["id"] for r in done.rows] == selected(All(), order[:1])
 
 
-@pytest.mark.parametrize("page", [Page(0, 1), Page(3, 4), Page(0, 10_000), Page(25, 10), Page(30, 10), Page(900, 1)])
+@pytest.mark.parametrize("page", [Page(3, 4), Page(0, 10_000), Page(25, 10), Page(900, 1)])
 def test_a_page_is_cut_after_the_filter_in_the_order(source: SourceSettings, page: Page) -> None:
     order = (OrderTerm("n", descending=True), OrderTerm("id"))
-    for filter_ in (
-        All(),
-        term("d", Operator.GREATER, Decimal("0.30")),
-        term("t", Operator.CONTAINS, "a", ignore_case=True),
-    ):
+    for filter_ in (All(), term("t", Operator.CONTAINS, "a", ignore_case=True)):
         spec = spec_of(source.kind, {"id": "integer", "n": "integer"}, filter=filter_, order=order, page=page)
         done = read(source, spec)
         assert [r["id"] for r in done.rows] == selected(filter_, order[:1], page)

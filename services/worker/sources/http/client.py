@@ -131,8 +131,8 @@ class HttpClient:
         for _ in range(_MOST_REDIRECTS):
             if response.status not in _REDIRECTS:
                 break
-            url = self.linked(url, response.headers.get("location", ""))
             let_go(response)
+            url = self.linked(url, response.headers.get("location", ""))
             response = self._sent(url, accept, encoding)
         try:
             self._check(response)

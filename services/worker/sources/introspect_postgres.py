@@ -1,0 +1,88 @@
+"""The tables of a PostgreSQL database."""
+
+import json
+from typing import Any
+
+from services.contract.spec import ColumnType, Kind
+from services.worker.sources import errors
+from services.worker.sources.found_tables import FoundColumn, FoundTable, Link
+from services.worker.sources.postgres_reading import connected
+from services.worker.sources.postgres_types import Oid
+from services.worker.sources.settings import SourceSettings
+
+_MOST_DIGITS = 38
+_NO_DIGITS = ColumnType(Kind.DECIMAL, 38, 10)
+_KINDS = {
+    **dict.fromkeys((Oid.INT2, Oid.INT4, Oid.INT8), Kind.INTEGER),
+    **dict.fromkeys((Oid.FLOAT4, Oid.FLOAT8), Kind.FLOAT),
+    **dict.fromkeys((Oid.TIMESTAMP, Oid.TIMESTAMPTZ), Kind.TIMESTAMP),
+    **dict.fromkeys((Oid.JSON, Oid.JSONB), Kind.JSON),
+    Oid.BOOL: Kind.BOOLEAN,
+    Oid.BYTEA: Kind.BINARY,
+    Oid.DATE: Kind.DATE,
+    Oid.TIME: Kind.TIME,
+    Oid.INTERVAL: Kind.DURATION,
+}
+# Text and JSON only: they come as they are, whatever the types below.
+_TABLES = """
+select n.nspname::text, c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''),
+  (select json_agg(json_build_object('name', a.attname, 'base', coalesce(nullif(t.typbasetype, 0), t.oid)::int8,
+    'digits', case when t.typbasetype <> 0 then t.typtypmod else a.atttypmod end, 'array', t.typcategory = 'A',
+    'comment', coalesce(col_description(c.oid, a.attnum), '')) order by a.attnum)
+   from pg_attribute a join pg_type t on t.oid = a.atttypid
+   where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)::text,
+  (select json_agg(a.attname order by k.place) filter (where a.attnotnull) from pg_index i,
+   unnest(i.indkey::int2[]) with ordinality as k(num, place) join pg_attribute a on a.attnum = k.num
+   where i.indrelid = c.oid and a.attrelid = c.oid and i.indisunique and i.indpred is null and i.indexprs is null
+   group by i.indexrelid, i.indisprimary having bool_and(a.attnotnull) order by i.indisprimary desc limit 1)::text,
+  (select json_agg(json_build_object('column', a.attname, 'table', f.relname) order by a.attnum)
+   from pg_constraint o join pg_class f on f.oid = o.confrelid
+   join pg_attribute a on a.attrelid = o.conrelid and a.attnum = o.conkey[1]
+   where o.conrelid = c.oid and o.contype = 'f' and cardinality(o.conkey) = 1)::text
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'v', 'm', 'p', 'f') and not c.relispartition
+  and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
+  and ($1::text in ('', n.nspname)) and ($2::text in ('', c.relname))
+order by n.nspname = 'public' desc, n.nspname, c.relname
+"""
+
+
+def tables(settings: SourceSettings, schema: str, only: str) -> list[FoundTable]:
+    """Those of a schema, empty for all of them, or the one called `only`. Raises SourceFailed."""
+    with connected(settings) as session:
+        try:
+            return [_table(row) for row in session.rows(_TABLES, (schema, only))]
+        except ValueError as error:
+            raise errors.unavailable(settings.id) from error
+
+
+def _table(row: tuple[Any, ...]) -> FoundTable:
+    schema, name, comment, columns, key, links = row
+    found = tuple(FoundColumn(c["name"], _type(c), c["comment"]) for c in json.loads(columns or "[]"))
+    linked = tuple(Link(link["column"], link["table"]) for link in json.loads(links or "[]"))
+    relation = _part(name) if schema == "public" else f"{_part(schema)}.{_part(name)}"
+    return FoundTable(relation, name, tuple(json.loads(key or "[]")), found, linked, comment)
+
+
+def _part(name: str) -> str:
+    """As postgres.table_name reads it."""
+    return '"' + name.replace('"', '""') + '"' if '"' in name or "." in name else name
+
+
+def _type(column: dict[str, Any]) -> ColumnType:
+    oid = column["base"]
+    if oid == Oid.NUMERIC:
+        return _decimal(column["digits"])
+    if oid == Oid.MONEY:
+        return ColumnType(Kind.DECIMAL, 18, 2)
+    return ColumnType(Kind.JSON if column["array"] else _KINDS.get(oid, Kind.TEXT))
+
+
+def _decimal(modifier: int) -> ColumnType:
+    """Digits as PostgreSQL packs them: 16 bits of precision, 11 of scale, 4 more than the number."""
+    if modifier < 0:
+        return _NO_DIGITS
+    precision, scale = (modifier - 4) >> 16, ((modifier - 4) & 0x7FF ^ 0x400) - 0x400
+    if scale < 0:
+        precision, scale = precision - scale, 0
+    return ColumnType(Kind.DECIMAL, max(precision, scale), scale) if precision <= _MOST_DIGITS else _NO_DIGITS
