@@ -63,6 +63,11 @@ def alone(name: str, unit: str, ours: float, rss_mb: float) -> Result:
     return Result(name, unit, _short(ours), None, "", None, "", None, _short(rss_mb))
 
 
+def judged(name: str, unit: str, ours: float, goal: str, *, ok: bool, beside: str) -> Result:
+    """Ours against a number that does not depend on anybody else."""
+    return Result(name, unit, _short(ours), None, beside, None, goal, ok, None)
+
+
 def not_measured(name: str, unit: str, goal: Goal, why: str) -> Result:
     """What could not be measured, and why."""
     return Result(name, unit, None, None, f"not measured: {why}", None, goal.text, None, None)

@@ -11,7 +11,7 @@ from typing import Any, Self
 import psutil
 
 from bench.peer import NotMeasured, Ran, peak_mb
-from bench.workload import COLUMNS, TYPES, folder, glob_of
+from bench.workload import COLUMNS, TYPES, few, folder, glob_of
 from demo.processes import DidNotStart, Services, running
 from exportd_client import Export, ExportClient, ExportdError, FormatName
 
@@ -34,6 +34,7 @@ class Service:
     def __enter__(self) -> Self:
         shutil.rmtree(self._place, ignore_errors=True)
         self._place.mkdir(parents=True)
+        few(folder() / "rows")
         (self._place / "catalog.toml").write_text(_catalog(self._format))
         rows = (folder() / "rows").absolute()
         (self._place / "sources.toml").write_text(f'[sources.rows]\nkind = "parquet"\nroot = "{rows}"\n')
@@ -57,6 +58,26 @@ class Service:
         refuses or fails.
         """
         return asyncio.run(self._export(f"/invoices-{millions}{query}", name, options))
+
+    def pickups(self, count: int) -> list[tuple[float, float]]:
+        """Exports of ten rows, one after the other, to a worker that is idle: how many seconds each waited, as its
+        caller's watch saw it and by the service's own clocks. Raises NotMeasured when one fails.
+        """
+        return asyncio.run(self._pickups(count))
+
+    async def _pickups(self, count: int) -> list[tuple[float, float]]:
+        async with ExportClient(self._services.target) as client:
+            return [await self._pickup(client) for _ in range(count)]
+
+    async def _pickup(self, client: ExportClient) -> tuple[float, float]:
+        started = time.perf_counter()
+        made = await client.create("/few", format=self._format)
+        async for export in client.watch(made.id):
+            if export.state != Export.QUEUED:
+                break
+        seen = time.perf_counter() - started
+        done = await self._finished(client, made)
+        return seen, (done.start_time.ToNanoseconds() - done.create_time.ToNanoseconds()) / 1e9
 
     async def _export(self, uri: str, name: str, options: dict[str, Any]) -> Ran:
         unknown = options.keys() - inspect.signature(ExportClient.create).parameters.keys()
@@ -97,16 +118,21 @@ class Service:
 
 
 def _catalog(table_format: str) -> str:
-    return '[sources.rows]\nkind = "parquet"\n' + "".join(_collection(parts, table_format) for parts in _PARTS)
+    return '[sources.rows]\nkind = "parquet"\n' + "".join(_collection(*which, table_format) for which in _collections())
 
 
-def _collection(millions: int, table_format: str) -> str:
+def _collections() -> list[tuple[str, str]]:
+    """Names and files."""
+    return [("few", "few.parquet"), *((f"invoices-{parts}", glob_of(parts)) for parts in _PARTS)]
+
+
+def _collection(name: str, file: str, table_format: str) -> str:
     columns = "\n".join(f'  {{ field = "{name}", type = "{TYPES.get(name, "text")}" }},' for name in COLUMNS)
     return f"""
-[collections.Invoices{millions}]
-path = "/invoices-{millions}"
+[collections.{name.title().replace("-", "")}]
+path = "/{name}"
 source = "rows"
-file = "{glob_of(millions)}"
+file = "{file}"
 formats = ["{table_format.upper()}"]
 columns = [
 {columns}

@@ -49,6 +49,14 @@ def parts(folder: Path, count: int) -> list[Path]:
     return paths
 
 
+def few(folder: Path) -> Path:
+    """Ten rows as a Parquet file in `folder`: what takes no time to export."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "few.parquet"
+    pq.write_table(invoices(10, _SEED), path)
+    return path
+
+
 def glob_of(count: int) -> str:
     """The glob of the first `count` parts, which is the path of their collection."""
     return f"part-[0-{count - 1}].parquet"

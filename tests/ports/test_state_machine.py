@@ -34,16 +34,10 @@ def _without(change: sa.Update, guard: str) -> sa.Update:
     return careless
 
 
-def _expiry_without_a_deadline() -> None:
-    change, reason = changes.EXPIRIES[Event.EXPIRE]
-    return changes.EXPIRIES | {Event.EXPIRE: (_without(change, "lease_expire_time"), reason)}
-
-
 PLANTED: dict[str, tuple[object, str, Callable[[], object]]] = {
     "complete without its fence": (changes, "COMPLETE", lambda: _without(changes.COMPLETE, "lease_id")),
     "fail without its fence": (changes, "FAIL", lambda: _without(changes.FAIL, "lease_id")),
     "release without its fence": (changes, "RELEASE", lambda: _without(changes.RELEASE, "lease_id")),
-    "leases that end before their deadline": (changes, "EXPIRIES", _expiry_without_a_deadline),
     "a poll that is not known again": (worker_verbs, "_of_poll", lambda: worker_verbs._of_poll.where(sa.false())),
     "an end that is not announced": (history, "ENDINGS", lambda: history.ENDINGS - {Event.GIVE_UP}),
     "a cap that is not heeded": (turns, "_capped", lambda: lambda *_: False),

@@ -39,7 +39,8 @@ def draft(source_id: str, tables: Iterable[FoundTable]) -> str:
 def _collection(source_id: str, table: FoundTable, codes: "_Names", paths: "_Names") -> Iterator[str]:
     code, word = codes.free(_camel(table.name, upper=True) or "Table"), paths.free(_word(table.name) or "table")
     fields = _Names()
-    named = [(column, fields.free(_camel(column.name, upper=False) or "column")) for column in table.columns]
+    columns = [column for column in table.columns if column.name.strip()]  # a catalog has no words for the others
+    named = [(column, fields.free(_camel(column.name, upper=False) or "column")) for column in columns]
     parent = _parent(table, {c.name: field for c, field in named})
     path = f"/{_word(parent[1].table)}/{{{parent[0]}}}/{word}" if parent else f"/{word}"
     yield f"\n[collections.{code}]\npath = {_text(path)}\n"

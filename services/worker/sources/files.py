@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from services.contract.spec import JobSpec
+from services.contract.spec import All, JobSpec
 from services.worker.ports import Reading
 from services.worker.sources import duck, errors, refine
 from services.worker.sources.columns import Picked, missing, pick
@@ -39,7 +39,7 @@ class FileSource:
         """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
         as_of = datetime.now(UTC)
         files = listed(self._settings, spec.relation.path, spec.filter)
-        with _engine(files, self._temp_dir, self._settings.time_zone) as engine:
+        with _engine(files, self._temp_dir, self._settings.time_zone, _threads(files, spec)) as engine:
             yield engine.open(spec, as_of)
 
 
@@ -111,8 +111,13 @@ class _Engine:
         return errors.relation_invalid(self._files.source_id, self._files.kind)
 
 
+def _threads(files: Files, spec: JobSpec) -> int:
+    """One where decoding is all there is to do: writers are slower than that, and want the other core."""
+    return 1 if files.kind == "parquet" and not spec.order and spec.filter == All() else _THREADS
+
+
 @contextmanager
-def _engine(files: Files, temp_dir: Path | None, time_zone: str) -> Iterator[_Engine]:
+def _engine(files: Files, temp_dir: Path | None, time_zone: str, threads: int) -> Iterator[_Engine]:
     import duckdb  # noqa: PLC0415 - only a child that reads needs it
     from duckdb.func import ARROW  # noqa: PLC0415
 
@@ -125,7 +130,7 @@ def _engine(files: Files, temp_dir: Path | None, time_zone: str) -> Iterator[_En
             "memory_limit": _MEMORY,
             "preserve_insertion_order": "true",
             "temp_directory": spill,
-            "threads": _THREADS,
+            "threads": threads,
         }
         with duckdb.connect(":memory:", config=config) as connection:
             connection.create_function(

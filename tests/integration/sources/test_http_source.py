@@ -119,6 +119,13 @@ def test_a_filter_gives_the_same_rows_whether_the_remote_knows_it_or_not(
     assert (ids(found), found.matched) == (expected, len(expected))
 
 
+def test_what_the_catalog_asks_for_in_the_path_stays() -> None:
+    with api_of(filterable=frozenset({"status"})) as api:
+        found = read_from(api, replace(KNOWN, path="things?status=paid"), filter=equals("status", "open", "paid"))
+    assert api.requests[0].query == [("status", "paid"), ("itemsPerPage", "10")]
+    assert ids(found) == [n for n in EVERY if n % 3]
+
+
 def test_a_total_is_no_count_of_what_the_worker_leaves_out() -> None:
     with api_of() as api:
         found = read_from(api, KNOWN, filter=OPEN)

@@ -37,7 +37,9 @@ def asked(spec: JobSpec, pages: HttpPages) -> Asked:
     constants = {t.column: spelled(t.values[0]) for t in terms if t and t.column in wanted and _is_one_value(t)}
     if any(name not in constants for name in wanted):
         raise errors.relation_missing(spec.source.id)
-    sent = [_sent(t, pages.filters) if t and t.column not in constants else None for t in terms]
+    fixed = {_bare(name) for name, _ in parse_qsl(urlsplit(pages.path).query, keep_blank_values=True)}
+    known = tuple(f for f in pages.filters if _bare(f.parameter) not in fixed)  # what the path says stays said
+    sent = [_sent(t, known) if t and t.column not in constants else None for t in terms]
     open_terms = [t for t, s in zip(terms, sent, strict=True) if s is None and not (t and t.column in constants)]
     parameters = [p for s in sent if s for p in s] + _order(spec, pages) + _first(pages)
     path = filled(pages.path, constants)
@@ -107,6 +109,10 @@ def _sent(term: Term, known: tuple[HttpFilter, ...]) -> Parameters | None:
         return None
     several = len(term.values) > 1 and not found.parameter.endswith("[]")
     return [(found.parameter + "[]" * several, spelled(v)) for v in term.values]
+
+
+def _bare(name: str) -> str:
+    return name.removesuffix("[]")
 
 
 def _order(spec: JobSpec, pages: HttpPages) -> Parameters:
