@@ -29,6 +29,7 @@ DEFAULT_ITEMS = 1000
 DEFAULT_OVERLAP_S = 300
 
 _NAME = re.compile(keys.IDENTIFIER)
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _WORD = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 
 
@@ -56,6 +57,8 @@ class CollectionReader:
         key, reading = self._key(source), self._reading(source)
         columns = only_sorted_by(columns, _orders(relation, reading, key))
         limits = self._sub("limits", keys.LIMITS)
+        attachments = self._attachments(source, relation, key)
+        self._check_names(attachments, key, columns)
         return Collection(
             code=self.code,
             segments=segments,
@@ -67,7 +70,7 @@ class CollectionReader:
             formats=self._formats(),
             order=self._order(columns, reading, key),
             parameters=self._parameters(segments, columns),
-            attachments=self._attachments(source, relation, key),
+            attachments=attachments,
             tenant=tenant,
             changed=self._changed(columns),
             reading=reading,
@@ -221,6 +224,15 @@ class CollectionReader:
             table = Table(name, content, keys.ATTACHMENT, self.mistakes)
             read.append(read_attachment(table, file_type, self._known_source(table), (source, relation, key)))
         return tuple(read)
+
+    def _check_names(
+        self, attachments: tuple[AttachmentSpec, ...], key: tuple[str, ...], columns: tuple[CatalogColumn, ...]
+    ) -> None:
+        """Entries of a ZIP are named by the key and by what stands in the path: there a mask would be undone."""
+        shown = {*key, *(name for a in attachments for name in _PLACEHOLDER.findall(a.path))} if attachments else set()
+        for column in columns:
+            if column.mask is not None and column.name in shown:
+                self.table.wrong("columns", f"{column.field} is masked, and names attachments in the ZIP")
 
 
 # ---- syntax

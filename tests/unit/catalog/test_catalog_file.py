@@ -377,3 +377,28 @@ def test_attachments_need_a_key_to_be_named_by(tmp_path: Path) -> None:
     (tmp_path / "catalog.toml").write_text(FILES + attachments)
     with pytest.raises(CatalogError, match="key: is missing"):
         load(tmp_path / "catalog.toml")
+
+
+def test_a_mask_is_not_undone_by_the_names_of_attachments(mistakes) -> None:
+    found = mistakes(
+        """
+        [sources.db]
+        kind = "sql"
+        [sources.papers]
+        kind = "folder"
+        [collections.People]
+        path = "/people"
+        source = "db"
+        table = "people"
+        key = "id"
+        formats = ["CSV"]
+        columns = [{ field = "id", mask = "hash" }, { field = "name", mask = "redact" }, { field = "tax", mask = "last4" }]
+        [collections.People.attachments.photo]
+        source = "papers"
+        path = "{name}.jpg"
+        """
+    )
+    assert [m for m in found if "names attachments" in m] == found
+    assert len(found) == 2
+    assert "id is masked" in found[0]
+    assert "name is masked" in found[1]
