@@ -48,17 +48,6 @@ async def test_fault_04_a_worker_killed_in_any_phase_is_replaced_and_its_file_is
     assert attempts == {job.export_id: 2 for job in (confirmed, writing, uploaded)} | given_back
 
 
-async def test_fault_04_a_worker_killed_after_it_completed_costs_nothing(
-    api: Api, worker: Worker, leases: LeasePolicy
-) -> None:
-    export = await api.create()
-    await worker.build(OLD)
-    await asyncio.sleep(2 * leases.ttl.total_seconds())  # longer than its lease would have held
-    shown = await api.get(export.id)
-    assert (shown.state, shown.attempt) == (State.COMPLETED, 1)
-    assert await Worker(api).lease(wait_s=0) == []
-
-
 # ---- 6: stopped for two ttl, then continued
 
 

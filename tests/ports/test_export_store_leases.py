@@ -197,7 +197,7 @@ async def test_a_repeated_complete_is_accepted_and_another_file_is_not(store):
     assert await store.get("acme", driven.export.id) == driven.export
 
 
-async def test_a_worker_whose_completion_was_not_answered_keeps_its_lease(store):
+async def test_fault_04_a_worker_killed_once_it_completed_costs_nothing_and_one_unanswered_keeps_its_lease(store):
     driven = await completed(store)
     assert (await standing_of(store, driven.lease)).verdict is Verdict.KEEP
     assert await store.renew(WORKER, [driven.lease], START) == []

@@ -57,9 +57,7 @@ class CollectionReader:
         key, reading = self._key(source), self._reading(source)
         columns = only_sorted_by(columns, _orders(relation, reading, key))
         limits = self._sub("limits", keys.LIMITS)
-        attachments = self._attachments(source, relation, key)
-        self._check_names(attachments, key, columns)
-        return Collection(
+        collection = Collection(
             code=self.code,
             segments=segments,
             description=self.table.text("description", ""),
@@ -70,13 +68,15 @@ class CollectionReader:
             formats=self._formats(),
             order=self._order(columns, reading, key),
             parameters=self._parameters(segments, columns),
-            attachments=attachments,
+            attachments=self._attachments(source, relation, key),
             tenant=tenant,
             changed=self._changed(columns),
             reading=reading,
             limits=_limits(limits),
             max_items_per_page=limits.number("max_items_per_page", DEFAULT_ITEMS, keys.MOST_ITEMS),
         )
+        self._check_names(collection)
+        return collection
 
     def _sub(self, key: str, of: keys.Keys) -> Table:
         """A table inside; an empty one when it is not there."""
@@ -225,13 +225,11 @@ class CollectionReader:
             read.append(read_attachment(table, file_type, self._known_source(table), (source, relation, key)))
         return tuple(read)
 
-    def _check_names(
-        self, attachments: tuple[AttachmentSpec, ...], key: tuple[str, ...], columns: tuple[CatalogColumn, ...]
-    ) -> None:
+    def _check_names(self, read: Collection) -> None:
         """Entries of a ZIP are named by the key and by what stands in the path: there a mask would be undone."""
-        shown = {*key, *(name for a in attachments for name in _PLACEHOLDER.findall(a.path))} if attachments else set()
-        for column in columns:
-            if column.mask is not None and column.name in shown:
+        named = {name for a in read.attachments for name in (*read.key, *_PLACEHOLDER.findall(a.path))}
+        for column in read.columns:
+            if column.mask is not None and column.name in named:
                 self.table.wrong("columns", f"{column.field} is masked, and names attachments in the ZIP")
 
 

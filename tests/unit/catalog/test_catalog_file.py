@@ -392,7 +392,11 @@ def test_a_mask_is_not_undone_by_the_names_of_attachments(mistakes) -> None:
         table = "people"
         key = "id"
         formats = ["CSV"]
-        columns = [{ field = "id", mask = "hash" }, { field = "name", mask = "redact" }, { field = "tax", mask = "last4" }]
+        columns = [
+          { field = "id", mask = "hash" },
+          { field = "name", mask = "redact" },
+          { field = "tax", mask = "last4" },
+        ]
         [collections.People.attachments.photo]
         source = "papers"
         path = "{name}.jpg"
