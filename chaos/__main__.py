@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -37,6 +38,7 @@ def _run(wanted: Wanted, output: Path) -> int:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.file.flush()  # a log is read while it goes on
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running, or mounted
     try:
         report = asyncio.run(run(wanted, place / "house", say))
     except DidNotStart as problem:

@@ -60,7 +60,7 @@ def values(url: str, type_: str, *expressions: str, **more: Any) -> list[Any]:
         ("duration", ["interval '1 day 2:03:04.5'"], [timedelta(days=1, hours=2, minutes=3, seconds=4.5)]),
         ("duration", ["interval '-90 seconds'"], [timedelta(seconds=-90)]),
         ("json", ["""'{"a": [1, null]}'::jsonb"""], ['{"a": [1, null]}']),
-        ("json", ["array[1, 2]"], ["[1,2]"]),
+        ("json", ["array[1, 2]"], ["[1, 2]"]),
         ("binary", [r"'\x00ff'::bytea"], [b"\x00\xff"]),
     ],
 )

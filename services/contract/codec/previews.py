@@ -1,0 +1,41 @@
+"""Previews and their answers."""
+
+from datetime import timedelta
+
+from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
+from services.contract import outcome, preview
+from services.contract.codec.outcomes import warnings_to_pb
+from services.contract.codec.scalars import duration_to_pb
+from services.contract.codec.specs import spec_from_pb, spec_to_pb
+
+
+def preview_to_pb(asked: preview.Preview) -> queue_pb2.Preview:
+    return queue_pb2.Preview(
+        id=asked.id,
+        spec=spec_to_pb(asked.spec),
+        rows=asked.rows,
+        time=duration_to_pb(timedelta(seconds=preview.PREVIEW_S)),
+    )
+
+
+def preview_from_pb(message: queue_pb2.Preview) -> preview.Preview:
+    """Raises ValueError for what this version does not know."""
+    return preview.Preview(message.id, spec_from_pb(message.spec), message.rows)
+
+
+def preview_answer_to_pb(
+    preview_id: str, answer: preview.Previewed | outcome.Failure
+) -> queue_pb2.FinishPreviewRequest:
+    if isinstance(answer, outcome.Failure):
+        error = queue_pb2.Failure(code=answer.code, message=answer.message)
+        return queue_pb2.FinishPreviewRequest(id=preview_id, error=error)
+    return queue_pb2.FinishPreviewRequest(
+        id=preview_id, rows=answer.rows, rows_total=answer.rows_total, warnings=warnings_to_pb(answer.warnings)
+    )
+
+
+def preview_answer_from_pb(message: queue_pb2.FinishPreviewRequest) -> preview.Previewed | outcome.Failure:
+    if message.HasField("error"):
+        return outcome.Failure(message.error.code, message.error.message, retryable=False)
+    warnings = tuple(outcome.ExportWarning(w.code, w.message, w.count) for w in message.warnings)
+    return preview.Previewed(tuple(message.rows), message.rows_total, warnings)

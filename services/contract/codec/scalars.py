@@ -1,0 +1,46 @@
+"""Moments, lengths of time, and names."""
+
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import TypeVar
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+E = TypeVar("E", bound=Enum)
+
+
+def timestamp_to_pb(moment: datetime | None) -> Timestamp | None:
+    """None stays None: an absent field."""
+    if moment is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def timestamp_from_pb(message: Timestamp) -> datetime:
+    """To the microsecond, in UTC."""
+    return message.ToDatetime(tzinfo=UTC)
+
+
+def duration_to_pb(length: timedelta | None) -> Duration | None:
+    """None stays None: an absent field."""
+    if length is None:
+        return None
+    message = Duration()
+    message.FromTimedelta(length)
+    return message
+
+
+def duration_from_pb(message: Duration) -> timedelta:
+    """To the microsecond."""
+    return message.ToTimedelta()
+
+
+def named(kind: type[E], pb_enum: object, number: int) -> E:
+    """The member of `kind` that bears the name of `number`; ValueError for an unspecified or unknown one."""
+    name = pb_enum.Name(number)  # type: ignore[attr-defined]
+    if name not in kind.__members__:
+        raise ValueError(f"{name} is not a {kind.__name__}")
+    return kind[name]

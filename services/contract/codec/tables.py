@@ -1,0 +1,82 @@
+"""How a table is written."""
+
+from exportd.queue.v1 import job_spec_pb2 as spec_pb2
+from exportd.v1 import export_pb2
+from services.contract import spec
+from services.contract.codec.scalars import named
+from services.contract.formats import Compression, CsvDialect, Format, LongText, XlsxLayout
+
+
+def format_to_pb(format_: Format) -> export_pb2.Format.ValueType:
+    """As FORMAT_*."""
+    return export_pb2.Format.Value(f"FORMAT_{format_.value}")
+
+
+def format_from_pb(number: int) -> Format:
+    """ValueError for FORMAT_UNSPECIFIED and numbers that this version does not know."""
+    return Format(export_pb2.Format.Name(number).removeprefix("FORMAT_"))  # type: ignore[arg-type]
+
+
+def table_to_pb(table: spec.TableOptions) -> spec_pb2.TableOptions:
+    return spec_pb2.TableOptions(
+        format=format_to_pb(table.format),
+        time_zone=table.time_zone,
+        csv=csv_to_pb(table.csv),
+        xlsx=xlsx_to_pb(table.xlsx),
+        compression=export_pb2.Compression.Value(table.compression.value),
+    )
+
+
+def table_from_pb(message: spec_pb2.TableOptions) -> spec.TableOptions:
+    """What a spec of an earlier version does not say has its default."""
+    return spec.TableOptions(
+        format=format_from_pb(message.format),
+        time_zone=message.time_zone,
+        csv=_csv_from_pb(message.csv) if message.HasField("csv") else CsvDialect(),
+        xlsx=_xlsx_from_pb(message.xlsx) if message.HasField("xlsx") else XlsxLayout(),
+        compression=named(Compression, export_pb2.Compression, message.compression or export_pb2.NONE),
+    )
+
+
+def csv_to_pb(dialect: CsvDialect) -> export_pb2.CsvOptions:
+    """Every option set, none by a preset."""
+    return export_pb2.CsvOptions(
+        delimiter=dialect.delimiter,
+        bom=dialect.bom,
+        line_terminator=dialect.line_terminator,
+        decimal_comma=dialect.decimal_comma,
+        null_text=dialect.null_text,
+        escape_formulas=dialect.escape_formulas,
+        header=dialect.header,
+    )
+
+
+def _csv_from_pb(message: export_pb2.CsvOptions) -> CsvDialect:
+    return CsvDialect(
+        delimiter=message.delimiter,
+        bom=message.bom,
+        line_terminator=message.line_terminator,
+        decimal_comma=message.decimal_comma,
+        null_text=message.null_text,
+        escape_formulas=message.escape_formulas,
+        header=message.header,
+    )
+
+
+def xlsx_to_pb(layout: XlsxLayout) -> export_pb2.XlsxOptions:
+    """Every option set."""
+    return export_pb2.XlsxOptions(
+        freeze_header=layout.freeze_header,
+        autofilter=layout.autofilter,
+        compact=layout.compact,
+        long_text=export_pb2.XlsxOptions.LongText.Value(layout.long_text.value),
+    )
+
+
+def _xlsx_from_pb(message: export_pb2.XlsxOptions) -> XlsxLayout:
+    return XlsxLayout(
+        freeze_header=message.freeze_header,
+        autofilter=message.autofilter,
+        compact=message.compact,
+        long_text=named(LongText, export_pb2.XlsxOptions.LongText, message.long_text),
+    )
