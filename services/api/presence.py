@@ -11,10 +11,13 @@ ABSENT_AFTER = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """A worker as it was last heard of. `asked_to_drain`: an operator wants it to stop."""
+    """A worker as it was last heard of. `beat`: its last heartbeat, None before the first. `asked_to_drain`: an operator
+    wants it to stop.
+    """
 
     id: str
     seen: datetime
+    beat: datetime | None = None
     held: int = 0
     free_slots: int = 0
     draining: bool = False
@@ -34,9 +37,9 @@ class Presence:
 
     def beat(self, worker_id: str, *, held: int, free_slots: int, draining: bool) -> None:
         """A worker reported. Once it drains, it drains."""
-        known = self._known(worker_id)
+        known, now = self._known(worker_id), self._clock()
         self._workers[worker_id] = replace(
-            known, seen=self._clock(), held=held, free_slots=free_slots, draining=known.draining or draining
+            known, seen=now, beat=now, held=held, free_slots=free_slots, draining=known.draining or draining
         )
         self._forget()
 
@@ -51,10 +54,13 @@ class Presence:
         """True for a worker that an operator wants to stop."""
         return self._known(worker_id).asked_to_drain
 
-    def draining(self, worker_id: str) -> bool:
-        """True for a worker that gets no new work."""
+    def takes_work(self, worker_id: str, within: timedelta) -> bool:
+        """False for a worker that drains, and for one whose heartbeats have stopped for so long: its poll may be open
+        though nobody is there to read the answer.
+        """
         known = self._known(worker_id)
-        return known.draining or known.asked_to_drain
+        silent = known.beat is not None and self._clock() - known.beat > within
+        return not (known.draining or known.asked_to_drain or silent)
 
     def workers(self) -> list[WorkerSeen]:
         """Those heard of lately, by id."""

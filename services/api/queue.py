@@ -82,13 +82,18 @@ class Queue:
         self._whole = Whole()
 
     async def lease(self, worker_id: str, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
-        """Jobs as soon as there are some; none after `wait_s` and for a worker that drains. Raises ShuttingDown."""
+        """Jobs as soon as there are some; none after `wait_s`, and for a worker that drains or was stopped in mid-poll.
+
+        Raises ShuttingDown.
+        """
         give_up = time.monotonic() + min(wait_s, MAX_WAIT_S) * random.uniform(0.9, 1.0)  # noqa: S311 - jitter
+        self._presence.polled(worker_id)
+        woken = False
         while True:
-            self._presence.polled(worker_id)
             if self._changes.draining.is_set():
                 raise ShuttingDown
-            if self._presence.draining(worker_id):
+            if not self._presence.takes_work(worker_id, self._policy.ttl):
+                self._pass_on(woken=woken)
                 return []
             with self._changes.poll() as poll:  # in line before the query: no work falls between
                 try:
@@ -101,6 +106,7 @@ class Queue:
                         return jobs
                     if not claimed:  # else none of them can be built: look for others
                         await poll.wait(min(left, await self._seconds_to_next_due(now)))
+                        woken = poll.woken
                 except BaseException:
                     self._pass_on(woken=poll.woken)
                     raise

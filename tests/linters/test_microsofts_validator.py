@@ -73,6 +73,17 @@ def test_a_workbook_of_several_sheets_and_odd_texts_is_valid(validator, tmp_path
     assert verdict(validator, path) == ""
 
 
+def test_a_workbook_with_shared_texts_is_valid(validator, tmp_path):
+    file = io.BytesIO()
+    writer = FastXlsxWriter(file, TEXT, "shared", "UTC", share_from_rows=1)
+    writer.write(batch_of(TEXT, [{"text": text} for text in ("x & y", " z", "", None)] * 8))
+    writer.close()
+    assert "xl/sharedStrings.xml" in zipfile.ZipFile(file).namelist()
+    path = tmp_path / "shared.xlsx"
+    path.write_bytes(file.getvalue())
+    assert verdict(validator, path) == ""
+
+
 def test_the_validator_does_find_faults(validator, tmp_path):
     path = tmp_path / "broken.xlsx"
     with zipfile.ZipFile(io.BytesIO(file_of(Format.XLSX, TEXT, []))) as right, zipfile.ZipFile(path, "w") as wrong:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -172,3 +173,18 @@ async def test_a_worker_that_is_asked_to_drain_is_no_worker_for_those_who_wait(a
     await api.operators.DrainWorker(operator_service_pb2.DrainWorkerRequest(id=worker.id))
     assert (await api.get(export.id)).wait_reason == EXPORT.NO_WORKER
     assert isinstance(await worker.heartbeat(), queue_pb2.HeartbeatResponse)
+
+
+async def test_the_open_poll_of_a_worker_that_was_stopped_gets_nothing(settings: ApiSettings) -> None:
+    leases = replace(settings.leases, ttl=timedelta(milliseconds=300))
+    async with serving(replace(settings, leases=leases)) as served:
+        stopped, sound = Worker(served), Worker(served)
+        await stopped.heartbeat()
+        polling = asyncio.create_task(stopped.lease(wait_s=20))
+        await asyncio.sleep(0.5)  # longer than a lease holds: its heartbeats are missing now
+        waiting = asyncio.create_task(sound.lease(wait_s=20))
+        await asyncio.sleep(0.1)  # so that it stands in line behind
+        export = await served.create()
+        (job,) = await asyncio.wait_for(waiting, 10)
+        assert job.export_id == export.id
+        assert await asyncio.wait_for(polling, 10) == []
