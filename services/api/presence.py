@@ -11,8 +11,9 @@ ABSENT_AFTER = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """A worker as it was last heard of. `beat`: its last heartbeat, None before the first. `asked_to_drain`: an operator
-    wants it to stop.
+    """A worker as it was last heard of. `beat`: its last heartbeat, None before the first one.
+
+    `asked_to_drain`: an operator wants it to stop.
     """
 
     id: str
