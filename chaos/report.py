@@ -15,6 +15,12 @@ from chaos.plan import KILLS, FaultKind
 
 _MOST_LINES = 12
 
+NEVER = frozenset({
+    "store_mismatch", "attempt_broken", "completion_refused", "failure_refused", "job_unreadable",
+    "password_unreadable",
+})  # fmt: skip
+"""Events of level error that no fault excuses: one store, one version, one key."""
+
 
 @dataclass
 class Report:

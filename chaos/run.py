@@ -19,7 +19,7 @@ from chaos.faults import Faults
 from chaos.house import House
 from chaos.ledger import Findings, Wrong
 from chaos.plan import ROUND_S, TENANTS, Fault, Round, round_of
-from chaos.report import Report, errors_in, lines_about
+from chaos.report import NEVER, Report, errors_in, lines_about
 from chaos.zombies import Zombies, reader
 from exportd_client import ExportClient
 from services.worker.sources.settings import load
@@ -173,6 +173,8 @@ class Run:
                 self._findings.add(Wrong.UNEXPECTED, "", surprise)
         report.starts_without_room = sum(len(keeper.excused) for keeper in self._house.keepers)
         report.log_errors = errors_in(logs)
+        for event in NEVER & report.log_errors.keys():
+            self._findings.add(Wrong.UNEXPECTED, "", f"{report.log_errors[event]} x {event} in the logs")
         report.endings = Counter(line["outcome"] for line in replays.attempts(workers_logs))
         report.lines = {found: lines_about(found.export_id, sizes) for found in self._findings.all}
         self._count(report, checks)

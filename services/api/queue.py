@@ -19,7 +19,7 @@ from services.api.ports import Clock, ExportStore
 from services.api.presence import Presence
 from services.api.publishing import Files, Publishing, check
 from services.api.whole import Whole
-from services.contract.errors import Fenced, LeaseLost, ShuttingDown
+from services.contract.errors import Fenced, JobCancelled, LeaseLost, ShuttingDown
 from services.contract.job import (
     Directive,
     HeartbeatAnswer,
@@ -145,7 +145,7 @@ class Queue:
     async def complete(self, lease: LeaseRef, built: Built) -> None:
         """Publish what the store really holds. Raises Fenced, RowsMissing, StoreMismatch, InvalidRequest."""
         check(built)
-        export = await self._leased(lease)
+        export = await self._in_force(lease)
         await self._publishing.inspect(lease, built)
         now = self._clock()
         await self._whole.run(self._complete(lease, self._publishing.files(export, built, now), built.stats, now))
@@ -274,6 +274,15 @@ class Queue:
         if any(s.verdict is Verdict.KEEP and self._changes.watched(s.lease.export_id) for s in standings):
             return WATCHED_HEARTBEAT
         return self._policy.heartbeat_interval
+
+    async def _in_force(self, lease: LeaseRef) -> Export:
+        """As `_leased`, for those that still count: the file of another may be swept, which is no StoreMismatch."""
+        (standing,) = await self._store.standings([lease])
+        if standing.verdict is Verdict.CANCELLED:
+            raise JobCancelled(lease.export_id)
+        if standing.export is None or standing.verdict is Verdict.LOST:
+            raise LeaseLost(lease.export_id)
+        return standing.export
 
     async def _leased(self, lease: LeaseRef) -> Export:
         """The export that a lease names, to decide with: the store decides whether the lease still counts."""

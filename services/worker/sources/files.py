@@ -39,7 +39,7 @@ class FileSource:
         """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
         as_of = datetime.now(UTC)
         files = listed(self._settings, spec.relation.path, spec.filter)
-        with _engine(files, self._temp_dir, self._settings.time_zone, _threads(files, spec)) as engine:
+        with _engine(files, self._temp_dir, self._settings.time_zone, _threads(files, spec, remote=self._settings.objects is not None)) as engine:
             yield engine.open(spec, as_of)
 
 
@@ -111,9 +111,10 @@ class _Engine:
         return errors.relation_invalid(self._files.source_id, self._files.kind)
 
 
-def _threads(files: Files, spec: JobSpec) -> int:
+def _threads(files: Files, spec: JobSpec, *, remote: bool) -> int:
     """One where decoding is all there is to do: writers are slower than that, and want the other core."""
-    return 1 if files.kind == "parquet" and not spec.order and spec.filter == All() else _THREADS
+    only_decoding = files.kind == "parquet" and not spec.order and spec.filter == All()
+    return 1 if only_decoding and not remote else _THREADS
 
 
 @contextmanager

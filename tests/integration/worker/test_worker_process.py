@@ -37,13 +37,13 @@ async def worker(tmp_path: Path, **more: str) -> AsyncIterator[asyncio.subproces
 
 
 async def event(process: asyncio.subprocess.Process, name: str) -> dict[str, object]:
-    """Read its log up to the line with this event."""
+    """Read its log up to the line with this event. gRPC writes lines of its own there."""
     assert process.stderr is not None
     async with asyncio.timeout(30):
         async for line in process.stderr:
-            found = json.loads(line)
-            if found["event"] == name:
-                return found
+            found = json.loads(line) if line.startswith(b"{") else {}
+            if found.get("event") == name:
+                return dict(found)
     raise AssertionError(f"the log ended without {name}")
 
 
