@@ -39,7 +39,8 @@ class FileSource:
         """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
         as_of = datetime.now(UTC)
         files = listed(self._settings, spec.relation.path, spec.filter)
-        with _engine(files, self._temp_dir, self._settings.time_zone, _threads(files, spec, remote=self._settings.objects is not None)) as engine:
+        threads = _threads(files, spec, remote=self._settings.objects is not None)
+        with _engine(files, self._temp_dir, self._settings.time_zone, threads) as engine:
             yield engine.open(spec, as_of)
 
 
