@@ -64,6 +64,10 @@ chaos: $(READY) ## Both services under fire: make chaos, make chaos ROUNDS=200 (
 chaos-measure: $(READY) ## Throughput under kills, time to stop, to recover, memory: into build/chaos-measure.json
 	@GRPC_VERBOSITY=ERROR $(BIN)/python -m chaos.measure $(ONLY)
 
+docs: $(READY) ## Write the pages that are made from tested tables: docs/query-grammar.md, docs/catalog.md
+	@$(BIN)/python -m tests.unit.catalog.grammar_shown
+	@$(BIN)/python -m tests.unit.catalog.catalog_docs
+
 golden: $(READY) ## Keep what the writers make now as the expected files of tests/golden/
 	@$(BIN)/python -m tests.golden.update
 
@@ -77,4 +81,4 @@ proto-check: $(READY) ## Fail when the generated code is not what proto/ says
 	@tmp=$$(mktemp -d) && trap "rm -rf $$tmp" EXIT && $(call generate,$$tmp) && \
 	diff -r -x '*.proto' -x __pycache__ proto/exportd $$tmp/exportd && echo "generated code is up to date"
 
-.PHONY: help setup demo run sample test proof check bench chaos chaos-measure golden clean proto proto-check
+.PHONY: help setup demo run sample test proof check bench chaos chaos-measure docs golden clean proto proto-check
