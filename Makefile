@@ -51,7 +51,7 @@ check: $(READY) proto-check ## Lint, types, generated code and the import rule
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest tests/test_architecture.py
 
-bench: $(VENV)/.bench-ready ## Measure beside others: make bench, make bench BENCH=xlsx (csv zip memory latency large)
+bench: $(VENV)/.bench-ready ## Measure beside others: make bench, make bench BENCH=xlsx (csv zip memory latency sources large)
 	@$(BIN)/python -m bench $(BENCH)
 $(VENV)/.bench-ready: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'

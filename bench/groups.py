@@ -1,67 +1,63 @@
 """The measurements, by group. Each output is checked before its time counts."""
 
-import time
 from collections.abc import Callable, Iterator
 
-from bench import checks, report
-from bench.peer import NotMeasured, Ran, in_fresh_process
+from bench import report, sources
+from bench.peer import NotMeasured, in_fresh_process
 from bench.peers import OPENPYXL_ROWS, PEERS
-from bench.report import Goal, Result, compared, not_measured
+from bench.report import Goal, Result, compared
 from bench.service import Service
-from bench.workload import PART_ROWS, folder, parts
+from bench.turns import PASSWORD, Measure, check, guarded, in_turns, rates
+from bench.workload import folder, parts
 from exportd_client import FormatName
 
-_RUNS = 3
-_ENOUGH_S = 25.0
 _PATIENCE_S = 60.0
 """What an export of a million rows may take for ten million to be tried as well."""
-_PASSWORD = "correct horse battery staple"  # noqa: S105 - it guards invented rows
 _MANY_FORMATS = ("duckdb-", "pyarrow-", "exportd-")
 _FASTEST = ("jetxl", "rapidxlsx", "rustpy-xlsxwriter", "duckdb-excel")
-
-Measure = Callable[[], Ran]
 
 
 def xlsx() -> Iterator[Result]:
     """Workbooks: the service beside openpyxl, the writer beside the fastest writers there are."""
-    yield _guarded("xlsx_vs_openpyxl", report.at_least(40), _xlsx_vs_openpyxl)
-    yield _guarded("xlsx_vs_fastest", Goal(">= 3.5, a fifth of its memory", lambda *_: False), _xlsx_vs_fastest)
+    yield guarded("xlsx_vs_openpyxl", report.at_least(40), _xlsx_vs_openpyxl)
+    yield guarded("xlsx_vs_fastest", Goal(">= 3.5, a fifth of its memory", lambda *_: False), _xlsx_vs_fastest)
 
 
 def csv() -> Iterator[Result]:
     """The text formats and Parquet: the service beside whoever writes them fastest."""
     goal = report.at_least(0.8)
-    with_copy = "psql \\copy: PostgreSQL is no source of this version"
-    yield not_measured("csv_vs_copy", "rows/s", goal, with_copy)
+    yield from sources.csv_vs_copy()
     for name, table_format, peer, query in _BESIDE:
-        yield _guarded(name, goal, lambda n=name, f=table_format, p=peer, q=query: _beside(n, f, p, q, goal))  # type: ignore[misc]
+        yield guarded(name, goal, lambda n=name, f=table_format, p=peer, q=query: _beside(n, f, p, q, goal))  # type: ignore[misc]
 
 
 def zip_() -> Iterator[Result]:
     """What encryption costs: seconds for a ZIP with a password beside one without."""
-    yield _guarded("zip_aes_overhead", report.at_most(1.3), _zip_aes_overhead, "s")
+    yield guarded("zip_aes_overhead", report.at_most(1.3), _zip_aes_overhead, "s")
 
 
 def memory() -> Iterator[Result]:
     """Whether the memory of the worker's children grows with the rows."""
     goal = report.at_most(1.1, 500)
-    yield _guarded("memory_flat", goal, lambda: _memory_flat("memory_flat", "csv", goal), "MB")
-    yield _guarded("memory_flat_xlsx", goal, lambda: _memory_flat("memory_flat_xlsx", "xlsx", goal), "MB")
+    yield guarded("memory_flat", goal, lambda: _memory_flat("memory_flat", "csv", goal), "MB")
+    yield guarded("memory_flat_xlsx", goal, lambda: _memory_flat("memory_flat_xlsx", "xlsx", goal), "MB")
     sorted_csv = "memory_flat_sorted"
-    yield _guarded(sorted_csv, goal, lambda: _memory_flat(sorted_csv, "csv", goal, _BY_UUID), "MB")
+    yield guarded(sorted_csv, goal, lambda: _memory_flat(sorted_csv, "csv", goal, _BY_UUID), "MB")
+    of_postgresql = "memory_flat_postgresql"
+    yield guarded(of_postgresql, goal, lambda: sources.memory_of_postgresql(of_postgresql, goal), "MB")
 
 
 def latency() -> Iterator[Result]:
     """How soon an idle worker begins."""
     name, unit, goal = "pickup_latency", "ms", Goal("p50 <= 10 and p99 <= 50", lambda *_: False)
-    yield _guarded(name, goal, lambda: _pickup_latency(name, unit, goal.text), unit)
+    yield guarded(name, goal, lambda: _pickup_latency(name, unit, goal.text), unit)
 
 
 def large() -> Iterator[Result]:
     """Files that nobody opens by hand; takes minutes, so only when asked for."""
     for table_format, millions in _LARGE:
         name = f"{table_format}_{millions}m"
-        yield _guarded(name, _NO_GOAL, lambda n=name, f=table_format, m=millions: _large(n, f, m))  # type: ignore[misc]
+        yield guarded(name, _NO_GOAL, lambda n=name, f=table_format, m=millions: _large(n, f, m))  # type: ignore[misc]
 
 
 GROUPS: dict[str, Callable[[], Iterator[Result]]] = {
@@ -70,6 +66,7 @@ GROUPS: dict[str, Callable[[], Iterator[Result]]] = {
     "zip": zip_,
     "memory": memory,
     "latency": latency,
+    "sources": sources.sources,
     "large": large,
 }
 DEFAULT = ("xlsx", "csv", "zip", "memory", "latency")
@@ -85,24 +82,17 @@ _BESIDE: tuple[tuple[str, FormatName, str, str], ...] = (
 )
 
 
-def _guarded(name: str, goal: Goal, measure: Callable[[], Result], unit: str = "rows/s") -> Result:
-    try:
-        return measure()
-    except NotMeasured as problem:
-        return not_measured(name, unit, goal, str(problem))
-
-
 def _xlsx_vs_openpyxl() -> Result:
     with Service("xlsx") as service:
-        found = _in_turns({"exportd": lambda: service.export(1), "openpyxl": _peer_measure("openpyxl")})
+        found = in_turns({"exportd": lambda: service.export(1), "openpyxl": _peer_measure("openpyxl")})
     name = f"openpyxl write-only, {OPENPYXL_ROWS:,} rows"
-    return _rates("xlsx_vs_openpyxl", found["exportd"], found["openpyxl"], name, report.at_least(40))
+    return rates("xlsx_vs_openpyxl", found["exportd"], found["openpyxl"], name, report.at_least(40))
 
 
 def _xlsx_vs_fastest() -> Result:
     absent: list[str] = []
     measures = {name: _peer_measure(name) for name in ("exportd-xlsx", *_FASTEST)}
-    found = _in_turns(measures, absent)
+    found = in_turns(measures, absent)
     if "exportd-xlsx" not in found or len(found) == 1:
         raise NotMeasured("; ".join(absent))
     ours = found.pop("exportd-xlsx")
@@ -111,23 +101,23 @@ def _xlsx_vs_fastest() -> Result:
     goal = Goal(f">= 3.5 and <= {memory_mb:.0f} MB", lambda ratio, rss: ratio >= 3.5 and rss <= memory_mb)
     others = [f"{other} {ran.rows_per_s:,.0f}" for other, ran in found.items() if other != name]
     beside = "; ".join([f"{name} ({fastest.peak_mb:,.0f} MB)", *others, *(f"not run: {why}" for why in absent)])
-    return _rates("xlsx_vs_fastest", ours, fastest, beside, goal)
+    return rates("xlsx_vs_fastest", ours, fastest, beside, goal)
 
 
 def _beside(name: str, table_format: FormatName, peer: str, query: str, goal: Goal) -> Result:
     with Service(table_format) as service:
         measures = {"exportd": lambda: service.export(1, query=query), peer: _peer_measure(peer)}
-        found = _in_turns(measures)
-    return _rates(name, found["exportd"], found[peer], PEERS[peer].label, goal)
+        found = in_turns(measures)
+    return rates(name, found["exportd"], found[peer], PEERS[peer].label, goal)
 
 
 def _zip_aes_overhead() -> Result:
     with Service("csv") as service:
         plain_and_locked: dict[str, Measure] = {
             "plain": lambda: service.export(1, "plain", packaging="ZIP"),
-            "locked": lambda: service.export(1, "locked", packaging="ZIP", password=_PASSWORD),
+            "locked": lambda: service.export(1, "locked", packaging="ZIP", password=PASSWORD),
         }
-        found = _in_turns(plain_and_locked)
+        found = in_turns(plain_and_locked)
     plain, locked = found["plain"], found["locked"]
     goal = report.at_most(1.3)
     return compared(
@@ -141,7 +131,7 @@ def _memory_flat(name: str, table_format: FormatName, goal: Goal, query: str = "
         parts(folder() / "rows", millions)
         with Service(table_format) as service:  # a new one: a child's peak stays with it
             ran = service.export(millions, query=query)
-        _check(ran)
+        check(ran)
         if ran.seconds > _PATIENCE_S and millions == 1:
             raise NotMeasured(f"1,000,000 rows took {ran.seconds:.0f} s: ten times that is too long")
         peaks.append(ran.peak_mb)
@@ -166,51 +156,11 @@ def _large(name: str, table_format: FormatName, millions: int) -> Result:
     parts(folder() / "rows", millions)
     with Service(table_format) as service:
         ran = service.export(millions)
-    _check(ran)
+    check(ran)
     return report.alone(name, "rows/s", ran.rows_per_s, ran.peak_mb)
-
-
-def _rates(name: str, ours: Ran, peer: Ran, peer_name: str, goal: Goal) -> Result:
-    return compared(name, "rows/s", ours.rows_per_s, peer.rows_per_s, peer_name, ours.peak_mb, goal)
 
 
 def _peer_measure(name: str) -> Measure:
     suffix = name.split("-")[1] if name.startswith(_MANY_FORMATS) else "xlsx"
     suffix = "xlsx" if suffix == "excel" else suffix
     return lambda: in_fresh_process(name, parts(folder() / "rows", 1), folder() / "out" / f"{name}.{suffix}")
-
-
-def _in_turns(measures: dict[str, Measure], absent: list[str] | None = None) -> dict[str, Ran]:
-    """The fastest of up to three runs of each, one after the other so that a slow minute hits all of them; fewer when
-    they take long. The output of the last run is checked. Raises NotMeasured with the first that can't run; with
-    `absent` it is left away and why is added there.
-    """
-    started = time.monotonic()
-    best = _first_round(measures, absent)
-    for _ in range(_RUNS - 1):
-        if time.monotonic() - started < _ENOUGH_S:
-            best = {name: min(ran, measures[name](), key=lambda r: r.seconds) for name, ran in best.items()}
-    for ran in best.values():
-        _check(ran)
-    return best
-
-
-def _first_round(measures: dict[str, Measure], absent: list[str] | None) -> dict[str, Ran]:
-    found = {}
-    for name, measure in measures.items():
-        try:
-            found[name] = measure()
-        except NotMeasured as problem:
-            if absent is None:
-                raise
-            absent.append(str(problem))
-    return found
-
-
-def _check(ran: Ran) -> None:
-    """Whether an output is right; then it is removed. Raises checks.WrongOutput."""
-    password = _PASSWORD if ran.output.stem == "locked" else ""
-    output = checks.unpacked(ran.output, password) if ran.output.suffix == ".zip" else ran.output
-    checks.check(output, parts(folder() / "rows", max(1, ran.rows // PART_ROWS)), ran.rows)
-    for path in {output, ran.output}:
-        path.unlink()

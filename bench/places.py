@@ -1,144 +1,244 @@
-"""The rows of the workload where exports read them: each place is a source of a kind, for the sources file and the catalog.
+"""Where exports read the rows of the workload: one place for each kind of source. Servers run while its context lasts.
 
-What is made of the rows for that lies beside them and is kept. A server runs while its context lasts.
+What is made of the rows for that lies beside them and is kept.
 """
 
 # ruff: noqa: S608 - names in SQL are this file's own
-import shutil
+import json
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import duckdb
 
 from bench.peer import NotMeasured
-from bench.workload import COLUMNS, PART_ROWS, folder, parts
+from bench.workload import COLUMNS, PARTS, few, folder, glob_of, parts
 from demo.postgres import postgres, programs
 from demo.seaweed import object_store
 
-_BUCKET = "invoices"
-_KEY = 'key = "uuid"'
-_TABLE = f'table = "invoices"\n{_KEY}'
-_SQL_COLUMNS = "uuid {uuid} primary key, issuer_rfc text, receiver_rfc text, issued_at {moment}, type text, currency text,"
-_SQL_COLUMNS += " subtotal decimal(18,2), total decimal(18,2), concept text, items bigint"
-_SEVERAL = "select case n when 1 then uuid else md5(uuid::text || n)::uuid end as uuid"
 PAGE_ROWS = 1_000
 """Rows of one page of the API."""
+MORE = 3
+"""How many times the rows of `invoices-1` the collection `invoices-3` of PostgreSQL has."""
+_ONE = "invoices-1"
+_BUCKET = "invoices"
+_BY_KEY = 'key = "uuid"'
+_TABLE = f'table = "invoices"\n{_BY_KEY}'
+_MONEY = "subtotal {money}, total {money}, concept text, items bigint"
+_SQLITE = f"""create table invoices (uuid text primary key, issuer_rfc text, receiver_rfc text, issued_at text,
+  type text, currency text, {_MONEY.format(money="real")})"""
+_POSTGRESQL = f"""create table invoices (uuid uuid primary key, issuer_rfc text, receiver_rfc text,
+  issued_at timestamptz, type text, currency text, {_MONEY.format(money="numeric(18,2)")})"""
+_COPIES = f"""select case n when 1 then uuid else md5(uuid::text || n)::uuid end as uuid, {", ".join(COLUMNS[1:])}
+  from invoices, generate_series(1, {MORE}) as n"""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`settings` are the lines of the source in the sources file, `relation` those in each collection: where the rows
-    are, and their key. `paths` are the collections, which have the rows of `relation` each, but for what stands there.
+    """A source: its kind, its lines in the sources file, and those that say where the rows of each collection are.
+
+    `url` is that of a server.
     """
 
     kind: str
     settings: str
-    relation: str
+    relations: Mapping[str, str]
+    url: str = ""
 
 
-Opened = Callable[[], AbstractContextManager[Place]]
+def parquet_files() -> Place:
+    """The files of the workload: `few`, and a collection for each number of parts, as `invoices-10`."""
+    few(_rows())
+    relations = {f"invoices-{count}": f'file = "{glob_of(count)}"' for count in PARTS}
+    return Place("parquet", f'root = "{_rows()}"', {"few": 'file = "few.parquet"', **relations})
 
 
 @contextmanager
 def parquet() -> Iterator[Place]:
-    """The file of the workload."""
-    yield _files("parquet", _rows())
+    """The first file of the workload."""
+    yield Place("parquet", f'root = "{_rows()}"', {_ONE: f'file = "{_part().name}"'})
 
 
 @contextmanager
 def csv() -> Iterator[Place]:
     """A CSV file."""
-    yield _files("csv", _csv())
+    yield Place("csv", f'root = "{_rows()}"', {_ONE: f'file = "{_csv().name}"'})
 
 
 @contextmanager
 def sqlite() -> Iterator[Place]:
-    """A table, with money as SQLite keeps it, in reals, and moments as text."""
-    yield _database(f"sqlite:///{_made('invoices.sqlite3', _make_sqlite)}")
+    """A table: money is in reals, moments are texts."""
+    yield _table(f"sqlite:///{_made('invoices.sqlite3', _make_sqlite)}")
 
 
 @contextmanager
-def duckdb_table() -> Iterator[Place]:
-    """A table that is read through SQLAlchemy."""
-    yield _database(f"duckdb:///{_made('invoices.duckdb', _make_duckdb)}")
+def sqlalchemy() -> Iterator[Place]:
+    """A table of DuckDB, by its dialect."""
+    yield _table(f"duckdb:///{_made('invoices.duckdb', _make_duckdb)}")
 
 
 @contextmanager
 def postgresql() -> Iterator[Place]:
-    """A table of a server of its own, loaded each time. Raises NotMeasured when it doesn't start."""
+    """A table, loaded each time, and a query of MORE times its rows. Raises NotMeasured when there is no server."""
     with _started("PostgreSQL", postgres()) as url:
-        columns = _SQL_COLUMNS.format(uuid="uuid", moment="timestamptz")
-        psql(url, f"create table invoices ({columns})")
+        psql(url, _POSTGRESQL)
         psql(url, f"\\copy invoices from '{_csv()}' with (format csv, header)")
         psql(url, "vacuum analyze invoices")
-        yield _database(url)
+        copies = f'query = """{_COPIES}"""\n{_BY_KEY}'
+        yield Place("sql", f'url = "{url}"', {_ONE: _TABLE, f"invoices-{MORE}": copies}, url)
 
 
 @contextmanager
 def s3() -> Iterator[Place]:
-    """The Parquet file in an object store. Raises NotMeasured when it doesn't start."""
-    with tempfile.TemporaryDirectory(prefix="exportd-") as name:
-        directory = Path(name)
-        with _started("SeaweedFS", object_store(directory, _BUCKET)) as store:
-            keys = {"access_key": store.access_key, "secret_key": store.secret_key}
-            for key, secret in keys.items():
-                (directory / key).write_text(secret)
-            _upload(_rows(), store.endpoint, keys)
-            given = "\n".join(f'{key} = {{ file = "{directory / key}" }}' for key in keys)
-            settings = f'root = "s3://{_BUCKET}"\nendpoint = "{store.endpoint}"\n{given}'
-            yield Place("parquet", settings, f'file = "{_rows().name}"')
+    """The first Parquet file in an object store. Raises NotMeasured when there is none."""
+    with tempfile.TemporaryDirectory(prefix="exportd-weed-") as name:
+        home = Path(name)
+        with _started("SeaweedFS", object_store(home, _BUCKET)) as store:
+            secrets = {"access_key": store.access_key, "secret_key": store.secret_key}
+            _upload(store.endpoint, secrets)
+            for key, secret in secrets.items():
+                (home / key).write_text(secret)
+            keys = "\n".join(f'{key} = {{ file = "{home / key}" }}' for key in secrets)
+            settings = f'root = "s3://{_BUCKET}"\nendpoint = "{store.endpoint}"\n{keys}'
+            yield Place("parquet", settings, {_ONE: f'file = "{_part().name}"'})
 
 
 @contextmanager
 def http() -> Iterator[Place]:
-    """Pages of JSON-LD with next links, from a server in a process of its own that only sends files."""
-    pages = _made(f"pages-{PAGE_ROWS}", _make_pages)
-    command = [sys.executable, "-m", "bench.pages", str(pages)]
+    """Pages of JSON-LD with next links, made before; the server only sends them."""
+    folder_of_pages = _made(f"pages-{PAGE_ROWS}", _make_pages)
+    command = [sys.executable, "-m", "bench.pages", str(folder_of_pages)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
         assert server.stdout is not None
         try:
             url = server.stdout.readline().strip()
             if not url:
                 raise NotMeasured("the server of pages did not start")
-            relation = f'{_KEY}\nhttp = {{ path = "1.json" }}'
-            yield Place("http", f'url = "{url}"\nallow_private = true', relation)
+            relation = f'{_BY_KEY}\nhttp = {{ path = "1.json" }}'
+            yield Place("http", f'url = "{url}"\nallow_private = true', {_ONE: relation})
         finally:
             server.terminate()
 
 
-PLACES: dict[str, Opened] = {
+PLACES: dict[str, Callable[[], AbstractContextManager[Place]]] = {
     "parquet": parquet,
     "csv": csv,
+    "s3": s3,
     "sqlite": sqlite,
     "postgresql": postgresql,
-    "sqlalchemy": duckdb_table,
+    "sqlalchemy": sqlalchemy,
     "http": http,
-    "s3": s3,
 }
-
-
-def several(url_of: Place, times: int) -> Place:
-    """A PostgreSQL table's rows and `times` - 1 copies of them with keys of their own."""
-    names = ", ".join(COLUMNS[1:])
-    query = f"{_SEVERAL}, {names} from invoices, generate_series(1, {times}) as n"
-    return Place(url_of.kind, url_of.settings, f'query = "{query}"\n{_KEY}')
+"""By the names in the figures."""
 
 
 def psql(url: str, command: str) -> None:
-    """Run one command. Raises NotMeasured with what psql says."""
-    program = [programs() / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", command]
-    done = subprocess.run(program, capture_output=True, text=True, check=False)  # noqa: S603
+    """Run one command, in UTC. Raises NotMeasured with what psql says."""
+    arguments = [str(programs() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", command]
+    done = subprocess.run(  # noqa: S603
+        arguments, env={"PGTZ": "UTC", "PGCLIENTENCODING": "UTF8"}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise NotMeasured(f"psql: {done.stderr.strip()[-200:]}")
 
 
 @contextmanager
-def _started[T](name: str, server: AbstractContextManager[T]) -> Iterator[T]:
-    """A server whose start may fail. Raises NotMeasured."""
-    yield None
+def _started(name: str, server: AbstractContextManager[T]) -> Iterator[T]:
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(server)
+        except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as problem:
+            raise NotMeasured(f"{name} did not start: {str(problem)[-200:]}") from problem
+        yield running
+
+
+def _table(url: str) -> Place:
+    return Place("sql", f'url = "{url}"', {_ONE: _TABLE})
+
+
+def _rows() -> Path:
+    return (folder() / "rows").absolute()
+
+
+def _part() -> Path:
+    return parts(_rows(), 1)[0]
+
+
+def _csv() -> Path:
+    return _made("invoices.csv", _make_csv)
+
+
+def _made(name: str, make: Callable[[Path], None]) -> Path:
+    """A file or folder beside the rows; made unless it is there."""
+    path = _rows() / name
+    if not path.exists():
+        half_done = _rows() / f"new-{name}"
+        if half_done.is_file():
+            half_done.unlink()
+        make(half_done)
+        half_done.rename(path)
+    return path
+
+
+def _make_csv(path: Path) -> None:
+    with _reader() as reader:
+        reader.execute(f"copy part to '{path}' (format csv, header true)")
+
+
+def _make_duckdb(path: Path) -> None:
+    with _reader() as reader:
+        reader.execute(f"attach '{path}' as made")
+        reader.execute("create table made.invoices as select * replace (issued_at::timestamp as issued_at) from part")
+
+
+def _make_sqlite(path: Path) -> None:
+    moment = "strftime(issued_at, '%Y-%m-%d %H:%M:%S') as issued_at"
+    stored = f"select * replace ({moment}, subtotal::double as subtotal, total::double as total) from part"
+    with _reader() as reader, closing(sqlite3.connect(path)) as database, database:
+        database.execute(_SQLITE)
+        for rows in _fetched(reader.execute(stored)):
+            database.executemany(f"insert into invoices values ({', '.join('?' * len(COLUMNS))})", rows)
+
+
+def _make_pages(path: Path) -> None:
+    path.mkdir(exist_ok=True)
+    moment = "strftime(issued_at, '%Y-%m-%dT%H:%M:%SZ') as issued_at"
+    with _reader() as reader:
+        (total,) = reader.execute("select count(*) from part").fetchone() or (0,)
+        items = reader.execute(f"select to_json(r)::varchar from (select * replace ({moment}) from part) as r")
+        for number, rows in enumerate(_fetched(items), 1):
+            following = {"hydra:next": f"/{number + 1}.json"} if number * PAGE_ROWS < total else {}
+            around = {"@type": "Collection", "hydra:totalItems": total, "hydra:view": following, "hydra:member": []}
+            members = ", ".join(text for (text,) in rows)
+            (path / f"{number}.json").write_text(f"{json.dumps(around)[:-2]}{members}]}}")
+
+
+@contextmanager
+def _reader() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The first part as the relation `part`."""
+    with duckdb.connect() as reader:
+        reader.execute("set TimeZone = 'UTC'")
+        reader.execute(f"create view part as from read_parquet('{_part()}')")
+        yield reader
+
+
+def _fetched(found: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:
+    while rows := found.fetchmany(PAGE_ROWS):
+        yield rows
+
+
+def _upload(endpoint: str, keys: Mapping[str, str]) -> None:
+    from pyarrow.fs import LocalFileSystem, S3FileSystem, copy_files  # noqa: PLC0415 - it takes its time
+
+    store = S3FileSystem(
+        access_key=keys["access_key"], secret_key=keys["secret_key"], endpoint_override=endpoint, region="us-east-1"
+    )
+    copy_files(str(_part()), f"{_BUCKET}/{_part().name}", LocalFileSystem(), store)

@@ -11,36 +11,35 @@ from typing import Any, Self
 import psutil
 
 from bench.peer import NotMeasured, Ran, peak_mb
-from bench.workload import COLUMNS, TYPES, few, folder, glob_of
+from bench.places import Place, parquet_files
+from bench.workload import COLUMNS, TYPES, folder
 from demo.processes import DidNotStart, Services, running
 from exportd_client import Export, ExportClient, ExportdError, FormatName
 
-_PARTS = (1, 3, 10)
-"""Millions of rows of the collections."""
-
 
 class Service:
-    """An api and a worker with nothing but one format to write; `with` starts and stops both.
+    """An api and a worker with nothing but one format to write and one source, by default the workload's files; `with`
+    starts and stops both.
 
     Entering raises NotMeasured when they don't start.
     """
 
-    def __init__(self, table_format: FormatName) -> None:
+    def __init__(self, table_format: FormatName, source: Place | None = None) -> None:
         self._format: FormatName = table_format
-        self._place = folder() / f"service-{table_format}"
+        self._source = source
+        self._directory = folder() / f"service-{table_format}"
         self._stack = ExitStack()
         self._services: Services
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self._place, ignore_errors=True)
-        self._place.mkdir(parents=True)
-        few(folder() / "rows")
-        (self._place / "catalog.toml").write_text(_catalog(self._format))
-        rows = (folder() / "rows").absolute()
-        (self._place / "sources.toml").write_text(f'[sources.rows]\nkind = "parquet"\nroot = "{rows}"\n')
+        shutil.rmtree(self._directory, ignore_errors=True)
+        self._directory.mkdir(parents=True)
+        source = self._source or parquet_files()
+        (self._directory / "catalog.toml").write_text(_catalog(source, self._format))
+        (self._directory / "sources.toml").write_text(f'[sources.rows]\nkind = "{source.kind}"\n{source.settings}\n')
         try:
             self._services = self._stack.enter_context(
-                running(self._place, self._place / "data", "127.0.0.1:0", "127.0.0.1:0")
+                running(self._directory, self._directory / "data", "127.0.0.1:0", "127.0.0.1:0")
             )
         except DidNotStart as problem:
             raise NotMeasured(str(problem).strip().splitlines()[-1][-300:]) from problem
@@ -48,16 +47,17 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
-        shutil.rmtree(self._place, ignore_errors=True)
+        shutil.rmtree(self._directory, ignore_errors=True)
 
-    def export(self, millions: int, name: str = "exportd", query: str = "", **options: Any) -> Ran:
-        """One export, from asking for it until it is COMPLETED; then its file is brought, outside of that time, and
-        called `name`. Rows come as they lie in the files, unless `query` asks for an order.
+    def export(self, which: int | str, name: str = "exportd", query: str = "", **options: Any) -> Ran:
+        """One export of the collection `invoices-{which}`, from asking for it until it is COMPLETED; then its file is
+        brought, outside of that time, and called `name`. Rows of files come as they lie there, others by their key,
+        unless `query` asks for an order.
 
         `peak_mb` is that of the largest child of the worker since it started. Raises NotMeasured when the service
         refuses or fails.
         """
-        return asyncio.run(self._export(f"/invoices-{millions}{query}", name, options))
+        return asyncio.run(self._export(f"/invoices-{which}{query}", name, options))
 
     def pickups(self, count: int) -> list[tuple[float, float]]:
         """Exports of ten rows, one after the other, to a worker that is idle: how many seconds each waited, as its
@@ -117,24 +117,20 @@ class Service:
         return max((peak_mb(child.pid) for child in children), default=0.0)
 
 
-def _catalog(table_format: str) -> str:
-    return '[sources.rows]\nkind = "parquet"\n' + "".join(_collection(*which, table_format) for which in _collections())
+def _catalog(source: Place, table_format: str) -> str:
+    collections = (_collection(*named, table_format) for named in source.relations.items())
+    return f'[sources.rows]\nkind = "{source.kind}"\n' + "".join(collections)
 
 
-def _collections() -> list[tuple[str, str]]:
-    """Names and files."""
-    return [("few", "few.parquet"), *((f"invoices-{parts}", glob_of(parts)) for parts in _PARTS)]
-
-
-def _collection(name: str, file: str, table_format: str) -> str:
+def _collection(name: str, relation: str, table_format: str) -> str:
     columns = "\n".join(f'  {{ field = "{name}", type = "{TYPES.get(name, "text")}" }},' for name in COLUMNS)
     return f"""
 [collections.{name.title().replace("-", "")}]
 path = "/{name}"
 source = "rows"
-file = "{file}"
 formats = ["{table_format.upper()}"]
 columns = [
 {columns}
 ]
+{relation}
 """

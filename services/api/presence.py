@@ -56,11 +56,11 @@ class Presence:
         return self._known(worker_id).asked_to_drain
 
     def takes_work(self, worker_id: str, within: timedelta) -> bool:
-        """False for a worker that drains, and for one whose heartbeats have stopped for so long: its poll may be open
-        though nobody is there to read the answer.
+        """False for a worker that drains, and for one that sends heartbeats and was not heard of for so long: its poll
+        may be open though nobody is there to read the answer.
         """
         known = self._known(worker_id)
-        silent = known.beat is not None and self._clock() - known.beat > within
+        silent = known.beat is not None and self._clock() - known.seen > within
         return not (known.draining or known.asked_to_drain or silent)
 
     def workers(self) -> list[WorkerSeen]:

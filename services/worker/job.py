@@ -1,6 +1,8 @@
 """One job, in a child: source -> writer -> spool -> artifact store."""
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from services.contract.outcome import Built, Failure, Phase, RunStats
@@ -10,8 +12,8 @@ from services.worker.meter import Meter
 from services.worker.order import Order, Outcome, Report
 from services.worker.packaging import Package, package
 from services.worker.pipeline import ahead
-from services.worker.ports import Reading
-from services.worker.sources import attachments, mask, open_source
+from services.worker.ports import Counted, LinesUnfit, Rows
+from services.worker.sources import attachments, mask, open_lines, open_source
 from services.worker.sources.errors import SourceFailed
 from services.worker.writers.values import CannotWrite
 
@@ -52,27 +54,34 @@ def _disk_full() -> Failure:
 
 
 def _built(order: Order, report: Report) -> Built:
+    try:
+        return _made(order, report, as_lines=True)
+    except LinesUnfit:
+        logs.get().info("lines_unfit", reference=order.reference)
+        return _made(order, report, as_lines=False)
+
+
+def _made(order: Order, report: Report, *, as_lines: bool) -> Built:
     meter = Meter(report, lambda: made.size())  # noqa: PLW0108 - it is not made yet
     job = replace(order.job, spec=mask.shown(order.job.spec))
     with (
         attachments.opened(order.sources, order.job.spec.attachments) as open_attachment,
         package(job, order.spool, open_attachment, meter.tick) as made,
     ):
-        stats = _written(order, made, meter)
+        stats = _written(order, made, meter, as_lines=as_lines)
         meter.enter(Phase.UPLOADING)
         artifact, apart = made.published(order.root)
     return Built(artifact, stats, apart)
 
 
-def _written(order: Order, made: Package, meter: Meter) -> RunStats:
-    """The whole table, and what goes with it. Raises RowsMissing."""
-    spec = order.job.spec
+def _written(order: Order, made: Package, meter: Meter, *, as_lines: bool) -> RunStats:
+    """The whole table, and what goes with it. Raises RowsMissing, LinesUnfit."""
     meter.enter(Phase.READING)
-    with open_source(order.sources, spec.source, order.spool).read(spec) as reading:
+    with _opened(order, as_lines=as_lines) as (reading, rows):
         meter.rows_total = reading.rows_total
-        with ahead(reading.batches(), _MOST_AHEAD_BYTES, lambda batch: batch.nbytes) as batches:
-            for batch in batches:
-                made.write(batch)
+        with ahead(rows, _MOST_AHEAD_BYTES, lambda part: part.nbytes) as parts:
+            for part in parts:
+                made.write(part)
                 meter.wrote(made.rows_written)
         made.close()
         meter.wrote(made.rows_written)
@@ -82,7 +91,20 @@ def _written(order: Order, made: Package, meter: Meter) -> RunStats:
     return stats
 
 
-def _stats(reading: Reading, made: Package) -> RunStats:
+@contextmanager
+def _opened(order: Order, *, as_lines: bool) -> Iterator[tuple[Counted, Iterator[Rows]]]:
+    """A reading and its rows: with `as_lines` as the source itself writes them, where it can."""
+    spec = order.job.spec
+    if as_lines:
+        with open_lines(order.sources, spec) as lined:
+            if lined:
+                yield lined, lined.lines()
+                return
+    with open_source(order.sources, spec.source, order.spool).read(spec) as reading:
+        yield reading, reading.batches()
+
+
+def _stats(reading: Counted, made: Package) -> RunStats:
     matched, written = reading.rows_matched(), made.rows_written
     if matched != written:
         raise RowsMissing(matched, written)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-
 from services.contract.formats import KINDS, ZIP, Compression, FileKind, Packaging
 from services.contract.job import Job
 from services.contract.outcome import Artifact, ExportWarning, RunStats
@@ -16,6 +14,7 @@ from services.worker.bundle.attachments import OpenAttachment
 from services.worker.bundle.manifest import about
 from services.worker.bundle.writer import BundleWriter, Targets, bundles_long_text
 from services.worker.output import Errand, Output, Tick
+from services.worker.ports import Rows
 from services.worker.writers.table import SEEKING
 
 
@@ -48,7 +47,7 @@ def table_kind(spec: JobSpec, *, zipped: bool) -> FileKind:
 
 
 class Package:
-    """The files of a job while they are made: write batches, `close`, `finish`, then `published`."""
+    """The files of a job while they are made: write rows, `close`, `finish`, then `published`."""
 
     def __init__(self, errand: Errand, table: Output, apart: Output | None, writer: BundleWriter) -> None:
         self._errand = errand
@@ -56,9 +55,9 @@ class Package:
         self._apart = apart
         self._writer = writer
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add rows and their attachments, in order."""
-        self._writer.write(batch)
+    def write(self, rows: Rows) -> None:
+        """Add rows and their attachments, in order; lines only to a table of text without attachments."""
+        self._writer.write(rows)
         for output in (self._table, self._apart):
             if output:
                 output.send()

@@ -6,6 +6,7 @@ Rows travel as Arrow record batches with the schema of `schema.arrow_schema`: on
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -53,8 +54,29 @@ class JobQueue(Protocol):
         ...
 
 
-class Reading(Protocol):
-    """One repeatable reading of a source: the rows of a spec, filtered, in its order."""
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Finished rows of a text file in UTF-8, each with its line end, as the table's writer would write them."""
+
+    text: bytes
+    rows: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes."""
+        return len(self.text)
+
+
+class LinesUnfit(Exception):
+    """A row has a value that the source does not write as the table's writer does: read it as batches instead."""
+
+
+Rows = pa.RecordBatch | Lines
+"""What a package takes."""
+
+
+class Counted(Protocol):
+    """What every reading tells of itself."""
 
     consistency: Consistency
     as_of: datetime | None
@@ -62,18 +84,30 @@ class Reading(Protocol):
     rows_total: int
     """Rows expected, counted in the same snapshot; 0 when that is not cheap."""
 
+    def rows_matched(self) -> int:
+        """Counted apart from whoever consumes the rows; valid after the last one."""
+        ...
+
+    def warnings(self) -> list[ExportWarning]:
+        """What reading found; valid after the last row."""
+        ...
+
+
+class Reading(Counted, Protocol):
+    """One repeatable reading of a source: the rows of a spec, filtered, in its order."""
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Every row once. With attachments in the spec each batch also carries the key and placeholder columns as
         text, after the table's columns, named by `schema.hidden_name`. Raises sources.errors.SourceFailed.
         """
         ...
 
-    def rows_matched(self) -> int:
-        """Counted apart from whoever consumes the batches; valid after the last one."""
-        ...
 
-    def warnings(self) -> list[ExportWarning]:
-        """What reading found; valid after the last batch."""
+class LinesReading(Counted, Protocol):
+    """One reading of a source that writes rows of text files itself."""
+
+    def lines(self) -> Iterator[Lines]:
+        """Every row once, in order. Raises sources.errors.SourceFailed, and LinesUnfit also after the first ones."""
         ...
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -23,8 +23,12 @@ from services.worker.bundle.archive import Archive
 from services.worker.bundle.attachments import MISSING, Attachments, OpenAttachment
 from services.worker.bundle.long_text import LONG_TEXT, LongTexts
 from services.worker.bundle.names import MAX_BYTES, cut, safe_part
+from services.worker.ports import Lines, Rows
 from services.worker.schema import arrow_schema
 from services.worker.writers.table import open_writer
+
+if TYPE_CHECKING:
+    from services.worker.writers.lines import LineWriter
 
 _NESTED = frozenset({Format.JSON, Format.JSONL})
 
@@ -77,8 +81,14 @@ class BundleWriter:
         take = self._long_texts.take if self._long_texts else None
         self._table = open_writer(spec.table, self._table_file, self._columns, spec.table_name, take)
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Add the attachments of the rows, then the rows."""
+    def write(self, rows: Rows) -> None:
+        """Add the attachments of the rows, then the rows. Lines are for a table of text, and have no attachments."""
+        if isinstance(rows, Lines):
+            cast("LineWriter", self._table).append(rows)
+        else:
+            self._write(rows)
+
+    def _write(self, batch: pa.RecordBatch) -> None:
         columns = batch.columns[: len(self._spec.columns)]
         if self._attachments and self._files:
             columns = [*columns, files_array(self._attachments.add(batch), self._files)]

@@ -1,14 +1,17 @@
 """Where rows come from: one kind, one class, one table of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from services.contract.spec import SourceRef
-from services.worker.ports import Source
-from services.worker.sources import errors
+from services.contract.spec import JobSpec, SourceRef
+from services.worker.ports import LinesReading, Source
+from services.worker.sources import errors, postgres_copy
+from services.worker.sources.address import is_postgresql
 from services.worker.sources.files import FileSource
-from services.worker.sources.guarded import GuardedSource
+from services.worker.sources.guarded import GuardedSource, check_rows
 from services.worker.sources.http.source import HttpSource
+from services.worker.sources.postgres_lines import may_be_lines
 from services.worker.sources.settings import SourceSettings, named
 from services.worker.sources.sql import SqlSource
 
@@ -23,6 +26,21 @@ def open_source(settings: Mapping[str, SourceSettings], ref: SourceRef, temp_dir
     """
     found = named(settings, ref)
     return GuardedSource(_unguarded(found, temp_dir), found.mask_key)
+
+
+@contextmanager
+def open_lines(settings: Mapping[str, SourceSettings], spec: JobSpec) -> Iterator[LinesReading | None]:
+    """A reading of the spec by a source that itself writes the file's lines, within the spec's limits; None: it can't,
+    or it would not write the very same bytes. Raises SourceFailed.
+    """
+    found = named(settings, spec.source)
+    if found.kind != "sql" or not is_postgresql(found.url) or not may_be_lines(spec):
+        yield None
+        return
+    with postgres_copy.opened(found, spec) as reading:
+        if reading:
+            check_rows(reading.rows_total, spec.limits.max_rows, exact=True)
+        yield reading
 
 
 def _unguarded(found: SourceSettings, temp_dir: Path | None) -> Source:

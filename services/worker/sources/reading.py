@@ -32,6 +32,11 @@ class Found:
     time_zone: str = "UTC"
 
 
+def none_found(rows: int) -> list[ExportWarning]:
+    """What there is to say when no row matches; empty when some do."""
+    return [] if rows else [ExportWarning("NO_ROWS", "No row matches; the file is complete and holds none.")]
+
+
 class SnapshotReading:
     """ports.Reading over raw batches, one column a Picked in order: text to be parsed, or values to be cast."""
 
@@ -62,9 +67,7 @@ class SnapshotReading:
 
     def warnings(self) -> list[ExportWarning]:
         """See ports.Reading."""
-        found = []
-        if self.rows_matched() == 0:
-            found.append(ExportWarning("NO_ROWS", "No row matches; the file is complete and holds none."))
+        found = none_found(self.rows_matched())
         if self._rounded:
             message = "Timestamps finer than a microsecond lost the digits beyond it."
             found.append(ExportWarning("TIMESTAMP_ROUNDED", message, self._rounded))

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
+from services.worker.ports import Lines
 from services.worker.writers.values import Cells, Losses
 
 # Batches of 8,000 to 16,000 rows measured fastest: what a step makes still lies in the cache in the next one.
@@ -42,6 +43,11 @@ class LineWriter(ABC):
         for part in slices(batch):
             self._put(self._blocks(cells_of(part, self._columns, self._rows_written + 1)))
             self._rows_written += part.num_rows
+
+    def append(self, lines: Lines) -> None:
+        """Add rows that are what `write` would make of them."""
+        self._file.write(lines.text)
+        self._rows_written += lines.rows
 
     @abstractmethod
     def _blocks(self, cells: list[Cells]) -> list[memoryview]:

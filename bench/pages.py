@@ -1,0 +1,25 @@
+"""`python -m bench.pages FOLDER` sends files by HTTP and does nothing else; its first line says where."""
+
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # one connection for all pages
+    disable_nagle_algorithm = True  # the head of an answer would wait for the end of the one before
+    wbufsize = 1 << 16
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+def main() -> None:
+    """Serve until it is ended."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=sys.argv[1])) as server:
+        print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""Rows of a PostgreSQL database as lines of CSV, which the server makes: no value becomes anything here."""
+
+import select
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
+
+from services.contract.outcome import Consistency, ExportWarning, MatchedBy
+from services.contract.spec import JobSpec
+from services.worker.ports import Lines, LinesReading, LinesUnfit
+from services.worker.sources import address, errors, postgres
+from services.worker.sources.adbc import DriverSaid
+from services.worker.sources.columns import order_types, pick
+from services.worker.sources.conditions import Parameter, literal
+from services.worker.sources.page import rows_on, sql_limit
+from services.worker.sources.postgres_lines import line_value
+from services.worker.sources.postgres_transaction import Transaction, failed, is_wrong_value, with_options
+from services.worker.sources.postgres_types import Columns
+from services.worker.sources.reading import none_found
+from services.worker.sources.settings import SourceSettings
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGconn, PGresult
+
+_BLOCK_BYTES = 1 << 20
+_ROWS_AT_ONCE = 256
+"""Rows between two looks at the server: what they hold still lies in the cache, and meanwhile it goes on."""
+
+
+@contextmanager
+def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[LinesReading | None]:
+    """A reading of a spec of which `postgres_lines.may_be_lines`; None when its columns or its filter forbid it.
+
+    It counts what matches where the spec bounds it. Raises SourceFailed.
+    """
+    with connected(settings) as session:
+        yield _reading(session, settings, spec)
+
+
+@contextmanager
+def connected(settings: SourceSettings) -> Iterator["Session"]:
+    """A connection to the database of the settings. Raises SourceFailed."""
+    import psycopg  # noqa: PLC0415 - only a child that reads needs it
+
+    try:
+        # What psycopg makes of a statement that comes again a pool of connections may not know.
+        connection = psycopg.connect(
+            with_options(settings.url),
+            client_encoding="utf8",
+            cursor_factory=psycopg.RawCursor,
+            prepare_threshold=None,
+        )
+    except psycopg.Error as error:
+        raise errors.unavailable(settings.id) from _said(error, settings)
+    try:
+        yield Session(connection, settings)
+    finally:
+        connection.close()
+
+
+def _said(error: object, settings: SourceSettings) -> DriverSaid:
+    return DriverSaid(address.scrubbed(f"{type(error).__name__}: {error}", settings.url))
+
+
+class Session:
+    """Statements one after the other on one connection of psycopg."""
+
+    def __init__(self, connection: Any, settings: SourceSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+
+    def rows(self, sql: str, parameters: tuple[Parameter, ...] = ()) -> list[tuple[Any, ...]]:
+        """See postgres_transaction.Statements."""
+        with self._guarded():
+            cursor = self._connection.execute(sql, parameters or None)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def names(self, relation: str) -> list[str]:
+        """See postgres_transaction.Statements."""
+        import psycopg  # noqa: PLC0415 - only a child that reads needs it
+
+        with self._guarded():
+            try:
+                cursor = self._connection.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
+            except psycopg.ProgrammingError as error:
+                raise errors.relation_missing(self._settings.id) from _said(error, self._settings)
+            return [column.name for column in cursor.description]
+
+    def modifiers(self, sql: str) -> list[int]:
+        """For each column of a statement what its declared type has in brackets; -1: nothing. Raises SourceFailed."""
+        with self._guarded():
+            result = self._connection.execute(sql).pgresult
+            return [result.fmod(index) for index in range(result.nfields)]
+
+    def copied(self, statement: str, line_end: bytes) -> Iterator[Lines | int]:
+        """The rows of a COPY in blocks, each with `line_end`, then how many the server says it sent.
+
+        Raises SourceFailed, LinesUnfit.
+        """
+        server: PGconn = self._connection.pgconn
+        with self._guarded():
+            self._check(server.exec_(statement.encode()))
+            yield from _blocks(_rows(server), line_end)
+            yield self._ended(server)
+
+    def _ended(self, server: "PGconn") -> int:
+        sent = 0
+        while (result := server.get_result()) is not None:
+            self._check(result)
+            sent = result.command_tuples or 0
+        return sent
+
+    def _check(self, result: "PGresult") -> None:
+        from psycopg import errors as known  # noqa: PLC0415 - only a child that reads needs it
+        from psycopg.pq import DiagnosticField, ExecStatus  # noqa: PLC0415
+
+        if result.status not in (ExecStatus.FATAL_ERROR, ExecStatus.NONFATAL_ERROR):
+            return
+        state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
+        if is_wrong_value(state):
+            raise LinesUnfit
+        raise known.error_from_result(result)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Errors of the driver become SourceFailed."""
+        import psycopg  # noqa: PLC0415 - only a child that reads needs it
+
+        try:
+            yield
+        except psycopg.Error as error:
+            raise failed(error.sqlstate, self._settings.id) from _said(error, self._settings)
+
+
+def _rows(server: "PGconn") -> Iterator[list[Any]]:
+    """Rows without their line ends, some at a time: the server sends one a message.
+
+    A driver that waits for the next message holds up every other thread; so it is only asked for what is there.
+    """
+    arriving = select.poll()
+    arriving.register(server.socket, select.POLLIN)
+    length = 0
+    while length >= 0:
+        rows: list[Any] = []
+        for length, message in map(server.get_copy_data, repeat(1, _ROWS_AT_ONCE)):
+            if length <= 0:
+                break
+            rows.append(message[:-1])
+        yield rows
+        if length == 0:
+            arriving.poll()
+            server.consume_input()
+
+
+def _blocks(parts: Iterator[list[Any]], line_end: bytes) -> Iterator[Lines]:
+    """Rows joined into blocks that are worth being handed on."""
+    pieces: list[bytes] = []
+    size = count = 0
+    for rows in parts:
+        if rows:
+            rows.append(b"")
+            pieces.append(line_end.join(rows))
+            size, count = size + len(pieces[-1]), count + len(rows) - 1
+        if size >= _BLOCK_BYTES:
+            yield Lines(b"".join(pieces), count)
+            pieces, size, count = [], 0, 0
+    if count:
+        yield Lines(b"".join(pieces), count)
+
+
+class _CopyReading:
+    """ports.LinesReading of one COPY."""
+
+    consistency = Consistency.SNAPSHOT
+
+    def __init__(self, copied: Iterator[Lines | int], as_of: datetime, count: int | None) -> None:
+        self.as_of: datetime | None = as_of
+        self.matched_by = MatchedBy.END_OF_STREAM if count is None else MatchedBy.COUNT
+        self.rows_total = count or 0
+        self._copied = copied
+        self._count = count
+        self._sent = 0
+
+    def lines(self) -> Iterator[Lines]:
+        """See ports.LinesReading."""
+        for part in self._copied:
+            if isinstance(part, Lines):
+                yield part
+            else:
+                self._sent = part
+
+    def rows_matched(self) -> int:
+        """See ports.Counted: COUNT of the snapshot, else what the server says it sent."""
+        return self._sent if self._count is None else self._count
+
+    def warnings(self) -> list[ExportWarning]:
+        """See ports.Counted."""
+        return none_found(self.rows_matched())
+
+
+def _reading(session: Session, settings: SourceSettings, spec: JobSpec) -> LinesReading | None:
+    transaction = Transaction(session, settings)
+    as_of = transaction.begin(spec)
+    columns = transaction.columns(spec)
+    matching = postgres.where(spec.filter, columns)
+    relation = postgres.relation(spec.relation)
+    values = _values(session, spec, columns, relation)
+    if values is None or not (matching.exact and transaction.utf8):
+        return None
+    rest = f"from {relation} where {transaction.set_parameters(matching)}"
+    bounded = spec.limits.max_rows > 0
+    count = rows_on(spec.page, session.rows(f"select count(*) {rest}")[0][0]) if bounded else None
+    order = postgres.order(spec.order, order_types(spec), columns)
+    dialect = spec.table.csv
+    statement = (
+        f"copy (select {', '.join(values)} {rest}{order}{sql_limit(spec.page)})"
+        f" to stdout (format csv, delimiter {literal(dialect.delimiter)})"
+    )
+    return _CopyReading(session.copied(statement, dialect.line_terminator.encode()), as_of, count)
+
+
+def _values(session: Session, spec: JobSpec, columns: Columns, relation: str) -> Sequence[str] | None:
+    """Each column as COPY must write it; None when one of them cannot be."""
+    picked = pick(spec, deciding=False)
+    raw = ", ".join(columns.raw(p.name) for p in picked)
+    declared = session.modifiers(f"select {raw} from {relation} limit 0")  # noqa: S608 - quoted
+    values = [line_value(p.name, p.type, columns, digits) for p, digits in zip(picked, declared, strict=True)]
+    found = [value for value in values if value is not None]
+    return found if len(found) == len(values) else None

@@ -1,0 +1,70 @@
+"""Whole jobs from PostgreSQL to CSV: as lines that the server writes, and through Arrow."""
+
+import gzip
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from services.contract.formats import CsvDialect, Format
+from services.contract.job import Job, LeaseRef
+from services.contract.outcome import Built
+from services.contract.spec import JobSpec, TableOptions
+from services.contract.store import artifact_prefix
+from services.worker import job
+from services.worker.order import Order, Outcome
+from services.worker.sources import open_lines
+from services.worker.sources.settings import SourceSettings
+from tests.integration.sources.source_specs import spec_of
+
+
+def source(url: str, **more: Any) -> dict[str, SourceSettings]:
+    return {"things": SourceSettings("things", "sql", Path(), url, **more)}
+
+
+def csv_spec(columns: dict[str, str], dialect: CsvDialect | None = None, **more: Any) -> JobSpec:
+    table = TableOptions(Format.CSV, csv=dialect or CsvDialect())
+    return replace(spec_of("sql", columns), table=table, **more)
+
+
+def is_lined(sources: dict[str, SourceSettings], spec: JobSpec) -> bool:
+    """Whether the server is to write the lines."""
+    with open_lines(sources, spec) as reading:
+        return reading is not None
+
+
+def run(sources: dict[str, SourceSettings], spec: JobSpec, folder: Path) -> tuple[Outcome, bytes]:
+    """What comes of a job, and the bytes of its table."""
+    spool, root = folder / "spool", folder / "root"
+    for each in (spool, root):
+        each.mkdir(exist_ok=True)
+    now = timedelta(0)
+    given = Job(LeaseRef("e", "1"), 1, 1, now, now, now, spec, artifact_prefix("e", "1"), store_id="")
+    done = job.run(Order(given, root, spool, "reference", sources), lambda _: None)
+    return done, _table(root / done.artifact.key) if isinstance(done, Built) else b""
+
+
+def _table(file: Path) -> bytes:
+    content = file.read_bytes()
+    if file.suffix == ".gz":
+        return gzip.decompress(content)
+    if file.suffix != ".zip":
+        return content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return archive.read("things.csv")
+
+
+def run_through_arrow(sources: dict[str, SourceSettings], spec: JobSpec, folder: Path) -> tuple[Outcome, bytes]:
+    """As `run`, by the other way."""
+
+    @contextmanager
+    def never(*_: object) -> Iterator[None]:
+        yield None
+
+    with patch.object(job, "open_lines", never):
+        return run(sources, spec, folder)
