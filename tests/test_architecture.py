@@ -41,6 +41,7 @@ RULES = [
     Rule("services", "exportd.queue", ("services.contract.codec", "services.api.rpc", "services.worker.queue")),
     Rule("services", "grpc", GRPC),
     Rule("services", "grpc_status", ("services.contract.status",)),
+    Rule("services", "psycopg", ("services.worker.sources",)),
     Rule("services", "sqlalchemy", ("services.api.storage", "services.worker.sources")),
     Rule("services.api", "pyarrow"),
     Rule("services.api", "polars"),

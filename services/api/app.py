@@ -104,7 +104,7 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
         async with notifier.running(settings.drain_grace.total_seconds(), stop.now):
             async with _running(reaper.run(), retention.run()):
                 await stop.drain.wait()
-            await previews.drain()
+            previews.drain()
             await _drain(servers, changes, stop, settings.drain_grace.total_seconds())
     logs.get().info("stopped")
 

@@ -211,6 +211,7 @@ def _options(request: CreateRequest, spec: JobSpec) -> Options:
         xlsx=table.xlsx if table.format is Format.XLSX else None,
         compression=table.compression,
         filter_mode=request.filter_mode,
+        by_changes=bool(request.changed_since or request.since_export),
     )
 
 

@@ -31,6 +31,13 @@ KEEPALIVE_S = 15.0
 """A quiet watch repeats itself this often: pings of HTTP/2 do not cross every proxy."""
 
 
+MOST_LISTED_BYTES = 2 * 1024 * 1024
+"""Of one page, about: half of what clients take when nothing else is set."""
+
+USUAL_BYTES = 1024
+"""Of one export without its request."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """An export as a caller sees it at a moment: with what is not stored because it changes by itself.
@@ -111,8 +118,8 @@ class Exports:
         """A page, newest first, and the token of the next one (empty on the last). Raises InvalidRequest."""
         before_id = self._pages.opened(token, tenant, wanted)
         found = await self._store.page(tenant, wanted, before_id, page_size + 1)
-        shown = found[:page_size]
-        more = self._pages.sealed(shown[-1].id, tenant, wanted) if len(found) > page_size else ""
+        shown = _fitting(found[:page_size])
+        more = self._pages.sealed(shown[-1].id, tenant, wanted) if len(found) > len(shown) else ""
         queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in shown) else []
         places = {export_id: place for place, export_id in enumerate(queued, 1)}
         running = await self._running()
@@ -227,3 +234,14 @@ class Exports:
             worker_there=self._presence.anybody() if waits else True,
             capped=waits and self._fairness.capped(export.tenant, (running or {}).get(export.tenant, 0)),
         )
+
+
+def _fitting(found: list[Export]) -> list[Export]:
+    """As many as make a message that clients take, and at least one: requests may be long."""
+    room, shown = MOST_LISTED_BYTES, found[:1]
+    for export in found[1:]:
+        room -= USUAL_BYTES + len(export.uri.encode()) + len(export.options.query.encode())
+        if room < 0:
+            break
+        shown.append(export)
+    return shown

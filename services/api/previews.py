@@ -30,7 +30,7 @@ class Previews:
     def __init__(self) -> None:
         self._line: deque[_Question] = deque()
         self._asked: dict[str, _Question] = {}
-        self._news = asyncio.Condition()
+        self._news = asyncio.Event()
         self._draining = False
 
     async def show(self, spec: JobSpec, rows: int) -> Previewed:
@@ -41,8 +41,7 @@ class Previews:
         self._asked[question.preview.id] = question
         self._line.append(question)
         try:
-            async with self._news:
-                self._news.notify()
+            self._tell()
             return await self._answered(question)
         finally:
             del self._asked[question.preview.id]
@@ -51,17 +50,18 @@ class Previews:
 
     async def take(self, wait_s: float) -> Preview | None:
         """The next preview for a worker that is free; None after `wait_s`. Raises ShuttingDown."""
-        async with self._news:
+        give_up = asyncio.get_running_loop().time() + wait_s
+        while not self._draining:
+            if self._line:
+                question = self._line.popleft()
+                question.taken.set()
+                return question.preview
             try:
-                async with asyncio.timeout(wait_s):
-                    await self._news.wait_for(lambda: self._line or self._draining)
+                async with asyncio.timeout_at(give_up):
+                    await self._news.wait()
             except TimeoutError:
                 return None
-            if self._draining:
-                raise ShuttingDown
-            question = self._line.popleft()
-            question.taken.set()
-            return question.preview
+        raise ShuttingDown
 
     def finish(self, preview_id: str, answer: Previewed | Failure) -> None:
         """What a worker says; nothing happens when nobody waits for it any more."""
@@ -69,11 +69,15 @@ class Previews:
         if question and not question.answer.done():
             question.answer.set_result(answer)
 
-    async def drain(self) -> None:
+    def drain(self) -> None:
         """Send everybody who waits away: the process is stopping."""
         self._draining = True
-        async with self._news:
-            self._news.notify_all()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake every worker that waits: one that is cut off as it wakes takes nothing along."""
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def _answered(self, question: _Question) -> Previewed:
         try:

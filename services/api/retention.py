@@ -1,6 +1,7 @@
 """What is over goes: bytes that no export points at, files whose time is over, rows that nobody will ask for."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,10 @@ from services.runtime import logs
 from services.runtime.startup import CannotStart
 
 MOST_TOGETHER = 200
+
+MOST_DRIFT = timedelta(minutes=1)
+DISTRUST_S = 3600.0
+"""How long nothing is swept after the clock jumped ahead by more than the grace: time for somebody to set it right."""
 
 
 class StoreOfAnother(CannotStart):
@@ -52,6 +57,8 @@ class Retention:
         self._artifacts = artifacts
         self._clock = clock
         self._policy = policy
+        self._seen = (clock(), time.monotonic())
+        self._distrusted_until = 0.0
 
     async def check_store(self) -> None:
         """Raises StoreOfAnother when the artifacts are not those of this database."""
@@ -64,12 +71,22 @@ class Retention:
         """Sweep for ever; cancel it to end it."""
         while True:
             try:
-                swept = await self.run_once()
+                swept = await self.run_once() if self._trusts_clock() else Swept(0, 0)
                 if swept.leases or swept.rows:
                     logs.get().info("swept", leases=swept.leases, rows=swept.rows)
             except Exception:  # noqa: BLE001 - whatever it is, the next sweep must come
                 logs.get().exception("sweep_failed")
             await asyncio.sleep(self._policy.interval.total_seconds())  # the period of the sweep
+
+    def _trusts_clock(self) -> bool:
+        """False for a while after the clock has jumped ahead: what seems to be over may only seem so."""
+        wall, own = self._clock(), time.monotonic()
+        jumped = wall - self._seen[0] - timedelta(seconds=own - self._seen[1])
+        self._seen = (wall, own)
+        if jumped > self._policy.grace + MOST_DRIFT:
+            logs.get().error("clock_jumped", seconds=round(jumped.total_seconds()), sweeps_again_in_s=DISTRUST_S)
+            self._distrusted_until = own + DISTRUST_S
+        return own >= self._distrusted_until
 
     async def run_once(self) -> Swept:
         """One sweep, in small steps."""

@@ -24,11 +24,16 @@ def since_export(earlier: Export | None) -> Since | Violation:
 
 
 def other_query(earlier: Export, uri: str, resolved: Resolved) -> ExportWarning | None:
-    """A warning when the earlier export had other rows to choose from: what only this one has may be missing."""
+    """A warning when the earlier export had other rows to choose from: what only this one has may be missing.
+
+    One page of a collection never has all there are to choose from.
+    """
     changed = resolved.collection.changed
     since = f"{changed.column.field}[after]=" if changed else ""
+    before = _filters(earlier.options.query, since if earlier.options.by_changes else "")
     same_path = earlier.uri.partition("?")[0] == uri.partition("?")[0]
-    if same_path and _filters(earlier.options.query, since) == _filters(resolved.query, since):
+    had_page = any(part.startswith("page=") for part in before)
+    if same_path and not had_page and before == _filters(resolved.query, since):
         return None
     message = (
         f"export {earlier.id} had another filter: "
@@ -38,6 +43,6 @@ def other_query(earlier: Export, uri: str, resolved: Resolved) -> ExportWarning 
 
 
 def _filters(canonical: str, since: str) -> list[str]:
-    """Those that decide which rows there are to choose from."""
+    """Those that decide which rows there are to choose from; without `since`, the condition of changes, if not empty."""
     others = ("order[", "properties[", since) if since else ("order[", "properties[")
     return [p for p in canonical.split("&") if p and not p.startswith(others)]

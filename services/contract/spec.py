@@ -40,7 +40,7 @@ class Mask(Enum):
     """What stands in the file instead of a value that is not null; a masked column is of kind text there.
 
     REDACT: "***". HASH: the hexadecimal HMAC-SHA-256 of the value's text, keyed by the worker's settings, so that equal
-    values stay equal. LAST4: every character but the last four is "*".
+    values stay equal. LAST4: every character but the last four is "*", and at least half of them are.
     """
 
     REDACT = "redact"

@@ -1,10 +1,10 @@
 """One preview, in a child: source -> rows as JSON. Nothing is written anywhere."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 
-from services.contract.outcome import Failure
+from services.contract.outcome import ExportWarning, Failure
 from services.contract.preview import Previewed
 from services.contract.spec import JobSpec, Page
 from services.runtime import logs
@@ -17,6 +17,8 @@ from services.worker.writers.values import CannotWrite
 
 MOST_BYTES = 3 << 20
 """Of all rows together: one message carries them."""
+
+ROWS_CUT = "ROWS_CUT"
 
 
 def run(order: PreviewOrder) -> Shown:
@@ -42,9 +44,11 @@ def _first_rows(order: PreviewOrder) -> Previewed:
             writer.write(batch)
         warnings = tuple(reading.warnings())
     writer.close()
-    if lines.tell() > MOST_BYTES:
-        return Previewed(tuple(_within(lines.getvalue())), warnings=warnings)
-    return Previewed(tuple(lines.getvalue().decode().splitlines()), warnings=warnings)
+    all_rows = lines.getvalue().split(b"\n")[:-1]  # no other end of a line: texts may hold what Unicode calls one
+    shown = tuple(_within(all_rows))
+    if len(shown) < len(all_rows):
+        warnings = (*warnings, ExportWarning(ROWS_CUT, "rows too large to be shown", len(all_rows) - len(shown)))
+    return Previewed(shown, warnings=warnings)
 
 
 def _first(spec: JobSpec, rows: int) -> Page:
@@ -52,16 +56,14 @@ def _first(spec: JobSpec, rows: int) -> Page:
     return Page(spec.page.offset, min(spec.page.limit, rows)) if spec.page else Page(0, rows)
 
 
-def _within(lines: bytes) -> list[str]:
-    """As many rows as there is room for."""
-    shown: list[str] = []
+def _within(rows: list[bytes]) -> Iterator[str]:
+    """As many of the first rows as there is room for."""
     room = MOST_BYTES
-    for line in islice(lines.split(b"\n"), 100):
-        room -= len(line)
+    for row in rows:
+        room -= len(row)
         if room < 0:
-            break
-        shown.append(line.decode())
-    return shown
+            return
+        yield row.decode()
 
 
 def _counted(order: PreviewOrder) -> Previewed:

@@ -13,6 +13,7 @@ from services.worker.attempt import Surroundings
 from services.worker.contact import pauses
 from services.worker.leases import Leases
 from services.worker.order import PreviewOrder, Shown
+from services.worker.preview import ROWS_CUT
 
 _POLL_S = 20.0
 _ROWS_S = PREVIEW_S - 1
@@ -51,7 +52,7 @@ class Previewing:
         shown = await self._within(_ROWS_S, preview, preview.rows, reference)
         if isinstance(shown, Failure):
             return shown
-        if len(shown.rows) < preview.rows and not preview.spec.page:
+        if len(shown.rows) < preview.rows and not preview.spec.page and not _cut(shown):
             return replace(shown, rows_total=len(shown.rows))
         counted = await self._within(_COUNT_S, preview, 0, reference)
         total = counted.rows_total if isinstance(counted, Previewed) else 0
@@ -64,6 +65,10 @@ class Previewing:
                 return await self._around.pool.run(order, _unheard)
         except TimeoutError:
             return Failure("PREVIEW_TIMEOUT", f"they could not be read within {time_s:g} s", retryable=True)
+
+
+def _cut(shown: Previewed) -> bool:
+    return any(warning.code == ROWS_CUT for warning in shown.warnings)
 
 
 def _unheard(progress: Progress) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.api.domain.export import Export
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Try, notice
+from services.api.storage.outbox_verbs import MOST_TRIES, SUPERSEDED
 
 Key = tuple[str, int, Channel]
 
@@ -27,6 +28,7 @@ class ModelOutbox:
     def announce(self, export: Export, channel: Channel, target: str) -> None:
         key = (export.id, export.run, channel)
         assert key not in self.announced
+        self._supersede(export)
         self.announced[key] = Announced(
             Delivery(
                 id="",
@@ -43,6 +45,22 @@ class ModelOutbox:
                 end_time=None,
             )
         )
+
+    def _supersede(self, export: Export) -> None:
+        """What was not yet told of earlier runs never is."""
+        assert export.end_time is not None
+        for one in self.announced.values():
+            delivery = one.delivery
+            older = delivery.export_id == export.id and delivery.run < export.run
+            if older and delivery.state is DeliveryState.PENDING:
+                one.lease = ""
+                one.delivery = replace(
+                    delivery,
+                    state=DeliveryState.GIVEN_UP,
+                    next_attempt_time=None,
+                    end_time=export.end_time,
+                    tries=(*delivery.tries, Try(export.end_time, SUPERSEDED))[-MOST_TRIES:],
+                )
 
     def hold(self, limit: int, until: datetime, now: datetime, told: Sequence[Held]) -> list[Delivery]:
         """Those that the store held must be due, and the longest due; returns them as they are then."""

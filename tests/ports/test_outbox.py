@@ -264,3 +264,14 @@ async def test_another_tenants_deliveries_are_not_there(store, outbox):
     for tenant, id_ in (("other", (await outbox.deliveries("acme", export.id))[0].id), ("acme", "nowhere")):
         with pytest.raises(DeliveryNotFound):
             await outbox.redeliver(tenant, id_, START)
+
+
+async def test_an_old_end_is_not_told_after_the_new_one(store, outbox):
+    export = await given_up(store)
+    await store.retry("acme", export.id, 3, None, START + SECOND * 2)
+    await store.cancel("acme", export.id, START + SECOND * 3, only_if_queued=True)
+    held = await hold_all(outbox, START + SECOND * 4)
+    assert {(each.delivery.run, each.delivery.notice["status"]) for each in held} == {(2, "CANCELLED")}
+    told = await outbox.deliveries("acme", export.id)
+    assert [each.state for each in told if each.run == 1] == [DeliveryState.GIVEN_UP] * 2
+    assert {each.tries[-1].outcome for each in told if each.run == 1} == {"a later run has ended"}

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import Phase
 
+from services.api.domain.fairness import Fairness
 from services.api.domain.states import Event
 from services.api.storage import changes, history, outbox_verbs, turns, worker_verbs
 from tests.ports.machine import prove
@@ -34,13 +35,17 @@ def _without(change: sa.Update, guard: str) -> sa.Update:
     return careless
 
 
+def _uncapped(line):
+    return lambda db, _, now: line(db, Fairness(), now)
+
+
 PLANTED: dict[str, tuple[object, str, Callable[[], object]]] = {
     "complete without its fence": (changes, "COMPLETE", lambda: _without(changes.COMPLETE, "lease_id")),
     "fail without its fence": (changes, "FAIL", lambda: _without(changes.FAIL, "lease_id")),
     "release without its fence": (changes, "RELEASE", lambda: _without(changes.RELEASE, "lease_id")),
     "a poll that is not known again": (worker_verbs, "_of_poll", lambda: worker_verbs._of_poll.where(sa.false())),
     "an end that is not announced": (history, "ENDINGS", lambda: history.ENDINGS - {Event.GIVE_UP}),
-    "a cap that is not heeded": (turns, "_capped", lambda: lambda *_: False),
+    "a cap that is not heeded": (turns, "_line", lambda: _uncapped(turns._line)),
     "a late word on a delivery": (outbox_verbs, "_end", lambda: _without(outbox_verbs._end, "lease_id")),
 }
 

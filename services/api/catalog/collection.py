@@ -8,6 +8,7 @@ from services.api.catalog.attachment_reader import check_below_root, read_attach
 from services.api.catalog.column_reader import ColumnReader, check_fields, named_column, only_sorted_by
 from services.api.catalog.column_types import read_type
 from services.api.catalog.http_reader import read_http
+from services.api.catalog.masks import ways_around
 from services.api.catalog.model import (
     CatalogColumn,
     Changed,
@@ -29,7 +30,6 @@ DEFAULT_ITEMS = 1000
 DEFAULT_OVERLAP_S = 300
 
 _NAME = re.compile(keys.IDENTIFIER)
-_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _WORD = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 
 
@@ -75,7 +75,8 @@ class CollectionReader:
             limits=_limits(limits),
             max_items_per_page=limits.number("max_items_per_page", DEFAULT_ITEMS, keys.MOST_ITEMS),
         )
-        self._check_names(collection)
+        for key, why in ways_around(collection):
+            self.table.wrong(key, why)
         return collection
 
     def _sub(self, key: str, of: keys.Keys) -> Table:
@@ -224,13 +225,6 @@ class CollectionReader:
             table = Table(name, content, keys.ATTACHMENT, self.mistakes)
             read.append(read_attachment(table, file_type, self._known_source(table), (source, relation, key)))
         return tuple(read)
-
-    def _check_names(self, read: Collection) -> None:
-        """Entries of a ZIP are named by the key and by what stands in the path: there a mask would be undone."""
-        named = {name for a in read.attachments for name in (*read.key, *_PLACEHOLDER.findall(a.path))}
-        for column in read.columns:
-            if column.mask is not None and column.name in named:
-                self.table.wrong("columns", f"{column.field} is masked, and names attachments in the ZIP")
 
 
 # ---- syntax

@@ -14,7 +14,8 @@ from services.contract.spec import ColumnSpec
 class Options:
     """What was asked for, as understood.
 
-    `filename` is empty when none was asked for; `csv` is there for CSV, `xlsx` for XLSX.
+    `filename` is empty when none was asked for; `csv` is there for CSV, `xlsx` for XLSX. `by_changes`: the
+    `[after]` of the column of changes in `query` is that of changed_since or since_export, not the caller's own.
     """
 
     query: str
@@ -27,6 +28,7 @@ class Options:
     xlsx: XlsxLayout | None = None
     compression: Compression = Compression.NONE
     filter_mode: FilterMode = FilterMode.STRICT
+    by_changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def wait_asked(retry_after: str, now: datetime) -> timedelta | None:
         return timedelta(seconds=int(retry_after))
     try:
         asked = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max((asked if asked.tzinfo else asked.replace(tzinfo=UTC)) - now, timedelta())
 

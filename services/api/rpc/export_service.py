@@ -27,7 +27,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         # A tenant has half of them at most: one that opens all it can leaves room for the others.
         self._watches = Limit("watch", MAX_WATCHES, MAX_WATCHES // 2)
         self._sends = Limit("download", MAX_DOWNLOADS, MAX_DOWNLOADS // 2)
-        self._previews = Limit("preview", MAX_PREVIEWS)
+        self._previews = Limit("preview", MAX_PREVIEWS, MAX_PREVIEWS // 2)
         self._budget = ChunkBudget()
 
     async def CreateExport(
@@ -43,8 +43,9 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def PreviewExport(
         self, request: export_service_pb2.PreviewExportRequest, context: Context
     ) -> export_service_pb2.PreviewExportResponse:
-        with self._previews.held():
-            return encode.preview(await self._exports.preview(tenant_of(context), *decode.preview_request(request)))
+        tenant = tenant_of(context)
+        with self._previews.held(tenant):
+            return encode.preview(await self._exports.preview(tenant, *decode.preview_request(request)))
 
     async def GetExport(self, request: export_service_pb2.GetExportRequest, context: Context) -> export_pb2.Export:
         return encode.export(await self._exports.get(tenant_of(context), export_id_of(request.id)))

@@ -16,6 +16,7 @@ from services.api.storage.tables import deliveries, exports
 from services.contract.errors import DeliveryNotFound
 
 MOST_TRIES = 20
+SUPERSEDED = "a later run has ended"
 
 _d = deliveries.c
 _now = sa.bindparam("now", type_=UtcTime)
@@ -59,6 +60,9 @@ _end = (
     .where(*_held)
     .returning(deliveries)
 )
+_supersede = _settled.values(state=DeliveryState.GIVEN_UP, next_attempt_time=None, end_time=_now).where(
+    _d.export_id == sa.bindparam("of_id"), _d.run < sa.bindparam("of_run", type_=sa.Integer), _pending
+)
 _of_export = (
     sa.select(deliveries)
     .where(_d.export_id == sa.bindparam("of_id"), _d.tenant == sa.bindparam("of_tenant"))
@@ -74,10 +78,17 @@ _told = {Channel.CALLBACK: {"callback_sent": True}, Channel.EMAIL: {"email_sent"
 
 
 def announce(db: sa.Connection, ended: Sequence[Export]) -> None:
-    """Put what is to be announced of these ends; once a run and channel, whoever calls it again."""
+    """Put what is to be announced of these ends, in place of what was not yet told of earlier runs.
+
+    An old end that came after the new one would contradict it, and its receiver could not tell.
+    """
     rows = [_row(export, channel, target) for export in ended for channel, target in channels(export).items()]
     if rows:
         db.execute(_insert, rows)
+    for export in ended:
+        if export.run > 1:
+            of = {"of_id": export.id, "of_run": export.run, "outcome": SUPERSEDED, "now": export.end_time}
+            db.execute(_supersede, of | {"now_micros": to_micros(export.update_time)})
 
 
 def hold(db: sa.Connection, limit: int, until: datetime, now: datetime) -> list[Held]:

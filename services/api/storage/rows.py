@@ -209,6 +209,7 @@ def _options_to_json(options: Options) -> dict[str, Any]:
         "xlsx": asdict(options.xlsx) | {"long_text": options.xlsx.long_text.value} if options.xlsx else None,
         "compression": options.compression.value,
         "filter_mode": options.filter_mode.value,
+        "by_changes": options.by_changes,
     }
 
 
@@ -226,6 +227,7 @@ def _options_from_json(stored: dict[str, Any]) -> Options:
         xlsx=XlsxLayout(**xlsx | {"long_text": LongText(xlsx["long_text"])}) if xlsx else None,
         compression=Compression(stored.get("compression", Compression.NONE.value)),
         filter_mode=FilterMode(stored.get("filter_mode", FilterMode.STRICT.value)),
+        by_changes=stored.get("by_changes", False),
     )
 
 

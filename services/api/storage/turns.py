@@ -26,17 +26,25 @@ _now = sa.bindparam("now", type_=UtcTime)
 _of_tenant = _c.tenant == sa.bindparam("of_tenant")
 
 
-def _distinct_tenants(of: sa.ColumnElement[bool]) -> sa.Select[str]:
-    """One step along the index a tenant, however many exports each has."""
+def _walk(of: sa.ColumnElement[bool]) -> sa.CTE:
+    """One step along the index a tenant, however many exports each has; the last step leads to none."""
     start = sa.select(sa.func.min(_c.tenant).label("tenant")).where(of).cte("walk", recursive=True)
     after = sa.select(sa.func.min(_c.tenant)).where(of, _c.tenant > start.c.tenant).scalar_subquery()
-    walk = start.union_all(sa.select(after).where(start.c.tenant.is_not(None)))
-    return sa.select(walk.c.tenant).where(walk.c.tenant.is_not(None))
+    return start.union_all(sa.select(after).where(start.c.tenant.is_not(None)))
 
 
-_waiting_tenants = (_distinct_tenants(_queued), _distinct_tenants(_failed))
+def _turns_of(walk: sa.CTE) -> sa.Select[str, int, int]:
+    on_their_way = walk.outerjoin(tenants, tenants.c.tenant == walk.c.tenant)
+    place = (sa.func.coalesce(tenants.c[name], 0).label(name) for name in ("vtime", "served"))
+    return sa.select(walk.c.tenant, *place).select_from(on_their_way).where(walk.c.tenant.is_not(None))
+
+
+_with_failed = _walk(_failed)
+_first_due = (
+    sa.select(sa.func.min(_c.next_attempt_time)).where(_failed, _c.tenant == _with_failed.c.tenant).scalar_subquery()
+)
+_waiting = (_turns_of(_walk(_queued)), _turns_of(_with_failed).where(_first_due <= _now))
 _count_running = sa.select(_c.tenant, sa.func.count().label("running")).where(_running).group_by(_c.tenant)
-_turns = sa.select(tenants).where(tenants.c.tenant.in_(sa.bindparam("waiting", expanding=True)))
 _present = sa.select(sa.func.max(tenants.c.served))
 _next_new = sa.select(_c.id, _c.priority).where(_queued, _of_tenant).order_by(_c.priority.desc(), _c.id).limit(1)
 _next_again = (
@@ -62,10 +70,10 @@ class _Line:
 
 def in_turn(db: sa.Connection, fairness: Fairness, now: datetime) -> Iterator[str]:
     """Ids of exports to lease, as long as there are some. Each must be leased before the next is asked for."""
-    line = _line(db)
+    line = _line(db, fairness, now)
     while line.turns:
         tenant = first(line.turns, line.present)
-        export_id = None if _capped(fairness, line, tenant) else _next_of(db, tenant, now)
+        export_id = _next_of(db, tenant, now)
         if export_id is None:
             del line.turns[tenant]
             continue
@@ -73,14 +81,12 @@ def in_turn(db: sa.Connection, fairness: Fairness, now: datetime) -> Iterator[st
         yield export_id
 
 
-def _line(db: sa.Connection) -> _Line:
-    waiting = {tenant for query in _waiting_tenants for tenant in db.execute(query).scalars()}
-    known = {row.tenant: Turn(row.vtime, row.served) for row in db.execute(_turns, {"waiting": sorted(waiting)})}
-    return _Line(
-        turns={tenant: known.get(tenant, Turn()) for tenant in waiting},
-        running=running(db),
-        present=db.execute(_present).scalar() or 0,
-    )
+def _line(db: sa.Connection, fairness: Fairness, now: datetime) -> _Line:
+    """Only tenants that something can be taken of: the others would be looked at one by one."""
+    at_work = running(db)
+    turns = {row.tenant: Turn(row.vtime, row.served) for query in _waiting for row in db.execute(query, {"now": now})}
+    free = {tenant: turn for tenant, turn in turns.items() if not fairness.capped(tenant, at_work.get(tenant, 0))}
+    return _Line(turns=free, running=at_work, present=db.execute(_present).scalar() or 0)
 
 
 def running(db: sa.Connection) -> dict[str, int]:
@@ -92,7 +98,7 @@ def queue(db: sa.Connection) -> list[TenantQueue]:
     """Every tenant with something to do, by name."""
     counted = {state: _count_in(db, state) for state in _NOT_DONE}
     names = sorted({tenant for counts in counted.values() for tenant in counts})
-    vtimes = {row.tenant: row.vtime for row in db.execute(_turns, {"waiting": names})}
+    vtimes = {row.tenant: row.vtime for row in db.execute(sa.select(tenants))}
     return [
         TenantQueue(name, {state: counted[state].get(name, 0) for state in _NOT_DONE}, vtimes.get(name, 0))
         for name in names
@@ -102,10 +108,6 @@ def queue(db: sa.Connection) -> list[TenantQueue]:
 def _count_in(db: sa.Connection, state: State) -> dict[str, int]:
     counting = sa.select(_c.tenant, sa.func.count().label("exports")).where(in_states({state})).group_by(_c.tenant)
     return {row.tenant: row.exports for row in db.execute(counting)}
-
-
-def _capped(fairness: Fairness, line: _Line, tenant: str) -> bool:
-    return fairness.capped(tenant, line.running.get(tenant, 0))
 
 
 def _next_of(db: sa.Connection, tenant: str, now: datetime) -> str | None:
@@ -118,5 +120,7 @@ def _next_of(db: sa.Connection, tenant: str, now: datetime) -> str | None:
 def _note(db: sa.Connection, fairness: Fairness, line: _Line, tenant: str) -> None:
     turn = line.turns[tenant].taken(line.present, fairness.share(tenant).weight)
     line.turns[tenant], line.present = turn, turn.served
-    line.running[tenant] = line.running.get(tenant, 0) + 1
     db.execute(_take, {"tenant": tenant, "vtime": turn.vtime, "served": turn.served})
+    line.running[tenant] = line.running.get(tenant, 0) + 1
+    if fairness.capped(tenant, line.running[tenant]):
+        del line.turns[tenant]

@@ -10,6 +10,8 @@ Parameter = str | int | float | bytes
 NULLS = frozenset({Operator.IS_NULL, Operator.IS_NOT_NULL})
 """Operators that look at no value."""
 
+_SIDE_BY_SIDE = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Sql:
@@ -62,6 +64,15 @@ def literal(text: str) -> str:
 
 
 def _joined(word: str, nothing: str, parts: tuple[Sql, ...]) -> Sql:
-    text = f" {word} ".join(p.text for p in parts)
     parameters = tuple(x for p in parts for x in p.parameters)
-    return Sql(f"({text})" if parts else nothing, parameters, all(p.exact for p in parts))
+    text = _nested(word, [p.text for p in parts]) if parts else nothing
+    return Sql(text, parameters, all(p.exact for p in parts))
+
+
+def _nested(word: str, parts: list[str]) -> str:
+    """A tree that grows in depth by the logarithm: engines bound how deep a condition is, and a chain is all depth."""
+    while True:
+        starts = range(0, len(parts), _SIDE_BY_SIDE)
+        parts = [f"({f' {word} '.join(parts[i : i + _SIDE_BY_SIDE])})" for i in starts]
+        if len(parts) == 1:
+            return parts[0]

@@ -15,6 +15,7 @@ REDACTED = "***"
 _STAR = "*"
 _SHOWN = 4
 _TEXT = ColumnType(Kind.TEXT)
+_NOTHING = pa.scalar("", pa.large_string())
 _NO_TEXT = pa.scalar(None, pa.large_string())
 
 Hide = Callable[[Array], Array]
@@ -69,9 +70,11 @@ def _redact(text: Array) -> Array:
 
 
 def _last4(text: Array) -> Array:
-    hidden = pc.max_element_wise(pc.subtract(pc.cast(pc.utf8_length(text), pa.int64()), _SHOWN), 0, skip_nulls=False)
-    stars = pc.binary_repeat(pa.scalar(_STAR, pa.large_string()), hidden)
-    return pc.binary_join_element_wise(stars, pc.utf8_slice_codeunits(text, -_SHOWN), pa.scalar("", pa.large_string()))
+    length = pc.cast(pc.utf8_length(text), pa.int64())
+    shown = pc.min_element_wise(pc.divide(length, 2), _SHOWN, skip_nulls=False)
+    ends = [pc.utf8_slice_codeunits(text, -count) for count in range(1, _SHOWN + 1)]
+    stars = pc.binary_repeat(pa.scalar(_STAR, pa.large_string()), pc.subtract(length, shown))
+    return pc.binary_join_element_wise(stars, pc.choose(shown, _NOTHING, *ends), _NOTHING)
 
 
 def _hash(text: Array, key: bytes) -> Array:

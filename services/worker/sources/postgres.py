@@ -26,6 +26,9 @@ from services.worker.sources.steps import utc
 MARK = "\0"
 """A parameter in a condition, before it has its number; it can't be part of a statement."""
 
+_SET_AT_ONCE = 1_000
+"""Parameters a statement: it may give 1,664 columns."""
+
 _INT64 = range(-(2**63), 2**63)
 _NUMERIC = frozenset({*WHOLE, Oid.NUMERIC, Oid.MONEY})
 _TEXTUAL = frozenset({*PLAIN_TEXT, Oid.BPCHAR, Oid.NAME})
@@ -56,13 +59,18 @@ def _is_quoted(part: str) -> bool:
     return len(part) > 2 and part[0] == part[-1] == '"' and part[1:-1].replace('""', "").count('"') == 0  # noqa: PLR2004
 
 
-def parameters(sql: Sql) -> tuple[str, str, tuple[str, ...]]:
-    """The condition's text, a statement that sets its parameters (empty without any), and what that is given."""
-    values = tuple(str(p) for p in sql.parameters)
+def parameters(sql: Sql) -> tuple[str, list[tuple[str, tuple[str, ...]]]]:
+    """The condition's text, and the statements that set its parameters, each with what it is given."""
     parts = sql.text.split(MARK)
     text = parts[0] + "".join(f"{setting(i)}{part}" for i, part in enumerate(parts[1:], 1))
-    calls = ", ".join(f"set_config('exportd.p{i}', ${i}::text, true)" for i in range(1, len(values) + 1))
-    return text, f"select {calls}" if calls else "", values
+    values = [str(p) for p in sql.parameters]
+    starts = range(0, len(values), _SET_AT_ONCE)
+    return text, [_set(tuple(values[i : i + _SET_AT_ONCE]), after=i) for i in starts]
+
+
+def _set(values: tuple[str, ...], after: int) -> tuple[str, tuple[str, ...]]:
+    calls = (f"set_config('exportd.p{after + i}', ${i}::text, true)" for i in range(1, len(values) + 1))
+    return f"select {', '.join(calls)}", values
 
 
 def setting(number: int) -> str:

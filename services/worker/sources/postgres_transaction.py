@@ -108,7 +108,7 @@ class Transaction:
 
     def set_parameters(self, condition: Sql) -> str:
         """The condition's text, once what it compares with is set for the transaction."""
-        text, statement, values = postgres.parameters(condition)
-        if statement:
+        text, statements = postgres.parameters(condition)
+        for statement, values in statements:
             self._statements.rows(statement, values)
         return text

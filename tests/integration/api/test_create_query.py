@@ -136,6 +136,23 @@ async def test_since_an_export_of_other_rows_there_is_a_warning(api: Api, worker
     assert codes(await api.create("/shops/8/orders?id=1", since_export=earlier)) == ["SINCE_OTHER_QUERY"]
 
 
+async def test_since_an_export_with_a_bound_of_its_own_on_changes_there_is_a_warning(api: Api, worker: Worker) -> None:
+    await api.create(f"{URI}?issuedAt[after]=2030-01-01")
+    bounded = await complete(api, worker)
+    assert codes(await api.create(since_export=bounded)) == ["SINCE_OTHER_QUERY"]
+    await complete(api, worker)
+    await api.create(changed_since="2020-01-01T00:00:00Z")
+    assert codes(await api.create(since_export=await complete(api, worker))) == []
+
+
+async def test_since_an_export_of_one_page_there_is_a_warning(api: Api, worker: Worker) -> None:
+    page = f"{URI}?page=1&itemsPerPage=2"
+    await api.create(page)
+    earlier = await complete(api, worker)
+    assert codes(await api.create(since_export=earlier)) == ["SINCE_OTHER_QUERY"]
+    assert codes(await api.create(page, since_export=earlier)) == ["SINCE_OTHER_QUERY"]
+
+
 async def test_since_export_refuses_what_says_no_moment(api: Api, worker: Worker) -> None:
     async def why(since_export: str, **fields: object) -> str:
         refusal = await refused(api.create(since_export=since_export, **fields))

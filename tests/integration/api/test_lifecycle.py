@@ -413,3 +413,16 @@ async def test_an_undecodable_request_is_invalid_and_says_nothing_of_the_inside(
         refusal = await refused(call)
     assert (refusal.code, refusal.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
     assert "Error parsing" not in refusal.message
+
+
+async def test_a_page_of_long_requests_is_one_that_clients_take(api: Api) -> None:
+    long = "&".join(f"id={'x' * 100}{n}" for n in range(60))
+    made = [(await api.create(f"/shops/7/orders?{long}")).id for _ in range(200)]
+    listed, token = [], ""
+    while True:
+        page = await api.exports.ListExports(export_service_pb2.ListExportsRequest(page_size=1000, page_token=token))
+        assert page.ByteSize() < 4 * 1024 * 1024
+        listed += [export.id for export in page.exports]
+        if not (token := page.next_page_token):
+            break
+    assert listed == made[::-1]

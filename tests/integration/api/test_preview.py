@@ -83,3 +83,10 @@ async def test_a_preview_whose_caller_left_is_not_handed_out(api: Api) -> None:
     assert asked.rows == 7
     await finish(api, asked.id)
     assert list((await asking).rows) == []
+
+
+async def test_one_tenant_leaves_room_for_the_previews_of_others(api: Api) -> None:
+    asked = [asyncio.ensure_future(preview(api)) for _ in range(40)]
+    answers = await asyncio.gather(*(refused(each) for each in asked))
+    assert {answer.reason for answer in answers} == {"TOO_MANY_STREAMS", "NO_WORKER"}
+    assert [answer.reason for answer in answers].count("NO_WORKER") == 32

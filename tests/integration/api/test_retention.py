@@ -142,3 +142,19 @@ async def test_files_of_another_database_are_not_swept(settings: ApiSettings, tm
             pass
     async with serving(settings):
         assert len(files(settings.artifacts)) == 1
+
+
+async def test_nothing_is_swept_for_a_while_after_the_clock_jumped_ahead(api: Api, worker: Worker, settings) -> None:
+    await api.create()
+    await worker.build(CONTENT)
+    jump = timedelta()
+    async with await SqliteDatabase.open(settings.data_dir / "exportd.sqlite3") as database:
+        policy = RetentionPolicy(interval=timedelta(milliseconds=20), grace=timedelta())
+        artifacts = FolderArtifactStore.in_folder(settings.artifacts)
+        clock = lambda: datetime.now(UTC) + jump  # noqa: E731 - it is to see the jump
+        sweeping = asyncio.create_task(Retention(SqliteRetentionStore(database), artifacts, clock, policy).run())
+        await asyncio.sleep(0.1)  # some sweeps
+        jump = 100 * DAY
+        await asyncio.sleep(0.2)  # and some that would have removed everything
+        sweeping.cancel()
+    assert len(files(api.artifacts)) == 1

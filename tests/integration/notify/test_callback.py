@@ -76,8 +76,9 @@ async def test_other_answers_are_failures_that_may_pass(receiver: Receiver, stat
         assert await callbacks.send(callback_to(receiver.url())) == Failed(str(status))
 
 
-async def test_gone_is_for_good(receiver: Receiver) -> None:
-    receiver.always = Answer(410)
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "9" * 20}])
+async def test_gone_is_for_good(receiver: Receiver, headers: dict[str, str]) -> None:
+    receiver.always = Answer(410, headers)
     async with sender() as callbacks:
         assert await callbacks.send(callback_to(receiver.url())) == Failed("410", for_good=True)
 
@@ -110,7 +111,9 @@ async def test_a_receivers_wish_for_patience_is_heard(receiver: Receiver) -> Non
         ("soon", None),
         ("-1", None),
         ("1.5", None),
+        ("9" * 20, None),
         ("9" * 100, None),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None),
     ],
 )
 def test_patience_is_asked_for_in_seconds_or_until_a_date(text: str, wait: timedelta | None) -> None:

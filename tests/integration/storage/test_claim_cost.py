@@ -76,3 +76,34 @@ async def test_what_is_not_due_costs_nothing(store):
     few = await steps_of_a_claim(store, "few")
     await flood(store, failing.export.id, MORE, "acme")
     assert await steps_of_a_claim(store, "many") <= few * 1.2
+
+
+async def test_tenants_of_whom_nothing_can_be_taken_are_not_looked_at_one_by_one(store):
+    """Their number counts once, in a walk along an index: not once more for each of them."""
+
+    async def steps_beside(tenants: int) -> int:
+        await flood_tenants(store, queued.id, tenants)
+        return await steps_of_a_claim(store, f"beside-{tenants}")
+
+    queued = await store.create(new_export(tenant="capped"), SPEC, None)
+    await store.claim(WORKER, "fill", 1, START)  # the one that the cap allows
+    for _ in range(20):
+        await store.create(new_export(), SPEC, None)
+    few, many = await steps_beside(100), await steps_beside(1_000)
+    assert many < few * 20
+
+
+async def flood_tenants(store, export_id: str, count: int) -> None:
+    """One export each in backoff, of so many tenants."""
+    due = START + SECOND * 3600
+    changed = {
+        "id": sa.text(f"'{count}-' || n"), "tenant": sa.text(f"'t-{count}-' || n"), "state": sa.text("'FAILED'"),
+        "next_attempt_time": sa.literal(due, exports.c.next_attempt_time.type), "lease_id": sa.null(),
+        "attempt": sa.literal(1), "lease_count": sa.literal(1),
+    }  # fmt: skip
+    columns = [changed.get(column.name, column) for column in exports.c]
+    numbers = sa.text(
+        f"(WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT {count}) SELECT n FROM r)"
+    )
+    copies = sa.select(*columns).select_from(exports, numbers).where(exports.c.id == export_id)
+    await store._db.write(lambda db: db.execute(sa.insert(exports).from_select(exports.c.keys(), copies)))

@@ -1,6 +1,7 @@
 """Previews beside jobs, in real children."""
 
 import json
+import sqlite3
 from dataclasses import replace
 
 from services.contract.outcome import Failure
@@ -64,3 +65,31 @@ async def test_a_preview_waits_until_a_slot_is_free_and_then_comes(rig: Rig) -> 
         rig.queue.cancel(job, hint=True)
         await rig.queue.until(lambda: "p-1" in rig.queue.shown)
     assert len(rig.queue.shown["p-1"].rows) == 2
+
+
+def texts(rig: Rig, *values: str) -> None:
+    """Rows of these texts, in place of the usual ones."""
+    with sqlite3.connect(rig.sources["db"].path) as database:
+        database.execute("delete from numbers")
+        database.executemany("insert into numbers values (?, ?)", enumerate(values))
+
+
+async def test_a_text_with_ends_of_lines_of_unicode_stays_one_row(rig: Rig) -> None:
+    strange = "a\u2028b\x0bc\x85d\x1ce\nf"
+    texts(rig, strange)
+    async with rig.working():
+        ask(rig, Preview("p-1", SPEC, 5))
+        await rig.queue.until(lambda: "p-1" in rig.queue.shown)
+    (row,) = rig.queue.shown["p-1"].rows
+    assert json.loads(row)["name"] == strange
+
+
+async def test_rows_that_are_too_large_are_counted_and_not_denied(rig: Rig) -> None:
+    texts(rig, "small", "x" * 4_000_000, "small too")
+    async with rig.working():
+        ask(rig, Preview("p-1", SPEC, 20))
+        await rig.queue.until(lambda: "p-1" in rig.queue.shown)
+    shown = rig.queue.shown["p-1"]
+    assert [json.loads(row)["name"] for row in shown.rows] == ["small"]
+    assert shown.rows_total == 3
+    assert [(w.code, w.count) for w in shown.warnings] == [("ROWS_CUT", 2)]

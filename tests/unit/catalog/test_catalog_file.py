@@ -406,3 +406,72 @@ def test_a_mask_is_not_undone_by_the_names_of_attachments(mistakes) -> None:
     assert len(found) == 2
     assert "id is masked" in found[0]
     assert "name is masked" in found[1]
+
+
+def test_a_mask_is_not_undone_by_what_else_a_collection_has(mistakes) -> None:
+    found = mistakes(
+        """
+        [sources.db]
+        kind = "sql"
+        [sources.papers]
+        kind = "folder"
+        [collections.People]
+        path = "/people/{pin}"
+        source = "db"
+        table = "people"
+        key = "id"
+        formats = ["CSV"]
+        changed = "born"
+        columns = [
+          { field = "id" },
+          { field = "tax", mask = "last4" },
+          { field = "again", name = "TAX" },
+          { field = "born", type = "timestamp", mask = "redact" },
+          { field = "customer", type = "json" },
+          { field = "customer.card", mask = "redact" },
+        ]
+        parameters.pin = { column = "Tax" }
+        [collections.People.attachments.photo]
+        source = "papers"
+        path = "{TAX}.jpg"
+        """
+    )
+    assert found == [
+        "[collections.People] columns: tax is masked, and names attachments in the ZIP",
+        "[collections.People] columns: tax is masked, and again, which is not, shows it too",
+        "[collections.People] parameters.pin: compares tax, which is masked and has no filter = true",
+        "[collections.People] changed: born is masked, and changed_since would compare it",
+        "[collections.People] columns: customer.card is masked, and customer, which is not, shows it too",
+    ]
+
+
+def test_beside_a_masked_column_stands_what_does_not_undo_it(mistakes) -> None:
+    assert not mistakes(
+        """
+        [sources.db]
+        kind = "sql"
+        [sources.papers]
+        kind = "folder"
+        [collections.People]
+        path = "/people/{pin}/{tenant}"
+        source = "db"
+        table = "people"
+        key = "id"
+        formats = ["CSV"]
+        tenant_column = "owner"
+        columns = [
+          { field = "id" },
+          { field = "tax", mask = "last4", filter = true },
+          { field = "again", name = "tax", mask = "hash" },
+          { field = "owner", mask = "hash" },
+          { field = "taxes", type = "json" },
+          { field = "customer", name = "client", type = "json" },
+          { field = "customer.card", mask = "redact" },
+        ]
+        parameters.pin = { column = "tax" }
+        parameters.tenant = { column = "owner" }
+        [collections.People.attachments.photo]
+        source = "papers"
+        path = "{id}.jpg"
+        """
+    )

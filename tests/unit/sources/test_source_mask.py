@@ -43,15 +43,28 @@ def test_a_redacted_value_says_nothing_and_nulls_stay() -> None:
 
 
 def test_the_last_four_characters_are_shown() -> None:
-    assert masked(Mask.LAST4, "text", "MX1234567890", None, "ñandú", "abcd", "", "💥💥💥💥💥") == [
+    assert masked(Mask.LAST4, "text", "MX1234567890", None, "ñandúñandú", "12345678", "💥💥💥💥💥💥💥💥💥") == [
         "********7890",
         None,
-        "*andú",
-        "abcd",
-        "",
-        "*💥💥💥💥",
+        "******andú",
+        "****5678",
+        "*****💥💥💥💥",
     ]
     assert masked(Mask.LAST4, "integer", 4111_1111_1111_1111, None) == ["************1111", None]
+    assert masked(Mask.LAST4, "text") == []
+
+
+def test_at_least_half_of_a_short_value_is_hidden() -> None:
+    assert masked(Mask.LAST4, "text", "", "1", "12", "007", "1234", "12345", "123456", "1234567") == [
+        "",
+        "*",
+        "*2",
+        "**7",
+        "**34",
+        "***45",
+        "***456",
+        "****567",
+    ]
 
 
 def test_equal_values_have_equal_hashes() -> None:

@@ -470,7 +470,7 @@ class ColumnSpec(_message.Message):
         HASH: ColumnSpec._Mask.ValueType  # 2
         """The hexadecimal HMAC-SHA-256 of the value's text, keyed by the worker's settings."""
         LAST4: ColumnSpec._Mask.ValueType  # 3
-        """Every character but the last four is "*"."""
+        """Every character but the last four is "*", and at least half of them are."""
 
     class Mask(_Mask, metaclass=_MaskEnumTypeWrapper):
         """What stands in the file instead of a value that is not null; a masked column is text there."""
@@ -482,7 +482,7 @@ class ColumnSpec(_message.Message):
     HASH: ColumnSpec.Mask.ValueType  # 2
     """The hexadecimal HMAC-SHA-256 of the value's text, keyed by the worker's settings."""
     LAST4: ColumnSpec.Mask.ValueType  # 3
-    """Every character but the last four is "*"."""
+    """Every character but the last four is "*", and at least half of them are."""
 
     NAME_FIELD_NUMBER: _builtins.int
     FIELD_FIELD_NUMBER: _builtins.int

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -15,7 +16,7 @@ def blocks_of(texts: pl.Series) -> list[memoryview]:
     """The UTF-8 of all texts, one after the other, in as many blocks as it lies in: no copy where that can be.
 
     Texts that polars has just joined lie in its buffers in order and without gaps. Nobody promises that, so it is
-    checked; the check takes a tenth of the time of the copy that it saves.
+    checked; the check takes a hundredth of the time of the copy that it saves.
     """
     array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
     if isinstance(array, pa.StringViewArray):
@@ -26,11 +27,12 @@ def blocks_of(texts: pl.Series) -> list[memoryview]:
 
 
 def _in_order(views: pa.Buffer, count: int, sizes: list[int]) -> bool:
-    words = pl.Series(pl.from_arrow(pa.Array.from_buffers(pa.uint32(), _VIEW_WORDS * count, [None, views])))
-    lengths, numbers, offsets = (words.gather_every(_VIEW_WORDS, word).cast(pl.UInt64) for word in (0, 2, 3))
-    if int(lengths.min() or 0) <= _INLINE:  # type: ignore[arg-type]
+    words = np.frombuffer(memoryview(views), np.uint32, _VIEW_WORDS * count).reshape(count, _VIEW_WORDS)
+    lengths, numbers, starts = words[:, 0], words[:, 2], words[:, 3]
+    if count == 0 or lengths.min() <= _INLINE:
         return False
-    starts = pl.Series([0, *sizes], dtype=pl.UInt64).cum_sum()
-    ends = lengths.cum_sum()
-    found = starts.gather(numbers) + offsets + lengths
-    return int(ends[-1]) == int(starts[-1]) and bool((found == ends).all())
+    ends = starts + lengths
+    breaks = np.flatnonzero((ends[:-1] != starts[1:]) | (numbers[:-1] != numbers[1:]))
+    firsts, lasts = [0, *(breaks + 1)], [*breaks, count - 1]
+    whole = np.array_equal(numbers[firsts], np.arange(len(sizes))) and np.array_equal(ends[lasts], sizes)
+    return whole and not starts[firsts].any()

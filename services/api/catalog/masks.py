@@ -1,0 +1,53 @@
+"""Ways around a mask: what else of a collection would show, or let queries guess, what files are not to show."""
+
+import re
+from collections.abc import Iterator
+
+from services.api.catalog.model import CatalogColumn, Collection
+from services.contract.spec import Kind
+
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+_OF_MEMBERS = frozenset({Kind.JSON, Kind.TEXT})
+"""What can hold a whole object, with the value of a member that has a column of its own."""
+
+
+def ways_around(read: Collection) -> Iterator[tuple[str, str]]:
+    """Each as the key that is wrong, and why. Sources tell names apart without regard to upper and lower case."""
+    for column in read.columns:
+        if column.mask is not None:
+            yield from _of_rows(read, column)
+            yield from _of_queries(read, column)
+
+
+def _of_rows(read: Collection, masked: CatalogColumn) -> Iterator[tuple[str, str]]:
+    """Entries of a ZIP are named by the key and by what stands in the path."""
+    named = {name.casefold() for a in read.attachments for name in (*read.key, *_PLACEHOLDER.findall(a.path))}
+    if any(_holds(name, masked) for name in named):
+        yield "columns", f"{masked.field} is masked, and names attachments in the ZIP"
+    for other in read.columns:
+        if other.mask is None and _shows(other, masked):
+            yield "columns", f"{masked.field} is masked, and {other.field}, which is not, shows it too"
+
+
+def _of_queries(read: Collection, masked: CatalogColumn) -> Iterator[tuple[str, str]]:
+    """The column of the tenant is compared with the caller's own tenant: that says nothing new."""
+    if read.changed and _same(read.changed.column.name, masked):
+        yield "changed", f"{masked.field} is masked, and changed_since would compare it"
+    if any(c.filter and _same(c.name, masked) for c in read.columns):
+        return
+    own = read.tenant.name if read.tenant else None
+    for parameter in read.parameters:
+        if _same(parameter.column, masked) and parameter.column != own:
+            yield f"parameters.{parameter.name}", f"compares {masked.field}, which is masked and has no filter = true"
+
+
+def _shows(other: CatalogColumn, masked: CatalogColumn) -> bool:
+    return _same(other.name, masked) or (other.type.kind in _OF_MEMBERS and _holds(other.name, masked))
+
+
+def _same(name: str, masked: CatalogColumn) -> bool:
+    return name.casefold() == masked.name.casefold()
+
+
+def _holds(name: str, masked: CatalogColumn) -> bool:
+    return _same(name, masked) or masked.name.casefold().startswith(f"{name.casefold()}.")
