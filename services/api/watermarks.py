@@ -43,6 +43,6 @@ def other_query(earlier: Export, uri: str, resolved: Resolved) -> ExportWarning 
 
 
 def _filters(canonical: str, since: str) -> list[str]:
-    """Those that decide which rows there are to choose from; without `since`, the condition of changes, if not empty."""
+    """Those that decide which rows there are to choose from. What begins with `since`, if not empty, does not count."""
     others = ("order[", "properties[", since) if since else ("order[", "properties[")
     return [p for p in canonical.split("&") if p and not p.startswith(others)]

@@ -75,8 +75,8 @@ class CollectionReader:
             limits=_limits(limits),
             max_items_per_page=limits.number("max_items_per_page", DEFAULT_ITEMS, keys.MOST_ITEMS),
         )
-        for key, why in ways_around(collection):
-            self.table.wrong(key, why)
+        for wrong, why in ways_around(collection):
+            self.table.wrong(wrong, why)
         return collection
 
     def _sub(self, key: str, of: keys.Keys) -> Table:

@@ -33,7 +33,7 @@ def _of_queries(read: Collection, masked: CatalogColumn) -> Iterator[tuple[str, 
     """The column of the tenant is compared with the caller's own tenant: that says nothing new."""
     if read.changed and _same(read.changed.column.name, masked):
         yield "changed", f"{masked.field} is masked, and changed_since would compare it"
-    if any(c.filter and _same(c.name, masked) for c in read.columns):
+    if any(c.mask and c.filter and _same(c.name, masked) for c in read.columns):
         return
     own = read.tenant.name if read.tenant else None
     for parameter in read.parameters:

@@ -15,9 +15,9 @@ from yarl import URL
 
 from services.api.domain.notifications import Delivery
 from services.api.notify.addresses import AddressRules, parse
-from services.api.notify.resolver import CheckedResolver
+from services.api.notify.resolver import ASKER, Asker, CheckedResolver, LookupsBusy, LookupTimedOut
 from services.api.notify.signing import CallbackSecrets, signed
-from services.api.notify.tries import Accepted, Failed
+from services.api.notify.tries import Accepted, Failed, Postponed
 from services.api.ports import Clock
 from services.runtime.addresses import AddressRefused
 
@@ -72,19 +72,32 @@ class CallbackSender:
         parsed = parse(delivery.target)
         return f"{parsed.raw_host}:{parsed.port}" if parsed else ""
 
-    async def send(self, delivery: Delivery) -> Accepted | Failed:
-        """Post once, within the timeout."""
+    async def send(self, delivery: Delivery) -> Accepted | Failed | Postponed:
+        """Post once, within the timeout, which begins when the name of the host begins to be looked up."""
         if any(self._rules.mistakes(delivery.target)):
             return Failed("refused: the settings do not permit this URL any more")
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s) as limit:
+                ASKER.set(self._asker(delivery, limit))
                 return await self._post(delivery)
+        except LookupsBusy:
+            return Postponed()
+        except LookupTimedOut:
+            return Failed("looking up the host's name timed out")
         except TimeoutError:
             return Failed("timed out")
         except AddressRefused:
             return Failed(_NOT_PUBLIC)
         except (aiohttp.ClientError, OSError) as problem:
             return Failed(_in_words(problem))
+
+    def _asker(self, delivery: Delivery, limit: asyncio.Timeout) -> Asker:
+        loop = asyncio.get_running_loop()
+        return Asker(
+            delivery.tenant,
+            waiting=lambda: limit.reschedule(None),
+            begun=lambda: limit.reschedule(loop.time() + self._timeout_s),
+        )
 
     async def _post(self, delivery: Delivery) -> Accepted | Failed:
         now = self._clock()

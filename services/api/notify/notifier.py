@@ -5,13 +5,13 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from services.api import metrics
 from services.api.domain.notifications import Channel, Delivery, Held
-from services.api.notify.tries import Accepted, Failed, Sender, delay
+from services.api.notify.loads import Loads
+from services.api.notify.tries import Accepted, Failed, Postponed, Sender, delay
 from services.api.ports import Clock, Outbox
 from services.runtime import logs
 
@@ -20,20 +20,13 @@ INTERVAL_S = 1.0
 
 MOST_AT_ONCE = 64
 MOST_TO_ONE_RECEIVER = 8
+MOST_OF_ONE_TENANT = 16
 
 ASIDE = timedelta(seconds=1)
-"""What finds its receiver busy is put back for one to two of it."""
+"""What finds its receiver or its tenant busy is put back for one to two of it."""
 
 LONG_ASIDE = timedelta(seconds=15)
-"""As ASIDE, while the last try to that receiver failed: it will stay busy."""
-
-
-@dataclass(slots=True)
-class _Load:
-    """Of one receiver, while something is under way to it."""
-
-    under_way: int = 0
-    failing: bool = False
+"""As ASIDE, while the last try to that receiver, or of that tenant, failed: it will stay busy."""
 
 
 class Notifier:
@@ -41,7 +34,7 @@ class Notifier:
 
     A delivery whose process dies, or whose end could not be stored, is tried again when its hold lapses: `hold` is
     longer than any try. Whoever puts something in the outbox sets `woken`. A dead receiver takes up to
-    MOST_TO_ONE_RECEIVER of the MOST_AT_ONCE tries, no more.
+    MOST_TO_ONE_RECEIVER of the MOST_AT_ONCE tries, a tenant with many of them up to MOST_OF_ONE_TENANT, no more.
     """
 
     def __init__(
@@ -59,7 +52,7 @@ class Notifier:
         self._clock = clock
         self._hold = hold
         self._jitter = jitter
-        self._loads: dict[str, _Load] = {}
+        self._loads = Loads()
         self._tries: set[asyncio.Task[None]] = set()
         self._woken = woken
         self._ending = False
@@ -116,35 +109,33 @@ class Notifier:
             pass
 
     async def _take(self) -> int:
-        """Hold what is due and begin to try it, but for what finds its receiver busy. Returns how many were held."""
+        """Hold what is due and begin to try it, but for what finds no room. Returns how many were held."""
         now = self._clock()
         taken = await self._outbox.hold(MOST_AT_ONCE - len(self._tries), now + self._hold, now)
         aside = [held for held in taken if not self._begin(held)]
-        failing = [held for held in aside if self._load(held).failing]
+        failing = [held for held in aside if self._loads.failing(self._bounds(held))]
         await self._put_back([held for held in aside if held not in failing], ASIDE)
         await self._put_back(failing, LONG_ASIDE)
         return len(taken)
 
     def _begin(self, held: Held) -> bool:
-        load = self._load(held)
-        if load.under_way >= MOST_TO_ONE_RECEIVER:
+        bounds = self._bounds(held)
+        if not self._loads.begin(bounds):
             return False
-        load.under_way += 1
-        task = asyncio.create_task(self._try(held, load))
+        task = asyncio.create_task(self._try(held))
         self._tries.add(task)
-        task.add_done_callback(lambda ended: self._ended(ended, held, load))
+        task.add_done_callback(lambda ended: self._ended(ended, bounds))
         return True
 
-    def _ended(self, task: asyncio.Task[None], held: Held, load: _Load) -> None:
+    def _ended(self, task: asyncio.Task[None], bounds: Mapping[str, int]) -> None:
         if len(self._tries) >= MOST_AT_ONCE:
             self._woken.set()
         self._tries.discard(task)
-        load.under_way -= 1
-        if not load.under_way:
-            self._loads.pop(self._receiver(held.delivery), None)
+        self._loads.end(bounds)
 
-    def _load(self, held: Held) -> _Load:
-        return self._loads.setdefault(self._receiver(held.delivery), _Load())
+    def _bounds(self, held: Held) -> dict[str, int]:
+        tenant = f"tenant {held.delivery.tenant}"
+        return {self._receiver(held.delivery): MOST_TO_ONE_RECEIVER, tenant: MOST_OF_ONE_TENANT}
 
     def _receiver(self, delivery: Delivery) -> str:
         sender = self._senders.get(delivery.channel)
@@ -154,18 +145,21 @@ class Notifier:
         if busy:
             await self._outbox.put_back(busy, self._clock() + aside * (1 + self._jitter()))
 
-    async def _try(self, held: Held, load: _Load) -> None:
+    async def _try(self, held: Held) -> None:
         begun = time.monotonic()
         try:
             result = await self._send(held.delivery)
-            load.failing = isinstance(result, Failed)
+            if isinstance(result, Postponed):
+                await self._put_back([held], ASIDE)
+                return
+            self._loads.tried(self._bounds(held), failed=isinstance(result, Failed))
             fate, in_time = await self._settle(held, result)
         except Exception:  # noqa: BLE001 - it is tried again when the hold lapses
             logs.get().exception("notification_unsettled", delivery_id=held.delivery.id)
             return
         self._tell(held.delivery, result.outcome, fate, seconds=time.monotonic() - begun, in_time=in_time)
 
-    async def _send(self, delivery: Delivery) -> Accepted | Failed:
+    async def _send(self, delivery: Delivery) -> Accepted | Failed | Postponed:
         sender = self._senders.get(delivery.channel)
         if sender is None:
             return Failed("this server is not set up to send it")

@@ -4,6 +4,10 @@ import asyncio
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -11,20 +15,53 @@ from services.api.notify.addresses import AddressRules
 from services.runtime.addresses import AddressRefused, numeric
 
 THREADS = 16
+MOST_OF_ONE_TENANT = 4
+MOST_OF_ONE_HOST = 2
+"""Threads that wait for the name servers of a tenant's receivers, and of one of them: none is waited for by others."""
+
+LOOKUP_S = 5.0
+"""The longest that a name server may take."""
+
+WAIT_S = 5.0
+"""The longest that a lookup waits for a thread."""
 
 Lookup = Callable[[str, int], list[str]]
+
+
+class LookupsBusy(Exception):
+    """No thread was free in time, so that nothing was asked."""
+
+
+class LookupTimedOut(Exception):
+    """A name server did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom names are looked up; told when a lookup begins to wait for a thread, and when it has begun."""
+
+    tenant: str
+    waiting: Callable[[], None]
+    begun: Callable[[], None]
+
+
+_NOBODY = Asker("", lambda: None, lambda: None)
+ASKER: ContextVar[Asker] = ContextVar("asker", default=_NOBODY)
+"""Of the try that is under way: aiohttp hands nothing but the host to a resolver."""
 
 
 class CheckedResolver(AbstractResolver):
     """Asks a name server once a connection, and gives its answer only when every address in it may be called.
 
-    It waits in threads of its own: a name server that does not answer holds up nothing else.
+    It waits in threads of its own: a name server that does not answer holds up nothing else, and not many of those.
     """
 
     def __init__(self, rules: AddressRules, lookup: Lookup = numeric) -> None:
         self._rules = rules
         self._lookup = lookup
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolver")
+        self._free = asyncio.Semaphore(THREADS)
+        self._free_of: WeakValueDictionary[tuple[str, ...], asyncio.Semaphore] = WeakValueDictionary()
 
     async def resolve(
         self,
@@ -32,8 +69,12 @@ class CheckedResolver(AbstractResolver):
         port: int = 0,
         family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - every one
     ) -> list[ResolveResult]:
-        """The addresses of a host. Raises AddressRefused; OSError when it has none."""
-        addresses = await asyncio.get_running_loop().run_in_executor(self._threads, self._lookup, host, port)
+        """The addresses of a host. Raises AddressRefused, LookupsBusy, LookupTimedOut; OSError when it has none."""
+        asker = ASKER.get()
+        asker.waiting()
+        places = await self._places(asker.tenant, host)
+        asker.begun()
+        addresses = await self._asked(host, port, places)
         if not self._rules.permit(addresses):
             raise AddressRefused(host)
         return [_result(host, address, port) for address in addresses]
@@ -41,6 +82,48 @@ class CheckedResolver(AbstractResolver):
     async def close(self) -> None:
         """Begin nothing new."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _places(self, tenant: str, host: str) -> list[asyncio.Semaphore]:
+        """What is to be released when the thread has ended. The scarcest first: who waits for it holds nothing else."""
+        of_host, of_tenant = self._of((tenant, host), MOST_OF_ONE_HOST), self._of((tenant,), MOST_OF_ONE_TENANT)
+        taken: list[asyncio.Semaphore] = []
+        try:
+            async with asyncio.timeout(WAIT_S):
+                for place in (of_host, of_tenant, self._free):
+                    await place.acquire()
+                    taken.append(place)
+        except BaseException as problem:
+            _release(taken)
+            if isinstance(problem, TimeoutError):
+                raise LookupsBusy from None
+            raise
+        return taken
+
+    def _of(self, name: tuple[str, ...], most: int) -> asyncio.Semaphore:
+        return self._free_of.setdefault(name, asyncio.Semaphore(most))
+
+    async def _asked(self, host: str, port: int, places: list[asyncio.Semaphore]) -> list[str]:
+        """A thread cannot be cut off: its places stay taken until it ends, whoever still waits for it."""
+        loop = asyncio.get_running_loop()
+        asked = self._threads.submit(self._lookup, host, port)
+        asked.add_done_callback(lambda _: _release_in(loop, places))
+        try:
+            async with asyncio.timeout(LOOKUP_S) as limit:
+                return await asyncio.wrap_future(asked)
+        except TimeoutError:
+            if limit.expired():
+                raise LookupTimedOut from None
+            raise
+
+
+def _release(places: list[asyncio.Semaphore]) -> None:
+    for place in places:
+        place.release()
+
+
+def _release_in(loop: asyncio.AbstractEventLoop, places: list[asyncio.Semaphore]) -> None:
+    with suppress(RuntimeError):  # the loop may have ended before the thread
+        loop.call_soon_threadsafe(_release, places)
 
 
 def _result(host: str, address: str, port: int) -> ResolveResult:

@@ -12,7 +12,8 @@ from services.api.notify.mail_address import is_mailbox
 from services.runtime.settings import SettingsReader
 
 LAST_PORT = 65535
-SPARE = timedelta(seconds=10)
+SPARE = timedelta(seconds=15)
+"""How much longer a hold is than the longest try: it also waits for its lookup, and its end is stored."""
 
 
 class Tls(Enum):

@@ -43,6 +43,11 @@ class Failed:
     for_good: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Nothing was tried, since what it takes was not free in time: it counts as no try."""
+
+
 class Sender(Protocol):
     """Delivers on one channel."""
 
@@ -50,7 +55,7 @@ class Sender(Protocol):
         """Who is asked to take it, such as a host: one that is dead must not hold up what others wait for."""
         ...
 
-    async def send(self, delivery: Delivery) -> Accepted | Failed:
+    async def send(self, delivery: Delivery) -> Accepted | Failed | Postponed:
         """Try once, in bounded time."""
         ...
 

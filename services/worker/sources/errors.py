@@ -18,6 +18,7 @@ LINK_FOREIGN = "LINK_FOREIGN"
 PAGES_ENDLESS = "PAGES_ENDLESS"
 PAGE_TOO_LARGE = "PAGE_TOO_LARGE"
 ROWS_MISSING = "ROWS_MISSING"
+ROWS_TOO_WIDE = "ROWS_TOO_WIDE"
 
 _RETRYABLE = frozenset({SOURCE_UNAVAILABLE, SOURCE_CHANGED, ROWS_MISSING})
 
@@ -118,6 +119,11 @@ def page_too_large(source_id: str, most: int) -> SourceFailed:
 def rows_missing(source_id: str, total: int, received: int) -> SourceFailed:
     """A source ended before the number of rows that it had stated."""
     return SourceFailed(ROWS_MISSING, f"The source {source_id!r} stated {total} rows and gave {received}.")
+
+
+def rows_too_wide(source_id: str) -> SourceFailed:
+    """The rows of files do not fit into the memory that a job may take for reading and sorting them."""
+    return SourceFailed(ROWS_TOO_WIDE, f"The rows of {source_id!r} are too wide to be read or sorted in this order.")
 
 
 def answer_invalid(source_id: str, what: str) -> SourceFailed:

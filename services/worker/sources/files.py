@@ -2,8 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     import duckdb
 
 _MEMORY = "256MB"  # of DuckDB; twice as much sorts no faster
+_MORE_MEMORY = ("1GB", "2GB")
+"""What is tried, with one thread, when wide rows do not fit: DuckDB gives up long before its limit is worth it."""
+
 _THREADS = 2
+
+Connected = Callable[[str, int], "duckdb.DuckDBPyConnection"]
+"""A connection with so much memory and so many threads, which is closed with the reading."""
 
 
 class FileSource:
@@ -40,15 +46,21 @@ class FileSource:
         as_of = datetime.now(UTC)
         files = listed(self._settings, spec.relation.path, spec.filter)
         threads = _threads(files, spec, remote=self._settings.objects is not None)
-        with _engine(files, self._temp_dir, self._settings.time_zone, threads) as engine:
-            yield engine.open(spec, as_of)
+        with ExitStack() as open_:
+
+            def connected(memory: str, threads: int) -> "duckdb.DuckDBPyConnection":
+                zone = self._settings.time_zone
+                return open_.enter_context(_connection(files, self._temp_dir, zone, memory=memory, threads=threads))
+
+            yield _Engine(connected, threads, files, self._settings.time_zone).open(spec, as_of)
 
 
 class _Engine:
     """DuckDB over a fixed list of files."""
 
-    def __init__(self, connection: "duckdb.DuckDBPyConnection", files: Files, time_zone: str) -> None:
-        self._connection = connection
+    def __init__(self, connected: Connected, threads: int, files: Files, time_zone: str) -> None:
+        self._connected = connected
+        self._connection = connected(_MEMORY, threads)
         self._time_zone = time_zone
         self._files = files
         self._relation = f"({files.relation}) as r"
@@ -85,10 +97,26 @@ class _Engine:
 
     def _batches(self, statement: str, matching: Sql) -> Iterator[pa.RecordBatch]:
         with self._guarded():
-            rows = self._connection.sql(statement, params=list(matching.parameters))
-            yield from rows.to_arrow_reader(BATCH_ROWS)
+            yield from self._with_memory(statement, matching)
         if not self._files.unchanged():
             raise errors.changed(self._files.source_id)
+
+    def _with_memory(self, statement: str, matching: Sql) -> Iterator[pa.RecordBatch]:
+        """The rows; with more memory when they do not fit, as long as none has been given."""
+        for memory in (*_MORE_MEMORY, ""):
+            begun = False
+            try:
+                rows = self._connection.sql(statement, params=list(matching.parameters))
+                for batch in rows.to_arrow_reader(BATCH_ROWS):
+                    begun = True
+                    yield batch
+            except Exception as error:
+                if begun or not memory or not _is_short_of_memory(error):
+                    raise
+                self._connection.close()
+                self._connection = self._connected(memory, 1)
+            else:
+                return
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -107,9 +135,16 @@ class _Engine:
             return errors.value_invalid(column, "of its type")
         if not self._files.unchanged():
             return errors.changed(self._files.source_id)
-        if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException | OSError):
+        if _is_short_of_memory(error):
+            return errors.rows_too_wide(self._files.source_id)
+        if isinstance(error, duckdb.IOException | OSError):
             return errors.unavailable(self._files.source_id)
         return errors.relation_invalid(self._files.source_id, self._files.kind)
+
+
+def _is_short_of_memory(error: Exception) -> bool:
+    """However it comes: what goes wrong behind a stream of Arrow is an OSError with DuckDB's words."""
+    return "Out of Memory Error" in str(error)
 
 
 def _threads(files: Files, spec: JobSpec, *, remote: bool) -> int:
@@ -119,7 +154,9 @@ def _threads(files: Files, spec: JobSpec, *, remote: bool) -> int:
 
 
 @contextmanager
-def _engine(files: Files, temp_dir: Path | None, time_zone: str, threads: int) -> Iterator[_Engine]:
+def _connection(
+    files: Files, temp_dir: Path | None, time_zone: str, *, memory: str, threads: int
+) -> Iterator["duckdb.DuckDBPyConnection"]:
     import duckdb  # noqa: PLC0415 - only a child that reads needs it
     from duckdb.func import ARROW  # noqa: PLC0415
 
@@ -129,7 +166,7 @@ def _engine(files: Files, temp_dir: Path | None, time_zone: str, threads: int) -
             "arrow_large_buffer_size": "true",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "memory_limit": _MEMORY,
+            "memory_limit": memory,
             "preserve_insertion_order": "true",
             "temp_directory": spill,
             "threads": threads,
@@ -148,6 +185,6 @@ def _engine(files: Files, temp_dir: Path | None, time_zone: str, threads: int) -
             connection.execute(f"set allowed_directories = [{files.place.allowed}]")
             connection.execute("set enable_external_access = false")
             connection.execute("set lock_configuration = true")
-            yield _Engine(connection, files, time_zone)
+            yield connection
     finally:
         shutil.rmtree(spill, ignore_errors=True)

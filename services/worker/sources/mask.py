@@ -73,7 +73,8 @@ def _last4(text: Array) -> Array:
     length = pc.cast(pc.utf8_length(text), pa.int64())
     shown = pc.min_element_wise(pc.divide(length, 2), _SHOWN, skip_nulls=False)
     ends = [pc.utf8_slice_codeunits(text, -count) for count in range(1, _SHOWN + 1)]
-    stars = pc.binary_repeat(pa.scalar(_STAR, pa.large_string()), pc.subtract(length, shown))
+    hidden = pc.fill_null(pc.subtract(length, shown), 0)
+    stars = pc.binary_repeat(pa.scalar(_STAR, pa.large_string()), hidden)
     return pc.binary_join_element_wise(stars, pc.choose(shown, _NOTHING, *ends), _NOTHING)
 
 

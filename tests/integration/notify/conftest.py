@@ -59,9 +59,9 @@ class Office:
             outbox or self.outbox, self.senders, self.clock, hold=HOLD, woken=self.woken, jitter=lambda: 0.0
         )
 
-    async def cancelled(self, **targets: str) -> Export:
-        export = await self.store.create(new_export(**targets), SPEC, None)
-        ended, _ = await self.store.cancel("acme", export.id, self.clock(), only_if_queued=False)
+    async def cancelled(self, tenant: str = "acme", **targets: str) -> Export:
+        export = await self.store.create(new_export(tenant=tenant, **targets), SPEC, None)
+        ended, _ = await self.store.cancel(tenant, export.id, self.clock(), only_if_queued=False)
         return ended
 
     async def completed(self, **targets: str) -> Export:
@@ -73,7 +73,7 @@ class Office:
         return ended
 
     async def delivery(self, export: Export) -> Delivery:
-        (delivery,) = await self.outbox.deliveries("acme", export.id)
+        (delivery,) = await self.outbox.deliveries(export.tenant, export.id)
         return delivery
 
     async def reread(self, export: Export) -> Export:

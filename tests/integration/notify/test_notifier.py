@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,8 +13,8 @@ from structlog.testing import capture_logs
 from services.api import metrics
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held
 from services.api.notify import notifier as notifier_module
-from services.api.notify.notifier import MOST_TO_ONE_RECEIVER
-from services.api.notify.tries import DELAYS, MOST_TRIES, Accepted
+from services.api.notify.notifier import ASIDE, MOST_TO_ONE_RECEIVER
+from services.api.notify.tries import DELAYS, MOST_TRIES, Accepted, Postponed
 from services.api.storage.sqlite_outbox import SqliteOutbox
 from services.contract.errors import StoreUnavailable
 from tests.integration.notify.conftest import HOLD, SECRETS, Office, eventually
@@ -219,6 +220,45 @@ async def test_a_dead_receiver_does_not_keep_others_waiting(
             await eventually(lambda: len(receiver.requests) == len(dead))
     assert receiver.most_at_once == to_one
     assert {(await office.delivery(export)).attempt for export in dead} == {1}
+
+
+async def test_a_tenant_with_many_receivers_that_do_not_answer_does_not_keep_another_waiting(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, of_one = 8, 3
+    for name, value in {"MOST_AT_ONCE": at_once, "MOST_OF_ONE_TENANT": of_one, "ASIDE": SECOND / 10}.items():
+        monkeypatch.setattr(notifier_module, name, value)
+    office.clock.real = True
+    async with AsyncExitStack() as stack:
+        dead = [await stack.enter_async_context(webhook_receiver()) for _ in range(2 * at_once)]
+        awake = asyncio.Event()
+        for one in dead:
+            one.always = Answer(go=awake)
+            await office.cancelled("evil", callback_url=one.url())
+        await office.cancelled("good", callback_url=receiver.url())
+        async with office.notifier().running(grace_s=30):
+            await eventually(lambda: len(receiver.requests) == 1)
+            await eventually(lambda: sum(one.most_at_once for one in dead) == of_one)
+            awake.set()
+            await eventually(lambda: all(len(one.requests) == 1 for one in dead))
+
+
+async def test_what_could_not_begin_is_put_back_and_counts_as_no_try(office: Office) -> None:
+    class Full:
+        """Has no room."""
+
+        def receiver(self, _delivery: Delivery) -> str:
+            return ""
+
+        async def send(self, _delivery: Delivery) -> Postponed:
+            return Postponed()
+
+    office.senders[Channel.CALLBACK] = Full()
+    export = await office.cancelled(callback_url="https://receiver.example/")
+    assert await office.notifier().run_once() == 1
+    delivery = await office.delivery(export)
+    assert (delivery.state, delivery.attempt, delivery.tries) == (DeliveryState.PENDING, 0, ())
+    assert delivery.next_attempt_time == START + ASIDE
 
 
 async def test_an_end_is_announced_as_soon_as_the_notifier_is_woken(

@@ -191,7 +191,9 @@ def test_errors_are_those_of_any_reading(url: str, caplog: pytest.LogCaptureFixt
 
 
 def test_a_connection_that_breaks_amid_the_rows_can_be_tried_again(url: str) -> None:
-    endless = Relation(query="select i as id, repeat('x', 1000) as name from generate_series(1, 10000000) as i")
+    endless = Relation(
+        query="select i as id, repeat('x', 1000) as name from (select generate_series(1, 10000000) as i) as s"
+    )
     spec = csv_spec({"id": "integer", "name": "text"}, relation=endless, order=())
     ending = "select pg_terminate_backend(pid) from pg_stat_activity where query like 'copy (%10000000%'"
     failed = failure(url, spec, lambda: databases.run(url, ending))
@@ -199,7 +201,9 @@ def test_a_connection_that_breaks_amid_the_rows_can_be_tried_again(url: str) -> 
 
 
 def test_who_stops_amid_the_rows_leaves_no_statement_behind(url: str) -> None:
-    endless = Relation(query="select i as id, repeat('y', 1000) as name from generate_series(1, 10000001) as i")
+    endless = Relation(
+        query="select i as id, repeat('y', 1000) as name from (select generate_series(1, 10000001) as i) as s"
+    )
     spec = csv_spec({"id": "integer", "name": "text"}, relation=endless, order=())
     with open_lines(source(url), spec) as reading:
         assert reading

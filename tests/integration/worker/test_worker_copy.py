@@ -11,7 +11,9 @@ from services.worker.sources.settings import SourceSettings
 from tests.integration.worker.rig import SPEC, Rig
 from tests.servers import databases
 
-ENDLESS = Relation(query="select i as id, repeat('x', 1000) as name from generate_series(1, 100000000) as i")
+ENDLESS = Relation(
+    query="select i as id, repeat('x', 1000) as name from (select generate_series(1, 100000000) as i) as s"
+)
 
 
 def statements(url: str) -> int:
