@@ -1,9 +1,11 @@
 """`python -m demo`: the main job on the sample data. `python -m demo serve`: both services until Ctrl-C."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from sample import DEMO_ENTITY
 SAMPLE = Path("build/sample")
 OUT = Path("build/demo")
 STATE = Path("build/demo-data")
-ADDRESSES = ("127.0.0.1:50051", "127.0.0.1:50052")
+ADDRESSES = {"EXPORTD_LISTEN": "127.0.0.1:50051", "EXPORTD_QUEUE_LISTEN": "127.0.0.1:50052"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,17 @@ def main() -> None:
 
 
 def _serve(console: Console) -> None:
-    with running(SAMPLE, STATE, *ADDRESSES) as services:
+    """The environment may name other addresses and another data directory."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    listen, queue_listen = (os.environ.get(name, default) for name, default in ADDRESSES.items())
+    with running(SAMPLE, Path(os.environ.get("EXPORTD_DATA_DIR", STATE)), listen, queue_listen) as services:
         console.print(f"serving on {services.target}; logs: {services.api.log}, {services.worker.log}", highlight=False)
         console.print("try, in another terminal:  .venv/bin/exportctl collections", highlight=False)
         console.print("then:  .venv/bin/exportctl create /airports --wait -o airports.xlsx", highlight=False)
         console.print("Ctrl-C stops both", highlight=False)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        stop.wait()
 
 
 def _demonstrate(console: Console) -> None:

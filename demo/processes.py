@@ -26,6 +26,7 @@ class ServiceProcess:
         self.log = log
         self.first_line: dict[str, Any] = {}
         self._program, self._started = program, started
+        self._begin = log.stat().st_size if log.exists() else 0
         self._news = threading.Event()
         self._process = subprocess.Popen(
             [Path(sys.executable).with_name(program)],
@@ -45,7 +46,7 @@ class ServiceProcess:
         """Wait until it serves. Raises DidNotStart."""
         if not self._news.wait(START_TIMEOUT_S) or not self.first_line:
             self.kill()
-            raise DidNotStart(f"{self._program} did not start; its log:\n{self.log.read_text()[-2000:]}")
+            raise DidNotStart(f"{self._program} did not start; its log:\n{self._said()[-2000:]}")
         return self
 
     def terminate(self) -> int:
@@ -62,6 +63,12 @@ class ServiceProcess:
         """SIGKILL; returns the exit status."""
         self._process.kill()
         return self._process.wait()
+
+    def _said(self) -> str:
+        """What this process wrote to its log; others may have written there before."""
+        with self.log.open() as log:
+            log.seek(self._begin)
+            return log.read()
 
     def _copy(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - it was asked for

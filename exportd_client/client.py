@@ -232,16 +232,23 @@ class ExportClient:
         query: str = "",
         columns: Sequence[ColumnChoice] = (),
         time_zone: str | None = None,
+        lenient: bool = False,
         rows: int = 0,
     ) -> PreviewExportResponse:
         """The first rows of what an export would hold, each as a JSON object, and how many there are if that is known.
 
-        rows: 1 to 100; 0: 20. Unavailable: no worker is free. FailedPrecondition: they cannot be read, or not in 10 s.
+        rows: 1 to 100; 0: 20. The call is made once. Unavailable: no worker is free. FailedPrecondition: they cannot
+        be read, or not in 10 s.
         """
-        export = CreateExportRequest(query=query, columns=asked.columns_of(columns), time_zone=time_zone or "")
+        export = CreateExportRequest(
+            query=query,
+            columns=asked.columns_of(columns),
+            time_zone=time_zone or "",
+            filter_mode=LENIENT if lenient else FILTER_MODE_UNSPECIFIED,
+        )
         _name_collection(export, uri, type)
         request = PreviewExportRequest(export=export, rows=rows)
-        return await self._link.ask(self._link.stub.PreviewExport, request)
+        return await self._link.ask_once(self._link.stub.PreviewExport, request)
 
     async def transitions(self, export_id: str) -> Sequence[Transition]:
         """What happened to an export: every change of its state, oldest first."""

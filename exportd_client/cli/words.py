@@ -112,7 +112,7 @@ def _outcome(export: Export) -> Iterator[Fact]:
         ("mail", export.notify_email, export.result.notify_email_sent),
     ):
         if target:
-            yield name, f"{target} ({'sent' if sent else 'not sent'})"
+            yield name, f"{target} ({'sent' if sent else 'not sent yet'})"
 
 
 def file_facts(file: File) -> Iterator[Fact]:

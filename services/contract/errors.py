@@ -125,10 +125,11 @@ class ExportDeleted(NotFound):
 @dataclass(unsafe_hash=True)
 class IllegalTransition(WrongState):
     reason = "ILLEGAL_TRANSITION"
-    template = "cannot {verb} export {export_id}: it is {state}"
+    template = "cannot {verb} export {export_id}: it is {state}{because}"
     export_id: str
     state: str
     verb: str
+    because: str = ""
 
 
 @dataclass(unsafe_hash=True)

@@ -16,6 +16,7 @@ from services.api.domain.notifications import Channel, channels
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import ENDINGS, LEASABLE, TERMINAL, TRANSITIONS, CancelReason, Event, State
 from services.api.ports import RequestMark
+from services.api.storage.caller_verbs import BECAUSE_CANCELLED
 from services.contract import errors
 from services.contract.job import LeaseRef, Verdict
 from services.contract.outcome import Failure, RunStats
@@ -117,11 +118,11 @@ class Model:
         entry = self._there(tenant, export_id)
         export = entry.export
         if export.cancel_reason not in (CancelReason.RETRIES_EXHAUSTED, CancelReason.NOT_RETRYABLE):
-            raise errors.IllegalTransition(export_id, export.state.value, "retry")
+            raise errors.IllegalTransition(export_id, export.state.value, "retry", _because(export))
         if export.encrypted and password is None:
             raise errors.PasswordRequired(export_id)
         if password is not None and not export.encrypted:
-            raise errors.IllegalTransition(export_id, export.state.value, "retry")
+            raise errors.IllegalTransition(export_id, export.state.value, "retry", _because(export))
         entry.password, entry.lease, entry.unconfirmed = password, None, 0
         fresh = {"start_time": None, "end_time": None, "duration": None, "email_sent": False, "callback_sent": False}
         budgeted = {"run": export.run + 1, "max_attempts": export.attempt + budget, "cancel_reason": None}
@@ -340,3 +341,7 @@ class Model:
 
 def _attempt_given_back(export: Export) -> dict[str, Any]:
     return {"attempt": export.attempt - 1, "start_time": export.start_time if export.attempt > 1 else None}
+
+
+def _because(export: Export) -> str:
+    return BECAUSE_CANCELLED if export.cancel_reason is CancelReason.REQUESTED else ""

@@ -107,7 +107,7 @@ COLUMN: Keys = {
     "include_null_after": Key("Whether nulls match [after] and [strictly_after]. Default: false.", FLAG),
     "nulls": Key("Where nulls stand in an order by it. Default: last.", choice(*(n.value for n in Nulls))),
     "mask": Key(
-        "What the file shows instead of a value: *** (redact), a keyed hash, its last four characters, at most half of them.",
+        "What the file shows instead of a value: *** (redact), a keyed hash, its last four characters, half at most.",
         choice(*(m.value for m in Mask)),
     ),
 }

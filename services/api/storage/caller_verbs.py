@@ -27,6 +27,8 @@ from services.contract.spec import JobSpec
 
 REQUEST_ID_LASTS = timedelta(hours=24)
 
+BECAUSE_CANCELLED = ", since its caller cancelled it: create it again"
+
 _c = exports.c
 _by_id = sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id"), _c.tenant == sa.bindparam("of_tenant"))
 _by_file = sa.select(*EXPORT_COLUMNS).where(
@@ -134,7 +136,8 @@ def retry(
         raise ExportNotFound(export_id)
     if there.encrypted and sealed_password is None and _may_go_round_again(there):
         raise PasswordRequired(export_id)
-    raise IllegalTransition(export_id, there.state.value, "retry")
+    because = BECAUSE_CANCELLED if there.cancel_reason is CancelReason.REQUESTED else ""
+    raise IllegalTransition(export_id, there.state.value, "retry", because)
 
 
 def _may_go_round_again(export: Export) -> bool:

@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from services.contract.formats import Format
@@ -49,9 +50,8 @@ def _collection(source_id: str, table: FoundTable, codes: "_Names", paths: "_Nam
     yield f"source = {_text(source_id)}\ntable = {_text(table.relation)}\n"
     yield f"key = [{', '.join(_text(name) for name in table.key)}]\n"
     yield f"formats = [{', '.join(_text(f.value) for f in Format)}]\ncolumns = [\n"
-    for column, field in named:
-        comment = f"  # {_one_line(column.comment)}" if column.comment.strip() else ""
-        yield f"  {_column(column, field)},{comment}\n"
+    for (column, field), header in zip(named, _headers(named), strict=True):
+        yield f"  {_column(column, field, header)},{_remark(column)}\n"
     yield "]\n"
     if parent:
         name, link = parent
@@ -71,8 +71,20 @@ def _parent(table: FoundTable, fields: dict[str, str]) -> tuple[str, Link] | Non
     return (name, link) if fit and name.isidentifier() and name not in _GRAMMAR else None
 
 
-def _column(column: FoundColumn, field: str) -> str:
-    keys = {"field": field, "name": column.name, "type": str(column.type), "header": _header(column.name) or field}
+def _headers(named: list[tuple[FoundColumn, str]]) -> list[str]:
+    """What a reader likes to see; where that would be the same twice, what the database says."""
+    wanted = [_header(column.name) or field for column, field in named]
+    times = Counter(wanted)
+    return [column.name if times[header] > 1 else header for (column, _), header in zip(named, wanted, strict=True)]
+
+
+def _remark(column: FoundColumn) -> str:
+    said = "; ".join(text for text in (_one_line(column.comment), column.note) if text)
+    return f"  # {said}" if said else ""
+
+
+def _column(column: FoundColumn, field: str, header: str) -> str:
+    keys = {"field": field, "name": column.name, "type": str(column.type), "header": header}
     if keys["name"] == field:
         del keys["name"]
     if keys["type"] == Kind.TEXT.value:
@@ -114,7 +126,7 @@ def _word(name: str) -> str:
 
 
 def _header(name: str) -> str:
-    words = " ".join(re.split(r"[_\s]+", name.strip()))
+    words = " ".join(re.split(r"[_\s]+", name)).strip()
     return words[:1].upper() + words[1:]
 
 

@@ -131,6 +131,11 @@ def answer_invalid(source_id: str, what: str) -> SourceFailed:
     return SourceFailed(RELATION_INVALID, f"An answer of the source {source_id!r} lacks {what}.")
 
 
+def answer_beyond(source_id: str, what: str) -> SourceFailed:
+    """The answer of an API is JSON, with something in it that goes beyond all bounds."""
+    return SourceFailed(RELATION_INVALID, f"An answer of the source {source_id!r} holds {what}.")
+
+
 def unsorted(source_id: str, columns: list[str]) -> SourceFailed:
     """The source cannot give its rows in this order."""
     return SourceFailed(RELATION_INVALID, f"The source {source_id!r} cannot sort by: {', '.join(columns)}.")

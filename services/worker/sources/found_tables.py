@@ -1,17 +1,30 @@
 """What a live database says of its tables."""
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from services.contract.spec import ColumnType
+from services.contract.spec import ColumnType, Kind
+
+SAMPLE = 1_000
+"""How many values of a column are looked at."""
+GUESSED = "guessed from the values"
+_MOST_DIGITS = 38
+_MOST_DECIMALS = 10
+_NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundColumn:
-    """A column, and the type of the catalog that fits it; `comment` is empty when there is none."""
+    """A column, and the type of the catalog that fits it.
+
+    `comment` is the database's own, `note` says what is to know of the type; each is empty when there is none.
+    """
 
     name: str
     type: ColumnType
     comment: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +37,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class FoundTable:
-    """A table or view; `relation` is what a catalog calls it, `key` is empty when it has no primary key."""
+    """A table or view; `relation` is what a catalog calls it, `key` is empty when it declares none."""
 
     relation: str
     name: str
@@ -32,3 +45,19 @@ class FoundTable:
     columns: tuple[FoundColumn, ...]
     links: tuple[Link, ...] = ()
     comment: str = ""
+
+
+def decimal_of(numbers: Collection[str]) -> ColumnType | None:
+    """The decimal that holds all of these; None without any, or when one is no number or needs more than ten decimals."""
+    found = [_NUMBER.fullmatch(number) for number in numbers]
+    parts = [(len(number[1].lstrip("0")), _decimals(number[2] or "")) for number in found if number]
+    if not parts or len(parts) < len(found):
+        return None
+    whole, scale = max(whole for whole, _ in parts), max(decimals for _, decimals in parts)
+    fits = scale <= _MOST_DECIMALS and whole + scale <= _MOST_DIGITS
+    return ColumnType(Kind.DECIMAL, _MOST_DIGITS, scale) if fits else None
+
+
+def _decimals(fraction: str) -> int:
+    """How many, the last zeros being counted as long as they are few: 9.90 is a price."""
+    return len(fraction) if len(fraction) <= _MOST_DECIMALS else len(fraction.rstrip("0"))

@@ -4,14 +4,16 @@ import json
 from typing import Any
 
 from services.contract.spec import ColumnType, Kind
-from services.worker.sources import errors
-from services.worker.sources.found_tables import FoundColumn, FoundTable, Link
+from services.worker.sources import errors, postgres
+from services.worker.sources.adbc import Session
+from services.worker.sources.conditions import quoted
+from services.worker.sources.found_tables import GUESSED, SAMPLE, FoundColumn, FoundTable, Link, decimal_of
 from services.worker.sources.postgres_reading import connected
 from services.worker.sources.postgres_types import Oid
 from services.worker.sources.settings import SourceSettings
 
 _MOST_DIGITS = 38
-_NO_DIGITS = ColumnType(Kind.DECIMAL, 38, 10)
+_ELSE = "text keeps every digit; or float, or decimal(38,S) with the scale S that you have"
 _KINDS = {
     **dict.fromkeys((Oid.INT2, Oid.INT4, Oid.INT8), Kind.INTEGER),
     **dict.fromkeys((Oid.FLOAT4, Oid.FLOAT8), Kind.FLOAT),
@@ -28,6 +30,7 @@ _TABLES = """
 select n.nspname::text, c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''),
   (select json_agg(json_build_object('name', a.attname, 'base', coalesce(nullif(t.typbasetype, 0), t.oid)::int8,
     'digits', case when t.typbasetype <> 0 then t.typtypmod else a.atttypmod end, 'array', t.typcategory = 'A',
+    'readable', has_schema_privilege(n.oid, 'usage') and has_column_privilege(c.oid, a.attnum, 'select'),
     'comment', coalesce(col_description(c.oid, a.attnum), '')) order by a.attnum)
    from pg_attribute a join pg_type t on t.oid = a.atttypid
    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)::text,
@@ -51,17 +54,19 @@ def tables(settings: SourceSettings, schema: str, only: str) -> list[FoundTable]
     """Those of a schema, empty for all of them, or the one called `only`. Raises SourceFailed."""
     with connected(settings) as session:
         try:
-            return [_table(row) for row in session.rows(_TABLES, (schema, only))]
+            return [_table(session, row) for row in session.rows(_TABLES, (schema, only))]
         except ValueError as error:
             raise errors.unavailable(settings.id) from error
 
 
-def _table(row: tuple[Any, ...]) -> FoundTable:
+def _table(session: Session, row: tuple[Any, ...]) -> FoundTable:
     schema, name, comment, columns, key, links = row
-    found = tuple(FoundColumn(c["name"], _type(c), c["comment"]) for c in json.loads(columns or "[]"))
     linked = tuple(Link(link["column"], link["table"]) for link in json.loads(links or "[]"))
     relation = _part(name) if schema == "public" else f"{_part(schema)}.{_part(name)}"
-    return FoundTable(relation, name, tuple(json.loads(key or "[]")), found, linked, comment)
+    keys = tuple(json.loads(key or "[]"))
+    looked = relation if keys else ""  # without a key it is but named, and a view may take long
+    found = tuple(_column(session, looked, c) for c in json.loads(columns or "[]"))
+    return FoundTable(relation, name, keys, found, linked, comment)
 
 
 def _part(name: str) -> str:
@@ -69,7 +74,27 @@ def _part(name: str) -> str:
     return '"' + name.replace('"', '""') + '"' if '"' in name or "." in name else name
 
 
-def _type(column: dict[str, Any]) -> ColumnType:
+def _column(session: Session, relation: str, column: dict[str, Any]) -> FoundColumn:
+    name, comment = column["name"], column["comment"]
+    declared = _type(column)
+    if declared:
+        return FoundColumn(name, declared, comment)
+    values = _values(session, relation, name) if relation and column["readable"] else []
+    held = decimal_of(values)
+    why = "no scale up to 10 fits all values" if values else "no values to go by"
+    return FoundColumn(name, held or ColumnType(Kind.TEXT), comment, GUESSED if held else f"{why}: {_ELSE}")
+
+
+def _values(session: Session, relation: str, name: str) -> list[str]:
+    column, table = quoted(name), postgres.table_name(relation)
+    rows = session.rows(
+        f"select r.{column}::text from {table} as r where r.{column} is not null limit {SAMPLE}"  # noqa: S608 - quoted
+    )
+    return [text for (text,) in rows]
+
+
+def _type(column: dict[str, Any]) -> ColumnType | None:
+    """None for a number of any digits."""
     oid = column["base"]
     if oid == Oid.NUMERIC:
         return _decimal(column["digits"])
@@ -78,11 +103,11 @@ def _type(column: dict[str, Any]) -> ColumnType:
     return ColumnType(Kind.JSON if column["array"] else _KINDS.get(oid, Kind.TEXT))
 
 
-def _decimal(modifier: int) -> ColumnType:
+def _decimal(modifier: int) -> ColumnType | None:
     """Digits as PostgreSQL packs them: 16 bits of precision, 11 of scale, 4 more than the number."""
     if modifier < 0:
-        return _NO_DIGITS
+        return None
     precision, scale = (modifier - 4) >> 16, ((modifier - 4) & 0x7FF ^ 0x400) - 0x400
     if scale < 0:
         precision, scale = precision - scale, 0
-    return ColumnType(Kind.DECIMAL, max(precision, scale), scale) if precision <= _MOST_DIGITS else _NO_DIGITS
+    return ColumnType(Kind.DECIMAL, max(precision, scale), scale) if precision <= _MOST_DIGITS else None

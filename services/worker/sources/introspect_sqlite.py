@@ -4,6 +4,8 @@ import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,14 +13,12 @@ from urllib.parse import quote
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources import errors
 from services.worker.sources.conditions import quoted
-from services.worker.sources.found_tables import FoundColumn, FoundTable, Link
+from services.worker.sources.found_tables import GUESSED, SAMPLE, FoundColumn, FoundTable, Link, decimal_of
 
-_SAMPLE = 1_000
 _DIGITS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
-_MONEY = (18, 2)
 _MOST_DIGITS = 38
 
 
@@ -27,56 +27,81 @@ def tables(file: Path, source_id: str, only: str) -> list[FoundTable]:
     try:
         with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
             names = connection.execute(
-                "select name from sqlite_schema where type in ('table', 'view') and name not glob 'sqlite_*'"
+                "select name, type from sqlite_schema where type in ('table', 'view') and name not glob 'sqlite_*'"
                 " and ? in ('', name) order by name",
                 (only,),
             ).fetchall()
-            return [_table(connection, name) for (name,) in names]
+            return [_table(connection, name, is_view=kind == "view") for name, kind in names]
     except sqlite3.Error as error:
         raise errors.unavailable(source_id) from error
 
 
-def _table(connection: sqlite3.Connection, name: str) -> FoundTable:
+def _table(connection: sqlite3.Connection, name: str, *, is_view: bool) -> FoundTable:
     listed = connection.execute(f"pragma table_info({quoted(name)})").fetchall()
     key = [column for _, column, _, _, _, place in sorted(listed, key=lambda row: row[5]) if place]
-    key = key or _unique(connection, name, [row[1] for row in listed])
-    columns = [FoundColumn(row[1], _type(connection, name, row[1], str(row[2]))) for row in listed]
+    key = key or ([] if is_view else _unique(connection, name))
+    columns = [_column(connection, name, row[1], str(row[2])) for row in listed]
     foreign = connection.execute(f"pragma foreign_key_list({quoted(name)})").fetchall()
     alone = [row for row in foreign if sum(other[0] == row[0] for other in foreign) == 1]
     links = [Link(row[3], row[2]) for row in sorted(alone, key=lambda row: int(row[0]), reverse=True)]
     return FoundTable(name, name, tuple(key), tuple(columns), tuple(links))
 
 
-def _unique(connection: sqlite3.Connection, table: str, columns: list[str]) -> list[str]:
-    """The columns of a unique index, else the first column if its values are; none if they are not."""
+def _unique(connection: sqlite3.Connection, table: str) -> list[str]:
+    """The columns of a unique index; none without one."""
     for _, index, unique, _, partial in connection.execute(f"pragma index_list({quoted(table)})").fetchall():
         if unique and not partial:
-            return [row[2] for row in connection.execute(f"pragma index_info({quoted(index)})")]
-    counted = f"select count(*), count(distinct {quoted(columns[0])}) from {quoted(table)}"  # noqa: S608 - quoted
-    rows, values = connection.execute(counted).fetchone()
-    return columns[:1] if 0 < rows == values else []
+            names = [row[2] for row in connection.execute(f"pragma index_info({quoted(index)})")]
+            if None not in names:  # an expression has no name
+                return names
+    return []
 
 
-def _type(connection: sqlite3.Connection, table: str, name: str, declared: str) -> ColumnType:
+def _column(connection: sqlite3.Connection, table: str, name: str, declared: str) -> FoundColumn:
+    values = _values(connection, table, name)
+    type_, note = _type(declared.upper(), values)
+    return FoundColumn(name, type_, note=note or _resembles(type_, values))
+
+
+def _values(connection: sqlite3.Connection, table: str, name: str) -> list[Any]:
     column = quoted(name)
     rows = connection.execute(
-        f"select r.{column} from {quoted(table)} as r where r.{column} is not null limit {_SAMPLE}"  # noqa: S608 - quoted
+        f"select r.{column} from {quoted(table)} as r where r.{column} is not null limit {SAMPLE}"  # noqa: S608 - quoted
     )
-    values = [value for (value,) in rows]
-    wanted = _declared(declared.upper())
-    if wanted is None:
-        return _guessed(values)
-    return wanted if all(_FITS[wanted.kind](value) for value in values) else _guessed(values)
+    return [value for (value,) in rows]
 
 
-def _declared(text: str) -> ColumnType | None:
-    """None for a declaration that says nothing of use."""
-    if "DECIMAL" in text or "NUMERIC" in text:
-        found = _DIGITS.search(text)
-        precision, scale = (int(found[1]), int(found[2])) if found else _MONEY
-        fits = 0 < precision <= _MOST_DIGITS and scale <= precision
-        return ColumnType(Kind.DECIMAL, precision, scale) if fits else None
-    return next((ColumnType(kind) for word, kind in _WORDS if word in text), None)
+def _type(declared: str, values: list[Any]) -> tuple[ColumnType, str]:
+    """The type, and a note when it is neither what the declaration says nor sure."""
+    if "DECIMAL" in declared or "NUMERIC" in declared:
+        return _decimal(declared, values)
+    wanted = next((ColumnType(kind) for word, kind in _WORDS if word in declared), None)
+    fits = wanted and all(_FITS[wanted.kind](value) for value in values)
+    return (wanted if wanted and fits else _guessed(values)), ""
+
+
+def _decimal(declared: str, values: list[Any]) -> tuple[ColumnType, str]:
+    held = decimal_of([_plain(value) for value in values])
+    found = _DIGITS.search(declared)
+    precision, scale = (int(found[1]), int(found[2])) if found else (0, 0)
+    is_declared = 0 < precision <= _MOST_DIGITS and scale <= precision
+    if is_declared and (not values or (held and held.scale <= scale)):
+        return ColumnType(Kind.DECIMAL, precision, scale), ""
+    return held or _guessed(values), GUESSED
+
+
+def _plain(value: Any) -> str:
+    """A number without an exponent; a real by the digits that it surely keeps. Else what is no number."""
+    if isinstance(value, float) and isfinite(value):
+        return format(Decimal(f"{value:.15g}"), "f")
+    return str(value) if isinstance(value, int) else ""
+
+
+def _resembles(type_: ColumnType, values: list[Any]) -> str:
+    """What texts look like; empty when they look like nothing else."""
+    if type_.kind is not Kind.TEXT or not values:
+        return ""
+    return next((f"looks like {k.value}s" for k in (Kind.DATE, Kind.TIMESTAMP) if all(map(_FITS[k], values))), "")
 
 
 def _guessed(values: list[Any]) -> ColumnType:
@@ -105,5 +130,4 @@ _FITS: dict[Kind, Callable[[Any], bool]] = {
     Kind.TEXT: lambda value: not isinstance(value, bytes),
     Kind.BINARY: lambda value: isinstance(value, bytes),
     Kind.FLOAT: lambda value: isinstance(value, int | float),
-    Kind.DECIMAL: lambda value: isinstance(value, int | float),
 }

@@ -5,6 +5,7 @@ all rows belong to.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
 
 import pyarrow as pa
 
@@ -12,6 +13,7 @@ from services.contract.outcome import Consistency
 from services.contract.spec import JobSpec
 from services.worker.sources import errors
 from services.worker.sources.columns import Picked
+from services.worker.sources.parse import Array, pc
 from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
 
 PAGE_ROWS = 2 * BATCH_ROWS
@@ -19,6 +21,8 @@ PAGE_ROWS = 2 * BATCH_ROWS
 Key = tuple[str, ...]
 Piece = Callable[[Key | None], Iterator[pa.RecordBatch]]
 """At most PAGE_ROWS rows behind a key, None being the start; the key's columns come last, as text."""
+Shared = Callable[[Key], bool]
+"""Whether several rows have this key, as the database compares and by the snapshot of the piece before."""
 
 
 class KeysetReading(SnapshotReading):
@@ -37,15 +41,35 @@ def check_order(spec: JobSpec) -> None:
         raise errors.order_not_by_key(spec.key)
 
 
-def pages(piece: Piece, key_columns: int) -> Iterator[pa.RecordBatch]:
-    """All rows, without the columns of the key."""
+def pages(
+    piece: Piece, shared: Shared, end: Callable[[], None], key_columns: int, ambiguous: errors.SourceFailed
+) -> Iterator[pa.RecordBatch]:
+    """All rows, without the columns of the key; `end` ends the snapshot of a piece.
+
+    Raises `ambiguous` when rows share a key: behind the last key of a piece they would be lost.
+    """
     last: Key | None = None
     while True:
         rows = 0
         for batch in piece(last):
             rows += batch.num_rows
             if batch.num_rows:
-                last = tuple(str(c[-1].as_py()) for c in batch.columns[-key_columns:])
+                keys = batch.columns[-key_columns:]
+                if _key(keys, 0) == last or _repeats(keys):
+                    raise ambiguous
+                last = _key(keys, -1)
                 yield batch.select(range(batch.num_columns - key_columns))
+        if rows == PAGE_ROWS and last and shared(last):
+            raise ambiguous
+        end()
         if rows < PAGE_ROWS:
             return
+
+
+def _key(keys: Sequence[Array], row: int) -> Key:
+    return tuple(str(c[row].as_py()) for c in keys)
+
+
+def _repeats(keys: Sequence[Array]) -> bool:
+    same = reduce(pc.and_, (pc.equal(c[1:], c[:-1]) for c in keys))
+    return bool(pc.any(same).as_py())

@@ -14,7 +14,7 @@ from services.worker.sources import address, errors, postgres
 from services.worker.sources.adbc import DriverSaid, Session
 from services.worker.sources.columns import Picked, order_types, pick
 from services.worker.sources.conditions import Sql
-from services.worker.sources.keyset import PAGE_ROWS, KeysetReading, pages
+from services.worker.sources.keyset import PAGE_ROWS, Key, KeysetReading, pages
 from services.worker.sources.page import rows_on, sql_limit
 from services.worker.sources.postgres_transaction import Transaction, failed, with_options
 from services.worker.sources.postgres_types import Columns
@@ -23,7 +23,6 @@ from services.worker.sources.settings import SourceSettings
 
 pc: Any = pyarrow.compute
 
-_SHORT = "set transaction isolation level read committed read only"
 # Before 4714 BC PostgreSQL has no moment; ADBC makes one of infinity, either one, and of the years after 294246.
 _FIRST_DAY = -2_440_588
 _FIRST_MICROSECOND = _FIRST_DAY * 86_400_000_000
@@ -83,7 +82,7 @@ class Database(Transaction):
 
     def by_key(self, spec: JobSpec) -> Reading:
         """Piece by piece in transactions of their own, each behind the last key."""
-        self.begin(spec, _SHORT)
+        self.begin(spec)
         columns = self.columns(spec)
         matching = postgres.where(spec.filter, columns)
         picked = pick(spec, deciding=not matching.exact)
@@ -96,21 +95,29 @@ class Database(Transaction):
         selected = f"{_values(picked, columns)}, " + ", ".join(f"{key}::text" for key in keys)
         casts = [f"::{columns.type(name)}" for name in spec.key]
 
-        def behind(last: tuple[str, ...] | None) -> Iterator[pa.RecordBatch]:
-            self.begin(spec, _SHORT)
-            condition = Sql(f"{matching.text}", matching.parameters)
+        def compared(how: str, last: Key) -> Sql:
+            marks = ", ".join(f"{postgres.MARK}{cast}" for cast in casts)
+            return Sql(f"({', '.join(keys)}) {how} ({marks})", last)
+
+        def shared(last: Key) -> bool:
+            where = self.set_parameters(compared("=", last))
+            return len(self._session.rows(f"select 1 from {relation} where {where} limit 2")) > 1  # noqa: S608
+
+        def behind(last: Key | None) -> Iterator[pa.RecordBatch]:
+            self.begin(spec)
+            condition = matching
             if last is not None:
-                marks = ", ".join(f"{postgres.MARK}{cast}" for cast in casts)
-                text = f"{matching.text} and ({', '.join(keys)}) > ({marks})"
-                condition = Sql(text, (*matching.parameters, *last))
+                beyond = compared(">", last)
+                parameters = (*matching.parameters, *beyond.parameters)
+                condition = Sql(f"{matching.text} and {beyond.text}", parameters)
             where = self.set_parameters(condition)
             order = ", ".join(keys)
             yield from self._session.batches(
                 f"select {selected} from {relation} where {where} order by {order} limit {PAGE_ROWS}"  # noqa: S608
             )
-            self._session.end()
 
-        rows = pages(behind, len(keys))
+        ambiguous = errors.key_ambiguous(self._settings.id, list(spec.key))
+        rows = pages(behind, shared, self._session.end, len(keys), ambiguous)
         found = Found(
             datetime.now(UTC),
             None,

@@ -95,14 +95,19 @@ class _File:
         order = f"order by {', '.join(keys)} limit {PAGE_ROWS}"
 
         def behind(last: Key | None) -> Iterator[pa.RecordBatch]:
-            beyond = _beyond(keys, last) if last else Sql("1")
+            beyond = _compared(keys, ">", last) if last else Sql("1")
             rest = f"{relation} where {matching.text} and {beyond.text} {order}"
             yield from self._batches(picked, keys, rest, (*matching.parameters, *beyond.parameters))
-            self._session.end()
+
+        def shared(last: Key) -> bool:
+            same = _compared(keys, "=", last)
+            asked = f"select 1 from {relation} where {same.text} limit 2"  # noqa: S608 - quoted
+            return len(self._session.rows(asked, same.parameters)) > 1
 
         filter_ = None if matching.exact else spec.filter
         found = Found(datetime.now(UTC), None, filter_, page=spec.page, time_zone=self._settings.time_zone)
-        return KeysetReading(pages(behind, len(keys)), picked, found)
+        ambiguous = errors.key_ambiguous(self._settings.id, list(spec.key))
+        return KeysetReading(pages(behind, shared, self._session.end, len(keys), ambiguous), picked, found)
 
     def _checked(self, spec: JobSpec) -> str:
         """The relation. Raises RELATION_MISSING, COLUMN_MISSING."""
@@ -149,6 +154,6 @@ def _key_text(key: str) -> str:
 _KEYS: dict[str, Callable[[str], Parameter]] = {"i": int, "r": float, "t": str, "b": bytes.fromhex}
 
 
-def _beyond(keys: list[str], last: Key) -> Sql:
+def _compared(keys: list[str], how: str, last: Key) -> Sql:
     values = tuple(_KEYS[text[0]](text[1:]) for text in last)
-    return Sql(f"({', '.join(keys)}) > ({', '.join('?' * len(keys))})", values)
+    return Sql(f"({', '.join(keys)}) {how} ({', '.join('?' * len(keys))})", values)

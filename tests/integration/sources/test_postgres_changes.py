@@ -134,3 +134,39 @@ def test_keys_of_several_columns_and_of_text(tmp_path: Path) -> None:
     expected = [(a, str(b)) for a, b in sorted(rows)]
     assert keys_by_key(SourceSettings("things", "sql", path), ("a", "b")) == expected
     assert keys_by_key(SourceSettings("things", "sql", path, url), ("a", "b")) == expected
+
+
+@pytest.mark.parametrize("first", [0, PAGE_ROWS - 1], ids=["within a piece", "at its end"])
+def test_rows_that_share_a_key_are_refused(tmp_path: Path, first: int) -> None:
+    path = tmp_path / "k.sqlite3"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("create table t (n)")
+        connection.executemany("insert into t values (?)", ((i - (i == first + 1),) for i in range(PAGE_ROWS + 100)))
+    url = databases.new_database(
+        "create table t (n integer)",
+        f"insert into t select i - (i = {first + 1})::integer from generate_series(0, {PAGE_ROWS + 99}) i",
+    )
+    assert_ambiguous(SourceSettings("things", "sql", path))
+    assert_ambiguous(SourceSettings("things", "sql", path, url))
+
+
+def test_no_row_is_lost_behind_a_key_that_is_the_same_to_the_database_only(tmp_path: Path) -> None:
+    last = PAGE_ROWS - 1
+    path = tmp_path / "k.sqlite3"
+    texts = [*(f"{i:06}a" for i in range(PAGE_ROWS)), f"{last:06}A", "999999"]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("create table t (n text collate nocase)")
+        connection.executemany("insert into t values (?)", zip(texts, strict=True))
+    url = databases.new_database(
+        "create table t (n numeric)",
+        f"insert into t select i from generate_series(0, {last}) i",
+        f"insert into t values ({last}.00), (999999)",
+    )
+    assert_ambiguous(SourceSettings("things", "sql", path))
+    assert_ambiguous(SourceSettings("things", "sql", path, url))
+
+
+def assert_ambiguous(settings: SourceSettings) -> None:
+    with pytest.raises(SourceFailed, match="several rows with one") as failed:
+        keys_by_key(settings, ("n",))
+    assert (failed.value.code, failed.value.retryable) == ("RELATION_INVALID", False)

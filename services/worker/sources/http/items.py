@@ -2,9 +2,10 @@
 
 import binascii
 import json
+import math
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from types import NoneType
 from typing import Any
 
@@ -18,20 +19,29 @@ Item = dict[str, Any]
 
 _NATIVE: dict[Kind, tuple[frozenset[type], pa.DataType]] = {
     Kind.INTEGER: (frozenset({int}), pa.int64()),
-    Kind.FLOAT: (frozenset({int, float}), pa.float64()),
     Kind.BOOLEAN: (frozenset({bool}), pa.bool_()),
 }
 
 
+class TooMuch(Exception):
+    """JSON that is right and goes beyond what is read here; its text says in what."""
+
+
 def decoded(body: bytes) -> Any:
-    """A JSON document; a number with a point is a Decimal, which has every digit that was sent. Raises ValueError.
+    """A JSON document; a number with a point is a Decimal, which has every digit that was sent.
+
+    Raises ValueError when it is none, TooMuch.
 
     orjson would be done in half the time, but its numbers are doubles.
     """
     try:
         return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refused)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise
     except RecursionError:
-        raise ValueError("too deep") from None
+        raise TooMuch("values too deep in one another") from None
+    except (InvalidOperation, ValueError):
+        raise TooMuch("a number of too many digits") from None
 
 
 def at(document: Any, path: str) -> Any:
@@ -56,9 +66,8 @@ def array(found: list[Any], type_: ColumnType) -> Array:
     """Values as parse.py takes them: texts, or of the type already. Raises NotOfType."""
     kinds = set(map(type, found)) - {NoneType}
     able, native = _NATIVE.get(type_.kind, (frozenset(), pa.null()))
-    if type_.kind is Kind.FLOAT and Decimal in kinds:
-        found = [float(v) if isinstance(v, Decimal) else v for v in found]
-        kinds = (kinds - {Decimal}) | {float}
+    if type_.kind is Kind.FLOAT and kinds <= _NUMBERS:
+        return pa.array(_each(found, _double), pa.float64())
     if kinds and kinds <= able:
         return _native(found, native)
     if type_.kind is Kind.BINARY:
@@ -93,6 +102,15 @@ def _whole(value: Any) -> str:
     return str(int(value)) if whole and value.adjusted() < _DIGITS else text(value)
 
 
+def _double(value: Any) -> float:
+    """The nearest one, and none beyond the greatest: JSON has no infinity."""
+    found = float(value)
+    if math.isinf(found):
+        raise ValueError
+    return found
+
+
+_NUMBERS = frozenset({int, float, Decimal})
 _DIGITS = 20
 _AS_TEXT: Mapping[Kind, Callable[[Any], str]] = {Kind.JSON: json_text, Kind.INTEGER: _whole, Kind.DECIMAL: _number}
 
@@ -109,7 +127,7 @@ def _each(found: list[Any], convert: Callable[[Any], Any]) -> list[Any]:
     for index, value in enumerate(found):
         try:
             converted.append(None if value is None else convert(value))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError, RecursionError):
             raise NotOfType(index) from None
     return converted
 
@@ -143,4 +161,4 @@ def _is_broken(value: str) -> bool:
 
 
 def _refused(constant: str) -> float:
-    raise ValueError(constant)
+    raise json.JSONDecodeError("no JSON", constant, 0)

@@ -8,7 +8,7 @@ from services.contract.spec import HttpPages, Paging
 from services.worker.sources import errors
 from services.worker.sources.http.answers import Answer, understood
 from services.worker.sources.http.client import MISSING, HttpClient, TryAgain, drained, whole
-from services.worker.sources.http.items import Item, decoded
+from services.worker.sources.http.items import Item, TooMuch, decoded
 from services.worker.sources.http.query import with_parameters
 from services.worker.sources.http.repeats import Repeats
 
@@ -115,4 +115,6 @@ class Walk:
             document = decoded(body)
         except ValueError as error:  # cut, or a page of a proxy
             raise TryAgain from error
+        except TooMuch as error:
+            raise errors.answer_beyond(self._client.source_id, str(error)) from error
         return understood(document, response.headers.get("link", ""), self._pages, self._client.source_id)
