@@ -87,7 +87,7 @@ def _decimal(declared: str, values: list[Any]) -> tuple[ColumnType, str]:
     is_declared = 0 < precision <= _MOST_DIGITS and scale <= precision
     if is_declared and (not values or (held and held.scale <= scale)):
         return ColumnType(Kind.DECIMAL, precision, scale), ""
-    return held or _guessed(values), GUESSED
+    return held or _guessed(values), GUESSED if values else "no values to go by"
 
 
 def _plain(value: Any) -> str:

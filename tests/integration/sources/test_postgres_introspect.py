@@ -1,7 +1,9 @@
 """Drafts of catalogs from live databases: the api takes them as they are, and the worker reads by them."""
 
 import io
+import re
 import sqlite3
+import uuid
 from contextlib import closing
 from pathlib import Path
 
@@ -58,13 +60,51 @@ def types(catalog: Catalog, code: str) -> dict[str, str]:
 def test_a_draft_of_sqlite(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as connection, connection:
         connection.executescript(SQLITE)
-    _, catalog = drafted(tmp_path, "sqlite:///shop.sqlite3")
+    text, catalog = drafted(tmp_path, "sqlite:///shop.sqlite3")
     paths = [c.path for c in catalog.collections]
-    assert paths == ["/artist-names/{artistId}/album", "/artist-names", "/latest", "/page", "/self"]
+    assert paths == ["/artist-names/{artistId}/album", "/artist-names", "/page", "/self"]
     expected = "integer text integer decimal(10,2) timestamp binary integer text float"
     assert " ".join(types(catalog, "Album").values()) == expected
     assert types(catalog, "Page") == {"order": "integer", "Ñ1": "text"}  # what has no name can't be exported
-    assert types(catalog, "Latest") == types(catalog, "Album")
+    assert "# Latest has no key" in text
+
+
+def lines(text: str) -> dict[str, str]:
+    """Type and remark by field, of the columns of a draft."""
+    found = re.findall(r'field = "(\w+)"(?:.* type = "([^"]+)")?.*\},(?:  # (.*))?', text)
+    return {field: f"{type_ or 'text'} # {remark}".rstrip(" #") for field, type_, remark in found}
+
+
+def test_what_sqlite_does_not_declare_is_guessed_and_marked(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as connection, connection:
+        connection.executescript("""
+            create table t (id integer primary key, price numeric, third numeric, fine numeric(9,2), none decimal,
+              at text, day text, said text);
+            insert into t values (1, 9.9, 1, 0.125, null, '2026-01-01 10:00:00', '2026-01-01', '2026-01-01');
+            insert into t values (2, 10.25, 1/3.0, 1, null, '2026-01-02T10:00:00Z', '2026-01-02', 'soon');
+            create table keyless (id integer, name text);
+            create unique index low on keyless (lower(name));
+            insert into keyless values (1, 'a'), (2, 'b');
+        """)
+    text, _ = drafted(tmp_path, "sqlite:///shop.sqlite3")
+    assert lines(text) == {
+        "id": "integer",
+        "price": "decimal(38,2) # guessed from the values",
+        "third": "float # guessed from the values",
+        "fine": "decimal(38,3) # guessed from the values",
+        "none": "text # no values to go by",
+        "at": "text # looks like timestamps",
+        "day": "text # looks like dates",
+        "said": "text",
+    }
+    assert "# keyless has no key" in text
+
+
+def test_headers_differ_and_end_without_blanks(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as connection, connection:
+        connection.executescript('create table t (id integer primary key, "a_b", "a b", "A b", group_, "_")')
+    _, catalog = drafted(tmp_path, "sqlite:///shop.sqlite3")
+    assert [c.header for c in catalog.collections[0].columns] == ["Id", "a_b", "a b", "A b", "Group", "column"]
 
 
 def test_a_draft_of_postgresql(tmp_path: Path) -> None:
@@ -75,7 +115,7 @@ def test_a_draft_of_postgresql(tmp_path: Path) -> None:
         "Invoices": ("/invoices", ("id",)),
         "Invoices2": ("/user-accounts/{account}/invoices2", ("series", "number")),
     }
-    expected = "text integer text decimal(9,2) timestamp json json decimal(38,10) text"
+    expected = "text integer text decimal(9,2) timestamp json json decimal(38,0) text"
     assert " ".join(types(catalog, "Invoices2").values()) == expected
     assert (catalog.by_code("UserAccounts") or catalog.collections[0]).description == 'Who may "sign" in.'
     assert "# two lines" in text
@@ -90,6 +130,48 @@ def test_what_a_draft_says_is_what_the_worker_reads(tmp_path: Path) -> None:
         order = tuple(t.term for t in collection.order)
         spec = spec_of("sql", columns, relation=collection.relation, order=order)
         assert len(read(SourceSettings("shop", "sql", tmp_path, url), spec).rows) <= 1
+
+
+NUMERICS = (
+    """create table "n.s" (id bigint primary key, price numeric, average numeric, third numeric, odd numeric, large numeric,
+    huge numeric(60,2), none numeric)""",
+    """insert into "n.s" select i, i * 1.25, (i * 3.0)::numeric(40,16) / 2, i / 3.0,
+    case i when 2 then 'NaN'::numeric else 1 end, 10::numeric ^ 35 + 0.1234, 1.25, null from generate_series(1, 3) i""",
+)
+
+
+def test_a_numeric_without_digits_takes_the_scale_of_its_values_or_is_text(tmp_path: Path) -> None:
+    url = databases.new_database(*NUMERICS)
+    text, catalog = drafted(tmp_path, url)
+    advice = "text keeps every digit; or float, or decimal(38,S) with the scale S that you have"
+    unfit = f"text # no scale up to 10 fits all values: {advice}"
+    assert lines(text) == {
+        "id": "integer",
+        "price": "decimal(38,2) # guessed from the values",
+        "average": "decimal(38,1) # guessed from the values",
+        "third": unfit,
+        "odd": unfit,
+        "large": unfit,
+        "huge": "decimal(38,2) # guessed from the values",
+        "none": f"text # no values to go by: {advice}",
+    }
+    spec = spec_of("sql", types(catalog, "NS"), relation=catalog.collections[0].relation)
+    rows = read(SourceSettings("shop", "sql", tmp_path, url), spec).rows
+    assert sorted(str(row[3]) for row in rows) == [
+        "0.33333333333333333333",
+        "0.66666666666666666667",
+        "1.00000000000000000000",
+    ]
+
+
+def test_a_table_that_may_not_be_read_is_drafted_all_the_same(tmp_path: Path) -> None:
+    name = f"looker_{uuid.uuid4().hex}"
+    url = databases.new_database(*NUMERICS, f"create role {name} login", "create table free (id int primary key)")
+    try:
+        text, _ = drafted(tmp_path, re.sub(r"//[^@/]*@", f"//{name}@", url))
+        assert lines(text)["price"].startswith("text # no values to go by")
+    finally:
+        databases.run(url, f"drop role {name}")
 
 
 def test_one_table_of_one_schema(tmp_path: Path) -> None:
