@@ -48,7 +48,7 @@ class FoundTable:
 
 
 def decimal_of(numbers: Collection[str]) -> ColumnType | None:
-    """The decimal that holds all of these; None without any, with one that is no number, or with more than ten decimals."""
+    """The decimal that holds all of these; None for none, for what is no number, or for over ten decimals."""
     found = [_NUMBER.fullmatch(number) for number in numbers]
     parts = [(len(number[1].lstrip("0")), _decimals(number[2] or "")) for number in found if number]
     if not parts or len(parts) < len(found):

@@ -102,9 +102,9 @@ def test_what_sqlite_does_not_declare_is_guessed_and_marked(tmp_path: Path) -> N
 
 def test_headers_differ_and_end_without_blanks(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as connection, connection:
-        connection.executescript('create table t (id integer primary key, "a_b", "a b", "A b", group_, "_")')
+        connection.executescript('create table t (id integer primary key, "a_b", "a b", group_, "_")')
     _, catalog = drafted(tmp_path, "sqlite:///shop.sqlite3")
-    assert [c.header for c in catalog.collections[0].columns] == ["Id", "a_b", "a b", "A b", "Group", "column"]
+    assert [c.header for c in catalog.collections[0].columns] == ["Id", "a_b", "a b", "Group", "column"]
 
 
 def test_a_draft_of_postgresql(tmp_path: Path) -> None:
@@ -133,8 +133,8 @@ def test_what_a_draft_says_is_what_the_worker_reads(tmp_path: Path) -> None:
 
 
 NUMERICS = (
-    """create table "n.s" (id bigint primary key, price numeric, average numeric, third numeric, odd numeric, large numeric,
-    huge numeric(60,2), none numeric)""",
+    """create table "n.s" (id bigint primary key, price numeric, average numeric, third numeric, odd numeric,
+    large numeric, huge numeric(60,2), none numeric)""",
     """insert into "n.s" select i, i * 1.25, (i * 3.0)::numeric(40,16) / 2, i / 3.0,
     case i when 2 then 'NaN'::numeric else 1 end, 10::numeric ^ 35 + 0.1234, 1.25, null from generate_series(1, 3) i""",
 )
@@ -157,7 +157,7 @@ def test_a_numeric_without_digits_takes_the_scale_of_its_values_or_is_text(tmp_p
     }
     spec = spec_of("sql", types(catalog, "NS"), relation=catalog.collections[0].relation)
     rows = read(SourceSettings("shop", "sql", tmp_path, url), spec).rows
-    assert sorted(str(row[3]) for row in rows) == [
+    assert sorted(row["third"] for row in rows) == [
         "0.33333333333333333333",
         "0.66666666666666666667",
         "1.00000000000000000000",
@@ -166,7 +166,7 @@ def test_a_numeric_without_digits_takes_the_scale_of_its_values_or_is_text(tmp_p
 
 def test_a_table_that_may_not_be_read_is_drafted_all_the_same(tmp_path: Path) -> None:
     name = f"looker_{uuid.uuid4().hex}"
-    url = databases.new_database(*NUMERICS, f"create role {name} login", "create table free (id int primary key)")
+    url = databases.new_database(*NUMERICS, f"create role {name} login")
     try:
         text, _ = drafted(tmp_path, re.sub(r"//[^@/]*@", f"//{name}@", url))
         assert lines(text)["price"].startswith("text # no values to go by")
