@@ -74,12 +74,21 @@ async def test_fault_19_a_disk_full_for_one_job_does_not_end_the_worker(many: Ri
 
 
 def children_limited(size_bytes: int) -> list[tuple[psutil.Process, tuple[int, int]]]:
-    """Let no file of a child grow beyond; returns the limits before."""
-    children = psutil.Process().children(recursive=True)
+    """Let no file of a job's process grow beyond; returns the limits before.
+
+    Not of the server that forks them: it lives on, and every later child of this session would be limited, too.
+    """
+    here = psutil.Process()
+    children = [child for child in here.children(recursive=True) if child.ppid() != here.pid and _is_forked(child)]
+    assert children
     before = [(child, child.rlimit(resource.RLIMIT_FSIZE)) for child in children]
     for child, (_, hard) in before:
         child.rlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
     return before
+
+
+def _is_forked(child: psutil.Process) -> bool:
+    return "forkserver" in " ".join(child.cmdline())
 
 
 def unlimited(limits: list[tuple[psutil.Process, tuple[int, int]]]) -> None:
