@@ -13,12 +13,21 @@ TIMES = 40
 async def measure(house: House) -> list[Figure]:
     """From kill -9 of the worker that builds an export until the export is leased again, all others being idle."""
     async with ExportClient(house.near) as client:
-        seconds = [await _once(house, client) for _ in range(TIMES)]
-    more = {"times": TIMES, "ttl_s": TTL_S, "p50_s": round(percentile(seconds, 50), 2), "max_s": round(max(seconds), 2)}
+        seconds: list[float] = []
+        for _ in range(TIMES * 2):  # one that was done before its worker could be killed says nothing
+            if len(seconds) < TIMES and (recovered := await _once(house, client)) is not None:
+                seconds.append(recovered)
+    more = {
+        "times": len(seconds),
+        "ttl_s": TTL_S,
+        "p50_s": round(percentile(seconds, 50), 2),
+        "max_s": round(max(seconds), 2),
+    }
     return [Figure("lease_recovery_p99", percentile(seconds, 99), "s", TTL_S + 5, more=more)]
 
 
-async def _once(house: House, client: ExportClient) -> float:
+async def _once(house: House, client: ExportClient) -> float | None:
+    """None when the export was done too soon, or the idle worker was killed."""
     for worker in house.workers:
         await worker.serving()
     export = await client.create("/huge", format="xlsx", max_attempts=10)
@@ -31,7 +40,7 @@ async def _once(house: House, client: ExportClient) -> float:
         if killed is not None and seen.attempt > 1 and seen.state == Export.PROCESSING:
             break
         if seen.done:
-            raise RuntimeError(f"{export.id} was done before its worker could be killed")
+            return None
     recovered = time.monotonic() - began
     async for _ in client.watch(export.id):
         pass
