@@ -14,6 +14,9 @@ from sample.build import build
 QUICK = {"EXPORTD_LEASE_TTL_S": "2", "EXPORTD_CONFIRM_WINDOW_S": "2"}
 """Leases that run out while a test waits."""
 
+PATIENT = {"EXPORTD_LEASE_TTL_S": "20", "EXPORTD_CONFIRM_WINDOW_S": "20"}
+"""Leases that outlast a restart of the api on a busy machine: only then must no attempt be lost."""
+
 
 NUMBERS = 3_000_000
 """Rows of the collection /numbers: so many that its export can be interrupted."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from exportd_client import Export, ExportClient
-from tests.e2e.conftest import House
+from tests.e2e.conftest import PATIENT, House
 
 
 async def _until(client: ExportClient, export: Export, reached: Callable[[Export], bool]) -> Export:
@@ -65,23 +65,23 @@ async def test_a_killed_api_has_what_it_acknowledged(house: House) -> None:
 
 
 async def test_a_job_survives_a_killed_api_without_costing_an_attempt(house: House) -> None:
-    api = house.api()
+    api = house.api(**PATIENT)
     house.worker()
     async with ExportClient(house.target) as client:
         export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
         api.kill()
-        house.api()
+        house.api(**PATIENT)
         export = await _until(client, export, _done)
     assert (export.state, export.attempt) == (Export.COMPLETED, 1)
 
 
 async def test_fault_18_a_worker_stays_when_the_api_is_stopped_and_started_again(house: House) -> None:
-    api = house.api()
+    api = house.api(**PATIENT)
     house.worker()
     async with ExportClient(house.target) as client:
         export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
         assert api.terminate() == 0
-        house.api()
+        house.api(**PATIENT)
         export = await _until(client, export, _done)
         assert (export.state, export.attempt) == (Export.COMPLETED, 1)
         after = await _until(client, await client.create("/airports", format="csv"), _done)

@@ -12,7 +12,7 @@ import psutil
 
 from demo.processes import ServiceProcess
 from exportd_client import Export, ExportClient
-from tests.e2e.conftest import House
+from tests.e2e.conftest import PATIENT, House
 from tests.e2e.test_faults import _done, _until, _writing
 
 
@@ -84,7 +84,7 @@ async def test_fault_17_a_worker_that_ends_while_it_polls_takes_nothing_with_it(
 async def test_fault_18_an_api_that_ends_with_a_watch_a_download_and_a_poll_open_cuts_none_of_them_short(
     house: House,
 ) -> None:
-    api = house.api(EXPORTD_DRAIN_GRACE_S="1")
+    api = house.api(**PATIENT, EXPORTD_DRAIN_GRACE_S="1")
     house.worker(EXPORTD_SLOTS="2")
     async with ExportClient(house.target) as client:
         built = await _until(client, await client.create("/flights", format="csv"), _done)
@@ -95,7 +95,7 @@ async def test_fault_18_an_api_that_ends_with_a_watch_a_download_and_a_poll_open
 
         ending = asyncio.create_task(asyncio.to_thread(api.terminate))
         assert await ending == 0
-        house.api()
+        house.api(**PATIENT)
 
         data += [chunk async for chunk in chunks]
         assert hashlib.sha256(b"".join(data)).hexdigest() == built.file.sha256
