@@ -79,7 +79,7 @@ def _written(order: Order, made: Package, meter: Meter, *, as_lines: bool) -> Ru
     meter.enter(Phase.READING)
     with _opened(order, as_lines=as_lines) as (reading, rows):
         meter.rows_total = reading.rows_total
-        with ahead(rows, _MOST_AHEAD_BYTES, lambda part: part.nbytes) as parts:
+        with ahead(rows, _MOST_AHEAD_BYTES, lambda part: part.nbytes, meter.catch_up) as parts:
             for part in parts:
                 made.write(part)
                 meter.wrote(made.rows_written)

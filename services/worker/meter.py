@@ -23,6 +23,7 @@ class Meter:
         self._rows = 0
         self._began = clock()
         self._next = self._began
+        self._is_behind = False
 
     def enter(self, phase: Phase) -> None:
         """A phase begins, or goes on."""
@@ -39,9 +40,15 @@ class Meter:
     def tick(self) -> None:
         """Something was done: report it, unless a report was made just before."""
         now = self._clock()
-        if now >= self._next:
+        self._is_behind = now < self._next
+        if not self._is_behind:
             self._next = now + LEAST_GAP_S
             self._report(Progress(self._phase, self._rows, self.rows_total, self._size(), self._eta(now)))
+
+    def catch_up(self) -> None:
+        """Nothing was done since: report what was left out, if anything. A report of no news would look like news."""
+        if self._is_behind:
+            self.tick()
 
     def _eta(self, now: float) -> timedelta | None:
         """As if the rest went like the rows so far."""

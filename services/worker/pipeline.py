@@ -6,23 +6,32 @@ Threads here are daemons: none keeps a process alive. What fails in one of them 
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+LULL_S = 0.1
+"""A taker that has waited so long for an item is idle."""
+
+
+def _nothing() -> None:
+    """What an idle taker does, and an iterator that can't be closed."""
+
 
 @contextmanager
-def ahead(items: Iterable[T], most: int, size: Callable[[T], int]) -> Iterator[Iterator[T]]:
+def ahead(
+    items: Iterable[T], most: int, size: Callable[[T], int], idle: Callable[[], None] = _nothing
+) -> Iterator[Iterator[T]]:
     """The items, made in another thread while those before them are in use.
 
     Another one is made as long as those that wait have a `size` of less than `most` in all. What making one raises
-    comes out where it would have been taken. Leaving the context ends the thread, as soon as the item that it is making
-    is made, and closes an iterator that can be closed.
+    comes out where it would have been taken. `idle` is called every LULL_S that the taker waits for one. Leaving the
+    context ends the thread, as soon as the item that it is making is made, and closes an iterator that can be closed.
     """
     producer = _Producer(items, most, size)
     try:
-        yield producer.taken()
+        yield producer.taken(idle)
     finally:
         producer.stop()
 
@@ -39,8 +48,8 @@ class _Producer(Generic[T]):
         self._thread = threading.Thread(target=self._run, daemon=True, name="exportd-ahead")
         self._thread.start()
 
-    def taken(self) -> Iterator[T]:
-        while (found := self._made.get()) is not None:
+    def taken(self, idle: Callable[[], None]) -> Iterator[T]:
+        while (found := self._next(idle)) is not None:
             if isinstance(found, BaseException):
                 raise found
             item = found[0]
@@ -48,6 +57,13 @@ class _Producer(Generic[T]):
             self._count(-self._size(item))
             yield item
             del item
+
+    def _next(self, idle: Callable[[], None]) -> tuple[T] | BaseException | None:
+        while True:
+            try:
+                return self._made.get(timeout=LULL_S)
+            except Empty:
+                idle()
 
     def stop(self) -> None:
         with self._changed:
@@ -85,10 +101,6 @@ class _Producer(Generic[T]):
         with self._changed:
             self._waiting += size
             self._changed.notify()
-
-
-def _nothing() -> None:
-    """An iterator that can't be closed has nothing to give back."""
 
 
 class Behind(Generic[T]):

@@ -10,6 +10,8 @@ import pytest
 from demo.processes import ServiceProcess, start_api, start_worker
 from exportd_client import ExportClient
 from sample.build import build
+from tests.e2e.held import CATALOG as HELD_CATALOG
+from tests.e2e.held import Held
 
 QUICK = {"EXPORTD_LEASE_TTL_S": "2", "EXPORTD_CONFIRM_WINDOW_S": "2"}
 """Leases that run out while a test waits."""
@@ -19,7 +21,8 @@ PATIENT = {"EXPORTD_LEASE_TTL_S": "20", "EXPORTD_CONFIRM_WINDOW_S": "20"}
 
 
 NUMBERS = 3_000_000
-"""Rows of the collection /numbers: so many that its export can be interrupted."""
+COPIES = 10
+"""The collection /numbers has its rows so many times over that no machine is at their end when a test cancels it."""
 
 NUMBERS_CATALOG = """
 [sources.numbers]
@@ -27,7 +30,7 @@ kind = "parquet"
 [collections.Numbers]
 path = "/numbers"
 source = "numbers"
-file = "numbers.parquet"
+file = "numbers-*.parquet"
 formats = ["XLSX", "CSV"]
 [[collections.Numbers.columns]]
 field = "n"
@@ -38,16 +41,33 @@ field = "text"
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sample data with all flights, a few invoices, and numbers."""
+def held_api() -> Iterator[Held]:
+    with Held().served() as held:
+        yield held
+
+
+@pytest.fixture
+def held(held_api: Held) -> Iterator[Held]:
+    """The gate of the collection /held, closed: its exports are being written until the test opens it, or ends."""
+    held_api.close()
+    yield held_api
+    held_api.open()
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory, held_api: Held) -> Path:
+    """Sample data with all flights, a few invoices, numbers, and a collection that waits."""
     directory = tmp_path_factory.mktemp("sample") / "sample"
     build(directory, invoices=20_000)
     (directory / "numbers").mkdir()
     rows = f"SELECT range AS n, 'number ' || range AS text FROM range({NUMBERS})"
-    duckdb.sql(f"COPY ({rows}) TO '{directory}/numbers/numbers.parquet'")
+    first = directory / "numbers" / "numbers-0.parquet"
+    duckdb.sql(f"COPY ({rows}) TO '{first}'")
+    for copy in range(1, COPIES):
+        first.with_name(f"numbers-{copy}.parquet").hardlink_to(first)
     with (directory / "catalog.toml").open("a") as catalog, (directory / "sources.toml").open("a") as sources:
-        catalog.write(NUMBERS_CATALOG)
-        sources.write('\n[sources.numbers]\nkind = "parquet"\nroot = "numbers"\n')
+        catalog.write(NUMBERS_CATALOG + HELD_CATALOG)
+        sources.write('\n[sources.numbers]\nkind = "parquet"\nroot = "numbers"\n' + held_api.sources)
     return directory
 
 

@@ -13,13 +13,15 @@ import psutil
 
 from exportd_client import Export, ExportClient
 from tests.e2e.conftest import PATIENT, House
+from tests.e2e.held import Held
 
 
 async def _until(client: ExportClient, export: Export, reached: Callable[[Export], bool]) -> Export:
-    async for seen in client.watch(export.id):
-        export = seen
-        if reached(seen):
-            break
+    async with asyncio.timeout(90):  # a net for what never comes
+        async for seen in client.watch(export.id):
+            export = seen
+            if reached(seen):
+                break
     return export
 
 
@@ -32,11 +34,12 @@ def _writing(export: Export) -> bool:
 
 
 async def test_fault_04_a_killed_worker_costs_an_attempt_and_the_next_finishes(
-    house: House, client: ExportClient
+    house: House, client: ExportClient, held: Held
 ) -> None:
     first = house.worker()
-    export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
+    export = await _until(client, await client.create("/held", format="xlsx"), _writing)
     first.kill()
+    held.open()
     house.worker()
     export = await _until(client, export, _done)
     assert (export.state, export.attempt) == (Export.COMPLETED, 2)
@@ -64,24 +67,26 @@ async def test_a_killed_api_has_what_it_acknowledged(house: House) -> None:
     assert sorted(listed) == sorted(made)
 
 
-async def test_a_job_survives_a_killed_api_without_costing_an_attempt(house: House) -> None:
+async def test_a_job_survives_a_killed_api_without_costing_an_attempt(house: House, held: Held) -> None:
     api = house.api(**PATIENT)
     house.worker()
     async with ExportClient(house.target) as client:
-        export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
+        export = await _until(client, await client.create("/held", format="xlsx"), _writing)
         api.kill()
         house.api(**PATIENT)
+        held.open()
         export = await _until(client, export, _done)
     assert (export.state, export.attempt) == (Export.COMPLETED, 1)
 
 
-async def test_fault_18_a_worker_stays_when_the_api_is_stopped_and_started_again(house: House) -> None:
+async def test_fault_18_a_worker_stays_when_the_api_is_stopped_and_started_again(house: House, held: Held) -> None:
     api = house.api(**PATIENT)
     house.worker()
     async with ExportClient(house.target) as client:
-        export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
+        export = await _until(client, await client.create("/held", format="xlsx"), _writing)
         assert api.terminate() == 0
         house.api(**PATIENT)
+        held.open()
         export = await _until(client, export, _done)
         assert (export.state, export.attempt) == (Export.COMPLETED, 1)
         after = await _until(client, await client.create("/airports", format="csv"), _done)
@@ -111,19 +116,25 @@ def _spooled(artifacts: Path) -> list[Path]:
 
 
 async def test_fault_17_a_draining_worker_gives_its_job_back_without_an_attempt(
-    house: House, client: ExportClient
+    house: House, client: ExportClient, held: Held
 ) -> None:
     worker = house.worker(EXPORTD_DRAIN_GRACE_S="0.2")
-    export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
+    export = await _until(client, await client.create("/held", format="xlsx"), _writing)
     assert worker.terminate() == 0
     shown = await client.get(export.id)
     assert (shown.state, shown.attempt) == (Export.QUEUED, 0)
 
 
-async def test_fault_17_a_draining_worker_finishes_what_is_short(house: House, client: ExportClient) -> None:
+async def test_fault_17_a_draining_worker_finishes_what_is_short(
+    house: House, client: ExportClient, held: Held
+) -> None:
     worker = house.worker()
-    export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
-    assert worker.terminate() == 0
+    export = await _until(client, await client.create("/held", format="xlsx"), _writing)
+    ending = asyncio.create_task(asyncio.to_thread(worker.terminate))
+    while '"draining"' not in worker.log.read_text():
+        await asyncio.sleep(0.02)  # how often the log is looked at
+    held.open()
+    assert await ending == 0
     assert (await client.get(export.id)).state == Export.COMPLETED
 
 
@@ -145,16 +156,19 @@ async def test_a_worker_of_another_store_builds_nothing_and_says_how_to_mend_it(
     assert (export.state, export.attempt) == (Export.COMPLETED, 1)
 
 
-async def test_ctrl_c_leaves_the_export_running_and_prints_its_id(house: House, client: ExportClient) -> None:
+async def test_ctrl_c_leaves_the_export_running_and_prints_its_id(
+    house: House, client: ExportClient, held: Held
+) -> None:
     house.worker()
     command = [Path(sys.executable).with_name("exportctl"), "--target", house.target]
-    command += ["create", "/numbers", "--format", "xlsx", "--wait"]
+    command += ["create", "/held", "--format", "xlsx", "--wait"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as waiting:
         while not (listed := [export async for export in client.list()]):
             await asyncio.sleep(0.02)  # until its create has arrived
         await _until(client, listed[0], _writing)
         waiting.send_signal(signal.SIGINT)
-        out, err = waiting.communicate(timeout=10)
+        out, err = waiting.communicate(timeout=30)
     assert listed[0].id in out + err
     assert waiting.returncode == 130
+    held.open()
     assert (await _until(client, listed[0], _done)).state == Export.COMPLETED

@@ -13,6 +13,7 @@ import psutil
 from demo.processes import ServiceProcess
 from exportd_client import Export, ExportClient
 from tests.e2e.conftest import PATIENT, House
+from tests.e2e.held import Held
 from tests.e2e.test_faults import _done, _until, _writing
 
 
@@ -35,14 +36,15 @@ async def test_fault_05_one_of_two_workers_killed_again_and_again_costs_no_expor
 
 
 async def test_fault_06_a_worker_that_was_stopped_past_its_lease_does_no_harm_when_it_goes_on(
-    house: House, client: ExportClient
+    house: House, client: ExportClient, held: Held
 ) -> None:
     worker = house.worker(EXPORTD_SLOTS="1")
-    export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
+    export = await _until(client, await client.create("/held", format="xlsx"), _writing)
     os.kill(worker.pid, signal.SIGSTOP)
     try:
         export = await _until(client, export, lambda seen: seen.state == Export.FAILED)
     finally:
+        held.open()
         os.kill(worker.pid, signal.SIGCONT)
     export = await _until(client, export, _done)
     assert (export.state, export.result.errors[0].code) == (Export.COMPLETED, "LEASE_EXPIRED")
@@ -82,13 +84,13 @@ async def test_fault_17_a_worker_that_ends_while_it_polls_takes_nothing_with_it(
 
 
 async def test_fault_18_an_api_that_ends_with_a_watch_a_download_and_a_poll_open_cuts_none_of_them_short(
-    house: House,
+    house: House, held: Held
 ) -> None:
     api = house.api(**PATIENT, EXPORTD_DRAIN_GRACE_S="1")
     house.worker(EXPORTD_SLOTS="2")
     async with ExportClient(house.target) as client:
         built = await _until(client, await client.create("/flights", format="csv"), _done)
-        running = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
+        running = await _until(client, await client.create("/held", format="xlsx"), _writing)
         watching = asyncio.create_task(_until(client, running, _done))
         chunks = client.stream(built)
         data = [await anext(chunks)]
@@ -96,6 +98,7 @@ async def test_fault_18_an_api_that_ends_with_a_watch_a_download_and_a_poll_open
         ending = asyncio.create_task(asyncio.to_thread(api.terminate))
         assert await ending == 0
         house.api(**PATIENT)
+        held.open()
 
         data += [chunk async for chunk in chunks]
         assert hashlib.sha256(b"".join(data)).hexdigest() == built.file.sha256

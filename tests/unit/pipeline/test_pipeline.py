@@ -1,11 +1,12 @@
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from services.worker.pipeline import Behind, ahead
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 def one(_: object) -> int:
@@ -64,6 +65,18 @@ def test_making_goes_on_while_an_item_is_in_use():
     with ahead(items(), 1, one) as taken:
         assert next(taken) == 1
         assert made_two.wait(PATIENCE_S)
+
+
+def test_a_taker_that_waits_is_idle_now_and_then():
+    idle = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        assert idle.wait(PATIENCE_S)
+        yield 2
+
+    with ahead(items(), 3, one, idle.set) as taken:
+        assert list(taken) == [1, 2]
 
 
 def test_what_making_raises_comes_after_the_items_before_it():
@@ -148,19 +161,20 @@ def test_what_the_last_item_raises_comes_out_at_the_end():
 
 
 def test_abandoning_drops_what_waits():
-    working, may_end = threading.Event(), threading.Event()
+    working = threading.Event()
     done: list[int] = []
 
     def work(n: int) -> None:
         working.set()
-        may_end.wait(PATIENCE_S)
+        until = time.monotonic() + PATIENCE_S
+        while not behind._dropping and time.monotonic() < until:
+            time.sleep(0.001)  # abandon waits for the end of this
         done.append(n)
 
     behind = Behind(work, 3)
     behind.put(1)
     behind.put(2)
     assert working.wait(PATIENCE_S)
-    threading.Timer(0.01, may_end.set).start()  # while abandon waits
     behind.abandon()
     assert done == [1]
     behind.abandon()

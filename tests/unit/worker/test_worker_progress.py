@@ -53,6 +53,18 @@ def test_a_meter_reports_each_phase_and_else_ten_times_a_second() -> None:
     assert reports[-1].phase is Phase.PACKAGING
 
 
+def test_a_meter_that_nothing_follows_says_what_it_left_out_and_only_that() -> None:
+    clock, reports = Clock(), []
+    meter = Meter(reports.append, lambda: 5, clock)
+    meter.wrote(3)
+    meter.catch_up()
+    meter.wrote(4)
+    clock.now += 1
+    meter.catch_up()
+    meter.catch_up()
+    assert [report.rows_written for report in reports] == [3, 4]
+
+
 def test_the_rest_is_expected_to_go_like_the_rows_so_far() -> None:
     clock, reports = Clock(), []
     meter = Meter(reports.append, lambda: 0, clock)
