@@ -1,19 +1,29 @@
 """What the other folders drive their parts with: an api and workers by hand, a rig, a house of processes, a store."""
 
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+
 import pytest
 
+from services.api import reaper
 from services.api.domain.fairness import Fairness
-from services.api.domain.leases import LeasePolicy
-from tests.integration.api.conftest import api, settings, worker  # noqa: F401 - fixtures
+from services.api.settings import ApiSettings
+from tests.integration.api.conftest import Api, Clock, clock, leases, serving, settings, worker  # noqa: F401 - fixtures
 from tests.integration.worker.conftest import rig  # noqa: F401 - a fixture
 from tests.ports.conftest import ports, store  # noqa: F401 - fixtures
-from tests.ports.samples import SECOND
 
 
 @pytest.fixture
-def leases() -> LeasePolicy:
-    """Leases that run out while a test waits."""
-    return LeasePolicy(confirm_window=2 * SECOND, ttl=2 * SECOND, heartbeat_interval=SECOND)
+async def api(settings: ApiSettings, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:  # noqa: F811
+    """An api whose leases run out when a test lets their time pass, and not because the machine is slow."""
+
+    def monotonic() -> float:
+        return clock.now.timestamp()
+
+    monkeypatch.setattr(reaper, "time", SimpleNamespace(monotonic=monotonic))
+    async with serving(settings) as served:
+        clock.now += settings.leases.ttl  # for so long after its start nothing expires
+        yield served
 
 
 @pytest.fixture

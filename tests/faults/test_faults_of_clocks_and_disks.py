@@ -25,10 +25,11 @@ async def test_fault_22_a_clock_that_jumps_by_an_hour_ends_no_work(
 ) -> None:
     rig.no_progress_s = rig.orphan_s = 300.0
     true_time = time.time
-    async with rig.working(child_jobs.run_slowly):
+    async with rig.working(child_jobs.run_when_let_go):
         entry = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: entry.confirmed)
         monkeypatch.setattr("time.time", lambda: true_time() + jump_s)
+        rig.let_go()
         await rig.queue.until(lambda: entry.state != "PROCESSING")
         assert rig.engine is not None
         assert rig.engine.ready()

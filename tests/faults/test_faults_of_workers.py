@@ -3,29 +3,33 @@
 import asyncio
 import time
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2
 from services.api.domain.leases import LeasePolicy
-from tests.integration.api.conftest import Api, Worker
+from services.api.queue import LOST_ANSWER_AFTER
+from services.api.settings import ApiSettings
+from tests.integration.api.conftest import Api, Clock, Worker, serving
 from tests.integration.api.refusals import refused
+from tests.ports.samples import SECOND
 
 State = export_pb2.Export.State
 OLD, NEW = b"id\r\n1\r\n2\r\n", b"id\r\n1\r\n2\r\nof the second\r\n"
+TWO_TTL = 2 * LeasePolicy().ttl
 
 
-async def reached(api: Api, export_id: str, *states: State) -> export_pb2.Export:
-    async with asyncio.timeout(20):
-        while (export := await api.get(export_id)).state not in states:
+async def reached(api: Api, export_id: str, state: State) -> None:
+    async with asyncio.timeout(30):
+        while (await api.get(export_id)).state != state:
             await asyncio.sleep(0.02)  # between two looks
-    return export
 
 
 # ---- 4: kill -9 is silence; a process that is really killed is in tests/e2e
 
 
 async def test_fault_04_a_worker_killed_in_any_phase_is_replaced_and_its_file_is_not_published(
-    api: Api, worker: Worker
+    api: Api, worker: Worker, clock: Clock
 ) -> None:
     for _ in range(4):
         await api.create()
@@ -35,6 +39,7 @@ async def test_fault_04_a_worker_killed_in_any_phase_is_replaced_and_its_file_is
     worker.file(writing, OLD[:2])
     worker.file(uploaded, OLD)
 
+    clock.now += TWO_TTL
     second = Worker(api)
     attempts = {}
     for _ in range(4):
@@ -51,16 +56,17 @@ async def test_fault_04_a_worker_killed_in_any_phase_is_replaced_and_its_file_is
 # ---- 6: stopped for two ttl, then continued
 
 
-async def stopped_past_its_lease(api: Api, worker: Worker) -> queue_pb2.Job:
+async def stopped_past_its_lease(api: Api, worker: Worker, clock: Clock) -> queue_pb2.Job:
     await api.create()
     (job,) = await worker.lease()
     await worker.heartbeat(job)
+    clock.now += TWO_TTL
     await reached(api, job.export_id, State.FAILED)
     return job
 
 
-async def test_fault_06_a_late_heartbeat_takes_the_export_up_again(api: Api, worker: Worker) -> None:
-    job = await stopped_past_its_lease(api, worker)
+async def test_fault_06_a_late_heartbeat_takes_the_export_up_again(api: Api, worker: Worker, clock: Clock) -> None:
+    job = await stopped_past_its_lease(api, worker, clock)
     (verdict,) = (await worker.heartbeat(job)).verdicts
     assert verdict.verdict == verdict.KEEP
     await worker.complete(job, worker.file(job, OLD))
@@ -68,14 +74,14 @@ async def test_fault_06_a_late_heartbeat_takes_the_export_up_again(api: Api, wor
     assert (shown.state, shown.attempt) == (State.COMPLETED, 1)
 
 
-async def test_fault_06_a_late_complete_loses_nothing(api: Api, worker: Worker) -> None:
-    job = await stopped_past_its_lease(api, worker)
+async def test_fault_06_a_late_complete_loses_nothing(api: Api, worker: Worker, clock: Clock) -> None:
+    job = await stopped_past_its_lease(api, worker, clock)
     await worker.complete(job, worker.file(job, OLD))
     assert (await api.get(job.export_id)).state == State.COMPLETED
 
 
-async def test_fault_06_a_late_failure_adds_nothing_to_the_expiry(api: Api, worker: Worker) -> None:
-    job = await stopped_past_its_lease(api, worker)
+async def test_fault_06_a_late_failure_adds_nothing_to_the_expiry(api: Api, worker: Worker, clock: Clock) -> None:
+    job = await stopped_past_its_lease(api, worker, clock)
     assert (await refused(worker.fail(job))).reason == "LEASE_LOST"
     shown = await api.get(job.export_id)
     assert (shown.state, [error.code for error in shown.result.errors]) == (State.FAILED, ["LEASE_EXPIRED"])
@@ -83,8 +89,10 @@ async def test_fault_06_a_late_failure_adds_nothing_to_the_expiry(api: Api, work
     assert again.attempt == 2
 
 
-async def test_fault_06_once_another_has_the_export_the_first_has_no_say(api: Api, worker: Worker) -> None:
-    job = await stopped_past_its_lease(api, worker)
+async def test_fault_06_once_another_has_the_export_the_first_has_no_say(
+    api: Api, worker: Worker, clock: Clock
+) -> None:
+    job = await stopped_past_its_lease(api, worker, clock)
     second = Worker(api)
     (again,) = await second.lease()
     (verdict,) = (await worker.heartbeat(job)).verdicts
@@ -100,8 +108,10 @@ async def test_fault_06_once_another_has_the_export_the_first_has_no_say(api: Ap
 # ---- 7, 11, 13
 
 
-async def test_fault_07_the_second_lease_of_the_same_worker_fences_its_first(api: Api, worker: Worker) -> None:
-    job = await stopped_past_its_lease(api, worker)
+async def test_fault_07_the_second_lease_of_the_same_worker_fences_its_first(
+    api: Api, worker: Worker, clock: Clock
+) -> None:
+    job = await stopped_past_its_lease(api, worker, clock)
     (again,) = await worker.lease()
     assert again.lease_id != job.lease_id
     assert (await refused(worker.complete(job, worker.file(job, OLD)))).reason == "LEASE_LOST"
@@ -112,34 +122,38 @@ async def test_fault_07_the_second_lease_of_the_same_worker_fences_its_first(api
     assert (await api.get(job.export_id)).attempt == 2
 
 
-async def test_fault_11_a_worker_that_was_restarted_is_another_worker(api: Api, worker: Worker) -> None:
+async def test_fault_11_a_worker_that_was_restarted_is_another_worker(
+    api: Api, worker: Worker, clock: Clock, leases: LeasePolicy
+) -> None:
     export = await api.create()
     poll_id = "00000000-0000-4000-8000-000000000011"
     (job,) = await worker.lease(poll_id=poll_id)
     restarted = Worker(api)
     assert restarted.id != worker.id
     assert await restarted.lease(wait_s=0, poll_id=poll_id) == []
+    clock.now += 2 * LOST_ANSWER_AFTER  # its own it would be told of now
+    assert not (await restarted.heartbeat()).missing
     polling = asyncio.create_task(restarted.lease(wait_s=20))
-    while not polling.done():
-        assert not (await restarted.heartbeat()).missing
-        await asyncio.sleep(0.1)  # as often as a worker is heard of
+    await api.polls_in_line(1)
+    clock.now += leases.confirm_window
     (again,) = await polling
     assert (again.export_id, again.attempt) == (export.id, 1)
     assert again.lease_id != job.lease_id
 
 
-async def test_fault_13_an_event_loop_busy_for_two_ttl_costs_no_export_its_work(
-    api: Api, worker: Worker, leases: LeasePolicy
-) -> None:
-    export = await api.create()
-    (job,) = await worker.lease()
-    await worker.heartbeat(job)
-    time.sleep(2 * leases.ttl.total_seconds())  # the loop of this test is the api's and the worker's
-    (verdict,) = (await worker.heartbeat(job)).verdicts
-    assert verdict.verdict == verdict.KEEP
-    await worker.complete(job, worker.file(job, OLD))
-    shown = await api.get(export.id)
-    assert (shown.state, shown.attempt) == (State.COMPLETED, 1)
+async def test_fault_13_an_event_loop_busy_for_two_ttl_costs_no_export_its_work(settings: ApiSettings) -> None:
+    leases = LeasePolicy(confirm_window=60 * SECOND, ttl=2 * SECOND, heartbeat_interval=SECOND)
+    async with serving(replace(settings, leases=leases)) as api:
+        worker = Worker(api)
+        export = await api.create()
+        (job,) = await worker.lease()
+        await worker.heartbeat(job)
+        time.sleep(2 * leases.ttl.total_seconds())  # the loop of this test is the api's and the worker's
+        (verdict,) = (await worker.heartbeat(job)).verdicts
+        assert verdict.verdict == verdict.KEEP
+        await worker.complete(job, worker.file(job, OLD))
+        shown = await api.get(export.id)
+        assert (shown.state, shown.attempt) == (State.COMPLETED, 1)
 
 
 # ---- 16

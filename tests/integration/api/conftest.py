@@ -2,11 +2,13 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from unittest.mock import patch
 from uuid import uuid4
 
 import grpc
@@ -18,10 +20,14 @@ from exportd.queue.v1.job_queue_service_pb2_grpc import JobQueueServiceStub
 from exportd.v1 import export_pb2, export_service_pb2
 from exportd.v1.export_service_pb2_grpc import ExportServiceStub
 from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
-from services.api.app import serve
+from services.api import app
+from services.api.changes import Changes
 from services.api.domain.leases import LeasePolicy
+from services.api.previews import Previews
 from services.api.settings import ApiSettings
 from services.runtime.signals import StopSignals
+
+T = TypeVar("T")
 
 CATALOG = """
 [sources.shop]
@@ -68,6 +74,16 @@ class Api:
     artifacts: Path
     stop: StopSignals
     target: str
+    changes: Changes
+    previews: Previews
+
+    async def polls_in_line(self, count: int) -> None:
+        """Wait until so many polls for work are in line: a call that was made, or cut off, has then arrived."""
+        await until(lambda: len(self.changes._polls) == count)
+
+    async def previews_in_line(self, count: int) -> None:
+        """Wait until so many previews are in line for a worker."""
+        await until(lambda: len(self.previews._line) == count)
 
     async def create(self, uri: str = "/shops/7/orders", **fields: object) -> export_pb2.Export:
         """Create an export, by default as CSV."""
@@ -76,6 +92,22 @@ class Api:
 
     async def get(self, export_id: str) -> export_pb2.Export:
         return await self.exports.GetExport(export_service_pb2.GetExportRequest(id=export_id))
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.01)  # between two looks
+
+
+@dataclass
+class Clock:
+    """The time of an api: it stands still, but for what a test lets pass."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
 
 
 class Worker:
@@ -147,6 +179,16 @@ class Worker:
         return job
 
 
+def _kept(make: Callable[..., T], into: list[T]) -> Callable[..., T]:
+    """As `make`; what it makes is found in the list, too."""
+
+    def made(**options: Any) -> T:
+        into.append(make(**options))
+        return into[-1]
+
+    return made
+
+
 def _seconds(length: float) -> Duration:
     return Duration(seconds=int(length), nanos=int(length % 1 * 1e9))
 
@@ -166,24 +208,38 @@ def settings(tmp_path: Path, leases: LeasePolicy) -> ApiSettings:
         "EXPORTD_LISTEN": "127.0.0.1:0",
         "EXPORTD_QUEUE_LISTEN": "127.0.0.1:0",
         "EXPORTD_API_METRICS": "off",
-        "EXPORTD_DRAIN_GRACE_S": "2",
+        "EXPORTD_DRAIN_GRACE_S": "30",
     }
     return replace(ApiSettings.from_env(environ), leases=leases)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of every api that is started after this was asked for."""
+    clock = Clock(datetime.now(UTC))
+    monkeypatch.setattr(app, "_now", clock)
+    return clock
 
 
 @asynccontextmanager
 async def serving(settings: ApiSettings) -> AsyncIterator[Api]:
     """An api for as long as the context lasts."""
     stop = StopSignals()
+    changes: list[Changes] = []
+    previews: list[Previews] = []
     ports: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(settings, stop, lambda *both: ports.set_result(both)))
-    await asyncio.wait([running, ports], return_when=asyncio.FIRST_COMPLETED)
+    with (
+        patch.object(app, "Changes", _kept(Changes, changes)),
+        patch.object(app, "Previews", _kept(Previews, previews)),
+    ):
+        running = asyncio.create_task(app.serve(settings, stop, lambda *both: ports.set_result(both)))
+        await asyncio.wait([running, ports], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         await running
     target, queue_target = (f"127.0.0.1:{port}" for port in ports.result())
     async with grpc.aio.insecure_channel(target) as channel, grpc.aio.insecure_channel(queue_target) as queue_channel:
         stubs = ExportServiceStub(channel), OperatorServiceStub(channel), JobQueueServiceStub(queue_channel)
-        yield Api(*stubs, settings.artifacts, stop, target)
+        yield Api(*stubs, settings.artifacts, stop, target, changes[0], previews[0])
         stop.drain.set()
         await running
 

@@ -11,11 +11,13 @@ from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.domain.retry import Backoff
 from services.api.settings import ApiSettings
-from tests.integration.api.conftest import Api, Worker, serving
+from tests.integration.api.conftest import Api, Clock, Worker, serving, until
 from tests.integration.api.refusals import refused
 
 State = export_pb2.Export.State
 CONTENT = b"id,issuedAt\r\n1,2026-01-01T00:00:00Z\r\n2,\r\n"
+SOON_S = 12.0
+"""Time enough for a busy machine, and less than a poll, a ping or a quiet watch takes to come by itself."""
 
 
 def _get(export_id: str) -> export_service_pb2.GetExportRequest:
@@ -28,9 +30,9 @@ def _cancel(export_id: str, *, only_if_queued: bool = False) -> export_service_p
 
 async def test_a_poll_that_waits_is_answered_as_soon_as_there_is_work(api: Api, worker: Worker) -> None:
     poll = asyncio.create_task(worker.lease(wait_s=20))
-    await asyncio.sleep(0.05)  # the poll has to be in line first
+    await api.polls_in_line(1)
     export = await api.create()
-    (job,) = await asyncio.wait_for(poll, 2)
+    (job,) = await asyncio.wait_for(poll, SOON_S)
     assert job.export_id == export.id
     assert len(job.lease_id) == 32
     assert job.artifact_prefix == f"{export.id}/{job.lease_id}/"
@@ -165,14 +167,16 @@ async def test_fault_01_a_repeated_poll_returns_the_jobs_of_the_lost_answer(api:
 
 
 async def test_fault_01_a_lease_whose_announcement_was_lost_comes_again_with_a_heartbeat(
-    api: Api, worker: Worker
+    settings: ApiSettings, clock: Clock
 ) -> None:
-    await api.create()
-    (job,) = await worker.lease()
-    assert not (await worker.heartbeat()).missing
-    await asyncio.sleep(2.1)  # a lease must be older than 2 s before its answer counts as lost
-    (missing,) = (await worker.heartbeat()).missing
-    assert missing == job
+    async with serving(settings) as api:
+        worker = Worker(api)
+        await api.create()
+        (job,) = await worker.lease()
+        assert not (await worker.heartbeat()).missing
+        clock.now += timedelta(seconds=2.1)  # a lease must be older than 2 s before its answer counts as lost
+        (missing,) = (await worker.heartbeat()).missing
+        assert missing == job
 
 
 async def test_a_worker_that_drains_gets_nothing_and_its_unconfirmed_lease_is_taken_back(
@@ -188,12 +192,13 @@ async def test_a_worker_that_drains_gets_nothing_and_its_unconfirmed_lease_is_ta
 
 async def test_fault_02_a_poll_that_was_cut_off_does_not_swallow_work(api: Api, worker: Worker) -> None:
     dead = asyncio.create_task(worker.lease(wait_s=20))
-    await asyncio.sleep(0.05)  # the dead poll has to be first in line
+    await api.polls_in_line(1)  # the dead poll has to be first
     living = asyncio.create_task(Worker(api).lease(wait_s=20))
-    await asyncio.sleep(0.05)  # and this one second
+    await api.polls_in_line(2)
     dead.cancel()
+    await api.polls_in_line(1)  # the cut and the next create come over different lines, in either order
     await api.create()
-    assert len(await asyncio.wait_for(living, 3)) == 1
+    assert len(await asyncio.wait_for(living, SOON_S)) == 1
 
 
 async def test_another_tenants_export_is_not_found(api: Api) -> None:
@@ -269,14 +274,14 @@ async def test_a_watch_shows_every_state_and_ends_when_done(api: Api, worker: Wo
             seen.append(message)  # noqa: PERF401 - one by one: the test looks at them meanwhile
 
     watching = asyncio.create_task(watch())
+    await until(lambda: bool(seen))  # heartbeats are asked for often while somebody watches
     (job,) = await worker.lease()
     progress = export_pb2.Progress(phase=export_pb2.Progress.WRITING, rows_written=7)
     answer = await worker.heartbeat(job, progress=progress)
     assert answer.next_heartbeat_in.ToTimedelta().total_seconds() <= 1
-    while not any(m.progress.rows_written == 7 for m in seen):
-        await asyncio.sleep(0.01)  # progress comes at its own pace
+    await until(lambda: any(m.progress.rows_written == 7 for m in seen))
     await worker.complete(job, worker.file(job, CONTENT))
-    await asyncio.wait_for(watching, 5)
+    await asyncio.wait_for(watching, SOON_S)
     states = list(dict.fromkeys(m.state for m in seen))
     assert states[-2:] == [State.PROCESSING, State.COMPLETED]
     assert [m.version for m in seen] == sorted(m.version for m in seen)
@@ -297,10 +302,10 @@ async def test_fault_18_draining_ends_watches_and_polls_with_a_retryable_status(
     watch = _watch(api, export.id)
     await anext(aiter(watch))
     poll = asyncio.create_task(Worker(api).lease(wait_s=20))
-    await asyncio.sleep(0.05)  # the poll has to be in line before the drain
+    await api.polls_in_line(1)
     api.stop.drain.set()
     for ended in (poll, anext(aiter(watch))):
-        refusal = await asyncio.wait_for(refused(ended), 2)
+        refusal = await asyncio.wait_for(refused(ended), SOON_S)
         assert (refusal.code, refusal.reason) == ("UNAVAILABLE", "SHUTTING_DOWN")
 
 
@@ -308,7 +313,7 @@ async def test_an_api_that_drains_does_not_drain_its_workers(api: Api, worker: W
     hints = aiter(api.jobs.WatchDirectives(queue_pb2.WatchDirectivesRequest(worker_id=worker.id)))
     await anext(hints)
     api.stop.drain.set()
-    refusal = await asyncio.wait_for(refused(anext(hints)), 2)
+    refusal = await asyncio.wait_for(refused(anext(hints)), SOON_S)
     assert (refusal.code, refusal.reason) == ("UNAVAILABLE", "SHUTTING_DOWN")
 
 
@@ -322,7 +327,7 @@ async def test_a_watch_looks_by_itself_when_an_announcement_was_lost(
     with monkeypatch.context() as deaf:
         deaf.setattr("services.api.changes.Changes.exported", lambda *_: None)
         await api.exports.CancelExport(_cancel(export.id))
-    while (seen := await asyncio.wait_for(anext(watch), 2)).state == State.QUEUED:
+    while (seen := await asyncio.wait_for(anext(watch), SOON_S)).state == State.QUEUED:
         pass
     assert seen.state == State.CANCELLED
 
@@ -336,9 +341,9 @@ async def test_a_completion_is_seen_at_once_even_behind_progress(api: Api, worke
     await anext(watch)
     await worker.heartbeat(job, progress=export_pb2.Progress(phase=export_pb2.Progress.WRITING, rows_written=1))
     await worker.complete(job, artifact)
-    states = [(await asyncio.wait_for(anext(watch), 2)).state]
+    states = [(await asyncio.wait_for(anext(watch), SOON_S)).state]
     while states[-1] != State.COMPLETED:
-        states.append((await asyncio.wait_for(anext(watch), 2)).state)
+        states.append((await asyncio.wait_for(anext(watch), SOON_S)).state)
     assert len(states) <= 2
 
 
@@ -385,7 +390,7 @@ async def test_a_retry_that_falls_due_between_two_looks_is_not_missed(
             (job,) = await worker.lease()
             await worker.fail(job)
             await asyncio.sleep(0.096)  # just before it is due
-            (again,) = await asyncio.wait_for(worker.lease(wait_s=20), 5)
+            (again,) = await asyncio.wait_for(worker.lease(wait_s=20), SOON_S)
             await worker.fail(again, "COLUMN_MISSING")
 
 
@@ -395,7 +400,7 @@ async def test_cancel_reaches_a_worker_that_listens_at_once(api: Api, worker: Wo
     export = await api.create()
     (job,) = await worker.lease()
     await api.exports.CancelExport(_cancel(export.id))
-    hint = await asyncio.wait_for(anext(hints), 1)
+    hint = await asyncio.wait_for(anext(hints), SOON_S)
     assert hint.cancel.lease_id == job.lease_id
 
 

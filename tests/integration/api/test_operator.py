@@ -9,7 +9,7 @@ import pytest
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2, export_service_pb2, operator_service_pb2
 from services.api.settings import ApiSettings
-from tests.integration.api.conftest import Api, Worker, serving
+from tests.integration.api.conftest import Api, Clock, Worker, serving
 from tests.integration.api.refusals import refused
 
 EXPORT = export_pb2.Export
@@ -120,9 +120,10 @@ async def test_workers_are_listed_and_drained(api: Api, worker: Worker) -> None:
     (shown,) = (await api.operators.ListWorkers(operator_service_pb2.ListWorkersRequest())).workers
     assert (shown.id, shown.held, shown.draining) == (worker.id, 1, False)
     polling = asyncio.create_task(worker.lease(wait_s=20))
+    await api.polls_in_line(1)
     drained = await api.operators.DrainWorker(operator_service_pb2.DrainWorkerRequest(id=worker.id))
     assert drained.draining
-    assert await asyncio.wait_for(polling, 5) == []
+    assert await asyncio.wait_for(polling, 15) == []  # less than it waits
     assert (await worker.heartbeat(job)).drain
     await api.create()
     assert await worker.lease(wait_s=0) == []
@@ -160,9 +161,10 @@ async def test_a_slot_that_becomes_free_under_a_cap_is_used_at_once(capped: Api)
     waiting = await capped.create()
     (job,) = await worker.lease()
     polling = asyncio.create_task(worker.lease(wait_s=20))
+    await capped.polls_in_line(1)
     await worker.heartbeat(job)
     await worker.complete(job, worker.file(job, b"id\r\n"))
-    (next_one,) = await asyncio.wait_for(polling, 5)
+    (next_one,) = await asyncio.wait_for(polling, 15)  # less than it waits
     assert next_one.export_id == waiting.id
 
 
@@ -175,16 +177,16 @@ async def test_a_worker_that_is_asked_to_drain_is_no_worker_for_those_who_wait(a
     assert isinstance(await worker.heartbeat(), queue_pb2.HeartbeatResponse)
 
 
-async def test_the_open_poll_of_a_worker_that_was_stopped_gets_nothing(settings: ApiSettings) -> None:
-    leases = replace(settings.leases, ttl=timedelta(milliseconds=300))
-    async with serving(replace(settings, leases=leases)) as served:
+async def test_the_open_poll_of_a_worker_that_was_stopped_gets_nothing(settings: ApiSettings, clock: Clock) -> None:
+    async with serving(settings) as served:
         stopped, sound = Worker(served), Worker(served)
         await stopped.heartbeat()
         polling = asyncio.create_task(stopped.lease(wait_s=20))
-        await asyncio.sleep(0.5)  # longer than a lease holds: its heartbeats are missing now
+        await served.polls_in_line(1)
+        clock.now += settings.leases.ttl + timedelta(seconds=1)  # its heartbeats are missing now
         waiting = asyncio.create_task(sound.lease(wait_s=20))
-        await asyncio.sleep(0.1)  # so that it stands in line behind
+        await served.polls_in_line(2)  # behind the other
         export = await served.create()
-        (job,) = await asyncio.wait_for(waiting, 10)
+        (job,) = await asyncio.wait_for(waiting, 15)  # less than it waits
         assert job.export_id == export.id
-        assert await asyncio.wait_for(polling, 10) == []
+        assert await asyncio.wait_for(polling, 15) == []

@@ -2,19 +2,19 @@
 
 import asyncio
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from exportd.v1 import export_pb2, export_service_pb2
-from services.api.retention import Retention, RetentionPolicy, StoreOfAnother
+from services.api.retention import Retention, RetentionPolicy, StoreOfAnother, Swept
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts import FolderArtifactStore
 from services.api.storage.database import SqliteDatabase
 from services.api.storage.sqlite_retention import SqliteRetentionStore
-from tests.integration.api.conftest import Api, Worker, serving
+from tests.integration.api.conftest import Api, Worker, serving, until
 from tests.integration.api.refusals import refused
 
 GRACE = timedelta(hours=1)
@@ -120,13 +120,7 @@ async def test_an_api_sweeps_by_itself(settings: ApiSettings, tmp_path: Path) ->
         (job,) = await worker.lease()
         worker.file(job, CONTENT)
         await cancel(api, export.id)
-        await until_empty(api.artifacts)
-
-
-async def until_empty(artifacts: Path) -> None:
-    async with asyncio.timeout(20):
-        while files(artifacts):
-            await asyncio.sleep(0.02)  # between two looks
+        await until(lambda: not files(api.artifacts))
 
 
 async def test_files_of_another_database_are_not_swept(settings: ApiSettings, tmp_path: Path) -> None:
@@ -144,17 +138,44 @@ async def test_files_of_another_database_are_not_swept(settings: ApiSettings, tm
         assert len(files(settings.artifacts)) == 1
 
 
+@dataclass
+class JumpyClock:
+    """It counts how often it is looked at since it jumped."""
+
+    ahead: timedelta = timedelta()
+    looks: int = 0
+
+    def __call__(self) -> datetime:
+        self.looks += 1
+        return datetime.now(UTC) + self.ahead
+
+    def jump(self) -> None:
+        self.ahead, self.looks = 100 * DAY, 0
+
+
+class TroubledRetention(Retention):
+    """Behind its third sweep the clock jumps. Not within one: what is over is decided there."""
+
+    def __init__(self, store: SqliteRetentionStore, artifacts: FolderArtifactStore, clock: JumpyClock) -> None:
+        policy = RetentionPolicy(interval=timedelta(milliseconds=20), grace=timedelta())
+        super().__init__(store, artifacts, clock, policy)
+        self._jump, self._sweeps = clock.jump, 0
+
+    async def run_once(self) -> Swept:
+        swept = await super().run_once()
+        self._sweeps += 1
+        if self._sweeps == 3:
+            self._jump()
+        return swept
+
+
 async def test_nothing_is_swept_for_a_while_after_the_clock_jumped_ahead(api: Api, worker: Worker, settings) -> None:
     await api.create()
     await worker.build(CONTENT)
-    jump = timedelta()
+    clock = JumpyClock()
     async with await SqliteDatabase.open(settings.data_dir / "exportd.sqlite3") as database:
-        policy = RetentionPolicy(interval=timedelta(milliseconds=20), grace=timedelta())
         artifacts = FolderArtifactStore.in_folder(settings.artifacts)
-        clock = lambda: datetime.now(UTC) + jump  # noqa: E731 - it is to see the jump
-        sweeping = asyncio.create_task(Retention(SqliteRetentionStore(database), artifacts, clock, policy).run())
-        await asyncio.sleep(0.1)  # some sweeps
-        jump = 100 * DAY
-        await asyncio.sleep(0.2)  # and some that would have removed everything
+        sweeping = asyncio.create_task(TroubledRetention(SqliteRetentionStore(database), artifacts, clock).run())
+        await until(lambda: clock.ahead == 100 * DAY and clock.looks >= 5)  # each time it would have removed everything
         sweeping.cancel()
     assert len(files(api.artifacts)) == 1

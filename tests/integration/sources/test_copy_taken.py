@@ -152,17 +152,27 @@ def slow(seconds: float) -> Relation:
 
 
 def test_other_threads_go_on_while_the_server_thinks_amid_the_rows(url: str) -> None:
-    text = "repeat('x', 10000) || case when i = 20 then pg_sleep(1)::text else '' end"
+    text = "repeat('x', 10000) || case when i = 20 then pg_advisory_xact_lock_shared(1)::text else '' end"
     late = Relation(query=f"select i as id, {text} as name from generate_series(1, 20) as i")
-    with open_lines(source(url), csv_spec({"id": "integer", "name": "text"}, relation=late, order=())) as reading:
-        assert reading
-        reader = threading.Thread(target=lambda: list(reading.lines()))
-        reader.start()
-        turns = 0
-        while reader.is_alive():
-            time.sleep(0.001)  # a turn takes this, or as long as another thread has the interpreter
-            turns += 1
-    assert turns > 20
+    spec = csv_spec({"id": "integer", "name": "text"}, relation=late, order=())
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("select pg_advisory_lock(1)")
+        with open_lines(source(url, statement_timeout_s=60), spec) as reading:
+            assert reading
+            reader = threading.Thread(target=lambda: list(reading.lines()))
+            reader.start()
+            until_somebody_waits_for_a_lock(other)  # no look is possible while another thread has the interpreter
+            assert reader.is_alive()
+            other.execute("select pg_advisory_unlock(1)")
+            reader.join()
+
+
+def until_somebody_waits_for_a_lock(connection: psycopg.Connection) -> None:
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    until = time.monotonic() + 30
+    while connection.execute(waiting).fetchall() != [(1,)]:
+        assert time.monotonic() < until
+        time.sleep(0.01)  # between two looks
 
 
 def read(url: str, spec: JobSpec, after_first: Callable[[], object] = lambda: None, **more: Any) -> None:

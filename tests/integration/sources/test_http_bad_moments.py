@@ -1,5 +1,6 @@
 """An HTTP API in trouble: what passes is waited for, what does not fails by its name; no file is ever short."""
 
+import threading
 import time
 from dataclasses import replace
 from email.utils import formatdate
@@ -71,12 +72,15 @@ def test_a_retry_after_beyond_patience_fails_at_once() -> None:
 
 
 def test_a_server_that_does_not_answer_in_time_fails() -> None:
-    def slow(_: Request, reply: Reply) -> Reply:
-        time.sleep(1)  # longer than the reader waits
+    given_up = threading.Event()
+
+    def silent(_: Request, reply: Reply) -> Reply:
+        given_up.wait(60)
         return reply
 
-    with api_of(always=slow) as api:
+    with api_of(always=silent) as api:
         assert failure(api, timeout_s=0.2) == ("SOURCE_UNAVAILABLE", True)
+        given_up.set()
 
 
 def test_a_body_that_drips_is_not_waited_for_to_its_end() -> None:

@@ -44,7 +44,10 @@ class Entry:
 
 
 class MemoryQueue:
-    """`down` makes every verb fail as when the api is away; `refuse_complete` is raised by the next complete calls."""
+    """`down` makes every verb fail as when the api is away; `refuse_complete` is raised by the next complete calls.
+
+    `beat_every` is how often the worker is told to send heartbeats.
+    """
 
     def __init__(self, store_id: str) -> None:
         self.store_id = store_id
@@ -52,6 +55,7 @@ class MemoryQueue:
         self.down = False
         self.refuse_complete: ExportdError | None = None
         self.drain = False
+        self.beat_every = HEARTBEAT
         self.resend: list[Job] = []
         self.polls: list[str] = []
         self.calls: list[str] = []
@@ -85,7 +89,13 @@ class MemoryQueue:
         entry.lease = "another"
         self._tell()
 
-    async def until(self, condition: Callable[[], bool], within_s: float = 20.0) -> None:
+    async def without_heartbeats(self) -> None:
+        """From now on the worker sends none by itself: only what wakes it brings one."""
+        self.beat_every = timedelta(hours=1)
+        beats = self.calls.count("heartbeat")
+        await self.until(lambda: self.calls.count("heartbeat") > beats)  # the one that is told so
+
+    async def until(self, condition: Callable[[], bool], within_s: float = 30.0) -> None:
         async with asyncio.timeout(within_s), self._changed:
             await self._changed.wait_for(condition)
 
@@ -107,7 +117,7 @@ class MemoryQueue:
         verdicts = tuple(LeaseVerdict(r.lease.lease_id, self._verdict(r)) for r in held)
         missing, self.resend = tuple(self.resend), []
         self._tell()
-        return HeartbeatAnswer(verdicts, missing, self.drain, HEARTBEAT)
+        return HeartbeatAnswer(verdicts, missing, self.drain, self.beat_every)
 
     async def directives(self) -> AsyncIterator[Directive]:
         self._up("directives")

@@ -71,8 +71,8 @@ class Rig:
     queue: MemoryQueue
     slots: int = 2
     drain_grace_s: float = 10.0
-    no_progress_s: float = 30.0
-    orphan_s: float = 30.0
+    no_progress_s: float = 300.0  # longer than any test waits for what something else must end
+    orphan_s: float = 300.0
     worker_id: str = "worker-1"
     stop: StopSignals = field(default_factory=StopSignals)
     metrics: WorkerMetrics = field(default_factory=lambda: WorkerMetrics(prometheus_client.CollectorRegistry()))
@@ -103,6 +103,10 @@ class Rig:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
                 folder.close()
+
+    def let_go(self) -> None:
+        """Let jobs of `run_when_let_go` begin."""
+        child_jobs.gate_of(self.root).touch()
 
     def files(self) -> list[str]:
         """Every file in the store but its marker and locks."""

@@ -31,7 +31,7 @@ def other(tmp_path: Path):
     ready, end = context.Event(), context.Event()
     process = context.Process(target=spool_and_end, args=(tmp_path, ready, end))
     process.start()
-    assert ready.wait(20)
+    assert ready.wait(30)
     yield process, end
     process.kill()
     process.join()
@@ -55,7 +55,7 @@ def test_two_first_jobs_at_the_same_moment_share_one_spool(tmp_path: Path) -> No
     folder = ArtifactFolder(tmp_path, "mine")
     jobs = [replace(JOB, lease=LeaseRef("e1", f"lease{n}")) for n in range(8)]
     with ThreadPoolExecutor(8) as threads:
-        spools = list(threads.map(folder.spool_for, jobs, timeout=10))
+        spools = list(threads.map(folder.spool_for, jobs, timeout=30))
     assert len(set(spools)) == 8
     folder.close()
 

@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import hashlib
-import time
 from dataclasses import replace
 
 from services.contract.errors import LeaseLost, RowsMissing, StoreMismatch
@@ -54,14 +53,13 @@ async def test_many_jobs_run_side_by_side_and_each_once(rig: Rig) -> None:
     assert rig.metrics.rows._value.get() == 60
 
 
-async def test_a_cancelled_job_is_killed_within_a_second_of_the_hint(rig: Rig) -> None:
+async def test_a_cancelled_job_is_killed_at_the_hint_without_waiting_for_a_heartbeat(rig: Rig) -> None:
     async with rig.working():
         entry = rig.queue.offer(named("spin"))
         await rig.queue.until(lambda: bool(entry.progress))
-        begin = time.monotonic()
+        await rig.queue.without_heartbeats()
         rig.queue.cancel(entry, hint=True)
         await eventually(lambda: rig.files() == [])
-        assert time.monotonic() - begin < 1
         after = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: after.state == "COMPLETED")
     assert entry.state == "CANCELLED"
@@ -92,7 +90,7 @@ async def test_a_job_over_its_run_timeout_fails(rig: Rig) -> None:
 
 
 async def test_fault_14_a_child_that_hangs_fails_and_one_with_progress_does_not(rig: Rig) -> None:
-    rig.no_progress_s = 0.5
+    rig.no_progress_s = 3.0  # far more than a child that moves is ever held up
     async with rig.working():
         stuck, moving = rig.queue.offer(named("spin")), rig.queue.offer(named("tick"))
         await rig.queue.until(lambda: stuck.state == "FAILED")
@@ -163,10 +161,11 @@ async def test_rows_that_the_api_misses_fail_the_attempt(rig: Rig) -> None:
 
 
 async def test_an_outcome_is_reported_again_until_the_api_answers(rig: Rig) -> None:
-    async with rig.working(child_jobs.run_slowly):
+    async with rig.working(child_jobs.run_when_let_go):
         entry = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: entry.confirmed)
         rig.queue.down = True
+        rig.let_go()
         await eventually(lambda: rig.queue.calls.count("complete") >= 2)
         rig.queue.down = False
         await rig.queue.until(lambda: entry.state == "COMPLETED")
@@ -174,7 +173,7 @@ async def test_an_outcome_is_reported_again_until_the_api_answers(rig: Rig) -> N
 
 
 async def test_a_verdict_that_follows_from_the_completion_does_not_remove_the_file(rig: Rig) -> None:
-    async with rig.working(child_jobs.run_slowly):
+    async with rig.working(child_jobs.run_when_let_go):
         entry = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: entry.confirmed)
         complete, answered = rig.queue.complete, asyncio.Event()
@@ -186,7 +185,8 @@ async def test_a_verdict_that_follows_from_the_completion_does_not_remove_the_fi
             answered.set()
 
         rig.queue.complete = late
-        await asyncio.wait_for(answered.wait(), 20)
+        rig.let_go()
+        await asyncio.wait_for(answered.wait(), 30)
         assert entry.built is not None
         assert rig.files() == [entry.built.artifact.key]
 
@@ -194,7 +194,7 @@ async def test_a_verdict_that_follows_from_the_completion_does_not_remove_the_fi
 async def test_a_lease_that_comes_again_is_worked_on_once(rig: Rig) -> None:
     async with rig.working():
         entry = rig.queue.offer(SPEC)
-        await rig.queue.until(lambda: entry.state == "PROCESSING")
+        await rig.queue.until(lambda: bool(entry.lease))
         job = rig.queue.job(entry)
         rig.queue.resend = [job]
         await rig.queue.until(lambda: entry.state == "COMPLETED")
@@ -226,9 +226,10 @@ async def test_a_wanted_progress_brings_a_heartbeat_at_once(rig: Rig) -> None:
     async with rig.working():
         entry = rig.queue.offer(named("tick"))
         await rig.queue.until(lambda: bool(entry.progress))
+        await rig.queue.without_heartbeats()
         count = len(entry.progress)
         rig.queue.hint(Hint.PROGRESS_WANTED)
-        await rig.queue.until(lambda: len(entry.progress) > count, within_s=0.15)
+        await rig.queue.until(lambda: len(entry.progress) > count)
         rig.queue.cancel(entry, hint=True)
 
 
@@ -257,10 +258,11 @@ async def test_a_store_that_the_api_does_not_see_means_the_same(rig: Rig) -> Non
 
 
 async def test_a_worker_without_answers_takes_no_work_builds_on_and_reports_later(rig: Rig) -> None:
-    async with rig.working(child_jobs.run_slowly):
+    async with rig.working(child_jobs.run_when_let_go):
         first = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: first.confirmed)
         rig.queue.down = True
+        rig.let_go()
         await eventually(lambda: "complete" in rig.queue.calls)
         second = rig.queue.offer(SPEC)
         rig.queue.down = False
@@ -279,11 +281,14 @@ async def test_a_worker_without_answers_for_too_long_drops_its_work(rig: Rig) ->
 
 
 async def test_draining_lets_running_work_end(rig: Rig) -> None:
-    async with rig.working(child_jobs.run_slowly):
+    rig.drain_grace_s = 60.0
+    async with rig.working(child_jobs.run_when_let_go):
         entry = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: entry.confirmed)
+        rig.stop.drain.set()
+        await rig.queue.until(lambda: rig.queue.draining_seen)
+        rig.let_go()
     assert entry.state == "COMPLETED"
-    assert rig.queue.draining_seen
 
 
 async def test_draining_gives_back_what_does_not_end_in_time(rig: Rig) -> None:
@@ -296,19 +301,18 @@ async def test_draining_gives_back_what_does_not_end_in_time(rig: Rig) -> None:
 
 
 async def test_a_second_signal_gives_everything_back_at_once(rig: Rig) -> None:
-    begin = time.monotonic()
-    async with rig.working():
+    rig.drain_grace_s = 3600.0
+    async with asyncio.timeout(60), rig.working():  # far less than the grace
         entry = rig.queue.offer(named("tick"))
         await rig.queue.until(lambda: bool(entry.progress))
         rig.stop.now.set()
     assert entry.state == "RELEASED"
-    assert time.monotonic() - begin < rig.drain_grace_s
 
 
 async def test_the_api_can_drain_a_worker(rig: Rig) -> None:
     async with rig.working():
         rig.queue.hint(Hint.DRAIN)
-        await asyncio.wait_for(rig.stop.drain.wait(), 10)
+        await asyncio.wait_for(rig.stop.drain.wait(), 30)
 
 
 async def test_what_does_not_fit_into_the_slots_is_given_back(rig: Rig) -> None:
@@ -323,7 +327,7 @@ async def test_what_does_not_fit_into_the_slots_is_given_back(rig: Rig) -> None:
         rig.queue.cancel(running, hint=True)
 
 
-async def eventually(holds, within_s: float = 10.0) -> None:
+async def eventually(holds, within_s: float = 30.0) -> None:
     async with asyncio.timeout(within_s):
         while not holds():
             await asyncio.sleep(0.01)  # between two looks

@@ -203,4 +203,4 @@ async def test_a_listener_that_leaves_ends_its_stream(server: Server, queue: Grp
     server.endless = True
     async with aclosing(queue.directives()) as hints:
         await anext(hints)
-    await asyncio.wait_for(server.left.wait(), 5)
+    await asyncio.wait_for(server.left.wait(), 30)

@@ -25,7 +25,7 @@ async def supervisor(order: str, **environ: str):
 
 
 async def child_of(process) -> psutil.Process:
-    line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
+    line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
     assert line.startswith("child: ")
     return psutil.Process(int(line.split()[1]))
 
@@ -35,7 +35,7 @@ async def test_a_child_dies_with_its_supervisor_even_by_kill_9_and_amid_work() -
         child = await child_of(process)
         process.kill()
         await process.wait()
-        await asyncio.to_thread(child.wait, 5)
+        await asyncio.to_thread(child.wait, 30)
 
 
 async def test_a_child_does_not_heed_the_signals_of_its_terminal() -> None:
@@ -50,7 +50,7 @@ async def test_a_child_does_not_heed_the_signals_of_its_terminal() -> None:
 
 async def test_a_child_sees_nothing_of_the_environment_that_could_be_secret() -> None:
     async with supervisor("environment", EXPORTD_SOURCE_PASSWORD="hunter2") as process:
-        output, _ = await asyncio.wait_for(process.communicate(), 20)
+        output, _ = await asyncio.wait_for(process.communicate(), 30)
     answer = output.decode().partition("answer:")[2]
     assert "PATH=" in answer
     assert "hunter2" not in answer

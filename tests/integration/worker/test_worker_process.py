@@ -52,7 +52,7 @@ async def test_it_waits_for_an_api_that_is_away_and_stops_when_told(tmp_path: Pa
         await event(process, "heartbeat_unanswered")
         process.send_signal(signal.SIGTERM)
         await event(process, "worker_stopped")
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 30) == 0
 
 
 async def test_none_of_its_children_has_a_secret_of_its_environment(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ async def test_both_steps_are_taken_when_the_caller_leaves_between_them() -> Non
     with pytest.raises(asyncio.CancelledError):
         await caller
     go_on.set()
-    await asyncio.wait_for(announced.wait(), 1)
+    await asyncio.wait_for(announced.wait(), 30)
     assert steps == ["committed", "announced"]
 
 

@@ -270,7 +270,7 @@ class Serving:
         await self._server.stop(None)
 
 
-async def eventually(condition, seconds: float = 10.0) -> None:
+async def eventually(condition, seconds: float = 30.0) -> None:
     """Returns once condition() holds."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -71,7 +71,7 @@ def exportctl(start: Start) -> Exportctl:
 
 
 async def end_of(process: asyncio.subprocess.Process) -> Ended:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         out, err = await process.communicate()
     assert b"\x1b" not in out + err, "a pipe gets no control characters"
     return Ended(process.returncode, out, err.decode())
@@ -246,7 +246,7 @@ async def test_ctrl_c_ends_the_question_for_a_password(start: Start, fake: FakeE
 async def question(process: asyncio.subprocess.Process, word: str) -> bytes:
     """Reads up to the end of the question `word`; what is typed from then on is not shown."""
     assert process.stderr is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return await process.stderr.readuntil(f"{word}: ".encode())
 
 
