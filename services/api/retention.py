@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.api import metrics
 from services.api.ports import ArtifactStore, Clock, Kept, RetentionStore, StoredPrefix
@@ -89,19 +89,19 @@ class Retention:
         return own >= self._distrusted_until
 
     async def run_once(self) -> Swept:
-        """One sweep, in small steps."""
+        """One sweep, in small steps, by the time at its start: a clock that jumps meanwhile makes nothing older."""
+        now = self._clock()
         leases = 0
         async for some in _together(self._artifacts.prefixes()):
-            leases += await self._sweep(some)
+            leases += await self._sweep(some, now)
         rows = 0
-        while removed := await self._store.forget(self._clock(), self._policy.rows_kept, MOST_TOGETHER):
+        while removed := await self._store.forget(now, self._policy.rows_kept, MOST_TOGETHER):
             rows += removed
         metrics.swept(leases, rows)
         return Swept(leases, rows)
 
-    async def _sweep(self, found: list[StoredPrefix]) -> int:
+    async def _sweep(self, found: list[StoredPrefix], now: datetime) -> int:
         """A prefix that changed lately stays: whoever wrote there may not know yet that its work is over."""
-        now = self._clock()
         quiet = [prefix for prefix in found if prefix.modified <= now - self._policy.grace]
         worth = await self._store.kept([prefix.lease for prefix in quiet], now, self._policy.grace)
         over = [prefix.lease for prefix, kept in zip(quiet, worth, strict=True) if kept is not Kept.NEEDED]
