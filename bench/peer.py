@@ -55,6 +55,7 @@ def main() -> None:
     """Import, start the clock, write."""
     name, output, *sources = sys.argv[1:]
     peer = PEERS[name]
+    peer.prepare()
     for module in peer.modules:
         importlib.import_module(module)
     started = time.perf_counter()

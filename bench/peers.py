@@ -21,11 +21,22 @@ _MOST_AHEAD_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`write(sources, out)` returns the rows written. `modules` are imported before the clock starts."""
+    """`write(sources, out)` returns the rows written. Before the clock starts, `prepare` sets the process up and
+    `modules` are imported.
+    """
 
     label: str
     modules: tuple[str, ...]
     write: Callable[[list[str], str], int]
+    prepare: Callable[[], None] = lambda: None
+
+
+def as_a_child_of_the_worker() -> None:
+    """The settings of the processes in which the service writes files."""
+    from services.worker import environment, memory
+
+    environment.limit_threads(os.environ)
+    memory.keep_what_was_used()
 
 
 def exportd(sources: list[str], out: str, table_format: str) -> int:
@@ -171,6 +182,7 @@ PEERS = {
             "duckdb",
         ),
         lambda sources, out: exportd(sources, out, "XLSX"),
+        as_a_child_of_the_worker,
     ),
     "openpyxl": Peer("openpyxl write-only", ("openpyxl", "lxml", "pyarrow.parquet"), openpyxl),
     "jetxl": Peer("jetxl", ("jetxl", "pyarrow.parquet"), jetxl),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from services.contract.outcome import Failure
 from services.runtime import logs
+from services.worker import memory
 from services.worker.order import Outcome, Report, Run, Shown, Work
 from services.worker.progress import Teller
 
@@ -33,6 +34,7 @@ def main(
     _outlive_only(supervisor)
     _be_first_when_memory_is_short()
     _leave_signals_to_supervisor()
+    memory.keep_what_was_used()
     warm()
     gc.freeze()  # what is there now stays: the collections below pass over it
     report = Teller(tell)

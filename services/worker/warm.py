@@ -5,6 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from services.contract.formats import Format
 from services.contract.job import Job, LeaseRef
 from services.contract.outcome import Failure
@@ -32,12 +35,13 @@ _SQL = JobSpec(
 _FILE = replace(
     _SQL, source=SourceRef("csv", "csv"), relation=Relation(path="rows.csv"), table=TableOptions(Format.XLSX)
 )
+_WHOLE_FILE = replace(_SQL, source=SourceRef("parquet", "parquet"), relation=Relation(path="rows.parquet"), order=())
 
 
 def up(log_format: str) -> None:
-    """Set up the log, then build two tiny files: the first use of a library costs far more than the others."""
+    """Set up the log, then build some tiny files: the first use of a library costs far more than the others."""
     logs.configure("worker", log_format)
-    for number, spec in enumerate((_SQL, _FILE)):
+    for number, spec in enumerate((_SQL, _FILE, _WHOLE_FILE)):
         with tempfile.TemporaryDirectory(prefix="exportd-warm-") as folder:
             _build(spec, str(number), Path(folder))
 
@@ -45,9 +49,11 @@ def up(log_format: str) -> None:
 def _build(spec: JobSpec, number: str, folder: Path) -> None:
     (folder / "empty.sqlite3").touch()  # an empty file is an empty database
     (folder / "rows.csv").write_text("id,name\n1,warm\n")
+    pq.write_table(pa.table({"id": [1], "name": ["warm"]}), folder / "rows.parquet")
     sources = {
         "sql": SourceSettings("sql", "sql", folder / "empty.sqlite3"),
         "csv": SourceSettings("csv", "csv", folder),
+        "parquet": SourceSettings("parquet", "parquet", folder),
     }
     lease = LeaseRef("warm-up", number)
     prefix = artifact_prefix(lease.export_id, lease.lease_id)

@@ -1,4 +1,6 @@
-"""Rows of Parquet and CSV files below a directory or in an object store, through DuckDB."""
+"""Rows of Parquet and CSV files below a directory or in an object store, through DuckDB where there is more to do than
+to decode.
+"""
 
 import shutil
 import tempfile
@@ -12,7 +14,7 @@ import pyarrow as pa
 
 from services.contract.spec import All, JobSpec
 from services.worker.ports import Reading
-from services.worker.sources import duck, errors, refine
+from services.worker.sources import duck, errors, refine, row_groups
 from services.worker.sources.columns import Picked, missing, pick
 from services.worker.sources.conditions import Sql, literal
 from services.worker.sources.listing import Files, listed
@@ -45,6 +47,10 @@ class FileSource:
         """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
         as_of = datetime.now(UTC)
         files = listed(self._settings, spec.relation.path, spec.filter)
+        whole = row_groups.opened(files, spec, as_of, self._settings.time_zone)
+        if whole:
+            yield whole
+            return
         threads = _threads(files, spec, remote=self._settings.objects is not None)
         with ExitStack() as open_:
 

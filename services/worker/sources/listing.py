@@ -22,13 +22,16 @@ _CSV = (
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Files that exist at a place, each with its mark as it was found; `relation` reads them in DuckDB."""
+    """Files that exist at a place, each with its mark as it was found, in the order of their rows; `relation` reads
+    them in DuckDB. `partitioned`: some of their columns are in the names of folders.
+    """
 
     source_id: str
     kind: str
     place: Place
     marks: dict[str, Mark]
     relation: str
+    partitioned: bool
 
     def unchanged(self) -> bool:
         """Whether every file is still the one that was found."""
@@ -50,7 +53,9 @@ def listed(settings: SourceSettings, pattern: str, filter_: Filter) -> Files:
             raise errors.relation_missing(settings.id)
         paths = partitions.kept(paths, filter_, settings.time_zone)
         marks = place.marks(paths)
-        return Files(settings.id, settings.kind, place, marks, _relation(settings.kind, place, paths))
+        partitioned = partitions.has_partitions(paths)
+        relation = _relation(settings.kind, place, paths, partitioned=partitioned)
+        return Files(settings.id, settings.kind, place, marks, relation, partitioned)
     except OSError as error:
         raise errors.unavailable(settings.id) from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -65,9 +70,9 @@ def _place(settings: SourceSettings) -> Place:
     return Objects(settings.objects)
 
 
-def _relation(kind: str, place: Place, paths: list[str]) -> str:
+def _relation(kind: str, place: Place, paths: list[str], *, partitioned: bool) -> str:
     # The values of partitions stay text, which is typed as a column of text is.
-    hive = "true, hive_types_autocast = false" if partitions.has_partitions(paths) else "false"
+    hive = "true, hive_types_autocast = false" if partitioned else "false"
     options = f"hive_partitioning = {hive}"
     if kind == "csv":
         return _csv(place, paths, f"{_CSV}, {options}")

@@ -56,6 +56,10 @@ class Directory:
         """See Place."""
         return literal(f"{self._root}{os.sep}")
 
+    def path(self, path: str) -> Path:
+        """Where a file lies."""
+        return self._root / path
+
     def found(self, pattern: str) -> list[str]:
         """See Place."""
         if not is_plain(pattern):

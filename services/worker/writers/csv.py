@@ -47,8 +47,8 @@ class CsvWriter(LineWriter):
         texts = quoted(headers, self._dialect)
         return f"{self._dialect.delimiter.join(texts)}{self._dialect.line_terminator}".encode()
 
-    def _blocks(self, cells: list[Cells]) -> list[memoryview]:
-        frame = pl.DataFrame([self._field(c).alias(str(i)) for i, c in enumerate(cells)])
+    def _text(self, cells: list[Cells], losses: Losses) -> list[memoryview]:
+        frame = pl.DataFrame([self._field(c, losses).alias(str(i)) for i, c in enumerate(cells)])
         return [_quickly(frame, self._dialect)] if self._is_quick(frame) else self._carefully(frame)
 
     def _is_quick(self, frame: pl.DataFrame) -> bool:
@@ -62,16 +62,16 @@ class CsvWriter(LineWriter):
         ended = fields.with_columns(pl.concat_str(fields.columns[-1], pl.lit(dialect.line_terminator)))
         return blocks_of(ended.select(pl.concat_str(pl.all(), separator=dialect.delimiter)).to_series())
 
-    def _field(self, cells: Cells) -> pl.Series:
+    def _field(self, cells: Cells, losses: Losses) -> pl.Series:
         """A column's values, without quotes."""
         if cells.spec.type.kind in self._as_they_are:
             return cells.values
-        text = plain_text(cells, self._time_zone, self._losses)
+        text = plain_text(cells, self._time_zone, losses)
         kind = cells.spec.type.kind
         if self._dialect.decimal_comma and kind in _FRACTIONS:
             return text.str.replace(".", ",", literal=True)
         if self._dialect.escape_formulas and kind is Kind.TEXT:
-            return guarded(text, self._losses)
+            return guarded(text, losses)
         return text
 
 

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from dataclasses import replace
 from typing import BinaryIO, NoReturn
 
 import orjson
@@ -10,7 +11,7 @@ import pyarrow as pa
 
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.fast_xlsx.blocks import blocks_of
-from services.worker.writers.lines import LineWriter
+from services.worker.writers.lines import Block, LineWriter
 from services.worker.writers.octets import octets
 from services.worker.writers.values import Cells, Loss, Losses, plain_text
 
@@ -29,8 +30,8 @@ class JsonLinesWriter(LineWriter):
         super().__init__(file, columns, time_zone)
         self._template = template(field_tree(tuple(c.field for c in columns)))
 
-    def _blocks(self, cells: list[Cells]) -> list[memoryview]:
-        texts = [self._text(c) for c in cells]
+    def _text(self, cells: list[Cells], losses: Losses) -> list[memoryview]:
+        texts = [self._column(c, losses) for c in cells]
         parts: list[str | int] = [self._before]
         for part in self._template:
             parts += [part] if isinstance(part, str) else self._value(part, cells[part].spec.type.kind, texts)
@@ -38,11 +39,11 @@ class JsonLinesWriter(LineWriter):
         values = pl.DataFrame([text.alias(str(i)) for i, text in enumerate(texts)])
         return blocks_of(values.select(pl.concat_str(*expressions)).to_series())
 
-    def _text(self, cells: Cells) -> pl.Series:
-        text = plain_text(cells, self._time_zone, self._losses)
+    def _column(self, cells: Cells, losses: Losses) -> pl.Series:
+        text = plain_text(cells, self._time_zone, losses)
         match cells.spec.type.kind:
             case Kind.JSON:
-                return raw(text, self._losses)
+                return raw(text, losses)
             case Kind.TEXT if cells.array is None or may_need_escapes(cells.array):
                 return escaped(text)
         return text
@@ -63,13 +64,15 @@ class JsonWriter(JsonLinesWriter):
 
     _before, _after = ",\n", ""
 
-    def _put(self, blocks: list[memoryview]) -> None:
+    def _put(self, block: Block) -> None:
         if not self._rows_written:
-            blocks = [memoryview(b"["), blocks[0][1:], *blocks[1:]]
-        super()._put(blocks)
+            first, *others = block.text
+            block = replace(block, text=[memoryview(b"["), first[1:], *others])
+        super()._put(block)
 
     def close(self) -> None:
         """End the array."""
+        super().close()
         self._file.write(b"\n]\n" if self._rows_written else b"[]\n")
 
 

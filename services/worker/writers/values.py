@@ -45,16 +45,21 @@ class Losses:
     """Counts values written differently, by kind of loss."""
 
     def __init__(self) -> None:
-        self._counts: Counter[Loss] = Counter()
+        self.counts: Counter[Loss] = Counter()
 
     def add(self, loss: Loss, count: int) -> None:
         """Count `count` values more; 0 leaves no trace."""
         if count:
-            self._counts[loss] += count
+            self.counts[loss] += count
+
+    def add_all(self, others: "Losses") -> None:
+        """Count what others have counted, too."""
+        for loss, count in others.counts.items():
+            self.add(loss, count)
 
     def warnings(self) -> list[ExportWarning]:
         """One warning a kind that occurred, in the order of `Loss`."""
-        return [ExportWarning(loss.name, loss.value, self._counts[loss]) for loss in Loss if loss in self._counts]
+        return [ExportWarning(loss.name, loss.value, self.counts[loss]) for loss in Loss if loss in self.counts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.worker.pipeline import Behind, ahead
+from services.worker.pipeline import Abreast, Behind, ahead
 
 PATIENCE_S = 30.0
 
@@ -14,7 +14,7 @@ def one(_: object) -> int:
 
 
 def own_threads() -> list[threading.Thread]:
-    return [t for t in threading.enumerate() if t.name in ("exportd-ahead", "exportd-behind")]
+    return [t for t in threading.enumerate() if t.name.startswith(("exportd-ahead", "exportd-behind", "abreast"))]
 
 
 @pytest.fixture(autouse=True)
@@ -178,3 +178,44 @@ def test_abandoning_drops_what_waits():
     behind.abandon()
     assert done == [1]
     behind.abandon()
+
+
+def test_work_is_done_abreast_and_its_results_are_taken_in_order():
+    both_begun = threading.Barrier(2)
+    taken: list[int] = []
+
+    def work(n: int) -> int:
+        both_begun.wait(PATIENCE_S)  # neither ends before the other has begun
+        return n
+
+    crew: Abreast[int] = Abreast(2, 2, taken.append, "abreast")
+    for n in range(10):
+        crew.put(work, n)
+        assert len(taken) >= n - 1
+    crew.end()
+    assert taken == list(range(10))
+
+
+def test_what_work_abreast_raises_comes_out_and_nothing_behind_it_is_taken():
+    taken: list[int] = []
+    crew: Abreast[int] = Abreast(2, 3, taken.append, "abreast")
+    crew.put(int, "1")
+    crew.put(int, "x")
+    crew.put(int, "3")
+    with pytest.raises(ValueError, match="invalid literal"):
+        crew.finish()
+    crew.abandon()
+    assert taken == [1]
+
+
+def test_work_abreast_that_is_abandoned_ends_its_threads():
+    go_on = threading.Event()
+    taken: list[bool] = []
+    crew: Abreast[bool] = Abreast(1, 3, taken.append, "abreast")
+    for _ in range(3):
+        crew.put(go_on.wait, PATIENCE_S)
+    crew.abandon()
+    go_on.set()
+    for thread in own_threads():
+        thread.join(PATIENCE_S)
+    assert taken == []

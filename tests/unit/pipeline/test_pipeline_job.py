@@ -114,7 +114,7 @@ def test_a_source_that_breaks_in_the_middle_fails_the_job(rows):
 
 
 def test_a_value_that_the_format_cannot_hold_fails_the_job_while_the_source_is_being_read(rows):
-    far = pa.array([0, 2**31 - 1] * (ROWS // 2), pa.int32()).cast(pa.date32())
+    far = pa.array([0, 2**31 - 2] * (ROWS // 2), pa.int32()).cast(pa.date32())
     pq.write_table(pa.table({"n": far, "t": far}), rows / "a.parquet")
     columns = (ColumnSpec("n", "n", "n", ColumnType(Kind.DATE)),)
     failure = run(rows, TableOptions(Format.CSV, compression=Compression.GZIP), [], columns)

@@ -1,7 +1,6 @@
 """The writer: cuts batches into segments, has two threads encode them, and puts them into the file in order."""
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import BinaryIO
@@ -12,6 +11,7 @@ import pyarrow as pa
 from services.contract.formats import XlsxLayout
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
+from services.worker.pipeline import Abreast
 from services.worker.schema import arrow_schema
 from services.worker.writers.cells import header_text, number_format, sheet_text
 from services.worker.writers.fast_xlsx.book import Book
@@ -69,8 +69,7 @@ class FastXlsxWriter:
         self._max_rows = max_sheet_rows
         self._max_bytes = max_sheet_bytes
         self._next = Place(sheet=1, sheet_row=2, table_row=1)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="xlsx")
-        self._in_flight: deque[Future[Segment]] = deque()
+        self._encoders: Abreast[Segment] = Abreast(_THREADS, _IN_FLIGHT, self._book.add, "xlsx")
         self._ended = False
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -92,17 +91,14 @@ class FastXlsxWriter:
     def close(self) -> None:
         """Wait for what is in flight and finish the file, which stays open."""
         self._refuse_when_ended()
-        while self._in_flight:
-            self._take()
-        self._threads.shutdown()
+        self._taking(self._encoders.end)
         self._book.close(self._shared.texts, self._shared.count)
         self._ended = True
 
     def abort(self) -> None:
         """Let go of the threads; what was written is no workbook. Does nothing after `close`."""
         self._ended = True
-        self._in_flight.clear()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._encoders.abandon()
 
     def __del__(self) -> None:
         with suppress(AttributeError):  # the constructor may have raised
@@ -123,8 +119,7 @@ class FastXlsxWriter:
 
         Which segments have been taken by then does not depend on the threads' speed, so neither does the file.
         """
-        while len(self._in_flight) >= _IN_FLIGHT:
-            self._take()
+        self._taking(self._encoders.make_room)
         here = self._next
         if here.sheet_row > self._max_rows or self._book.bytes_of(here.sheet) >= self._max_bytes:
             self._next = Place(here.sheet + 1, 2, here.table_row)
@@ -133,12 +128,12 @@ class FastXlsxWriter:
         here = self._next
         if self._long_text is not None:
             rows = without_long_text(rows, self._table.columns, here.table_row, self._long_text)
-        self._in_flight.append(self._threads.submit(encode, self._table, rows, here, self._shared.shares(rows)))
+        self._encoders.put(encode, self._table, rows, here, self._shared.shares(rows))
         self._next = Place(here.sheet, here.sheet_row + rows.num_rows, here.table_row + rows.num_rows)
 
-    def _take(self) -> None:
+    def _taking(self, segments: Callable[[], None]) -> None:
         try:
-            self._book.add(self._in_flight.popleft().result())
+            segments()
         except BaseException:
             self.abort()  # rows are missing now: nobody shall take this for a workbook
             raise

@@ -1,0 +1,227 @@
+"""Whole Parquet files that polars reads: the same rows as DuckDB's, and DuckDB wherever there is a doubt."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.contract.spec import JobSpec, Operator, OrderTerm, Page, Relation, Term
+from services.worker.sources import open_source, row_groups
+from services.worker.sources.errors import SourceFailed
+from services.worker.sources.listing import listed
+from services.worker.sources.reading import SnapshotReading
+from tests.integration.sources.source_specs import ATTACHMENT, read, settings_of, spec_of, type_of
+
+AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
+TYPES: dict[str, pa.DataType] = {
+    "id": pa.int64(),
+    "text": pa.string(),
+    "long": pa.large_string(),
+    "small": pa.uint32(),
+    "float": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "moment": pa.timestamp("us", "UTC"),
+    "money": pa.decimal128(38, 6),
+}
+COLUMNS = {
+    "id": "integer",
+    "text": "text",
+    "long": "text",
+    "small": "integer",
+    "float": "float",
+    "boolean": "boolean",
+    "date": "date",
+    "moment": "timestamp",
+    "money": "decimal(38,6)",
+}
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+ROW = st.fixed_dictionaries(
+    {
+        "text": st.none() | TEXTS,
+        "long": st.none() | TEXTS,
+        "small": st.none() | st.integers(0, 2**32 - 1),
+        "float": st.none() | st.floats(allow_nan=False),
+        "boolean": st.none() | st.booleans(),
+        "date": st.none() | st.dates(),
+        "moment": st.none() | st.datetimes(timezones=st.just(UTC)),
+        "money": st.none() | st.decimals(-(10**30), 10**30, places=6),
+    }
+)
+
+
+def written(path: Path, rows: list[dict[str, Any]], **options: Any) -> None:
+    table = pa.Table.from_pylist(rows, pa.schema(TYPES.items()))
+    pq.write_table(table, path, **options)
+
+
+def opened(directory: Path, spec: JobSpec) -> SnapshotReading | None:
+    files = listed(settings_of(directory, "parquet")["things"], spec.relation.path, spec.filter)
+    return row_groups.opened(files, spec, AS_OF, "UTC")
+
+
+def whole(columns: dict[str, str], **changes: Any) -> JobSpec:
+    return spec_of("parquet", columns, **{"order": (), **changes})
+
+
+OPTIONS = st.fixed_dictionaries(
+    {
+        "row_group_size": st.integers(1, 5),
+        "compression": st.sampled_from(["snappy", "zstd", "gzip", "none"]),
+        "use_dictionary": st.booleans(),
+        "data_page_version": st.sampled_from(["1.0", "2.0"]),
+    }
+)
+
+
+@settings(max_examples=60)
+@given(rows=st.lists(ROW, max_size=12), options=OPTIONS)
+def test_rows_are_those_that_duckdb_reads(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], options: dict[str, Any]
+) -> None:
+    directory = tmp_path_factory.mktemp("groups")
+    for name, part in (("a", rows[: len(rows) // 2]), ("b", rows[len(rows) // 2 :])):
+        numbered = [{"id": ord(name) * 100 + n, **row} for n, row in enumerate(part)]
+        written(directory / f"{name}.parquet", numbered, **options)
+    assert opened(directory, whole(COLUMNS)) is not None
+    assert read(directory, whole(COLUMNS)) == read(directory, spec_of("parquet", COLUMNS))
+
+
+def test_the_source_reads_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path / "a.parquet", [{"id": 1}])
+    monkeypatch.setattr("duckdb.connect", None)
+    assert read(tmp_path, whole({"ID": "integer"})).rows == [{"ID": 1}]
+
+
+def test_columns_come_as_often_and_in_the_order_in_which_they_are_asked_for(tmp_path: Path) -> None:
+    written(tmp_path / "a.parquet", [{"id": 1, "text": "x"}])
+    spec = whole({"text": "text", "id": "integer"})
+    again = replace(spec.columns[0], field="again")
+    spec = replace(spec, columns=(*spec.columns, again))
+    assert read(tmp_path, spec).rows == [{"text": "x", "id": 1, "again": "x"}]
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 4, 5, 1_000])
+def test_row_groups_are_read_in_order_however_many_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+) -> None:
+    monkeypatch.setattr(row_groups, "_MOST_ROWS", rows_at_once)
+    written(tmp_path / "a.parquet", [{"id": n} for n in range(10)], row_group_size=2)
+    done = read(tmp_path, whole({"id": "integer"}))
+    assert [row["id"] for row in done.rows] == list(range(10))
+    assert (done.matched, done.total) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"order": (OrderTerm("id"),)},
+        {"filter": Term("id", type_of("integer"), Operator.EQUALS, (1,))},
+        {"page": Page(1, 0)},
+        {"attachments": (ATTACHMENT,)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_takes_more_than_decoding_is_duckdbs(tmp_path: Path, change: dict[str, Any]) -> None:
+    written(tmp_path / "a.parquet", [{"id": 1}])
+    assert opened(tmp_path, whole({"id": "integer"})) is not None
+    assert opened(tmp_path, whole({"id": "integer"}, **change)) is None
+
+
+@pytest.mark.parametrize(
+    ("type_", "array"),
+    [
+        ("text", pa.array(["x"]).dictionary_encode()),
+        ("text", pa.array([1])),
+        ("text", pa.array([b"x"])),
+        ("integer", pa.array([1], pa.uint64())),
+        ("integer", pa.array([1.0])),
+        ("decimal(18,2)", pa.array([Decimal("1.00")], pa.decimal128(9, 2))),
+        ("float", pa.array([1.0], pa.float32())),
+        ("timestamp", pa.array([1], pa.timestamp("us"))),
+        ("timestamp", pa.array([1], pa.timestamp("us", "America/Lima"))),
+        ("timestamp", pa.array([1], pa.timestamp("ns", "UTC"))),
+        ("timestamp", pa.array([date(2026, 1, 1)])),
+        ("time", pa.array([1], pa.time64("us"))),
+        ("json", pa.array(["{}"])),
+    ],
+)
+def test_what_is_stored_as_another_type_is_duckdbs(tmp_path: Path, type_: str, array: pa.Array) -> None:
+    pq.write_table(pa.table({"v": array}), tmp_path / "a.parquet")
+    assert opened(tmp_path, whole({"v": type_})) is None
+
+
+def _wide(directory: Path) -> None:
+    written(directory / "a.parquet", [{"id": n, "text": "x" * 1_000} for n in range(100)], use_dictionary=False)
+
+
+def _of_folders(directory: Path) -> None:
+    (directory / "year=2026").mkdir()
+    written(directory / "year=2026" / "a.parquet", [{"id": 1}])
+
+
+def _of_one_name(directory: Path) -> None:
+    pq.write_table(pa.table([[1], [2]], ["id", "ID"]), directory / "a.parquet")
+
+
+def _with_another_column(directory: Path) -> None:
+    written(directory / "a.parquet", [{"id": 1}])
+    pq.write_table(pa.table({"id": ["1"]}), directory / "b.parquet")
+
+
+def _cut_off(directory: Path) -> None:
+    _wide(directory)
+    path = directory / "a.parquet"
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def _broken(directory: Path) -> None:
+    _wide(directory)
+    path = directory / "a.parquet"
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + bytes(1_000) + content[1_004:])
+
+
+@pytest.mark.parametrize("made", [_wide, _of_folders, _of_one_name, _with_another_column, _cut_off, _broken])
+def test_files_that_are_not_plain_and_small_are_duckdbs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr(row_groups, "_MOST_BYTES", 50_000)
+    made(tmp_path)
+    assert opened(tmp_path, whole({"id": "integer"}, relation=Relation(path="**/*.parquet"))) is None
+
+
+def test_a_file_that_is_broken_further_on_fails_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_groups, "_MOST_ROWS", 500)
+    path = tmp_path / "a.parquet"
+    rows = [{"id": n, "text": f"{n:0100}"} for n in range(1_000)]
+    written(path, rows, row_group_size=500, use_dictionary=False, compression="zstd")
+    content = bytearray(path.read_bytes())
+    chunk = pq.read_metadata(path).row_group(1).column(1)
+    middle = chunk.data_page_offset + 40
+    content[middle : middle + 400] = bytes(400)
+    path.write_bytes(content)
+    with pytest.raises(SourceFailed) as failed:
+        read(tmp_path, whole({"id": "integer", "text": "text"}))
+    assert (failed.value.code, failed.value.retryable) == ("RELATION_INVALID", False)
+
+
+def test_a_file_that_changes_meanwhile_fails_the_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_groups, "_MOST_ROWS", 2)
+    written(tmp_path / "a.parquet", [{"id": n} for n in range(10)], row_group_size=2)
+    spec = whole({"id": "integer"})
+    with open_source(settings_of(tmp_path, "parquet"), spec.source).read(spec) as reading:
+        batches = reading.batches()
+        next(batches)
+        written(tmp_path / "a.parquet", [{"id": n} for n in range(3)], row_group_size=1)
+        with pytest.raises(SourceFailed) as failed:
+            list(batches)
+    assert (failed.value.code, failed.value.retryable) == ("SOURCE_CHANGED", True)
