@@ -69,7 +69,7 @@ def _instant(name: str, columns: Columns) -> str:
     """ISO 8601 in UTC, with no, three or six digits of fraction."""
     bare = columns.oid(name) == Oid.TIMESTAMP and columns.time_zone == _NO_ZONE
     moment, type_ = (columns.raw(name), "timestamp") if bare else (columns.moment(name), "timestamptz")
-    in_utc = moment if bare else f"({moment} at time zone '{_NO_ZONE}')"
+    in_utc = moment if bare else f"({moment})::timestamp"  # the session is in UTC, so this looks up no zone
     text = f"replace({in_utc}::text, ' ', 'T')"
     near = f"{moment} >= {type_} '0001-01-01 00:00:00Z' and {moment} < {type_} '10000-01-01 00:00:00Z'"
     return (
