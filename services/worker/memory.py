@@ -1,4 +1,4 @@
-"""How a child takes memory from the system, and when it gives it back."""
+"""How a child takes memory from the system."""
 
 import ctypes
 
@@ -9,15 +9,10 @@ _TRIM_BYTES = 128 << 20
 
 def keep_what_was_used() -> None:
     """Blocks of a few MB are taken and given back all the time: by default each is memory that the system has to zero
-    again, a tenth of an export's time. Freed memory is kept up to 128 MB; `give_back` returns it.
+    again, a tenth of an export's time.
     """
     _glibc("mallopt", _M_MMAP_THRESHOLD, _MMAP_BYTES)
     _glibc("mallopt", _M_TRIM_THRESHOLD, _TRIM_BYTES)
-
-
-def give_back() -> None:
-    """Return what is free to the system."""
-    _glibc("malloc_trim", 0)
 
 
 def _glibc(function: str, *arguments: int) -> None:
