@@ -100,7 +100,8 @@ def _opened(order: Order, *, as_lines: bool) -> Iterator[tuple[Counted, Iterator
             if lined:
                 yield lined, lined.lines()
                 return
-    with open_source(order.sources, spec.source, order.spool).read(spec) as reading:
+    careful = order.job.attempt > 1  # the last one may have ended with its process
+    with open_source(order.sources, spec.source, order.spool, careful=careful).read(spec) as reading:
         yield reading, reading.batches()
 
 

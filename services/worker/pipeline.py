@@ -167,7 +167,7 @@ class Abreast(Generic[T]):
     whoever gives it.
 
     At most `most` results are in the making or wait. What work or `take` raises comes out of a later call, and nothing
-    is taken afterwards. Dropping it ends the threads, too.
+    is taken afterwards: any call but `abandon` then raises ValueError. Dropping it ends the threads, too.
     """
 
     def __init__(self, threads: int, most: int, take: Callable[[T], object], name: str) -> None:
@@ -175,6 +175,7 @@ class Abreast(Generic[T]):
         self._take = take
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._in_flight: deque[Future[T]] = deque()
+        self._abandoned = False
 
     def put(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> None:
         """Have it done; waits while there is no room."""
@@ -196,10 +197,13 @@ class Abreast(Generic[T]):
 
     def abandon(self) -> None:
         """Take nothing more, and let go of the threads. Idempotent, also after `end`."""
+        self._abandoned = True
         self._in_flight.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _take_until(self, left: int) -> None:
+        if self._abandoned:
+            raise ValueError("results are missing: nothing can follow them")
         try:
             while len(self._in_flight) > left:
                 self._take(self._in_flight.popleft().result())

@@ -18,14 +18,16 @@ from services.worker.sources.sql import SqlSource
 _FILES = ("parquet", "csv")
 
 
-def open_source(settings: Mapping[str, SourceSettings], ref: SourceRef, temp_dir: Path | None = None) -> Source:
+def open_source(
+    settings: Mapping[str, SourceSettings], ref: SourceRef, temp_dir: Path | None = None, *, careful: bool = False
+) -> Source:
     """The source of a collection's rows, guarded: within the spec's limits, and masked.
 
-    `temp_dir` is where big sorts of files go, and is left empty; None is the system's own. Raises SourceFailed
-    (SOURCE_UNKNOWN).
+    `temp_dir` is where big sorts of files go, and is left empty; None is the system's own. `careful`: the same rows,
+    in no way that could end the process. Raises SourceFailed (SOURCE_UNKNOWN).
     """
     found = named(settings, ref)
-    return GuardedSource(_unguarded(found, temp_dir), found.mask_key)
+    return GuardedSource(_unguarded(found, temp_dir, careful=careful), found.mask_key)
 
 
 @contextmanager
@@ -43,11 +45,11 @@ def open_lines(settings: Mapping[str, SourceSettings], spec: JobSpec) -> Iterato
         yield reading
 
 
-def _unguarded(found: SourceSettings, temp_dir: Path | None) -> Source:
+def _unguarded(found: SourceSettings, temp_dir: Path | None, *, careful: bool) -> Source:
     if found.kind == "sql":
         return SqlSource(found)
     if found.kind in _FILES:
-        return FileSource(found, temp_dir)
+        return FileSource(found, temp_dir, careful=careful)
     if found.http:
         return HttpSource(found.id, found.http)
     raise errors.unknown(found.id, found.kind)

@@ -36,18 +36,21 @@ Connected = Callable[[str, int], "duckdb.DuckDBPyConnection"]
 
 
 class FileSource:
-    """Parquet or CSV files below one root. Big sorts spill into `temp_dir`, None being the system's."""
+    """Parquet or CSV files below one root. Big sorts spill into `temp_dir`, None being the system's. With `careful`
+    DuckDB reads whole Parquet files, too, which survives whatever is in them and happens to them.
+    """
 
-    def __init__(self, settings: SourceSettings, temp_dir: Path | None = None) -> None:
+    def __init__(self, settings: SourceSettings, temp_dir: Path | None = None, *, careful: bool = False) -> None:
         self._settings = settings
         self._temp_dir = temp_dir
+        self._careful = careful
 
     @contextmanager
     def read(self, spec: JobSpec) -> Iterator[Reading]:
         """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
         as_of = datetime.now(UTC)
         files = listed(self._settings, spec.relation.path, spec.filter)
-        whole = row_groups.opened(files, spec, as_of, self._settings.time_zone)
+        whole = None if self._careful else row_groups.opened(files, spec, as_of, self._settings.time_zone)
         if whole:
             yield whole
             return

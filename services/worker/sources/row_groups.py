@@ -4,7 +4,6 @@ Only where there is nothing to do but to decode, and little to hold: columns tha
 row groups that fit into memory as a whole. Everything else is DuckDB's.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +33,9 @@ _MOST_FILES = 1_000
 _AS_THEY_ARE = frozenset({Kind.FLOAT, Kind.BOOLEAN, Kind.DATE, Kind.TIMESTAMP, Kind.DECIMAL})
 _INFINITY = {Kind.DATE: 2**31 - 1, Kind.TIMESTAMP: 2**63 - 1}
 """What DuckDB and PostgreSQL store for a moment that never comes; with a minus, for one that has always been."""
-_FAILURES = (PolarsError, PanicException, pa.ArrowException, OSError)
+_FAILURES = (PolarsError, PanicException, pa.ArrowException, OSError, ValueError)
+_SHARED_PREFIXES = "DELTA_BYTE_ARRAY"
+"""An encoding in which a text takes as good as nothing, however long it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,10 @@ def _parts(path: Path, picked: Sequence[Picked]) -> Iterator[_Part]:
     """Neighbouring row groups are read at once as long as they are small. Raises _Unfit."""
     metadata = pq.read_metadata(path)
     names = _names(metadata.schema.to_arrow_schema(), picked)
+    indexes = _indexes(metadata, names)
     start = rows = size = 0
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        _check_chunks(group, indexes)
         bytes_ = group.total_byte_size + group.num_rows * len(picked) * _VALUE_BYTES
         if bytes_ > _MOST_BYTES:
             raise _Unfit
@@ -95,14 +98,34 @@ def _parts(path: Path, picked: Sequence[Picked]) -> Iterator[_Part]:
         yield _Part(path, names, start, rows)
 
 
+def _indexes(metadata: pq.FileMetaData, names: Sequence[str]) -> list[int]:
+    """Where the chunks of the columns are in each row group. Raises _Unfit."""
+    paths = [metadata.schema.column(index).path for index in range(metadata.num_columns)]
+    if any(paths.count(name) != 1 for name in names):
+        raise _Unfit
+    return [paths.index(name) for name in names]
+
+
+def _check_chunks(group: pq.RowGroupMetaData, indexes: Sequence[int]) -> None:
+    """Polars reads as many rows as a group says that it has: each chunk must say the same. Raises _Unfit."""
+    for chunk in map(group.column, indexes):
+        if chunk.num_values != group.num_rows or _SHARED_PREFIXES in chunk.encodings:
+            raise _Unfit
+
+
 def _names(schema: pa.Schema, picked: Sequence[Picked]) -> tuple[str, ...]:
-    """What the file calls each column, names being compared without case. Raises _Unfit."""
-    count = Counter(name.casefold() for name in schema.names)
-    stored = {field.name.casefold(): field for field in schema if count[field.name.casefold()] == 1}
-    fields = [stored.get(p.name.casefold()) for p in picked]
+    """What the file calls each column, names being compared without case as DuckDB does. Raises _Unfit."""
+    stored = {_folded(field.name): field for field in schema}
+    if len(stored) < len(schema.names):
+        raise _Unfit
+    fields = [stored.get(_folded(p.name)) for p in picked]
     if not all(field and _is_stored_as(p, field.type) for p, field in zip(picked, fields, strict=True)):
         raise _Unfit
     return tuple(field.name for field in fields if field)
+
+
+def _folded(name: str) -> str:
+    return name.lower() if name.isascii() else name
 
 
 def _is_stored_as(picked: Picked, stored: pa.DataType) -> bool:

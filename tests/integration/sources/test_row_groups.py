@@ -172,6 +172,16 @@ def _of_one_name(directory: Path) -> None:
     pq.write_table(pa.table([[1], [2]], ["id", "ID"]), directory / "a.parquet")
 
 
+def _of_one_name_elsewhere(directory: Path) -> None:
+    pq.write_table(pa.table([[1], [2], [3]], ["id", "x", "X"]), directory / "a.parquet")
+
+
+def _with_a_name_that_is_no_text(directory: Path) -> None:
+    path = directory / "a.parquet"
+    pq.write_table(pa.table({"id": [1], "xx": [1]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"xx", b"x\xff"))
+
+
 def _with_another_column(directory: Path) -> None:
     written(directory / "a.parquet", [{"id": 1}])
     pq.write_table(pa.table({"id": ["1"]}), directory / "b.parquet")
@@ -190,13 +200,62 @@ def _broken(directory: Path) -> None:
     path.write_bytes(content[:4] + bytes(1_000) + content[1_004:])
 
 
-@pytest.mark.parametrize("made", [_wide, _of_folders, _of_one_name, _with_another_column, _cut_off, _broken])
+@pytest.mark.parametrize(
+    "made",
+    [
+        _wide,
+        _of_folders,
+        _of_one_name,
+        _of_one_name_elsewhere,
+        _with_a_name_that_is_no_text,
+        _with_another_column,
+        _cut_off,
+        _broken,
+    ],
+)
 def test_files_that_are_not_plain_and_small_are_duckdbs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[Path], None]
 ) -> None:
     monkeypatch.setattr(row_groups, "_MOST_BYTES", 50_000)
     made(tmp_path)
     assert opened(tmp_path, whole({"id": "integer"}, relation=Relation(path="**/*.parquet"))) is None
+
+
+@pytest.mark.parametrize(("stored", "asked"), [("ñ", "Ñ"), ("ß", "SS")])
+def test_names_are_those_that_duckdb_takes_for_the_same(tmp_path: Path, stored: str, asked: str) -> None:
+    pq.write_table(pa.table({stored: [1]}), tmp_path / "a.parquet")
+    assert opened(tmp_path, whole({stored: "integer"})) is not None
+    assert opened(tmp_path, whole({asked: "integer"})) is None
+
+
+def test_texts_that_take_nothing_in_the_file_are_duckdbs(tmp_path: Path) -> None:
+    texts = pa.table({"text": ["a" * 1_000 + str(n) for n in range(9)]})
+    encoding = {"text": "DELTA_BYTE_ARRAY"}
+    pq.write_table(texts, tmp_path / "a.parquet", use_dictionary=False, column_encoding=encoding)
+    assert opened(tmp_path, whole({"text": "text"})) is None
+
+
+def test_a_row_group_that_says_fewer_rows_than_it_has_loses_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"id": range(90)}), path, row_group_size=30, use_dictionary=False, write_statistics=False)
+    content = path.read_bytes()
+    thirty, twenty = b"\x16\x3c", b"\x16\x28"  # in the footer, a number of 64 bits: of values in a chunk, then of rows
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    values = content.index(thirty, footer)
+    rows = content.index(thirty, values + 1)
+    path.write_bytes(content[:rows] + twenty + content[rows + 2 :])
+    assert [pq.read_metadata(path).row_group(n).num_rows for n in range(3)] == [20, 30, 30]
+    assert opened(tmp_path, whole({"id": "integer"})) is None
+    with pytest.raises(SourceFailed):
+        read(tmp_path, whole({"id": "integer"}))
+
+
+def test_a_careful_source_leaves_all_to_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path / "a.parquet", [{"id": 1}])
+    monkeypatch.setattr(row_groups, "opened", None)
+    spec = whole({"id": "integer"})
+    with open_source(settings_of(tmp_path, "parquet"), spec.source, careful=True).read(spec) as reading:
+        assert [batch.to_pylist() for batch in reading.batches()] == [[{"id": 1}]]
 
 
 def test_a_file_that_is_broken_further_on_fails_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

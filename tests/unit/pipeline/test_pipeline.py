@@ -204,7 +204,11 @@ def test_what_work_abreast_raises_comes_out_and_nothing_behind_it_is_taken():
     crew.put(int, "3")
     with pytest.raises(ValueError, match="invalid literal"):
         crew.finish()
-    crew.abandon()
+    for following in (crew.finish, crew.end, lambda: crew.put(int, "4")):
+        with pytest.raises(ValueError, match="results are missing"):
+            following()
+    for thread in own_threads():
+        thread.join(PATIENCE_S)
     assert taken == [1]
 
 

@@ -18,6 +18,7 @@ from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Relati
 from services.contract.store import artifact_prefix
 from services.worker import job, meter
 from services.worker.order import Order, Outcome
+from services.worker.sources import row_groups
 from services.worker.sources.settings import SourceSettings
 
 ROWS = 200_000
@@ -33,12 +34,14 @@ def rows(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, table: TableOptions, heard: list[Progress], columns=COLUMNS) -> Outcome:
+def run(folder: Path, table: TableOptions, heard: list[Progress], columns=COLUMNS, attempt=1) -> Outcome:
     spec = JobSpec("Things", SourceRef("f", "parquet"), Relation(path="a.parquet"), (), columns, (), table, "things")
     never, lease = timedelta(0), LeaseRef("export", "lease")
     spool = folder / "spool"
     spool.mkdir()
-    given = Job(lease, 1, 1, never, never, never, spec, artifact_prefix(lease.export_id, lease.lease_id), store_id="")
+    given = Job(
+        lease, attempt, 3, never, never, never, spec, artifact_prefix(lease.export_id, lease.lease_id), store_id=""
+    )
     sources = {"f": SourceSettings("f", "parquet", folder)}
     return job.run(Order(given, folder, spool, "reference", sources), heard.append)
 
@@ -62,6 +65,18 @@ def test_the_artifact_is_the_file_with_its_size_and_hash(rows, table_format):
     assert outcome.artifact.size_bytes == len(content)
     assert outcome.artifact.extension == table_format.value.lower()
     assert outcome.stats.rows_written == outcome.stats.rows_matched == ROWS
+
+
+def test_what_may_have_ended_a_process_is_not_tried_twice(rows, monkeypatch):
+    table = TableOptions(Format.CSV)
+    quickly = run(rows, table, [])
+    (rows / "spool" / "export.csv").unlink(missing_ok=True)
+    (rows / "spool").rmdir()
+    monkeypatch.setattr(row_groups, "opened", None)
+    carefully = run(rows, table, [], attempt=2)
+    assert isinstance(quickly, Built)
+    assert isinstance(carefully, Built)
+    assert carefully.artifact.sha256 == quickly.artifact.sha256
 
 
 @pytest.mark.parametrize("table_format", [Format.CSV, Format.JSON, Format.JSONL])
