@@ -9,11 +9,11 @@ from pathlib import Path
 
 import psutil
 
+from chaos.cluster import House
 from chaos.disk import Disk
-from chaos.house import House
-from chaos.keeper import Keeper
 from chaos.plan import Fault, FaultKind
 from chaos.proxy import Proxy
+from chaos.supervisor import Keeper
 
 _UP_WITHIN_S = 120.0
 _BUSY_WITHIN_S = 1.0

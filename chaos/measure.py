@@ -14,19 +14,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from chaos import cancelling, recovering, throughput, watching
+from chaos import cancellation, recovery, throughput, watchers
+from chaos.cluster import House
 from chaos.figures import Figure
-from chaos.house import House
 
 OUTPUT = Path("build/chaos-measure.json")
 
 Measure = Callable[[House], Awaitable[list[Figure]]]
 MEASURES: dict[str, Measure] = {
     "throughput": throughput.measure,
-    "cancel": cancelling.measure,
-    "recovery": recovering.measure,
-    "memory": watching.measure_memory,
-    "watchers": watching.measure_watchers,
+    "cancel": cancellation.measure,
+    "recovery": recovery.measure,
+    "memory": watchers.measure_memory,
+    "watchers": watchers.measure_watchers,
 }
 
 

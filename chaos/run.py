@@ -12,15 +12,15 @@ from typing import Any, TextIO
 
 import structlog
 
-from chaos import remains, replays
+from chaos import leftovers, stale_leases
 from chaos.callers import PATIENT, Callers
 from chaos.checks import Checks
+from chaos.cluster import House
 from chaos.faults import Faults
-from chaos.house import House
 from chaos.ledger import Findings, Wrong
+from chaos.misbehaving_worker import Zombies, reader
 from chaos.plan import ROUND_S, TENANTS, Fault, Round, round_of
 from chaos.report import NEVER, Report, errors_in, lines_about
-from chaos.zombies import Zombies, reader
 from exportd_client import ExportClient
 from services.worker.sources.settings import load
 
@@ -162,9 +162,9 @@ class Run:
         sizes = {log: log.stat().st_size for log in logs}
         workers_logs = [log for log in logs if log.name.startswith("worker")]
         await checks.everything()
-        leases = await asyncio.to_thread(replays.leases_of, workers_logs)
+        leases = await asyncio.to_thread(stale_leases.leases_of, workers_logs)
         queue = f"127.0.0.1:{self._house.queue_port}"
-        report.replayed_leases = await replays.replay(queue, zombies.read, leases, zombies.taken, self._findings)
+        report.replayed_leases = await stale_leases.replay(queue, zombies.read, leases, zombies.taken, self._findings)
         await self._sweep()
         await self._house.close_services()
         await asyncio.to_thread(self._look_at_remains, workers_logs)
@@ -175,7 +175,7 @@ class Run:
         report.log_errors = errors_in(logs)
         for event in NEVER & report.log_errors.keys():
             self._findings.add(Wrong.UNEXPECTED, "", f"{report.log_errors[event]} x {event} in the logs")
-        report.endings = Counter(line["outcome"] for line in replays.attempts(workers_logs))
+        report.endings = Counter(line["outcome"] for line in stale_leases.attempts(workers_logs))
         report.lines = {found: lines_about(found.export_id, sizes) for found in self._findings.all}
         self._count(report, checks)
 
@@ -187,15 +187,15 @@ class Run:
             await asyncio.sleep(0.2)  # the next sweep
 
     def _orphans(self) -> list[str]:
-        return remains.orphans(self._house.artifacts, self._database)
+        return leftovers.orphans(self._house.artifacts, self._database)
 
     @property
     def _database(self) -> Path:
         return self._house.data / "exportd.sqlite3"
 
     def _look_at_remains(self, workers_logs: list[Path]) -> None:
-        remains.check_rows(self._database, self._findings)
-        remains.check_completions(workers_logs, self._findings)
+        leftovers.check_rows(self._database, self._findings)
+        leftovers.check_completions(workers_logs, self._findings)
         for key in self._orphans():
             self._findings.add(Wrong.ORPHAN_FILE, key.partition("/")[0], f"no export points at {key}")
 

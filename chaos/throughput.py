@@ -4,8 +4,8 @@ import asyncio
 import time
 
 from chaos.callers import PATIENT, patiently
+from chaos.cluster import House
 from chaos.figures import Figure
-from chaos.house import House
 from exportd_client import Export, ExportClient
 
 QUIET_S = 25.0

@@ -14,10 +14,10 @@ import psutil
 
 from chaos import workload
 from chaos.disk import Disk, SizeLimit, Tmpfs, may_mount
-from chaos.keeper import Keeper
 from chaos.plan import WORKERS
 from chaos.proxy import Proxy
 from chaos.receiver import Receiver
+from chaos.supervisor import Keeper
 from demo.processes import ServiceProcess
 
 TTL_S = 2.0

@@ -5,8 +5,8 @@ import os
 import time
 from pathlib import Path
 
+from chaos.cluster import House
 from chaos.figures import Figure, percentile
-from chaos.house import House
 from exportd_client import Export, ExportClient
 
 TIMES = 100

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from chaos.ledger import Findings, Wrong
-from chaos.zombies import Taken
+from chaos.misbehaving_worker import Taken
 from exportd_client import Export
 from services.contract.errors import ExportdError
 from services.contract.job import LeaseRef

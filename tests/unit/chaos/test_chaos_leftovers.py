@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaos.ledger import Findings, Wrong
-from chaos.remains import check_completions, check_rows, orphans
+from chaos.leftovers import check_completions, check_rows, orphans
 
 TABLES = """
 CREATE TABLE exports (id, lease_id, file_key, state, attachments, deleted_time);

@@ -2,9 +2,9 @@
 
 import time
 
+from chaos.cluster import TTL_S, House
 from chaos.figures import Figure, percentile
-from chaos.house import TTL_S, House
-from chaos.keeper import Keeper
+from chaos.supervisor import Keeper
 from exportd_client import Export, ExportClient
 
 TIMES = 40

@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 
 from chaos.ledger import Findings, Wrong
-from chaos.replays import attempts
+from chaos.stale_leases import attempts
 from services.api.domain.history import CREATED
 from services.api.domain.states import TRANSITIONS, Event, State
 

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, aclosing
 import psutil
 
 from chaos.callers import PATIENT
+from chaos.cluster import House
 from chaos.figures import Figure, memory_mb
-from chaos.house import House
 from exportd_client import Export, ExportClient
 
 WATCHES = 50_000
