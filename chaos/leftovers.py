@@ -16,8 +16,8 @@ from services.api.domain.states import TRANSITIONS, Event, State
 
 _LEASABLE = {before.name for before, event in TRANSITIONS if event is Event.LEASE}
 _HISTORY = "SELECT export_id, version, run, event, state FROM transitions ORDER BY export_id, id"
-_COMPLETED = "SELECT id, lease_id, file_key FROM exports WHERE state = 'COMPLETED' AND file_key IS NOT NULL"
-_POINTED_AT = "SELECT file_key, attachments FROM exports WHERE state = 'COMPLETED' AND deleted_time IS NULL"
+_COMPLETED = "SELECT id, lease_id, file_key, attachments FROM exports WHERE state = 'COMPLETED'"
+_DOWNLOADABLE = f"{_COMPLETED} AND deleted_time IS NULL"
 _ANNOUNCED = "SELECT export_id FROM deliveries GROUP BY export_id, run, channel HAVING count(*) > 1"
 
 
@@ -27,7 +27,7 @@ def check_rows(database: Path, findings: Findings) -> None:
         (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
         if verdict != "ok":
             findings.add(Wrong.UNEXPECTED, "", f"the database: {verdict}")
-        for export_id, lease_id, key in db.execute(_COMPLETED):
+        for export_id, lease_id, key in _files_of(db, _COMPLETED):
             if not key.startswith(f"{export_id}/{lease_id}/"):
                 findings.add(Wrong.STALE_ACCEPTED, export_id, f"lease {lease_id} completed it, and its file is {key}")
         for (export_id,) in db.execute(_ANNOUNCED):
@@ -63,16 +63,17 @@ def check_completions(logs: list[Path], findings: Findings) -> None:
 
 def orphans(root: Path, database: Path) -> list[str]:
     """Keys of files in the artifact store that nobody can download."""
-    wanted = set(_keys(database))
-    return [key for key in _files(root) if key not in wanted]
-
-
-def _keys(database: Path) -> Iterator[str]:
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        for key, attachments in db.execute(_POINTED_AT):
-            yield key
-            if attachments:
-                yield json.loads(attachments)["key"]
+        downloadable = {key for _, _, key in _files_of(db, _DOWNLOADABLE)}
+    return [key for key in _files(root) if key not in downloadable]
+
+
+def _files_of(db: sqlite3.Connection, exports: str) -> Iterator[tuple[str, str, str]]:
+    """Id, lease and key of each file of the exports; attachments apart are a file of their own."""
+    for export_id, lease_id, key, attachments in db.execute(exports):
+        yield export_id, lease_id, key
+        if attachments:
+            yield export_id, lease_id, json.loads(attachments)["artifact"]["key"]
 
 
 def _files(root: Path) -> Iterator[str]:

@@ -3,12 +3,19 @@
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from chaos.ledger import Findings, Wrong
 from chaos.leftovers import check_completions, check_rows, orphans
+from services.api.domain.fairness import Fairness
+from services.api.domain.leases import LeasePolicy
+from services.api.storage.database import SqliteDatabase
+from services.api.storage.sqlite import SqliteExportStore
+from tests.ports.driving import leased
+from tests.ports.samples import START, STATS, new_attachments, new_file
 
 TABLES = """
 CREATE TABLE exports (id, lease_id, file_key, state, attachments, deleted_time);
@@ -75,6 +82,39 @@ def test_files_that_no_export_points_at_are_orphans(database: Path, tmp_path: Pa
         (root / key).parent.mkdir(parents=True, exist_ok=True)
         (root / key).touch()
     assert sorted(orphans(root, database)) == [".spool/w/l/export.csv", "e/older/export.csv"]
+
+
+async def _separate_export(database: Path, *, of_lease: str = "") -> list[str]:
+    """A COMPLETED export whose attachments are a file of their own, as the store itself writes it; the keys of both."""
+    async with await SqliteDatabase.open(database) as opened:
+        store = SqliteExportStore(opened, LeasePolicy(), Fairness())
+        driven = await leased(store)
+        prefix = f"{driven.export.id}/{driven.lease.lease_id}/"
+        beside = f"{driven.export.id}/{of_lease or driven.lease.lease_id}/"
+        file = new_file(driven.export.id)
+        attachments = new_attachments(file)
+        table = replace(file, artifact=replace(file.artifact, key=f"{prefix}export.csv"))
+        apart = replace(attachments, artifact=replace(attachments.artifact, key=f"{beside}attachments.zip"))
+        await store.complete(driven.lease, table, STATS, START, attachments=apart)
+        return [table.artifact.key, apart.artifact.key]
+
+
+async def test_both_files_of_a_separate_export_are_pointed_at(tmp_path: Path) -> None:
+    root, database = tmp_path / "artifacts", tmp_path / "exportd.sqlite3"
+    for key in [*await _separate_export(database), "e/older/attachments.zip"]:
+        (root / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / key).touch()
+    findings = Findings()
+    check_rows(database, findings)
+    assert findings.all == []
+    assert orphans(root, database) == ["e/older/attachments.zip"]
+
+
+async def test_attachments_of_another_lease_than_that_which_completed_are_found(tmp_path: Path) -> None:
+    await _separate_export(tmp_path / "exportd.sqlite3", of_lease="older")
+    findings = Findings()
+    check_rows(tmp_path / "exportd.sqlite3", findings)
+    assert [finding.wrong for finding in findings.all] == [Wrong.STALE_ACCEPTED]
 
 
 def test_a_completion_under_two_leases_is_found_in_the_logs_of_workers(tmp_path: Path) -> None:
