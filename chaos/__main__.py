@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from chaos import report as reports
-from chaos.run import Wanted, run
+from chaos.run import RunOptions, run
 from demo.processes import DidNotStart
 
 OUTPUT = Path("build/chaos.json")
@@ -25,32 +25,34 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="begin rounds for so long instead")
     parser.add_argument("--seed", type=int, help="repeats the plan of an earlier run (default: another one each time)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"default {OUTPUT}")
-    asked = parser.parse_args()
-    seed = random.randrange(1_000_000) if asked.seed is None else asked.seed
-    sys.exit(_run(Wanted(seed, asked.rounds, asked.seconds), asked.output))
+    arguments = parser.parse_args()
+    seed = random.randrange(1_000_000) if arguments.seed is None else arguments.seed
+    sys.exit(_run(RunOptions(seed, arguments.rounds, arguments.seconds), arguments.output))
 
 
-def _run(wanted: Wanted, output: Path) -> int:
+def _run(options: RunOptions, output: Path) -> int:
     console = Console()
     place = Path(tempfile.mkdtemp(prefix="exportd-chaos-"))
 
-    def say(line: str) -> None:
+    def print_line(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.file.flush()  # a log is read while it goes on
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running, or mounted
     try:
-        report = asyncio.run(run(wanted, place / "house", say))
+        report = asyncio.run(run(options, place / "cluster", print_line))
     except DidNotStart as problem:
         console.print(str(problem), markup=False)
         return 1
     reports.write(report, output)
     reports.show(report, console)
     console.print(f"written to {output}", highlight=False)
-    if report.sound:
+    if report.passed:
         shutil.rmtree(place)
         return 0
-    console.print(f"something is wrong; the logs are kept in {place}/house/logs; seed {wanted.seed}", highlight=False)
+    console.print(
+        f"something is wrong; the logs are kept in {place}/cluster/logs; seed {options.seed}", highlight=False
+    )
     return 1
 
 

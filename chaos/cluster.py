@@ -1,4 +1,4 @@
-"""An api, workers, the lines between everybody, and the disks: all that can break."""
+"""An api, workers, the connections between everybody, and the disks: all that can break."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ from chaos.disk import Disk, SizeLimit, Tmpfs, may_mount
 from chaos.plan import WORKERS
 from chaos.proxy import Proxy
 from chaos.receiver import Receiver
-from chaos.supervisor import Keeper
+from chaos.supervisor import Supervisor
 from demo.processes import ServiceProcess
 
 TTL_S = 2.0
@@ -42,10 +42,10 @@ SETTINGS = {
 """So short that what takes minutes in production takes seconds here."""
 
 
-class House:
+class Cluster:
     """Everything runs while the context lasts, below `folder`, which must not exist yet.
 
-    `lines[0]` leads callers to the api, the others one worker each. `port` and `queue_port` are the api's own.
+    `proxies[0]` leads callers to the api, the others one worker each. `port` and `queue_port` are the api's own.
     """
 
     def __init__(self, folder: Path, *, huge: bool = False) -> None:
@@ -58,13 +58,13 @@ class House:
         self._settings = dict(SETTINGS)
         self._stack: AsyncExitStack
         self.port, self.queue_port = _free_port(), _free_port()
-        self.lines: list[Proxy] = []
+        self.proxies: list[Proxy] = []
         self.receiver = Receiver()
         self.files: Disk
         self.database: Disk
-        self.api = Keeper("api", self._spawn_api, self._had_no_room)
+        self.api = Supervisor("api", self._spawn_api, self._no_room_since)
         self.workers = [
-            Keeper(f"worker-{n}", partial(self._spawn_worker, n), self._had_no_room) for n in range(WORKERS)
+            Supervisor(f"worker-{n}", partial(self._spawn_worker, n), self._no_room_since) for n in range(WORKERS)
         ]
 
     async def __aenter__(self) -> Self:
@@ -75,26 +75,26 @@ class House:
             self.files, self.database = (stack.enter_context(disk) for disk in self._disks())
             await stack.enter_async_context(self.receiver)
             for port in (self.port, *[self.queue_port] * WORKERS):
-                self.lines.append(await stack.enter_async_context(Proxy(port)))
-            for keeper in self.keepers:
-                stack.push_async_callback(keeper.close)
-                await keeper.start()
+                self.proxies.append(await stack.enter_async_context(Proxy(port)))
+            for supervisor in self.supervisors:
+                stack.push_async_callback(supervisor.close)
+                await supervisor.start()
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.heal_lines()
+        self.heal_proxies()
         await self._stack.aclose()
 
     @property
-    def target(self) -> str:
-        """Where callers reach the api, over a line that breaks."""
-        return f"127.0.0.1:{self.lines[0].port}"
+    def proxied_target(self) -> str:
+        """Where callers reach the api, over connections that break."""
+        return f"127.0.0.1:{self.proxies[0].port}"
 
     @property
-    def near(self) -> str:
+    def direct_target(self) -> str:
         """Where the api itself listens."""
         return f"127.0.0.1:{self.port}"
 
@@ -104,24 +104,24 @@ class House:
         return self.files.path
 
     @property
-    def keepers(self) -> list[Keeper]:
+    def supervisors(self) -> list[Supervisor]:
         """Of all processes."""
         return [self.api, *self.workers]
 
-    def heal_lines(self) -> None:
+    def heal_proxies(self) -> None:
         """Carry everything."""
-        for line in self.lines:
-            line.heal()
+        for proxy in self.proxies:
+            proxy.heal()
 
     async def heal(self) -> None:
         """Mend everything that is broken; returns when all processes serve. Raises TimeoutError."""
-        self.heal_lines()
+        self.heal_proxies()
         for disk in (self.files, self.database):
             await asyncio.to_thread(disk.free)
-        for keeper in self.keepers:
-            keeper.go_on()
-        for keeper in self.keepers:
-            await keeper.serving(300)
+        for supervisor in self.supervisors:
+            supervisor.go_on()
+        for supervisor in self.supervisors:
+            await supervisor.serving(300)
 
     async def start_api_again(self, **more: str) -> None:
         """Stop the api and start it with further settings; returns when it serves."""
@@ -131,8 +131,8 @@ class House:
 
     async def close_services(self) -> None:
         """End all processes, workers first; the folder stays as they left it."""
-        for keeper in (*self.workers, self.api):
-            await keeper.close()
+        for supervisor in (*self.workers, self.api):
+            await supervisor.close()
 
     def _disks(self) -> tuple[Disk, Disk]:
         if may_mount(self.folder):
@@ -140,14 +140,14 @@ class House:
         workers = partial(_all_of, self.workers)
         return SizeLimit(self.folder / "files", workers), SizeLimit(self.data, self.api.processes)
 
-    def _had_no_room(self, since: float) -> bool:
+    def _no_room_since(self, since: float) -> bool:
         """Nothing starts without room for its lock."""
         return max(self.files.full_until, self.database.full_until) >= since
 
     def _spawn_api(self) -> ServiceProcess:
         settings = self._common() | {
             "EXPORTD_CATALOG": str(self.workload / "catalog.toml"),
-            "EXPORTD_LISTEN": self.near,
+            "EXPORTD_LISTEN": self.direct_target,
             "EXPORTD_QUEUE_LISTEN": f"127.0.0.1:{self.queue_port}",
             "EXPORTD_CALLBACK_PORTS": str(self.receiver.port),
         }
@@ -156,7 +156,7 @@ class House:
     def _spawn_worker(self, number: int) -> ServiceProcess:
         settings = self._common() | {
             "EXPORTD_SOURCES": str(self.workload / "sources.toml"),
-            "EXPORTD_QUEUE_ADDRESS": f"127.0.0.1:{self.lines[number + 1].port}",
+            "EXPORTD_QUEUE_ADDRESS": f"127.0.0.1:{self.proxies[number + 1].port}",
         }
         return ServiceProcess("exportd-worker", settings, self.logs / f"worker-{number}.log", "worker_ready")
 
@@ -164,8 +164,8 @@ class House:
         return {**self._settings, "EXPORTD_DATA_DIR": str(self.data), "EXPORTD_ARTIFACTS": str(self.artifacts)}
 
 
-def _all_of(keepers: list[Keeper]) -> list[psutil.Process]:
-    return list(chain.from_iterable(keeper.processes() for keeper in keepers))
+def _all_of(supervisors: list[Supervisor]) -> list[psutil.Process]:
+    return list(chain.from_iterable(supervisor.processes() for supervisor in supervisors))
 
 
 def _free_port() -> int:

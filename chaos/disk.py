@@ -13,13 +13,13 @@ from typing import Self
 
 import psutil
 
-_ROOMY = "4g"
+_DISK_SIZE = "4g"
 """The most that a disk may hold; memory is used only for what it really holds."""
 
-_LEFT_KB = 64
+_FULL_DISK_FREE_KB = 64
 """Room on a full disk: enough to begin something, not to end it."""
 
-_LARGEST_FILE = 4096
+_MAX_FILE_BYTES = 4096
 """Bytes that a file may have where full disks are only pretended."""
 
 
@@ -29,7 +29,7 @@ class Disk(ABC):
     `full_until` is when (monotonic) it had no room for the last time: infinity while it is full, 0 if never.
     """
 
-    how: str
+    method: str
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,10 +65,10 @@ class Disk(ABC):
 class Tmpfs(Disk):
     """A mount of its own. Entering raises OSError where mounting is not allowed."""
 
-    how = "tmpfs"
+    method = "tmpfs"
 
     def __enter__(self) -> Self:
-        if _mount("-t", "tmpfs", "-o", f"size={_ROOMY},mode=700", "exportd-chaos", self.path):
+        if _mount("-t", "tmpfs", "-o", f"size={_DISK_SIZE},mode=700", "exportd-chaos", self.path):
             raise OSError(f"cannot mount {self.path}")
         return self
 
@@ -81,18 +81,18 @@ class Tmpfs(Disk):
         """Make the disk as small as what is on it. What is written meanwhile may need a second try."""
         for _ in range(10):
             used = psutil.disk_usage(str(self.path)).used
-            if not _mount("-o", f"remount,size={used // 1024 + _LEFT_KB}k", self.path):
+            if not _mount("-o", f"remount,size={used // 1024 + _FULL_DISK_FREE_KB}k", self.path):
                 return
 
     def _free(self) -> None:
         """Make it as large as it was."""
-        _mount("-o", f"remount,size={_ROOMY}", self.path)
+        _mount("-o", f"remount,size={_DISK_SIZE}", self.path)
 
 
 class SizeLimit(Disk):
     """Without the right to mount: the processes that write may not make a file larger than a page (EFBIG)."""
 
-    how = "RLIMIT_FSIZE"
+    method = "RLIMIT_FSIZE"
 
     def __init__(self, path: Path, writers: Callable[[], Iterable[psutil.Process]]) -> None:
         super().__init__(path)
@@ -100,7 +100,7 @@ class SizeLimit(Disk):
 
     def _fill(self) -> None:
         """Limit those that are there now; one that starts later is not limited."""
-        self._limit(_LARGEST_FILE)
+        self._limit(_MAX_FILE_BYTES)
 
     def _free(self) -> None:
         """Lift the limit."""

@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 
-from chaos.plan import Story
+from chaos.plan import Scenario
 from exportd_client import Export
 
 
-class Wrong(Enum):
+class Violation(Enum):
     """What must not happen; the value is its name in the report."""
 
     LOST = "lost"
@@ -27,7 +27,7 @@ class Wrong(Enum):
 class Finding:
     """One thing that is wrong; `export_id` is empty when it belongs to none."""
 
-    wrong: Wrong
+    violation: Violation
     export_id: str
     what: str
 
@@ -38,35 +38,35 @@ class Findings:
     def __init__(self) -> None:
         self.all: list[Finding] = []
 
-    def add(self, wrong: Wrong, export_id: str, what: str) -> None:
+    def add(self, violation: Violation, export_id: str, what: str) -> None:
         """Note something, once."""
-        finding = Finding(wrong, export_id, what)
+        finding = Finding(violation, export_id, what)
         if finding not in self.all:
             self.all.append(finding)
 
     def count(self) -> dict[str, int]:
         """How many of each kind, 0 included."""
-        counter = Counter(finding.wrong for finding in self.all)
-        return {wrong.value: counter[wrong] for wrong in Wrong}
+        counter = Counter(finding.violation for finding in self.all)
+        return {violation.value: counter[violation] for violation in Violation}
 
 
 @dataclass
 class Account:
-    """What the callers of one story were told. `request_id` is that of the story.
+    """What the callers of one scenario were told. `request_id` is that of the scenario.
 
-    `ids` are those that creates answered with; `cancelled` and `deleted` say that the service confirmed it. What
-    `asked_cancel` and `asked_delete` say may have been done, even when no answer came.
+    `ids` are those that creates answered with; `cancel_confirmed` and `delete_confirmed` say that the service confirmed
+    it. What `cancel_requested` and `delete_requested` say may have been done, even when no answer came.
     """
 
     request_id: str
-    story: Story
+    scenario: Scenario
     findings: Findings
     callback: str = ""
     ids: set[str] = field(default_factory=set)
-    asked_cancel: bool = False
-    cancelled: bool = False
-    asked_delete: bool = False
-    deleted: bool = False
+    cancel_requested: bool = False
+    cancel_confirmed: bool = False
+    delete_requested: bool = False
+    delete_confirmed: bool = False
     last: Export | None = None
 
     @property
@@ -74,29 +74,29 @@ class Account:
         """Of the export; empty while no create was answered."""
         return min(self.ids, default="")
 
-    def created(self, export: Export) -> None:
+    def record_create(self, export: Export) -> None:
         """A create was answered."""
         self.ids.add(export.id)
         if len(self.ids) > 1:
-            self.findings.add(Wrong.LOST, self.id, f"request_id {self.request_id} made {sorted(self.ids)}")
+            self.findings.add(Violation.LOST, self.id, f"request_id {self.request_id} made {sorted(self.ids)}")
 
     def observe(self, export: Export) -> None:
         """An export was read, after all that was observed before."""
         if self.last is not None:
             _compare(self.last, export, self.findings)
         self.last = export
-        if self.cancelled and export.state != Export.CANCELLED:
-            self.findings.add(Wrong.UNEXPECTED, export.id, f"was cancelled and is {_state(export)}")
+        if self.cancel_confirmed and export.state != Export.CANCELLED:
+            self.findings.add(Violation.UNEXPECTED, export.id, f"was cancelled and is {_state(export)}")
 
 
 def _compare(before: Export, after: Export, findings: Findings) -> None:
     if after.version < before.version:
         back = f"version went from {before.version} ({_state(before)}) to {after.version} ({_state(after)})"
-        findings.add(Wrong.UNEXPECTED, after.id, back)
+        findings.add(Violation.UNEXPECTED, after.id, back)
     if before.done and (after.state, after.run) != (before.state, before.run):
-        findings.add(Wrong.UNEXPECTED, after.id, f"was {_state(before)} for good and is {_state(after)}")
+        findings.add(Violation.UNEXPECTED, after.id, f"was {_state(before)} for good and is {_state(after)}")
     if before.state == after.state == Export.COMPLETED and before.file.id != after.file.id:
-        findings.add(Wrong.DOUBLED, after.id, f"completed twice: files {before.file.id} and {after.file.id}")
+        findings.add(Violation.DOUBLED, after.id, f"completed twice: files {before.file.id} and {after.file.id}")
 
 
 def _state(export: Export) -> str:

@@ -9,7 +9,7 @@ from contextlib import closing
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from chaos.ledger import Findings, Wrong
+from chaos.ledger import Findings, Violation
 from chaos.stale_leases import attempts
 from services.api.domain.history import CREATED
 from services.api.domain.states import TRANSITIONS, Event, State
@@ -26,12 +26,14 @@ def check_rows(database: Path, findings: Findings) -> None:
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
         if verdict != "ok":
-            findings.add(Wrong.UNEXPECTED, "", f"the database: {verdict}")
+            findings.add(Violation.UNEXPECTED, "", f"the database: {verdict}")
         for export_id, lease_id, key in _files_of(db, _COMPLETED):
             if not key.startswith(f"{export_id}/{lease_id}/"):
-                findings.add(Wrong.STALE_ACCEPTED, export_id, f"lease {lease_id} completed it, and its file is {key}")
+                findings.add(
+                    Violation.STALE_ACCEPTED, export_id, f"lease {lease_id} completed it, and its file is {key}"
+                )
         for (export_id,) in db.execute(_ANNOUNCED):
-            findings.add(Wrong.NOTIFICATION_CONTRADICTING, export_id, "its end is in the outbox twice")
+            findings.add(Violation.NOTIFICATION_CONTRADICTING, export_id, "its end is in the outbox twice")
         for export_id, entries in groupby(db.execute(_HISTORY), key=lambda entry: str(entry[0])):
             _check_history(export_id, [entry[1:] for entry in entries], findings)
 
@@ -39,18 +41,18 @@ def check_rows(database: Path, findings: Findings) -> None:
 def _check_history(export_id: str, entries: list[tuple[int, int, str, str]], findings: Findings) -> None:
     """Each entry (version, run, event, state) follows from the one before."""
     if entries[0][2] != CREATED:
-        findings.add(Wrong.UNEXPECTED, export_id, f"its history begins with {entries[0]}")
+        findings.add(Violation.UNEXPECTED, export_id, f"its history begins with {entries[0]}")
     for before, after in pairwise(entries):
         change = f"{before} was followed by {after}"
         if after[2] == Event.LEASE.name and before[3] not in _LEASABLE:
-            findings.add(Wrong.DOUBLED, export_id, f"two live leases: {change}")
+            findings.add(Violation.DOUBLED, export_id, f"two live leases: {change}")
         elif TRANSITIONS.get((State[before[3]], Event[after[2]])) is not State[after[3]]:
-            findings.add(Wrong.UNEXPECTED, export_id, f"its history: {change}")
+            findings.add(Violation.UNEXPECTED, export_id, f"its history: {change}")
         if after[0] <= before[0]:
-            findings.add(Wrong.UNEXPECTED, export_id, f"its version did not grow: {change}")
+            findings.add(Violation.UNEXPECTED, export_id, f"its version did not grow: {change}")
     completed = Counter(run for _, run, event, _ in entries if event == Event.COMPLETE.name)
     if any(times > 1 for times in completed.values()):
-        findings.add(Wrong.DOUBLED, export_id, f"completed more than once: {entries}")
+        findings.add(Violation.DOUBLED, export_id, f"completed more than once: {entries}")
 
 
 def check_completions(logs: list[Path], findings: Findings) -> None:
@@ -58,7 +60,7 @@ def check_completions(logs: list[Path], findings: Findings) -> None:
     completed = {(line["export_id"], line["lease_id"]) for line in attempts(logs) if line["outcome"] == "completed"}
     for export_id, times in Counter(export_id for export_id, _ in completed).items():
         if times > 1:
-            findings.add(Wrong.DOUBLED, export_id, f"{times} leases completed it")
+            findings.add(Violation.DOUBLED, export_id, f"{times} leases completed it")
 
 
 def orphans(root: Path, database: Path) -> list[str]:

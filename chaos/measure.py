@@ -15,12 +15,12 @@ from pathlib import Path
 from rich.console import Console
 
 from chaos import cancellation, recovery, throughput, watchers
-from chaos.cluster import House
+from chaos.cluster import Cluster
 from chaos.figures import Figure
 
 OUTPUT = Path("build/chaos-measure.json")
 
-Measure = Callable[[House], Awaitable[list[Figure]]]
+Measure = Callable[[Cluster], Awaitable[list[Figure]]]
 MEASURES: dict[str, Measure] = {
     "throughput": throughput.measure,
     "cancel": cancellation.measure,
@@ -50,10 +50,10 @@ def main() -> None:
 
 
 async def _measured(measure: Measure) -> list[Figure]:
-    """In a house of its own."""
+    """In a cluster of its own."""
     with tempfile.TemporaryDirectory(prefix="exportd-chaos-") as folder:
-        async with House(Path(folder) / "house", huge=True) as house:
-            return await measure(house)
+        async with Cluster(Path(folder) / "cluster", huge=True) as cluster:
+            return await measure(cluster)
 
 
 def _write(figures: list[Figure]) -> None:

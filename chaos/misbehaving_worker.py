@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
-from chaos.callers import patiently
-from chaos.ledger import Findings, Wrong
-from chaos.plan import Manner, Misdeed
+from chaos.callers import with_retries
+from chaos.ledger import Findings, Violation
+from chaos.plan import LeaseMisuse, MisuseKind
 from exportd_client import Export, ExportClient, NotFound
 from services.contract.errors import ExportdError, Fenced, TryAgain
 from services.contract.job import HeartbeatAnswer, Job, LeaseReport, Verdict
@@ -25,26 +25,28 @@ from services.worker.sources.settings import SourceSettings
 Answer = TypeVar("Answer")
 
 _TRIES = 20
-_REPLACED_WITHIN_S = 10.0
+_REPLACEMENT_TIMEOUT_S = 10.0
 _CONFIRM_WINDOW_S = 0.9
 """A little less than that of the api."""
 
-_REPLACED = frozenset({Manner.COMPLETE_REPLACED, Manner.FAIL_REPLACED, Manner.BEAT_REPLACED})
-_BUILDING = frozenset({Manner.COMPLETE_LATE, Manner.COMPLETE_TWICE, Manner.BEAT_LATE, Manner.COMPLETE_REPLACED})
-_LATE = Failure("SOURCE_UNAVAILABLE", "a failure that comes late", retryable=True)
+_REPLACED = frozenset({MisuseKind.COMPLETE_REPLACED, MisuseKind.FAIL_REPLACED, MisuseKind.BEAT_REPLACED})
+_BUILDING = frozenset(
+    {MisuseKind.COMPLETE_LATE, MisuseKind.COMPLETE_TWICE, MisuseKind.BEAT_LATE, MisuseKind.COMPLETE_REPLACED}
+)
+_LATE_FAILURE = Failure("SOURCE_UNAVAILABLE", "a failure that comes late", retryable=True)
 
 
 @dataclass(frozen=True)
-class _Worker:
+class _Session:
     queue: GrpcQueue
 
     async def beat(self, job: Job) -> HeartbeatAnswer | None:
         """Heartbeat; None when nobody answers."""
-        return await _or_nothing(self.queue.heartbeat([LeaseReport(job.lease)], 0, draining=False))
+        return await _answer_or_none(self.queue.heartbeat([LeaseReport(job.lease)], 0, draining=False))
 
 
 @dataclass
-class Taken:
+class MisusedLease:
     """A lease that was taken and misused; `built` is the file that was made under it, None when none was.
 
     `may_count` says that a report under it may have been taken without an answer, or was.
@@ -56,8 +58,8 @@ class Taken:
 
 
 @dataclass
-class Zombies:
-    """Takes leases straight from the queue at `queue` and misuses them; `taken` is every one of them.
+class MisbehavingWorker:
+    """Takes leases straight from the queue at `queue` and misuses them; `leases` is every one of them.
 
     `read` reads an export of any tenant, None when it is not there.
     """
@@ -67,120 +69,120 @@ class Zombies:
     sources: dict[str, SourceSettings]
     read: Callable[[str], Awaitable[Export | None]]
     findings: Findings
-    taken: list[Taken] = field(default_factory=list)
-    done: dict[Manner, int] = field(default_factory=dict)
+    leases: list[MisusedLease] = field(default_factory=list)
+    counts: dict[MisuseKind, int] = field(default_factory=dict)
 
-    async def commit(self, misdeed: Misdeed) -> None:
+    async def misuse(self, misuse: LeaseMisuse) -> None:
         """Take one lease and misuse it; does nothing when there is no job. Whatever is strange becomes a finding."""
         async with connected(self.queue, str(uuid4())) as queue:
-            worker = _Worker(queue)
-            jobs = await _or_nothing(queue.lease(str(uuid4()), 1, 3.0)) or []
+            worker = _Session(queue)
+            jobs = await _answer_or_none(queue.lease(str(uuid4()), 1, 3.0)) or []
             for job in jobs:
-                taken = Taken(job)
-                self.taken.append(taken)
-                self.done[misdeed.manner] = self.done.get(misdeed.manner, 0) + 1
+                lease = MisusedLease(job)
+                self.leases.append(lease)
+                self.counts[misuse.kind] = self.counts.get(misuse.kind, 0) + 1
                 try:
-                    await self._misuse(worker, taken, misdeed)
+                    await self._misuse(worker, lease, misuse)
                 except Exception as error:  # noqa: BLE001 - one that fails must not end the others
-                    self.findings.add(Wrong.UNEXPECTED, job.lease.export_id, f"{misdeed.manner.name}: {error!r}")
+                    self.findings.add(Violation.UNEXPECTED, job.lease.export_id, f"{misuse.kind.name}: {error!r}")
 
-    async def _misuse(self, worker: _Worker, taken: Taken, misdeed: Misdeed) -> None:
-        manner, free_at = misdeed.manner, 0.0
-        if manner is Manner.FORGET:
+    async def _misuse(self, worker: _Session, lease: MisusedLease, misuse: LeaseMisuse) -> None:
+        kind, free_at = misuse.kind, 0.0
+        if kind is MisuseKind.FORGET:
             return
-        await worker.beat(taken.job)
-        if manner in _BUILDING:
-            outcome = await asyncio.to_thread(self._build, taken.job)
-            taken.built = outcome if isinstance(outcome, Built) else None
-        if manner is Manner.COMPLETE_TWICE:
-            await self.complete(worker, taken)
-        if manner in _REPLACED:
-            free_at = await self._until_replaced(taken.job)
+        await worker.beat(lease.job)
+        if kind in _BUILDING:
+            outcome = await asyncio.to_thread(self._build, lease.job)
+            lease.built = outcome if isinstance(outcome, Built) else None
+        if kind is MisuseKind.COMPLETE_TWICE:
+            await self.complete(worker, lease)
+        if kind in _REPLACED:
+            free_at = await self._until_replaced(lease.job)
         else:
-            await asyncio.sleep(misdeed.wait_s)  # late, as the plan says
-        if manner in (Manner.BEAT_LATE, Manner.BEAT_REPLACED):
-            await self._beat(worker, taken)
-        if manner is Manner.BEAT_REPLACED:
-            await self._release(worker, taken, free_at)
+            await asyncio.sleep(misuse.wait_s)  # late, as the plan says
+        if kind in (MisuseKind.BEAT_LATE, MisuseKind.BEAT_REPLACED):
+            await self._beat(worker, lease)
+        if kind is MisuseKind.BEAT_REPLACED:
+            await self._release(worker, lease, free_at)
         else:
-            await (self.complete(worker, taken) if taken.built else self.fail(worker, taken))
+            await (self.complete(worker, lease) if lease.built else self.fail(worker, lease))
 
     async def _until_replaced(self, job: Job) -> float:
         """Wait until another worker is at it, or it is over; when (monotonic) it was not so for the last time."""
-        until = time.monotonic() + _REPLACED_WITHIN_S
-        free_at = asked_at = time.monotonic()
-        while not _superseded(await self.read(job.lease.export_id), job) and asked_at < until:
-            free_at = asked_at
+        until = time.monotonic() + _REPLACEMENT_TIMEOUT_S
+        free_at = read_at = time.monotonic()
+        while not _superseded(await self.read(job.lease.export_id), job) and read_at < until:
+            free_at = read_at
             await asyncio.sleep(0.02)  # how often it is looked at: the other one may be quick
-            asked_at = time.monotonic()
+            read_at = time.monotonic()
         return free_at
 
-    async def _beat(self, worker: _Worker, taken: Taken) -> None:
-        before = await self.read(taken.job.lease.export_id)
-        answer = await worker.beat(taken.job)
+    async def _beat(self, worker: _Session, lease: MisusedLease) -> None:
+        before = await self.read(lease.job.lease.export_id)
+        answer = await worker.beat(lease.job)
         kept = answer is not None and answer.verdicts[0].verdict is Verdict.KEEP
-        if kept and not taken.may_count and _superseded(before, taken.job):
-            self._found(taken, before, "renewed")
+        if kept and not lease.may_count and _superseded(before, lease.job):
+            self._add_finding(lease, before, "renewed")
 
-    async def _release(self, worker: _Worker, taken: Taken, free_at: float) -> None:
+    async def _release(self, worker: _Session, lease: MisusedLease, free_at: float) -> None:
         """A release of a lease that no longer counts is passed over.
 
         The attempt in force cannot have been given back for another reason before its confirm window was over.
         """
-        before = await self.read(taken.job.lease.export_id)
-        await _or_nothing(worker.queue.release([taken.job.lease]))
-        after = await self.read(taken.job.lease.export_id)
-        given_back = before and after and after.attempt < before.attempt and _superseded(before, taken.job)
+        before = await self.read(lease.job.lease.export_id)
+        await _answer_or_none(worker.queue.release([lease.job.lease]))
+        after = await self.read(lease.job.lease.export_id)
+        given_back = before and after and after.attempt < before.attempt and _superseded(before, lease.job)
         if given_back and time.monotonic() < free_at + _CONFIRM_WINDOW_S:
-            self._found(taken, before, "released")
+            self._add_finding(lease, before, "released")
 
     def _build(self, job: Job) -> Outcome:
         """As a child of a worker does it."""
-        spool = self.root / ".spool" / f"zombie-{job.lease.lease_id}"
+        spool = self.root / ".spool" / f"misbehaving-{job.lease.lease_id}"
         try:
             spool.mkdir(parents=True)
-            return building.run(Order(job, self.root, spool, "zombie", self.sources), lambda _: None)
+            return building.run(Order(job, self.root, spool, "misbehaving", self.sources), lambda _: None)
         except OSError:
-            return _LATE
+            return _LATE_FAILURE
         finally:
             shutil.rmtree(spool, ignore_errors=True)
 
-    async def complete(self, worker: _Worker, taken: Taken) -> None:
+    async def complete(self, worker: _Session, lease: MisusedLease) -> None:
         """Report the file; a finding when that is accepted though the lease was replaced before."""
-        built = taken.built
+        built = lease.built
         if built is not None:
-            await self._judged(taken, lambda: worker.queue.complete(taken.job.lease, built))
+            await self._report(lease, lambda: worker.queue.complete(lease.job.lease, built))
 
-    async def fail(self, worker: _Worker, taken: Taken) -> None:
+    async def fail(self, worker: _Session, lease: MisusedLease) -> None:
         """Report a failure; a finding when that is accepted though the lease was replaced before."""
-        await self._judged(taken, lambda: worker.queue.fail(taken.job.lease, _LATE))
+        await self._report(lease, lambda: worker.queue.fail(lease.job.lease, _LATE_FAILURE))
 
-    async def _judged(self, taken: Taken, report: Callable[[], Awaitable[None]]) -> None:
-        before = await self.read(taken.job.lease.export_id)
+    async def _report(self, lease: MisusedLease, report: Callable[[], Awaitable[None]]) -> None:
+        before = await self.read(lease.job.lease.export_id)
         for _ in range(_TRIES):
             try:
                 await report()
             except Fenced:
                 return
             except TryAgain:  # it may have been taken all the same
-                taken.may_count = True
+                lease.may_count = True
                 await asyncio.sleep(0.2)  # whoever is ill needs a moment
             except ExportdError:  # such as a file that is not there any more
                 return
             else:
-                self._judge(taken, before)
+                self._check_acceptance(lease, before)
                 return
 
-    def _judge(self, taken: Taken, before: Export | None) -> None:
+    def _check_acceptance(self, lease: MisusedLease, before: Export | None) -> None:
         """The report was accepted; `before` is how the export was just before it."""
-        if _superseded(before, taken.job) and not taken.may_count:
-            self._found(taken, before, "accepted")
-        taken.may_count = True
+        if _superseded(before, lease.job) and not lease.may_count:
+            self._add_finding(lease, before, "accepted")
+        lease.may_count = True
 
-    def _found(self, taken: Taken, before: Export | None, what: str) -> None:
+    def _add_finding(self, lease: MisusedLease, before: Export | None, what: str) -> None:
         state = "not there" if before is None else f"{Export.State.Name(before.state)}, attempt {before.attempt}"
-        text = f"lease {taken.job.lease.lease_id} of attempt {taken.job.attempt} {what}: the export was {state}"
-        self.findings.add(Wrong.STALE_ACCEPTED, taken.job.lease.export_id, text)
+        text = f"lease {lease.job.lease.lease_id} of attempt {lease.job.attempt} {what}: the export was {state}"
+        self.findings.add(Violation.STALE_ACCEPTED, lease.job.lease.export_id, text)
 
 
 def _superseded(export: Export | None, job: Job) -> bool:
@@ -188,19 +190,19 @@ def _superseded(export: Export | None, job: Job) -> bool:
     return export is None or export.done or export.attempt > job.attempt
 
 
-def reader(clients: dict[str, ExportClient]) -> Callable[[str], Awaitable[Export | None]]:
+def export_reader(clients: dict[str, ExportClient]) -> Callable[[str], Awaitable[Export | None]]:
     """Reads an export by id alone: each tenant is asked."""
 
     async def read(export_id: str) -> Export | None:
         for client in clients.values():
             with suppress(NotFound):
-                return await patiently(lambda c=client: c.get(export_id))  # type: ignore[misc]
+                return await with_retries(lambda c=client: c.get(export_id))  # type: ignore[misc]
         return None
 
     return read
 
 
-async def _or_nothing(call: Awaitable[Answer]) -> Answer | None:
+async def _answer_or_none(call: Awaitable[Answer]) -> Answer | None:
     """The answer of the queue; None when it refuses or does not answer."""
     try:
         return await call

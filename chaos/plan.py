@@ -12,7 +12,7 @@ ROUND_S = 1.0
 """When the last event of a round begins, at the latest."""
 
 
-class Ending(Enum):
+class CallerAction(Enum):
     """What a caller does with the export that it asked for."""
 
     DOWNLOAD = "watch it, then bring its file"
@@ -20,13 +20,13 @@ class Ending(Enum):
     CANCEL_QUEUED = "cancel it only if no worker has it"
     DELETE = "watch it, then delete it"
     LEAVE = "never look at it again"
-    LOSE_PATIENCE = "watch it and go away in the middle, again and again"
+    ABANDON_WATCH = "watch it and go away in the middle, again and again"
     CUT_DOWNLOAD = "bring its file, going away in the middle, again and again"
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """One export as its caller sees it. `at` and `after_s` are seconds: into the round, and until `ending` begins.
+class Scenario:
+    """One export as its caller sees it. `at` and `after_s` are seconds: into the round, and until `action` begins.
 
     `callers` is how many ask for it at the same time with the same request_id. `listed` looks it up in a list too.
     `notified` gives it a callback_url. `draw` decides what is left to decide, such as where a download is cut.
@@ -41,7 +41,7 @@ class Story:
     max_attempts: int
     priority: int
     callers: int
-    ending: Ending
+    action: CallerAction
     after_s: float
     listed: bool
     notified: bool
@@ -87,8 +87,8 @@ class Fault:
     draw: int
 
 
-class Manner(Enum):
-    """How a worker that behaves badly treats a lease."""
+class MisuseKind(Enum):
+    """How a worker that behaves badly misuses a lease."""
 
     COMPLETE_LATE = "build, wait, complete"
     FAIL_LATE = "wait, fail"
@@ -101,11 +101,11 @@ class Manner(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Misdeed:
-    """A lease taken `at` seconds into the round and treated in this `manner`, `wait_s` seconds late where it waits."""
+class LeaseMisuse:
+    """A lease taken `at` seconds into the round and misused in this way, `wait_s` seconds late where it waits."""
 
     at: float
-    manner: Manner
+    kind: MisuseKind
     wait_s: float
 
 
@@ -114,29 +114,29 @@ class Round:
     """Everything that is decided about one round, each part in order of `at`."""
 
     number: int
-    stories: tuple[Story, ...]
+    scenarios: tuple[Scenario, ...]
     faults: tuple[Fault, ...]
-    misdeeds: tuple[Misdeed, ...]
+    misuses: tuple[LeaseMisuse, ...]
 
 
 def round_of(seed: int, number: int) -> Round:
     """The plan of round `number` (from 0); at least one process is killed in each."""
     draw = random.Random(f"{seed}/{number}")
-    stories = [_story(draw) for _ in range(draw.randint(4, 10))]
+    scenarios = [_scenario(draw) for _ in range(draw.randint(4, 10))]
     faults = [_kill(draw), *(_other(draw) for _ in range(draw.choice((1, 1, 2, 3))))]
-    misdeeds = [_misdeed(draw)] if draw.random() < 0.8 else []  # noqa: PLR2004 - four of five rounds
+    misuses = [_lease_misuse(draw)] if draw.random() < 0.8 else []  # noqa: PLR2004 - four of five rounds
     return Round(
         number,
-        tuple(sorted(stories, key=lambda story: story.at)),
+        tuple(sorted(scenarios, key=lambda scenario: scenario.at)),
         tuple(sorted(faults, key=lambda fault: fault.at)),
-        tuple(misdeeds),
+        tuple(misuses),
     )
 
 
-def _story(draw: random.Random) -> Story:
-    ending = draw.choices(tuple(Ending), (6, 4, 1, 2, 2, 2, 3))[0]
+def _scenario(draw: random.Random) -> Scenario:
+    action = draw.choices(tuple(CallerAction), (6, 4, 1, 2, 2, 2, 3))[0]
     packaging: PackagingName = draw.choice(("auto", "auto", "zip"))
-    return Story(
+    return Scenario(
         at=round(draw.uniform(0, ROUND_S), 3),
         tenant=draw.choice(TENANTS),
         collection=draw.choices(("Few", "Some", "Many"), (4, 3, 3))[0],
@@ -146,7 +146,7 @@ def _story(draw: random.Random) -> Story:
         max_attempts=draw.choice((10, 10, 10, 2, 1)),
         priority=draw.choice((0, 0, 0, 5, 9)),
         callers=draw.choice((1, 1, 1, 1, 5, 20)),
-        ending=ending,
+        action=action,
         after_s=round(draw.uniform(0, 1.5), 3),
         listed=draw.random() < 0.2,  # noqa: PLR2004 - one in five
         notified=draw.random() < 0.5,  # noqa: PLR2004 - every other one
@@ -186,6 +186,6 @@ def _seconds(draw: random.Random, kind: FaultKind) -> float:
             return draw.uniform(0, 0.5)
 
 
-def _misdeed(draw: random.Random) -> Misdeed:
-    at, manner = round(draw.uniform(0, ROUND_S), 3), draw.choice(tuple(Manner))
-    return Misdeed(at, manner, round(draw.choice((0.5, 3.0, 6.0)) * draw.uniform(0.8, 1.2), 3))
+def _lease_misuse(draw: random.Random) -> LeaseMisuse:
+    at, kind = round(draw.uniform(0, ROUND_S), 3), draw.choice(tuple(MisuseKind))
+    return LeaseMisuse(at, kind, round(draw.choice((0.5, 3.0, 6.0)) * draw.uniform(0.8, 1.2), 3))

@@ -50,18 +50,21 @@ class Proxy:
         """Carry everything again."""
         self._flowing.set()
 
-    async def _serve(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
+    async def _serve(self, near_reader: asyncio.StreamReader, direct: asyncio.StreamWriter) -> None:
         try:
-            far_reader, far = await asyncio.open_connection("127.0.0.1", self._to_port)
+            far_reader, proxied = await asyncio.open_connection("127.0.0.1", self._to_port)
         except OSError:  # nobody listens: neither does the proxy
-            near.transport.abort()
+            direct.transport.abort()
             return
-        self._budgets |= {near: math.inf, far: math.inf}
-        pumps = [asyncio.create_task(self._pump(near_reader, far)), asyncio.create_task(self._pump(far_reader, near))]
+        self._budgets |= {direct: math.inf, proxied: math.inf}
+        pumps = [
+            asyncio.create_task(self._pump(near_reader, proxied)),
+            asyncio.create_task(self._pump(far_reader, direct)),
+        ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task, writer in zip(pumps, (far, near), strict=True):
+            for task, writer in zip(pumps, (proxied, direct), strict=True):
                 task.cancel()
                 writer.transport.abort()
                 del self._budgets[writer]

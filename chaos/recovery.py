@@ -2,20 +2,20 @@
 
 import time
 
-from chaos.cluster import TTL_S, House
+from chaos.cluster import TTL_S, Cluster
 from chaos.figures import Figure, percentile
-from chaos.supervisor import Keeper
+from chaos.supervisor import Supervisor
 from exportd_client import Export, ExportClient
 
 TIMES = 40
 
 
-async def measure(house: House) -> list[Figure]:
+async def measure(cluster: Cluster) -> list[Figure]:
     """From kill -9 of the worker that builds an export until the export is leased again, all others being idle."""
-    async with ExportClient(house.near) as client:
+    async with ExportClient(cluster.direct_target) as client:
         seconds: list[float] = []
         for _ in range(TIMES * 2):  # one that was done before its worker could be killed says nothing
-            if len(seconds) < TIMES and (recovered := await _once(house, client)) is not None:
+            if len(seconds) < TIMES and (recovered := await _once(cluster, client)) is not None:
                 seconds.append(recovered)
     more = {
         "times": len(seconds),
@@ -26,15 +26,15 @@ async def measure(house: House) -> list[Figure]:
     return [Figure("lease_recovery_p99", percentile(seconds, 99), "s", TTL_S + 5, more=more)]
 
 
-async def _once(house: House, client: ExportClient) -> float | None:
+async def _once(cluster: Cluster, client: ExportClient) -> float | None:
     """None when the export was done too soon, or the idle worker was killed."""
-    for worker in house.workers:
+    for worker in cluster.workers:
         await worker.serving()
     export = await client.create("/huge", format="xlsx", max_attempts=10)
     began, killed = 0.0, None
     async for seen in client.watch(export.id):
         if killed is None and seen.progress.rows_written > 0:
-            killed = _builder(house)
+            killed = _builder(cluster)
             began = time.monotonic()
             killed.kill(0)
         if killed is not None and seen.attempt > 1 and seen.state == Export.PROCESSING:
@@ -47,10 +47,10 @@ async def _once(house: House, client: ExportClient) -> float | None:
     return recovered
 
 
-def _builder(house: House) -> Keeper:
+def _builder(cluster: Cluster) -> Supervisor:
     """The worker whose children use the processor: the other one is idle."""
-    return max(house.workers, key=_used)
+    return max(cluster.workers, key=_used)
 
 
-def _used(keeper: Keeper) -> float:
-    return sum(child.cpu_percent(interval=0.05) for child in keeper.children())
+def _used(supervisor: Supervisor) -> float:
+    return sum(child.cpu_percent(interval=0.05) for child in supervisor.children())

@@ -13,9 +13,9 @@ from rich.table import Table
 from chaos.ledger import Finding, Findings
 from chaos.plan import KILLS, FaultKind
 
-_MOST_LINES = 12
+_MAX_LOG_LINES = 12
 
-NEVER = frozenset({
+FORBIDDEN_LOG_EVENTS = frozenset({
     "store_mismatch", "attempt_broken", "completion_refused", "failure_refused", "job_unreadable",
     "password_unreadable",
 })  # fmt: skip
@@ -44,26 +44,26 @@ class Report:
     notifications: int = 0
     """Callbacks that were owed."""
     quiesce_seconds: float = 0.0
-    inflicted: Mapping[FaultKind, int] = field(default_factory=dict)
-    misdeeds: Mapping[str, int] = field(default_factory=dict)
+    fault_counts: Mapping[FaultKind, int] = field(default_factory=dict)
+    misuses: Mapping[str, int] = field(default_factory=dict)
     failed_attempts: Mapping[str, int] = field(default_factory=dict)
-    endings: Mapping[str, int] = field(default_factory=dict)
+    attempt_outcomes: Mapping[str, int] = field(default_factory=dict)
     """How attempts ended, as far as workers lived to write it down."""
     findings: Findings = field(default_factory=Findings)
-    lines: Mapping[Finding, list[str]] = field(default_factory=dict)
+    log_lines: Mapping[Finding, list[str]] = field(default_factory=dict)
     """What the logs say about an export with which something is wrong, but for what the checks themselves caused."""
     log_errors: Mapping[str, int] = field(default_factory=dict)
     """Lines of level error in the services' logs, by their event: for reading, not for judging."""
 
     @property
-    def sound(self) -> bool:
+    def passed(self) -> bool:
         """Nothing is wrong."""
         return not self.findings.all
 
     @property
     def kills(self) -> int:
         """How many processes kill -9 met."""
-        return sum(self.inflicted.get(kind, 0) for kind in KILLS)
+        return sum(self.fault_counts.get(kind, 0) for kind in KILLS)
 
     def figures(self) -> dict[str, Any]:
         """As in build/chaos.json."""
@@ -75,11 +75,11 @@ class Report:
             "quiesce_seconds": round(self.quiesce_seconds, 1),
             "full_disk": self.full_disk,
             "kills": self.kills,
-            "kills_by_kind": {kind.name.lower(): self.inflicted.get(kind, 0) for kind in KILLS},
-            "faults": {kind.name.lower(): self.inflicted.get(kind, 0) for kind in FaultKind if kind not in KILLS},
-            "misdeeds": dict(self.misdeeds),
+            "kills_by_kind": {kind.name.lower(): self.fault_counts.get(kind, 0) for kind in KILLS},
+            "faults": {kind.name.lower(): self.fault_counts.get(kind, 0) for kind in FaultKind if kind not in KILLS},
+            "lease_misuses": dict(self.misuses),
             "failed_attempts": dict(self.failed_attempts),
-            "endings": dict(self.endings),
+            "attempt_outcomes": dict(self.attempt_outcomes),
             "acknowledged": self.acknowledged,
             "completed": self.completed,
             "cancelled": self.cancelled,
@@ -109,15 +109,15 @@ def show(report: Report, console: Console) -> None:
         table.add_row(name, str(figures[name]))
     console.print(table)
     for title, counts in (
-        ("faults", {kind.value: count for kind, count in report.inflicted.items()}),
-        ("misused leases", report.misdeeds),
+        ("faults", {kind.value: count for kind, count in report.fault_counts.items()}),
+        ("misused leases", report.misuses),
         ("failed attempts", report.failed_attempts),
-        ("ends of attempts", report.endings),
+        ("outcomes of attempts", report.attempt_outcomes),
     ):
         console.print(f"{title}: {', '.join(f'{count} x {name}' for name, count in counts.items())}", highlight=False)
     for finding in report.findings.all:
-        console.print(f"\n{finding.wrong.value}: {finding.export_id} {finding.what}", markup=False, soft_wrap=True)
-        for line in report.lines.get(finding, []):
+        console.print(f"\n{finding.violation.value}: {finding.export_id} {finding.what}", markup=False, soft_wrap=True)
+        for line in report.log_lines.get(finding, []):
             console.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -138,7 +138,7 @@ def _event(line: str) -> str:
 
 
 def _finding(finding: Finding) -> dict[str, str]:
-    return {"wrong": finding.wrong.value, "export_id": finding.export_id, "what": finding.what}
+    return {"violation": finding.violation.value, "export_id": finding.export_id, "what": finding.what}
 
 
 def lines_about(export_id: str, logs: Mapping[Path, int]) -> list[str]:
@@ -149,4 +149,4 @@ def lines_about(export_id: str, logs: Mapping[Path, int]) -> list[str]:
 def _last_lines(log: Path, size: int, export_id: str) -> list[str]:
     with log.open("rb") as content:
         lines = content.read(size).decode(errors="replace").splitlines()
-    return [f"{log.name}: {line[:400]}" for line in lines if export_id in line][-_MOST_LINES:]
+    return [f"{log.name}: {line[:400]}" for line in lines if export_id in line][-_MAX_LOG_LINES:]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from chaos.ledger import Findings, Wrong
-from chaos.misbehaving_worker import Taken
+from chaos.ledger import Findings, Violation
+from chaos.misbehaving_worker import MisusedLease
 from exportd_client import Export
 from services.contract.errors import ExportdError
 from services.contract.job import LeaseRef
@@ -17,23 +17,23 @@ from services.contract.outcome import Failure
 from services.worker.queue.grpc_queue import GrpcQueue, connected
 
 _AT_ONCE = 8
-_OLD = Failure("SOURCE_UNAVAILABLE", "a failure under an old lease", retryable=True)
+_STALE_FAILURE = Failure("SOURCE_UNAVAILABLE", "a failure under an old lease", retryable=True)
 
 
 async def replay(
     queue_address: str,
     read: Callable[[str], Awaitable[Export | None]],
     leases: list[LeaseRef],
-    taken: list[Taken],
+    misused: list[MisusedLease],
     findings: Findings,
 ) -> int:
-    """Fail and release every lease of `leases`, complete and fail those `taken`; how many there were.
+    """Fail and release every lease of `leases`, complete and fail those `misused`; how many there were.
 
     A finding for each export that is another one afterwards.
     """
     slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(lease: LeaseRef, files: list[Taken]) -> None:
+    async def one(lease: LeaseRef, files: list[MisusedLease]) -> None:
         async with slots:
             before = await read(lease.export_id)
             for again in _reports(queue, lease, files):
@@ -42,13 +42,13 @@ async def replay(
             after = await read(lease.export_id)
             if _end(before) != _end(after):
                 text = f"changed by the old lease {lease.lease_id}: {_end(before)} became {_end(after)}"
-                findings.add(Wrong.STALE_ACCEPTED, lease.export_id, text)
+                findings.add(Violation.STALE_ACCEPTED, lease.export_id, text)
 
     async with connected(queue_address, str(uuid4())) as queue:
-        built = [one(t.job.lease, [t]) for t in taken]
+        built = [one(m.job.lease, [m]) for m in misused]
         await asyncio.gather(*built)
         await asyncio.gather(*(one(lease, []) for lease in leases))
-    return len(leases) + len(taken)
+    return len(leases) + len(misused)
 
 
 def leases_of(logs: list[Path]) -> list[LeaseRef]:
@@ -65,11 +65,11 @@ def attempts(logs: list[Path]) -> Iterator[dict[str, Any]]:
                     yield json.loads(line)
 
 
-def _reports(queue: GrpcQueue, lease: LeaseRef, files: list[Taken]) -> Iterator[Callable[[], Awaitable[None]]]:
+def _reports(queue: GrpcQueue, lease: LeaseRef, files: list[MisusedLease]) -> Iterator[Callable[[], Awaitable[None]]]:
     for one in files:
         if one.built is not None:
             yield lambda built=one.built: queue.complete(lease, built)  # type: ignore[misc]
-    yield lambda: queue.fail(lease, _OLD)
+    yield lambda: queue.fail(lease, _STALE_FAILURE)
     yield lambda: queue.release([lease])
 
 

@@ -15,38 +15,38 @@ _PAUSE_S = 0.2
 """Before the next start of a process that did not start."""
 
 
-class Keeper:
+class Supervisor:
     """One process at a time, started again when it has ended.
 
-    `spawn` starts one. `surprises` collects what nobody caused: exit statuses of processes that ended by themselves,
-    and why one did not start, with the end of its log. Where `excuse`, asked about the time (monotonic) of the start,
-    says that something was wrong since, it is in `excused` instead.
+    `spawn` starts one. `unexpected_exits` has what nobody caused: exit statuses of processes that ended by themselves,
+    and why one did not start, with the end of its log. Where `no_room_since`, asked about the time (monotonic) of the
+    start, says that a disk was full since, it is in `starts_without_room` instead.
     """
 
-    def __init__(self, name: str, spawn: Callable[[], ServiceProcess], excuse: Callable[[float], bool]) -> None:
+    def __init__(self, name: str, spawn: Callable[[], ServiceProcess], no_room_since: Callable[[float], bool]) -> None:
         self.name = name
-        self.surprises: list[str] = []
-        self.excused: list[str] = []
-        self._excuse = excuse
+        self.unexpected_exits: list[str] = []
+        self.starts_without_room: list[str] = []
+        self._no_room_since = no_room_since
         self._spawn = spawn
         self._process: ServiceProcess | None = None
         self._serving = asyncio.Event()
         self._ended = asyncio.Event()
         self._restart_after_s = self._began = 0.0
         self._meant = self._has_served = False
-        self._keeping: asyncio.Task[None] | None = None
+        self._supervision: asyncio.Task[None] | None = None
         self._stopped: set[int] = set()
 
     async def start(self) -> None:
         """Start the first one and keep it from now on; returns when it serves. Raises DidNotStart."""
-        self._keeping = asyncio.create_task(self._keep())
+        self._supervision = asyncio.create_task(self._supervise())
         serving = asyncio.create_task(self.serving())
         ended = asyncio.create_task(self._ended.wait())
         await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
         if not serving.done():
             serving.cancel()
-            raise DidNotStart(self.surprises[0])
+            raise DidNotStart(self.unexpected_exits[0])
         await serving
 
     async def serving(self, timeout_s: float = 60) -> None:
@@ -90,10 +90,10 @@ class Keeper:
     async def close(self) -> None:
         """End it for good: SIGTERM, and SIGKILL when that takes too long."""
         self.go_on()
-        if self._keeping is None:
+        if self._supervision is None:
             return
-        self._keeping.cancel()
-        await asyncio.gather(self._keeping, return_exceptions=True)
+        self._supervision.cancel()
+        await asyncio.gather(self._supervision, return_exceptions=True)
         if self._process is not None:
             await asyncio.to_thread(self._process.terminate)
 
@@ -105,7 +105,7 @@ class Keeper:
         _send(self._process.pid, how)
         return True
 
-    async def _keep(self) -> None:
+    async def _supervise(self) -> None:
         while True:
             self._ended.clear()
             self._meant = self._has_served = False
@@ -115,7 +115,7 @@ class Keeper:
             self._serving.clear()
             status = await asyncio.to_thread(self._process.kill)  # it has ended: this only asks for its status
             if self._has_served and not self._meant:
-                self.surprises.append(f"{self.name} ended by itself with status {status}")
+                self.unexpected_exits.append(f"{self.name} ended by itself with status {status}")
             await asyncio.sleep(self._restart_after_s if self._meant else _PAUSE_S)
 
     async def _announce(self, process: ServiceProcess) -> None:
@@ -123,7 +123,9 @@ class Keeper:
             await asyncio.to_thread(process.wait_started)
         except DidNotStart as problem:
             if not self._meant:
-                (self.excused if self._excuse(self._began) else self.surprises).append(f"{self.name}: {problem}")
+                (self.starts_without_room if self._no_room_since(self._began) else self.unexpected_exits).append(
+                    f"{self.name}: {problem}"
+                )
         else:
             self._has_served = True
             if not self._meant:

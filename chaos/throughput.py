@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from chaos.callers import PATIENT, patiently
-from chaos.cluster import House
+from chaos.callers import CLIENT_PATIENCE, with_retries
+from chaos.cluster import Cluster
 from chaos.figures import Figure
 from exportd_client import Export, ExportClient
 
@@ -18,15 +18,15 @@ _OPEN = 12
 """Exports that are asked for at the same time: more than there are slots."""
 
 
-async def measure(house: House) -> list[Figure]:
+async def measure(cluster: Cluster) -> list[Figure]:
     """Exports a second with both workers alive, and with the second one killed."""
-    async with ExportClient(house.near, patience=PATIENT) as client:
+    async with ExportClient(cluster.direct_target, patience=CLIENT_PATIENCE) as client:
         await _rate(client, 5)  # everybody is warm afterwards
         before = await _rate(client, QUIET_S)
-        killing = asyncio.create_task(_kill(house))
+        killing = asyncio.create_task(_kill(cluster))
         harassed = await _rate(client, KILLS * KILL_EACH_S)
         killing.cancel()
-        await house.workers[1].serving()
+        await cluster.workers[1].serving()
         quiet = (before + await _rate(client, QUIET_S)) / 2
     more = {"quiet_per_s": round(quiet, 2), "killed_per_s": round(harassed, 2), "kill_each_s": KILL_EACH_S}
     return [Figure("throughput_under_kills", harassed / quiet, "of the quiet run", 0.9, at_least=True, more=more)]
@@ -42,15 +42,15 @@ async def _rate(client: ExportClient, seconds: float) -> float:
 async def _one_after_the_other(client: ExportClient, until: float) -> int:
     done = 0
     while time.monotonic() < until:
-        export = await patiently(lambda: client.create("/many", format="csv", max_attempts=10))
+        export = await with_retries(lambda: client.create("/many", format="csv", max_attempts=10))
         last = [seen async for seen in client.watch(export.id)][-1]
         done += last.state == Export.COMPLETED
-        await patiently(lambda id_=export.id: client.delete(id_))  # type: ignore[misc]
+        await with_retries(lambda id_=export.id: client.delete(id_))  # type: ignore[misc]
     return done
 
 
-async def _kill(house: House) -> None:
+async def _kill(cluster: Cluster) -> None:
     while True:
-        await house.workers[1].serving()
-        house.workers[1].kill(0)
+        await cluster.workers[1].serving()
+        cluster.workers[1].kill(0)
         await asyncio.sleep(KILL_EACH_S)  # between two kills

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, aclosing
 
 import psutil
 
-from chaos.callers import PATIENT
-from chaos.cluster import House
+from chaos.callers import CLIENT_PATIENCE
+from chaos.cluster import Cluster
 from chaos.figures import Figure, memory_mb
 from exportd_client import Export, ExportClient
 
@@ -20,15 +20,18 @@ _AT_ONCE = 50
 _CHANNELS = 10
 
 
-async def measure_memory(house: House) -> list[Figure]:
+async def measure_memory(cluster: Cluster) -> list[Figure]:
     """Growth of the api after so many watches and downloads that their callers gave up."""
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(ExportClient(house.near, patience=PATIENT)) for _ in range(4)]
+        clients = [
+            await stack.enter_async_context(ExportClient(cluster.direct_target, patience=CLIENT_PATIENCE))
+            for _ in range(4)
+        ]
         made = [seen async for seen in clients[0].watch((await clients[0].create("/some", format="csv")).id)][-1]
-        for worker in house.workers:
+        for worker in cluster.workers:
             await worker.close()  # what is made now stays queued, so that a watch does not end by itself
         waiting = await clients[0].create("/some", format="csv")
-        api = psutil.Process(house.api.processes()[0].pid)
+        api = psutil.Process(cluster.api.processes()[0].pid)
         await _given_up(clients, waiting, made, _WARM)
         before, began = memory_mb(api), time.monotonic()
         await _given_up(clients, waiting, made, WATCHES)
@@ -60,16 +63,17 @@ async def _many(clients: list[ExportClient], call: Callable[[ExportClient], Awai
     await asyncio.gather(*(some(place) for place in range(_AT_ONCE)))
 
 
-async def measure_watchers(house: House) -> list[Figure]:
+async def measure_watchers(cluster: Cluster) -> list[Figure]:
     """So many watchers of ten exports on one process of the api: each must see the end of its own."""
     async with AsyncExitStack() as stack:
         clients = [
-            await stack.enter_async_context(ExportClient(house.near, patience=PATIENT)) for _ in range(_CHANNELS)
+            await stack.enter_async_context(ExportClient(cluster.direct_target, patience=CLIENT_PATIENCE))
+            for _ in range(_CHANNELS)
         ]
-        for worker in house.workers:
+        for worker in cluster.workers:
             worker.kill(4)  # so that all are watched before the first one is built
         exports = [await clients[0].create("/some", format="csv") for _ in range(_CHANNELS)]
-        api = psutil.Process(house.api.processes()[0].pid)
+        api = psutil.Process(cluster.api.processes()[0].pid)
         before = memory_mb(api)
         seen = asyncio.gather(*(_last(clients[n % _CHANNELS], exports[n % _CHANNELS]) for n in range(WATCHERS)))
         await asyncio.sleep(3)  # until all watch, and nobody works yet

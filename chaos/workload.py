@@ -1,4 +1,4 @@
-"""What can be exported while chaos reigns: numbers whose text says what they are."""
+"""What can be exported under fire: numbers whose text says what they are."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ class BadContent(Exception):
     """A file does not hold the rows of its collection."""
 
 
-class RowTwice(BadContent):
+class DuplicateRow(BadContent):
     """A file holds a row more than once."""
 
 
@@ -55,7 +55,7 @@ class Content:
         self._sound: set[tuple[str, str]] = set()
 
     def check(self, data: bytes, file: File, collection: str) -> None:
-        """Raises BadContent unless the bytes hold each row of the collection once, in order; RowTwice for one twice."""
+        """Raises BadContent unless the bytes hold each row of the collection once, in order (twice: DuplicateRow)."""
         table, extension = _unpacked(data, file)
         seen = (collection, _digest(table, extension))
         if seen not in self._sound:
@@ -74,7 +74,7 @@ def _digest(table: bytes, extension: str) -> str:
 
 def _check_rows(rows: list[tuple[Any, ...]], file: File, collection: str) -> None:
     if len({str(row[0]) for row in rows}) < len(rows):
-        raise RowTwice(f"{len(rows)} rows, and not all of them different")
+        raise DuplicateRow(f"{len(rows)} rows, and not all of them different")
     for there, wanted in zip(rows, _rows(collection), strict=False):
         if (int(there[0]), str(there[1])) != wanted:
             raise BadContent(f"{there} where {wanted} belongs")

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from chaos.workload import ROWS, BadContent, Content, RowTwice
+from chaos.workload import ROWS, BadContent, Content, DuplicateRow
 from exportd_client import File
 
 LINES = [json.dumps({"n": n, "text": f"number {n}"}) for n in range(ROWS["Few"])]
@@ -35,7 +35,7 @@ def test_a_row_that_is_missing_is_found() -> None:
 
 
 def test_a_row_that_is_there_twice_is_found() -> None:
-    with pytest.raises(RowTwice):
+    with pytest.raises(DuplicateRow):
         _check([*LINES[:7], LINES[6], *LINES[7:]])
 
 

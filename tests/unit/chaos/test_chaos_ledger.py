@@ -2,18 +2,18 @@
 
 import pytest
 
-from chaos.ledger import Account, Findings, Wrong
+from chaos.ledger import Account, Findings, Violation
 from chaos.plan import round_of
 from exportd_client import Export, File
 
 
 @pytest.fixture
 def account() -> Account:
-    return Account("1-0-0", round_of(1, 0).stories[0], Findings())
+    return Account("1-0-0", round_of(1, 0).scenarios[0], Findings())
 
 
-def _found(account: Account) -> list[Wrong]:
-    return [finding.wrong for finding in account.findings.all]
+def _found(account: Account) -> list[Violation]:
+    return [finding.violation for finding in account.findings.all]
 
 
 def _completed(file_id: str, version: int = 3) -> Export:
@@ -21,8 +21,8 @@ def _completed(file_id: str, version: int = 3) -> Export:
 
 
 def test_a_regular_life_is_fine(account: Account) -> None:
-    account.created(Export(id="e"))
-    account.created(Export(id="e"))
+    account.record_create(Export(id="e"))
+    account.record_create(Export(id="e"))
     account.observe(Export(id="e", state=Export.QUEUED, version=1))
     account.observe(Export(id="e", state=Export.PROCESSING, version=2))
     account.observe(_completed("f"))
@@ -31,30 +31,30 @@ def test_a_regular_life_is_fine(account: Account) -> None:
 
 
 def test_a_request_id_that_makes_two_exports_is_found(account: Account) -> None:
-    account.created(Export(id="e"))
-    account.created(Export(id="other"))
-    assert _found(account) == [Wrong.LOST]
+    account.record_create(Export(id="e"))
+    account.record_create(Export(id="other"))
+    assert _found(account) == [Violation.LOST]
 
 
 def test_a_version_that_goes_back_is_found(account: Account) -> None:
     account.observe(Export(id="e", state=Export.PROCESSING, version=2))
     account.observe(Export(id="e", state=Export.QUEUED, version=1))
-    assert _found(account) == [Wrong.UNEXPECTED]
+    assert _found(account) == [Violation.UNEXPECTED]
 
 
 def test_an_end_that_is_undone_is_found(account: Account) -> None:
     account.observe(_completed("f"))
     account.observe(Export(id="e", state=Export.FAILED, version=4))
-    assert _found(account) == [Wrong.UNEXPECTED]
+    assert _found(account) == [Violation.UNEXPECTED]
 
 
 def test_an_export_that_completes_twice_is_found(account: Account) -> None:
     account.observe(_completed("f"))
     account.observe(_completed("g", version=4))
-    assert _found(account) == [Wrong.DOUBLED]
+    assert _found(account) == [Violation.DOUBLED]
 
 
 def test_a_cancel_that_does_not_hold_is_found(account: Account) -> None:
-    account.cancelled = True
+    account.cancel_confirmed = True
     account.observe(_completed("f"))
-    assert _found(account) == [Wrong.UNEXPECTED]
+    assert _found(account) == [Violation.UNEXPECTED]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.ledger import Findings, Wrong
+from chaos.ledger import Findings, Violation
 from chaos.leftovers import check_completions, check_rows, orphans
 from services.api.domain.fairness import Fairness
 from services.api.domain.leases import LeasePolicy
@@ -33,14 +33,14 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "db.sqlite3"
 
 
-def _found(database: Path, history: list[tuple[int, str, str]], change: str = "") -> list[Wrong]:
+def _found(database: Path, history: list[tuple[int, str, str]], change: str = "") -> list[Violation]:
     findings = Findings()
     with closing(sqlite3.connect(database)) as db, db:
         entries = "INSERT INTO transitions (export_id, version, run, event, state) VALUES ('e', ?, 1, ?, ?)"
         db.executemany(entries, history)
         db.executescript(change)
     check_rows(database, findings)
-    return [finding.wrong for finding in findings.all]
+    return [finding.violation for finding in findings.all]
 
 
 def test_a_regular_history_is_fine(database: Path) -> None:
@@ -48,32 +48,32 @@ def test_a_regular_history_is_fine(database: Path) -> None:
 
 
 def test_a_file_of_another_lease_than_that_which_completed_is_found(database: Path) -> None:
-    assert _found(database, REGULAR, "UPDATE exports SET lease_id = 'newer'") == [Wrong.STALE_ACCEPTED]
+    assert _found(database, REGULAR, "UPDATE exports SET lease_id = 'newer'") == [Violation.STALE_ACCEPTED]
 
 
 def test_two_live_leases_are_found(database: Path) -> None:
     history = [*REGULAR[:2], (3, "LEASE", "PROCESSING"), (4, "COMPLETE", "COMPLETED")]
-    assert _found(database, history) == [Wrong.DOUBLED]
+    assert _found(database, history) == [Violation.DOUBLED]
 
 
 def test_a_second_completion_is_found(database: Path) -> None:
     history = [*REGULAR, (4, "COMPLETE", "COMPLETED")]
-    assert Wrong.DOUBLED in _found(database, history)
+    assert Violation.DOUBLED in _found(database, history)
 
 
 def test_a_step_that_no_rule_allows_is_found(database: Path) -> None:
     history = [*REGULAR, (4, "CANCEL", "CANCELLED")]
-    assert _found(database, history) == [Wrong.UNEXPECTED]
+    assert _found(database, history) == [Violation.UNEXPECTED]
 
 
 def test_a_version_that_does_not_grow_is_found(database: Path) -> None:
     history = [REGULAR[0], (1, "LEASE", "PROCESSING"), REGULAR[2]]
-    assert _found(database, history) == [Wrong.UNEXPECTED]
+    assert _found(database, history) == [Violation.UNEXPECTED]
 
 
 def test_an_end_that_is_in_the_outbox_twice_is_found(database: Path) -> None:
     twice = "INSERT INTO deliveries VALUES ('e', 1, 'CALLBACK'), ('e', 1, 'CALLBACK')"
-    assert _found(database, REGULAR, twice) == [Wrong.NOTIFICATION_CONTRADICTING]
+    assert _found(database, REGULAR, twice) == [Violation.NOTIFICATION_CONTRADICTING]
 
 
 def test_files_that_no_export_points_at_are_orphans(database: Path, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ async def test_attachments_of_another_lease_than_that_which_completed_are_found(
     await _separate_export(tmp_path / "exportd.sqlite3", of_lease="older")
     findings = Findings()
     check_rows(tmp_path / "exportd.sqlite3", findings)
-    assert [finding.wrong for finding in findings.all] == [Wrong.STALE_ACCEPTED]
+    assert [finding.violation for finding in findings.all] == [Violation.STALE_ACCEPTED]
 
 
 def test_a_completion_under_two_leases_is_found_in_the_logs_of_workers(tmp_path: Path) -> None:
@@ -122,4 +122,4 @@ def test_a_completion_under_two_leases_is_found_in_the_logs_of_workers(tmp_path:
     (tmp_path / "worker.log").write_text("".join(json.dumps(end) + "\n" for end in ends))
     findings = Findings()
     check_completions([tmp_path / "worker.log"], findings)
-    assert [finding.wrong for finding in findings.all] == [Wrong.DOUBLED]
+    assert [finding.violation for finding in findings.all] == [Violation.DOUBLED]

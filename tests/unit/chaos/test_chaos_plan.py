@@ -1,6 +1,6 @@
 """The plan of a run: repeatable, and with something for everybody."""
 
-from chaos.plan import KILLS, Ending, FaultKind, Manner, round_of
+from chaos.plan import KILLS, CallerAction, FaultKind, MisuseKind, round_of
 
 ROUNDS = [round_of(7, number) for number in range(300)]
 
@@ -19,9 +19,9 @@ def test_every_round_kills_something() -> None:
 
 def test_everything_that_can_happen_does() -> None:
     assert {fault.kind for one in ROUNDS for fault in one.faults} == set(FaultKind)
-    assert {story.ending for one in ROUNDS for story in one.stories} == set(Ending)
-    assert {misdeed.manner for one in ROUNDS for misdeed in one.misdeeds} == set(Manner)
-    assert any(story.callers > 1 for one in ROUNDS for story in one.stories)
+    assert {scenario.action for one in ROUNDS for scenario in one.scenarios} == set(CallerAction)
+    assert {misuse.kind for one in ROUNDS for misuse in one.misuses} == set(MisuseKind)
+    assert any(scenario.callers > 1 for one in ROUNDS for scenario in one.scenarios)
 
 
 def test_some_workers_stand_still_for_more_than_two_leases() -> None:
