@@ -15,8 +15,8 @@ from services.api.catalog.model import Catalog
 from services.api.catalog.resolve import Resolved, resolve
 from services.api.catalog.since import Since
 from services.api.domain.export import Export, Options
+from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
-from services.api.filter_mode import FilterMode
 from services.api.packaging import Parcel
 from services.api.passwords import Passwords
 from services.api.ports import RequestMark

@@ -17,7 +17,7 @@ from services.api.catalog.parameters import Parameter, read_parameter, split, wr
 from services.api.catalog.reading import MOST_WARNINGS, Reading
 from services.api.catalog.since import Since, add_since
 from services.api.catalog.violations import AlwaysRefused, Refused, Violations
-from services.api.filter_mode import FilterMode
+from services.api.domain.filter_mode import FilterMode
 from services.contract.outcome import ExportWarning
 from services.contract.spec import All, OrderTerm, Page
 

@@ -10,7 +10,7 @@ from services.api.catalog.nearest import hint, listed, shown
 from services.api.catalog.parameters import Parameter
 from services.api.catalog.values import read_value, write_value
 from services.api.catalog.violations import AlwaysRefused, Refused
-from services.api.filter_mode import FilterMode
+from services.api.domain.filter_mode import FilterMode
 from services.contract.outcome import ExportWarning
 from services.contract.spec import Operator, Page, Term, Value
 

@@ -13,7 +13,7 @@ from services.api.catalog.query import Query, collect_query
 from services.api.catalog.since import Since
 from services.api.catalog.tenancy import of_tenant
 from services.api.catalog.violations import Refused, Violations
-from services.api.filter_mode import FilterMode
+from services.api.domain.filter_mode import FilterMode
 from services.contract.errors import CollectionNotFound, InvalidRequest, Violation
 from services.contract.formats import Format
 from services.contract.outcome import ExportWarning

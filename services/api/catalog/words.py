@@ -9,7 +9,7 @@ from services.api.catalog.nearest import hint, listed, shown
 from services.api.catalog.parameters import Parameter
 from services.api.catalog.reading import Reading, value_of
 from services.api.catalog.violations import AlwaysRefused, Refused
-from services.api.filter_mode import FilterMode
+from services.api.domain.filter_mode import FilterMode
 from services.contract.spec import Operator, ReadingMode, Term
 
 ITEMS_PER_PAGE_LOWERED = "ITEMS_PER_PAGE_LOWERED"

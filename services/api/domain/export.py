@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import TERMINAL, CancelReason, State
-from services.api.filter_mode import FilterMode
 from services.contract.formats import Compression, CsvDialect, Format, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.export import Export, JobError, Options, StoredFile
-from services.api.filter_mode import FilterMode
+from services.api.domain.filter_mode import FilterMode
 from services.api.storage.column_types import MICROSECOND, from_micros
 from services.api.storage.tables import exports
 from services.contract.codec import spec_from_bytes, spec_to_bytes

@@ -1,6 +1,6 @@
 import pytest
 
-from services.api.filenames import attachments_name, file_name
+from services.api.domain.filenames import attachments_name, file_name
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from services.api.catalog.file import load
 from services.api.catalog.model import Catalog
 from services.api.catalog.resolve import Resolved, resolve
 from services.api.catalog.since import Since
-from services.api.filter_mode import FilterMode
+from services.api.domain.filter_mode import FilterMode
 from services.contract.errors import InvalidRequest
 from services.contract.spec import All, ColumnType, Kind, Limits, Mask, Operator, Page, ReadingMode, Term
 
