@@ -12,7 +12,6 @@ from uuid6 import uuid7
 from services.api import metrics, tenants
 from services.api.catalog.live import LiveCatalog
 from services.api.changes import Changes
-from services.api.creation import Planner
 from services.api.domain.notifications import Channel
 from services.api.downloads import Downloads
 from services.api.exports import Exports
@@ -31,6 +30,7 @@ from services.api.previews import Previews
 from services.api.publishing import Publishing
 from services.api.queue import Queue
 from services.api.reaper import Reaper
+from services.api.requests.plan import Planner
 from services.api.retention import Retention
 from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.operator_service import OperatorServicer

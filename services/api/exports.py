@@ -7,7 +7,6 @@ from datetime import datetime
 
 from services.api.catalog.live import LiveCatalog
 from services.api.changes import Changes, News
-from services.api.creation import CreateRequest, Plan, Planner
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.fairness import Fairness
 from services.api.domain.history import Transition
@@ -18,6 +17,7 @@ from services.api.passwords import Passwords
 from services.api.ports import MOST_POSITIONS, Clock, ExportFilter, ExportStore, Outbox
 from services.api.presence import Presence
 from services.api.previews import Previews
+from services.api.requests.plan import CreateRequest, Plan, Planner
 from services.api.whole import Whole
 from services.contract.errors import ExportNotFound, FileExpired, FileNotFound, InvalidRequest, ShuttingDown, Violation
 from services.contract.job import Hint

@@ -1,6 +1,6 @@
 import pytest
 
-from services.api.packaging import Parcel
+from services.api.requests.packaging import Parcel
 from services.contract.formats import Compression, Format, LongText, Packaging, XlsxLayout
 from services.contract.spec import TableOptions
 

@@ -1,6 +1,6 @@
 import pytest
 
-from services.api.table_options import CsvChoices, Preset, TableChoices, XlsxChoices, is_zone
+from services.api.requests.table_options import CsvChoices, Preset, TableChoices, XlsxChoices, is_zone
 from services.contract.formats import CsvDialect, Format, LongText, XlsxLayout
 
 
