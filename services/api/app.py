@@ -23,8 +23,6 @@ from services.api.notify.signing import CallbackSecrets
 from services.api.notify.targets import Targets
 from services.api.notify.tries import Sender
 from services.api.operating import Operating
-from services.api.pages import Pages
-from services.api.passwords import Passwords
 from services.api.presence import Presence
 from services.api.previews import Previews
 from services.api.publishing import Publishing
@@ -36,6 +34,8 @@ from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.queue_service import JobQueueServicer
 from services.api.rpc.server import Servers
+from services.api.secrets.page_tokens import Pages
+from services.api.secrets.passwords import Passwords
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts import FolderArtifactStore
 from services.api.storage.database import SqliteDatabase

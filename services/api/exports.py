@@ -12,12 +12,12 @@ from services.api.domain.fairness import Fairness
 from services.api.domain.history import Transition
 from services.api.domain.notifications import Delivery
 from services.api.domain.states import LEASABLE, State
-from services.api.pages import Pages
-from services.api.passwords import Passwords
 from services.api.ports import MOST_POSITIONS, Clock, ExportFilter, ExportStore, Outbox
 from services.api.presence import Presence
 from services.api.previews import Previews
 from services.api.requests.plan import CreateRequest, Plan, Planner
+from services.api.secrets.page_tokens import Pages
+from services.api.secrets.passwords import Passwords
 from services.api.whole import Whole
 from services.contract.errors import ExportNotFound, FileExpired, FileNotFound, InvalidRequest, ShuttingDown, Violation
 from services.contract.job import Hint

@@ -14,10 +14,10 @@ from services.api.domain.export import Export
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
 from services.api.domain.retry import Backoff
 from services.api.domain.states import State
-from services.api.passwords import Passwords, PasswordUnreadable
 from services.api.ports import Clock, ExportStore
 from services.api.presence import Presence
 from services.api.publishing import Files, Publishing, check
+from services.api.secrets.passwords import Passwords, PasswordUnreadable
 from services.api.whole import Whole
 from services.contract.errors import Fenced, JobCancelled, LeaseLost, ShuttingDown
 from services.contract.job import (

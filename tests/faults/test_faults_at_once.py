@@ -11,10 +11,10 @@ from services.api.changes import Changes
 from services.api.domain.leases import Claimed
 from services.api.domain.retry import Backoff
 from services.api.domain.states import TERMINAL, State
-from services.api.passwords import Passwords
 from services.api.presence import Presence
 from services.api.publishing import Publishing
 from services.api.queue import Queue
+from services.api.secrets.passwords import Passwords
 from services.api.storage.artifacts import FolderArtifactStore
 from services.api.storage.database import SqliteDatabase
 from services.api.storage.sqlite_outbox import SqliteOutbox

@@ -17,11 +17,11 @@ from services.api.catalog.since import Since
 from services.api.domain.export import Export, Options
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
-from services.api.passwords import Passwords
 from services.api.ports import RequestMark
 from services.api.requests.packaging import Parcel
 from services.api.requests.table_options import TableChoices, is_zone
 from services.api.requests.watermarks import other_query, since_export
+from services.api.secrets.passwords import Passwords
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.formats import Format, Packaging
 from services.contract.spec import JobSpec

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from services.api.domain.states import State
-from services.api.pages import Pages
 from services.api.ports import ExportFilter
+from services.api.secrets.page_tokens import Pages
 from services.contract.errors import InvalidRequest
 
 PAGES = Pages(bytes(32))

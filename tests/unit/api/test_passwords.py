@@ -1,8 +1,8 @@
 import pytest
 
 from services.api.domain.leases import Claimed
-from services.api.passwords import Passwords, PasswordUnreadable
 from services.api.requests.plan import CreateRequest
+from services.api.secrets.passwords import Passwords, PasswordUnreadable
 
 PASSWORDS = Passwords(bytes(32))
 
