@@ -11,10 +11,12 @@ from uuid6 import uuid7
 
 from services.api import metrics, tenants
 from services.api.catalog.live import LiveCatalog
-from services.api.changes import Changes
 from services.api.domain.notifications import Channel
 from services.api.downloads import Downloads
 from services.api.exports import Exports
+from services.api.live.announcements import Changes
+from services.api.live.preview_desk import Previews
+from services.api.live.workers import Presence
 from services.api.notify.callback import CallbackSender
 from services.api.notify.mailing import MailSender
 from services.api.notify.notifier import Notifier
@@ -23,8 +25,6 @@ from services.api.notify.signing import CallbackSecrets
 from services.api.notify.targets import Targets
 from services.api.notify.tries import Sender
 from services.api.operating import Operating
-from services.api.presence import Presence
-from services.api.previews import Previews
 from services.api.publishing import Publishing
 from services.api.queue import Queue
 from services.api.reaper import Reaper

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.api.catalog.live import LiveCatalog
-from services.api.changes import Changes, News
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.fairness import Fairness
 from services.api.domain.history import Transition
 from services.api.domain.notifications import Delivery
 from services.api.domain.states import LEASABLE, State
+from services.api.live.announcements import Changes, News
+from services.api.live.detached_tasks import Whole
+from services.api.live.preview_desk import Previews
+from services.api.live.workers import Presence
 from services.api.ports import MOST_POSITIONS, Clock, ExportFilter, ExportStore, Outbox
-from services.api.presence import Presence
-from services.api.previews import Previews
 from services.api.requests.plan import CreateRequest, Plan, Planner
 from services.api.secrets.page_tokens import Pages
 from services.api.secrets.passwords import Passwords
-from services.api.whole import Whole
 from services.contract.errors import ExportNotFound, FileExpired, FileNotFound, InvalidRequest, ShuttingDown, Violation
 from services.contract.job import Hint
 from services.contract.outcome import Progress

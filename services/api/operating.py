@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.api.changes import Changes
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.notifications import Delivery
+from services.api.live.announcements import Changes
+from services.api.live.workers import Presence, WorkerSeen
 from services.api.ports import Clock, ExportStore, Outbox, TenantQueue
-from services.api.presence import Presence, WorkerSeen
 from services.contract.errors import WorkerNotFound
 from services.contract.job import Hint
 

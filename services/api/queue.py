@@ -8,17 +8,17 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from services.api import metrics
-from services.api.changes import Changes
 from services.api.domain import retry
 from services.api.domain.export import Export
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
 from services.api.domain.retry import Backoff
 from services.api.domain.states import State
+from services.api.live.announcements import Changes
+from services.api.live.detached_tasks import Whole
+from services.api.live.workers import Presence
 from services.api.ports import Clock, ExportStore
-from services.api.presence import Presence
 from services.api.publishing import Files, Publishing, check
 from services.api.secrets.passwords import Passwords, PasswordUnreadable
-from services.api.whole import Whole
 from services.contract.errors import Fenced, JobCancelled, LeaseLost, ShuttingDown
 from services.contract.job import (
     Directive,

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from services.api.changes import Changes
 from services.api.domain.leases import Claimed
 from services.api.domain.retry import Backoff
 from services.api.domain.states import TERMINAL, State
-from services.api.presence import Presence
+from services.api.live.announcements import Changes
+from services.api.live.workers import Presence
 from services.api.publishing import Publishing
 from services.api.queue import Queue
 from services.api.secrets.passwords import Passwords

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from exportd.v1 import operator_service_pb2
 from services.api.domain.states import State
+from services.api.live.workers import WorkerSeen
 from services.api.operating import QueueView
-from services.api.presence import WorkerSeen
 from services.contract.codec import duration_to_pb
 
 

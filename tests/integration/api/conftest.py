@@ -21,9 +21,9 @@ from exportd.v1 import export_pb2, export_service_pb2
 from exportd.v1.export_service_pb2_grpc import ExportServiceStub
 from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
 from services.api import app
-from services.api.changes import Changes
 from services.api.domain.leases import LeasePolicy
-from services.api.previews import Previews
+from services.api.live.announcements import Changes
+from services.api.live.preview_desk import Previews
 from services.api.settings import ApiSettings
 from services.runtime.signals import StopSignals
 

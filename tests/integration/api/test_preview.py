@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_service_pb2
-from services.api import previews
+from services.api.live import preview_desk as previews
 from tests.integration.api.conftest import Api, until
 from tests.integration.api.refusals import refused
 

@@ -1,4 +1,4 @@
-from services.api.changes import Changes, News
+from services.api.live.announcements import Changes, News
 from services.contract.job import Directive, Hint
 from services.contract.outcome import Phase, Progress
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.api.previews import Previews
+from services.api.live.preview_desk import Previews
 from services.contract.errors import NoWorker, ShuttingDown
 from services.contract.preview import Previewed
 from tests.ports.samples import SPEC
@@ -34,7 +34,7 @@ async def test_each_question_goes_to_one_worker() -> None:
 
 
 async def test_nobody_takes_it_and_the_caller_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.api.previews.TAKEN_WITHIN_S", 0.01)
+    monkeypatch.setattr("services.api.live.preview_desk.TAKEN_WITHIN_S", 0.01)
     previews = Previews()
     with pytest.raises(NoWorker):
         await previews.show(SPEC, 3)

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.api.whole import Whole
+from services.api.live.detached_tasks import Whole
 
 
 async def test_both_steps_are_taken_when_the_caller_leaves_between_them() -> None:
