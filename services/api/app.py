@@ -12,8 +12,6 @@ from uuid6 import uuid7
 from services.api import metrics, tenants
 from services.api.catalog.live import LiveCatalog
 from services.api.domain.notifications import Channel
-from services.api.downloads import Downloads
-from services.api.exports import Exports
 from services.api.live.announcements import Changes
 from services.api.live.preview_desk import Previews
 from services.api.live.workers import Presence
@@ -24,9 +22,6 @@ from services.api.notify.settings import NotifySettings
 from services.api.notify.signing import CallbackSecrets
 from services.api.notify.targets import Targets
 from services.api.notify.tries import Sender
-from services.api.operating import Operating
-from services.api.publishing import Publishing
-from services.api.queue import Queue
 from services.api.reaper import Reaper
 from services.api.requests.plan import Planner
 from services.api.retention import Retention
@@ -43,6 +38,11 @@ from services.api.storage.datadir import DataDirectory
 from services.api.storage.sqlite import SqliteExportStore
 from services.api.storage.sqlite_outbox import SqliteOutbox
 from services.api.storage.sqlite_retention import SqliteRetentionStore
+from services.api.usecases.downloads import Downloads
+from services.api.usecases.exports import Exports
+from services.api.usecases.jobs import Queue
+from services.api.usecases.operations import Operating
+from services.api.usecases.publication import Publishing
 from services.runtime import logs
 from services.runtime.metrics import served
 from services.runtime.signals import StopSignals

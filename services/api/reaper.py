@@ -6,7 +6,7 @@ from typing import Protocol
 
 from services.api import metrics
 from services.api.ports import Clock, ExportStore
-from services.api.queue import Queue
+from services.api.usecases.jobs import Queue
 from services.runtime import logs
 
 INTERVAL_S = 1.0

@@ -12,12 +12,12 @@ from services.api.domain.retry import Backoff
 from services.api.domain.states import TERMINAL, State
 from services.api.live.announcements import Changes
 from services.api.live.workers import Presence
-from services.api.publishing import Publishing
-from services.api.queue import Queue
 from services.api.secrets.passwords import Passwords
 from services.api.storage.artifacts import FolderArtifactStore
 from services.api.storage.database import SqliteDatabase
 from services.api.storage.sqlite_outbox import SqliteOutbox
+from services.api.usecases.jobs import Queue
+from services.api.usecases.publication import Publishing
 from services.contract.errors import ExportdError, IllegalTransition, JobCancelled
 from tests.integration.storage.test_processes import running
 from tests.ports.driving import POLICY, WORKER, leased, queued

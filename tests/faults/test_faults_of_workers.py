@@ -8,8 +8,8 @@ from dataclasses import replace
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2
 from services.api.domain.leases import LeasePolicy
-from services.api.queue import LOST_ANSWER_AFTER
 from services.api.settings import ApiSettings
+from services.api.usecases.jobs import LOST_ANSWER_AFTER
 from tests.integration.api.conftest import Api, Clock, Worker, serving
 from tests.integration.api.refusals import refused
 from tests.ports.samples import SECOND

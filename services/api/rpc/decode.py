@@ -14,10 +14,10 @@ from exportd.v1 import export_pb2, export_service_pb2
 from services.api.catalog.columns import ColumnChoice
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
-from services.api.downloads import DownloadRequest
 from services.api.ports import ExportFilter
 from services.api.requests.plan import MAX_LABELS, CreateRequest
 from services.api.requests.table_options import CsvChoices, Preset, TableChoices, XlsxChoices
+from services.api.usecases.downloads import DownloadRequest
 from services.contract.codec import duration_from_pb, format_from_pb, timestamp_from_pb
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.formats import Compression, Format, LongText, Packaging

@@ -6,7 +6,7 @@ from exportd.v1 import export_pb2, export_service_pb2
 from services.api.catalog.model import Collection
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.states import State
-from services.api.exports import FirstRows, View
+from services.api.usecases.exports import FirstRows, View
 from services.contract.codec import (
     csv_to_pb,
     duration_to_pb,

@@ -4,9 +4,9 @@ import asyncio
 import time
 
 from exportd.v1.export_service_pb2 import DownloadFileResponse
-from services.api.downloads import Download
 from services.api.rpc import encode
 from services.api.rpc.shell import Context
+from services.api.usecases.downloads import Download
 from services.contract.errors import FileDamaged, ReaderStalled
 
 SMALL = 64 * 1024

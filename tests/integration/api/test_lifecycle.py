@@ -320,7 +320,7 @@ async def test_an_api_that_drains_does_not_drain_its_workers(api: Api, worker: W
 async def test_a_watch_looks_by_itself_when_an_announcement_was_lost(
     api: Api, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.api.exports.KEEPALIVE_S", 0.1)
+    monkeypatch.setattr("services.api.usecases.exports.KEEPALIVE_S", 0.1)
     export = await api.create()
     watch = aiter(_watch(api, export.id))
     await anext(watch)
@@ -381,7 +381,7 @@ async def test_thousands_of_unknown_fields_are_refused_without_holding_others_up
 async def test_a_retry_that_falls_due_between_two_looks_is_not_missed(
     settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.api.queue.random.random", lambda: 1.0)
+    monkeypatch.setattr("services.api.usecases.jobs.random.random", lambda: 1.0)
     backoff = Backoff(base=timedelta(milliseconds=100))
     async with serving(replace(settings, backoff=backoff)) as api:
         worker = Worker(api)

@@ -17,8 +17,8 @@ from services.api.live.announcements import Changes
 from services.api.live.detached_tasks import Whole
 from services.api.live.workers import Presence
 from services.api.ports import Clock, ExportStore
-from services.api.publishing import Files, Publishing, check
 from services.api.secrets.passwords import Passwords, PasswordUnreadable
+from services.api.usecases.publication import Files, Publishing, check
 from services.contract.errors import Fenced, JobCancelled, LeaseLost, ShuttingDown
 from services.contract.job import (
     Directive,

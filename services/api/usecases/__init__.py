@@ -1,0 +1,1 @@
+"""What callers, workers and operators may do."""
