@@ -10,6 +10,8 @@ from uuid import uuid4
 from uuid6 import uuid7
 
 from services.api import metrics, tenants
+from services.api.background.reaper import Reaper
+from services.api.background.retention import Retention
 from services.api.catalog.live import LiveCatalog
 from services.api.domain.notifications import Channel
 from services.api.live.announcements import Changes
@@ -22,9 +24,7 @@ from services.api.notify.settings import NotifySettings
 from services.api.notify.signing import CallbackSecrets
 from services.api.notify.targets import Targets
 from services.api.notify.tries import Sender
-from services.api.reaper import Reaper
 from services.api.requests.plan import Planner
-from services.api.retention import Retention
 from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.queue_service import JobQueueServicer

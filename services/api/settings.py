@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from services.api.background.retention import RetentionPolicy
 from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import Backoff
 from services.api.notify.settings import NotifySettings
-from services.api.retention import RetentionPolicy
 from services.runtime.settings import SettingsReader
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.api import reaper
+from services.api.background import reaper
 from services.api.domain.fairness import Fairness
 from services.api.settings import ApiSettings
 from tests.integration.api.conftest import Api, Clock, clock, leases, serving, settings, worker  # noqa: F401 - fixtures

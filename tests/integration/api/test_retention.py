@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exportd.v1 import export_pb2, export_service_pb2
-from services.api.retention import Retention, RetentionPolicy, StoreOfAnother, Swept
+from services.api.background.retention import Retention, RetentionPolicy, StoreOfAnother, Swept
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts import FolderArtifactStore
 from services.api.storage.database import SqliteDatabase

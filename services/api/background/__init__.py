@@ -1,0 +1,1 @@
+"""What the api does by the clock."""
