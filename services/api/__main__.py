@@ -9,8 +9,8 @@ import sys
 import uvloop
 
 from services.api.app import serve
-from services.api.callback_secret import callback_secrets
-from services.api.catalog import command
+from services.api.commands import catalog as command
+from services.api.commands.callback_secret import callback_secrets
 from services.api.settings import ApiSettings
 from services.runtime import logs
 from services.runtime.signals import StopSignals

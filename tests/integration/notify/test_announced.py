@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from exportd.v1 import export_pb2, export_service_pb2
-from services.api.callback_secret import callback_secrets
+from services.api.commands.callback_secret import callback_secrets
 from services.api.domain.leases import LeasePolicy
 from services.api.settings import ApiSettings
 from tests.integration.api.conftest import CATALOG, Api, Worker, serving

@@ -1,7 +1,7 @@
 import base64
 from pathlib import Path
 
-from services.api.callback_secret import callback_secrets
+from services.api.commands.callback_secret import callback_secrets
 from services.api.settings import ApiSettings
 from services.api.storage.datadir import DataDirectory
 

@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 
 from services.api.catalog import keys
-from services.api.catalog.command import run
 from services.api.catalog.file import load
+from services.api.commands.catalog import run
 from services.worker.sources.settings import load as load_sources
 from tests.unit.catalog import catalog_docs
 from tests.unit.catalog.grammar_cases import CATALOG

@@ -1,0 +1,1 @@
+"""Commands of `exportd-api` beside the server."""
