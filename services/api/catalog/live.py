@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from services.api.catalog.file import load
+from services.api.catalog.definition.file import load
+from services.api.catalog.definition.toml import CatalogError
 from services.api.catalog.model import Catalog
-from services.api.catalog.table import CatalogError
 from services.runtime import logs
 
 

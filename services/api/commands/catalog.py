@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from services.api.catalog.file import load
+from services.api.catalog.definition.file import load
+from services.api.catalog.definition.schema import catalog_schema
+from services.api.catalog.definition.toml import CatalogError
 from services.api.catalog.model import Catalog
 from services.api.catalog.nearest import hint
-from services.api.catalog.schema import catalog_schema
-from services.api.catalog.table import CatalogError
 from services.api.commands import catalog_view as showing
 
 SOUND, MISTAKEN = 0, 1

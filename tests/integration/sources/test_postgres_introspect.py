@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.api.catalog.file import load
+from services.api.catalog.definition.file import load
 from services.api.catalog.model import Catalog
 from services.worker.introspect import run
 from services.worker.sources.settings import SourceSettings

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from services.api.catalog import keys
-from services.api.catalog.keys import Key
-from services.api.catalog.schema import catalog_schema
+from services.api.catalog.definition import keys
+from services.api.catalog.definition.keys import Key
+from services.api.catalog.definition.schema import catalog_schema
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE, SCHEMA = DOCS / "catalog.md", DOCS / "catalog.schema.json"

@@ -1,6 +1,6 @@
 import pytest
 
-from services.api.catalog.file import load
+from services.api.catalog.definition.file import load
 from services.api.catalog.model import Catalog, Collection
 
 SOUND = """

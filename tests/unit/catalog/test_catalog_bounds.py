@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.api.catalog.columns import ColumnChoice
-from services.api.catalog.file import load
+from services.api.catalog.definition.file import load
 from services.api.catalog.model import Catalog
 from services.api.catalog.resolve import Resolved, resolve
 from services.api.catalog.since import Since

@@ -12,8 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from services.api.catalog import keys
-from services.api.catalog.file import load
+from services.api.catalog.definition import keys
+from services.api.catalog.definition.file import load
 from services.api.commands.catalog import run
 from services.worker.sources.settings import load as load_sources
 from tests.unit.catalog import catalog_docs

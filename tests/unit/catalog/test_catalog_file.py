@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from services.api.catalog.column_types import column_type
-from services.api.catalog.file import load
+from services.api.catalog.definition.column_types import column_type
+from services.api.catalog.definition.file import load
+from services.api.catalog.definition.toml import CatalogError
 from services.api.catalog.model import Catalog, Collection
-from services.api.catalog.table import CatalogError
 from services.contract.formats import Format
 from services.contract.spec import AttachmentSpec, ColumnType, Kind, Relation, SourceRef
 

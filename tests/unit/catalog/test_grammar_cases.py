@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.api.catalog.file import load
+from services.api.catalog.definition.file import load
 from services.api.catalog.model import Collection
 from services.api.catalog.query import Query, parse_query
 from services.api.domain.filter_mode import FilterMode

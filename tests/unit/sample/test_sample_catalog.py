@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from services.api.catalog import file as catalog_file
+from services.api.catalog.definition import file as catalog_file
 from services.worker.sources import settings as sources_file
 
 CODES = ("Entities", "Invoices", "LineItems", "Payments", "Flights", "Airports", "Airlines", "Planes", "Weather")

@@ -1,7 +1,7 @@
 """The JSON Schema of the catalog file, for editors: made of the same tables of keys that the reader goes by."""
 
-from services.api.catalog import keys
-from services.api.catalog.keys import Schema
+from services.api.catalog.definition import keys
+from services.api.catalog.definition.keys import Schema
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """The one that editors of TOML understand."""

@@ -4,10 +4,10 @@ import tomllib
 from itertools import combinations
 from pathlib import Path
 
-from services.api.catalog import keys
-from services.api.catalog.collection import CollectionReader
+from services.api.catalog.definition import keys
+from services.api.catalog.definition.collection import CollectionReader
+from services.api.catalog.definition.toml import CatalogError, Mistake, Table
 from services.api.catalog.model import Catalog, Collection
-from services.api.catalog.table import CatalogError, Mistake, Table
 from services.contract.spec import SourceRef
 
 

@@ -3,8 +3,8 @@
 import re
 from pathlib import PurePosixPath
 
-from services.api.catalog import keys
-from services.api.catalog.table import Table
+from services.api.catalog.definition import keys
+from services.api.catalog.definition.toml import Table
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
 
 _PLACEHOLDERS = re.compile(r"([^{}]|\{[^{}]+\})*")

@@ -3,12 +3,18 @@
 import re
 from collections.abc import Container, Mapping
 
-from services.api.catalog import keys
-from services.api.catalog.attachment_reader import check_below_root, read_attachment
-from services.api.catalog.column_reader import ColumnReader, check_fields, named_column, only_sorted_by
-from services.api.catalog.column_types import read_type
-from services.api.catalog.http_reader import read_http
-from services.api.catalog.masks import ways_around
+from services.api.catalog.definition import keys
+from services.api.catalog.definition.attachment_reader import check_below_root, read_attachment
+from services.api.catalog.definition.column_reader import (
+    ColumnReader,
+    check_fields,
+    named_column,
+    only_sorted_by,
+)
+from services.api.catalog.definition.column_types import read_type
+from services.api.catalog.definition.http_reader import read_http
+from services.api.catalog.definition.masks import ways_around
+from services.api.catalog.definition.toml import Mistake, Table
 from services.api.catalog.model import (
     CatalogColumn,
     Changed,
@@ -19,7 +25,6 @@ from services.api.catalog.model import (
     TenantColumn,
 )
 from services.api.catalog.nearest import hint, listed
-from services.api.catalog.table import Mistake, Table
 from services.api.catalog.values import FILTERABLE
 from services.api.catalog.words import RESERVED
 from services.contract.formats import Format

@@ -4,12 +4,12 @@ import re
 from collections.abc import Container, Iterable
 from dataclasses import replace
 
-from services.api.catalog import keys
-from services.api.catalog.column_types import read_type
+from services.api.catalog.definition import keys
+from services.api.catalog.definition.column_types import read_type
+from services.api.catalog.definition.toml import Mistake, Table
 from services.api.catalog.grammar import DATES
 from services.api.catalog.model import CatalogColumn, Match, Nulls
 from services.api.catalog.nearest import hint
-from services.api.catalog.table import Mistake, Table
 from services.api.catalog.values import FILTERABLE
 from services.api.catalog.words import RESERVED
 from services.contract.spec import ColumnType, Kind, Mask
