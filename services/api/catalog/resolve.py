@@ -8,9 +8,9 @@ from datetime import UTC, tzinfo
 from services.api.catalog.columns import ColumnChoice, choose, unused_headers
 from services.api.catalog.model import Catalog, Collection
 from services.api.catalog.nearest import NEAR, closeness, hint, nearest, shown
-from services.api.catalog.parameters import decode
-from services.api.catalog.query import Query, collect_query
-from services.api.catalog.since import Since
+from services.api.catalog.query.parameters import decode
+from services.api.catalog.query.parser import Query, collect_query
+from services.api.catalog.query.since import Since
 from services.api.catalog.tenancy import of_tenant
 from services.api.catalog.violations import Refused, Violations
 from services.api.domain.filter_mode import FilterMode

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC
 
 from services.api.catalog.model import Collection
-from services.api.catalog.values import read_value
+from services.api.catalog.query.values import read_value
 from services.api.catalog.violations import Refused, Violations
 from services.contract.spec import Operator, Term
 

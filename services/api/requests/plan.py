@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from services.api.catalog.columns import ColumnChoice
 from services.api.catalog.live import LiveCatalog
 from services.api.catalog.model import Catalog
+from services.api.catalog.query.since import Since
 from services.api.catalog.resolve import Resolved, resolve
-from services.api.catalog.since import Since
 from services.api.domain.export import Export, Options
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State

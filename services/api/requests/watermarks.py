@@ -1,7 +1,7 @@
 """Incremental exports: from what moment on rows count, and whether an earlier export can say so."""
 
+from services.api.catalog.query.since import Since
 from services.api.catalog.resolve import Resolved
-from services.api.catalog.since import Since
 from services.api.domain.export import Export
 from services.api.domain.states import State
 from services.contract.errors import Violation

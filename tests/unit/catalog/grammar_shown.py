@@ -7,8 +7,8 @@ import sys
 from datetime import date, datetime
 from pathlib import Path
 
-from services.api.catalog import grammar
-from services.api.catalog.query import PARAMETER_IGNORED, PARAMETER_REPEATED, Query
+from services.api.catalog.query import grammar
+from services.api.catalog.query.parser import PARAMETER_IGNORED, PARAMETER_REPEATED, Query
 from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Term, Value
 from tests.unit.catalog.grammar_cases import EVERYTHING, SECTIONS, Case
 

@@ -7,8 +7,8 @@ import pytest
 from services.api.catalog.columns import ColumnChoice
 from services.api.catalog.definition.file import load
 from services.api.catalog.model import Catalog
+from services.api.catalog.query.since import Since
 from services.api.catalog.resolve import Resolved, resolve
-from services.api.catalog.since import Since
 from services.api.domain.filter_mode import FilterMode
 from services.contract.errors import InvalidRequest
 from services.contract.spec import All, ColumnType, Kind, Limits, Mask, Operator, Page, ReadingMode, Term

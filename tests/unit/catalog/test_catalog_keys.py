@@ -7,7 +7,7 @@ import pytest
 from services.api.catalog.definition.file import load
 from services.api.catalog.definition.toml import CatalogError
 from services.api.catalog.model import CatalogColumn, Collection, Match, Nulls, TenantColumn
-from services.api.catalog.query import parse_query
+from services.api.catalog.query.parser import parse_query
 from services.contract.errors import InvalidRequest
 from services.contract.spec import (
     Blob,

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.api.catalog.model import Collection
-from services.api.catalog.query import Query, parse_query
-from services.api.catalog.values import read_value, write_value
+from services.api.catalog.query.parser import Query, parse_query
+from services.api.catalog.query.values import read_value, write_value
 from services.api.domain.filter_mode import FilterMode
 from services.contract.codec import spec_from_bytes, spec_to_bytes
 from services.contract.errors import InvalidRequest, Violation

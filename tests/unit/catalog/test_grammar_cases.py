@@ -7,7 +7,7 @@ import pytest
 
 from services.api.catalog.definition.file import load
 from services.api.catalog.model import Collection
-from services.api.catalog.query import Query, parse_query
+from services.api.catalog.query.parser import Query, parse_query
 from services.api.domain.filter_mode import FilterMode
 from services.contract.errors import InvalidRequest
 from tests.unit.catalog.grammar_cases import CASES, CATALOG, Case

@@ -25,8 +25,8 @@ from services.api.catalog.model import (
     TenantColumn,
 )
 from services.api.catalog.nearest import hint, listed
-from services.api.catalog.values import FILTERABLE
-from services.api.catalog.words import RESERVED
+from services.api.catalog.query.reserved import RESERVED
+from services.api.catalog.query.values import FILTERABLE
 from services.contract.formats import Format
 from services.contract.spec import AttachmentSpec, ColumnType, Kind, Limits, ReadingMode, Relation, SourceRef
 

@@ -7,7 +7,7 @@ from services.api.catalog.definition.attachment_reader import check_placeholders
 from services.api.catalog.definition.toml import Mistake, Table
 from services.api.catalog.model import CatalogColumn
 from services.api.catalog.nearest import hint
-from services.api.catalog.parameters import Parameter, read_parameter
+from services.api.catalog.query.parameters import Parameter, read_parameter
 from services.api.catalog.violations import Refused
 from services.contract.spec import HttpFilter, HttpOrder, HttpPages, Operator, Paging
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.api.catalog.conditions import Condition
 from services.api.catalog.model import Changed
-from services.api.catalog.reading import Reading
-from services.api.catalog.values import write_value
+from services.api.catalog.query.conditions import Condition
+from services.api.catalog.query.reading import Reading
+from services.api.catalog.query.values import write_value
 from services.api.catalog.violations import Violations
 from services.contract.spec import Operator, Term
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
-from services.api.catalog.conditions import canonical_text, filters_of, total_order
-from services.api.catalog.grammar import take
-from services.api.catalog.lenient import last_of_each, of_list
 from services.api.catalog.model import Collection
 from services.api.catalog.nearest import shown
-from services.api.catalog.parameters import Parameter, read_parameter, split, written_name
-from services.api.catalog.reading import MOST_WARNINGS, Reading
-from services.api.catalog.since import Since, add_since
+from services.api.catalog.query.conditions import canonical_text, filters_of, total_order
+from services.api.catalog.query.grammar import take
+from services.api.catalog.query.lenient import last_of_each, of_list
+from services.api.catalog.query.parameters import Parameter, read_parameter, split, written_name
+from services.api.catalog.query.reading import MOST_WARNINGS, Reading
+from services.api.catalog.query.since import Since, add_since
 from services.api.catalog.violations import AlwaysRefused, Refused, Violations
 from services.api.domain.filter_mode import FilterMode
 from services.contract.outcome import ExportWarning

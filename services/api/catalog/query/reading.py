@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
-from services.api.catalog.conditions import Condition
 from services.api.catalog.model import CatalogColumn, Collection, FieldOrder, PathParameter
 from services.api.catalog.nearest import hint, listed, shown
-from services.api.catalog.parameters import Parameter
-from services.api.catalog.values import read_value, write_value
+from services.api.catalog.query.conditions import Condition
+from services.api.catalog.query.parameters import Parameter
+from services.api.catalog.query.values import read_value, write_value
 from services.api.catalog.violations import AlwaysRefused, Refused
 from services.api.domain.filter_mode import FilterMode
 from services.contract.outcome import ExportWarning

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from services.api.catalog.parameters import Parameter
+from services.api.catalog.query.parameters import Parameter
 
 _Slot = tuple[tuple[str, ...], int]
 _SCALAR: _Slot = ((), 0)

@@ -17,14 +17,14 @@ compared, is in the catalog.
 
 from collections.abc import Callable
 
-from services.api.catalog.conditions import Condition
 from services.api.catalog.model import CatalogColumn, PathParameter
 from services.api.catalog.nearest import hint, shown
-from services.api.catalog.parameters import Parameter
-from services.api.catalog.reading import Reading, value_of
-from services.api.catalog.values import is_bare_date, write_value
+from services.api.catalog.query.conditions import Condition
+from services.api.catalog.query.parameters import Parameter
+from services.api.catalog.query.reading import Reading, value_of
+from services.api.catalog.query.reserved import WORDS
+from services.api.catalog.query.values import is_bare_date, write_value
 from services.api.catalog.violations import AlwaysRefused, Refused
-from services.api.catalog.words import WORDS
 from services.contract.spec import All, Kind, Operator, Term, Value
 
 BARE_DATE_IN_BEFORE = "BARE_DATE_IN_BEFORE"

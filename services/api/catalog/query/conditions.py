@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from services.api.catalog.model import FieldOrder
-from services.api.catalog.parameters import encode
+from services.api.catalog.query.parameters import encode
 from services.contract.spec import AnyOf, Filter, Operator, OrderTerm, Page, Term
 
 OF_SEVERAL = frozenset(

@@ -1,0 +1,1 @@
+"""The grammar of queries: text to a typed filter, an order and a page."""
