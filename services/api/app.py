@@ -20,10 +20,10 @@ from services.api.live.workers import Presence
 from services.api.notify.callback import CallbackSender
 from services.api.notify.mailing import MailSender
 from services.api.notify.notifier import Notifier
+from services.api.notify.schedule import Sender
 from services.api.notify.settings import NotifySettings
 from services.api.notify.signing import CallbackSecrets
 from services.api.notify.targets import Targets
-from services.api.notify.tries import Sender
 from services.api.requests.plan import Planner
 from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.operator_service import OperatorServicer

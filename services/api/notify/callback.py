@@ -16,8 +16,8 @@ from yarl import URL
 from services.api.domain.notifications import Delivery
 from services.api.notify.addresses import AddressRules, parse
 from services.api.notify.resolver import ASKER, Asker, CheckedResolver, LookupsBusy, LookupTimedOut
+from services.api.notify.schedule import Accepted, Failed, Postponed
 from services.api.notify.signing import CallbackSecrets, signed
-from services.api.notify.tries import Accepted, Failed, Postponed
 from services.api.ports import Clock
 from services.runtime.addresses import AddressRefused
 

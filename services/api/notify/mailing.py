@@ -8,8 +8,8 @@ import aiosmtplib
 
 from services.api.domain.notifications import Delivery
 from services.api.notify.mail_text import mail
+from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.settings import MailSettings, Tls
-from services.api.notify.tries import Accepted, Failed
 from services.api.ports import Clock
 
 GOODBYE_S = 2.0

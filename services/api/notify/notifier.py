@@ -10,8 +10,8 @@ from typing import Any
 
 from services.api import metrics
 from services.api.domain.notifications import Channel, Delivery, Held
-from services.api.notify.loads import Loads
-from services.api.notify.tries import Accepted, Failed, Postponed, Sender, delay
+from services.api.notify.concurrency import Loads
+from services.api.notify.schedule import Accepted, Failed, Postponed, Sender, delay
 from services.api.ports import Clock, Outbox
 from services.runtime import logs
 

@@ -17,9 +17,9 @@ from services.api.notify.addresses import AddressRules
 from services.api.notify.callback import CallbackSender
 from services.api.notify.mailing import MailSender
 from services.api.notify.notifier import Notifier
+from services.api.notify.schedule import Sender
 from services.api.notify.settings import MailSettings, Tls
 from services.api.notify.signing import CallbackSecrets
-from services.api.notify.tries import Sender
 from services.api.ports import Outbox
 from services.api.storage.database import SqliteDatabase
 from services.api.storage.sqlite import SqliteExportStore

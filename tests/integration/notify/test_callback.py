@@ -16,8 +16,8 @@ from standardwebhooks.webhooks import Webhook
 from services.api.notify.addresses import AddressRules
 from services.api.notify.callback import CallbackSender, wait_asked
 from services.api.notify.resolver import CheckedResolver
+from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.signing import CallbackSecrets
-from services.api.notify.tries import Accepted, Failed
 from tests.integration.notify.samples import LOOPBACK, NOTICE, callback_to
 from tests.servers.certificates import certified
 from tests.servers.webhook import Answer, Receiver, webhook_receiver

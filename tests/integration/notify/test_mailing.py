@@ -9,8 +9,8 @@ import pytest
 
 from services.api.domain.notifications import Channel
 from services.api.notify.mailing import MailSender
+from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.settings import MailSettings, Tls
-from services.api.notify.tries import Accepted, Failed
 from tests.integration.notify.samples import NOTICE, delivery
 from tests.servers.certificates import Certified, certified
 from tests.servers.smtp import PASSWORD, USER, MailServer, mail_server

@@ -15,7 +15,7 @@ from services.api import metrics
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held
 from services.api.notify import notifier as notifier_module
 from services.api.notify.notifier import ASIDE, MOST_TO_ONE_RECEIVER
-from services.api.notify.tries import DELAYS, MOST_TRIES, Accepted, Postponed
+from services.api.notify.schedule import DELAYS, MOST_TRIES, Accepted, Postponed
 from services.api.storage.sqlite_outbox import SqliteOutbox
 from services.api.storage.tables import deliveries
 from services.contract.errors import StoreUnavailable

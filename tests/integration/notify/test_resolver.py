@@ -14,8 +14,8 @@ from services.api.notify import resolver as resolver_module
 from services.api.notify.addresses import AddressRules
 from services.api.notify.callback import CallbackSender
 from services.api.notify.resolver import MOST_OF_ONE_HOST, MOST_OF_ONE_TENANT, THREADS, CheckedResolver
+from services.api.notify.schedule import Accepted, Failed, Postponed
 from services.api.notify.signing import CallbackSecrets
-from services.api.notify.tries import Accepted, Failed, Postponed
 from tests.integration.notify.conftest import eventually
 from tests.integration.notify.samples import LOOPBACK, callback_to
 from tests.servers.webhook import Receiver

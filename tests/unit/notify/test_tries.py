@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.api.notify.tries import LONGEST_WAIT, MOST_TRIES, Failed, delay
+from services.api.notify.schedule import LONGEST_WAIT, MOST_TRIES, Failed, delay
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 FLAKY = Failed("503")
