@@ -5,10 +5,10 @@ from google.protobuf.empty_pb2 import Empty
 from exportd.v1 import export_pb2, export_service_pb2, export_service_pb2_grpc
 from services.api import metrics
 from services.api.rpc import decode, encode, encode_history
-from services.api.rpc.calling import export_id_of, tenant_of
+from services.api.rpc.call import export_id_of, tenant_of
+from services.api.rpc.download_stream import ChunkBudget, send
+from services.api.rpc.interceptor import Context
 from services.api.rpc.limits import Limit
-from services.api.rpc.sending import ChunkBudget, send
-from services.api.rpc.shell import Context
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
 from services.runtime import logs

@@ -3,8 +3,8 @@
 from exportd.v1 import export_pb2, operator_service_pb2, operator_service_pb2_grpc
 from services.api.requests.plan import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
 from services.api.rpc import decode, encode, encode_history, encode_operator
-from services.api.rpc.calling import export_id_of, tenant_of
-from services.api.rpc.shell import Context
+from services.api.rpc.call import export_id_of, tenant_of
+from services.api.rpc.interceptor import Context
 from services.api.usecases.exports import Exports
 from services.api.usecases.operations import Operating
 from services.contract.errors import InvalidRequest, Violation

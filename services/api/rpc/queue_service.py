@@ -8,8 +8,8 @@ from uuid import UUID
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc
 from services.api.live.preview_desk import Previews
+from services.api.rpc.interceptor import Context
 from services.api.rpc.limits import Limit
-from services.api.rpc.shell import Context
 from services.api.usecases.jobs import MAX_WAIT_S, Queue
 from services.contract import codec
 from services.contract.errors import InvalidRequest, Violation

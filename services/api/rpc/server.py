@@ -9,9 +9,9 @@ from grpc_health.v1.health import aio as health
 from exportd.queue.v1 import job_queue_service_pb2_grpc
 from exportd.v1 import export_service_pb2_grpc, operator_service_pb2_grpc
 from services.api.rpc.export_service import ExportServicer
+from services.api.rpc.interceptor import Shell
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.queue_service import JobQueueServicer
-from services.api.rpc.shell import Shell
 from services.runtime.channels import MAX_QUEUE_MESSAGE_BYTES, MAX_REQUEST_BYTES, server_options
 from services.runtime.startup import CannotListen
 

@@ -5,7 +5,7 @@ import time
 
 from exportd.v1.export_service_pb2 import DownloadFileResponse
 from services.api.rpc import encode
-from services.api.rpc.shell import Context
+from services.api.rpc.interceptor import Context
 from services.api.usecases.downloads import Download
 from services.contract.errors import FileDamaged, ReaderStalled
 

@@ -1,7 +1,7 @@
 """What every call of a caller says about itself."""
 
 from services.api.rpc import decode
-from services.api.rpc.shell import TENANT_KEY, Context, metadata
+from services.api.rpc.interceptor import TENANT_KEY, Context, metadata
 from services.runtime import logs
 
 
