@@ -35,9 +35,9 @@ from services.api.settings import ApiSettings
 from services.api.storage.artifacts import FolderArtifactStore
 from services.api.storage.database import SqliteDatabase
 from services.api.storage.datadir import DataDirectory
-from services.api.storage.sqlite import SqliteExportStore
-from services.api.storage.sqlite_outbox import SqliteOutbox
-from services.api.storage.sqlite_retention import SqliteRetentionStore
+from services.api.storage.sql.outbox import SqliteOutbox
+from services.api.storage.sql.retention import SqliteRetentionStore
+from services.api.storage.sql.store import SqliteExportStore
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
 from services.api.usecases.jobs import Queue

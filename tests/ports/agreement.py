@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.api.domain.history import Transition
-from services.api.storage.rows import to_export
+from services.api.storage.sql.rows import to_export
 from tests.ports.invariants import Row, Snapshot
 from tests.ports.model import Entry
 from tests.ports.moves import World

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from services.api.storage.database import SqliteDatabase
-from services.api.storage.tables import metadata
+from services.api.storage.sql.tables import metadata
 from tests.ports.moves import World
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from services.api.domain.fairness import Fairness
 from services.api.domain.leases import LeasePolicy
 from services.api.ports import ExportStore, Outbox
 from services.api.storage.database import SqliteDatabase
-from services.api.storage.sqlite import SqliteExportStore
-from services.api.storage.sqlite_outbox import SqliteOutbox
+from services.api.storage.sql.outbox import SqliteOutbox
+from services.api.storage.sql.store import SqliteExportStore
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from services.api.domain.history import CREATED
 from services.api.domain.states import LEASABLE, TERMINAL, TRANSITIONS, Event, State
-from services.api.storage.tables import deliveries, exports, transitions
+from services.api.storage.sql.tables import deliveries, exports, transitions
 from services.contract.store import artifact_prefix
 
 Row = Mapping[str, Any]

@@ -16,7 +16,7 @@ from services.api.domain.notifications import Channel, channels
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import ENDINGS, LEASABLE, TERMINAL, TRANSITIONS, CancelReason, Event, State
 from services.api.ports import RequestMark
-from services.api.storage.caller_verbs import BECAUSE_CANCELLED
+from services.api.storage.sql.caller_verbs import BECAUSE_CANCELLED
 from services.contract import errors
 from services.contract.job import LeaseRef, Verdict
 from services.contract.outcome import Failure, RunStats

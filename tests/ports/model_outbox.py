@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.api.domain.export import Export
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Try, notice
-from services.api.storage.outbox_verbs import MOST_TRIES, SUPERSEDED
+from services.api.storage.sql.outbox_verbs import MOST_TRIES, SUPERSEDED
 
 Key = tuple[str, int, Channel]
 

@@ -104,7 +104,7 @@ async def test_a_change_whose_entry_cannot_be_written_does_not_happen(store, mon
     def broken(*_, **__):
         raise OSError("no room for history")
 
-    monkeypatch.setattr("services.api.storage.history._entry", broken)
+    monkeypatch.setattr("services.api.storage.sql.history._entry", broken)
     with pytest.raises(OSError, match="no room"):
         await make(store, driven, event)
     monkeypatch.undo()

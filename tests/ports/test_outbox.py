@@ -110,7 +110,7 @@ async def test_an_end_that_cannot_be_announced_does_not_happen(store, outbox, mo
     def broken(*_):
         raise OSError("no room for announcements")
 
-    monkeypatch.setattr("services.api.storage.outbox_verbs._row", broken)
+    monkeypatch.setattr("services.api.storage.sql.outbox_verbs._row", broken)
     with pytest.raises(OSError, match="no room"):
         await store.complete(claimed.ref, new_file(claimed.export.id), STATS, START)
     monkeypatch.undo()

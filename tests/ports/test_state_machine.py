@@ -12,7 +12,8 @@ from hypothesis import Phase
 
 from services.api.domain.fairness import Fairness
 from services.api.domain.states import Event
-from services.api.storage import changes, history, outbox_verbs, turns, worker_verbs
+from services.api.storage.sql import history, outbox_verbs, turns, worker_verbs
+from services.api.storage.sql import transitions as changes
 from tests.ports.machine import prove
 
 QUICK = "40,30"

@@ -13,7 +13,7 @@ from services.api.background.retention import Retention, RetentionPolicy, StoreO
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts import FolderArtifactStore
 from services.api.storage.database import SqliteDatabase
-from services.api.storage.sqlite_retention import SqliteRetentionStore
+from services.api.storage.sql.retention import SqliteRetentionStore
 from tests.integration.api.conftest import Api, Worker, serving, until
 from tests.integration.api.refusals import refused
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from services.api.domain.leases import LeasePolicy
 from services.api.storage.database import SqliteDatabase
-from services.api.storage.sqlite import SqliteExportStore
-from services.api.storage.sqlite_outbox import SqliteOutbox
+from services.api.storage.sql.outbox import SqliteOutbox
+from services.api.storage.sql.store import SqliteExportStore
 from tests.ports.samples import SPEC, new_export
 
 

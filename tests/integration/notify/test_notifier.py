@@ -16,8 +16,8 @@ from services.api.domain.notifications import Channel, Delivery, DeliveryState, 
 from services.api.notify import notifier as notifier_module
 from services.api.notify.notifier import ASIDE, MOST_TO_ONE_RECEIVER
 from services.api.notify.schedule import DELAYS, MOST_TRIES, Accepted, Postponed
-from services.api.storage.sqlite_outbox import SqliteOutbox
-from services.api.storage.tables import deliveries
+from services.api.storage.sql.outbox import SqliteOutbox
+from services.api.storage.sql.tables import deliveries
 from services.contract.errors import StoreUnavailable
 from tests.integration.notify.conftest import HOLD, SECRETS, Office, eventually
 from tests.ports.samples import START

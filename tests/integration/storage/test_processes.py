@@ -10,7 +10,7 @@ from services.api.domain.leases import LeasePolicy
 from services.api.ports import ExportFilter
 from services.api.storage.database import SqliteDatabase
 from services.api.storage.datadir import DataDirectory, DataDirectoryInUse, SecretKeyTooShort
-from services.api.storage.sqlite import SqliteExportStore
+from services.api.storage.sql.store import SqliteExportStore
 
 HOLD = """
 import sys
@@ -26,7 +26,7 @@ from pathlib import Path
 from services.api.domain.leases import LeasePolicy
 from services.api.storage.datadir import DataDirectory
 from services.api.storage.database import SqliteDatabase
-from services.api.storage.sqlite import SqliteExportStore
+from services.api.storage.sql.store import SqliteExportStore
 from tests.ports.samples import SPEC, new_export
 
 async def main():

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from services.api.domain.leases import LeasePolicy
 from services.api.ports import ExportFilter
 from services.api.storage.database import SqliteDatabase
-from services.api.storage.sqlite import SqliteExportStore
-from services.api.storage.tables import requests
+from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sql.tables import requests
 from services.contract.errors import ExportNotFound, StoreUnavailable
 from tests.ports.samples import SPEC, START, new_export
 

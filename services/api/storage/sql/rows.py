@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from services.api.domain.export import Export, JobError, Options, StoredFile
 from services.api.domain.filter_mode import FilterMode
-from services.api.storage.column_types import MICROSECOND, from_micros
-from services.api.storage.tables import exports
+from services.api.storage.sql.column_types import MICROSECOND, from_micros
+from services.api.storage.sql.tables import exports
 from services.contract.codec import spec_from_bytes, spec_to_bytes
 from services.contract.formats import Compression, CsvDialect, LongText, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats

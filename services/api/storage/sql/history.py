@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from services.api.domain.export import Export
 from services.api.domain.history import CREATED, Actor, Transition
 from services.api.domain.states import ENDINGS, Event, State
-from services.api.storage import outbox_verbs
-from services.api.storage.rows import Row, to_export
-from services.api.storage.tables import exports, transitions
+from services.api.storage.sql import outbox_verbs
+from services.api.storage.sql.rows import Row, to_export
+from services.api.storage.sql.tables import exports, transitions
 
 LONGEST_REASON = 300
 

@@ -10,8 +10,8 @@ from sqlalchemy.dialects.sqlite import insert
 from services.api.domain.fairness import Fairness, Turn, first
 from services.api.domain.states import TERMINAL, Event, State, sources, target
 from services.api.ports import TenantQueue
-from services.api.storage.column_types import UtcTime
-from services.api.storage.tables import exports, in_states, tenants
+from services.api.storage.sql.column_types import UtcTime
+from services.api.storage.sql.tables import exports, in_states, tenants
 
 _NOT_DONE = tuple(state for state in State if state not in TERMINAL)
 

@@ -8,10 +8,10 @@ from sqlalchemy.dialects.sqlite import insert
 
 from services.api.domain.states import TERMINAL, Event, target
 from services.api.ports import Kept
-from services.api.storage.caller_verbs import REQUEST_ID_LASTS
-from services.api.storage.column_types import UtcTime
-from services.api.storage.rows import Row
-from services.api.storage.tables import deliveries, exports, in_states, installation, requests, tenants
+from services.api.storage.sql.caller_verbs import REQUEST_ID_LASTS
+from services.api.storage.sql.column_types import UtcTime
+from services.api.storage.sql.rows import Row
+from services.api.storage.sql.tables import deliveries, exports, in_states, installation, requests, tenants
 from services.contract.job import LeaseRef
 
 _c = exports.c

@@ -14,10 +14,11 @@ from services.api.domain.history import Actor
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, Event, sources, target
-from services.api.storage import changes, history, turns
-from services.api.storage.column_types import UtcTime, to_micros
-from services.api.storage.rows import EXPORT_COLUMNS, JOB_COLUMNS, Row, file_values, to_export, to_spec
-from services.api.storage.tables import exports, in_states
+from services.api.storage.sql import history, turns
+from services.api.storage.sql import transitions as changes
+from services.api.storage.sql.column_types import UtcTime, to_micros
+from services.api.storage.sql.rows import EXPORT_COLUMNS, JOB_COLUMNS, Row, file_values, to_export, to_spec
+from services.api.storage.sql.tables import exports, in_states
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing
 from services.contract.job import LeaseRef, Verdict
 from services.contract.outcome import Failure, RunStats

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from services.api.domain.history import Actor
 from services.api.domain.notifications import Channel, DeliveryState
 from services.api.domain.states import LEASABLE, TERMINAL, CancelReason, Event, State, sources, target
-from services.api.storage.column_types import Json, Length, UtcTime
+from services.api.storage.sql.column_types import Json, Length, UtcTime
 from services.contract.formats import Format
 from services.contract.outcome import Consistency, MatchedBy
 

@@ -1,0 +1,1 @@
+"""The store in SQL, whatever the engine: tables, guarded transitions and verbs."""
