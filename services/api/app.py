@@ -33,11 +33,11 @@ from services.api.secrets.page_tokens import Pages
 from services.api.secrets.passwords import Passwords
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts import FolderArtifactStore
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.datadir import DataDirectory
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.retention import SqliteRetentionStore
 from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
 from services.api.usecases.jobs import Queue

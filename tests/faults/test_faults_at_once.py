@@ -14,8 +14,8 @@ from services.api.live.announcements import Changes
 from services.api.live.workers import Presence
 from services.api.secrets.passwords import Passwords
 from services.api.storage.artifacts import FolderArtifactStore
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.sql.outbox import SqliteOutbox
+from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.usecases.jobs import Queue
 from services.api.usecases.publication import Publishing
 from services.contract.errors import ExportdError, IllegalTransition, JobCancelled
@@ -139,7 +139,7 @@ ENDS_AND_SAYS_SO = """
 import asyncio, sys
 from pathlib import Path
 from services.api.domain.leases import LeasePolicy
-from services.api.storage.database import SqliteDatabase
+from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.storage.sql.store import SqliteExportStore
 from tests.ports.samples import SPEC, START, new_export
 

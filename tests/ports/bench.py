@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.sql.tables import metadata
+from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.moves import World
 
 T = TypeVar("T")

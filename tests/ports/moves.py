@@ -15,9 +15,9 @@ from services.api.domain.notifications import DeliveryState, Held
 from services.api.domain.retry import decide
 from services.api.domain.states import CancelReason
 from services.api.ports import RequestMark
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure
 from services.contract.store import artifact_prefix

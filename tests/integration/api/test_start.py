@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from services.api.storage.artifacts import MARKER
-from services.api.storage.database import writing_engine
 from services.api.storage.datadir import DataDirectory
-from services.api.storage.migrate import migrate
+from services.api.storage.sqlite.database import writing_engine
+from services.api.storage.sqlite.migrate import migrate
 from tests.integration.api.conftest import CATALOG
 from tests.integration.storage.old_databases import make_first_schema
 

@@ -21,9 +21,9 @@ from services.api.notify.schedule import Sender
 from services.api.notify.settings import MailSettings, Tls
 from services.api.notify.signing import CallbackSecrets
 from services.api.ports import Outbox
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sqlite.database import SqliteDatabase
 from tests.integration.notify.samples import LOOPBACK
 from tests.ports.samples import SPEC, START, STATS, new_export, new_file
 from tests.servers.smtp import MailServer, mail_server

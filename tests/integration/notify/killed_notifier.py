@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from services.api.domain.leases import LeasePolicy
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.samples import SPEC, new_export
 
 

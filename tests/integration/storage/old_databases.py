@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.api.storage import migrate as migrate_module
-from services.api.storage.database import writing_engine
-from services.api.storage.migrate import migrate
+from services.api.storage.sqlite import migrate as migrate_module
+from services.api.storage.sqlite.database import writing_engine
+from services.api.storage.sqlite.migrate import migrate
 
 
 def make_first_schema(database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ import sqlalchemy as sa
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import RetryAfter
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sql.tables import exports
+from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.driving import WORKER, lease
 from tests.ports.samples import CRASH, SECOND, SPEC, START, new_export
 

@@ -11,12 +11,12 @@ from alembic.migration import MigrationContext
 
 from services.api.domain.leases import LeasePolicy
 from services.api.ports import RequestMark
-from services.api.storage import migrate as migrate_module
-from services.api.storage.database import SqliteDatabase, writing_engine
-from services.api.storage.migrate import SchemaTooNew, migrate
 from services.api.storage.sql.rows import new_row
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sql.tables import metadata
+from services.api.storage.sqlite import migrate as migrate_module
+from services.api.storage.sqlite.database import SqliteDatabase, writing_engine
+from services.api.storage.sqlite.migrate import SchemaTooNew, migrate
 from tests.integration.storage.old_databases import make_first_schema
 from tests.ports.driving import lease
 from tests.ports.samples import OPTIONS, SPEC, new_export

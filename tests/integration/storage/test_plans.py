@@ -7,9 +7,9 @@ from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason
 from services.api.ports import ExportFilter, RequestMark
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.driving import WORKER, completed, expired, failed, given_up, leased
 from tests.ports.samples import CRASH, SECOND, SPEC, START, new_export
 

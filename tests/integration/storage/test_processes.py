@@ -8,9 +8,9 @@ import pytest
 
 from services.api.domain.leases import LeasePolicy
 from services.api.ports import ExportFilter
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.datadir import DataDirectory, DataDirectoryInUse, SecretKeyTooShort
 from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sqlite.database import SqliteDatabase
 
 HOLD = """
 import sys
@@ -25,7 +25,7 @@ import asyncio, sys
 from pathlib import Path
 from services.api.domain.leases import LeasePolicy
 from services.api.storage.datadir import DataDirectory
-from services.api.storage.database import SqliteDatabase
+from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.storage.sql.store import SqliteExportStore
 from tests.ports.samples import SPEC, new_export
 

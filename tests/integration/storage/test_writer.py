@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from services.api.domain.leases import LeasePolicy
 from services.api.ports import ExportFilter
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sql.tables import requests
+from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.errors import ExportNotFound, StoreUnavailable
 from tests.ports.samples import SPEC, START, new_export
 

@@ -10,12 +10,12 @@ from services.api.domain.export import Export
 from services.api.domain.history import Actor
 from services.api.domain.states import TERMINAL, CancelReason, Event, State, sources, target
 from services.api.ports import MOST_POSITIONS, Depth, ExportFilter, RequestMark
-from services.api.storage.json_sql import holds
 from services.api.storage.sql import history
 from services.api.storage.sql import transitions as changes
 from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.rows import EXPORT_COLUMNS, Row, new_row, to_export
 from services.api.storage.sql.tables import exports, in_states, requests
+from services.api.storage.sqlite.json_sql import holds
 from services.contract.errors import (
     ExportDeleted,
     ExportNotFound,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.api.domain.notifications import Delivery, DeliveryState, Held
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.sql import outbox_verbs
+from services.api.storage.sqlite.database import SqliteDatabase
 
 
 class SqliteOutbox:

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from services.api.domain.export import Export
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Try, channels, notice
-from services.api.storage.json_sql import appended
 from services.api.storage.sql.column_types import UtcTime, from_micros, to_micros
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.tables import deliveries, exports
+from services.api.storage.sqlite.json_sql import appended
 from services.contract.errors import DeliveryNotFound
 
 MOST_TRIES = 20

@@ -9,8 +9,8 @@ from services.api.domain.history import Transition
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.ports import Depth, ExportFilter, RequestMark, TenantQueue
-from services.api.storage.database import SqliteDatabase
 from services.api.storage.sql import caller_verbs, history, turns, worker_verbs
+from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure, RunStats
 from services.contract.spec import JobSpec

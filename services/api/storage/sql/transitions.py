@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.states import TERMINAL, CancelReason, Event, State, sources, target
-from services.api.storage.json_sql import appended
 from services.api.storage.sql.column_types import Length, UtcTime
 from services.api.storage.sql.rows import EXPORT_COLUMNS, JOB_COLUMNS
 from services.api.storage.sql.tables import exports, in_states, one_of
+from services.api.storage.sqlite.json_sql import appended
 
 MOST_ERRORS = 50
 EXPIRED_CODE = "LEASE_EXPIRED"

@@ -8,8 +8,8 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from services.api.storage.migrate import migrate
-from services.api.storage.writer import WriterThread, is_damage, is_passing, unavailable
+from services.api.storage.sqlite.migrate import migrate
+from services.api.storage.sqlite.writer import WriterThread, is_damage, is_passing, unavailable
 from services.runtime.startup import CannotStart
 
 T = TypeVar("T")
