@@ -32,7 +32,7 @@ from services.api.rpc.server import Servers
 from services.api.secrets.page_tokens import Pages
 from services.api.secrets.passwords import Passwords
 from services.api.settings import ApiSettings
-from services.api.storage.artifacts import FolderArtifactStore
+from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.datadir import DataDirectory
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.retention import SqliteRetentionStore

@@ -13,7 +13,7 @@ from services.api.domain.states import TERMINAL, State
 from services.api.live.announcements import Changes
 from services.api.live.workers import Presence
 from services.api.secrets.passwords import Passwords
-from services.api.storage.artifacts import FolderArtifactStore
+from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.usecases.jobs import Queue

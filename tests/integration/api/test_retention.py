@@ -11,7 +11,7 @@ import pytest
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.background.retention import Retention, RetentionPolicy, StoreOfAnother, Swept
 from services.api.settings import ApiSettings
-from services.api.storage.artifacts import FolderArtifactStore
+from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.sql.retention import SqliteRetentionStore
 from services.api.storage.sqlite.database import SqliteDatabase
 from tests.integration.api.conftest import Api, Worker, serving, until

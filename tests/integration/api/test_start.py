@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services.api.storage.artifacts import MARKER
+from services.api.storage.artifacts.folder import MARKER
 from services.api.storage.datadir import DataDirectory
 from services.api.storage.sqlite.database import writing_engine
 from services.api.storage.sqlite.migrate import migrate

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from services.api.storage.artifacts import FolderArtifactStore, MarkerUnreadable
+from services.api.storage.artifacts.folder import FolderArtifactStore, MarkerUnreadable
 from services.contract.store import MARKER, artifact_prefix
 
 PREFIX = artifact_prefix("export", "lease")

@@ -1,0 +1,1 @@
+"""Where the api finds what workers built."""
