@@ -14,15 +14,15 @@ from services.runtime.settings import SettingsError
 from services.runtime.signals import StopSignals
 from services.worker import environment, warm, work
 from services.worker.artifacts import ArtifactFolder
-from services.worker.attempt import Surroundings
-from services.worker.engine import Engine
 from services.worker.metrics import WorkerMetrics
-from services.worker.pool import Pool
 from services.worker.queue.grpc_queue import connected
 from services.worker.settings import WorkerSettings, from_env
 from services.worker.sources.guarded import keyed
 from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
 from services.worker.store_check import StoreCheck
+from services.worker.supervisor.attempt import Surroundings
+from services.worker.supervisor.engine import Engine
+from services.worker.supervisor.pool import Pool
 
 
 def main(environ: MutableMapping[str, str]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from services.worker import environment
-from services.worker.pool import Pool
+from services.worker.supervisor.pool import Pool
 
 
 def warm() -> None:

@@ -25,12 +25,12 @@ from services.contract.spec import (
 from services.contract.store import MARKER
 from services.runtime.signals import StopSignals
 from services.worker.artifacts import ArtifactFolder
-from services.worker.attempt import Surroundings
-from services.worker.engine import Engine
 from services.worker.metrics import WorkerMetrics
-from services.worker.pool import Pool
 from services.worker.sources.settings import SourceSettings
 from services.worker.store_check import StoreCheck
+from services.worker.supervisor.attempt import Surroundings
+from services.worker.supervisor.engine import Engine
+from services.worker.supervisor.pool import Pool
 from tests.integration.worker import child_jobs
 from tests.integration.worker.memory_queue import MemoryQueue
 

@@ -9,7 +9,7 @@ import pytest
 from services.contract.outcome import Failure
 from services.contract.preview import Preview, Previewed
 from services.contract.spec import Operator, Page, Term
-from services.worker import previewing
+from services.worker.supervisor import preview_loop as previewing
 from tests.integration.worker.rig import ROWS, SPEC, Rig, named
 
 ID = SPEC.columns[0]

@@ -4,9 +4,9 @@ from itertools import islice
 import pytest
 
 from services.contract.outcome import Phase, Progress
-from services.worker.contact import READY_WITHIN_S, Contact, pauses
 from services.worker.meter import Meter
 from services.worker.progress import Teller, heard, pair
+from services.worker.supervisor.contact import READY_WITHIN_S, Contact, pauses
 
 FULL = Progress(Phase.WRITING, 7, 10, 2**40, timedelta(seconds=1.5))
 

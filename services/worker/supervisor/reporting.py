@@ -11,10 +11,10 @@ from services.contract.job import LeaseRef
 from services.contract.outcome import Built, Failure
 from services.runtime import logs
 from services.worker.child import internal
-from services.worker.contact import pauses
-from services.worker.ending import Ending
 from services.worker.order import Outcome
 from services.worker.ports import JobQueue
+from services.worker.supervisor.contact import pauses
+from services.worker.supervisor.outcome_log import Ending
 
 _RELEASE_FOR_S = 5.0
 """How long giving a lease back is tried: one that is not given back expires."""

@@ -9,9 +9,9 @@ from typing import Any, Self
 from services.contract.errors import ExportdError
 from services.contract.job import Job, LeaseReport
 from services.runtime import logs
-from services.worker.attempt import Attempt
-from services.worker.ending import Ending
 from services.worker.ports import JobQueue
+from services.worker.supervisor.attempt import Attempt
+from services.worker.supervisor.outcome_log import Ending
 
 _REMEMBERED = 10_000
 _MOST_HELD = 128

@@ -10,13 +10,13 @@ from services.contract.errors import ExportdError
 from services.contract.job import Job
 from services.runtime import logs
 from services.runtime.signals import StopSignals
-from services.worker.attempt import Attempt, Surroundings
-from services.worker.contact import Contact, pauses
-from services.worker.directives import Directives
-from services.worker.ending import Ending
-from services.worker.heartbeat import Heartbeat
-from services.worker.leases import Leases
-from services.worker.previewing import Previewing
+from services.worker.supervisor.attempt import Attempt, Surroundings
+from services.worker.supervisor.contact import Contact, pauses
+from services.worker.supervisor.directives import Directives
+from services.worker.supervisor.heartbeat import Heartbeat
+from services.worker.supervisor.leases import Leases
+from services.worker.supervisor.outcome_log import Ending
+from services.worker.supervisor.preview_loop import Previewing
 
 POLL_S = 20.0
 _LAST_WORDS_S = 10.0

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from services.contract.errors import ExportdError
 from services.contract.job import Directive, Hint
 from services.runtime import logs
-from services.worker.contact import pauses
-from services.worker.ending import Ending
-from services.worker.leases import Leases
 from services.worker.ports import JobQueue
+from services.worker.supervisor.contact import pauses
+from services.worker.supervisor.leases import Leases
+from services.worker.supervisor.outcome_log import Ending
 
 
 class Directives:

@@ -13,13 +13,13 @@ from services.contract.outcome import Failure, Progress
 from services.runtime import logs
 from services.worker.artifacts import ArtifactFolder
 from services.worker.child import internal
-from services.worker.ending import Ended, Ending
 from services.worker.metrics import WorkerMetrics
 from services.worker.order import Order, Outcome
-from services.worker.pool import Pool
 from services.worker.ports import JobQueue
-from services.worker.reporting import Reporting
 from services.worker.store_check import StoreCheck
+from services.worker.supervisor.outcome_log import Ended, Ending
+from services.worker.supervisor.pool import Pool
+from services.worker.supervisor.reporting import Reporting
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The process that holds leases, starts children and talks to the api."""
