@@ -33,7 +33,8 @@ class Peer:
 
 def as_a_child_of_the_worker() -> None:
     """The settings of the processes in which the service writes files."""
-    from services.worker import environment, memory
+    from services.worker import environment
+    from services.worker.child import memory
 
     environment.limit_threads(os.environ)
     memory.keep_what_was_used()

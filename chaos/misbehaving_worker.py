@@ -17,7 +17,7 @@ from exportd_client import Export, ExportClient, NotFound
 from services.contract.errors import ExportdError, Fenced, TryAgain
 from services.contract.job import HeartbeatAnswer, Job, LeaseReport, Verdict
 from services.contract.outcome import Built, Failure
-from services.worker import job as building
+from services.worker.child import job as building
 from services.worker.order import Order, Outcome
 from services.worker.queue.grpc_queue import GrpcQueue, connected
 from services.worker.sources.settings import SourceSettings

@@ -12,8 +12,10 @@ import uvloop
 from services.runtime import logs, metrics
 from services.runtime.settings import SettingsError
 from services.runtime.signals import StopSignals
-from services.worker import environment, warm, work
+from services.worker import environment
 from services.worker.artifacts import ArtifactFolder
+from services.worker.child import dispatch as work
+from services.worker.child import warm_up as warm
 from services.worker.metrics import WorkerMetrics
 from services.worker.queue.grpc_queue import connected
 from services.worker.settings import WorkerSettings, from_env

@@ -12,7 +12,7 @@ from services.contract.job import Job, LeaseReport
 from services.contract.outcome import Failure, Progress
 from services.runtime import logs
 from services.worker.artifacts import ArtifactFolder
-from services.worker.child import internal
+from services.worker.child.main import internal
 from services.worker.metrics import WorkerMetrics
 from services.worker.order import Order, Outcome
 from services.worker.ports import JobQueue

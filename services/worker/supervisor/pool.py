@@ -21,7 +21,8 @@ from typing import Any, Self, overload
 
 from services.contract.outcome import Failure, Progress
 from services.runtime import logs
-from services.worker import child, progress
+from services.worker import progress
+from services.worker.child import main as child
 from services.worker.order import Order, Outcome, PreviewOrder, Run, Shown, Work
 
 _RESPAWN_PAUSE_S = 1.0

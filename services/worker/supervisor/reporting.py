@@ -10,7 +10,7 @@ from services.contract import errors
 from services.contract.job import LeaseRef
 from services.contract.outcome import Built, Failure
 from services.runtime import logs
-from services.worker.child import internal
+from services.worker.child.main import internal
 from services.worker.order import Outcome
 from services.worker.ports import JobQueue
 from services.worker.supervisor.contact import pauses

@@ -16,7 +16,7 @@ from services.contract.job import Job, LeaseRef
 from services.contract.outcome import Built
 from services.contract.spec import JobSpec, TableOptions
 from services.contract.store import artifact_prefix
-from services.worker import job
+from services.worker.child import job
 from services.worker.order import Order, Outcome
 from services.worker.sources import open_lines
 from services.worker.sources.settings import SourceSettings

@@ -23,7 +23,7 @@ from services.contract.spec import (
     TableOptions,
 )
 from services.contract.store import artifact_prefix
-from services.worker import job
+from services.worker.child import job
 from services.worker.order import Order, Outcome
 from services.worker.sources.settings import SourceSettings
 from tests.integration.sources.http_apis import INTEGER, LINKED, TEXT, api_of, settings_of

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from services.contract.outcome import Built, Phase, Progress
 from services.runtime import logs
-from services.worker import job, work
+from services.worker.child import dispatch as work
+from services.worker.child import job
 from services.worker.order import Order, Outcome, PreviewOrder, Report, Shown, Work
 
 

@@ -82,7 +82,7 @@ class Rig:
     async def working(self, run=child_jobs.run) -> AsyncIterator[None]:
         """The worker runs until the block ends, and drains then."""
         folder = ArtifactFolder(self.root, self.worker_id)
-        async with Pool(self.slots, run, child_jobs.warm, ["services.worker.job"]) as pool:
+        async with Pool(self.slots, run, child_jobs.warm, ["services.worker.child.job"]) as pool:
             around = Surroundings(
                 self.queue,
                 pool,

@@ -12,7 +12,7 @@ from services.contract.formats import Compression, Format, LongText, Packaging, 
 from services.contract.job import Job, LeaseRef
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy, RunStats
 from services.contract.spec import TableOptions
-from services.worker.packaging import Plan, package, plan
+from services.worker.child.packaging import Plan, package, plan
 from services.worker.writers.values import CannotWrite
 from tests.unit.bundle.bundles import XML, batch_of, lines, opener, row, spec_of
 

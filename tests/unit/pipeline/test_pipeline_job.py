@@ -16,7 +16,8 @@ from services.contract.job import Job, LeaseRef
 from services.contract.outcome import Built, Failure, Phase, Progress
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Relation, SourceRef, TableOptions
 from services.contract.store import artifact_prefix
-from services.worker import job, meter
+from services.worker.child import job
+from services.worker.child import progress_meter as meter
 from services.worker.order import Order, Outcome
 from services.worker.sources import row_groups
 from services.worker.sources.settings import SourceSettings

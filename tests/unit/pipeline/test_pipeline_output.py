@@ -8,8 +8,8 @@ import pytest
 
 from services.contract.formats import KINDS, Compression, Format
 from services.contract.job import Job, LeaseRef
-from services.worker import output
-from services.worker.output import Errand, Output
+from services.worker.child import output
+from services.worker.child.output import Errand, Output
 from tests.unit.bundle.bundles import spec_of
 
 BLOCK = os.urandom(1 << 20)

@@ -4,7 +4,7 @@ from itertools import islice
 import pytest
 
 from services.contract.outcome import Phase, Progress
-from services.worker.meter import Meter
+from services.worker.child.progress_meter import Meter
 from services.worker.progress import Teller, heard, pair
 from services.worker.supervisor.contact import READY_WITHIN_S, Contact, pauses
 

@@ -13,7 +13,7 @@ from services.contract.spec import JobSpec
 from services.worker.bundle.attachments import OpenAttachment
 from services.worker.bundle.manifest import about
 from services.worker.bundle.writer import BundleWriter, Targets, bundles_long_text
-from services.worker.output import Errand, Output, Tick
+from services.worker.child.output import Errand, Output, Tick
 from services.worker.ports import Rows
 from services.worker.writers.table import SEEKING
 

@@ -14,7 +14,7 @@ from services.contract.outcome import Failure
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, OrderTerm, Relation, SourceRef, TableOptions
 from services.contract.store import artifact_prefix
 from services.runtime import logs
-from services.worker import job
+from services.worker.child import job
 from services.worker.order import Order
 from services.worker.sources.settings import SourceSettings
 

@@ -1,6 +1,6 @@
 """What a child does: jobs, and previews."""
 
-from services.worker import job, preview
+from services.worker.child import job, preview
 from services.worker.order import Outcome, PreviewOrder, Report, Shown, Work
 
 

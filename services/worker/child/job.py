@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from services.contract.outcome import Built, Failure, Phase, RunStats
 from services.runtime import logs
-from services.worker.child import internal
-from services.worker.meter import Meter
+from services.worker.child.main import internal
+from services.worker.child.packaging import Package, package
+from services.worker.child.progress_meter import Meter
 from services.worker.order import Order, Outcome, Report
-from services.worker.packaging import Package, package
 from services.worker.pipeline import ahead
 from services.worker.ports import Counted, LinesUnfit, Rows
 from services.worker.sources import attachments, mask, open_lines, open_source

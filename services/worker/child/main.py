@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from services.contract.outcome import Failure
 from services.runtime import logs
-from services.worker import memory
+from services.worker.child import memory
 from services.worker.order import Outcome, Report, Run, Shown, Work
 from services.worker.progress import Teller
 

@@ -8,7 +8,7 @@ from services.contract.outcome import ExportWarning, Failure
 from services.contract.preview import Previewed
 from services.contract.spec import JobSpec, Page
 from services.runtime import logs
-from services.worker.child import internal
+from services.worker.child.main import internal
 from services.worker.order import PreviewOrder, Shown
 from services.worker.sources import mask, open_source
 from services.worker.sources.errors import SourceFailed

@@ -1,0 +1,1 @@
+"""The process that builds one file at a time."""
