@@ -13,7 +13,8 @@ from services.runtime import logs, metrics
 from services.runtime.settings import SettingsError
 from services.runtime.signals import StopSignals
 from services.worker import environment
-from services.worker.artifacts import ArtifactFolder
+from services.worker.artifacts.folder import ArtifactFolder
+from services.worker.artifacts.store_check import StoreCheck
 from services.worker.child import dispatch as work
 from services.worker.child import warm_up as warm
 from services.worker.metrics import WorkerMetrics
@@ -21,7 +22,6 @@ from services.worker.queue.grpc_queue import connected
 from services.worker.settings import WorkerSettings, from_env
 from services.worker.sources.guarded import keyed
 from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
-from services.worker.store_check import StoreCheck
 from services.worker.supervisor.attempt import Surroundings
 from services.worker.supervisor.engine import Engine
 from services.worker.supervisor.pool import Pool

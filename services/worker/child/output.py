@@ -12,7 +12,7 @@ from typing import BinaryIO, Self, cast
 from services.contract.formats import Compression, FileKind
 from services.contract.job import Job
 from services.contract.outcome import Artifact
-from services.worker.artifacts import publish
+from services.worker.artifacts.folder import publish
 from services.worker.bundle.archive import Archive
 from services.worker.writers.growing import GrowingFile
 

@@ -11,12 +11,12 @@ from services.contract.errors import StoreMismatch
 from services.contract.job import Job, LeaseReport
 from services.contract.outcome import Failure, Progress
 from services.runtime import logs
-from services.worker.artifacts import ArtifactFolder
+from services.worker.artifacts.folder import ArtifactFolder
+from services.worker.artifacts.store_check import StoreCheck
 from services.worker.child.main import internal
 from services.worker.metrics import WorkerMetrics
 from services.worker.order import Order, Outcome
 from services.worker.ports import JobQueue
-from services.worker.store_check import StoreCheck
 from services.worker.supervisor.outcome_log import Ended, Ending
 from services.worker.supervisor.pool import Pool
 from services.worker.supervisor.reporting import Reporting

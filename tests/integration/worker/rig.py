@@ -24,10 +24,10 @@ from services.contract.spec import (
 )
 from services.contract.store import MARKER
 from services.runtime.signals import StopSignals
-from services.worker.artifacts import ArtifactFolder
+from services.worker.artifacts.folder import ArtifactFolder
+from services.worker.artifacts.store_check import StoreCheck
 from services.worker.metrics import WorkerMetrics
 from services.worker.sources.settings import SourceSettings
-from services.worker.store_check import StoreCheck
 from services.worker.supervisor.attempt import Surroundings
 from services.worker.supervisor.engine import Engine
 from services.worker.supervisor.pool import Pool

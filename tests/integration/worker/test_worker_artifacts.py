@@ -10,7 +10,7 @@ import pytest
 
 from services.contract.job import Job, LeaseRef
 from services.contract.store import MARKER, SPOOL
-from services.worker.artifacts import ArtifactFolder, prefix_of, publish
+from services.worker.artifacts.folder import ArtifactFolder, prefix_of, publish
 from tests.integration.worker.rig import SPEC
 
 MINUTE = timedelta(minutes=1)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from services.contract.errors import StoreMismatch
 from services.runtime import logs
-from services.worker.artifacts import ArtifactFolder
+from services.worker.artifacts.folder import ArtifactFolder
 from services.worker.supervisor.contact import pauses
 
 _FIRST_PAUSE_S, _MOST_PAUSE_S = 1.0, 60.0

@@ -1,0 +1,1 @@
+"""Where the worker puts what it built."""
