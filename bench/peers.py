@@ -45,7 +45,7 @@ def exportd(sources: list[str], out: str, table_format: str) -> int:
     from bench.columns import columns
     from services.contract.formats import Format
     from services.contract.spec import JobSpec, Relation, SourceRef, TableOptions
-    from services.worker.pipeline import ahead
+    from services.worker.concurrency.pipeline import ahead
     from services.worker.sources import open_source
     from services.worker.sources.settings import SourceSettings
     from services.worker.writers.table import open_writer

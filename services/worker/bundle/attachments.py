@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from services.contract.outcome import ExportWarning
 from services.contract.spec import AttachmentSpec, ColumnSpec, ColumnType, JobSpec, Kind
-from services.worker.bundle.ahead import in_order
 from services.worker.bundle.archive import Archive
 from services.worker.bundle.content import Content, discard, taken
 from services.worker.bundle.names import attachment_name, folder_names
+from services.worker.concurrency.ahead import in_order
 from services.worker.schema import arrow_schema, hidden_columns, hidden_name
 from services.worker.writers.csv import CsvWriter
 

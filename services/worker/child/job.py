@@ -10,8 +10,8 @@ from services.runtime import logs
 from services.worker.child.main import internal
 from services.worker.child.packaging import Package, package
 from services.worker.child.progress_meter import Meter
+from services.worker.concurrency.pipeline import ahead
 from services.worker.order import Order, Outcome, Report
-from services.worker.pipeline import ahead
 from services.worker.ports import Counted, LinesUnfit, Rows
 from services.worker.sources import attachments, mask, open_lines, open_source
 from services.worker.sources.errors import SourceFailed

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from services.contract.formats import Compression
-from services.worker.pipeline import Behind
+from services.worker.concurrency.pipeline import Behind
 from services.worker.zip.content import Piece, joined_crc, last_piece, piece
 
 Block = bytes | memoryview

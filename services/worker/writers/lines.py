@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
-from services.worker.pipeline import Abreast
+from services.worker.concurrency.pipeline import Abreast
 from services.worker.ports import Lines
 from services.worker.writers.values import Cells, Losses
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.worker.pipeline import Abreast, Behind, ahead
+from services.worker.concurrency.pipeline import Abreast, Behind, ahead
 
 PATIENCE_S = 30.0
 

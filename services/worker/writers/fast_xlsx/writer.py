@@ -11,7 +11,7 @@ import pyarrow as pa
 from services.contract.formats import XlsxLayout
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
-from services.worker.pipeline import Abreast
+from services.worker.concurrency.pipeline import Abreast
 from services.worker.schema import arrow_schema
 from services.worker.writers.cells import header_text, number_format, sheet_text
 from services.worker.writers.fast_xlsx.book import Book

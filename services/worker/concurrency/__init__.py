@@ -1,0 +1,1 @@
+"""Steps that go on at the same time, in order and with bounded memory."""
