@@ -146,7 +146,7 @@ def _batches(sources: list[str]) -> Iterator[Any]:
     """Batches of the size that the service reads."""
     import pyarrow.parquet as pq
 
-    from services.worker.sources.reading import BATCH_ROWS
+    from services.worker.sources.rows.reading import BATCH_ROWS
 
     for source in sources:
         yield from pq.ParquetFile(source).iter_batches(BATCH_ROWS)

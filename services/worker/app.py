@@ -20,7 +20,7 @@ from services.worker.child import warm_up as warm
 from services.worker.metrics import WorkerMetrics
 from services.worker.queue.grpc_queue import connected
 from services.worker.settings import WorkerSettings, from_env
-from services.worker.sources.guarded import keyed
+from services.worker.sources.limits import keyed
 from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
 from services.worker.supervisor.attempt import Surroundings
 from services.worker.supervisor.engine import Engine

@@ -10,8 +10,9 @@ from services.contract.spec import JobSpec, Page
 from services.runtime import logs
 from services.worker.child.main import internal
 from services.worker.order import PreviewOrder, Shown
-from services.worker.sources import mask, open_source
+from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
+from services.worker.sources.rows import mask
 from services.worker.writers.json import JsonLinesWriter
 from services.worker.writers.values import CannotWrite
 

@@ -9,8 +9,8 @@ from services.worker.ports import LinesReading, Source
 from services.worker.sources import errors, postgres_copy
 from services.worker.sources.address import is_postgresql
 from services.worker.sources.files import FileSource
-from services.worker.sources.guarded import GuardedSource, check_rows
 from services.worker.sources.http.source import HttpSource
+from services.worker.sources.limits import GuardedSource, check_rows
 from services.worker.sources.postgres_lines import may_be_lines
 from services.worker.sources.settings import SourceSettings, named
 from services.worker.sources.sql import SqlSource

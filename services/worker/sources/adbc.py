@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from services.worker.sources import errors
-from services.worker.sources.conditions import Parameter
+from services.worker.sources.rows.conditions import Parameter
 
 Failure = Callable[[Exception], errors.SourceFailed]
 """What an error of the driver means for callers."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from services.contract.spec import All, Blob, ColumnType, Kind, Operator, Relation, Term
 from services.worker.sources import address, cursor, errors, postgres, postgres_reading, sqlite, sqlite_reading
 from services.worker.sources.adbc import Session
-from services.worker.sources.conditions import Parameter, quoted
+from services.worker.sources.rows.conditions import Parameter, quoted
 from services.worker.sources.settings import SourceSettings
 from services.worker.sources.streams import PIECE
 

@@ -17,11 +17,11 @@ from services.contract.spec import All, AnyOf, Filter, JobSpec, Kind, Operator, 
 from services.worker.ports import Reading
 from services.worker.sources import address, errors
 from services.worker.sources.adbc import DriverSaid, within
-from services.worker.sources.columns import missing, pick
 from services.worker.sources.objects_as_text import as_text
-from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.rows.columns import missing, pick
+from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.rows.step import utc
 from services.worker.sources.settings import SourceSettings
-from services.worker.sources.steps import utc
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

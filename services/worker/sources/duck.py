@@ -10,8 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from services.contract.spec import ColumnType, Filter, JobSpec, Kind, Operator, Term, Value
-from services.worker.sources.columns import order_types
-from services.worker.sources.conditions import (
+from services.worker.sources.rows.columns import order_types
+from services.worker.sources.rows.conditions import (
     NULLS,
     Parameter,
     Sql,
@@ -22,7 +22,7 @@ from services.worker.sources.conditions import (
     wanted,
     with_null,
 )
-from services.worker.sources.steps import decimal_floor, on_step, utc
+from services.worker.sources.rows.step import decimal_floor, on_step, utc
 
 INVALID = "exportd:value-invalid:"
 """What DuckDB's error begins with when a value is not of its column's type; the column's name follows."""

@@ -14,12 +14,13 @@ import pyarrow as pa
 
 from services.contract.spec import All, JobSpec
 from services.worker.ports import Reading
-from services.worker.sources import duck, errors, refine, row_groups
-from services.worker.sources.columns import Picked, missing, pick
-from services.worker.sources.conditions import Sql, literal
+from services.worker.sources import duck, errors, row_groups
 from services.worker.sources.listing import Files, listed
-from services.worker.sources.page import rows_on, sql_limit
-from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.rows import filter as refine
+from services.worker.sources.rows.columns import Picked, missing, pick
+from services.worker.sources.rows.conditions import Sql, literal
+from services.worker.sources.rows.page import rows_on, sql_limit
+from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
 from services.worker.sources.settings import SourceSettings
 
 if TYPE_CHECKING:

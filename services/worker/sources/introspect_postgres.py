@@ -6,10 +6,10 @@ from typing import Any
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources import errors, postgres
 from services.worker.sources.adbc import Session
-from services.worker.sources.conditions import quoted
 from services.worker.sources.found_tables import GUESSED, SAMPLE, FoundColumn, FoundTable, Link, decimal_of
 from services.worker.sources.postgres_reading import connected
 from services.worker.sources.postgres_types import Oid
+from services.worker.sources.rows.conditions import quoted
 from services.worker.sources.settings import SourceSettings
 
 _MOST_DIGITS = 38

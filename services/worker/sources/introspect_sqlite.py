@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources import errors
-from services.worker.sources.conditions import quoted
 from services.worker.sources.found_tables import GUESSED, SAMPLE, FoundColumn, FoundTable, Link, decimal_of
+from services.worker.sources.rows.conditions import quoted
 
 _DIGITS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")

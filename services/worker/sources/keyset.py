@@ -12,9 +12,9 @@ import pyarrow as pa
 from services.contract.outcome import Consistency
 from services.contract.spec import JobSpec
 from services.worker.sources import errors
-from services.worker.sources.columns import Picked
-from services.worker.sources.parse import Array, pc
-from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.rows.columns import Picked
+from services.worker.sources.rows.parse import Array, pc
+from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
 
 PAGE_ROWS = 2 * BATCH_ROWS
 

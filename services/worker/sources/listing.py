@@ -8,8 +8,8 @@ from itertools import groupby
 
 from services.contract.spec import Filter
 from services.worker.sources import errors, partitions
-from services.worker.sources.conditions import literal
 from services.worker.sources.places import Directory, Mark, Place
+from services.worker.sources.rows.conditions import literal
 from services.worker.sources.settings import SourceSettings
 
 # Nothing is guessed. Quotes make the difference between an empty text and no value.

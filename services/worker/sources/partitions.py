@@ -6,8 +6,10 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from services.contract.spec import ColumnType, Filter
-from services.worker.sources import errors, parse, refine
-from services.worker.sources.columns import only, terms
+from services.worker.sources import errors
+from services.worker.sources.rows import filter as refine
+from services.worker.sources.rows import parse
+from services.worker.sources.rows.columns import only, terms
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 

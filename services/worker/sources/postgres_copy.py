@@ -12,13 +12,13 @@ from services.contract.spec import JobSpec
 from services.worker.ports import Lines, LinesReading, LinesUnfit
 from services.worker.sources import address, errors, postgres
 from services.worker.sources.adbc import DriverSaid
-from services.worker.sources.columns import order_types, pick
-from services.worker.sources.conditions import Parameter, literal
-from services.worker.sources.page import rows_on, sql_limit
 from services.worker.sources.postgres_lines import line_value
 from services.worker.sources.postgres_transaction import Transaction, failed, is_wrong_value, with_options
 from services.worker.sources.postgres_types import Columns
-from services.worker.sources.reading import none_found
+from services.worker.sources.rows.columns import order_types, pick
+from services.worker.sources.rows.conditions import Parameter, literal
+from services.worker.sources.rows.page import rows_on, sql_limit
+from services.worker.sources.rows.reading import none_found
 from services.worker.sources.settings import SourceSettings
 
 if TYPE_CHECKING:

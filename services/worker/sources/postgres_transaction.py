@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from services.contract.spec import JobSpec
 from services.worker.sources import errors, postgres
-from services.worker.sources.columns import missing, pick
-from services.worker.sources.conditions import Parameter, Sql, literal, quoted
 from services.worker.sources.postgres_types import Columns, Stored
+from services.worker.sources.rows.columns import missing, pick
+from services.worker.sources.rows.conditions import Parameter, Sql, literal, quoted
 from services.worker.sources.settings import SourceSettings
 
 SNAPSHOT = "set transaction isolation level repeatable read read only"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from services.contract.spec import ColumnType, Kind
-from services.worker.sources.conditions import literal, quoted
+from services.worker.sources.rows.conditions import literal, quoted
 
 
 class Oid(IntEnum):

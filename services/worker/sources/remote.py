@@ -11,10 +11,10 @@ import fsspec  # type: ignore[import-untyped]
 from pyarrow.fs import FileSelector, FileType
 
 from services.worker.sources import globs
-from services.worker.sources.conditions import literal
 from services.worker.sources.folder import is_plain
 from services.worker.sources.objects import ObjectRoot, filesystem
 from services.worker.sources.places import Mark
+from services.worker.sources.rows.conditions import literal
 
 if TYPE_CHECKING:
     import duckdb

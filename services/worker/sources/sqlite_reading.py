@@ -15,11 +15,11 @@ from services.contract.spec import JobSpec, ReadingMode
 from services.worker.ports import Reading
 from services.worker.sources import errors, sqlite, stored
 from services.worker.sources.adbc import Session, within
-from services.worker.sources.columns import Picked, missing, order_types, pick
-from services.worker.sources.conditions import Parameter, Sql
 from services.worker.sources.keyset import PAGE_ROWS, Key, KeysetReading, pages
-from services.worker.sources.page import rows_on, sql_limit
-from services.worker.sources.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.rows.columns import Picked, missing, order_types, pick
+from services.worker.sources.rows.conditions import Parameter, Sql
+from services.worker.sources.rows.page import rows_on, sql_limit
+from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
 from services.worker.sources.settings import SourceSettings
 
 _PATIENCE_MS = 5_000

@@ -5,9 +5,9 @@ from typing import Any
 
 from services.contract.spec import JobSpec, Kind, Term
 from services.worker.sources import sqlite
-from services.worker.sources.columns import only, order_types, terms
-from services.worker.sources.conditions import NULLS, Parameter, Sql
 from services.worker.sources.moments import DATE_GLOB, Shape, shape_of
+from services.worker.sources.rows.columns import only, order_types, terms
+from services.worker.sources.rows.conditions import NULLS, Parameter, Sql
 from services.worker.sources.sqlite import MIXED, Storage, Stored
 
 Ask = Callable[[str, tuple[Parameter, ...]], list[tuple[Any, ...]]]

@@ -17,7 +17,7 @@ from services.contract.spec import JobSpec, Operator, OrderTerm, Page, Relation,
 from services.worker.sources import open_source, row_groups
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.listing import listed
-from services.worker.sources.reading import SnapshotReading
+from services.worker.sources.rows.reading import SnapshotReading
 from tests.integration.sources.source_specs import ATTACHMENT, read, settings_of, spec_of, type_of
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 from services.contract.spec import JobSpec, Limits, Mask, Operator, Page, Term
 from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.guarded import keyed
+from services.worker.sources.limits import keyed
 from services.worker.sources.settings import SourceSettings, SourcesMistaken
 from tests.integration.sources.source_specs import read, spec_of, type_of
 

@@ -11,7 +11,7 @@ from services.contract.outcome import Consistency, MatchedBy
 from services.contract.spec import Limits, Operator, ReadingMode, Relation, Term
 from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.reading import BATCH_ROWS
+from services.worker.sources.rows.reading import BATCH_ROWS
 from services.worker.sources.settings import SourceSettings
 from tests.integration.sources.source_specs import read, spec_of, type_of
 

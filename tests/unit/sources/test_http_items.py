@@ -6,7 +6,7 @@ import pytest
 
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources.http.items import TooMuch, array, decoded
-from services.worker.sources.parse import NotOfType
+from services.worker.sources.rows.parse import NotOfType
 
 
 @pytest.mark.parametrize(

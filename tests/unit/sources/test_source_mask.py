@@ -12,8 +12,8 @@ import pytest
 
 from services.contract.spec import ColumnSpec, Kind, Mask
 from services.worker.schema import arrow_schema, arrow_type
-from services.worker.sources import mask
 from services.worker.sources.errors import SourceFailed
+from services.worker.sources.rows import mask
 from tests.integration.sources.source_specs import spec_of, type_of
 
 KEY = b"key-of-tests"

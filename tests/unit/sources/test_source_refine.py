@@ -9,8 +9,8 @@ import pytest
 from services.contract.spec import All, AnyOf, ColumnType, Filter, Kind, Operator, Term
 from services.worker.schema import arrow_type
 from services.worker.sources.moments import Shape, shape_of
-from services.worker.sources.refine import mask
-from services.worker.sources.steps import decimal_floor, on_step
+from services.worker.sources.rows.filter import mask
+from services.worker.sources.rows.step import decimal_floor, on_step
 
 MONEY = ColumnType(Kind.DECIMAL, 18, 2)
 TEXT = ColumnType(Kind.TEXT)

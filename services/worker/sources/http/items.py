@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 
 from services.contract.spec import ColumnType, Kind
-from services.worker.sources.parse import Array, NotOfType
+from services.worker.sources.rows.parse import Array, NotOfType
 
 Item = dict[str, Any]
 

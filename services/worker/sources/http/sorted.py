@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from services.contract.spec import JobSpec, Kind
 from services.worker.sources import errors
-from services.worker.sources.parse import Array, pc
+from services.worker.sources.rows.parse import Array, pc
 
 # Texts are sorted by the rules of the remote's own language.
 _COMPARABLE = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DATE, Kind.TIMESTAMP})

@@ -11,8 +11,7 @@ import pyarrow as pa
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy
 from services.contract.spec import HttpPages, JobSpec
 from services.worker.ports import Reading
-from services.worker.sources import errors, page
-from services.worker.sources.columns import Picked, pick
+from services.worker.sources import errors
 from services.worker.sources.http import items as json_items
 from services.worker.sources.http.client import HttpClient
 from services.worker.sources.http.items import Item
@@ -21,8 +20,10 @@ from services.worker.sources.http.repeats import Repeats
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.http.sorted import OrderCheck
 from services.worker.sources.http.walk import Walk
-from services.worker.sources.parse import Array, NotOfType
-from services.worker.sources.reading import Found, SnapshotReading
+from services.worker.sources.rows import page
+from services.worker.sources.rows.columns import Picked, pick
+from services.worker.sources.rows.parse import Array, NotOfType
+from services.worker.sources.rows.reading import Found, SnapshotReading
 
 _BATCH_ROWS = 8_192
 _BATCH_BYTES = 8 << 20

@@ -10,7 +10,8 @@ import pyarrow as pa
 from services.contract.outcome import ExportWarning, MatchedBy
 from services.contract.spec import JobSpec
 from services.worker.ports import Reading, Source
-from services.worker.sources import errors, mask
+from services.worker.sources import errors
+from services.worker.sources.rows import mask
 from services.worker.sources.settings import SourceSettings, SourcesMistaken
 
 

@@ -8,8 +8,10 @@ import pyarrow as pa
 
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy
 from services.contract.spec import Filter, Kind, Page
-from services.worker.sources import errors, page, parse, refine
-from services.worker.sources.columns import Picked
+from services.worker.sources import errors
+from services.worker.sources.rows import filter as refine
+from services.worker.sources.rows import page, parse
+from services.worker.sources.rows.columns import Picked
 
 BATCH_ROWS = 16_384
 """Rows a batch: writers are fastest between 8,000 and 16,000."""

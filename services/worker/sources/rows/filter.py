@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from services.contract.spec import All, AnyOf, ColumnType, Filter, Kind, Operator, Term, Value
 from services.worker.schema import arrow_type
-from services.worker.sources.conditions import wanted
-from services.worker.sources.parse import Array, pc
-from services.worker.sources.steps import decimal_floor, on_step
+from services.worker.sources.rows.conditions import wanted
+from services.worker.sources.rows.parse import Array, pc
+from services.worker.sources.rows.step import decimal_floor, on_step
 
 Columns = Mapping[tuple[str, ColumnType], Array]
 _COMPARE: dict[Operator, Callable[..., Array]] = {

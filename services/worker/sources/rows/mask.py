@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Mask
 from services.worker.sources import errors
-from services.worker.sources.parse import Array, pc
+from services.worker.sources.rows.parse import Array, pc
 
 REDACTED = "***"
 _STAR = "*"
