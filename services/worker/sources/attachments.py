@@ -8,8 +8,8 @@ from services.contract.spec import AttachmentSpec, SourceRef
 from services.worker.sources import errors
 from services.worker.sources.blobs import BlobFiles
 from services.worker.sources.buckets import BucketFiles
-from services.worker.sources.folder import Folder
 from services.worker.sources.settings import SourceSettings, named
+from services.worker.sources.stores.folder import Folder
 from services.worker.sources.urls import UrlFiles
 
 Row = dict[str, str | None]

@@ -11,7 +11,7 @@ from services.worker.sources import address, cursor, errors, postgres, postgres_
 from services.worker.sources.adbc import Session
 from services.worker.sources.rows.conditions import Parameter, quoted
 from services.worker.sources.settings import SourceSettings
-from services.worker.sources.streams import PIECE
+from services.worker.sources.stores.streams import PIECE
 
 _TEXT = ColumnType(Kind.TEXT)
 Connected = AbstractContextManager[Session]

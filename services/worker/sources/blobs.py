@@ -7,7 +7,7 @@ from services.contract.spec import AttachmentSpec
 from services.worker.sources import errors
 from services.worker.sources.blob_reading import BlobReader, reader_of
 from services.worker.sources.settings import SourceSettings
-from services.worker.sources.streams import PIECE, stream, whole_stream
+from services.worker.sources.stores.streams import PIECE, stream, whole_stream
 
 
 class BlobFiles:

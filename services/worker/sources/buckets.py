@@ -5,9 +5,9 @@ from typing import BinaryIO
 
 from services.contract.spec import AttachmentSpec
 from services.worker.sources import errors
-from services.worker.sources.folder import is_plain
-from services.worker.sources.objects import ObjectRoot, filesystem
-from services.worker.sources.streams import stream
+from services.worker.sources.stores.folder import is_plain
+from services.worker.sources.stores.s3 import ObjectRoot, filesystem
+from services.worker.sources.stores.streams import stream
 
 _NO_STEPS = frozenset({"", "."})  # of a key; some stores take them for a step
 _FAILURES = (OSError, ValueError)

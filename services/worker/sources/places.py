@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
-from services.worker.sources.folder import beneath, is_plain
 from services.worker.sources.rows.conditions import literal
+from services.worker.sources.stores.folder import beneath, is_plain
 
 if TYPE_CHECKING:
     import duckdb

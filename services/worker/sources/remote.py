@@ -10,11 +10,11 @@ from typing import IO, TYPE_CHECKING, Any
 import fsspec  # type: ignore[import-untyped]
 from pyarrow.fs import FileSelector, FileType
 
-from services.worker.sources import globs
-from services.worker.sources.folder import is_plain
-from services.worker.sources.objects import ObjectRoot, filesystem
 from services.worker.sources.places import Mark
 from services.worker.sources.rows.conditions import literal
+from services.worker.sources.stores import globs
+from services.worker.sources.stores.folder import is_plain
+from services.worker.sources.stores.s3 import ObjectRoot, filesystem
 
 if TYPE_CHECKING:
     import duckdb

@@ -9,11 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.contract.spec import SourceRef
-from services.worker.sources import address, errors, objects
+from services.worker.sources import address, errors
 from services.worker.sources.http import settings as http_settings
 from services.worker.sources.http.settings import HttpSettings
-from services.worker.sources.objects import ObjectRoot
 from services.worker.sources.secrets import Secrets
+from services.worker.sources.stores import s3 as objects
+from services.worker.sources.stores.s3 import ObjectRoot
 
 KINDS = ("sql", "parquet", "csv", "http", "folder", "object")
 _SQL_KEYS = ("password_file", "password_env", "statement_timeout_s", "source_time_zone")

@@ -15,8 +15,8 @@ from demo.seaweed import ObjectStore
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
 from services.worker.sources.attachments import Files, files_of
 from services.worker.sources.http.settings import HttpSettings
-from services.worker.sources.objects import ObjectRoot, filesystem
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.stores.s3 import ObjectRoot, filesystem
 from tests.integration.sources.source_specs import BUCKET
 from tests.servers.api_platform import ApiPlatform, served
 

@@ -23,8 +23,8 @@ from services.contract.spec import (
 )
 from services.worker.schema import arrow_schema
 from services.worker.sources import open_source
-from services.worker.sources.objects import ObjectRoot
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.stores.s3 import ObjectRoot
 
 ATTACHMENT = AttachmentSpec("invoice.xml", SourceRef("files", "folder"), "{folder}/{id}.xml")
 BUCKET = "bucket-of-tests"

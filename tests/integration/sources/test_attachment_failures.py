@@ -14,8 +14,8 @@ from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, Sour
 from services.worker.sources.attachments import files_of, opened
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.http.settings import HttpSettings
-from services.worker.sources.objects import ObjectRoot
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.stores.s3 import ObjectRoot
 from tests.integration.sources.shelves import BLOB, Shelf, shelf
 from tests.servers.api_platform import ApiPlatform, cut, served, status
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.folder import Folder
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.stores.folder import Folder
 
 
 @pytest.fixture

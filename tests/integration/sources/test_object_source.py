@@ -14,7 +14,7 @@ from demo.seaweed import ObjectStore
 from services.contract.spec import Operator, Relation, Term
 from services.worker.sources import open_source, remote
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.objects import ObjectRoot, filesystem
+from services.worker.sources.stores.s3 import ObjectRoot, filesystem
 from tests.integration.sources.source_specs import BUCKET, read, settings_of, spec_of, type_of
 
 Put = Callable[[str, bytes], None]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.worker.sources.http.settings import HttpSettings
-from services.worker.sources.objects import ObjectRoot
 from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
+from services.worker.sources.stores.s3 import ObjectRoot
 
 GOOD = """
 [sources.crm]

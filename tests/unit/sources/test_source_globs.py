@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.worker.sources.globs import compiled, fixed
+from services.worker.sources.stores.globs import compiled, fixed
 
 FILES = [
     "a.csv",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services.worker.sources.objects import ObjectRoot
 from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
+from services.worker.sources.stores.s3 import ObjectRoot
 
 ENVIRON = {"LAKE_KEY": "key-of-tests", "LAKE_SECRET": "secret-of-tests"}
 GOOD = """

@@ -15,7 +15,7 @@ from services.worker.sources import errors
 from services.worker.sources.http.connections import pool_to
 from services.worker.sources.http.pace import Pace, Patience
 from services.worker.sources.http.settings import HttpSettings
-from services.worker.sources.streams import PIECE, stream, whole_stream
+from services.worker.sources.stores.streams import PIECE, stream, whole_stream
 
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""Folders and buckets: where files of relations and attachments lie."""
