@@ -6,14 +6,15 @@ from pathlib import Path
 
 from services.contract.spec import JobSpec, SourceRef
 from services.worker.ports import LinesReading, Source
-from services.worker.sources import errors, postgres_copy
-from services.worker.sources.address import is_postgresql
+from services.worker.sources import errors
 from services.worker.sources.files import FileSource
 from services.worker.sources.http.source import HttpSource
 from services.worker.sources.limits import GuardedSource, check_rows
-from services.worker.sources.postgres_lines import may_be_lines
 from services.worker.sources.settings import SourceSettings, named
-from services.worker.sources.sql import SqlSource
+from services.worker.sources.sql.address import is_postgresql
+from services.worker.sources.sql.postgres import copy as postgres_copy
+from services.worker.sources.sql.postgres.lines import may_be_lines
+from services.worker.sources.sql.source import SqlSource
 
 _FILES = ("parquet", "csv")
 

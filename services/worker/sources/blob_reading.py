@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.contract.spec import All, Blob, ColumnType, Kind, Operator, Relation, Term
-from services.worker.sources import address, cursor, errors, postgres, postgres_reading, sqlite, sqlite_reading
-from services.worker.sources.adbc import Session
+from services.worker.sources import errors
 from services.worker.sources.rows.conditions import Parameter, quoted
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql import address
+from services.worker.sources.sql.adbc import Session
+from services.worker.sources.sql.other import cursor
+from services.worker.sources.sql.postgres import dialect as postgres
+from services.worker.sources.sql.postgres import reading as postgres_reading
+from services.worker.sources.sql.sqlite import dialect as sqlite
+from services.worker.sources.sql.sqlite import reading as sqlite_reading
 from services.worker.sources.stores.streams import PIECE
 
 _TEXT = ColumnType(Kind.TEXT)

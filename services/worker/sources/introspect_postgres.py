@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 from services.contract.spec import ColumnType, Kind
-from services.worker.sources import errors, postgres
-from services.worker.sources.adbc import Session
+from services.worker.sources import errors
 from services.worker.sources.found_tables import GUESSED, SAMPLE, FoundColumn, FoundTable, Link, decimal_of
-from services.worker.sources.postgres_reading import connected
-from services.worker.sources.postgres_types import Oid
 from services.worker.sources.rows.conditions import quoted
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql.adbc import Session
+from services.worker.sources.sql.postgres import dialect as postgres
+from services.worker.sources.sql.postgres.reading import connected
+from services.worker.sources.sql.postgres.types import Oid
 
 _MOST_DIGITS = 38
 _ELSE = "text keeps every digit; or float, or decimal(38,S) with the scale S that you have"

@@ -9,10 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.contract.spec import SourceRef
-from services.worker.sources import address, errors
+from services.worker.sources import errors
 from services.worker.sources.http import settings as http_settings
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.secrets import Secrets
+from services.worker.sources.sql import address
 from services.worker.sources.stores import s3 as objects
 from services.worker.sources.stores.s3 import ObjectRoot
 

@@ -13,8 +13,8 @@ from services.contract.outcome import Consistency, MatchedBy
 from services.contract.spec import JobSpec, Operator, OrderTerm, ReadingMode, Term
 from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.keyset import PAGE_ROWS
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql.keyset import PAGE_ROWS
 from tests.integration.sources.source_specs import spec_of, type_of
 from tests.servers import databases
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from services.worker.sources.address import AddressRefused, completed, scrubbed
 from services.worker.sources.settings import SourcesMistaken, load
+from services.worker.sources.sql.address import AddressRefused, completed, scrubbed
 
 NASTY = "p@ss/w%rd #1?:&"
 

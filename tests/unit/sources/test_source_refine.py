@@ -8,9 +8,9 @@ import pytest
 
 from services.contract.spec import All, AnyOf, ColumnType, Filter, Kind, Operator, Term
 from services.worker.schema import arrow_type
-from services.worker.sources.moments import Shape, shape_of
 from services.worker.sources.rows.filter import mask
 from services.worker.sources.rows.step import decimal_floor, on_step
+from services.worker.sources.sql.sqlite.iso_shapes import Shape, shape_of
 
 MONEY = ColumnType(Kind.DECIMAL, 18, 2)
 TEXT = ColumnType(Kind.TEXT)

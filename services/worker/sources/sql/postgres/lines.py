@@ -6,7 +6,7 @@ an error of the server there: see `ports.LinesUnfit`.
 
 from services.contract.formats import Format
 from services.contract.spec import ColumnType, JobSpec, Kind, ReadingMode
-from services.worker.sources.postgres_types import WHOLE, Columns, Oid
+from services.worker.sources.sql.postgres.types import WHOLE, Columns, Oid
 
 _KINDS = frozenset({Kind.TEXT, Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN, Kind.DATE, Kind.TIMESTAMP})
 _FEWEST_COLUMNS = 2

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from services.contract.spec import JobSpec, Kind, Term
-from services.worker.sources import sqlite
-from services.worker.sources.moments import DATE_GLOB, Shape, shape_of
 from services.worker.sources.rows.columns import only, order_types, terms
 from services.worker.sources.rows.conditions import NULLS, Parameter, Sql
-from services.worker.sources.sqlite import MIXED, Storage, Stored
+from services.worker.sources.sql.sqlite import dialect as sqlite
+from services.worker.sources.sql.sqlite.dialect import MIXED, Storage, Stored
+from services.worker.sources.sql.sqlite.iso_shapes import DATE_GLOB, Shape, shape_of
 
 Ask = Callable[[str, tuple[Parameter, ...]], list[tuple[Any, ...]]]
 _ANY_SHAPE = Shape("T", 0, "Z")

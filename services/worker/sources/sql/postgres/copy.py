@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy
 from services.contract.spec import JobSpec
 from services.worker.ports import Lines, LinesReading, LinesUnfit
-from services.worker.sources import address, errors, postgres
-from services.worker.sources.adbc import DriverSaid
-from services.worker.sources.postgres_lines import line_value
-from services.worker.sources.postgres_transaction import Transaction, failed, is_wrong_value, with_options
-from services.worker.sources.postgres_types import Columns
+from services.worker.sources import errors
 from services.worker.sources.rows.columns import order_types, pick
 from services.worker.sources.rows.conditions import Parameter, literal
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import none_found
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql import address
+from services.worker.sources.sql.adbc import DriverSaid
+from services.worker.sources.sql.postgres import dialect as postgres
+from services.worker.sources.sql.postgres.lines import line_value
+from services.worker.sources.sql.postgres.transaction import Transaction, failed, is_wrong_value, with_options
+from services.worker.sources.sql.postgres.types import Columns
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult

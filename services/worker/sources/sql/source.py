@@ -6,10 +6,12 @@ from typing import Protocol
 
 from services.contract.spec import JobSpec, ReadingMode
 from services.worker.ports import Reading
-from services.worker.sources import cursor, postgres_reading, sqlite_reading
-from services.worker.sources.address import is_postgresql, is_sqlite
-from services.worker.sources.keyset import check_order
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql.address import is_postgresql, is_sqlite
+from services.worker.sources.sql.keyset import check_order
+from services.worker.sources.sql.other import cursor
+from services.worker.sources.sql.postgres import reading as postgres_reading
+from services.worker.sources.sql.sqlite import reading as sqlite_reading
 
 
 class SqlSource:

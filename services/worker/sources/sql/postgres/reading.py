@@ -10,16 +10,18 @@ import pyarrow.compute
 
 from services.contract.spec import JobSpec, Kind, ReadingMode
 from services.worker.ports import Reading
-from services.worker.sources import address, errors, postgres
-from services.worker.sources.adbc import DriverSaid, Session
-from services.worker.sources.keyset import PAGE_ROWS, Key, KeysetReading, pages
-from services.worker.sources.postgres_transaction import Transaction, failed, with_options
-from services.worker.sources.postgres_types import Columns
+from services.worker.sources import errors
 from services.worker.sources.rows.columns import Picked, order_types, pick
 from services.worker.sources.rows.conditions import Sql
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import Found, SnapshotReading
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql import address
+from services.worker.sources.sql.adbc import DriverSaid, Session
+from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pages
+from services.worker.sources.sql.postgres import dialect as postgres
+from services.worker.sources.sql.postgres.transaction import Transaction, failed, with_options
+from services.worker.sources.sql.postgres.types import Columns
 
 pc: Any = pyarrow.compute
 

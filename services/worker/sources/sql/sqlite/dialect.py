@@ -14,7 +14,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from services.contract.spec import ColumnType, Filter, Kind, Operator, OrderTerm, Relation, Term, Value
-from services.worker.sources.moments import DATE_GLOB, Shape
 from services.worker.sources.rows.conditions import (
     NULLS,
     Parameter,
@@ -27,6 +26,7 @@ from services.worker.sources.rows.conditions import (
     with_null,
 )
 from services.worker.sources.rows.step import on_step, utc
+from services.worker.sources.sql.sqlite.iso_shapes import DATE_GLOB, Shape
 
 NUMERIC = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.BOOLEAN})
 _MOST_PARAMETERS = 32_000

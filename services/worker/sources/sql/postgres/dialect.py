@@ -10,7 +10,6 @@ from datetime import date, datetime
 from uuid import UUID
 
 from services.contract.spec import ColumnType, Filter, Kind, Operator, OrderTerm, Relation, Term, Value
-from services.worker.sources.postgres_types import MOMENTS, PLAIN_TEXT, REAL, WHOLE, Columns, Oid
 from services.worker.sources.rows.conditions import (
     NULLS,
     Sql,
@@ -22,6 +21,7 @@ from services.worker.sources.rows.conditions import (
     with_null,
 )
 from services.worker.sources.rows.step import utc
+from services.worker.sources.sql.postgres.types import MOMENTS, PLAIN_TEXT, REAL, WHOLE, Columns, Oid
 
 MARK = "\0"
 """A parameter in a condition, before it has its number; it can't be part of a statement."""

@@ -15,13 +15,14 @@ import pyarrow as pa
 from services.contract.outcome import Consistency
 from services.contract.spec import All, AnyOf, Filter, JobSpec, Kind, Operator, ReadingMode, Term, Value
 from services.worker.ports import Reading
-from services.worker.sources import address, errors
-from services.worker.sources.adbc import DriverSaid, within
-from services.worker.sources.objects_as_text import as_text
+from services.worker.sources import errors
 from services.worker.sources.rows.columns import missing, pick
 from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
 from services.worker.sources.rows.step import utc
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql import address
+from services.worker.sources.sql.adbc import DriverSaid, within
+from services.worker.sources.sql.other.driver_values import as_text
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

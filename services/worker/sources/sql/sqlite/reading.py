@@ -13,14 +13,16 @@ import pyarrow as pa
 
 from services.contract.spec import JobSpec, ReadingMode
 from services.worker.ports import Reading
-from services.worker.sources import errors, sqlite, stored
-from services.worker.sources.adbc import Session, within
-from services.worker.sources.keyset import PAGE_ROWS, Key, KeysetReading, pages
+from services.worker.sources import errors
 from services.worker.sources.rows.columns import Picked, missing, order_types, pick
 from services.worker.sources.rows.conditions import Parameter, Sql
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql.adbc import Session, within
+from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pages
+from services.worker.sources.sql.sqlite import dialect as sqlite
+from services.worker.sources.sql.sqlite import storage_classes as stored
 
 _PATIENCE_MS = 5_000
 _BATCHES = {"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)}

@@ -5,11 +5,12 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from services.contract.spec import JobSpec
-from services.worker.sources import errors, postgres
-from services.worker.sources.postgres_types import Columns, Stored
+from services.worker.sources import errors
 from services.worker.sources.rows.columns import missing, pick
 from services.worker.sources.rows.conditions import Parameter, Sql, literal, quoted
 from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql.postgres import dialect as postgres
+from services.worker.sources.sql.postgres.types import Columns, Stored
 
 SNAPSHOT = "set transaction isolation level repeatable read read only"
 _TIMED_OUT = "57014"
