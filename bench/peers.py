@@ -179,7 +179,7 @@ PEERS = {
             "services.worker.writers.table",
             "pyarrow.parquet",
             "bench.columns",
-            "services.worker.sources.files",
+            "services.worker.sources.files.source",
             "duckdb",
         ),
         lambda sources, out: exportd(sources, out, "XLSX"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from services.contract.spec import JobSpec, SourceRef
 from services.worker.ports import LinesReading, Source
 from services.worker.sources import errors
-from services.worker.sources.files import FileSource
+from services.worker.sources.files.source import FileSource
 from services.worker.sources.http.source import HttpSource
 from services.worker.sources.limits import GuardedSource, check_rows
 from services.worker.sources.settings import SourceSettings, named

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.contract.spec import OrderTerm
-from services.worker.sources import files
 from services.worker.sources.errors import SourceFailed
+from services.worker.sources.files import source as files
 from tests.integration.sources.source_specs import read, spec_of
 
 ROWS = 60_000

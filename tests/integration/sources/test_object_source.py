@@ -12,8 +12,9 @@ from pyarrow.fs import S3FileSystem
 
 from demo.seaweed import ObjectStore
 from services.contract.spec import Operator, Relation, Term
-from services.worker.sources import open_source, remote
+from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
+from services.worker.sources.files import remote
 from services.worker.sources.stores.s3 import ObjectRoot, filesystem
 from tests.integration.sources.source_specs import BUCKET, read, settings_of, spec_of, type_of
 

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.contract.spec import JobSpec, Operator, OrderTerm, Page, Relation, Term
-from services.worker.sources import open_source, row_groups
+from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.listing import listed
+from services.worker.sources.files import row_groups
+from services.worker.sources.files.listing import listed
 from services.worker.sources.rows.reading import SnapshotReading
 from tests.integration.sources.source_specs import ATTACHMENT, read, settings_of, spec_of, type_of
 

@@ -19,7 +19,7 @@ from services.contract.store import artifact_prefix
 from services.worker.child import job
 from services.worker.child import progress_meter as meter
 from services.worker.order import Order, Outcome
-from services.worker.sources import row_groups
+from services.worker.sources.files import row_groups
 from services.worker.sources.settings import SourceSettings
 
 ROWS = 200_000

@@ -14,8 +14,10 @@ import pyarrow as pa
 
 from services.contract.spec import All, JobSpec
 from services.worker.ports import Reading
-from services.worker.sources import duck, errors, row_groups
-from services.worker.sources.listing import Files, listed
+from services.worker.sources import errors
+from services.worker.sources.files import duckdb_dialect as duck
+from services.worker.sources.files import row_groups
+from services.worker.sources.files.listing import Files, listed
 from services.worker.sources.rows import filter as refine
 from services.worker.sources.rows.columns import Picked, missing, pick
 from services.worker.sources.rows.conditions import Sql, literal

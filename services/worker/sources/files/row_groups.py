@@ -17,8 +17,8 @@ from polars.exceptions import PanicException, PolarsError
 from services.contract.spec import All, JobSpec, Kind
 from services.worker.schema import arrow_type
 from services.worker.sources import errors
-from services.worker.sources.listing import Files
-from services.worker.sources.places import Directory
+from services.worker.sources.files.listing import Files
+from services.worker.sources.files.place import Directory
 from services.worker.sources.rows.columns import Picked, pick
 from services.worker.sources.rows.reading import Found, SnapshotReading
 

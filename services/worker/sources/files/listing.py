@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from services.contract.spec import Filter
-from services.worker.sources import errors, partitions
-from services.worker.sources.places import Directory, Mark, Place
+from services.worker.sources import errors
+from services.worker.sources.files import partitions
+from services.worker.sources.files.place import Directory, Mark, Place
 from services.worker.sources.rows.conditions import literal
 from services.worker.sources.settings import SourceSettings
 
@@ -65,7 +66,7 @@ def listed(settings: SourceSettings, pattern: str, filter_: Filter) -> Files:
 def _place(settings: SourceSettings) -> Place:
     if settings.objects is None:
         return Directory(settings.path)
-    from services.worker.sources.remote import Objects  # noqa: PLC0415 - few sources are objects
+    from services.worker.sources.files.remote import Objects  # noqa: PLC0415 - few sources are objects
 
     return Objects(settings.objects)
 

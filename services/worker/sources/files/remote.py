@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import fsspec  # type: ignore[import-untyped]
 from pyarrow.fs import FileSelector, FileType
 
-from services.worker.sources.places import Mark
+from services.worker.sources.files.place import Mark
 from services.worker.sources.rows.conditions import literal
 from services.worker.sources.stores import globs
 from services.worker.sources.stores.folder import is_plain

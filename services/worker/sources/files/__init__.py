@@ -1,0 +1,1 @@
+"""Rows of Parquet and CSV files, in a folder or a bucket."""
