@@ -13,7 +13,8 @@ from services.worker.child.progress_meter import Meter
 from services.worker.concurrency.pipeline import ahead
 from services.worker.order import Order, Outcome, Report
 from services.worker.ports import Counted, LinesUnfit, Rows
-from services.worker.sources import attachments, open_lines, open_source
+from services.worker.sources import open_lines, open_source
+from services.worker.sources.attachments import registry as attachments
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.rows import mask
 from services.worker.writers.values import CannotWrite

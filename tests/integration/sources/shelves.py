@@ -13,7 +13,7 @@ import duckdb
 
 from demo.seaweed import ObjectStore
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
-from services.worker.sources.attachments import Files, files_of
+from services.worker.sources.attachments.registry import Files, files_of
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.settings import SourceSettings
 from services.worker.sources.stores.s3 import ObjectRoot, filesystem

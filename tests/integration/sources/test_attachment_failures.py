@@ -11,7 +11,7 @@ import pytest
 
 from demo.seaweed import ObjectStore
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
-from services.worker.sources.attachments import files_of, opened
+from services.worker.sources.attachments.registry import files_of, opened
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.settings import SourceSettings

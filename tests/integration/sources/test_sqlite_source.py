@@ -13,7 +13,7 @@ import pytest
 from services.contract.outcome import Consistency, MatchedBy
 from services.contract.spec import All, ColumnType, Kind, Operator, OrderTerm, Relation, SourceRef, Term
 from services.worker.sources import open_source
-from services.worker.sources.attachments import files_of
+from services.worker.sources.attachments.registry import files_of
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.settings import SourceSettings
 from tests.integration.sources.source_specs import Fill, read, spec_of

@@ -6,11 +6,11 @@ from typing import BinaryIO, Protocol
 
 from services.contract.spec import AttachmentSpec, SourceRef
 from services.worker.sources import errors
-from services.worker.sources.blobs import BlobFiles
-from services.worker.sources.buckets import BucketFiles
+from services.worker.sources.attachments.blobs import BlobFiles
+from services.worker.sources.attachments.buckets import BucketFiles
+from services.worker.sources.attachments.urls import UrlFiles
 from services.worker.sources.settings import SourceSettings, named
 from services.worker.sources.stores.folder import Folder
-from services.worker.sources.urls import UrlFiles
 
 Row = dict[str, str | None]
 Open = Callable[[AttachmentSpec, str, Row], BinaryIO | None]

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from services.contract.spec import AttachmentSpec
 from services.worker.sources import errors
-from services.worker.sources.blob_reading import BlobReader, reader_of
+from services.worker.sources.attachments.blob_reading import BlobReader, reader_of
 from services.worker.sources.settings import SourceSettings
 from services.worker.sources.stores.streams import PIECE, stream, whole_stream
 
