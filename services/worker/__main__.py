@@ -10,7 +10,7 @@ import sys
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
     if sys.argv[1:2] == ["introspect"]:
-        from services.worker import introspect  # noqa: PLC0415 - see above
+        from services.worker.sources.introspect import command as introspect  # noqa: PLC0415 - see above
 
         sys.exit(introspect.run(sys.argv[2:], os.environ, sys.stdout, sys.stderr))
     from services.worker import app  # noqa: PLC0415 - see above

@@ -11,7 +11,7 @@ import pytest
 
 from services.api.catalog.definition.file import load
 from services.api.catalog.model import Catalog
-from services.worker.introspect import run
+from services.worker.sources.introspect.command import run
 from services.worker.sources.settings import SourceSettings
 from tests.integration.sources.source_specs import read, spec_of
 from tests.servers import databases

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from services.contract.formats import Format
 from services.contract.spec import Kind
-from services.worker.sources.found_tables import FoundColumn, FoundTable, Link
+from services.worker.sources.introspect.tables import FoundColumn, FoundTable, Link
 
 _HEAD = """\
 # A first draft, made from the database itself. Take out what callers should not see, rename what reads badly,

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from services.worker.sources import introspect_postgres, introspect_sqlite
-from services.worker.sources.draft import draft
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.found_tables import FoundTable
+from services.worker.sources.introspect import postgres as introspect_postgres
+from services.worker.sources.introspect import sqlite as introspect_sqlite
+from services.worker.sources.introspect.draft import draft
+from services.worker.sources.introspect.tables import FoundTable
 from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
 from services.worker.sources.sql import address
 

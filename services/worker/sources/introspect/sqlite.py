@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources import errors
-from services.worker.sources.found_tables import GUESSED, SAMPLE, FoundColumn, FoundTable, Link, decimal_of
+from services.worker.sources.introspect.tables import GUESSED, SAMPLE, FoundColumn, FoundTable, Link, decimal_of
 from services.worker.sources.rows.conditions import quoted
 
 _DIGITS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources import errors
-from services.worker.sources.found_tables import GUESSED, SAMPLE, FoundColumn, FoundTable, Link, decimal_of
+from services.worker.sources.introspect.tables import GUESSED, SAMPLE, FoundColumn, FoundTable, Link, decimal_of
 from services.worker.sources.rows.conditions import quoted
 from services.worker.sources.settings import SourceSettings
 from services.worker.sources.sql.adbc import Session

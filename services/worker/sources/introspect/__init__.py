@@ -1,0 +1,1 @@
+"""The first draft of a catalog from a live database."""
