@@ -48,7 +48,7 @@ def exportd(sources: list[str], out: str, table_format: str) -> int:
     from services.worker.concurrency.pipeline import ahead
     from services.worker.sources import open_source
     from services.worker.sources.settings import SourceSettings
-    from services.worker.writers.table import open_writer
+    from services.worker.writers.registry import open_writer
 
     table, place = TableOptions(Format(table_format)), Path(sources[0])
     where = SourceRef("rows", "parquet"), Relation(path=place.name)
@@ -176,7 +176,7 @@ PEERS = {
     "exportd-xlsx": Peer(
         "exportd's writer",
         (
-            "services.worker.writers.table",
+            "services.worker.writers.registry",
             "pyarrow.parquet",
             "bench.columns",
             "services.worker.sources.files.source",

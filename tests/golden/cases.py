@@ -6,8 +6,8 @@ import io
 from collections.abc import Callable
 
 from services.contract.formats import Format, XlsxLayout
-from services.worker.writers.fast_xlsx import FastXlsxWriter
 from services.worker.writers.values import CannotWrite
+from services.worker.writers.xlsx import FastXlsxWriter
 from tests.golden import shown
 from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, Row, batch_of, file_of, text_column
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from services.contract.formats import Format, XlsxLayout
 from services.contract.spec import ColumnSpec, ColumnType, Kind, TableOptions
 from services.worker.schema import arrow_schema
-from services.worker.writers.table import open_writer
+from services.worker.writers.registry import open_writer
 
 Row = dict[str, object]
 

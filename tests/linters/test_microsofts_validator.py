@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from services.contract.formats import Format, XlsxLayout
-from services.worker.writers.fast_xlsx import FastXlsxWriter
+from services.worker.writers.xlsx import FastXlsxWriter
 from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, batch_of, file_of, text_column
 
 VERSION = "0.4.0"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 
 from services.contract.formats import Format, XlsxLayout
-from services.worker.writers.fast_xlsx import FastXlsxWriter
-from services.worker.writers.xlsx import XlsxWriter
+from services.worker.writers.xlsx import FastXlsxWriter
+from services.worker.writers.xlsx.openpyxl_writer import XlsxWriter
 from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, batch_of, file_of, text_column
 from tests.linters.fault import rules_of
 from tests.linters.workbook_linter import workbook_faults

@@ -25,7 +25,7 @@ from services.worker.bundle.long_text import LONG_TEXT, LongTexts
 from services.worker.bundle.names import MAX_BYTES, cut, safe_part
 from services.worker.ports import Lines, Rows
 from services.worker.schema import arrow_schema
-from services.worker.writers.table import open_writer
+from services.worker.writers.registry import open_writer
 
 if TYPE_CHECKING:
     from services.worker.writers.lines import LineWriter

@@ -15,7 +15,7 @@ from services.worker.bundle.manifest import about
 from services.worker.bundle.writer import BundleWriter, Targets, bundles_long_text
 from services.worker.child.output import Errand, Output, Tick
 from services.worker.ports import Rows
-from services.worker.writers.table import SEEKING
+from services.worker.writers.registry import SEEKING
 
 
 @dataclass(frozen=True, slots=True)

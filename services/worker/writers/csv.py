@@ -8,8 +8,8 @@ import polars as pl
 
 from services.contract.formats import CsvDialect
 from services.contract.spec import ColumnSpec, Kind
-from services.worker.writers.fast_xlsx.blocks import blocks_of
 from services.worker.writers.lines import LineWriter
+from services.worker.writers.text_bytes import blocks_of
 from services.worker.writers.values import Cells, Loss, Losses, plain_text
 
 _BOM = b"\xef\xbb\xbf"

@@ -9,8 +9,8 @@ from python_calamine import CalamineWorkbook
 
 from services.contract.formats import XlsxLayout
 from services.contract.spec import ColumnSpec, ColumnType, Kind
-from services.worker.writers.fast_xlsx import FastXlsxWriter
-from services.worker.writers.xlsx import XlsxWriter
+from services.worker.writers.xlsx import FastXlsxWriter
+from services.worker.writers.xlsx.openpyxl_writer import XlsxWriter
 from tests.unit.writers.writer_tables import Row, batch_of
 
 Cell = tuple[object, str, str, bool]

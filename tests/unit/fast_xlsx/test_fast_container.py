@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from lxml import etree
 
-from services.worker.writers.fast_xlsx import FastXlsxWriter
+from services.worker.writers.xlsx import FastXlsxWriter
 from tests.unit.fast_xlsx.fast_books import fast, part, texts
 from tests.unit.writers.writer_tables import COLUMNS, text_columns
 

@@ -8,8 +8,8 @@ import zipfile
 import pytest
 
 from services.contract.spec import Kind
-from services.worker.writers.fast_xlsx import FastXlsxWriter
 from services.worker.writers.values import CannotWrite
+from services.worker.writers.xlsx import FastXlsxWriter
 from tests.unit.fast_xlsx.fast_books import by_calamine, column, fast, texts
 from tests.unit.writers.writer_tables import batch_of, text_columns
 
@@ -62,7 +62,7 @@ def test_what_breaks_in_a_thread_is_raised_at_the_latest_by_close(monkeypatch):
     def broken(*_: object) -> None:
         raise ArithmeticError("broken in a thread")
 
-    monkeypatch.setattr("services.worker.writers.fast_xlsx.writer.encode", broken)
+    monkeypatch.setattr("services.worker.writers.xlsx.writer.encode", broken)
     writer = FastXlsxWriter(io.BytesIO(), TEXT, "invoices", "UTC")
     writer.write(batch_of(TEXT, texts("x")))
     with pytest.raises(ArithmeticError, match="in a thread"):

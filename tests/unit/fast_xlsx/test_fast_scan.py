@@ -4,8 +4,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from services.worker.writers.fast_xlsx.blocks import blocks_of
-from services.worker.writers.fast_xlsx.scan import Found, scan
+from services.worker.writers.text_bytes import blocks_of
+from services.worker.writers.xlsx.scan import Found, scan
 
 NOTHING = Found(unusual=False, markup=False, edges=False, longest=0)
 

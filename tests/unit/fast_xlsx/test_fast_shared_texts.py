@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.contract.spec import Kind
-from services.worker.writers.fast_xlsx import shared
-from services.worker.writers.fast_xlsx.shared import LEAST_ROWS
+from services.worker.writers.xlsx import shared
+from services.worker.writers.xlsx.shared import LEAST_ROWS
 from tests.linters.workbook_linter import workbook_faults
 from tests.unit.fast_xlsx import test_fast_same_as_reference as reference
 from tests.unit.fast_xlsx.fast_books import by_calamine, column, fast, part, sheet_xml, texts

@@ -14,9 +14,9 @@ from python_calamine import CalamineWorkbook
 
 from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, ColumnType, Kind
-from services.worker.writers.sheet_names import sheet_names
 from services.worker.writers.values import CannotWrite
-from services.worker.writers.xlsx import XlsxWriter
+from services.worker.writers.xlsx.openpyxl_writer import XlsxWriter
+from services.worker.writers.xlsx.sheet_names import sheet_names
 from tests.unit.writers.plain_model import PARSERS
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, batch_of, counts, text_columns, written
 

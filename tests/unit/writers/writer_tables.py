@@ -12,8 +12,8 @@ from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, ColumnType, Kind, TableOptions
 from services.worker.ports import Writer
 from services.worker.schema import arrow_schema
-from services.worker.writers.table import open_writer
-from services.worker.writers.xlsx import XlsxWriter
+from services.worker.writers.registry import open_writer
+from services.worker.writers.xlsx.openpyxl_writer import XlsxWriter
 
 Row = dict[str, object]
 

@@ -13,16 +13,16 @@ from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.concurrency.pipeline import Abreast
 from services.worker.schema import arrow_schema
-from services.worker.writers.cells import header_text, number_format, sheet_text
-from services.worker.writers.fast_xlsx.book import Book
-from services.worker.writers.fast_xlsx.long_text import LongText, without_long_text
-from services.worker.writers.fast_xlsx.rows import RowXml
-from services.worker.writers.fast_xlsx.segment import Place, Segment, Table, encode
-from services.worker.writers.fast_xlsx.shared import LEAST_ROWS, SharedTexts
-from services.worker.writers.fast_xlsx.sheet import SheetFrame
-from services.worker.writers.fast_xlsx.styles import Styles, styles_for
 from services.worker.writers.values import CannotWrite, Cells, Losses
-from services.worker.writers.xlsx import MAX_COLUMNS, MAX_SHEET_BYTES, MAX_SHEET_ROWS
+from services.worker.writers.xlsx.book import Book
+from services.worker.writers.xlsx.cells import header_text, number_format, sheet_text
+from services.worker.writers.xlsx.long_text import LongText, without_long_text
+from services.worker.writers.xlsx.openpyxl_writer import MAX_COLUMNS, MAX_SHEET_BYTES, MAX_SHEET_ROWS
+from services.worker.writers.xlsx.rows import RowXml
+from services.worker.writers.xlsx.segment import Place, Segment, Table, encode
+from services.worker.writers.xlsx.shared import LEAST_ROWS, SharedTexts
+from services.worker.writers.xlsx.sheet import SheetFrame
+from services.worker.writers.xlsx.styles import Styles, styles_for
 
 _THREADS = 2
 _IN_FLIGHT = 4

@@ -17,11 +17,11 @@ from openpyxl.utils import get_column_letter
 
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
-from services.worker.writers.cells import SheetCells, header_text, number_format, sheet_cells, sheet_text
 from services.worker.writers.lines import cells_of, slices
-from services.worker.writers.sheet_names import sheet_names
-from services.worker.writers.spooled_sheet import SpooledSheet
 from services.worker.writers.values import CannotWrite, Cells, Losses
+from services.worker.writers.xlsx.cells import SheetCells, header_text, number_format, sheet_cells, sheet_text
+from services.worker.writers.xlsx.sheet_names import sheet_names
+from services.worker.writers.xlsx.spooled_sheet import SpooledSheet
 
 MAX_SHEET_ROWS = 1_048_576
 MAX_SHEET_BYTES = 4_000_000_000

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from openpyxl.utils import get_column_letter
 
 from services.contract.formats import XlsxLayout
-from services.worker.writers.fast_xlsx.rows import TEXT_CLOSE, text_open, xml_text
+from services.worker.writers.xlsx.rows import TEXT_CLOSE, text_open, xml_text
 
 _OPEN = (
     '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'

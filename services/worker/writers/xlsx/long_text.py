@@ -7,8 +7,8 @@ import polars as pl
 import pyarrow as pa
 
 from services.contract.spec import ColumnSpec, Kind
-from services.worker.writers.cells import MAX_TEXT_UNITS
-from services.worker.writers.fast_xlsx.scan import scan
+from services.worker.writers.xlsx.cells import MAX_TEXT_UNITS
+from services.worker.writers.xlsx.scan import scan
 
 LongText = Callable[[int, str, str], str]
 """Takes the number of a row of the table (from 1), a column's header and the whole text; returns the cell's text."""

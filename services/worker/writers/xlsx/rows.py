@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import polars as pl
 from openpyxl.utils import get_column_letter
 
-from services.worker.writers.fast_xlsx.blocks import blocks_of
-from services.worker.writers.fast_xlsx.quick import Column
+from services.worker.writers.text_bytes import blocks_of
+from services.worker.writers.xlsx.quick import Column
 
 _SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 _ESCAPES = {ord(character): escape for character, escape in _SPECIAL.items()}

@@ -7,7 +7,8 @@ import polars as pl
 import pyarrow as pa
 
 from services.contract.spec import ColumnSpec, Kind
-from services.worker.writers.cells import (
+from services.worker.writers.values import Cells, Losses, local_times, plain_text
+from services.worker.writers.xlsx.cells import (
     EPOCH_SERIAL,
     LAST_SERIAL,
     MARCH_1900,
@@ -19,8 +20,7 @@ from services.worker.writers.cells import (
     sheet_text,
     whole_milliseconds,
 )
-from services.worker.writers.fast_xlsx.scan import scan
-from services.worker.writers.values import Cells, Losses, local_times, plain_text
+from services.worker.writers.xlsx.scan import scan
 
 _LONG = 10**MAX_DIGITS
 _US_PER_DAY = MS_PER_DAY * 1000

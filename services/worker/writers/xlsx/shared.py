@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute
 
 from services.contract.spec import ColumnSpec, Kind
-from services.worker.writers.cells import MAX_TEXT_UNITS, sheet_text
-from services.worker.writers.fast_xlsx.scan import scan
 from services.worker.writers.values import Cells, Losses
+from services.worker.writers.xlsx.cells import MAX_TEXT_UNITS, sheet_text
+from services.worker.writers.xlsx.scan import scan
 
 pc: Any = pyarrow.compute
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from xml.sax.saxutils import escape, quoteattr
 
-from services.worker.writers.fast_xlsx.rows import xml_text
+from services.worker.writers.xlsx.rows import xml_text
 
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"

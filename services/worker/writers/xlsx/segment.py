@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
-from services.worker.writers.fast_xlsx.quick import Column, column_of
-from services.worker.writers.fast_xlsx.rows import RowXml
-from services.worker.writers.fast_xlsx.shared import Share
-from services.worker.writers.fast_xlsx.widths import values_width
 from services.worker.writers.values import Losses
+from services.worker.writers.xlsx.quick import Column, column_of
+from services.worker.writers.xlsx.rows import RowXml
+from services.worker.writers.xlsx.shared import Share
+from services.worker.writers.xlsx.widths import values_width
 from services.worker.zip.content import WIDEST, Piece, piece
 
 _ROWS_IN_SIGHT = 3

@@ -6,10 +6,10 @@ from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, TableOptions
 from services.worker.ports import Writer
 from services.worker.writers.csv import CsvWriter
-from services.worker.writers.fast_xlsx import FastXlsxWriter
-from services.worker.writers.fast_xlsx.long_text import LongText
 from services.worker.writers.json import JsonLinesWriter, JsonWriter
 from services.worker.writers.parquet import ParquetWriter
+from services.worker.writers.xlsx import FastXlsxWriter
+from services.worker.writers.xlsx.long_text import LongText
 
 SEEKING = frozenset({Format.XLSX})
 """Formats whose writers go back in their file; the others only append."""

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from services.worker.writers.fast_xlsx.package import (
+from services.worker.writers.values import CannotWrite, Loss, Losses
+from services.worker.writers.xlsx.package import (
     SHARED_TEXTS,
     SheetEntry,
     closing_parts,
@@ -11,12 +12,11 @@ from services.worker.writers.fast_xlsx.package import (
     shared_texts,
     sheet_part,
 )
-from services.worker.writers.fast_xlsx.segment import Segment
-from services.worker.writers.fast_xlsx.sheet import SheetFrame
-from services.worker.writers.fast_xlsx.styles import Styles, theme
-from services.worker.writers.fast_xlsx.widths import header_width
-from services.worker.writers.sheet_names import sheet_names
-from services.worker.writers.values import CannotWrite, Loss, Losses
+from services.worker.writers.xlsx.segment import Segment
+from services.worker.writers.xlsx.sheet import SheetFrame
+from services.worker.writers.xlsx.sheet_names import sheet_names
+from services.worker.writers.xlsx.styles import Styles, theme
+from services.worker.writers.xlsx.widths import header_width
 from services.worker.zip.appender import ZipAppender
 from services.worker.zip.content import last_piece, piece
 from services.worker.zip.entry import EntryTooLarge, OpenEntry

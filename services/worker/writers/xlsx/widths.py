@@ -1,8 +1,8 @@
 """How wide columns are: as wide as their header and their first values ask, within reason."""
 
 from services.contract.spec import ColumnSpec, Kind
-from services.worker.writers.cells import number_format
-from services.worker.writers.fast_xlsx.quick import Column
+from services.worker.writers.xlsx.cells import number_format
+from services.worker.writers.xlsx.quick import Column
 
 _NARROWEST, _WIDEST = 8, 60  # characters
 _AIR = 2
