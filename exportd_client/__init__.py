@@ -31,8 +31,9 @@ from exportd.v1.export_pb2 import (
 )
 from exportd.v1.export_service_pb2 import Collection
 from exportd.v1.operator_service_pb2 import Queue, TenantQueue, Worker
-from exportd_client.asked import ColumnChoice, CompressionName, FormatName, PackagingName
 from exportd_client.client import ExportClient
+from exportd_client.connection import Patience
+from exportd_client.conversions import ColumnChoice, CompressionName, FormatName, PackagingName
 from exportd_client.download import Download, OnBytes, Source
 from exportd_client.errors import (
     AccessRefused,
@@ -50,7 +51,6 @@ from exportd_client.errors import (
     Unreachable,
     Violation,
 )
-from exportd_client.link import Patience
 from exportd_client.operator import Operator
 
 __all__ = [

@@ -32,12 +32,12 @@ from exportd.v1.export_service_pb2 import (
     PreviewExportResponse,
     WatchExportRequest,
 )
-from exportd_client import asked
+from exportd_client import conversions as asked
 from exportd_client import download as downloads
-from exportd_client.asked import ColumnChoice, CompressionName, FormatName, PackagingName
+from exportd_client.connection import Link, Outage, Patience
+from exportd_client.conversions import ColumnChoice, CompressionName, FormatName, PackagingName
 from exportd_client.download import Download, OnBytes, Source
 from exportd_client.errors import ExportdError
-from exportd_client.link import Link, Outage, Patience
 from exportd_client.operator import Operator
 
 StateName: TypeAlias = Literal["QUEUED", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]

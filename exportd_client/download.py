@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 from exportd.v1.export_pb2 import Export, File
 from exportd.v1.export_service_pb2 import DownloadFileRequest, DownloadHeader
+from exportd_client.connection import Link, Outage
 from exportd_client.errors import DownloadDamaged, ExportdError, FailedPrecondition, FileChanged, InvalidArgument
-from exportd_client.link import Link, Outage
-from exportd_client.part import Part, safe_name
+from exportd_client.partial_file import Part, safe_name
 
 # What to download: the id of an export, an export, or a file.
 Source: TypeAlias = str | Export | File

@@ -12,8 +12,8 @@ from exportd.v1.operator_service_pb2 import (
     RetryExportRequest,
     Worker,
 )
-from exportd_client import asked
-from exportd_client.link import Link
+from exportd_client import conversions as asked
+from exportd_client.connection import Link
 
 
 class Operator:

@@ -15,7 +15,7 @@ from exportd_client.cli.follow import follow
 from exportd_client.cli.groups import GroupedCommand, options_of
 from exportd_client.cli.password import password_options
 from exportd_client.cli.session import Session, in_session, shared_options
-from exportd_client.cli.table import table_arguments, table_options
+from exportd_client.cli.table_options import table_arguments, table_options
 from exportd_client.cli.values import STDOUT, Destination, Label, Span, compression_of_name, format_of_name
 from exportd_client.cli.words import Fact, export_facts, validated_facts
 

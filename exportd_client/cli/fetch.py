@@ -9,7 +9,7 @@ from exportd_client import DownloadDamaged, Export, File, Source
 from exportd_client.cli.display import Display
 from exportd_client.cli.session import Session
 from exportd_client.cli.values import STDOUT, attachments_path
-from exportd_client.part import safe_name
+from exportd_client.partial_file import safe_name
 
 
 async def fetch_both(session: Session, export: Export, path: str, shown: Display) -> tuple[File, dict[str, str]]:

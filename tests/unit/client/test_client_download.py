@@ -19,7 +19,7 @@ from exportd_client import (
     Patience,
     Unreachable,
 )
-from exportd_client.part import part_path, safe_name
+from exportd_client.partial_file import part_path, safe_name
 from tests.unit.client.breaking_proxy import breaking_proxy
 from tests.unit.client.fake_export_service import (
     CHUNK_BYTES,

@@ -18,7 +18,7 @@ import pytest
 
 from exportd.v1 import export_service_pb2 as service
 from exportd_client import Export
-from exportd_client.part import part_path
+from exportd_client.partial_file import part_path
 from tests.unit.client.fake_export_service import FakeExportService, Refusal, Serving, eventually
 
 CONTENT = b"id,total\r\n1,10.00\r\n2,20.00\r\n3,30.00\r\n"
