@@ -12,8 +12,8 @@ from chaos.ledger import Findings, Violation
 from chaos.leftovers import check_completions, check_rows, orphans
 from services.api.domain.fairness import Fairness
 from services.api.domain.leases import LeasePolicy
-from services.api.storage.database import SqliteDatabase
-from services.api.storage.sqlite import SqliteExportStore
+from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.driving import leased
 from tests.ports.samples import START, STATS, new_attachments, new_file
 
