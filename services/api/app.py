@@ -14,9 +14,9 @@ from services.api.background.reaper import Reaper
 from services.api.background.retention import Retention
 from services.api.catalog.live import LiveCatalog
 from services.api.domain.notifications import Channel
-from services.api.live.announcements import Changes
-from services.api.live.preview_desk import Previews
-from services.api.live.workers import Presence
+from services.api.live.announcements import Announcements
+from services.api.live.preview_desk import PreviewDesk
+from services.api.live.workers import Workers
 from services.api.notify.callback import CallbackSender
 from services.api.notify.mailing import MailSender
 from services.api.notify.notifier import Notifier
@@ -29,7 +29,7 @@ from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.queue_service import JobQueueServicer
 from services.api.rpc.server import Servers
-from services.api.secrets.page_tokens import Pages
+from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts.folder import FolderArtifactStore
@@ -40,9 +40,9 @@ from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
-from services.api.usecases.jobs import Queue
-from services.api.usecases.operations import Operating
-from services.api.usecases.publication import Publishing
+from services.api.usecases.jobs import Jobs
+from services.api.usecases.operations import Operations
+from services.api.usecases.publication import Publication
 from services.runtime import logs
 from services.runtime.metrics import served
 from services.runtime.signals import StopSignals
@@ -59,53 +59,58 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
         artifacts = FolderArtifactStore.in_folder(settings.artifacts)
         database = await stack.enter_async_context(await SqliteDatabase.open(directory.database))
         store = SqliteExportStore(database, settings.leases, shares.fairness)
-        outbox, previews = SqliteOutbox(database), Previews()
-        changes, presence, passwords = Changes(capped=shares.fairness.caps), Presence(_now), Passwords(secret)
+        outbox, preview_desk = SqliteOutbox(database), PreviewDesk()
+        announcements, workers, passwords = Announcements(capped=shares.fairness.caps), Workers(_now), Passwords(secret)
         exports = Exports(
             store=store,
             outbox=outbox,
-            changes=changes,
-            presence=presence,
+            announcements=announcements,
+            workers=workers,
             catalog=catalog,
             planner=Planner(catalog, Targets(settings.notify), secret, passwords, lambda: str(uuid7())),
-            pages=Pages(secret),
-            previews=previews,
+            page_tokens=PageTokens(secret),
+            preview_desk=preview_desk,
             fairness=shares.fairness,
             passwords=passwords,
             clock=_now,
         )
-        queue = Queue(
+        jobs = Jobs(
             store=store,
             store_id=artifacts.store_id,
-            publishing=Publishing(artifacts, lambda: str(uuid4())),
+            publication=Publication(artifacts, lambda: str(uuid4())),
             passwords=passwords,
-            changes=changes,
-            presence=presence,
+            announcements=announcements,
+            workers=workers,
             policy=settings.leases,
             backoff=settings.backoff,
             clock=_now,
         )
-        operating = Operating(
-            store=store, outbox=outbox, changes=changes, presence=presence, fairness=shares.fairness, clock=_now
+        operations = Operations(
+            store=store,
+            outbox=outbox,
+            announcements=announcements,
+            workers=workers,
+            fairness=shares.fairness,
+            clock=_now,
         )
         servers = Servers(
             ExportServicer(exports, Downloads(store, artifacts, _now)),
-            OperatorServicer(exports, operating),
-            JobQueueServicer(queue, previews),
+            OperatorServicer(exports, operations),
+            JobQueueServicer(jobs, preview_desk),
         )
-        reaper = Reaper(queue, store, _now, quiet_s=settings.leases.ttl.total_seconds(), ready=servers.ready)
+        reaper = Reaper(jobs, store, _now, quiet_s=settings.leases.ttl.total_seconds(), ready=servers.ready)
         retention = Retention(SqliteRetentionStore(database), artifacts, _now, settings.retention)
         await retention.check_store()
         secrets = CallbackSecrets(secret, shares.callback_secrets)
         senders = await stack.enter_async_context(_senders(settings.notify, secrets))
-        notifier = Notifier(outbox, senders, _now, hold=settings.notify.hold, woken=changes.announcements)
+        notifier = Notifier(outbox, senders, _now, hold=settings.notify.hold, woken=announcements.notifications_due)
         stack.enter_context(served(settings.metrics, metrics.REGISTRY))
         started(*await servers.start(settings.listen, settings.queue_listen))
         async with notifier.running(settings.drain_grace.total_seconds(), stop.now):
             async with _running(reaper.run(), retention.run()):
                 await stop.drain.wait()
-            previews.drain()
-            await _drain(servers, changes, stop, settings.drain_grace.total_seconds())
+            preview_desk.drain()
+            await _drain(servers, announcements, stop, settings.drain_grace.total_seconds())
     logs.get().info("stopped")
 
 
@@ -132,9 +137,9 @@ def _on_hangup(do: Callable[[], None]) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGHUP)
 
 
-async def _drain(servers: Servers, changes: Changes, stop: StopSignals, grace_s: float) -> None:
+async def _drain(servers: Servers, announcements: Announcements, stop: StopSignals, grace_s: float) -> None:
     logs.get().info("draining", grace_s=grace_s)
-    changes.drain()
+    announcements.drain()
     stopping = asyncio.create_task(servers.stop(grace_s))
     now = asyncio.create_task(stop.now.wait())
     await asyncio.wait([stopping, now], return_when=asyncio.FIRST_COMPLETED)

@@ -10,14 +10,14 @@ import pytest
 from services.api.domain.leases import Claimed
 from services.api.domain.retry import Backoff
 from services.api.domain.states import TERMINAL, State
-from services.api.live.announcements import Changes
-from services.api.live.workers import Presence
+from services.api.live.announcements import Announcements
+from services.api.live.workers import Workers
 from services.api.secrets.passwords import Passwords
 from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sqlite.database import SqliteDatabase
-from services.api.usecases.jobs import Queue
-from services.api.usecases.publication import Publishing
+from services.api.usecases.jobs import Jobs
+from services.api.usecases.publication import Publication
 from services.contract.errors import ExportdError, IllegalTransition, JobCancelled
 from tests.integration.storage.test_processes import running
 from tests.ports.driving import POLICY, WORKER, leased, queued
@@ -101,8 +101,8 @@ async def test_fault_09_a_cancel_at_the_moment_of_the_claim_is_final(store, orde
 class WorkArrivesLate:
     """A store in which an export is created just after a claim found nothing."""
 
-    def __init__(self, store, changes: Changes) -> None:
-        self._store, self._changes = store, changes
+    def __init__(self, store, announcements: Announcements) -> None:
+        self._store, self._announcements = store, announcements
         self.made = None
 
     def __getattr__(self, name):
@@ -112,26 +112,26 @@ class WorkArrivesLate:
         claimed = await self._store.claim(*asked)
         if self.made is None:
             self.made = await self._store.create(new_export(), SPEC, None)
-            self._changes.exported(self.made)
+            self._announcements.exported(self.made)
         return claimed
 
 
 async def test_fault_03_an_export_made_while_a_poll_goes_to_sleep_is_handed_out_at_once(store, tmp_path: Path):
-    changes, artifacts = Changes(), FolderArtifactStore.in_folder(tmp_path / "artifacts")
-    late = WorkArrivesLate(store, changes)
-    queue = Queue(
+    announcements, artifacts = Announcements(), FolderArtifactStore.in_folder(tmp_path / "artifacts")
+    late = WorkArrivesLate(store, announcements)
+    jobs = Jobs(
         store=late,
         store_id=artifacts.store_id,
-        publishing=Publishing(artifacts, new_id),
+        publication=Publication(artifacts, new_id),
         passwords=Passwords(b"k" * 32),
-        changes=changes,
-        presence=Presence(lambda: START),
+        announcements=announcements,
+        workers=Workers(lambda: START),
         policy=POLICY,
         backoff=Backoff(),
         clock=lambda: START + timedelta(seconds=1),
     )
     async with asyncio.timeout(10):  # far less than the poll would wait
-        (job,) = await queue.lease("worker-1", "poll-1", 1, 25.0)
+        (job,) = await jobs.lease("worker-1", "poll-1", 1, 25.0)
     assert job.lease.export_id == late.made.id
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from services.api import metrics
 from services.api.ports import Clock, ExportStore
-from services.api.usecases.jobs import Queue
+from services.api.usecases.jobs import Jobs
 from services.runtime import logs
 
 INTERVAL_S = 1.0
@@ -25,8 +25,8 @@ class Reaper:
     For one ttl after the start nothing expires: an api that was away must not cost running jobs their attempts.
     """
 
-    def __init__(self, queue: Queue, store: ExportStore, clock: Clock, *, quiet_s: float, ready: Ready) -> None:
-        self._queue = queue
+    def __init__(self, jobs: Jobs, store: ExportStore, clock: Clock, *, quiet_s: float, ready: Ready) -> None:
+        self._jobs = jobs
         self._ready = ready
         self._store = store
         self._clock = clock
@@ -47,7 +47,7 @@ class Reaper:
         """One scan."""
         metrics.show_depth(await self._store.depth(self._clock()))
         if time.monotonic() >= self._quiet_until:
-            for export in await self._queue.expire():
+            for export in await self._jobs.expire():
                 metrics.expired(export)
                 logs.get().warning(
                     "lease_expired", export_id=export.id, attempt=export.attempt, state=export.state.name

@@ -77,7 +77,7 @@ class Poll:
         await asyncio.wait([self._woken], timeout=timeout_s)
 
 
-class Changes:
+class Announcements:
     """Who waits for what. Everything here may be lost without harm: waiters also look by themselves."""
 
     def __init__(self, *, capped: bool = False) -> None:
@@ -88,8 +88,8 @@ class Changes:
         self._directives: dict[object, asyncio.Queue[Directive]] = {}
         self._progress: dict[str, Progress] = {}
         self.draining = asyncio.Event()
-        self.announcements = asyncio.Event()
-        """Set when an announcement may be due; whoever sends them clears it."""
+        self.notifications_due = asyncio.Event()
+        """Set when a notification may be due; whoever sends them clears it."""
 
     def exported(self, export: Export) -> None:
         """An export has a new version."""
@@ -99,11 +99,11 @@ class Changes:
         if export.state in LEASABLE or (self._capped and export.done):
             self.work(1)
         if export.done and channels(export):
-            self.announced()
+            self.notification_due()
 
-    def announced(self) -> None:
-        """An announcement is due."""
-        self.announcements.set()
+    def notification_due(self) -> None:
+        """A notification is due."""
+        self.notifications_due.set()
 
     def deleted(self, export_id: str) -> None:
         """An export is gone."""

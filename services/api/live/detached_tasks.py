@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Whole:
+class DetachedTasks:
     """Runs each piece of work to its end in a task of its own, however the call that asked for it ends."""
 
     def __init__(self) -> None:

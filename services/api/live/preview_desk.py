@@ -24,12 +24,12 @@ class _Question:
         self.answer: asyncio.Future[Previewed | Failure] = asyncio.get_running_loop().create_future()
 
 
-class Previews:
+class PreviewDesk:
     """Questions in line, and workers in line for them."""
 
     def __init__(self) -> None:
         self._line: deque[_Question] = deque()
-        self._asked: dict[str, _Question] = {}
+        self._questions: dict[str, _Question] = {}
         self._news = asyncio.Event()
         self._draining = False
 
@@ -38,13 +38,13 @@ class Previews:
         if len(self._line) >= MOST_WAITING:
             raise NoWorker
         question = _Question(Preview(str(uuid4()), spec, rows))
-        self._asked[question.preview.id] = question
+        self._questions[question.preview.id] = question
         self._line.append(question)
         try:
             self._tell()
             return await self._answered(question)
         finally:
-            del self._asked[question.preview.id]
+            del self._questions[question.preview.id]
             if question in self._line:
                 self._line.remove(question)
 
@@ -65,7 +65,7 @@ class Previews:
 
     def finish(self, preview_id: str, answer: Previewed | Failure) -> None:
         """What a worker says; nothing happens when nobody waits for it any more."""
-        question = self._asked.get(preview_id)
+        question = self._questions.get(preview_id)
         if question and not question.answer.done():
             question.answer.set_result(answer)
 

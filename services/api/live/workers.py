@@ -25,31 +25,31 @@ class WorkerSeen:
     asked_to_drain: bool = False
 
 
-class Presence:
-    """Who called, when, and in which mood."""
+class Workers:
+    """The workers of this process: who called, when, and whether it drains."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._workers: dict[str, WorkerSeen] = {}
+        self._seen: dict[str, WorkerSeen] = {}
 
     def polled(self, worker_id: str) -> None:
         """A worker asked for work."""
-        self._workers[worker_id] = replace(self._known(worker_id), seen=self._clock())
+        self._seen[worker_id] = replace(self._known(worker_id), seen=self._clock())
 
     def beat(self, worker_id: str, *, held: int, free_slots: int, draining: bool) -> None:
         """A worker reported. Once it drains, it drains."""
         known, now = self._known(worker_id), self._clock()
-        self._workers[worker_id] = replace(
+        self._seen[worker_id] = replace(
             known, seen=now, beat=now, held=held, free_slots=free_slots, draining=known.draining or draining
         )
         self._forget()
 
     def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
         """Wish that it stops; None for a worker that is not there."""
-        if worker_id not in {worker.id for worker in self.workers()}:
+        if worker_id not in {worker.id for worker in self.present()}:
             return None
-        self._workers[worker_id] = replace(self._workers[worker_id], asked_to_drain=True)
-        return self._workers[worker_id]
+        self._seen[worker_id] = replace(self._seen[worker_id], asked_to_drain=True)
+        return self._seen[worker_id]
 
     def asked_to_drain(self, worker_id: str) -> bool:
         """True for a worker that an operator wants to stop."""
@@ -63,19 +63,19 @@ class Presence:
         silent = known.beat is not None and self._clock() - known.seen > within
         return not (known.draining or known.asked_to_drain or silent)
 
-    def workers(self) -> list[WorkerSeen]:
+    def present(self) -> list[WorkerSeen]:
         """Those heard of lately, by id."""
         self._forget()
-        return sorted(self._workers.values(), key=lambda worker: worker.id)
+        return sorted(self._seen.values(), key=lambda worker: worker.id)
 
     def anybody(self) -> bool:
         """True when some worker would take work."""
-        return any(not (worker.draining or worker.asked_to_drain) for worker in self.workers())
+        return any(not (worker.draining or worker.asked_to_drain) for worker in self.present())
 
     def _known(self, worker_id: str) -> WorkerSeen:
-        return self._workers.get(worker_id) or WorkerSeen(worker_id, self._clock())
+        return self._seen.get(worker_id) or WorkerSeen(worker_id, self._clock())
 
     def _forget(self) -> None:
         latest = self._clock() - ABSENT_AFTER
-        for gone in [worker.id for worker in self._workers.values() if worker.seen < latest]:
-            del self._workers[gone]
+        for gone in [worker.id for worker in self._seen.values() if worker.seen < latest]:
+            del self._seen[gone]

@@ -111,9 +111,9 @@ class Planner:
         `earlier` is the export that the request counts from; None: there is none.
         """
         parcel = Parcel(request.packaging, request.table.options, bool(request.file_types), request.password)
-        deaf = self._receivers.violations(tenant, request.notify_email, request.callback_url)
-        asked = _Asked(request, tenant, earlier)
-        resolved = asked.resolved(self._catalog.current, [*_violations(request), *parcel.violations(), *deaf])
+        unreachable = self._receivers.violations(tenant, request.notify_email, request.callback_url)
+        inquiry = _Inquiry(request, tenant, earlier)
+        resolved = inquiry.resolved(self._catalog.current, [*_violations(request), *parcel.violations(), *unreachable])
         spec = replace(resolved.spec, table=parcel.table, packaging=parcel.packaging)
         export = _export(request, resolved, spec, tenant=tenant, now=now, export_id=self._new_id())
         sealed = self._passwords.sealed(request.password, export.id) if request.password else None
@@ -121,7 +121,9 @@ class Planner:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Inquiry:
+    """A request as one of a tenant: what the catalog is asked for."""
+
     request: CreateRequest
     tenant: str
     earlier: Export | None

@@ -6,16 +6,16 @@ from services.api.rpc import decode, encode, encode_history, encode_operator
 from services.api.rpc.call import export_id_of, tenant_of
 from services.api.rpc.interceptor import Context
 from services.api.usecases.exports import Exports
-from services.api.usecases.operations import Operating
+from services.api.usecases.operations import Operations
 from services.contract.errors import InvalidRequest, Violation
 
 
 class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
     """What operators reach."""
 
-    def __init__(self, exports: Exports, operating: Operating) -> None:
+    def __init__(self, exports: Exports, operations: Operations) -> None:
         self._exports = exports
-        self._operating = operating
+        self._operations = operations
 
     async def RetryExport(
         self, request: operator_service_pb2.RetryExportRequest, context: Context
@@ -29,20 +29,20 @@ class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
     async def RedeliverNotification(
         self, request: operator_service_pb2.RedeliverNotificationRequest, context: Context
     ) -> export_pb2.Delivery:
-        return encode_history.delivery(await self._operating.redeliver(tenant_of(context), request.id))
+        return encode_history.delivery(await self._operations.redeliver(tenant_of(context), request.id))
 
     async def GetQueue(
         self, request: operator_service_pb2.GetQueueRequest, context: Context
     ) -> operator_service_pb2.Queue:
-        return encode_operator.queue(await self._operating.queue())
+        return encode_operator.queue(await self._operations.queue())
 
     async def ListWorkers(
         self, request: operator_service_pb2.ListWorkersRequest, context: Context
     ) -> operator_service_pb2.ListWorkersResponse:
-        workers, now = self._operating.workers()
+        workers, now = self._operations.workers()
         return operator_service_pb2.ListWorkersResponse(workers=[encode_operator.worker(each, now) for each in workers])
 
     async def DrainWorker(
         self, request: operator_service_pb2.DrainWorkerRequest, context: Context
     ) -> operator_service_pb2.Worker:
-        return encode_operator.worker(*self._operating.drain(decode.identifier("id", request.id)))
+        return encode_operator.worker(*self._operations.drain(decode.identifier("id", request.id)))

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc
-from services.api.live.preview_desk import Previews
+from services.api.live.preview_desk import PreviewDesk
 from services.api.rpc.interceptor import Context
 from services.api.rpc.limits import Limit
-from services.api.usecases.jobs import MAX_WAIT_S, Queue
+from services.api.usecases.jobs import MAX_WAIT_S, Jobs
 from services.contract import codec
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.job import LeaseRef
@@ -31,9 +31,9 @@ MESSAGE_LENGTH = 1000
 class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     """What workers reach."""
 
-    def __init__(self, queue: Queue, previews: Previews) -> None:
-        self._queue = queue
-        self._previews = previews
+    def __init__(self, jobs: Jobs, preview_desk: PreviewDesk) -> None:
+        self._jobs = jobs
+        self._preview_desk = preview_desk
         self._polls = Limit("poll", MAX_POLLS)
         self._askers = Limit("preview poll", MAX_POLLS)
         self._listeners = Limit("directives", MAX_POLLS)
@@ -44,14 +44,14 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         if not 1 <= request.max_jobs <= MAX_LEASES:
             raise InvalidRequest((Violation("max_jobs", f"must be 1 to {MAX_LEASES}"),))
         with self._polls.held():
-            jobs = await self._queue.lease(worker_id, poll_id, request.max_jobs, _wait_s(request, context))
+            jobs = await self._jobs.lease(worker_id, poll_id, request.max_jobs, _wait_s(request, context))
         logs.bind(worker_id=worker_id, leases={job.lease.export_id: job.lease.lease_id for job in jobs})
         return queue_pb2.LeaseJobsResponse(jobs=[codec.job_to_pb(job) for job in jobs])
 
     async def Heartbeat(self, request: queue_pb2.HeartbeatRequest, context: Context) -> queue_pb2.HeartbeatResponse:
         if len(request.held) > MAX_LEASES:
             raise InvalidRequest((Violation("held", f"must be at most {MAX_LEASES}"),))
-        answer = await self._queue.heartbeat(
+        answer = await self._jobs.heartbeat(
             _uuid("worker_id", request.worker_id),
             [_known("held", codec.report_from_pb, report) for report in request.held],
             request.free_slots,
@@ -64,7 +64,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     ) -> None:
         logs.bind(worker_id=_uuid("worker_id", request.worker_id))
         with self._listeners.held():
-            async for directive in self._queue.directives():
+            async for directive in self._jobs.directives():
                 await context.write(codec.directive_to_pb(directive))
 
     async def CompleteJob(
@@ -76,7 +76,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
             attachments=codec.artifact_from_pb(request.attachments) if request.HasField("attachments") else None,
         )
         logs.bind(rows=built.stats.rows_written, bytes=built.artifact.size_bytes)
-        await self._queue.complete(_lease(request), built)
+        await self._jobs.complete(_lease(request), built)
         return queue_pb2.CompleteJobResponse()
 
     async def FailJob(self, request: queue_pb2.FailJobRequest, context: Context) -> queue_pb2.FailJobResponse:
@@ -88,7 +88,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
             retry_after=min(retry_after, MOST_RETRY_AFTER) if request.HasField("retry_after") else None,
         )
         logs.bind(failure=failure.code)
-        await self._queue.fail(_lease(request), failure)
+        await self._jobs.fail(_lease(request), failure)
         return queue_pb2.FailJobResponse()
 
     async def TakePreview(
@@ -96,13 +96,13 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     ) -> queue_pb2.TakePreviewResponse:
         _uuid("worker_id", request.worker_id)
         with self._askers.held():
-            preview = await self._previews.take(_wait_s(request, context))
+            preview = await self._preview_desk.take(_wait_s(request, context))
         return queue_pb2.TakePreviewResponse(preview=codec.preview_to_pb(preview) if preview else None)
 
     async def FinishPreview(
         self, request: queue_pb2.FinishPreviewRequest, context: Context
     ) -> queue_pb2.FinishPreviewResponse:
-        self._previews.finish(request.id, codec.preview_answer_from_pb(request))
+        self._preview_desk.finish(request.id, codec.preview_answer_from_pb(request))
         return queue_pb2.FinishPreviewResponse()
 
     async def ReleaseJobs(
@@ -111,7 +111,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         logs.bind(worker_id=_uuid("worker_id", request.worker_id))
         if len(request.leases) > MAX_LEASES:
             raise InvalidRequest((Violation("leases", f"must be at most {MAX_LEASES}"),))
-        await self._queue.release([LeaseRef(report.export_id, report.lease_id) for report in request.leases])
+        await self._jobs.release([LeaseRef(report.export_id, report.lease_id) for report in request.leases])
         return queue_pb2.ReleaseJobsResponse()
 
 

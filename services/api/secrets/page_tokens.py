@@ -12,7 +12,7 @@ from services.api.ports import ExportFilter
 from services.contract.errors import InvalidRequest, Violation
 
 
-class Pages:
+class PageTokens:
     """Makes page tokens and reads them. `secret` is the server's key, 32 bytes."""
 
     def __init__(self, secret: bytes) -> None:

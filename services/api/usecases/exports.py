@@ -11,13 +11,13 @@ from services.api.domain.fairness import Fairness
 from services.api.domain.history import Transition
 from services.api.domain.notifications import Delivery
 from services.api.domain.states import LEASABLE, State
-from services.api.live.announcements import Changes, News
-from services.api.live.detached_tasks import Whole
-from services.api.live.preview_desk import Previews
-from services.api.live.workers import Presence
+from services.api.live.announcements import Announcements, News
+from services.api.live.detached_tasks import DetachedTasks
+from services.api.live.preview_desk import PreviewDesk
+from services.api.live.workers import Workers
 from services.api.ports import MOST_POSITIONS, Clock, ExportFilter, ExportStore, Outbox
 from services.api.requests.plan import CreateRequest, Plan, Planner
-from services.api.secrets.page_tokens import Pages
+from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
 from services.contract.errors import ExportNotFound, FileExpired, FileNotFound, InvalidRequest, ShuttingDown, Violation
 from services.contract.job import Hint
@@ -70,12 +70,12 @@ class Exports:
         *,
         store: ExportStore,
         outbox: Outbox,
-        changes: Changes,
-        presence: Presence,
+        announcements: Announcements,
+        workers: Workers,
         catalog: LiveCatalog,
         planner: Planner,
-        pages: Pages,
-        previews: Previews,
+        page_tokens: PageTokens,
+        preview_desk: PreviewDesk,
         fairness: Fairness,
         passwords: Passwords,
         clock: Clock,
@@ -84,18 +84,18 @@ class Exports:
         self._planner = planner
         self._store = store
         self._outbox = outbox
-        self._changes = changes
-        self._presence = presence
-        self._pages = pages
-        self._previews = previews
+        self._announcements = announcements
+        self._workers = workers
+        self._page_tokens = page_tokens
+        self._preview_desk = preview_desk
         self._fairness = fairness
         self._passwords = passwords
         self._clock = clock
-        self._whole = Whole()
+        self._detached = DetachedTasks()
 
     async def create(self, tenant: str, request: CreateRequest) -> View:
         """Accept an export. Raises InvalidRequest, CollectionNotFound, RequestIdReused, ExportDeleted."""
-        return await self._view(await self._whole.run(self._create(await self._planned(tenant, request))))
+        return await self._view(await self._detached.run(self._create(await self._planned(tenant, request))))
 
     async def validate(self, tenant: str, request: CreateRequest) -> Export:
         """The export that `create` would accept; nothing of it is kept. Raises InvalidRequest, CollectionNotFound."""
@@ -108,7 +108,7 @@ class Exports:
     async def preview(self, tenant: str, request: CreateRequest, rows: int) -> FirstRows:
         """The first rows of what `request` asks for. Raises as `create`, and NoWorker, PreviewFailed."""
         planned = await self._planned(tenant, request)
-        return FirstRows(planned, await self._previews.show(planned.spec, rows))
+        return FirstRows(planned, await self._preview_desk.show(planned.spec, rows))
 
     async def get(self, tenant: str, export_id: str) -> View:
         """Raises ExportNotFound."""
@@ -116,10 +116,10 @@ class Exports:
 
     async def list(self, tenant: str, wanted: ExportFilter, page_size: int, token: str) -> tuple[list[View], str]:
         """A page, newest first, and the token of the next one (empty on the last). Raises InvalidRequest."""
-        before_id = self._pages.opened(token, tenant, wanted)
+        before_id = self._page_tokens.opened(token, tenant, wanted)
         found = await self._store.page(tenant, wanted, before_id, page_size + 1)
         shown = _fitting(found[:page_size])
-        more = self._pages.sealed(shown[-1].id, tenant, wanted) if len(found) > len(shown) else ""
+        more = self._page_tokens.sealed(shown[-1].id, tenant, wanted) if len(found) > len(shown) else ""
         queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in shown) else []
         places = {export_id: place for place, export_id in enumerate(queued, 1)}
         running = await self._running()
@@ -127,15 +127,15 @@ class Exports:
 
     async def watch(self, tenant: str, export_id: str) -> AsyncIterator[View]:
         """The export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""
-        with self._changes.watch(export_id) as watch:  # before the first look: no change falls between
+        with self._announcements.watch(export_id) as watch:  # before the first look: no change falls between
             view = await self.get(tenant, export_id)
             if view.export.state is State.PROCESSING and view.progress is None:
-                self._changes.direct(Hint.PROGRESS_WANTED)
+                self._announcements.direct(Hint.PROGRESS_WANTED)
             yield view
             while not view.export.done:
                 sent = time.monotonic()
                 news = await watch.wait(KEEPALIVE_S)
-                if self._changes.draining.is_set():
+                if self._announcements.draining.is_set():
                     raise ShuttingDown
                 if news is News.PROGRESS:
                     pause_s = sent + PROGRESS_INTERVAL_S - time.monotonic()
@@ -148,11 +148,13 @@ class Exports:
 
     async def cancel(self, tenant: str, export_id: str, *, only_if_queued: bool) -> View:
         """End an export that is not done. Raises ExportNotFound, IllegalTransition, NotQueued."""
-        return await self._view(await self._whole.run(self._cancel(tenant, export_id, only_if_queued=only_if_queued)))
+        return await self._view(
+            await self._detached.run(self._cancel(tenant, export_id, only_if_queued=only_if_queued))
+        )
 
     async def delete(self, tenant: str, export_id: str) -> None:
         """Remove an export that is done; repeated: nothing. Raises ExportNotFound, IllegalTransition."""
-        await self._whole.run(self._delete(tenant, export_id))
+        await self._detached.run(self._delete(tenant, export_id))
 
     async def retry(self, tenant: str, export_id: str, budget: int, password: str) -> View:
         """Begin a new run of an export that failed for good. For operators.
@@ -164,7 +166,7 @@ class Exports:
         if password and not export.encrypted:
             raise InvalidRequest((Violation("password", "this export has none; leave it out"),))
         sealed = self._passwords.sealed(password, export_id) if password else None
-        return await self._view(await self._whole.run(self._retry(tenant, export_id, budget, sealed)))
+        return await self._view(await self._detached.run(self._retry(tenant, export_id, budget, sealed)))
 
     async def transitions(self, tenant: str, export_id: str) -> Sequence[Transition]:
         """The history of an export, oldest first. Raises ExportNotFound."""
@@ -189,24 +191,24 @@ class Exports:
     async def _create(self, planned: Plan) -> Export:
         export = await self._store.create(planned.export, planned.spec, planned.mark, planned.sealed_password)
         if export.id == planned.export.id:
-            self._changes.exported(export)
+            self._announcements.exported(export)
         return export
 
     async def _cancel(self, tenant: str, export_id: str, *, only_if_queued: bool) -> Export:
         export, lease_id = await self._store.cancel(tenant, export_id, self._clock(), only_if_queued=only_if_queued)
-        self._changes.exported(export)
+        self._announcements.exported(export)
         if lease_id:
-            self._changes.direct(Hint.CANCEL, lease_id)
+            self._announcements.direct(Hint.CANCEL, lease_id)
         return export
 
     async def _retry(self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None) -> Export:
         export = await self._store.retry(tenant, export_id, budget, sealed_password, self._clock())
-        self._changes.exported(export)
+        self._announcements.exported(export)
         return export
 
     async def _delete(self, tenant: str, export_id: str) -> None:
         if await self._store.delete(tenant, export_id, self._clock()):
-            self._changes.deleted(export_id)
+            self._announcements.deleted(export_id)
 
     async def _found(self, tenant: str, export_id: str) -> Export:
         export = await self._store.get(tenant, export_id)
@@ -229,9 +231,9 @@ class Exports:
         return View(
             export=export,
             now=self._clock(),
-            progress=self._changes.progress(export.id) if export.state is State.PROCESSING else None,
+            progress=self._announcements.progress(export.id) if export.state is State.PROCESSING else None,
             queue_position=position if export.state is State.QUEUED else 0,
-            worker_there=self._presence.anybody() if waits else True,
+            worker_there=self._workers.anybody() if waits else True,
             capped=waits and self._fairness.capped(export.tenant, (running or {}).get(export.tenant, 0)),
         )
 

@@ -13,12 +13,12 @@ from services.api.domain.export import Export
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
 from services.api.domain.retry import Backoff
 from services.api.domain.states import State
-from services.api.live.announcements import Changes
-from services.api.live.detached_tasks import Whole
-from services.api.live.workers import Presence
+from services.api.live.announcements import Announcements
+from services.api.live.detached_tasks import DetachedTasks
+from services.api.live.workers import Workers
 from services.api.ports import Clock, ExportStore
 from services.api.secrets.passwords import Passwords, PasswordUnreadable
-from services.api.usecases.publication import Files, Publishing, check
+from services.api.usecases.publication import Files, Publication, check
 from services.contract.errors import Fenced, JobCancelled, LeaseLost, ShuttingDown
 from services.contract.job import (
     Directive,
@@ -53,7 +53,7 @@ PASSWORD_UNREADABLE = Failure(
 )
 
 
-class Queue:
+class Jobs:
     """Hands out jobs and takes results. Every verb on a job is fenced by its lease, in the store."""
 
     def __init__(
@@ -61,10 +61,10 @@ class Queue:
         *,
         store: ExportStore,
         store_id: str,
-        publishing: Publishing,
+        publication: Publication,
         passwords: Passwords,
-        changes: Changes,
-        presence: Presence,
+        announcements: Announcements,
+        workers: Workers,
         policy: LeasePolicy,
         backoff: Backoff,
         clock: Clock,
@@ -72,14 +72,14 @@ class Queue:
         """`store_id` is the marker of the artifact store."""
         self._store = store
         self._store_id = store_id
-        self._publishing = publishing
+        self._publication = publication
         self._passwords = passwords
-        self._changes = changes
-        self._presence = presence
+        self._announcements = announcements
+        self._workers = workers
         self._policy = policy
         self._backoff = backoff
         self._clock = clock
-        self._whole = Whole()
+        self._detached = DetachedTasks()
 
     async def lease(self, worker_id: str, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
         """Jobs as soon as there are some; none after `wait_s`, and for a worker that drains or was stopped in mid-poll.
@@ -87,15 +87,15 @@ class Queue:
         Raises ShuttingDown.
         """
         give_up = time.monotonic() + min(wait_s, MAX_WAIT_S) * random.uniform(0.9, 1.0)  # noqa: S311 - jitter
-        self._presence.polled(worker_id)
+        self._workers.polled(worker_id)
         woken = False
         while True:
-            if self._changes.draining.is_set():
+            if self._announcements.draining.is_set():
                 raise ShuttingDown
-            if not self._presence.takes_work(worker_id, self._policy.ttl):
+            if not self._workers.takes_work(worker_id, self._policy.ttl):
                 self._pass_on(woken=woken)
                 return []
-            with self._changes.poll() as poll:  # in line before the query: no work falls between
+            with self._announcements.poll() as poll:  # in line before the query: no work falls between
                 try:
                     now = self._clock()
                     claimed = await self._claim(worker_id, poll_id, min(max_jobs, MOST_JOBS), now)
@@ -115,30 +115,30 @@ class Queue:
         self, worker_id: str, held: Sequence[LeaseReport], free_slots: int, *, draining: bool
     ) -> HeartbeatAnswer:
         """Confirm and renew what still counts. A renewal is written only when it is due; a report is never a write."""
-        self._presence.beat(worker_id, held=len(held), free_slots=free_slots, draining=draining)
+        self._workers.beat(worker_id, held=len(held), free_slots=free_slots, draining=draining)
         now = self._clock()
         standings = await self._store.standings([report.lease for report in held])
         due = [s.lease for s in standings if self._due(s, now)]
         if due:
-            await self._whole.run(self._renew(worker_id, due, now))
+            await self._detached.run(self._renew(worker_id, due, now))
         self._take_progress(held, standings)
         return HeartbeatAnswer(
             verdicts=tuple(LeaseVerdict(s.lease.lease_id, s.verdict) for s in standings),
             missing=await self._missing(worker_id, held, now, draining=draining),
-            drain=self._presence.asked_to_drain(worker_id),
+            drain=self._workers.asked_to_drain(worker_id),
             next_heartbeat_in=self._next_heartbeat(standings),
         )
 
     async def directives(self) -> AsyncIterator[Directive]:
         """Hints and pings. Raises ShuttingDown when the api drains."""
-        with self._changes.directives() as hints:
+        with self._announcements.directives() as hints:
             yield Directive(Hint.PING)  # at once: the caller knows that it is heard
-            while not self._changes.draining.is_set():
+            while not self._announcements.draining.is_set():
                 try:
                     hint = await asyncio.wait_for(hints.get(), PING_S)
                 except TimeoutError:
                     hint = Directive(Hint.PING)
-                if not self._changes.draining.is_set():
+                if not self._announcements.draining.is_set():
                     yield hint
         raise ShuttingDown
 
@@ -146,65 +146,65 @@ class Queue:
         """Publish what the store really holds. Raises Fenced, RowsMissing, StoreMismatch, InvalidRequest."""
         check(built)
         export = await self._in_force(lease)
-        await self._publishing.inspect(lease, built)
+        await self._publication.inspect(lease, built)
         now = self._clock()
-        await self._whole.run(self._complete(lease, self._publishing.files(export, built, now), built.stats, now))
+        await self._detached.run(self._complete(lease, self._publication.files(export, built, now), built.stats, now))
 
     async def fail(self, lease: LeaseRef, failure: Failure) -> None:
         """End an attempt; the policy here decides what comes next. Raises Fenced."""
         export = await self._leased(lease)
         jitter = random.random()  # noqa: S311 - jitter
         fate = retry.decide(failure, export.attempt, export.max_attempts, jitter, self._backoff)
-        await self._whole.run(self._fail(lease, failure, fate))
+        await self._detached.run(self._fail(lease, failure, fate))
 
     async def release(self, leases: Sequence[LeaseRef]) -> None:
         """Give attempts back; leases that no longer count are passed over."""
-        await self._whole.run(self._release(leases))
+        await self._detached.run(self._release(leases))
 
     async def expire(self) -> list[Export]:
         """End the leases that ran out; returns their exports."""
-        return await self._whole.run(self._expire())
+        return await self._detached.run(self._expire())
 
     # ---- a change and its announcement, which stand together
 
     async def _renew(self, worker_id: str, leases: Sequence[LeaseRef], now: datetime) -> None:
         for export in await self._store.renew(worker_id, leases, now):
-            self._changes.exported(export)
+            self._announcements.exported(export)
 
     async def _complete(self, lease: LeaseRef, files: Files, stats: RunStats, now: datetime) -> None:
         completed = await self._store.complete(lease, files.table, stats, now, attachments=files.attachments)
         if completed:
-            self._changes.exported(completed)
+            self._announcements.exported(completed)
             metrics.completed(completed)
 
     async def _fail(self, lease: LeaseRef, failure: Failure, fate: retry.RetryAfter | retry.GiveUp) -> None:
         failed = await self._store.fail(lease, failure, fate, self._clock())
         if failed:
-            self._changes.exported(failed)
+            self._announcements.exported(failed)
 
     async def _release(self, leases: Sequence[LeaseRef]) -> None:
         for export in await self._store.release(leases, self._clock()):
-            self._changes.exported(export)
+            self._announcements.exported(export)
 
     async def _expire(self) -> list[Export]:
         expired = await self._store.expire(self._clock())
         for export in expired:
-            self._changes.exported(export)
+            self._announcements.exported(export)
         return expired
 
     # ---- handing out
 
     async def _claim(self, worker_id: str, poll_id: str, max_jobs: int, now: datetime) -> list[Claimed]:
         """Claim in a task of its own: a call that is cut off in the middle gives back what nobody can receive."""
-        claim = self._whole.start(self._store.claim(worker_id, poll_id, max_jobs, now))
+        claim = self._detached.start(self._store.claim(worker_id, poll_id, max_jobs, now))
         try:
             claimed = await asyncio.shield(claim)
         except asyncio.CancelledError:
-            self._whole.start(self._give_back(claim))
+            self._detached.start(self._give_back(claim))
             raise
         for one in claimed:
             metrics.leased(one.export)
-            self._changes.exported(one.export)
+            self._announcements.exported(one.export)
         return claimed
 
     async def _give_back(self, claim: asyncio.Task[list[Claimed]]) -> None:
@@ -213,7 +213,7 @@ class Queue:
     def _pass_on(self, *, woken: bool) -> None:
         """A poll that leaves after it was woken wakes the next in line: what it was woken for may still be there."""
         if woken:
-            self._changes.work(1)
+            self._announcements.work(1)
 
     async def _seconds_to_next_due(self, now: datetime) -> float:
         """Counted from the `now` of the claim before: what became due since then is not passed over."""
@@ -256,7 +256,7 @@ class Queue:
         for report, standing in zip(held, standings, strict=True):
             building = standing.export is not None and standing.export.state is State.PROCESSING
             if report.progress and building and standing.verdict is Verdict.KEEP:
-                self._changes.progressed(report.lease.export_id, report.progress)
+                self._announcements.progressed(report.lease.export_id, report.progress)
 
     async def _missing(
         self, worker_id: str, held: Sequence[LeaseReport], now: datetime, *, draining: bool
@@ -271,7 +271,7 @@ class Queue:
         return tuple(await self._jobs(lost[:MOST_JOBS]))
 
     def _next_heartbeat(self, standings: Sequence[Standing]) -> timedelta:
-        if any(s.verdict is Verdict.KEEP and self._changes.watched(s.lease.export_id) for s in standings):
+        if any(s.verdict is Verdict.KEEP and self._announcements.watched(s.lease.export_id) for s in standings):
             return WATCHED_HEARTBEAT
         return self._policy.heartbeat_interval
 

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.notifications import Delivery
-from services.api.live.announcements import Changes
-from services.api.live.workers import Presence, WorkerSeen
+from services.api.live.announcements import Announcements
+from services.api.live.workers import Workers, WorkerSeen
 from services.api.ports import Clock, ExportStore, Outbox, TenantQueue
 from services.contract.errors import WorkerNotFound
 from services.contract.job import Hint
@@ -20,7 +20,7 @@ class QueueView:
     oldest: timedelta
 
 
-class Operating:
+class Operations:
     """Looks into the queue, and moves what is stuck."""
 
     def __init__(
@@ -28,15 +28,15 @@ class Operating:
         *,
         store: ExportStore,
         outbox: Outbox,
-        changes: Changes,
-        presence: Presence,
+        announcements: Announcements,
+        workers: Workers,
         fairness: Fairness,
         clock: Clock,
     ) -> None:
         self._store = store
         self._outbox = outbox
-        self._changes = changes
-        self._presence = presence
+        self._announcements = announcements
+        self._workers = workers
         self._fairness = fairness
         self._clock = clock
 
@@ -48,19 +48,19 @@ class Operating:
 
     def workers(self) -> tuple[list[WorkerSeen], datetime]:
         """The workers that were heard of lately, and the time now."""
-        return self._presence.workers(), self._clock()
+        return self._workers.present(), self._clock()
 
     def drain(self, worker_id: str) -> tuple[WorkerSeen, datetime]:
         """Tell a worker to stop when it has finished. Raises WorkerNotFound."""
-        worker = self._presence.ask_to_drain(worker_id)
+        worker = self._workers.ask_to_drain(worker_id)
         if worker is None:
             raise WorkerNotFound(worker_id)
-        self._changes.wake_polls()  # its own ends empty
-        self._changes.direct(Hint.PROGRESS_WANTED)  # its next heartbeat, which tells it, comes at once
+        self._announcements.wake_polls()  # its own ends empty
+        self._announcements.direct(Hint.PROGRESS_WANTED)  # its next heartbeat, which tells it, comes at once
         return worker, self._clock()
 
     async def redeliver(self, tenant: str, delivery_id: str) -> Delivery:
         """Send an announcement again. Raises DeliveryNotFound."""
         delivery = await self._outbox.redeliver(tenant, delivery_id, self._clock())
-        self._changes.announced()
+        self._announcements.notification_due()
         return delivery

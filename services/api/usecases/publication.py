@@ -27,7 +27,7 @@ class Files:
     attachments: StoredFile | None
 
 
-class Publishing:
+class Publication:
     """Lets nothing become a file that the store does not hold or that is not what was asked for."""
 
     def __init__(self, artifacts: ArtifactStore, new_file_id: Callable[[], str]) -> None:

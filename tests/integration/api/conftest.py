@@ -22,8 +22,8 @@ from exportd.v1.export_service_pb2_grpc import ExportServiceStub
 from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
 from services.api import app
 from services.api.domain.leases import LeasePolicy
-from services.api.live.announcements import Changes
-from services.api.live.preview_desk import Previews
+from services.api.live.announcements import Announcements
+from services.api.live.preview_desk import PreviewDesk
 from services.api.settings import ApiSettings
 from services.runtime.signals import StopSignals
 
@@ -74,16 +74,16 @@ class Api:
     artifacts: Path
     stop: StopSignals
     target: str
-    changes: Changes
-    previews: Previews
+    announcements: Announcements
+    preview_desk: PreviewDesk
 
     async def polls_in_line(self, count: int) -> None:
         """Wait until so many polls for work are in line: a call that was made, or cut off, has then arrived."""
-        await until(lambda: len(self.changes._polls) == count)
+        await until(lambda: len(self.announcements._polls) == count)
 
     async def previews_in_line(self, count: int) -> None:
         """Wait until so many previews are in line for a worker."""
-        await until(lambda: len(self.previews._line) == count)
+        await until(lambda: len(self.preview_desk._line) == count)
 
     async def create(self, uri: str = "/shops/7/orders", **fields: object) -> export_pb2.Export:
         """Create an export, by default as CSV."""
@@ -225,12 +225,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 async def serving(settings: ApiSettings) -> AsyncIterator[Api]:
     """An api for as long as the context lasts."""
     stop = StopSignals()
-    changes: list[Changes] = []
-    previews: list[Previews] = []
+    announcements: list[Announcements] = []
+    preview_desks: list[PreviewDesk] = []
     ports: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
     with (
-        patch.object(app, "Changes", _kept(Changes, changes)),
-        patch.object(app, "Previews", _kept(Previews, previews)),
+        patch.object(app, "Announcements", _kept(Announcements, announcements)),
+        patch.object(app, "PreviewDesk", _kept(PreviewDesk, preview_desks)),
     ):
         running = asyncio.create_task(app.serve(settings, stop, lambda *both: ports.set_result(both)))
         await asyncio.wait([running, ports], return_when=asyncio.FIRST_COMPLETED)
@@ -239,7 +239,7 @@ async def serving(settings: ApiSettings) -> AsyncIterator[Api]:
     target, queue_target = (f"127.0.0.1:{port}" for port in ports.result())
     async with grpc.aio.insecure_channel(target) as channel, grpc.aio.insecure_channel(queue_target) as queue_channel:
         stubs = ExportServiceStub(channel), OperatorServiceStub(channel), JobQueueServiceStub(queue_channel)
-        yield Api(*stubs, settings.artifacts, stop, target, changes[0], previews[0])
+        yield Api(*stubs, settings.artifacts, stop, target, announcements[0], preview_desks[0])
         stop.drain.set()
         await running
 

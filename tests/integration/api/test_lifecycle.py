@@ -325,7 +325,7 @@ async def test_a_watch_looks_by_itself_when_an_announcement_was_lost(
     watch = aiter(_watch(api, export.id))
     await anext(watch)
     with monkeypatch.context() as deaf:
-        deaf.setattr("services.api.live.announcements.Changes.exported", lambda *_: None)
+        deaf.setattr("services.api.live.announcements.Announcements.exported", lambda *_: None)
         await api.exports.CancelExport(_cancel(export.id))
     while (seen := await asyncio.wait_for(anext(watch), SOON_S)).state == State.QUEUED:
         pass

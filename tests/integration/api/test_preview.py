@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_service_pb2
-from services.api.live import preview_desk as previews
+from services.api.live import preview_desk
 from tests.integration.api.conftest import Api, until
 from tests.integration.api.refusals import refused
 
@@ -18,7 +18,7 @@ from tests.integration.api.refusals import refused
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers are told within seconds; here a worker on a busy machine has time to come."""
     for name in ("TAKEN_WITHIN_S", "PREVIEW_S"):
-        monkeypatch.setattr(previews, name, 60.0)
+        monkeypatch.setattr(preview_desk, name, 60.0)
 
 
 def preview(api: Api, uri: str = "/shops/7/orders", rows: int = 0, **fields: object):
@@ -62,7 +62,7 @@ async def test_what_went_wrong_is_told(api: Api) -> None:
 
 
 async def test_without_a_free_worker_there_is_none(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(previews, "TAKEN_WITHIN_S", 0.1)
+    monkeypatch.setattr(preview_desk, "TAKEN_WITHIN_S", 0.1)
     refusal = await refused(preview(api))
     assert (refusal.code, refusal.reason) == ("UNAVAILABLE", "NO_WORKER")
     await finish(api, "nobody-asked")

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.api.live.detached_tasks import Whole
+from services.api.live.detached_tasks import DetachedTasks
 
 
 async def test_both_steps_are_taken_when_the_caller_leaves_between_them() -> None:
@@ -17,7 +17,7 @@ async def test_both_steps_are_taken_when_the_caller_leaves_between_them() -> Non
         steps.append("announced")
         announced.set()
 
-    caller = asyncio.create_task(Whole().run(change_and_announce()))
+    caller = asyncio.create_task(DetachedTasks().run(change_and_announce()))
     await committed.wait()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -34,6 +34,6 @@ async def test_a_caller_who_stays_gets_the_result_or_the_error() -> None:
     async def done() -> int:
         return 7
 
-    assert await Whole().run(done()) == 7
+    assert await DetachedTasks().run(done()) == 7
     with pytest.raises(ValueError, match="no"):
-        await Whole().run(refused())
+        await DetachedTasks().run(refused())

@@ -2,49 +2,49 @@ import asyncio
 
 import pytest
 
-from services.api.live.preview_desk import Previews
+from services.api.live.preview_desk import PreviewDesk
 from services.contract.errors import NoWorker, ShuttingDown
 from services.contract.preview import Previewed
 from tests.ports.samples import SPEC
 
 
 async def test_a_worker_that_is_cut_off_as_it_wakes_takes_nothing_along() -> None:
-    previews = Previews()
-    cut_off, sound = asyncio.create_task(previews.take(30)), asyncio.create_task(previews.take(30))
+    preview_desk = PreviewDesk()
+    cut_off, sound = asyncio.create_task(preview_desk.take(30)), asyncio.create_task(preview_desk.take(30))
     await asyncio.sleep(0)  # both stand in line
-    asking = asyncio.create_task(previews.show(SPEC, 3))
+    asking = asyncio.create_task(preview_desk.show(SPEC, 3))
     await asyncio.sleep(0)  # it has told them
     cut_off.cancel()
     taken = await asyncio.wait_for(sound, 5)
     assert taken is not None
-    previews.finish(taken.id, Previewed(("{}",)))
+    preview_desk.finish(taken.id, Previewed(("{}",)))
     assert (await asking).rows == ("{}",)
 
 
 async def test_each_question_goes_to_one_worker() -> None:
-    previews = Previews()
-    takers = [asyncio.create_task(previews.take(30)) for _ in range(3)]
+    preview_desk = PreviewDesk()
+    takers = [asyncio.create_task(preview_desk.take(30)) for _ in range(3)]
     await asyncio.sleep(0)  # they stand in line
-    asking = [asyncio.create_task(previews.show(SPEC, rows)) for rows in (1, 2, 3)]
+    asking = [asyncio.create_task(preview_desk.show(SPEC, rows)) for rows in (1, 2, 3)]
     taken = await asyncio.gather(*takers)
     assert sorted(each.rows for each in taken) == [1, 2, 3]
     for each in taken:
-        previews.finish(each.id, Previewed((str(each.rows),)))
+        preview_desk.finish(each.id, Previewed((str(each.rows),)))
     assert [shown.rows for shown in await asyncio.gather(*asking)] == [("1",), ("2",), ("3",)]
 
 
 async def test_nobody_takes_it_and_the_caller_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.api.live.preview_desk.TAKEN_WITHIN_S", 0.01)
-    previews = Previews()
+    preview_desk = PreviewDesk()
     with pytest.raises(NoWorker):
-        await previews.show(SPEC, 3)
-    assert await previews.take(0) is None
+        await preview_desk.show(SPEC, 3)
+    assert await preview_desk.take(0) is None
 
 
 async def test_whoever_waits_is_sent_away_at_the_end() -> None:
-    previews = Previews()
-    waiting = asyncio.create_task(previews.take(30))
+    preview_desk = PreviewDesk()
+    waiting = asyncio.create_task(preview_desk.take(30))
     await asyncio.sleep(0)  # it stands in line
-    previews.drain()
+    preview_desk.drain()
     with pytest.raises(ShuttingDown):
         await asyncio.wait_for(waiting, 5)

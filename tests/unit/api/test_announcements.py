@@ -1,0 +1,92 @@
+from services.api.live.announcements import Announcements, News
+from services.contract.job import Directive, Hint
+from services.contract.outcome import Phase, Progress
+
+AT_TEN = Progress(Phase.WRITING, rows_written=10)
+AT_TWENTY = Progress(Phase.WRITING, rows_written=20)
+
+
+async def test_a_watch_is_woken_by_progress_without_calling_it_a_change() -> None:
+    announcements = Announcements()
+    with announcements.watch("e") as watch:
+        announcements.progressed("e", AT_TEN)
+        assert await watch.wait(1) is News.PROGRESS
+        assert announcements.progress("e") == AT_TEN
+
+
+async def test_what_comes_while_a_watcher_is_busy_becomes_one() -> None:
+    announcements = Announcements()
+    with announcements.watch("e") as watch:
+        announcements.progressed("e", AT_TEN)
+        announcements.deleted("e")
+        announcements.progressed("e", AT_TWENTY)
+        assert await watch.wait(1) is News.CHANGE
+        assert await watch.wait(0.01) is News.NONE  # nothing more came: this one times out
+
+
+async def test_the_same_progress_again_wakes_nobody() -> None:
+    announcements = Announcements()
+    announcements.progressed("e", AT_TEN)
+    with announcements.watch("e") as watch:
+        announcements.progressed("e", AT_TEN)
+        assert await watch.wait(0.01) is News.NONE
+
+
+async def test_an_export_is_watched_exactly_while_somebody_watches() -> None:
+    announcements = Announcements()
+    with announcements.watch("e"), announcements.watch("e"):
+        assert announcements.watched("e")
+    assert not announcements.watched("e")
+
+
+async def test_one_job_wakes_the_poll_that_came_first_and_no_other() -> None:
+    announcements = Announcements()
+    with announcements.poll() as first, announcements.poll() as second:
+        announcements.work(1)
+        assert (first.woken, second.woken) == (True, False)
+
+
+async def test_many_jobs_wake_every_poll() -> None:
+    announcements = Announcements()
+    with announcements.poll() as first, announcements.poll() as second:
+        announcements.work(1000)
+        assert first.woken
+        assert second.woken
+
+
+async def test_a_poll_that_left_is_out_of_line() -> None:
+    announcements = Announcements()
+    with announcements.poll():
+        pass
+    with announcements.poll() as present:
+        announcements.work(1)
+        assert present.woken
+
+
+async def test_hints_reach_every_worker_and_overflow_without_harm() -> None:
+    announcements = Announcements()
+    with announcements.directives() as one, announcements.directives() as other:
+        announcements.direct(Hint.CANCEL, "lease")
+        assert one.get_nowait() == other.get_nowait() == Directive(Hint.CANCEL, "lease")
+        for _ in range(5000):
+            announcements.direct(Hint.PROGRESS_WANTED)
+        assert one.full()
+
+
+async def test_draining_wakes_everybody() -> None:
+    announcements = Announcements()
+    with announcements.watch("e") as watch, announcements.poll() as poll, announcements.directives() as hints:
+        announcements.drain()
+        assert poll.woken
+        assert await watch.wait(1) is News.PROGRESS
+        assert hints.get_nowait() == Directive(Hint.PING)
+
+
+async def test_a_change_is_seen_while_reports_are_held_back() -> None:
+    announcements = Announcements()
+    with announcements.watch("e") as watch:
+        announcements.progressed("e", AT_TEN)
+        assert not await watch.changes_within(0.01)
+        announcements.deleted("e")
+        assert await watch.changes_within(1)
+        assert await watch.wait(1) is News.CHANGE
