@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from services.api.catalog.model import CatalogColumn, Collection
-from services.api.catalog.nearest import hint, shown
 from services.api.catalog.violations import Violations
 from services.contract.formats import Format
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
+from services.runtime.nearest import hint, shown
 
 LONGEST_HEADER = 255  # characters
 WITH_HEADER = frozenset({Format.XLSX, Format.CSV})

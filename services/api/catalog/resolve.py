@@ -7,7 +7,6 @@ from datetime import UTC, tzinfo
 
 from services.api.catalog.columns import ColumnChoice, choose, unused_headers
 from services.api.catalog.model import Catalog, Collection
-from services.api.catalog.nearest import NEAR, closeness, hint, nearest, shown
 from services.api.catalog.query.parameters import decode
 from services.api.catalog.query.parser import Query, collect_query
 from services.api.catalog.query.since import Since
@@ -18,6 +17,7 @@ from services.contract.errors import CollectionNotFound, InvalidRequest, Violati
 from services.contract.formats import Format
 from services.contract.outcome import ExportWarning
 from services.contract.spec import All, AttachmentSpec, ColumnSpec, JobSpec, TableOptions
+from services.runtime.nearest import NEAR, closeness, hint, nearest, shown
 
 LONGEST_URI = 8192  # bytes
 

@@ -8,10 +8,10 @@ from typing import Any, TextIO
 
 from services.api.catalog.definition.file import load
 from services.api.catalog.definition.schema import catalog_schema
-from services.api.catalog.definition.toml import CatalogError
 from services.api.catalog.model import Catalog
-from services.api.catalog.nearest import hint
 from services.api.commands import catalog_view as showing
+from services.runtime.nearest import hint
+from services.runtime.toml import FileError
 
 SOUND, MISTAKEN = 0, 1
 
@@ -28,7 +28,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
     as_json = asked.output == "json"
     try:
         catalog = load(Path(file))
-    except CatalogError as error:
+    except FileError as error:
         return _refused(error, out if as_json else err, as_json=as_json)
     if asked.verb == "check":
         return _sound(file, catalog, out, as_json=as_json)
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _refused(error: CatalogError, to: TextIO, *, as_json: bool) -> int:
+def _refused(error: FileError, to: TextIO, *, as_json: bool) -> int:
     if as_json:
         mistakes = [{"table": m.table, "key": m.key, "message": m.message} for m in error.mistakes]
         _print_json({"file": str(error.file), "sound": False, "mistakes": mistakes}, to)

@@ -6,10 +6,10 @@ from enum import Enum
 from functools import cache
 from zoneinfo import available_timezones
 
-from services.api.catalog.nearest import hint, shown
 from services.contract.errors import Violation
 from services.contract.formats import Compression, CsvDialect, Format, LongText, XlsxLayout
 from services.contract.spec import TableOptions
+from services.runtime.nearest import hint, shown
 
 DEFAULT_FORMAT = Format.JSON
 DEFAULT_ZONE = "UTC"

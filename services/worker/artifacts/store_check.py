@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from services.contract.errors import StoreMismatch
 from services.runtime import logs
+from services.runtime.pauses import pauses
 from services.worker.artifacts.folder import ArtifactFolder
-from services.worker.supervisor.contact import pauses
 
 _FIRST_PAUSE_S, _MOST_PAUSE_S = 1.0, 60.0
 

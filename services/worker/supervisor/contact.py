@@ -1,9 +1,8 @@
 """Whether the api answers this worker."""
 
 import asyncio
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 READY_WITHIN_S = 30.0
@@ -45,11 +44,3 @@ class Contact:
     def fresh(self) -> bool:
         """An answer came within READY_WITHIN_S."""
         return self.clock() - self._answered <= READY_WITHIN_S
-
-
-def pauses(first_s: float = 0.1, most_s: float = 10.0) -> Iterator[float]:
-    """Seconds to wait before the next try: doubling up to `most_s`, each 20 % more or less, without end."""
-    pause = first_s
-    while True:
-        yield pause * random.uniform(0.8, 1.2)  # noqa: S311 - only spreads callers
-        pause = min(pause * 2, most_s)

@@ -9,9 +9,10 @@ from uuid import uuid4
 from services.contract.errors import ExportdError
 from services.contract.job import Job
 from services.runtime import logs
+from services.runtime.pauses import pauses
 from services.runtime.signals import StopSignals
 from services.worker.supervisor.attempt import Attempt, Surroundings
-from services.worker.supervisor.contact import Contact, pauses
+from services.worker.supervisor.contact import Contact
 from services.worker.supervisor.directives import Directives
 from services.worker.supervisor.heartbeat import Heartbeat
 from services.worker.supervisor.leases import Leases

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from services.contract.errors import ExportdError
 from services.contract.job import HeartbeatAnswer, LeaseVerdict, Verdict
 from services.runtime import logs
+from services.runtime.pauses import pauses
 from services.worker.ports import JobQueue
-from services.worker.supervisor.contact import Contact, pauses
+from services.worker.supervisor.contact import Contact
 from services.worker.supervisor.leases import Leases
 from services.worker.supervisor.outcome_log import Ending
 

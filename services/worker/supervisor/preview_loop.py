@@ -9,10 +9,10 @@ from services.contract.errors import ExportdError
 from services.contract.outcome import Failure, Progress
 from services.contract.preview import PREVIEW_S, Preview, Previewed
 from services.runtime import logs
+from services.runtime.pauses import pauses
 from services.worker.child.preview import ROWS_CUT
 from services.worker.order import PreviewOrder, Shown
 from services.worker.supervisor.attempt import Surroundings
-from services.worker.supervisor.contact import pauses
 from services.worker.supervisor.leases import Leases
 
 _POLL_S = 20.0

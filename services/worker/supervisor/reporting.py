@@ -10,10 +10,10 @@ from services.contract import errors
 from services.contract.job import LeaseRef
 from services.contract.outcome import Built, Failure
 from services.runtime import logs
+from services.runtime.pauses import pauses
 from services.worker.child.main import internal
 from services.worker.order import Outcome
 from services.worker.ports import JobQueue
-from services.worker.supervisor.contact import pauses
 from services.worker.supervisor.outcome_log import Ending
 
 _RELEASE_FOR_S = 5.0

@@ -6,10 +6,10 @@ import pytest
 
 from services.api.catalog.definition.column_types import column_type
 from services.api.catalog.definition.file import load
-from services.api.catalog.definition.toml import CatalogError
 from services.api.catalog.model import Catalog, Collection
 from services.contract.formats import Format
 from services.contract.spec import AttachmentSpec, ColumnType, Kind, Relation, SourceRef
+from services.runtime.toml import FileError
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def mistakes(tmp_path: Path):
     def find(text: str) -> list[str]:
         path = tmp_path / "catalog.toml"
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(CatalogError) as caught:
+        with pytest.raises(FileError) as caught:
             load(path)
         assert str(caught.value).startswith(f"{path} has ")
         return [str(m) for m in caught.value.mistakes]
@@ -326,10 +326,10 @@ def test_a_file_of_another_shape_is_refused(mistakes, text: str, part: str) -> N
 
 
 def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match="cannot be read: No such file"):
+    with pytest.raises(FileError, match="cannot be read: No such file"):
         load(tmp_path / "none.toml")
     (tmp_path / "latin.toml").write_bytes(b'a = "\xe9"')
-    with pytest.raises(CatalogError, match="is not TOML in UTF-8"):
+    with pytest.raises(FileError, match="is not TOML in UTF-8"):
         load(tmp_path / "latin.toml")
 
 
@@ -375,7 +375,7 @@ def test_rows_of_files_need_no_key_since_their_place_tells_them_apart(tmp_path: 
 def test_attachments_need_a_key_to_be_named_by(tmp_path: Path) -> None:
     attachments = '[collections.Visits.attachments."photo"]\nsource = "papers"\npath = "{at}.png"\n'
     (tmp_path / "catalog.toml").write_text(FILES + attachments)
-    with pytest.raises(CatalogError, match="key: is missing"):
+    with pytest.raises(FileError, match="key: is missing"):
         load(tmp_path / "catalog.toml")
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from services.api.catalog.definition.file import load
-from services.api.catalog.definition.toml import CatalogError
 from services.api.catalog.model import CatalogColumn, Collection, Match, Nulls, TenantColumn
 from services.api.catalog.query.parser import parse_query
 from services.contract.errors import InvalidRequest
@@ -25,6 +24,7 @@ from services.contract.spec import (
     ReadingMode,
     Relation,
 )
+from services.runtime.toml import FileError
 
 HEAD = """
 [sources.books]
@@ -73,7 +73,7 @@ def read(tmp_path: Path):
 @pytest.fixture
 def mistakes(read):
     def found(text: str) -> list[str]:
-        with pytest.raises(CatalogError) as caught:
+        with pytest.raises(FileError) as caught:
             read(text)
         return [str(m) for m in caught.value.mistakes]
 

@@ -4,9 +4,10 @@ from itertools import islice
 import pytest
 
 from services.contract.outcome import Phase, Progress
+from services.runtime.pauses import pauses
 from services.worker.child.progress_meter import Meter
 from services.worker.progress import Teller, heard, pair
-from services.worker.supervisor.contact import READY_WITHIN_S, Contact, pauses
+from services.worker.supervisor.contact import READY_WITHIN_S, Contact
 
 FULL = Progress(Phase.WRITING, 7, 10, 2**40, timedelta(seconds=1.5))
 

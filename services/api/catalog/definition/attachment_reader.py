@@ -4,8 +4,8 @@ import re
 from pathlib import PurePosixPath
 
 from services.api.catalog.definition import keys
-from services.api.catalog.definition.toml import Table
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
+from services.runtime.toml import Table
 
 _PLACEHOLDERS = re.compile(r"([^{}]|\{[^{}]+\})*")
 _OF_SQL = ("column", "table", "query", "key")

@@ -14,7 +14,6 @@ from services.api.catalog.definition.column_reader import (
 from services.api.catalog.definition.column_types import read_type
 from services.api.catalog.definition.http_reader import read_http
 from services.api.catalog.definition.masks import ways_around
-from services.api.catalog.definition.toml import Mistake, Table
 from services.api.catalog.model import (
     CatalogColumn,
     Changed,
@@ -24,11 +23,12 @@ from services.api.catalog.model import (
     Segment,
     TenantColumn,
 )
-from services.api.catalog.nearest import hint, listed
 from services.api.catalog.query.reserved import RESERVED
 from services.api.catalog.query.values import FILTERABLE
 from services.contract.formats import Format
 from services.contract.spec import AttachmentSpec, ColumnType, Kind, Limits, ReadingMode, Relation, SourceRef
+from services.runtime.nearest import hint, listed
+from services.runtime.toml import Mistake, Table
 
 FILES = ("parquet", "csv")
 DEFAULT_ITEMS = 1000

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from services.api.catalog.definition import keys
 from services.api.catalog.definition.column_types import read_type
-from services.api.catalog.definition.toml import Mistake, Table
 from services.api.catalog.model import CatalogColumn, Match, Nulls
-from services.api.catalog.nearest import hint
 from services.api.catalog.query.grammar import DATES
 from services.api.catalog.query.reserved import RESERVED
 from services.api.catalog.query.values import FILTERABLE
 from services.contract.spec import ColumnType, Kind, Mask
+from services.runtime.nearest import hint
+from services.runtime.toml import Mistake, Table
 
 UNSORTABLE = frozenset({Kind.JSON, Kind.BINARY})
 

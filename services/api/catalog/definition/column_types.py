@@ -3,9 +3,9 @@
 import re
 
 from services.api.catalog.definition.keys import MOST_DIGITS
-from services.api.catalog.definition.toml import Table
-from services.api.catalog.nearest import hint
 from services.contract.spec import ColumnType, Kind
+from services.runtime.nearest import hint
+from services.runtime.toml import Table
 
 _DECIMAL = re.compile(r"decimal\(\s*([0-9]{1,2})\s*,\s*([0-9]{1,2})\s*\)")
 

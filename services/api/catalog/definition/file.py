@@ -1,20 +1,19 @@
 """The catalog file, loaded whole or refused with every mistake in it."""
 
-import tomllib
 from itertools import combinations
 from pathlib import Path
 
 from services.api.catalog.definition import keys
 from services.api.catalog.definition.collection import CollectionReader
-from services.api.catalog.definition.toml import CatalogError, Mistake, Table
 from services.api.catalog.model import Catalog, Collection
 from services.contract.spec import SourceRef
+from services.runtime.toml import FileError, Mistake, Table, document
 
 
 def load(path: Path) -> Catalog:
-    """Read the TOML file at `path`. Raises CatalogError, which names every mistake at once."""
+    """Read the TOML file at `path`. Raises FileError, which names every mistake at once."""
     mistakes: list[Mistake] = []
-    root = Table("", _content(path), keys.CATALOG, mistakes)
+    root = Table("", document(path), keys.CATALOG, mistakes)
     sources = {id_: _source(id_, content, mistakes) for id_, content in root.named("sources").items()}
     tables = root.named("collections")
     if not tables:
@@ -22,17 +21,8 @@ def load(path: Path) -> Catalog:
     collections = [CollectionReader(code, content, sources, mistakes).read() for code, content in tables.items()]
     mistakes += [_collision(*pair) for pair in combinations(collections, 2) if pair[1].overlaps(pair[0])]
     if mistakes:
-        raise CatalogError(path, mistakes)
+        raise FileError(path, mistakes)
     return Catalog(tuple(collections))
-
-
-def _content(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CatalogError(path, [Mistake("", "", f"cannot be read: {error.strerror}")]) from error
-    except ValueError as error:  # of TOML and of UTF-8
-        raise CatalogError(path, [Mistake("", "", f"is not TOML in UTF-8: {error}")]) from error
 
 
 def _source(id_: str, content: object, mistakes: list[Mistake]) -> SourceRef:

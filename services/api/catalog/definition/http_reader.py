@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 
 from services.api.catalog.definition import keys
 from services.api.catalog.definition.attachment_reader import check_placeholders
-from services.api.catalog.definition.toml import Mistake, Table
 from services.api.catalog.model import CatalogColumn
-from services.api.catalog.nearest import hint
 from services.api.catalog.query.parameters import Parameter, read_parameter
 from services.api.catalog.violations import Refused
 from services.contract.spec import HttpFilter, HttpOrder, HttpPages, Operator, Paging
+from services.runtime.nearest import hint
+from services.runtime.toml import Mistake, Table
 
 _OPERATORS = {
     "after": Operator.GREATER_OR_EQUAL,

@@ -18,7 +18,6 @@ compared, is in the catalog.
 from collections.abc import Callable
 
 from services.api.catalog.model import CatalogColumn, PathParameter
-from services.api.catalog.nearest import hint, shown
 from services.api.catalog.query.conditions import Condition
 from services.api.catalog.query.parameters import Parameter
 from services.api.catalog.query.reading import Reading, value_of
@@ -26,6 +25,7 @@ from services.api.catalog.query.reserved import WORDS
 from services.api.catalog.query.values import is_bare_date, write_value
 from services.api.catalog.violations import AlwaysRefused, Refused
 from services.contract.spec import All, Kind, Operator, Term, Value
+from services.runtime.nearest import hint, shown
 
 BARE_DATE_IN_BEFORE = "BARE_DATE_IN_BEFORE"
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from services.api.catalog.model import Collection
-from services.api.catalog.nearest import shown
 from services.api.catalog.query.conditions import canonical_text, filters_of, total_order
 from services.api.catalog.query.grammar import take
 from services.api.catalog.query.lenient import last_of_each, of_list
@@ -20,6 +19,7 @@ from services.api.catalog.violations import AlwaysRefused, Refused, Violations
 from services.api.domain.filter_mode import FilterMode
 from services.contract.outcome import ExportWarning
 from services.contract.spec import All, OrderTerm, Page
+from services.runtime.nearest import shown
 
 PARAMETER_IGNORED = "PARAMETER_IGNORED"
 PARAMETER_REPEATED = "PARAMETER_REPEATED"

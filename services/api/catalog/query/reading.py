@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from services.api.catalog.model import CatalogColumn, Collection, FieldOrder, PathParameter
-from services.api.catalog.nearest import hint, listed, shown
 from services.api.catalog.query.conditions import Condition
 from services.api.catalog.query.parameters import Parameter
 from services.api.catalog.query.values import read_value, write_value
@@ -13,6 +12,7 @@ from services.api.catalog.violations import AlwaysRefused, Refused
 from services.api.domain.filter_mode import FilterMode
 from services.contract.outcome import ExportWarning
 from services.contract.spec import Operator, Page, Term, Value
+from services.runtime.nearest import hint, listed, shown
 
 DEFAULT_ITEMS_PER_PAGE = 30
 MOST_WARNINGS = 100

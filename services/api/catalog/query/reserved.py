@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable
 
 from services.api.catalog.model import FieldOrder
-from services.api.catalog.nearest import hint, listed, shown
 from services.api.catalog.query.conditions import Condition
 from services.api.catalog.query.parameters import Parameter
 from services.api.catalog.query.reading import Reading, value_of
 from services.api.catalog.violations import AlwaysRefused, Refused
 from services.api.domain.filter_mode import FilterMode
 from services.contract.spec import Operator, ReadingMode, Term
+from services.runtime.nearest import hint, listed, shown
 
 ITEMS_PER_PAGE_LOWERED = "ITEMS_PER_PAGE_LOWERED"
 

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from math import isfinite
 
-from services.api.catalog.nearest import shown
 from services.api.catalog.violations import Refused
 from services.contract.spec import ColumnType, Kind, Value
+from services.runtime.nearest import shown
 
 INT64 = range(-(2**63), 2**63)
 MOST_DIGITS = 38  # on either side of the point: with as many of a column's, what 256-bit decimals hold

@@ -1,10 +1,15 @@
-"""Tables of the catalog file, read key by key; whatever is wrong is noted, and reading goes on."""
+"""Files of settings in TOML: read whole, or refused with every mistake that is in them.
 
+A reader takes a `document`, reads it through `Table`s, which note mistakes and go on, and raises FileError at its end
+when there were any.
+"""
+
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.api.catalog.nearest import hint, nearest
+from services.runtime.nearest import hint, nearest
 from services.runtime.startup import CannotStart
 
 
@@ -17,11 +22,12 @@ class Mistake:
     message: str
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.table, self.key and f"{self.key}:", self.message) if part)
+        line = " ".join(part for part in (self.table, self.key and f"{self.key}:", self.message) if part)
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)  # a name may hold anything
 
 
-class CatalogError(CannotStart):
-    """The catalog file cannot be used; the message names the file and every mistake, one a line."""
+class FileError(CannotStart):
+    """A file cannot be used; the message names it and every mistake, one a line."""
 
     def __init__(self, file: Path, mistakes: Iterable[Mistake]) -> None:
         self.file = file
@@ -30,24 +36,40 @@ class CatalogError(CannotStart):
         super().__init__("\n  ".join([f"{file} has {count}:", *map(str, self.mistakes)]))
 
 
-class Table:
-    """One table. Getters note a mistake in `mistakes` and then return an empty value."""
+def document(file: Path) -> dict[str, object]:
+    """What a file of TOML holds. Raises FileError when it cannot be read as such."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(file, [Mistake("", "", f"cannot be read: {error.strerror}")]) from error
+    except ValueError as error:  # of TOML and of UTF-8
+        raise FileError(file, [Mistake("", "", f"is not TOML in UTF-8: {error}")]) from error
+    except RecursionError:
+        raise FileError(file, [Mistake("", "", "holds values too deep in one another")]) from None
 
-    def __init__(self, name: str, content: object, keys: Iterable[str], mistakes: list[Mistake]) -> None:
-        """`name` as in the file, with its brackets. Notes keys that are not among `keys`."""
+
+class Table:
+    """One table. Getters note a mistake in `mistakes` and then return an empty value, or the default."""
+
+    def __init__(self, name: str, content: object, keys: Iterable[str] | None, mistakes: list[Mistake]) -> None:
+        """`name` as in the file, with its brackets. Notes keys that are not among `keys`; None: see `allow`."""
         self.name = name
         self._mistakes = mistakes
         self._content: Mapping[str, object] = content if isinstance(content, dict) else {}
-        self._check_keys([*keys])
+        if keys is not None:
+            self.allow(keys)
         if not isinstance(content, dict):
             self.wrong("", "this is not a table")
             self._mistakes = []  # what follows from that is no news
 
-    def _check_keys(self, keys: list[str]) -> None:
+    def allow(self, keys: Iterable[str]) -> None:
+        """Note keys that are not among `keys`. For whoever has to read some of them to know the others."""
+        allowed = [*keys]
         for key in self._content:
-            if key not in keys:
-                meant = nearest(key, keys)
-                self.wrong(key, f"unknown key; {f'did you mean {meant}?' if meant else 'allowed: ' + ', '.join(keys)}")
+            if key not in allowed:
+                meant = nearest(key, allowed)
+                known = f"did you mean {meant}?" if meant else f"allowed: {', '.join(allowed)}"
+                self.wrong(key, f"unknown key; {known}")
 
     def wrong(self, key: str, message: str) -> None:
         """Note a mistake."""
@@ -56,6 +78,10 @@ class Table:
     def has(self, key: str) -> bool:
         """Whether the key is there, right or wrong."""
         return key in self._content
+
+    def value(self, key: str) -> object:
+        """What is there, whatever it is; None when nothing is."""
+        return self._content.get(key)
 
     def text(self, key: str, default: str | None = None) -> str:
         """Text that is not blank; without a `default` the key is needed."""
@@ -79,6 +105,14 @@ class Table:
             self.wrong(key, f"must be a whole number from {allowed.start} to {allowed.stop - 1}")
             return default
         return value
+
+    def real(self, key: str, default: float, least: float, most: float) -> float:
+        """A number from `least` to `most`, whole or not."""
+        value = self._content.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self._fits(key, value, least, most):
+            self.wrong(key, f"must be a number from {least:.10g} to {most:.10g}")
+            return default
+        return float(value)
 
     def pairs(self, key: str) -> dict[str, str]:
         """A table of texts by their names; none when the key is not there."""
@@ -126,3 +160,6 @@ class Table:
         if not value:
             self.wrong(key, "needs at least one")
         return value
+
+    def _fits(self, key: str, value: float, least: float, most: float) -> bool:
+        return key not in self._content or least <= value <= most  # which NaN is not
