@@ -22,7 +22,7 @@ from services.worker.queue.grpc_queue import connected
 from services.worker.settings import WorkerSettings, from_env
 from services.worker.sources.limits import keyed
 from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
-from services.worker.supervisor.attempt import Surroundings
+from services.worker.supervisor.attempt import WorkerContext
 from services.worker.supervisor.engine import Engine
 from services.worker.supervisor.pool import Pool
 
@@ -52,7 +52,7 @@ async def serve(settings: WorkerSettings, sources: Mapping[str, SourceSettings])
     logs.get().info("worker_starting", worker_id=worker_id, queue=settings.queue_address, slots=settings.slots)
     with metrics.served(settings.metrics, registry):
         async with pool, connected(settings.queue_address, worker_id) as queue:
-            around = Surroundings(
+            context = WorkerContext(
                 queue=queue,
                 pool=pool,
                 folder=folder,
@@ -62,7 +62,7 @@ async def serve(settings: WorkerSettings, sources: Mapping[str, SourceSettings])
                 no_progress_timeout_s=settings.no_progress_timeout.total_seconds(),
                 orphan_timeout_s=settings.orphan_timeout.total_seconds(),
             )
-            await _serve(Engine(around, settings.slots, settings.drain_grace, stop), folder)
+            await _serve(Engine(context, settings.slots, settings.drain_grace, stop), folder)
     logs.get().info("worker_stopped", worker_id=worker_id)
 
 

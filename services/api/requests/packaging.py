@@ -13,10 +13,10 @@ TEXT_FORMATS = (Format.CSV, Format.JSON, Format.JSONL)
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class PackagingChoice:
     """What a caller wants in a file: the `table`, perhaps `attachments`; an empty `password` leaves it open."""
 
-    asked: Packaging
+    requested: Packaging
     table: TableOptions
     attachments: bool
     password: str = field(default="", repr=False)
@@ -25,7 +25,7 @@ class Parcel:
     def packaging(self) -> Packaging:
         """With AUTO decided: ZIP when one bare file would not do, else AUTO, which is the bare table."""
         more_than_a_table = self.password or self.attachments or self._bundles_long_text
-        return Packaging.ZIP if self.asked is Packaging.AUTO and more_than_a_table else self.asked
+        return Packaging.ZIP if self.requested is Packaging.AUTO and more_than_a_table else self.requested
 
     def violations(self) -> Iterator[Violation]:
         """What does not go together, and a password that is too long. The password is never repeated."""
@@ -40,9 +40,9 @@ class Parcel:
         return self.table.format is Format.XLSX and self.table.xlsx.long_text is LongText.BUNDLE
 
     def _separate_violations(self) -> Iterator[Violation]:
-        if self.asked is Packaging.SEPARATE and self.password:
+        if self.requested is Packaging.SEPARATE and self.password:
             yield Violation("packaging", "SEPARATE leaves the table bare, which no password seals: use AUTO or ZIP")
-        if self.asked is Packaging.SEPARATE and self._bundles_long_text:
+        if self.requested is Packaging.SEPARATE and self._bundles_long_text:
             yield Violation("packaging", "SEPARATE leaves the table bare, and long_text BUNDLE needs a ZIP: use AUTO")
 
     def _gzip_violations(self) -> Iterator[Violation]:

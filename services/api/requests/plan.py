@@ -18,7 +18,7 @@ from services.api.domain.export import Export, Options
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
 from services.api.ports import RequestMark
-from services.api.requests.packaging import Parcel
+from services.api.requests.packaging import PackagingChoice
 from services.api.requests.table_options import TableChoices, is_zone
 from services.api.requests.watermarks import other_query, since_export
 from services.api.secrets.passwords import Passwords
@@ -110,11 +110,11 @@ class Planner:
 
         `earlier` is the export that the request counts from; None: there is none.
         """
-        parcel = Parcel(request.packaging, request.table.options, bool(request.file_types), request.password)
+        choice = PackagingChoice(request.packaging, request.table.options, bool(request.file_types), request.password)
         unreachable = self._receivers.violations(tenant, request.notify_email, request.callback_url)
         inquiry = _Inquiry(request, tenant, earlier)
-        resolved = inquiry.resolved(self._catalog.current, [*_violations(request), *parcel.violations(), *unreachable])
-        spec = replace(resolved.spec, table=parcel.table, packaging=parcel.packaging)
+        resolved = inquiry.resolved(self._catalog.current, [*_violations(request), *choice.violations(), *unreachable])
+        spec = replace(resolved.spec, table=choice.table, packaging=choice.packaging)
         export = _export(request, resolved, spec, tenant=tenant, now=now, export_id=self._new_id())
         sealed = self._passwords.sealed(request.password, export.id) if request.password else None
         return Plan(export, spec, sealed, _mark(request, self._secret))

@@ -44,9 +44,9 @@ class Publication:
         if built.artifact.encrypted is not export.encrypted:
             asked = "an encrypted file" if export.encrypted else "a file that is not encrypted"
             raise InvalidRequest((Violation("artifact.encrypted", f"this export asks for {asked}"),))
-        apart = export.options.packaging is Packaging.SEPARATE and bool(export.file_types)
-        if apart is not (built.attachments is not None):
-            asked = "attachments in a file of their own" if apart else "no attachments in a file of their own"
+        separate = export.options.packaging is Packaging.SEPARATE and bool(export.file_types)
+        if separate is not (built.attachments is not None):
+            asked = "attachments in a file of their own" if separate else "no attachments in a file of their own"
             raise InvalidRequest((Violation("attachments", f"this export asks for {asked}"),))
         return Files(self._table(export, built, now), self._attachments(export, built, now))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from services.contract.outcome import Built, Failure, Phase, RunStats
 from services.runtime import logs
 from services.worker.child.main import internal
-from services.worker.child.packaging import Package, package
+from services.worker.child.packaging import JobFiles, job_files
 from services.worker.child.progress_meter import Meter
 from services.worker.concurrency.pipeline import ahead
 from services.worker.order import Order, Outcome, Report
@@ -64,32 +64,32 @@ def _built(order: Order, report: Report) -> Built:
 
 
 def _made(order: Order, report: Report, *, as_lines: bool) -> Built:
-    meter = Meter(report, lambda: made.size())  # noqa: PLW0108 - it is not made yet
+    meter = Meter(report, lambda: files.size())  # noqa: PLW0108 - it is not made yet
     job = replace(order.job, spec=mask.shown(order.job.spec))
     with (
         attachments.opened(order.sources, order.job.spec.attachments) as open_attachment,
-        package(job, order.spool, open_attachment, meter.tick) as made,
+        job_files(job, order.spool, open_attachment, meter.tick) as files,
     ):
-        stats = _written(order, made, meter, as_lines=as_lines)
+        stats = _written(order, files, meter, as_lines=as_lines)
         meter.enter(Phase.UPLOADING)
-        artifact, apart = made.published(order.root)
-    return Built(artifact, stats, apart)
+        artifact, separate = files.published(order.root)
+    return Built(artifact, stats, separate)
 
 
-def _written(order: Order, made: Package, meter: Meter, *, as_lines: bool) -> RunStats:
+def _written(order: Order, files: JobFiles, meter: Meter, *, as_lines: bool) -> RunStats:
     """The whole table, and what goes with it. Raises RowsMissing, LinesUnfit."""
     meter.enter(Phase.READING)
     with _opened(order, as_lines=as_lines) as (reading, rows):
         meter.rows_total = reading.rows_total
         with ahead(rows, _MOST_AHEAD_BYTES, lambda part: part.nbytes, meter.catch_up) as parts:
             for part in parts:
-                made.write(part)
-                meter.wrote(made.rows_written)
-        made.close()
-        meter.wrote(made.rows_written)
+                files.write(part)
+                meter.wrote(files.rows_written)
+        files.close()
+        meter.wrote(files.rows_written)
         meter.enter(Phase.PACKAGING)
-        stats = _stats(reading, made)
-    made.finish(stats)
+        stats = _stats(reading, files)
+    files.finish(stats)
     return stats
 
 
@@ -107,9 +107,9 @@ def _opened(order: Order, *, as_lines: bool) -> Iterator[tuple[Counted, Iterator
         yield reading, reading.batches()
 
 
-def _stats(reading: Counted, made: Package) -> RunStats:
-    matched, written = reading.rows_matched(), made.rows_written
+def _stats(reading: Counted, files: JobFiles) -> RunStats:
+    matched, written = reading.rows_matched(), files.rows_written
     if matched != written:
         raise RowsMissing(matched, written)
-    warnings = tuple([*reading.warnings(), *made.warnings][:MOST_WARNINGS])
+    warnings = tuple([*reading.warnings(), *files.warnings][:MOST_WARNINGS])
     return RunStats(matched, reading.matched_by, written, reading.consistency, reading.as_of, warnings)

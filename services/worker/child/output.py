@@ -24,7 +24,7 @@ Tick = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class JobContext:
     """Whose files, where they are made, and who is told that it goes on. `began` is the time that they bear."""
 
     job: Job
@@ -38,9 +38,9 @@ class Output:
     (`growing`), entries of a ZIP (`archive`). A context, which closes it; what happens to the content is up to others.
     """
 
-    def __init__(self, errand: Errand, stem: str, kind: FileKind) -> None:
-        self._errand = errand
-        self._path = errand.spool / f"{stem}.{kind.extension}"
+    def __init__(self, context: JobContext, stem: str, kind: FileKind) -> None:
+        self._context = context
+        self._path = context.spool / f"{stem}.{kind.extension}"
         self._kind = kind
         self.file: BinaryIO = self._path.open("w+b")
         self._grown: GrowingFile | None = None
@@ -62,8 +62,8 @@ class Output:
 
     def archive(self) -> Archive:
         """A ZIP, sealed with the job's password if it has one."""
-        errand = self._errand
-        self._archive = Archive(self.file, errand.began, errand.spool, errand.job.password, errand.tick)
+        context = self._context
+        self._archive = Archive(self.file, context.began, context.spool, context.job.password, context.tick)
         return self._archive
 
     def end(self) -> None:
@@ -87,12 +87,12 @@ class Output:
         self.file.flush()
         sha256 = self._grown.sha256() if self._grown else self._sha256()
         size = self.size()
-        key = publish(self._path, root, self._errand.job, self._path.name)
+        key = publish(self._path, root, self._context.job, self._path.name)
         bare = Artifact(key, size, sha256, self._kind.media_type, self._kind.extension)
         archive = self._archive
         if archive is None:
             return bare
-        sealed = bool(self._errand.job.password)
+        sealed = bool(self._context.job.password)
         return replace(bare, entries=archive.entries, entry_count=archive.entry_count, encrypted=sealed)
 
     def _sha256(self) -> str:
@@ -101,7 +101,7 @@ class Output:
         self.file.seek(0)
         while chunk := self.file.read(_CHUNK):
             digest.update(chunk)
-            self._errand.tick()
+            self._context.tick()
         return digest.hexdigest()
 
 

@@ -13,28 +13,30 @@ from services.contract.spec import JobSpec
 from services.worker.bundle.attachments import OpenAttachment
 from services.worker.bundle.manifest import about
 from services.worker.bundle.writer import BundleWriter, Targets, bundles_long_text
-from services.worker.child.output import Errand, Output, Tick
+from services.worker.child.output import JobContext, Output, Tick
 from services.worker.ports import Rows
 from services.worker.writers.registry import SEEKING
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """`zipped`: the table lies in a ZIP. `apart`: the attachments lie in a ZIP of their own."""
+class FileLayout:
+    """`zipped`: the table lies in a ZIP. `separate`: the attachments lie in a ZIP of their own."""
 
     zipped: bool
-    apart: bool
+    separate: bool
 
 
-def plan(spec: JobSpec, *, sealed: bool) -> Plan:
+def file_layout(spec: JobSpec, *, sealed: bool) -> FileLayout:
     """Fixed by the request, never by the rows; `sealed` says that there is a password.
 
     AUTO makes a ZIP where a bare file would not do: with attachments, a password, or long text beside the table.
     SEPARATE keeps the attachments out of it. What a password was given for is never left bare.
     """
-    apart = spec.packaging is Packaging.SEPARATE and bool(spec.attachments)
-    with_attachments = bool(spec.attachments) and not apart
-    return Plan(spec.packaging is Packaging.ZIP or with_attachments or sealed or bundles_long_text(spec), apart)
+    separate = spec.packaging is Packaging.SEPARATE and bool(spec.attachments)
+    with_attachments = bool(spec.attachments) and not separate
+    return FileLayout(
+        spec.packaging is Packaging.ZIP or with_attachments or sealed or bundles_long_text(spec), separate
+    )
 
 
 def table_kind(spec: JobSpec, *, zipped: bool) -> FileKind:
@@ -46,19 +48,19 @@ def table_kind(spec: JobSpec, *, zipped: bool) -> FileKind:
     return FileKind(f"{kind.extension}.gz", "application/gzip") if gzipped else kind
 
 
-class Package:
+class JobFiles:
     """The files of a job while they are made: write rows, `close`, `finish`, then `published`."""
 
-    def __init__(self, errand: Errand, table: Output, apart: Output | None, writer: BundleWriter) -> None:
-        self._errand = errand
+    def __init__(self, context: JobContext, table: Output, separate: Output | None, writer: BundleWriter) -> None:
+        self._context = context
         self._table = table
-        self._apart = apart
+        self._separate = separate
         self._writer = writer
 
     def write(self, rows: Rows) -> None:
         """Add rows and their attachments, in order; lines only to a table of text without attachments."""
         self._writer.write(rows)
-        for output in (self._table, self._apart):
+        for output in (self._table, self._separate):
             if output:
                 output.send()
 
@@ -69,16 +71,16 @@ class Package:
 
     def finish(self, stats: RunStats) -> None:
         """End the files. What a ZIP says of the job is in its manifest."""
-        job = self._errand.job
-        self._writer.finish(about(job.lease.export_id, job.spec, stats, self._errand.began))
+        job = self._context.job
+        self._writer.finish(about(job.lease.export_id, job.spec, stats, self._context.began))
 
     def published(self, root: Path) -> tuple[Artifact, Artifact | None]:
         """Put the finished files into the store at `root`; the second one is that of the attachments, if any.
 
         Raises OSError.
         """
-        apart = self._apart.published(root) if self._apart else None
-        return self._table.published(root), apart
+        separate = self._separate.published(root) if self._separate else None
+        return self._table.published(root), separate
 
     @property
     def rows_written(self) -> int:
@@ -92,28 +94,28 @@ class Package:
 
     def size(self) -> int:
         """Bytes of the files so far."""
-        return self._table.size() + (self._apart.size() if self._apart else 0)
+        return self._table.size() + (self._separate.size() if self._separate else 0)
 
 
 @contextmanager
-def package(job: Job, spool: Path, open_attachment: OpenAttachment, tick: Tick) -> Iterator[Package]:
+def job_files(job: Job, spool: Path, open_attachment: OpenAttachment, tick: Tick) -> Iterator[JobFiles]:
     """The files of a job, to be made in its folder `spool` within the context. `tick` is called in long steps.
 
     Raises CannotWrite.
     """
-    errand, chosen = Errand(job, spool, datetime.now(UTC), tick), plan(job.spec, sealed=bool(job.password))
+    context, layout = JobContext(job, spool, datetime.now(UTC), tick), file_layout(job.spec, sealed=bool(job.password))
     with ExitStack() as opened:
-        kind = table_kind(job.spec, zipped=chosen.zipped)
-        table = opened.enter_context(Output(errand, "export", kind))
-        apart = opened.enter_context(Output(errand, "attachments", ZIP)) if chosen.apart else None
-        writer = BundleWriter(job.spec, _targets(job.spec, table, apart, chosen), open_attachment, spool)
+        kind = table_kind(job.spec, zipped=layout.zipped)
+        table = opened.enter_context(Output(context, "export", kind))
+        separate = opened.enter_context(Output(context, "attachments", ZIP)) if layout.separate else None
+        writer = BundleWriter(job.spec, _targets(job.spec, table, separate, layout), open_attachment, spool)
         opened.callback(writer.release)
-        yield Package(errand, table, apart, writer)
+        yield JobFiles(context, table, separate, writer)
 
 
-def _targets(spec: JobSpec, table: Output, apart: Output | None, chosen: Plan) -> Targets:
-    beside = apart.archive() if apart else None
-    if chosen.zipped:
+def _targets(spec: JobSpec, table: Output, separate: Output | None, layout: FileLayout) -> Targets:
+    beside = separate.archive() if separate else None
+    if layout.zipped:
         archive = table.archive()
         return Targets(archive, beside or (archive if spec.attachments else None))
     seeking = spec.table.format in SEEKING

@@ -23,7 +23,7 @@ from services.worker.supervisor.reporting import Reporting
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class WorkerContext:
     """What all attempts of a worker share. Times in seconds."""
 
     queue: JobQueue
@@ -39,11 +39,11 @@ class Surroundings:
 class Attempt:
     """The work under one lease. `run` once; the other methods are for the same event loop and never block."""
 
-    def __init__(self, job: Job, around: Surroundings, freed: Callable[[], None]) -> None:
+    def __init__(self, job: Job, context: WorkerContext, freed: Callable[[], None]) -> None:
         """`freed` is called when `busy` becomes false."""
         self.job = job
         self.reference = str(uuid4())
-        self._around = around
+        self._context = context
         self._freed = freed
         self._progress: Progress | None = None
         self._confirmed = asyncio.Event()
@@ -51,7 +51,7 @@ class Attempt:
         self._stopped_at = 0.0
         self._stopped: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._reporting = Reporting(
-            around.queue, job.lease, self, self._stopped, around.orphan_timeout_s, self.reference
+            context.queue, job.lease, self, self._stopped, context.orphan_timeout_s, self.reference
         )
 
     @property
@@ -92,18 +92,18 @@ class Attempt:
         except Exception:  # noqa: BLE001 - one attempt's defect must not end the others
             logs.get().exception("attempt_broken", reference=self.reference)
         finally:
-            await asyncio.to_thread(self._around.folder.clean, self.job)
+            await asyncio.to_thread(self._context.folder.clean, self.job)
             if ending is Ending.CANCELLED and self._stopped_at:
-                self._around.metrics.cancel_to_stop.observe(time.monotonic() - self._stopped_at)
-            Ended(self.job, self.reference, ending, self._outcome, time.monotonic() - begin).tell(self._around.metrics)
+                self._context.metrics.cancel_to_stop.observe(time.monotonic() - self._stopped_at)
+            Ended(self.job, self.reference, ending, self._outcome, time.monotonic() - begin).tell(self._context.metrics)
 
     async def withdraw(self) -> None:
         """See reporting.Place."""
-        await asyncio.to_thread(self._around.folder.withdraw, self.job)
+        await asyncio.to_thread(self._context.folder.withdraw, self.job)
 
     def mismatched(self, mismatch: StoreMismatch) -> None:
         """See reporting.Place."""
-        self._around.store.refuse(mismatch)
+        self._context.store.refuse(mismatch)
 
     async def _live(self) -> Ending:
         building = asyncio.create_task(self._build())
@@ -138,22 +138,22 @@ class Attempt:
     async def _build(self) -> Outcome:
         """Raises StoreMismatch."""
         await self._confirmed.wait()
-        await asyncio.to_thread(self._around.store.require, self.job.store_id)
+        await asyncio.to_thread(self._context.store.require, self.job.store_id)
         try:
-            spool = await asyncio.to_thread(self._around.folder.spool_for, self.job)
+            spool = await asyncio.to_thread(self._context.folder.spool_for, self.job)
         except OSError:
             logs.get().exception("spool_not_made", reference=self.reference)
             return Failure("STORE_UNAVAILABLE", "the artifact store takes no files now", retryable=True)
         return await self._watched(
-            Order(self.job, self._around.folder.root, spool, self.reference, self._around.sources)
+            Order(self.job, self._context.folder.root, spool, self.reference, self._context.sources)
         )
 
     async def _watched(self, order: Order) -> Outcome:
         """The outcome of the child, or that it took too long."""
-        limit_s, quiet_s = self.job.run_timeout.total_seconds(), self._around.no_progress_timeout_s
+        limit_s, quiet_s = self.job.run_timeout.total_seconds(), self._context.no_progress_timeout_s
         try:
             async with asyncio.timeout(limit_s), asyncio.timeout(quiet_s) as quiet:
-                return await self._around.pool.run(order, lambda progress: self._heard(progress, quiet))
+                return await self._context.pool.run(order, lambda progress: self._heard(progress, quiet))
         except TimeoutError:
             if quiet.expired():
                 return Failure("NO_PROGRESS", f"the attempt made no progress for {quiet_s:g} s", retryable=True)
@@ -162,4 +162,4 @@ class Attempt:
     def _heard(self, progress: Progress, quiet: asyncio.Timeout) -> None:
         self._progress = progress
         if not quiet.expired():
-            quiet.reschedule(asyncio.get_running_loop().time() + self._around.no_progress_timeout_s)
+            quiet.reschedule(asyncio.get_running_loop().time() + self._context.no_progress_timeout_s)

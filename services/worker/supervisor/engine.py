@@ -11,7 +11,7 @@ from services.contract.job import Job
 from services.runtime import logs
 from services.runtime.pauses import pauses
 from services.runtime.signals import StopSignals
-from services.worker.supervisor.attempt import Attempt, Surroundings
+from services.worker.supervisor.attempt import Attempt, WorkerContext
 from services.worker.supervisor.contact import Contact
 from services.worker.supervisor.directives import Directives
 from services.worker.supervisor.heartbeat import Heartbeat
@@ -27,19 +27,19 @@ _LAST_WORDS_S = 10.0
 class Engine:
     """Leases jobs, runs them, reports them, until `stop` says otherwise."""
 
-    def __init__(self, around: Surroundings, slots: int, drain_grace: timedelta, stop: StopSignals) -> None:
-        self._around = around
-        self._queue = around.queue
+    def __init__(self, context: WorkerContext, slots: int, drain_grace: timedelta, stop: StopSignals) -> None:
+        self._context = context
+        self._queue = context.queue
         self._drain_grace_s = drain_grace.total_seconds()
         self._stop = stop
         self._contact = Contact()
         self._woken = asyncio.Event()
-        self._leases = Leases(slots, around.queue, self._attempt, self._woken.set)
-        around.metrics.follow(lambda: self._leases.busy, self.ready)
+        self._leases = Leases(slots, context.queue, self._attempt, self._woken.set)
+        context.metrics.follow(lambda: self._leases.busy, self.ready)
 
     def ready(self) -> bool:
         """The api answers, and the artifact store is the one it means."""
-        return self._contact.fresh() and self._around.store.matches
+        return self._contact.fresh() and self._context.store.matches
 
     async def run(self) -> None:
         """Returns when the worker has drained."""
@@ -47,7 +47,7 @@ class Engine:
             beating = loops.create_task(self._heartbeat().run(self._woken))
             listening = loops.create_task(self._directives().run())
             leasing = loops.create_task(self._lease())
-            previewing = loops.create_task(Previewing(self._around, self._leases, self._contact.confirmed.wait).run())
+            previewing = loops.create_task(Previewing(self._context, self._leases, self._contact.confirmed.wait).run())
             await self._stop.drain.wait()
             leasing.cancel()
             previewing.cancel()
@@ -56,11 +56,11 @@ class Engine:
             listening.cancel()
 
     def _attempt(self, job: Job, freed: Callable[[], None]) -> Attempt:
-        return Attempt(job, self._around, freed)
+        return Attempt(job, self._context, freed)
 
     def _heartbeat(self) -> Heartbeat:
         drain = self._stop.drain.set
-        return Heartbeat(self._queue, self._contact, self._leases, drain, self._around.orphan_timeout_s)
+        return Heartbeat(self._queue, self._contact, self._leases, drain, self._context.orphan_timeout_s)
 
     def _directives(self) -> Directives:
         return Directives(self._queue, self._leases, self._woken.set, self._stop.drain.set)
@@ -70,7 +70,7 @@ class Engine:
     async def _lease(self) -> None:
         """Ask for as many jobs as there are free slots, while heartbeats are answered and the store is right."""
         while True:
-            await self._around.store.pause()
+            await self._context.store.pause()
             await self._contact.confirmed.wait()
             for job in await self._polled(await self._leases.until_free()):
                 self._leases.adopt(job)

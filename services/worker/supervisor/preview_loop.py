@@ -12,7 +12,7 @@ from services.runtime import logs
 from services.runtime.pauses import pauses
 from services.worker.child.preview import ROWS_CUT
 from services.worker.order import PreviewOrder, Shown
-from services.worker.supervisor.attempt import Surroundings
+from services.worker.supervisor.attempt import WorkerContext
 from services.worker.supervisor.leases import Leases
 
 _POLL_S = 20.0
@@ -24,9 +24,9 @@ _COUNT_S = 3.0
 class Previewing:
     """One preview at a time, until cancelled. A preview has no lease: nothing is lost when it is dropped."""
 
-    def __init__(self, around: Surroundings, leases: Leases, in_touch: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, context: WorkerContext, leases: Leases, in_touch: Callable[[], Awaitable[object]]) -> None:
         """`in_touch` waits until the api answers."""
-        self._around = around
+        self._context = context
         self._leases = leases
         self._in_touch = in_touch
         self._pauses = pauses()
@@ -37,9 +37,9 @@ class Previewing:
             await self._in_touch()
             await self._leases.until_free()
             try:
-                preview = await self._around.queue.take_preview(_POLL_S)
+                preview = await self._context.queue.take_preview(_POLL_S)
                 if preview:
-                    await self._around.queue.finish_preview(preview.id, await self._shown(preview))
+                    await self._context.queue.finish_preview(preview.id, await self._shown(preview))
             except ExportdError as error:
                 logs.get().debug("preview_unanswered", reason=error.reason)
                 await asyncio.sleep(next(self._pauses))
@@ -59,10 +59,10 @@ class Previewing:
         return replace(shown, rows_total=total)
 
     async def _within(self, time_s: float, preview: Preview, rows: int, reference: str) -> Shown:
-        order = PreviewOrder(preview.spec, rows, reference, self._around.sources)
+        order = PreviewOrder(preview.spec, rows, reference, self._context.sources)
         try:
             async with asyncio.timeout(time_s):
-                return await self._around.pool.run(order, _unheard)
+                return await self._context.pool.run(order, _unheard)
         except TimeoutError:
             return Failure("PREVIEW_TIMEOUT", f"they could not be read within {time_s:g} s", retryable=True)
 

@@ -28,7 +28,7 @@ from services.worker.artifacts.folder import ArtifactFolder
 from services.worker.artifacts.store_check import StoreCheck
 from services.worker.metrics import WorkerMetrics
 from services.worker.sources.settings import SourceSettings
-from services.worker.supervisor.attempt import Surroundings
+from services.worker.supervisor.attempt import WorkerContext
 from services.worker.supervisor.engine import Engine
 from services.worker.supervisor.pool import Pool
 from tests.integration.worker import child_jobs
@@ -83,7 +83,7 @@ class Rig:
         """The worker runs until the block ends, and drains then."""
         folder = ArtifactFolder(self.root, self.worker_id)
         async with Pool(self.slots, run, child_jobs.warm, ["services.worker.child.job"]) as pool:
-            around = Surroundings(
+            context = WorkerContext(
                 self.queue,
                 pool,
                 folder,
@@ -93,7 +93,7 @@ class Rig:
                 self.no_progress_s,
                 self.orphan_s,
             )
-            self.engine = Engine(around, self.slots, timedelta(seconds=self.drain_grace_s), self.stop)
+            self.engine = Engine(context, self.slots, timedelta(seconds=self.drain_grace_s), self.stop)
             running = asyncio.create_task(self.engine.run())
             try:
                 yield

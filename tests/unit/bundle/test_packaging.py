@@ -12,11 +12,11 @@ from services.contract.formats import Compression, Format, LongText, Packaging, 
 from services.contract.job import Job, LeaseRef
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy, RunStats
 from services.contract.spec import TableOptions
-from services.worker.child.packaging import Plan, package, plan
+from services.worker.child.packaging import FileLayout, file_layout, job_files
 from services.worker.writers.values import CannotWrite
 from tests.unit.bundle.bundles import XML, batch_of, lines, opener, row, spec_of
 
-BARE, ZIPPED = Plan(zipped=False, apart=False), Plan(zipped=True, apart=False)
+BARE, ZIPPED = FileLayout(zipped=False, separate=False), FileLayout(zipped=True, separate=False)
 LONG = TableOptions(Format.XLSX, xlsx=XlsxLayout(long_text=LongText.BUNDLE))
 STATS = RunStats(
     2,
@@ -41,13 +41,13 @@ def made(tmp_path, job_spec, password=""):
     spool.mkdir()
     lease = LeaseRef("export-1", "l1")
     job = Job(lease, 1, 1, *[timedelta(0)] * 3, job_spec, "export-1/l1/", "store", password)
-    with package(job, spool, opener(FILES), lambda: None) as files:
+    with job_files(job, spool, opener(FILES), lambda: None) as files:
         files.write(batch_of(job_spec, ROWS))
         files.close()
         files.finish(STATS)
-        artifact, apart = files.published(root)
+        artifact, separate = files.published(root)
     assert list(spool.iterdir()) == []
-    return root, artifact, apart
+    return root, artifact, separate
 
 
 @pytest.mark.parametrize(
@@ -60,22 +60,22 @@ def made(tmp_path, job_spec, password=""):
         (spec(table=LONG), False, ZIPPED),
         (spec(table=replace(LONG, format=Format.CSV)), False, BARE),
         (spec(Packaging.SEPARATE), False, BARE),
-        (spec(Packaging.SEPARATE, (XML,)), False, Plan(zipped=False, apart=True)),
-        (spec(Packaging.SEPARATE, (XML,)), True, Plan(zipped=True, apart=True)),
-        (spec(Packaging.SEPARATE, (XML,), LONG), False, Plan(zipped=True, apart=True)),
+        (spec(Packaging.SEPARATE, (XML,)), False, FileLayout(zipped=False, separate=True)),
+        (spec(Packaging.SEPARATE, (XML,)), True, FileLayout(zipped=True, separate=True)),
+        (spec(Packaging.SEPARATE, (XML,), LONG), False, FileLayout(zipped=True, separate=True)),
     ],
 )
 def test_the_request_alone_decides_which_files_there_are(job_spec, sealed, expected):
-    assert plan(job_spec, sealed=sealed) == expected
+    assert file_layout(job_spec, sealed=sealed) == expected
 
 
 @pytest.mark.parametrize("table_format", list(Format))
 def test_a_bare_table_is_published_under_its_own_extension(tmp_path, table_format):
-    root, artifact, apart = made(tmp_path, spec(table=TableOptions(table_format)))
+    root, artifact, separate = made(tmp_path, spec(table=TableOptions(table_format)))
     content = (root / artifact.key).read_bytes()
     assert artifact.key == f"export-1/l1/export.{artifact.extension}"
     assert (artifact.size_bytes, artifact.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    assert (artifact.entry_count, artifact.encrypted, apart) == (0, False, None)
+    assert (artifact.entry_count, artifact.encrypted, separate) == (0, False, None)
 
 
 def test_a_gzipped_table_holds_the_bare_one(tmp_path):
@@ -87,15 +87,15 @@ def test_a_gzipped_table_holds_the_bare_one(tmp_path):
 
 
 def test_separate_gives_the_bare_table_and_a_zip_of_the_attachments(tmp_path):
-    root, artifact, apart = made(tmp_path, spec(Packaging.SEPARATE, (XML,)))
+    root, artifact, separate = made(tmp_path, spec(Packaging.SEPARATE, (XML,)))
     assert (artifact.extension, artifact.entry_count) == ("csv", 0)
     assert lines((root / artifact.key).read_bytes())[1] == ["F-1", "files/invoice.cfdi.xml/1_u1.xml"]
-    assert apart.key == "export-1/l1/attachments.zip"
-    with zipfile.ZipFile(root / apart.key) as archive:
+    assert separate.key == "export-1/l1/attachments.zip"
+    with zipfile.ZipFile(root / separate.key) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == ["files/invoice.cfdi.xml/1_u1.xml", "missing-files.csv", "manifest.json"]
-    assert (apart.entry_count, [e.name for e in apart.entries][-1]) == (3, "manifest.json")
-    assert apart.sha256 == hashlib.sha256((root / apart.key).read_bytes()).hexdigest()
+    assert (separate.entry_count, [e.name for e in separate.entries][-1]) == (3, "manifest.json")
+    assert separate.sha256 == hashlib.sha256((root / separate.key).read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("packaging", list(Packaging))
@@ -149,7 +149,7 @@ def test_the_manifest_says_what_was_asked_for_and_what_came_of_it(tmp_path):
 
 
 def give_up(job, spool) -> None:
-    with package(job, spool, opener(FILES), lambda: None) as files:
+    with job_files(job, spool, opener(FILES), lambda: None) as files:
         files.write(batch_of(job.spec, ROWS))
         raise CannotWrite("ODD", "a value")
 

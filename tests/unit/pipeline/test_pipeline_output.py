@@ -9,20 +9,20 @@ import pytest
 from services.contract.formats import KINDS, Compression, Format
 from services.contract.job import Job, LeaseRef
 from services.worker.child import output
-from services.worker.child.output import Errand, Output
+from services.worker.child.output import JobContext, Output
 from tests.unit.bundle.bundles import spec_of
 
 BLOCK = os.urandom(1 << 20)
 
 
 @pytest.fixture
-def errand(tmp_path) -> Errand:
+def context(tmp_path) -> JobContext:
     never = timedelta(0)
     job = Job(LeaseRef("e", "l"), 1, 1, never, never, never, spec_of(Format.CSV), "e/l/", store_id="")
-    return Errand(job, tmp_path, datetime.now(UTC), lambda: None)
+    return JobContext(job, tmp_path, datetime.now(UTC), lambda: None)
 
 
-def test_a_file_that_is_sent_while_it_grows_is_published_whole(tmp_path, errand, monkeypatch):
+def test_a_file_that_is_sent_while_it_grows_is_published_whole(tmp_path, context, monkeypatch):
     told: list[tuple[int, int]] = []
     start_writing = output._start_writing
 
@@ -31,7 +31,7 @@ def test_a_file_that_is_sent_while_it_grows_is_published_whole(tmp_path, errand,
         start_writing(handle, start, size)
 
     monkeypatch.setattr(output, "_start_writing", noted)
-    with Output(errand, "export", KINDS[Format.CSV]) as made:
+    with Output(context, "export", KINDS[Format.CSV]) as made:
         for _ in range(20):
             made.file.write(BLOCK)
             made.send()
@@ -42,8 +42,8 @@ def test_a_file_that_is_sent_while_it_grows_is_published_whole(tmp_path, errand,
     assert all(size >= 8 << 20 for _, size in told)
 
 
-def test_a_file_that_grows_behind_is_sent_as_far_as_it_is(tmp_path, errand):
-    with Output(errand, "export", KINDS[Format.CSV]) as made:
+def test_a_file_that_grows_behind_is_sent_as_far_as_it_is(tmp_path, context):
+    with Output(context, "export", KINDS[Format.CSV]) as made:
         growing = made.growing(Compression.NONE)
         for _ in range(20):
             growing.write(BLOCK)
