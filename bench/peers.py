@@ -16,7 +16,7 @@ OPENPYXL_ROWS = 100_000
 """Rows that openpyxl gets; more would take minutes and show the same speed."""
 
 _MONEY = ("subtotal", "total")
-_MOST_AHEAD_BYTES = 16 << 20
+_MAX_PREFETCH_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def exportd(sources: list[str], out: str, table_format: str) -> int:
     from bench.columns import columns
     from services.contract.formats import Format
     from services.contract.spec import JobSpec, Relation, SourceRef, TableOptions
-    from services.worker.concurrency.pipeline import ahead
+    from services.worker.concurrency.prefetch import prefetch
     from services.worker.sources import open_source
     from services.worker.sources.settings import SourceSettings
     from services.worker.writers.registry import open_writer
@@ -56,7 +56,7 @@ def exportd(sources: list[str], out: str, table_format: str) -> int:
     rows = open_source({"rows": SourceSettings("rows", "parquet", place.parent)}, spec.source, Path(out).parent)
     with Path(out).open("w+b") as file, rows.read(spec) as reading:
         writer = open_writer(table, file, columns(), "invoices")
-        with ahead(reading.batches(), _MOST_AHEAD_BYTES, lambda batch: batch.nbytes) as batches:
+        with prefetch(reading.batches(), _MAX_PREFETCH_BYTES, lambda batch: batch.nbytes) as batches:
             for batch in batches:
                 writer.write(batch)
         writer.close()

@@ -9,7 +9,7 @@ from sample.words import NASTY, PRODUCTS, Product
 
 _PAYMENT: Product = ("84111506", "ACT", None, "Pago")
 _PAYROLL: Product = ("84111505", "ACT", None, "Pago de nómina")
-_MOST_LINES = 5
+_MAX_LINES = 5
 _TAX = 16  # per cent
 
 
@@ -69,7 +69,7 @@ class Lines:
     def _draw_goods(self) -> None:
         rng = self.rng
         discounted = self.head.type == "I" and rng.random() < 0.15
-        for _ in range(1 + below(rng, _MOST_LINES)):
+        for _ in range(1 + below(rng, _MAX_LINES)):
             product = PRODUCTS[below(rng, len(PRODUCTS))]
             whole = rng.random() < 0.8
             thousandths = 1_000 * (1 + below(rng, 20)) if whole else 1 + below(rng, 20_000)

@@ -6,7 +6,7 @@ from sample.records import Invoice, Payment
 from sample.values import DAY, SECONDS, below, instant, money, random_uuid
 
 _TRANSFER = "03"
-_MOST_INSTALLMENTS = 4
+_MAX_INSTALLMENTS = 4
 
 
 def pay(rng: Random, issued: int, invoice: Invoice, total: int) -> list[Payment]:
@@ -21,7 +21,7 @@ def pay(rng: Random, issued: int, invoice: Invoice, total: int) -> list[Payment]
 
 
 def _installments(rng: Random, issued: int, invoice: Invoice, total: int) -> list[Payment]:
-    parts = below(rng, _MOST_INSTALLMENTS + 1)
+    parts = below(rng, _MAX_INSTALLMENTS + 1)
     made: list[Payment] = []
     balance, second = total, issued
     for number in range(1, parts + 1):

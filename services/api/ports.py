@@ -20,7 +20,7 @@ Clock = Callable[[], datetime]
 """The time now, in UTC."""
 
 
-MOST_POSITIONS = 1000
+MAX_QUEUE_POSITION = 1000
 """Counting places in the queue stops here."""
 
 
@@ -94,7 +94,7 @@ class ExportStore(Protocol):
         ...
 
     async def first_queued(self, tenant: str) -> list[str]:
-        """Ids of the tenant's first QUEUED exports, first in the queue first; at most MOST_POSITIONS."""
+        """Ids of the tenant's first QUEUED exports, first in the queue first; at most MAX_QUEUE_POSITION."""
         ...
 
     async def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:

@@ -18,7 +18,7 @@ from services.api.domain.fairness import Fairness, Share
 from services.runtime.toml import FileError, Mistake, Table, document
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret of Standard Webhooks begins with
-MOST_SECRETS = 2
+MAX_SECRETS = 2
 _SECRET_BYTES = range(24, 65)
 _WEIGHT = (0.01, 100.0)
 _RUNNING = range(10_001)
@@ -61,7 +61,7 @@ def _share(table: Table, default: Share) -> Share:
 def _secrets(table: Table) -> tuple[bytes, ...]:
     texts = table.texts("callback_secrets", needed=False)
     secrets = [_secret(text) for text in texts]
-    if len(texts) > MOST_SECRETS:
+    if len(texts) > MAX_SECRETS:
         table.wrong("callback_secrets", "must be a list of one secret, or of two while one replaces the other")
     if None in secrets:
         table.wrong("callback_secrets", f"each must be {SECRET_PREFIX} and 24 to 64 bytes in base64")

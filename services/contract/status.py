@@ -14,7 +14,7 @@ from services.contract import errors
 
 DOMAIN = "exportd"
 
-MOST_VIOLATION_BYTES = 4000
+MAX_VIOLATION_BYTES = 4000
 """Details travel in HTTP/2 headers, of which clients take 8 KiB in all; the message needs some of them, twice."""
 
 CODES: dict[type[errors.ExportdError], int] = {
@@ -80,7 +80,7 @@ def _extra(error: errors.ExportdError) -> list[typing.Any]:
 def _shown(violations: Sequence[errors.Violation]) -> list[error_details_pb2.BadRequest.FieldViolation]:
     """All of them, or as many as fit into the headers that every client accepts."""
     shown: list[error_details_pb2.BadRequest.FieldViolation] = []
-    room = MOST_VIOLATION_BYTES
+    room = MAX_VIOLATION_BYTES
     for violation in violations:
         field = error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description)
         room -= field.ByteSize()

@@ -2,7 +2,7 @@
 
 Options = list[tuple[str, int]]
 
-MOST_PENDING = 50_000
+MAX_PENDING_CALLS = 50_000
 """Calls that have arrived and wait for the event loop."""
 
 MAX_REQUEST_BYTES = 64 * 1024
@@ -16,8 +16,8 @@ def server_options(max_receive_bytes: int) -> Options:
     """Of a server that is the only one on its port: a second bind fails loudly."""
     return [
         ("grpc.so_reuseport", 0),
-        ("grpc.server.max_pending_requests", MOST_PENDING),  # beyond gRPC's own limit calls end without a reason
-        ("grpc.server.max_pending_requests_hard_limit", 2 * MOST_PENDING),
+        ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),  # beyond gRPC's own limit calls end without a reason
+        ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),
         ("grpc.max_receive_message_length", max_receive_bytes),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),

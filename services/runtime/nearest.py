@@ -3,15 +3,15 @@
 from collections.abc import Collection
 from difflib import SequenceMatcher
 
-LONGEST_COMPARED = 100  # characters: comparing is quadratic, and nobody mistypes a longer name
+MAX_COMPARED_CHARACTERS = 100  # characters: comparing is quadratic, and nobody mistypes a longer name
 NEAR = 0.6  # of 1, by difflib; the share of characters in common
-MOST_LISTED = 10
-LONGEST_SHOWN = 60
+MAX_SUGGESTIONS = 10
+MAX_NAME_CHARACTERS = 60
 
 
 def closeness(one: str, other: str) -> float:
     """From 0 (nothing in common, or too long to say) to 1, upper and lower case alike."""
-    if max(len(one), len(other)) > LONGEST_COMPARED:
+    if max(len(one), len(other)) > MAX_COMPARED_CHARACTERS:
         return 0.0
     matcher = SequenceMatcher(None, one.casefold(), other.casefold(), autojunk=False)
     return matcher.ratio() if matcher.quick_ratio() >= NEAR else 0.0
@@ -31,11 +31,11 @@ def hint(name: str, known: Collection[str]) -> str:
 
 def listed(known: Collection[str]) -> str:
     """The first ten, `a, b, c`, or `none`."""
-    more = ", …" if len(known) > MOST_LISTED else ""
-    return (", ".join([*known][:MOST_LISTED]) or "none") + more
+    more = ", …" if len(known) > MAX_SUGGESTIONS else ""
+    return (", ".join([*known][:MAX_SUGGESTIONS]) or "none") + more
 
 
 def shown(text: str) -> str:
     """`text` for a message: at most 60 characters, and nothing in it that moves a cursor or is no Unicode."""
-    short = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+    short = text if len(text) <= MAX_NAME_CHARACTERS else text[: MAX_NAME_CHARACTERS - 1] + "…"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short)

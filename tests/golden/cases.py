@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from services.contract.formats import Format, XlsxLayout
 from services.worker.writers.values import CannotWrite
-from services.worker.writers.xlsx import FastXlsxWriter
+from services.worker.writers.xlsx import XlsxWriter
 from tests.golden import shown
 from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, Row, batch_of, file_of, text_column
 
@@ -19,7 +19,7 @@ _TEXT = (text_column("text"),)
 
 def _full_sheets() -> bytes:
     file = io.BytesIO()
-    writer = FastXlsxWriter(file, _TEXT, "invoices", "UTC", max_sheet_rows=3)
+    writer = XlsxWriter(file, _TEXT, "invoices", "UTC", max_sheet_rows=3)
     writer.write(batch_of(_TEXT, [{"text": f"n{n}"} for n in range(5)]))
     writer.close()
     return file.getvalue()

@@ -17,7 +17,7 @@ from typing import NoReturn
 import pytest
 
 from services.contract.formats import Format, XlsxLayout
-from services.worker.writers.xlsx import FastXlsxWriter
+from services.worker.writers.xlsx import XlsxWriter
 from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, batch_of, file_of, text_column
 from tests.linters.node import Node, NoNode, node
 
@@ -82,7 +82,7 @@ def test_a_workbook_of_every_kind_of_value_is_valid(validator, tmp_path, layout)
 
 def test_a_workbook_of_several_sheets_and_odd_texts_is_valid(validator, tmp_path):
     file = io.BytesIO()
-    writer = FastXlsxWriter(file, TEXT, "it's", "UTC", max_sheet_rows=10)
+    writer = XlsxWriter(file, TEXT, "it's", "UTC", max_sheet_rows=10)
     writer.write(batch_of(TEXT, [{"text": text} for text in TEXTS]))
     writer.close()
     path = tmp_path / "sheets.xlsx"
@@ -92,7 +92,7 @@ def test_a_workbook_of_several_sheets_and_odd_texts_is_valid(validator, tmp_path
 
 def test_a_workbook_with_shared_texts_is_valid(validator, tmp_path):
     file = io.BytesIO()
-    writer = FastXlsxWriter(file, TEXT, "shared", "UTC", share_from_rows=1)
+    writer = XlsxWriter(file, TEXT, "shared", "UTC", share_from_rows=1)
     writer.write(batch_of(TEXT, [{"text": text} for text in ("x & y", " z", "", None)] * 8))
     writer.close()
     assert "xl/sharedStrings.xml" in zipfile.ZipFile(file).namelist()

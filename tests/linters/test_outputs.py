@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 
 from services.contract.formats import Format, XlsxLayout
-from services.worker.writers.xlsx import FastXlsxWriter
-from services.worker.writers.xlsx.openpyxl_writer import XlsxWriter
+from services.worker.writers.xlsx import XlsxWriter
 from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, batch_of, file_of, text_column
 from tests.linters.fault import rules_of
 from tests.linters.workbook_linter import workbook_faults
 from tests.linters.zip_linter import zip_faults
+from tests.reference.openpyxl_writer import OpenpyxlWriter
 from tests.unit.bundle.bundles import bundle_of, row, spec_of
 from tests.unit.writers.writer_tables import COLUMNS, ROWS
 
@@ -45,7 +45,7 @@ def test_a_workbook_of_nasty_values_has_no_fault(rows):
 @pytest.mark.parametrize("name", ["it's", "'x'", "a & b", "😀" * 20, "History", "y" * 40, "<x>"])
 def test_a_workbook_of_several_sheets_has_no_fault_whatever_its_name(name):
     file = io.BytesIO()
-    writer = FastXlsxWriter(file, TEXT, name, "UTC", max_sheet_rows=10)
+    writer = XlsxWriter(file, TEXT, name, "UTC", max_sheet_rows=10)
     writer.write(batch_of(TEXT, [{"text": "x"}] * 30))
     writer.close()
     assert faults(file.getvalue()) == []
@@ -63,7 +63,7 @@ def test_a_text_that_just_fits_is_no_fault():
 
 def test_of_what_openpyxl_makes_only_the_known_faults_are_found(tmp_path):
     file = io.BytesIO()
-    writer = XlsxWriter(file, VALUES, "invoices", "UTC", tmp_path)
+    writer = OpenpyxlWriter(file, VALUES, "invoices", "UTC", tmp_path)
     writer.write(batch_of(VALUES, VALUE_ROWS))
     writer.close()
     assert rules_of(workbook_faults(file)) == ["style-font-order", "zip-first-entry"]

@@ -36,7 +36,7 @@ PASSES = (
     timedelta(hours=24),
 )
 
-MOST_LIVES = 2
+MAX_LIVES = 2
 """Restarts in one example: each costs as much as many verbs."""
 
 LOST = st.sampled_from([False, False, True])
@@ -136,7 +136,7 @@ class StoreMachine(RuleBasedStateMachine):
         for word in words:
             self.made([word(self.world)])
 
-    @precondition(lambda self: self.lives < MOST_LIVES)
+    @precondition(lambda self: self.lives < MAX_LIVES)
     @rule(killed=st.booleans())
     def begun_again(self, *, killed: bool) -> None:
         self.lives += 1

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.api.domain.export import Export
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Try, notice
-from services.api.storage.sql.outbox_verbs import MOST_TRIES, SUPERSEDED
+from services.api.storage.sql.outbox_verbs import MAX_ATTEMPTS, SUPERSEDED
 
 Key = tuple[str, int, Channel]
 
@@ -59,7 +59,7 @@ class ModelOutbox:
                     state=DeliveryState.GIVEN_UP,
                     next_attempt_time=None,
                     end_time=export.end_time,
-                    tries=(*delivery.tries, Try(export.end_time, SUPERSEDED))[-MOST_TRIES:],
+                    tries=(*delivery.tries, Try(export.end_time, SUPERSEDED))[-MAX_ATTEMPTS:],
                 )
 
     def hold(self, limit: int, until: datetime, now: datetime, told: Sequence[Held]) -> list[Delivery]:

@@ -12,9 +12,9 @@ from services.contract.store import artifact_prefix
 from services.runtime import logs
 from services.runtime.startup import CannotStart
 
-MOST_TOGETHER = 200
+MAX_BATCH = 200
 
-MOST_DRIFT = timedelta(minutes=1)
+MAX_CLOCK_DRIFT = timedelta(minutes=1)
 DISTRUST_S = 3600.0
 """How long nothing is swept after the clock jumped ahead by more than the grace: time for somebody to set it right."""
 
@@ -83,7 +83,7 @@ class Retention:
         wall, own = self._clock(), time.monotonic()
         jumped = wall - self._seen[0] - timedelta(seconds=own - self._seen[1])
         self._seen = (wall, own)
-        if jumped > self._policy.grace + MOST_DRIFT:
+        if jumped > self._policy.grace + MAX_CLOCK_DRIFT:
             logs.get().error("clock_jumped", seconds=round(jumped.total_seconds()), sweeps_again_in_s=DISTRUST_S)
             self._distrusted_until = own + DISTRUST_S
         return own >= self._distrusted_until
@@ -95,7 +95,7 @@ class Retention:
         async for some in _together(self._artifacts.prefixes()):
             leases += await self._sweep(some, now)
         rows = 0
-        while removed := await self._store.forget(now, self._policy.rows_kept, MOST_TOGETHER):
+        while removed := await self._store.forget(now, self._policy.rows_kept, MAX_BATCH):
             rows += removed
         metrics.swept(leases, rows)
         return Swept(leases, rows)
@@ -114,7 +114,7 @@ async def _together(prefixes: AsyncIterator[StoredPrefix]) -> AsyncIterator[list
     some: list[StoredPrefix] = []
     async for prefix in prefixes:
         some.append(prefix)
-        if len(some) == MOST_TOGETHER:
+        if len(some) == MAX_BATCH:
             yield some
             some = []
     if some:

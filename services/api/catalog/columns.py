@@ -10,7 +10,7 @@ from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
 from services.runtime.nearest import hint, shown
 
-LONGEST_HEADER = 255  # characters
+MAX_HEADER_CHARACTERS = 255  # characters
 WITH_HEADER = frozenset({Format.XLSX, Format.CSV})
 """Formats whose columns are named by their headers; the others name them by their fields."""
 
@@ -62,8 +62,8 @@ def _wrong(
     if any(other.field == choice.field for other in before):
         yield "field", f"{choice.field} is there twice"
         return
-    if len(choice.header) > LONGEST_HEADER:
-        yield "header", f"must be at most {LONGEST_HEADER} characters"
+    if len(choice.header) > MAX_HEADER_CHARACTERS:
+        yield "header", f"must be at most {MAX_HEADER_CHARACTERS} characters"
     header = _chosen(known[choice.field], choice).header
     for place, other in enumerate(before):
         same = other.field in known and _chosen(known[other.field], other).header == header

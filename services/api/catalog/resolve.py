@@ -19,7 +19,7 @@ from services.contract.outcome import ExportWarning
 from services.contract.spec import All, AttachmentSpec, ColumnSpec, JobSpec, TableOptions
 from services.runtime.nearest import NEAR, closeness, hint, nearest, shown
 
-LONGEST_URI = 8192  # bytes
+MAX_URI_BYTES = 8192  # bytes
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 
@@ -155,8 +155,8 @@ def _of_uri(catalog: Catalog, uri: str, violations: Violations) -> _Target:
 
 def _split(uri: str, violations: Violations) -> tuple[str, str]:
     """Path and query. Small blemishes are noted and mended, so that the rest can be checked too."""
-    if len(uri.encode(errors="replace")) > LONGEST_URI:
-        violations.add("uri", f"it is longer than {LONGEST_URI} bytes")
+    if len(uri.encode(errors="replace")) > MAX_URI_BYTES:
+        violations.add("uri", f"it is longer than {MAX_URI_BYTES} bytes")
     elif _SCHEME.match(uri):
         violations.add("uri", "it names a host: give the path and the query only, from the first / of the path on")
     elif not uri.startswith("/"):

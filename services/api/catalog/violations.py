@@ -2,7 +2,7 @@
 
 from services.contract.errors import InvalidRequest, Violation
 
-MOST_BYTES = 2000
+MAX_VIOLATION_BYTES = 2000
 """Of all violations' text: three times as much goes into a call's trailing metadata, and gRPC clients take 8 KiB."""
 
 
@@ -27,7 +27,7 @@ class Violations:
         if violation in self._found:
             return
         self._bytes += len((field + description).encode())
-        if self._bytes > MOST_BYTES:
+        if self._bytes > MAX_VIOLATION_BYTES:
             note = Violation(field, "wrong too, and more than an answer holds; the rest was not checked")
             raise InvalidRequest((*self._found, note))
         self._found[violation] = None

@@ -6,7 +6,7 @@ from datetime import timedelta
 from services.api.domain.states import CancelReason
 from services.contract.outcome import Failure
 
-MOST_DOUBLINGS = 20
+MAX_DOUBLINGS = 20
 """Further ones would only overflow: the cap is reached long before."""
 
 NON_RETRYABLE = frozenset(
@@ -32,7 +32,7 @@ class Backoff:
 
     def delay(self, attempt: int, jitter: float) -> timedelta:
         """After attempt number `attempt` (from 1), with full jitter: `jitter` (0 to 1) scales it."""
-        return min(self.cap, self.base * float(2 ** min(attempt - 1, MOST_DOUBLINGS))) * jitter
+        return min(self.cap, self.base * float(2 ** min(attempt - 1, MAX_DOUBLINGS))) * jitter
 
 
 @dataclass(frozen=True, slots=True)

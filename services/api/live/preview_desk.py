@@ -12,7 +12,7 @@ from services.contract.spec import JobSpec
 TAKEN_WITHIN_S = 2.0
 """A worker that is free has a poll open: when none takes a preview by then, none is free."""
 
-MOST_WAITING = 64
+MAX_PENDING_PREVIEWS = 64
 
 
 class _Question:
@@ -35,7 +35,7 @@ class PreviewDesk:
 
     async def show(self, spec: JobSpec, rows: int) -> Previewed:
         """The first rows of `spec`. Raises NoWorker, PreviewFailed."""
-        if len(self._line) >= MOST_WAITING:
+        if len(self._line) >= MAX_PENDING_PREVIEWS:
             raise NoWorker
         question = _Question(Preview(str(uuid4()), spec, rows))
         self._questions[question.preview.id] = question

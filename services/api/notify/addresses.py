@@ -12,7 +12,7 @@ from services.runtime.addresses import is_public
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Ports = Sequence[range]
 
-MOST_CHARACTERS = 2048
+MAX_URL_CHARACTERS = 2048
 HTTPS_ONLY: Ports = (range(443, 444),)
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
@@ -36,7 +36,7 @@ class AddressRules:
         parsed = parse(url)
         if parsed is None:
             yield (
-                f"must be a URL such as https://receiver.example/hook, of at most {MOST_CHARACTERS} visible ASCII "
+                f"must be a URL such as https://receiver.example/hook, of at most {MAX_URL_CHARACTERS} visible ASCII "
                 "characters"
             )
             return
@@ -82,7 +82,7 @@ def literal_address(host: str) -> str | None:
 
 def parse(url: str) -> URL | None:
     """With the parser of what sends it: two parsers may disagree about the host. None: it is no URL."""
-    if len(url) > MOST_CHARACTERS or not _VISIBLE.fullmatch(url):
+    if len(url) > MAX_URL_CHARACTERS or not _VISIBLE.fullmatch(url):
         return None
     try:
         parsed = URL(url, encoded=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from services.api.domain.notifications import Delivery
 
-MOST_IN_SUBJECT = 150
-MOST_ERRORS = 20
+MAX_SUBJECT_CHARACTERS = 150
+MAX_ERRORS = 20
 
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 # Seven bits, so that it passes every server as it is.
@@ -42,7 +42,7 @@ def mail(delivery: Delivery, sender: str, now: datetime) -> EmailMessage:
 
 def _subject(notice: dict[str, Any]) -> str:
     file = f" ({notice['fileName']})" if notice["fileName"] else ""
-    return one_line(f"{_headline(notice)}: {notice['exportType']}{file}")[:MOST_IN_SUBJECT]
+    return one_line(f"{_headline(notice)}: {notice['exportType']}{file}")[:MAX_SUBJECT_CHARACTERS]
 
 
 def one_line(text: str) -> str:
@@ -79,7 +79,7 @@ def _rows(notice: dict[str, Any]) -> Iterator[Row]:
 
 def _errors(notice: dict[str, Any]) -> list[str]:
     """The last ones, since those ended it."""
-    return [one_line(message) for message in notice["errorMessages"][-MOST_ERRORS:]]
+    return [one_line(message) for message in notice["errorMessages"][-MAX_ERRORS:]]
 
 
 def _text(notice: dict[str, Any]) -> str:

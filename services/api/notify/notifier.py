@@ -18,9 +18,9 @@ from services.runtime import logs
 INTERVAL_S = 1.0
 """The longest time between two looks: another process may have put something there."""
 
-MOST_AT_ONCE = 64
-MOST_TO_ONE_RECEIVER = 8
-MOST_OF_ONE_TENANT = 16
+MAX_DELIVERIES = 64
+MAX_DELIVERIES_PER_RECEIVER = 8
+MAX_DELIVERIES_PER_TENANT = 16
 
 ASIDE = timedelta(seconds=1)
 """What finds its receiver or its tenant busy is put back for one to two of it."""
@@ -33,8 +33,8 @@ class Notifier:
     """Holds due deliveries, tries them, and says what came of it.
 
     A delivery whose process dies, or whose end could not be stored, is tried again when its hold lapses: `hold` is
-    longer than any try. Whoever puts something in the outbox sets `woken`. A dead receiver takes up to
-    MOST_TO_ONE_RECEIVER of the MOST_AT_ONCE tries, a tenant with many of them up to MOST_OF_ONE_TENANT, no more.
+    longer than any try. Whoever puts something in the outbox sets `woken`. Of MAX_DELIVERIES at the same time a dead
+    receiver takes MAX_DELIVERIES_PER_RECEIVER, a tenant with many of them MAX_DELIVERIES_PER_TENANT.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Notifier:
         """Begin what is due; returns how many seconds later to look again."""
         now = self._clock()
         metrics.OUTBOX_OLDEST.set((await self._outbox.oldest(now)).total_seconds())
-        if len(self._tries) >= MOST_AT_ONCE:
+        if len(self._tries) >= MAX_DELIVERIES:
             return INTERVAL_S  # the end of a try wakes
         due = await self._outbox.next_due()
         if due is None or due > now:
@@ -111,7 +111,7 @@ class Notifier:
     async def _take(self) -> int:
         """Hold what is due and begin to try it, but for what finds no room. Returns how many were held."""
         now = self._clock()
-        taken = await self._outbox.hold(MOST_AT_ONCE - len(self._tries), now + self._hold, now)
+        taken = await self._outbox.hold(MAX_DELIVERIES - len(self._tries), now + self._hold, now)
         aside = [held for held in taken if not self._begin(held)]
         failing = [held for held in aside if self._loads.failing(self._bounds(held))]
         await self._put_back([held for held in aside if held not in failing], ASIDE)
@@ -128,14 +128,14 @@ class Notifier:
         return True
 
     def _ended(self, task: asyncio.Task[None], bounds: Mapping[str, int]) -> None:
-        if len(self._tries) >= MOST_AT_ONCE:
+        if len(self._tries) >= MAX_DELIVERIES:
             self._woken.set()
         self._tries.discard(task)
         self._loads.end(bounds)
 
     def _bounds(self, held: Held) -> dict[str, int]:
         tenant = f"tenant {held.delivery.tenant}"
-        return {self._receiver(held.delivery): MOST_TO_ONE_RECEIVER, tenant: MOST_OF_ONE_TENANT}
+        return {self._receiver(held.delivery): MAX_DELIVERIES_PER_RECEIVER, tenant: MAX_DELIVERIES_PER_TENANT}
 
     def _receiver(self, delivery: Delivery) -> str:
         sender = self._senders.get(delivery.channel)

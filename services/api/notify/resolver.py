@@ -15,8 +15,8 @@ from services.api.notify.addresses import AddressRules
 from services.runtime.addresses import AddressRefused, numeric
 
 THREADS = 16
-MOST_OF_ONE_TENANT = 4
-MOST_OF_ONE_HOST = 2
+MAX_LOOKUPS_PER_TENANT = 4
+MAX_LOOKUPS_PER_HOST = 2
 """Threads that wait for the name servers of a tenant's receivers, and of one of them: none is waited for by others."""
 
 LOOKUP_S = 5.0
@@ -85,7 +85,7 @@ class CheckedResolver(AbstractResolver):
 
     async def _places(self, tenant: str, host: str) -> list[asyncio.Semaphore]:
         """What is to be released when the thread has ended. The scarcest first: who waits for it holds nothing else."""
-        of_host, of_tenant = self._of((tenant, host), MOST_OF_ONE_HOST), self._of((tenant,), MOST_OF_ONE_TENANT)
+        of_host, of_tenant = self._of((tenant, host), MAX_LOOKUPS_PER_HOST), self._of((tenant,), MAX_LOOKUPS_PER_TENANT)
         taken: list[asyncio.Semaphore] = []
         try:
             async with asyncio.timeout(WAIT_S):

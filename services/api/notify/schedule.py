@@ -19,8 +19,8 @@ DELAYS = (
 )
 """After each failed try; the first try is at once, and after the tenth there is none."""
 
-MOST_TRIES = len(DELAYS) + 1
-LONGEST_WAIT = timedelta(days=1)
+MAX_ATTEMPTS = len(DELAYS) + 1
+MAX_WAIT = timedelta(days=1)
 """A receiver that asks for more patience is asked again after a day."""
 
 JITTER = 0.2
@@ -62,7 +62,7 @@ class Sender(Protocol):
 
 def delay(failed: Failed, attempt: int, jitter: float) -> timedelta | None:
     """From try number `attempt` (from 1) to the next; None: there is none. `jitter` (0 to 1) lengthens it."""
-    if failed.for_good or attempt >= MOST_TRIES:
+    if failed.for_good or attempt >= MAX_ATTEMPTS:
         return None
     scheduled = DELAYS[attempt - 1] * (1 + JITTER * jitter)
-    return max(scheduled, min(failed.wait or timedelta(), LONGEST_WAIT))
+    return max(scheduled, min(failed.wait or timedelta(), MAX_WAIT))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from services.api.notify.mail_address import MOST_CHARACTERS, is_mailbox
+from services.api.notify.mail_address import MAX_ADDRESS_CHARACTERS, is_mailbox
 from services.api.notify.settings import NotifySettings
 from services.contract.errors import Violation
 
@@ -32,5 +32,6 @@ class Targets:
         if not is_mailbox(address):
             yield Violation(
                 "notify_email",
-                f"must be one plain ASCII address such as anna@example.com, of at most {MOST_CHARACTERS} characters",
+                "must be one plain ASCII address such as anna@example.com,"
+                f" of at most {MAX_ADDRESS_CHARACTERS} characters",
             )

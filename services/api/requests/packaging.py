@@ -7,7 +7,7 @@ from services.contract.errors import Violation
 from services.contract.formats import Compression, Format, LongText, Packaging
 from services.contract.spec import TableOptions
 
-LONGEST_PASSWORD = 128
+MAX_PASSWORD_CHARACTERS = 128
 TEXT_FORMATS = (Format.CSV, Format.JSON, Format.JSONL)
 """Formats that gzip makes smaller: the others are compressed inside."""
 
@@ -29,8 +29,8 @@ class PackagingChoice:
 
     def violations(self) -> Iterator[Violation]:
         """What does not go together, and a password that is too long. The password is never repeated."""
-        if len(self.password) > LONGEST_PASSWORD:
-            yield Violation("password", f"must be 1 to {LONGEST_PASSWORD} characters")
+        if len(self.password) > MAX_PASSWORD_CHARACTERS:
+            yield Violation("password", f"must be 1 to {MAX_PASSWORD_CHARACTERS} characters")
         yield from self._separate_violations()
         if self.table.compression is Compression.GZIP:
             yield from self._gzip_violations()

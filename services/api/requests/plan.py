@@ -33,7 +33,7 @@ TTL_RANGE = (timedelta(minutes=1), timedelta(days=90))
 MAX_PRIORITY = 9
 MAX_LABELS = 64
 MAX_LABEL_BYTES = 256
-MAX_FILENAME = 200
+MAX_FILENAME_CHARACTERS = 200
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _LABEL_KEY = re.compile(r"[a-z0-9_.-]{1,64}")
@@ -235,9 +235,9 @@ def _violations(request: CreateRequest) -> Iterator[Violation]:
         yield Violation("priority", f"must be 0 to {MAX_PRIORITY}, higher first")
     if request.ttl is not None and not TTL_RANGE[0] <= request.ttl <= TTL_RANGE[1]:
         yield Violation("ttl", "must be from 60 s to 7776000 s (90 days)")
-    if len(request.filename) > MAX_FILENAME or _NOT_IN_FILENAME.search(request.filename):
+    if len(request.filename) > MAX_FILENAME_CHARACTERS or _NOT_IN_FILENAME.search(request.filename):
         yield Violation(
-            "filename", f'must be at most {MAX_FILENAME} characters without control characters or <>:"/\\|?*'
+            "filename", f'must be at most {MAX_FILENAME_CHARACTERS} characters without control characters or <>:"/\\|?*'
         )
     elif request.filename and request.filename.strip(". ") == "":
         yield Violation("filename", "must be more than dots and spaces")

@@ -14,7 +14,7 @@ from services.runtime.nearest import hint, shown
 DEFAULT_FORMAT = Format.JSON
 DEFAULT_ZONE = "UTC"
 LINE_TERMINATORS = ("\r\n", "\n")
-LONGEST_NULL_TEXT = 64
+MAX_NULL_TEXT_CHARACTERS = 64
 _STRUCTURE = '"\r\n'
 """Characters that the structure of CSV is made of, beside the delimiter."""
 
@@ -133,7 +133,7 @@ def _dialect_violations(dialect: CsvDialect) -> Iterator[Violation]:
         yield Violation("csv.decimal_comma", 'the delimiter is a comma too; give another one, such as ";"')
     if dialect.line_terminator not in LINE_TERMINATORS:
         yield Violation("csv.line_terminator", r'must be "\r\n" or "\n"')
-    if len(dialect.null_text) > LONGEST_NULL_TEXT:
-        yield Violation("csv.null_text", f"must be at most {LONGEST_NULL_TEXT} characters")
+    if len(dialect.null_text) > MAX_NULL_TEXT_CHARACTERS:
+        yield Violation("csv.null_text", f"must be at most {MAX_NULL_TEXT_CHARACTERS} characters")
     if any(character in dialect.null_text for character in {*_STRUCTURE, *delimiter, "\0"}):
         yield Violation("csv.null_text", "must hold no delimiter, quote, line break or NUL")

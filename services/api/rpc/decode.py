@@ -25,9 +25,9 @@ from services.contract.formats import Compression, Format, LongText, Packaging
 E = TypeVar("E", bound=Enum)
 
 DEFAULT_PAGE = 50
-MAX_PAGE = 1000
-DEFAULT_PREVIEWED = 20
-MAX_PREVIEWED = 100
+MAX_PAGE_SIZE = 1000
+DEFAULT_PREVIEW_ROWS = 20
+MAX_PREVIEW_ROWS = 100
 
 _TENANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -77,11 +77,11 @@ def create_request(message: export_service_pb2.CreateExportRequest) -> CreateReq
 
 def preview_request(message: export_service_pb2.PreviewExportRequest) -> tuple[CreateRequest, int]:
     """What to show, and how many rows. Raises InvalidRequest."""
-    if not 0 <= message.rows <= MAX_PREVIEWED:
-        raise InvalidRequest((Violation("rows", f"must be 1 to {MAX_PREVIEWED}, or 0 for {DEFAULT_PREVIEWED}"),))
+    if not 0 <= message.rows <= MAX_PREVIEW_ROWS:
+        raise InvalidRequest((Violation("rows", f"must be 1 to {MAX_PREVIEW_ROWS}, or 0 for {DEFAULT_PREVIEW_ROWS}"),))
     if message.export.request_id:
         raise InvalidRequest((Violation("export.request_id", "a preview is not repeated by it; leave it out"),))
-    return create_request(message.export), message.rows or DEFAULT_PREVIEWED
+    return create_request(message.export), message.rows or DEFAULT_PREVIEW_ROWS
 
 
 def export_filter(message: export_service_pb2.ListExportsRequest) -> ExportFilter:
@@ -104,7 +104,7 @@ def page_size(message: export_service_pb2.ListExportsRequest) -> int:
     """1 to 1000. Raises InvalidRequest for a negative one."""
     if message.page_size < 0:
         raise InvalidRequest((Violation("page_size", "must not be negative; 0 is 50"),))
-    return min(message.page_size or DEFAULT_PAGE, MAX_PAGE)
+    return min(message.page_size or DEFAULT_PAGE, MAX_PAGE_SIZE)
 
 
 def download_request(message: export_service_pb2.DownloadFileRequest) -> DownloadRequest:

@@ -17,7 +17,7 @@ from services.contract.codec import (
     xlsx_to_pb,
 )
 
-MAX_LISTED = 100
+MAX_LIST_ITEMS = 100
 """Lists inside a resource show so many at most; their full count stands beside them."""
 
 
@@ -42,7 +42,7 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
         next_attempt_time=timestamp_to_pb(shown.next_attempt_time),
         cancel_reason=_cancel_reason(shown),
         encrypted=shown.encrypted,
-        warnings=warnings_to_pb(shown.warnings[:MAX_LISTED]),
+        warnings=warnings_to_pb(shown.warnings[:MAX_LIST_ITEMS]),
         labels=shown.labels,
         priority=shown.priority,
         notify_email=shown.notify_email,
@@ -69,7 +69,7 @@ def validated(shown: Export) -> export_pb2.Export:
         file_types=shown.file_types,
         max_attempts=shown.max_attempts,
         encrypted=shown.encrypted,
-        warnings=warnings_to_pb(shown.warnings[:MAX_LISTED]),
+        warnings=warnings_to_pb(shown.warnings[:MAX_LIST_ITEMS]),
         labels=shown.labels,
         priority=shown.priority,
         notify_email=shown.notify_email,
@@ -106,7 +106,7 @@ def preview(seen: FirstRows) -> export_service_pb2.PreviewExportResponse:
         rows=shown.rows,
         rows_total=shown.rows_total,
         query=planned.export.options.query,
-        warnings=warnings[:MAX_LISTED],
+        warnings=warnings[:MAX_LIST_ITEMS],
     )
 
 
@@ -116,7 +116,7 @@ def _file_if_any(made_by: Export, file: StoredFile | None, *, with_entries: bool
 
 def _file(made_by: Export, file: StoredFile, *, with_entries: bool) -> export_pb2.File:
     artifact = file.artifact
-    entries = artifact.entries[:MAX_LISTED] if with_entries else ()
+    entries = artifact.entries[:MAX_LIST_ITEMS] if with_entries else ()
     return export_pb2.File(
         id=file.id,
         type="Export",
@@ -140,7 +140,7 @@ def _result(shown: Export) -> export_pb2.Result:
         success=shown.state is State.COMPLETED,
         errors=[
             export_pb2.JobError(attempt=e.attempt, code=e.code, message=e.message, time=timestamp_to_pb(e.time))
-            for e in shown.errors[-MAX_LISTED:]
+            for e in shown.errors[-MAX_LIST_ITEMS:]
         ],
         duration_ms=round(shown.duration.total_seconds() * 1000) if shown.duration else 0,
         file_size_bytes=shown.file.artifact.size_bytes if shown.file else 0,
@@ -153,7 +153,7 @@ def _result(shown: Export) -> export_pb2.Result:
         result.matched_by = export_pb2.MatchedBy.Value(stats.matched_by.value)
         result.rows_written = stats.rows_written
         result.consistency = export_pb2.Consistency.Value(stats.consistency.value)
-        result.warnings.extend(warnings_to_pb(stats.warnings[:MAX_LISTED]))
+        result.warnings.extend(warnings_to_pb(stats.warnings[:MAX_LIST_ITEMS]))
         if stats.as_of:
             result.as_of.FromDatetime(stats.as_of)
     return result

@@ -23,7 +23,7 @@ T = TypeVar("T")
 MAX_LEASES = 256
 MAX_POLLS = 1024
 ANSWER_BEFORE_DEADLINE_S = 5.0
-MOST_RETRY_AFTER = timedelta(days=1)
+MAX_RETRY_AFTER = timedelta(days=1)
 CODE_LENGTH = 64
 MESSAGE_LENGTH = 1000
 
@@ -85,7 +85,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
             code=request.error.code[:CODE_LENGTH],
             message=request.error.message[:MESSAGE_LENGTH],
             retryable=request.retryable,
-            retry_after=min(retry_after, MOST_RETRY_AFTER) if request.HasField("retry_after") else None,
+            retry_after=min(retry_after, MAX_RETRY_AFTER) if request.HasField("retry_after") else None,
         )
         logs.bind(failure=failure.code)
         await self._jobs.fail(_lease(request), failure)

@@ -15,7 +15,7 @@ from services.api.live.announcements import Announcements, News
 from services.api.live.detached_tasks import DetachedTasks
 from services.api.live.preview_desk import PreviewDesk
 from services.api.live.workers import Workers
-from services.api.ports import MOST_POSITIONS, Clock, ExportFilter, ExportStore, Outbox
+from services.api.ports import MAX_QUEUE_POSITION, Clock, ExportFilter, ExportStore, Outbox
 from services.api.requests.plan import CreateRequest, Plan, Planner
 from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
@@ -31,7 +31,7 @@ KEEPALIVE_S = 15.0
 """A quiet watch repeats itself this often: pings of HTTP/2 do not cross every proxy."""
 
 
-MOST_LISTED_BYTES = 2 * 1024 * 1024
+MAX_PAGE_BYTES = 2 * 1024 * 1024
 """Of one page, about: half of what clients take when nothing else is set."""
 
 USUAL_BYTES = 1024
@@ -123,7 +123,7 @@ class Exports:
         queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in shown) else []
         places = {export_id: place for place, export_id in enumerate(queued, 1)}
         running = await self._running()
-        return [self._seen(export, places.get(export.id, MOST_POSITIONS), running) for export in shown], more
+        return [self._seen(export, places.get(export.id, MAX_QUEUE_POSITION), running) for export in shown], more
 
     async def watch(self, tenant: str, export_id: str) -> AsyncIterator[View]:
         """The export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""
@@ -240,7 +240,7 @@ class Exports:
 
 def _fitting(found: list[Export]) -> list[Export]:
     """As many as make a message that clients take, and at least one: requests may be long."""
-    room, shown = MOST_LISTED_BYTES, found[:1]
+    room, shown = MAX_PAGE_BYTES, found[:1]
     for export in found[1:]:
         room -= USUAL_BYTES + len(export.uri.encode()) + len(export.options.query.encode())
         if room < 0:

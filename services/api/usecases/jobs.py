@@ -43,7 +43,7 @@ LOST_ANSWER_AFTER = timedelta(seconds=2)
 """An unconfirmed lease that its worker does not list after so long was never heard of."""
 
 
-MOST_JOBS = 16
+MAX_JOBS = 16
 """Jobs in one answer: each may be some hundred kilobytes, and a message has its limit."""
 
 PASSWORD_UNREADABLE = Failure(
@@ -98,7 +98,7 @@ class Jobs:
             with self._announcements.poll() as poll:  # in line before the query: no work falls between
                 try:
                     now = self._clock()
-                    claimed = await self._claim(worker_id, poll_id, min(max_jobs, MOST_JOBS), now)
+                    claimed = await self._claim(worker_id, poll_id, min(max_jobs, MAX_JOBS), now)
                     jobs = await self._jobs(claimed)
                     left = give_up - time.monotonic()
                     if jobs or left <= 0:
@@ -268,7 +268,7 @@ class Jobs:
         if draining:
             await self.release([claimed.ref for claimed in lost])
             return ()
-        return tuple(await self._jobs(lost[:MOST_JOBS]))
+        return tuple(await self._jobs(lost[:MAX_JOBS]))
 
     def _next_heartbeat(self, standings: Sequence[Standing]) -> timedelta:
         if any(s.verdict is Verdict.KEEP and self._announcements.watched(s.lease.export_id) for s in standings):

@@ -14,7 +14,7 @@ from services.contract.job import LeaseRef
 from services.contract.outcome import Artifact, Built
 from services.contract.store import artifact_prefix
 
-MOST_LISTED = 100
+MAX_ENTRIES = 100
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -85,13 +85,13 @@ def check(built: Built) -> None:
 def _violations(built: Built) -> Iterator[Violation]:
     if min(built.stats.rows_matched, built.stats.rows_written) < 0:
         yield Violation("stats", "rows must not be negative")
-    if len(built.stats.warnings) > MOST_LISTED:
-        yield Violation("stats.warnings", f"must be at most {MOST_LISTED}")
+    if len(built.stats.warnings) > MAX_ENTRIES:
+        yield Violation("stats.warnings", f"must be at most {MAX_ENTRIES}")
     for artifact in _artifacts(built):
         if not _SHA256.fullmatch(artifact.sha256):
             yield Violation("artifact.sha256", "must be 64 lower-case hexadecimal digits")
-        if len(artifact.entries) > MOST_LISTED:
-            yield Violation("artifact.entries", f"must be at most {MOST_LISTED}")
+        if len(artifact.entries) > MAX_ENTRIES:
+            yield Violation("artifact.entries", f"must be at most {MAX_ENTRIES}")
 
 
 def _artifacts(built: Built) -> Iterator[Artifact]:

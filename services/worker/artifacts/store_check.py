@@ -9,7 +9,7 @@ from services.runtime import logs
 from services.runtime.pauses import pauses
 from services.worker.artifacts.folder import ArtifactFolder
 
-_FIRST_PAUSE_S, _MOST_PAUSE_S = 1.0, 60.0
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 1.0, 60.0
 
 
 class StoreCheck:
@@ -53,4 +53,4 @@ class StoreCheck:
 
 
 def _fresh_pauses() -> Iterator[float]:
-    return pauses(_FIRST_PAUSE_S, _MOST_PAUSE_S)
+    return pauses(_FIRST_PAUSE_S, _MAX_PAUSE_S)

@@ -14,7 +14,7 @@ from services.contract.spec import AttachmentSpec, ColumnSpec, ColumnType, JobSp
 from services.worker.bundle.archive import Archive
 from services.worker.bundle.content import Content, discard, taken
 from services.worker.bundle.names import attachment_name, folder_names
-from services.worker.concurrency.ahead import in_order
+from services.worker.concurrency.ordered_map import ordered_map
 from services.worker.schema import arrow_schema, hidden_columns, hidden_name
 from services.worker.writers.csv import CsvWriter
 
@@ -34,7 +34,7 @@ _MISSING_COLUMNS = tuple(ColumnSpec(name, name, name, _TEXT) for name in ("file_
 # another is packed. What is asked for over HTTP takes longer, and costs its server less. Small files wait packed, of
 # large ones the first MiB does.
 _REMOTE = frozenset({"object", "http"})
-_AT_ONCE = {True: (16, 32), False: (4, 16)}
+_CONCURRENCY = {True: (16, 32), False: (4, 16)}
 """Threads, and attachments under way or waiting to be taken; with remote ones among them, or not."""
 
 
@@ -71,7 +71,7 @@ class Attachments:
         self._open = open_attachment
         self._folders = folder_names(tuple(a.file_type for a in spec.attachments))
         self._missing = CsvWriter(missing_file, _MISSING_COLUMNS, "UTC")
-        threads, self._ahead = _AT_ONCE[any(a.source.kind in _REMOTE for a in spec.attachments)]
+        threads, self._max_results = _CONCURRENCY[any(a.source.kind in _REMOTE for a in spec.attachments)]
         self._threads = ThreadPoolExecutor(threads, "attachments")
 
     @property
@@ -89,7 +89,7 @@ class Attachments:
         """Append the attachments of every row. Returns the names of each row's entries, in the order of the spec."""
         missing: list[Row] = []
         names: list[list[str]] = [[] for _ in range(batch.num_rows)]
-        with closing(in_order(self._threads, self._found, self._wanted(batch), self._ahead, discard)) as found:
+        with closing(ordered_map(self._threads, self._found, self._wanted(batch), self._max_results, discard)) as found:
             for wanted, content in found:
                 if content is None:
                     missing.append(wanted.as_missing())

@@ -8,7 +8,7 @@ the attachments of its type. Where making a key safe could make two keys alike (
 import re
 from hashlib import sha256
 
-MAX_BYTES = 255
+MAX_NAME_BYTES = 255
 """Bytes of an entry's whole name."""
 
 _MAX_TYPE_BYTES = 60
@@ -29,7 +29,9 @@ def folder_names(file_types: tuple[str, ...]) -> tuple[str, ...]:
 def attachment_name(folder: str, key: tuple[str | None, ...], path: str) -> str:
     """The entry of a row's attachment: `key` holds the values of the row's key as text."""
     start = f"{folder}{_safe_key(key)}_"
-    return start + _cut_stem(safe_part(path.replace("\\", "/").rsplit("/", 1)[-1]), MAX_BYTES - len(start.encode()))
+    return start + _cut_stem(
+        safe_part(path.replace("\\", "/").rsplit("/", 1)[-1]), MAX_NAME_BYTES - len(start.encode())
+    )
 
 
 def safe_part(text: str) -> str:

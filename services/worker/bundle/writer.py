@@ -22,7 +22,7 @@ from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind
 from services.worker.bundle.archive import Archive
 from services.worker.bundle.attachments import MISSING, Attachments, OpenAttachment
 from services.worker.bundle.long_text import LONG_TEXT, LongTexts
-from services.worker.bundle.names import MAX_BYTES, cut, safe_part
+from services.worker.bundle.names import MAX_NAME_BYTES, cut, safe_part
 from services.worker.ports import Lines, Rows
 from services.worker.schema import arrow_schema
 from services.worker.writers.registry import open_writer
@@ -142,7 +142,7 @@ def bundles_long_text(spec: JobSpec) -> bool:
 def table_entry(spec: JobSpec) -> str:
     """Name of the table's entry, such as `invoices.xlsx`."""
     extension = KINDS[spec.table.format].extension
-    return f"{cut(safe_part(spec.table_name), MAX_BYTES - len(extension) - 1)}.{extension}"
+    return f"{cut(safe_part(spec.table_name), MAX_NAME_BYTES - len(extension) - 1)}.{extension}"
 
 
 def files_column(spec: JobSpec) -> ColumnSpec:

@@ -10,7 +10,7 @@ from services.runtime import logs
 from services.worker.child.main import internal
 from services.worker.child.packaging import JobFiles, job_files
 from services.worker.child.progress_meter import Meter
-from services.worker.concurrency.pipeline import ahead
+from services.worker.concurrency.prefetch import prefetch
 from services.worker.order import Order, Outcome, Report
 from services.worker.ports import Counted, LinesUnfit, Rows
 from services.worker.sources import open_lines, open_source
@@ -19,8 +19,8 @@ from services.worker.sources.errors import SourceFailed
 from services.worker.sources.rows import mask
 from services.worker.writers.values import CannotWrite
 
-MOST_WARNINGS = 100
-_MOST_AHEAD_BYTES = 16 << 20
+MAX_WARNINGS = 100
+_MAX_PREFETCH_BYTES = 16 << 20
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -81,7 +81,7 @@ def _written(order: Order, files: JobFiles, meter: Meter, *, as_lines: bool) -> 
     meter.enter(Phase.READING)
     with _opened(order, as_lines=as_lines) as (reading, rows):
         meter.rows_total = reading.rows_total
-        with ahead(rows, _MOST_AHEAD_BYTES, lambda part: part.nbytes, meter.catch_up) as parts:
+        with prefetch(rows, _MAX_PREFETCH_BYTES, lambda part: part.nbytes, meter.catch_up) as parts:
             for part in parts:
                 files.write(part)
                 meter.wrote(files.rows_written)
@@ -111,5 +111,5 @@ def _stats(reading: Counted, files: JobFiles) -> RunStats:
     matched, written = reading.rows_matched(), files.rows_written
     if matched != written:
         raise RowsMissing(matched, written)
-    warnings = tuple([*reading.warnings(), *files.warnings][:MOST_WARNINGS])
+    warnings = tuple([*reading.warnings(), *files.warnings][:MAX_WARNINGS])
     return RunStats(matched, reading.matched_by, written, reading.consistency, reading.as_of, warnings)

@@ -16,7 +16,7 @@ from services.worker.sources.rows import mask
 from services.worker.writers.json import JsonLinesWriter
 from services.worker.writers.values import CannotWrite
 
-MOST_BYTES = 3 << 20
+MAX_PREVIEW_BYTES = 3 << 20
 """Of all rows together: one message carries them."""
 
 ROWS_CUT = "ROWS_CUT"
@@ -59,7 +59,7 @@ def _first(spec: JobSpec, rows: int) -> Page:
 
 def _within(rows: list[bytes]) -> Iterator[str]:
     """As many of the first rows as there is room for."""
-    room = MOST_BYTES
+    room = MAX_PREVIEW_BYTES
     for row in rows:
         room -= len(row)
         if room < 0:

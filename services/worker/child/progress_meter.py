@@ -7,7 +7,7 @@ from datetime import timedelta
 from services.contract.outcome import Phase, Progress
 from services.worker.order import Report
 
-LEAST_GAP_S = 0.1
+MIN_INTERVAL_S = 0.1
 """Between two reports of the same phase."""
 
 
@@ -42,7 +42,7 @@ class Meter:
         now = self._clock()
         self._is_behind = now < self._next
         if not self._is_behind:
-            self._next = now + LEAST_GAP_S
+            self._next = now + MIN_INTERVAL_S
             self._report(Progress(self._phase, self._rows, self.rows_total, self._size(), self._eta(now)))
 
     def catch_up(self) -> None:

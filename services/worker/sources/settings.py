@@ -22,7 +22,7 @@ _SQL_KEYS = ("password_file", "password_env", "statement_timeout_s", "source_tim
 _FILE_KEYS = ("source_time_zone",)
 _OBJECT_KEYS = ("kind", *objects.KEYS)
 _FILES = ("parquet", "csv")
-_LONGEST_S = 86_400
+_MAX_TIMEOUT_S = 86_400
 
 
 class SourcesMistaken(Exception):
@@ -153,8 +153,8 @@ def _password(table: Mapping[str, Any], key: str, secrets: Secrets, mistakes: li
 
 def _timeout(table: Mapping[str, Any], key: str, mistakes: list[str]) -> float:
     given = table.get("statement_timeout_s", 0)
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= _LONGEST_S:
-        mistakes.append(f"{key}.statement_timeout_s: must be a number of seconds, 0 (no limit) to {_LONGEST_S}")
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= _MAX_TIMEOUT_S:
+        mistakes.append(f"{key}.statement_timeout_s: must be a number of seconds, 0 (no limit) to {_MAX_TIMEOUT_S}")
         return 0
     return given
 

@@ -12,7 +12,7 @@ from services.worker.supervisor.contact import Contact
 from services.worker.supervisor.leases import Leases
 from services.worker.supervisor.outcome_log import Ending
 
-_LEAST_PAUSE_S = 0.05
+_MIN_PAUSE_S = 0.05
 
 
 class Heartbeat:
@@ -56,7 +56,7 @@ class Heartbeat:
         except ExportdError as error:
             return self._unanswered(error)
         self._answered(answer)
-        return max(_LEAST_PAUSE_S, answer.next_heartbeat_in.total_seconds())
+        return max(_MIN_PAUSE_S, answer.next_heartbeat_in.total_seconds())
 
     def _unanswered(self, error: ExportdError) -> float:
         if self._in_touch is not False:  # once, not at each try

@@ -14,7 +14,7 @@ from services.worker.supervisor.attempt import Attempt
 from services.worker.supervisor.outcome_log import Ending
 
 _REMEMBERED = 10_000
-_MOST_HELD = 128
+_MAX_LEASES = 128
 """Attempts whose outcome waits to be taken count too: half of what a heartbeat may list."""
 
 Make = Callable[[Job, Callable[[], None]], Attempt]
@@ -56,7 +56,7 @@ class Leases:
     @property
     def free(self) -> int:
         """Slots without work, whether or not any is taken."""
-        return max(0, min(self._slots - self.busy, _MOST_HELD - len(self._held)))
+        return max(0, min(self._slots - self.busy, _MAX_LEASES - len(self._held)))
 
     def find(self, lease_id: str) -> Attempt | None:
         """None for a lease that is not held (any more)."""

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO
 
 from services.contract.formats import Compression
-from services.worker.concurrency.pipeline import Behind
+from services.worker.concurrency.serial_sink import SerialSink
 from services.worker.zip.content import Piece, joined_crc, last_piece, piece
 
 Block = bytes | memoryview
 
-_MOST_WAITING = 3
+_MAX_PENDING_BLOCKS = 3
 _THREADS = 2
 # No name, no time, no system: the same rows give the same bytes.
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -28,12 +28,12 @@ class GrowingFile:
         self._digest = hashlib.sha256()
         self._taken = 0
         self._member = _Member(self._store) if compression is Compression.GZIP else None
-        self._behind: Behind[Block] | None = None if self._member else Behind(self._store, _MOST_WAITING)
+        self._sink: SerialSink[Block] | None = None if self._member else SerialSink(self._store, _MAX_PENDING_BLOCKS)
 
     def write(self, block: Block) -> int:
         """Append bytes, which come to the file later: they must not change. What earlier ones met is raised here."""
-        if self._behind:
-            self._behind.put(block)
+        if self._sink:
+            self._sink.put(block)
         elif self._member:
             self._member.add(block)
         self._taken += len(block)
@@ -48,14 +48,14 @@ class GrowingFile:
 
     def end(self) -> None:
         """Wait until all of it is in the file."""
-        for part in (self._behind, self._member):
+        for part in (self._sink, self._member):
             if part:
                 part.end()
         self._file.flush()
 
     def abandon(self) -> None:
         """Let go of the threads, the file being what it is. Idempotent, also after `end`."""
-        for part in (self._behind, self._member):
+        for part in (self._sink, self._member):
             if part:
                 part.abandon()
 
@@ -74,23 +74,23 @@ class _Member:
     def __init__(self, store: Callable[[Block], None]) -> None:
         self._store = store
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="exportd-gzip")
-        self._behind: Behind[Callable[[], Piece]] = Behind(self._append, _MOST_WAITING)
+        self._sink: SerialSink[Callable[[], Piece]] = SerialSink(self._append, _MAX_PENDING_BLOCKS)
         self._size = 0
         self._crc = 0
         store(_GZIP_HEADER)
 
     def add(self, block: Block) -> None:
-        self._behind.put(self._threads.submit(piece, block).result)
+        self._sink.put(self._threads.submit(piece, block).result)
 
     def end(self) -> None:
-        self._behind.end()
+        self._sink.end()
         self._threads.shutdown()
         self._append(lambda: last_piece(b""))
         self._store(self._crc.to_bytes(4, "little") + (self._size % _LENGTH).to_bytes(4, "little"))
 
     def abandon(self) -> None:
         self._threads.shutdown(cancel_futures=True)
-        self._behind.abandon()
+        self._sink.abandon()
 
     def _append(self, compressed: Callable[[], Piece]) -> None:
         following = compressed()

@@ -16,7 +16,7 @@ _DAY_S = 86_400
 _DAY_US = _DAY_S * _SECOND_US
 _OFFSETS = range(-24 * 60, 24 * 60 + 1)  # minutes
 _STRIDE = 1 << 12  # days; tables begin and end at its multiples, so that few tables serve all batches
-_MOST_DAYS = 1 << 16
+_MAX_DAYS = 1 << 16
 
 
 def dates(values: pl.Series) -> pl.Series:
@@ -54,7 +54,7 @@ def _dates(days: pl.Series) -> pl.Series | None:
         return pl.repeat(None, len(days), dtype=pl.String, eager=True)
     start = first // _STRIDE * _STRIDE
     length = (last - start) // _STRIDE * _STRIDE + _STRIDE
-    return _calendar(start, length).gather(days - start) if length <= _MOST_DAYS else None
+    return _calendar(start, length).gather(days - start) if length <= _MAX_DAYS else None
 
 
 @lru_cache(maxsize=16)

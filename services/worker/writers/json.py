@@ -11,8 +11,7 @@ import pyarrow as pa
 
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.lines import Block, LineWriter
-from services.worker.writers.octets import octets
-from services.worker.writers.text_bytes import blocks_of
+from services.worker.writers.text_bytes import blocks_of, octets
 from services.worker.writers.values import Cells, Loss, Losses, plain_text
 
 Tree = dict[str, "int | Tree"]

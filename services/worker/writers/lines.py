@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
-from services.worker.concurrency.pipeline import Abreast
+from services.worker.concurrency.ordered_pool import OrderedPool
 from services.worker.ports import Lines
 from services.worker.writers.values import Cells, Losses
 
@@ -18,7 +18,7 @@ _ROWS_AT_ONCE = 32_768
 _BYTES_AT_ONCE = 8 << 20
 _THREADS = 2
 _IN_FLIGHT = 2
-_LEAST_ROWS = 2_048
+_MIN_ROWS = 2_048
 """Fewer are encoded before another thread would have begun."""
 
 
@@ -58,12 +58,12 @@ class LineWriter(ABC):
         self._losses = Losses()
         self._next_row = 1
         self._rows_written = 0
-        self._encoders: Abreast[Block] = Abreast(_THREADS, _IN_FLIGHT, self._put, "lines")
+        self._encoders: OrderedPool[Block] = OrderedPool(_THREADS, _IN_FLIGHT, self._put, "lines")
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows, in order."""
         for part in slices(batch):
-            if part.num_rows < _LEAST_ROWS:
+            if part.num_rows < _MIN_ROWS:
                 self._encoders.finish()
                 self._put(self._encode(part, self._next_row))
             else:

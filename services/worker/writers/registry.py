@@ -8,7 +8,7 @@ from services.worker.ports import Writer
 from services.worker.writers.csv import CsvWriter
 from services.worker.writers.json import JsonLinesWriter, JsonWriter
 from services.worker.writers.parquet import ParquetWriter
-from services.worker.writers.xlsx import FastXlsxWriter
+from services.worker.writers.xlsx import XlsxWriter
 from services.worker.writers.xlsx.long_text import LongText
 
 SEEKING = frozenset({Format.XLSX})
@@ -35,6 +35,6 @@ def open_writer(
         case Format.JSONL:
             return JsonLinesWriter(file, columns, table.time_zone)
         case Format.XLSX:
-            return FastXlsxWriter(file, columns, table_name, table.time_zone, table.xlsx, long_text=long_text)
+            return XlsxWriter(file, columns, table_name, table.time_zone, table.xlsx, long_text=long_text)
         case Format.PARQUET:
             return ParquetWriter(file, columns)

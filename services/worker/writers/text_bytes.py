@@ -36,3 +36,17 @@ def _in_order(views: pa.Buffer, count: int, sizes: list[int]) -> bool:
     firsts, lasts = [0, *(breaks + 1)], [*breaks, count - 1]
     whole = np.array_equal(numbers[firsts], np.arange(len(sizes))) and np.array_equal(ends[lasts], sizes)
     return whole and not starts[firsts].any()
+
+
+def octets(texts: pa.LargeStringArray) -> pl.Series:
+    """All bytes of the texts, one after the other, with what may lie under nulls; no copy.
+
+    Comparing them all with a constant costs a tenth of looking for a pattern in each text.
+    """
+    _, offsets, content = texts.buffers()
+    if offsets is None or content is None or not len(texts):
+        return pl.Series(dtype=pl.UInt8)
+    ends = memoryview(offsets).cast("q")
+    start, end = ends[texts.offset], ends[texts.offset + len(texts)]
+    array = pa.Array.from_buffers(pa.uint8(), end - start, [None, content.slice(start)])
+    return pl.Series(pl.from_arrow(array))

@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 from services.api import metrics
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held
 from services.api.notify import notifier as notifier_module
-from services.api.notify.notifier import ASIDE, MOST_TO_ONE_RECEIVER
-from services.api.notify.schedule import DELAYS, MOST_TRIES, Accepted, Postponed
+from services.api.notify.notifier import ASIDE, MAX_DELIVERIES_PER_RECEIVER
+from services.api.notify.schedule import DELAYS, MAX_ATTEMPTS, Accepted, Postponed
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.tables import deliveries
 from services.contract.errors import StoreUnavailable
@@ -100,12 +100,12 @@ async def test_after_its_last_try_a_delivery_is_given_up_until_an_operator_repea
     receiver.always = Answer(500)
     export = await office.completed(callback_url=receiver.url())
     notifier = office.notifier()
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_ATTEMPTS):
         assert await notifier.run_once() == 1
         office.clock.now += timedelta(days=1)
     assert await notifier.run_once() == 0
     delivery = await office.delivery(export)
-    assert (delivery.state, delivery.attempt) == (DeliveryState.GIVEN_UP, MOST_TRIES)
+    assert (delivery.state, delivery.attempt) == (DeliveryState.GIVEN_UP, MAX_ATTEMPTS)
     receiver.always = Answer(204)
     await office.outbox.redeliver("acme", delivery.id, office.clock())
     assert await notifier.run_once() == 1
@@ -194,11 +194,11 @@ async def test_an_acceptance_that_could_not_be_stored_means_the_same_message_twi
 
 
 async def test_two_notifiers_never_send_the_same(office: Office, receiver: Receiver) -> None:
-    for _ in range(MOST_TO_ONE_RECEIVER):
+    for _ in range(MAX_DELIVERIES_PER_RECEIVER):
         await office.cancelled(callback_url=receiver.url())
     begun = await asyncio.gather(*(office.notifier().run_once() for _ in range(2)))
     ids = [request.headers["webhook-id"] for request in receiver.requests]
-    assert sum(begun) == len(ids) == len(set(ids)) == MOST_TO_ONE_RECEIVER
+    assert sum(begun) == len(ids) == len(set(ids)) == MAX_DELIVERIES_PER_RECEIVER
 
 
 def without_a_try(db: sa.Connection) -> list[tuple[DeliveryState, list[object]]]:
@@ -211,7 +211,7 @@ async def test_a_dead_receiver_does_not_keep_others_waiting(
     office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once, to_one = 8, 3
-    for name, value in {"MOST_AT_ONCE": at_once, "MOST_TO_ONE_RECEIVER": to_one, "ASIDE": SECOND / 10}.items():
+    for name, value in {"MAX_DELIVERIES": at_once, "MAX_DELIVERIES_PER_RECEIVER": to_one, "ASIDE": SECOND / 10}.items():
         monkeypatch.setattr(notifier_module, name, value)
     office.clock.real = True
     dead = [await office.cancelled(callback_url=receiver.url()) for _ in range(2 * at_once)]
@@ -234,7 +234,7 @@ async def test_a_tenant_with_many_receivers_that_do_not_answer_does_not_keep_ano
     office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once, of_one = 8, 3
-    for name, value in {"MOST_AT_ONCE": at_once, "MOST_OF_ONE_TENANT": of_one, "ASIDE": SECOND / 10}.items():
+    for name, value in {"MAX_DELIVERIES": at_once, "MAX_DELIVERIES_PER_TENANT": of_one, "ASIDE": SECOND / 10}.items():
         monkeypatch.setattr(notifier_module, name, value)
     office.clock.real = True
     async with AsyncExitStack() as stack:

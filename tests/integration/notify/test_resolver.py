@@ -13,7 +13,7 @@ import pytest
 from services.api.notify import resolver as resolver_module
 from services.api.notify.addresses import AddressRules
 from services.api.notify.callback import CallbackSender
-from services.api.notify.resolver import MOST_OF_ONE_HOST, MOST_OF_ONE_TENANT, THREADS, CheckedResolver
+from services.api.notify.resolver import MAX_LOOKUPS_PER_HOST, MAX_LOOKUPS_PER_TENANT, THREADS, CheckedResolver
 from services.api.notify.schedule import Accepted, Failed, Postponed
 from services.api.notify.signing import CallbackSecrets
 from tests.integration.notify.conftest import eventually
@@ -79,11 +79,11 @@ async def test_a_host_and_a_tenant_hold_up_a_few_threads_and_others_are_looked_u
             for number in range(2 * THREADS):
                 group.create_task(sent(callbacks, receiver, "slow.test", "one"))
                 group.create_task(sent(callbacks, receiver, f"h{number}.test", "many"))
-            await eventually(lambda: len(names.asked) == MOST_OF_ONE_HOST + MOST_OF_ONE_TENANT)
+            await eventually(lambda: len(names.asked) == MAX_LOOKUPS_PER_HOST + MAX_LOOKUPS_PER_TENANT)
             assert await sent(callbacks, receiver, "good.test", "one") == Accepted("204")
             assert await sent(callbacks, receiver, "good.test", "another") == Accepted("204")
-            assert names.asked.count("slow.test") == MOST_OF_ONE_HOST
-            assert len(names.asked) == MOST_OF_ONE_HOST + MOST_OF_ONE_TENANT + 2
+            assert names.asked.count("slow.test") == MAX_LOOKUPS_PER_HOST
+            assert len(names.asked) == MAX_LOOKUPS_PER_HOST + MAX_LOOKUPS_PER_TENANT + 2
             names.answers.set()
         assert len(names.asked) == 4 * THREADS + 2
 
@@ -95,11 +95,11 @@ async def test_a_lookup_is_given_up_in_time_and_its_thread_stays_counted(
         monkeypatch.setattr(resolver_module, name, 0.1)
     with name_server() as names:
         async with sender(names) as callbacks:
-            slow = [sent(callbacks, receiver, "slow.test") for _ in range(MOST_OF_ONE_HOST)]
+            slow = [sent(callbacks, receiver, "slow.test") for _ in range(MAX_LOOKUPS_PER_HOST)]
             late = Failed("looking up the host's name timed out")
-            assert await asyncio.gather(*slow) == [late] * MOST_OF_ONE_HOST
+            assert await asyncio.gather(*slow) == [late] * MAX_LOOKUPS_PER_HOST
             assert await sent(callbacks, receiver, "slow.test") == Postponed()
-            await eventually(lambda: names.asked == ["slow.test"] * MOST_OF_ONE_HOST)  # threads may begin late
+            await eventually(lambda: names.asked == ["slow.test"] * MAX_LOOKUPS_PER_HOST)  # threads may begin late
             names.answers.set()
             monkeypatch.setattr(resolver_module, "WAIT_S", 60)
             monkeypatch.setattr(resolver_module, "LOOKUP_S", 60)
@@ -111,11 +111,11 @@ async def test_the_time_of_a_try_begins_when_its_lookup_begins(receiver: Receive
     with name_server() as names:
         resolver = CheckedResolver(RULES, names)
         async with sender(resolver) as others, sender(resolver, timeout_s=1) as callbacks:
-            busy = [asyncio.create_task(sent(others, receiver, "slow.test")) for _ in range(MOST_OF_ONE_HOST)]
-            await eventually(lambda: len(names.asked) == MOST_OF_ONE_HOST)
+            busy = [asyncio.create_task(sent(others, receiver, "slow.test")) for _ in range(MAX_LOOKUPS_PER_HOST)]
+            await eventually(lambda: len(names.asked) == MAX_LOOKUPS_PER_HOST)
             waiting = asyncio.create_task(sent(callbacks, receiver, "slow.test"))
             await asyncio.sleep(1.5)  # longer than the time of a try
             assert not waiting.done()
             callbacks._timeout_s = 60  # once it begins, a busy machine has time for it
             names.answers.set()
-            assert await asyncio.gather(waiting, *busy) == [Accepted("204")] * (1 + MOST_OF_ONE_HOST)
+            assert await asyncio.gather(waiting, *busy) == [Accepted("204")] * (1 + MAX_LOOKUPS_PER_HOST)

@@ -114,7 +114,7 @@ def test_columns_come_as_often_and_in_the_order_in_which_they_are_asked_for(tmp_
 def test_row_groups_are_read_in_order_however_many_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
 ) -> None:
-    monkeypatch.setattr(row_groups, "_MOST_ROWS", rows_at_once)
+    monkeypatch.setattr(row_groups, "_MAX_ROWS", rows_at_once)
     written(tmp_path / "a.parquet", [{"id": n} for n in range(10)], row_group_size=2)
     done = read(tmp_path, whole({"id": "integer"}))
     assert [row["id"] for row in done.rows] == list(range(10))
@@ -217,7 +217,7 @@ def _broken(directory: Path) -> None:
 def test_files_that_are_not_plain_and_small_are_duckdbs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[Path], None]
 ) -> None:
-    monkeypatch.setattr(row_groups, "_MOST_BYTES", 50_000)
+    monkeypatch.setattr(row_groups, "_MAX_BYTES", 50_000)
     made(tmp_path)
     assert opened(tmp_path, whole({"id": "integer"}, relation=Relation(path="**/*.parquet"))) is None
 
@@ -260,7 +260,7 @@ def test_a_careful_source_leaves_all_to_duckdb(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_file_that_is_broken_further_on_fails_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_groups, "_MOST_ROWS", 500)
+    monkeypatch.setattr(row_groups, "_MAX_ROWS", 500)
     path = tmp_path / "a.parquet"
     rows = [{"id": n, "text": f"{n:0100}"} for n in range(1_000)]
     written(path, rows, row_group_size=500, use_dictionary=False, compression="zstd")
@@ -275,7 +275,7 @@ def test_a_file_that_is_broken_further_on_fails_for_good(tmp_path: Path, monkeyp
 
 
 def test_a_file_that_changes_meanwhile_fails_the_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_groups, "_MOST_ROWS", 2)
+    monkeypatch.setattr(row_groups, "_MAX_ROWS", 2)
     written(tmp_path / "a.parquet", [{"id": n} for n in range(10)], row_group_size=2)
     spec = whole({"id": "integer"})
     with open_source(settings_of(tmp_path, "parquet"), spec.source).read(spec) as reading:

@@ -9,8 +9,8 @@ from python_calamine import CalamineWorkbook
 
 from services.contract.formats import XlsxLayout
 from services.contract.spec import ColumnSpec, ColumnType, Kind
-from services.worker.writers.xlsx import FastXlsxWriter
-from services.worker.writers.xlsx.openpyxl_writer import XlsxWriter
+from services.worker.writers.xlsx import XlsxWriter
+from tests.reference.openpyxl_writer import OpenpyxlWriter
 from tests.unit.writers.writer_tables import Row, batch_of
 
 Cell = tuple[object, str, str, bool]
@@ -28,7 +28,7 @@ def fast(columns: tuple[ColumnSpec, ...], *batches: list[Row], zone: str = "UTC"
     """The bytes of a workbook, and its writer after `close`."""
     file = io.BytesIO()
     options["layout"] = options.get("layout", XlsxLayout())
-    writer = FastXlsxWriter(file, columns, name, zone, **options)
+    writer = XlsxWriter(file, columns, name, zone, **options)
     for rows in batches:
         writer.write(batch_of(columns, rows))
     writer.close()
@@ -37,7 +37,7 @@ def fast(columns: tuple[ColumnSpec, ...], *batches: list[Row], zone: str = "UTC"
 
 def slow(columns: tuple[ColumnSpec, ...], spool_dir: Path, *batches: list[Row], zone: str = "UTC"):
     file = io.BytesIO()
-    writer = XlsxWriter(file, columns, "invoices", zone, spool_dir)
+    writer = OpenpyxlWriter(file, columns, "invoices", zone, spool_dir)
     for rows in batches:
         writer.write(batch_of(columns, rows))
     writer.close()

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from lxml import etree
 
-from services.worker.writers.xlsx import FastXlsxWriter
+from services.worker.writers.xlsx import XlsxWriter
 from tests.unit.fast_xlsx.fast_books import fast, part, texts
 from tests.unit.writers.writer_tables import COLUMNS, text_columns
 
@@ -78,7 +78,7 @@ def test_fills_begin_with_none_and_gray():
 
 
 def test_another_schema_is_refused_since_its_text_would_not_be_escaped():
-    writer = FastXlsxWriter(io.BytesIO(), TEXT, "t", "UTC")
+    writer = XlsxWriter(io.BytesIO(), TEXT, "t", "UTC")
     with pytest.raises(ValueError, match="belong"):
         writer.write(pa.record_batch({"a": pa.array(["a & b"], pa.string())}))
     writer.abort()

@@ -9,7 +9,7 @@ import pytest
 
 from services.contract.spec import Kind
 from services.worker.writers.values import CannotWrite
-from services.worker.writers.xlsx import FastXlsxWriter
+from services.worker.writers.xlsx import XlsxWriter
 from tests.unit.fast_xlsx.fast_books import by_calamine, column, fast, texts
 from tests.unit.writers.writer_tables import batch_of, text_columns
 
@@ -17,10 +17,10 @@ TEXT = text_columns("a")
 TOO_LONG = "x" * 32_768
 
 
-def begun() -> tuple[FastXlsxWriter, list[threading.Thread]]:
+def begun() -> tuple[XlsxWriter, list[threading.Thread]]:
     """A writer with work in flight, and its threads."""
     before = set(threading.enumerate())
-    writer = FastXlsxWriter(io.BytesIO(), TEXT, "invoices", "UTC")
+    writer = XlsxWriter(io.BytesIO(), TEXT, "invoices", "UTC")
     for _ in range(3):
         writer.write(batch_of(TEXT, texts(*["x"] * 1000)))
     return writer, [t for t in threading.enumerate() if t not in before]
@@ -47,7 +47,7 @@ def test_the_first_refusal_in_row_order_is_the_one_that_is_raised():
 
 def test_a_writer_that_refused_makes_no_workbook():
     file = io.BytesIO()
-    writer = FastXlsxWriter(file, TEXT, "invoices", "UTC")
+    writer = XlsxWriter(file, TEXT, "invoices", "UTC")
     writer.write(batch_of(TEXT, texts("a", TOO_LONG)))
     with pytest.raises(CannotWrite):
         writer.close()
@@ -63,7 +63,7 @@ def test_what_breaks_in_a_thread_is_raised_at_the_latest_by_close(monkeypatch):
         raise ArithmeticError("broken in a thread")
 
     monkeypatch.setattr("services.worker.writers.xlsx.writer.encode", broken)
-    writer = FastXlsxWriter(io.BytesIO(), TEXT, "invoices", "UTC")
+    writer = XlsxWriter(io.BytesIO(), TEXT, "invoices", "UTC")
     writer.write(batch_of(TEXT, texts("x")))
     with pytest.raises(ArithmeticError, match="in a thread"):
         writer.close()
@@ -76,7 +76,7 @@ def test_a_file_that_takes_no_more_is_an_error_of_write_or_close():
                 raise OSError(28, "No space left on device")
             return super().write(block)
 
-    writer = FastXlsxWriter(Full(), TEXT, "invoices", "UTC")
+    writer = XlsxWriter(Full(), TEXT, "invoices", "UTC")
     writer.write(batch_of(TEXT, texts(*[f"{n * 7919}" for n in range(10_000)])))
     with pytest.raises(OSError, match="No space"):
         writer.close()
@@ -104,7 +104,7 @@ def test_threads_end_with_a_dropped_writer():
 
 
 def test_only_a_few_segments_are_in_flight():
-    writer = FastXlsxWriter(io.BytesIO(), TEXT, "invoices", "UTC")
+    writer = XlsxWriter(io.BytesIO(), TEXT, "invoices", "UTC")
     for n in range(1, 20):
         writer.write(batch_of(TEXT, texts("x")))
         assert writer.rows_written >= n - 4

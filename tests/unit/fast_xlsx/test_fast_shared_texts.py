@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.contract.spec import Kind
 from services.worker.writers.xlsx import shared
-from services.worker.writers.xlsx.shared import LEAST_ROWS
+from services.worker.writers.xlsx.shared import MIN_ROWS
 from tests.linters.workbook_linter import workbook_faults
 from tests.unit.fast_xlsx import test_fast_same_as_reference as reference
 from tests.unit.fast_xlsx.fast_books import by_calamine, column, fast, part, sheet_xml, texts
@@ -71,12 +71,12 @@ def test_a_text_of_two_columns_is_shared_once_and_every_use_is_counted():
 
 
 def test_few_rows_are_not_worth_a_part():
-    assert not is_shared(fast(ONE, texts("x") * (LEAST_ROWS - 1))[0])
-    assert is_shared(fast(ONE, texts("x") * LEAST_ROWS)[0])
+    assert not is_shared(fast(ONE, texts("x") * (MIN_ROWS - 1))[0])
+    assert is_shared(fast(ONE, texts("x") * MIN_ROWS)[0])
 
 
 def test_texts_that_do_not_repeat_stay_in_their_cells():
-    assert not is_shared(fast(ONE, texts(*map(str, range(LEAST_ROWS))))[0])
+    assert not is_shared(fast(ONE, texts(*map(str, range(MIN_ROWS))))[0])
 
 
 def test_a_column_whose_texts_stop_repeating_goes_on_with_texts_in_its_cells(tmp_path):
@@ -95,12 +95,12 @@ def test_what_a_cell_writes_with_an_escape_is_not_shared():
 
 
 def test_no_more_texts_are_shared_than_memory_is_meant_for(monkeypatch, tmp_path):
-    monkeypatch.setattr(shared, "_MOST_TEXTS", 3)
+    monkeypatch.setattr(shared, "_MAX_TEXTS", 3)
     rows = [{"a": f"a{n % 2}", "b": f"b{n % 2}"} for n in range(20)]
     content, _ = fast(TWO, rows, share_from_rows=1)
     assert 'uniqueCount="2"' in shared_part(content)
     assert by_calamine(content) == by_calamine(fast(TWO, rows)[0])
-    monkeypatch.setattr(shared, "_MOST_BYTES", 3)
+    monkeypatch.setattr(shared, "_MAX_BYTES", 3)
     assert not is_shared(fast(TWO, rows, share_from_rows=1)[0])
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.api.domain.notifications import Channel, Delivery, DeliveryState
-from services.api.notify.mail_text import MOST_ERRORS, MOST_IN_SUBJECT, mail
+from services.api.notify.mail_text import MAX_ERRORS, MAX_SUBJECT_CHARACTERS, mail
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 COMPLETED = {
@@ -105,7 +105,7 @@ def test_a_cancelled_export_is_told_without_errors() -> None:
 
 def test_of_many_errors_the_last_are_told() -> None:
     text, _ = parts(received(FAILED | {"errorMessages": [f"error {n}" for n in range(100)]}))
-    assert text.count("- error") == MOST_ERRORS
+    assert text.count("- error") == MAX_ERRORS
     assert "error 99" in text
 
 
@@ -136,7 +136,7 @@ def test_a_name_never_becomes_a_header(words: str, field: str) -> None:
     message = received(COMPLETED | {field: words})
     assert set(message.keys()) == HEADERS
     assert message["To"] == "anna@example.com"
-    assert len(message["Subject"]) <= MOST_IN_SUBJECT
+    assert len(message["Subject"]) <= MAX_SUBJECT_CHARACTERS
 
 
 @settings(deadline=None)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.api.notify.schedule import LONGEST_WAIT, MOST_TRIES, Failed, delay
+from services.api.notify.schedule import MAX_ATTEMPTS, MAX_WAIT, Failed, delay
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 FLAKY = Failed("503")
@@ -27,15 +27,15 @@ def test_jitter_only_lengthens_a_delay_by_a_fifth_at_most(attempt: int, jitter: 
 
 def test_a_receiver_that_asks_for_patience_gets_it_up_to_a_day() -> None:
     assert delay(Failed("429", wait=10 * MINUTE), 1, 0) == 10 * MINUTE
-    assert delay(Failed("429", wait=timedelta(days=30)), 1, 0) == LONGEST_WAIT
+    assert delay(Failed("429", wait=timedelta(days=30)), 1, 0) == MAX_WAIT
     assert delay(Failed("429", wait=SECOND), 2, 0) == 5 * MINUTE
 
 
-@pytest.mark.parametrize("attempt", [1, MOST_TRIES])
+@pytest.mark.parametrize("attempt", [1, MAX_ATTEMPTS])
 def test_what_was_refused_for_good_is_not_tried_again(attempt: int) -> None:
     assert delay(Failed("410", for_good=True), attempt, 0) is None
 
 
 def test_asking_for_patience_brings_no_try_beyond_the_last() -> None:
-    assert delay(Failed("429", wait=MINUTE), MOST_TRIES, 0) is None
-    assert delay(FLAKY, MOST_TRIES + 3, 0) is None
+    assert delay(Failed("429", wait=MINUTE), MAX_ATTEMPTS, 0) is None
+    assert delay(FLAKY, MAX_ATTEMPTS + 3, 0) is None

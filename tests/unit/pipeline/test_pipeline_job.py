@@ -108,7 +108,7 @@ def test_parquet_comes_out_as_it_went_in(rows):
 
 @pytest.mark.parametrize("table_format", Format)
 def test_rows_bytes_and_the_time_left_are_reported(rows, table_format, monkeypatch):
-    monkeypatch.setattr(meter, "LEAST_GAP_S", 0)
+    monkeypatch.setattr(meter, "MIN_INTERVAL_S", 0)
     heard: list[Progress] = []
     outcome = run(rows, TableOptions(table_format), heard)
     assert isinstance(outcome, Built)

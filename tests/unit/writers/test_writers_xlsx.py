@@ -15,8 +15,8 @@ from python_calamine import CalamineWorkbook
 from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, ColumnType, Kind
 from services.worker.writers.values import CannotWrite
-from services.worker.writers.xlsx.openpyxl_writer import XlsxWriter
 from services.worker.writers.xlsx.sheet_names import sheet_names
+from tests.reference.openpyxl_writer import OpenpyxlWriter
 from tests.unit.writers.plain_model import PARSERS
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, batch_of, counts, text_columns, written
 
@@ -205,7 +205,7 @@ def test_columns_are_as_wide_as_the_first_batch_asks(tmp_path):
 @pytest.mark.parametrize("rows", [0, 8, 9, 10, 18, 19])
 def test_a_full_sheet_is_followed_by_another(tmp_path, rows):
     file = io.BytesIO()
-    writer = XlsxWriter(file, TEXT, "invoices", "UTC", tmp_path, max_sheet_rows=10)
+    writer = OpenpyxlWriter(file, TEXT, "invoices", "UTC", tmp_path, max_sheet_rows=10)
     writer.write(batch_of(TEXT, [{"a": f"n{n}"} for n in range(rows)]))
     writer.close()
     sheets = calamine(file.getvalue())
@@ -218,7 +218,7 @@ def test_a_full_sheet_is_followed_by_another(tmp_path, rows):
 
 def test_a_sheet_with_too_many_bytes_is_full_too(tmp_path):
     file = io.BytesIO()
-    writer = XlsxWriter(file, TEXT, "invoices", "UTC", tmp_path, max_sheet_bytes=100_000)
+    writer = OpenpyxlWriter(file, TEXT, "invoices", "UTC", tmp_path, max_sheet_bytes=100_000)
     writer.write(batch_of(TEXT, [{"a": "x" * 100}] * 5000))
     writer.close()
     assert [len(rows) for rows in calamine(file.getvalue()).values()] == [1000, 1000, 1000, 1000, 1000, 6]
@@ -226,7 +226,7 @@ def test_a_sheet_with_too_many_bytes_is_full_too(tmp_path):
 
 def test_spooled_sheets_lie_in_the_spool_directory_until_the_end(tmp_path):
     file = io.BytesIO()
-    writer = XlsxWriter(file, TEXT, "invoices", "UTC", tmp_path, max_sheet_rows=3)
+    writer = OpenpyxlWriter(file, TEXT, "invoices", "UTC", tmp_path, max_sheet_rows=3)
     writer.write(batch_of(TEXT, [{"a": "x"}] * 5))
     assert len(list(tmp_path.iterdir())) == 3
     writer.close()
@@ -234,7 +234,7 @@ def test_spooled_sheets_lie_in_the_spool_directory_until_the_end(tmp_path):
 
 
 def test_a_writer_dropped_halfway_leaves_nothing_behind(tmp_path):
-    writer = XlsxWriter(io.BytesIO(), TEXT, "invoices", "UTC", tmp_path, max_sheet_rows=3)
+    writer = OpenpyxlWriter(io.BytesIO(), TEXT, "invoices", "UTC", tmp_path, max_sheet_rows=3)
     writer.write(batch_of(TEXT, [{"a": "x"}] * 5))
     with pytest.raises(CannotWrite):
         writer.write(batch_of(TEXT, [{"a": "x" * 40_000}]))
@@ -286,7 +286,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
     def peak_of(batches: int) -> int:
         batch = batch_of(TEXT, [{"a": "x" * 50}] * 500)
         with (tmp_path / "x.xlsx").open("wb") as file:
-            writer = XlsxWriter(file, TEXT, "invoices", "UTC", tmp_path)
+            writer = OpenpyxlWriter(file, TEXT, "invoices", "UTC", tmp_path)
             tracemalloc.start()
             for _ in range(batches):
                 writer.write(batch)

@@ -13,7 +13,7 @@ from services.contract.spec import ColumnSpec, ColumnType, Kind, TableOptions
 from services.worker.ports import Writer
 from services.worker.schema import arrow_schema
 from services.worker.writers.registry import open_writer
-from services.worker.writers.xlsx.openpyxl_writer import XlsxWriter
+from tests.reference.openpyxl_writer import OpenpyxlWriter
 
 Row = dict[str, object]
 
@@ -104,7 +104,7 @@ def written(
     options = TableOptions(table, time_zone) if isinstance(table, Format) else table
     writer: Writer
     if options.format is Format.XLSX:
-        writer = XlsxWriter(file, columns, "invoices", options.time_zone, spool_dir)
+        writer = OpenpyxlWriter(file, columns, "invoices", options.time_zone, spool_dir)
     else:
         writer = open_writer(options, file, columns, "invoices")
     for rows in batches:

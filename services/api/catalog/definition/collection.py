@@ -78,7 +78,7 @@ class CollectionReader:
             changed=self._changed(columns),
             reading=reading,
             limits=_limits(limits),
-            max_items_per_page=limits.number("max_items_per_page", DEFAULT_ITEMS, keys.MOST_ITEMS),
+            max_items_per_page=limits.number("max_items_per_page", DEFAULT_ITEMS, keys.ITEM_LIMITS),
         )
         for wrong, why in ways_around(collection):
             self.table.wrong(wrong, why)
@@ -244,7 +244,7 @@ def _orders(relation: Relation, reading: ReadingMode, key: tuple[str, ...]) -> C
 
 def _limits(table: Table) -> Limits:
     return Limits(
-        max_rows=table.number("max_rows", 0, keys.MOST_ROWS),
+        max_rows=table.number("max_rows", 0, keys.ROW_LIMITS),
         max_snapshot_s=table.number("max_snapshot_seconds", 0, range(1, keys.SECONDS.stop)),
     )
 

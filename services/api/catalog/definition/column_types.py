@@ -2,7 +2,7 @@
 
 import re
 
-from services.api.catalog.definition.keys import MOST_DIGITS
+from services.api.catalog.definition.keys import MAX_DIGITS
 from services.contract.spec import ColumnType, Kind
 from services.runtime.nearest import hint
 from services.runtime.toml import Table
@@ -16,7 +16,7 @@ def column_type(text: str) -> ColumnType | None:
     if decimal:
         precision, scale = int(decimal[1]), int(decimal[2])
         return (
-            ColumnType(Kind.DECIMAL, precision, scale) if scale <= precision and 1 <= precision <= MOST_DIGITS else None
+            ColumnType(Kind.DECIMAL, precision, scale) if scale <= precision and 1 <= precision <= MAX_DIGITS else None
         )
     kinds = {kind.value: kind for kind in Kind if kind is not Kind.DECIMAL}
     return ColumnType(kinds[text]) if text in kinds else None
@@ -29,6 +29,6 @@ def read_type(table: Table, key: str = "type") -> ColumnType:
     if text and type_ is None:
         names = [k.value for k in Kind if k is not Kind.DECIMAL]
         decimal = text.startswith(Kind.DECIMAL.value)
-        allowed = f"decimal(p,s) has 1 to {MOST_DIGITS} digits, s of them (0 to p) after the point"
+        allowed = f"decimal(p,s) has 1 to {MAX_DIGITS} digits, s of them (0 to p) after the point"
         table.wrong(key, f'"{text}" is no type; {allowed if decimal else hint(text, [*names, "decimal(p,s)"])}')
     return type_ or ColumnType(Kind.TEXT)

@@ -13,9 +13,9 @@ from services.contract.spec import Kind, Mask, Paging, ReadingMode
 
 Schema = dict[str, Any]
 
-MOST_DIGITS = 38
-MOST_ROWS = range(1, 10**12 + 1)
-MOST_ITEMS = range(1, 10**6 + 1)
+MAX_DIGITS = 38
+ROW_LIMITS = range(1, 10**12 + 1)
+ITEM_LIMITS = range(1, 10**6 + 1)
 SECONDS = range(86_401)
 PAGES = range(10**6 + 1)
 
@@ -128,8 +128,8 @@ ATTACHMENT: Keys = {
 }
 
 LIMITS: Keys = {
-    "max_rows": Key("An export of more rows is refused while it is built. Default: no limit.", number(MOST_ROWS)),
-    "max_items_per_page": Key("The most that itemsPerPage may be. Default: 1000.", number(MOST_ITEMS)),
+    "max_rows": Key("An export of more rows is refused while it is built. Default: no limit.", number(ROW_LIMITS)),
+    "max_items_per_page": Key("The most that itemsPerPage may be. Default: 1000.", number(ITEM_LIMITS)),
     "max_snapshot_seconds": Key(
         "How long a snapshot of a database may be held. Default: no limit.", number(range(1, SECONDS.stop))
     ),

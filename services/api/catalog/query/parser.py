@@ -13,7 +13,7 @@ from services.api.catalog.query.conditions import canonical_text, filters_of, to
 from services.api.catalog.query.grammar import take
 from services.api.catalog.query.lenient import last_of_each, of_list
 from services.api.catalog.query.parameters import Parameter, read_parameter, split, written_name
-from services.api.catalog.query.reading import MOST_WARNINGS, Reading
+from services.api.catalog.query.reading import MAX_WARNINGS, Reading
 from services.api.catalog.query.since import Since, add_since
 from services.api.catalog.violations import AlwaysRefused, Refused, Violations
 from services.api.domain.filter_mode import FilterMode
@@ -140,8 +140,8 @@ class _Refusals:
         if self.reading.mode is FilterMode.STRICT or isinstance(refused, AlwaysRefused):
             self.violations.add(f"{self.prefix}[{shown(name)}]", str(refused))
             return
-        if len(self.reading.warnings) >= MOST_WARNINGS:
-            self.violations.add(self.prefix, f"more than {MOST_WARNINGS} of its parameters would be ignored")
+        if len(self.reading.warnings) >= MAX_WARNINGS:
+            self.violations.add(self.prefix, f"more than {MAX_WARNINGS} of its parameters would be ignored")
             self.violations.check()
         self.reading.warn(PARAMETER_IGNORED, f"{shown(name)} is ignored: {refused}")
 

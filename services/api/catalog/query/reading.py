@@ -15,7 +15,7 @@ from services.contract.spec import Operator, Page, Term, Value
 from services.runtime.nearest import hint, listed, shown
 
 DEFAULT_ITEMS_PER_PAGE = 30
-MOST_WARNINGS = 100
+MAX_WARNINGS = 100
 """As many as a resource shows; what is more is counted in the last one."""
 
 ITEMS_PER_PAGE_IGNORED = "ITEMS_PER_PAGE_IGNORED"
@@ -73,7 +73,7 @@ class Reading:
     def warn(self, code: str, message: str) -> None:
         """Note a warning, each once; of those that are too many only the number."""
         warning = ExportWarning(code, message)
-        if warning in self.warnings or len(self.warnings) < MOST_WARNINGS:
+        if warning in self.warnings or len(self.warnings) < MAX_WARNINGS:
             self.warnings[warning] = None
             return
         last = self.warnings.popitem()[0]

@@ -14,7 +14,7 @@ from services.runtime.nearest import hint, listed, shown
 
 ITEMS_PER_PAGE_LOWERED = "ITEMS_PER_PAGE_LOWERED"
 
-MOST_ROWS = 2**63 - 1
+MAX_ROWS = 2**63 - 1
 
 _NUMBER = re.compile(r"0*([0-9]{1,30})")
 _TRUE = frozenset({"true", "1", ""})
@@ -100,7 +100,7 @@ def _page(reading: Reading, parameter: Parameter) -> None:
     number = _positive(parameter)
     if number is None:
         raise AlwaysRefused(f"{shown(parameter.value or '') or 'nothing'} is no page: the first one is 1")
-    if number * reading.collection.max_items_per_page > MOST_ROWS:
+    if number * reading.collection.max_items_per_page > MAX_ROWS:
         raise AlwaysRefused(f"{number} is too large")
     if reading.number not in (None, number):
         raise AlwaysRefused("page is given twice; give it once")

@@ -11,7 +11,7 @@ from services.contract.spec import ColumnType, Kind, Value
 from services.runtime.nearest import shown
 
 INT64 = range(-(2**63), 2**63)
-MOST_DIGITS = 38  # on either side of the point: with as many of a column's, what 256-bit decimals hold
+MAX_DIGITS = 38  # on either side of the point: with as many of a column's, what 256-bit decimals hold
 
 # Digits are ASCII ones everywhere: int() and friends would also take others, blanks and underscores.
 _INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
@@ -77,8 +77,8 @@ def _decimal(text: str) -> Decimal:
         raise _not_a(text, "a decimal number such as 12.99")
     value = Decimal(text)
     exponent = value.as_tuple().exponent
-    if value.adjusted() >= MOST_DIGITS or not isinstance(exponent, int) or -exponent > MOST_DIGITS:
-        raise Refused(f"{shown(text)} has more than {MOST_DIGITS} digits before or after the point")
+    if value.adjusted() >= MAX_DIGITS or not isinstance(exponent, int) or -exponent > MAX_DIGITS:
+        raise Refused(f"{shown(text)} has more than {MAX_DIGITS} digits before or after the point")
     return Decimal(_plain(value))
 
 

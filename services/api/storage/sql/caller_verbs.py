@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 from services.api.domain.export import Export
 from services.api.domain.history import Actor
 from services.api.domain.states import TERMINAL, CancelReason, Event, State, sources, target
-from services.api.ports import MOST_POSITIONS, Depth, ExportFilter, RequestMark
+from services.api.ports import MAX_QUEUE_POSITION, Depth, ExportFilter, RequestMark
 from services.api.storage.sql import history
 from services.api.storage.sql import transitions as changes
 from services.api.storage.sql.column_types import UtcTime
@@ -54,7 +54,7 @@ _priority = sa.bindparam("of_priority", type_=sa.Integer)
 
 
 def _count(before: sa.Select[str]) -> sa.Select[int]:
-    return sa.select(sa.func.count()).select_from(before.limit(MOST_POSITIONS - 1).subquery())
+    return sa.select(sa.func.count()).select_from(before.limit(MAX_QUEUE_POSITION - 1).subquery())
 
 
 # Two ranges of one index: together they would be a walk over all that waits.
@@ -62,7 +62,7 @@ _ahead = (
     _count(_queued_by.where(_c.priority > _priority)),
     _count(_queued_by.where(_c.priority == _priority, _c.id < sa.bindparam("of_id"))),
 )
-_first_queued = _queued_by.order_by(_c.priority.desc(), _c.id).limit(MOST_POSITIONS)
+_first_queued = _queued_by.order_by(_c.priority.desc(), _c.id).limit(MAX_QUEUE_POSITION)
 
 
 def create(
@@ -200,7 +200,7 @@ def _conditions(wanted: ExportFilter) -> list[sa.ColumnElement[bool]]:
 def queue_position(db: sa.Connection, export: Export) -> int:
     of = {"of_tenant": export.tenant, "of_priority": export.priority}
     ahead = db.execute(_ahead[0], of).scalar_one() + db.execute(_ahead[1], {**of, "of_id": export.id}).scalar_one()
-    return min(1 + ahead, MOST_POSITIONS)
+    return min(1 + ahead, MAX_QUEUE_POSITION)
 
 
 def first_queued(db: sa.Connection, tenant: str) -> list[str]:

@@ -12,7 +12,7 @@ from services.api.storage.sql import outbox_verbs
 from services.api.storage.sql.rows import Row, to_export
 from services.api.storage.sql.tables import exports, transitions
 
-LONGEST_REASON = 300
+MAX_REASON_CHARACTERS = 300
 
 _t = transitions.c
 _insert = sa.insert(transitions)
@@ -71,7 +71,7 @@ def _entry(export: Export, event: str, actor: Actor, reason: str, worker_id: str
         "state": export.state,
         "actor": actor,
         "worker_id": worker_id,
-        "reason": reason[:LONGEST_REASON],
+        "reason": reason[:MAX_REASON_CHARACTERS],
         "time": export.update_time,
     }
 

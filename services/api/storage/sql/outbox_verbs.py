@@ -15,7 +15,7 @@ from services.api.storage.sql.tables import deliveries, exports
 from services.api.storage.sqlite.json_sql import appended
 from services.contract.errors import DeliveryNotFound
 
-MOST_TRIES = 20
+MAX_ATTEMPTS = 20
 SUPERSEDED = "a later run has ended"
 
 _d = deliveries.c
@@ -41,7 +41,7 @@ _hold = (
 _next_due = sa.select(sa.func.min(_d.next_attempt_time)).where(_pending)
 _oldest = sa.select(sa.func.min(_d.create_time)).where(_pending)
 _tried = appended(
-    _d.tries, MOST_TRIES, time=sa.bindparam("now_micros", type_=sa.BigInteger), outcome=sa.bindparam("outcome")
+    _d.tries, MAX_ATTEMPTS, time=sa.bindparam("now_micros", type_=sa.BigInteger), outcome=sa.bindparam("outcome")
 )
 _settled = sa.update(deliveries).values(lease_id=None, tries=_tried)
 _held = (_d.id == sa.bindparam("of_id"), _d.lease_id == sa.bindparam("of_lease"), _pending)

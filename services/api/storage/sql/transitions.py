@@ -13,7 +13,7 @@ from services.api.storage.sql.rows import EXPORT_COLUMNS, JOB_COLUMNS
 from services.api.storage.sql.tables import exports, in_states, one_of
 from services.api.storage.sqlite.json_sql import appended
 
-MOST_ERRORS = 50
+MAX_ERRORS = 50
 EXPIRED_CODE = "LEASE_EXPIRED"
 EXPIRED_MESSAGE = "the worker stopped answering"
 
@@ -61,7 +61,7 @@ def _with_error(code: Any, message: Any) -> dict[str, Any]:
     return {
         "errors": appended(
             _c.errors,
-            MOST_ERRORS,
+            MAX_ERRORS,
             attempt=_c.attempt,
             code=code,
             message=message,

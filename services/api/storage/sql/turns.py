@@ -15,7 +15,7 @@ from services.api.storage.sql.tables import exports, in_states, tenants
 
 _NOT_DONE = tuple(state for state in State if state not in TERMINAL)
 
-MOST_LOOKED_AT = 100
+MAX_RETRIES_COMPARED = 100
 """Of a tenant's exports that are due again, so many of the longest due are compared by priority."""
 
 _c = exports.c
@@ -51,7 +51,7 @@ _next_again = (
     sa.select(_c.id, _c.priority)
     .where(_failed, _of_tenant, _c.next_attempt_time <= _now)
     .order_by(_c.next_attempt_time, _c.id)
-    .limit(MOST_LOOKED_AT)
+    .limit(MAX_RETRIES_COMPARED)
 )
 _new_turn = insert(tenants)
 _take = _new_turn.on_conflict_do_update(

@@ -23,8 +23,8 @@ from services.contract.errors import ExportdError, JobCancelled, LeaseLost, Rows
 from services.contract.job import LeaseRef, Verdict
 from services.contract.outcome import Failure, RunStats
 
-LONGEST_CODE = 64
-LONGEST_MESSAGE = 1000
+MAX_CODE_CHARACTERS = 64
+MAX_MESSAGE_CHARACTERS = 1000
 
 _c = exports.c
 _moment = sa.bindparam("moment", type_=UtcTime)
@@ -156,7 +156,7 @@ def fail(
     db: sa.Connection, lease: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime
 ) -> Export | None:
     of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now, "now_micros": to_micros(now)}
-    error = {"code": failure.code[:LONGEST_CODE], "message": failure.message[:LONGEST_MESSAGE]}
+    error = {"code": failure.code[:MAX_CODE_CHARACTERS], "message": failure.message[:MAX_MESSAGE_CHARACTERS]}
     match fate:
         case RetryAfter(delay):
             event, result = Event.FAIL, db.execute(changes.FAIL, {**of, **error, "due": now + delay})

@@ -18,7 +18,7 @@ CALLER_READERS = 4
 WORKER_READERS = 2
 """Connections of their own: what callers ask for must not hold up a heartbeat."""
 
-MOST_LISTS = 2
+MAX_CONCURRENT_LISTS = 2
 """Lists read at once: the longest may walk the history of a tenant, and a get should not wait for it."""
 
 BUSY_TIMEOUT_MS = 5000
@@ -89,7 +89,7 @@ class SqliteDatabase:
         self._writer = WriterThread(writing_engine(database))
         self._for_callers = reading_engine(database, CALLER_READERS)
         self._for_workers = reading_engine(database, WORKER_READERS)
-        self._lists = asyncio.Semaphore(MOST_LISTS)
+        self._lists = asyncio.Semaphore(MAX_CONCURRENT_LISTS)
 
     @classmethod
     async def open(cls, database: Path) -> Self:

@@ -18,7 +18,7 @@ from services.contract.errors import StoreUnavailable
 
 T = TypeVar("T")
 
-MOST_TOGETHER = 256
+MAX_BATCH = 256
 
 PASSING = frozenset({
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
@@ -118,7 +118,7 @@ class WriterThread:
         unit = self._inbox.get()
         while unit is not None:
             units.append(unit)
-            if len(units) == MOST_TOGETHER:
+            if len(units) == MAX_BATCH:
                 return units
             try:
                 unit = self._inbox.get_nowait()

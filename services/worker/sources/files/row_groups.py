@@ -22,13 +22,13 @@ from services.worker.sources.files.place import Directory
 from services.worker.sources.rows.columns import Picked, pick
 from services.worker.sources.rows.reading import Found, SnapshotReading
 
-_MOST_ROWS = 131_072
-_MOST_BYTES = 48 << 20
+_MAX_ROWS = 131_072
+_MAX_BYTES = 48 << 20
 """Of what is decoded at once, in a layout where each value takes 16 bytes beside its own."""
 _VALUE_BYTES = 16
 _BATCH_ROWS = 32_768
 _BATCH_BYTES = 8 << 20
-_MOST_FILES = 1_000
+_MAX_FILES = 1_000
 
 _AS_THEY_ARE = frozenset({Kind.FLOAT, Kind.BOOLEAN, Kind.DATE, Kind.TIMESTAMP, Kind.DECIMAL})
 _INFINITY = {Kind.DATE: 2**31 - 1, Kind.TIMESTAMP: 2**63 - 1}
@@ -72,7 +72,7 @@ def opened(files: Files, spec: JobSpec, as_of: datetime, time_zone: str) -> Snap
 
 def _is_whole(files: Files, spec: JobSpec) -> bool:
     plain = spec.filter == All() and not spec.order and spec.page is None and not spec.attachments
-    return plain and not files.partitioned and len(files.marks) <= _MOST_FILES
+    return plain and not files.partitioned and len(files.marks) <= _MAX_FILES
 
 
 def _types(picked: Sequence[Picked]) -> list[pa.DataType]:
@@ -88,9 +88,9 @@ def _parts(path: Path, picked: Sequence[Picked]) -> Iterator[_Part]:
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         _check_chunks(group, indexes)
         bytes_ = group.total_byte_size + group.num_rows * len(picked) * _VALUE_BYTES
-        if bytes_ > _MOST_BYTES:
+        if bytes_ > _MAX_BYTES:
             raise _Unfit
-        if rows and (rows + group.num_rows > _MOST_ROWS or size + bytes_ > _MOST_BYTES):
+        if rows and (rows + group.num_rows > _MAX_ROWS or size + bytes_ > _MAX_BYTES):
             yield _Part(path, names, start, rows)
             start, rows, size = start + rows, 0, 0
         rows, size = rows + group.num_rows, size + bytes_

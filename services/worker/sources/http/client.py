@@ -24,7 +24,7 @@ MISSING = frozenset({404, 410})
 
 _OK = range(200, 300)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS = 5
+_MAX_REDIRECTS = 5
 _LATER = frozenset({408, 425, 429, *range(500, 600)})
 _PORTS = {"http": 80, "https": 443}
 _CHUNK = 1 << 16
@@ -128,7 +128,7 @@ class HttpClient:
     def _answered(self, url: str, accept: str, encoding: str) -> BaseHTTPResponse:
         """A good answer or one of MISSING, to be let go."""
         response = self._sent(url, accept, encoding)
-        for _ in range(_MOST_REDIRECTS):
+        for _ in range(_MAX_REDIRECTS):
             if response.status not in _REDIRECTS:
                 break
             let_go(response)

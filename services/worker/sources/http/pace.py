@@ -5,8 +5,8 @@ import threading
 import time
 
 _FIRST_S = 0.2
-_MOST_S = 30.0
-_MOST_TRIES = 12
+_MAX_PAUSE_S = 30.0
+_MAX_ATTEMPTS = 12
 
 
 class Pace:
@@ -38,12 +38,12 @@ class Patience:
     def wait(self, asked_s: float | None) -> bool:
         """Wait as long as the remote asked for, or (None) longer each time; False at once when that is too long."""
         pause_s = self._pause_s() if asked_s is None else asked_s
-        if self._tries >= _MOST_TRIES or time.monotonic() + pause_s > self._end:
+        if self._tries >= _MAX_ATTEMPTS or time.monotonic() + pause_s > self._end:
             return False
         self._tries += 1
         time.sleep(pause_s)  # so that a remote in trouble gets air
         return True
 
     def _pause_s(self) -> float:
-        grown = min(_MOST_S, _FIRST_S * float(1 << (self._tries - 1)))
+        grown = min(_MAX_PAUSE_S, _FIRST_S * float(1 << (self._tries - 1)))
         return grown * random.uniform(0.5, 1)  # noqa: S311 - so that workers do not come back all at once

@@ -13,7 +13,7 @@ from services.worker.sources.http.query import with_parameters
 from services.worker.sources.http.repeats import Repeats
 
 _ACCEPT = "application/ld+json, application/json;q=0.9"
-_MOST_STANDING = 3
+_MAX_PAGES_WITHOUT_ROWS = 3
 
 
 class Walk:
@@ -62,7 +62,11 @@ class Walk:
             next_url = self._next(url, answer, number)
             if next_url is None:
                 break
-            if standing >= _MOST_STANDING or number >= self._client.settings.max_pages or hash(next_url) in self._seen:
+            if (
+                standing >= _MAX_PAGES_WITHOUT_ROWS
+                or number >= self._client.settings.max_pages
+                or hash(next_url) in self._seen
+            ):
                 raise errors.pages_endless(self._client.source_id, number)
             self._seen.add(hash(next_url))
             short = len(answer.items) < length

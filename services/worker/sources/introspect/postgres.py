@@ -13,7 +13,7 @@ from services.worker.sources.sql.postgres import dialect as postgres
 from services.worker.sources.sql.postgres.reading import connected
 from services.worker.sources.sql.postgres.types import Oid
 
-_MOST_DIGITS = 38
+_MAX_DIGITS = 38
 _ELSE = "text keeps every digit; or float, or decimal(38,S) with the scale S that you have"
 _KINDS = {
     **dict.fromkeys((Oid.INT2, Oid.INT4, Oid.INT8), Kind.INTEGER),
@@ -111,4 +111,4 @@ def _decimal(modifier: int) -> ColumnType | None:
     precision, scale = (modifier - 4) >> 16, ((modifier - 4) & 0x7FF ^ 0x400) - 0x400
     if scale < 0:
         precision, scale = precision - scale, 0
-    return ColumnType(Kind.DECIMAL, max(precision, scale), scale) if precision <= _MOST_DIGITS else None
+    return ColumnType(Kind.DECIMAL, max(precision, scale), scale) if precision <= _MAX_DIGITS else None

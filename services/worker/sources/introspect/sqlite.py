@@ -19,7 +19,7 @@ _DIGITS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
-_MOST_DIGITS = 38
+_MAX_DIGITS = 38
 
 
 def tables(file: Path, source_id: str, only: str) -> list[FoundTable]:
@@ -84,7 +84,7 @@ def _decimal(declared: str, values: list[Any]) -> tuple[ColumnType, str]:
     held = decimal_of([_plain(value) for value in values])
     found = _DIGITS.search(declared)
     precision, scale = (int(found[1]), int(found[2])) if found else (0, 0)
-    is_declared = 0 < precision <= _MOST_DIGITS and scale <= precision
+    is_declared = 0 < precision <= _MAX_DIGITS and scale <= precision
     if is_declared and (not values or (held and held.scale <= scale)):
         return ColumnType(Kind.DECIMAL, precision, scale), ""
     return held or _guessed(values), GUESSED if values else "no values to go by"

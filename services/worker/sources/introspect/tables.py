@@ -9,8 +9,8 @@ from services.contract.spec import ColumnType, Kind
 SAMPLE = 1_000
 """How many values of a column are looked at."""
 GUESSED = "guessed from the values"
-_MOST_DIGITS = 38
-_MOST_DECIMALS = 10
+_MAX_DIGITS = 38
+_MAX_DECIMALS = 10
 _NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?")
 
 
@@ -54,10 +54,10 @@ def decimal_of(numbers: Collection[str]) -> ColumnType | None:
     if not parts or len(parts) < len(found):
         return None
     whole, scale = max(whole for whole, _ in parts), max(decimals for _, decimals in parts)
-    fits = scale <= _MOST_DECIMALS and whole + scale <= _MOST_DIGITS
-    return ColumnType(Kind.DECIMAL, _MOST_DIGITS, scale) if fits else None
+    fits = scale <= _MAX_DECIMALS and whole + scale <= _MAX_DIGITS
+    return ColumnType(Kind.DECIMAL, _MAX_DIGITS, scale) if fits else None
 
 
 def _decimals(fraction: str) -> int:
     """How many, the last zeros being counted as long as they are few: 9.90 is a price."""
-    return len(fraction) if len(fraction) <= _MOST_DECIMALS else len(fraction.rstrip("0"))
+    return len(fraction) if len(fraction) <= _MAX_DECIMALS else len(fraction.rstrip("0"))

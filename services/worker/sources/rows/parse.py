@@ -32,7 +32,7 @@ Array: TypeAlias = Any
 pc: Any = pyarrow.compute
 
 _FINER = r"(\.\d{6})\d+"
-_SHORTEST_FINER = len("2026-01-01T00:00:00.0000001")
+_MIN_FINER_CHARACTERS = len("2026-01-01T00:00:00.0000001")
 _ZONELESS = r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)$"
 _ISO_DURATION = (
     r"^(?P<sign>[+-]?)P(?:(?P<d>\d{1,6})D)?"
@@ -181,7 +181,7 @@ _KERNELS: dict[Kind, Callable[[Array, ColumnType], Array]] = {
 def finer_than_microseconds(text: Array) -> int:
     """How many timestamps lose digits."""
     longest = pc.max(pc.binary_length(text)).as_py() or 0
-    if longest < _SHORTEST_FINER:
+    if longest < _MIN_FINER_CHARACTERS:
         return 0
     return pc.sum(pc.match_substring_regex(text, r"\.\d{6}\d*[1-9]")).as_py() or 0
 

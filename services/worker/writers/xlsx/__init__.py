@@ -1,5 +1,5 @@
 """XLSX at the speed of the machine: column kernels build the XML, two threads deflate it."""
 
-from services.worker.writers.xlsx.writer import FastXlsxWriter
+from services.worker.writers.xlsx.writer import XlsxWriter
 
-__all__ = ["FastXlsxWriter"]
+__all__ = ["XlsxWriter"]

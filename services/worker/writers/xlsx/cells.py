@@ -10,11 +10,8 @@ import polars as pl
 
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.values import Cells, Loss, Losses, finite, local_times, plain_text, refuse_far_dates
+from services.worker.writers.xlsx.limits import MAX_CELL_UNITS, MAX_DIGITS
 
-MAX_TEXT_UNITS = 32_767
-"""UTF-16 units that a cell holds."""
-
-MAX_DIGITS = 15
 MS_PER_DAY = 86_400_000
 EPOCH_SERIAL = 25_569  # 1970-01-01
 _FIRST_SERIAL = 2  # 1900-01-01, before one is taken off
@@ -33,7 +30,7 @@ _FORMATS = {
     Kind.TIMESTAMP: "yyyy-mm-dd hh:mm:ss",
     Kind.DURATION: "[h]:mm:ss",
 }
-_MAX_DECIMALS_SHOWN = 30
+_MAX_FORMAT_DECIMALS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ def header_text(spec: ColumnSpec, time_zone: str) -> str:
 def number_format(spec: ColumnSpec) -> str:
     """The number format of a column's cells: whole digits for integers, all decimals of the scale for decimals."""
     if spec.type.kind is Kind.DECIMAL:
-        return "0." + "0" * min(spec.type.scale, _MAX_DECIMALS_SHOWN) if spec.type.scale else "0"
+        return "0." + "0" * min(spec.type.scale, _MAX_FORMAT_DECIMALS) if spec.type.scale else "0"
     return _FORMATS.get(spec.type.kind, "General")
 
 
@@ -97,12 +94,12 @@ def sheet_text(cells: Cells, losses: Losses) -> pl.Series:
 
 
 def _refuse_long(cells: Cells) -> None:
-    suspects = cells.values.str.len_bytes() > MAX_TEXT_UNITS
+    suspects = cells.values.str.len_bytes() > MAX_CELL_UNITS
     if suspects.any():
         text = cells.values
         units = text.str.len_chars() + text.str.count_matches(r"[\x{10000}-\x{10FFFF}]")
-        reason = f"the text is longer than the {MAX_TEXT_UNITS:,} characters that a cell of Excel holds"
-        cells.refuse(units > MAX_TEXT_UNITS, "TEXT_TOO_LONG", reason)
+        reason = f"the text is longer than the {MAX_CELL_UNITS:,} characters that a cell of Excel holds"
+        cells.refuse(units > MAX_CELL_UNITS, "TEXT_TOO_LONG", reason)
 
 
 def _replaced(text: pl.Series, losses: Losses) -> pl.Series:

@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 
 from services.contract.spec import ColumnSpec, Kind
-from services.worker.writers.xlsx.cells import MAX_TEXT_UNITS
+from services.worker.writers.xlsx.limits import MAX_CELL_UNITS
 from services.worker.writers.xlsx.scan import scan
 
 LongText = Callable[[int, str, str], str]
@@ -40,11 +40,11 @@ def _text(array: "pa.Array[Any]", spec: ColumnSpec) -> pa.LargeStringArray:
 
 
 def _long_rows(texts: pa.LargeStringArray) -> list[int]:
-    if scan(texts).longest <= MAX_TEXT_UNITS:
+    if scan(texts).longest <= MAX_CELL_UNITS:
         return []
     values = pl.Series(pl.from_arrow(texts))
-    rows = (values.str.len_bytes() > MAX_TEXT_UNITS).arg_true()
-    return [row for row in rows if len(values[row].encode("utf-16-le")) > 2 * MAX_TEXT_UNITS]
+    rows = (values.str.len_bytes() > MAX_CELL_UNITS).arg_true()
+    return [row for row in rows if len(values[row].encode("utf-16-le")) > 2 * MAX_CELL_UNITS]
 
 
 def _replaced(texts: pa.LargeStringArray, shown: dict[int, str]) -> pa.LargeStringArray:

@@ -12,14 +12,13 @@ from services.worker.writers.xlsx.cells import (
     EPOCH_SERIAL,
     LAST_SERIAL,
     MARCH_1900,
-    MAX_DIGITS,
-    MAX_TEXT_UNITS,
     MS_PER_DAY,
     serial_text,
     sheet_cells,
     sheet_text,
     whole_milliseconds,
 )
+from services.worker.writers.xlsx.limits import MAX_CELL_UNITS, MAX_DIGITS
 from services.worker.writers.xlsx.scan import scan
 
 _LONG = 10**MAX_DIGITS
@@ -58,7 +57,7 @@ def column_of(array: "pa.Array[Any]", spec: ColumnSpec, first_row: int, time_zon
 
 def _texts(array: pa.LargeStringArray, cells: Cells, losses: Losses) -> Column:
     found = scan(array)
-    usual = not found.unusual and found.longest <= MAX_TEXT_UNITS
+    usual = not found.unusual and found.longest <= MAX_CELL_UNITS
     values = cells.values if usual else sheet_text(cells, losses)
     return Column(values, as_text=True, markup=found.markup, edges=found.edges)
 

@@ -14,17 +14,18 @@ import pyarrow.compute
 
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.values import Cells, Losses
-from services.worker.writers.xlsx.cells import MAX_TEXT_UNITS, sheet_text
+from services.worker.writers.xlsx.cells import sheet_text
+from services.worker.writers.xlsx.limits import MAX_CELL_UNITS
 from services.worker.writers.xlsx.scan import scan
 
 pc: Any = pyarrow.compute
 
-LEAST_ROWS = 1024
+MIN_ROWS = 1024
 """Fewer rows at once neither show whether texts come again nor make it worth a part."""
 
-_MOST_NEW = 1 / 4  # of the rows at once
-_MOST_TEXTS = 1 << 15
-_MOST_BYTES = 4 << 20
+_MAX_NEW_SHARE = 1 / 4  # of the rows at once
+_MAX_TEXTS = 1 << 15
+_MAX_BYTES = 4 << 20
 _TEXTS = frozenset({Kind.TEXT, Kind.JSON})
 _NONE = pa.array([], pa.large_string())
 
@@ -47,7 +48,7 @@ class SharedTexts:
     """
 
     def __init__(
-        self, columns: tuple[ColumnSpec, ...], cells: Callable[[pl.Series], pl.Series], least_rows: int = LEAST_ROWS
+        self, columns: tuple[ColumnSpec, ...], cells: Callable[[pl.Series], pl.Series], least_rows: int = MIN_ROWS
     ) -> None:
         self.count = 0
         """Cells that say a number."""
@@ -73,7 +74,7 @@ class SharedTexts:
         rows = column.find(array)
         if rows.null_count > array.null_count:
             new = pc.unique(array.filter(pc.and_(rows.is_null(), array.is_valid())))
-            if len(new) > _MOST_NEW * len(array) or not self._take(column, new):
+            if len(new) > _MAX_NEW_SHARE * len(array) or not self._take(column, new):
                 del self._columns[n]
                 return None
             rows = column.find(array)
@@ -83,7 +84,7 @@ class SharedTexts:
     def _take(self, column: "_Repeated", new: pa.LargeStringArray) -> bool:
         """Whether new texts have become shared ones of a column; all of them or none."""
         size = int(pc.sum(pc.binary_length(new)).as_py())
-        full = len(self._numbers) + len(new) > _MOST_TEXTS or self._bytes + size > _MOST_BYTES
+        full = len(self._numbers) + len(new) > _MAX_TEXTS or self._bytes + size > _MAX_BYTES
         if full or not _stays_as_it_is(column.spec, new):
             return False
         self._bytes += size
@@ -116,7 +117,7 @@ class _Repeated:
 def _stays_as_it_is(spec: ColumnSpec, texts: pa.LargeStringArray) -> bool:
     """Whether cells show the texts unchanged: readers differ in how they read escapes of shared texts."""
     found = scan(texts)
-    if found.longest > MAX_TEXT_UNITS:
+    if found.longest > MAX_CELL_UNITS:
         return False
     values = pl.Series(pl.from_arrow(texts))
     return not found.unusual or bool((sheet_text(Cells(spec, values, 0), Losses()) == values).all())

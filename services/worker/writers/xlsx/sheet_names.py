@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import count
 
-MAX_UNITS = 31
-"""UTF-16 units of a sheet's name."""
+from services.worker.writers.xlsx.limits import MAX_SHEET_NAME_UNITS
 
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\\x00-\x1f\x7f\ufffe\uffff]")
 
@@ -18,11 +17,11 @@ def sheet_names(table_name: str) -> Iterator[str]:
     """
     base = _FORBIDDEN.sub("_", table_name).strip("'") or "Sheet"
     base = f"{base}_" if base.casefold() == "history" else base
-    first = _cut(base, MAX_UNITS)
+    first = _cut(base, MAX_SHEET_NAME_UNITS)
     yield first
     for number in count(2):
         suffix = f" ({number})"
-        name = _cut(base, MAX_UNITS - len(suffix)) + suffix
+        name = _cut(base, MAX_SHEET_NAME_UNITS - len(suffix)) + suffix
         if name.casefold() != first.casefold():
             yield name
 

@@ -11,16 +11,16 @@ import pyarrow as pa
 from services.contract.formats import XlsxLayout
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
-from services.worker.concurrency.pipeline import Abreast
+from services.worker.concurrency.ordered_pool import OrderedPool
 from services.worker.schema import arrow_schema
 from services.worker.writers.values import CannotWrite, Cells, Losses
 from services.worker.writers.xlsx.book import Book
 from services.worker.writers.xlsx.cells import header_text, number_format, sheet_text
+from services.worker.writers.xlsx.limits import MAX_SHEET_BYTES, MAX_SHEET_COLUMNS, MAX_SHEET_ROWS
 from services.worker.writers.xlsx.long_text import LongText, without_long_text
-from services.worker.writers.xlsx.openpyxl_writer import MAX_COLUMNS, MAX_SHEET_BYTES, MAX_SHEET_ROWS
 from services.worker.writers.xlsx.rows import RowXml
 from services.worker.writers.xlsx.segment import Place, Segment, Table, encode
-from services.worker.writers.xlsx.shared import LEAST_ROWS, SharedTexts
+from services.worker.writers.xlsx.shared import MIN_ROWS, SharedTexts
 from services.worker.writers.xlsx.sheet import SheetFrame
 from services.worker.writers.xlsx.styles import Styles, styles_for
 
@@ -31,7 +31,7 @@ _SEGMENT_BYTES = 10_000_000
 _CELL_BYTES = 50  # of XML around a value
 
 
-class FastXlsxWriter:
+class XlsxWriter:
     """A workbook whose sheets all hold the same columns; a full sheet is followed by another with the header repeated.
 
     A sheet is full at `max_sheet_rows` rows (header included) or a few segments (of about 10 MB) after
@@ -53,11 +53,11 @@ class FastXlsxWriter:
         long_text: LongText | None = None,
         max_sheet_rows: int = MAX_SHEET_ROWS,
         max_sheet_bytes: int = MAX_SHEET_BYTES,
-        share_from_rows: int = LEAST_ROWS,
+        share_from_rows: int = MIN_ROWS,
         written_at: datetime | None = None,
     ) -> None:
-        if len(columns) > MAX_COLUMNS:
-            raise CannotWrite("TOO_MANY_COLUMNS", f"a sheet of Excel holds {MAX_COLUMNS:,} columns; choose fewer")
+        if len(columns) > MAX_SHEET_COLUMNS:
+            raise CannotWrite("TOO_MANY_COLUMNS", f"a sheet of Excel holds {MAX_SHEET_COLUMNS:,} columns; choose fewer")
         headers = tuple(_header(spec, time_zone) for spec in columns)
         styles = styles_for(number_format(spec) for spec in columns)
         xml = RowXml((_attributes(spec, styles) for spec in columns), compact=layout.compact)
@@ -69,7 +69,7 @@ class FastXlsxWriter:
         self._max_rows = max_sheet_rows
         self._max_bytes = max_sheet_bytes
         self._next = Place(sheet=1, sheet_row=2, table_row=1)
-        self._encoders: Abreast[Segment] = Abreast(_THREADS, _IN_FLIGHT, self._book.add, "xlsx")
+        self._encoders: OrderedPool[Segment] = OrderedPool(_THREADS, _IN_FLIGHT, self._book.add, "xlsx")
         self._ended = False
 
     def write(self, batch: pa.RecordBatch) -> None:

@@ -29,7 +29,7 @@ from services.worker.sources.rows.step import on_step, utc
 from services.worker.sources.sql.sqlite.iso_shapes import DATE_GLOB, Shape
 
 NUMERIC = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.BOOLEAN})
-_MOST_PARAMETERS = 32_000
+_MAX_PARAMETERS = 32_000
 """SQLite takes 32,766 a statement, and those of a key come on top."""
 _INT64 = range(-(2**63), 2**63)
 _ZONES_AND_SPARE = timedelta(days=2)
@@ -88,7 +88,7 @@ def sentinel(type_: ColumnType) -> str:
 def where(filter_: Filter, storage: Storage) -> Sql:
     """The rows that match; every one of them, and only them when it is exact. A column not in `storage` is MIXED."""
     found = combined(filter_, lambda term: _term(term, storage.get((term.column, term.type.kind), MIXED)))
-    return found if len(found.parameters) <= _MOST_PARAMETERS else Sql("1", exact=False)
+    return found if len(found.parameters) <= _MAX_PARAMETERS else Sql("1", exact=False)
 
 
 def _term(term: Term, stored: Stored) -> Sql:

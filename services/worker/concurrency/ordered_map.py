@@ -1,4 +1,4 @@
-"""Work that is done ahead, by several threads, for items that are wanted in order."""
+"""A map over threads whose results are taken in the order of the items."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -9,14 +9,14 @@ Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 
-def in_order(
+def ordered_map(
     threads: Executor,
     work: Callable[[Item], Done],
     items: Iterable[Item],
-    most: int,
+    max_results: int,
     discard: Callable[[Done], None],
 ) -> Generator[tuple[Item, Done], None, None]:
-    """Each item and what `work` made of it; at most `most` of them are under way or wait to be taken.
+    """Each item and what `work` made of it; at most `max_results` of them are under way or wait to be taken.
 
     What `work` raises is raised in its place. Close the iterator: what nobody takes then goes to `discard`.
     """
@@ -24,7 +24,7 @@ def in_order(
     try:
         for item in items:
             waiting.append((item, threads.submit(work, item)))
-            if len(waiting) >= most:
+            if len(waiting) >= max_results:
                 yield _next(waiting)
         while waiting:
             yield _next(waiting)

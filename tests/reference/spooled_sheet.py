@@ -5,7 +5,6 @@ is killed. It offers no setting for the place, and `tempfile.tempdir` would move
 that deal with the file are extended here, against openpyxl 3.1.
 """
 
-# ruff: noqa: SLF001 - there is no public way in
 import os
 from collections.abc import Iterator
 from pathlib import Path

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.worker.concurrency.pipeline import Abreast, Behind, ahead
+from services.worker.concurrency.ordered_pool import OrderedPool
+from services.worker.concurrency.prefetch import prefetch
+from services.worker.concurrency.serial_sink import SerialSink
 
 PATIENCE_S = 30.0
 
@@ -14,7 +16,9 @@ def one(_: object) -> int:
 
 
 def own_threads() -> list[threading.Thread]:
-    return [t for t in threading.enumerate() if t.name.startswith(("exportd-ahead", "exportd-behind", "abreast"))]
+    return [
+        t for t in threading.enumerate() if t.name.startswith(("exportd-prefetch", "exportd-serial-sink", "abreast"))
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -31,9 +35,9 @@ def test_items_come_in_order_from_another_thread():
             made_by.append(threading.current_thread().name)
             yield n
 
-    with ahead(items(), 3, one) as taken:
+    with prefetch(items(), 3, one) as taken:
         assert list(taken) == list(range(100))
-    assert set(made_by) == {"exportd-ahead"}
+    assert set(made_by) == {"exportd-prefetch"}
 
 
 def test_no_more_is_made_than_may_wait():
@@ -46,7 +50,7 @@ def test_no_more_is_made_than_may_wait():
             full.release()
             yield n
 
-    with ahead(items(), 20, lambda _: 10) as taken:
+    with prefetch(items(), 20, lambda _: 10) as taken:
         for expected in range(10):
             assert next(taken) == expected
             # Items of size 10 are made while less than 20 waits: two beyond the one that was taken, at the most.
@@ -62,7 +66,7 @@ def test_making_goes_on_while_an_item_is_in_use():
         made_two.set()
         yield 2
 
-    with ahead(items(), 1, one) as taken:
+    with prefetch(items(), 1, one) as taken:
         assert next(taken) == 1
         assert made_two.wait(PATIENCE_S)
 
@@ -75,7 +79,7 @@ def test_a_taker_that_waits_is_idle_now_and_then():
         assert idle.wait(PATIENCE_S)
         yield 2
 
-    with ahead(items(), 3, one, idle.set) as taken:
+    with prefetch(items(), 3, one, idle.set) as taken:
         assert list(taken) == [1, 2]
 
 
@@ -84,7 +88,7 @@ def test_what_making_raises_comes_after_the_items_before_it():
         yield 1
         raise ValueError("broken source")
 
-    with ahead(items(), 3, one) as taken:
+    with prefetch(items(), 3, one) as taken:
         assert next(taken) == 1
         with pytest.raises(ValueError, match="broken source"):
             next(taken)
@@ -102,30 +106,30 @@ def test_leaving_early_closes_the_iterator_in_its_own_thread():
             closed_by.append(threading.current_thread().name)
 
     def take_one() -> None:
-        with ahead(items(), 2, one) as taken:
+        with prefetch(items(), 2, one) as taken:
             raise KeyError(next(taken))
 
     with pytest.raises(KeyError):
         take_one()
-    assert closed_by == ["exportd-ahead"]
+    assert closed_by == ["exportd-prefetch"]
 
 
 def test_items_are_worked_on_in_order_behind_the_caller():
     done: list[int] = []
-    behind = Behind(done.append, 2)
+    sink = SerialSink(done.append, 2)
     for n in range(100):
-        behind.put(n)
-    behind.end()
+        sink.put(n)
+    sink.end()
     assert done == list(range(100))
 
 
 def test_putting_waits_while_there_is_no_room():
     may_work, put_all = threading.Event(), threading.Event()
-    behind = Behind(lambda _: may_work.wait(PATIENCE_S), 2)
+    sink = SerialSink(lambda _: may_work.wait(PATIENCE_S), 2)
 
     def put() -> None:
         for n in range(3):
-            behind.put(n)
+            sink.put(n)
         put_all.set()
 
     putting = threading.Thread(target=put)
@@ -133,7 +137,7 @@ def test_putting_waits_while_there_is_no_room():
     assert not put_all.wait(0.05)  # long enough for a put that does not wait to get through
     may_work.set()
     putting.join()
-    behind.end()
+    sink.end()
 
 
 def test_what_work_raises_comes_out_once_and_the_rest_is_dropped():
@@ -143,21 +147,21 @@ def test_what_work_raises_comes_out_once_and_the_rest_is_dropped():
         done.append(n)
         raise OSError(n)
 
-    behind = Behind(work, 1)
-    behind.put(1)
+    sink = SerialSink(work, 1)
+    sink.put(1)
     with pytest.raises(OSError, match="1"):
-        behind.put(2)
-    behind.put(3)
-    behind.end()
-    behind.abandon()
+        sink.put(2)
+    sink.put(3)
+    sink.end()
+    sink.abandon()
     assert done == [1]
 
 
 def test_what_the_last_item_raises_comes_out_at_the_end():
-    behind = Behind(lambda n: 1 // n, 1)
-    behind.put(0)
+    sink = SerialSink(lambda n: 1 // n, 1)
+    sink.put(0)
     with pytest.raises(ZeroDivisionError):
-        behind.end()
+        sink.end()
 
 
 def test_abandoning_drops_what_waits():
@@ -167,17 +171,17 @@ def test_abandoning_drops_what_waits():
     def work(n: int) -> None:
         working.set()
         until = time.monotonic() + PATIENCE_S
-        while not behind._dropping and time.monotonic() < until:
+        while not sink._dropping and time.monotonic() < until:
             time.sleep(0.001)  # abandon waits for the end of this
         done.append(n)
 
-    behind = Behind(work, 3)
-    behind.put(1)
-    behind.put(2)
+    sink = SerialSink(work, 3)
+    sink.put(1)
+    sink.put(2)
     assert working.wait(PATIENCE_S)
-    behind.abandon()
+    sink.abandon()
     assert done == [1]
-    behind.abandon()
+    sink.abandon()
 
 
 def test_work_is_done_abreast_and_its_results_are_taken_in_order():
@@ -188,23 +192,23 @@ def test_work_is_done_abreast_and_its_results_are_taken_in_order():
         both_begun.wait(PATIENCE_S)  # neither ends before the other has begun
         return n
 
-    crew: Abreast[int] = Abreast(2, 2, taken.append, "abreast")
+    pool: OrderedPool[int] = OrderedPool(2, 2, taken.append, "abreast")
     for n in range(10):
-        crew.put(work, n)
+        pool.put(work, n)
         assert len(taken) >= n - 1
-    crew.end()
+    pool.end()
     assert taken == list(range(10))
 
 
 def test_what_work_abreast_raises_comes_out_and_nothing_behind_it_is_taken():
     taken: list[int] = []
-    crew: Abreast[int] = Abreast(2, 3, taken.append, "abreast")
-    crew.put(int, "1")
-    crew.put(int, "x")
-    crew.put(int, "3")
+    pool: OrderedPool[int] = OrderedPool(2, 3, taken.append, "abreast")
+    pool.put(int, "1")
+    pool.put(int, "x")
+    pool.put(int, "3")
     with pytest.raises(ValueError, match="invalid literal"):
-        crew.finish()
-    for following in (crew.finish, crew.end, lambda: crew.put(int, "4")):
+        pool.finish()
+    for following in (pool.finish, pool.end, lambda: pool.put(int, "4")):
         with pytest.raises(ValueError, match="results are missing"):
             following()
     for thread in own_threads():
@@ -215,10 +219,10 @@ def test_what_work_abreast_raises_comes_out_and_nothing_behind_it_is_taken():
 def test_work_abreast_that_is_abandoned_ends_its_threads():
     go_on = threading.Event()
     taken: list[bool] = []
-    crew: Abreast[bool] = Abreast(1, 3, taken.append, "abreast")
+    pool: OrderedPool[bool] = OrderedPool(1, 3, taken.append, "abreast")
     for _ in range(3):
-        crew.put(go_on.wait, PATIENCE_S)
-    crew.abandon()
+        pool.put(go_on.wait, PATIENCE_S)
+    pool.abandon()
     go_on.set()
     for thread in own_threads():
         thread.join(PATIENCE_S)

@@ -20,18 +20,15 @@ from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.lines import cells_of, slices
 from services.worker.writers.values import CannotWrite, Cells, Losses
 from services.worker.writers.xlsx.cells import SheetCells, header_text, number_format, sheet_cells, sheet_text
+from services.worker.writers.xlsx.limits import MAX_SHEET_BYTES, MAX_SHEET_COLUMNS, MAX_SHEET_ROWS
 from services.worker.writers.xlsx.sheet_names import sheet_names
-from services.worker.writers.xlsx.spooled_sheet import SpooledSheet
-
-MAX_SHEET_ROWS = 1_048_576
-MAX_SHEET_BYTES = 4_000_000_000
-MAX_COLUMNS = 16_384
+from tests.reference.spooled_sheet import SpooledSheet
 
 _WIDTHS = (8, 60)  # characters
 _EMPTY_TEXT = CellRichText([""])  # openpyxl writes an empty str as a cell without any content
 
 
-class XlsxWriter:
+class OpenpyxlWriter:
     """A workbook whose sheets all hold the same columns; a full sheet is followed by another with the header repeated.
 
     A sheet is full at `max_sheet_rows` rows (header included) or soon after `max_sheet_bytes` of XML. The XML of the
@@ -50,8 +47,8 @@ class XlsxWriter:
         max_sheet_bytes: int = MAX_SHEET_BYTES,
     ) -> None:
         self._sheets: list[SpooledSheet] = []
-        if len(columns) > MAX_COLUMNS:
-            raise CannotWrite("TOO_MANY_COLUMNS", f"a sheet of Excel holds {MAX_COLUMNS:,} columns; choose fewer")
+        if len(columns) > MAX_SHEET_COLUMNS:
+            raise CannotWrite("TOO_MANY_COLUMNS", f"a sheet of Excel holds {MAX_SHEET_COLUMNS:,} columns; choose fewer")
         self._file = file
         self._columns = columns
         self._time_zone = time_zone
@@ -178,5 +175,5 @@ def _cell(sheet: SpooledSheet, column: int, data_type: str) -> Cell:
 
 def _holding(cell: Cell, value: str) -> Cell:
     # The public setter would guess a type from the value.
-    cell._value = value or _EMPTY_TEXT  # type: ignore[attr-defined]  # noqa: SLF001
+    cell._value = value or _EMPTY_TEXT  # type: ignore[attr-defined]
     return cell
