@@ -63,6 +63,7 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
         announcements, workers, passwords = Announcements(capped=shares.fairness.caps), Workers(_now), Passwords(secret)
         exports = Exports(
             store=store,
+            figures=store,
             outbox=outbox,
             announcements=announcements,
             workers=workers,
@@ -75,7 +76,7 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
             clock=_now,
         )
         jobs = Jobs(
-            store=store,
+            leases=store,
             store_id=artifacts.store_id,
             publication=Publication(artifacts, lambda: str(uuid4())),
             passwords=passwords,
@@ -86,7 +87,7 @@ async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int
             clock=_now,
         )
         operations = Operations(
-            store=store,
+            figures=store,
             outbox=outbox,
             announcements=announcements,
             workers=workers,

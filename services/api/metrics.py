@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.api.domain.export import Export
 from services.api.domain.states import State
-from services.api.ports import Depth
+from services.api.ports.figures import Depth
 
 REGISTRY = CollectorRegistry()
 

@@ -120,7 +120,7 @@ async def test_fault_03_an_export_made_while_a_poll_goes_to_sleep_is_handed_out_
     announcements, artifacts = Announcements(), FolderArtifactStore.in_folder(tmp_path / "artifacts")
     late = WorkArrivesLate(store, announcements)
     jobs = Jobs(
-        store=late,
+        leases=late,
         store_id=artifacts.store_id,
         publication=Publication(artifacts, new_id),
         passwords=Passwords(b"k" * 32),

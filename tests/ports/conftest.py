@@ -7,7 +7,8 @@ import pytest
 
 from services.api.domain.fairness import Fairness
 from services.api.domain.leases import LeasePolicy
-from services.api.ports import ExportStore, Outbox
+from services.api.ports.exports import ExportStore
+from services.api.ports.outbox import Outbox
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sqlite.database import SqliteDatabase

@@ -7,7 +7,7 @@ from services.api.domain.export import Export
 from services.api.domain.leases import Claimed, LeasePolicy
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, State
-from services.api.ports import ExportStore
+from services.api.ports.exports import ExportStore
 from services.contract.job import LeaseRef
 from tests.ports.samples import CRASH, SPEC, START, STATS, new_export, new_file
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from services.api.domain.states import State
-from services.api.ports import ExportFilter
+from services.api.ports.exports import ExportFilter
 from services.contract.errors import ExportdError
 from tests.ports.agreement import agree, plain
 from tests.ports.bench import Bench, bench

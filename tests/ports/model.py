@@ -15,7 +15,7 @@ from services.api.domain.leases import LeasePolicy, Standing
 from services.api.domain.notifications import Channel, channels
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import ENDINGS, LEASABLE, TERMINAL, TRANSITIONS, CancelReason, Event, State
-from services.api.ports import RequestMark
+from services.api.ports.exports import RequestMark
 from services.api.storage.sql.caller_verbs import BECAUSE_CANCELLED
 from services.contract import errors
 from services.contract.job import LeaseRef, Verdict

@@ -14,7 +14,7 @@ from services.api.domain.leases import LeasePolicy
 from services.api.domain.notifications import DeliveryState, Held
 from services.api.domain.retry import decide
 from services.api.domain.states import CancelReason
-from services.api.ports import RequestMark
+from services.api.ports.exports import RequestMark
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sqlite.database import SqliteDatabase

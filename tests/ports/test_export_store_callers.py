@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.api.domain.states import State
-from services.api.ports import ExportFilter, RequestMark
+from services.api.ports.exports import ExportFilter, RequestMark
 from services.contract.errors import ExportDeleted, ExportNotFound, IllegalTransition, NotQueued, RequestIdReused
 from tests.ports.driving import cancelled, completed, expired, failed, leased, queued
 from tests.ports.samples import SECOND, SPEC, START, new_export

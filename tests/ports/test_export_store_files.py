@@ -4,7 +4,7 @@ import pytest
 
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, State
-from services.api.ports import RequestMark
+from services.api.ports.exports import RequestMark
 from tests.ports.driving import POLICY, WORKER, completed, lease, leased
 from tests.ports.samples import CRASH, SECOND, SPEC, START, STATS, new_attachments, new_export, new_file
 

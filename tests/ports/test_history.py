@@ -5,7 +5,7 @@ import pytest
 from services.api.domain.history import Actor
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, Event, State
-from services.api.ports import RequestMark
+from services.api.ports.exports import RequestMark
 from services.contract.errors import ExportdError
 from services.contract.outcome import Failure
 from tests.ports.driving import POLICY, WORKER, completed, expired, failed, given_up, lease, leased, queued

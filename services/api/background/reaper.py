@@ -5,7 +5,8 @@ import time
 from typing import Protocol
 
 from services.api import metrics
-from services.api.ports import Clock, ExportStore
+from services.api.ports.clock import Clock
+from services.api.ports.figures import QueueFigures
 from services.api.usecases.jobs import Jobs
 from services.runtime import logs
 
@@ -25,10 +26,10 @@ class Reaper:
     For one ttl after the start nothing expires: an api that was away must not cost running jobs their attempts.
     """
 
-    def __init__(self, jobs: Jobs, store: ExportStore, clock: Clock, *, quiet_s: float, ready: Ready) -> None:
+    def __init__(self, jobs: Jobs, figures: QueueFigures, clock: Clock, *, quiet_s: float, ready: Ready) -> None:
         self._jobs = jobs
         self._ready = ready
-        self._store = store
+        self._figures = figures
         self._clock = clock
         self._quiet_until = time.monotonic() + quiet_s
 
@@ -45,7 +46,7 @@ class Reaper:
 
     async def run_once(self) -> None:
         """One scan."""
-        metrics.show_depth(await self._store.depth(self._clock()))
+        metrics.show_depth(await self._figures.depth(self._clock()))
         if time.monotonic() >= self._quiet_until:
             for export in await self._jobs.expire():
                 metrics.expired(export)

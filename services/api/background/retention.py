@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.api import metrics
-from services.api.ports import ArtifactStore, Clock, Kept, RetentionStore, StoredPrefix
+from services.api.ports.artifacts import ArtifactStore, StoredPrefix
+from services.api.ports.clock import Clock
+from services.api.ports.retention import Kept, RetentionStore
 from services.contract.store import artifact_prefix
 from services.runtime import logs
 from services.runtime.startup import CannotStart

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.api.ports import Clock
+from services.api.ports.clock import Clock
 
 ABSENT_AFTER = timedelta(seconds=60)
 """A worker that was not heard of for so long is taken to be gone; polls and heartbeats come at least twice in it."""

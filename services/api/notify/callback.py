@@ -18,7 +18,7 @@ from services.api.notify.addresses import AddressRules, parse
 from services.api.notify.resolver import ASKER, Asker, CheckedResolver, LookupsBusy, LookupTimedOut
 from services.api.notify.schedule import Accepted, Failed, Postponed
 from services.api.notify.signing import CallbackSecrets, signed
-from services.api.ports import Clock
+from services.api.ports.clock import Clock
 from services.runtime.addresses import AddressRefused
 
 _HEADERS = {"content-type": "application/json", "user-agent": "exportd"}

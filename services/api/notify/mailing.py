@@ -10,7 +10,7 @@ from services.api.domain.notifications import Delivery
 from services.api.notify.mail_text import mail
 from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.settings import MailSettings, Tls
-from services.api.ports import Clock
+from services.api.ports.clock import Clock
 
 GOODBYE_S = 2.0
 

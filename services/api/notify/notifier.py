@@ -12,7 +12,8 @@ from services.api import metrics
 from services.api.domain.notifications import Channel, Delivery, Held
 from services.api.notify.concurrency import Loads
 from services.api.notify.schedule import Accepted, Failed, Postponed, Sender, delay
-from services.api.ports import Clock, Outbox
+from services.api.ports.clock import Clock
+from services.api.ports.outbox import Outbox
 from services.runtime import logs
 
 INTERVAL_S = 1.0

@@ -17,7 +17,7 @@ from services.api.catalog.resolve import Resolved, resolve
 from services.api.domain.export import Export, Options
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
-from services.api.ports import RequestMark
+from services.api.ports.exports import RequestMark
 from services.api.requests.packaging import PackagingChoice
 from services.api.requests.table_options import TableChoices, is_zone
 from services.api.requests.watermarks import other_query, since_export

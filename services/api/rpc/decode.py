@@ -14,7 +14,7 @@ from exportd.v1 import export_pb2, export_service_pb2
 from services.api.catalog.columns import ColumnChoice
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
-from services.api.ports import ExportFilter
+from services.api.ports.exports import ExportFilter
 from services.api.requests.plan import MAX_LABELS, CreateRequest
 from services.api.requests.table_options import CsvChoices, Preset, TableChoices, XlsxChoices
 from services.api.usecases.downloads import DownloadRequest

@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from services.api.ports import ExportFilter
+from services.api.ports.exports import ExportFilter
 from services.contract.errors import InvalidRequest, Violation
 
 

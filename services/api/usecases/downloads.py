@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.states import State
-from services.api.ports import ArtifactReader, ArtifactStore, Clock, ExportStore
+from services.api.ports.artifacts import ArtifactReader, ArtifactStore
+from services.api.ports.clock import Clock
+from services.api.ports.exports import ExportStore
 from services.contract.errors import (
     ExportCancelled,
     ExportNotFound,

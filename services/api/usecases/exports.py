@@ -15,7 +15,10 @@ from services.api.live.announcements import Announcements, News
 from services.api.live.detached_tasks import DetachedTasks
 from services.api.live.preview_desk import PreviewDesk
 from services.api.live.workers import Workers
-from services.api.ports import MAX_QUEUE_POSITION, Clock, ExportFilter, ExportStore, Outbox
+from services.api.ports.clock import Clock
+from services.api.ports.exports import MAX_QUEUE_POSITION, ExportFilter, ExportStore
+from services.api.ports.figures import QueueFigures
+from services.api.ports.outbox import Outbox
 from services.api.requests.plan import CreateRequest, Plan, Planner
 from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
@@ -69,6 +72,7 @@ class Exports:
         self,
         *,
         store: ExportStore,
+        figures: QueueFigures,
         outbox: Outbox,
         announcements: Announcements,
         workers: Workers,
@@ -83,6 +87,7 @@ class Exports:
         self.catalog = catalog
         self._planner = planner
         self._store = store
+        self._figures = figures
         self._outbox = outbox
         self._announcements = announcements
         self._workers = workers
@@ -224,7 +229,7 @@ class Exports:
 
     async def _running(self) -> Mapping[str, int]:
         """Empty where no tenant is capped: then nobody asks."""
-        return await self._store.running() if self._fairness.caps else {}
+        return await self._figures.running() if self._fairness.caps else {}
 
     def _seen(self, export: Export, position: int = 0, running: Mapping[str, int] | None = None) -> View:
         waits = export.state in LEASABLE

@@ -16,7 +16,8 @@ from services.api.domain.states import State
 from services.api.live.announcements import Announcements
 from services.api.live.detached_tasks import DetachedTasks
 from services.api.live.workers import Workers
-from services.api.ports import Clock, ExportStore
+from services.api.ports.clock import Clock
+from services.api.ports.leases import LeaseStore
 from services.api.secrets.passwords import Passwords, PasswordUnreadable
 from services.api.usecases.publication import Files, Publication, check
 from services.contract.errors import Fenced, JobCancelled, LeaseLost, ShuttingDown
@@ -59,7 +60,7 @@ class Jobs:
     def __init__(
         self,
         *,
-        store: ExportStore,
+        leases: LeaseStore,
         store_id: str,
         publication: Publication,
         passwords: Passwords,
@@ -70,7 +71,7 @@ class Jobs:
         clock: Clock,
     ) -> None:
         """`store_id` is the marker of the artifact store."""
-        self._store = store
+        self._leases = leases
         self._store_id = store_id
         self._publication = publication
         self._passwords = passwords
@@ -117,7 +118,7 @@ class Jobs:
         """Confirm and renew what still counts. A renewal is written only when it is due; a report is never a write."""
         self._workers.beat(worker_id, held=len(held), free_slots=free_slots, draining=draining)
         now = self._clock()
-        standings = await self._store.standings([report.lease for report in held])
+        standings = await self._leases.standings([report.lease for report in held])
         due = [s.lease for s in standings if self._due(s, now)]
         if due:
             await self._detached.run(self._renew(worker_id, due, now))
@@ -168,26 +169,26 @@ class Jobs:
     # ---- a change and its announcement, which stand together
 
     async def _renew(self, worker_id: str, leases: Sequence[LeaseRef], now: datetime) -> None:
-        for export in await self._store.renew(worker_id, leases, now):
+        for export in await self._leases.renew(worker_id, leases, now):
             self._announcements.exported(export)
 
     async def _complete(self, lease: LeaseRef, files: Files, stats: RunStats, now: datetime) -> None:
-        completed = await self._store.complete(lease, files.table, stats, now, attachments=files.attachments)
+        completed = await self._leases.complete(lease, files.table, stats, now, attachments=files.attachments)
         if completed:
             self._announcements.exported(completed)
             metrics.completed(completed)
 
     async def _fail(self, lease: LeaseRef, failure: Failure, fate: retry.RetryAfter | retry.GiveUp) -> None:
-        failed = await self._store.fail(lease, failure, fate, self._clock())
+        failed = await self._leases.fail(lease, failure, fate, self._clock())
         if failed:
             self._announcements.exported(failed)
 
     async def _release(self, leases: Sequence[LeaseRef]) -> None:
-        for export in await self._store.release(leases, self._clock()):
+        for export in await self._leases.release(leases, self._clock()):
             self._announcements.exported(export)
 
     async def _expire(self) -> list[Export]:
-        expired = await self._store.expire(self._clock())
+        expired = await self._leases.expire(self._clock())
         for export in expired:
             self._announcements.exported(export)
         return expired
@@ -196,7 +197,7 @@ class Jobs:
 
     async def _claim(self, worker_id: str, poll_id: str, max_jobs: int, now: datetime) -> list[Claimed]:
         """Claim in a task of its own: a call that is cut off in the middle gives back what nobody can receive."""
-        claim = self._detached.start(self._store.claim(worker_id, poll_id, max_jobs, now))
+        claim = self._detached.start(self._leases.claim(worker_id, poll_id, max_jobs, now))
         try:
             claimed = await asyncio.shield(claim)
         except asyncio.CancelledError:
@@ -217,7 +218,7 @@ class Jobs:
 
     async def _seconds_to_next_due(self, now: datetime) -> float:
         """Counted from the `now` of the claim before: what became due since then is not passed over."""
-        due = await self._store.next_due(now)
+        due = await self._leases.next_due(now)
         return max(0.0, (due - self._clock()).total_seconds()) if due else MAX_WAIT_S
 
     async def _jobs(self, claimed: Sequence[Claimed]) -> list[Job]:
@@ -264,7 +265,7 @@ class Jobs:
         """Leases whose announcement was lost: sent again, or taken back from a worker that drains."""
         known = {report.lease.lease_id for report in held}
         before = now if draining else now - LOST_ANSWER_AFTER
-        lost = [c for c in await self._store.unconfirmed(worker_id, before) if c.lease_id not in known]
+        lost = [c for c in await self._leases.unconfirmed(worker_id, before) if c.lease_id not in known]
         if draining:
             await self.release([claimed.ref for claimed in lost])
             return ()
@@ -277,7 +278,7 @@ class Jobs:
 
     async def _in_force(self, lease: LeaseRef) -> Export:
         """As `_leased`, for those that still count: the file of another may be swept, which is no StoreMismatch."""
-        (standing,) = await self._store.standings([lease])
+        (standing,) = await self._leases.standings([lease])
         if standing.verdict is Verdict.CANCELLED:
             raise JobCancelled(lease.export_id)
         if standing.export is None or standing.verdict is Verdict.LOST:
@@ -286,7 +287,7 @@ class Jobs:
 
     async def _leased(self, lease: LeaseRef) -> Export:
         """The export that a lease names, to decide with: the store decides whether the lease still counts."""
-        (standing,) = await self._store.standings([lease])
+        (standing,) = await self._leases.standings([lease])
         if standing.export is None:
             raise LeaseLost(lease.export_id)
         return standing.export

@@ -7,7 +7,9 @@ from services.api.domain.fairness import Fairness, Share
 from services.api.domain.notifications import Delivery
 from services.api.live.announcements import Announcements
 from services.api.live.workers import Workers, WorkerSeen
-from services.api.ports import Clock, ExportStore, Outbox, TenantQueue
+from services.api.ports.clock import Clock
+from services.api.ports.figures import QueueFigures, TenantQueue
+from services.api.ports.outbox import Outbox
 from services.contract.errors import WorkerNotFound
 from services.contract.job import Hint
 
@@ -26,14 +28,14 @@ class Operations:
     def __init__(
         self,
         *,
-        store: ExportStore,
+        figures: QueueFigures,
         outbox: Outbox,
         announcements: Announcements,
         workers: Workers,
         fairness: Fairness,
         clock: Clock,
     ) -> None:
-        self._store = store
+        self._figures = figures
         self._outbox = outbox
         self._announcements = announcements
         self._workers = workers
@@ -42,8 +44,8 @@ class Operations:
 
     async def queue(self) -> QueueView:
         """What waits and what runs."""
-        found = await self._store.queue()
-        depth = await self._store.depth(self._clock())
+        found = await self._figures.queue()
+        depth = await self._figures.depth(self._clock())
         return QueueView(tuple((each, self._fairness.share(each.tenant)) for each in found), depth.oldest)
 
     def workers(self) -> tuple[list[WorkerSeen], datetime]:

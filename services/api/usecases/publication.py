@@ -7,7 +7,7 @@ from datetime import datetime
 
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.filenames import attachments_name, file_name
-from services.api.ports import ArtifactStore
+from services.api.ports.artifacts import ArtifactStore
 from services.contract.errors import InvalidRequest, RowsMissing, StoreMismatch, Violation
 from services.contract.formats import Packaging
 from services.contract.job import LeaseRef

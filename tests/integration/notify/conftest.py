@@ -20,7 +20,7 @@ from services.api.notify.notifier import Notifier
 from services.api.notify.schedule import Sender
 from services.api.notify.settings import MailSettings, Tls
 from services.api.notify.signing import CallbackSecrets
-from services.api.ports import Outbox
+from services.api.ports.outbox import Outbox
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sqlite.database import SqliteDatabase

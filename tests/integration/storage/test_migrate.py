@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from services.api.domain.leases import LeasePolicy
-from services.api.ports import RequestMark
+from services.api.ports.exports import RequestMark
 from services.api.storage.sql.rows import new_row
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sql.tables import metadata

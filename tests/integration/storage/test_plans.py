@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason
-from services.api.ports import ExportFilter, RequestMark
+from services.api.ports.exports import ExportFilter, RequestMark
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sqlite.database import SqliteDatabase

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from services.api.domain.leases import LeasePolicy
-from services.api.ports import ExportFilter
+from services.api.ports.exports import ExportFilter
 from services.api.storage.datadir import DataDirectory, DataDirectoryInUse, SecretKeyTooShort
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sqlite.database import SqliteDatabase

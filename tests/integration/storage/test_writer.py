@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.api.domain.leases import LeasePolicy
-from services.api.ports import ExportFilter
+from services.api.ports.exports import ExportFilter
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sql.tables import requests
 from services.api.storage.sqlite.database import SqliteDatabase

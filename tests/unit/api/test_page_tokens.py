@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from services.api.domain.states import State
-from services.api.ports import ExportFilter
+from services.api.ports.exports import ExportFilter
 from services.api.secrets.page_tokens import PageTokens
 from services.contract.errors import InvalidRequest
 

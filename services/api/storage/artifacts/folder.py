@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from services.api.ports import StoredPrefix
+from services.api.ports.artifacts import StoredPrefix
 from services.api.storage.durable import create_once, make_private
 from services.contract.job import LeaseRef
 from services.contract.store import MARKER

@@ -9,7 +9,8 @@ from sqlalchemy.dialects.sqlite import insert
 from services.api.domain.export import Export
 from services.api.domain.history import Actor
 from services.api.domain.states import TERMINAL, CancelReason, Event, State, sources, target
-from services.api.ports import MAX_QUEUE_POSITION, Depth, ExportFilter, RequestMark
+from services.api.ports.exports import MAX_QUEUE_POSITION, ExportFilter, RequestMark
+from services.api.ports.figures import Depth
 from services.api.storage.sql import history
 from services.api.storage.sql import transitions as changes
 from services.api.storage.sql.column_types import UtcTime

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from services.api.ports import Kept
+from services.api.ports.retention import Kept
 from services.api.storage.sql import retention_verbs
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.job import LeaseRef

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from services.api.domain.states import TERMINAL, Event, target
-from services.api.ports import Kept
+from services.api.ports.retention import Kept
 from services.api.storage.sql.caller_verbs import REQUEST_ID_LASTS
 from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.rows import Row

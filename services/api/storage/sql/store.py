@@ -8,7 +8,8 @@ from services.api.domain.fairness import Fairness
 from services.api.domain.history import Transition
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
 from services.api.domain.retry import GiveUp, RetryAfter
-from services.api.ports import Depth, ExportFilter, RequestMark, TenantQueue
+from services.api.ports.exports import ExportFilter, RequestMark
+from services.api.ports.figures import Depth, TenantQueue
 from services.api.storage.sql import caller_verbs, history, turns, worker_verbs
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.job import LeaseRef
@@ -17,7 +18,7 @@ from services.contract.spec import JobSpec
 
 
 class SqliteExportStore:
-    """An ExportStore in a SQLite file."""
+    """An ExportStore, a LeaseStore and QueueFigures in a SQLite file."""
 
     def __init__(self, database: SqliteDatabase, policy: LeasePolicy, fairness: Fairness | None = None) -> None:
         self._db = database

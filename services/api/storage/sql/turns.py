@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from services.api.domain.fairness import Fairness, Turn, first
 from services.api.domain.states import TERMINAL, Event, State, sources, target
-from services.api.ports import TenantQueue
+from services.api.ports.figures import TenantQueue
 from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.tables import exports, in_states, tenants
 

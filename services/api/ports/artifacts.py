@@ -1,0 +1,53 @@
+"""Where workers put files and callers fetch them from."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.contract.job import LeaseRef
+
+
+class ArtifactReader(Protocol):
+    """An open artifact; it stays readable when its key is removed."""
+
+    size_bytes: int
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes, fewer only at the end. Off the event loop."""
+        ...
+
+    async def close(self) -> None:
+        """Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrefix:
+    """Where one lease wrote, and when something last changed there."""
+
+    lease: LeaseRef
+    modified: datetime
+
+
+class ArtifactStore(Protocol):
+    """Where workers put files and callers fetch them from."""
+
+    store_id: str
+    """The UUID in the marker at its root."""
+
+    async def size(self, key: str) -> int | None:
+        """Bytes of an object; None when it is not there."""
+        ...
+
+    async def open(self, key: str) -> ArtifactReader | None:
+        """None when it is not there."""
+        ...
+
+    def prefixes(self) -> AsyncIterator[StoredPrefix]:
+        """Everything that workers wrote, by lease; what is written meanwhile may be missing."""
+        ...
+
+    async def remove(self, prefix: str) -> None:
+        """Remove everything below a prefix. Idempotent."""
+        ...

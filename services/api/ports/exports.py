@@ -1,0 +1,98 @@
+"""Exports, as their callers see them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from services.api.domain.export import Export
+from services.api.domain.history import Transition
+from services.api.domain.states import State
+from services.contract.spec import JobSpec
+
+MAX_QUEUE_POSITION = 1000
+"""Counting places in the queue stops here."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMark:
+    """A caller's request_id and the keyed digest of the request's body."""
+
+    request_id: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFilter:
+    """Which exports of a tenant to list; all that is set must hold; empty means any. `created_before` is exclusive."""
+
+    states: frozenset[State] = frozenset()
+    type: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+class ExportStore(Protocol):
+    """What callers and operators do with exports. Each change is one guarded statement, durable when the call returns.
+
+    With each change of state its entry in the history is written, and with each end its announcements, in the same
+    transaction. Every verb raises StoreUnavailable when nothing was written. `now` is the time that decides.
+    """
+
+    async def create(
+        self, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None = None
+    ) -> Export:
+        """Store a new export, or return the one that `mark` made within 24 h, as it is now.
+
+        `sealed_password` comes with an encrypted export, exactly; it is erased in the transaction that ends the export.
+        Raises RequestIdReused for another digest, ExportDeleted when that export is gone.
+        """
+        ...
+
+    async def get(self, tenant: str, export_id: str) -> Export | None:
+        """None for one that is not there, is another tenant's, or is deleted."""
+        ...
+
+    async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
+        """The export one of whose files has this id."""
+        ...
+
+    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> list[Export]:
+        """Newest first (by id, descending), those with an id less than `before_id` (empty: from the start)."""
+        ...
+
+    async def queue_position(self, export: Export) -> int:
+        """1 plus the number of the tenant's QUEUED exports before this one, by priority and age; at most 1000."""
+        ...
+
+    async def first_queued(self, tenant: str) -> list[str]:
+        """Ids of the tenant's first QUEUED exports, first in the queue first; at most MAX_QUEUE_POSITION."""
+        ...
+
+    async def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:
+        """CANCELLED now, and the lease_id that was in force (empty: none). Already CANCELLED: unchanged, and empty.
+
+        Raises ExportNotFound, IllegalTransition, NotQueued.
+        """
+        ...
+
+    async def delete(self, tenant: str, export_id: str, now: datetime) -> Export | None:
+        """Leave a tombstone; returns what was deleted, None when it was deleted before.
+
+        Raises ExportNotFound, IllegalTransition.
+        """
+        ...
+
+    async def retry(
+        self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None, now: datetime
+    ) -> Export:
+        """Begin a new run of an export that is CANCELLED, but not on request, with `budget` more attempts.
+
+        `sealed_password` comes with an encrypted export, exactly. Raises ExportNotFound, IllegalTransition,
+        PasswordRequired.
+        """
+        ...
+
+    async def transitions(self, tenant: str, export_id: str) -> list[Transition]:
+        """The history of an export, oldest first; empty for one that is not there."""
+        ...

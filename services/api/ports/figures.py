@@ -1,0 +1,40 @@
+"""Figures of the queue, counted at a moment."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.api.domain.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """The queue at a glance: exports in each state that is not final, and the age of the oldest that is due."""
+
+    counts: dict[State, int]
+    oldest: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class TenantQueue:
+    """One tenant's part of the queue, as counted at a moment. `vtime` is its virtual time: see domain/fairness.py."""
+
+    tenant: str
+    counts: dict[State, int]
+    vtime: int
+
+
+class QueueFigures(Protocol):
+    """What waits and what runs. Reads only; every verb raises StoreUnavailable when the store does not answer."""
+
+    async def running(self) -> dict[str, int]:
+        """How many exports each tenant has in PROCESSING; those with none are left out."""
+        ...
+
+    async def queue(self) -> list[TenantQueue]:
+        """Every tenant that has exports which are not done, by name. Counts them all: for operators."""
+        ...
+
+    async def depth(self, now: datetime) -> Depth:
+        """For metrics."""
+        ...
