@@ -2,69 +2,70 @@
 
 import asyncio
 import random
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
-from typing import TypeVar
+from collections.abc import Mapping
+from contextlib import suppress
 
-from chaos import workload
-from chaos.ledger import Account, Findings, Violation
-from chaos.plan import CallerAction, Scenario
-from chaos.receiver import Receiver
-from exportd_client import (
-    Exhausted,
-    Export,
-    ExportClient,
-    FailedPrecondition,
-    FileDamaged,
-    Patience,
-    Unavailable,
-)
+from chaos.calls import file_bytes, final_state, with_retries
+from chaos.cluster import Cluster
+from chaos.findings import Findings, Violation
+from chaos.ledger import Account
+from chaos.operator_retry import Operator
+from chaos.plan import RETRIED_ACTIONS, CallerAction, Scenario
+from chaos.workload import DRAFTS, PASSWORD
+from exportd_client import Export, ExportClient, FailedPrecondition, File, FileDamaged
 
-Answer = TypeVar("Answer")
-
-CLIENT_PATIENCE = Patience(first_contact=60, outage=60, shortest=0.05, longest=1)
 LABEL = "chaos"
-_RETRY_TIMEOUT_S = 300.0
-"""How long one thing is tried again. Nothing in the plan lasts so long."""
 
 _MAX_DISCONNECTS = 4
 
 
 class Callers:
-    """Go through scenarios over `clients`, one a tenant; `accounts` is what they were told."""
+    """Go through scenarios over `clients`, one a tenant; the ledger of the cluster has what they were told."""
 
-    def __init__(self, clients: Mapping[str, ExportClient], findings: Findings, receiver: Receiver) -> None:
-        self.accounts: list[Account] = []
+    def __init__(self, clients: Mapping[str, ExportClient], cluster: Cluster, findings: Findings) -> None:
         self._clients = clients
+        self._drafts = cluster.drafts
+        self._receiver = cluster.receiver
+        self._mail_server = cluster.mail_server
+        self._ledger = cluster.ledger
         self._findings = findings
-        self._receiver = receiver
+        self._operator = Operator(findings)
 
     async def run(self, scenario: Scenario, request_id: str) -> None:
         """From the create to the action. Whatever no fault excuses becomes a finding."""
-        account = Account(request_id, scenario, self._findings)
-        self.accounts.append(account)
+        account = self._account(scenario, request_id)
+        self._ledger.accounts.append(account)
         try:
+            if scenario.collection == DRAFTS:
+                await self._drafts.add(request_id)
             await asyncio.gather(*(self._create(account) for _ in range(scenario.callers)))
             await asyncio.sleep(scenario.after_s)  # as the plan says
             await self._act(account, random.Random(scenario.draw))
         except Exception as error:  # noqa: BLE001 - a caller that fails must not end the others
             self._findings.add(Violation.UNEXPECTED, account.id, f"{scenario.action.name}: {error!r}")
 
+    def _account(self, scenario: Scenario, request_id: str) -> Account:
+        account = Account(request_id, scenario, self._findings)
+        account.callback_url = self._receiver.url(request_id) if scenario.called_back else ""
+        account.notify_email = self._mail_server.address(request_id) if scenario.mailed else ""
+        return account
+
     async def _create(self, account: Account) -> None:
         scenario, client = account.scenario, self._clients[account.scenario.tenant]
-        account.callback = self._receiver.url(account.request_id) if scenario.notified else ""
         export = await with_retries(
             lambda: client.create(
                 type=scenario.collection,
+                query=f"batch={account.request_id}" if scenario.collection == DRAFTS else "",
                 format=scenario.format,
                 packaging=scenario.packaging,
-                password=workload.PASSWORD if scenario.password else None,
+                file_types=scenario.file_types,
+                password=PASSWORD if scenario.password else None,
                 max_attempts=scenario.max_attempts,
                 labels={LABEL: account.request_id},
                 request_id=account.request_id,
                 priority=scenario.priority,
-                callback_url=account.callback,
+                callback_url=account.callback_url,
+                notify_email=account.notify_email,
             )
         )
         account.record_create(export)
@@ -72,10 +73,9 @@ class Callers:
     async def _act(self, account: Account, draw: random.Random) -> None:
         client = self._clients[account.scenario.tenant]
         match account.scenario.action:
-            case CallerAction.DOWNLOAD:
-                await self._download(client, await final_state(client, account))
-            case CallerAction.CUT_DOWNLOAD:
-                await self._download_in_pieces(client, await final_state(client, account), draw)
+            case CallerAction.DOWNLOAD | CallerAction.CUT_DOWNLOAD | CallerAction.RETRY:
+                export = await self._final_state(client, account)
+                await self._download(client, export, draw, cut=account.scenario.action is CallerAction.CUT_DOWNLOAD)
             case CallerAction.CANCEL:
                 await self._cancel(client, account, only_if_queued=False)
             case CallerAction.CANCEL_QUEUED:
@@ -90,33 +90,42 @@ class Callers:
         if account.scenario.listed and not account.delete_confirmed:
             await self._look_up(client, account)
 
-    async def _download(self, client: ExportClient, export: Export) -> None:
-        if export.state != Export.COMPLETED:
-            return
-        try:
-            data = await with_retries(lambda: file_bytes(client, export))
-        except FileDamaged as damaged:
-            self._findings.add(Violation.BAD_SHA256, export.id, str(damaged))
-        else:
-            self._check_size(export, data)
+    async def _final_state(self, client: ExportClient, account: Account) -> Export:
+        """When an operator has retried it, if it failed for good at first. The source of a draft is corrected then."""
+        export = await final_state(client, account)
+        if account.scenario.action is CallerAction.RETRY and export.state == Export.COMPLETED:
+            self._findings.add(Violation.BAD_RETRY, export.id, "completed from a source that holds a wrong value")
+        if account.scenario.action not in RETRIED_ACTIONS or export.state == Export.COMPLETED:
+            return export
+        if account.scenario.collection == DRAFTS:
+            await self._drafts.correct(account.request_id)
+        await self._operator.retry(client, account, export)
+        return await final_state(client, account)
 
-    async def _download_in_pieces(self, client: ExportClient, export: Export, draw: random.Random) -> None:
-        """Leave in the middle and go on there, as callers do whose own line breaks."""
-        if export.state != Export.COMPLETED:
-            return
-        size, data = export.file.size_bytes, b""
+    async def _download(self, client: ExportClient, export: Export, draw: random.Random, *, cut: bool) -> None:
+        for file in files_of(export):
+            try:
+                size = await (self._pieces(client, file, draw) if cut else self._whole(client, file))
+            except FileDamaged as damaged:
+                self._findings.add(Violation.BAD_SHA256, export.id, str(damaged))
+            else:
+                if size != file.size_bytes:
+                    text = f"{file.filename}: {size} bytes instead of {file.size_bytes}"
+                    self._findings.add(Violation.BAD_SHA256, export.id, text)
+
+    @staticmethod
+    async def _whole(client: ExportClient, file: File) -> int:
+        return len(await with_retries(lambda: file_bytes(client, file)))
+
+    @staticmethod
+    async def _pieces(client: ExportClient, file: File, draw: random.Random) -> int:
+        """Leave in the middle and go on there, as callers do whose own connection breaks."""
+        size, offset = file.size_bytes, 0
         cuts = sorted(draw.sample(range(size), min(_MAX_DISCONNECTS, size)))
         for end in (*cuts, size):
-            offset = len(data)
             if end > offset:
-                data += await with_retries(lambda o=offset, e=end: file_bytes(client, export, o, e - o))  # type: ignore[misc]
-        self._check_size(export, data)
-
-    def _check_size(self, export: Export, data: bytes) -> None:
-        if len(data) != export.file.size_bytes:
-            self._findings.add(
-                Violation.BAD_SHA256, export.id, f"{len(data)} bytes instead of {export.file.size_bytes}"
-            )
+                offset += len(await with_retries(lambda o=offset, e=end: file_bytes(client, file, o, e - o)))  # type: ignore[misc]
+        return offset
 
     async def _cancel(self, client: ExportClient, account: Account, *, only_if_queued: bool) -> None:
         account.cancel_requested = True
@@ -149,30 +158,7 @@ class Callers:
             self._findings.add(Violation.LOST, account.id, f"the list of its label has {ids}")
 
 
-async def final_state(client: ExportClient, account: Account) -> Export:
-    """The export of an account when it is done; everything on the way is observed."""
-
-    async def until_done() -> Export:
-        async with aclosing(client.watch(account.id)) as exports:
-            async for export in exports:
-                account.observe(export)
-        return export
-
-    return await with_retries(until_done)
-
-
-async def file_bytes(client: ExportClient, export: Export, offset: int = 0, limit: int = 0) -> bytes:
-    """Bytes of the file of an export, from `offset` on, at most `limit` of them (0: all)."""
-    return b"".join([piece async for piece in client.stream(export.file, offset=offset, limit=limit)])
-
-
-async def with_retries(call: Callable[[], Awaitable[Answer]]) -> Answer:
-    """The answer to a call, asked for again while nobody answers or there is no room."""
-    until = time.monotonic() + _RETRY_TIMEOUT_S
-    while True:
-        try:
-            return await call()
-        except (Unavailable, Exhausted):
-            if time.monotonic() > until:
-                raise
-            await asyncio.sleep(0.2)  # whoever is ill needs a moment
+def files_of(export: Export) -> list[File]:
+    """The table, and the attachments when they are apart; none when there is nothing to download."""
+    there = {"file": export.file, "attachments_file": export.attachments_file}
+    return [file for name, file in there.items() if export.HasField(name)]  # type: ignore[arg-type]

@@ -1,17 +1,20 @@
 """What was promised against what is there, once everything is healed."""
 
 import asyncio
-import hashlib
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
-from chaos import workload
-from chaos.callers import LABEL, file_bytes, final_state, with_retries
-from chaos.ledger import Account, Findings, Violation
-from chaos.receiver import Receiver
-from exportd_client import Export, ExportClient, ExportdError, NotFound
+from chaos.announcement_checks import check_announcements, is_announced
+from chaos.callers import LABEL
+from chaos.calls import final_state, with_retries
+from chaos.file_checks import FileChecks
+from chaos.findings import Findings, Violation
+from chaos.ledger import Account, Ledger
+from chaos.preview_checks import check_previews, unanswered
+from chaos.previews import Previews
+from chaos.retry_checks import check_retries, is_excused
+from exportd_client import Delivery, Export, ExportClient, ExportdError, NotFound
 
 EXCUSED_FAILURES = frozenset({
     "LEASE_EXPIRED", "WORKER_CRASHED", "DISK_FULL", "STORE_UNAVAILABLE", "NO_PROGRESS", "RUN_TIMEOUT",
@@ -19,48 +22,52 @@ EXCUSED_FAILURES = frozenset({
 })  # fmt: skip
 """Failures of attempts that the faults explain; the last one is what a worker that behaves badly says."""
 
-_AT_ONCE = 8
+_MAX_AT_ONCE = 8
+_PREVIEW_TIMEOUT_S = 30.0
 
 
-@dataclass
 class Checks:
-    """Compares `accounts` with what the service says over `clients`, one a tenant, whose lines are whole."""
+    """Compares the `ledger` with what the service says over `clients`, one a tenant, whose connections are whole.
 
-    clients: Mapping[str, ExportClient]
-    accounts: list[Account]
-    receiver: Receiver
-    findings: Findings
-    end_counts: Counter[str] = field(default_factory=Counter)
-    """Exports by how they ended: COMPLETED, REQUESTED, RETRIES_EXHAUSTED, deleted."""
-    failure_counts: Counter[str] = field(default_factory=Counter)
-    """Attempts that failed, by code."""
+    `end_counts` has exports by how they ended: COMPLETED, REQUESTED, RETRIES_EXHAUSTED, deleted; `failure_counts` the
+    attempts that failed, by code.
+    """
 
-    def __post_init__(self) -> None:
-        self._content = workload.Content()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+    def __init__(self, clients: Mapping[str, ExportClient], ledger: Ledger, findings: Findings) -> None:
+        self.end_counts: Counter[str] = Counter()
+        self.failure_counts: Counter[str] = Counter()
+        self._clients = clients
+        self._ledger = ledger
+        self._findings = findings
+        self._files = FileChecks(findings)
+        self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
 
     async def until_done(self, within_s: float) -> None:
         """Wait for every export that was acknowledged; those that are not done then are stranded."""
-        await asyncio.gather(*(self._until_done(account, within_s) for account in self.accounts if account.id))
+        await asyncio.gather(*(self._until_done(account, within_s) for account in self._ledger.acknowledged))
 
     async def until_announced(self, within_s: float) -> None:
         """Wait until every end that somebody wants to hear of has been announced, but no longer than that."""
         until = time.monotonic() + within_s
-        owed = [account for account in self.accounts if account.id and account.callback]
-        while time.monotonic() < until and not all(self.receiver.has_call_about(account) for account in owed):  # noqa: ASYNC110
-            await asyncio.sleep(0.1)  # how often it is looked at
+        for account in self._ledger.acknowledged:
+            while time.monotonic() < until and not await self._is_announced(account):  # noqa: ASYNC110
+                await asyncio.sleep(0.5)  # how often it is looked at
+
+    async def until_previewed(self) -> None:
+        """Ask again what was refused under fire: now it must be answered."""
+        previews = Previews(self._clients, self._ledger)
+        for question in unanswered(self._ledger.previews):
+            await previews.ask_until_answered(question, _PREVIEW_TIMEOUT_S)
 
     async def run(self) -> None:
-        """Every export, its file, and the lists."""
-        await asyncio.gather(*(self._check_export_in_slot(account) for account in self.accounts if account.id))
-        for account in self.accounts:
-            if account.id:
-                self.receiver.check(account, self.findings)
-        for tenant in self.clients:
+        """Every export, its files, what was announced and previewed, and the lists."""
+        await asyncio.gather(*(self._check_in_slot(account) for account in self._ledger.acknowledged))
+        check_previews(self._ledger.previews, self._findings)
+        for tenant in self._clients:
             await self._check_lists(tenant)
 
     async def _until_done(self, account: Account, within_s: float) -> None:
-        client = self.clients[account.scenario.tenant]
+        client = self._clients[account.scenario.tenant]
         try:
             async with asyncio.timeout(within_s):
                 await final_state(client, account)
@@ -69,81 +76,88 @@ class Checks:
         except TimeoutError:
             export = await client.get(account.id)
             state = f"{Export.State.Name(export.state)}, attempt {export.attempt}, version {export.version}"
-            self.findings.add(Violation.STRANDED, account.id, f"{state} after {within_s:g} s without a fault")
+            self._findings.add(Violation.STRANDED, account.id, f"{state} after {within_s:g} s without a fault")
 
-    async def _check_export_in_slot(self, account: Account) -> None:
+    async def _is_announced(self, account: Account) -> bool:
+        deliveries = await self._deliveries(account)
+        pending = any(delivery.state == Delivery.PENDING for delivery in deliveries or ())
+        return not pending and is_announced(account, self._ledger.announcements[account.request_id])
+
+    async def _deliveries(self, account: Account) -> Sequence[Delivery] | None:
+        """None for an export that is not there."""
+        client = self._clients[account.scenario.tenant]
+        try:
+            return await with_retries(lambda: client.deliveries(account.id))
+        except NotFound:
+            return None
+
+    async def _check_in_slot(self, account: Account) -> None:
         async with self._slots:
             try:
-                await self._account(account)
+                await self._check_export(account)
+                deliveries = await self._deliveries(account)
             except ExportdError as error:
-                self.findings.add(Violation.UNEXPECTED, account.id, repr(error))
+                self._findings.add(Violation.UNEXPECTED, account.id, repr(error))
+            else:
+                announcements = self._ledger.announcements[account.request_id]
+                check_announcements(account, announcements, deliveries, self._findings)
 
-    async def _account(self, account: Account) -> None:
-        client = self.clients[account.scenario.tenant]
+    async def _check_export(self, account: Account) -> None:
+        client = self._clients[account.scenario.tenant]
         try:
             export = await with_retries(lambda: client.get(account.id))
         except NotFound:
             self.end_counts["deleted"] += 1
             if not account.delete_requested:
-                self.findings.add(Violation.LOST, account.id, "was acknowledged and is not there")
+                self._findings.add(Violation.LOST, account.id, "was acknowledged and is not there")
             return
         if account.delete_confirmed:
-            self.findings.add(Violation.UNEXPECTED, account.id, "was deleted and is there")
+            self._findings.add(Violation.UNEXPECTED, account.id, "was deleted and is there")
         account.observe(export)
-        self._check_failures(export)
-        if account.callback and not export.result.callback_sent:
-            self.findings.add(Violation.NOTIFICATION_MISSING, export.id, "callback_sent is false")
-        match export.state:
-            case Export.COMPLETED:
-                self.end_counts["COMPLETED"] += 1
-                await self._check_file(client, account, export)
-            case Export.CANCELLED:
-                self._check_reason(account, export)
+        check_retries(account, export, await client.transitions(export.id), self._findings)
+        self._check_failures(account, export)
+        self._check_flags(account, export)
+        if export.state == Export.COMPLETED:
+            self.end_counts["COMPLETED"] += 1
+            await self._files.check(client, export, account.scenario)
+        if export.state == Export.CANCELLED:
+            self._check_reason(account, export)
 
-    def _check_failures(self, export: Export) -> None:
+    def _check_failures(self, account: Account, export: Export) -> None:
         for error in export.result.errors:
             self.failure_counts[error.code] += 1
-            if error.code not in EXCUSED_FAILURES:
+            if error.code not in EXCUSED_FAILURES and not is_excused(account, error.code, error.attempt):
                 text = f"attempt {error.attempt}: {error.code}: {error.message}"
-                self.findings.add(Violation.UNEXPECTED, export.id, text)
+                self._findings.add(Violation.UNEXPECTED, export.id, text)
+
+    def _check_flags(self, account: Account, export: Export) -> None:
+        if account.callback_url and not export.result.callback_sent:
+            self._findings.add(Violation.CALLBACK_MISSING, export.id, "callback_sent is false")
+        if account.notify_email and not export.result.notify_email_sent:
+            self._findings.add(Violation.MAIL_MISSING, export.id, "notify_email_sent is false")
 
     def _check_reason(self, account: Account, export: Export) -> None:
         reason = Export.CancelReason.Name(export.cancel_reason)
         self.end_counts[reason] += 1
         if reason == "NOT_RETRYABLE" or (reason == "REQUESTED" and not account.cancel_requested):
-            self.findings.add(Violation.UNEXPECTED, export.id, f"cancelled, {reason}, and nobody gave cause")
-        if export.HasField("file"):
-            self.findings.add(Violation.UNEXPECTED, export.id, "cancelled, and has a file")
-
-    async def _check_file(self, client: ExportClient, account: Account, export: Export) -> None:
-        """Its bytes, their sha256, and every row."""
-        try:
-            data = await file_bytes(client, export)
-        except ExportdError as error:
-            self.findings.add(Violation.BAD_SHA256, export.id, f"cannot be downloaded: {error!r}")
-            return
-        sha256 = hashlib.sha256(data).hexdigest()
-        if sha256 != export.file.sha256:
-            self.findings.add(Violation.BAD_SHA256, export.id, f"sha256 {sha256} instead of {export.file.sha256}")
-            return
-        try:
-            await asyncio.to_thread(self._content.check, data, export.file, account.scenario.collection)
-        except workload.DuplicateRow as twice:
-            self.findings.add(Violation.DOUBLED, export.id, str(twice))
-        except Exception as bad:  # noqa: BLE001 - whatever a reader says of it, it is not the file it should be
-            self.findings.add(Violation.BAD_SHA256, export.id, f"its content: {bad!r}")
+            self._findings.add(Violation.UNEXPECTED, export.id, f"cancelled, {reason}, and nobody gave cause")
+        if export.HasField("file") or export.HasField("attachments_file"):
+            self._findings.add(Violation.UNEXPECTED, export.id, "cancelled, and has a file")
 
     async def _check_lists(self, tenant: str) -> None:
-        """Each request_id made one export, and each that is there is listed."""
+        """Each request_id made one export, each that is there is listed, and nothing that nobody asked for."""
         listed: dict[str, list[str]] = {}
-        async for export in self.clients[tenant].list(page_size=500):
-            listed.setdefault(export.labels[LABEL], []).append(export.id)
-        for account in self.accounts:
+        async for export in self._clients[tenant].list(page_size=500):
+            listed.setdefault(export.labels.get(LABEL, ""), []).append(export.id)
+        for account in self._ledger.accounts:
+            ids = listed.pop(account.request_id, []) if account.scenario.tenant == tenant else []
             if account.scenario.tenant == tenant and account.id:
-                self._check_listed(account, listed.get(account.request_id, []))
+                self._check_listed(account, ids)
+        for request_id, ids in listed.items():
+            self._findings.add(Violation.UNEXPECTED, ids[0], f"nobody asked for {request_id!r}, which made {ids}")
 
     def _check_listed(self, account: Account, ids: list[str]) -> None:
         if len(ids) > 1:
-            self.findings.add(Violation.LOST, account.id, f"request_id {account.request_id} made {ids}")
+            self._findings.add(Violation.LOST, account.id, f"request_id {account.request_id} made {ids}")
         elif ids != [account.id] and not account.delete_requested:
-            self.findings.add(Violation.LOST, account.id, f"was acknowledged and is not listed; in its place: {ids}")
+            self._findings.add(Violation.LOST, account.id, f"was acknowledged and is not listed; in its place: {ids}")

@@ -1,9 +1,9 @@
-"""An api, workers, the connections between everybody, and the disks: all that can break."""
+"""An api, workers, the connections between everybody, the receivers, and the disks: all that can break."""
 
 import asyncio
 import random
 import socket
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -12,8 +12,11 @@ from typing import Self
 
 import psutil
 
-from chaos import workload
+from chaos import source_data
 from chaos.disk import Disk, SizeLimit, Tmpfs, may_mount
+from chaos.drafts import Drafts
+from chaos.ledger import Ledger
+from chaos.mail_server import SENDER, MailServer
 from chaos.plan import WORKERS
 from chaos.proxy import Proxy
 from chaos.receiver import Receiver
@@ -36,6 +39,10 @@ SETTINGS = {
     "EXPORTD_CALLBACK_ALLOW_NETWORKS": "127.0.0.0/8",
     "EXPORTD_CALLBACK_ALLOW_HTTP": "yes",
     "EXPORTD_CALLBACK_TIMEOUT_S": "5",
+    "EXPORTD_SMTP_HOST": "127.0.0.1",
+    "EXPORTD_SMTP_TLS": "none",
+    "EXPORTD_SMTP_FROM": SENDER,
+    "EXPORTD_SMTP_TIMEOUT_S": "5",
     "EXPORTD_API_METRICS": "off",
     "EXPORTD_WORKER_METRICS": "off",
 }
@@ -45,7 +52,8 @@ SETTINGS = {
 class Cluster:
     """Everything runs while the context lasts, below `folder`, which must not exist yet.
 
-    `proxies[0]` leads callers to the api, the others one worker each. `port` and `queue_port` are the api's own.
+    `proxies[0]` leads callers to the api, the others one worker each. `port` and `queue_port` are the api's own. The
+    `ledger` has what callers and receivers were told.
     """
 
     def __init__(self, folder: Path, *, huge: bool = False) -> None:
@@ -59,7 +67,10 @@ class Cluster:
         self._stack: AsyncExitStack
         self.port, self.queue_port = _free_port(), _free_port()
         self.proxies: list[Proxy] = []
-        self.receiver = Receiver()
+        self.ledger = Ledger()
+        self.receiver = Receiver(self.ledger)
+        self.mail_server = MailServer(self.ledger)
+        self.drafts: Drafts
         self.files: Disk
         self.database: Disk
         self.api = Supervisor("api", self._spawn_api, self._no_room_since)
@@ -70,10 +81,12 @@ class Cluster:
     async def __aenter__(self) -> Self:
         """Raises DidNotStart."""
         self.logs.mkdir(parents=True)
-        await asyncio.to_thread(workload.build, self.workload, huge=self._huge)
+        await asyncio.to_thread(source_data.build, self.workload, huge=self._huge)
         async with AsyncExitStack() as stack:
             self.files, self.database = (stack.enter_context(disk) for disk in self._disks())
+            self.drafts = stack.enter_context(closing(Drafts(self.workload / source_data.DRAFTS_DATABASE)))
             await stack.enter_async_context(self.receiver)
+            await stack.enter_async_context(self.mail_server)
             for port in (self.port, *[self.queue_port] * WORKERS):
                 self.proxies.append(await stack.enter_async_context(Proxy(port)))
             for supervisor in self.supervisors:
@@ -97,6 +110,16 @@ class Cluster:
     def direct_target(self) -> str:
         """Where the api itself listens."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def queue_address(self) -> str:
+        """Where the api itself listens to workers."""
+        return f"127.0.0.1:{self.queue_port}"
+
+    @property
+    def database_file(self) -> Path:
+        """Of the api."""
+        return self.data / "exportd.sqlite3"
 
     @property
     def artifacts(self) -> Path:
@@ -148,8 +171,9 @@ class Cluster:
         settings = self._common() | {
             "EXPORTD_CATALOG": str(self.workload / "catalog.toml"),
             "EXPORTD_LISTEN": self.direct_target,
-            "EXPORTD_QUEUE_LISTEN": f"127.0.0.1:{self.queue_port}",
+            "EXPORTD_QUEUE_LISTEN": self.queue_address,
             "EXPORTD_CALLBACK_PORTS": str(self.receiver.port),
+            "EXPORTD_SMTP_PORT": str(self.mail_server.port),
         }
         return ServiceProcess("exportd-api", settings, self.logs / "api.log", "serving")
 

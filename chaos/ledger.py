@@ -1,53 +1,12 @@
-"""What callers were told, and what contradicts it."""
+"""What callers were told: by answers, by announcements, by previews. Whether it is true is for the checks to say."""
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import Enum
 
-from chaos.plan import Scenario
+from chaos.findings import Findings, Violation
+from chaos.plan import PreviewQuestion, Scenario
 from exportd_client import Export
-
-
-class Violation(Enum):
-    """What must not happen; the value is its name in the report."""
-
-    LOST = "lost"
-    DOUBLED = "doubled"
-    STALE_ACCEPTED = "stale_accepted"
-    STRANDED = "stranded"
-    NOTIFICATION_MISSING = "notifications_missing"
-    NOTIFICATION_CONTRADICTING = "notifications_contradicting"
-    ORPHAN_FILE = "orphan_files"
-    BAD_SHA256 = "bad_sha256"
-    UNEXPECTED = "unexpected"
-    """Everything else that no fault excuses: a version that goes back, a cancel undone, an answer INTERNAL."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong; `export_id` is empty when it belongs to none."""
-
-    violation: Violation
-    export_id: str
-    what: str
-
-
-class Findings:
-    """Everything that is wrong."""
-
-    def __init__(self) -> None:
-        self.all: list[Finding] = []
-
-    def add(self, violation: Violation, export_id: str, what: str) -> None:
-        """Note something, once."""
-        finding = Finding(violation, export_id, what)
-        if finding not in self.all:
-            self.all.append(finding)
-
-    def count(self) -> dict[str, int]:
-        """How many of each kind, 0 included."""
-        counter = Counter(finding.violation for finding in self.all)
-        return {violation.value: counter[violation] for violation in Violation}
 
 
 @dataclass
@@ -55,19 +14,25 @@ class Account:
     """What the callers of one scenario were told. `request_id` is that of the scenario.
 
     `ids` are those that creates answered with; `cancel_confirmed` and `delete_confirmed` say that the service confirmed
-    it. What `cancel_requested` and `delete_requested` say may have been done, even when no answer came.
+    it. What `cancel_requested` and `delete_requested` say may have been done, even when no answer came; so may each of
+    `retry_requests`, those of an operator, of which `retries_confirmed` were. `ends` has the end of each run that was
+    observed.
     """
 
     request_id: str
     scenario: Scenario
     findings: Findings
-    callback: str = ""
+    callback_url: str = ""
+    notify_email: str = ""
     ids: set[str] = field(default_factory=set)
     cancel_requested: bool = False
     cancel_confirmed: bool = False
     delete_requested: bool = False
     delete_confirmed: bool = False
+    retry_requests: int = 0
+    retries_confirmed: int = 0
     last: Export | None = None
+    ends: dict[int, Export] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -83,20 +48,87 @@ class Account:
     def observe(self, export: Export) -> None:
         """An export was read, after all that was observed before."""
         if self.last is not None:
-            _compare(self.last, export, self.findings)
+            self._compare(self.last, export)
         self.last = export
+        if export.done:
+            self.ends[export.run] = export
         if self.cancel_confirmed and export.state != Export.CANCELLED:
             self.findings.add(Violation.UNEXPECTED, export.id, f"was cancelled and is {_state(export)}")
+        if not 1 <= export.run <= 1 + self.retry_requests:
+            self.findings.add(Violation.BAD_RETRY, export.id, f"run {export.run} after {self.retry_requests} retries")
+
+    def _compare(self, before: Export, after: Export) -> None:
+        if after.version < before.version:
+            back = f"version went from {before.version} ({_state(before)}) to {after.version} ({_state(after)})"
+            self.findings.add(Violation.UNEXPECTED, after.id, back)
+        if before.done and (after.state, after.run) != (before.state, before.run) and not _retried(before, after):
+            undone = f"was {_state(before)} for good and is {_state(after)}"
+            self.findings.add(Violation.UNEXPECTED, after.id, undone)
+        if before.state == after.state == Export.COMPLETED and before.file.id != after.file.id:
+            twice = f"completed twice: files {before.file.id} and {after.file.id}"
+            self.findings.add(Violation.DOUBLED, after.id, twice)
 
 
-def _compare(before: Export, after: Export, findings: Findings) -> None:
-    if after.version < before.version:
-        back = f"version went from {before.version} ({_state(before)}) to {after.version} ({_state(after)})"
-        findings.add(Violation.UNEXPECTED, after.id, back)
-    if before.done and (after.state, after.run) != (before.state, before.run):
-        findings.add(Violation.UNEXPECTED, after.id, f"was {_state(before)} for good and is {_state(after)}")
-    if before.state == after.state == Export.COMPLETED and before.file.id != after.file.id:
-        findings.add(Violation.DOUBLED, after.id, f"completed twice: files {before.file.id} and {after.file.id}")
+class Channel(Enum):
+    """Where an end is announced; the value is its name in a Delivery."""
+
+    CALLBACK = "CALLBACK"
+    EMAIL = "EMAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One that its receiver accepted. `id` is that of the delivery, `recipient` the address that it came to.
+
+    `errors` are the messages of the attempts that failed; `file_name` and `file_size_bytes` are None without a file;
+    `duration_ms` is None where only a rounded one is announced.
+    """
+
+    channel: Channel
+    id: str
+    recipient: str
+    export_id: str
+    type: str
+    status: str
+    success: bool
+    errors: tuple[str, ...]
+    file_name: str | None
+    file_size_bytes: int | None
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRecord:
+    """A preview and what came of it: `rows` as they were answered, or None with the reason of the `refusal`.
+
+    `rows_total` 0: it was not known. `under_fire` is false for one that was asked for when everything was healed.
+    """
+
+    question: PreviewQuestion
+    under_fire: bool
+    rows: tuple[str, ...] | None = None
+    rows_total: int = 0
+    refusal: str = ""
+
+
+class Ledger:
+    """Everything that was told, `announcements` by the request_id of the scenario."""
+
+    def __init__(self) -> None:
+        self.accounts: list[Account] = []
+        self.announcements: dict[str, list[Announcement]] = defaultdict(list)
+        self.previews: list[PreviewRecord] = []
+
+    @property
+    def acknowledged(self) -> list[Account]:
+        """Those whose create was answered."""
+        return [account for account in self.accounts if account.id]
+
+
+def _retried(before: Export, after: Export) -> bool:
+    """An operator began a new run of an export that had failed for good."""
+    failed = before.state == Export.CANCELLED and before.cancel_reason != Export.REQUESTED
+    return failed and after.run > before.run
 
 
 def _state(export: Export) -> str:

@@ -4,17 +4,20 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import groupby, pairwise
 from pathlib import Path
 
-from chaos.ledger import Findings, Violation
+from chaos.findings import Findings, Violation
 from chaos.stale_leases import attempts
+from chaos.workload import PASSWORD
 from services.api.domain.history import CREATED
 from services.api.domain.states import TRANSITIONS, Event, State
 
 _LEASABLE = {before.name for before, event in TRANSITIONS if event is Event.LEASE}
+_UNSENT = "SELECT export_id FROM deliveries WHERE state = 'PENDING'"
+_PASSWORDS = "SELECT id FROM exports WHERE sealed_password IS NOT NULL"
 _HISTORY = "SELECT export_id, version, run, event, state FROM transitions ORDER BY export_id, id"
 _COMPLETED = "SELECT id, lease_id, file_key, attachments FROM exports WHERE state = 'COMPLETED'"
 _DOWNLOADABLE = f"{_COMPLETED} AND deleted_time IS NULL"
@@ -33,7 +36,11 @@ def check_rows(database: Path, findings: Findings) -> None:
                     Violation.STALE_ACCEPTED, export_id, f"lease {lease_id} completed it, and its file is {key}"
                 )
         for (export_id,) in db.execute(_ANNOUNCED):
-            findings.add(Violation.NOTIFICATION_CONTRADICTING, export_id, "its end is in the outbox twice")
+            findings.add(Violation.UNEXPECTED, export_id, "its end is in the outbox twice")
+        for (export_id,) in db.execute(_UNSENT):
+            findings.add(Violation.UNEXPECTED, export_id, "an announcement is still in the outbox")
+        for (export_id,) in db.execute(_PASSWORDS):
+            findings.add(Violation.BAD_ENCRYPTION, export_id, "its password was not erased")
         for export_id, entries in groupby(db.execute(_HISTORY), key=lambda entry: str(entry[0])):
             _check_history(export_id, [entry[1:] for entry in entries], findings)
 
@@ -50,6 +57,10 @@ def _check_history(export_id: str, entries: list[tuple[int, int, str, str]], fin
             findings.add(Violation.UNEXPECTED, export_id, f"its history: {change}")
         if after[0] <= before[0]:
             findings.add(Violation.UNEXPECTED, export_id, f"its version did not grow: {change}")
+        if after[1] - before[1] != (after[2] == Event.RETRY.name):
+            findings.add(Violation.BAD_RETRY, export_id, f"its run is counted wrongly: {change}")
+        if (before[2], after[2]) == (Event.CANCEL.name, Event.RETRY.name):
+            findings.add(Violation.BAD_RETRY, export_id, f"a requested cancel was undone: {change}")
     completed = Counter(run for _, run, event, _ in entries if event == Event.COMPLETE.name)
     if any(times > 1 for times in completed.values()):
         findings.add(Violation.DOUBLED, export_id, f"completed more than once: {entries}")
@@ -61,6 +72,11 @@ def check_completions(logs: list[Path], findings: Findings) -> None:
     for export_id, times in Counter(export_id for export_id, _ in completed).items():
         if times > 1:
             findings.add(Violation.DOUBLED, export_id, f"{times} leases completed it")
+
+
+def passwords_in(places: Iterable[Path]) -> list[Path]:
+    """Those of the files in which the password of encrypted exports stands."""
+    return [place for place in places if PASSWORD.encode() in place.read_bytes()]
 
 
 def orphans(root: Path, database: Path) -> list[str]:

@@ -3,15 +3,15 @@
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
-from chaos.callers import with_retries
-from chaos.ledger import Findings, Violation
+from chaos.calls import with_retries
+from chaos.findings import Findings, Violation
 from chaos.plan import LeaseMisuse, MisuseKind
 from exportd_client import Export, ExportClient, NotFound
 from services.contract.errors import ExportdError, Fenced, TryAgain
@@ -190,7 +190,7 @@ def _superseded(export: Export | None, job: Job) -> bool:
     return export is None or export.done or export.attempt > job.attempt
 
 
-def export_reader(clients: dict[str, ExportClient]) -> Callable[[str], Awaitable[Export | None]]:
+def export_reader(clients: Mapping[str, ExportClient]) -> Callable[[str], Awaitable[Export | None]]:
     """Reads an export by id alone: each tenant is asked."""
 
     async def read(export_id: str) -> Export | None:

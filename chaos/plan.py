@@ -1,6 +1,5 @@
-"""What happens in each round, drawn before it begins: from the seed and the number of the round, nothing else."""
+"""What happens in each round: who asks for what, what breaks, which leases are misused."""
 
-import random
 from dataclasses import dataclass
 from enum import Enum
 
@@ -15,21 +14,27 @@ ROUND_S = 1.0
 class CallerAction(Enum):
     """What a caller does with the export that it asked for."""
 
-    DOWNLOAD = "watch it, then bring its file"
+    DOWNLOAD = "watch it, then bring its files"
     CANCEL = "cancel it after a while"
     CANCEL_QUEUED = "cancel it only if no worker has it"
     DELETE = "watch it, then delete it"
     LEAVE = "never look at it again"
     ABANDON_WATCH = "watch it and go away in the middle, again and again"
-    CUT_DOWNLOAD = "bring its file, going away in the middle, again and again"
+    CUT_DOWNLOAD = "bring its files, going away in the middle, again and again"
+    RETRY = "watch it fail for good, correct its source, have an operator retry it, bring its files"
+
+
+RETRIED_ACTIONS = frozenset({CallerAction.DOWNLOAD, CallerAction.CUT_DOWNLOAD, CallerAction.RETRY})
+"""Callers who ask an operator to retry an export that failed for good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One export as its caller sees it. `at` and `after_s` are seconds: into the round, and until `action` begins.
 
-    `callers` is how many ask for it at the same time with the same request_id. `listed` looks it up in a list too.
-    `notified` gives it a callback_url. `draw` decides what is left to decide, such as where a download is cut.
+    `file_types` are the attachments to bundle. `callers` is how many ask for it at the same time with the same
+    request_id. `listed` looks it up in a list too. `called_back` gives it a callback_url, `mailed` a notify_email.
+    `draw` decides what is left to decide, such as where a download is cut.
     """
 
     at: float
@@ -37,6 +42,7 @@ class Scenario:
     collection: str
     format: FormatName
     packaging: PackagingName
+    file_types: tuple[str, ...]
     password: bool
     max_attempts: int
     priority: int
@@ -44,8 +50,29 @@ class Scenario:
     action: CallerAction
     after_s: float
     listed: bool
-    notified: bool
+    called_back: bool
+    mailed: bool
     draw: int
+
+    @property
+    def separate(self) -> bool:
+        """Its attachments are a file of their own."""
+        return self.packaging == "separate" and bool(self.file_types)
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewQuestion:
+    """A preview asked for `at` seconds into the round: the first `rows` rows of those from number `first` on.
+
+    `descending`: of all of them the last ones, from the highest number down.
+    """
+
+    at: float
+    tenant: str
+    collection: str
+    first: int
+    rows: int
+    descending: bool
 
 
 class FaultKind(Enum):
@@ -67,16 +94,13 @@ class FaultKind(Enum):
 
 
 KILLS = (FaultKind.KILL_API, FaultKind.KILL_WORKER, FaultKind.KILL_CHILD)
-_KILL_WEIGHTS = (3, 5, 2)
-_OTHERS = tuple(kind for kind in FaultKind if kind not in KILLS)
-_OTHER_WEIGHTS = (2, 3, 1, 1, 1, 3, 4, 2, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`at` seconds into the round; it lasts `seconds` (of a kill or SIGTERM: until the process is started again).
 
-    `which` is the number of a worker, or of a line: 0 is that of the callers, 1 and up those of the workers. `draw`
+    `which` is the number of a worker, or of a proxy: 0 is that of the callers, 1 and up those of the workers. `draw`
     decides the rest: which child, after how many bytes.
     """
 
@@ -115,77 +139,6 @@ class Round:
 
     number: int
     scenarios: tuple[Scenario, ...]
+    previews: tuple[PreviewQuestion, ...]
     faults: tuple[Fault, ...]
     misuses: tuple[LeaseMisuse, ...]
-
-
-def round_of(seed: int, number: int) -> Round:
-    """The plan of round `number` (from 0); at least one process is killed in each."""
-    draw = random.Random(f"{seed}/{number}")
-    scenarios = [_scenario(draw) for _ in range(draw.randint(4, 10))]
-    faults = [_kill(draw), *(_other(draw) for _ in range(draw.choice((1, 1, 2, 3))))]
-    misuses = [_lease_misuse(draw)] if draw.random() < 0.8 else []  # noqa: PLR2004 - four of five rounds
-    return Round(
-        number,
-        tuple(sorted(scenarios, key=lambda scenario: scenario.at)),
-        tuple(sorted(faults, key=lambda fault: fault.at)),
-        tuple(misuses),
-    )
-
-
-def _scenario(draw: random.Random) -> Scenario:
-    action = draw.choices(tuple(CallerAction), (6, 4, 1, 2, 2, 2, 3))[0]
-    packaging: PackagingName = draw.choice(("auto", "auto", "zip"))
-    return Scenario(
-        at=round(draw.uniform(0, ROUND_S), 3),
-        tenant=draw.choice(TENANTS),
-        collection=draw.choices(("Few", "Some", "Many"), (4, 3, 3))[0],
-        format=draw.choice(("csv", "jsonl", "json", "xlsx", "parquet")),
-        packaging=packaging,
-        password=draw.random() < 0.1,  # noqa: PLR2004 - one in ten
-        max_attempts=draw.choice((10, 10, 10, 2, 1)),
-        priority=draw.choice((0, 0, 0, 5, 9)),
-        callers=draw.choice((1, 1, 1, 1, 5, 20)),
-        action=action,
-        after_s=round(draw.uniform(0, 1.5), 3),
-        listed=draw.random() < 0.2,  # noqa: PLR2004 - one in five
-        notified=draw.random() < 0.5,  # noqa: PLR2004 - every other one
-        draw=draw.getrandbits(32),
-    )
-
-
-def _kill(draw: random.Random) -> Fault:
-    return _fault(draw, draw.choices(KILLS, _KILL_WEIGHTS)[0])
-
-
-def _other(draw: random.Random) -> Fault:
-    return _fault(draw, draw.choices(_OTHERS, _OTHER_WEIGHTS)[0])
-
-
-def _fault(draw: random.Random, kind: FaultKind) -> Fault:
-    at, draw_more = round(draw.uniform(0, ROUND_S), 3), draw.getrandbits(32)
-    return Fault(at, kind, _which(draw, kind), round(_seconds(draw, kind), 3), draw_more)
-
-
-def _which(draw: random.Random, kind: FaultKind) -> int:
-    lines = (FaultKind.CUT, FaultKind.CUT_MID_MESSAGE, FaultKind.FREEZE)
-    return draw.randrange(WORKERS + 1) if kind in lines else draw.randrange(WORKERS)
-
-
-def _seconds(draw: random.Random, kind: FaultKind) -> float:
-    match kind:
-        case FaultKind.STOP_WORKER | FaultKind.STOP_CHILD:
-            return draw.choice((0.3, 1.0, 5.0)) * draw.uniform(0.8, 1.2)  # the last one outlasts two leases
-        case FaultKind.STOP_API:
-            return draw.choice((0.3, 1.0, 2.5)) * draw.uniform(0.8, 1.2)
-        case FaultKind.FREEZE:
-            return draw.choice((0.3, 3.0)) * draw.uniform(0.8, 1.2)
-        case FaultKind.FULL_FILES | FaultKind.FULL_DATABASE:
-            return draw.uniform(0.5, 2.0)
-        case _:
-            return draw.uniform(0, 0.5)
-
-
-def _lease_misuse(draw: random.Random) -> LeaseMisuse:
-    at, kind = round(draw.uniform(0, ROUND_S), 3), draw.choice(tuple(MisuseKind))
-    return LeaseMisuse(at, kind, round(draw.choice((0.5, 3.0, 6.0)) * draw.uniform(0.8, 1.2), 3))

@@ -10,10 +10,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from chaos.ledger import Finding, Findings
+from chaos.findings import Finding, Findings
+from chaos.ledger import Channel, Ledger
 from chaos.plan import KILLS, FaultKind
+from exportd_client import Export
 
 _MAX_LOG_LINES = 12
+_CHECKS_CALL = '"method": "ListDeliveries"'
+"""Asked again and again while announcements are waited for."""
 
 FORBIDDEN_LOG_EVENTS = frozenset({
     "store_mismatch", "attempt_broken", "completion_refused", "failure_refused", "job_unreadable",
@@ -41,8 +45,8 @@ class Report:
     starts_without_room: int = 0
     """Processes that did not start while a disk was full, and were started again."""
     replayed_leases: int = 0
-    notifications: int = 0
-    """Callbacks that were owed."""
+    features: Mapping[str, int] = field(default_factory=dict)
+    """See `features`."""
     quiesce_seconds: float = 0.0
     fault_counts: Mapping[FaultKind, int] = field(default_factory=dict)
     misuses: Mapping[str, int] = field(default_factory=dict)
@@ -87,11 +91,28 @@ class Report:
             "deleted": self.deleted,
             "starts_without_room": self.starts_without_room,
             "replayed_leases": self.replayed_leases,
-            "notifications": self.notifications,
+            **self.features,
             **self.findings.count(),
             "findings": [_finding(finding) for finding in self.findings.all],
             "log_errors": dict(self.log_errors),
         }
+
+
+def features(ledger: Ledger) -> dict[str, int]:
+    """How often what was checked: completed exports by what they hold, announcements, previews, operators' retries."""
+    acknowledged = ledger.acknowledged
+    completed = [each.scenario for each in acknowledged if each.last and each.last.state == Export.COMPLETED]
+    told = [announcement for each in ledger.announcements.values() for announcement in each]
+    return {
+        "separate_exports": sum(scenario.separate for scenario in completed),
+        "exports_with_attachments": sum(bool(scenario.file_types) for scenario in completed),
+        "encrypted_exports": sum(scenario.password for scenario in completed),
+        "callbacks": sum(each.channel is Channel.CALLBACK for each in told),
+        "mails": sum(each.channel is Channel.EMAIL for each in told),
+        "previews_answered": sum(record.rows is not None for record in ledger.previews),
+        "previews_refused": sum(record.rows is None for record in ledger.previews),
+        "operator_retries": sum(each.retries_confirmed for each in acknowledged),
+    }
 
 
 def write(report: Report, path: Path) -> None:
@@ -105,7 +126,7 @@ def show(report: Report, console: Console) -> None:
     figures = report.figures()
     table = Table(title=f"chaos, seed {report.seed}", show_header=False)
     for name in ("rounds", "seconds", "quiesce_seconds", "kills", "acknowledged", "completed", "cancelled", "exhausted",
-                 "deleted", "replayed_leases", "notifications", *report.findings.count()):  # fmt: skip
+                 "deleted", "replayed_leases", *report.features, *report.findings.count()):  # fmt: skip
         table.add_row(name, str(figures[name]))
     console.print(table)
     for title, counts in (
@@ -149,4 +170,5 @@ def lines_about(export_id: str, logs: Mapping[Path, int]) -> list[str]:
 def _last_lines(log: Path, size: int, export_id: str) -> list[str]:
     with log.open("rb") as content:
         lines = content.read(size).decode(errors="replace").splitlines()
-    return [f"{log.name}: {line[:400]}" for line in lines if export_id in line][-_MAX_LOG_LINES:]
+    about = [line for line in lines if export_id in line and _CHECKS_CALL not in line]
+    return [f"{log.name}: {line[:400]}" for line in about[-_MAX_LOG_LINES:]]

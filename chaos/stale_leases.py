@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from chaos.ledger import Findings, Violation
+from chaos.findings import Findings, Violation
 from chaos.misbehaving_worker import MisusedLease
 from exportd_client import Export
 from services.contract.errors import ExportdError

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from chaos.callers import CLIENT_PATIENCE, with_retries
+from chaos.calls import CLIENT_PATIENCE, with_retries
 from chaos.cluster import Cluster
 from chaos.figures import Figure
 from exportd_client import Export, ExportClient

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, aclosing
 
 import psutil
 
-from chaos.callers import CLIENT_PATIENCE
+from chaos.calls import CLIENT_PATIENCE
 from chaos.cluster import Cluster
 from chaos.figures import Figure, memory_mb
 from exportd_client import Export, ExportClient

@@ -1,32 +1,26 @@
-"""What chaos takes for the content of a file."""
+"""What chaos takes for the content of a table."""
 
-import io
 import json
-import zipfile
 
 import pytest
 
-from chaos.workload import ROWS, BadContent, Content, DuplicateRow
-from exportd_client import File
+from chaos.content import BadAttachment, BadContent, DuplicateRow, TableReader, entry_name
+from chaos.workload import FILE_TYPES, NOTE, PAPERS, SCAN, attachment, rows
 
-LINES = [json.dumps({"n": n, "text": f"number {n}"}) for n in range(ROWS["Few"])]
+LINES = [json.dumps({"n": n, "text": text}) for n, text in rows("Few")]
 
 
-def _check(lines: list[str]) -> None:
-    Content().check("\n".join(lines).encode(), File(extension="jsonl", row_count=ROWS["Few"]), "Few")
+def _check(lines: list[str], collection: str = "Few", file_types: tuple[str, ...] = ()) -> None:
+    TableReader().check("\n".join(lines).encode(), "jsonl", collection, file_types)
 
 
 def test_all_rows_in_order_are_fine() -> None:
     _check(LINES)
 
 
-def test_they_are_found_in_a_zip_too() -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("manifest.json", "{}")
-        archive.writestr("few.jsonl", "\n".join(LINES[:-1]))
+def test_rows_that_are_missing_at_the_end_are_found() -> None:
     with pytest.raises(BadContent, match="rows instead of"):
-        Content().check(packed.getvalue(), File(extension="zip", row_count=ROWS["Few"]), "Few")
+        _check(LINES[:-1])
 
 
 def test_a_row_that_is_missing_is_found() -> None:
@@ -44,6 +38,29 @@ def test_another_text_is_found() -> None:
         _check([*LINES[:5], json.dumps({"n": 5, "text": "number five"}), *LINES[6:]])
 
 
-def test_a_count_that_is_not_that_of_the_rows_is_found() -> None:
-    with pytest.raises(BadContent, match="announced"):
-        Content().check("\n".join(LINES).encode(), File(extension="jsonl", row_count=3), "Few")
+def test_another_column_is_found() -> None:
+    with pytest.raises(BadContent, match="columns"):
+        _check([json.dumps({"n": n, "text": text, "note": ""}) for n, text in rows("Few")])
+
+
+def _papers(**files_of: list[str]) -> list[str]:
+    """With the names of all attachments that there are, but for those of a row that is given."""
+    names = {n: [entry_name(t, n) for t in FILE_TYPES if attachment(t, n) is not None] for n, _ in rows(PAPERS)}
+    names |= {int(row.removeprefix("row")): files for row, files in files_of.items()}
+    return [json.dumps({"n": n, "text": text, "files": names[n]}) for n, text in rows(PAPERS)]
+
+
+def test_each_row_names_its_attachments() -> None:
+    _check(_papers(), PAPERS, FILE_TYPES)
+
+
+@pytest.mark.parametrize("files", [[], [entry_name(SCAN, 4), entry_name(NOTE, 5)], [entry_name(NOTE, 5)] * 2])
+def test_a_row_that_names_others_is_found(files: list[str]) -> None:
+    with pytest.raises(BadAttachment, match="row 5"):
+        _check(_papers(row5=files), PAPERS, FILE_TYPES)
+
+
+def test_an_attachment_that_is_missing_must_not_be_named() -> None:
+    assert attachment(SCAN, 7) is None
+    with pytest.raises(BadAttachment, match="row 7"):
+        _check(_papers(row7=[entry_name(SCAN, 7), entry_name(NOTE, 7)]), PAPERS, FILE_TYPES)

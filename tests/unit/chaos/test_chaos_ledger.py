@@ -2,8 +2,9 @@
 
 import pytest
 
-from chaos.ledger import Account, Findings, Violation
-from chaos.plan import round_of
+from chaos.draw import round_of
+from chaos.findings import Findings, Violation
+from chaos.ledger import Account
 from exportd_client import Export, File
 
 
@@ -17,14 +18,14 @@ def _found(account: Account) -> list[Violation]:
 
 
 def _completed(file_id: str, version: int = 3) -> Export:
-    return Export(id="e", state=Export.COMPLETED, done=True, version=version, file=File(id=file_id))
+    return Export(id="e", state=Export.COMPLETED, done=True, version=version, run=1, file=File(id=file_id))
 
 
 def test_a_regular_life_is_fine(account: Account) -> None:
     account.record_create(Export(id="e"))
     account.record_create(Export(id="e"))
-    account.observe(Export(id="e", state=Export.QUEUED, version=1))
-    account.observe(Export(id="e", state=Export.PROCESSING, version=2))
+    account.observe(Export(id="e", state=Export.QUEUED, version=1, run=1))
+    account.observe(Export(id="e", state=Export.PROCESSING, version=2, run=1))
     account.observe(_completed("f"))
     account.observe(_completed("f"))
     assert _found(account) == []
@@ -37,14 +38,14 @@ def test_a_request_id_that_makes_two_exports_is_found(account: Account) -> None:
 
 
 def test_a_version_that_goes_back_is_found(account: Account) -> None:
-    account.observe(Export(id="e", state=Export.PROCESSING, version=2))
-    account.observe(Export(id="e", state=Export.QUEUED, version=1))
+    account.observe(Export(id="e", state=Export.PROCESSING, version=2, run=1))
+    account.observe(Export(id="e", state=Export.QUEUED, version=1, run=1))
     assert _found(account) == [Violation.UNEXPECTED]
 
 
 def test_an_end_that_is_undone_is_found(account: Account) -> None:
     account.observe(_completed("f"))
-    account.observe(Export(id="e", state=Export.FAILED, version=4))
+    account.observe(Export(id="e", state=Export.FAILED, version=4, run=1))
     assert _found(account) == [Violation.UNEXPECTED]
 
 
@@ -57,4 +58,37 @@ def test_an_export_that_completes_twice_is_found(account: Account) -> None:
 def test_a_cancel_that_does_not_hold_is_found(account: Account) -> None:
     account.cancel_confirmed = True
     account.observe(_completed("f"))
+    assert _found(account) == [Violation.UNEXPECTED]
+
+
+# ---- retries by an operator
+
+
+def _failed(reason: Export.CancelReason.ValueType = Export.NOT_RETRYABLE) -> Export:
+    return Export(id="e", state=Export.CANCELLED, cancel_reason=reason, done=True, version=3, run=1)
+
+
+SECOND_RUN = Export(id="e", state=Export.QUEUED, version=4, run=2)
+
+
+def test_a_second_run_after_a_retry_is_fine_and_both_ends_are_kept(account: Account) -> None:
+    account.retry_requests = 1
+    account.observe(_failed())
+    account.observe(SECOND_RUN)
+    account.observe(Export(id="e", state=Export.COMPLETED, done=True, version=6, run=2))
+    assert _found(account) == []
+    assert {run: end.state for run, end in account.ends.items()} == {1: Export.CANCELLED, 2: Export.COMPLETED}
+
+
+def test_a_second_run_that_no_operator_asked_for_is_found(account: Account) -> None:
+    account.observe(_failed())
+    account.observe(SECOND_RUN)
+    assert _found(account) == [Violation.BAD_RETRY]
+
+
+@pytest.mark.parametrize("end", [_failed(Export.REQUESTED), _completed("f")])
+def test_a_second_run_after_an_end_that_stays_is_found(account: Account, end: Export) -> None:
+    account.retry_requests = 1
+    account.observe(end)
+    account.observe(SECOND_RUN)
     assert _found(account) == [Violation.UNEXPECTED]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chaos.ledger import Findings, Violation
-from chaos.leftovers import check_completions, check_rows, orphans
+from chaos.findings import Findings, Violation
+from chaos.leftovers import check_completions, check_rows, orphans, passwords_in
 from services.api.domain.fairness import Fairness
 from services.api.domain.leases import LeasePolicy
 from services.api.storage.sql.store import SqliteExportStore
@@ -18,10 +18,10 @@ from tests.ports.driving import leased
 from tests.ports.samples import START, STATS, new_attachments, new_file
 
 TABLES = """
-CREATE TABLE exports (id, lease_id, file_key, state, attachments, deleted_time);
+CREATE TABLE exports (id, lease_id, file_key, state, attachments, deleted_time, sealed_password);
 CREATE TABLE transitions (id INTEGER PRIMARY KEY, export_id, version, run, event, state);
-CREATE TABLE deliveries (export_id, run, channel);
-INSERT INTO exports VALUES ('e', 'l', 'e/l/export.csv', 'COMPLETED', NULL, NULL);
+CREATE TABLE deliveries (export_id, run, channel, state);
+INSERT INTO exports VALUES ('e', 'l', 'e/l/export.csv', 'COMPLETED', NULL, NULL, NULL);
 """
 REGULAR = [(1, "CREATE", "QUEUED"), (2, "LEASE", "PROCESSING"), (3, "COMPLETE", "COMPLETED")]
 
@@ -33,11 +33,16 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "db.sqlite3"
 
 
-def _found(database: Path, history: list[tuple[int, str, str]], change: str = "") -> list[Violation]:
+def _found(
+    database: Path, history: list[tuple[int, str, str]], change: str = "", *, later_run: int = 2
+) -> list[Violation]:
+    """Entries are of run 1, those from a retry on of `later_run`."""
     findings = Findings()
+    retried = [event for _, event, _ in history].index("RETRY") if "RETRY" in [e[1] for e in history] else len(history)
     with closing(sqlite3.connect(database)) as db, db:
-        entries = "INSERT INTO transitions (export_id, version, run, event, state) VALUES ('e', ?, 1, ?, ?)"
-        db.executemany(entries, history)
+        entries = "INSERT INTO transitions (export_id, version, run, event, state) VALUES ('e', ?, ?, ?, ?)"
+        runs = [1 if place < retried else later_run for place in range(len(history))]
+        db.executemany(entries, [(version, run, *rest) for (version, *rest), run in zip(history, runs, strict=True)])
         db.executescript(change)
     check_rows(database, findings)
     return [finding.violation for finding in findings.all]
@@ -66,14 +71,45 @@ def test_a_step_that_no_rule_allows_is_found(database: Path) -> None:
     assert _found(database, history) == [Violation.UNEXPECTED]
 
 
+RETRIED = [*REGULAR[:2], (3, "GIVE_UP", "CANCELLED"), (4, "RETRY", "QUEUED"), (5, "LEASE", "PROCESSING")]
+
+
+def test_a_retry_that_begins_a_new_run_is_fine(database: Path) -> None:
+    assert _found(database, [*RETRIED, (6, "COMPLETE", "COMPLETED")]) == []
+
+
+def test_a_retry_that_begins_no_run_of_its_own_is_found(database: Path) -> None:
+    assert _found(database, RETRIED, later_run=1) == [Violation.BAD_RETRY]
+
+
+def test_a_retry_of_what_its_caller_cancelled_is_found(database: Path) -> None:
+    history = [*REGULAR[:2], (3, "CANCEL", "CANCELLED"), (4, "RETRY", "QUEUED")]
+    assert _found(database, history) == [Violation.BAD_RETRY]
+
+
 def test_a_version_that_does_not_grow_is_found(database: Path) -> None:
     history = [REGULAR[0], (1, "LEASE", "PROCESSING"), REGULAR[2]]
     assert _found(database, history) == [Violation.UNEXPECTED]
 
 
 def test_an_end_that_is_in_the_outbox_twice_is_found(database: Path) -> None:
-    twice = "INSERT INTO deliveries VALUES ('e', 1, 'CALLBACK'), ('e', 1, 'CALLBACK')"
-    assert _found(database, REGULAR, twice) == [Violation.NOTIFICATION_CONTRADICTING]
+    twice = "INSERT INTO deliveries VALUES ('e', 1, 'CALLBACK', 'SENT'), ('e', 1, 'CALLBACK', 'SENT')"
+    assert _found(database, REGULAR, twice) == [Violation.UNEXPECTED]
+
+
+def test_an_end_that_is_still_in_the_outbox_is_found(database: Path) -> None:
+    pending = "INSERT INTO deliveries VALUES ('e', 1, 'EMAIL', 'PENDING')"
+    assert _found(database, REGULAR, pending) == [Violation.UNEXPECTED]
+
+
+def test_a_password_that_was_not_erased_is_found(database: Path) -> None:
+    assert _found(database, REGULAR, "UPDATE exports SET sealed_password = x'00'") == [Violation.BAD_ENCRYPTION]
+
+
+def test_files_in_which_a_password_stands_are_found(tmp_path: Path) -> None:
+    (tmp_path / "api.log").write_text('{"event": "call"}\n')
+    (tmp_path / "worker.log").write_text('{"event": "call", "password": "correct horse"}\n')
+    assert passwords_in(sorted(tmp_path.iterdir())) == [tmp_path / "worker.log"]
 
 
 def test_files_that_no_export_points_at_are_orphans(database: Path, tmp_path: Path) -> None:

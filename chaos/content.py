@@ -1,0 +1,125 @@
+"""Looks into tables: whether a file holds the rows of its collection, each with the names of its attachments."""
+
+import csv
+import json
+import zipfile
+from collections.abc import Callable
+from hashlib import sha256
+from io import BytesIO, StringIO
+from typing import Any, TypeAlias
+
+from python_calamine import CalamineWorkbook
+
+from chaos.workload import ROWS, attachment, attachment_path, rows
+
+Table: TypeAlias = tuple[list[str], list[tuple[Any, ...]]]
+"""The names of its columns, and its rows."""
+
+FILES_COLUMN = "files"
+
+
+class BadContent(Exception):
+    """A file does not hold what its export asked for."""
+
+
+class DuplicateRow(BadContent):
+    """A file holds a row more than once."""
+
+
+class BadAttachment(BadContent):
+    """An attachment is not the source's, is missing, or was not asked for."""
+
+
+class TableReader:
+    """Looks into tables; one that was right once is recognised by its digest and not read again."""
+
+    def __init__(self) -> None:
+        self._right: set[tuple[str, tuple[str, ...], str]] = set()
+
+    def check(self, table: bytes, extension: str, collection: str, file_types: tuple[str, ...]) -> None:
+        """Raises BadContent unless the bytes hold each row of the collection once, in order.
+
+        With `file_types` each row names its attachments: BadAttachment when these are others.
+        """
+        seen = (collection, file_types, _digest(table, extension))
+        if seen in self._right:
+            return
+        columns, found = _READERS[extension](table)
+        expected = ["n", "text", *([FILES_COLUMN] if file_types else [])]
+        if columns != expected:
+            raise BadContent(f"columns {columns} instead of {expected}")
+        _check_rows(found, collection)
+        if file_types:
+            _check_names(found, file_types)
+        self._right.add(seen)
+
+
+def entry_name(file_type: str, n: int) -> str:
+    """The entry of a ZIP that holds an attachment."""
+    return f"files/{file_type}/{n}_{attachment_path(file_type, n)}"
+
+
+def _check_rows(found: list[tuple[Any, ...]], collection: str) -> None:
+    if len({str(there[0]) for there in found}) < len(found):
+        raise DuplicateRow(f"{len(found)} rows, and not all of them different")
+    for there, expected in zip(found, rows(collection), strict=False):
+        if (int(there[0]), str(there[1])) != expected:
+            raise BadContent(f"{there} where {expected} belongs")
+    if len(found) != ROWS[collection]:
+        raise BadContent(f"{len(found)} rows instead of {ROWS[collection]}")
+
+
+def _check_names(found: list[tuple[Any, ...]], file_types: tuple[str, ...]) -> None:
+    for n, there in enumerate(found):
+        expected = [entry_name(file_type, n) for file_type in file_types if attachment(file_type, n) is not None]
+        names = there[2].split("; ") if there[2] and isinstance(there[2], str) else there[2] or []
+        if names != expected:
+            raise BadAttachment(f"row {n} names {names} instead of {expected}")
+
+
+def _digest(table: bytes, extension: str) -> str:
+    """Of what does not depend on the time of the writing: of a workbook, its entries but for the properties."""
+    if extension != "xlsx":
+        return sha256(table).hexdigest()
+    with zipfile.ZipFile(BytesIO(table)) as book:
+        names = [name for name in book.namelist() if not name.startswith("docProps/")]
+        return sha256(b"".join(name.encode() + sha256(book.read(name)).digest() for name in names)).hexdigest()
+
+
+def _from_csv(table: bytes) -> Table:
+    columns, *found = csv.reader(StringIO(table.decode(), newline=""))
+    return columns, [tuple(there) for there in found]
+
+
+def _from_json(table: bytes) -> Table:
+    return _from_objects(json.loads(table))
+
+
+def _from_jsonl(table: bytes) -> Table:
+    return _from_objects([json.loads(line) for line in table.splitlines()])
+
+
+def _from_objects(objects: list[dict[str, Any]]) -> Table:
+    columns = list(objects[0]) if objects else []
+    return columns, [tuple(each[column] for column in columns) for each in objects]
+
+
+def _from_xlsx(table: bytes) -> Table:
+    columns, *found = CalamineWorkbook.from_filelike(BytesIO(table)).get_sheet_by_index(0).to_python()
+    return [str(column) for column in columns], [(str(n).removesuffix(".0"), *rest) for n, *rest in found]
+
+
+def _from_parquet(table: bytes) -> Table:
+    import pyarrow.parquet as pq  # noqa: PLC0415 - a heavy import that few runs need
+
+    there = pq.read_table(BytesIO(table))
+    return there.column_names, list(zip(*(column.to_pylist() for column in there.columns), strict=True))
+
+
+_READERS: dict[str, Callable[[bytes], Table]] = {
+    "csv": _from_csv,
+    "json": _from_json,
+    "jsonl": _from_jsonl,
+    "xlsx": _from_xlsx,
+    "parquet": _from_parquet,
+}

@@ -1,0 +1,54 @@
+"""What must not happen, and where it did."""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Violation(Enum):
+    """What must not happen; the value is its name in the report."""
+
+    LOST = "lost"
+    DOUBLED = "doubled"
+    STALE_ACCEPTED = "stale_accepted"
+    STRANDED = "stranded"
+    CALLBACK_MISSING = "callbacks_missing"
+    CALLBACK_CONTRADICTING = "callbacks_contradicting"
+    MAIL_MISSING = "mails_missing"
+    MAIL_CONTRADICTING = "mails_contradicting"
+    ORPHAN_FILE = "orphan_files"
+    BAD_SHA256 = "bad_sha256"
+    BAD_SEPARATE = "bad_separate_files"
+    BAD_ATTACHMENT = "bad_attachments"
+    BAD_ENCRYPTION = "bad_encryption"
+    BAD_PREVIEW = "bad_previews"
+    BAD_RETRY = "bad_retries"
+    UNEXPECTED = "unexpected"
+    """Everything else that no fault excuses: a version that goes back, a cancel undone, an answer INTERNAL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong; `export_id` is empty when it belongs to none."""
+
+    violation: Violation
+    export_id: str
+    what: str
+
+
+class Findings:
+    """Everything that is wrong."""
+
+    def __init__(self) -> None:
+        self.all: list[Finding] = []
+
+    def add(self, violation: Violation, export_id: str, what: str) -> None:
+        """Note something, once."""
+        finding = Finding(violation, export_id, what)
+        if finding not in self.all:
+            self.all.append(finding)
+
+    def count(self) -> dict[str, int]:
+        """How many of each kind, 0 included."""
+        counter = Counter(finding.violation for finding in self.all)
+        return {violation.value: counter[violation] for violation in Violation}

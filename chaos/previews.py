@@ -1,0 +1,45 @@
+"""Callers who look at the first rows of an export before they ask for it."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from chaos.ledger import Ledger, PreviewRecord
+from chaos.plan import PreviewQuestion
+from exportd_client import ExportClient, ExportdError
+
+_PAUSE_S = 0.2
+
+
+class Previews:
+    """Ask questions over `clients`, one a tenant, and write into the `ledger` what came of them."""
+
+    def __init__(self, clients: Mapping[str, ExportClient], ledger: Ledger) -> None:
+        self._clients = clients
+        self._ledger = ledger
+
+    async def ask(self, question: PreviewQuestion, *, under_fire: bool = True) -> PreviewRecord:
+        """Once: a refusal is an answer, too."""
+        order = "&order[n]=desc" if question.descending else ""
+        client = self._clients[question.tenant]
+        try:
+            answer = await client.preview(
+                type=question.collection, query=f"n[gte]={question.first}{order}", rows=question.rows
+            )
+        except ExportdError as refused:
+            record = PreviewRecord(question, under_fire, refusal=_reason(refused))
+        else:
+            record = PreviewRecord(question, under_fire, tuple(answer.rows), answer.rows_total)
+        self._ledger.previews.append(record)
+        return record
+
+    async def ask_until_answered(self, question: PreviewQuestion, within_s: float) -> None:
+        """Everything is healed: at last it must be answered."""
+        until = time.monotonic() + within_s
+        while (await self.ask(question, under_fire=False)).refusal and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(_PAUSE_S)  # until a worker is free
+
+
+def _reason(refused: ExportdError) -> str:
+    """The reason, of PREVIEW_FAILED the failure; of an answer that never came, the code."""
+    return refused.metadata.get("failure") or refused.reason or refused.code
