@@ -45,7 +45,8 @@ test: $(READY) ## Run every test
 proof: $(READY) ## Drive the store through 2,000 random stories of 50 steps, beside its model: make proof PROOF=2000,50
 	@EXPORTD_PROOF=$(PROOF) $(BIN)/python -m pytest tests/ports/test_state_machine.py -k the_model -o faulthandler_timeout=0
 
-check: $(READY) proto-check ## Lint, types, generated code and the import rule
+check: $(READY) proto-check ## Lint of code and interfaces, types, generated code and the import rule
+	@$(BIN)/buf lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "run .venv/bin/ruff format ."; exit 1; }
 	@$(BIN)/mypy

@@ -14,7 +14,7 @@ from bench.peer import NotMeasured, Ran, peak_mb
 from bench.places import Place, parquet_files
 from bench.workload import COLUMNS, TYPES, folder
 from demo.processes import DidNotStart, Services, running
-from exportd_client import Export, ExportClient, ExportdError, FormatName
+from exportd_client import Export, ExportClient, ExportdError, FormatName, name_of
 
 
 class Service:
@@ -73,7 +73,7 @@ class Service:
         started = time.perf_counter()
         made = await client.create("/few", format=self._format)
         async for export in client.watch(made.id):
-            if export.state != Export.QUEUED:
+            if export.state != Export.STATE_QUEUED:
                 break
         seen = time.perf_counter() - started
         done = await self._finished(client, made)
@@ -99,9 +99,9 @@ class Service:
     async def _finished(client: ExportClient, made: Export) -> Export:
         async for export in client.watch(made.id):
             made = export
-        if made.state != Export.COMPLETED:
+        if made.state != Export.STATE_COMPLETED:
             why = made.result.errors[-1].message if made.result.errors else "no word"
-            raise NotMeasured(f"{Export.State.Name(made.state)}: {why}"[:300])
+            raise NotMeasured(f"{name_of(Export.State, made.state)}: {why}"[:300])
         return made
 
     async def _fetched(self, client: ExportClient, done: Export, name: str) -> Path:

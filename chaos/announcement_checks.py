@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chaos.findings import Findings, Violation
 from chaos.ledger import Account, Announcement, Channel
-from exportd_client import Delivery, Export
+from exportd_client import Delivery, Export, name_of
 
 MISSING = {Channel.CALLBACK: Violation.CALLBACK_MISSING, Channel.EMAIL: Violation.MAIL_MISSING}
 CONTRADICTING = {Channel.CALLBACK: Violation.CALLBACK_CONTRADICTING, Channel.EMAIL: Violation.MAIL_CONTRADICTING}
@@ -66,7 +66,7 @@ def _contradiction(account: Account, announcement: Announcement, run: int | None
     if end is None:
         return "" if _is_old_run(account, run) else "it came before the end"
     told = (announcement.recipient, announcement.export_id, announcement.type, announcement.success)
-    expected = (_target(account, channel), account.id, account.scenario.collection, end.state == Export.COMPLETED)
+    expected = (_target(account, channel), account.id, account.scenario.collection, end.state == Export.STATE_COMPLETED)
     if told != expected:
         return f"{told} instead of {expected}"
     return _difference(announcement, end, _errors(account, run, channel))
@@ -80,7 +80,7 @@ def _is_old_run(account: Account, run: int) -> bool:
 def _difference(announcement: Announcement, end: Export, errors: tuple[str, ...]) -> str:
     file = (end.file.filename, end.file.size_bytes) if end.HasField("file") else (None, None)
     pairs: dict[str, tuple[object, object]] = {
-        "status": (announcement.status, Export.State.Name(end.state)),
+        "status": (announcement.status, name_of(Export.State, end.state)),
         "file": ((announcement.file_name, announcement.file_size_bytes), file),
         "errors": (announcement.errors, errors),
     }
@@ -92,7 +92,7 @@ def _difference(announcement: Announcement, end: Export, errors: tuple[str, ...]
 def _errors(account: Account, run: int, channel: Channel) -> tuple[str, ...]:
     """Messages of the attempts of a run that failed for good; none of one that completed."""
     end = account.ends[run]
-    if end.state == Export.COMPLETED:
+    if end.state == Export.STATE_COMPLETED:
         return ()
     before = account.ends[run - 1].attempt if run - 1 in account.ends else 0
     messages = tuple(error.message for error in end.result.errors if error.attempt > before)
@@ -105,13 +105,13 @@ def _check_deliveries(account: Account, deliveries: Sequence[Delivery], findings
     """One for each end on each channel that was asked for, none of them still to be sent."""
     last_run = account.last.run if account.last else 1
     for channel in Channel:
-        runs = [d.run for d in deliveries if Delivery.Channel.Name(d.channel) == channel.value]
+        runs = [d.run for d in deliveries if name_of(Delivery.Channel, d.channel) == channel.value]
         expected = list(range(1, last_run + 1)) if _target(account, channel) else []
         if runs != expected:
             findings.add(CONTRADICTING[channel], account.id, f"deliveries of runs {runs} instead of {expected}")
     for delivery in deliveries:
-        superseded = delivery.state == Delivery.GIVEN_UP and delivery.run < last_run
-        if delivery.state != Delivery.SENT and not superseded:
-            channel = Channel(Delivery.Channel.Name(delivery.channel))
-            state = Delivery.State.Name(delivery.state)
+        superseded = delivery.state == Delivery.STATE_GIVEN_UP and delivery.run < last_run
+        if delivery.state != Delivery.STATE_SENT and not superseded:
+            channel = Channel(name_of(Delivery.Channel, delivery.channel))
+            state = name_of(Delivery.State, delivery.state)
             findings.add(MISSING[channel], account.id, f"the delivery of run {delivery.run} is {state}")

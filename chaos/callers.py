@@ -93,9 +93,9 @@ class Callers:
     async def _final_state(self, client: ExportClient, account: Account) -> Export:
         """When an operator has retried it, if it failed for good at first. The source of a draft is corrected then."""
         export = await final_state(client, account)
-        if account.scenario.action is CallerAction.RETRY and export.state == Export.COMPLETED:
+        if account.scenario.action is CallerAction.RETRY and export.state == Export.STATE_COMPLETED:
             self._findings.add(Violation.BAD_RETRY, export.id, "completed from a source that holds a wrong value")
-        if account.scenario.action not in RETRIED_ACTIONS or export.state == Export.COMPLETED:
+        if account.scenario.action not in RETRIED_ACTIONS or export.state == Export.STATE_COMPLETED:
             return export
         if account.scenario.collection == DRAFTS:
             await self._drafts.correct(account.request_id)

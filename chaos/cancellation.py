@@ -28,7 +28,7 @@ async def _once(cluster: Cluster, client: ExportClient) -> float:
             break
     began = time.monotonic()
     cancelled = await client.cancel(export.id)
-    if cancelled.state != Export.CANCELLED:
+    if cancelled.state != Export.STATE_CANCELLED:
         raise RuntimeError(f"{export.id} was not cancelled")
     while any(_spooled(cluster.artifacts)) and time.monotonic() < began + _STOP_TIMEOUT_S:  # noqa: ASYNC110
         await asyncio.sleep(0.002)  # how often the disk is looked at

@@ -14,7 +14,7 @@ from chaos.ledger import Account, Ledger
 from chaos.preview_checks import check_previews, unanswered
 from chaos.previews import Previews
 from chaos.retry_checks import check_retries, is_excused
-from exportd_client import Delivery, Export, ExportClient, ExportdError, NotFound
+from exportd_client import Delivery, Export, ExportClient, ExportdError, NotFound, name_of
 
 EXCUSED_FAILURES = frozenset({
     "LEASE_EXPIRED", "WORKER_CRASHED", "DISK_FULL", "STORE_UNAVAILABLE", "NO_PROGRESS", "RUN_TIMEOUT",
@@ -75,12 +75,12 @@ class Checks:
             return  # deleted, or lost: `run` knows
         except TimeoutError:
             export = await client.get(account.id)
-            state = f"{Export.State.Name(export.state)}, attempt {export.attempt}, version {export.version}"
+            state = f"{name_of(Export.State, export.state)}, attempt {export.attempt}, version {export.version}"
             self._findings.add(Violation.STRANDED, account.id, f"{state} after {within_s:g} s without a fault")
 
     async def _is_announced(self, account: Account) -> bool:
         deliveries = await self._deliveries(account)
-        pending = any(delivery.state == Delivery.PENDING for delivery in deliveries or ())
+        pending = any(delivery.state == Delivery.STATE_PENDING for delivery in deliveries or ())
         return not pending and is_announced(account, self._ledger.announcements[account.request_id])
 
     async def _deliveries(self, account: Account) -> Sequence[Delivery] | None:
@@ -117,10 +117,10 @@ class Checks:
         check_retries(account, export, await client.transitions(export.id), self._findings)
         self._check_failures(account, export)
         self._check_flags(account, export)
-        if export.state == Export.COMPLETED:
+        if export.state == Export.STATE_COMPLETED:
             self.end_counts["COMPLETED"] += 1
             await self._files.check(client, export, account.scenario)
-        if export.state == Export.CANCELLED:
+        if export.state == Export.STATE_CANCELLED:
             self._check_reason(account, export)
 
     def _check_failures(self, account: Account, export: Export) -> None:
@@ -137,7 +137,7 @@ class Checks:
             self._findings.add(Violation.MAIL_MISSING, export.id, "notify_email_sent is false")
 
     def _check_reason(self, account: Account, export: Export) -> None:
-        reason = Export.CancelReason.Name(export.cancel_reason)
+        reason = name_of(Export.CancelReason, export.cancel_reason)
         self.end_counts[reason] += 1
         if reason == "NOT_RETRYABLE" or (reason == "REQUESTED" and not account.cancel_requested):
             self._findings.add(Violation.UNEXPECTED, export.id, f"cancelled, {reason}, and nobody gave cause")

@@ -6,7 +6,7 @@ from enum import Enum
 
 from chaos.findings import Findings, Violation
 from chaos.plan import PreviewQuestion, Scenario
-from exportd_client import Export
+from exportd_client import Export, name_of
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Account:
         self.last = export
         if export.done:
             self.ends[export.run] = export
-        if self.cancel_confirmed and export.state != Export.CANCELLED:
+        if self.cancel_confirmed and export.state != Export.STATE_CANCELLED:
             self.findings.add(Violation.UNEXPECTED, export.id, f"was cancelled and is {_state(export)}")
         if not 1 <= export.run <= 1 + self.retry_requests:
             self.findings.add(Violation.BAD_RETRY, export.id, f"run {export.run} after {self.retry_requests} retries")
@@ -64,7 +64,7 @@ class Account:
         if before.done and (after.state, after.run) != (before.state, before.run) and not _retried(before, after):
             undone = f"was {_state(before)} for good and is {_state(after)}"
             self.findings.add(Violation.UNEXPECTED, after.id, undone)
-        if before.state == after.state == Export.COMPLETED and before.file.id != after.file.id:
+        if before.state == after.state == Export.STATE_COMPLETED and before.file.id != after.file.id:
             twice = f"completed twice: files {before.file.id} and {after.file.id}"
             self.findings.add(Violation.DOUBLED, after.id, twice)
 
@@ -127,9 +127,9 @@ class Ledger:
 
 def _retried(before: Export, after: Export) -> bool:
     """An operator began a new run of an export that had failed for good."""
-    failed = before.state == Export.CANCELLED and before.cancel_reason != Export.REQUESTED
+    failed = before.state == Export.STATE_CANCELLED and before.cancel_reason != Export.CANCEL_REASON_REQUESTED
     return failed and after.run > before.run
 
 
 def _state(export: Export) -> str:
-    return Export.State.Name(export.state)
+    return name_of(Export.State, export.state)

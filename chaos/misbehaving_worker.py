@@ -13,7 +13,7 @@ from uuid import uuid4
 from chaos.calls import with_retries
 from chaos.findings import Findings, Violation
 from chaos.plan import LeaseMisuse, MisuseKind
-from exportd_client import Export, ExportClient, NotFound
+from exportd_client import Export, ExportClient, NotFound, name_of
 from services.contract.errors import ExportdError, Fenced, TryAgain
 from services.contract.job import HeartbeatAnswer, Job, LeaseReport, Verdict
 from services.contract.outcome import Built, Failure
@@ -180,7 +180,7 @@ class MisbehavingWorker:
         lease.may_count = True
 
     def _add_finding(self, lease: MisusedLease, before: Export | None, what: str) -> None:
-        state = "not there" if before is None else f"{Export.State.Name(before.state)}, attempt {before.attempt}"
+        state = "not there" if before is None else f"{name_of(Export.State, before.state)}, attempt {before.attempt}"
         text = f"lease {lease.job.lease.lease_id} of attempt {lease.job.attempt} {what}: the export was {state}"
         self.findings.add(Violation.STALE_ACCEPTED, lease.job.lease.export_id, text)
 

@@ -37,7 +37,7 @@ async def _once(cluster: Cluster, client: ExportClient) -> float | None:
             killed = _builder(cluster)
             began = time.monotonic()
             killed.kill(0)
-        if killed is not None and seen.attempt > 1 and seen.state == Export.PROCESSING:
+        if killed is not None and seen.attempt > 1 and seen.state == Export.STATE_PROCESSING:
             break
         if seen.done:
             return None

@@ -101,7 +101,7 @@ class Report:
 def features(ledger: Ledger) -> dict[str, int]:
     """How often what was checked: completed exports by what they hold, announcements, previews, operators' retries."""
     acknowledged = ledger.acknowledged
-    completed = [each.scenario for each in acknowledged if each.last and each.last.state == Export.COMPLETED]
+    completed = [each.scenario for each in acknowledged if each.last and each.last.state == Export.STATE_COMPLETED]
     told = [announcement for each in ledger.announcements.values() for announcement in each]
     return {
         "separate_exports": sum(scenario.separate for scenario in completed),

@@ -6,7 +6,7 @@ from chaos.findings import Findings, Violation
 from chaos.ledger import Account
 from chaos.plan import CallerAction
 from chaos.workload import DRAFTS
-from exportd_client import Export, Transition
+from exportd_client import Export, Transition, name_of
 
 
 def check_retries(account: Account, export: Export, transitions: Sequence[Transition], findings: Findings) -> None:
@@ -29,7 +29,7 @@ def _problems(account: Account, export: Export, transitions: Sequence[Transition
         yield f"run {export.run} after {asked}"
     if [each.run for each in retries] != list(range(2, export.run + 1)):
         yield f"run {export.run}, and its history has retries to runs {[each.run for each in retries]}"
-    if any(each.actor != Transition.OPERATOR or each.before != Export.CANCELLED for each in retries):
+    if any(each.actor != Transition.ACTOR_OPERATOR or each.before != Export.STATE_CANCELLED for each in retries):
         yield "its history says that somebody else retried it, or another state than CANCELLED"
     if account.scenario.action is CallerAction.RETRY:
         yield from _corrected_problems(account, export)
@@ -38,8 +38,10 @@ def _problems(account: Account, export: Export, transitions: Sequence[Transition
 def _corrected_problems(account: Account, export: Export) -> Iterator[str]:
     """A draft fails for good at first, and completes once it is corrected, unless faults used up its attempts."""
     first = account.ends.get(1)
-    if first is None or first.state != Export.CANCELLED or first.cancel_reason == Export.REQUESTED:
+    if first is None or first.state != Export.STATE_CANCELLED or first.cancel_reason == Export.CANCEL_REASON_REQUESTED:
         yield f"its first run did not fail for good: {first}"
-    exhausted = export.state == Export.CANCELLED and export.cancel_reason == Export.RETRIES_EXHAUSTED
-    if export.run < 2 or not (export.state == Export.COMPLETED or exhausted):  # noqa: PLR2004 - the first is no retry
-        yield f"run {export.run} ended as {Export.State.Name(export.state)}"
+    exhausted = (
+        export.state == Export.STATE_CANCELLED and export.cancel_reason == Export.CANCEL_REASON_RETRIES_EXHAUSTED
+    )
+    if export.run < 2 or not (export.state == Export.STATE_COMPLETED or exhausted):  # noqa: PLR2004 - the first is no retry
+        yield f"run {export.run} ended as {name_of(Export.State, export.state)}"

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from chaos.findings import Findings, Violation
 from chaos.misbehaving_worker import MisusedLease
-from exportd_client import Export
+from exportd_client import Export, name_of
 from services.contract.errors import ExportdError
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure
@@ -77,5 +77,5 @@ def _end(export: Export | None) -> tuple[object, ...]:
     """What nothing changes any more once an export is done."""
     if export is None:
         return ("not there",)
-    state, reason = Export.State.Name(export.state), Export.CancelReason.Name(export.cancel_reason)
+    state, reason = name_of(Export.State, export.state), name_of(Export.CancelReason, export.cancel_reason)
     return (state, reason, export.run, export.attempt, export.file.id, len(export.result.errors))

@@ -44,7 +44,7 @@ async def _one_after_the_other(client: ExportClient, until: float) -> int:
     while time.monotonic() < until:
         export = await with_retries(lambda: client.create("/many", format="csv", max_attempts=10))
         last = [seen async for seen in client.watch(export.id)][-1]
-        done += last.state == Export.COMPLETED
+        done += last.state == Export.STATE_COMPLETED
         await with_retries(lambda id_=export.id: client.delete(id_))  # type: ignore[misc]
     return done
 

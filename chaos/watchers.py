@@ -79,7 +79,7 @@ async def measure_watchers(cluster: Cluster) -> list[Figure]:
         await asyncio.sleep(3)  # until all watch, and nobody works yet
         held = memory_mb(api) - before
         ends = await seen
-    completed = sum(end.state == Export.COMPLETED for end in ends)
+    completed = sum(end.state == Export.STATE_COMPLETED for end in ends)
     spread = max(end.end_time.ToDatetime() for end in ends) - min(end.end_time.ToDatetime() for end in ends)
     more = {"memory_mb": round(held, 1), "all_ended_within_s": round(spread.total_seconds(), 2)}
     return [Figure("watchers_that_saw_the_end", completed, "watchers", WATCHERS, at_least=True, more=more)]

@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from os import PathLike
-from typing import Literal, Self, TypeAlias
+from typing import Self
 
 from exportd.v1.export_pb2 import (
+    FILTER_MODE_LENIENT,
     FILTER_MODE_UNSPECIFIED,
-    LENIENT,
     CsvOptions,
     Delivery,
     Export,
@@ -37,10 +37,9 @@ from exportd_client import download as downloads
 from exportd_client.connection import Link, Outage, Patience
 from exportd_client.conversions import ColumnChoice, CompressionName, FormatName, PackagingName
 from exportd_client.download import Download, OnBytes, Source
+from exportd_client.enums import StateName, value_of
 from exportd_client.errors import ExportdError
 from exportd_client.operator import Operator
-
-StateName: TypeAlias = Literal["QUEUED", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]
 
 
 class ExportClient:
@@ -139,7 +138,7 @@ class ExportClient:
                 max_attempts=max_attempts,
                 ttl=asked.duration(ttl),
                 filename=filename,
-                filter_mode=LENIENT if lenient else FILTER_MODE_UNSPECIFIED,
+                filter_mode=FILTER_MODE_LENIENT if lenient else FILTER_MODE_UNSPECIFIED,
                 changed_since=changed_since,
                 since_export=since_export,
                 validate_only=validate_only,
@@ -169,7 +168,7 @@ class ExportClient:
         created_after: at or after; created_before: before; without a time zone they are UTC. page_size 0: 50.
         """
         request = ListExportsRequest(
-            states=[Export.State.Value(state) for state in states],
+            states=[value_of(Export.State, state) for state in states],
             type=type,
             labels=labels or {},
             created_after=asked.timestamp(created_after),
@@ -244,7 +243,7 @@ class ExportClient:
             query=query,
             columns=asked.columns_of(columns),
             time_zone=time_zone or "",
-            filter_mode=LENIENT if lenient else FILTER_MODE_UNSPECIFIED,
+            filter_mode=FILTER_MODE_LENIENT if lenient else FILTER_MODE_UNSPECIFIED,
         )
         _name_collection(export, uri, type)
         request = PreviewExportRequest(export=export, rows=rows)

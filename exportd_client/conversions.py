@@ -1,14 +1,18 @@
 """What callers write, as the messages of the API say it. What no message can say is an InvalidArgument."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from exportd.v1.export_pb2 import Column, Compression, Format, Packaging
+from exportd_client.enums import names_of, value_of
 from exportd_client.errors import InvalidArgument, Violation
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as PbEnum
 
 # Letters of either case will do.
 FormatName: TypeAlias = Literal["xlsx", "csv", "json", "jsonl", "parquet"]
@@ -17,7 +21,7 @@ CompressionName: TypeAlias = Literal["gzip"]
 # A field of the collection, alone or with the text for its header.
 ColumnChoice: TypeAlias = str | tuple[str, str] | Column
 
-Value = TypeVar("Value", bound=int)
+V = TypeVar("V", bound=int)
 
 
 def invalid(field: str, description: str) -> InvalidArgument:
@@ -27,26 +31,27 @@ def invalid(field: str, description: str) -> InvalidArgument:
 
 def format_value(name: str | None) -> Format.ValueType:
     """None: the default."""
-    return _value("format", name, {key.removeprefix("FORMAT_"): value for key, value in Format.items()})
+    return _value("format", name, Format)
 
 
 def packaging_value(name: str | None) -> Packaging.ValueType:
     """None: the default."""
-    return _value("packaging", name, dict(Packaging.items()))
+    return _value("packaging", name, Packaging)
 
 
 def compression_value(name: str | None) -> Compression.ValueType:
     """None: the default."""
-    return _value("compression", name, dict(Compression.items()))
+    return _value("compression", name, Compression)
 
 
-def _value(field: str, name: str | None, values: Mapping[str, Value]) -> Value:
-    if name is not None and values.get(name.upper()):
-        return values[name.upper()]
-    known = [key.lower() for key, value in values.items() if value]
-    if name:
-        raise invalid(field, f"unknown {name!r}: {', '.join(known[:-1])} or {known[-1]}")
-    return next(value for value in values.values() if not value)
+def _value(field: str, name: str | None, enum: "PbEnum[V]") -> V:
+    known = list(names_of(enum))
+    if not name:
+        return enum.values()[0]
+    if name.upper() not in known:
+        words = [each.lower() for each in known]
+        raise invalid(field, f"unknown {name!r}: {', '.join(words[:-1])} or {words[-1]}")
+    return value_of(enum, name.upper())
 
 
 def columns_of(choices: Sequence[ColumnChoice]) -> Iterator[Column]:

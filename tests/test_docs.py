@@ -9,6 +9,7 @@ import pytest
 from google.rpc import code_pb2
 
 from exportd.v1 import error_reason_pb2
+from exportd_client.enums import names_of
 from services.api.domain.states import TRANSITIONS
 from services.contract.status import CODES
 from services.worker.writers.values import Loss
@@ -41,7 +42,7 @@ def test_every_reason_is_documented_with_its_code() -> None:
 
 
 def test_every_reason_of_the_code_is_one_of_the_interface() -> None:
-    assert {error.reason for error in CODES} <= set(error_reason_pb2.ErrorReason.keys())
+    assert {error.reason for error in CODES} <= set(names_of(error_reason_pb2.ErrorReason))
 
 
 def _codes_given_to(*callees: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import click
 from google.protobuf.empty_pb2 import Empty
 
-from exportd_client import Export, File
+from exportd_client import Export, File, StateName
 from exportd_client.cli.create import create
 from exportd_client.cli.display import Display, display
 from exportd_client.cli.exits import Exit, exit_of_end
@@ -26,7 +26,6 @@ from exportd_client.cli.words import (
     history_row,
     list_row,
 )
-from exportd_client.client import StateName
 
 
 class Program(click.Group):

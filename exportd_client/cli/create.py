@@ -84,7 +84,7 @@ async def _see_through(session: Session, export: Export, path: str | None, start
     where: dict[str, str] = {}
     with display(silent=session.output.as_json) as shown:
         export = await follow(session, export.id, shown.building)
-        if path is not None and export.state == Export.COMPLETED:
+        if path is not None and export.state == Export.STATE_COMPLETED:
             _, where = await fetch_both(session, export, path, shown)
     session.output.result(export, _summary(export, time.monotonic() - started), **where)
     return exit_of_end(export)

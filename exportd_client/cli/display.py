@@ -36,7 +36,7 @@ class Display:
     def building(self, export: Export) -> None:
         """The export as it is now."""
         progress = export.progress
-        if export.state == Export.PROCESSING and export.HasField("progress"):
+        if export.state == Export.STATE_PROCESSING and export.HasField("progress"):
             rate = self._rows.per_second(progress.rows_written)
             figures = rows_of(progress) + (f", {rate:,.0f} rows/s" if rate else "")
             self._face.draw(phase_of(progress), progress.rows_written, progress.rows_total or None, figures)

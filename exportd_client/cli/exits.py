@@ -36,6 +36,6 @@ def exit_of_error(error: ExportdError) -> Exit:
 
 def exit_of_end(export: Export) -> Exit:
     """The exit code after an export that is done."""
-    if export.state == Export.COMPLETED:
+    if export.state == Export.STATE_COMPLETED:
         return Exit.OK
-    return Exit.CANCELLED if export.cancel_reason == Export.REQUESTED else Exit.FAILED
+    return Exit.CANCELLED if export.cancel_reason == Export.CANCEL_REASON_REQUESTED else Exit.FAILED

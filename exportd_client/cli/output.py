@@ -6,18 +6,18 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from exportd_client import ExportdError
+from exportd_client.cli.as_json import plain
 from exportd_client.cli.words import Fact, error_lines, printable
 
 
 class Output:
-    """Prints as one `exportctl` command was told to. JSON is that of protobuf: lowerCamelCase, int64 as strings."""
+    """Prints as one `exportctl` command was told to. JSON is that of exportd_client.cli.as_json."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -30,7 +30,7 @@ class Output:
     def result(self, message: Message, facts: Iterable[Fact], **extra: str) -> None:
         """One resource; `extra`, named as in JSON, is added to it."""
         if self.as_json:
-            self._json(_plain(message) | extra)
+            self._json(plain(message) | extra)
         else:
             self._facts([*facts, *((_spaced(name), text) for name, text in extra.items())])
 
@@ -42,7 +42,7 @@ class Output:
     def each(self, name: str, messages: Sequence[Message], facts: Iterable[Iterable[Fact]]) -> None:
         """Several resources, as a JSON object with the array `name`, or one block of text after the other."""
         if self.as_json:
-            self._json({name: [_plain(message) for message in messages]})
+            self._json({name: [plain(message) for message in messages]})
             return
         for index, block in enumerate(facts):
             if index:
@@ -54,7 +54,7 @@ class Output:
     ) -> None:
         """Several resources, as a JSON object with the array `name`, a table, or, in a pipe, lines with tabs."""
         if self.as_json:
-            self._json({name: [_plain(message) for message in messages]})
+            self._json({name: [plain(message) for message in messages]})
         elif is_terminal(self._results):
             _draw(header, rows)
         else:
@@ -96,10 +96,6 @@ class Output:
 def is_terminal(stream: TextIO) -> bool:
     """True when `stream` understands control characters."""
     return stream.isatty() and not Console(file=stream).is_dumb_terminal
-
-
-def _plain(message: Message) -> dict[str, Any]:
-    return MessageToDict(message, always_print_fields_with_no_presence=True)
 
 
 def _spaced(name: str) -> str:

@@ -1,28 +1,37 @@
 """How the table is written, as options of a command."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from exportd_client import CsvOptions, PackagingName, XlsxOptions
 from exportd_client.cli.groups import Decorated, options_of
 from exportd_client.cli.values import FORMATS, ColumnWithHeader, Delimiter
+from exportd_client.enums import names_of, value_of
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as PbEnum
 
 Options = TypeVar("Options", CsvOptions, XlsxOptions)
+V = TypeVar("V", bound=int)
 
 _CSV = "csv_"
 _XLSX = "xlsx_"
 _file, _table, _csv, _xlsx = map(options_of, ("File", "Table", "CSV", "XLSX"))
 
 
-def _upper(_context: click.Context, _option: click.Parameter, word: str | None) -> str | None:
-    """As the names of the API are."""
-    return word and word.upper()
-
-
 def _choice(*words: str) -> click.Choice[str]:
     return click.Choice(words, case_sensitive=False)
+
+
+def _choice_of(enum: "PbEnum[V]") -> dict[str, Any]:
+    """A choice of the names of `enum`, in small letters, whose value is that of the API."""
+
+    def value(_context: click.Context, _option: click.Parameter, word: str | None) -> V | None:
+        return value_of(enum, word.upper()) if word else None
+
+    return {"type": _choice(*(name.lower() for name in names_of(enum))), "callback": value}
 
 
 _OPTIONS = (
@@ -39,7 +48,7 @@ _OPTIONS = (
         "--column", "columns", type=ColumnWithHeader(), multiple=True, help="In this order; repeatable. Default: all."
     ),
     _table("--time-zone", metavar="NAME", help="Such as America/Mexico_City; default UTC."),
-    _csv("--csv-preset", f"{_CSV}preset", type=_choice("excel"), callback=_upper, help="excel: BOM, formulas escaped."),
+    _csv("--csv-preset", f"{_CSV}preset", **_choice_of(CsvOptions.Preset), help="excel: BOM, formulas escaped."),
     _csv("--delimiter", f"{_CSV}delimiter", type=Delimiter(), help="One character, or tab; default a comma."),
     _csv("--no-header", f"{_CSV}header", flag_value=False, type=bool, default=None, help="Rows only."),
     _csv("--decimal-comma", f"{_CSV}decimal_comma", flag_value=True, type=bool, default=None, help="1,5 for 1.5."),
@@ -69,8 +78,7 @@ _OPTIONS = (
     _xlsx(
         "--long-text",
         f"{_XLSX}long_text",
-        type=_choice("refuse", "bundle"),
-        callback=_upper,
+        **_choice_of(XlsxOptions.LongText),
         help="Text too long for a cell: the export fails, or a ZIP has it beside the workbook; default refuse.",
     ),
 )

@@ -17,6 +17,7 @@ from exportd_client import (
     TenantQueue,
     Transition,
     Worker,
+    name_of,
 )
 
 Fact = tuple[str, str]
@@ -36,7 +37,7 @@ def printable(text: str) -> str:
 
 def format_name(value: Format.ValueType) -> str:
     """Such as "xlsx"."""
-    return Format.Name(value).removeprefix("FORMAT_").lower()
+    return name_of(Format, value).lower()
 
 
 def instant(time: Timestamp) -> str:
@@ -48,12 +49,12 @@ def state_of(export: Export) -> str:
     """The state with its reason: "QUEUED (NO_WORKER, position 3)"."""
     reasons = []
     if export.cancel_reason:
-        reasons.append(Export.CancelReason.Name(export.cancel_reason))
+        reasons.append(name_of(Export.CancelReason, export.cancel_reason))
     if export.wait_reason:
-        reasons.append(Export.WaitReason.Name(export.wait_reason))
+        reasons.append(name_of(Export.WaitReason, export.wait_reason))
     if export.queue_position:
         reasons.append(f"position {export.queue_position:,}")
-    name = Export.State.Name(export.state)
+    name = name_of(Export.State, export.state)
     return f"{name} ({', '.join(reasons)})" if reasons else name
 
 
@@ -95,7 +96,7 @@ def _times(export: Export) -> Iterator[Fact]:
 
 
 def _outcome(export: Export) -> Iterator[Fact]:
-    if export.state == Export.PROCESSING and export.HasField("progress"):
+    if export.state == Export.STATE_PROCESSING and export.HasField("progress"):
         yield "progress", f"{phase_of(export.progress)}, {rows_of(export.progress)}"
     for warning in (*export.warnings, *export.result.warnings):
         yield "warning", f"{warning.code}: {warning.message} ({warning.count:,} times)"
@@ -161,7 +162,7 @@ def list_row(export: Export) -> tuple[str, ...]:
     built = export.HasField("file")
     return (
         export.id,
-        Export.State.Name(export.state),
+        name_of(Export.State, export.state),
         export.type,
         format_name(export.format),
         f"{export.file.row_count:,}" if built else "-",
@@ -180,11 +181,11 @@ def _notes(export: Export) -> Iterator[str]:
 
 def history_row(entry: Transition) -> tuple[str, ...]:
     """A change of state in a line, as HISTORY_HEADER says."""
-    who = Transition.Actor.Name(entry.actor).lower()
+    who = name_of(Transition.Actor, entry.actor).lower()
     return (
         entry.time.ToDatetime(tzinfo=UTC).isoformat(timespec="milliseconds"),
         entry.event,
-        Export.State.Name(entry.after),
+        name_of(Export.State, entry.after),
         str(entry.run),
         str(entry.attempt),
         f"{who} {entry.worker_id}" if entry.worker_id else who,
@@ -197,8 +198,8 @@ def deliveries_row(delivery: Delivery) -> tuple[str, ...]:
     return (
         delivery.id,
         str(delivery.run),
-        Delivery.Channel.Name(delivery.channel),
-        Delivery.State.Name(delivery.state),
+        name_of(Delivery.Channel, delivery.channel),
+        name_of(Delivery.State, delivery.state),
         str(delivery.attempt),
         delivery.tries[-1].outcome if delivery.tries else "-",
         delivery.target,
@@ -209,8 +210,8 @@ def delivery_facts(delivery: Delivery) -> Iterator[Fact]:
     """An announcement and its tries."""
     yield "id", delivery.id
     yield "export", delivery.export_id
-    yield "channel", f"{Delivery.Channel.Name(delivery.channel)} to {delivery.target}"
-    yield "state", Delivery.State.Name(delivery.state)
+    yield "channel", f"{name_of(Delivery.Channel, delivery.channel)} to {delivery.target}"
+    yield "state", name_of(Delivery.State, delivery.state)
     for each in delivery.tries:
         yield "try", f"{instant(each.time)} {each.outcome}"
 
@@ -236,7 +237,7 @@ def worker_facts(worker: Worker) -> Iterator[Fact]:
 
 def phase_of(progress: Progress) -> str:
     """Such as "writing"."""
-    return Progress.Phase.Name(progress.phase).lower() if progress.phase else "starting"
+    return name_of(Progress.Phase, progress.phase).lower() if progress.phase else "starting"
 
 
 def rows_of(progress: Progress) -> str:

@@ -42,7 +42,7 @@ async def test_fault_04_a_killed_worker_costs_an_attempt_and_the_next_finishes(
     held.open()
     house.worker()
     export = await _until(client, export, _done)
-    assert (export.state, export.attempt) == (Export.COMPLETED, 2)
+    assert (export.state, export.attempt) == (Export.STATE_COMPLETED, 2)
     assert [error.code for error in export.result.errors] == ["LEASE_EXPIRED"]
     assert len(list(house.artifacts.glob(f"{export.id}/*/*"))) == 1
 
@@ -76,7 +76,7 @@ async def test_a_job_survives_a_killed_api_without_costing_an_attempt(house: Hou
         house.api(**PATIENT)
         held.open()
         export = await _until(client, export, _done)
-    assert (export.state, export.attempt) == (Export.COMPLETED, 1)
+    assert (export.state, export.attempt) == (Export.STATE_COMPLETED, 1)
 
 
 async def test_fault_18_a_worker_stays_when_the_api_is_stopped_and_started_again(house: House, held: Held) -> None:
@@ -88,9 +88,9 @@ async def test_fault_18_a_worker_stays_when_the_api_is_stopped_and_started_again
         house.api(**PATIENT)
         held.open()
         export = await _until(client, export, _done)
-        assert (export.state, export.attempt) == (Export.COMPLETED, 1)
+        assert (export.state, export.attempt) == (Export.STATE_COMPLETED, 1)
         after = await _until(client, await client.create("/airports", format="csv"), _done)
-        assert after.state == Export.COMPLETED
+        assert after.state == Export.STATE_COMPLETED
 
 
 async def test_a_cancelled_job_stops_at_once_and_leaves_no_bytes(house: House, client: ExportClient) -> None:
@@ -98,14 +98,14 @@ async def test_a_cancelled_job_stops_at_once_and_leaves_no_bytes(house: House, c
     export = await _until(client, await client.create("/numbers", format="xlsx"), _writing)
     assert any(_spooled(house.artifacts))
     cancelled = await client.cancel(export.id)
-    assert cancelled.state == Export.CANCELLED
+    assert cancelled.state == Export.STATE_CANCELLED
     deadline = time.monotonic() + 5  # make chaos-measure says how long it takes: a busy machine is nobody's mistake
     while any(_spooled(house.artifacts)) and time.monotonic() < deadline:
         await asyncio.sleep(0.02)  # how often the disk is looked at
     assert not any(_spooled(house.artifacts))
     assert not (house.artifacts / export.id).exists()
     after = await _until(client, await client.create("/airports", format="csv"), _done)
-    assert after.state == Export.COMPLETED
+    assert after.state == Export.STATE_COMPLETED
     assert worker.terminate() == 0
 
 
@@ -122,7 +122,7 @@ async def test_fault_17_a_draining_worker_gives_its_job_back_without_an_attempt(
     export = await _until(client, await client.create("/held", format="xlsx"), _writing)
     assert worker.terminate() == 0
     shown = await client.get(export.id)
-    assert (shown.state, shown.attempt) == (Export.QUEUED, 0)
+    assert (shown.state, shown.attempt) == (Export.STATE_QUEUED, 0)
 
 
 async def test_fault_17_a_draining_worker_finishes_what_is_short(
@@ -135,7 +135,7 @@ async def test_fault_17_a_draining_worker_finishes_what_is_short(
         await asyncio.sleep(0.02)  # how often the log is looked at
     held.open()
     assert await ending == 0
-    assert (await client.get(export.id)).state == Export.COMPLETED
+    assert (await client.get(export.id)).state == Export.STATE_COMPLETED
 
 
 async def test_a_worker_of_another_store_builds_nothing_and_says_how_to_mend_it(
@@ -153,7 +153,7 @@ async def test_a_worker_of_another_store_builds_nothing_and_says_how_to_mend_it(
     stranger.terminate()
     house.worker()
     export = await _until(client, export, _done)
-    assert (export.state, export.attempt) == (Export.COMPLETED, 1)
+    assert (export.state, export.attempt) == (Export.STATE_COMPLETED, 1)
 
 
 async def test_ctrl_c_leaves_the_export_running_and_prints_its_id(
@@ -171,4 +171,4 @@ async def test_ctrl_c_leaves_the_export_running_and_prints_its_id(
     assert listed[0].id in out + err
     assert waiting.returncode == 130
     held.open()
-    assert (await _until(client, listed[0], _done)).state == Export.COMPLETED
+    assert (await _until(client, listed[0], _done)).state == Export.STATE_COMPLETED

@@ -25,10 +25,10 @@ async def test_fault_05_one_of_two_workers_killed_again_and_again_costs_no_expor
     for _ in range(2):
         exports += [await client.create("/flights", format="csv", max_attempts=10) for _ in range(4)]
         victim = house.worker()
-        await _until(client, exports[-1], lambda export: export.state != Export.QUEUED)
+        await _until(client, exports[-1], lambda export: export.state != Export.STATE_QUEUED)
         victim.kill()
     exports = [await _until(client, export, _done) for export in exports]
-    assert {export.state for export in exports} == {Export.COMPLETED}
+    assert {export.state for export in exports} == {Export.STATE_COMPLETED}
     assert len({export.file.sha256 for export in exports}) == 1
     for export in exports:
         data = b"".join([chunk async for chunk in client.stream(export)])
@@ -42,12 +42,12 @@ async def test_fault_06_a_worker_that_was_stopped_past_its_lease_does_no_harm_wh
     export = await _until(client, await client.create("/held", format="xlsx"), _writing)
     os.kill(worker.pid, signal.SIGSTOP)
     try:
-        export = await _until(client, export, lambda seen: seen.state == Export.FAILED)
+        export = await _until(client, export, lambda seen: seen.state == Export.STATE_FAILED)
     finally:
         held.open()
         os.kill(worker.pid, signal.SIGCONT)
     export = await _until(client, export, _done)
-    assert (export.state, export.result.errors[0].code) == (Export.COMPLETED, "LEASE_EXPIRED")
+    assert (export.state, export.result.errors[0].code) == (Export.STATE_COMPLETED, "LEASE_EXPIRED")
     data = b"".join([chunk async for chunk in client.stream(export)])
     assert hashlib.sha256(data).hexdigest() == export.file.sha256
 
@@ -62,10 +62,10 @@ async def test_fault_12_an_input_that_kills_every_process_ends_and_holds_nobody_
             for child in _building(worker):
                 child.kill()
         export = await _until(client, export, _done)
-        assert (export.state, export.cancel_reason) == (Export.CANCELLED, Export.RETRIES_EXHAUSTED)
+        assert (export.state, export.cancel_reason) == (Export.STATE_CANCELLED, Export.CANCEL_REASON_RETRIES_EXHAUSTED)
         assert [error.code for error in export.result.errors] == ["WORKER_CRASHED"] * 3
         after = await _until(client, await client.create("/airports", format="csv"), _done)
-        assert after.state == Export.COMPLETED
+        assert after.state == Export.STATE_COMPLETED
 
 
 def _building(worker: ServiceProcess) -> list[psutil.Process]:
@@ -80,7 +80,7 @@ async def test_fault_17_a_worker_that_ends_while_it_polls_takes_nothing_with_it(
     export = await client.create("/airports", format="csv")
     house.worker()
     export = await _until(client, export, _done)
-    assert (export.state, export.attempt) == (Export.COMPLETED, 1)
+    assert (export.state, export.attempt) == (Export.STATE_COMPLETED, 1)
 
 
 async def test_fault_18_an_api_that_ends_with_a_watch_a_download_and_a_poll_open_cuts_none_of_them_short(
@@ -103,4 +103,4 @@ async def test_fault_18_an_api_that_ends_with_a_watch_a_download_and_a_poll_open
         data += [chunk async for chunk in chunks]
         assert hashlib.sha256(b"".join(data)).hexdigest() == built.file.sha256
         ended = await watching
-    assert (ended.state, ended.attempt) == (Export.COMPLETED, 1)
+    assert (ended.state, ended.attempt) == (Export.STATE_COMPLETED, 1)

@@ -29,7 +29,7 @@ async def test_all_flights_as_csv_are_all_there_and_read_back(
 ) -> None:
     house.worker()
     export = await _done(client, await client.create("/flights", format="csv"))
-    assert export.state == Export.COMPLETED
+    assert export.state == Export.STATE_COMPLETED
     assert export.result.rows_matched == export.result.rows_written == export.file.row_count == FLIGHTS
     await client.download(export, tmp_path / "flights.csv")
     with (tmp_path / "flights.csv").open(newline="") as file:
@@ -42,7 +42,7 @@ async def test_all_flights_as_csv_are_all_there_and_read_back(
 async def test_invoices_come_with_their_xml_in_a_zip(house: House, client: ExportClient, tmp_path: Path) -> None:
     house.worker()
     export = await _done(client, await client.create(INVOICES, format="xlsx", file_types=["invoice.cfdi.xml"]))
-    assert (export.state, export.file.media_type) == (Export.COMPLETED, "application/zip")
+    assert (export.state, export.file.media_type) == (Export.STATE_COMPLETED, "application/zip")
     await client.download(export, tmp_path / "invoices.zip")
     with zipfile.ZipFile(tmp_path / "invoices.zip") as bundle:
         assert bundle.testzip() is None
@@ -93,7 +93,7 @@ async def test_a_download_cut_at_ten_random_offsets_is_whole(house: House, clien
 async def test_a_collection_without_rows_is_a_success_with_a_warning(house: House, client: ExportClient) -> None:
     house.worker()
     export = await _done(client, await client.create("/entities/nobody/invoices", format="json"))
-    assert (export.state, export.file.row_count) == (Export.COMPLETED, 0)
+    assert (export.state, export.file.row_count) == (Export.STATE_COMPLETED, 0)
     assert [warning.code for warning in export.result.warnings] == ["NO_ROWS"]
     assert b"".join([chunk async for chunk in client.stream(export)]).split() in ([b"[]"], [b"[", b"]"])
 

@@ -14,12 +14,12 @@ from tests.integration.api.conftest import Api, Clock, Worker, serving
 from tests.integration.api.refusals import refused
 from tests.ports.samples import SECOND
 
-State = export_pb2.Export.State
+Export = export_pb2.Export
 OLD, NEW = b"id\r\n1\r\n2\r\n", b"id\r\n1\r\n2\r\nof the second\r\n"
 TWO_TTL = 2 * LeasePolicy().ttl
 
 
-async def reached(api: Api, export_id: str, state: State) -> None:
+async def reached(api: Api, export_id: str, state: Export.State.ValueType) -> None:
     async with asyncio.timeout(30):
         while (await api.get(export_id)).state != state:
             await asyncio.sleep(0.02)  # between two looks
@@ -34,7 +34,7 @@ async def test_fault_04_a_worker_killed_in_any_phase_is_replaced_and_its_file_is
     for _ in range(4):
         await api.create()
     leased, confirmed, writing, uploaded = await worker.lease(max_jobs=4)
-    progress = export_pb2.Progress(phase=export_pb2.Progress.WRITING, rows_written=1)
+    progress = export_pb2.Progress(phase=export_pb2.Progress.PHASE_WRITING, rows_written=1)
     await worker.heartbeat(confirmed, writing, uploaded, progress=progress)
     worker.file(writing, OLD[:2])
     worker.file(uploaded, OLD)
@@ -47,7 +47,7 @@ async def test_fault_04_a_worker_killed_in_any_phase_is_replaced_and_its_file_is
         await second.heartbeat(again)
         await second.complete(again, artifact := second.file(again, NEW))
         shown = await api.get(again.export_id)
-        assert (shown.state, shown.file.sha256) == (State.COMPLETED, artifact.sha256)
+        assert (shown.state, shown.file.sha256) == (Export.STATE_COMPLETED, artifact.sha256)
         attempts[shown.id] = shown.attempt
     given_back = {leased.export_id: 1}
     assert attempts == {job.export_id: 2 for job in (confirmed, writing, uploaded)} | given_back
@@ -61,7 +61,7 @@ async def stopped_past_its_lease(api: Api, worker: Worker, clock: Clock) -> queu
     (job,) = await worker.lease()
     await worker.heartbeat(job)
     clock.now += TWO_TTL
-    await reached(api, job.export_id, State.FAILED)
+    await reached(api, job.export_id, Export.STATE_FAILED)
     return job
 
 
@@ -71,20 +71,20 @@ async def test_fault_06_a_late_heartbeat_takes_the_export_up_again(api: Api, wor
     assert verdict.verdict == verdict.KEEP
     await worker.complete(job, worker.file(job, OLD))
     shown = await api.get(job.export_id)
-    assert (shown.state, shown.attempt) == (State.COMPLETED, 1)
+    assert (shown.state, shown.attempt) == (Export.STATE_COMPLETED, 1)
 
 
 async def test_fault_06_a_late_complete_loses_nothing(api: Api, worker: Worker, clock: Clock) -> None:
     job = await stopped_past_its_lease(api, worker, clock)
     await worker.complete(job, worker.file(job, OLD))
-    assert (await api.get(job.export_id)).state == State.COMPLETED
+    assert (await api.get(job.export_id)).state == Export.STATE_COMPLETED
 
 
 async def test_fault_06_a_late_failure_adds_nothing_to_the_expiry(api: Api, worker: Worker, clock: Clock) -> None:
     job = await stopped_past_its_lease(api, worker, clock)
     assert (await refused(worker.fail(job))).reason == "LEASE_LOST"
     shown = await api.get(job.export_id)
-    assert (shown.state, [error.code for error in shown.result.errors]) == (State.FAILED, ["LEASE_EXPIRED"])
+    assert (shown.state, [error.code for error in shown.result.errors]) == (Export.STATE_FAILED, ["LEASE_EXPIRED"])
     (again,) = await worker.lease()
     assert again.attempt == 2
 
@@ -102,7 +102,7 @@ async def test_fault_06_once_another_has_the_export_the_first_has_no_say(
     await worker.release(job)
     await second.complete(again, artifact := second.file(again, NEW))
     shown = await api.get(job.export_id)
-    assert (shown.state, shown.file.sha256, shown.attempt) == (State.COMPLETED, artifact.sha256, 2)
+    assert (shown.state, shown.file.sha256, shown.attempt) == (Export.STATE_COMPLETED, artifact.sha256, 2)
 
 
 # ---- 7, 11, 13
@@ -153,7 +153,7 @@ async def test_fault_13_an_event_loop_busy_for_two_ttl_costs_no_export_its_work(
         assert verdict.verdict == verdict.KEEP
         await worker.complete(job, worker.file(job, OLD))
         shown = await api.get(export.id)
-        assert (shown.state, shown.attempt) == (State.COMPLETED, 1)
+        assert (shown.state, shown.attempt) == (Export.STATE_COMPLETED, 1)
 
 
 # ---- 16

@@ -4,6 +4,9 @@ isort:skip_file
 The export and everything it shows. Field numbers never change their meaning; new fields are added at the end.
 
 Units: *_bytes are bytes, *_ms milliseconds, every time is UTC. A message that is absent is not known (yet).
+
+Values of enums bear the name of their enum as a prefix here and in canonical proto JSON. Everywhere else (documentation, logs, exportctl,
+callbacks, ErrorInfo.reason) they stand without it: STATE_QUEUED is QUEUED.
 """
 
 from collections import abc as _abc
@@ -68,11 +71,11 @@ class _PackagingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Packaging.V
     DESCRIPTOR: _descriptor.EnumDescriptor
     PACKAGING_UNSPECIFIED: _Packaging.ValueType  # 0
     """As a request: AUTO."""
-    AUTO: _Packaging.ValueType  # 1
+    PACKAGING_AUTO: _Packaging.ValueType  # 1
     """The bare table, or one ZIP when there is a password or a file type."""
-    ZIP: _Packaging.ValueType  # 2
+    PACKAGING_ZIP: _Packaging.ValueType  # 2
     """Always one ZIP."""
-    SEPARATE: _Packaging.ValueType  # 3
+    PACKAGING_SEPARATE: _Packaging.ValueType  # 3
     """The bare table as Export.file and the attachments, when there are file types, as Export.attachments_file, a ZIP."""
 
 class Packaging(_Packaging, metaclass=_PackagingEnumTypeWrapper):
@@ -80,11 +83,11 @@ class Packaging(_Packaging, metaclass=_PackagingEnumTypeWrapper):
 
 PACKAGING_UNSPECIFIED: Packaging.ValueType  # 0
 """As a request: AUTO."""
-AUTO: Packaging.ValueType  # 1
+PACKAGING_AUTO: Packaging.ValueType  # 1
 """The bare table, or one ZIP when there is a password or a file type."""
-ZIP: Packaging.ValueType  # 2
+PACKAGING_ZIP: Packaging.ValueType  # 2
 """Always one ZIP."""
-SEPARATE: Packaging.ValueType  # 3
+PACKAGING_SEPARATE: Packaging.ValueType  # 3
 """The bare table as Export.file and the attachments, when there are file types, as Export.attachments_file, a ZIP."""
 Global___Packaging: _TypeAlias = Packaging  # noqa: Y015
 
@@ -96,9 +99,9 @@ class _FilterModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FilterMode
     DESCRIPTOR: _descriptor.EnumDescriptor
     FILTER_MODE_UNSPECIFIED: _FilterMode.ValueType  # 0
     """As a request: STRICT."""
-    STRICT: _FilterMode.ValueType  # 1
+    FILTER_MODE_STRICT: _FilterMode.ValueType  # 1
     """It is refused, each one with its name and the nearest known one."""
-    LENIENT: _FilterMode.ValueType  # 2
+    FILTER_MODE_LENIENT: _FilterMode.ValueType  # 2
     """It is dropped and listed in Export.warnings."""
 
 class FilterMode(_FilterMode, metaclass=_FilterModeEnumTypeWrapper):
@@ -106,9 +109,9 @@ class FilterMode(_FilterMode, metaclass=_FilterModeEnumTypeWrapper):
 
 FILTER_MODE_UNSPECIFIED: FilterMode.ValueType  # 0
 """As a request: STRICT."""
-STRICT: FilterMode.ValueType  # 1
+FILTER_MODE_STRICT: FilterMode.ValueType  # 1
 """It is refused, each one with its name and the nearest known one."""
-LENIENT: FilterMode.ValueType  # 2
+FILTER_MODE_LENIENT: FilterMode.ValueType  # 2
 """It is dropped and listed in Export.warnings."""
 Global___FilterMode: _TypeAlias = FilterMode  # noqa: Y015
 
@@ -120,9 +123,9 @@ class _CompressionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Compressi
     DESCRIPTOR: _descriptor.EnumDescriptor
     COMPRESSION_UNSPECIFIED: _Compression.ValueType  # 0
     """As a request: NONE."""
-    NONE: _Compression.ValueType  # 1
+    COMPRESSION_NONE: _Compression.ValueType  # 1
     """The file as it is."""
-    GZIP: _Compression.ValueType  # 2
+    COMPRESSION_GZIP: _Compression.ValueType  # 2
     """gzip, for the text formats and no ZIP."""
 
 class Compression(_Compression, metaclass=_CompressionEnumTypeWrapper):
@@ -130,9 +133,9 @@ class Compression(_Compression, metaclass=_CompressionEnumTypeWrapper):
 
 COMPRESSION_UNSPECIFIED: Compression.ValueType  # 0
 """As a request: NONE."""
-NONE: Compression.ValueType  # 1
+COMPRESSION_NONE: Compression.ValueType  # 1
 """The file as it is."""
-GZIP: Compression.ValueType  # 2
+COMPRESSION_GZIP: Compression.ValueType  # 2
 """gzip, for the text formats and no ZIP."""
 Global___Compression: _TypeAlias = Compression  # noqa: Y015
 
@@ -144,9 +147,9 @@ class _MatchedByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchedBy.V
     DESCRIPTOR: _descriptor.EnumDescriptor
     MATCHED_BY_UNSPECIFIED: _MatchedBy.ValueType  # 0
     """Not known."""
-    COUNT: _MatchedBy.ValueType  # 1
+    MATCHED_BY_COUNT: _MatchedBy.ValueType  # 1
     """The source counted in the same snapshot, or states its total."""
-    END_OF_STREAM: _MatchedBy.ValueType  # 2
+    MATCHED_BY_END_OF_STREAM: _MatchedBy.ValueType  # 2
     """The source's own count of the rows it sent, with proof that its stream ended regularly."""
 
 class MatchedBy(_MatchedBy, metaclass=_MatchedByEnumTypeWrapper):
@@ -154,9 +157,9 @@ class MatchedBy(_MatchedBy, metaclass=_MatchedByEnumTypeWrapper):
 
 MATCHED_BY_UNSPECIFIED: MatchedBy.ValueType  # 0
 """Not known."""
-COUNT: MatchedBy.ValueType  # 1
+MATCHED_BY_COUNT: MatchedBy.ValueType  # 1
 """The source counted in the same snapshot, or states its total."""
-END_OF_STREAM: MatchedBy.ValueType  # 2
+MATCHED_BY_END_OF_STREAM: MatchedBy.ValueType  # 2
 """The source's own count of the rows it sent, with proof that its stream ended regularly."""
 Global___MatchedBy: _TypeAlias = MatchedBy  # noqa: Y015
 
@@ -168,11 +171,11 @@ class _ConsistencyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Consisten
     DESCRIPTOR: _descriptor.EnumDescriptor
     CONSISTENCY_UNSPECIFIED: _Consistency.ValueType  # 0
     """Not known."""
-    SNAPSHOT: _Consistency.ValueType  # 1
+    CONSISTENCY_SNAPSHOT: _Consistency.ValueType  # 1
     """All rows are as they were at Result.as_of."""
-    KEYSET: _Consistency.ValueType  # 2
+    CONSISTENCY_KEYSET: _Consistency.ValueType  # 2
     """Pages by an immutable key: no row twice, none that was there throughout is missing."""
-    PAGED: _Consistency.ValueType  # 3
+    CONSISTENCY_PAGED: _Consistency.ValueType  # 3
     """As consistent as the pages of the source."""
 
 class Consistency(_Consistency, metaclass=_ConsistencyEnumTypeWrapper):
@@ -180,11 +183,11 @@ class Consistency(_Consistency, metaclass=_ConsistencyEnumTypeWrapper):
 
 CONSISTENCY_UNSPECIFIED: Consistency.ValueType  # 0
 """Not known."""
-SNAPSHOT: Consistency.ValueType  # 1
+CONSISTENCY_SNAPSHOT: Consistency.ValueType  # 1
 """All rows are as they were at Result.as_of."""
-KEYSET: Consistency.ValueType  # 2
+CONSISTENCY_KEYSET: Consistency.ValueType  # 2
 """Pages by an immutable key: no row twice, none that was there throughout is missing."""
-PAGED: Consistency.ValueType  # 3
+CONSISTENCY_PAGED: Consistency.ValueType  # 3
 """As consistent as the pages of the source."""
 Global___Consistency: _TypeAlias = Consistency  # noqa: Y015
 
@@ -202,15 +205,15 @@ class Export(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Export._State.ValueType  # 0
         """Never sent."""
-        QUEUED: Export._State.ValueType  # 1
+        STATE_QUEUED: Export._State.ValueType  # 1
         """Accepted; waits for a worker."""
-        PROCESSING: Export._State.ValueType  # 2
+        STATE_PROCESSING: Export._State.ValueType  # 2
         """One worker holds the lease and builds the file."""
-        COMPLETED: Export._State.ValueType  # 3
+        STATE_COMPLETED: Export._State.ValueType  # 3
         """The file is complete, durable and downloadable. Final."""
-        FAILED: Export._State.ValueType  # 4
+        STATE_FAILED: Export._State.ValueType  # 4
         """The last attempt failed; it runs again at next_attempt_time. Not final."""
-        CANCELLED: Export._State.ValueType  # 5
+        STATE_CANCELLED: Export._State.ValueType  # 5
         """Over, without a file; cancel_reason says why. Final."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
@@ -218,15 +221,15 @@ class Export(_message.Message):
 
     STATE_UNSPECIFIED: Export.State.ValueType  # 0
     """Never sent."""
-    QUEUED: Export.State.ValueType  # 1
+    STATE_QUEUED: Export.State.ValueType  # 1
     """Accepted; waits for a worker."""
-    PROCESSING: Export.State.ValueType  # 2
+    STATE_PROCESSING: Export.State.ValueType  # 2
     """One worker holds the lease and builds the file."""
-    COMPLETED: Export.State.ValueType  # 3
+    STATE_COMPLETED: Export.State.ValueType  # 3
     """The file is complete, durable and downloadable. Final."""
-    FAILED: Export.State.ValueType  # 4
+    STATE_FAILED: Export.State.ValueType  # 4
     """The last attempt failed; it runs again at next_attempt_time. Not final."""
-    CANCELLED: Export.State.ValueType  # 5
+    STATE_CANCELLED: Export.State.ValueType  # 5
     """Over, without a file; cancel_reason says why. Final."""
 
     class _CancelReason:
@@ -237,11 +240,11 @@ class Export(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         CANCEL_REASON_UNSPECIFIED: Export._CancelReason.ValueType  # 0
         """It is not."""
-        REQUESTED: Export._CancelReason.ValueType  # 1
+        CANCEL_REASON_REQUESTED: Export._CancelReason.ValueType  # 1
         """By CancelExport."""
-        RETRIES_EXHAUSTED: Export._CancelReason.ValueType  # 2
+        CANCEL_REASON_RETRIES_EXHAUSTED: Export._CancelReason.ValueType  # 2
         """The last allowed attempt failed; result.errors has them all."""
-        NOT_RETRYABLE: Export._CancelReason.ValueType  # 3
+        CANCEL_REASON_NOT_RETRYABLE: Export._CancelReason.ValueType  # 3
         """An attempt failed for a reason that no retry mends."""
 
     class CancelReason(_CancelReason, metaclass=_CancelReasonEnumTypeWrapper):
@@ -249,11 +252,11 @@ class Export(_message.Message):
 
     CANCEL_REASON_UNSPECIFIED: Export.CancelReason.ValueType  # 0
     """It is not."""
-    REQUESTED: Export.CancelReason.ValueType  # 1
+    CANCEL_REASON_REQUESTED: Export.CancelReason.ValueType  # 1
     """By CancelExport."""
-    RETRIES_EXHAUSTED: Export.CancelReason.ValueType  # 2
+    CANCEL_REASON_RETRIES_EXHAUSTED: Export.CancelReason.ValueType  # 2
     """The last allowed attempt failed; result.errors has them all."""
-    NOT_RETRYABLE: Export.CancelReason.ValueType  # 3
+    CANCEL_REASON_NOT_RETRYABLE: Export.CancelReason.ValueType  # 3
     """An attempt failed for a reason that no retry mends."""
 
     class _WaitReason:
@@ -264,13 +267,13 @@ class Export(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         WAIT_REASON_UNSPECIFIED: Export._WaitReason.ValueType  # 0
         """It is not waiting."""
-        NO_WORKER: Export._WaitReason.ValueType  # 1
+        WAIT_REASON_NO_WORKER: Export._WaitReason.ValueType  # 1
         """No worker has asked for work lately."""
-        TENANT_CAP: Export._WaitReason.ValueType  # 2
+        WAIT_REASON_TENANT_CAP: Export._WaitReason.ValueType  # 2
         """The tenant runs as many exports as it may."""
-        BACKOFF: Export._WaitReason.ValueType  # 3
+        WAIT_REASON_BACKOFF: Export._WaitReason.ValueType  # 3
         """The next attempt is due at next_attempt_time."""
-        QUEUE: Export._WaitReason.ValueType  # 4
+        WAIT_REASON_QUEUE: Export._WaitReason.ValueType  # 4
         """Others are before it."""
 
     class WaitReason(_WaitReason, metaclass=_WaitReasonEnumTypeWrapper):
@@ -278,13 +281,13 @@ class Export(_message.Message):
 
     WAIT_REASON_UNSPECIFIED: Export.WaitReason.ValueType  # 0
     """It is not waiting."""
-    NO_WORKER: Export.WaitReason.ValueType  # 1
+    WAIT_REASON_NO_WORKER: Export.WaitReason.ValueType  # 1
     """No worker has asked for work lately."""
-    TENANT_CAP: Export.WaitReason.ValueType  # 2
+    WAIT_REASON_TENANT_CAP: Export.WaitReason.ValueType  # 2
     """The tenant runs as many exports as it may."""
-    BACKOFF: Export.WaitReason.ValueType  # 3
+    WAIT_REASON_BACKOFF: Export.WaitReason.ValueType  # 3
     """The next attempt is due at next_attempt_time."""
-    QUEUE: Export.WaitReason.ValueType  # 4
+    WAIT_REASON_QUEUE: Export.WaitReason.ValueType  # 4
     """Others are before it."""
 
     @_typing.final
@@ -577,7 +580,7 @@ class CsvOptions(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         PRESET_UNSPECIFIED: CsvOptions._Preset.ValueType  # 0
         """As a request: none."""
-        EXCEL: CsvOptions._Preset.ValueType  # 1
+        PRESET_EXCEL: CsvOptions._Preset.ValueType  # 1
         """For Microsoft Excel: bom and escape_formulas."""
 
     class Preset(_Preset, metaclass=_PresetEnumTypeWrapper):
@@ -585,7 +588,7 @@ class CsvOptions(_message.Message):
 
     PRESET_UNSPECIFIED: CsvOptions.Preset.ValueType  # 0
     """As a request: none."""
-    EXCEL: CsvOptions.Preset.ValueType  # 1
+    PRESET_EXCEL: CsvOptions.Preset.ValueType  # 1
     """For Microsoft Excel: bom and escape_formulas."""
 
     DELIMITER_FIELD_NUMBER: _builtins.int
@@ -657,9 +660,9 @@ class XlsxOptions(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         LONG_TEXT_UNSPECIFIED: XlsxOptions._LongText.ValueType  # 0
         """As a request: REFUSE."""
-        REFUSE: XlsxOptions._LongText.ValueType  # 1
+        LONG_TEXT_REFUSE: XlsxOptions._LongText.ValueType  # 1
         """The export ends, NOT_RETRYABLE, naming row and column."""
-        BUNDLE: XlsxOptions._LongText.ValueType  # 2
+        LONG_TEXT_BUNDLE: XlsxOptions._LongText.ValueType  # 2
         """The file is a ZIP from the start; such text goes whole into its long-text.csv, and the cell says so."""
 
     class LongText(_LongText, metaclass=_LongTextEnumTypeWrapper):
@@ -667,9 +670,9 @@ class XlsxOptions(_message.Message):
 
     LONG_TEXT_UNSPECIFIED: XlsxOptions.LongText.ValueType  # 0
     """As a request: REFUSE."""
-    REFUSE: XlsxOptions.LongText.ValueType  # 1
+    LONG_TEXT_REFUSE: XlsxOptions.LongText.ValueType  # 1
     """The export ends, NOT_RETRYABLE, naming row and column."""
-    BUNDLE: XlsxOptions.LongText.ValueType  # 2
+    LONG_TEXT_BUNDLE: XlsxOptions.LongText.ValueType  # 2
     """The file is a ZIP from the start; such text goes whole into its long-text.csv, and the cell says so."""
 
     FREEZE_HEADER_FIELD_NUMBER: _builtins.int
@@ -965,13 +968,13 @@ class Progress(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         PHASE_UNSPECIFIED: Progress._Phase.ValueType  # 0
         """Not known."""
-        READING: Progress._Phase.ValueType  # 1
+        PHASE_READING: Progress._Phase.ValueType  # 1
         """Opening the source."""
-        WRITING: Progress._Phase.ValueType  # 2
+        PHASE_WRITING: Progress._Phase.ValueType  # 2
         """Rows are being written."""
-        PACKAGING: Progress._Phase.ValueType  # 3
+        PHASE_PACKAGING: Progress._Phase.ValueType  # 3
         """The parts of a ZIP are being put together."""
-        UPLOADING: Progress._Phase.ValueType  # 4
+        PHASE_UPLOADING: Progress._Phase.ValueType  # 4
         """The file is being made durable in the store."""
 
     class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
@@ -979,13 +982,13 @@ class Progress(_message.Message):
 
     PHASE_UNSPECIFIED: Progress.Phase.ValueType  # 0
     """Not known."""
-    READING: Progress.Phase.ValueType  # 1
+    PHASE_READING: Progress.Phase.ValueType  # 1
     """Opening the source."""
-    WRITING: Progress.Phase.ValueType  # 2
+    PHASE_WRITING: Progress.Phase.ValueType  # 2
     """Rows are being written."""
-    PACKAGING: Progress.Phase.ValueType  # 3
+    PHASE_PACKAGING: Progress.Phase.ValueType  # 3
     """The parts of a ZIP are being put together."""
-    UPLOADING: Progress.Phase.ValueType  # 4
+    PHASE_UPLOADING: Progress.Phase.ValueType  # 4
     """The file is being made durable in the store."""
 
     PHASE_FIELD_NUMBER: _builtins.int
@@ -1036,13 +1039,13 @@ class Transition(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         ACTOR_UNSPECIFIED: Transition._Actor.ValueType  # 0
         """Never sent."""
-        CALLER: Transition._Actor.ValueType  # 1
+        ACTOR_CALLER: Transition._Actor.ValueType  # 1
         """A caller."""
-        WORKER: Transition._Actor.ValueType  # 2
+        ACTOR_WORKER: Transition._Actor.ValueType  # 2
         """The worker in worker_id."""
-        CLOCK: Transition._Actor.ValueType  # 3
+        ACTOR_CLOCK: Transition._Actor.ValueType  # 3
         """The api, since a time was over."""
-        OPERATOR: Transition._Actor.ValueType  # 4
+        ACTOR_OPERATOR: Transition._Actor.ValueType  # 4
         """An operator."""
 
     class Actor(_Actor, metaclass=_ActorEnumTypeWrapper):
@@ -1050,13 +1053,13 @@ class Transition(_message.Message):
 
     ACTOR_UNSPECIFIED: Transition.Actor.ValueType  # 0
     """Never sent."""
-    CALLER: Transition.Actor.ValueType  # 1
+    ACTOR_CALLER: Transition.Actor.ValueType  # 1
     """A caller."""
-    WORKER: Transition.Actor.ValueType  # 2
+    ACTOR_WORKER: Transition.Actor.ValueType  # 2
     """The worker in worker_id."""
-    CLOCK: Transition.Actor.ValueType  # 3
+    ACTOR_CLOCK: Transition.Actor.ValueType  # 3
     """The api, since a time was over."""
-    OPERATOR: Transition.Actor.ValueType  # 4
+    ACTOR_OPERATOR: Transition.Actor.ValueType  # 4
     """An operator."""
 
     VERSION_FIELD_NUMBER: _builtins.int
@@ -1127,9 +1130,9 @@ class Delivery(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         CHANNEL_UNSPECIFIED: Delivery._Channel.ValueType  # 0
         """Never sent."""
-        CALLBACK: Delivery._Channel.ValueType  # 1
+        CHANNEL_CALLBACK: Delivery._Channel.ValueType  # 1
         """By HTTP POST to Export.callback_url."""
-        EMAIL: Delivery._Channel.ValueType  # 2
+        CHANNEL_EMAIL: Delivery._Channel.ValueType  # 2
         """By mail to Export.notify_email."""
 
     class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
@@ -1137,9 +1140,9 @@ class Delivery(_message.Message):
 
     CHANNEL_UNSPECIFIED: Delivery.Channel.ValueType  # 0
     """Never sent."""
-    CALLBACK: Delivery.Channel.ValueType  # 1
+    CHANNEL_CALLBACK: Delivery.Channel.ValueType  # 1
     """By HTTP POST to Export.callback_url."""
-    EMAIL: Delivery.Channel.ValueType  # 2
+    CHANNEL_EMAIL: Delivery.Channel.ValueType  # 2
     """By mail to Export.notify_email."""
 
     class _State:
@@ -1150,11 +1153,11 @@ class Delivery(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         STATE_UNSPECIFIED: Delivery._State.ValueType  # 0
         """Never sent."""
-        PENDING: Delivery._State.ValueType  # 1
+        STATE_PENDING: Delivery._State.ValueType  # 1
         """It is sent at next_attempt_time."""
-        SENT: Delivery._State.ValueType  # 2
+        STATE_SENT: Delivery._State.ValueType  # 2
         """The receiver accepted it."""
-        GIVEN_UP: Delivery._State.ValueType  # 3
+        STATE_GIVEN_UP: Delivery._State.ValueType  # 3
         """No try is left, or none would help."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
@@ -1162,11 +1165,11 @@ class Delivery(_message.Message):
 
     STATE_UNSPECIFIED: Delivery.State.ValueType  # 0
     """Never sent."""
-    PENDING: Delivery.State.ValueType  # 1
+    STATE_PENDING: Delivery.State.ValueType  # 1
     """It is sent at next_attempt_time."""
-    SENT: Delivery.State.ValueType  # 2
+    STATE_SENT: Delivery.State.ValueType  # 2
     """The receiver accepted it."""
-    GIVEN_UP: Delivery.State.ValueType  # 3
+    STATE_GIVEN_UP: Delivery.State.ValueType  # 3
     """No try is left, or none would help."""
 
     @_typing.final

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from google.protobuf import unknown_fields
@@ -18,7 +18,7 @@ from services.api.ports.exports import ExportFilter
 from services.api.requests.plan import MAX_LABELS, CreateRequest
 from services.api.requests.table_options import CsvChoices, Preset, TableChoices, XlsxChoices
 from services.api.usecases.downloads import DownloadRequest
-from services.contract.codec import duration_from_pb, format_from_pb, timestamp_from_pb
+from services.contract.codec import duration_from_pb, enum_from_pb, format_from_pb, timestamp_from_pb
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.formats import Compression, Format, LongText, Packaging
 
@@ -86,18 +86,22 @@ def preview_request(message: export_service_pb2.PreviewExportRequest) -> tuple[C
 
 def export_filter(message: export_service_pb2.ListExportsRequest) -> ExportFilter:
     """Which exports to list. Raises InvalidRequest for a state that is none."""
-    known = {export_pb2.Export.State.Value(state.name) for state in State}
-    if not known.issuperset(message.states):
-        raise InvalidRequest((Violation("states", "must be of " + ", ".join(State.__members__)),))
     if len(message.labels) > MAX_LABELS:
         raise InvalidRequest((Violation("labels", f"must be at most {MAX_LABELS}, not {len(message.labels)}"),))
     return ExportFilter(
-        states=frozenset(State[export_pb2.Export.State.Name(s)] for s in message.states),
+        states=_states(message),
         type=message.type,
         labels=dict(message.labels),
         created_after=_time(message, "created_after"),
         created_before=_time(message, "created_before"),
     )
+
+
+def _states(message: export_service_pb2.ListExportsRequest) -> frozenset[State]:
+    try:
+        return frozenset(enum_from_pb(State, export_pb2.Export.State, state) for state in message.states)
+    except ValueError:
+        raise InvalidRequest((Violation("states", "must be of " + ", ".join(State.__members__)),)) from None
 
 
 def page_size(message: export_service_pb2.ListExportsRequest) -> int:
@@ -153,14 +157,12 @@ def _time(message: export_service_pb2.ListExportsRequest, field: str) -> datetim
         raise InvalidRequest((Violation(field, "is no time between the years 1 and 9999"),)) from None
 
 
-def _choice(kind: type[E], number: int, pb_enum: object, field: str, violations: list[Violation]) -> E:
+def _choice(kind: type[E], number: int, pb_enum: Any, field: str, violations: list[Violation]) -> E:
     """The member of `kind` with the name of `number`; the first one stands for an unspecified number."""
     default = next(iter(kind))
-    if number == 0:
-        return default
     try:
-        return kind[pb_enum.Name(number)]  # type: ignore[attr-defined]
-    except (ValueError, KeyError):
+        return enum_from_pb(kind, pb_enum, number, default)
+    except ValueError:
         violations.append(Violation(field, f"{number} is not known to this version"))
         return default
 

@@ -10,6 +10,7 @@ from services.api.usecases.exports import FirstRows, View
 from services.contract.codec import (
     csv_to_pb,
     duration_to_pb,
+    enum_to_pb,
     format_to_pb,
     progress_to_pb,
     timestamp_to_pb,
@@ -31,7 +32,7 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
         type=shown.type,
         format=format_to_pb(shown.format),
         file_types=shown.file_types,
-        state=export_pb2.Export.State.Value(shown.state.value),
+        state=enum_to_pb(export_pb2.Export.State, shown.state),
         done=shown.done,
         file=None if expired else _file_if_any(shown, shown.file, with_entries=with_entries),
         attachments_file=None if expired else _file_if_any(shown, shown.attachments_file, with_entries=with_entries),
@@ -40,7 +41,7 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
         attempt=shown.attempt,
         max_attempts=shown.max_attempts,
         next_attempt_time=timestamp_to_pb(shown.next_attempt_time),
-        cancel_reason=_cancel_reason(shown),
+        cancel_reason=enum_to_pb(export_pb2.Export.CancelReason, shown.cancel_reason),
         encrypted=shown.encrypted,
         warnings=warnings_to_pb(shown.warnings[:MAX_LIST_ITEMS]),
         labels=shown.labels,
@@ -150,29 +151,24 @@ def _result(shown: Export) -> export_pb2.Result:
     if shown.stats:
         stats = shown.stats
         result.rows_matched = stats.rows_matched
-        result.matched_by = export_pb2.MatchedBy.Value(stats.matched_by.value)
+        result.matched_by = enum_to_pb(export_pb2.MatchedBy, stats.matched_by)
         result.rows_written = stats.rows_written
-        result.consistency = export_pb2.Consistency.Value(stats.consistency.value)
+        result.consistency = enum_to_pb(export_pb2.Consistency, stats.consistency)
         result.warnings.extend(warnings_to_pb(stats.warnings[:MAX_LIST_ITEMS]))
         if stats.as_of:
             result.as_of.FromDatetime(stats.as_of)
     return result
 
 
-def _cancel_reason(shown: Export) -> export_pb2.Export.CancelReason.ValueType:
-    name = shown.cancel_reason.value if shown.cancel_reason else "CANCEL_REASON_UNSPECIFIED"
-    return export_pb2.Export.CancelReason.Value(name)
-
-
 def _wait_reason(view: View) -> export_pb2.Export.WaitReason.ValueType:
-    shown, reason = view.export, export_pb2.Export.WaitReason
+    shown, reason = view.export, export_pb2.Export
     if shown.state not in (State.QUEUED, State.FAILED):
-        return reason.Value("WAIT_REASON_UNSPECIFIED")
+        return reason.WAIT_REASON_UNSPECIFIED
     if shown.next_attempt_time and shown.next_attempt_time > view.now:
-        return reason.Value("BACKOFF")
+        return reason.WAIT_REASON_BACKOFF
     if not view.worker_there:
-        return reason.Value("NO_WORKER")
-    return reason.Value("TENANT_CAP" if view.capped else "QUEUE")
+        return reason.WAIT_REASON_NO_WORKER
+    return reason.WAIT_REASON_TENANT_CAP if view.capped else reason.WAIT_REASON_QUEUE
 
 
 def _options(shown: Export) -> export_pb2.ExportOptions:
@@ -180,13 +176,13 @@ def _options(shown: Export) -> export_pb2.ExportOptions:
     return export_pb2.ExportOptions(
         query=options.query,
         columns=[export_pb2.Column(field=c.field, header=c.header) for c in options.columns],
-        packaging=export_pb2.Packaging.Value(options.packaging.value),
+        packaging=enum_to_pb(export_pb2.Packaging, options.packaging),
         time_zone=options.time_zone,
         csv=csv_to_pb(options.csv) if options.csv else None,
         xlsx=xlsx_to_pb(options.xlsx) if options.xlsx else None,
-        compression=export_pb2.Compression.Value(options.compression.value),
+        compression=enum_to_pb(export_pb2.Compression, options.compression),
         ttl=duration_to_pb(options.ttl),
-        filter_mode=export_pb2.FilterMode.Value(options.filter_mode.value),
+        filter_mode=enum_to_pb(export_pb2.FilterMode, options.filter_mode),
         filename=options.filename,
     )
 

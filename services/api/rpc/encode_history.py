@@ -3,8 +3,7 @@
 from exportd.v1 import export_pb2
 from services.api.domain.history import Transition
 from services.api.domain.notifications import Delivery
-from services.api.domain.states import State
-from services.contract.codec import timestamp_to_pb
+from services.contract.codec import enum_to_pb, timestamp_to_pb
 
 
 def transition(entry: Transition) -> export_pb2.Transition:
@@ -14,9 +13,9 @@ def transition(entry: Transition) -> export_pb2.Transition:
         run=entry.run,
         attempt=entry.attempt,
         event=entry.event,
-        before=_state(entry.before),
-        after=_state(entry.after),
-        actor=export_pb2.Transition.Actor.Value(entry.actor.value),
+        before=enum_to_pb(export_pb2.Export.State, entry.before),
+        after=enum_to_pb(export_pb2.Export.State, entry.after),
+        actor=enum_to_pb(export_pb2.Transition.Actor, entry.actor),
         worker_id=entry.worker_id,
         reason=entry.reason,
         time=timestamp_to_pb(entry.time),
@@ -29,16 +28,12 @@ def delivery(shown: Delivery) -> export_pb2.Delivery:
         id=shown.id,
         export_id=shown.export_id,
         run=shown.run,
-        channel=export_pb2.Delivery.Channel.Value(shown.channel.value),
+        channel=enum_to_pb(export_pb2.Delivery.Channel, shown.channel),
         target=shown.target,
-        state=export_pb2.Delivery.State.Value(shown.state.value),
+        state=enum_to_pb(export_pb2.Delivery.State, shown.state),
         attempt=shown.attempt,
         next_attempt_time=timestamp_to_pb(shown.next_attempt_time),
         create_time=timestamp_to_pb(shown.create_time),
         end_time=timestamp_to_pb(shown.end_time),
         tries=[export_pb2.Delivery.Try(time=timestamp_to_pb(t.time), outcome=t.outcome) for t in shown.tries],
     )
-
-
-def _state(state: State | None) -> export_pb2.Export.State.ValueType:
-    return export_pb2.Export.State.Value(state.value if state else "STATE_UNSPECIFIED")

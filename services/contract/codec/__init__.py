@@ -1,5 +1,6 @@
 """Messages of the queue <-> the language. Each pair stands together; anything unknown raises ValueError."""
 
+from services.contract.codec.enums import enum_from_pb, enum_to_pb
 from services.contract.codec.jobs import (
     directive_from_pb,
     directive_to_pb,
@@ -37,6 +38,8 @@ __all__ = [
     "directive_to_pb",
     "duration_from_pb",
     "duration_to_pb",
+    "enum_from_pb",
+    "enum_to_pb",
     "format_from_pb",
     "format_to_pb",
     "heartbeat_answer_from_pb",

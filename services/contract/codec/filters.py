@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from services.contract import spec
-from services.contract.codec.scalars import named, timestamp_from_pb, timestamp_to_pb
+from services.contract.codec.enums import enum_from_pb, enum_to_pb
+from services.contract.codec.scalars import timestamp_from_pb, timestamp_to_pb
 
 
 def type_to_pb(type_: spec.ColumnType) -> spec_pb2.ColumnType:
@@ -42,7 +43,7 @@ def _term_to_pb(term: spec.Term) -> spec_pb2.Term:
     return spec_pb2.Term(
         column=term.column,
         type=type_to_pb(term.type),
-        operator=spec_pb2.Term.Operator.Value(term.operator.name),
+        operator=enum_to_pb(spec_pb2.Term.Operator, term.operator),
         values=[_value_to_pb(term.type.kind, v) for v in term.values],
         ignore_case=term.ignore_case,
         or_null=term.or_null,
@@ -53,7 +54,7 @@ def _term_from_pb(message: spec_pb2.Term) -> spec.Term:
     return spec.Term(
         column=message.column,
         type=type_from_pb(message.type),
-        operator=named(spec.Operator, spec_pb2.Term.Operator, message.operator),
+        operator=enum_from_pb(spec.Operator, spec_pb2.Term.Operator, message.operator),
         values=tuple(_value_from_pb(v) for v in message.values),
         ignore_case=message.ignore_case,
         or_null=message.or_null,

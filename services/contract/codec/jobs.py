@@ -2,8 +2,9 @@
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from services.contract import job
+from services.contract.codec.enums import enum_from_pb, enum_to_pb
 from services.contract.codec.outcomes import progress_from_pb, progress_to_pb
-from services.contract.codec.scalars import duration_from_pb, duration_to_pb, named
+from services.contract.codec.scalars import duration_from_pb, duration_to_pb
 from services.contract.codec.specs import spec_from_pb, spec_to_pb
 
 
@@ -57,7 +58,7 @@ def report_from_pb(message: queue_pb2.LeaseReport) -> job.LeaseReport:
 def heartbeat_answer_to_pb(answer: job.HeartbeatAnswer) -> queue_pb2.HeartbeatResponse:
     return queue_pb2.HeartbeatResponse(
         verdicts=[
-            queue_pb2.LeaseVerdict(lease_id=v.lease_id, verdict=queue_pb2.LeaseVerdict.Verdict.Value(v.verdict.value))
+            queue_pb2.LeaseVerdict(lease_id=v.lease_id, verdict=enum_to_pb(queue_pb2.LeaseVerdict.Verdict, v.verdict))
             for v in answer.verdicts
         ],
         missing=[job_to_pb(j) for j in answer.missing],
@@ -69,7 +70,7 @@ def heartbeat_answer_to_pb(answer: job.HeartbeatAnswer) -> queue_pb2.HeartbeatRe
 def heartbeat_answer_from_pb(message: queue_pb2.HeartbeatResponse) -> job.HeartbeatAnswer:
     return job.HeartbeatAnswer(
         verdicts=tuple(
-            job.LeaseVerdict(v.lease_id, named(job.Verdict, queue_pb2.LeaseVerdict.Verdict, v.verdict))
+            job.LeaseVerdict(v.lease_id, enum_from_pb(job.Verdict, queue_pb2.LeaseVerdict.Verdict, v.verdict))
             for v in message.verdicts
         ),
         missing=tuple(job_from_pb(j) for j in message.missing),

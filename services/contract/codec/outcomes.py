@@ -5,14 +5,15 @@ from collections.abc import Iterable
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2
 from services.contract import outcome
-from services.contract.codec.scalars import duration_from_pb, duration_to_pb, named, timestamp_from_pb, timestamp_to_pb
+from services.contract.codec.enums import enum_from_pb, enum_to_pb
+from services.contract.codec.scalars import duration_from_pb, duration_to_pb, timestamp_from_pb, timestamp_to_pb
 
 
 def progress_to_pb(progress: outcome.Progress | None) -> export_pb2.Progress | None:
     if progress is None:
         return None
     return export_pb2.Progress(
-        phase=export_pb2.Progress.Phase.Value(progress.phase.value),
+        phase=enum_to_pb(export_pb2.Progress.Phase, progress.phase),
         rows_written=progress.rows_written,
         rows_total=progress.rows_total,
         bytes_written=progress.bytes_written,
@@ -22,7 +23,7 @@ def progress_to_pb(progress: outcome.Progress | None) -> export_pb2.Progress | N
 
 def progress_from_pb(message: export_pb2.Progress) -> outcome.Progress:
     return outcome.Progress(
-        phase=named(outcome.Phase, export_pb2.Progress.Phase, message.phase),
+        phase=enum_from_pb(outcome.Phase, export_pb2.Progress.Phase, message.phase),
         rows_written=message.rows_written,
         rows_total=message.rows_total,
         bytes_written=message.bytes_written,
@@ -59,9 +60,9 @@ def artifact_from_pb(message: queue_pb2.Artifact) -> outcome.Artifact:
 def stats_to_pb(stats: outcome.RunStats) -> queue_pb2.RunStats:
     return queue_pb2.RunStats(
         rows_matched=stats.rows_matched,
-        matched_by=export_pb2.MatchedBy.Value(stats.matched_by.value),
+        matched_by=enum_to_pb(export_pb2.MatchedBy, stats.matched_by),
         rows_written=stats.rows_written,
-        consistency=export_pb2.Consistency.Value(stats.consistency.value),
+        consistency=enum_to_pb(export_pb2.Consistency, stats.consistency),
         as_of=timestamp_to_pb(stats.as_of),
         warnings=warnings_to_pb(stats.warnings),
     )
@@ -70,9 +71,9 @@ def stats_to_pb(stats: outcome.RunStats) -> queue_pb2.RunStats:
 def stats_from_pb(message: queue_pb2.RunStats) -> outcome.RunStats:
     return outcome.RunStats(
         rows_matched=message.rows_matched,
-        matched_by=named(outcome.MatchedBy, export_pb2.MatchedBy, message.matched_by),
+        matched_by=enum_from_pb(outcome.MatchedBy, export_pb2.MatchedBy, message.matched_by),
         rows_written=message.rows_written,
-        consistency=named(outcome.Consistency, export_pb2.Consistency, message.consistency),
+        consistency=enum_from_pb(outcome.Consistency, export_pb2.Consistency, message.consistency),
         as_of=timestamp_from_pb(message.as_of) if message.HasField("as_of") else None,
         warnings=tuple(outcome.ExportWarning(w.code, w.message, w.count) for w in message.warnings),
     )

@@ -2,7 +2,7 @@
 
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from services.contract import spec
-from services.contract.codec.scalars import named
+from services.contract.codec.enums import enum_from_pb, enum_to_pb
 
 
 def source_to_pb(source: spec.SourceRef) -> spec_pb2.Source:
@@ -32,7 +32,7 @@ def _pages_to_pb(pages: spec.HttpPages) -> spec_pb2.HttpPages:
     return spec_pb2.HttpPages(
         path=pages.path,
         items=pages.items,
-        paging=spec_pb2.HttpPages.Paging.Value(pages.paging.name),
+        paging=enum_to_pb(spec_pb2.HttpPages.Paging, pages.paging),
         next=pages.next,
         parameter=pages.parameter,
         first_page=pages.first_page,
@@ -42,7 +42,7 @@ def _pages_to_pb(pages: spec.HttpPages) -> spec_pb2.HttpPages:
         filters=[
             spec_pb2.HttpFilter(
                 column=f.column,
-                operator=spec_pb2.Term.Operator.Value(f.operator.name),
+                operator=enum_to_pb(spec_pb2.Term.Operator, f.operator),
                 parameter=f.parameter,
                 ignore_case=f.ignore_case,
             )
@@ -56,7 +56,7 @@ def _pages_from_pb(message: spec_pb2.HttpPages) -> spec.HttpPages:
     return spec.HttpPages(
         path=message.path,
         items=message.items,
-        paging=named(spec.Paging, spec_pb2.HttpPages.Paging, message.paging),
+        paging=enum_from_pb(spec.Paging, spec_pb2.HttpPages.Paging, message.paging),
         next=message.next,
         parameter=message.parameter,
         first_page=message.first_page,
@@ -65,7 +65,7 @@ def _pages_from_pb(message: spec_pb2.HttpPages) -> spec.HttpPages:
         total=message.total,
         filters=tuple(
             spec.HttpFilter(
-                f.column, named(spec.Operator, spec_pb2.Term.Operator, f.operator), f.parameter, f.ignore_case
+                f.column, enum_from_pb(spec.Operator, spec_pb2.Term.Operator, f.operator), f.parameter, f.ignore_case
             )
             for f in message.filters
         ),

@@ -1,13 +1,9 @@
-"""Moments, lengths of time, and names."""
+"""Moments and lengths of time."""
 
 from datetime import UTC, datetime, timedelta
-from enum import Enum
-from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-
-E = TypeVar("E", bound=Enum)
 
 
 def timestamp_to_pb(moment: datetime | None) -> Timestamp | None:
@@ -36,11 +32,3 @@ def duration_to_pb(length: timedelta | None) -> Duration | None:
 def duration_from_pb(message: Duration) -> timedelta:
     """To the microsecond."""
     return message.ToTimedelta()
-
-
-def named(kind: type[E], pb_enum: object, number: int) -> E:
-    """The member of `kind` that bears the name of `number`; ValueError for an unspecified or unknown one."""
-    name = pb_enum.Name(number)  # type: ignore[attr-defined]
-    if name not in kind.__members__:
-        raise ValueError(f"{name} is not a {kind.__name__}")
-    return kind[name]

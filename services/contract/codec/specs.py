@@ -3,6 +3,7 @@
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from exportd.v1 import export_pb2
 from services.contract import spec
+from services.contract.codec.enums import enum_from_pb, enum_to_pb
 from services.contract.codec.filters import filter_from_pb, filter_to_pb, type_from_pb, type_to_pb
 from services.contract.codec.relations import (
     attachment_from_pb,
@@ -12,7 +13,6 @@ from services.contract.codec.relations import (
     source_from_pb,
     source_to_pb,
 )
-from services.contract.codec.scalars import named
 from services.contract.codec.tables import table_from_pb, table_to_pb
 from services.contract.formats import Packaging
 
@@ -38,10 +38,10 @@ def spec_to_pb(frozen: spec.JobSpec) -> spec_pb2.JobSpec:
         order=[_order_to_pb(t) for t in frozen.order],
         attachments=[attachment_to_pb(a) for a in frozen.attachments],
         table=table_to_pb(frozen.table),
-        packaging=export_pb2.Packaging.Value(frozen.packaging.value),
+        packaging=enum_to_pb(export_pb2.Packaging, frozen.packaging),
         table_name=frozen.table_name,
         query=frozen.query,
-        reading=spec_pb2.JobSpec.ReadingMode.Value(frozen.reading.name),
+        reading=enum_to_pb(spec_pb2.JobSpec.ReadingMode, frozen.reading),
         limits=spec_pb2.Limits(max_rows=frozen.limits.max_rows, max_snapshot_s=frozen.limits.max_snapshot_s),
         page=spec_pb2.Page(offset=frozen.page.offset, limit=frozen.page.limit) if frozen.page else None,
     )
@@ -59,17 +59,15 @@ def spec_from_pb(message: spec_pb2.JobSpec) -> spec.JobSpec:
         order=tuple(spec.OrderTerm(t.column, t.descending, t.nulls_first) for t in message.order),
         attachments=tuple(attachment_from_pb(a) for a in message.attachments),
         table=table_from_pb(message.table),
-        packaging=named(Packaging, export_pb2.Packaging, message.packaging),
+        packaging=enum_from_pb(Packaging, export_pb2.Packaging, message.packaging),
         table_name=message.table_name,
         query=message.query,
-        reading=_reading_from_pb(message.reading),
+        reading=enum_from_pb(
+            spec.ReadingMode, spec_pb2.JobSpec.ReadingMode, message.reading, spec.ReadingMode.SNAPSHOT
+        ),
         limits=spec.Limits(message.limits.max_rows, message.limits.max_snapshot_s),
         page=spec.Page(message.page.offset, message.page.limit) if message.HasField("page") else None,
     )
-
-
-def _reading_from_pb(number: int) -> spec.ReadingMode:
-    return named(spec.ReadingMode, spec_pb2.JobSpec.ReadingMode, number or spec_pb2.JobSpec.SNAPSHOT)
 
 
 def _order_to_pb(term: spec.OrderTerm) -> spec_pb2.OrderTerm:
@@ -77,12 +75,12 @@ def _order_to_pb(term: spec.OrderTerm) -> spec_pb2.OrderTerm:
 
 
 def _column_to_pb(column: spec.ColumnSpec) -> spec_pb2.ColumnSpec:
-    mask = spec_pb2.ColumnSpec.Mask.Value(column.mask.name) if column.mask else spec_pb2.ColumnSpec.MASK_UNSPECIFIED
+    mask = enum_to_pb(spec_pb2.ColumnSpec.Mask, column.mask)
     return spec_pb2.ColumnSpec(
         name=column.name, field=column.field, header=column.header, type=type_to_pb(column.type), mask=mask
     )
 
 
 def _column_from_pb(message: spec_pb2.ColumnSpec) -> spec.ColumnSpec:
-    mask = named(spec.Mask, spec_pb2.ColumnSpec.Mask, message.mask) if message.mask else None
+    mask = enum_from_pb(spec.Mask, spec_pb2.ColumnSpec.Mask, message.mask) if message.mask else None
     return spec.ColumnSpec(message.name, message.field, message.header, type_from_pb(message.type), mask)

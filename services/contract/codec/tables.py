@@ -3,18 +3,17 @@
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from exportd.v1 import export_pb2
 from services.contract import spec
-from services.contract.codec.scalars import named
+from services.contract.codec.enums import enum_from_pb, enum_to_pb
 from services.contract.formats import Compression, CsvDialect, Format, LongText, XlsxLayout
 
 
 def format_to_pb(format_: Format) -> export_pb2.Format.ValueType:
-    """As FORMAT_*."""
-    return export_pb2.Format.Value(f"FORMAT_{format_.value}")
+    return enum_to_pb(export_pb2.Format, format_)
 
 
 def format_from_pb(number: int) -> Format:
     """ValueError for FORMAT_UNSPECIFIED and numbers that this version does not know."""
-    return Format(export_pb2.Format.Name(number).removeprefix("FORMAT_"))  # type: ignore[arg-type]
+    return enum_from_pb(Format, export_pb2.Format, number)
 
 
 def table_to_pb(table: spec.TableOptions) -> spec_pb2.TableOptions:
@@ -23,7 +22,7 @@ def table_to_pb(table: spec.TableOptions) -> spec_pb2.TableOptions:
         time_zone=table.time_zone,
         csv=csv_to_pb(table.csv),
         xlsx=xlsx_to_pb(table.xlsx),
-        compression=export_pb2.Compression.Value(table.compression.value),
+        compression=enum_to_pb(export_pb2.Compression, table.compression),
     )
 
 
@@ -34,7 +33,7 @@ def table_from_pb(message: spec_pb2.TableOptions) -> spec.TableOptions:
         time_zone=message.time_zone,
         csv=_csv_from_pb(message.csv) if message.HasField("csv") else CsvDialect(),
         xlsx=_xlsx_from_pb(message.xlsx) if message.HasField("xlsx") else XlsxLayout(),
-        compression=named(Compression, export_pb2.Compression, message.compression or export_pb2.NONE),
+        compression=enum_from_pb(Compression, export_pb2.Compression, message.compression, Compression.NONE),
     )
 
 
@@ -69,7 +68,7 @@ def xlsx_to_pb(layout: XlsxLayout) -> export_pb2.XlsxOptions:
         freeze_header=layout.freeze_header,
         autofilter=layout.autofilter,
         compact=layout.compact,
-        long_text=export_pb2.XlsxOptions.LongText.Value(layout.long_text.value),
+        long_text=enum_to_pb(export_pb2.XlsxOptions.LongText, layout.long_text),
     )
 
 
@@ -78,5 +77,5 @@ def _xlsx_from_pb(message: export_pb2.XlsxOptions) -> XlsxLayout:
         freeze_header=message.freeze_header,
         autofilter=message.autofilter,
         compact=message.compact,
-        long_text=named(LongText, export_pb2.XlsxOptions.LongText, message.long_text),
+        long_text=enum_from_pb(LongText, export_pb2.XlsxOptions.LongText, message.long_text),
     )

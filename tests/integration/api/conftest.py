@@ -149,7 +149,10 @@ class Worker:
         attachments: queue_pb2.Artifact | None = None,
     ) -> None:
         stats = queue_pb2.RunStats(
-            rows_matched=2, rows_written=written, matched_by=export_pb2.COUNT, consistency=export_pb2.SNAPSHOT
+            rows_matched=2,
+            rows_written=written,
+            matched_by=export_pb2.MATCHED_BY_COUNT,
+            consistency=export_pb2.CONSISTENCY_SNAPSHOT,
         )
         await self._api.jobs.CompleteJob(
             queue_pb2.CompleteJobRequest(

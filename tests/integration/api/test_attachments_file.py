@@ -8,7 +8,7 @@ from tests.integration.api.refusals import refused
 
 TABLE, ATTACHMENTS = b"id\r\n1\r\n", b"PK as if"
 ENTRY = export_pb2.Entry(name="files/order.pdf/1.pdf", size_bytes=7)
-SEPARATE = {"packaging": export_pb2.SEPARATE, "file_types": ["order.pdf"]}
+SEPARATE = {"packaging": export_pb2.PACKAGING_SEPARATE, "file_types": ["order.pdf"]}
 
 
 async def _build(worker: Worker) -> None:
@@ -66,7 +66,7 @@ async def test_attachments_that_are_not_in_the_store_are_not_published(api: Api,
     assert (await refused(worker.complete(job, table, attachments=attachments))).reason == "STORE_MISMATCH"
     attachments.key = "elsewhere/attachments.zip"
     assert (await refused(worker.complete(job, table, attachments=attachments))).reason == "STORE_MISMATCH"
-    assert (await api.get(created.id)).state == export_pb2.Export.PROCESSING
+    assert (await api.get(created.id)).state == export_pb2.Export.STATE_PROCESSING
 
 
 async def test_another_tenant_finds_neither(api: Api, export: export_pb2.Export) -> None:

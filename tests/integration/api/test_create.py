@@ -12,7 +12,7 @@ async def test_a_created_export_is_queued_with_everything_echoed(api: Api) -> No
     uri = "/shops/7/orders?issuedAt[after]=2026-01-01"
     export = await api.create(uri, labels={"team": "audit"}, file_types=["order.pdf"], max_attempts=5)
     assert export.uri == uri
-    assert (export.type, export.state, export.done) == ("Orders", export_pb2.Export.QUEUED, False)
+    assert (export.type, export.state, export.done) == ("Orders", export_pb2.Export.STATE_QUEUED, False)
     assert (export.version, export.run, export.attempt, export.max_attempts) == (1, 1, 0, 5)
     assert dict(export.labels) == {"team": "audit"}
     assert list(export.file_types) == ["order.pdf"]
@@ -94,7 +94,7 @@ async def test_a_repeated_create_returns_the_export_as_it_is_now(api: Api, worke
     first = await api.create(request_id="once")
     await worker.build(b"id\r\n1\r\n")
     again = await api.create(request_id="once")
-    assert (again.id, again.state) == (first.id, export_pb2.Export.COMPLETED)
+    assert (again.id, again.state) == (first.id, export_pb2.Export.STATE_COMPLETED)
 
 
 async def test_a_request_id_with_another_body_is_refused(api: Api) -> None:

@@ -8,8 +8,8 @@ from tests.integration.api.conftest import Api, Worker
 from tests.integration.api.refusals import refused
 
 URI = "/shops/7/orders"
-EXCEL = export_pb2.CsvOptions.EXCEL
-BUNDLE = export_pb2.XlsxOptions.BUNDLE
+EXCEL = export_pb2.CsvOptions.PRESET_EXCEL
+BUNDLE = export_pb2.XlsxOptions.LONG_TEXT_BUNDLE
 
 
 async def _spec(worker: Worker) -> job_spec_pb2.JobSpec:
@@ -65,18 +65,18 @@ async def test_long_text_beside_the_table_makes_a_zip_from_the_start(api: Api, w
     options.freeze_header = True
     assert export.options.xlsx == options
     spec = await _spec(worker)
-    assert (spec.table.xlsx, spec.packaging) == (options, export_pb2.ZIP)
+    assert (spec.table.xlsx, spec.packaging) == (options, export_pb2.PACKAGING_ZIP)
 
 
 @pytest.mark.parametrize(
     ("fields", "packaging"),
     [
-        ({}, export_pb2.AUTO),
-        ({"packaging": export_pb2.ZIP}, export_pb2.ZIP),
-        ({"packaging": export_pb2.SEPARATE}, export_pb2.SEPARATE),
-        ({"file_types": ["order.pdf"]}, export_pb2.ZIP),
-        ({"password": "open sesame"}, export_pb2.ZIP),
-        ({"packaging": export_pb2.SEPARATE, "file_types": ["order.pdf"]}, export_pb2.SEPARATE),
+        ({}, export_pb2.PACKAGING_AUTO),
+        ({"packaging": export_pb2.PACKAGING_ZIP}, export_pb2.PACKAGING_ZIP),
+        ({"packaging": export_pb2.PACKAGING_SEPARATE}, export_pb2.PACKAGING_SEPARATE),
+        ({"file_types": ["order.pdf"]}, export_pb2.PACKAGING_ZIP),
+        ({"password": "open sesame"}, export_pb2.PACKAGING_ZIP),
+        ({"packaging": export_pb2.PACKAGING_SEPARATE, "file_types": ["order.pdf"]}, export_pb2.PACKAGING_SEPARATE),
     ],
     ids=str,
 )
@@ -84,15 +84,15 @@ async def test_packaging_is_echoed_as_asked_and_decided_for_the_worker(
     api: Api, worker: Worker, fields: dict[str, object], packaging: int
 ) -> None:
     export = await api.create(**fields)
-    assert export.options.packaging == fields.get("packaging", export_pb2.AUTO)
+    assert export.options.packaging == fields.get("packaging", export_pb2.PACKAGING_AUTO)
     assert (await _spec(worker)).packaging == packaging
 
 
 async def test_a_gzipped_file_is_named_by_both_extensions(api: Api, worker: Worker) -> None:
-    export = await api.create(compression=export_pb2.GZIP, filename="orders.csv")
-    assert export.options.compression == export_pb2.GZIP
+    export = await api.create(compression=export_pb2.COMPRESSION_GZIP, filename="orders.csv")
+    assert export.options.compression == export_pb2.COMPRESSION_GZIP
     (job,) = await worker.lease()
-    assert job.spec.table.compression == export_pb2.GZIP
+    assert job.spec.table.compression == export_pb2.COMPRESSION_GZIP
     await worker.complete(job, worker.file(job, b"gz", extension="csv.gz", media_type="application/gzip"))
     file = (await api.get(export.id)).file
     assert (file.filename, file.extension, file.media_type) == ("orders.csv.gz", "csv.gz", "application/gzip")
@@ -111,7 +111,7 @@ async def test_everything_wrong_with_the_file_is_named_at_once(api: Api) -> None
             time_zone="America/Mexico_Cty",
             csv=export_pb2.CsvOptions(delimiter="::", line_terminator="\r", null_text="\n", preset=9),
             xlsx=export_pb2.XlsxOptions(long_text=9),
-            packaging=export_pb2.SEPARATE,
+            packaging=export_pb2.PACKAGING_SEPARATE,
             password="s3cret" * 22,
             compression=9,
         )

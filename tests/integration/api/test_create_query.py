@@ -21,7 +21,7 @@ CHANGED = CATALOG.replace(
 )
 AS_OF = datetime(2026, 1, 31, 12, tzinfo=UTC)
 NOBODY = "00000000-0000-0000-0000-000000000000"
-State = export_pb2.Export
+Export = export_pb2.Export
 
 
 @pytest.fixture
@@ -35,7 +35,10 @@ async def complete(api: Api, worker: Worker, as_of: datetime | None = AS_OF) -> 
     (job,) = await worker.lease()
     await worker.heartbeat(job)
     stats = queue_pb2.RunStats(
-        rows_matched=2, rows_written=2, matched_by=export_pb2.COUNT, consistency=export_pb2.SNAPSHOT
+        rows_matched=2,
+        rows_written=2,
+        matched_by=export_pb2.MATCHED_BY_COUNT,
+        consistency=export_pb2.CONSISTENCY_SNAPSHOT,
     )
     if as_of:
         stats.as_of.FromDatetime(as_of)
@@ -62,10 +65,10 @@ def codes(export: export_pb2.Export) -> list[str]:
 async def test_lenient_drops_what_strict_refuses_and_says_so(api: Api, worker: Worker) -> None:
     uri = f"{URI}?isuedAt[after]=2026-01-01&id=1&id=2"
     assert "did you mean issuedAt?" in (await refused(api.create(uri))).violations["uri.query[isuedAt[after]]"]
-    export = await api.create(uri, filter_mode=export_pb2.LENIENT)
+    export = await api.create(uri, filter_mode=export_pb2.FILTER_MODE_LENIENT)
     assert codes(export) == ["PARAMETER_REPEATED", "PARAMETER_IGNORED"]
     assert "did you mean issuedAt?" in export.warnings[1].message
-    assert (export.options.query, export.options.filter_mode) == ("id=2", export_pb2.LENIENT)
+    assert (export.options.query, export.options.filter_mode) == ("id=2", export_pb2.FILTER_MODE_LENIENT)
     kept = await api.get(export.id)
     assert (kept.warnings, kept.options) == (export.warnings, export.options)
     assert [f.term.column for f in (await spec(worker)).filter.all.filters] == ["shop_id", "id"]
@@ -88,7 +91,7 @@ async def test_a_page_goes_to_the_worker(api: Api, worker: Worker) -> None:
 async def test_a_trial_says_what_would_be_made_and_makes_nothing(api: Api, worker: Worker) -> None:
     asked = {"labels": {"a": "b"}, "columns": [export_pb2.Column(field="id", header="No.")], "password": "secret"}
     tried = await api.create(f"{URI}?issuedAt[before]=2026-01-31", validate_only=True, request_id="once", **asked)
-    assert (tried.id, tried.state, tried.HasField("create_time")) == ("", State.STATE_UNSPECIFIED, False)
+    assert (tried.id, tried.state, tried.HasField("create_time")) == ("", Export.STATE_UNSPECIFIED, False)
     assert tried.options.query == "issuedAt[before]=2026-01-31T00:00:00Z"
     assert (codes(tried), tried.encrypted, dict(tried.labels)) == (["BARE_DATE_IN_BEFORE"], True, {"a": "b"})
     assert [(c.field, c.header) for c in tried.options.columns] == [("id", "No.")]
@@ -198,7 +201,7 @@ async def test_sighup_reads_the_catalog_again_and_jobs_keep_what_they_were_given
     assert await listed(api) == ["Sales", "Shops"]
     assert (await api.create()).type == "Sales"
     await worker.complete(job, worker.file(job, b"id\r\n1\r\n"))
-    assert (await api.get(running.id)).state == State.COMPLETED
+    assert (await api.get(running.id)).state == Export.STATE_COMPLETED
     (kept,) = await worker.lease()
     assert (kept.export_id, kept.spec.relation.table, kept.spec.collection) == (waiting.id, "orders", "Orders")
 

@@ -14,7 +14,7 @@ from services.api.settings import ApiSettings
 from tests.integration.api.conftest import Api, Clock, Worker, serving, until
 from tests.integration.api.refusals import refused
 
-State = export_pb2.Export.State
+Export = export_pb2.Export
 CONTENT = b"id,issuedAt\r\n1,2026-01-01T00:00:00Z\r\n2,\r\n"
 SOON_S = 12.0
 """Time enough for a busy machine, and less than a poll, a ping or a quiet watch takes to come by itself."""
@@ -36,14 +36,14 @@ async def test_a_poll_that_waits_is_answered_as_soon_as_there_is_work(api: Api, 
     assert job.export_id == export.id
     assert len(job.lease_id) == 32
     assert job.artifact_prefix == f"{export.id}/{job.lease_id}/"
-    assert (await api.get(export.id)).state == State.PROCESSING
+    assert (await api.get(export.id)).state == Export.STATE_PROCESSING
 
 
 async def test_a_completed_export_shows_its_file_and_result(api: Api, worker: Worker) -> None:
     export = await api.create(filename="orders")
     await worker.build(CONTENT)
     shown = await api.get(export.id)
-    assert (shown.state, shown.done, shown.attempt) == (State.COMPLETED, True, 1)
+    assert (shown.state, shown.done, shown.attempt) == (Export.STATE_COMPLETED, True, 1)
     assert (shown.file.filename, shown.file.type, shown.file.row_count) == ("orders.csv", "Export", 2)
     assert shown.file.sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert shown.file.expire_time.ToDatetime() - shown.file.create_time.ToDatetime() == shown.options.ttl.ToTimedelta()
@@ -65,7 +65,7 @@ async def test_rows_that_are_missing_never_complete(api: Api, worker: Worker) ->
     (job,) = await worker.lease()
     refusal = await refused(worker.complete(job, worker.file(job, CONTENT), written=1))
     assert (refusal.code, refusal.reason) == ("FAILED_PRECONDITION", "ROWS_MISSING")
-    assert (await api.get(export.id)).state == State.PROCESSING
+    assert (await api.get(export.id)).state == Export.STATE_PROCESSING
 
 
 async def test_a_file_that_is_not_in_the_store_is_not_published(api: Api, worker: Worker) -> None:
@@ -100,7 +100,7 @@ async def test_a_failed_attempt_shows_its_error_and_when_the_next_one_comes(api:
     (job,) = await worker.lease()
     await worker.fail(job)
     shown = await api.get(export.id)
-    assert (shown.state, shown.done) == (State.FAILED, False)
+    assert (shown.state, shown.done) == (Export.STATE_FAILED, False)
     assert [(e.attempt, e.code) for e in shown.result.errors] == [(1, "SOURCE_UNAVAILABLE")]
     assert shown.HasField("next_attempt_time")
 
@@ -110,7 +110,7 @@ async def test_a_failure_that_no_retry_mends_ends_the_export(api: Api, worker: W
     (job,) = await worker.lease()
     await worker.fail(job, "COLUMN_MISSING")
     shown = await api.get(export.id)
-    assert (shown.state, shown.cancel_reason) == (State.CANCELLED, export_pb2.Export.NOT_RETRYABLE)
+    assert (shown.state, shown.cancel_reason) == (Export.STATE_CANCELLED, Export.CANCEL_REASON_NOT_RETRYABLE)
 
 
 async def test_the_last_attempt_exhausts_the_retries(api: Api, worker: Worker) -> None:
@@ -118,7 +118,10 @@ async def test_the_last_attempt_exhausts_the_retries(api: Api, worker: Worker) -
     (job,) = await worker.lease()
     await worker.fail(job)
     shown = await api.get(export.id)
-    assert (shown.state, shown.cancel_reason) == (State.CANCELLED, export_pb2.Export.RETRIES_EXHAUSTED)
+    assert (shown.state, shown.cancel_reason) == (
+        Export.STATE_CANCELLED,
+        Export.CANCEL_REASON_RETRIES_EXHAUSTED,
+    )
     assert await worker.lease(wait_s=0) == []
 
 
@@ -126,11 +129,14 @@ async def test_cancel_is_final_for_the_caller_and_fences_the_worker(api: Api, wo
     export = await api.create()
     (job,) = await worker.lease()
     cancelled = await api.exports.CancelExport(_cancel(export.id))
-    assert (cancelled.state, cancelled.cancel_reason) == (State.CANCELLED, export_pb2.Export.REQUESTED)
+    assert (cancelled.state, cancelled.cancel_reason) == (
+        Export.STATE_CANCELLED,
+        Export.CANCEL_REASON_REQUESTED,
+    )
     refusal = await refused(worker.complete(job, worker.file(job, CONTENT)))
     assert (refusal.code, refusal.reason) == ("FAILED_PRECONDITION", "JOB_CANCELLED")
     (verdict,) = (await worker.heartbeat(job)).verdicts
-    assert verdict.verdict == verdict.CANCELLED
+    assert verdict.verdict == verdict.VERDICT_CANCELLED
     assert await api.exports.CancelExport(_cancel(export.id)) == cancelled
 
 
@@ -152,7 +158,7 @@ async def test_a_released_job_is_queued_again_without_spending_an_attempt(api: A
     (job,) = await worker.lease()
     await worker.release(job)
     shown = await api.get(export.id)
-    assert (shown.state, shown.attempt) == (State.QUEUED, 0)
+    assert (shown.state, shown.attempt) == (Export.STATE_QUEUED, 0)
     (again,) = await worker.lease()
     assert again.lease_id != job.lease_id
     assert (await refused(worker.complete(job, worker.file(job, CONTENT)))).reason == "LEASE_LOST"
@@ -185,7 +191,7 @@ async def test_a_worker_that_drains_gets_nothing_and_its_unconfirmed_lease_is_ta
     export = await api.create()
     await worker.lease()
     await worker.heartbeat(draining=True)
-    assert (await api.get(export.id)).state == State.QUEUED
+    assert (await api.get(export.id)).state == Export.STATE_QUEUED
     assert await worker.lease(wait_s=5) == []
     assert len(await Worker(api).lease()) == 1
 
@@ -240,7 +246,7 @@ async def test_lists_page_newest_first_and_filter(api: Api) -> None:
     assert [e.id for e in (*first.exports, *second.exports)] == made[:0:-1]
     labelled = await api.exports.ListExports(export_service_pb2.ListExportsRequest(labels={"n": "3"}))
     assert [e.id for e in labelled.exports] == [made[3]]
-    done = await api.exports.ListExports(export_service_pb2.ListExportsRequest(states=[State.COMPLETED]))
+    done = await api.exports.ListExports(export_service_pb2.ListExportsRequest(states=[Export.STATE_COMPLETED]))
     assert not done.exports
 
 
@@ -260,9 +266,9 @@ async def test_a_negative_page_size_is_refused(api: Api) -> None:
 async def test_queue_positions_count_the_tenants_own(api: Api) -> None:
     first, second = await api.create(), await api.create()
     assert (first.queue_position, second.queue_position) == (1, 2)
-    assert second.wait_reason == export_pb2.Export.NO_WORKER
+    assert second.wait_reason == export_pb2.Export.WAIT_REASON_NO_WORKER
     await Worker(api).heartbeat()
-    assert (await api.get(second.id)).wait_reason == export_pb2.Export.QUEUE
+    assert (await api.get(second.id)).wait_reason == export_pb2.Export.WAIT_REASON_QUEUE
 
 
 async def test_a_watch_shows_every_state_and_ends_when_done(api: Api, worker: Worker) -> None:
@@ -276,14 +282,14 @@ async def test_a_watch_shows_every_state_and_ends_when_done(api: Api, worker: Wo
     watching = asyncio.create_task(watch())
     await until(lambda: bool(seen))  # heartbeats are asked for often while somebody watches
     (job,) = await worker.lease()
-    progress = export_pb2.Progress(phase=export_pb2.Progress.WRITING, rows_written=7)
+    progress = export_pb2.Progress(phase=export_pb2.Progress.PHASE_WRITING, rows_written=7)
     answer = await worker.heartbeat(job, progress=progress)
     assert answer.next_heartbeat_in.ToTimedelta().total_seconds() <= 1
     await until(lambda: any(m.progress.rows_written == 7 for m in seen))
     await worker.complete(job, worker.file(job, CONTENT))
     await asyncio.wait_for(watching, SOON_S)
     states = list(dict.fromkeys(m.state for m in seen))
-    assert states[-2:] == [State.PROCESSING, State.COMPLETED]
+    assert states[-2:] == [Export.STATE_PROCESSING, Export.STATE_COMPLETED]
     assert [m.version for m in seen] == sorted(m.version for m in seen)
 
 
@@ -327,9 +333,9 @@ async def test_a_watch_looks_by_itself_when_an_announcement_was_lost(
     with monkeypatch.context() as deaf:
         deaf.setattr("services.api.live.announcements.Announcements.exported", lambda *_: None)
         await api.exports.CancelExport(_cancel(export.id))
-    while (seen := await asyncio.wait_for(anext(watch), SOON_S)).state == State.QUEUED:
+    while (seen := await asyncio.wait_for(anext(watch), SOON_S)).state == Export.STATE_QUEUED:
         pass
-    assert seen.state == State.CANCELLED
+    assert seen.state == Export.STATE_CANCELLED
 
 
 async def test_a_completion_is_seen_at_once_even_behind_progress(api: Api, worker: Worker) -> None:
@@ -339,10 +345,10 @@ async def test_a_completion_is_seen_at_once_even_behind_progress(api: Api, worke
     artifact = worker.file(job, CONTENT)
     watch = aiter(_watch(api, export.id))
     await anext(watch)
-    await worker.heartbeat(job, progress=export_pb2.Progress(phase=export_pb2.Progress.WRITING, rows_written=1))
+    await worker.heartbeat(job, progress=export_pb2.Progress(phase=export_pb2.Progress.PHASE_WRITING, rows_written=1))
     await worker.complete(job, artifact)
     states = [(await asyncio.wait_for(anext(watch), SOON_S)).state]
-    while states[-1] != State.COMPLETED:
+    while states[-1] != Export.STATE_COMPLETED:
         states.append((await asyncio.wait_for(anext(watch), SOON_S)).state)
     assert len(states) <= 2
 

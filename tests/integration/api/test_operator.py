@@ -8,6 +8,7 @@ import pytest
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2, export_service_pb2, operator_service_pb2
+from exportd_client import name_of
 from services.api.settings import ApiSettings
 from tests.integration.api.conftest import Api, Clock, Worker, serving
 from tests.integration.api.refusals import refused
@@ -36,11 +37,11 @@ async def given_up(api: Api, worker: Worker, **fields: object) -> export_pb2.Exp
 async def test_an_export_that_failed_for_good_is_sent_round_again(api: Api, worker: Worker) -> None:
     export = await given_up(api, worker)
     again = await retry(api, export.id, max_attempts=2)
-    assert (again.state, again.run, again.attempt, again.max_attempts) == (EXPORT.QUEUED, 2, 1, 3)
+    assert (again.state, again.run, again.attempt, again.max_attempts) == (EXPORT.STATE_QUEUED, 2, 1, 3)
     assert not again.HasField("end_time")
     await worker.build(b"id\r\n1\r\n")
     done = await api.get(export.id)
-    assert (done.state, done.attempt) == (EXPORT.COMPLETED, 2)
+    assert (done.state, done.attempt) == (EXPORT.STATE_COMPLETED, 2)
     assert [error.code for error in done.result.errors] == ["COLUMN_MISSING"]
 
 
@@ -70,7 +71,7 @@ async def test_a_late_answer_of_the_run_before_is_fenced(api: Api, worker: Worke
     await worker.fail(job)
     await retry(api, export.id)
     assert (await refused(worker.complete(job, worker.file(job, b"id\r\n")))).reason == "LEASE_LOST"
-    assert (await api.get(export.id)).state == EXPORT.QUEUED
+    assert (await api.get(export.id)).state == EXPORT.STATE_QUEUED
 
 
 async def test_the_history_says_who_when_and_why(api: Api, worker: Worker) -> None:
@@ -79,7 +80,7 @@ async def test_the_history_says_who_when_and_why(api: Api, worker: Worker) -> No
     await api.exports.CancelExport(export_service_pb2.CancelExportRequest(id=export.id))
     entries = await history(api, export.id)
     actor = export_pb2.Transition.Actor
-    assert [(e.event, actor.Name(e.actor), EXPORT.State.Name(e.after), e.run) for e in entries] == [
+    assert [(e.event, name_of(actor, e.actor), name_of(EXPORT.State, e.after), e.run) for e in entries] == [
         ("CREATE", "CALLER", "QUEUED", 1),
         ("LEASE", "WORKER", "PROCESSING", 1),
         ("GIVE_UP", "WORKER", "CANCELLED", 1),
@@ -151,7 +152,7 @@ async def test_a_tenant_runs_no_more_than_its_cap_and_is_told_so(capped: Api) ->
     await capped.create()
     waiting = await capped.create()
     assert len(await worker.lease(max_jobs=2)) == 1
-    assert (await capped.get(waiting.id)).wait_reason == EXPORT.TENANT_CAP
+    assert (await capped.get(waiting.id)).wait_reason == EXPORT.WAIT_REASON_TENANT_CAP
     assert await worker.lease(wait_s=0) == []
 
 
@@ -171,9 +172,9 @@ async def test_a_slot_that_becomes_free_under_a_cap_is_used_at_once(capped: Api)
 async def test_a_worker_that_is_asked_to_drain_is_no_worker_for_those_who_wait(api: Api, worker: Worker) -> None:
     await worker.heartbeat()
     export = await api.create()
-    assert (await api.get(export.id)).wait_reason == EXPORT.QUEUE
+    assert (await api.get(export.id)).wait_reason == EXPORT.WAIT_REASON_QUEUE
     await api.operators.DrainWorker(operator_service_pb2.DrainWorkerRequest(id=worker.id))
-    assert (await api.get(export.id)).wait_reason == EXPORT.NO_WORKER
+    assert (await api.get(export.id)).wait_reason == EXPORT.WAIT_REASON_NO_WORKER
     assert isinstance(await worker.heartbeat(), queue_pb2.HeartbeatResponse)
 
 

@@ -89,7 +89,7 @@ async def test_a_file_that_is_not_sealed_as_asked_is_not_published(
     (job,) = await worker.lease()
     refusal = await refused(worker.complete(job, worker.file(job, b"x", encrypted=sealed)))
     assert list(refusal.violations) == ["artifact.encrypted"]
-    assert (await api.get(export.id)).state == export_pb2.Export.PROCESSING
+    assert (await api.get(export.id)).state == export_pb2.Export.STATE_PROCESSING
 
 
 async def test_after_a_change_of_the_key_a_password_is_lost_and_its_export_ends_while_others_go_on(
@@ -104,6 +104,9 @@ async def test_after_a_change_of_the_key_a_password_is_lost_and_its_export_ends_
         (job,) = await Worker(api).lease(wait_s=5)
         assert job.export_id == kept.id
         ended = await api.get(lost.id)
-        assert (ended.state, ended.cancel_reason) == (export_pb2.Export.CANCELLED, export_pb2.Export.NOT_RETRYABLE)
+        assert (ended.state, ended.cancel_reason) == (
+            export_pb2.Export.STATE_CANCELLED,
+            export_pb2.Export.CANCEL_REASON_NOT_RETRYABLE,
+        )
         assert [e.code for e in ended.result.errors] == ["PASSWORD_UNREADABLE"]
     assert _sealed(settings.data_dir) == [None, None]

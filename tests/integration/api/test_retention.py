@@ -101,7 +101,7 @@ async def test_old_exports_are_forgotten_with_their_history(api: Api, worker: Wo
     assert (await api.get(export.id)).file.size_bytes == len(CONTENT)
     assert (await sweep(91 * DAY)).rows >= 1
     assert (await refused(api.get(export.id))).reason == "EXPORT_NOT_FOUND"
-    assert (await api.get(waiting.id)).state == export_pb2.Export.QUEUED
+    assert (await api.get(waiting.id)).state == export_pb2.Export.STATE_QUEUED
 
 
 async def test_a_sweep_can_be_repeated(api: Api, worker: Worker, sweep) -> None:

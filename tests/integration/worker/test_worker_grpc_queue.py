@@ -128,7 +128,7 @@ async def test_a_job_that_cannot_be_read_is_refused_and_the_others_come(server: 
 
 async def test_a_heartbeat_reports_leases_and_brings_verdicts(server: Server, queue: GrpcQueue) -> None:
     server.heartbeat = pb2.HeartbeatResponse(
-        verdicts=[pb2.LeaseVerdict(lease_id="aa", verdict=pb2.LeaseVerdict.CANCELLED)],
+        verdicts=[pb2.LeaseVerdict(lease_id="aa", verdict=pb2.LeaseVerdict.VERDICT_CANCELLED)],
         missing=[unreadable(), codec.job_to_pb(JOB)],
         next_heartbeat_in=codec.duration_to_pb(timedelta(seconds=0.25)),
     )

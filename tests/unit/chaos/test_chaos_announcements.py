@@ -9,15 +9,17 @@ from chaos.announcement_checks import check_announcements, is_announced
 from chaos.draw import round_of
 from chaos.findings import Findings, Violation
 from chaos.ledger import Account, Announcement, Channel
-from exportd_client import Delivery, Export, File
+from exportd_client import Delivery, Export, File, name_of
 
 MAIL = "4-0-1@chaos.test"
 CALLBACK = "http://127.0.0.1/4-0-1"
-COMPLETED = Export(id="e", state=Export.COMPLETED, done=True, version=3, run=1, attempt=1)
+COMPLETED = Export(id="e", state=Export.STATE_COMPLETED, done=True, version=3, run=1, attempt=1)
 COMPLETED.file.CopyFrom(File(id="f", filename="f.csv", size_bytes=7))
 COMPLETED.result.duration_ms = 12
-CANCELLED = Export(id="e", state=Export.CANCELLED, done=True, version=3, run=1)
-EXHAUSTED = Export(id="e", state=Export.CANCELLED, cancel_reason=Export.NOT_RETRYABLE, done=True, run=1, attempt=2)
+CANCELLED = Export(id="e", state=Export.STATE_CANCELLED, done=True, version=3, run=1)
+EXHAUSTED = Export(
+    id="e", state=Export.STATE_CANCELLED, cancel_reason=Export.CANCEL_REASON_NOT_RETRYABLE, done=True, run=1, attempt=2
+)
 EXHAUSTED.result.errors.add(attempt=1, code="LEASE_EXPIRED", message="the worker stopped")
 EXHAUSTED.result.errors.add(attempt=2, code="VALUE_INVALID", message="no\nnumber")
 
@@ -39,8 +41,8 @@ def _mail(end: Export, *errors: str, id_: str = "msg_1") -> Announcement:
         recipient=MAIL,
         export_id="e",
         type=round_of(1, 0).scenarios[0].collection,
-        status=Export.State.Name(end.state),
-        success=end.state == Export.COMPLETED,
+        status=name_of(Export.State, end.state),
+        success=end.state == Export.STATE_COMPLETED,
         errors=errors,
         file_name="f.csv" if file else None,
         file_size_bytes=7 if file else None,
@@ -54,9 +56,9 @@ def _call(end: Export, *errors: str, id_: str = "msg_1") -> Announcement:
 
 
 def _delivery(
-    run: int = 1, id_: str = "msg_1", channel: Delivery.Channel.ValueType = Delivery.EMAIL, **more: Any
+    run: int = 1, id_: str = "msg_1", channel: Delivery.Channel.ValueType = Delivery.CHANNEL_EMAIL, **more: Any
 ) -> Delivery:
-    return Delivery(id=id_, run=run, channel=channel, **({"state": Delivery.SENT} | more))
+    return Delivery(id=id_, run=run, channel=channel, **({"state": Delivery.STATE_SENT} | more))
 
 
 def _found(account: Account, *announcements: Announcement, deliveries: list[Delivery] | None = None) -> set[Violation]:
@@ -71,7 +73,7 @@ def test_one_mail_is_fine_and_so_is_its_repetition() -> None:
 
 def test_a_callback_is_fine_too_with_its_duration() -> None:
     account = _account(COMPLETED, callback_url=CALLBACK, notify_email="")
-    deliveries = [_delivery(channel=Delivery.CALLBACK)]
+    deliveries = [_delivery(channel=Delivery.CHANNEL_CALLBACK)]
     assert _found(account, _call(COMPLETED), deliveries=deliveries) == set()
     late = replace(_call(COMPLETED), duration_ms=13)
     assert _found(account, late, deliveries=deliveries) == {Violation.CALLBACK_CONTRADICTING}
@@ -86,7 +88,7 @@ def test_the_mail_of_a_deleted_export_is_looked_at_too() -> None:
 def test_none_is_found() -> None:
     assert _found(_account(COMPLETED), deliveries=[_delivery()]) == {Violation.MAIL_MISSING}
     account = _account(COMPLETED, callback_url=CALLBACK, notify_email="")
-    deliveries = [_delivery(channel=Delivery.CALLBACK)]
+    deliveries = [_delivery(channel=Delivery.CHANNEL_CALLBACK)]
     assert _found(account, deliveries=deliveries) == {Violation.CALLBACK_MISSING}
 
 
@@ -156,7 +158,7 @@ def test_a_second_run_that_nobody_heard_of_is_found() -> None:
 
 
 def test_the_first_run_may_be_superseded_before_it_was_told() -> None:
-    deliveries = [_delivery(state=Delivery.GIVEN_UP), _delivery(run=2, id_="msg_2")]
+    deliveries = [_delivery(state=Delivery.STATE_GIVEN_UP), _delivery(run=2, id_="msg_2")]
     assert _found(_account(EXHAUSTED, AGAIN), _mail(AGAIN, id_="msg_2"), deliveries=deliveries) == set()
 
 
@@ -166,7 +168,7 @@ def test_a_run_without_a_delivery_is_found() -> None:
     assert found == {Violation.MAIL_CONTRADICTING}
 
 
-@pytest.mark.parametrize("state", [Delivery.PENDING, Delivery.GIVEN_UP])
+@pytest.mark.parametrize("state", [Delivery.STATE_PENDING, Delivery.STATE_GIVEN_UP])
 def test_a_delivery_that_did_not_end_well_is_found(state: Delivery.State.ValueType) -> None:
     found = _found(_account(COMPLETED), _mail(COMPLETED), deliveries=[_delivery(state=state)])
     assert found == {Violation.MAIL_MISSING}

@@ -71,7 +71,7 @@ def _file(id_: str, extension: str, data: bytes, row_count: int = 0) -> File:
 def _separate(**changed: bytes) -> tuple[Export, Store]:
     """Of a source with these attachments in place of its own."""
     table, (packed, listed) = _table(), _attachments(**changed)
-    export = Export(id="e", state=Export.COMPLETED)
+    export = Export(id="e", state=Export.STATE_COMPLETED)
     export.file.CopyFrom(_file("table", "jsonl", table, ROWS[PAPERS]))
     export.attachments_file.CopyFrom(_file("beside", "zip", packed))
     export.attachments_file.entry_count = len(listed)

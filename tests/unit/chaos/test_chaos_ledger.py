@@ -18,14 +18,14 @@ def _found(account: Account) -> list[Violation]:
 
 
 def _completed(file_id: str, version: int = 3) -> Export:
-    return Export(id="e", state=Export.COMPLETED, done=True, version=version, run=1, file=File(id=file_id))
+    return Export(id="e", state=Export.STATE_COMPLETED, done=True, version=version, run=1, file=File(id=file_id))
 
 
 def test_a_regular_life_is_fine(account: Account) -> None:
     account.record_create(Export(id="e"))
     account.record_create(Export(id="e"))
-    account.observe(Export(id="e", state=Export.QUEUED, version=1, run=1))
-    account.observe(Export(id="e", state=Export.PROCESSING, version=2, run=1))
+    account.observe(Export(id="e", state=Export.STATE_QUEUED, version=1, run=1))
+    account.observe(Export(id="e", state=Export.STATE_PROCESSING, version=2, run=1))
     account.observe(_completed("f"))
     account.observe(_completed("f"))
     assert _found(account) == []
@@ -38,14 +38,14 @@ def test_a_request_id_that_makes_two_exports_is_found(account: Account) -> None:
 
 
 def test_a_version_that_goes_back_is_found(account: Account) -> None:
-    account.observe(Export(id="e", state=Export.PROCESSING, version=2, run=1))
-    account.observe(Export(id="e", state=Export.QUEUED, version=1, run=1))
+    account.observe(Export(id="e", state=Export.STATE_PROCESSING, version=2, run=1))
+    account.observe(Export(id="e", state=Export.STATE_QUEUED, version=1, run=1))
     assert _found(account) == [Violation.UNEXPECTED]
 
 
 def test_an_end_that_is_undone_is_found(account: Account) -> None:
     account.observe(_completed("f"))
-    account.observe(Export(id="e", state=Export.FAILED, version=4, run=1))
+    account.observe(Export(id="e", state=Export.STATE_FAILED, version=4, run=1))
     assert _found(account) == [Violation.UNEXPECTED]
 
 
@@ -64,20 +64,23 @@ def test_a_cancel_that_does_not_hold_is_found(account: Account) -> None:
 # ---- retries by an operator
 
 
-def _failed(reason: Export.CancelReason.ValueType = Export.NOT_RETRYABLE) -> Export:
-    return Export(id="e", state=Export.CANCELLED, cancel_reason=reason, done=True, version=3, run=1)
+def _failed(reason: Export.CancelReason.ValueType = Export.CANCEL_REASON_NOT_RETRYABLE) -> Export:
+    return Export(id="e", state=Export.STATE_CANCELLED, cancel_reason=reason, done=True, version=3, run=1)
 
 
-SECOND_RUN = Export(id="e", state=Export.QUEUED, version=4, run=2)
+SECOND_RUN = Export(id="e", state=Export.STATE_QUEUED, version=4, run=2)
 
 
 def test_a_second_run_after_a_retry_is_fine_and_both_ends_are_kept(account: Account) -> None:
     account.retry_requests = 1
     account.observe(_failed())
     account.observe(SECOND_RUN)
-    account.observe(Export(id="e", state=Export.COMPLETED, done=True, version=6, run=2))
+    account.observe(Export(id="e", state=Export.STATE_COMPLETED, done=True, version=6, run=2))
     assert _found(account) == []
-    assert {run: end.state for run, end in account.ends.items()} == {1: Export.CANCELLED, 2: Export.COMPLETED}
+    assert {run: end.state for run, end in account.ends.items()} == {
+        1: Export.STATE_CANCELLED,
+        2: Export.STATE_COMPLETED,
+    }
 
 
 def test_a_second_run_that_no_operator_asked_for_is_found(account: Account) -> None:
@@ -86,7 +89,7 @@ def test_a_second_run_that_no_operator_asked_for_is_found(account: Account) -> N
     assert _found(account) == [Violation.BAD_RETRY]
 
 
-@pytest.mark.parametrize("end", [_failed(Export.REQUESTED), _completed("f")])
+@pytest.mark.parametrize("end", [_failed(Export.CANCEL_REASON_REQUESTED), _completed("f")])
 def test_a_second_run_after_an_end_that_stays_is_found(account: Account, end: Export) -> None:
     account.retry_requests = 1
     account.observe(end)

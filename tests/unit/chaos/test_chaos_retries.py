@@ -14,11 +14,23 @@ from exportd_client import Export, Transition
 
 SCENARIO = replace(round_of(1, 0).scenarios[0], action=CallerAction.RETRY, collection=DRAFTS)
 FAILED = Export(
-    id="e", state=Export.CANCELLED, cancel_reason=Export.NOT_RETRYABLE, done=True, version=3, run=1, attempt=2
+    id="e",
+    state=Export.STATE_CANCELLED,
+    cancel_reason=Export.CANCEL_REASON_NOT_RETRYABLE,
+    done=True,
+    version=3,
+    run=1,
+    attempt=2,
 )
-COMPLETED = Export(id="e", state=Export.COMPLETED, done=True, version=9, run=2, attempt=3)
+COMPLETED = Export(id="e", state=Export.STATE_COMPLETED, done=True, version=9, run=2, attempt=3)
 EXHAUSTED = Export(
-    id="e", state=Export.CANCELLED, cancel_reason=Export.RETRIES_EXHAUSTED, done=True, version=9, run=2, attempt=12
+    id="e",
+    state=Export.STATE_CANCELLED,
+    cancel_reason=Export.CANCEL_REASON_RETRIES_EXHAUSTED,
+    done=True,
+    version=9,
+    run=2,
+    attempt=12,
 )
 
 
@@ -30,7 +42,7 @@ def _account(*ends: Export, requests: int = 1, confirmed: int = 1, scenario: Sce
 
 
 def _retry(run: int = 2, **changed: int) -> Transition:
-    transition = Transition(event="RETRY", run=run, actor=Transition.OPERATOR, before=Export.CANCELLED)
+    transition = Transition(event="RETRY", run=run, actor=Transition.ACTOR_OPERATOR, before=Export.STATE_CANCELLED)
     for name, value in changed.items():
         setattr(transition, name, value)
     return transition
@@ -74,7 +86,13 @@ def test_a_run_that_nobody_asked_for_is_found() -> None:
 
 @pytest.mark.parametrize(
     "retries",
-    [(), (_retry(3),), (_retry(), _retry()), (_retry(actor=Transition.CALLER),), (_retry(before=Export.FAILED),)],
+    [
+        (),
+        (_retry(3),),
+        (_retry(), _retry()),
+        (_retry(actor=Transition.ACTOR_CALLER),),
+        (_retry(before=Export.STATE_FAILED),),
+    ],
 )
 def test_a_history_that_tells_another_story_is_found(retries: tuple[Transition, ...]) -> None:
     (problem,) = _problems(_account(FAILED, COMPLETED), *retries)
@@ -84,7 +102,7 @@ def test_a_history_that_tells_another_story_is_found(retries: tuple[Transition, 
 def test_a_draft_that_fails_for_good_again_is_found() -> None:
     again = Export()
     again.CopyFrom(EXHAUSTED)
-    again.cancel_reason = Export.NOT_RETRYABLE
+    again.cancel_reason = Export.CANCEL_REASON_NOT_RETRYABLE
     assert _problems(_account(FAILED, again), _retry()) == ["run 2 ended as CANCELLED"]
 
 

@@ -79,7 +79,7 @@ class FakeExportService(ExportServiceServicer):
     def with_file(self, content: bytes, *, announced: bytes | None = None, filename: str = "invoices.csv") -> pb.Export:
         """A completed export whose file is `announced` as other bytes than those that are sent."""
         export = self._new()
-        export.state, export.done = pb.Export.COMPLETED, True
+        export.state, export.done = pb.Export.STATE_COMPLETED, True
         self.put_file(export.id, content, announced=announced, filename=filename)
         return export
 
@@ -109,7 +109,7 @@ class FakeExportService(ExportServiceServicer):
         for name, value in values.items():
             setattr(export, name, value)
         export.version += 1
-        export.done = export.state in (pb.Export.COMPLETED, pb.Export.CANCELLED)
+        export.done = export.state in (pb.Export.STATE_COMPLETED, pb.Export.STATE_CANCELLED)
         async with self._changed:
             self._changed.notify_all()
 
@@ -167,7 +167,7 @@ class FakeExportService(ExportServiceServicer):
     async def CancelExport(self, request, context):  # noqa: N802
         await self._begin("CancelExport", request, context)
         export = await self._known(request.id, context)
-        await self.change(export.id, state=pb.Export.CANCELLED, cancel_reason=pb.Export.REQUESTED)
+        await self.change(export.id, state=pb.Export.STATE_CANCELLED, cancel_reason=pb.Export.CANCEL_REASON_REQUESTED)
         return export
 
     async def DeleteExport(self, request, context):  # noqa: N802
@@ -214,7 +214,7 @@ class FakeExportService(ExportServiceServicer):
 
     def _new(self, request: service.CreateExportRequest | None = None) -> pb.Export:
         export = pb.Export(id=f"export-{next(self._ids)}", type="Invoices", format=pb.FORMAT_CSV, version=1)
-        export.state, export.max_attempts = pb.Export.QUEUED, 3
+        export.state, export.max_attempts = pb.Export.STATE_QUEUED, 3
         if request is not None:
             export.uri, export.format = request.uri, request.format or pb.FORMAT_JSON
             export.labels.update(request.labels)

@@ -43,7 +43,7 @@ async def test_create_sends_every_field(client: ExportClient, fake: FakeExportSe
         file_types=["invoice.cfdi.xml"],
         columns=["id", ("issuedAt", "Issued at"), Column(field="total")],
         time_zone="America/Mexico_City",
-        xlsx=XlsxOptions(freeze_header=False, compact=True, long_text=XlsxOptions.BUNDLE),
+        xlsx=XlsxOptions(freeze_header=False, compact=True, long_text=XlsxOptions.LONG_TEXT_BUNDLE),
         packaging="zip",
         password="opensesame",
         labels={"team": "tax"},
@@ -60,8 +60,8 @@ async def test_create_sends_every_field(client: ExportClient, fake: FakeExportSe
         file_types=["invoice.cfdi.xml"],
         columns=[{"field": "id"}, {"field": "issuedAt", "header": "Issued at"}, {"field": "total"}],
         time_zone="America/Mexico_City",
-        xlsx={"freeze_header": False, "compact": True, "long_text": "BUNDLE"},
-        packaging="ZIP",
+        xlsx={"freeze_header": False, "compact": True, "long_text": "LONG_TEXT_BUNDLE"},
+        packaging="PACKAGING_ZIP",
         password="opensesame",
         labels={"team": "tax"},
         max_attempts=5,
@@ -72,10 +72,10 @@ async def test_create_sends_every_field(client: ExportClient, fake: FakeExportSe
 
 
 async def test_csv_options_and_compression_are_sent_as_they_are(client: ExportClient, fake: FakeExportService) -> None:
-    dialect = CsvOptions(delimiter=";", bom=False, line_terminator="\n", preset=CsvOptions.EXCEL)
+    dialect = CsvOptions(delimiter=";", bom=False, line_terminator="\n", preset=CsvOptions.PRESET_EXCEL)
     await client.create("/invoices", format="csv", csv=dialect, compression="gzip")
     [request] = fake.asked(service.CreateExportRequest)
-    assert (request.csv, request.compression) == (dialect, Compression.GZIP)
+    assert (request.csv, request.compression) == (dialect, Compression.COMPRESSION_GZIP)
     assert not request.HasField("xlsx")
 
 
@@ -91,7 +91,7 @@ async def test_names_are_known_in_letters_of_either_case(
     client: ExportClient, fake: FakeExportService, name: Any
 ) -> None:
     await client.create("/invoices", packaging=name)
-    assert fake.asked(service.CreateExportRequest)[0].packaging == Packaging.ZIP
+    assert fake.asked(service.CreateExportRequest)[0].packaging == Packaging.PACKAGING_ZIP
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ async def test_list_goes_through_all_pages(client: ExportClient, fake: FakeExpor
 
 async def test_get_cancel_delete_and_files(client: ExportClient, fake: FakeExportService) -> None:
     export = await client.create("/invoices")
-    assert (await client.get(export.id)).state == Export.QUEUED
-    assert (await client.cancel(export.id, only_if_queued=True)).state == Export.CANCELLED
+    assert (await client.get(export.id)).state == Export.STATE_QUEUED
+    assert (await client.cancel(export.id, only_if_queued=True)).state == Export.STATE_CANCELLED
     assert fake.asked(service.CancelExportRequest)[0].only_if_queued
     await client.delete(export.id)
     with pytest.raises(NotFound):
@@ -265,10 +265,12 @@ async def test_watch_shows_each_change_and_ends_when_the_export_is_done(
     seen = []
     async for change in client.watch(export.id):
         seen.append(change.state)
-        following = {Export.QUEUED: Export.PROCESSING, Export.PROCESSING: Export.COMPLETED}.get(change.state)
+        following = {Export.STATE_QUEUED: Export.STATE_PROCESSING, Export.STATE_PROCESSING: Export.STATE_COMPLETED}.get(
+            change.state
+        )
         if following:
             await fake.change(export.id, state=following)
-    assert seen == [Export.QUEUED, Export.PROCESSING, Export.COMPLETED]
+    assert seen == [Export.STATE_QUEUED, Export.STATE_PROCESSING, Export.STATE_COMPLETED]
 
 
 async def test_watch_goes_on_after_cuts_and_repeats_nothing(client: ExportClient, fake: FakeExportService) -> None:
@@ -278,7 +280,7 @@ async def test_watch_goes_on_after_cuts_and_repeats_nothing(client: ExportClient
     versions = []
     async for change in client.watch(export.id):
         versions.append(change.version)
-        await fake.change(export.id, state=Export.COMPLETED if change.version == 5 else Export.PROCESSING)
+        await fake.change(export.id, state=Export.STATE_COMPLETED if change.version == 5 else Export.STATE_PROCESSING)
     assert versions == [1, 2, 3, 4, 5, 6]
 
 
@@ -290,10 +292,10 @@ async def test_watch_survives_a_restart_of_the_service(
     async with aclosing(client.watch(export.id)) as changes:
         states.append((await anext(changes)).state)
         await serving.stop()
-        await fake.change(export.id, state=Export.COMPLETED)
+        await fake.change(export.id, state=Export.STATE_COMPLETED)
         await serving.start()
         states += [change.state async for change in changes]
-    assert states == [Export.QUEUED, Export.COMPLETED]
+    assert states == [Export.STATE_QUEUED, Export.STATE_COMPLETED]
 
 
 async def test_watch_ends_when_the_export_is_deleted(client: ExportClient, fake: FakeExportService) -> None:

@@ -85,13 +85,13 @@ async def build(fake: FakeExportService, content: bytes = CONTENT, attachments: 
     """Builds the export that is asked for next, once somebody watches."""
     await eventually(lambda: fake.watchers)
     [export] = fake.exports.values()
-    await fake.change(export.id, state=Export.PROCESSING)
+    await fake.change(export.id, state=Export.STATE_PROCESSING)
     export.progress.phase, export.progress.rows_written, export.progress.rows_total = 2, 2, 3
     await fake.change(export.id)
     fake.put_file(export.id, content)
     if attachments is not None:
         fake.put_attachments(export.id, attachments)
-    await fake.change(export.id, state=Export.COMPLETED)
+    await fake.change(export.id, state=Export.STATE_COMPLETED)
     return export
 
 
@@ -129,7 +129,7 @@ CSV_WORDS = (
     *("--no-bom", "--lf", "--escape-formulas"),
 )
 CSV_ASKED = {
-    "preset": "EXCEL",
+    "preset": "PRESET_EXCEL",
     "delimiter": ";",
     "header": False,
     "decimal_comma": True,
@@ -139,7 +139,7 @@ CSV_ASKED = {
     "escape_formulas": True,
 }
 XLSX_WORDS = ("--no-freeze", "--no-autofilter", "--compact", "--long-text", "bundle")
-XLSX_ASKED = {"freeze_header": False, "autofilter": False, "compact": True, "long_text": "BUNDLE"}
+XLSX_ASKED = {"freeze_header": False, "autofilter": False, "compact": True, "long_text": "LONG_TEXT_BUNDLE"}
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ XLSX_ASKED = {"freeze_header": False, "autofilter": False, "compact": True, "lon
         (["--delimiter", "tab"], {"csv": {"delimiter": "\t"}}),
         (["--delimiter", r"\t"], {"csv": {"delimiter": "\t"}}),
         (XLSX_WORDS, {"xlsx": XLSX_ASKED}),
-        (["--gzip", "--packaging", "AUTO"], {"compression": "GZIP", "packaging": "AUTO"}),
+        (["--gzip", "--packaging", "AUTO"], {"compression": "COMPRESSION_GZIP", "packaging": "PACKAGING_AUTO"}),
         (
             ["--column", "id", "--column", "issuer.rfc=RFC = id", "--time-zone", "America/Mexico_City"],
             {
@@ -173,9 +173,9 @@ async def test_create_passes_on_how_the_table_is_written(
 @pytest.mark.parametrize(
     ("name", "asked"),
     [
-        ("rows.csv.gz", {"format": "FORMAT_CSV", "compression": "GZIP"}),
-        ("rows.JSONL.GZ", {"format": "FORMAT_JSONL", "compression": "GZIP"}),
-        ("rows.gz", {"compression": "GZIP"}),
+        ("rows.csv.gz", {"format": "FORMAT_CSV", "compression": "COMPRESSION_GZIP"}),
+        ("rows.JSONL.GZ", {"format": "FORMAT_JSONL", "compression": "COMPRESSION_GZIP"}),
+        ("rows.gz", {"compression": "COMPRESSION_GZIP"}),
         ("rows.parquet", {"format": "FORMAT_PARQUET"}),
         ("rows.zip", {}),
     ],
@@ -407,8 +407,8 @@ async def test_the_exit_code_tells_how_an_export_ended_without_a_file(
         await eventually(lambda: fake.watchers)
         [export] = fake.exports.values()
         export.result.errors.add(attempt=1, code="SOURCE_UNAVAILABLE", message="no route\x1b[2J")
-        cancel_reason = Export.CancelReason.Value(reason)
-        await fake.change(export.id, state=Export.CANCELLED, cancel_reason=cancel_reason)
+        cancel_reason = Export.CancelReason.Value(f"CANCEL_REASON_{reason}")
+        await fake.change(export.id, state=Export.STATE_CANCELLED, cancel_reason=cancel_reason)
 
     ended, _ = await asyncio.gather(exportctl("create", "/invoices", "-o", tmp_path / "out.csv"), fail())
     assert ended.code == code
@@ -442,7 +442,7 @@ async def test_list_is_an_object_or_lines_with_tabs(exportctl: Exportctl, fake: 
 async def test_collections(exportctl: Exportctl) -> None:
     assert b"/entities/{entityId}/invoices" in (await exportctl("collections")).out
     [collection] = (await exportctl("--output", "json", "collections")).json["collections"]
-    assert (collection["type"], collection["formats"]) == ("Invoices", ["FORMAT_CSV"])
+    assert (collection["type"], collection["formats"]) == ("Invoices", ["CSV"])
 
 
 async def test_a_refusal_names_each_field(exportctl: Exportctl, fake: FakeExportService) -> None:
@@ -524,7 +524,7 @@ async def test_ctrl_c_leaves_the_export_alone_and_says_how_to_go_on(
     assert ended.code == 130
     assert f"exportctl watch export-1 --target={serving.target}" in ended.err
     assert "Traceback" not in ended.err
-    assert fake.exports["export-1"].state == Export.QUEUED
+    assert fake.exports["export-1"].state == Export.STATE_QUEUED
     assert fake.asked(service.CancelExportRequest) == []
 
 

@@ -28,13 +28,14 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(exportd/queue/v1/job_queue_service.proto\x12\x10\x65xportd.queue.v1\x1a\x1f\x65xportd/queue/v1/job_spec.proto\x1a\x17\x65xportd/v1/export.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"q\n\x10LeaseJobsRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0f\n\x07poll_id\x18\x02 \x01(\t\x12\x10\n\x08max_jobs\x18\x03 \x01(\x05\x12\'\n\x04wait\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"8\n\x11LeaseJobsResponse\x12#\n\x04jobs\x18\x01 \x03(\x0b\x32\x15.exportd.queue.v1.Job\"\xc1\x03\n\x03Job\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x04 \x01(\x05\x12,\n\tlease_ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x12heartbeat_interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0brun_timeout\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04spec\x18\x08 \x01(\x0b\x32\x19.exportd.queue.v1.JobSpec\x12\x17\n\x0f\x61rtifact_prefix\x18\t \x01(\t\x12>\n\rtrace_context\x18\n \x03(\x0b\x32\'.exportd.queue.v1.Job.TraceContextEntry\x12\x10\n\x08password\x18\x0b \x01(\t\x12\x10\n\x08store_id\x18\x0c \x01(\t\x1a\x33\n\x11TraceContextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x0bLeaseReport\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12&\n\x08progress\x18\x03 \x01(\x0b\x32\x14.exportd.v1.Progress\"x\n\x10HeartbeatRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12+\n\x04held\x18\x02 \x03(\x0b\x32\x1d.exportd.queue.v1.LeaseReport\x12\x12\n\nfree_slots\x18\x03 \x01(\x05\x12\x10\n\x08\x64raining\x18\x04 \x01(\x08\"\xb2\x01\n\x11HeartbeatResponse\x12\x30\n\x08verdicts\x18\x01 \x03(\x0b\x32\x1e.exportd.queue.v1.LeaseVerdict\x12&\n\x07missing\x18\x02 \x03(\x0b\x32\x15.exportd.queue.v1.Job\x12\r\n\x05\x64rain\x18\x03 \x01(\x08\x12\x34\n\x11next_heartbeat_in\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa0\x01\n\x0cLeaseVerdict\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x37\n\x07verdict\x18\x02 \x01(\x0e\x32&.exportd.queue.v1.LeaseVerdict.Verdict\"E\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x08\n\x04KEEP\x10\x01\x12\r\n\tCANCELLED\x10\x02\x12\x08\n\x04LOST\x10\x03\"+\n\x16WatchDirectivesRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\"\x98\x02\n\tDirective\x12\x34\n\x06\x63\x61ncel\x18\x01 \x01(\x0b\x32\".exportd.queue.v1.Directive.CancelH\x00\x12<\n\x0fprogress_wanted\x18\x02 \x01(\x0b\x32!.exportd.queue.v1.Directive.EmptyH\x00\x12\x32\n\x05\x64rain\x18\x03 \x01(\x0b\x32!.exportd.queue.v1.Directive.EmptyH\x00\x12\x31\n\x04ping\x18\x04 \x01(\x0b\x32!.exportd.queue.v1.Directive.EmptyH\x00\x1a\x1a\n\x06\x43\x61ncel\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x1a\x07\n\x05\x45mptyB\x0b\n\tdirective\"\xc3\x01\n\x12\x43ompleteJobRequest\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12,\n\x08\x61rtifact\x18\x03 \x01(\x0b\x32\x1a.exportd.queue.v1.Artifact\x12)\n\x05stats\x18\x04 \x01(\x0b\x32\x1a.exportd.queue.v1.RunStats\x12/\n\x0b\x61ttachments\x18\x05 \x01(\x0b\x32\x1a.exportd.queue.v1.Artifact\"\xae\x01\n\x08\x41rtifact\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nmedia_type\x18\x04 \x01(\t\x12\x11\n\textension\x18\x05 \x01(\t\x12\"\n\x07\x65ntries\x18\x06 \x03(\x0b\x32\x11.exportd.v1.Entry\x12\x13\n\x0b\x65ntry_count\x18\x07 \x01(\x03\x12\x11\n\tencrypted\x18\x08 \x01(\x08\"\xe1\x01\n\x08RunStats\x12\x14\n\x0crows_matched\x18\x01 \x01(\x03\x12)\n\nmatched_by\x18\x02 \x01(\x0e\x32\x15.exportd.v1.MatchedBy\x12\x14\n\x0crows_written\x18\x03 \x01(\x03\x12,\n\x0b\x63onsistency\x18\x04 \x01(\x0e\x32\x17.exportd.v1.Consistency\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x08warnings\x18\x06 \x03(\x0b\x32\x13.exportd.v1.Warning\"\x15\n\x13\x43ompleteJobResponse\"\xa2\x01\n\x0e\x46\x61ilJobRequest\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12(\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x19.exportd.queue.v1.Failure\x12\x11\n\tretryable\x18\x04 \x01(\x08\x12.\n\x0bretry_after\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"(\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x11\n\x0f\x46\x61ilJobResponse\"V\n\x12ReleaseJobsRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12-\n\x06leases\x18\x02 \x03(\x0b\x32\x1d.exportd.queue.v1.LeaseReport\"\x15\n\x13ReleaseJobsResponse\"P\n\x12TakePreviewRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\'\n\x04wait\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"A\n\x13TakePreviewResponse\x12*\n\x07preview\x18\x01 \x01(\x0b\x32\x19.exportd.queue.v1.Preview\"u\n\x07Preview\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x04spec\x18\x02 \x01(\x0b\x32\x19.exportd.queue.v1.JobSpec\x12\x0c\n\x04rows\x18\x03 \x01(\x05\x12\'\n\x04time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x95\x01\n\x14\x46inishPreviewRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x03(\t\x12\x12\n\nrows_total\x18\x03 \x01(\x03\x12%\n\x08warnings\x18\x04 \x03(\x0b\x32\x13.exportd.v1.Warning\x12(\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x19.exportd.queue.v1.Failure\"\x17\n\x15\x46inishPreviewResponse2\xdf\x05\n\x0fJobQueueService\x12T\n\tLeaseJobs\x12\".exportd.queue.v1.LeaseJobsRequest\x1a#.exportd.queue.v1.LeaseJobsResponse\x12T\n\tHeartbeat\x12\".exportd.queue.v1.HeartbeatRequest\x1a#.exportd.queue.v1.HeartbeatResponse\x12Z\n\x0fWatchDirectives\x12(.exportd.queue.v1.WatchDirectivesRequest\x1a\x1b.exportd.queue.v1.Directive0\x01\x12Z\n\x0b\x43ompleteJob\x12$.exportd.queue.v1.CompleteJobRequest\x1a%.exportd.queue.v1.CompleteJobResponse\x12N\n\x07\x46\x61ilJob\x12 .exportd.queue.v1.FailJobRequest\x1a!.exportd.queue.v1.FailJobResponse\x12Z\n\x0bTakePreview\x12$.exportd.queue.v1.TakePreviewRequest\x1a%.exportd.queue.v1.TakePreviewResponse\x12`\n\rFinishPreview\x12&.exportd.queue.v1.FinishPreviewRequest\x1a\'.exportd.queue.v1.FinishPreviewResponse\x12Z\n\x0bReleaseJobs\x12$.exportd.queue.v1.ReleaseJobsRequest\x1a%.exportd.queue.v1.ReleaseJobsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(exportd/queue/v1/job_queue_service.proto\x12\x10\x65xportd.queue.v1\x1a\x1f\x65xportd/queue/v1/job_spec.proto\x1a\x17\x65xportd/v1/export.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"q\n\x10LeaseJobsRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\x0f\n\x07poll_id\x18\x02 \x01(\t\x12\x10\n\x08max_jobs\x18\x03 \x01(\x05\x12\'\n\x04wait\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"8\n\x11LeaseJobsResponse\x12#\n\x04jobs\x18\x01 \x03(\x0b\x32\x15.exportd.queue.v1.Job\"\xc1\x03\n\x03Job\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x14\n\x0cmax_attempts\x18\x04 \x01(\x05\x12,\n\tlease_ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x12heartbeat_interval\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x0brun_timeout\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04spec\x18\x08 \x01(\x0b\x32\x19.exportd.queue.v1.JobSpec\x12\x17\n\x0f\x61rtifact_prefix\x18\t \x01(\t\x12>\n\rtrace_context\x18\n \x03(\x0b\x32\'.exportd.queue.v1.Job.TraceContextEntry\x12\x10\n\x08password\x18\x0b \x01(\t\x12\x10\n\x08store_id\x18\x0c \x01(\t\x1a\x33\n\x11TraceContextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Z\n\x0bLeaseReport\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12&\n\x08progress\x18\x03 \x01(\x0b\x32\x14.exportd.v1.Progress\"x\n\x10HeartbeatRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12+\n\x04held\x18\x02 \x03(\x0b\x32\x1d.exportd.queue.v1.LeaseReport\x12\x12\n\nfree_slots\x18\x03 \x01(\x05\x12\x10\n\x08\x64raining\x18\x04 \x01(\x08\"\xb2\x01\n\x11HeartbeatResponse\x12\x30\n\x08verdicts\x18\x01 \x03(\x0b\x32\x1e.exportd.queue.v1.LeaseVerdict\x12&\n\x07missing\x18\x02 \x03(\x0b\x32\x15.exportd.queue.v1.Job\x12\r\n\x05\x64rain\x18\x03 \x01(\x08\x12\x34\n\x11next_heartbeat_in\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xb8\x01\n\x0cLeaseVerdict\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x37\n\x07verdict\x18\x02 \x01(\x0e\x32&.exportd.queue.v1.LeaseVerdict.Verdict\"]\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x10\n\x0cVERDICT_KEEP\x10\x01\x12\x15\n\x11VERDICT_CANCELLED\x10\x02\x12\x10\n\x0cVERDICT_LOST\x10\x03\"+\n\x16WatchDirectivesRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\"\x98\x02\n\tDirective\x12\x34\n\x06\x63\x61ncel\x18\x01 \x01(\x0b\x32\".exportd.queue.v1.Directive.CancelH\x00\x12<\n\x0fprogress_wanted\x18\x02 \x01(\x0b\x32!.exportd.queue.v1.Directive.EmptyH\x00\x12\x32\n\x05\x64rain\x18\x03 \x01(\x0b\x32!.exportd.queue.v1.Directive.EmptyH\x00\x12\x31\n\x04ping\x18\x04 \x01(\x0b\x32!.exportd.queue.v1.Directive.EmptyH\x00\x1a\x1a\n\x06\x43\x61ncel\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x1a\x07\n\x05\x45mptyB\x0b\n\tdirective\"\xc3\x01\n\x12\x43ompleteJobRequest\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12,\n\x08\x61rtifact\x18\x03 \x01(\x0b\x32\x1a.exportd.queue.v1.Artifact\x12)\n\x05stats\x18\x04 \x01(\x0b\x32\x1a.exportd.queue.v1.RunStats\x12/\n\x0b\x61ttachments\x18\x05 \x01(\x0b\x32\x1a.exportd.queue.v1.Artifact\"\xae\x01\n\x08\x41rtifact\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nmedia_type\x18\x04 \x01(\t\x12\x11\n\textension\x18\x05 \x01(\t\x12\"\n\x07\x65ntries\x18\x06 \x03(\x0b\x32\x11.exportd.v1.Entry\x12\x13\n\x0b\x65ntry_count\x18\x07 \x01(\x03\x12\x11\n\tencrypted\x18\x08 \x01(\x08\"\xe1\x01\n\x08RunStats\x12\x14\n\x0crows_matched\x18\x01 \x01(\x03\x12)\n\nmatched_by\x18\x02 \x01(\x0e\x32\x15.exportd.v1.MatchedBy\x12\x14\n\x0crows_written\x18\x03 \x01(\x03\x12,\n\x0b\x63onsistency\x18\x04 \x01(\x0e\x32\x17.exportd.v1.Consistency\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x08warnings\x18\x06 \x03(\x0b\x32\x13.exportd.v1.Warning\"\x15\n\x13\x43ompleteJobResponse\"\xa2\x01\n\x0e\x46\x61ilJobRequest\x12\x11\n\texport_id\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12(\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x19.exportd.queue.v1.Failure\x12\x11\n\tretryable\x18\x04 \x01(\x08\x12.\n\x0bretry_after\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"(\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x11\n\x0f\x46\x61ilJobResponse\"V\n\x12ReleaseJobsRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12-\n\x06leases\x18\x02 \x03(\x0b\x32\x1d.exportd.queue.v1.LeaseReport\"\x15\n\x13ReleaseJobsResponse\"P\n\x12TakePreviewRequest\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12\'\n\x04wait\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"A\n\x13TakePreviewResponse\x12*\n\x07preview\x18\x01 \x01(\x0b\x32\x19.exportd.queue.v1.Preview\"u\n\x07Preview\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x04spec\x18\x02 \x01(\x0b\x32\x19.exportd.queue.v1.JobSpec\x12\x0c\n\x04rows\x18\x03 \x01(\x05\x12\'\n\x04time\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x95\x01\n\x14\x46inishPreviewRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x03(\t\x12\x12\n\nrows_total\x18\x03 \x01(\x03\x12%\n\x08warnings\x18\x04 \x03(\x0b\x32\x13.exportd.v1.Warning\x12(\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x19.exportd.queue.v1.Failure\"\x17\n\x15\x46inishPreviewResponse2\xdf\x05\n\x0fJobQueueService\x12T\n\tLeaseJobs\x12\".exportd.queue.v1.LeaseJobsRequest\x1a#.exportd.queue.v1.LeaseJobsResponse\x12T\n\tHeartbeat\x12\".exportd.queue.v1.HeartbeatRequest\x1a#.exportd.queue.v1.HeartbeatResponse\x12Z\n\x0fWatchDirectives\x12(.exportd.queue.v1.WatchDirectivesRequest\x1a\x1b.exportd.queue.v1.Directive0\x01\x12Z\n\x0b\x43ompleteJob\x12$.exportd.queue.v1.CompleteJobRequest\x1a%.exportd.queue.v1.CompleteJobResponse\x12N\n\x07\x46\x61ilJob\x12 .exportd.queue.v1.FailJobRequest\x1a!.exportd.queue.v1.FailJobResponse\x12Z\n\x0bTakePreview\x12$.exportd.queue.v1.TakePreviewRequest\x1a%.exportd.queue.v1.TakePreviewResponse\x12`\n\rFinishPreview\x12&.exportd.queue.v1.FinishPreviewRequest\x1a\'.exportd.queue.v1.FinishPreviewResponse\x12Z\n\x0bReleaseJobs\x12$.exportd.queue.v1.ReleaseJobsRequest\x1a%.exportd.queue.v1.ReleaseJobsResponseBH\n\x10\x65xportd.queue.v1P\x01Z\x1f\x65xportd/queue/v1;exportdqueuev1\xaa\x02\x10\x45xportd.Queue.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'exportd.queue.v1.job_queue_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\020exportd.queue.v1P\001Z\037exportd/queue/v1;exportdqueuev1\252\002\020Exportd.Queue.V1'
   _globals['_JOB_TRACECONTEXTENTRY']._loaded_options = None
   _globals['_JOB_TRACECONTEXTENTRY']._serialized_options = b'8\001'
   _globals['_LEASEJOBSREQUEST']._serialized_start=185
@@ -52,45 +53,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HEARTBEATRESPONSE']._serialized_start=1025
   _globals['_HEARTBEATRESPONSE']._serialized_end=1203
   _globals['_LEASEVERDICT']._serialized_start=1206
-  _globals['_LEASEVERDICT']._serialized_end=1366
+  _globals['_LEASEVERDICT']._serialized_end=1390
   _globals['_LEASEVERDICT_VERDICT']._serialized_start=1297
-  _globals['_LEASEVERDICT_VERDICT']._serialized_end=1366
-  _globals['_WATCHDIRECTIVESREQUEST']._serialized_start=1368
-  _globals['_WATCHDIRECTIVESREQUEST']._serialized_end=1411
-  _globals['_DIRECTIVE']._serialized_start=1414
-  _globals['_DIRECTIVE']._serialized_end=1694
-  _globals['_DIRECTIVE_CANCEL']._serialized_start=1646
-  _globals['_DIRECTIVE_CANCEL']._serialized_end=1672
-  _globals['_DIRECTIVE_EMPTY']._serialized_start=1674
-  _globals['_DIRECTIVE_EMPTY']._serialized_end=1681
-  _globals['_COMPLETEJOBREQUEST']._serialized_start=1697
-  _globals['_COMPLETEJOBREQUEST']._serialized_end=1892
-  _globals['_ARTIFACT']._serialized_start=1895
-  _globals['_ARTIFACT']._serialized_end=2069
-  _globals['_RUNSTATS']._serialized_start=2072
-  _globals['_RUNSTATS']._serialized_end=2297
-  _globals['_COMPLETEJOBRESPONSE']._serialized_start=2299
-  _globals['_COMPLETEJOBRESPONSE']._serialized_end=2320
-  _globals['_FAILJOBREQUEST']._serialized_start=2323
-  _globals['_FAILJOBREQUEST']._serialized_end=2485
-  _globals['_FAILURE']._serialized_start=2487
-  _globals['_FAILURE']._serialized_end=2527
-  _globals['_FAILJOBRESPONSE']._serialized_start=2529
-  _globals['_FAILJOBRESPONSE']._serialized_end=2546
-  _globals['_RELEASEJOBSREQUEST']._serialized_start=2548
-  _globals['_RELEASEJOBSREQUEST']._serialized_end=2634
-  _globals['_RELEASEJOBSRESPONSE']._serialized_start=2636
-  _globals['_RELEASEJOBSRESPONSE']._serialized_end=2657
-  _globals['_TAKEPREVIEWREQUEST']._serialized_start=2659
-  _globals['_TAKEPREVIEWREQUEST']._serialized_end=2739
-  _globals['_TAKEPREVIEWRESPONSE']._serialized_start=2741
-  _globals['_TAKEPREVIEWRESPONSE']._serialized_end=2806
-  _globals['_PREVIEW']._serialized_start=2808
-  _globals['_PREVIEW']._serialized_end=2925
-  _globals['_FINISHPREVIEWREQUEST']._serialized_start=2928
-  _globals['_FINISHPREVIEWREQUEST']._serialized_end=3077
-  _globals['_FINISHPREVIEWRESPONSE']._serialized_start=3079
-  _globals['_FINISHPREVIEWRESPONSE']._serialized_end=3102
-  _globals['_JOBQUEUESERVICE']._serialized_start=3105
-  _globals['_JOBQUEUESERVICE']._serialized_end=3840
+  _globals['_LEASEVERDICT_VERDICT']._serialized_end=1390
+  _globals['_WATCHDIRECTIVESREQUEST']._serialized_start=1392
+  _globals['_WATCHDIRECTIVESREQUEST']._serialized_end=1435
+  _globals['_DIRECTIVE']._serialized_start=1438
+  _globals['_DIRECTIVE']._serialized_end=1718
+  _globals['_DIRECTIVE_CANCEL']._serialized_start=1670
+  _globals['_DIRECTIVE_CANCEL']._serialized_end=1696
+  _globals['_DIRECTIVE_EMPTY']._serialized_start=1698
+  _globals['_DIRECTIVE_EMPTY']._serialized_end=1705
+  _globals['_COMPLETEJOBREQUEST']._serialized_start=1721
+  _globals['_COMPLETEJOBREQUEST']._serialized_end=1916
+  _globals['_ARTIFACT']._serialized_start=1919
+  _globals['_ARTIFACT']._serialized_end=2093
+  _globals['_RUNSTATS']._serialized_start=2096
+  _globals['_RUNSTATS']._serialized_end=2321
+  _globals['_COMPLETEJOBRESPONSE']._serialized_start=2323
+  _globals['_COMPLETEJOBRESPONSE']._serialized_end=2344
+  _globals['_FAILJOBREQUEST']._serialized_start=2347
+  _globals['_FAILJOBREQUEST']._serialized_end=2509
+  _globals['_FAILURE']._serialized_start=2511
+  _globals['_FAILURE']._serialized_end=2551
+  _globals['_FAILJOBRESPONSE']._serialized_start=2553
+  _globals['_FAILJOBRESPONSE']._serialized_end=2570
+  _globals['_RELEASEJOBSREQUEST']._serialized_start=2572
+  _globals['_RELEASEJOBSREQUEST']._serialized_end=2658
+  _globals['_RELEASEJOBSRESPONSE']._serialized_start=2660
+  _globals['_RELEASEJOBSRESPONSE']._serialized_end=2681
+  _globals['_TAKEPREVIEWREQUEST']._serialized_start=2683
+  _globals['_TAKEPREVIEWREQUEST']._serialized_end=2763
+  _globals['_TAKEPREVIEWRESPONSE']._serialized_start=2765
+  _globals['_TAKEPREVIEWRESPONSE']._serialized_end=2830
+  _globals['_PREVIEW']._serialized_start=2832
+  _globals['_PREVIEW']._serialized_end=2949
+  _globals['_FINISHPREVIEWREQUEST']._serialized_start=2952
+  _globals['_FINISHPREVIEWREQUEST']._serialized_end=3101
+  _globals['_FINISHPREVIEWRESPONSE']._serialized_start=3103
+  _globals['_FINISHPREVIEWRESPONSE']._serialized_end=3126
+  _globals['_JOBQUEUESERVICE']._serialized_start=3129
+  _globals['_JOBQUEUESERVICE']._serialized_end=3864
 # @@protoc_insertion_point(module_scope)

@@ -307,11 +307,11 @@ class LeaseVerdict(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         VERDICT_UNSPECIFIED: LeaseVerdict._Verdict.ValueType  # 0
         """Never sent."""
-        KEEP: LeaseVerdict._Verdict.ValueType  # 1
+        VERDICT_KEEP: LeaseVerdict._Verdict.ValueType  # 1
         """Go on; the lease is confirmed and renewed."""
-        CANCELLED: LeaseVerdict._Verdict.ValueType  # 2
+        VERDICT_CANCELLED: LeaseVerdict._Verdict.ValueType  # 2
         """The export was cancelled: stop and drop the work."""
-        LOST: LeaseVerdict._Verdict.ValueType  # 3
+        VERDICT_LOST: LeaseVerdict._Verdict.ValueType  # 3
         """The lease no longer counts: stop and drop the work."""
 
     class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
@@ -319,11 +319,11 @@ class LeaseVerdict(_message.Message):
 
     VERDICT_UNSPECIFIED: LeaseVerdict.Verdict.ValueType  # 0
     """Never sent."""
-    KEEP: LeaseVerdict.Verdict.ValueType  # 1
+    VERDICT_KEEP: LeaseVerdict.Verdict.ValueType  # 1
     """Go on; the lease is confirmed and renewed."""
-    CANCELLED: LeaseVerdict.Verdict.ValueType  # 2
+    VERDICT_CANCELLED: LeaseVerdict.Verdict.ValueType  # 2
     """The export was cancelled: stop and drop the work."""
-    LOST: LeaseVerdict.Verdict.ValueType  # 3
+    VERDICT_LOST: LeaseVerdict.Verdict.ValueType  # 3
     """The lease no longer counts: stop and drop the work."""
 
     LEASE_ID_FIELD_NUMBER: _builtins.int

@@ -37,9 +37,9 @@ class JobSpec(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         READING_MODE_UNSPECIFIED: JobSpec._ReadingMode.ValueType  # 0
         """As SNAPSHOT: the spec is of a version before this field."""
-        SNAPSHOT: JobSpec._ReadingMode.ValueType  # 1
+        READING_MODE_SNAPSHOT: JobSpec._ReadingMode.ValueType  # 1
         """All of it as it was at one moment."""
-        KEYSET: JobSpec._ReadingMode.ValueType  # 2
+        READING_MODE_KEYSET: JobSpec._ReadingMode.ValueType  # 2
         """Piece by piece, each beginning behind the last key."""
 
     class ReadingMode(_ReadingMode, metaclass=_ReadingModeEnumTypeWrapper):
@@ -47,9 +47,9 @@ class JobSpec(_message.Message):
 
     READING_MODE_UNSPECIFIED: JobSpec.ReadingMode.ValueType  # 0
     """As SNAPSHOT: the spec is of a version before this field."""
-    SNAPSHOT: JobSpec.ReadingMode.ValueType  # 1
+    READING_MODE_SNAPSHOT: JobSpec.ReadingMode.ValueType  # 1
     """All of it as it was at one moment."""
-    KEYSET: JobSpec.ReadingMode.ValueType  # 2
+    READING_MODE_KEYSET: JobSpec.ReadingMode.ValueType  # 2
     """Piece by piece, each beginning behind the last key."""
 
     COLLECTION_FIELD_NUMBER: _builtins.int
@@ -278,13 +278,13 @@ class HttpPages(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         PAGING_UNSPECIFIED: HttpPages._Paging.ValueType  # 0
         """Refused."""
-        NONE: HttpPages._Paging.ValueType  # 1
+        PAGING_NONE: HttpPages._Paging.ValueType  # 1
         """There is one page."""
-        LINK: HttpPages._Paging.ValueType  # 2
+        PAGING_LINK: HttpPages._Paging.ValueType  # 2
         """Its link is in the answer."""
-        CURSOR: HttpPages._Paging.ValueType  # 3
+        PAGING_CURSOR: HttpPages._Paging.ValueType  # 3
         """Its cursor is in the answer."""
-        PAGE: HttpPages._Paging.ValueType  # 4
+        PAGING_PAGE: HttpPages._Paging.ValueType  # 4
         """By its number, until a page is empty."""
 
     class Paging(_Paging, metaclass=_PagingEnumTypeWrapper):
@@ -292,13 +292,13 @@ class HttpPages(_message.Message):
 
     PAGING_UNSPECIFIED: HttpPages.Paging.ValueType  # 0
     """Refused."""
-    NONE: HttpPages.Paging.ValueType  # 1
+    PAGING_NONE: HttpPages.Paging.ValueType  # 1
     """There is one page."""
-    LINK: HttpPages.Paging.ValueType  # 2
+    PAGING_LINK: HttpPages.Paging.ValueType  # 2
     """Its link is in the answer."""
-    CURSOR: HttpPages.Paging.ValueType  # 3
+    PAGING_CURSOR: HttpPages.Paging.ValueType  # 3
     """Its cursor is in the answer."""
-    PAGE: HttpPages.Paging.ValueType  # 4
+    PAGING_PAGE: HttpPages.Paging.ValueType  # 4
     """By its number, until a page is empty."""
 
     PATH_FIELD_NUMBER: _builtins.int
@@ -465,11 +465,11 @@ class ColumnSpec(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         MASK_UNSPECIFIED: ColumnSpec._Mask.ValueType  # 0
         """The value itself."""
-        REDACT: ColumnSpec._Mask.ValueType  # 1
+        MASK_REDACT: ColumnSpec._Mask.ValueType  # 1
         """"***"."""
-        HASH: ColumnSpec._Mask.ValueType  # 2
+        MASK_HASH: ColumnSpec._Mask.ValueType  # 2
         """The hexadecimal HMAC-SHA-256 of the value's text, keyed by the worker's settings."""
-        LAST4: ColumnSpec._Mask.ValueType  # 3
+        MASK_LAST4: ColumnSpec._Mask.ValueType  # 3
         """Every character but the last four is "*", and at least half of them are."""
 
     class Mask(_Mask, metaclass=_MaskEnumTypeWrapper):
@@ -477,11 +477,11 @@ class ColumnSpec(_message.Message):
 
     MASK_UNSPECIFIED: ColumnSpec.Mask.ValueType  # 0
     """The value itself."""
-    REDACT: ColumnSpec.Mask.ValueType  # 1
+    MASK_REDACT: ColumnSpec.Mask.ValueType  # 1
     """"***"."""
-    HASH: ColumnSpec.Mask.ValueType  # 2
+    MASK_HASH: ColumnSpec.Mask.ValueType  # 2
     """The hexadecimal HMAC-SHA-256 of the value's text, keyed by the worker's settings."""
-    LAST4: ColumnSpec.Mask.ValueType  # 3
+    MASK_LAST4: ColumnSpec.Mask.ValueType  # 3
     """Every character but the last four is "*", and at least half of them are."""
 
     NAME_FIELD_NUMBER: _builtins.int
@@ -594,27 +594,27 @@ class Term(_message.Message):
         DESCRIPTOR: _descriptor.EnumDescriptor
         OPERATOR_UNSPECIFIED: Term._Operator.ValueType  # 0
         """Refused."""
-        EQUALS: Term._Operator.ValueType  # 1
+        OPERATOR_EQUALS: Term._Operator.ValueType  # 1
         """Equal to one of the values."""
-        LESS: Term._Operator.ValueType  # 2
+        OPERATOR_LESS: Term._Operator.ValueType  # 2
         """Less than the value."""
-        LESS_OR_EQUAL: Term._Operator.ValueType  # 3
+        OPERATOR_LESS_OR_EQUAL: Term._Operator.ValueType  # 3
         """Less than or equal to the value."""
-        GREATER: Term._Operator.ValueType  # 4
+        OPERATOR_GREATER: Term._Operator.ValueType  # 4
         """Greater than the value."""
-        GREATER_OR_EQUAL: Term._Operator.ValueType  # 5
+        OPERATOR_GREATER_OR_EQUAL: Term._Operator.ValueType  # 5
         """Greater than or equal to the value."""
-        IS_NULL: Term._Operator.ValueType  # 6
+        OPERATOR_IS_NULL: Term._Operator.ValueType  # 6
         """Null."""
-        IS_NOT_NULL: Term._Operator.ValueType  # 7
+        OPERATOR_IS_NOT_NULL: Term._Operator.ValueType  # 7
         """Not null."""
-        CONTAINS: Term._Operator.ValueType  # 8
+        OPERATOR_CONTAINS: Term._Operator.ValueType  # 8
         """Text that has one of the values in it; % and _ are ordinary characters, here and below."""
-        STARTS_WITH: Term._Operator.ValueType  # 9
+        OPERATOR_STARTS_WITH: Term._Operator.ValueType  # 9
         """Text that begins with one of the values."""
-        ENDS_WITH: Term._Operator.ValueType  # 10
+        OPERATOR_ENDS_WITH: Term._Operator.ValueType  # 10
         """Text that ends with one of the values."""
-        WORD_STARTS_WITH: Term._Operator.ValueType  # 11
+        OPERATOR_WORD_STARTS_WITH: Term._Operator.ValueType  # 11
         """Text one of whose words begins with one of the values. A word starts at the start of the text and after each space (U+0020)."""
 
     class Operator(_Operator, metaclass=_OperatorEnumTypeWrapper):
@@ -622,27 +622,27 @@ class Term(_message.Message):
 
     OPERATOR_UNSPECIFIED: Term.Operator.ValueType  # 0
     """Refused."""
-    EQUALS: Term.Operator.ValueType  # 1
+    OPERATOR_EQUALS: Term.Operator.ValueType  # 1
     """Equal to one of the values."""
-    LESS: Term.Operator.ValueType  # 2
+    OPERATOR_LESS: Term.Operator.ValueType  # 2
     """Less than the value."""
-    LESS_OR_EQUAL: Term.Operator.ValueType  # 3
+    OPERATOR_LESS_OR_EQUAL: Term.Operator.ValueType  # 3
     """Less than or equal to the value."""
-    GREATER: Term.Operator.ValueType  # 4
+    OPERATOR_GREATER: Term.Operator.ValueType  # 4
     """Greater than the value."""
-    GREATER_OR_EQUAL: Term.Operator.ValueType  # 5
+    OPERATOR_GREATER_OR_EQUAL: Term.Operator.ValueType  # 5
     """Greater than or equal to the value."""
-    IS_NULL: Term.Operator.ValueType  # 6
+    OPERATOR_IS_NULL: Term.Operator.ValueType  # 6
     """Null."""
-    IS_NOT_NULL: Term.Operator.ValueType  # 7
+    OPERATOR_IS_NOT_NULL: Term.Operator.ValueType  # 7
     """Not null."""
-    CONTAINS: Term.Operator.ValueType  # 8
+    OPERATOR_CONTAINS: Term.Operator.ValueType  # 8
     """Text that has one of the values in it; % and _ are ordinary characters, here and below."""
-    STARTS_WITH: Term.Operator.ValueType  # 9
+    OPERATOR_STARTS_WITH: Term.Operator.ValueType  # 9
     """Text that begins with one of the values."""
-    ENDS_WITH: Term.Operator.ValueType  # 10
+    OPERATOR_ENDS_WITH: Term.Operator.ValueType  # 10
     """Text that ends with one of the values."""
-    WORD_STARTS_WITH: Term.Operator.ValueType  # 11
+    OPERATOR_WORD_STARTS_WITH: Term.Operator.ValueType  # 11
     """Text one of whose words begins with one of the values. A word starts at the start of the text and after each space (U+0020)."""
 
     COLUMN_FIELD_NUMBER: _builtins.int

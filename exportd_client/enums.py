@@ -1,0 +1,50 @@
+"""Values of enums by name. In a message a value bears its enum's prefix (STATE_QUEUED); people and JSON read QUEUED."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
+
+from exportd.v1.export_pb2 import Export
+
+if TYPE_CHECKING:
+    from google._upb._message import EnumDescriptor as UpbEnumDescriptor
+    from google.protobuf.descriptor import EnumDescriptor
+    from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as PbEnum
+
+V = TypeVar("V", bound=int)
+
+StateName: TypeAlias = Literal["QUEUED", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"]
+
+_UNSPECIFIED = "UNSPECIFIED"
+
+
+def name_of(enum: "PbEnum[V]", value: V) -> str:
+    """The name of `value` without its prefix: `name_of(Export.State, export.state)` is "COMPLETED", say.
+
+    UNSPECIFIED for a field that says nothing; the number, as text, for a value of a newer service.
+    """
+    known = enum.DESCRIPTOR.values_by_number.get(value)
+    return short_name(enum.DESCRIPTOR, known.name) if known else str(value)
+
+
+def value_of(enum: "PbEnum[V]", name: str) -> V:
+    """The other way round. Raises ValueError for a name that is none."""
+    return enum.Value(_prefix(enum.DESCRIPTOR) + name)
+
+
+def names_of(enum: "PbEnum[V]") -> Iterator[str]:
+    """All but UNSPECIFIED, in order."""
+    return (short_name(enum.DESCRIPTOR, value.name) for value in enum.DESCRIPTOR.values if value.number)
+
+
+def state_name(export: Export) -> StateName:
+    """The state of `export` by name. "PROCESSING", say."""
+    return cast("StateName", name_of(Export.State, export.state))
+
+
+def short_name(descriptor: "EnumDescriptor | UpbEnumDescriptor", name: str) -> str:
+    """`name`, which is that of a value of the enum, without its prefix."""
+    return name.removeprefix(_prefix(descriptor))
+
+
+def _prefix(descriptor: "EnumDescriptor | UpbEnumDescriptor") -> str:
+    return str(descriptor.values_by_number[0].name).removesuffix(_UNSPECIFIED)
