@@ -8,10 +8,11 @@ import sys
 
 import uvloop
 
-from services.api.app import serve
+from services.api.app import build, callback_secrets, run
+from services.api.commands import callback_secret
 from services.api.commands import catalog as command
-from services.api.commands.callback_secret import callback_secrets
 from services.api.settings import ApiSettings
+from services.api.world import World
 from services.runtime import logs
 from services.runtime.signals import StopSignals
 from services.runtime.startup import CannotStart
@@ -24,8 +25,7 @@ def main() -> None:
     try:
         settings = ApiSettings.from_env(os.environ)
         if sys.argv[1:2] == ["callback-secret"]:
-            tenant = sys.argv[2] if len(sys.argv) > 2 else "default"  # noqa: PLR2004 - the first word behind the command
-            sys.stdout.write("".join(f"{secret}\n" for secret in callback_secrets(settings, tenant)))
+            callback_secret.run(sys.argv[2:], callback_secrets(settings), sys.stdout)
             return
         logs.configure("api", settings.log_format)
         uvloop.run(_run(settings))
@@ -35,7 +35,9 @@ def main() -> None:
 
 
 async def _run(settings: ApiSettings) -> None:
-    await serve(settings, StopSignals().install(), _say_ports)
+    stop = StopSignals().install()
+    async with await build(settings, World()) as api:
+        await run(api, stop, _say_ports)
 
 
 def _say_ports(port: int, queue_port: int) -> None:

@@ -1,29 +1,28 @@
 """The api put together: the only place that names concrete classes."""
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import UTC, datetime
-from uuid import uuid4
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
 
-from uuid6 import uuid7
-
-from services.api import metrics, tenants
+from services.api import tenants
 from services.api.background.reaper import Reaper
 from services.api.background.retention import Retention
 from services.api.catalog.live import LiveCatalog
 from services.api.domain.notifications import Channel
-from services.api.live.announcements import Announcements
-from services.api.live.preview_desk import PreviewDesk
-from services.api.live.workers import Workers
-from services.api.notify.callback import CallbackSender
-from services.api.notify.mailing import MailSender
-from services.api.notify.notifier import Notifier
+from services.api.live.announcements import LocalAnnouncements
+from services.api.live.detached_tasks import LocalDetachedTasks
+from services.api.live.preview_desk import LocalPreviewDesk
+from services.api.live.workers import LocalWorkers
+from services.api.metrics import ApiMetrics
+from services.api.notify.notifier import Notifier, NotifierLimits
 from services.api.notify.schedule import Sender
-from services.api.notify.settings import NotifySettings
+from services.api.notify.senders import senders_of
 from services.api.notify.signing import CallbackSecrets
 from services.api.notify.targets import Targets
+from services.api.ports.exports import ExportStore
+from services.api.ports.live import Announcements, DetachedTasks, PreviewDesk
 from services.api.requests.plan import Planner
 from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.operator_service import OperatorServicer
@@ -33,86 +32,218 @@ from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts.folder import FolderArtifactStore
-from services.api.storage.datadir import DataDirectory
+from services.api.storage.datadir import DataDirectory, secret_key
+from services.api.storage.durable import make_private
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.retention import SqliteRetentionStore
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sqlite.database import SqliteDatabase
+from services.api.tenants import Tenants
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
 from services.api.usecases.jobs import Jobs
 from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
+from services.api.world import World
 from services.runtime import logs
 from services.runtime.metrics import served
-from services.runtime.signals import StopSignals
+from services.runtime.signals import StopSignals, on_hangup
 
 
-async def serve(settings: ApiSettings, stop: StopSignals, started: Callable[[int, int], None]) -> None:
-    """Serve until `stop`; `started` is told both ports. Raises CannotStart, OSError."""
-    catalog = LiveCatalog(settings.catalog)
-    shares = tenants.load(settings.tenants)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """An api that is ready to run. A context, which gives everything back."""
+
+    settings: ApiSettings
+    catalog: LiveCatalog
+    store: ExportStore
+    announcements: Announcements
+    preview_desk: PreviewDesk
+    detached: DetachedTasks
+    servers: Servers
+    reaper: Reaper
+    retention: Retention
+    notifier: Notifier
+    metrics: ApiMetrics
+    resources: AsyncExitStack
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.resources.aclose()
+
+
+async def build(settings: ApiSettings, world: World) -> Api:
+    """Open and check everything; nothing is served yet. Raises CannotStart, OSError."""
+    catalog, shares = LiveCatalog(settings.catalog), tenants.load(settings.tenants)
     async with AsyncExitStack() as stack:
-        stack.enter_context(_on_hangup(catalog.reload))
-        directory = stack.enter_context(DataDirectory.open(settings.data_dir))
-        secret = directory.secret_key(settings.secret_key_file)
-        artifacts = FolderArtifactStore.in_folder(settings.artifacts)
-        database = await stack.enter_async_context(await SqliteDatabase.open(directory.database))
-        store = SqliteExportStore(database, settings.leases, shares.fairness)
-        outbox, preview_desk = SqliteOutbox(database), PreviewDesk()
-        announcements, workers, passwords = Announcements(capped=shares.fairness.caps), Workers(_now), Passwords(secret)
-        exports = Exports(
-            store=store,
-            figures=store,
-            outbox=outbox,
-            announcements=announcements,
-            workers=workers,
-            catalog=catalog,
-            planner=Planner(catalog, Targets(settings.notify), secret, passwords, lambda: str(uuid7())),
-            page_tokens=PageTokens(secret),
-            preview_desk=preview_desk,
-            fairness=shares.fairness,
-            passwords=passwords,
-            clock=_now,
-        )
-        jobs = Jobs(
-            leases=store,
-            store_id=artifacts.store_id,
-            publication=Publication(artifacts, lambda: str(uuid4())),
-            passwords=passwords,
-            announcements=announcements,
-            workers=workers,
-            policy=settings.leases,
-            backoff=settings.backoff,
-            clock=_now,
-        )
-        operations = Operations(
-            figures=store,
-            outbox=outbox,
-            announcements=announcements,
-            workers=workers,
-            fairness=shares.fairness,
-            clock=_now,
-        )
-        servers = Servers(
-            ExportServicer(exports, Downloads(store, artifacts, _now)),
-            OperatorServicer(exports, operations),
-            JobQueueServicer(jobs, preview_desk),
-        )
-        reaper = Reaper(jobs, store, _now, quiet_s=settings.leases.ttl.total_seconds(), ready=servers.ready)
-        retention = Retention(SqliteRetentionStore(database), artifacts, _now, settings.retention)
+        stores = await _stores(settings, shares, stack)
+        parts = _Parts(settings, world, shares, catalog, stores)
+        retention = Retention(stores.retention, stores.artifacts, parts.metrics, settings.retention, world)
         await retention.check_store()
-        secrets = CallbackSecrets(secret, shares.callback_secrets)
-        senders = await stack.enter_async_context(_senders(settings.notify, secrets))
-        notifier = Notifier(outbox, senders, _now, hold=settings.notify.hold, woken=announcements.notifications_due)
-        stack.enter_context(served(settings.metrics, metrics.REGISTRY))
-        started(*await servers.start(settings.listen, settings.queue_listen))
-        async with notifier.running(settings.drain_grace.total_seconds(), stop.now):
-            async with _running(reaper.run(), retention.run()):
+        secrets = CallbackSecrets(stores.secret, shares.callback_secrets)
+        senders = await stack.enter_async_context(senders_of(settings.notify, secrets, world.clock))
+        return parts.api(retention, senders, stack.pop_all())
+
+
+async def run(api: Api, stop: StopSignals, started: Callable[[int, int], None]) -> None:
+    """Serve until `stop`; `started` is told both ports. Raises CannotListen."""
+    settings, grace_s = api.settings, api.settings.drain_grace.total_seconds()
+    with on_hangup(api.catalog.reload), served(settings.metrics, api.metrics.registry):
+        started(*await api.servers.start(settings.listen, settings.queue_listen))
+        async with api.notifier.running(grace_s, stop.now):
+            async with _running(api.reaper.run(), api.retention.run()):
                 await stop.drain.wait()
-            preview_desk.drain()
-            await _drain(servers, announcements, stop, settings.drain_grace.total_seconds())
+            await _drain(api, stop, grace_s)
     logs.get().info("stopped")
+
+
+def callback_secrets(settings: ApiSettings) -> CallbackSecrets:
+    """What callbacks are signed with, while an api runs or not.
+
+    Makes the data directory's key when there is none yet. Raises CannotStart, OSError.
+    """
+    make_private(settings.data_dir)
+    key = secret_key(settings.data_dir, settings.secret_key_file)
+    return CallbackSecrets(key, tenants.load(settings.tenants).callback_secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    """What is kept on disk. `secret` is the server's key."""
+
+    secret: bytes
+    artifacts: FolderArtifactStore
+    exports: SqliteExportStore
+    outbox: SqliteOutbox
+    retention: SqliteRetentionStore
+
+
+async def _stores(settings: ApiSettings, shares: Tenants, stack: AsyncExitStack) -> _Stores:
+    directory = stack.enter_context(DataDirectory.open(settings.data_dir))
+    secret = directory.secret_key(settings.secret_key_file)
+    artifacts = FolderArtifactStore.in_folder(settings.artifacts)
+    database = await stack.enter_async_context(await SqliteDatabase.open(directory.database))
+    exports = SqliteExportStore(database, settings.leases, shares.fairness)
+    return _Stores(secret, artifacts, exports, SqliteOutbox(database), SqliteRetentionStore(database))
+
+
+class _Parts:
+    """What the parts of an api share, and each part made of it."""
+
+    def __init__(
+        self, settings: ApiSettings, world: World, shares: Tenants, catalog: LiveCatalog, stores: _Stores
+    ) -> None:
+        self._settings = settings
+        self._world = world
+        self._fairness = shares.fairness
+        self._catalog = catalog
+        self._stores = stores
+        self.metrics = ApiMetrics()
+        self._announcements = LocalAnnouncements(capped=shares.fairness.caps)
+        self._workers = LocalWorkers(world.clock)
+        self._detached = LocalDetachedTasks()
+        self._passwords = Passwords(stores.secret)
+        waits = settings.waits
+        self._preview_desk = LocalPreviewDesk(
+            world.new_id, taken_within_s=waits.preview_taken_s, answered_within_s=waits.preview_answered_s
+        )
+
+    def api(self, retention: Retention, senders: Mapping[Channel, Sender], resources: AsyncExitStack) -> Api:
+        jobs, leases = self._jobs(), self._settings.leases
+        servers = self._servers(jobs)
+        self.metrics.follow(lambda: self._announcements.polls_waiting, lambda: self._preview_desk.waiting)
+        return Api(
+            settings=self._settings,
+            catalog=self._catalog,
+            store=self._stores.exports,
+            announcements=self._announcements,
+            preview_desk=self._preview_desk,
+            detached=self._detached,
+            servers=servers,
+            reaper=Reaper(
+                jobs,
+                self._stores.exports,
+                self.metrics,
+                self._world,
+                quiet_s=leases.ttl.total_seconds(),
+                ready=servers.ready,
+            ),
+            retention=retention,
+            notifier=self._notifier(senders),
+            metrics=self.metrics,
+            resources=resources,
+        )
+
+    def _servers(self, jobs: Jobs) -> Servers:
+        exports = self._exports()
+        downloads = Downloads(self._stores.exports, self._stores.artifacts, self._world.clock)
+        return Servers(
+            ExportServicer(exports, downloads, self.metrics, self._world),
+            OperatorServicer(exports, self._operations()),
+            JobQueueServicer(jobs, self._preview_desk),
+            self.metrics,
+            self._world,
+        )
+
+    def _exports(self) -> Exports:
+        return Exports(
+            store=self._stores.exports,
+            figures=self._stores.exports,
+            outbox=self._stores.outbox,
+            announcements=self._announcements,
+            workers=self._workers,
+            catalog=self._catalog,
+            planner=self._planner(),
+            page_tokens=PageTokens(self._stores.secret),
+            preview_desk=self._preview_desk,
+            detached=self._detached,
+            fairness=self._fairness,
+            passwords=self._passwords,
+            world=self._world,
+            keepalive_s=self._settings.waits.keepalive_s,
+        )
+
+    def _planner(self) -> Planner:
+        receivers = Targets(self._settings.notify)
+        return Planner(self._catalog, receivers, self._stores.secret, self._passwords, self._world.new_export_id)
+
+    def _jobs(self) -> Jobs:
+        return Jobs(
+            leases=self._stores.exports,
+            store_id=self._stores.artifacts.store_id,
+            publication=Publication(self._stores.artifacts, self._world.new_id),
+            passwords=self._passwords,
+            announcements=self._announcements,
+            workers=self._workers,
+            detached=self._detached,
+            metrics=self.metrics,
+            policy=self._settings.leases,
+            backoff=self._settings.backoff,
+            world=self._world,
+        )
+
+    def _operations(self) -> Operations:
+        return Operations(
+            figures=self._stores.exports,
+            outbox=self._stores.outbox,
+            announcements=self._announcements,
+            workers=self._workers,
+            fairness=self._fairness,
+            clock=self._world.clock,
+        )
+
+    def _notifier(self, senders: Mapping[Channel, Sender]) -> Notifier:
+        return Notifier(
+            self._stores.outbox,
+            senders,
+            self.metrics,
+            self._world,
+            hold=self._settings.notify.hold,
+            woken=self._announcements.notifications_due,
+            limits=NotifierLimits(),
+        )
 
 
 @asynccontextmanager
@@ -127,40 +258,15 @@ async def _running(*background: Coroutine[None, None, None]) -> AsyncIterator[No
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@contextmanager
-def _on_hangup(do: Callable[[], None]) -> Iterator[None]:
-    """SIGHUP does this, in the running loop, until the context ends."""
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, do)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGHUP)
-
-
-async def _drain(servers: Servers, announcements: Announcements, stop: StopSignals, grace_s: float) -> None:
+async def _drain(api: Api, stop: StopSignals, grace_s: float) -> None:
     logs.get().info("draining", grace_s=grace_s)
-    announcements.drain()
-    stopping = asyncio.create_task(servers.stop(grace_s))
+    api.preview_desk.drain()
+    api.announcements.drain()
+    stopping = asyncio.create_task(api.servers.stop(grace_s))
     now = asyncio.create_task(stop.now.wait())
     await asyncio.wait([stopping, now], return_when=asyncio.FIRST_COMPLETED)
     now.cancel()
     if not stopping.done():
-        await servers.stop(0)
+        await api.servers.stop(0)
     await stopping
-
-
-@asynccontextmanager
-async def _senders(settings: NotifySettings, secrets: CallbackSecrets) -> AsyncIterator[dict[Channel, Sender]]:
-    """One for each channel that is set up."""
-    tls = settings.tls()
-    callbacks = CallbackSender(settings.callbacks, secrets, _now, timeout=settings.callback_timeout, tls=tls)
-    async with callbacks:
-        senders: dict[Channel, Sender] = {Channel.CALLBACK: callbacks}
-        if settings.mail:
-            senders[Channel.EMAIL] = MailSender(settings.mail, _now, tls=tls)
-        yield senders
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    await api.detached.settled()  # what calls that were cut off had begun

@@ -1,4 +1,7 @@
-"""What the api counts, for Prometheus."""
+"""What the api shows to Prometheus."""
+
+from collections.abc import Callable
+from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -6,74 +9,107 @@ from services.api.domain.export import Export
 from services.api.domain.states import State
 from services.api.ports.figures import Depth
 
-REGISTRY = CollectorRegistry()
-
-CALLS = Counter("exportd_calls", "Calls by method and status code.", ["method", "code"], registry=REGISTRY)
-CALL_SECONDS = Histogram("exportd_call_seconds", "Length of unary calls.", ["method"], registry=REGISTRY)
-QUEUE_DEPTH = Gauge("exportd_queue_depth", "Exports that are not done, by state.", ["state"], registry=REGISTRY)
-QUEUE_OLDEST = Gauge("exportd_queue_oldest_seconds", "Age of the oldest export that waits.", registry=REGISTRY)
-WAIT_SECONDS = Histogram(
-    "exportd_queue_wait_seconds",
-    "From create to the first lease.",
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 7200),
-    registry=REGISTRY,
-)
-RUN_SECONDS = Histogram(
-    "exportd_run_seconds",
-    "Length of attempts that completed.",
-    ["format"],
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 21600),
-    registry=REGISTRY,
-)
-ROWS = Counter("exportd_rows", "Rows in completed exports.", registry=REGISTRY)
-BYTES = Counter("exportd_bytes", "Bytes of completed files.", registry=REGISTRY)
-LEASES_EXPIRED = Counter("exportd_lease_expired", "Leases that ran out.", registry=REGISTRY)
-LEASES_UNCONFIRMED = Counter(
-    "exportd_lease_unconfirmed", "Leases that ran out and that no worker had confirmed.", registry=REGISTRY
-)
-FENCE_REJECTED = Counter("exportd_fence_rejected", "Verbs of leases that no longer count.", ["verb"], registry=REGISTRY)
-SWEPT_LEASES = Counter("exportd_swept_leases", "Leases whose bytes were removed.", registry=REGISTRY)
-SWEPT_ROWS = Counter("exportd_swept_rows", "Rows that were removed.", registry=REGISTRY)
-OUTBOX_OLDEST = Gauge("exportd_outbox_oldest_seconds", "Age of the oldest notification to be sent.", registry=REGISTRY)
-NOTIFICATIONS = Counter(
-    "exportd_notifications",
-    "Tries to send a notification, by what came of it: sent, again, given_up.",
-    ["channel", "outcome"],
-    registry=REGISTRY,
-)
-DOWNLOADS_ACTIVE = Gauge("exportd_downloads_active", "Downloads under way.", registry=REGISTRY)
-WATCHES_ACTIVE = Gauge("exportd_watches_active", "Watches under way.", registry=REGISTRY)
+_WAIT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 7200)
+_RUN_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 21600)
 
 
-def show_depth(depth: Depth) -> None:
-    """Set the gauges of the queue."""
-    for state in (State.QUEUED, State.PROCESSING, State.FAILED):
-        QUEUE_DEPTH.labels(state.name).set(depth.counts.get(state, 0))
-    QUEUE_OLDEST.set(depth.oldest.total_seconds())
+class ApiMetrics:
+    """The figures of one api, in a registry of its own."""
 
+    def __init__(self) -> None:
+        self.registry = of = CollectorRegistry()
+        self._calls = Counter("exportd_calls", "Calls by method and status code.", ["method", "code"], registry=of)
+        self._call_seconds = Histogram("exportd_call_seconds", "Length of calls.", ["method"], registry=of)
+        self._fenced = Counter("exportd_fence_rejected", "Verbs of leases that no longer count.", ["verb"], registry=of)
+        self.downloads = Gauge("exportd_downloads_active", "Downloads under way.", registry=of)
+        self.watches = Gauge("exportd_watches_active", "Watches under way.", registry=of)
+        self._polls_waiting = Gauge("exportd_polls_waiting", "Polls of workers that wait for work.", registry=of)
+        self._previews_waiting = Gauge("exportd_previews_waiting", "Previews that no worker has taken.", registry=of)
+        self._declare_queue(of)
+        self._declare_background(of)
 
-def leased(export: Export) -> None:
-    """Count the wait of an export that is leased for the first time."""
-    if export.attempt == 1 and export.start_time:
-        WAIT_SECONDS.observe((export.start_time - export.create_time).total_seconds())
+    def _declare_queue(self, of: CollectorRegistry) -> None:
+        self._depth = Gauge("exportd_queue_depth", "Exports that are not done, by state.", ["state"], registry=of)
+        self._oldest = Gauge("exportd_queue_oldest_seconds", "Age of the oldest export that waits.", registry=of)
+        self._wait_seconds = Histogram(
+            "exportd_queue_wait_seconds", "From create to the first lease.", buckets=_WAIT_SECONDS, registry=of
+        )
+        self._run_seconds = Histogram(
+            "exportd_run_seconds", "Length of attempts that completed.", ["format"], buckets=_RUN_SECONDS, registry=of
+        )
+        self._rows = Counter("exportd_rows", "Rows in completed exports.", registry=of)
+        self._bytes = Counter("exportd_bytes", "Bytes of completed files.", registry=of)
 
+    def _declare_background(self, of: CollectorRegistry) -> None:
+        self._expired = Counter("exportd_lease_expired", "Leases that ran out.", registry=of)
+        self._unconfirmed = Counter(
+            "exportd_lease_unconfirmed", "Leases that ran out and that no worker had confirmed.", registry=of
+        )
+        self._swept_leases = Counter("exportd_swept_leases", "Leases whose bytes were removed.", registry=of)
+        self._swept_rows = Counter("exportd_swept_rows", "Rows that were removed.", registry=of)
+        self._outbox_oldest = Gauge(
+            "exportd_outbox_oldest_seconds", "Age of the oldest notification to be sent.", registry=of
+        )
+        self._notifications = Counter(
+            "exportd_notifications",
+            "Tries to send a notification, by what came of it: sent, again, given_up.",
+            ["channel", "outcome"],
+            registry=of,
+        )
 
-def expired(export: Export) -> None:
-    """Count a lease that ran out; one that nobody had confirmed gives its attempt back."""
-    LEASES_EXPIRED.inc()
-    if export.state is State.QUEUED:
-        LEASES_UNCONFIRMED.inc()
+    def follow(self, polls_waiting: Callable[[], int], previews_waiting: Callable[[], int]) -> None:
+        """Where the gauges of what waits look when they are read."""
+        self._polls_waiting.set_function(lambda: float(polls_waiting()))
+        self._previews_waiting.set_function(lambda: float(previews_waiting()))
 
+    # ---- calls
 
-def swept(leases: int, rows: int) -> None:
-    """Count what a sweep removed."""
-    SWEPT_LEASES.inc(leases)
-    SWEPT_ROWS.inc(rows)
+    def called(self, method: str, code: str, seconds: float) -> None:
+        """Count a call that has ended."""
+        self._calls.labels(method, code).inc()
+        self._call_seconds.labels(method).observe(seconds)
 
+    def fenced(self, verb: str) -> None:
+        """Count a verb that was refused because its lease no longer counts."""
+        self._fenced.labels(verb).inc()
 
-def completed(export: Export) -> None:
-    """Count a completed export, its rows and its bytes."""
-    if export.file and export.duration:
-        RUN_SECONDS.labels(export.format.value).observe(export.duration.total_seconds())
-        ROWS.inc(export.file.row_count)
-        BYTES.inc(sum(f.artifact.size_bytes for f in (export.file, export.attachments_file) if f))
+    # ---- the queue
+
+    def queue_is(self, depth: Depth) -> None:
+        """Set the gauges of the queue."""
+        for state in (State.QUEUED, State.PROCESSING, State.FAILED):
+            self._depth.labels(state.name).set(depth.counts.get(state, 0))
+        self._oldest.set(depth.oldest.total_seconds())
+
+    def leased(self, export: Export) -> None:
+        """Count the wait of an export that is leased for the first time."""
+        if export.attempt == 1 and export.start_time:
+            self._wait_seconds.observe((export.start_time - export.create_time).total_seconds())
+
+    def expired(self, export: Export) -> None:
+        """Count a lease that ran out; one that nobody had confirmed gives its attempt back."""
+        self._expired.inc()
+        if export.state is State.QUEUED:
+            self._unconfirmed.inc()
+
+    def completed(self, export: Export) -> None:
+        """Count a completed export, its rows and its bytes."""
+        if export.file and export.duration:
+            self._run_seconds.labels(export.format.value).observe(export.duration.total_seconds())
+            self._rows.inc(export.file.row_count)
+            self._bytes.inc(sum(f.artifact.size_bytes for f in (export.file, export.attachments_file) if f))
+
+    # ---- what is done by the clock
+
+    def swept(self, leases: int, rows: int) -> None:
+        """Count what a sweep removed."""
+        self._swept_leases.inc(leases)
+        self._swept_rows.inc(rows)
+
+    def outbox_is(self, oldest: timedelta) -> None:
+        """Set the gauge of the outbox."""
+        self._outbox_oldest.set(oldest.total_seconds())
+
+    def notified(self, channel: str, outcome: str) -> None:
+        """Count a try to send a notification."""
+        self._notifications.labels(channel, outcome).inc()

@@ -9,7 +9,21 @@ from services.api.background.retention import RetentionPolicy
 from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import Backoff
 from services.api.notify.settings import NotifySettings
+from services.contract.preview import PREVIEW_S
 from services.runtime.settings import SettingsReader
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long callers wait for what nobody may answer. Nothing in the environment sets these.
+
+    A worker that is free has a poll open: when none takes a preview within `preview_taken_s`, none is free. A quiet
+    watch repeats itself each `keepalive_s`: pings of HTTP/2 do not cross every proxy.
+    """
+
+    preview_taken_s: float = 2.0
+    preview_answered_s: float = PREVIEW_S
+    keepalive_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +44,7 @@ class ApiSettings:
     tenants: Path | None
     retention: RetentionPolicy
     notify: NotifySettings
+    waits: Waits = Waits()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "ApiSettings":

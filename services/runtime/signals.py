@@ -1,7 +1,9 @@
-"""SIGTERM and SIGINT as events."""
+"""SIGTERM and SIGINT as events, SIGHUP as a call."""
 
 import asyncio
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
@@ -20,3 +22,14 @@ class StopSignals:
 
     def _received(self) -> None:
         (self.now if self.drain.is_set() else self.drain).set()
+
+
+@contextmanager
+def on_hangup(do: Callable[[], None]) -> Iterator[None]:
+    """SIGHUP does this, in the running loop, until the context ends."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, do)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)

@@ -10,14 +10,18 @@ import pytest
 from services.api.domain.leases import Claimed
 from services.api.domain.retry import Backoff
 from services.api.domain.states import TERMINAL, State
-from services.api.live.announcements import Announcements
-from services.api.live.workers import Workers
+from services.api.live.announcements import LocalAnnouncements
+from services.api.live.detached_tasks import LocalDetachedTasks
+from services.api.live.workers import LocalWorkers
+from services.api.metrics import ApiMetrics
+from services.api.ports.live import Announcements
 from services.api.secrets.passwords import Passwords
 from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.usecases.jobs import Jobs
 from services.api.usecases.publication import Publication
+from services.api.world import World
 from services.contract.errors import ExportdError, IllegalTransition, JobCancelled
 from tests.integration.storage.test_processes import running
 from tests.ports.driving import POLICY, WORKER, leased, queued
@@ -117,7 +121,7 @@ class WorkArrivesLate:
 
 
 async def test_fault_03_an_export_made_while_a_poll_goes_to_sleep_is_handed_out_at_once(store, tmp_path: Path):
-    announcements, artifacts = Announcements(), FolderArtifactStore.in_folder(tmp_path / "artifacts")
+    announcements, artifacts = LocalAnnouncements(), FolderArtifactStore.in_folder(tmp_path / "artifacts")
     late = WorkArrivesLate(store, announcements)
     jobs = Jobs(
         leases=late,
@@ -125,10 +129,12 @@ async def test_fault_03_an_export_made_while_a_poll_goes_to_sleep_is_handed_out_
         publication=Publication(artifacts, new_id),
         passwords=Passwords(b"k" * 32),
         announcements=announcements,
-        workers=Workers(lambda: START),
+        workers=LocalWorkers(lambda: START),
+        detached=LocalDetachedTasks(),
+        metrics=ApiMetrics(),
         policy=POLICY,
         backoff=Backoff(),
-        clock=lambda: START + timedelta(seconds=1),
+        world=World(clock=lambda: START + timedelta(seconds=1)),
     )
     async with asyncio.timeout(10):  # far less than the poll would wait
         (job,) = await jobs.lease("worker-1", "poll-1", 1, 25.0)

@@ -1,13 +1,12 @@
 """Ends leases that ran out, and keeps the gauges of the queue up to date."""
 
 import asyncio
-import time
 from typing import Protocol
 
-from services.api import metrics
-from services.api.ports.clock import Clock
+from services.api.metrics import ApiMetrics
 from services.api.ports.figures import QueueFigures
 from services.api.usecases.jobs import Jobs
+from services.api.world import World
 from services.runtime import logs
 
 INTERVAL_S = 1.0
@@ -26,12 +25,15 @@ class Reaper:
     For one ttl after the start nothing expires: an api that was away must not cost running jobs their attempts.
     """
 
-    def __init__(self, jobs: Jobs, figures: QueueFigures, clock: Clock, *, quiet_s: float, ready: Ready) -> None:
+    def __init__(
+        self, jobs: Jobs, figures: QueueFigures, metrics: ApiMetrics, world: World, *, quiet_s: float, ready: Ready
+    ) -> None:
         self._jobs = jobs
         self._ready = ready
         self._figures = figures
-        self._clock = clock
-        self._quiet_until = time.monotonic() + quiet_s
+        self._metrics = metrics
+        self._world = world
+        self._quiet_until = world.monotonic() + quiet_s
 
     async def run(self) -> None:
         """Scan for ever; cancel it to end it."""
@@ -46,10 +48,10 @@ class Reaper:
 
     async def run_once(self) -> None:
         """One scan."""
-        metrics.show_depth(await self._figures.depth(self._clock()))
-        if time.monotonic() >= self._quiet_until:
+        self._metrics.queue_is(await self._figures.depth(self._world.clock()))
+        if self._world.monotonic() >= self._quiet_until:
             for export in await self._jobs.expire():
-                metrics.expired(export)
+                self._metrics.expired(export)
                 logs.get().warning(
                     "lease_expired", export_id=export.id, attempt=export.attempt, state=export.state.name
                 )

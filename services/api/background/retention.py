@@ -1,15 +1,14 @@
 """What is over goes: bytes that no export points at, files whose time is over, rows that nobody will ask for."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.api import metrics
+from services.api.metrics import ApiMetrics
 from services.api.ports.artifacts import ArtifactStore, StoredPrefix
-from services.api.ports.clock import Clock
 from services.api.ports.retention import Kept, RetentionStore
+from services.api.world import World
 from services.contract.store import artifact_prefix
 from services.runtime import logs
 from services.runtime.startup import CannotStart
@@ -54,12 +53,20 @@ class Swept:
 class Retention:
     """An idempotent sweep that looks at everything anew each time: any number of them may run, and be cut off."""
 
-    def __init__(self, store: RetentionStore, artifacts: ArtifactStore, clock: Clock, policy: RetentionPolicy) -> None:
+    def __init__(
+        self,
+        store: RetentionStore,
+        artifacts: ArtifactStore,
+        metrics: ApiMetrics,
+        policy: RetentionPolicy,
+        world: World,
+    ) -> None:
         self._store = store
         self._artifacts = artifacts
-        self._clock = clock
+        self._metrics = metrics
         self._policy = policy
-        self._seen = (clock(), time.monotonic())
+        self._world = world
+        self._seen = (world.clock(), world.monotonic())
         self._distrusted_until = 0.0
 
     async def check_store(self) -> None:
@@ -82,7 +89,7 @@ class Retention:
 
     def _trusts_clock(self) -> bool:
         """False for a while after the clock has jumped ahead: what seems to be over may only seem so."""
-        wall, own = self._clock(), time.monotonic()
+        wall, own = self._world.clock(), self._world.monotonic()
         jumped = wall - self._seen[0] - timedelta(seconds=own - self._seen[1])
         self._seen = (wall, own)
         if jumped > self._policy.grace + MAX_CLOCK_DRIFT:
@@ -92,14 +99,14 @@ class Retention:
 
     async def run_once(self) -> Swept:
         """One sweep, in small steps, by the time at its start: a clock that jumps meanwhile makes nothing older."""
-        now = self._clock()
+        now = self._world.clock()
         leases = 0
         async for some in _together(self._artifacts.prefixes()):
             leases += await self._sweep(some, now)
         rows = 0
         while removed := await self._store.forget(now, self._policy.rows_kept, MAX_BATCH):
             rows += removed
-        metrics.swept(leases, rows)
+        self._metrics.swept(leases, rows)
         return Swept(leases, rows)
 
     async def _sweep(self, found: list[StoredPrefix], now: datetime) -> int:

@@ -2,27 +2,19 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import Enum
 
 from services.api.domain.export import Export
 from services.api.domain.notifications import channels
 from services.api.domain.states import LEASABLE
+from services.api.ports.live import News
 from services.contract.job import Directive, Hint
 from services.contract.outcome import Progress
 
 
-class News(Enum):
-    """What a watcher wakes up to."""
-
-    CHANGE = "the export has a new version"
-    PROGRESS = "its worker has reported"
-    NONE = "nothing was announced: announcements may be lost, so look"
-
-
-class Watch:
-    """One watcher of one export. Announcements that come while it is busy become one."""
+class LocalWatch:
+    """A Watch."""
 
     def __init__(self) -> None:
         self._news = asyncio.Event()
@@ -57,8 +49,8 @@ async def _set_within(event: asyncio.Event, timeout_s: float) -> bool:
     return True
 
 
-class Poll:
-    """One worker's open poll, in line for work."""
+class LocalPoll:
+    """A Poll."""
 
     def __init__(self) -> None:
         self._woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -77,17 +69,17 @@ class Poll:
         await asyncio.wait([self._woken], timeout=timeout_s)
 
 
-class Announcements:
-    """Who waits for what. Everything here may be lost without harm: waiters also look by themselves."""
+class LocalAnnouncements:
+    """Announcements within one process. All may be lost without harm: waiters also look by themselves."""
 
     def __init__(self, *, capped: bool = False) -> None:
         """`capped`: tenants have caps, so that the end of one export may let another begin."""
         self._capped = capped
-        self._watches: defaultdict[str, set[Watch]] = defaultdict(set)
-        self._polls: deque[Poll] = deque()
+        self._watches: defaultdict[str, set[LocalWatch]] = defaultdict(set)
+        self._polls: deque[LocalPoll] = deque()
         self._directives: dict[object, asyncio.Queue[Directive]] = {}
         self._progress: dict[str, Progress] = {}
-        self.draining = asyncio.Event()
+        self.draining = False
         self.notifications_due = asyncio.Event()
         """Set when a notification may be due; whoever sends them clears it."""
 
@@ -117,18 +109,23 @@ class Announcements:
             for watch in self._watches.get(export_id, ()):
                 watch.wake(changed=False)
 
-    def progress(self, export_id: str) -> Progress | None:
-        """The last report on an export that is being built; None before the first."""
-        return self._progress.get(export_id)
+    async def progress(self, export_ids: Sequence[str]) -> Mapping[str, Progress]:
+        """The last report on each of these that is being built; those without one are left out."""
+        return {export_id: self._progress[export_id] for export_id in export_ids if export_id in self._progress}
 
-    def watched(self, export_id: str) -> bool:
-        """True while somebody watches."""
-        return export_id in self._watches
+    async def watched(self, export_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these that somebody watches."""
+        return frozenset(export_ids) & self._watches.keys()
+
+    @property
+    def polls_waiting(self) -> int:
+        """Polls that are in line for work."""
+        return len(self._polls)
 
     @contextmanager
-    def watch(self, export_id: str) -> Iterator[Watch]:
+    def watch(self, export_id: str) -> Iterator[LocalWatch]:
         """Be woken at each change of an export."""
-        watch = Watch()
+        watch = LocalWatch()
         self._watches[export_id].add(watch)
         try:
             yield watch
@@ -148,9 +145,9 @@ class Announcements:
         self.work(len(self._polls))
 
     @contextmanager
-    def poll(self) -> Iterator[Poll]:
+    def poll(self) -> Iterator[LocalPoll]:
         """Stand in line for work. One that leaves woken without having looked must call `work` for the next in line."""
-        poll = Poll()
+        poll = LocalPoll()
         self._polls.append(poll)
         try:
             yield poll
@@ -177,7 +174,7 @@ class Announcements:
 
     def drain(self) -> None:
         """Wake everybody: the process is stopping."""
-        self.draining.set()
+        self.draining = True
         self.wake_polls()
         self.direct(Hint.PING)  # not DRAIN: the workers are to stay, for the next api
         for watches in self._watches.values():

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class DetachedTasks:
+class LocalDetachedTasks:
     """Runs each piece of work to its end in a task of its own, however the call that asked for it ends."""
 
     def __init__(self) -> None:
@@ -23,6 +23,11 @@ class DetachedTasks:
         self._running.add(task)  # the loop itself holds tasks weakly
         task.add_done_callback(self._ended)
         return task
+
+    async def settled(self) -> None:
+        """Wait until no work is under way; what begins meanwhile is waited for, too."""
+        while self._running:
+            await asyncio.wait(set(self._running))
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

@@ -2,15 +2,12 @@
 
 import asyncio
 from collections import deque
-from uuid import uuid4
+from collections.abc import Callable
 
 from services.contract.errors import NoWorker, PreviewFailed, ShuttingDown
 from services.contract.outcome import Failure
-from services.contract.preview import PREVIEW_S, Preview, Previewed
+from services.contract.preview import Preview, Previewed
 from services.contract.spec import JobSpec
-
-TAKEN_WITHIN_S = 2.0
-"""A worker that is free has a poll open: when none takes a preview by then, none is free."""
 
 MAX_PENDING_PREVIEWS = 64
 
@@ -24,10 +21,14 @@ class _Question:
         self.answer: asyncio.Future[Previewed | Failure] = asyncio.get_running_loop().create_future()
 
 
-class PreviewDesk:
-    """Questions in line, and workers in line for them."""
+class LocalPreviewDesk:
+    """A PreviewDesk within one process: questions in line, and workers in line for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, new_id: Callable[[], str], *, taken_within_s: float, answered_within_s: float) -> None:
+        """`new_id` gives a UUID. A caller waits `taken_within_s` for a worker, `answered_within_s` in all."""
+        self._new_id = new_id
+        self._taken_within_s = taken_within_s
+        self._answered_within_s = answered_within_s
         self._line: deque[_Question] = deque()
         self._questions: dict[str, _Question] = {}
         self._news = asyncio.Event()
@@ -37,7 +38,7 @@ class PreviewDesk:
         """The first rows of `spec`. Raises NoWorker, PreviewFailed."""
         if len(self._line) >= MAX_PENDING_PREVIEWS:
             raise NoWorker
-        question = _Question(Preview(str(uuid4()), spec, rows))
+        question = _Question(Preview(self._new_id(), spec, rows))
         self._questions[question.preview.id] = question
         self._line.append(question)
         try:
@@ -47,6 +48,11 @@ class PreviewDesk:
             del self._questions[question.preview.id]
             if question in self._line:
                 self._line.remove(question)
+
+    @property
+    def waiting(self) -> int:
+        """Previews that no worker has taken."""
+        return len(self._line)
 
     async def take(self, wait_s: float) -> Preview | None:
         """The next preview for a worker that is free; None after `wait_s`. Raises ShuttingDown."""
@@ -63,7 +69,7 @@ class PreviewDesk:
                 return None
         raise ShuttingDown
 
-    def finish(self, preview_id: str, answer: Previewed | Failure) -> None:
+    async def finish(self, preview_id: str, answer: Previewed | Failure) -> None:
         """What a worker says; nothing happens when nobody waits for it any more."""
         question = self._questions.get(preview_id)
         if question and not question.answer.done():
@@ -81,19 +87,20 @@ class PreviewDesk:
 
     async def _answered(self, question: _Question) -> Previewed:
         try:
-            async with asyncio.timeout(PREVIEW_S):
+            async with asyncio.timeout(self._answered_within_s):
                 await self._taken(question)
                 answer = await question.answer
         except TimeoutError:
-            raise PreviewFailed("PREVIEW_TIMEOUT", f"they could not be read within {PREVIEW_S:g} s") from None
+            raise PreviewFailed(
+                "PREVIEW_TIMEOUT", f"they could not be read within {self._answered_within_s:g} s"
+            ) from None
         if isinstance(answer, Failure):
             raise PreviewFailed(answer.code, answer.message)
         return answer
 
-    @staticmethod
-    async def _taken(question: _Question) -> None:
+    async def _taken(self, question: _Question) -> None:
         try:
-            async with asyncio.timeout(TAKEN_WITHIN_S):
+            async with asyncio.timeout(self._taken_within_s):
                 await question.taken.wait()
         except TimeoutError:
             raise NoWorker from None

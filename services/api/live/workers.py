@@ -1,61 +1,43 @@
 """Which workers are there: heard of lately, and whether they drain. Held in memory; a restart learns it anew."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from services.api.ports.clock import Clock
+from services.api.ports.live import WorkerSeen
 
 ABSENT_AFTER = timedelta(seconds=60)
 """A worker that was not heard of for so long is taken to be gone; polls and heartbeats come at least twice in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerSeen:
-    """A worker as it was last heard of. `beat`: its last heartbeat, None before the first one.
-
-    `asked_to_drain`: an operator wants it to stop.
-    """
-
-    id: str
-    seen: datetime
-    beat: datetime | None = None
-    held: int = 0
-    free_slots: int = 0
-    draining: bool = False
-    asked_to_drain: bool = False
-
-
-class Workers:
-    """The workers of this process: who called, when, and whether it drains."""
+class LocalWorkers:
+    """Workers that call this process: who, when, and whether it drains."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._seen: dict[str, WorkerSeen] = {}
 
-    def polled(self, worker_id: str) -> None:
+    async def polled(self, worker_id: str) -> None:
         """A worker asked for work."""
         self._seen[worker_id] = replace(self._known(worker_id), seen=self._clock())
 
-    def beat(self, worker_id: str, *, held: int, free_slots: int, draining: bool) -> None:
-        """A worker reported. Once it drains, it drains."""
+    async def beat(self, worker_id: str, *, held: int, free_slots: int, draining: bool) -> WorkerSeen:
+        """A worker reported; returns what is known of it now. Once it drains, it drains."""
         known, now = self._known(worker_id), self._clock()
         self._seen[worker_id] = replace(
             known, seen=now, beat=now, held=held, free_slots=free_slots, draining=known.draining or draining
         )
         self._forget()
+        return self._seen[worker_id]
 
-    def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
+    async def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
         """Wish that it stops; None for a worker that is not there."""
-        if worker_id not in {worker.id for worker in self.present()}:
+        if worker_id not in {worker.id for worker in await self.present()}:
             return None
         self._seen[worker_id] = replace(self._seen[worker_id], asked_to_drain=True)
         return self._seen[worker_id]
 
-    def asked_to_drain(self, worker_id: str) -> bool:
-        """True for a worker that an operator wants to stop."""
-        return self._known(worker_id).asked_to_drain
-
-    def takes_work(self, worker_id: str, within: timedelta) -> bool:
+    async def takes_work(self, worker_id: str, within: timedelta) -> bool:
         """False for a worker that drains, and for one that sends heartbeats and was not heard of for so long: its poll
         may be open though nobody is there to read the answer.
         """
@@ -63,14 +45,14 @@ class Workers:
         silent = known.beat is not None and self._clock() - known.seen > within
         return not (known.draining or known.asked_to_drain or silent)
 
-    def present(self) -> list[WorkerSeen]:
+    async def present(self) -> list[WorkerSeen]:
         """Those heard of lately, by id."""
         self._forget()
         return sorted(self._seen.values(), key=lambda worker: worker.id)
 
-    def anybody(self) -> bool:
+    async def anybody(self) -> bool:
         """True when some worker would take work."""
-        return any(not (worker.draining or worker.asked_to_drain) for worker in self.present())
+        return any(not (worker.draining or worker.asked_to_drain) for worker in await self.present())
 
     def _known(self, worker_id: str) -> WorkerSeen:
         return self._seen.get(worker_id) or WorkerSeen(worker_id, self._clock())

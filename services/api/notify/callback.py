@@ -41,14 +41,14 @@ class CallbackSender:
         *,
         timeout: timedelta,
         tls: ssl.SSLContext,
-        resolver: CheckedResolver | None = None,
+        resolver: CheckedResolver,
     ) -> None:
         self._rules = rules
         self._secrets = secrets
         self._clock = clock
         self._timeout_s = timeout.total_seconds()
         self._tls = tls
-        self._resolver = resolver or CheckedResolver(rules)
+        self._resolver = resolver
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(

@@ -1,58 +1,63 @@
 """Sends what is in the outbox, as soon as it is due, at least once each."""
 
 import asyncio
-import random
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from services.api import metrics
 from services.api.domain.notifications import Channel, Delivery, Held
+from services.api.metrics import ApiMetrics
 from services.api.notify.concurrency import Loads
 from services.api.notify.schedule import Accepted, Failed, Postponed, Sender, delay
-from services.api.ports.clock import Clock
 from services.api.ports.outbox import Outbox
+from services.api.world import World
 from services.runtime import logs
 
-INTERVAL_S = 1.0
-"""The longest time between two looks: another process may have put something there."""
 
-MAX_DELIVERIES = 64
-MAX_DELIVERIES_PER_RECEIVER = 8
-MAX_DELIVERIES_PER_TENANT = 16
+@dataclass(frozen=True, slots=True)
+class NotifierLimits:
+    """How many tries are under way at once, in all and of one receiver or tenant, and how long something waits.
 
-ASIDE = timedelta(seconds=1)
-"""What finds its receiver or its tenant busy is put back for one to two of it."""
+    What finds its receiver or its tenant busy is put back for one to two `aside`; for `long_aside` while the last try
+    to that receiver, or of that tenant, failed: it will stay busy. `interval_s` is the longest time between two looks:
+    another process may have put something there.
+    """
 
-LONG_ASIDE = timedelta(seconds=15)
-"""As ASIDE, while the last try to that receiver, or of that tenant, failed: it will stay busy."""
+    max_deliveries: int = 64
+    max_per_receiver: int = 8
+    max_per_tenant: int = 16
+    aside: timedelta = timedelta(seconds=1)
+    long_aside: timedelta = timedelta(seconds=15)
+    interval_s: float = 1.0
 
 
 class Notifier:
     """Holds due deliveries, tries them, and says what came of it.
 
     A delivery whose process dies, or whose end could not be stored, is tried again when its hold lapses: `hold` is
-    longer than any try. Whoever puts something in the outbox sets `woken`. Of MAX_DELIVERIES at the same time a dead
-    receiver takes MAX_DELIVERIES_PER_RECEIVER, a tenant with many of them MAX_DELIVERIES_PER_TENANT.
+    longer than any try. Whoever puts something in the outbox sets `woken`. A dead receiver, or a tenant with many of
+    them, takes no more of the tries than `limits` say.
     """
 
     def __init__(
         self,
         outbox: Outbox,
         senders: Mapping[Channel, Sender],
-        clock: Clock,
+        metrics: ApiMetrics,
+        world: World,
         *,
         hold: timedelta,
         woken: asyncio.Event,
-        jitter: Callable[[], float] = random.random,
+        limits: NotifierLimits,
     ) -> None:
         self._outbox = outbox
         self._senders = senders
-        self._clock = clock
+        self._metrics = metrics
+        self._world = world
         self._hold = hold
-        self._jitter = jitter
+        self._limits = limits
         self._loads = Loads()
         self._tries: set[asyncio.Task[None]] = set()
         self._woken = woken
@@ -81,7 +86,7 @@ class Notifier:
                 pause_s = await self._turn()
             except Exception:  # noqa: BLE001 - whatever it is, the next turn must come
                 logs.get().exception("notifier_failed")
-                pause_s = INTERVAL_S
+                pause_s = self._limits.interval_s
             await self._pause(pause_s)
 
     async def run_once(self) -> int:
@@ -93,14 +98,14 @@ class Notifier:
 
     async def _turn(self) -> float:
         """Begin what is due; returns how many seconds later to look again."""
-        now = self._clock()
-        metrics.OUTBOX_OLDEST.set((await self._outbox.oldest(now)).total_seconds())
-        if len(self._tries) >= MAX_DELIVERIES:
-            return INTERVAL_S  # the end of a try wakes
+        now = self._world.clock()
+        self._metrics.outbox_is(await self._outbox.oldest(now))
+        if len(self._tries) >= self._limits.max_deliveries:
+            return self._limits.interval_s  # the end of a try wakes
         due = await self._outbox.next_due()
         if due is None or due > now:
-            return INTERVAL_S if due is None else min((due - now).total_seconds(), INTERVAL_S)
-        return 0 if await self._take() else INTERVAL_S
+            return self._limits.interval_s if due is None else min((due - now).total_seconds(), self._limits.interval_s)
+        return 0 if await self._take() else self._limits.interval_s
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -111,12 +116,12 @@ class Notifier:
 
     async def _take(self) -> int:
         """Hold what is due and begin to try it, but for what finds no room. Returns how many were held."""
-        now = self._clock()
-        taken = await self._outbox.hold(MAX_DELIVERIES - len(self._tries), now + self._hold, now)
+        now = self._world.clock()
+        taken = await self._outbox.hold(self._limits.max_deliveries - len(self._tries), now + self._hold, now)
         aside = [held for held in taken if not self._begin(held)]
         failing = [held for held in aside if self._loads.failing(self._bounds(held))]
-        await self._put_back([held for held in aside if held not in failing], ASIDE)
-        await self._put_back(failing, LONG_ASIDE)
+        await self._put_back([held for held in aside if held not in failing], self._limits.aside)
+        await self._put_back(failing, self._limits.long_aside)
         return len(taken)
 
     def _begin(self, held: Held) -> bool:
@@ -129,14 +134,14 @@ class Notifier:
         return True
 
     def _ended(self, task: asyncio.Task[None], bounds: Mapping[str, int]) -> None:
-        if len(self._tries) >= MAX_DELIVERIES:
+        if len(self._tries) >= self._limits.max_deliveries:
             self._woken.set()
         self._tries.discard(task)
         self._loads.end(bounds)
 
     def _bounds(self, held: Held) -> dict[str, int]:
         tenant = f"tenant {held.delivery.tenant}"
-        return {self._receiver(held.delivery): MAX_DELIVERIES_PER_RECEIVER, tenant: MAX_DELIVERIES_PER_TENANT}
+        return {self._receiver(held.delivery): self._limits.max_per_receiver, tenant: self._limits.max_per_tenant}
 
     def _receiver(self, delivery: Delivery) -> str:
         sender = self._senders.get(delivery.channel)
@@ -144,21 +149,21 @@ class Notifier:
 
     async def _put_back(self, busy: list[Held], aside: timedelta) -> None:
         if busy:
-            await self._outbox.put_back(busy, self._clock() + aside * (1 + self._jitter()))
+            await self._outbox.put_back(busy, self._world.clock() + aside * (1 + self._world.random()))
 
     async def _try(self, held: Held) -> None:
-        begun = time.monotonic()
+        begun = self._world.monotonic()
         try:
             result = await self._send(held.delivery)
             if isinstance(result, Postponed):
-                await self._put_back([held], ASIDE)
+                await self._put_back([held], self._limits.aside)
                 return
             self._loads.tried(self._bounds(held), failed=isinstance(result, Failed))
             fate, in_time = await self._settle(held, result)
         except Exception:  # noqa: BLE001 - it is tried again when the hold lapses
             logs.get().exception("notification_unsettled", delivery_id=held.delivery.id)
             return
-        self._tell(held.delivery, result.outcome, fate, seconds=time.monotonic() - begun, in_time=in_time)
+        self._tell(held.delivery, result.outcome, fate, seconds=self._world.monotonic() - begun, in_time=in_time)
 
     async def _send(self, delivery: Delivery) -> Accepted | Failed | Postponed:
         sender = self._senders.get(delivery.channel)
@@ -172,16 +177,16 @@ class Notifier:
 
     async def _settle(self, held: Held, result: Accepted | Failed) -> tuple[str, bool]:
         """Say what came of it; returns that in a word, and whether the hold had not lapsed."""
-        now = self._clock()
+        now = self._world.clock()
         if isinstance(result, Accepted):
             return "sent", await self._outbox.sent(held, result.outcome, now)
-        wait = delay(result, held.delivery.attempt, self._jitter())
+        wait = delay(result, held.delivery.attempt, self._world.random())
         if wait is None:
             return "given_up", await self._outbox.give_up(held, result.outcome, now)
         return "again", await self._outbox.try_again(held, result.outcome, now + wait, now)
 
     def _tell(self, delivery: Delivery, outcome: str, fate: str, *, seconds: float, in_time: bool) -> None:
-        metrics.NOTIFICATIONS.labels(delivery.channel.value, fate).inc()
+        self._metrics.notified(delivery.channel.value, fate)
         logs.get().info(
             "notification_tried",
             delivery_id=delivery.id,

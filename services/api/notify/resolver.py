@@ -14,16 +14,21 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from services.api.notify.addresses import AddressRules
 from services.runtime.addresses import AddressRefused, numeric
 
-THREADS = 16
-MAX_LOOKUPS_PER_TENANT = 4
-MAX_LOOKUPS_PER_HOST = 2
-"""Threads that wait for the name servers of a tenant's receivers, and of one of them: none is waited for by others."""
 
-LOOKUP_S = 5.0
-"""The longest that a name server may take."""
+@dataclass(frozen=True, slots=True)
+class LookupLimits:
+    """Threads that wait for name servers: in all, for those of one tenant's receivers, and of one of these.
 
-WAIT_S = 5.0
-"""The longest that a lookup waits for a thread."""
+    None is waited for by others. `lookup_s` is the longest that a name server may take, `wait_s` the longest that a
+    lookup waits for a thread.
+    """
+
+    threads: int = 16
+    max_per_tenant: int = 4
+    max_per_host: int = 2
+    lookup_s: float = 5.0
+    wait_s: float = 5.0
+
 
 Lookup = Callable[[str, int], list[str]]
 
@@ -56,11 +61,12 @@ class CheckedResolver(AbstractResolver):
     It waits in threads of its own: a name server that does not answer holds up nothing else, and not many of those.
     """
 
-    def __init__(self, rules: AddressRules, lookup: Lookup = numeric) -> None:
+    def __init__(self, rules: AddressRules, limits: LookupLimits, lookup: Lookup = numeric) -> None:
         self._rules = rules
+        self._limits = limits
         self._lookup = lookup
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolver")
-        self._free = asyncio.Semaphore(THREADS)
+        self._threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="resolver")
+        self._free = asyncio.Semaphore(limits.threads)
         self._free_of: WeakValueDictionary[tuple[str, ...], asyncio.Semaphore] = WeakValueDictionary()
 
     async def resolve(
@@ -85,10 +91,11 @@ class CheckedResolver(AbstractResolver):
 
     async def _places(self, tenant: str, host: str) -> list[asyncio.Semaphore]:
         """What is to be released when the thread has ended. The scarcest first: who waits for it holds nothing else."""
-        of_host, of_tenant = self._of((tenant, host), MAX_LOOKUPS_PER_HOST), self._of((tenant,), MAX_LOOKUPS_PER_TENANT)
+        of_host = self._of((tenant, host), self._limits.max_per_host)
+        of_tenant = self._of((tenant,), self._limits.max_per_tenant)
         taken: list[asyncio.Semaphore] = []
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(self._limits.wait_s):
                 for place in (of_host, of_tenant, self._free):
                     await place.acquire()
                     taken.append(place)
@@ -108,7 +115,7 @@ class CheckedResolver(AbstractResolver):
         asked = self._threads.submit(self._lookup, host, port)
         asked.add_done_callback(lambda _: _release_in(loop, places))
         try:
-            async with asyncio.timeout(LOOKUP_S) as limit:
+            async with asyncio.timeout(self._limits.lookup_s) as limit:
                 return await asyncio.wrap_future(asked)
         except TimeoutError:
             if limit.expired():

@@ -1,7 +1,7 @@
 """Sends a file: small chunks to readers that lag, large ones to readers that keep up, and bounded memory for all."""
 
 import asyncio
-import time
+from collections.abc import Callable
 
 from exportd.v1.export_service_pb2 import DownloadFileResponse
 from services.api.rpc import encode
@@ -36,18 +36,21 @@ class ChunkBudget:
         return wanted
 
 
-async def send(download: Download, context: Context, budget: ChunkBudget) -> None:
-    """Send header and data. Raises FileDamaged when the store has fewer bytes than it should."""
+async def send(download: Download, context: Context, budget: ChunkBudget, monotonic: Callable[[], float]) -> None:
+    """Send header and data. Raises FileDamaged when the store has fewer bytes than it should.
+
+    `monotonic` counts seconds and never goes back.
+    """
     await context.write(encode.download_header(download.export, download.file, download.offset))
     position, size = download.offset, SMALL
     try:
         while position < download.end:
             length = min(size, download.end - position)
             data = await _read(download, position, length)
-            started = time.perf_counter()
+            started = monotonic()
             await _taken(context, DownloadFileResponse(data=data))
             position += length
-            keeps_up = time.perf_counter() - started < KEEPS_UP_S
+            keeps_up = monotonic() - started < KEEPS_UP_S
             size = budget.resized(size, min(size * 2, LARGE) if keeps_up else SMALL)
     finally:
         budget.resized(size, SMALL)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from exportd.v1 import operator_service_pb2
 from services.api.domain.states import State
-from services.api.live.workers import WorkerSeen
+from services.api.ports.live import WorkerSeen
 from services.api.usecases.operations import QueueView
 from services.contract.codec import duration_to_pb
 

@@ -3,7 +3,7 @@
 from google.protobuf.empty_pb2 import Empty
 
 from exportd.v1 import export_pb2, export_service_pb2, export_service_pb2_grpc
-from services.api import metrics
+from services.api.metrics import ApiMetrics
 from services.api.rpc import decode, encode, encode_history
 from services.api.rpc.call import export_id_of, tenant_of
 from services.api.rpc.download_stream import ChunkBudget, send
@@ -11,6 +11,7 @@ from services.api.rpc.interceptor import Context
 from services.api.rpc.limits import Limit
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
+from services.api.world import World
 from services.runtime import logs
 
 MAX_WATCHES = 4000
@@ -21,9 +22,11 @@ MAX_PREVIEWS = 64
 class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     """What callers reach."""
 
-    def __init__(self, exports: Exports, downloads: Downloads) -> None:
+    def __init__(self, exports: Exports, downloads: Downloads, metrics: ApiMetrics, world: World) -> None:
         self._exports = exports
         self._downloads = downloads
+        self._metrics = metrics
+        self._world = world
         # A tenant has half of them at most: one that opens all it can leaves room for the others.
         self._watches = Limit("watch", MAX_WATCHES, MAX_WATCHES // 2)
         self._sends = Limit("download", MAX_DOWNLOADS, MAX_DOWNLOADS // 2)
@@ -63,7 +66,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         self, request: export_service_pb2.WatchExportRequest, context: Context
     ) -> None:
         tenant = tenant_of(context)
-        with self._watches.held(tenant), metrics.WATCHES_ACTIVE.track_inprogress():
+        with self._watches.held(tenant), self._metrics.watches.track_inprogress():
             async for view in self._exports.watch(tenant, export_id_of(request.id)):
                 await context.write(encode.export(view))
 
@@ -94,17 +97,17 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         return export_service_pb2.ListDeliveriesResponse(deliveries=[encode_history.delivery(each) for each in found])
 
     async def GetFile(self, request: export_service_pb2.GetFileRequest, context: Context) -> export_pb2.File:
-        return encode.file_of(*await self._exports.file(tenant_of(context), decode.identifier("id", request.id)))
+        return encode.file_of(*await self._downloads.file(tenant_of(context), decode.identifier("id", request.id)))
 
     async def DownloadFile(  # type: ignore[override]  # writes: a generator would be closed late
         self, request: export_service_pb2.DownloadFileRequest, context: Context
     ) -> None:
         tenant = tenant_of(context)
-        with self._sends.held(tenant), metrics.DOWNLOADS_ACTIVE.track_inprogress():
+        with self._sends.held(tenant), self._metrics.downloads.track_inprogress():
             download = await self._downloads.open(tenant, decode.download_request(request))
             logs.bind(export_id=download.export.id, offset=download.offset, end=download.end)
             try:
-                await send(download, context, self._budget)
+                await send(download, context, self._budget, self._world.monotonic)
             finally:
                 await download.reader.close()
 

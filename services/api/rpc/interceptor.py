@@ -1,16 +1,15 @@
 """Around every call: a request id, a line in the log, and errors that say neither too little nor too much."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
-from uuid import uuid4
 
 import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from services.api import metrics
+from services.api.metrics import ApiMetrics
+from services.api.world import World
 from services.contract import status
 from services.contract.errors import ExportdError, Fenced, Internal, InvalidRequest, Violation
 from services.runtime import logs
@@ -28,6 +27,10 @@ Behaviour = Callable[[Any, Context], Awaitable[Any]]
 class Shell(grpc.aio.ServerInterceptor):
     """Wraps each method of exportd's own services."""
 
+    def __init__(self, metrics: ApiMetrics, world: World) -> None:
+        self._metrics = metrics
+        self._world = world
+
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
@@ -43,10 +46,40 @@ class Shell(grpc.aio.ServerInterceptor):
             grpc.unary_stream_rpc_method_handler if handler.response_streaming else grpc.unary_unary_rpc_method_handler
         )
         return make(
-            _wrapped(method, inner),
+            self._wrapped(method, inner),
             request_deserializer=_decoding(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
+
+    def _wrapped(self, method: str, inner: Behaviour) -> Behaviour:
+        async def call(request: Any, context: Context) -> Any:
+            structlog.contextvars.clear_contextvars()
+            request_id = metadata(context, REQUEST_ID_KEY, "")[:64] or self._world.new_id()
+            logs.bind(method=method, request_id=request_id)
+            started = self._world.monotonic()
+            code = "OK"
+            try:
+                return await inner(_readable(request), context)
+            except BaseException as raised:
+                error = _as_ours(raised, request_id)
+                code = error.reason if error else "CANCELLED"
+                if error is None:
+                    raise
+                await self._abort(context, error, method)
+            finally:
+                self._account(method, code, self._world.monotonic() - started)
+
+        return call
+
+    async def _abort(self, context: Context, error: ExportdError, method: str) -> NoReturn:
+        if isinstance(error, Fenced):
+            self._metrics.fenced(method)
+        await context.abort_with_status(status.to_status(error))
+
+    def _account(self, method: str, code: str, seconds: float) -> None:
+        self._metrics.called(method, code, seconds)
+        if code != "OK" or method not in QUIET:
+            logs.get().info("call", code=code, ms=round(seconds * 1000, 2))
 
 
 def metadata(context: Context, key: str, default: str) -> str:
@@ -69,27 +102,11 @@ def _decoding(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     return decode
 
 
-def _wrapped(method: str, inner: Behaviour) -> Behaviour:
-    async def call(request: Any, context: Context) -> Any:
-        structlog.contextvars.clear_contextvars()
-        request_id = metadata(context, REQUEST_ID_KEY, "")[:64] or uuid4().hex
-        logs.bind(method=method, request_id=request_id)
-        started = time.perf_counter()
-        code = "OK"
-        try:
-            if isinstance(request, DecodeError):
-                raise InvalidRequest((Violation("", "the request cannot be decoded"),))  # noqa: TRY301 - as any other
-            return await inner(request, context)
-        except BaseException as raised:
-            error = _as_ours(raised, request_id)
-            code = error.reason if error else "CANCELLED"
-            if error is None:
-                raise
-            await _abort(context, error, method)
-        finally:
-            _account(method, code, time.perf_counter() - started)
-
-    return call
+def _readable(request: Any) -> Any:
+    """Raises InvalidRequest for one that could not be decoded."""
+    if isinstance(request, DecodeError):
+        raise InvalidRequest((Violation("", "the request cannot be decoded"),))
+    return request
 
 
 def _as_ours(raised: BaseException, request_id: str) -> ExportdError | None:
@@ -105,16 +122,3 @@ def _as_ours(raised: BaseException, request_id: str) -> ExportdError | None:
         return None
     logs.get().exception("call_failed", exc_info=raised)
     return Internal(request_id)
-
-
-async def _abort(context: Context, error: ExportdError, method: str) -> NoReturn:
-    if isinstance(error, Fenced):
-        metrics.FENCE_REJECTED.labels(method).inc()
-    await context.abort_with_status(status.to_status(error))
-
-
-def _account(method: str, code: str, seconds: float) -> None:
-    metrics.CALLS.labels(method, code).inc()
-    metrics.CALL_SECONDS.labels(method).observe(seconds)
-    if code != "OK" or method not in QUIET:
-        logs.get().info("call", code=code, ms=round(seconds * 1000, 2))

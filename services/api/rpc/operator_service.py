@@ -39,10 +39,10 @@ class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
     async def ListWorkers(
         self, request: operator_service_pb2.ListWorkersRequest, context: Context
     ) -> operator_service_pb2.ListWorkersResponse:
-        workers, now = self._operations.workers()
+        workers, now = await self._operations.workers()
         return operator_service_pb2.ListWorkersResponse(workers=[encode_operator.worker(each, now) for each in workers])
 
     async def DrainWorker(
         self, request: operator_service_pb2.DrainWorkerRequest, context: Context
     ) -> operator_service_pb2.Worker:
-        return encode_operator.worker(*self._operations.drain(decode.identifier("id", request.id)))
+        return encode_operator.worker(*await self._operations.drain(decode.identifier("id", request.id)))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc
-from services.api.live.preview_desk import PreviewDesk
+from services.api.ports.live import PreviewDesk
 from services.api.rpc.interceptor import Context
 from services.api.rpc.limits import Limit
 from services.api.usecases.jobs import MAX_WAIT_S, Jobs
@@ -102,7 +102,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     async def FinishPreview(
         self, request: queue_pb2.FinishPreviewRequest, context: Context
     ) -> queue_pb2.FinishPreviewResponse:
-        self._preview_desk.finish(request.id, codec.preview_answer_from_pb(request))
+        await self._preview_desk.finish(request.id, codec.preview_answer_from_pb(request))
         return queue_pb2.FinishPreviewResponse()
 
     async def ReleaseJobs(

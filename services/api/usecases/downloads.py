@@ -1,4 +1,4 @@
-"""Opening a file to download."""
+"""Files: what is known of one, and opening it to download."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,13 @@ from services.api.domain.states import State
 from services.api.ports.artifacts import ArtifactReader, ArtifactStore
 from services.api.ports.clock import Clock
 from services.api.ports.exports import ExportStore
+from services.api.usecases.lookup import export_of, file_of
 from services.contract.errors import (
     ExportCancelled,
-    ExportNotFound,
     ExportNotReady,
     FileChanged,
     FileDamaged,
     FileExpired,
-    FileNotFound,
     OffsetOutOfRange,
 )
 
@@ -49,11 +48,13 @@ class Downloads:
         self._artifacts = artifacts
         self._clock = clock
 
+    async def file(self, tenant: str, file_id: str) -> tuple[Export, StoredFile]:
+        """A file that can be downloaded, and the export that made it. Raises FileNotFound, FileExpired."""
+        return self._unexpired(*await file_of(self._store, tenant, file_id))
+
     async def open(self, tenant: str, request: DownloadRequest) -> Download:
         """Raises what DownloadFile may end with; nothing is open then."""
-        export, file = await self._file(tenant, request)
-        if file.expired(self._clock()):
-            raise FileExpired(file.id)
+        export, file = self._unexpired(*await self._requested(tenant, request))
         if request.if_sha256 and request.if_sha256.lower() != file.artifact.sha256:
             raise FileChanged(file.id, file.artifact.sha256)
         size = file.artifact.size_bytes
@@ -68,18 +69,17 @@ class Downloads:
         end = min(size, request.offset + request.limit) if request.limit else size
         return Download(export, file, reader, request.offset, end)
 
-    async def _file(self, tenant: str, request: DownloadRequest) -> tuple[Export, StoredFile]:
+    async def _requested(self, tenant: str, request: DownloadRequest) -> tuple[Export, StoredFile]:
         if request.file_id:
-            export = await self._store.get_by_file(tenant, request.file_id)
-            file = export.file_of(request.file_id) if export else None
-            if export is None or file is None:
-                raise FileNotFound(request.file_id)
-            return export, file
-        export = await self._store.get(tenant, request.export_id)
-        if export is None:
-            raise ExportNotFound(request.export_id)
+            return await file_of(self._store, tenant, request.file_id)
+        export = await export_of(self._store, tenant, request.export_id)
         if export.state is State.CANCELLED:
             raise ExportCancelled(export.id)
         if export.file is None:
             raise ExportNotReady(export.id, export.state.value)
         return export, export.file
+
+    def _unexpired(self, export: Export, file: StoredFile) -> tuple[Export, StoredFile]:
+        if file.expired(self._clock()):
+            raise FileExpired(file.id)
+        return export, file

@@ -1,38 +1,31 @@
 """The use cases of ExportService, but for downloads."""
 
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.api.catalog.live import LiveCatalog
-from services.api.domain.export import Export, StoredFile
+from services.api.domain.export import Export
 from services.api.domain.fairness import Fairness
 from services.api.domain.history import Transition
 from services.api.domain.notifications import Delivery
 from services.api.domain.states import LEASABLE, State
-from services.api.live.announcements import Announcements, News
-from services.api.live.detached_tasks import DetachedTasks
-from services.api.live.preview_desk import PreviewDesk
-from services.api.live.workers import Workers
-from services.api.ports.clock import Clock
 from services.api.ports.exports import MAX_QUEUE_POSITION, ExportFilter, ExportStore
 from services.api.ports.figures import QueueFigures
+from services.api.ports.live import Announcements, DetachedTasks, News, PreviewDesk, Workers
 from services.api.ports.outbox import Outbox
 from services.api.requests.plan import CreateRequest, Plan, Planner
 from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
-from services.contract.errors import ExportNotFound, FileExpired, FileNotFound, InvalidRequest, ShuttingDown, Violation
+from services.api.usecases.lookup import export_of
+from services.api.world import World
+from services.contract.errors import InvalidRequest, ShuttingDown, Violation
 from services.contract.job import Hint
 from services.contract.outcome import Progress
 from services.contract.preview import Previewed
 
 PROGRESS_INTERVAL_S = 0.25
 """Progress is sent at most this often."""
-
-KEEPALIVE_S = 15.0
-"""A quiet watch repeats itself this often: pings of HTTP/2 do not cross every proxy."""
-
 
 MAX_PAGE_BYTES = 2 * 1024 * 1024
 """Of one page, about: half of what clients take when nothing else is set."""
@@ -80,10 +73,13 @@ class Exports:
         planner: Planner,
         page_tokens: PageTokens,
         preview_desk: PreviewDesk,
+        detached: DetachedTasks,
         fairness: Fairness,
         passwords: Passwords,
-        clock: Clock,
+        world: World,
+        keepalive_s: float,
     ) -> None:
+        """A watch without news repeats itself each `keepalive_s`."""
         self.catalog = catalog
         self._planner = planner
         self._store = store
@@ -95,8 +91,9 @@ class Exports:
         self._preview_desk = preview_desk
         self._fairness = fairness
         self._passwords = passwords
-        self._clock = clock
-        self._detached = DetachedTasks()
+        self._detached = detached
+        self._world = world
+        self._keepalive_s = keepalive_s
 
     async def create(self, tenant: str, request: CreateRequest) -> View:
         """Accept an export. Raises InvalidRequest, CollectionNotFound, RequestIdReused, ExportDeleted."""
@@ -108,7 +105,7 @@ class Exports:
 
     async def _planned(self, tenant: str, request: CreateRequest) -> Plan:
         earlier = await self._store.get(tenant, request.since_export) if request.since_export else None
-        return self._planner.plan(request, tenant, self._clock(), earlier)
+        return self._planner.plan(request, tenant, self._world.clock(), earlier)
 
     async def preview(self, tenant: str, request: CreateRequest, rows: int) -> FirstRows:
         """The first rows of what `request` asks for. Raises as `create`, and NoWorker, PreviewFailed."""
@@ -117,7 +114,7 @@ class Exports:
 
     async def get(self, tenant: str, export_id: str) -> View:
         """Raises ExportNotFound."""
-        return await self._view(await self._found(tenant, export_id))
+        return await self._view(await export_of(self._store, tenant, export_id))
 
     async def list(self, tenant: str, wanted: ExportFilter, page_size: int, token: str) -> tuple[list[View], str]:
         """A page, newest first, and the token of the next one (empty on the last). Raises InvalidRequest."""
@@ -127,8 +124,8 @@ class Exports:
         more = self._page_tokens.sealed(shown[-1].id, tenant, wanted) if len(found) > len(shown) else ""
         queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in shown) else []
         places = {export_id: place for place, export_id in enumerate(queued, 1)}
-        running = await self._running()
-        return [self._seen(export, places.get(export.id, MAX_QUEUE_POSITION), running) for export in shown], more
+        moment = await self._moment(shown)
+        return [self._seen(export, moment, places.get(export.id, MAX_QUEUE_POSITION)) for export in shown], more
 
     async def watch(self, tenant: str, export_id: str) -> AsyncIterator[View]:
         """The export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""
@@ -138,12 +135,12 @@ class Exports:
                 self._announcements.direct(Hint.PROGRESS_WANTED)
             yield view
             while not view.export.done:
-                sent = time.monotonic()
-                news = await watch.wait(KEEPALIVE_S)
-                if self._announcements.draining.is_set():
+                sent = self._world.monotonic()
+                news = await watch.wait(self._keepalive_s)
+                if self._announcements.draining:
                     raise ShuttingDown
                 if news is News.PROGRESS:
-                    pause_s = sent + PROGRESS_INTERVAL_S - time.monotonic()
+                    pause_s = sent + PROGRESS_INTERVAL_S - self._world.monotonic()
                     if await watch.changes_within(pause_s):  # reports that come meanwhile are one, a change is at once
                         continue
                     view = await self._view(view.export)
@@ -167,7 +164,7 @@ class Exports:
         An encrypted one needs its password again. Raises ExportNotFound, IllegalTransition, PasswordRequired,
         InvalidRequest for a password that the export does not ask for.
         """
-        export = await self._found(tenant, export_id)
+        export = await export_of(self._store, tenant, export_id)
         if password and not export.encrypted:
             raise InvalidRequest((Violation("password", "this export has none; leave it out"),))
         sealed = self._passwords.sealed(password, export_id) if password else None
@@ -175,23 +172,13 @@ class Exports:
 
     async def transitions(self, tenant: str, export_id: str) -> Sequence[Transition]:
         """The history of an export, oldest first. Raises ExportNotFound."""
-        await self._found(tenant, export_id)
+        await export_of(self._store, tenant, export_id)
         return await self._store.transitions(tenant, export_id)
 
     async def deliveries(self, tenant: str, export_id: str) -> Sequence[Delivery]:
         """Where the ends of an export were announced. Raises ExportNotFound."""
-        await self._found(tenant, export_id)
+        await export_of(self._store, tenant, export_id)
         return await self._outbox.deliveries(tenant, export_id)
-
-    async def file(self, tenant: str, file_id: str) -> tuple[Export, StoredFile]:
-        """A file that can be downloaded, and the export that made it. Raises FileNotFound, FileExpired."""
-        export = await self._store.get_by_file(tenant, file_id)
-        file = export.file_of(file_id) if export else None
-        if export is None or file is None:
-            raise FileNotFound(file_id)
-        if file.expired(self._clock()):
-            raise FileExpired(file_id)
-        return export, file
 
     async def _create(self, planned: Plan) -> Export:
         export = await self._store.create(planned.export, planned.spec, planned.mark, planned.sealed_password)
@@ -200,47 +187,57 @@ class Exports:
         return export
 
     async def _cancel(self, tenant: str, export_id: str, *, only_if_queued: bool) -> Export:
-        export, lease_id = await self._store.cancel(tenant, export_id, self._clock(), only_if_queued=only_if_queued)
+        export, lease_id = await self._store.cancel(
+            tenant, export_id, self._world.clock(), only_if_queued=only_if_queued
+        )
         self._announcements.exported(export)
         if lease_id:
             self._announcements.direct(Hint.CANCEL, lease_id)
         return export
 
     async def _retry(self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None) -> Export:
-        export = await self._store.retry(tenant, export_id, budget, sealed_password, self._clock())
+        export = await self._store.retry(tenant, export_id, budget, sealed_password, self._world.clock())
         self._announcements.exported(export)
         return export
 
     async def _delete(self, tenant: str, export_id: str) -> None:
-        if await self._store.delete(tenant, export_id, self._clock()):
+        if await self._store.delete(tenant, export_id, self._world.clock()):
             self._announcements.deleted(export_id)
 
-    async def _found(self, tenant: str, export_id: str) -> Export:
-        export = await self._store.get(tenant, export_id)
-        if export is None:
-            raise ExportNotFound(export_id)
-        return export
-
     async def _view(self, export: Export) -> View:
-        if export.state not in LEASABLE:
-            return self._seen(export)
         position = await self._store.queue_position(export) if export.state is State.QUEUED else 0
-        return self._seen(export, position, await self._running())
+        return self._seen(export, await self._moment([export]), position)
 
-    async def _running(self) -> Mapping[str, int]:
-        """Empty where no tenant is capped: then nobody asks."""
-        return await self._figures.running() if self._fairness.caps else {}
+    async def _moment(self, exports: Sequence[Export]) -> "_Moment":
+        waiting = any(export.state in LEASABLE for export in exports)
+        building = [export.id for export in exports if export.state is State.PROCESSING]
+        return _Moment(
+            now=self._world.clock(),
+            progress=await self._announcements.progress(building) if building else {},
+            worker_there=await self._workers.anybody() if waiting else True,
+            running=await self._figures.running() if waiting and self._fairness.caps else {},
+        )
 
-    def _seen(self, export: Export, position: int = 0, running: Mapping[str, int] | None = None) -> View:
+    def _seen(self, export: Export, moment: "_Moment", position: int) -> View:
         waits = export.state in LEASABLE
         return View(
             export=export,
-            now=self._clock(),
-            progress=self._announcements.progress(export.id) if export.state is State.PROCESSING else None,
+            now=moment.now,
+            progress=moment.progress.get(export.id),
             queue_position=position if export.state is State.QUEUED else 0,
-            worker_there=self._workers.anybody() if waits else True,
-            capped=waits and self._fairness.capped(export.tenant, (running or {}).get(export.tenant, 0)),
+            worker_there=moment.worker_there or not waits,
+            capped=waits and self._fairness.capped(export.tenant, moment.running.get(export.tenant, 0)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What views show that is not stored with an export. `running` is empty where no tenant is capped."""
+
+    now: datetime
+    progress: Mapping[str, Progress]
+    worker_there: bool
+    running: Mapping[str, int]
 
 
 def _fitting(found: list[Export]) -> list[Export]:

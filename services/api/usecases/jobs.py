@@ -1,25 +1,21 @@
 """The use cases of JobQueueService: what workers may do with the queue."""
 
 import asyncio
-import random
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from services.api import metrics
 from services.api.domain import retry
 from services.api.domain.export import Export
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
 from services.api.domain.retry import Backoff
 from services.api.domain.states import State
-from services.api.live.announcements import Announcements
-from services.api.live.detached_tasks import DetachedTasks
-from services.api.live.workers import Workers
-from services.api.ports.clock import Clock
+from services.api.metrics import ApiMetrics
 from services.api.ports.leases import LeaseStore
+from services.api.ports.live import Announcements, DetachedTasks, Workers
 from services.api.secrets.passwords import Passwords, PasswordUnreadable
 from services.api.usecases.publication import Files, Publication, check
+from services.api.world import World
 from services.contract.errors import Fenced, JobCancelled, LeaseLost, ShuttingDown
 from services.contract.job import (
     Directive,
@@ -36,6 +32,9 @@ from services.contract.store import artifact_prefix
 from services.runtime import logs
 
 MAX_WAIT_S = 25.0
+JITTER = 0.1
+"""A poll ends up to a tenth earlier than asked for, so that polls do not come back all at once."""
+
 PING_S = 15.0
 WATCHED_HEARTBEAT = timedelta(milliseconds=250)
 """How often a worker reports while somebody watches one of its exports."""
@@ -66,9 +65,11 @@ class Jobs:
         passwords: Passwords,
         announcements: Announcements,
         workers: Workers,
+        detached: DetachedTasks,
+        metrics: ApiMetrics,
         policy: LeasePolicy,
         backoff: Backoff,
-        clock: Clock,
+        world: World,
     ) -> None:
         """`store_id` is the marker of the artifact store."""
         self._leases = leases
@@ -77,31 +78,32 @@ class Jobs:
         self._passwords = passwords
         self._announcements = announcements
         self._workers = workers
+        self._detached = detached
+        self._metrics = metrics
         self._policy = policy
         self._backoff = backoff
-        self._clock = clock
-        self._detached = DetachedTasks()
+        self._world = world
 
     async def lease(self, worker_id: str, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
         """Jobs as soon as there are some; none after `wait_s`, and for a worker that drains or was stopped in mid-poll.
 
         Raises ShuttingDown.
         """
-        give_up = time.monotonic() + min(wait_s, MAX_WAIT_S) * random.uniform(0.9, 1.0)  # noqa: S311 - jitter
-        self._workers.polled(worker_id)
+        give_up = self._world.monotonic() + min(wait_s, MAX_WAIT_S) * (1 - JITTER * self._world.random())
+        await self._workers.polled(worker_id)
         woken = False
         while True:
-            if self._announcements.draining.is_set():
+            if self._announcements.draining:
                 raise ShuttingDown
-            if not self._workers.takes_work(worker_id, self._policy.ttl):
+            if not await self._workers.takes_work(worker_id, self._policy.ttl):
                 self._pass_on(woken=woken)
                 return []
             with self._announcements.poll() as poll:  # in line before the query: no work falls between
                 try:
-                    now = self._clock()
+                    now = self._world.clock()
                     claimed = await self._claim(worker_id, poll_id, min(max_jobs, MAX_JOBS), now)
                     jobs = await self._jobs(claimed)
-                    left = give_up - time.monotonic()
+                    left = give_up - self._world.monotonic()
                     if jobs or left <= 0:
                         self._pass_on(woken=poll.woken)
                         return jobs
@@ -116,8 +118,8 @@ class Jobs:
         self, worker_id: str, held: Sequence[LeaseReport], free_slots: int, *, draining: bool
     ) -> HeartbeatAnswer:
         """Confirm and renew what still counts. A renewal is written only when it is due; a report is never a write."""
-        self._workers.beat(worker_id, held=len(held), free_slots=free_slots, draining=draining)
-        now = self._clock()
+        worker = await self._workers.beat(worker_id, held=len(held), free_slots=free_slots, draining=draining)
+        now = self._world.clock()
         standings = await self._leases.standings([report.lease for report in held])
         due = [s.lease for s in standings if self._due(s, now)]
         if due:
@@ -126,20 +128,20 @@ class Jobs:
         return HeartbeatAnswer(
             verdicts=tuple(LeaseVerdict(s.lease.lease_id, s.verdict) for s in standings),
             missing=await self._missing(worker_id, held, now, draining=draining),
-            drain=self._workers.asked_to_drain(worker_id),
-            next_heartbeat_in=self._next_heartbeat(standings),
+            drain=worker.asked_to_drain,
+            next_heartbeat_in=await self._next_heartbeat(standings),
         )
 
     async def directives(self) -> AsyncIterator[Directive]:
         """Hints and pings. Raises ShuttingDown when the api drains."""
         with self._announcements.directives() as hints:
             yield Directive(Hint.PING)  # at once: the caller knows that it is heard
-            while not self._announcements.draining.is_set():
+            while not self._announcements.draining:
                 try:
                     hint = await asyncio.wait_for(hints.get(), PING_S)
                 except TimeoutError:
                     hint = Directive(Hint.PING)
-                if not self._announcements.draining.is_set():
+                if not self._announcements.draining:
                     yield hint
         raise ShuttingDown
 
@@ -148,14 +150,13 @@ class Jobs:
         check(built)
         export = await self._in_force(lease)
         await self._publication.inspect(lease, built)
-        now = self._clock()
+        now = self._world.clock()
         await self._detached.run(self._complete(lease, self._publication.files(export, built, now), built.stats, now))
 
     async def fail(self, lease: LeaseRef, failure: Failure) -> None:
         """End an attempt; the policy here decides what comes next. Raises Fenced."""
         export = await self._leased(lease)
-        jitter = random.random()  # noqa: S311 - jitter
-        fate = retry.decide(failure, export.attempt, export.max_attempts, jitter, self._backoff)
+        fate = retry.decide(failure, export.attempt, export.max_attempts, self._world.random(), self._backoff)
         await self._detached.run(self._fail(lease, failure, fate))
 
     async def release(self, leases: Sequence[LeaseRef]) -> None:
@@ -176,19 +177,19 @@ class Jobs:
         completed = await self._leases.complete(lease, files.table, stats, now, attachments=files.attachments)
         if completed:
             self._announcements.exported(completed)
-            metrics.completed(completed)
+            self._metrics.completed(completed)
 
     async def _fail(self, lease: LeaseRef, failure: Failure, fate: retry.RetryAfter | retry.GiveUp) -> None:
-        failed = await self._leases.fail(lease, failure, fate, self._clock())
+        failed = await self._leases.fail(lease, failure, fate, self._world.clock())
         if failed:
             self._announcements.exported(failed)
 
     async def _release(self, leases: Sequence[LeaseRef]) -> None:
-        for export in await self._leases.release(leases, self._clock()):
+        for export in await self._leases.release(leases, self._world.clock()):
             self._announcements.exported(export)
 
     async def _expire(self) -> list[Export]:
-        expired = await self._leases.expire(self._clock())
+        expired = await self._leases.expire(self._world.clock())
         for export in expired:
             self._announcements.exported(export)
         return expired
@@ -204,7 +205,7 @@ class Jobs:
             self._detached.start(self._give_back(claim))
             raise
         for one in claimed:
-            metrics.leased(one.export)
+            self._metrics.leased(one.export)
             self._announcements.exported(one.export)
         return claimed
 
@@ -219,7 +220,7 @@ class Jobs:
     async def _seconds_to_next_due(self, now: datetime) -> float:
         """Counted from the `now` of the claim before: what became due since then is not passed over."""
         due = await self._leases.next_due(now)
-        return max(0.0, (due - self._clock()).total_seconds()) if due else MAX_WAIT_S
+        return max(0.0, (due - self._world.clock()).total_seconds()) if due else MAX_WAIT_S
 
     async def _jobs(self, claimed: Sequence[Claimed]) -> list[Job]:
         """What can be handed out. One whose password cannot be read ends here, and holds nobody else up."""
@@ -271,10 +272,9 @@ class Jobs:
             return ()
         return tuple(await self._jobs(lost[:MAX_JOBS]))
 
-    def _next_heartbeat(self, standings: Sequence[Standing]) -> timedelta:
-        if any(s.verdict is Verdict.KEEP and self._announcements.watched(s.lease.export_id) for s in standings):
-            return WATCHED_HEARTBEAT
-        return self._policy.heartbeat_interval
+    async def _next_heartbeat(self, standings: Sequence[Standing]) -> timedelta:
+        held = [standing.lease.export_id for standing in standings if standing.verdict is Verdict.KEEP]
+        return WATCHED_HEARTBEAT if await self._announcements.watched(held) else self._policy.heartbeat_interval
 
     async def _in_force(self, lease: LeaseRef) -> Export:
         """As `_leased`, for those that still count: the file of another may be swept, which is no StoreMismatch."""

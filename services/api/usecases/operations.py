@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.notifications import Delivery
-from services.api.live.announcements import Announcements
-from services.api.live.workers import Workers, WorkerSeen
 from services.api.ports.clock import Clock
 from services.api.ports.figures import QueueFigures, TenantQueue
+from services.api.ports.live import Announcements, Workers, WorkerSeen
 from services.api.ports.outbox import Outbox
 from services.contract.errors import WorkerNotFound
 from services.contract.job import Hint
@@ -48,13 +47,13 @@ class Operations:
         depth = await self._figures.depth(self._clock())
         return QueueView(tuple((each, self._fairness.share(each.tenant)) for each in found), depth.oldest)
 
-    def workers(self) -> tuple[list[WorkerSeen], datetime]:
+    async def workers(self) -> tuple[list[WorkerSeen], datetime]:
         """The workers that were heard of lately, and the time now."""
-        return self._workers.present(), self._clock()
+        return await self._workers.present(), self._clock()
 
-    def drain(self, worker_id: str) -> tuple[WorkerSeen, datetime]:
+    async def drain(self, worker_id: str) -> tuple[WorkerSeen, datetime]:
         """Tell a worker to stop when it has finished. Raises WorkerNotFound."""
-        worker = self._workers.ask_to_drain(worker_id)
+        worker = await self._workers.ask_to_drain(worker_id)
         if worker is None:
             raise WorkerNotFound(worker_id)
         self._announcements.wake_polls()  # its own ends empty

@@ -2,13 +2,13 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
-from unittest.mock import patch
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -22,12 +22,9 @@ from exportd.v1.export_service_pb2_grpc import ExportServiceStub
 from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
 from services.api import app
 from services.api.domain.leases import LeasePolicy
-from services.api.live.announcements import Announcements
-from services.api.live.preview_desk import PreviewDesk
 from services.api.settings import ApiSettings
+from services.api.world import World
 from services.runtime.signals import StopSignals
-
-T = TypeVar("T")
 
 CATALOG = """
 [sources.shop]
@@ -66,7 +63,7 @@ columns = [{ field = "id" }]
 
 @dataclass(frozen=True)
 class Api:
-    """A running api: stubs for callers and workers, and where its files are."""
+    """A running api: stubs for callers and workers, where its files are, and its parts."""
 
     exports: ExportServiceStub
     operators: OperatorServiceStub
@@ -74,16 +71,15 @@ class Api:
     artifacts: Path
     stop: StopSignals
     target: str
-    announcements: Announcements
-    preview_desk: PreviewDesk
+    parts: app.Api
 
     async def polls_in_line(self, count: int) -> None:
         """Wait until so many polls for work are in line: a call that was made, or cut off, has then arrived."""
-        await until(lambda: len(self.announcements._polls) == count)
+        await until(lambda: self.parts.announcements.polls_waiting == count)
 
     async def previews_in_line(self, count: int) -> None:
         """Wait until so many previews are in line for a worker."""
-        await until(lambda: len(self.preview_desk._line) == count)
+        await until(lambda: self.parts.preview_desk.waiting == count)
 
     async def create(self, uri: str = "/shops/7/orders", **fields: object) -> export_pb2.Export:
         """Create an export, by default as CSV."""
@@ -100,14 +96,18 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)  # between two looks
 
 
-@dataclass
 class Clock:
     """The time of an api: it stands still, but for what a test lets pass."""
 
-    now: datetime
+    def __init__(self) -> None:
+        self.now = self._began = datetime.now(UTC)
 
     def __call__(self) -> datetime:
         return self.now
+
+    def monotonic(self) -> float:
+        """As that of the machine, and ahead of it by what a test has let pass."""
+        return time.monotonic() + (self.now - self._began).total_seconds()
 
 
 class Worker:
@@ -182,16 +182,6 @@ class Worker:
         return job
 
 
-def _kept(make: Callable[..., T], into: list[T]) -> Callable[..., T]:
-    """As `make`; what it makes is found in the list, too."""
-
-    def made(**options: Any) -> T:
-        into.append(make(**options))
-        return into[-1]
-
-    return made
-
-
 def _seconds(length: float) -> Duration:
     return Duration(seconds=int(length), nanos=int(length % 1 * 1e9))
 
@@ -217,34 +207,29 @@ def settings(tmp_path: Path, leases: LeasePolicy) -> ApiSettings:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of every api that is started after this was asked for."""
-    clock = Clock(datetime.now(UTC))
-    monkeypatch.setattr(app, "_now", clock)
-    return clock
+def clock() -> Clock:
+    return Clock()
 
 
 @asynccontextmanager
-async def serving(settings: ApiSettings) -> AsyncIterator[Api]:
+async def serving(settings: ApiSettings, world: World = World()) -> AsyncIterator[Api]:  # noqa: B008 - frozen
     """An api for as long as the context lasts."""
     stop = StopSignals()
-    announcements: list[Announcements] = []
-    preview_desks: list[PreviewDesk] = []
     ports: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
-    with (
-        patch.object(app, "Announcements", _kept(Announcements, announcements)),
-        patch.object(app, "PreviewDesk", _kept(PreviewDesk, preview_desks)),
-    ):
-        running = asyncio.create_task(app.serve(settings, stop, lambda *both: ports.set_result(both)))
+    async with await app.build(settings, world) as parts:
+        running = asyncio.create_task(app.run(parts, stop, lambda *both: ports.set_result(both)))
         await asyncio.wait([running, ports], return_when=asyncio.FIRST_COMPLETED)
-    if running.done():
-        await running
-    target, queue_target = (f"127.0.0.1:{port}" for port in ports.result())
-    async with grpc.aio.insecure_channel(target) as channel, grpc.aio.insecure_channel(queue_target) as queue_channel:
-        stubs = ExportServiceStub(channel), OperatorServiceStub(channel), JobQueueServiceStub(queue_channel)
-        yield Api(*stubs, settings.artifacts, stop, target, announcements[0], preview_desks[0])
-        stop.drain.set()
-        await running
+        if running.done():
+            await running
+        target, queue_target = (f"127.0.0.1:{port}" for port in ports.result())
+        async with (
+            grpc.aio.insecure_channel(target) as channel,
+            grpc.aio.insecure_channel(queue_target) as queue_channel,
+        ):
+            stubs = ExportServiceStub(channel), OperatorServiceStub(channel), JobQueueServiceStub(queue_channel)
+            yield Api(*stubs, settings.artifacts, stop, target, parts)
+            stop.drain.set()
+            await running
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.domain.retry import Backoff
-from services.api.settings import ApiSettings
+from services.api.settings import ApiSettings, Waits
+from services.api.world import World
 from tests.integration.api.conftest import Api, Clock, Worker, serving, until
 from tests.integration.api.refusals import refused
 
@@ -175,7 +176,7 @@ async def test_fault_01_a_repeated_poll_returns_the_jobs_of_the_lost_answer(api:
 async def test_fault_01_a_lease_whose_announcement_was_lost_comes_again_with_a_heartbeat(
     settings: ApiSettings, clock: Clock
 ) -> None:
-    async with serving(settings) as api:
+    async with serving(settings, World(clock=clock)) as api:
         worker = Worker(api)
         await api.create()
         (job,) = await worker.lease()
@@ -323,19 +324,15 @@ async def test_an_api_that_drains_does_not_drain_its_workers(api: Api, worker: W
     assert (refusal.code, refusal.reason) == ("UNAVAILABLE", "SHUTTING_DOWN")
 
 
-async def test_a_watch_looks_by_itself_when_an_announcement_was_lost(
-    api: Api, worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.api.usecases.exports.KEEPALIVE_S", 0.1)
-    export = await api.create()
-    watch = aiter(_watch(api, export.id))
-    await anext(watch)
-    with monkeypatch.context() as deaf:
-        deaf.setattr("services.api.live.announcements.Announcements.exported", lambda *_: None)
-        await api.exports.CancelExport(_cancel(export.id))
-    while (seen := await asyncio.wait_for(anext(watch), SOON_S)).state == Export.STATE_QUEUED:
-        pass
-    assert seen.state == Export.STATE_CANCELLED
+async def test_a_watch_looks_by_itself_when_an_announcement_was_lost(settings: ApiSettings, clock: Clock) -> None:
+    async with serving(replace(settings, waits=Waits(keepalive_s=0.1))) as api:
+        export = await api.create()
+        watch = aiter(_watch(api, export.id))
+        await anext(watch)
+        await api.parts.store.cancel("default", export.id, clock(), only_if_queued=False)  # and nobody is told
+        while (seen := await asyncio.wait_for(anext(watch), SOON_S)).state == Export.STATE_QUEUED:
+            pass
+        assert seen.state == Export.STATE_CANCELLED
 
 
 async def test_a_completion_is_seen_at_once_even_behind_progress(api: Api, worker: Worker) -> None:
@@ -384,12 +381,9 @@ async def test_thousands_of_unknown_fields_are_refused_without_holding_others_up
     assert refusal.reason == "INVALID_REQUEST"
 
 
-async def test_a_retry_that_falls_due_between_two_looks_is_not_missed(
-    settings: ApiSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.api.usecases.jobs.random.random", lambda: 1.0)
+async def test_a_retry_that_falls_due_between_two_looks_is_not_missed(settings: ApiSettings) -> None:
     backoff = Backoff(base=timedelta(milliseconds=100))
-    async with serving(replace(settings, backoff=backoff)) as api:
+    async with serving(replace(settings, backoff=backoff), World(random=lambda: 1.0)) as api:
         worker = Worker(api)
         for _ in range(5):
             await api.create(max_attempts=10)

@@ -10,6 +10,7 @@ from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2, export_service_pb2, operator_service_pb2
 from exportd_client import name_of
 from services.api.settings import ApiSettings
+from services.api.world import World
 from tests.integration.api.conftest import Api, Clock, Worker, serving
 from tests.integration.api.refusals import refused
 
@@ -179,7 +180,7 @@ async def test_a_worker_that_is_asked_to_drain_is_no_worker_for_those_who_wait(a
 
 
 async def test_the_open_poll_of_a_worker_that_was_stopped_gets_nothing(settings: ApiSettings, clock: Clock) -> None:
-    async with serving(settings) as served:
+    async with serving(settings, World(clock=clock)) as served:
         stopped, sound = Worker(served), Worker(served)
         await stopped.heartbeat()
         polling = asyncio.create_task(stopped.lease(wait_s=20))

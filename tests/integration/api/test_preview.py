@@ -1,6 +1,8 @@
 """Previews: a caller asks, a worker answers, the api keeps nothing."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import uuid4
 
 import grpc
@@ -9,16 +11,16 @@ from google.protobuf.duration_pb2 import Duration
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_service_pb2
-from services.api.live import preview_desk
-from tests.integration.api.conftest import Api, until
+from services.api.settings import ApiSettings, Waits
+from tests.integration.api.conftest import Api, serving, until
 from tests.integration.api.refusals import refused
 
 
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+async def api(settings: ApiSettings) -> AsyncIterator[Api]:
     """Callers are told within seconds; here a worker on a busy machine has time to come."""
-    for name in ("TAKEN_WITHIN_S", "PREVIEW_S"):
-        monkeypatch.setattr(preview_desk, name, 60.0)
+    async with serving(replace(settings, waits=Waits(preview_taken_s=60, preview_answered_s=60))) as served:
+        yield served
 
 
 def preview(api: Api, uri: str = "/shops/7/orders", rows: int = 0, **fields: object):
@@ -61,11 +63,11 @@ async def test_what_went_wrong_is_told(api: Api) -> None:
     assert "the source is away" in refusal.message
 
 
-async def test_without_a_free_worker_there_is_none(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preview_desk, "TAKEN_WITHIN_S", 0.1)
-    refusal = await refused(preview(api))
-    assert (refusal.code, refusal.reason) == ("UNAVAILABLE", "NO_WORKER")
-    await finish(api, "nobody-asked")
+async def test_without_a_free_worker_there_is_none(settings: ApiSettings) -> None:
+    async with serving(replace(settings, waits=Waits(preview_taken_s=0.1))) as api:
+        refusal = await refused(preview(api))
+        assert (refusal.code, refusal.reason) == ("UNAVAILABLE", "NO_WORKER")
+        await finish(api, "nobody-asked")
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ import pytest
 
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.background.retention import Retention, RetentionPolicy, StoreOfAnother, Swept
+from services.api.metrics import ApiMetrics
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.sql.retention import SqliteRetentionStore
 from services.api.storage.sqlite.database import SqliteDatabase
+from services.api.world import World
 from tests.integration.api.conftest import Api, Worker, serving, until
 from tests.integration.api.refusals import refused
 
@@ -34,7 +36,8 @@ async def sweep(settings: ApiSettings):
         artifacts = FolderArtifactStore.in_folder(settings.artifacts)
 
         async def after(time: timedelta, policy: RetentionPolicy = RetentionPolicy(grace=GRACE)):  # noqa: B008 - frozen
-            later = Retention(SqliteRetentionStore(database), artifacts, lambda: datetime.now(UTC) + time, policy)
+            world = World(clock=lambda: datetime.now(UTC) + time)
+            later = Retention(SqliteRetentionStore(database), artifacts, ApiMetrics(), policy, world)
             return await later.run_once()
 
         yield after
@@ -158,7 +161,7 @@ class TroubledRetention(Retention):
 
     def __init__(self, store: SqliteRetentionStore, artifacts: FolderArtifactStore, clock: JumpyClock) -> None:
         policy = RetentionPolicy(interval=timedelta(milliseconds=20), grace=timedelta())
-        super().__init__(store, artifacts, clock, policy)
+        super().__init__(store, artifacts, ApiMetrics(), policy, World(clock=clock))
         self._jump, self._sweeps = clock.jump, 0
 
     async def run_once(self) -> Swept:

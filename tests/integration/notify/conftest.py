@@ -13,10 +13,12 @@ import pytest
 from services.api.domain.export import Export
 from services.api.domain.leases import LeasePolicy
 from services.api.domain.notifications import Channel, Delivery
+from services.api.metrics import ApiMetrics
 from services.api.notify.addresses import AddressRules
 from services.api.notify.callback import CallbackSender
 from services.api.notify.mailing import MailSender
-from services.api.notify.notifier import Notifier
+from services.api.notify.notifier import Notifier, NotifierLimits
+from services.api.notify.resolver import CheckedResolver, LookupLimits
 from services.api.notify.schedule import Sender
 from services.api.notify.settings import MailSettings, Tls
 from services.api.notify.signing import CallbackSecrets
@@ -24,12 +26,14 @@ from services.api.ports.outbox import Outbox
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sqlite.database import SqliteDatabase
+from services.api.world import World
 from tests.integration.notify.samples import LOOPBACK
 from tests.ports.samples import SPEC, START, STATS, new_export, new_file
 from tests.servers.smtp import MailServer, mail_server
 from tests.servers.webhook import Receiver, webhook_receiver
 
 HOLD = timedelta(seconds=40)
+LIMITS = NotifierLimits()
 SECRETS = CallbackSecrets(b"k" * 32, {})
 
 
@@ -48,15 +52,18 @@ class Clock:
 class Office:
     """Where ends are announced from."""
 
+    database: SqliteDatabase
     store: SqliteExportStore
     outbox: SqliteOutbox
     clock: Clock
     senders: dict[Channel, Sender] = field(default_factory=dict)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    metrics: ApiMetrics = field(default_factory=ApiMetrics)
 
-    def notifier(self, outbox: Outbox | None = None) -> Notifier:
+    def notifier(self, outbox: Outbox | None = None, limits: NotifierLimits = LIMITS) -> Notifier:
+        world = World(clock=self.clock, random=lambda: 0.0)
         return Notifier(
-            outbox or self.outbox, self.senders, self.clock, hold=HOLD, woken=self.woken, jitter=lambda: 0.0
+            outbox or self.outbox, self.senders, self.metrics, world, hold=HOLD, woken=self.woken, limits=limits
         )
 
     async def cancelled(self, tenant: str = "acme", **targets: str) -> Export:
@@ -102,13 +109,15 @@ async def office(tmp_path: Path, mails: MailServer) -> AsyncIterator[Office]:
     mail = MailSettings("127.0.0.1", mails.port, Tls.NONE, "", "", "exports@example.org", limit)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(await SqliteDatabase.open(tmp_path / "exportd.sqlite3"))
-        callbacks = CallbackSender(rules, SECRETS, clock, timeout=limit, tls=tls)
+        resolver = CheckedResolver(rules, LookupLimits())
+        callbacks = CallbackSender(rules, SECRETS, clock, timeout=limit, tls=tls, resolver=resolver)
         await stack.enter_async_context(callbacks)
         senders: dict[Channel, Sender] = {
             Channel.CALLBACK: callbacks,
             Channel.EMAIL: MailSender(mail, clock, tls=tls),
         }
-        yield Office(SqliteExportStore(database, LeasePolicy()), SqliteOutbox(database), clock, senders)
+        store = SqliteExportStore(database, LeasePolicy())
+        yield Office(database, store, SqliteOutbox(database), clock, senders)
 
 
 async def eventually(holds: Callable[[], bool], within_s: float = 30.0) -> None:

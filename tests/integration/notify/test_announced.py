@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from exportd.v1 import export_pb2, export_service_pb2
-from services.api.commands.callback_secret import callback_secrets
+from services.api.app import callback_secrets
 from services.api.domain.leases import LeasePolicy
 from services.api.settings import ApiSettings
 from tests.integration.api.conftest import CATALOG, Api, Worker, serving
@@ -56,7 +56,7 @@ async def test_a_completed_export_is_called_back_and_mailed_and_says_so(
     assert (await api.get(export.id)).callback_url == receiver.url()
     await Worker(api).build(b"1,2\n")
     await eventually(lambda: len(receiver.requests) == len(mails.mails) == 1)
-    (secret,) = callback_secrets(settings, "default")
+    (secret,) = callback_secrets(settings).shown("default")
     notice = Webhook(secret).verify(receiver.requests[0].body, dict(receiver.requests[0].headers))
     assert list(notice) == [
         *("idExportJob", "exportType", "success", "status", "errorMessages", "durationMs", "fileName", "fileSizeBytes")

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +15,10 @@ from standardwebhooks.webhooks import Webhook
 
 from services.api.notify.addresses import AddressRules
 from services.api.notify.callback import CallbackSender, wait_asked
-from services.api.notify.resolver import CheckedResolver
+from services.api.notify.resolver import CheckedResolver, Lookup, LookupLimits
 from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.signing import CallbackSecrets
+from services.runtime.addresses import numeric
 from tests.integration.notify.samples import LOOPBACK, NOTICE, callback_to
 from tests.servers.certificates import certified
 from tests.servers.webhook import Answer, Receiver, webhook_receiver
@@ -31,7 +32,7 @@ def sender(
     rules: AddressRules = RULES,
     timeout_s: float = 20,
     tls: ssl.SSLContext | None = None,
-    lookup: Callable[[str, int], list[str]] | None = None,
+    lookup: Lookup = numeric,
 ) -> AbstractAsyncContextManager[CallbackSender]:
     return CallbackSender(
         rules,
@@ -39,7 +40,7 @@ def sender(
         lambda: datetime.now(UTC),
         timeout=timedelta(seconds=timeout_s),
         tls=tls or ssl.create_default_context(),
-        resolver=CheckedResolver(rules, lookup) if lookup else None,
+        resolver=CheckedResolver(rules, LookupLimits(), lookup),
     )
 
 

@@ -8,18 +8,15 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
-from services.api import metrics
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held
-from services.api.notify import notifier as notifier_module
-from services.api.notify.notifier import ASIDE, MAX_DELIVERIES_PER_RECEIVER
+from services.api.notify.notifier import NotifierLimits
 from services.api.notify.schedule import DELAYS, MAX_ATTEMPTS, Accepted, Postponed
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.tables import deliveries
 from services.contract.errors import StoreUnavailable
-from tests.integration.notify.conftest import HOLD, SECRETS, Office, eventually
+from tests.integration.notify.conftest import HOLD, LIMITS, SECRETS, Office, eventually
 from tests.ports.samples import START
 from tests.servers.smtp import MailServer
 from tests.servers.webhook import Answer, Receiver, webhook_receiver
@@ -182,7 +179,7 @@ async def test_an_acceptance_that_could_not_be_stored_means_the_same_message_twi
     office: Office, receiver: Receiver
 ) -> None:
     export = await office.completed(callback_url=receiver.url())
-    notifier = office.notifier(Forgetful(office.outbox._db))
+    notifier = office.notifier(Forgetful(office.database))
     await notifier.run_once()
     assert (await office.delivery(export)).state is DeliveryState.PENDING
     assert await notifier.run_once() == 0
@@ -194,11 +191,11 @@ async def test_an_acceptance_that_could_not_be_stored_means_the_same_message_twi
 
 
 async def test_two_notifiers_never_send_the_same(office: Office, receiver: Receiver) -> None:
-    for _ in range(MAX_DELIVERIES_PER_RECEIVER):
+    for _ in range(LIMITS.max_per_receiver):
         await office.cancelled(callback_url=receiver.url())
     begun = await asyncio.gather(*(office.notifier().run_once() for _ in range(2)))
     ids = [request.headers["webhook-id"] for request in receiver.requests]
-    assert sum(begun) == len(ids) == len(set(ids)) == MAX_DELIVERIES_PER_RECEIVER
+    assert sum(begun) == len(ids) == len(set(ids)) == LIMITS.max_per_receiver
 
 
 def without_a_try(db: sa.Connection) -> list[tuple[DeliveryState, list[object]]]:
@@ -207,21 +204,17 @@ def without_a_try(db: sa.Connection) -> list[tuple[DeliveryState, list[object]]]
     return [(state, tries) for state, tries in found]
 
 
-async def test_a_dead_receiver_does_not_keep_others_waiting(
-    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at_once, to_one = 8, 3
-    for name, value in {"MAX_DELIVERIES": at_once, "MAX_DELIVERIES_PER_RECEIVER": to_one, "ASIDE": SECOND / 10}.items():
-        monkeypatch.setattr(notifier_module, name, value)
+async def test_a_dead_receiver_does_not_keep_others_waiting(office: Office, receiver: Receiver) -> None:
+    limits = NotifierLimits(max_deliveries=(at_once := 8), max_per_receiver=(to_one := 3), aside=SECOND / 10)
     office.clock.real = True
     dead = [await office.cancelled(callback_url=receiver.url()) for _ in range(2 * at_once)]
     receiver.always = Answer(go=(awake := asyncio.Event()))
     async with webhook_receiver() as other:
         await office.cancelled(callback_url=other.url())
-        async with office.notifier().running(grace_s=30):
+        async with office.notifier(limits=limits).running(grace_s=30):
             await eventually(lambda: len(other.requests) == 1)
             await eventually(lambda: receiver.most_at_once == to_one)
-            untried = await office.outbox._db.read(without_a_try)
+            untried = await office.database.read(without_a_try)
             assert len(untried) >= len(dead) - at_once
             assert all(one == (DeliveryState.PENDING, []) for one in untried)
             awake.set()
@@ -231,11 +224,9 @@ async def test_a_dead_receiver_does_not_keep_others_waiting(
 
 
 async def test_a_tenant_with_many_receivers_that_do_not_answer_does_not_keep_another_waiting(
-    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    office: Office, receiver: Receiver
 ) -> None:
-    at_once, of_one = 8, 3
-    for name, value in {"MAX_DELIVERIES": at_once, "MAX_DELIVERIES_PER_TENANT": of_one, "ASIDE": SECOND / 10}.items():
-        monkeypatch.setattr(notifier_module, name, value)
+    limits = NotifierLimits(max_deliveries=(at_once := 8), max_per_tenant=(of_one := 3), aside=SECOND / 10)
     office.clock.real = True
     async with AsyncExitStack() as stack:
         dead = [await stack.enter_async_context(webhook_receiver()) for _ in range(2 * at_once)]
@@ -244,7 +235,7 @@ async def test_a_tenant_with_many_receivers_that_do_not_answer_does_not_keep_ano
             one.always = Answer(go=awake)
             await office.cancelled("evil", callback_url=one.url())
         await office.cancelled("good", callback_url=receiver.url())
-        async with office.notifier().running(grace_s=30):
+        async with office.notifier(limits=limits).running(grace_s=30):
             await eventually(lambda: len(receiver.requests) == 1)
             await eventually(lambda: sum(one.most_at_once for one in dead) == of_one)
             awake.set()
@@ -266,15 +257,12 @@ async def test_what_could_not_begin_is_put_back_and_counts_as_no_try(office: Off
     assert await office.notifier().run_once() == 1
     delivery = await office.delivery(export)
     assert (delivery.state, delivery.attempt, delivery.tries) == (DeliveryState.PENDING, 0, ())
-    assert delivery.next_attempt_time == START + ASIDE
+    assert delivery.next_attempt_time == START + LIMITS.aside
 
 
-async def test_an_end_is_announced_as_soon_as_the_notifier_is_woken(
-    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(notifier_module, "INTERVAL_S", 3600)
+async def test_an_end_is_announced_as_soon_as_the_notifier_is_woken(office: Office, receiver: Receiver) -> None:
     office.clock.real = True
-    async with office.notifier().running(grace_s=30):
+    async with office.notifier(limits=NotifierLimits(interval_s=3600)).running(grace_s=30):
         for count in (1, 2):
             await office.cancelled(callback_url=receiver.url())
             office.woken.set()
@@ -325,18 +313,13 @@ async def test_what_does_not_end_in_time_is_sent_by_the_next_process(
 
 async def test_what_is_tried_is_counted_and_the_oldest_is_known(office: Office, receiver: Receiver) -> None:
     receiver.always = Answer(500)
-    before = metrics.REGISTRY.get_sample_value(
-        "exportd_notifications_total", {"channel": "CALLBACK", "outcome": "again"}
-    )
     await office.completed(callback_url=receiver.url())
     office.clock.now += 100 * SECOND
     async with office.notifier().running(grace_s=30):
         await eventually(lambda: len(receiver.requests) == 1)
-    after = metrics.REGISTRY.get_sample_value(
-        "exportd_notifications_total", {"channel": "CALLBACK", "outcome": "again"}
-    )
-    assert after == (before or 0) + 1
-    assert b"exportd_outbox_oldest_seconds 100.0" in generate_latest(metrics.REGISTRY)
+    figure = office.metrics.registry.get_sample_value
+    assert figure("exportd_notifications_total", {"channel": "CALLBACK", "outcome": "again"}) == 1
+    assert figure("exportd_outbox_oldest_seconds") == 100
 
 
 async def test_each_try_is_one_line_of_the_log_without_what_a_url_holds(office: Office, receiver: Receiver) -> None:
@@ -349,11 +332,7 @@ async def test_each_try_is_one_line_of_the_log_without_what_a_url_holds(office: 
     assert all(secret not in str(line) for secret in ("sesame", "words", SECRETS.shown("acme")[0]))
 
 
-async def test_a_store_that_fails_for_a_while_ends_nothing(
-    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(notifier_module, "INTERVAL_S", 0.01)
-
+async def test_a_store_that_fails_for_a_while_ends_nothing(office: Office, receiver: Receiver) -> None:
     class Away(SqliteOutbox):
         asked = 0
 
@@ -364,7 +343,8 @@ async def test_a_store_that_fails_for_a_while_ends_nothing(
             return await super().next_due()
 
     await office.completed(callback_url=receiver.url())
-    async with office.notifier(Away(office.outbox._db)).running(grace_s=30):
+    limits = NotifierLimits(interval_s=0.01)
+    async with office.notifier(Away(office.database), limits).running(grace_s=30):
         await eventually(lambda: len(receiver.requests) == 1)
 
 

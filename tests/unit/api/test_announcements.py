@@ -1,4 +1,5 @@
-from services.api.live.announcements import Announcements, News
+from services.api.live.announcements import LocalAnnouncements
+from services.api.ports.live import News
 from services.contract.job import Directive, Hint
 from services.contract.outcome import Phase, Progress
 
@@ -7,15 +8,15 @@ AT_TWENTY = Progress(Phase.WRITING, rows_written=20)
 
 
 async def test_a_watch_is_woken_by_progress_without_calling_it_a_change() -> None:
-    announcements = Announcements()
+    announcements = LocalAnnouncements()
     with announcements.watch("e") as watch:
         announcements.progressed("e", AT_TEN)
         assert await watch.wait(1) is News.PROGRESS
-        assert announcements.progress("e") == AT_TEN
+        assert await announcements.progress(["e", "of nobody"]) == {"e": AT_TEN}
 
 
 async def test_what_comes_while_a_watcher_is_busy_becomes_one() -> None:
-    announcements = Announcements()
+    announcements = LocalAnnouncements()
     with announcements.watch("e") as watch:
         announcements.progressed("e", AT_TEN)
         announcements.deleted("e")
@@ -25,7 +26,7 @@ async def test_what_comes_while_a_watcher_is_busy_becomes_one() -> None:
 
 
 async def test_the_same_progress_again_wakes_nobody() -> None:
-    announcements = Announcements()
+    announcements = LocalAnnouncements()
     announcements.progressed("e", AT_TEN)
     with announcements.watch("e") as watch:
         announcements.progressed("e", AT_TEN)
@@ -33,21 +34,21 @@ async def test_the_same_progress_again_wakes_nobody() -> None:
 
 
 async def test_an_export_is_watched_exactly_while_somebody_watches() -> None:
-    announcements = Announcements()
+    announcements = LocalAnnouncements()
     with announcements.watch("e"), announcements.watch("e"):
-        assert announcements.watched("e")
-    assert not announcements.watched("e")
+        assert await announcements.watched(["e", "f"]) == {"e"}
+    assert not await announcements.watched(["e", "f"])
 
 
 async def test_one_job_wakes_the_poll_that_came_first_and_no_other() -> None:
-    announcements = Announcements()
+    announcements = LocalAnnouncements()
     with announcements.poll() as first, announcements.poll() as second:
         announcements.work(1)
         assert (first.woken, second.woken) == (True, False)
 
 
 async def test_many_jobs_wake_every_poll() -> None:
-    announcements = Announcements()
+    announcements = LocalAnnouncements()
     with announcements.poll() as first, announcements.poll() as second:
         announcements.work(1000)
         assert first.woken
@@ -55,7 +56,7 @@ async def test_many_jobs_wake_every_poll() -> None:
 
 
 async def test_a_poll_that_left_is_out_of_line() -> None:
-    announcements = Announcements()
+    announcements = LocalAnnouncements()
     with announcements.poll():
         pass
     with announcements.poll() as present:
@@ -64,7 +65,7 @@ async def test_a_poll_that_left_is_out_of_line() -> None:
 
 
 async def test_hints_reach_every_worker_and_overflow_without_harm() -> None:
-    announcements = Announcements()
+    announcements = LocalAnnouncements()
     with announcements.directives() as one, announcements.directives() as other:
         announcements.direct(Hint.CANCEL, "lease")
         assert one.get_nowait() == other.get_nowait() == Directive(Hint.CANCEL, "lease")
@@ -74,7 +75,7 @@ async def test_hints_reach_every_worker_and_overflow_without_harm() -> None:
 
 
 async def test_draining_wakes_everybody() -> None:
-    announcements = Announcements()
+    announcements = LocalAnnouncements()
     with announcements.watch("e") as watch, announcements.poll() as poll, announcements.directives() as hints:
         announcements.drain()
         assert poll.woken
@@ -83,7 +84,7 @@ async def test_draining_wakes_everybody() -> None:
 
 
 async def test_a_change_is_seen_while_reports_are_held_back() -> None:
-    announcements = Announcements()
+    announcements = LocalAnnouncements()
     with announcements.watch("e") as watch:
         announcements.progressed("e", AT_TEN)
         assert not await watch.changes_within(0.01)

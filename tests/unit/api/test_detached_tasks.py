@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from services.api.live.detached_tasks import DetachedTasks
+from services.api.live.detached_tasks import LocalDetachedTasks
 
 
 async def test_both_steps_are_taken_when_the_caller_leaves_between_them() -> None:
@@ -17,7 +17,7 @@ async def test_both_steps_are_taken_when_the_caller_leaves_between_them() -> Non
         steps.append("announced")
         announced.set()
 
-    caller = asyncio.create_task(DetachedTasks().run(change_and_announce()))
+    caller = asyncio.create_task(LocalDetachedTasks().run(change_and_announce()))
     await committed.wait()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -34,6 +34,25 @@ async def test_a_caller_who_stays_gets_the_result_or_the_error() -> None:
     async def done() -> int:
         return 7
 
-    assert await DetachedTasks().run(done()) == 7
+    assert await LocalDetachedTasks().run(done()) == 7
     with pytest.raises(ValueError, match="no"):
-        await DetachedTasks().run(refused())
+        await LocalDetachedTasks().run(refused())
+
+
+async def test_whoever_closes_waits_for_all_that_was_begun() -> None:
+    tasks, steps, first = LocalDetachedTasks(), list[str](), asyncio.Event()
+
+    async def last() -> None:
+        await asyncio.sleep(0)  # it does not end in the turn in which it begins
+        steps.append("last")
+
+    async def begins_another() -> None:
+        await first.wait()
+        tasks.start(last())
+
+    tasks.start(begins_another())
+    settled = asyncio.create_task(tasks.settled())
+    await asyncio.sleep(0)  # it waits
+    first.set()
+    await settled
+    assert steps == ["last"]

@@ -2,14 +2,20 @@ import asyncio
 
 import pytest
 
-from services.api.live.preview_desk import PreviewDesk
+from services.api.live.preview_desk import LocalPreviewDesk
+from services.api.world import World
 from services.contract.errors import NoWorker, ShuttingDown
 from services.contract.preview import Previewed
 from tests.ports.samples import SPEC
 
 
+def desk(taken_within_s: float = 60) -> LocalPreviewDesk:
+    """By default with time for a busy machine."""
+    return LocalPreviewDesk(World().new_id, taken_within_s=taken_within_s, answered_within_s=60)
+
+
 async def test_a_worker_that_is_cut_off_as_it_wakes_takes_nothing_along() -> None:
-    preview_desk = PreviewDesk()
+    preview_desk = desk()
     cut_off, sound = asyncio.create_task(preview_desk.take(30)), asyncio.create_task(preview_desk.take(30))
     await asyncio.sleep(0)  # both stand in line
     asking = asyncio.create_task(preview_desk.show(SPEC, 3))
@@ -17,32 +23,31 @@ async def test_a_worker_that_is_cut_off_as_it_wakes_takes_nothing_along() -> Non
     cut_off.cancel()
     taken = await asyncio.wait_for(sound, 5)
     assert taken is not None
-    preview_desk.finish(taken.id, Previewed(("{}",)))
+    await preview_desk.finish(taken.id, Previewed(("{}",)))
     assert (await asking).rows == ("{}",)
 
 
 async def test_each_question_goes_to_one_worker() -> None:
-    preview_desk = PreviewDesk()
+    preview_desk = desk()
     takers = [asyncio.create_task(preview_desk.take(30)) for _ in range(3)]
     await asyncio.sleep(0)  # they stand in line
     asking = [asyncio.create_task(preview_desk.show(SPEC, rows)) for rows in (1, 2, 3)]
     taken = await asyncio.gather(*takers)
     assert sorted(each.rows for each in taken) == [1, 2, 3]
     for each in taken:
-        preview_desk.finish(each.id, Previewed((str(each.rows),)))
+        await preview_desk.finish(each.id, Previewed((str(each.rows),)))
     assert [shown.rows for shown in await asyncio.gather(*asking)] == [("1",), ("2",), ("3",)]
 
 
-async def test_nobody_takes_it_and_the_caller_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.api.live.preview_desk.TAKEN_WITHIN_S", 0.01)
-    preview_desk = PreviewDesk()
+async def test_nobody_takes_it_and_the_caller_is_told_soon() -> None:
+    preview_desk = desk(taken_within_s=0.01)
     with pytest.raises(NoWorker):
         await preview_desk.show(SPEC, 3)
     assert await preview_desk.take(0) is None
 
 
 async def test_whoever_waits_is_sent_away_at_the_end() -> None:
-    preview_desk = PreviewDesk()
+    preview_desk = desk()
     waiting = asyncio.create_task(preview_desk.take(30))
     await asyncio.sleep(0)  # it stands in line
     preview_desk.drain()

@@ -1,0 +1,29 @@
+"""The senders of a server, as its settings say."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.api.domain.notifications import Channel
+from services.api.notify.callback import CallbackSender
+from services.api.notify.mailing import MailSender
+from services.api.notify.resolver import CheckedResolver, LookupLimits
+from services.api.notify.schedule import Sender
+from services.api.notify.settings import NotifySettings
+from services.api.notify.signing import CallbackSecrets
+from services.api.ports.clock import Clock
+
+
+@asynccontextmanager
+async def senders_of(
+    settings: NotifySettings, secrets: CallbackSecrets, clock: Clock
+) -> AsyncIterator[dict[Channel, Sender]]:
+    """One for each channel that is set up. Raises ssl.SSLError for a file of no authority."""
+    tls, resolver = settings.tls(), CheckedResolver(settings.callbacks, LookupLimits())
+    callbacks = CallbackSender(
+        settings.callbacks, secrets, clock, timeout=settings.callback_timeout, tls=tls, resolver=resolver
+    )
+    async with callbacks:
+        senders: dict[Channel, Sender] = {Channel.CALLBACK: callbacks}
+        if settings.mail:
+            senders[Channel.EMAIL] = MailSender(settings.mail, clock, tls=tls)
+        yield senders

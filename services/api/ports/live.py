@@ -1,0 +1,215 @@
+"""What the processes of an api tell each other, and what they know of the workers.
+
+Nothing here decides: the truth is in the store. What is announced may be lost, which costs a delay.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, Protocol, TypeVar
+
+from services.api.domain.export import Export
+from services.contract.job import Directive, Hint
+from services.contract.outcome import Failure, Progress
+from services.contract.preview import Preview, Previewed
+from services.contract.spec import JobSpec
+
+T = TypeVar("T")
+
+
+class News(Enum):
+    """What a watcher wakes up to."""
+
+    CHANGE = "the export has a new version"
+    PROGRESS = "its worker has reported"
+    NONE = "nothing was announced: announcements may be lost, so look"
+
+
+class Watch(Protocol):
+    """One watcher of one export. Announcements that come while it is busy become one."""
+
+    async def wait(self, timeout_s: float) -> News:
+        """Wait for any news, at most `timeout_s`."""
+        ...
+
+    async def changes_within(self, timeout_s: float) -> bool:
+        """Whether a change comes within a time; progress meanwhile is left to the next `wait`."""
+        ...
+
+
+class Poll(Protocol):
+    """One worker's open poll, in line for work."""
+
+    @property
+    def woken(self) -> bool:
+        """True once work was announced to it."""
+        ...
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait to be woken, at most `timeout_s`."""
+        ...
+
+
+class Announcements(Protocol):
+    """Who waits for what, and who is told when to look. Telling never blocks, and may be lost."""
+
+    notifications_due: asyncio.Event
+    """Set when a notification may be due; whoever sends them clears it."""
+
+    @property
+    def draining(self) -> bool:
+        """True once this process is stopping."""
+        ...
+
+    @property
+    def polls_waiting(self) -> int:
+        """Polls of this process that are in line for work."""
+        ...
+
+    # ---- telling
+
+    def exported(self, export: Export) -> None:
+        """An export has a new version."""
+        ...
+
+    def deleted(self, export_id: str) -> None:
+        """An export is gone."""
+        ...
+
+    def progressed(self, export_id: str, progress: Progress) -> None:
+        """A worker has reported how far it is."""
+        ...
+
+    def notification_due(self) -> None:
+        """A notification is due."""
+        ...
+
+    def work(self, jobs: int) -> None:
+        """So many exports became due: wake as many polls, the first in line first."""
+        ...
+
+    def wake_polls(self) -> None:
+        """Have every poll look again."""
+        ...
+
+    def direct(self, hint: Hint, lease_id: str = "") -> None:
+        """Tell every worker that listens; one that does not hold the lease passes it over."""
+        ...
+
+    def drain(self) -> None:
+        """Wake everybody who waits in this process: it is stopping."""
+        ...
+
+    # ---- hearing
+
+    def watch(self, export_id: str) -> AbstractContextManager[Watch]:
+        """Be woken at each change of an export."""
+        ...
+
+    def poll(self) -> AbstractContextManager[Poll]:
+        """Stand in line for work. One that leaves woken without having looked must call `work` for the next in line."""
+        ...
+
+    def directives(self) -> AbstractContextManager[asyncio.Queue[Directive]]:
+        """Hear hints; when they are not fetched some are lost, as they may be."""
+        ...
+
+    # ---- asking
+
+    async def progress(self, export_ids: Sequence[str]) -> Mapping[str, Progress]:
+        """The last report on each of these that is being built; those without one are left out."""
+        ...
+
+    async def watched(self, export_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these that somebody watches."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSeen:
+    """A worker as it was last heard of. `beat`: its last heartbeat, None before the first one.
+
+    `asked_to_drain`: an operator wants it to stop.
+    """
+
+    id: str
+    seen: datetime
+    beat: datetime | None = None
+    held: int = 0
+    free_slots: int = 0
+    draining: bool = False
+    asked_to_drain: bool = False
+
+
+class Workers(Protocol):
+    """Which workers are there: heard of lately, and whether they drain."""
+
+    async def polled(self, worker_id: str) -> None:
+        """A worker asked for work."""
+        ...
+
+    async def beat(self, worker_id: str, *, held: int, free_slots: int, draining: bool) -> WorkerSeen:
+        """A worker reported; returns what is known of it now. Once it drains, it drains."""
+        ...
+
+    async def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
+        """Wish that it stops; None for a worker that is not there."""
+        ...
+
+    async def takes_work(self, worker_id: str, within: timedelta) -> bool:
+        """False for a worker that drains, and for one that sends heartbeats and was not heard of for so long: its poll
+        may be open though nobody is there to read the answer.
+        """
+        ...
+
+    async def present(self) -> list[WorkerSeen]:
+        """Those heard of lately, by id."""
+        ...
+
+    async def anybody(self) -> bool:
+        """True when some worker would take work."""
+        ...
+
+
+class PreviewDesk(Protocol):
+    """Callers who want to see rows, and workers that are free to read them."""
+
+    @property
+    def waiting(self) -> int:
+        """Previews of this process's callers that no worker has taken."""
+        ...
+
+    async def show(self, spec: JobSpec, rows: int) -> Previewed:
+        """The first rows of `spec`. Raises NoWorker, PreviewFailed."""
+        ...
+
+    async def take(self, wait_s: float) -> Preview | None:
+        """The next preview for a worker that is free; None after `wait_s`. Raises ShuttingDown."""
+        ...
+
+    async def finish(self, preview_id: str, answer: Previewed | Failure) -> None:
+        """What a worker says; nothing happens when nobody waits for it any more."""
+        ...
+
+    def drain(self) -> None:
+        """Send everybody who waits in this process away: it is stopping."""
+        ...
+
+
+class DetachedTasks(Protocol):
+    """Steps that stand together: a caller who leaves in the middle does not cut the second from the first."""
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`; when the caller is cancelled, the work goes on without it."""
+        ...
+
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin the work; whoever awaits the task shields it."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until no work is under way."""
+        ...

@@ -1,0 +1,22 @@
+"""An export or a file of it, by the id that a caller gives."""
+
+from services.api.domain.export import Export, StoredFile
+from services.api.ports.exports import ExportStore
+from services.contract.errors import ExportNotFound, FileNotFound
+
+
+async def export_of(store: ExportStore, tenant: str, export_id: str) -> Export:
+    """Raises ExportNotFound, for one of another tenant, too."""
+    export = await store.get(tenant, export_id)
+    if export is None:
+        raise ExportNotFound(export_id)
+    return export
+
+
+async def file_of(store: ExportStore, tenant: str, file_id: str) -> tuple[Export, StoredFile]:
+    """A file and the export that made it. Raises FileNotFound."""
+    export = await store.get_by_file(tenant, file_id)
+    file = export.file_of(file_id) if export else None
+    if export is None or file is None:
+        raise FileNotFound(file_id)
+    return export, file
