@@ -46,14 +46,15 @@ def exportd(sources: list[str], out: str, table_format: str) -> int:
     from services.contract.formats import Format
     from services.contract.spec import JobSpec, Relation, SourceRef, TableOptions
     from services.worker.concurrency.prefetch import prefetch
-    from services.worker.sources import open_source
-    from services.worker.sources.settings import SourceSettings
+    from services.worker.sources.files.settings import ParquetSettings
+    from services.worker.sources.files.source import FileSource
+    from services.worker.sources.kind import RowOptions
     from services.worker.writers.registry import open_writer
 
     table, place = TableOptions(Format(table_format)), Path(sources[0])
     where = SourceRef("rows", "parquet"), Relation(path=place.name)
     spec = JobSpec("invoices", *where, key=(), columns=columns(), order=(), table=table, table_name="invoices")
-    rows = open_source({"rows": SourceSettings("rows", "parquet", place.parent)}, spec.source, Path(out).parent)
+    rows = FileSource(ParquetSettings("rows", place.parent), RowOptions(Path(out).parent))
     with Path(out).open("w+b") as file, rows.read(spec) as reading:
         writer = open_writer(table, file, columns(), "invoices")
         with prefetch(reading.batches(), _MAX_PREFETCH_BYTES, lambda batch: batch.nbytes) as batches:

@@ -20,7 +20,7 @@ from services.contract.outcome import Built, Failure
 from services.worker.child import job as building
 from services.worker.order import Order, Outcome
 from services.worker.queue.grpc_queue import GrpcQueue, connected
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sources import Sources
 
 Answer = TypeVar("Answer")
 
@@ -66,7 +66,7 @@ class MisbehavingWorker:
 
     queue: str
     root: Path
-    sources: dict[str, SourceSettings]
+    sources: Sources
     read: Callable[[str], Awaitable[Export | None]]
     findings: Findings
     leases: list[MisusedLease] = field(default_factory=list)

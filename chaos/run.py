@@ -23,7 +23,8 @@ from chaos.previews import Previews
 from chaos.report import Report
 from chaos.verification import Verification
 from exportd_client import ExportClient
-from services.worker.sources.settings import SourceSettings, load
+from services.worker.sources.settings import load
+from services.worker.sources.sources import Sources
 
 _MAX_OPEN_SCENARIOS = 25
 """Scenarios that go on into the next round: more would only wait for workers that are dead half of the time."""
@@ -74,7 +75,7 @@ class Run:
         options: RunOptions,
         cluster: Cluster,
         clients: Clients,
-        sources: dict[str, SourceSettings],
+        sources: Sources,
         print_line: PrintLine,
     ) -> None:
         self._options = options
@@ -179,9 +180,9 @@ async def _clients(stack: AsyncExitStack, target: str) -> dict[str, ExportClient
     return {tenant: await stack.enter_async_context(client) for tenant, client in clients.items()}
 
 
-def _sources(file: Path) -> dict[str, SourceSettings]:
+def _sources(file: Path) -> Sources:
     """For leases that are misused, in this process: it writes the drafts and must not read them, see Drafts."""
-    return {id_: settings for id_, settings in load(file).items() if id_ != "drafts"}
+    return Sources({id_: settings for id_, settings in load(file).items() if id_ != "drafts"})
 
 
 def _log_into(file: TextIO) -> None:

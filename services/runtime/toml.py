@@ -83,6 +83,15 @@ class Table:
         """What is there, whatever it is; None when nothing is."""
         return self._content.get(key)
 
+    def names(self) -> list[str]:
+        """The keys that are there."""
+        return [*self._content]
+
+    def sub(self, key: str, keys: Iterable[str] | None) -> "Table":
+        """The table below `key`; an empty one when it is not there."""
+        above = f"{self.name[1:-1]}." if self.name else ""
+        return Table(f"[{above}{key}]", self._content.get(key, {}), keys, self._mistakes)
+
     def text(self, key: str, default: str | None = None) -> str:
         """Text that is not blank; without a `default` the key is needed."""
         value = self._content.get(key, default)

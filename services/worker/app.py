@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from functools import partial
 from uuid import uuid4
 
@@ -10,8 +10,8 @@ import prometheus_client
 import uvloop
 
 from services.runtime import logs, metrics
-from services.runtime.settings import SettingsError
 from services.runtime.signals import StopSignals
+from services.runtime.startup import CannotStart
 from services.worker import environment
 from services.worker.artifacts.folder import ArtifactFolder
 from services.worker.artifacts.store_check import StoreCheck
@@ -20,8 +20,8 @@ from services.worker.child import warm_up as warm
 from services.worker.metrics import WorkerMetrics
 from services.worker.queue.grpc_queue import connected
 from services.worker.settings import WorkerSettings, from_env
-from services.worker.sources.limits import keyed
-from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
+from services.worker.sources.settings import load, read_mask_key
+from services.worker.sources.sources import Sources
 from services.worker.supervisor.attempt import WorkerContext
 from services.worker.supervisor.engine import Engine
 from services.worker.supervisor.pool import Pool
@@ -31,9 +31,9 @@ def main(environ: MutableMapping[str, str]) -> int:
     """Run until told to stop; the exit code. What may be a secret is removed from `environ`."""
     try:
         settings = from_env(environ)
-        sources = keyed(load(settings.sources, environ), settings.mask_key)
-    except (SettingsError, SourcesMistaken) as mistaken:
-        sys.stderr.write(f"{mistaken}\n")
+        sources = Sources(load(settings.sources, environ), read_mask_key(settings.mask_key))
+    except CannotStart as reason:
+        sys.stderr.write(f"{reason}\n")
         return 2
     environment.forget(environ)
     environment.limit_threads(environ)
@@ -42,7 +42,7 @@ def main(environ: MutableMapping[str, str]) -> int:
     return 0
 
 
-async def serve(settings: WorkerSettings, sources: Mapping[str, SourceSettings]) -> None:
+async def serve(settings: WorkerSettings, sources: Sources) -> None:
     """Everything that lives as long as the worker."""
     stop = StopSignals().install()
     worker_id = str(uuid4())

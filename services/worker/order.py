@@ -1,6 +1,6 @@
 """What a child is told to do, and what it answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from services.contract.job import Job
 from services.contract.outcome import Built, Failure, Progress
 from services.contract.preview import Previewed
 from services.contract.spec import JobSpec
+from services.worker.sources.sources import Sources
 
 Outcome = Built | Failure
 Shown = Previewed | Failure
@@ -30,7 +31,7 @@ class Order:
     root: Path
     spool: Path
     reference: str
-    sources: Mapping[str, Any] = field(repr=False)
+    sources: Sources = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class PreviewOrder:
     spec: JobSpec
     rows: int
     reference: str
-    sources: Mapping[str, Any] = field(repr=False)
+    sources: Sources = field(repr=False)
 
 
 Work = Order | PreviewOrder

@@ -13,9 +13,8 @@ from services.worker.child.progress_meter import Meter
 from services.worker.concurrency.prefetch import prefetch
 from services.worker.order import Order, Outcome, Report
 from services.worker.ports import Counted, LinesUnfit, Rows
-from services.worker.sources import open_lines, open_source
-from services.worker.sources.attachments import registry as attachments
 from services.worker.sources.errors import SourceFailed
+from services.worker.sources.kind import RowOptions
 from services.worker.sources.rows import mask
 from services.worker.writers.values import CannotWrite
 
@@ -67,7 +66,7 @@ def _made(order: Order, report: Report, *, as_lines: bool) -> Built:
     meter = Meter(report, lambda: files.size())  # noqa: PLW0108 - it is not made yet
     job = replace(order.job, spec=mask.shown(order.job.spec))
     with (
-        attachments.opened(order.sources, order.job.spec.attachments) as open_attachment,
+        order.sources.open_attachments(order.job.spec.attachments) as open_attachment,
         job_files(job, order.spool, open_attachment, meter.tick) as files,
     ):
         stats = _written(order, files, meter, as_lines=as_lines)
@@ -98,12 +97,12 @@ def _opened(order: Order, *, as_lines: bool) -> Iterator[tuple[Counted, Iterator
     """A reading and its rows: with `as_lines` as the source itself writes them, where it can."""
     spec = order.job.spec
     if as_lines:
-        with open_lines(order.sources, spec) as lined:
+        with order.sources.open_lines(spec) as lined:
             if lined:
                 yield lined, lined.lines()
                 return
     careful = order.job.attempt > 1  # the last one may have ended with its process
-    with open_source(order.sources, spec.source, order.spool, careful=careful).read(spec) as reading:
+    with order.sources.open_rows(spec.source, RowOptions(order.spool, careful)).read(spec) as reading:
         yield reading, reading.batches()
 
 

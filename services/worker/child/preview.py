@@ -10,7 +10,6 @@ from services.contract.spec import JobSpec, Page
 from services.runtime import logs
 from services.worker.child.main import internal
 from services.worker.order import PreviewOrder, Shown
-from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.rows import mask
 from services.worker.writers.json import JsonLinesWriter
@@ -40,7 +39,7 @@ def _first_rows(order: PreviewOrder) -> Previewed:
     spec = replace(order.spec, attachments=(), page=_first(order.spec, order.rows))
     lines = io.BytesIO()
     writer = JsonLinesWriter(lines, mask.shown(spec).columns, spec.table.time_zone)
-    with open_source(order.sources, spec.source).read(spec) as reading:
+    with order.sources.open_rows(spec.source).read(spec) as reading:
         for batch in reading.batches():
             writer.write(batch)
         warnings = tuple(reading.warnings())
@@ -69,5 +68,5 @@ def _within(rows: list[bytes]) -> Iterator[str]:
 
 def _counted(order: PreviewOrder) -> Previewed:
     spec = replace(order.spec, attachments=())
-    with open_source(order.sources, spec.source).read(spec) as reading:
+    with order.sources.open_rows(spec.source).read(spec) as reading:
         return Previewed((), rows_total=reading.rows_total)

@@ -16,7 +16,9 @@ from services.contract.store import artifact_prefix
 from services.runtime import logs
 from services.worker.child import job
 from services.worker.order import Order
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.files.settings import CsvSettings, ParquetSettings
+from services.worker.sources.sources import Sources
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
 
 _NEVER = timedelta(0)
 _SQL = JobSpec(
@@ -50,11 +52,13 @@ def _build(spec: JobSpec, number: str, folder: Path) -> None:
     (folder / "empty.sqlite3").touch()  # an empty file is an empty database
     (folder / "rows.csv").write_text("id,name\n1,warm\n")
     pq.write_table(pa.table({"id": [1], "name": ["warm"]}), folder / "rows.parquet")
-    sources = {
-        "sql": SourceSettings("sql", "sql", folder / "empty.sqlite3"),
-        "csv": SourceSettings("csv", "csv", folder),
-        "parquet": SourceSettings("parquet", "parquet", folder),
-    }
+    sources = Sources(
+        {
+            "sql": SqliteSettings("sql", folder / "empty.sqlite3"),
+            "csv": CsvSettings("csv", folder),
+            "parquet": ParquetSettings("parquet", folder),
+        }
+    )
     lease = LeaseRef("warm-up", number)
     prefix = artifact_prefix(lease.export_id, lease.lease_id)
     handed = Job(lease, 1, 1, _NEVER, _NEVER, _NEVER, spec, prefix, store_id="")

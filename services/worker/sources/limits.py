@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -12,26 +10,6 @@ from services.contract.spec import JobSpec
 from services.worker.ports import Reading, Source
 from services.worker.sources import errors
 from services.worker.sources.rows import mask
-from services.worker.sources.settings import SourceSettings, SourcesMistaken
-
-
-def keyed(sources: dict[str, SourceSettings], key_file: Path | None) -> dict[str, SourceSettings]:
-    """The sources with the key for masks that is in a file, without the white space around it; None: with no key.
-
-    Raises SourcesMistaken when the file cannot be read or is empty.
-    """
-    key = _key(key_file) if key_file else b""
-    return {id_: replace(source, mask_key=key) for id_, source in sources.items()}
-
-
-def _key(file: Path) -> bytes:
-    try:
-        key = file.read_bytes().strip()
-    except OSError as error:
-        raise SourcesMistaken(file, [f"cannot be read: {error.strerror}"]) from error
-    if not key:
-        raise SourcesMistaken(file, ["is empty: the key that masked values are hashed with is missing"])
-    return key
 
 
 class GuardedSource:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -17,6 +17,7 @@ from services.worker.child.main import internal
 from services.worker.metrics import WorkerMetrics
 from services.worker.order import Order, Outcome
 from services.worker.ports import JobQueue
+from services.worker.sources.sources import Sources
 from services.worker.supervisor.outcome_log import Ended, Ending
 from services.worker.supervisor.pool import Pool
 from services.worker.supervisor.reporting import Reporting
@@ -31,7 +32,7 @@ class WorkerContext:
     folder: ArtifactFolder
     store: StoreCheck
     metrics: WorkerMetrics
-    sources: Mapping[str, Any] = field(repr=False)
+    sources: Sources = field(repr=False)
     no_progress_timeout_s: float
     orphan_timeout_s: float
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from services.contract.formats import CsvDialect, Format
 from services.contract.job import Job, LeaseRef
@@ -18,13 +17,13 @@ from services.contract.spec import JobSpec, TableOptions
 from services.contract.store import artifact_prefix
 from services.worker.child import job
 from services.worker.order import Order, Outcome
-from services.worker.sources import open_lines
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sources import Sources
+from services.worker.sources.sql.postgres.settings import PostgresSettings
 from tests.integration.sources.source_specs import spec_of
 
 
-def source(url: str, **more: Any) -> dict[str, SourceSettings]:
-    return {"things": SourceSettings("things", "sql", Path(), url, **more)}
+def source(url: str, **more: Any) -> Sources:
+    return Sources({"things": PostgresSettings("things", url, **more)})
 
 
 def csv_spec(columns: dict[str, str], dialect: CsvDialect | None = None, **more: Any) -> JobSpec:
@@ -32,13 +31,13 @@ def csv_spec(columns: dict[str, str], dialect: CsvDialect | None = None, **more:
     return replace(spec_of("sql", columns), table=table, **more)
 
 
-def is_lined(sources: dict[str, SourceSettings], spec: JobSpec) -> bool:
+def is_lined(sources: Sources, spec: JobSpec) -> bool:
     """Whether the server is to write the lines."""
-    with open_lines(sources, spec) as reading:
+    with sources.open_lines(spec) as reading:
         return reading is not None
 
 
-def run(sources: dict[str, SourceSettings], spec: JobSpec, folder: Path) -> tuple[Outcome, bytes]:
+def run(sources: Sources, spec: JobSpec, folder: Path) -> tuple[Outcome, bytes]:
     """What comes of a job, and the bytes of its table."""
     spool, root = folder / "spool", folder / "root"
     for each in (spool, root):
@@ -59,12 +58,14 @@ def _table(file: Path) -> bytes:
         return archive.read("things.csv")
 
 
-def run_through_arrow(sources: dict[str, SourceSettings], spec: JobSpec, folder: Path) -> tuple[Outcome, bytes]:
+def run_through_arrow(sources: Sources, spec: JobSpec, folder: Path) -> tuple[Outcome, bytes]:
     """As `run`, by the other way."""
+    return run(NeverLines(sources.by_id, sources.mask_key), spec, folder)
+
+
+class NeverLines(Sources):
+    """Sources that write no lines."""
 
     @contextmanager
-    def never(*_: object) -> Iterator[None]:
+    def open_lines(self, _: JobSpec) -> Iterator[None]:
         yield None
-
-    with patch.object(job, "open_lines", never):
-        return run(sources, spec, folder)

@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.worker.schema import arrow_type
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.kind import SourceSettings
+from services.worker.sources.sql.other.settings import OtherSqlSettings
+from services.worker.sources.sql.postgres.settings import PostgresSettings
 from tests.integration.sources.filter_model import ROWS, TYPES
-from tests.integration.sources.source_specs import type_of
+from tests.integration.sources.source_specs import settings_of, type_of
 from tests.servers import databases
 
 LIMA = timezone(timedelta(hours=-5))
@@ -97,7 +99,7 @@ def quoted(value: Any) -> str:
 
 
 def _at(kind: str, build: Callable[[Path], Path]) -> Callable[[Path], SourceSettings]:
-    return lambda directory: SourceSettings("things", kind, build(directory))
+    return lambda directory: settings_of(build(directory), kind)
 
 
 def _postgres(declared: str, directory: Path) -> SourceSettings:
@@ -108,7 +110,7 @@ def _postgres(declared: str, directory: Path) -> SourceSettings:
         f"insert into t values {values}",
     )
     databases.run(url, f"alter database {url.partition('?')[0].rpartition('/')[2]} set timezone = 'America/Lima'")
-    return SourceSettings("things", "sql", directory, url)
+    return PostgresSettings("things", url)
 
 
 def duckdb_table(directory: Path) -> SourceSettings:
@@ -119,7 +121,7 @@ def duckdb_table(directory: Path) -> SourceSettings:
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"create table t ({declared})")
         connection.execute(f"insert into t values {values}")
-    return SourceSettings("things", "sql", directory, f"duckdb:///{file}")
+    return OtherSqlSettings("things", f"duckdb:///{file}")
 
 
 def _literal(value: Any) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from services.contract.spec import All, ColumnType, Filter, HttpPages, Kind, Operator, OrderTerm, Page, Relation, Term
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.http.settings import HttpSettings
-from services.worker.sources.settings import SourceSettings
 from tests.integration.sources.source_specs import Read, read, spec_of
 from tests.servers.api_platform import ApiPlatform, served
 
@@ -42,10 +40,9 @@ def api_of(count: int = 25, **state: Any) -> Iterator[ApiPlatform]:
         yield api
 
 
-def settings_of(api: ApiPlatform, **options: Any) -> SourceSettings:
+def settings_of(api: ApiPlatform, **options: Any) -> HttpSettings:
     """`retry_s` is short, so that what does not go well fails at once."""
-    http = HttpSettings(api.url, allow_private=True, **{"retry_s": 10, **options})
-    return SourceSettings("things", "http", Path(), http=http)
+    return HttpSettings("things", api.url, allow_private=True, **{"retry_s": 10, **options})
 
 
 def read_from(

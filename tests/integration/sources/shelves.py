@@ -13,9 +13,15 @@ import duckdb
 
 from demo.seaweed import ObjectStore
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
-from services.worker.sources.attachments.registry import Files, files_of
+from services.worker.sources.attachments.bucket import BucketSettings
+from services.worker.sources.attachments.files import AttachmentFiles
+from services.worker.sources.attachments.folder import FolderSettings
 from services.worker.sources.http.settings import HttpSettings
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.kind import SourceSettings
+from services.worker.sources.sources import Sources
+from services.worker.sources.sql.other.settings import OtherSqlSettings
+from services.worker.sources.sql.postgres.settings import PostgresSettings
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from services.worker.sources.stores.s3 import ObjectRoot, filesystem
 from tests.integration.sources.source_specs import BUCKET
 from tests.servers.api_platform import ApiPlatform, served
@@ -27,7 +33,7 @@ Row = dict[str, str | None]
 class Shelf:
     """Attachments by name; `{name}` is the one placeholder of the path."""
 
-    files: Files
+    files: AttachmentFiles
     attachment: AttachmentSpec
 
     def read(self, name: str | None) -> bytes | None:
@@ -42,7 +48,7 @@ class Shelf:
 @contextmanager
 def shelf(settings: SourceSettings, path: str, blob: Blob | None = None) -> Iterator[Shelf]:
     ref = SourceRef("files", settings.kind)
-    with closing(files_of({"files": settings}, ref)) as files:
+    with closing(Sources({"files": settings}).files(ref)) as files:
         yield Shelf(files, AttachmentSpec("thing.bin", ref, path, blob))
 
 
@@ -57,7 +63,7 @@ def folder(directory: Path) -> Place:
         for name, content in contents.items():
             if content is not None:
                 (directory / "below" / name).write_bytes(content)
-        with shelf(SourceSettings("files", "folder", directory), "below/{name}") as found:
+        with shelf(FolderSettings("files", directory), "below/{name}") as found:
             yield found
 
     return filled
@@ -72,7 +78,7 @@ def bucket(store: ObjectStore) -> Place:
             if content is not None:
                 with filesystem(root).open_output_stream(root.path(f"below/{name}")) as stream:
                     stream.write(content)
-        with shelf(SourceSettings("files", "object", Path(), objects=root), "below/{name}") as found:
+        with shelf(BucketSettings("files", root), "below/{name}") as found:
             yield found
 
     return filled
@@ -82,8 +88,8 @@ def bucket(store: ObjectStore) -> Place:
 def urls(contents: Mapping[str, bytes | None], **state: Any) -> Iterator[Shelf]:
     stored = {f"below/{name}": content for name, content in contents.items() if content is not None}
     with served(ApiPlatform([], files=stored, **state)) as api:
-        http = HttpSettings(api.url, allow_private=True, retry_s=5)
-        with shelf(SourceSettings("files", "http", Path(), http=http), "files/below/{name}") as found:
+        http = HttpSettings("files", api.url, allow_private=True, retry_s=5)
+        with shelf(http, "files/below/{name}") as found:
             yield found
 
 
@@ -97,7 +103,7 @@ def sqlite_table(path: Path, blob: Blob = BLOB) -> Place:
             connection.execute("pragma journal_mode = wal")
             connection.execute("create table contents (name text primary key, content blob)")
             connection.executemany("insert into contents values (?, ?)", contents.items())
-        with shelf(SourceSettings("files", "sql", path), "below/{name}", blob) as found:
+        with shelf(SqliteSettings("files", path), "below/{name}", blob) as found:
             yield found
 
     return filled
@@ -110,7 +116,7 @@ def duckdb_table(path: Path) -> Place:
             connection.execute("create table contents (name text primary key, content blob)")
             for each in contents.items():
                 connection.execute("insert into contents values (?, ?)", each)
-        with shelf(SourceSettings("files", "sql", Path(), f"duckdb:///{path}"), "below/{name}", BLOB) as found:
+        with shelf(OtherSqlSettings("files", f"duckdb:///{path}"), "below/{name}", BLOB) as found:
             yield found
 
     return filled
@@ -127,7 +133,7 @@ def postgres_table(url: str) -> Place:
             for each in contents.items():
                 cursor.execute(f"insert into {name} values ($1, $2)", each)
             connection.commit()
-        with shelf(SourceSettings("files", "sql", Path(), url), "below/{name}", blob) as found:
+        with shelf(PostgresSettings("files", url), "below/{name}", blob) as found:
             yield found
 
     return filled

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +22,12 @@ from services.contract.spec import (
     SourceRef,
     TableOptions,
 )
+from services.worker.ports import Reading, Source
 from services.worker.schema import arrow_schema
-from services.worker.sources import open_source
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.files.settings import CsvSettings, ParquetSettings
+from services.worker.sources.kind import RowOptions, SourceSettings
+from services.worker.sources.sources import Sources
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from services.worker.sources.stores.s3 import ObjectRoot
 
 ATTACHMENT = AttachmentSpec("invoice.xml", SourceRef("files", "folder"), "{folder}/{id}.xml")
@@ -73,17 +77,33 @@ def spec_of(
     )
 
 
-def settings_of(place: Place, kind: str) -> dict[str, SourceSettings]:
-    """The source things, which is a file, a directory, an object store, or has settings already."""
-    if isinstance(place, SourceSettings):
-        return {"things": place}
-    if isinstance(place, ObjectRoot):
-        return {"things": SourceSettings("things", kind, Path(), objects=place)}
-    return {"things": SourceSettings("things", kind, place)}
+SETTINGS: dict[str, Callable[[str, Any], SourceSettings]] = {
+    "sql": SqliteSettings,
+    "parquet": ParquetSettings,
+    "csv": CsvSettings,
+}
+
+
+def settings_of(place: Place, kind: str) -> SourceSettings:
+    """The source things, which is a SQLite file, a directory, an object store, or has settings already."""
+    return SETTINGS[kind]("things", place) if isinstance(place, Path | ObjectRoot) else place
+
+
+def opened(place: Place, spec: JobSpec, options: RowOptions = RowOptions()) -> AbstractContextManager[Reading]:  # noqa: B008 - frozen
+    return Sources({"things": settings_of(place, spec.source.kind)}).open_rows(spec.source, options).read(spec)
 
 
 def read(place: Place, spec: JobSpec) -> Read:
-    with open_source(settings_of(place, spec.source.kind), spec.source).read(spec) as reading:
+    return _rows_of(opened(place, spec), spec)
+
+
+def read_from(source: Source, spec: JobSpec) -> Read:
+    """As it is, without the guard of limits and masks."""
+    return _rows_of(source.read(spec), spec)
+
+
+def _rows_of(opened_reading: AbstractContextManager[Reading], spec: JobSpec) -> Read:
+    with opened_reading as reading:
         batches = list(reading.batches())
         schema = arrow_schema(spec.columns)
         shown, hidden = [], []

@@ -11,10 +11,13 @@ import pytest
 
 from demo.seaweed import ObjectStore
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
-from services.worker.sources.attachments.registry import files_of, opened
+from services.worker.sources.attachments.bucket import BucketSettings
 from services.worker.sources.errors import SourceFailed
+from services.worker.sources.files.settings import CsvSettings
 from services.worker.sources.http.settings import HttpSettings
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sources import Sources
+from services.worker.sources.sql.postgres.settings import PostgresSettings
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from services.worker.sources.stores.s3 import ObjectRoot
 from tests.integration.sources.shelves import BLOB, Shelf, shelf
 from tests.servers.api_platform import ApiPlatform, cut, served, status
@@ -28,9 +31,8 @@ def api() -> Iterator[ApiPlatform]:
         yield running
 
 
-def urls(api: ApiPlatform, path: str = "files/{name}", **options: object) -> SourceSettings:
-    http = HttpSettings(api.url, **{"allow_private": True, "retry_s": 0.0, **options})  # type: ignore[arg-type]
-    return SourceSettings("files", "http", Path(), http=http)
+def urls(api: ApiPlatform, path: str = "files/{name}", **options: object) -> HttpSettings:
+    return HttpSettings("files", api.url, **{"allow_private": True, "retry_s": 0.0, **options})  # type: ignore[arg-type]
 
 
 def failure(found: Shelf, name: str = "1.xml") -> tuple[str, bool]:
@@ -92,7 +94,7 @@ def test_a_store_that_cannot_be_read_has_no_missing_objects(object_store: Object
         "bucket-of-tests", "p", object_store.endpoint, "us-east-1", object_store.access_key, object_store.secret_key
     )
     values = {"bucket": "no-such-bucket", "secret_key": "wrong", "endpoint": "http://127.0.0.1:1"}
-    settings = SourceSettings("files", "object", Path(), objects=replace(root, **{wrong: values[wrong]}))
+    settings = BucketSettings("files", replace(root, **{wrong: values[wrong]}))
     with shelf(settings, "{name}") as found:
         assert failure(found) == ("SOURCE_UNAVAILABLE", True)
 
@@ -118,14 +120,14 @@ BY_YEAR = Blob(Relation(query="select * from contents;"), "content", (BlobKey("n
 def test_a_blob_is_found_by_every_part_of_its_key(database: Path) -> None:
     spec = AttachmentSpec("a", SourceRef("files", "sql"), "{id}", BY_YEAR)
     rows = [{"id": "a", "y": "2026"}, {"id": "a", "y": None}, {"id": "7", "y": "2026"}, {"id": "a", "y": "2024"}]
-    settings = {"files": SourceSettings("files", "sql", database)}
-    with opened(settings, (spec,)) as open_attachment:
+    sources = Sources({"files": SqliteSettings("files", database)})
+    with sources.open_attachments((spec,)) as open_attachment:
         streams = [open_attachment(spec, "", row) for row in rows]
         assert [stream and stream.read(10) for stream in streams] == [b"new", None, b"text", None]
 
 
 def test_a_key_of_several_rows_a_missing_table_and_a_missing_file_fail(database: Path, tmp_path: Path) -> None:
-    settings = SourceSettings("files", "sql", database)
+    settings = SqliteSettings("files", database)
     with shelf(settings, "{name}", BLOB) as found:
         assert failure(found, "twice") == ("RELATION_INVALID", False)
     with shelf(settings, "{name}", replace(BLOB, relation=Relation(table="none"))) as found:
@@ -138,7 +140,7 @@ def test_a_key_of_several_rows_a_missing_table_and_a_missing_file_fail(database:
 
 def test_a_text_that_the_type_of_a_key_has_no_value_for_is_missing(postgres_url: str) -> None:
     numbers = "select 1::int as name, 'one'::bytea as content"
-    settings = SourceSettings("files", "sql", Path(), postgres_url)
+    settings = PostgresSettings("files", postgres_url)
     with shelf(settings, "{name}", replace(BLOB, relation=Relation(query=numbers))) as found:
         assert [found.read(name) for name in ("1", "x", "1")] == [b"one", None, b"one"]
 
@@ -150,7 +152,7 @@ def test_a_database_that_cannot_be_opened_shows_no_password(tmp_path: Path) -> N
         "none://me:hunter2@h/db",
     ):
         with (
-            shelf(SourceSettings("files", "sql", Path(), url), "{name}", BLOB) as found,
+            shelf(PostgresSettings("files", url), "{name}", BLOB) as found,
             pytest.raises(SourceFailed) as failed,
         ):
             found.read("1.xml")
@@ -160,5 +162,5 @@ def test_a_database_that_cannot_be_opened_shows_no_password(tmp_path: Path) -> N
 
 def test_a_source_of_rows_has_no_attachments(tmp_path: Path) -> None:
     with pytest.raises(SourceFailed) as failed:
-        files_of({"files": SourceSettings("files", "csv", tmp_path)}, SourceRef("files", "csv"))
+        Sources({"files": CsvSettings("files", tmp_path)}).files(SourceRef("files", "csv"))
     assert failed.value.code == "SOURCE_UNKNOWN"

@@ -23,8 +23,9 @@ from services.contract.spec import (
     TableOptions,
     Term,
 )
-from services.worker.sources import open_lines
 from services.worker.sources.errors import SourceFailed
+from services.worker.sources.sources import Sources
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.copy_jobs import csv_spec, is_lined, run, source
 from tests.integration.sources.source_specs import ATTACHMENT, type_of
 from tests.servers import databases
@@ -112,8 +113,8 @@ def test_a_database_in_another_encoding_is_read_by_the_worker() -> None:
     assert not is_lined(source(latin), csv_spec({"id": "integer", "name": "text"}))
 
 
-def test_other_databases_are_read_by_the_worker() -> None:
-    assert not is_lined(source(""), csv_spec(COLUMNS))
+def test_other_databases_are_read_by_the_worker(tmp_path: Path) -> None:
+    assert not is_lined(Sources({"things": SqliteSettings("things", tmp_path)}), csv_spec(COLUMNS))
 
 
 def test_a_limit_is_known_before_the_first_row(url: str, tmp_path: Path) -> None:
@@ -124,14 +125,14 @@ def test_a_limit_is_known_before_the_first_row(url: str, tmp_path: Path) -> None
     assert failed.message == "The filter matches 1000 rows; the limit max_rows is 999."
     done, _ = run(source(url), csv_spec(COLUMNS, limits=enough), tmp_path)
     assert isinstance(done, Built)
-    with open_lines(source(url), csv_spec(COLUMNS, limits=enough)) as reading:
+    with source(url).open_lines(csv_spec(COLUMNS, limits=enough)) as reading:
         assert reading
         assert (reading.rows_total, reading.matched_by) == (1_000, MatchedBy.COUNT)
 
 
 def test_what_others_write_meanwhile_is_not_in_the_file(url: str) -> None:
     database = databases.new_database("create table t (id int, name text)", "insert into t values (1, 'a'), (2, 'b')")
-    with open_lines(source(database), csv_spec({"id": "integer", "name": "text"})) as reading:
+    with source(database).open_lines(csv_spec({"id": "integer", "name": "text"})) as reading:
         databases.run(database, "insert into t values (3, 'c')", "delete from t where id = 1")
         assert reading
         assert b"".join(part.text for part in reading.lines()) == b"1,a\r\n2,b\r\n"
@@ -157,7 +158,7 @@ def test_other_threads_go_on_while_the_server_thinks_amid_the_rows(url: str) -> 
     spec = csv_spec({"id": "integer", "name": "text"}, relation=late, order=())
     with psycopg.connect(url, autocommit=True) as other:
         other.execute("select pg_advisory_lock(1)")
-        with open_lines(source(url, statement_timeout_s=60), spec) as reading:
+        with source(url, statement_timeout_s=60).open_lines(spec) as reading:
             assert reading
             reader = threading.Thread(target=lambda: list(reading.lines()))
             reader.start()
@@ -177,7 +178,7 @@ def until_somebody_waits_for_a_lock(connection: psycopg.Connection) -> None:
 
 def read(url: str, spec: JobSpec, after_first: Callable[[], object] = lambda: None, **more: Any) -> None:
     """Every block, `after_first` being called behind the first one."""
-    with open_lines(source(url, **more), spec) as reading:
+    with source(url, **more).open_lines(spec) as reading:
         assert reading
         for number, _ in enumerate(reading.lines()):
             if number == 0:
@@ -215,7 +216,7 @@ def test_who_stops_amid_the_rows_leaves_no_statement_behind(url: str) -> None:
         query="select i as id, repeat('y', 1000) as name from (select generate_series(1, 10000001) as i) as s"
     )
     spec = csv_spec({"id": "integer", "name": "text"}, relation=endless, order=())
-    with open_lines(source(url), spec) as reading:
+    with source(url).open_lines(spec) as reading:
         assert reading
         next(reading.lines())
     with psycopg.connect(url, autocommit=True) as connection:

@@ -9,8 +9,10 @@ import pytest
 
 from services.contract.spec import OrderTerm
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.files import source as files
-from tests.integration.sources.source_specs import read, spec_of
+from services.worker.sources.files.memory import MemoryLimits
+from services.worker.sources.files.settings import ParquetSettings
+from services.worker.sources.files.source import FileSource
+from tests.integration.sources.source_specs import read_from, spec_of
 
 ROWS = 60_000
 WIDE = {"id": "text", "a": "text", "b": "text"}
@@ -25,16 +27,20 @@ def wide(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_rows_too_wide_to_sort_in_the_usual_memory_get_more(wide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_MEMORY", "12MB")
-    rows = read(wide, replace(spec_of("parquet", WIDE, order=(OrderTerm("id"),)), key=())).rows
+SPEC = replace(spec_of("parquet", WIDE, order=(OrderTerm("id"),)), key=())
+
+
+def source(directory: Path, memory: MemoryLimits) -> FileSource:
+    return FileSource(ParquetSettings("things", directory), memory=memory)
+
+
+def test_rows_too_wide_to_sort_in_the_usual_memory_get_more(wide: Path) -> None:
+    rows = read_from(source(wide, MemoryLimits("12MB")), SPEC).rows
     assert [row["id"] for row in rows] == [f"{n:06}" for n in range(ROWS)]
 
 
-def test_rows_that_fit_into_no_memory_are_refused_for_good(wide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_MEMORY", "12MB")
-    monkeypatch.setattr(files, "_MORE_MEMORY", ("13MB",))
+def test_rows_that_fit_into_no_memory_are_refused_for_good(wide: Path) -> None:
     with pytest.raises(SourceFailed) as failed:
-        read(wide, replace(spec_of("parquet", WIDE, order=(OrderTerm("id"),)), key=()))
+        read_from(source(wide, MemoryLimits("12MB", ("13MB",))), SPEC)
     assert failed.value.code == "ROWS_TOO_WIDE"
     assert not failed.value.retryable

@@ -11,10 +11,10 @@ import pytest
 
 from services.contract.outcome import MatchedBy
 from services.contract.spec import ColumnType, Kind, Operator, OrderTerm, Relation, Term
-from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.settings import SourceSettings
-from tests.integration.sources.source_specs import ATTACHMENT, Read, read, spec_of
+from services.worker.sources.files.settings import ParquetSettings
+from services.worker.sources.kind import RowOptions
+from tests.integration.sources.source_specs import ATTACHMENT, Read, opened, read, spec_of
 
 
 def parquet(directory: Path, name: str = "a.parquet", **columns: Any) -> Path:
@@ -186,9 +186,9 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 
 def test_files_replaced_in_the_middle_end_the_reading(tmp_path: Path) -> None:
     parquet(tmp_path, id=[1, 2, 3])
-    settings = {"things": SourceSettings("things", "parquet", tmp_path)}
+    settings = ParquetSettings("things", tmp_path)
     spec = spec_of("parquet", {"id": "integer"})
-    with open_source(settings, spec.source).read(spec) as reading:
+    with opened(settings, spec) as reading:
         parquet(tmp_path, "new.parquet", id=[4])
         (tmp_path / "new.parquet").replace(tmp_path / "a.parquet")
         with pytest.raises(SourceFailed) as failed:
@@ -198,18 +198,18 @@ def test_files_replaced_in_the_middle_end_the_reading(tmp_path: Path) -> None:
 
 def test_files_that_come_later_are_not_read(tmp_path: Path) -> None:
     parquet(tmp_path, id=[1])
-    settings = {"things": SourceSettings("things", "parquet", tmp_path)}
+    settings = ParquetSettings("things", tmp_path)
     spec = spec_of("parquet", {"id": "integer"})
-    with open_source(settings, spec.source).read(spec) as reading:
+    with opened(settings, spec) as reading:
         parquet(tmp_path, "later.parquet", id=[2])
         assert sum(b.num_rows for b in reading.batches()) == reading.rows_matched() == 1
 
 
 def test_a_reading_may_be_left_in_the_middle(tmp_path: Path) -> None:
     parquet(tmp_path, id=range(50_000))
-    settings = {"things": SourceSettings("things", "parquet", tmp_path)}
+    settings = ParquetSettings("things", tmp_path)
     spec = spec_of("parquet", {"id": "integer"})
-    with open_source(settings, spec.source).read(spec) as reading:
+    with opened(settings, spec) as reading:
         assert next(reading.batches()).num_rows > 0
 
 
@@ -238,8 +238,8 @@ def test_no_rows_is_a_success_with_a_warning(tmp_path: Path) -> None:
 def test_a_sort_leaves_nothing_in_its_directory(tmp_path: Path) -> None:
     (tmp_path / "spool").mkdir()
     parquet(tmp_path, id=range(1_000))
-    settings = {"things": SourceSettings("things", "parquet", tmp_path)}
+    settings = ParquetSettings("things", tmp_path)
     spec = spec_of("parquet", {"id": "integer"})
-    with open_source(settings, spec.source, tmp_path / "spool").read(spec) as reading:
+    with opened(settings, spec, RowOptions(tmp_path / "spool")) as reading:
         assert sum(b.num_rows for b in reading.batches()) == 1_000
     assert list((tmp_path / "spool").iterdir()) == []

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Page, Term
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.kind import SourceSettings
 from tests.integration.sources.filter_engines import ENGINES
 from tests.integration.sources.filter_model import BY_SIZE, COLUMNS, OF_TEXT, TYPES, selected
 from tests.integration.sources.source_specs import read, spec_of, type_of

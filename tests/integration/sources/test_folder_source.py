@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.settings import SourceSettings
 from services.worker.sources.stores.folder import Folder
 
 
@@ -25,7 +24,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def folder(root: Path) -> Folder:
-    return Folder(SourceSettings("files", "folder", root))
+    return Folder("files", root)
 
 
 @pytest.mark.parametrize("path", ["a/1.xml", "inside", "./a//1.xml"])

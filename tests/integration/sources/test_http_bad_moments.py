@@ -268,10 +268,9 @@ def test_an_absolute_link_to_the_same_host_is_followed() -> None:
 def test_a_private_address_is_refused_unless_allowed(host: str) -> None:
     with api_of() as api:
         api.url = api.url.replace("127.0.0.1", host)
-        settings = settings_of(api)
-        http = replace(settings.http, allow_private=False, retry_s=0)  # type: ignore[type-var] - it is there
+        settings = replace(settings_of(api), allow_private=False, retry_s=0)
         with pytest.raises(SourceFailed) as failed:
-            read(replace(settings, http=http), spec_of("http", COLUMNS, relation=Relation(http=LINKED)))
+            read(settings, spec_of("http", COLUMNS, relation=Relation(http=LINKED)))
     assert (failed.value.code, failed.value.retryable) == ("ADDRESS_REFUSED", False)
     assert api.requests == []
 

@@ -25,7 +25,9 @@ from services.contract.spec import (
 from services.contract.store import artifact_prefix
 from services.worker.child import job
 from services.worker.order import Order, Outcome
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.attachments.folder import FolderSettings
+from services.worker.sources.sources import Sources
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.http_apis import INTEGER, LINKED, TEXT, api_of, settings_of
 from tests.servers.api_platform import ApiPlatform, status
 
@@ -38,17 +40,19 @@ ATTACHMENTS = (
 )
 
 
-def sources(api: ApiPlatform, directory: Path) -> dict[str, SourceSettings]:
+def sources(api: ApiPlatform, directory: Path) -> Sources:
     (directory / "1.xml").write_bytes(b"<one/>")
     database = directory / "db.sqlite3"
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("create table signatures (number integer primary key, content blob)")
         connection.executemany("insert into signatures values (?, ?)", [(1, b"signed"), (2, None)])
-    return {
-        "api": settings_of(api, retry_s=0.0),
-        "folder": SourceSettings("folder", "folder", directory),
-        "db": SourceSettings("db", "sql", database),
-    }
+    return Sources(
+        {
+            "api": settings_of(api, retry_s=0.0),
+            "folder": FolderSettings("folder", directory),
+            "db": SqliteSettings("db", database),
+        }
+    )
 
 
 def run(api: ApiPlatform, directory: Path) -> Outcome:

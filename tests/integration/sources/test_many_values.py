@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.contract.spec import All, AnyOf, Filter, Operator, Term
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.kind import SourceSettings
 from tests.integration.sources.filter_engines import ENGINES
 from tests.integration.sources.filter_model import TYPES, selected
 from tests.integration.sources.source_specs import read, spec_of, type_of
@@ -54,4 +54,4 @@ def test_more_values_than_sqlite_takes_are_decided_here(tmp_path: Path) -> None:
 
 
 def kind_of(source: object) -> str:
-    return source.kind if isinstance(source, SourceSettings) else "sql"
+    return source.kind

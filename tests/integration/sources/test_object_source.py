@@ -12,11 +12,10 @@ from pyarrow.fs import S3FileSystem
 
 from demo.seaweed import ObjectStore
 from services.contract.spec import Operator, Relation, Term
-from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.files import remote
 from services.worker.sources.stores.s3 import ObjectRoot, filesystem
-from tests.integration.sources.source_specs import BUCKET, read, settings_of, spec_of, type_of
+from tests.integration.sources.source_specs import BUCKET, opened, read, settings_of, spec_of, type_of
 
 Put = Callable[[str, bytes], None]
 
@@ -117,7 +116,7 @@ def test_of_a_large_object_only_the_parts_that_are_needed_travel(
 def test_an_object_replaced_in_the_middle_ends_the_reading(root: ObjectRoot, put: Put) -> None:
     put("a.parquet", parquet())
     spec = spec_of("parquet", {"id": "integer"})
-    with open_source(settings_of(root, "parquet"), spec.source).read(spec) as reading:
+    with opened(root, spec) as reading:
         put("a.parquet", parquet(start=7))
         with pytest.raises(SourceFailed) as failed:
             list(reading.batches())
@@ -127,7 +126,7 @@ def test_an_object_replaced_in_the_middle_ends_the_reading(root: ObjectRoot, put
 def test_objects_that_come_later_are_not_read(root: ObjectRoot, put: Put) -> None:
     put("a.parquet", parquet())
     spec = spec_of("parquet", {"id": "integer"})
-    with open_source(settings_of(root, "parquet"), spec.source).read(spec) as reading:
+    with opened(root, spec) as reading:
         put("b.parquet", parquet(start=7))
         assert sum(b.num_rows for b in reading.batches()) == reading.rows_matched() == 3
 

@@ -11,11 +11,13 @@ import pytest
 
 from services.contract.outcome import Consistency, MatchedBy
 from services.contract.spec import JobSpec, Operator, OrderTerm, ReadingMode, Term
-from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.kind import SourceSettings
+from services.worker.sources.sources import Sources
 from services.worker.sources.sql.keyset import PAGE_ROWS
-from tests.integration.sources.source_specs import spec_of, type_of
+from services.worker.sources.sql.postgres.settings import PostgresSettings
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
+from tests.integration.sources.source_specs import opened, spec_of, type_of
 from tests.servers import databases
 
 ROWS = 3 * PAGE_ROWS
@@ -37,7 +39,7 @@ def sqlite_database(directory: Path) -> Database:
         connection.execute("pragma journal_mode = wal")
         connection.execute("create table t (id integer primary key, v text)")
         connection.executemany("insert into t values (?, 'old')", ((i * 10,) for i in range(ROWS)))
-    return SourceSettings("things", "sql", path), lambda: change_from_another_process(path)
+    return SqliteSettings("things", path), lambda: change_from_another_process(path)
 
 
 def change_from_another_process(path: Path) -> None:
@@ -53,7 +55,7 @@ def postgres_database(_: Path) -> Database:
         "create table t (id bigint primary key, v text)",
         f"insert into t select i * 10, 'old' from generate_series(0, {ROWS - 1}) as i",
     )
-    return SourceSettings("things", "sql", Path(), url), lambda: databases.run(url, *CHANGES)
+    return PostgresSettings("things", url), lambda: databases.run(url, *CHANGES)
 
 
 @pytest.fixture(params=[sqlite_database, postgres_database], ids=["sqlite", "postgres"])
@@ -68,7 +70,7 @@ def spec(mode: ReadingMode, **changes: Any) -> JobSpec:
 
 def read_while_it_changes(database: Database, job: JobSpec) -> tuple[list[tuple[int, str]], Consistency, int]:
     settings, change = database
-    with open_source({"things": settings}, job.source).read(job) as reading:
+    with opened(settings, job) as reading:
         rows: list[tuple[int, str]] = []
         batches: Iterator[Any] = reading.batches()
         for number, batch in enumerate(batches):
@@ -99,7 +101,7 @@ def test_by_key_with_a_filter_that_is_decided_here(database: Database) -> None:
     settings, _ = database
     term = Term("v", type_of("text"), Operator.EQUALS, ("OLD",), ignore_case=True)
     job = spec(ReadingMode.KEYSET, filter=term)
-    with open_source({"things": settings}, job.source).read(job) as reading:
+    with opened(settings, job) as reading:
         assert sum(batch.num_rows for batch in reading.batches()) == reading.rows_matched() == ROWS
         assert (reading.as_of, reading.matched_by) == (None, MatchedBy.END_OF_STREAM)
 
@@ -108,7 +110,7 @@ def test_by_key_with_a_filter_that_is_decided_here(database: Database) -> None:
 def test_by_key_there_is_no_other_order(database: Database, order: tuple[OrderTerm, ...]) -> None:
     settings, _ = database
     job = spec(ReadingMode.KEYSET, order=order)
-    source = open_source({"things": settings}, job.source)
+    source = Sources({"things": settings}).open_rows(job.source)
     with pytest.raises(SourceFailed) as failed, source.read(job):
         pass
     assert (failed.value.code, failed.value.retryable) == ("ORDER_NOT_BY_KEY", False)
@@ -117,7 +119,7 @@ def test_by_key_there_is_no_other_order(database: Database, order: tuple[OrderTe
 def keys_by_key(settings: SourceSettings, key: tuple[str, ...]) -> list[tuple[Any, ...]]:
     columns = dict.fromkeys(key, "text")
     job = replace(spec_of("sql", columns), key=key, order=tuple(OrderTerm(k) for k in key), reading=ReadingMode.KEYSET)
-    with open_source({"things": settings}, job.source).read(job) as reading:
+    with opened(settings, job) as reading:
         return [tuple(row.values()) for batch in reading.batches() for row in batch.to_pylist()]
 
 
@@ -132,8 +134,8 @@ def test_keys_of_several_columns_and_of_text(tmp_path: Path) -> None:
         f"insert into t select 'o''' || i % 7, i from generate_series(0, {PAGE_ROWS + 99}) as i",
     )
     expected = [(a, str(b)) for a, b in sorted(rows)]
-    assert keys_by_key(SourceSettings("things", "sql", path), ("a", "b")) == expected
-    assert keys_by_key(SourceSettings("things", "sql", path, url), ("a", "b")) == expected
+    assert keys_by_key(SqliteSettings("things", path), ("a", "b")) == expected
+    assert keys_by_key(PostgresSettings("things", url), ("a", "b")) == expected
 
 
 @pytest.mark.parametrize("first", [0, PAGE_ROWS - 1], ids=["within a piece", "at its end"])
@@ -146,8 +148,8 @@ def test_rows_that_share_a_key_are_refused(tmp_path: Path, first: int) -> None:
         "create table t (n integer)",
         f"insert into t select i - (i = {first + 1})::integer from generate_series(0, {PAGE_ROWS + 99}) i",
     )
-    assert_ambiguous(SourceSettings("things", "sql", path))
-    assert_ambiguous(SourceSettings("things", "sql", path, url))
+    assert_ambiguous(SqliteSettings("things", path))
+    assert_ambiguous(PostgresSettings("things", url))
 
 
 def test_no_row_is_lost_behind_a_key_that_is_the_same_to_the_database_only(tmp_path: Path) -> None:
@@ -162,8 +164,8 @@ def test_no_row_is_lost_behind_a_key_that_is_the_same_to_the_database_only(tmp_p
         f"insert into t select i from generate_series(0, {last}) i",
         f"insert into t values ({last}.00), (999999)",
     )
-    assert_ambiguous(SourceSettings("things", "sql", path))
-    assert_ambiguous(SourceSettings("things", "sql", path, url))
+    assert_ambiguous(SqliteSettings("things", path))
+    assert_ambiguous(PostgresSettings("things", url))
 
 
 def assert_ambiguous(settings: SourceSettings) -> None:

@@ -12,7 +12,7 @@ import pytest
 from services.api.catalog.definition.file import load
 from services.api.catalog.model import Catalog
 from services.worker.sources.introspect.command import run
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql.postgres.settings import PostgresSettings
 from tests.integration.sources.source_specs import read, spec_of
 from tests.servers import databases
 
@@ -129,7 +129,7 @@ def test_what_a_draft_says_is_what_the_worker_reads(tmp_path: Path) -> None:
         columns = {c.name: str(c.type) for c in collection.columns}
         order = tuple(t.term for t in collection.order)
         spec = spec_of("sql", columns, relation=collection.relation, order=order)
-        assert len(read(SourceSettings("shop", "sql", tmp_path, url), spec).rows) <= 1
+        assert len(read(PostgresSettings("shop", url), spec).rows) <= 1
 
 
 NUMERICS = (
@@ -156,7 +156,7 @@ def test_a_numeric_without_digits_takes_the_scale_of_its_values_or_is_text(tmp_p
         "none": f"text # no values to go by: {advice}",
     }
     spec = spec_of("sql", types(catalog, "NS"), relation=catalog.collections[0].relation)
-    rows = read(SourceSettings("shop", "sql", tmp_path, url), spec).rows
+    rows = read(PostgresSettings("shop", url), spec).rows
     assert sorted(row["third"] for row in rows) == [
         "0.33333333333333333333",
         "0.66666666666666666667",

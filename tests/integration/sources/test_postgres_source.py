@@ -5,7 +5,6 @@ import traceback
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +12,14 @@ import pytest
 from services.contract.outcome import MatchedBy
 from services.contract.spec import Limits, Operator, OrderTerm, Relation, Term
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.kind import SourceSettings
+from services.worker.sources.sql.postgres.settings import PostgresSettings
 from tests.integration.sources.source_specs import read, spec_of, type_of
 from tests.servers import databases
 
 
 def source(url: str, **more: Any) -> SourceSettings:
-    return SourceSettings("things", "sql", Path(), url, **more)
+    return PostgresSettings("things", url, **more)
 
 
 @pytest.fixture(scope="module")

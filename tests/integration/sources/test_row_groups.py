@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,12 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.contract.spec import JobSpec, Operator, OrderTerm, Page, Relation, Term
-from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.files import row_groups
 from services.worker.sources.files.listing import listed
+from services.worker.sources.files.memory import MemoryLimits
+from services.worker.sources.files.settings import ParquetSettings
+from services.worker.sources.files.source import FileSource
+from services.worker.sources.kind import RowOptions
 from services.worker.sources.rows.reading import SnapshotReading
-from tests.integration.sources.source_specs import ATTACHMENT, read, settings_of, spec_of, type_of
+from tests.integration.sources.source_specs import ATTACHMENT, read, read_from, spec_of, type_of
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 TYPES: dict[str, pa.DataType] = {
@@ -64,9 +68,18 @@ def written(path: Path, rows: list[dict[str, Any]], **options: Any) -> None:
     pq.write_table(table, path, **options)
 
 
-def opened(directory: Path, spec: JobSpec) -> SnapshotReading | None:
-    files = listed(settings_of(directory, "parquet")["things"], spec.relation.path, spec.filter)
-    return row_groups.opened(files, spec, AS_OF, "UTC")
+def decoded(directory: Path, spec: JobSpec, limits: MemoryLimits = MemoryLimits()) -> SnapshotReading | None:  # noqa: B008 - frozen
+    """A reading of row groups; None where it is DuckDB that reads."""
+    files = listed(ParquetSettings("things", directory), spec.relation.path, spec.filter)
+    return row_groups.opened(files, spec, AS_OF, limits)
+
+
+def source(directory: Path, options: RowOptions = RowOptions(), **limits: Any) -> FileSource:  # noqa: B008 - frozen
+    return FileSource(ParquetSettings("things", directory), options, MemoryLimits(**limits))
+
+
+NO_DUCKDB = {"usual": "no amount of memory"}
+"""Limits with which DuckDB does not start."""
 
 
 def whole(columns: dict[str, str], **changes: Any) -> JobSpec:
@@ -92,14 +105,13 @@ def test_rows_are_those_that_duckdb_reads(
     for name, part in (("a", rows[: len(rows) // 2]), ("b", rows[len(rows) // 2 :])):
         numbered = [{"id": ord(name) * 100 + n, **row} for n, row in enumerate(part)]
         written(directory / f"{name}.parquet", numbered, **options)
-    assert opened(directory, whole(COLUMNS)) is not None
+    assert decoded(directory, whole(COLUMNS)) is not None
     assert read(directory, whole(COLUMNS)) == read(directory, spec_of("parquet", COLUMNS))
 
 
-def test_the_source_reads_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_source_reads_so(tmp_path: Path) -> None:
     written(tmp_path / "a.parquet", [{"id": 1}])
-    monkeypatch.setattr("duckdb.connect", None)
-    assert read(tmp_path, whole({"ID": "integer"})).rows == [{"ID": 1}]
+    assert read_from(source(tmp_path, **NO_DUCKDB), whole({"ID": "integer"})).rows == [{"ID": 1}]
 
 
 def test_columns_come_as_often_and_in_the_order_in_which_they_are_asked_for(tmp_path: Path) -> None:
@@ -111,12 +123,9 @@ def test_columns_come_as_often_and_in_the_order_in_which_they_are_asked_for(tmp_
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 4, 5, 1_000])
-def test_row_groups_are_read_in_order_however_many_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
-) -> None:
-    monkeypatch.setattr(row_groups, "_MAX_ROWS", rows_at_once)
+def test_row_groups_are_read_in_order_however_many_at_once(tmp_path: Path, rows_at_once: int) -> None:
     written(tmp_path / "a.parquet", [{"id": n} for n in range(10)], row_group_size=2)
-    done = read(tmp_path, whole({"id": "integer"}))
+    done = read_from(source(tmp_path, part_rows=rows_at_once), whole({"id": "integer"}))
     assert [row["id"] for row in done.rows] == list(range(10))
     assert (done.matched, done.total) == (10, 10)
 
@@ -133,8 +142,8 @@ def test_row_groups_are_read_in_order_however_many_at_once(
 )
 def test_what_takes_more_than_decoding_is_duckdbs(tmp_path: Path, change: dict[str, Any]) -> None:
     written(tmp_path / "a.parquet", [{"id": 1}])
-    assert opened(tmp_path, whole({"id": "integer"})) is not None
-    assert opened(tmp_path, whole({"id": "integer"}, **change)) is None
+    assert decoded(tmp_path, whole({"id": "integer"})) is not None
+    assert decoded(tmp_path, whole({"id": "integer"}, **change)) is None
 
 
 @pytest.mark.parametrize(
@@ -157,7 +166,7 @@ def test_what_takes_more_than_decoding_is_duckdbs(tmp_path: Path, change: dict[s
 )
 def test_what_is_stored_as_another_type_is_duckdbs(tmp_path: Path, type_: str, array: pa.Array) -> None:
     pq.write_table(pa.table({"v": array}), tmp_path / "a.parquet")
-    assert opened(tmp_path, whole({"v": type_})) is None
+    assert decoded(tmp_path, whole({"v": type_})) is None
 
 
 def _wide(directory: Path) -> None:
@@ -214,26 +223,24 @@ def _broken(directory: Path) -> None:
         _broken,
     ],
 )
-def test_files_that_are_not_plain_and_small_are_duckdbs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[Path], None]
-) -> None:
-    monkeypatch.setattr(row_groups, "_MAX_BYTES", 50_000)
+def test_files_that_are_not_plain_and_small_are_duckdbs(tmp_path: Path, made: Callable[[Path], None]) -> None:
     made(tmp_path)
-    assert opened(tmp_path, whole({"id": "integer"}, relation=Relation(path="**/*.parquet"))) is None
+    spec = whole({"id": "integer"}, relation=Relation(path="**/*.parquet"))
+    assert decoded(tmp_path, spec, MemoryLimits(part_bytes=50_000)) is None
 
 
 @pytest.mark.parametrize(("stored", "asked"), [("ñ", "Ñ"), ("ß", "SS")])
 def test_names_are_those_that_duckdb_takes_for_the_same(tmp_path: Path, stored: str, asked: str) -> None:
     pq.write_table(pa.table({stored: [1]}), tmp_path / "a.parquet")
-    assert opened(tmp_path, whole({stored: "integer"})) is not None
-    assert opened(tmp_path, whole({asked: "integer"})) is None
+    assert decoded(tmp_path, whole({stored: "integer"})) is not None
+    assert decoded(tmp_path, whole({asked: "integer"})) is None
 
 
 def test_texts_that_take_nothing_in_the_file_are_duckdbs(tmp_path: Path) -> None:
     texts = pa.table({"text": ["a" * 1_000 + str(n) for n in range(9)]})
     encoding = {"text": "DELTA_BYTE_ARRAY"}
     pq.write_table(texts, tmp_path / "a.parquet", use_dictionary=False, column_encoding=encoding)
-    assert opened(tmp_path, whole({"text": "text"})) is None
+    assert decoded(tmp_path, whole({"text": "text"})) is None
 
 
 def test_a_row_group_that_says_fewer_rows_than_it_has_loses_none(tmp_path: Path) -> None:
@@ -246,21 +253,20 @@ def test_a_row_group_that_says_fewer_rows_than_it_has_loses_none(tmp_path: Path)
     rows = content.index(thirty, values + 1)
     path.write_bytes(content[:rows] + twenty + content[rows + 2 :])
     assert [pq.read_metadata(path).row_group(n).num_rows for n in range(3)] == [20, 30, 30]
-    assert opened(tmp_path, whole({"id": "integer"})) is None
+    assert decoded(tmp_path, whole({"id": "integer"})) is None
     with pytest.raises(SourceFailed):
         read(tmp_path, whole({"id": "integer"}))
 
 
-def test_a_careful_source_leaves_all_to_duckdb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_careful_source_leaves_all_to_duckdb(tmp_path: Path) -> None:
     written(tmp_path / "a.parquet", [{"id": 1}])
-    monkeypatch.setattr(row_groups, "opened", None)
-    spec = whole({"id": "integer"})
-    with open_source(settings_of(tmp_path, "parquet"), spec.source, careful=True).read(spec) as reading:
-        assert [batch.to_pylist() for batch in reading.batches()] == [[{"id": 1}]]
+    spec, careful = whole({"id": "integer"}), RowOptions(careful=True)
+    assert read_from(source(tmp_path, careful), spec).rows == [{"id": 1}]
+    with pytest.raises(duckdb.Error):
+        read_from(source(tmp_path, careful, **NO_DUCKDB), spec)
 
 
-def test_a_file_that_is_broken_further_on_fails_for_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_groups, "_MAX_ROWS", 500)
+def test_a_file_that_is_broken_further_on_fails_for_good(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     rows = [{"id": n, "text": f"{n:0100}"} for n in range(1_000)]
     written(path, rows, row_group_size=500, use_dictionary=False, compression="zstd")
@@ -270,15 +276,14 @@ def test_a_file_that_is_broken_further_on_fails_for_good(tmp_path: Path, monkeyp
     content[middle : middle + 400] = bytes(400)
     path.write_bytes(content)
     with pytest.raises(SourceFailed) as failed:
-        read(tmp_path, whole({"id": "integer", "text": "text"}))
+        read_from(source(tmp_path, part_rows=500), whole({"id": "integer", "text": "text"}))
     assert (failed.value.code, failed.value.retryable) == ("RELATION_INVALID", False)
 
 
-def test_a_file_that_changes_meanwhile_fails_the_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_groups, "_MAX_ROWS", 2)
+def test_a_file_that_changes_meanwhile_fails_the_attempt(tmp_path: Path) -> None:
     written(tmp_path / "a.parquet", [{"id": n} for n in range(10)], row_group_size=2)
     spec = whole({"id": "integer"})
-    with open_source(settings_of(tmp_path, "parquet"), spec.source).read(spec) as reading:
+    with source(tmp_path, part_rows=2).read(spec) as reading:
         batches = reading.batches()
         next(batches)
         written(tmp_path / "a.parquet", [{"id": n} for n in range(3)], row_group_size=1)

@@ -13,10 +13,10 @@ import pytest
 
 from services.contract.outcome import MatchedBy
 from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Page, Term
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.kind import SourceSettings
 from tests.integration.sources.filter_engines import ENGINES, LIMA, sqlite_declared
 from tests.integration.sources.filter_model import BY_SIZE, DAY, MICRO, OF_TEXT, ROWS, TYPES, selected
-from tests.integration.sources.source_specs import Place, Read, read, spec_of, type_of
+from tests.integration.sources.source_specs import Place, Read, read, settings_of, spec_of, type_of
 
 COLUMNS = [name for name in TYPES if name != "id"]
 PROBES: dict[str, list[Any]] = {
@@ -43,7 +43,7 @@ def term(column: str, op: Operator, *values: Any, **more: bool) -> Term:
 def run(
     place: Place, filter_: Filter, order: Sequence[OrderTerm] = (OrderTerm("id"),), page: Page | None = None
 ) -> Read:
-    kind = place.kind if isinstance(place, SourceSettings) else "sql"
+    kind = settings_of(place, "sql").kind
     return read(place, spec_of(kind, {"id": "integer"}, filter=filter_, order=order, page=page))
 
 

@@ -11,10 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.contract.spec import JobSpec, Limits, Mask, Operator, Page, Term
-from services.worker.sources import open_source
+from services.runtime.toml import FileError
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.limits import keyed
-from services.worker.sources.settings import SourceSettings, SourcesMistaken
+from services.worker.sources.files.settings import ParquetSettings
+from services.worker.sources.kind import SourceSettings
+from services.worker.sources.settings import read_mask_key
+from services.worker.sources.sources import Sources
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.source_specs import read, spec_of, type_of
 
 ROWS = [(n, f"MX{n:010}", Decimal(n) / 100) for n in range(50_000)]
@@ -27,13 +30,13 @@ def sqlite(directory: Path) -> SourceSettings:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("create table t (id integer primary key, t text, d decimal(18,2))")
         connection.executemany("insert into t values (?, ?, ?)", ((n, t, str(d)) for n, t, d in ROWS))
-    return SourceSettings("things", "sql", path)
+    return SqliteSettings("things", path)
 
 
 def parquet(directory: Path) -> SourceSettings:
     names = ["id", "t", "d"]
     pq.write_table(pa.table([list(c) for c in zip(*ROWS, strict=True)], names), directory / "a.parquet")
-    return SourceSettings("things", "parquet", directory)
+    return ParquetSettings("things", directory)
 
 
 @pytest.fixture(scope="module", params=[sqlite, parquet], ids=lambda build: build.__name__)
@@ -54,7 +57,7 @@ def test_as_many_rows_as_the_limit_are_read(source: SourceSettings) -> None:
 
 def test_a_limit_that_is_exceeded_says_by_how_many_before_anything_is_read(source: SourceSettings) -> None:
     spec = spec_for(source, limits=Limits(max_rows=49_999))
-    opened = open_source({"things": source}, spec.source)
+    opened = Sources({"things": source}).open_rows(spec.source)
     with pytest.raises(SourceFailed) as failed, opened.read(spec):
         pytest.fail("it was opened")
     assert (failed.value.code, failed.value.retryable) == ("LIMIT_EXCEEDED", False)
@@ -76,7 +79,7 @@ def test_the_limit_is_on_the_page(source: SourceSettings) -> None:
 def test_rows_leave_masked_though_filters_and_orders_see_them(source: SourceSettings) -> None:
     spec = spec_for(source, filter=Term("t", type_of("text"), Operator.EQUALS, ("MX0000000007",)))
     columns = tuple(replace(c, mask=Mask.LAST4 if c.name == "t" else Mask.REDACT) for c in spec.columns)
-    opened = open_source({"things": source}, spec.source)
+    opened = Sources({"things": source}).open_rows(spec.source)
     with opened.read(replace(spec, columns=columns)) as reading:
         rows = [row for batch in reading.batches() for row in batch.to_pylist()]
         assert reading.rows_matched() == 1
@@ -91,12 +94,12 @@ def test_a_column_to_be_hashed_needs_the_key(source: SourceSettings, tmp_path: P
     for content in (None, b" \n"):
         if content:
             (tmp_path / "key").write_bytes(content)
-        with pytest.raises(SourcesMistaken, match="key has 1 mistake"):
-            keyed({"things": source}, tmp_path / "key")
+        with pytest.raises(FileError, match="key has 1 mistake"):
+            read_mask_key(tmp_path / "key")
     (tmp_path / "key").write_bytes(b"key-of-tests\n")
-    sources = keyed({"things": source}, tmp_path / "key")
+    sources = Sources({"things": source}, read_mask_key(tmp_path / "key"))
     assert "key-of-tests" not in repr(sources)
-    with open_source(sources, spec.source).read(spec) as reading:
+    with sources.open_rows(spec.source).read(spec) as reading:
         hashes = [row["t"] for batch in reading.batches() for row in batch.to_pylist()]
     assert len(set(hashes)) == 2
     assert all(len(h) == 64 for h in hashes)

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.contract.spec import All, Operator, OrderTerm, Term
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.files.settings import CsvSettings, ParquetSettings
+from services.worker.sources.kind import SourceSettings
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.source_specs import read, spec_of, type_of
 
 ZONE = "America/New_York"
@@ -35,17 +37,17 @@ def sqlite(directory: Path, texts: dict[str, datetime]) -> SourceSettings:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("create table t (id integer primary key, at text)")
         connection.executemany("insert into t values (?, ?)", enumerate(texts))
-    return SourceSettings("things", "sql", path)
+    return SqliteSettings("things", path)
 
 
 def csv_file(directory: Path, texts: dict[str, datetime]) -> SourceSettings:
     (directory / "a.csv").write_text("id,at\n" + "".join(f"{i},{text}\n" for i, text in enumerate(texts)))
-    return SourceSettings("things", "csv", directory)
+    return CsvSettings("things", directory)
 
 
 def parquet_of_texts(directory: Path, texts: dict[str, datetime]) -> SourceSettings:
     pq.write_table(pa.table({"id": range(len(texts)), "at": list(texts)}), directory / "a.parquet")
-    return SourceSettings("things", "parquet", directory)
+    return ParquetSettings("things", directory)
 
 
 Build = Callable[[Path, dict[str, datetime]], SourceSettings]
@@ -81,7 +83,7 @@ def test_timestamps_of_parquet(tmp_path: Path) -> None:
     local = pa.array([datetime.fromisoformat(text) for text in STORED], pa.timestamp("us"))
     zoned = pa.array(list(STORED.values()), pa.timestamp("us", "Asia/Tokyo"))
     pq.write_table(pa.table({"id": range(len(STORED)), "local": local, "zoned": zoned}), tmp_path / "a.parquet")
-    source = SourceSettings("things", "parquet", tmp_path, time_zone=ZONE)
+    source = ParquetSettings("things", tmp_path, time_zone=ZONE)
     order = (OrderTerm("local"), OrderTerm("id"))
     done = read(source, spec_of("parquet", {"local": "timestamp", "zoned": "timestamp"}, order=order))
     assert [row["local"] for row in done.rows] == sorted(STORED.values())

@@ -9,11 +9,11 @@ import pytest
 
 from services.contract.outcome import Consistency, MatchedBy
 from services.contract.spec import Limits, Operator, ReadingMode, Relation, Term
-from services.worker.sources import open_source
 from services.worker.sources.errors import SourceFailed
+from services.worker.sources.kind import SourceSettings
 from services.worker.sources.rows.reading import BATCH_ROWS
-from services.worker.sources.settings import SourceSettings
-from tests.integration.sources.source_specs import read, spec_of, type_of
+from services.worker.sources.sql.other.settings import OtherSqlSettings
+from tests.integration.sources.source_specs import opened, read, spec_of, type_of
 
 
 @pytest.fixture
@@ -22,12 +22,12 @@ def source(tmp_path: Path) -> SourceSettings:
     with duckdb.connect(str(file)) as connection:
         connection.execute("create table t as select i as id, 'v' || i % 3 as v from range(50000) as r(i)")
         connection.execute("create schema s; create table s.t as select 1 as id, interval 90 second as v")
-    return SourceSettings("things", "sql", tmp_path, f"duckdb:///{file}")
+    return OtherSqlSettings("things", f"duckdb:///{file}")
 
 
 def test_rows_come_in_batches(source: SourceSettings) -> None:
     spec = spec_of("sql", {"id": "integer", "v": "text"})
-    with open_source({"things": source}, spec.source).read(spec) as reading:
+    with opened(source, spec) as reading:
         sizes = [batch.num_rows for batch in reading.batches()]
         assert (sum(sizes), max(sizes), reading.rows_matched()) == (50_000, BATCH_ROWS, 50_000)
         assert (reading.consistency, reading.matched_by) == (Consistency.SNAPSHOT, MatchedBy.END_OF_STREAM)

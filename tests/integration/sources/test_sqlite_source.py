@@ -12,11 +12,10 @@ import pytest
 
 from services.contract.outcome import Consistency, MatchedBy
 from services.contract.spec import All, ColumnType, Kind, Operator, OrderTerm, Relation, SourceRef, Term
-from services.worker.sources import open_source
-from services.worker.sources.attachments.registry import files_of
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.settings import SourceSettings
-from tests.integration.sources.source_specs import Fill, read, spec_of
+from services.worker.sources.sources import Sources
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
+from tests.integration.sources.source_specs import Fill, opened, read, spec_of
 
 INSERT = """
 import sqlite3, sys
@@ -32,9 +31,9 @@ def insert_from_another_process(path: Path) -> None:
 
 def test_a_reading_keeps_its_snapshot_while_another_process_writes(sqlite_table: Fill) -> None:
     path = sqlite_table("id integer primary key, v text", ((i, "old") for i in range(50_000)))
-    settings = {"things": SourceSettings("things", "sql", path)}
+    settings = SqliteSettings("things", path)
     spec = spec_of("sql", {"id": "integer", "v": "text"})
-    with open_source(settings, spec.source).read(spec) as reading:
+    with opened(settings, spec) as reading:
         assert (reading.rows_total, reading.consistency) == (50_000, Consistency.SNAPSHOT)
         insert_from_another_process(path)  # after the count, before the rows
         batches = reading.batches()
@@ -46,9 +45,9 @@ def test_a_reading_keeps_its_snapshot_while_another_process_writes(sqlite_table:
 
 def test_a_reading_may_be_left_in_the_middle(sqlite_table: Fill) -> None:
     path = sqlite_table("id integer primary key", ((i,) for i in range(50_000)))
-    settings = {"things": SourceSettings("things", "sql", path)}
+    settings = SqliteSettings("things", path)
     spec = spec_of("sql", {"id": "integer"})
-    with open_source(settings, spec.source).read(spec) as reading:
+    with opened(settings, spec) as reading:
         assert next(reading.batches()).num_rows > 0
     assert read(path, spec).matched == 50_000
 
@@ -118,8 +117,8 @@ def test_only_rows_that_may_match_are_asked_about(sqlite_table: Fill) -> None:
 
 @pytest.mark.parametrize("ref", [SourceRef("other", "sql"), SourceRef("things", "csv"), SourceRef("things", "folder")])
 def test_a_source_of_another_id_or_kind_is_unknown(tmp_path: Path, ref: SourceRef) -> None:
-    settings = {"things": SourceSettings("things", "sql", tmp_path)}
-    for opening in (open_source, files_of):
+    sources = Sources({"things": SqliteSettings("things", tmp_path)})
+    for opening in (sources.open_rows, sources.files):
         with pytest.raises(SourceFailed) as failed:
-            opening(settings, ref)  # type: ignore[operator]
+            opening(ref)  # type: ignore[operator]
         assert (failed.value.code, failed.value.retryable) == ("SOURCE_UNKNOWN", False)

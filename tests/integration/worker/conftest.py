@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.contract.store import MARKER
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.attachments.folder import FolderSettings
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.worker.memory_queue import MemoryQueue
 from tests.integration.worker.rig import ROWS, STORE, Rig
 
@@ -26,7 +27,7 @@ def rig(tmp_path: Path) -> Rig:
     for number in (1, 2):
         (files / f"{number}.txt").write_text(f"file of {number}")
     sources = {
-        "db": SourceSettings("db", "sql", database, f"sqlite:///{database}"),
-        "files": SourceSettings("files", "folder", files),
+        "db": SqliteSettings("db", database),
+        "files": FolderSettings("files", files),
     }
     return Rig(root, sources, MemoryQueue(STORE))

@@ -27,7 +27,8 @@ from services.runtime.signals import StopSignals
 from services.worker.artifacts.folder import ArtifactFolder
 from services.worker.artifacts.store_check import StoreCheck
 from services.worker.metrics import WorkerMetrics
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.kind import SourceSettings
+from services.worker.sources.sources import Sources
 from services.worker.supervisor.attempt import WorkerContext
 from services.worker.supervisor.engine import Engine
 from services.worker.supervisor.pool import Pool
@@ -89,7 +90,7 @@ class Rig:
                 folder,
                 StoreCheck(folder),
                 self.metrics,
-                self.sources,
+                Sources(self.sources),
                 self.no_progress_s,
                 self.orphan_s,
             )

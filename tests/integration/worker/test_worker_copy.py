@@ -2,12 +2,11 @@
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 import psycopg
 
 from services.contract.spec import Relation
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.sql.postgres.settings import PostgresSettings
 from tests.integration.worker.rig import SPEC, Rig
 from tests.servers import databases
 
@@ -25,7 +24,7 @@ def statements(url: str) -> int:
 
 async def test_a_cancelled_copy_leaves_no_file_and_no_statement(rig: Rig) -> None:
     url = databases.new_database()
-    rig.sources["db"] = SourceSettings("db", "sql", Path(), url)
+    rig.sources["db"] = PostgresSettings("db", url)
     async with rig.working():
         entry = rig.queue.offer(replace(SPEC, relation=ENDLESS, order=()))
         await rig.queue.until(lambda: any(p.rows_written for p in entry.progress))

@@ -20,7 +20,8 @@ from services.worker.child import job
 from services.worker.child import progress_meter as meter
 from services.worker.order import Order, Outcome
 from services.worker.sources.files import row_groups
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.files.settings import ParquetSettings
+from services.worker.sources.sources import Sources
 
 ROWS = 200_000
 COLUMNS = (
@@ -43,7 +44,7 @@ def run(folder: Path, table: TableOptions, heard: list[Progress], columns=COLUMN
     given = Job(
         lease, attempt, 3, never, never, never, spec, artifact_prefix(lease.export_id, lease.lease_id), store_id=""
     )
-    sources = {"f": SourceSettings("f", "parquet", folder)}
+    sources = Sources({"f": ParquetSettings("f", folder)})
     return job.run(Order(given, folder, spool, "reference", sources), heard.append)
 
 

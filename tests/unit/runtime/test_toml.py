@@ -8,6 +8,7 @@ import pytest
 from services.api import tenants
 from services.api.catalog.definition import file as catalog
 from services.runtime.toml import FileError, Mistake, Table, document
+from services.worker.sources import settings as sources
 
 DEEP = {
     "lists": f"a = {'[' * 20_000}",
@@ -30,7 +31,7 @@ def messages(file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("content", DEEP.values(), ids=DEEP)
-@pytest.mark.parametrize("load", [document, catalog.load, tenants.load], ids=lambda load: load.__module__)
+@pytest.mark.parametrize("load", [document, catalog.load, sources.load, tenants.load], ids=lambda load: load.__module__)
 def test_values_deep_in_one_another_are_refused_in_words(
     tmp_path: Path, load: Callable[[Path], object], content: str
 ) -> None:

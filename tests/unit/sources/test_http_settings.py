@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from services.runtime.toml import FileError
+from services.worker.sources.attachments.bucket import BucketSettings
 from services.worker.sources.http.settings import HttpSettings
-from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
+from services.worker.sources.kind import SourceSettings
+from services.worker.sources.settings import load
 from services.worker.sources.stores.s3 import ObjectRoot
 
 GOOD = """
@@ -32,9 +35,9 @@ BAD = {
     "headers.Host": ['"h"'],
     "headers.bad name": ['"h"'],
     "headers.A": ['{ env = "NONE" }', '{ file = "none" }', "5", '{ text = "hunter2" }', '"a\\nb"', '"ñ"', "{}"],
-    "timeout_s": ["0", "-1", "nan", '"5"', "true"],
-    "retry_s": ["-1"],
-    "requests_per_second": ["-0.1"],
+    "timeout_s": ["0", "-1", "nan", "inf", "1e300", '"5"', "true"],
+    "retry_s": ["-1", "inf"],
+    "requests_per_second": ["-0.1", "nan"],
     "max_pages": ["0", "1.5"],
     "max_page_bytes": ["0", '"1"'],
     "allow_private": ['"yes"', "1"],
@@ -51,11 +54,11 @@ def loaded(directory: Path, text: str) -> dict[str, SourceSettings]:
 def test_an_api_has_headers_from_wherever_they_are_kept(tmp_path: Path) -> None:
     found = loaded(tmp_path, GOOD)
     headers = (("Authorization", "Bearer from-env"), ("X-Key", "from-a-file"), ("X-Version", "2"))
-    assert found["crm"].http == HttpSettings(
-        "https://crm.example.com:8443/api", headers, True, 2.5, timeout_s=20, max_pages=10
+    assert found["crm"] == HttpSettings(
+        "crm", "https://crm.example.com:8443/api", headers, True, 2.5, timeout_s=20, max_pages=10
     )
-    assert found["plain"].http == HttpSettings("http://[::1]")
-    assert found["archive"].objects == ObjectRoot("archive", "invoices")
+    assert found["plain"] == HttpSettings("plain", "http://[::1]")
+    assert found["archive"] == BucketSettings("archive", ObjectRoot("archive", "invoices"))
 
 
 def test_settings_travel_to_a_child_and_show_no_header(tmp_path: Path) -> None:
@@ -69,12 +72,14 @@ def test_a_mistake_is_named_by_its_key_and_shows_no_secret(tmp_path: Path, key: 
     start, _, name = key.partition(".")
     given = f'{start}."{name}" = {value}' if name else f"{key} = {value}"
     url = "" if key == "url" else 'url = "https://h"\n'
-    with pytest.raises(SourcesMistaken) as mistaken:
+    with pytest.raises(FileError) as mistaken:
         loaded(tmp_path, f'[sources.a]\nkind = "http"\n{url}{given}\n')
-    assert mistaken.value.mistakes[0].startswith(f"sources.a.{key}")
+    place = f"[sources.a.{start}] {name}" if name else f"[sources.a] {key}"
+    table = f"[sources.a.{key}] this is not a table"
+    assert str(mistaken.value.mistakes[0]).startswith((f"{place}: ", table))
     assert "hunter2" not in str(mistaken.value)
 
 
 def test_objects_need_an_address_of_objects(tmp_path: Path) -> None:
-    with pytest.raises(SourcesMistaken, match=r"sources.a.root: must be s3://"):
+    with pytest.raises(FileError, match=r"\[sources.a\] root: must be s3://"):
         loaded(tmp_path, '[sources.a]\nkind = "object"\nroot = "files"\n')

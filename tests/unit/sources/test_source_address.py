@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from services.worker.sources.settings import SourcesMistaken, load
-from services.worker.sources.sql.address import AddressRefused, completed, scrubbed
+from services.runtime.toml import FileError
+from services.worker.sources.kind import SourceSettings
+from services.worker.sources.settings import load
+from services.worker.sources.sql.address import UrlInvalid, completed, scrubbed
+from services.worker.sources.sql.postgres.settings import PostgresSettings
 
 NASTY = "p@ss/w%rd #1?:&"
 
@@ -39,7 +42,7 @@ def test_an_address_is_completed(url: str, password: str | None, expected: str) 
     ],
 )
 def test_what_can_be_no_address_is_refused_without_repeating_it(url: str, password: str | None) -> None:
-    with pytest.raises(AddressRefused) as refused:
+    with pytest.raises(UrlInvalid) as refused:
         completed(url, password)
     assert "hunter" not in str(refused.value)
 
@@ -51,19 +54,19 @@ def test_a_password_is_scrubbed_in_either_form() -> None:
         assert "%25" not in scrubbed(text, url)
 
 
-def load_one(directory: Path, *lines: str) -> dict[str, object]:
+def load_one(directory: Path, *lines: str) -> SourceSettings:
     text = "\n".join(['[sources.a]\nkind = "sql"\nurl = "postgresql://me@host/db"', *lines])
     (directory / "sources.toml").write_text(text)
-    return dict(load(directory / "sources.toml", {"PASSWORD_OF_A": NASTY}))
+    return load(directory / "sources.toml", {"PASSWORD_OF_A": NASTY})["a"]
 
 
 @pytest.mark.parametrize("line", ['password_env = "PASSWORD_OF_A"', 'password_file = "a.password"'])
 def test_a_password_is_in_the_environment_or_in_a_file(tmp_path: Path, line: str) -> None:
     (tmp_path / "a.password").write_text(f"{NASTY}\n")
-    found = load_one(tmp_path, line, "statement_timeout_s = 1.5", 'source_time_zone = "America/Lima"')["a"]
-    assert found.url == "postgresql://me:p%40ss%2Fw%25rd%20%231%3F%3A%26@host/db"  # type: ignore[attr-defined]
-    assert (found.statement_timeout_s, found.time_zone) == (1.5, "America/Lima")  # type: ignore[attr-defined]
-    assert "w%25rd" not in repr(found)
+    settings = load_one(tmp_path, line, "statement_timeout_s = 1.5", 'source_time_zone = "America/Lima"')
+    url = "postgresql://me:p%40ss%2Fw%25rd%20%231%3F%3A%26@host/db"
+    assert settings == PostgresSettings("a", url, 1.5, "America/Lima")
+    assert "w%25rd" not in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +83,7 @@ def test_a_password_is_in_the_environment_or_in_a_file(tmp_path: Path, line: str
     ],
 )
 def test_mistaken_settings_are_named(tmp_path: Path, lines: list[str]) -> None:
-    with pytest.raises(SourcesMistaken) as mistaken:
+    with pytest.raises(FileError) as mistaken:
         load_one(tmp_path, *lines)
-    assert all(mistake.startswith("sources.a.") for mistake in mistaken.value.mistakes)
+    assert all(mistake.table == "[sources.a]" for mistake in mistaken.value.mistakes)
     assert "hunter2" not in str(mistaken.value)

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
+from services.runtime.toml import FileError
+from services.worker.sources.files.settings import CsvSettings, ParquetSettings
+from services.worker.sources.kind import SourceSettings
+from services.worker.sources.settings import load
 from services.worker.sources.stores.s3 import ObjectRoot
 
 ENVIRON = {"LAKE_KEY": "key-of-tests", "LAKE_SECRET": "secret-of-tests"}
@@ -29,11 +32,11 @@ def loaded(directory: Path, text: str) -> dict[str, SourceSettings]:
 
 
 def mistakes(directory: Path, text: str) -> list[str]:
-    with pytest.raises(SourcesMistaken) as mistaken:
+    with pytest.raises(FileError) as mistaken:
         loaded(directory, f'[sources.a]\nkind = "parquet"\n{text}')
     for secret in (*ENVIRON.values(), "hunter2"):
         assert secret not in str(mistaken.value)
-    return mistaken.value.mistakes
+    return [str(m) for m in mistaken.value.mistakes]
 
 
 def test_a_store_with_keys_and_one_without(tmp_path: Path) -> None:
@@ -42,8 +45,8 @@ def test_a_store_with_keys_and_one_without(tmp_path: Path) -> None:
     expected = ObjectRoot(
         "lake-of-ours", "invoices/2026", "https://objects.example:9000", "eu-west-1", "key-of-tests", "secret-of-tests"
     )
-    assert (found["lake"].objects, found["lake"].time_zone) == (expected, "America/Mexico_City")
-    assert found["public"].objects == ObjectRoot("public.bucket")
+    assert found["lake"] == ParquetSettings("lake", expected, "America/Mexico_City")
+    assert found["public"] == CsvSettings("public", ObjectRoot("public.bucket"))
     assert "of-tests" not in repr(found)
 
 
@@ -56,25 +59,25 @@ def test_paths_in_a_bucket() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('root = "s3://"', "sources.a.root: must be s3://BUCKET or s3://BUCKET/PREFIX"),
-        ('root = "s3://lake/../other"', "sources.a.root: must be s3://BUCKET or s3://BUCKET/PREFIX"),
+        ('root = "s3://"', "[sources.a] root: must be s3://BUCKET or s3://BUCKET/PREFIX"),
+        ('root = "s3://lake/../other"', "[sources.a] root: must be s3://BUCKET or s3://BUCKET/PREFIX"),
         (
             'root = "s3://lake"\nendpoint = "https://me:hunter2@host"',
-            "sources.a.endpoint: must be https://HOST or https://HOST:PORT, or http",
+            "[sources.a] endpoint: must be https://HOST or https://HOST:PORT, or http",
         ),
-        ('root = "s3://lake"\nregion = 5', "sources.a.region: must be text"),
-        ('root = "s3://lake"\nurl = "x"', "sources.a.url: not known for a root in an object store"),
+        ('root = "s3://lake"\nregion = 5', "[sources.a] region: must be text that is not empty"),
+        ('root = "s3://lake"\nreegion = "x"', "[sources.a] reegion: unknown key; did you mean region?"),
         (
             'root = "s3://lake"\naccess_key = { env = "LAKE_KEY" }',
-            "sources.a: access_key and secret_key go together",
+            "[sources.a] access_key: goes together with secret_key",
         ),
         (
             'root = "s3://lake"\naccess_key = "hunter2"\nsecret_key = { env = "LAKE_SECRET" }',
-            'sources.a.access_key: must be { env = "NAME" } or { file = "PATH" }',
+            '[sources.a] access_key: must be { env = "NAME" } or { file = "PATH" }',
         ),
         (
             'root = "s3://lake"\naccess_key = { env = "NONE" }\nsecret_key = { env = "LAKE_SECRET" }',
-            "sources.a.access_key: the environment has no NONE",
+            "[sources.a] access_key: the environment has no NONE",
         ),
     ],
 )

@@ -1,12 +1,26 @@
 """The worker's sources.toml."""
 
 import pickle
+from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from services.runtime.toml import FileError
+from services.worker.sources.attachments.bucket import BucketSettings
+from services.worker.sources.attachments.folder import FolderSettings
 from services.worker.sources.errors import SourceFailed, unavailable
-from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
+from services.worker.sources.files.settings import CsvSettings, ParquetSettings
+from services.worker.sources.http.settings import HttpSettings
+from services.worker.sources.kind import SourceKind, SourceSettings
+from services.worker.sources.kinds import KINDS, kind_of
+from services.worker.sources.settings import load
+from services.worker.sources.sources import Sources
+from services.worker.sources.sql.other.settings import OtherSqlSettings
+from services.worker.sources.sql.postgres.settings import PostgresSettings
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
+from services.worker.sources.stores.s3 import ObjectRoot
 
 GOOD = """
 [sources.cfdi]
@@ -33,6 +47,7 @@ kind = "excel"
 [sources.b]
 kind = "sql"
 url = "oracle:me:hunter2@host"
+statement_timeout_s = inf
 [sources.c]
 kind = "csv"
 [sources.d]
@@ -41,10 +56,16 @@ root = 5
 [sources.e]
 kind = "parquet"
 root = "e"
-url = "sqlite:///e"
+rot = "e"
 [sources.f]
 kind = "sql"
 url = "sqlite://"
+password_file = "f"
+[sources.g]
+root = "g"
+[sources.h]
+kind = "sql"
+source_time_zone = 5
 """
 
 
@@ -55,47 +76,71 @@ def write(directory: Path, text: str) -> Path:
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
-    found = load(write(tmp_path, GOOD))
-    assert {s.id: (s.kind, s.path) for s in found.values()} == {
-        "cfdi": ("sql", tmp_path / "data/cfdi.sqlite3"),
-        "old": ("sql", Path("/srv/old one.sqlite3")),
-        "flights": ("parquet", tmp_path / "flights"),
-        "trips": ("csv", Path("/srv/trips")),
-        "cfdi-files": ("folder", tmp_path / "files"),
+    assert load(write(tmp_path, GOOD)) == {
+        "cfdi": SqliteSettings("cfdi", tmp_path / "data/cfdi.sqlite3"),
+        "old": SqliteSettings("old", Path("/srv/old one.sqlite3")),
+        "flights": ParquetSettings("flights", tmp_path / "flights"),
+        "trips": CsvSettings("trips", Path("/srv/trips")),
+        "cfdi-files": FolderSettings("cfdi-files", tmp_path / "files"),
     }
 
 
 def test_every_mistake_is_named_at_once_and_no_secret_is(tmp_path: Path) -> None:
-    with pytest.raises(SourcesMistaken) as mistaken:
+    with pytest.raises(FileError) as mistaken:
         load(write(tmp_path, BAD))
-    assert [m.partition(":")[0] for m in mistaken.value.mistakes] == [
-        "colour",
-        "sources.a.kind",
-        "sources.b.url",
-        "sources.c.root",
-        "sources.d.root",
-        "sources.e.url",
-        "sources.f.url",
+    assert [str(m) for m in mistaken.value.mistakes] == [
+        "colour: unknown key; allowed: sources",
+        '[sources.a] kind: "excel" is not known; known are sql, parquet, csv, http, folder, object',
+        "[sources.b] url: must be sqlite:///FILE, postgresql://USER@HOST/DATABASE or another URL of SQLAlchemy",
+        "[sources.b] statement_timeout_s: must be a number from 0 to 86400",
+        "[sources.c] root: is missing",
+        "[sources.d] root: must be text that is not empty",
+        "[sources.e] rot: unknown key; did you mean root?",
+        "[sources.f] password_file: unknown key; allowed: kind, url, statement_timeout_s, source_time_zone",
+        "[sources.f] url: must be sqlite:///FILE, with four slashes for an absolute path",
+        "[sources.g] kind: is missing",
+        "[sources.h] url: is missing",
+        "[sources.h] source_time_zone: must be text that is not empty",
     ]
-    assert all(m in str(mistaken.value) for m in mistaken.value.mistakes)
+    assert all(str(m) in str(mistaken.value) for m in mistaken.value.mistakes)
     assert "hunter2" not in str(mistaken.value)
 
 
 @pytest.mark.parametrize("text", ["sources = 5", "sources.a = 5", "[sources", "\0"])
 def test_what_is_no_table_of_sources_is_a_mistake(tmp_path: Path, text: str) -> None:
-    with pytest.raises(SourcesMistaken):
+    with pytest.raises(FileError):
         load(write(tmp_path, text))
 
 
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(SourcesMistaken, match="cannot be read"):
+    with pytest.raises(FileError, match="cannot be read"):
         load(tmp_path / "none.toml")
 
 
-def test_settings_travel_to_a_child_and_show_no_url() -> None:
-    settings = SourceSettings("a", "sql", Path("/a"), "sqlite:////a?password=hunter2")
-    assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301 - its own bytes
-    assert "hunter2" not in repr(settings)
+SETTINGS: dict[type, SourceSettings] = {
+    SqliteSettings: SqliteSettings("a", Path("/a")),
+    PostgresSettings: PostgresSettings("a", "postgresql://me:hunter2@host/db"),
+    OtherSqlSettings: OtherSqlSettings("a", "mysql+pymysql://me:hunter2@host/db"),
+    ParquetSettings: ParquetSettings("a", ObjectRoot("b", "p", access_key="hunter2", secret_key="hunter2")),
+    CsvSettings: CsvSettings("a", ObjectRoot("b", "p", access_key="hunter2", secret_key="hunter2")),
+    HttpSettings: HttpSettings("a", "https://host", (("Authorization", "hunter2"),)),
+    FolderSettings: FolderSettings("a", Path("/a")),
+    BucketSettings: BucketSettings("a", ObjectRoot("b", "p", access_key="hunter2", secret_key="hunter2")),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.settings.__name__)
+def test_settings_of_every_kind_travel_to_a_child_and_show_no_secret(kind: SourceKind[Any]) -> None:
+    sources = Sources({"a": SETTINGS[kind.settings]}, b"hunter2")
+    assert pickle.loads(pickle.dumps(sources)) == sources  # noqa: S301 - its own bytes
+    assert "hunter2" not in repr(sources)
+    assert kind_of(sources.by_id["a"]) is kind
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.settings.__name__)
+def test_settings_of_every_kind_cannot_be_changed(kind: SourceKind[Any]) -> None:
+    with pytest.raises(FrozenInstanceError):
+        SETTINGS[kind.settings].id = "b"  # type: ignore[misc]
 
 
 def test_a_failure_travels_to_the_parent_whole() -> None:

@@ -5,13 +5,16 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
+from typing import assert_never
 
 from services.contract.spec import Filter
 from services.worker.sources import errors
 from services.worker.sources.files import partitions
 from services.worker.sources.files.place import Directory, Mark, Place
+from services.worker.sources.files.settings import CsvSettings, FileSettings, ParquetSettings
 from services.worker.sources.rows.conditions import literal
-from services.worker.sources.settings import SourceSettings
+from services.worker.sources.stores.s3 import ObjectRoot
 
 # Nothing is guessed. Quotes make the difference between an empty text and no value.
 _CSV = (
@@ -27,8 +30,7 @@ class Files:
     them in DuckDB. `partitioned`: some of their columns are in the names of folders.
     """
 
-    source_id: str
-    kind: str
+    settings: FileSettings
     place: Place
     marks: dict[str, Mark]
     relation: str
@@ -42,41 +44,53 @@ class Files:
             return False
 
 
-def listed(settings: SourceSettings, pattern: str, filter_: Filter) -> Files:
+def listed(settings: FileSettings, pattern: str, filter_: Filter) -> Files:
     """The files that a path or glob names below the root, but for partitions in which no row can match.
 
     Raises SourceFailed when there is none.
     """
     try:
-        place = _place(settings)
+        place = _place(settings.root)
         paths = sorted(place.found(pattern), key=lambda path: path.split("/"))
         if not paths:
             raise errors.relation_missing(settings.id)
         paths = partitions.kept(paths, filter_, settings.time_zone)
         marks = place.marks(paths)
         partitioned = partitions.has_partitions(paths)
-        relation = _relation(settings.kind, place, paths, partitioned=partitioned)
-        return Files(settings.id, settings.kind, place, marks, relation, partitioned)
+        relation = _relation(settings, place, paths, partitioned=partitioned)
+        return Files(settings, place, marks, relation, partitioned)
     except OSError as error:
         raise errors.unavailable(settings.id) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise errors.relation_invalid(settings.id, settings.kind) from error
 
 
-def _place(settings: SourceSettings) -> Place:
-    if settings.objects is None:
-        return Directory(settings.path)
-    from services.worker.sources.files.remote import Objects  # noqa: PLC0415 - few sources are objects
+def _place(root: Path | ObjectRoot) -> Place:
+    match root:
+        case Path():
+            return Directory(root)
+        case ObjectRoot():
+            from services.worker.sources.files.remote import Objects  # noqa: PLC0415 - few sources are objects
 
-    return Objects(settings.objects)
+            return Objects(root)
+        case _:
+            assert_never(root)
 
 
-def _relation(kind: str, place: Place, paths: list[str], *, partitioned: bool) -> str:
+def _relation(settings: FileSettings, place: Place, paths: list[str], *, partitioned: bool) -> str:
     # The values of partitions stay text, which is typed as a column of text is.
     hive = "true, hive_types_autocast = false" if partitioned else "false"
     options = f"hive_partitioning = {hive}"
-    if kind == "csv":
-        return _csv(place, paths, f"{_CSV}, {options}")
+    match settings:
+        case ParquetSettings():
+            return _parquet(place, paths, options)
+        case CsvSettings():
+            return _csv(place, paths, f"{_CSV}, {options}")
+        case _:
+            assert_never(settings)
+
+
+def _parquet(place: Place, paths: list[str], options: str) -> str:
     return f"select * from read_parquet({_names(place, paths)}, union_by_name = true, {options})"  # noqa: S608 - quoted
 
 

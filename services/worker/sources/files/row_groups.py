@@ -18,13 +18,11 @@ from services.contract.spec import All, JobSpec, Kind
 from services.worker.schema import arrow_type
 from services.worker.sources import errors
 from services.worker.sources.files.listing import Files
+from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.place import Directory
 from services.worker.sources.rows.columns import Picked, pick
 from services.worker.sources.rows.reading import Found, SnapshotReading
 
-_MAX_ROWS = 131_072
-_MAX_BYTES = 48 << 20
-"""Of what is decoded at once, in a layout where each value takes 16 bytes beside its own."""
 _VALUE_BYTES = 16
 _BATCH_ROWS = 32_768
 _BATCH_BYTES = 8 << 20
@@ -52,21 +50,21 @@ class _Unfit(Exception):
     """Not to be read here."""
 
 
-def opened(files: Files, spec: JobSpec, as_of: datetime, time_zone: str) -> SnapshotReading | None:
+def opened(files: Files, spec: JobSpec, as_of: datetime, memory: MemoryLimits) -> SnapshotReading | None:
     """A reading of all rows of the files as they lie there; None when it is for DuckDB to read them, or to say why
     they cannot be read. The first rows are read at once.
     """
-    if files.kind != "parquet" or not isinstance(files.place, Directory) or not _is_whole(files, spec):
+    if not files.settings.has_row_groups or not isinstance(files.place, Directory) or not _is_whole(files, spec):
         return None
     picked = pick(spec, deciding=False)
     try:
-        parts = [part for path in files.marks for part in _parts(files.place.path(path), picked)]
+        parts = [part for path in files.marks for part in _parts(files.place.path(path), picked, memory)]
         first = _frame(parts[0], picked) if parts else None
     except (_Unfit, *_FAILURES):
         return None
     if first is not None and [batch.schema.types for batch in _batches(first.head(1))] != [_types(picked)]:
         return None
-    found = Found(as_of, sum(part.rows for part in parts), utf8=True, time_zone=time_zone)
+    found = Found(as_of, sum(part.rows for part in parts), utf8=True, time_zone=files.settings.time_zone)
     return SnapshotReading(_rows(files, parts, first, picked), picked, found)
 
 
@@ -79,7 +77,7 @@ def _types(picked: Sequence[Picked]) -> list[pa.DataType]:
     return [arrow_type(p.type) for p in picked]
 
 
-def _parts(path: Path, picked: Sequence[Picked]) -> Iterator[_Part]:
+def _parts(path: Path, picked: Sequence[Picked], most: MemoryLimits) -> Iterator[_Part]:
     """Neighbouring row groups are read at once as long as they are small. Raises _Unfit."""
     metadata = pq.read_metadata(path)
     names = _names(metadata.schema.to_arrow_schema(), picked)
@@ -88,9 +86,9 @@ def _parts(path: Path, picked: Sequence[Picked]) -> Iterator[_Part]:
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         _check_chunks(group, indexes)
         bytes_ = group.total_byte_size + group.num_rows * len(picked) * _VALUE_BYTES
-        if bytes_ > _MAX_BYTES:
+        if bytes_ > most.part_bytes:
             raise _Unfit
-        if rows and (rows + group.num_rows > _MAX_ROWS or size + bytes_ > _MAX_BYTES):
+        if rows and (rows + group.num_rows > most.part_rows or size + bytes_ > most.part_bytes):
             yield _Part(path, names, start, rows)
             start, rows, size = start + rows, 0, 0
         rows, size = rows + group.num_rows, size + bytes_
@@ -150,7 +148,7 @@ def _rows(
         yield from _batches(frame)
         del frame
     if not files.unchanged():
-        raise errors.changed(files.source_id)
+        raise errors.changed(files.settings.id)
 
 
 def _frame(part: _Part, picked: Sequence[Picked]) -> pl.DataFrame:
@@ -183,5 +181,5 @@ def _check_moments(frame: pl.DataFrame, picked: Sequence[Picked]) -> None:
 
 def _failure(files: Files) -> errors.SourceFailed:
     if not files.unchanged():
-        return errors.changed(files.source_id)
-    return errors.relation_invalid(files.source_id, files.kind)
+        return errors.changed(files.settings.id)
+    return errors.relation_invalid(files.settings.id, files.settings.kind)

@@ -18,19 +18,18 @@ from services.worker.sources import errors
 from services.worker.sources.files import duckdb_dialect as duck
 from services.worker.sources.files import row_groups
 from services.worker.sources.files.listing import Files, listed
+from services.worker.sources.files.memory import MemoryLimits
+from services.worker.sources.files.place import Directory
+from services.worker.sources.files.settings import FileSettings
+from services.worker.sources.kind import RowOptions
 from services.worker.sources.rows import filter as refine
 from services.worker.sources.rows.columns import Picked, missing, pick
 from services.worker.sources.rows.conditions import Sql, literal
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
-from services.worker.sources.settings import SourceSettings
 
 if TYPE_CHECKING:
     import duckdb
-
-_MEMORY = "256MB"  # of DuckDB; twice as much sorts no faster
-_MORE_MEMORY = ("1GB", "2GB")
-"""What is tried, with one thread, when wide rows do not fit: DuckDB gives up long before its limit is worth it."""
 
 _THREADS = 2
 
@@ -39,42 +38,46 @@ Connected = Callable[[str, int], "duckdb.DuckDBPyConnection"]
 
 
 class FileSource:
-    """Parquet or CSV files below one root. Big sorts spill into `temp_dir`, None being the system's. With `careful`
-    DuckDB reads whole Parquet files, too, which survives whatever is in them and happens to them.
+    """Parquet or CSV files below one root. A `careful` one has DuckDB read whole Parquet files, too, which survives
+    whatever is in them and happens to them.
     """
 
-    def __init__(self, settings: SourceSettings, temp_dir: Path | None = None, *, careful: bool = False) -> None:
+    def __init__(
+        self,
+        settings: FileSettings,
+        options: RowOptions = RowOptions(),  # noqa: B008 - frozen
+        memory: MemoryLimits = MemoryLimits(),  # noqa: B008 - frozen
+    ) -> None:
         self._settings = settings
-        self._temp_dir = temp_dir
-        self._careful = careful
+        self._options = options
+        self._memory = memory
 
     @contextmanager
     def read(self, spec: JobSpec) -> Iterator[Reading]:
         """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
         as_of = datetime.now(UTC)
         files = listed(self._settings, spec.relation.path, spec.filter)
-        whole = None if self._careful else row_groups.opened(files, spec, as_of, self._settings.time_zone)
+        whole = None if self._options.careful else row_groups.opened(files, spec, as_of, self._memory)
         if whole:
             yield whole
             return
-        threads = _threads(files, spec, remote=self._settings.objects is not None)
-        with ExitStack() as open_:
+        with ExitStack() as stack:
 
             def connected(memory: str, threads: int) -> "duckdb.DuckDBPyConnection":
-                zone = self._settings.time_zone
-                return open_.enter_context(_connection(files, self._temp_dir, zone, memory=memory, threads=threads))
+                return stack.enter_context(_connection(files, self._options.temp_dir, memory=memory, threads=threads))
 
-            yield _Engine(connected, threads, files, self._settings.time_zone).open(spec, as_of)
+            yield _Engine(connected, _threads(files, spec), files, self._memory).open(spec, as_of)
 
 
 class _Engine:
     """DuckDB over a fixed list of files."""
 
-    def __init__(self, connected: Connected, threads: int, files: Files, time_zone: str) -> None:
+    def __init__(self, connected: Connected, threads: int, files: Files, memory: MemoryLimits) -> None:
         self._connected = connected
-        self._connection = connected(_MEMORY, threads)
-        self._time_zone = time_zone
+        self._memory = memory
+        self._connection = connected(memory.usual, threads)
         self._files = files
+        self._settings = files.settings
         self._relation = f"({files.relation}) as r"
 
     def open(self, spec: JobSpec, as_of: datetime) -> Reading:
@@ -85,7 +88,7 @@ class _Engine:
         rest = f"{matching.text}{duck.order(spec, columns)}{sql_limit(spec.page)}"
         values = ", ".join(f"{columns.value(p.name, p.type)} as c{i}" for i, p in enumerate(picked))
         statement = f"select {values} from {self._relation} where {rest}"  # noqa: S608 - quoted
-        found = Found(as_of, rows_on(spec.page, count), rounded=rounded, utf8=True, time_zone=self._time_zone)
+        found = Found(as_of, rows_on(spec.page, count), rounded=rounded, utf8=True, time_zone=self._settings.time_zone)
         return SnapshotReading(self._batches(statement, matching), picked, found)
 
     def _columns(self, spec: JobSpec) -> duck.Columns:
@@ -93,8 +96,8 @@ class _Engine:
         stored = {str(name).casefold(): str(type_) for name, type_, *_ in described}
         absent = missing(spec, stored)
         if absent:
-            raise errors.column_missing(self._files.source_id, absent)
-        return duck.Columns(stored, blank_is_null=self._files.kind == "csv")
+            raise errors.column_missing(self._settings.id, absent)
+        return duck.Columns(stored, blank_is_null=self._settings.blank_is_null)
 
     def _count(self, picked: tuple[Picked, ...], columns: duck.Columns, matching: Sql) -> tuple[int, int]:
         finer = filter(None, (columns.rounded(p.name, p.type) for p in picked))
@@ -111,11 +114,11 @@ class _Engine:
         with self._guarded():
             yield from self._with_memory(statement, matching)
         if not self._files.unchanged():
-            raise errors.changed(self._files.source_id)
+            raise errors.changed(self._settings.id)
 
     def _with_memory(self, statement: str, matching: Sql) -> Iterator[pa.RecordBatch]:
         """The rows; with more memory when they do not fit, as long as none has been given."""
-        for memory in (*_MORE_MEMORY, ""):
+        for memory in (*self._memory.more, ""):
             begun = False
             try:
                 rows = self._connection.sql(statement, params=list(matching.parameters))
@@ -146,12 +149,12 @@ class _Engine:
         if column:
             return errors.value_invalid(column, "of its type")
         if not self._files.unchanged():
-            return errors.changed(self._files.source_id)
+            return errors.changed(self._settings.id)
         if _is_short_of_memory(error):
-            return errors.rows_too_wide(self._files.source_id)
+            return errors.rows_too_wide(self._settings.id)
         if isinstance(error, duckdb.IOException | OSError):
-            return errors.unavailable(self._files.source_id)
-        return errors.relation_invalid(self._files.source_id, self._files.kind)
+            return errors.unavailable(self._settings.id)
+        return errors.relation_invalid(self._settings.id, self._settings.kind)
 
 
 def _is_short_of_memory(error: Exception) -> bool:
@@ -159,15 +162,15 @@ def _is_short_of_memory(error: Exception) -> bool:
     return "Out of Memory Error" in str(error)
 
 
-def _threads(files: Files, spec: JobSpec, *, remote: bool) -> int:
+def _threads(files: Files, spec: JobSpec) -> int:
     """One where decoding is all there is to do: writers are slower than that, and want the other core."""
-    only_decoding = files.kind == "parquet" and not spec.order and spec.filter == All()
-    return 1 if only_decoding and not remote else _THREADS
+    only_decoding = files.settings.has_row_groups and not spec.order and spec.filter == All()
+    return 1 if only_decoding and isinstance(files.place, Directory) else _THREADS
 
 
 @contextmanager
 def _connection(
-    files: Files, temp_dir: Path | None, time_zone: str, *, memory: str, threads: int
+    files: Files, temp_dir: Path | None, *, memory: str, threads: int
 ) -> Iterator["duckdb.DuckDBPyConnection"]:
     import duckdb  # noqa: PLC0415 - only a child that reads needs it
     from duckdb.func import ARROW  # noqa: PLC0415
@@ -193,7 +196,7 @@ def _connection(
                 side_effects=False,
             )
             files.place.shown_to(connection, files.marks)
-            connection.execute(f"set TimeZone = {literal(time_zone)}")
+            connection.execute(f"set TimeZone = {literal(files.settings.time_zone)}")
             connection.execute(f"set allowed_directories = [{files.place.allowed}]")
             connection.execute("set enable_external_access = false")
             connection.execute("set lock_configuration = true")

@@ -41,8 +41,8 @@ class TryAgain(Exception):
 class HttpClient:
     """Sends GET requests from any number of threads; `connections` are kept for the next ones."""
 
-    def __init__(self, source_id: str, settings: HttpSettings, connections: int = 1) -> None:
-        self.source_id = source_id
+    def __init__(self, settings: HttpSettings, connections: int = 1) -> None:
+        self.source_id = settings.id
         self.settings = settings
         self._base = urlsplit(settings.url)
         self._pool = pool_to(self._base, connections, allow_private=settings.allow_private)

@@ -1,19 +1,23 @@
 """Settings of a source of kind http."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import ClassVar
 from urllib.parse import urlsplit
 
-from services.worker.sources.secrets import Secrets
+from services.runtime.toml import Table
+from services.worker.sources.origin import Origin
 
-KEYS = (
-    *("url", "headers", "allow_private", "requests_per_second"),
+_KEYS = (
+    *("kind", "url", "headers", "allow_private", "requests_per_second"),
     *("connect_timeout_s", "timeout_s", "retry_s", "max_page_bytes", "max_pages"),
 )
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OURS = frozenset({"host", "accept", "accept-encoding", "connection", "content-length", "transfer-encoding"})
+_MAX_S = 86_400
+_MAX_REQUESTS_PER_SECOND = 1_000_000
+_PAGE_BYTES = range(1, (1 << 31) + 1)
+_PAGES = range(1, 10**9 + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class HttpSettings:
     is of a page once decompressed.
     """
 
+    kind: ClassVar[str] = "http"
+    id: str
     url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     allow_private: bool = False
@@ -37,57 +43,46 @@ class HttpSettings:
     max_pages: int = 100_000
 
 
-def read(key: str, table: Mapping[str, Any], secrets: Secrets, mistakes: list[str]) -> HttpSettings:
-    """Fit for use only when nothing was added to `mistakes`."""
-    defaults = HttpSettings("")
-    numbers = {
-        name: _number(key, table, name, getattr(defaults, name), mistakes)
-        for name in ("requests_per_second", "connect_timeout_s", "timeout_s", "retry_s", "max_page_bytes", "max_pages")
-    }
-    private = table.get("allow_private", False)
-    if not isinstance(private, bool):
-        mistakes.append(f"{key}.allow_private: must be true or false")
-    headers = _headers(f"{key}.headers", table.get("headers", {}), secrets, mistakes)
+def read(id_: str, table: Table, origin: Origin) -> HttpSettings:
+    """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
+    table.allow(_KEYS)
+    usual = HttpSettings(id_, "")
     return HttpSettings(
-        _url(f"{key}.url", table.get("url"), mistakes),
-        headers,
-        private is True,
-        **numbers,  # type: ignore[arg-type]
+        id_,
+        _url(table),
+        _headers(table, origin),
+        allow_private=table.flag("allow_private", default=usual.allow_private),
+        requests_per_second=table.real("requests_per_second", usual.requests_per_second, 0, _MAX_REQUESTS_PER_SECOND),
+        connect_timeout_s=table.real("connect_timeout_s", usual.connect_timeout_s, 0.001, _MAX_S),
+        timeout_s=table.real("timeout_s", usual.timeout_s, 0.001, _MAX_S),
+        retry_s=table.real("retry_s", usual.retry_s, 0, _MAX_S),
+        max_page_bytes=table.number("max_page_bytes", usual.max_page_bytes, _PAGE_BYTES),
+        max_pages=table.number("max_pages", usual.max_pages, _PAGES),
     )
 
 
-def _url(key: str, value: object, mistakes: list[str]) -> str:
+def _url(table: Table) -> str:
+    url = table.value("url")
     try:
-        parts = urlsplit(value if isinstance(value, str) else "")
+        parts = urlsplit(url if isinstance(url, str) else "")
         sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
     except ValueError:
         sound = False
     if not sound or parts.username or parts.password or parts.query or parts.fragment:
         # It is not repeated: it may hold a secret.
-        mistakes.append(f"{key}: must be https://HOST/PATH, or http, without credentials, query and fragment")
-    return str(value).rstrip("/")
+        table.wrong("url", "must be https://HOST/PATH, or http, without credentials, query and fragment")
+    return str(url).rstrip("/")
 
 
-def _headers(key: str, value: object, secrets: Secrets, mistakes: list[str]) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, dict):
-        mistakes.append(f"{key}: must be a table")
-        return ()
-    unfit = (name for name in value if not _HEADER.fullmatch(name) or name.casefold() in _OURS)
-    mistakes += [f"{key}.{name}: is no name of a header that can be set" for name in unfit]
-    found = tuple((name, secrets.text(f"{key}.{name}", content)) for name, content in value.items())
-    mistakes += [f"{key}.{name}: must be printable ASCII" for name, text in found if not _is_plain(text)]
-    return found
+def _headers(table: Table, origin: Origin) -> tuple[tuple[str, str], ...]:
+    headers = table.sub("headers", None)
+    return tuple((name, _header(headers, name, origin)) for name in headers.names())
 
 
-def _is_plain(text: str) -> bool:
-    return text.isascii() and (text.isprintable() or not text)
-
-
-def _number(key: str, table: Mapping[str, Any], name: str, default: float, mistakes: list[str]) -> float:
-    value = table.get(name, default)
-    least = 0 if name in ("requests_per_second", "retry_s") else 1 if isinstance(default, int) else 0.001
-    whole = isinstance(default, int) and name.startswith("max_")
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not value >= least:
-        mistakes.append(f"{key}.{name}: must be {'a whole number' if whole else 'a number'}, at least {least:g}")
-        return default
-    return value
+def _header(headers: Table, name: str, origin: Origin) -> str:
+    content = origin.secret(headers, name)
+    if not _HEADER.fullmatch(name) or name.casefold() in _OURS:
+        headers.wrong(name, "is no name of a header that can be set")
+    if not content.isascii() or not content.isprintable():
+        headers.wrong(name, "must be printable ASCII")
+    return content

@@ -33,8 +33,7 @@ _BATCH_S = 1.0
 class HttpSource:
     """Collections of an API."""
 
-    def __init__(self, source_id: str, settings: HttpSettings) -> None:
-        self._id = source_id
+    def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
 
     @contextmanager
@@ -42,9 +41,9 @@ class HttpSource:
         """See ports.Source. Raises SourceFailed."""
         pages = spec.relation.http
         if pages is None:
-            raise errors.relation_missing(self._id)
+            raise errors.relation_missing(self._settings.id)
         wanted = asked(spec, pages)
-        with closing(HttpClient(self._id, self._settings)) as client:
+        with closing(HttpClient(self._settings)) as client:
             yield _begun(client, spec, pages, wanted)
 
 

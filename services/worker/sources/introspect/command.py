@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from services.runtime.nearest import hint
+from services.runtime.startup import CannotStart
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.introspect import postgres as introspect_postgres
-from services.worker.sources.introspect import sqlite as introspect_sqlite
 from services.worker.sources.introspect.draft import draft
-from services.worker.sources.introspect.tables import FoundTable
-from services.worker.sources.settings import SourceSettings, SourcesMistaken, load
-from services.worker.sources.sql import address
+from services.worker.sources.introspect.tables import LiveTable, TableNames
+from services.worker.sources.kind import SourceSettings
+from services.worker.sources.kinds import kind_of
+from services.worker.sources.settings import load
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
@@ -19,16 +20,12 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
     given = _arguments().parse_args(arguments)
     try:
         settings = _settings(environ, given.source)
-        found = _tables(settings, given.schema, given.table)
-    except (_CannotDraft, SourceFailed, SourcesMistaken) as problem:
+        tables = _tables(settings, TableNames(given.schema, given.table))
+    except (CannotStart, SourceFailed) as problem:
         err.write(f"{getattr(problem, 'message', problem)}\n")
         return 2
-    out.write(draft(given.source, found))
+    out.write(draft(settings.id, settings.kind, tables))
     return 0
-
-
-class _CannotDraft(Exception):
-    """What was asked for cannot be drafted."""
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -42,20 +39,18 @@ def _arguments() -> argparse.ArgumentParser:
 def _settings(environ: Mapping[str, str], source_id: str) -> SourceSettings:
     file = environ.get("EXPORTD_SOURCES")
     if not file:
-        raise _CannotDraft("EXPORTD_SOURCES must name the file sources.toml")
-    found = load(Path(file), environ).get(source_id)
-    if found is None or found.kind != "sql":
-        raise _CannotDraft(f"{file} has no source {source_id!r} of kind sql")
-    return found
+        raise CannotStart("EXPORTD_SOURCES must name the file sources.toml")
+    sources = load(Path(file), environ)
+    if source_id not in sources:
+        raise CannotStart(f"{file} has no source {source_id!r}; {hint(source_id, sources)}")
+    return sources[source_id]
 
 
-def _tables(settings: SourceSettings, schema: str, table: str) -> list[FoundTable]:
-    if address.is_sqlite(settings.url):
-        found = introspect_sqlite.tables(settings.path, settings.id, table)
-    elif address.is_postgresql(settings.url):
-        found = introspect_postgres.tables(settings, schema, table)
-    else:
-        raise _CannotDraft("Only SQLite and PostgreSQL can be looked into; write the catalog by hand.")
-    if not found:
-        raise _CannotDraft(f"The source {settings.id!r} has no such table.")
-    return found
+def _tables(settings: SourceSettings, names: TableNames) -> list[LiveTable]:
+    introspect = kind_of(settings).introspect
+    if introspect is None:
+        raise CannotStart("Only SQLite and PostgreSQL can be looked into; write the catalog by hand.")
+    tables = introspect(settings, names)
+    if not tables:
+        raise CannotStart(f"The source {settings.id!r} has no such table.")
+    return tables

@@ -8,24 +8,24 @@ from collections.abc import Iterable, Iterator
 
 from services.contract.formats import Format
 from services.contract.spec import Kind
-from services.worker.sources.introspect.tables import FoundColumn, FoundTable, Link
+from services.worker.sources.introspect.tables import Link, LiveColumn, LiveTable
 
 _HEAD = """\
 # A first draft, made from the database itself. Take out what callers should not see, rename what reads badly,
 # then check it: exportd-api catalog check
 
 [sources.{source}]
-kind = "sql"
+kind = "{kind}"
 """
 _GRAMMAR = frozenset({"order", "page", "itemsPerPage", "properties", "exists", "itemsperpage"})
 """Words of queries, which no parameter of a path can be called."""
 _UNCOMPARED = frozenset({Kind.TIME, Kind.DURATION, Kind.JSON, Kind.BINARY})
 
 
-def draft(source_id: str, tables: Iterable[FoundTable]) -> str:
+def draft(source_id: str, kind: str, tables: Iterable[LiveTable]) -> str:
     """A catalog of all tables with a key and columns; the others are named in comments."""
     codes, paths = _Names(), _Names()
-    parts = [_HEAD.format(source=_key(source_id))]
+    parts = [_HEAD.format(source=_key(source_id), kind=kind)]
     for table in tables:
         if not table.key or not table.columns:
             why = "no key" if table.columns else "no columns"
@@ -37,7 +37,7 @@ def draft(source_id: str, tables: Iterable[FoundTable]) -> str:
     return "".join(parts)
 
 
-def _collection(source_id: str, table: FoundTable, codes: "_Names", paths: "_Names") -> Iterator[str]:
+def _collection(source_id: str, table: LiveTable, codes: "_Names", paths: "_Names") -> Iterator[str]:
     code, word = codes.free(_camel(table.name, upper=True) or "Table"), paths.free(_word(table.name) or "table")
     fields = _Names()
     columns = [column for column in table.columns if column.name.strip()]  # a catalog has no words for the others
@@ -60,7 +60,7 @@ def _collection(source_id: str, table: FoundTable, codes: "_Names", paths: "_Nam
         yield f"column = {_text(link.column)}\ntype = {_text(str(type_))}\noptional = true\n"
 
 
-def _parent(table: FoundTable, fields: dict[str, str]) -> tuple[str, Link] | None:
+def _parent(table: LiveTable, fields: dict[str, str]) -> tuple[str, Link] | None:
     """The parameter and the link when the table belongs to just one other table."""
     if len(table.links) != 1 or table.links[0].column not in fields or not _word(table.links[0].table):
         return None
@@ -71,19 +71,19 @@ def _parent(table: FoundTable, fields: dict[str, str]) -> tuple[str, Link] | Non
     return (name, link) if fit and name.isidentifier() and name not in _GRAMMAR else None
 
 
-def _headers(named: list[tuple[FoundColumn, str]]) -> list[str]:
+def _headers(named: list[tuple[LiveColumn, str]]) -> list[str]:
     """What a reader likes to see; where that would be the same twice, what the database says."""
     wanted = [_header(column.name) or field for column, field in named]
     times = Counter(wanted)
     return [column.name if times[header] > 1 else header for (column, _), header in zip(named, wanted, strict=True)]
 
 
-def _remark(column: FoundColumn) -> str:
+def _remark(column: LiveColumn) -> str:
     said = "; ".join(text for text in (_one_line(column.comment), column.note) if text)
     return f"  # {said}" if said else ""
 
 
-def _column(column: FoundColumn, field: str, header: str) -> str:
+def _column(column: LiveColumn, field: str, header: str) -> str:
     keys = {"field": field, "name": column.name, "type": str(column.type), "header": header}
     if keys["name"] == field:
         del keys["name"]

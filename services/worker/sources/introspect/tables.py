@@ -15,7 +15,15 @@ _NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
-class FoundColumn:
+class TableNames:
+    """Which tables are meant: all of a schema, of all schemas, or those called `table`; empty: any."""
+
+    schema: str = ""
+    table: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveColumn:
     """A column, and the type of the catalog that fits it.
 
     `comment` is the database's own, `note` says what is to know of the type; each is empty when there is none.
@@ -36,13 +44,13 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundTable:
+class LiveTable:
     """A table or view; `relation` is what a catalog calls it, `key` is empty when it declares none."""
 
     relation: str
     name: str
     key: tuple[str, ...]
-    columns: tuple[FoundColumn, ...]
+    columns: tuple[LiveColumn, ...]
     links: tuple[Link, ...] = ()
     comment: str = ""
 

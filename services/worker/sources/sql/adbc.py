@@ -1,7 +1,6 @@
 """Statements through ADBC, whose rows come as Arrow."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,12 +65,3 @@ class Session:
             yield
         except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
             raise self._failure(error) from DriverSaid(self._said(f"{type(error).__name__}: {error}"))
-
-
-def within(batches: Iterable[pa.RecordBatch], seconds: float, source_id: str) -> Iterator[pa.RecordBatch]:
-    """The batches, for so long; 0: without end. Raises SourceFailed (READING_TOO_LONG)."""
-    began = time.monotonic()
-    for batch in batches:
-        if seconds and time.monotonic() - began > seconds:
-            raise errors.too_long(source_id)
-        yield batch

@@ -8,18 +8,16 @@ _SQLITE = "sqlite:///"
 _POSTGRESQL = frozenset({"postgresql", "postgres"})
 
 
-class AddressRefused(Exception):
+class UrlInvalid(Exception):
     """It can't be an address; the text says why, without anything of the address."""
 
 
-def sqlite_file(url: str) -> str | None:
-    """The file of `sqlite:///FILE`; None for any other address. Raises AddressRefused."""
-    if not is_sqlite(url):
-        return None
+def sqlite_file(url: str) -> str:
+    """The file of `sqlite:///FILE`. Raises UrlInvalid."""
     parts = urlsplit(url)
     file = unquote(parts.path[1:])
     if not url.startswith(_SQLITE) or parts.query or parts.fragment or not file or "\0" in file:
-        raise AddressRefused("must be sqlite:///FILE, with four slashes for an absolute path")
+        raise UrlInvalid("must be sqlite:///FILE, with four slashes for an absolute path")
     return file
 
 
@@ -34,20 +32,20 @@ def is_postgresql(url: str) -> bool:
 
 
 def completed(url: str, password: str | None) -> str:
-    """The address with `password` in it, of any characters; None: with its own. Raises AddressRefused."""
+    """The address with `password` in it, of any characters; None: with its own. Raises UrlInvalid."""
     scheme, _, rest = url.partition("://")
     if not _SCHEME.match(url) or any(c in url for c in "\0\r\n"):
-        raise AddressRefused("must be sqlite:///FILE, postgresql://USER@HOST/DATABASE or another URL of SQLAlchemy")
+        raise UrlInvalid("must be sqlite:///FILE, postgresql://USER@HOST/DATABASE or another URL of SQLAlchemy")
     authority, mark, place = _split(rest)
     user, at, host = authority.rpartition("@")
     name, _, own = user.partition(":")
     if "@" in place.partition("?")[0] and not at:
-        raise AddressRefused("special characters of a user or password must be written as %XX")
+        raise UrlInvalid("special characters of a user or password must be written as %XX")
     if password is not None and own:
-        raise AddressRefused("holds a password, and password_file or password_env gives another one")
+        raise UrlInvalid("holds a password, and password_file or password_env gives another one")
     known = unquote(own) if password is None else password
     if known and not name:
-        raise AddressRefused("needs a user beside its password")
+        raise UrlInvalid("needs a user beside its password")
     secret = f":{quote(known, safe='')}" if known else ""
     scheme = "postgresql" if is_postgresql(url) else scheme
     return f"{scheme}://{name}{secret}{at}{host}{mark}{place}"

@@ -7,7 +7,6 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from services.worker.sources import errors
-from services.worker.sources.settings import SourceSettings
 
 # A pipe in the folder must not hang the reading; the last component is what `resolve` has already followed.
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -18,9 +17,9 @@ _NO_SUCH_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errn
 class Folder:
     """A directory of regular files."""
 
-    def __init__(self, settings: SourceSettings) -> None:
-        self._id = settings.id
-        self._root = settings.path
+    def __init__(self, source_id: str, root: Path) -> None:
+        self._id = source_id
+        self._root = root
 
     def open(self, path: str) -> BinaryIO | None:
         """The file at `path`, relative with `/`; the caller closes it.

@@ -1,17 +1,20 @@
 """Where objects of an S3 store are, and the way to them."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from services.worker.sources.secrets import Secrets
+from services.runtime.toml import Table
+from services.worker.sources.origin import Origin
 
 if TYPE_CHECKING:
     from pyarrow.fs import S3FileSystem
 
-KEYS = ("root", "endpoint", "region", "access_key", "secret_key")
+ROOT_KEYS = ("root", "endpoint", "region", "access_key", "secret_key")
+"""What the settings of a root in an object store are called."""
+
+_SECRETS = ("access_key", "secret_key")
 _SCHEME = "s3://"
 _ROOT = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
 _CONNECT_S = 10
@@ -43,20 +46,14 @@ def is_object_url(root: object) -> bool:
     return isinstance(root, str) and root.startswith(_SCHEME)
 
 
-def read(key: str, table: Mapping[str, Any], secrets: Secrets, mistakes: list[str]) -> ObjectRoot:
-    """The keys of a table of settings that `KEYS` names. Fit for use only when nothing was added to `mistakes`.
-
-    The two keys must not stand in the file itself.
-    """
-    bucket, prefix = _root(f"{key}.root", table.get("root"), mistakes)
-    endpoint = _endpoint(f"{key}.endpoint", table.get("endpoint", ""), mistakes)
-    region = table.get("region", "us-east-1")
-    if not isinstance(region, str) or not region:
-        mistakes.append(f"{key}.region: must be text")
-    if ("access_key" in table) != ("secret_key" in table):
-        mistakes.append(f"{key}: access_key and secret_key go together")
-    keys = [_secret(f"{key}.{name}", table[name], secrets, mistakes) for name in KEYS[-2:] if name in table]
-    return ObjectRoot(bucket, prefix, endpoint, str(region), *keys)
+def read_root(table: Table, origin: Origin) -> ObjectRoot:
+    """The root that `ROOT_KEYS` of a table say. Its two keys must not stand in the file itself."""
+    bucket, prefix = _bucket(table)
+    endpoint, region = _endpoint(table), table.text("region", "us-east-1")
+    present = [key for key in _SECRETS if table.has(key)]
+    if len(present) == 1:
+        table.wrong(present[0], f"goes together with {next(key for key in _SECRETS if key not in present)}")
+    return ObjectRoot(bucket, prefix, endpoint, region, *(origin.kept_secret(table, key) for key in present))
 
 
 def filesystem(root: ObjectRoot) -> "S3FileSystem":
@@ -76,30 +73,26 @@ def filesystem(root: ObjectRoot) -> "S3FileSystem":
     )
 
 
-def _root(key: str, value: object, mistakes: list[str]) -> tuple[str, str]:
-    match = _ROOT.fullmatch(value) if isinstance(value, str) else None
+def _bucket(table: Table) -> tuple[str, str]:
+    """Bucket and prefix."""
+    root = table.value("root")
+    match = _ROOT.fullmatch(root) if isinstance(root, str) else None
     prefix = (match[2] or "").strip("/") if match else ""
     if match is None or any(part in ("", ".", "..") for part in prefix.split("/") if prefix):
-        mistakes.append(f"{key}: must be s3://BUCKET or s3://BUCKET/PREFIX")
+        table.wrong("root", "must be s3://BUCKET or s3://BUCKET/PREFIX")
         return "", ""
     return match[1], prefix
 
 
-def _endpoint(key: str, value: object, mistakes: list[str]) -> str:
+def _endpoint(table: Table) -> str:
+    url = table.value("endpoint") if table.has("endpoint") else ""
     try:
-        parts = urlsplit(value if isinstance(value, str) else "?")
-        sound = not value or (parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1))
+        parts = urlsplit(url if isinstance(url, str) else "?")
+        sound = not url or (parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1))
     except ValueError:
         sound = False
     if not sound or parts.username or parts.password or parts.path.strip("/") or parts.query or parts.fragment:
         # It is not repeated: it may hold a secret.
-        mistakes.append(f"{key}: must be https://HOST or https://HOST:PORT, or http")
+        table.wrong("endpoint", "must be https://HOST or https://HOST:PORT, or http")
         return ""
-    return str(value).rstrip("/")
-
-
-def _secret(key: str, value: object, secrets: Secrets, mistakes: list[str]) -> str:
-    if isinstance(value, dict):
-        return secrets.text(key, value)
-    mistakes.append(f'{key}: must be {{ env = "NAME" }} or {{ file = "PATH" }}')
-    return ""
+    return str(url).rstrip("/")

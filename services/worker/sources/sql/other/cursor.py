@@ -19,10 +19,11 @@ from services.worker.sources import errors
 from services.worker.sources.rows.columns import missing, pick
 from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
 from services.worker.sources.rows.step import utc
-from services.worker.sources.settings import SourceSettings
 from services.worker.sources.sql import address
-from services.worker.sources.sql.adbc import DriverSaid, within
+from services.worker.sources.sql.adbc import DriverSaid
 from services.worker.sources.sql.other.driver_values import as_text
+from services.worker.sources.sql.other.settings import OtherSqlSettings
+from services.worker.sources.sql.time_bound import time_bound_s, within
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -51,7 +52,7 @@ class CursorReading(SnapshotReading):
 
 
 @contextmanager
-def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[Reading]:
+def opened(settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
     """A reading of the spec. Raises SourceFailed."""
     if spec.reading is ReadingMode.KEYSET:
         raise errors.reading_unsupported(settings.id)
@@ -65,7 +66,7 @@ def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[Reading]:
         yield _Cursor(connection, settings, guard).open(spec)
 
 
-def guarded(settings: SourceSettings) -> Callable[[], Any]:
+def guarded(settings: OtherSqlSettings) -> Callable[[], Any]:
     """A context in which errors of the database become SourceFailed."""
 
     @contextmanager
@@ -85,7 +86,7 @@ def guarded(settings: SourceSettings) -> Callable[[], Any]:
 class _Cursor:
     """One statement on one connection."""
 
-    def __init__(self, connection: "sa.Connection", settings: SourceSettings, guard: Callable[[], Any]) -> None:
+    def __init__(self, connection: "sa.Connection", settings: OtherSqlSettings, guard: Callable[[], Any]) -> None:
         self._connection = connection
         self._settings = settings
         self._guard = guard
@@ -101,7 +102,8 @@ class _Cursor:
         found = Found(as_of, None, spec.filter if narrowed else None, page=spec.page, time_zone=time_zone)
         statement = _statement(relation, spec, [p.name for p in picked], types)
         kinds = [p.type for p in picked]
-        rows = within(self._batches(statement, kinds), self._allowed_s(spec), self._settings.id)
+        bound_s = time_bound_s(self._settings.statement_timeout_s, spec)
+        rows = within(self._batches(statement, kinds), bound_s, self._settings.id)
         one_moment = self._connection.dialect.name in _ONE_STATEMENT_ONE_MOMENT
         return CursorReading(rows, picked, found, one_moment=one_moment)
 
@@ -146,10 +148,6 @@ class _Cursor:
             with streamed.execute(statement) as result:
                 for rows in result.partitions():
                     yield _batch(rows, types)
-
-    def _allowed_s(self, spec: JobSpec) -> float:
-        bounds = [b for b in (self._settings.statement_timeout_s, spec.limits.max_snapshot_s) if b]
-        return min(bounds, default=0)
 
 
 def _bare(spec: JobSpec) -> "sa.FromClause":

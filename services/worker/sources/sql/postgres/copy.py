@@ -15,11 +15,11 @@ from services.worker.sources.rows.columns import order_types, pick
 from services.worker.sources.rows.conditions import Parameter, literal
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import none_found
-from services.worker.sources.settings import SourceSettings
 from services.worker.sources.sql import address
 from services.worker.sources.sql.adbc import DriverSaid
-from services.worker.sources.sql.postgres import dialect as postgres
-from services.worker.sources.sql.postgres.lines import line_value
+from services.worker.sources.sql.postgres import dialect
+from services.worker.sources.sql.postgres.lines import line_value, may_be_lines
+from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.transaction import Transaction, failed, is_wrong_value, with_options
 from services.worker.sources.sql.postgres.types import Columns
 
@@ -32,17 +32,20 @@ _ROWS_AT_ONCE = 256
 
 
 @contextmanager
-def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[LinesReading | None]:
-    """A reading of a spec of which `postgres_lines.may_be_lines`; None when its columns or its filter forbid it.
+def opened(settings: PostgresSettings, spec: JobSpec) -> Iterator[LinesReading | None]:
+    """A reading of a spec as lines; None when its columns, its filter or its table forbid that.
 
     It counts what matches where the spec bounds it. Raises SourceFailed.
     """
+    if not may_be_lines(spec):
+        yield None
+        return
     with connected(settings) as session:
         yield _reading(session, settings, spec)
 
 
 @contextmanager
-def connected(settings: SourceSettings) -> Iterator["Session"]:
+def connected(settings: PostgresSettings) -> Iterator["Session"]:
     """A connection to the database of the settings. Raises SourceFailed."""
     import psycopg  # noqa: PLC0415 - only a child that reads needs it
 
@@ -62,25 +65,25 @@ def connected(settings: SourceSettings) -> Iterator["Session"]:
         connection.close()
 
 
-def _said(error: object, settings: SourceSettings) -> DriverSaid:
+def _said(error: object, settings: PostgresSettings) -> DriverSaid:
     return DriverSaid(address.scrubbed(f"{type(error).__name__}: {error}", settings.url))
 
 
 class Session:
     """Statements one after the other on one connection of psycopg."""
 
-    def __init__(self, connection: Any, settings: SourceSettings) -> None:
+    def __init__(self, connection: Any, settings: PostgresSettings) -> None:
         self._connection = connection
         self._settings = settings
 
     def rows(self, sql: str, parameters: tuple[Parameter, ...] = ()) -> list[tuple[Any, ...]]:
-        """See postgres_transaction.Statements."""
+        """See transaction.Statements."""
         with self._guarded():
             cursor = self._connection.execute(sql, parameters or None)
             return list(cursor.fetchall()) if cursor.description else []
 
     def names(self, relation: str) -> list[str]:
-        """See postgres_transaction.Statements."""
+        """See transaction.Statements."""
         import psycopg  # noqa: PLC0415 - only a child that reads needs it
 
         with self._guarded():
@@ -202,25 +205,25 @@ class _CopyReading:
         return none_found(self.rows_matched())
 
 
-def _reading(session: Session, settings: SourceSettings, spec: JobSpec) -> LinesReading | None:
+def _reading(session: Session, settings: PostgresSettings, spec: JobSpec) -> LinesReading | None:
     transaction = Transaction(session, settings)
     as_of = transaction.begin(spec)
     columns = transaction.columns(spec)
-    matching = postgres.where(spec.filter, columns)
-    relation = postgres.relation(spec.relation)
+    matching = dialect.where(spec.filter, columns)
+    relation = dialect.relation(spec.relation)
     values = _values(session, spec, columns, relation)
     if values is None or not (matching.exact and transaction.utf8):
         return None
     rest = f"from {relation} where {transaction.set_parameters(matching)}"
     bounded = spec.limits.max_rows > 0
     count = rows_on(spec.page, session.rows(f"select count(*) {rest}")[0][0]) if bounded else None
-    order = postgres.order(spec.order, order_types(spec), columns)
-    dialect = spec.table.csv
+    order = dialect.order(spec.order, order_types(spec), columns)
+    csv = spec.table.csv
     statement = (
         f"copy (select {', '.join(values)} {rest}{order}{sql_limit(spec.page)})"
-        f" to stdout (format csv, delimiter {literal(dialect.delimiter)})"
+        f" to stdout (format csv, delimiter {literal(csv.delimiter)})"
     )
-    return _CopyReading(session.copied(statement, dialect.line_terminator.encode()), as_of, count)
+    return _CopyReading(session.copied(statement, csv.line_terminator.encode()), as_of, count)
 
 
 def _values(session: Session, spec: JobSpec, columns: Columns, relation: str) -> Sequence[str] | None:

@@ -15,11 +15,11 @@ from services.worker.sources.rows.columns import Picked, order_types, pick
 from services.worker.sources.rows.conditions import Sql
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import Found, SnapshotReading
-from services.worker.sources.settings import SourceSettings
 from services.worker.sources.sql import address
 from services.worker.sources.sql.adbc import DriverSaid, Session
 from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pages
-from services.worker.sources.sql.postgres import dialect as postgres
+from services.worker.sources.sql.postgres import dialect
+from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.transaction import Transaction, failed, with_options
 from services.worker.sources.sql.postgres.types import Columns
 
@@ -32,7 +32,7 @@ _LAST_TIME = 86_399_999_999
 
 
 @contextmanager
-def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[Reading]:
+def opened(settings: PostgresSettings, spec: JobSpec) -> Iterator[Reading]:
     """A reading of the spec. Raises SourceFailed."""
     with connected(settings) as session:
         database = Database(session, settings)
@@ -40,7 +40,7 @@ def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[Reading]:
 
 
 @contextmanager
-def connected(settings: SourceSettings) -> Iterator[Session]:
+def connected(settings: PostgresSettings) -> Iterator[Session]:
     """A connection to the database of the settings. Raises SourceFailed."""
     import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
     import adbc_driver_postgresql.dbapi  # noqa: PLC0415
@@ -62,7 +62,7 @@ def connected(settings: SourceSettings) -> Iterator[Session]:
 class Database(Transaction):
     """A connection through ADBC, whose statements see one snapshot until `Session.end`."""
 
-    def __init__(self, session: Session, settings: SourceSettings) -> None:
+    def __init__(self, session: Session, settings: PostgresSettings) -> None:
         super().__init__(session, settings)
         self._session = session
 
@@ -70,14 +70,14 @@ class Database(Transaction):
         """Everything at one moment, counted there where the condition is exact."""
         as_of = self.begin(spec)
         columns = self.columns(spec)
-        matching = postgres.where(spec.filter, columns)
+        matching = dialect.where(spec.filter, columns)
         picked = pick(spec, deciding=not matching.exact)
-        rest = f"from {postgres.relation(spec.relation)} where {self.set_parameters(matching)}"
+        rest = f"from {dialect.relation(spec.relation)} where {self.set_parameters(matching)}"
         found = Found(as_of, None, spec.filter, utf8=self.utf8, page=spec.page, time_zone=columns.time_zone)
         if matching.exact:
             count = self._session.rows(f"select count(*) {rest}")[0][0]
             found = Found(as_of, rows_on(spec.page, count), utf8=self.utf8, time_zone=columns.time_zone)
-        order = postgres.order(spec.order, order_types(spec), columns)
+        order = dialect.order(spec.order, order_types(spec), columns)
         limit = sql_limit(spec.page) if matching.exact else ""
         batches = self._session.batches(f"select {_values(picked, columns)} {rest}{order}{limit}")
         return SnapshotReading(_plain(batches, picked), picked, found)
@@ -86,10 +86,10 @@ class Database(Transaction):
         """Piece by piece in transactions of their own, each behind the last key."""
         self.begin(spec)
         columns = self.columns(spec)
-        matching = postgres.where(spec.filter, columns)
+        matching = dialect.where(spec.filter, columns)
         picked = pick(spec, deciding=not matching.exact)
         keys = [columns.raw(name) for name in spec.key]
-        relation = postgres.relation(spec.relation)
+        relation = dialect.relation(spec.relation)
         nulls = " or ".join(f"{key} is null" for key in keys)
         if self._session.rows(f"select exists(select 1 from {relation} where {nulls})")[0][0]:  # noqa: S608
             raise errors.value_invalid(", ".join(spec.key), "a key without nulls")
@@ -98,7 +98,7 @@ class Database(Transaction):
         casts = [f"::{columns.type(name)}" for name in spec.key]
 
         def compared(how: str, last: Key) -> Sql:
-            marks = ", ".join(f"{postgres.MARK}{cast}" for cast in casts)
+            marks = ", ".join(f"{dialect.MARK}{cast}" for cast in casts)
             return Sql(f"({', '.join(keys)}) {how} ({marks})", last)
 
         def shared(last: Key) -> bool:

@@ -8,9 +8,10 @@ from services.contract.spec import JobSpec
 from services.worker.sources import errors
 from services.worker.sources.rows.columns import missing, pick
 from services.worker.sources.rows.conditions import Parameter, Sql, literal, quoted
-from services.worker.sources.settings import SourceSettings
-from services.worker.sources.sql.postgres import dialect as postgres
+from services.worker.sources.sql.postgres import dialect
+from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.types import Columns, Stored
+from services.worker.sources.sql.time_bound import time_bound_s
 
 SNAPSHOT = "set transaction isolation level repeatable read read only"
 _TIMED_OUT = "57014"
@@ -58,7 +59,7 @@ def is_wrong_value(sqlstate: str | None) -> bool:
 class Transaction:
     """A connection, whose statements see one snapshot until it ends the transaction."""
 
-    def __init__(self, statements: Statements, settings: SourceSettings) -> None:
+    def __init__(self, statements: Statements, settings: PostgresSettings) -> None:
         self._statements = statements
         self._settings = settings
         self.utf8 = False
@@ -66,14 +67,14 @@ class Transaction:
     def begin(self, spec: JobSpec, level: str = SNAPSHOT) -> datetime:
         """Begin a transaction that writes values in one way, whatever the server is set to; when, by its clock."""
         self._statements.rows(level)
-        bounds = [b for b in (self._settings.statement_timeout_s, spec.limits.max_snapshot_s) if b]
+        bound_s = time_bound_s(self._settings.statement_timeout_s, spec)
         options = {
             "TimeZone": "UTC",
             "DateStyle": "ISO, YMD",
             "IntervalStyle": "iso_8601",
             "extra_float_digits": "1",
             "standard_conforming_strings": "on",
-            "statement_timeout": str(int(min(bounds, default=0) * 1000)),
+            "statement_timeout": str(int(bound_s * 1000)),
         }
         calls = ", ".join(f"set_config({literal(name)}, {literal(value)}, true)" for name, value in options.items())
         row = self._statements.rows(f"select current_setting('server_encoding'), statement_timestamp(), {calls}")[0]
@@ -82,7 +83,7 @@ class Transaction:
 
     def columns(self, spec: JobSpec) -> Columns:
         """The columns that the spec uses. Raises RELATION_MISSING, COLUMN_MISSING."""
-        relation = postgres.relation(spec.relation)
+        relation = dialect.relation(spec.relation)
         names = self._statements.names(relation)
         absent = missing(spec, names)
         if absent:
@@ -109,7 +110,7 @@ class Transaction:
 
     def set_parameters(self, condition: Sql) -> str:
         """The condition's text, once what it compares with is set for the transaction."""
-        text, statements = postgres.parameters(condition)
+        text, statements = dialect.parameters(condition)
         for statement, values in statements:
             self._statements.rows(statement, values)
         return text

@@ -18,18 +18,19 @@ from services.worker.sources.rows.columns import Picked, missing, order_types, p
 from services.worker.sources.rows.conditions import Parameter, Sql
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
-from services.worker.sources.settings import SourceSettings
-from services.worker.sources.sql.adbc import Session, within
+from services.worker.sources.sql.adbc import Session
 from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pages
-from services.worker.sources.sql.sqlite import dialect as sqlite
-from services.worker.sources.sql.sqlite import storage_classes as stored
+from services.worker.sources.sql.sqlite import dialect
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
+from services.worker.sources.sql.sqlite.storage_classes import storage_of
+from services.worker.sources.sql.time_bound import time_bound_s, within
 
 _PATIENCE_MS = 5_000
 _BATCHES = {"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)}
 
 
 @contextmanager
-def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[Reading]:
+def opened(settings: SqliteSettings, spec: JobSpec) -> Iterator[Reading]:
     """A reading of the spec. Raises SourceFailed."""
     with connected(settings) as session:
         file = _File(session, settings)
@@ -37,7 +38,7 @@ def opened(settings: SourceSettings, spec: JobSpec) -> Iterator[Reading]:
 
 
 @contextmanager
-def connected(settings: SourceSettings) -> Iterator[Session]:
+def connected(settings: SqliteSettings) -> Iterator[Session]:
     """The database of the settings, for reading. Raises SourceFailed."""
     import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
     import adbc_driver_sqlite.dbapi  # noqa: PLC0415
@@ -55,7 +56,7 @@ def connected(settings: SourceSettings) -> Iterator[Session]:
 class _File:
     """A database; its statements see one snapshot until `Session.end`."""
 
-    def __init__(self, session: Session, settings: SourceSettings) -> None:
+    def __init__(self, session: Session, settings: SqliteSettings) -> None:
         self._session = session
         self._settings = settings
 
@@ -64,8 +65,8 @@ class _File:
         as_of, time_zone = datetime.now(UTC), self._settings.time_zone
         self._session.rows("select count(*) from sqlite_schema")  # the first read takes the snapshot
         relation = self._checked(spec)
-        storage = stored.storage(self._session.rows, spec, time_zone)
-        matching = sqlite.where(spec.filter, storage)
+        storage = storage_of(self._session.rows, spec, time_zone)
+        matching = dialect.where(spec.filter, storage)
         picked = pick(spec, deciding=not matching.exact)
         found = Found(as_of, None, spec.filter, page=spec.page, time_zone=time_zone)
         if matching.exact:
@@ -74,12 +75,13 @@ class _File:
                 matching.parameters,
             )
             found = Found(as_of, rows_on(spec.page, counted[0][0]), time_zone=time_zone)
-        order = sqlite.order(spec.order, order_types(spec), storage)
+        order = dialect.order(spec.order, order_types(spec), storage)
         # A limit, even none, keeps SQLite from dropping the order of a subquery.
         limit = sql_limit(spec.page if matching.exact else None) or " limit -1"
         rest = f"{relation} where {matching.text}{order}{limit}"
         rows = self._batches(picked, (), rest, matching.parameters)
-        return SnapshotReading(within(rows, self._allowed_s(spec), self._settings.id), picked, found)
+        bound_s = time_bound_s(self._settings.statement_timeout_s, spec)
+        return SnapshotReading(within(rows, bound_s, self._settings.id), picked, found)
 
     def by_key(self, spec: JobSpec) -> Reading:
         """Piece by piece in transactions of their own, each behind the last key.
@@ -87,9 +89,9 @@ class _File:
         What is stored may change between them: nothing is taken for stored in one way.
         """
         relation = self._checked(spec)
-        matching = sqlite.where(spec.filter, {})
+        matching = dialect.where(spec.filter, {})
         picked = pick(spec, deciding=not matching.exact)
-        keys = [sqlite.column(name) for name in spec.key]
+        keys = [dialect.column(name) for name in spec.key]
         nulls = " or ".join(f"{key} is null" for key in keys)
         if self._session.rows(f"select exists(select 1 from {relation} where {nulls})")[0][0]:  # noqa: S608 - quoted
             raise errors.value_invalid(", ".join(spec.key), "a key without nulls")
@@ -113,15 +115,11 @@ class _File:
 
     def _checked(self, spec: JobSpec) -> str:
         """The relation. Raises RELATION_MISSING, COLUMN_MISSING."""
-        relation = sqlite.relation(spec.relation)
+        relation = dialect.relation(spec.relation)
         absent = missing(spec, self._session.names(relation))
         if absent:
             raise errors.column_missing(self._settings.id, absent)
         return relation
-
-    def _allowed_s(self, spec: JobSpec) -> float:
-        bounds = [b for b in (self._settings.statement_timeout_s, spec.limits.max_snapshot_s) if b]
-        return min(bounds, default=0)
 
     def _batches(
         self, picked: tuple[Picked, ...], keys: Iterable[str], rest: str, parameters: tuple[Parameter, ...]
@@ -131,8 +129,8 @@ class _File:
 
 
 def _statement(picked: tuple[Picked, ...], keys: tuple[str, ...], rest: str) -> str:
-    sentinels = [sqlite.sentinel(p.type) for p in picked] + ["''"] * len(keys)
-    values = [sqlite.value(p.name, p.type) for p in picked] + [_key_text(key) for key in keys]
+    sentinels = [dialect.sentinel(p.type) for p in picked] + ["''"] * len(keys)
+    values = [dialect.value(p.name, p.type) for p in picked] + [_key_text(key) for key in keys]
     first = ", ".join(f"{text} as c{i}" for i, text in enumerate(sentinels))
     others = ", ".join(f"{text} as c{i}" for i, text in enumerate(values))
     return f"select {first} union all select * from (select {others} from {rest})"  # noqa: S608 - quoted

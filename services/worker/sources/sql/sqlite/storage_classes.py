@@ -6,7 +6,7 @@ from typing import Any
 from services.contract.spec import JobSpec, Kind, Term
 from services.worker.sources.rows.columns import only, order_types, terms
 from services.worker.sources.rows.conditions import NULLS, Parameter, Sql
-from services.worker.sources.sql.sqlite import dialect as sqlite
+from services.worker.sources.sql.sqlite import dialect
 from services.worker.sources.sql.sqlite.dialect import MIXED, Storage, Stored
 from services.worker.sources.sql.sqlite.iso_shapes import DATE_GLOB, Shape, shape_of
 
@@ -14,15 +14,15 @@ Ask = Callable[[str, tuple[Parameter, ...]], list[tuple[Any, ...]]]
 _ANY_SHAPE = Shape("T", 0, "Z")
 
 
-def storage(ask: Ask, spec: JobSpec, time_zone: str = "UTC") -> Storage:
+def storage_of(ask: Ask, spec: JobSpec, time_zone: str = "UTC") -> Storage:
     """Ask about each column that SQLite compares exactly only when it is stored in one way.
 
     Timestamps without a zone are in `time_zone`: only in UTC does SQLite compare them exactly.
 
     Only rows that the terms of text let through are asked about: an index on a text column keeps that cheap.
     """
-    rows = f"from {sqlite.relation(spec.relation)} where "
-    certain = sqlite.where(only(spec.filter, lambda term: term.type.kind is Kind.TEXT), {})
+    rows = f"from {dialect.relation(spec.relation)} where "
+    certain = dialect.where(only(spec.filter, lambda term: term.type.kind is Kind.TEXT), {})
     found = {(name, kind): _stored(ask, rows, certain, name, kind) for name, kind in _doubtful(spec)}
     return {each: stored if _is_sure(stored, time_zone) else MIXED for each, stored in found.items()}
 
@@ -35,7 +35,7 @@ def _doubtful(spec: JobSpec) -> list[tuple[str, Kind]]:
     types = order_types(spec)
     filtered = [(t.column, t.type.kind) for t in terms(spec.filter) if _is_doubtful(t)]
     ordered = [(t.column, types[t.column].kind) for t in spec.order if t.column in types]
-    able = {*sqlite.NUMERIC, Kind.DATE, Kind.TIMESTAMP}
+    able = {*dialect.NUMERIC, Kind.DATE, Kind.TIMESTAMP}
     return list(dict.fromkeys(each for each in filtered + ordered if each[1] in able))
 
 
@@ -44,7 +44,7 @@ def _is_doubtful(term: Term) -> bool:
 
 
 def _stored(ask: Ask, rows: str, certain: Sql, name: str, kind: Kind) -> Stored:
-    col = sqlite.column(name)
+    col = dialect.column(name)
 
     def none(condition: str) -> bool:
         found = ask(f"select exists(select 1 {rows}{certain.text} and {condition})", certain.parameters)
@@ -53,7 +53,7 @@ def _stored(ask: Ask, rows: str, certain: Sql, name: str, kind: Kind) -> Stored:
     def all_like(pattern: str) -> bool:
         return none(f"{col} is not null and (typeof({col}) <> 'text' or {col} not glob '{pattern}')")
 
-    if kind in sqlite.NUMERIC:
+    if kind in dialect.NUMERIC:
         return Stored(none(f"{col} >= ''"))  # any text and any blob comes after every number
     if kind is Kind.DATE:
         return Stored(all_like(DATE_GLOB))

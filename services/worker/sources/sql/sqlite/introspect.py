@@ -6,14 +6,22 @@ from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
 from math import isfinite
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources import errors
-from services.worker.sources.introspect.tables import GUESSED, SAMPLE, FoundColumn, FoundTable, Link, decimal_of
+from services.worker.sources.introspect.tables import (
+    GUESSED,
+    SAMPLE,
+    Link,
+    LiveColumn,
+    LiveTable,
+    TableNames,
+    decimal_of,
+)
 from services.worker.sources.rows.conditions import quoted
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
 
 _DIGITS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -22,21 +30,21 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d
 _MAX_DIGITS = 38
 
 
-def tables(file: Path, source_id: str, only: str) -> list[FoundTable]:
-    """Those of the file, or the one called `only`. Raises SourceFailed."""
+def tables(settings: SqliteSettings, names: TableNames) -> list[LiveTable]:
+    """See SourceKind.introspect. There are no schemas."""
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
-            names = connection.execute(
+        with closing(sqlite3.connect(f"file:{quote(str(settings.path))}?mode=ro", uri=True)) as connection:
+            listed = connection.execute(
                 "select name, type from sqlite_schema where type in ('table', 'view') and name not glob 'sqlite_*'"
                 " and ? in ('', name) order by name",
-                (only,),
+                (names.table,),
             ).fetchall()
-            return [_table(connection, name, is_view=kind == "view") for name, kind in names]
+            return [_table(connection, name, is_view=kind == "view") for name, kind in listed]
     except sqlite3.Error as error:
-        raise errors.unavailable(source_id) from error
+        raise errors.unavailable(settings.id) from error
 
 
-def _table(connection: sqlite3.Connection, name: str, *, is_view: bool) -> FoundTable:
+def _table(connection: sqlite3.Connection, name: str, *, is_view: bool) -> LiveTable:
     listed = connection.execute(f"pragma table_info({quoted(name)})").fetchall()
     key = [column for _, column, _, _, _, place in sorted(listed, key=lambda row: row[5]) if place]
     key = key or ([] if is_view else _unique(connection, name))
@@ -44,7 +52,7 @@ def _table(connection: sqlite3.Connection, name: str, *, is_view: bool) -> Found
     foreign = connection.execute(f"pragma foreign_key_list({quoted(name)})").fetchall()
     alone = [row for row in foreign if sum(other[0] == row[0] for other in foreign) == 1]
     links = [Link(row[3], row[2]) for row in sorted(alone, key=lambda row: int(row[0]), reverse=True)]
-    return FoundTable(name, name, tuple(key), tuple(columns), tuple(links))
+    return LiveTable(name, name, tuple(key), tuple(columns), tuple(links))
 
 
 def _unique(connection: sqlite3.Connection, table: str) -> list[str]:
@@ -57,10 +65,10 @@ def _unique(connection: sqlite3.Connection, table: str) -> list[str]:
     return []
 
 
-def _column(connection: sqlite3.Connection, table: str, name: str, declared: str) -> FoundColumn:
+def _column(connection: sqlite3.Connection, table: str, name: str, declared: str) -> LiveColumn:
     values = _values(connection, table, name)
     type_, note = _type(declared.upper(), values)
-    return FoundColumn(name, type_, note=note or _resembles(type_, values))
+    return LiveColumn(name, type_, note=note or _resembles(type_, values))
 
 
 def _values(connection: sqlite3.Connection, table: str, name: str) -> list[Any]:

@@ -1,16 +1,31 @@
-"""Attachments below a prefix of an object store."""
+"""Attachments below a prefix of an object store: sources of kind object."""
 
 import threading
-from typing import BinaryIO
+from dataclasses import dataclass
+from typing import BinaryIO, ClassVar
 
 from services.contract.spec import AttachmentSpec
+from services.runtime.toml import Table
 from services.worker.sources import errors
+from services.worker.sources.attachments.files import Row
+from services.worker.sources.kind import SourceKind
+from services.worker.sources.origin import Origin
 from services.worker.sources.stores.folder import is_plain
-from services.worker.sources.stores.s3 import ObjectRoot, filesystem
+from services.worker.sources.stores.s3 import ROOT_KEYS, ObjectRoot, filesystem, read_root
 from services.worker.sources.stores.streams import stream
 
 _NO_STEPS = frozenset({"", "."})  # of a key; some stores take them for a step
 _FAILURES = (OSError, ValueError)
+_KEYS = ("kind", *ROOT_KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSettings:
+    """`root` is what every object is below."""
+
+    kind: ClassVar[str] = "object"
+    id: str
+    root: ObjectRoot
 
 
 class BucketFiles:
@@ -19,14 +34,14 @@ class BucketFiles:
     A key that is not there can only be told from one that must not be read when the prefix may be listed.
     """
 
-    def __init__(self, source_id: str, root: ObjectRoot) -> None:
-        self._id = source_id
-        self._root = root
-        self._store = filesystem(root)
+    def __init__(self, settings: BucketSettings) -> None:
+        self._id = settings.id
+        self._root = settings.root
+        self._store = filesystem(settings.root)
         self._bucket_seen = threading.Event()
 
-    def open(self, _attachment: AttachmentSpec, path: str, _row: dict[str, str | None]) -> BinaryIO | None:
-        """See attachments.Files. A path that would leave the prefix is none."""
+    def open(self, _attachment: AttachmentSpec, path: str, _row: Row) -> BinaryIO | None:
+        """See AttachmentFiles. A path that would leave the prefix is none."""
         if not is_plain(path) or not _NO_STEPS.isdisjoint(path.split("/")):
             return None
         try:
@@ -39,7 +54,7 @@ class BucketFiles:
         return stream(file.read, file.close, _FAILURES, errors.unavailable(self._id))
 
     def close(self) -> None:
-        """See attachments.Files. The connections are pyarrow's."""
+        """See AttachmentFiles. The connections are pyarrow's."""
 
     def _check_bucket(self) -> None:
         """Without its bucket every object would be missing."""
@@ -53,3 +68,11 @@ class BucketFiles:
         except _FAILURES as error:
             raise errors.unavailable(self._id) from error
         self._bucket_seen.set()
+
+
+def _read(id_: str, table: Table, origin: Origin) -> BucketSettings:
+    table.allow(_KEYS)
+    return BucketSettings(id_, read_root(table, origin))
+
+
+BUCKET = SourceKind(BucketSettings, _read, open_attachments=BucketFiles)

@@ -5,12 +5,20 @@ from typing import Any
 
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources import errors
-from services.worker.sources.introspect.tables import GUESSED, SAMPLE, FoundColumn, FoundTable, Link, decimal_of
+from services.worker.sources.introspect.tables import (
+    GUESSED,
+    SAMPLE,
+    Link,
+    LiveColumn,
+    LiveTable,
+    TableNames,
+    decimal_of,
+)
 from services.worker.sources.rows.conditions import quoted
-from services.worker.sources.settings import SourceSettings
 from services.worker.sources.sql.adbc import Session
-from services.worker.sources.sql.postgres import dialect as postgres
+from services.worker.sources.sql.postgres import dialect
 from services.worker.sources.sql.postgres.reading import connected
+from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.types import Oid
 
 _MAX_DIGITS = 38
@@ -51,43 +59,43 @@ order by n.nspname = 'public' desc, n.nspname, c.relname
 """
 
 
-def tables(settings: SourceSettings, schema: str, only: str) -> list[FoundTable]:
-    """Those of a schema, empty for all of them, or the one called `only`. Raises SourceFailed."""
+def tables(settings: PostgresSettings, names: TableNames) -> list[LiveTable]:
+    """See SourceKind.introspect."""
     with connected(settings) as session:
         try:
-            return [_table(session, row) for row in session.rows(_TABLES, (schema, only))]
+            return [_table(session, row) for row in session.rows(_TABLES, (names.schema, names.table))]
         except ValueError as error:
             raise errors.unavailable(settings.id) from error
 
 
-def _table(session: Session, row: tuple[Any, ...]) -> FoundTable:
+def _table(session: Session, row: tuple[Any, ...]) -> LiveTable:
     schema, name, comment, columns, key, links = row
     linked = tuple(Link(link["column"], link["table"]) for link in json.loads(links or "[]"))
     relation = _part(name) if schema == "public" else f"{_part(schema)}.{_part(name)}"
     keys = tuple(json.loads(key or "[]"))
     looked = relation if keys else ""  # without a key it is but named, and a view may take long
     found = tuple(_column(session, looked, c) for c in json.loads(columns or "[]"))
-    return FoundTable(relation, name, keys, found, linked, comment)
+    return LiveTable(relation, name, keys, found, linked, comment)
 
 
 def _part(name: str) -> str:
-    """As postgres.table_name reads it."""
+    """As dialect.table_name reads it."""
     return '"' + name.replace('"', '""') + '"' if '"' in name or "." in name else name
 
 
-def _column(session: Session, relation: str, column: dict[str, Any]) -> FoundColumn:
+def _column(session: Session, relation: str, column: dict[str, Any]) -> LiveColumn:
     name, comment = column["name"], column["comment"]
     declared = _type(column)
     if declared:
-        return FoundColumn(name, declared, comment)
+        return LiveColumn(name, declared, comment)
     values = _values(session, relation, name) if relation and column["readable"] else []
     held = decimal_of(values)
     why = "no scale up to 10 fits all values" if values else "no values to go by"
-    return FoundColumn(name, held or ColumnType(Kind.TEXT), comment, GUESSED if held else f"{why}: {_ELSE}")
+    return LiveColumn(name, held or ColumnType(Kind.TEXT), comment, GUESSED if held else f"{why}: {_ELSE}")
 
 
 def _values(session: Session, relation: str, name: str) -> list[str]:
-    column, table = quoted(name), postgres.table_name(relation)
+    column, table = quoted(name), dialect.table_name(relation)
     rows = session.rows(
         f"select r.{column}::text from {table} as r where r.{column} is not null limit {SAMPLE}"  # noqa: S608 - quoted
     )

@@ -1,0 +1,45 @@
+"""Attachments in a folder: sources of kind folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ClassVar
+
+from services.contract.spec import AttachmentSpec
+from services.runtime.toml import Table
+from services.worker.sources.attachments.files import Row
+from services.worker.sources.kind import SourceKind
+from services.worker.sources.origin import Origin
+from services.worker.sources.stores.folder import Folder
+
+_KEYS = ("kind", "root")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSettings:
+    """`root` is the directory that every file is below; absolute."""
+
+    kind: ClassVar[str] = "folder"
+    id: str
+    root: Path
+
+
+class FolderFiles:
+    """Files by their paths. `open` may be called by several threads."""
+
+    def __init__(self, settings: FolderSettings) -> None:
+        self._folder = Folder(settings.id, settings.root)
+
+    def open(self, _attachment: AttachmentSpec, path: str, _row: Row) -> BinaryIO | None:
+        """See AttachmentFiles."""
+        return self._folder.open(path)
+
+    def close(self) -> None:
+        """See AttachmentFiles. Nothing is kept open."""
+
+
+def _read(id_: str, table: Table, origin: Origin) -> FolderSettings:
+    table.allow(_KEYS)
+    return FolderSettings(id_, origin.path(table.text("root")))
+
+
+FOLDER = SourceKind(FolderSettings, _read, open_attachments=FolderFiles)

@@ -1,0 +1,30 @@
+"""The kinds of source: a new one is a folder of its own and a line here."""
+
+from typing import Any
+
+from services.runtime.toml import Table
+from services.worker.sources.attachments.bucket import BUCKET
+from services.worker.sources.attachments.folder import FOLDER
+from services.worker.sources.files.kind import CSV, PARQUET
+from services.worker.sources.http.kind import HTTP
+from services.worker.sources.kind import SourceKind, SourceSettings
+from services.worker.sources.sql.other.kind import OTHER_SQL
+from services.worker.sources.sql.postgres.kind import POSTGRES
+from services.worker.sources.sql.sqlite.kind import SQLITE
+
+KINDS: tuple[SourceKind[Any], ...] = (SQLITE, POSTGRES, OTHER_SQL, PARQUET, CSV, HTTP, FOLDER, BUCKET)
+"""Of those with one word the more particular ones come first."""
+
+_WORDS = tuple(dict.fromkeys(kind.word for kind in KINDS))
+_BY_SETTINGS = {kind.settings: kind for kind in KINDS}
+
+
+def kind_of(settings: SourceSettings) -> SourceKind[Any]:
+    """The kind that settings are of."""
+    return _BY_SETTINGS[type(settings)]
+
+
+def kind_in(table: Table) -> SourceKind[Any] | None:
+    """The kind that a table of sources.toml says; None, and noted there, when it is no known one."""
+    word = table.choice("kind", _WORDS)
+    return next((kind for kind in KINDS if kind.word == word and kind.fits(table)), None)

@@ -1,0 +1,69 @@
+"""The sources of a worker: rows, lines and attachments by the source that a spec names."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+
+from services.contract.spec import AttachmentSpec, JobSpec, SourceRef
+from services.worker.ports import LinesReading, Source
+from services.worker.sources import errors
+from services.worker.sources.attachments.files import AttachmentFiles, OpenAttachment
+from services.worker.sources.kind import RowOptions, SourceSettings
+from services.worker.sources.kinds import kind_of
+from services.worker.sources.limits import GuardedSource, check_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """They travel to children. `mask_key` is what masked values are hashed with; empty: there is none.
+
+    What a source is not there for, or is of another kind for, raises SourceFailed (SOURCE_UNKNOWN).
+    """
+
+    by_id: Mapping[str, SourceSettings]
+    mask_key: bytes = field(default=b"", repr=False)
+
+    def open_rows(self, ref: SourceRef, options: RowOptions = RowOptions()) -> Source:  # noqa: B008 - frozen
+        """The rows of a source, guarded: within the spec's limits, and masked."""
+        settings = self._named(ref)
+        open_rows = kind_of(settings).open_rows
+        if open_rows is None:
+            raise errors.unknown(ref.id, ref.kind)
+        return GuardedSource(open_rows(settings, options), self.mask_key)
+
+    @contextmanager
+    def open_lines(self, spec: JobSpec) -> Iterator[LinesReading | None]:
+        """A reading of the spec by a source that itself writes the file's lines, within the spec's limits; None: it
+        can't, or it would not write the very same bytes. Raises SourceFailed.
+        """
+        settings = self._named(spec.source)
+        open_lines = kind_of(settings).open_lines
+        if open_lines is None:
+            yield None
+            return
+        with open_lines(settings, spec) as reading:
+            if reading:
+                check_rows(reading.rows_total, spec.limits.max_rows, exact=True)
+            yield reading
+
+    @contextmanager
+    def open_attachments(self, attachments: tuple[AttachmentSpec, ...]) -> Iterator[OpenAttachment]:
+        """What opens the attachments of a job."""
+        with ExitStack() as stack:
+            refs = dict.fromkeys(a.source for a in attachments)
+            files = {ref: stack.enter_context(closing(self.files(ref))) for ref in refs}
+            yield lambda attachment, path, row: files[attachment.source].open(attachment, path, row)
+
+    def files(self, ref: SourceRef) -> AttachmentFiles:
+        """The attachments of a source; whoever asks closes them."""
+        settings = self._named(ref)
+        open_attachments = kind_of(settings).open_attachments
+        if open_attachments is None:
+            raise errors.unknown(ref.id, ref.kind)
+        return open_attachments(settings)
+
+    def _named(self, ref: SourceRef) -> SourceSettings:
+        settings = self.by_id.get(ref.id)
+        if settings is None or settings.kind != ref.kind:
+            raise errors.unknown(ref.id, ref.kind)
+        return settings

@@ -1,0 +1,23 @@
+"""Sources of kind sql in any other database of SQLAlchemy."""
+
+from functools import partial
+
+from services.worker.ports import Source
+from services.worker.sources.attachments.blobs import BlobFiles
+from services.worker.sources.attachments.files import AttachmentFiles
+from services.worker.sources.kind import RowOptions, SourceKind
+from services.worker.sources.sql.other.blobs import OtherSqlBlobs
+from services.worker.sources.sql.other.cursor import opened
+from services.worker.sources.sql.other.settings import OtherSqlSettings, read
+from services.worker.sources.sql.source import SqlSource
+
+
+def _open_rows(settings: OtherSqlSettings, _: RowOptions) -> Source:
+    return SqlSource(partial(opened, settings))
+
+
+def _open_attachments(settings: OtherSqlSettings) -> AttachmentFiles:
+    return BlobFiles(settings.id, partial(OtherSqlBlobs, settings))
+
+
+OTHER_SQL = SourceKind(OtherSqlSettings, read, open_rows=_open_rows, open_attachments=_open_attachments)

@@ -1,0 +1,33 @@
+"""Sources of kind sql in PostgreSQL."""
+
+from functools import partial
+
+from services.worker.ports import Source
+from services.worker.sources.attachments.blobs import BlobFiles
+from services.worker.sources.attachments.files import AttachmentFiles
+from services.worker.sources.kind import RowOptions, SourceKind
+from services.worker.sources.sql.postgres import copy
+from services.worker.sources.sql.postgres.blobs import PostgresBlobs
+from services.worker.sources.sql.postgres.introspect import tables
+from services.worker.sources.sql.postgres.reading import opened
+from services.worker.sources.sql.postgres.settings import PostgresSettings, fits, read
+from services.worker.sources.sql.source import SqlSource
+
+
+def _open_rows(settings: PostgresSettings, _: RowOptions) -> Source:
+    return SqlSource(partial(opened, settings))
+
+
+def _open_attachments(settings: PostgresSettings) -> AttachmentFiles:
+    return BlobFiles(settings.id, partial(PostgresBlobs, settings))
+
+
+POSTGRES = SourceKind(
+    PostgresSettings,
+    read,
+    fits,
+    open_rows=_open_rows,
+    open_lines=copy.opened,
+    open_attachments=_open_attachments,
+    introspect=tables,
+)

@@ -1,0 +1,34 @@
+"""Settings of a PostgreSQL database."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from services.runtime.toml import Table
+from services.worker.sources.origin import Origin
+from services.worker.sources.sql import address
+from services.worker.sources.sql.settings import read_server_url, read_timeout, url_in
+from services.worker.sources.time_zone import read_time_zone
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresSettings:
+    """`url` has the password in it. `statement_timeout_s` bounds each statement there, 0 does not.
+
+    `time_zone` (an IANA name) is where its timestamps without a zone are.
+    """
+
+    kind: ClassVar[str] = "sql"
+    id: str
+    url: str = field(repr=False)
+    statement_timeout_s: float = 0
+    time_zone: str = "UTC"
+
+
+def read(id_: str, table: Table, origin: Origin) -> PostgresSettings:
+    """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
+    return PostgresSettings(id_, read_server_url(table, origin), read_timeout(table), read_time_zone(table))
+
+
+def fits(table: Table) -> bool:
+    """Whether the address is one of PostgreSQL."""
+    return address.is_postgresql(url_in(table))

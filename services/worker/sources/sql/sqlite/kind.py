@@ -1,0 +1,31 @@
+"""Sources of kind sql in a SQLite file."""
+
+from functools import partial
+
+from services.worker.ports import Source
+from services.worker.sources.attachments.blobs import BlobFiles
+from services.worker.sources.attachments.files import AttachmentFiles
+from services.worker.sources.kind import RowOptions, SourceKind
+from services.worker.sources.sql.source import SqlSource
+from services.worker.sources.sql.sqlite.blobs import SqliteBlobs
+from services.worker.sources.sql.sqlite.introspect import tables
+from services.worker.sources.sql.sqlite.reading import opened
+from services.worker.sources.sql.sqlite.settings import SqliteSettings, fits, read
+
+
+def _open_rows(settings: SqliteSettings, _: RowOptions) -> Source:
+    return SqlSource(partial(opened, settings))
+
+
+def _open_attachments(settings: SqliteSettings) -> AttachmentFiles:
+    return BlobFiles(settings.id, partial(SqliteBlobs, settings))
+
+
+SQLITE = SourceKind(
+    SqliteSettings,
+    read,
+    fits,
+    open_rows=_open_rows,
+    open_attachments=_open_attachments,
+    introspect=tables,
+)
