@@ -105,7 +105,7 @@ class ExportClient:
         csv, xlsx: how that format is written, with that format only. compression: of a bare CSV, JSON or JSONL.
         packaging None: "auto", the bare table or, with a password or file_types, one ZIP. "zip": always one ZIP.
         "separate": the table as `file` and the attachments as `attachments_file` of the export; no password then.
-        password: 1 to 128 characters, seals the ZIP; None: open.
+        password: 1 to 99 bytes of UTF-8, seals the ZIP; None: open.
 
         priority: 0 to 9, higher first among the tenant's own. notify_email, callback_url: where the end is announced.
         max_attempts 1 to 10; 0: 3. ttl: how long the file stays, 1 minute to 90 days; None: 7 days.

@@ -48,7 +48,7 @@ _OPTIONS = (
         "--column", "columns", type=ColumnWithHeader(), multiple=True, help="In this order; repeatable. Default: all."
     ),
     _table("--time-zone", metavar="NAME", help="Such as America/Mexico_City; default UTC."),
-    _csv("--csv-preset", f"{_CSV}preset", **_choice_of(CsvOptions.Preset), help="excel: BOM, formulas escaped."),
+    _csv("--csv-preset", f"{_CSV}preset", **_choice_of(CsvOptions.Preset), help="excel: BOM, formulas, times."),
     _csv("--delimiter", f"{_CSV}delimiter", type=Delimiter(), help="One character, or tab; default a comma."),
     _csv("--no-header", f"{_CSV}header", flag_value=False, type=bool, default=None, help="Rows only."),
     _csv("--decimal-comma", f"{_CSV}decimal_comma", flag_value=True, type=bool, default=None, help="1,5 for 1.5."),
@@ -60,6 +60,12 @@ _OPTIONS = (
         f"{_CSV}escape_formulas",
         default=None,
         help="Apostrophe before text that looks like a formula.",
+    ),
+    _csv(
+        "--local-times/--no-local-times",
+        f"{_CSV}local_times",
+        default=None,
+        help="Timestamps as 2026-08-27 22:04:42, their zone in the header.",
     ),
     _xlsx(
         "--no-freeze", f"{_XLSX}freeze_header", flag_value=False, type=bool, default=None, help="Header scrolls away."

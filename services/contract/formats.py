@@ -40,7 +40,8 @@ class LongText(Enum):
 class CsvDialect:
     """How CSV is written. `delimiter` is one character; with `decimal_comma` it is no comma.
 
-    `escape_formulas` puts an apostrophe before text that a spreadsheet would take for a formula.
+    `escape_formulas` puts an apostrophe before text that a spreadsheet would take for a formula. `local_times` writes
+    timestamps as `2026-08-27 22:04:42`, which spreadsheets take for moments, and their time zone into the header.
     """
 
     delimiter: str = ","
@@ -50,6 +51,7 @@ class CsvDialect:
     null_text: str = ""
     escape_formulas: bool = False
     header: bool = True
+    local_times: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Programs that nobody here wrote, each with an opinion on archives."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,13 @@ def exit_code(name: str, *arguments: object) -> int:
         stderr=subprocess.DEVNULL,
     )
     return done.returncode
+
+
+def times_of(path: Path, zone: str, password: str = "") -> dict[str, int]:
+    """The time of each entry in Unix seconds, as libarchive has it on a machine in this time zone."""
+    command = [*_command("libarchive"), *([password] if password else []), str(path)]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "TZ": zone}).stdout
+    return {name: int(time) for time, _, name in (line.partition(" ") for line in lines.splitlines())}
 
 
 def _command(name: str) -> list[str]:

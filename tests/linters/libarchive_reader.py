@@ -1,7 +1,8 @@
 """Read every byte of an archive with libarchive, as `bsdtar -xOf` does: libarchive_reader.py [PASSWORD] FILE.
 
-Exits with FAULT when libarchive finds one, or the password is not the archive's. A process of its own, as the library
-is C and brings libraries of which others in this environment have other versions.
+Prints the Unix time and the name of each entry. Exits with FAULT when libarchive finds one, or the password is not the
+archive's. A process of its own, as the library is C and brings libraries of which others in this environment have other
+versions.
 """
 
 import os
@@ -23,6 +24,7 @@ def main(path: str, password: str | None) -> int:
     try:
         with libarchive.file_reader(path, passphrase=password) as archive:
             for entry in archive:
+                sys.stdout.write(f"{entry.mtime} {entry.pathname}\n")
                 for _ in entry.get_blocks():
                     pass
     except libarchive.ArchiveError as fault:

@@ -18,8 +18,16 @@ from openpyxl.utils import get_column_letter
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.lines import cells_of, slices
-from services.worker.writers.values import CannotWrite, Cells, Losses
-from services.worker.writers.xlsx.cells import SheetCells, header_text, number_format, sheet_cells, sheet_text
+from services.worker.writers.values import CannotWrite, Cells, Losses, zoned_header
+from services.worker.writers.xlsx.cells import (
+    MOMENTS,
+    TEXT_FORMAT,
+    SheetCells,
+    has_milliseconds,
+    number_format,
+    sheet_cells,
+    sheet_text,
+)
 from services.worker.writers.xlsx.limits import MAX_SHEET_BYTES, MAX_SHEET_COLUMNS, MAX_SHEET_ROWS
 from services.worker.writers.xlsx.sheet_names import sheet_names
 from tests.reference.spooled_sheet import SpooledSheet
@@ -64,12 +72,14 @@ class OpenpyxlWriter:
         self._sheet: SpooledSheet | None = None
         self._templates: list[tuple[Cell, Cell]] = []
         self._rows_written = 0
+        self._milliseconds: set[int] = set()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows, in order."""
         for part in slices(batch):
             cells = cells_of(part, self._columns, self._rows_written + 1)
             done = [sheet_cells(c, self._time_zone, self._losses) for c in cells]
+            self._milliseconds |= {n for n, c in enumerate(cells) if has_milliseconds(c)}
             if self._sheet is None:
                 self._widen(done)
             self._append(done)
@@ -77,6 +87,7 @@ class OpenpyxlWriter:
     def close(self) -> None:
         """Finish the file, which stays open, and remove what was spooled."""
         self._end_sheet(self._sheet or self._new_sheet())
+        self._settle_formats()
         self._book.save(self._file)
 
     def __del__(self) -> None:
@@ -93,6 +104,14 @@ class OpenpyxlWriter:
     def warnings(self) -> list[ExportWarning]:
         """Values written differently, each kind with its count."""
         return self._losses.warnings()
+
+    def _settle_formats(self) -> None:
+        """Put the formats of moments, which depend on all rows, in place of those that stood for them."""
+        formats = self._book._number_formats
+        for n, spec in enumerate(self._columns):
+            if spec.type.kind in MOMENTS:
+                shown = number_format(spec, milliseconds=n in self._milliseconds)
+                formats[formats.index(_stand_in(n))] = shown
 
     def _append(self, columns: list[SheetCells]) -> None:
         rows = zip(*(c.values.to_list() for c in columns), strict=True)
@@ -130,7 +149,7 @@ class OpenpyxlWriter:
     def _widen(self, columns: list[SheetCells]) -> None:
         """Make each column as wide as its widest value; numbers that are dates need the width of their format."""
         for i, (spec, column) in enumerate(zip(self._columns, columns, strict=True)):
-            shown = number_format(spec) if spec.type.kind in _SHOWN_AS_FORMAT else ""
+            shown = number_format(spec, milliseconds=True) if spec.type.kind in _SHOWN_AS_FORMAT else ""
             longest = column.values.str.len_chars().max() if not shown else len(shown)
             self._widths[i] = max(self._widths[i], _clamped(longest or 0))
 
@@ -139,7 +158,7 @@ _SHOWN_AS_FORMAT = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.DURATIO
 
 
 def _header(spec: ColumnSpec, time_zone: str) -> str:
-    text = pl.Series([header_text(spec, time_zone)], dtype=pl.String)
+    text = pl.Series([zoned_header(spec, time_zone)], dtype=pl.String)
     escaped: str = sheet_text(Cells(spec, text, 0), Losses())[0]
     return escaped
 
@@ -162,8 +181,15 @@ def _bold(sheet: SpooledSheet, text: str, column: int) -> Cell:
 def _templates(sheet: SpooledSheet, spec: ColumnSpec, column: int) -> tuple[Cell, Cell]:
     """The cells that serve all rows of a column: one for its own type, one for text."""
     own = _cell(sheet, column, "b" if spec.type.kind is Kind.BOOLEAN else "n")
-    own.number_format = number_format(spec)
-    return own, _cell(sheet, column, "s")
+    own.number_format = _stand_in(column - 1) if spec.type.kind in MOMENTS else number_format(spec)
+    text = _cell(sheet, column, "s")
+    text.number_format = TEXT_FORMAT
+    return own, text
+
+
+def _stand_in(column: int) -> str:
+    """A number format that no other column has, until the one of this column is known."""
+    return f"0;0;{column}"
 
 
 def _cell(sheet: SpooledSheet, column: int, data_type: str) -> Cell:

@@ -581,7 +581,7 @@ class CsvOptions(_message.Message):
         PRESET_UNSPECIFIED: CsvOptions._Preset.ValueType  # 0
         """As a request: none."""
         PRESET_EXCEL: CsvOptions._Preset.ValueType  # 1
-        """For Microsoft Excel: bom and escape_formulas."""
+        """For Microsoft Excel: bom, escape_formulas and local_times."""
 
     class Preset(_Preset, metaclass=_PresetEnumTypeWrapper):
         """A set of options for a purpose; options that are set beside it win."""
@@ -589,7 +589,7 @@ class CsvOptions(_message.Message):
     PRESET_UNSPECIFIED: CsvOptions.Preset.ValueType  # 0
     """As a request: none."""
     PRESET_EXCEL: CsvOptions.Preset.ValueType  # 1
-    """For Microsoft Excel: bom and escape_formulas."""
+    """For Microsoft Excel: bom, escape_formulas and local_times."""
 
     DELIMITER_FIELD_NUMBER: _builtins.int
     BOM_FIELD_NUMBER: _builtins.int
@@ -599,6 +599,7 @@ class CsvOptions(_message.Message):
     ESCAPE_FORMULAS_FIELD_NUMBER: _builtins.int
     HEADER_FIELD_NUMBER: _builtins.int
     PRESET_FIELD_NUMBER: _builtins.int
+    LOCAL_TIMES_FIELD_NUMBER: _builtins.int
     delimiter: _builtins.str
     """One character, no quote, line break or NUL; empty: a comma."""
     bom: _builtins.bool
@@ -615,6 +616,10 @@ class CsvOptions(_message.Message):
     """Write a header; default true."""
     preset: Global___CsvOptions.Preset.ValueType
     """Default none."""
+    local_times: _builtins.bool
+    """Write timestamps as "2026-08-27 22:04:42", which spreadsheets take for moments, in the time zone of the export, and name
+    the zone in the header; default false.
+    """
     def __init__(
         self,
         *,
@@ -626,10 +631,11 @@ class CsvOptions(_message.Message):
         escape_formulas: _builtins.bool | None = ...,
         header: _builtins.bool | None = ...,
         preset: Global___CsvOptions.Preset.ValueType = ...,
+        local_times: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_bom", b"_bom", "_escape_formulas", b"_escape_formulas", "_header", b"_header", "bom", b"bom", "escape_formulas", b"escape_formulas", "header", b"header"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bom", b"_bom", "_escape_formulas", b"_escape_formulas", "_header", b"_header", "_local_times", b"_local_times", "bom", b"bom", "escape_formulas", b"escape_formulas", "header", b"header", "local_times", b"local_times"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bom", b"_bom", "_escape_formulas", b"_escape_formulas", "_header", b"_header", "bom", b"bom", "decimal_comma", b"decimal_comma", "delimiter", b"delimiter", "escape_formulas", b"escape_formulas", "header", b"header", "line_terminator", b"line_terminator", "null_text", b"null_text", "preset", b"preset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bom", b"_bom", "_escape_formulas", b"_escape_formulas", "_header", b"_header", "_local_times", b"_local_times", "bom", b"bom", "decimal_comma", b"decimal_comma", "delimiter", b"delimiter", "escape_formulas", b"escape_formulas", "header", b"header", "line_terminator", b"line_terminator", "local_times", b"local_times", "null_text", b"null_text", "preset", b"preset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__bom: _TypeAlias = _typing.Literal["bom"]  # noqa: Y015
     _WhichOneofArgType__bom: _TypeAlias = _typing.Literal["_bom", b"_bom"]  # noqa: Y015
@@ -637,12 +643,16 @@ class CsvOptions(_message.Message):
     _WhichOneofArgType__escape_formulas: _TypeAlias = _typing.Literal["_escape_formulas", b"_escape_formulas"]  # noqa: Y015
     _WhichOneofReturnType__header: _TypeAlias = _typing.Literal["header"]  # noqa: Y015
     _WhichOneofArgType__header: _TypeAlias = _typing.Literal["_header", b"_header"]  # noqa: Y015
+    _WhichOneofReturnType__local_times: _TypeAlias = _typing.Literal["local_times"]  # noqa: Y015
+    _WhichOneofArgType__local_times: _TypeAlias = _typing.Literal["_local_times", b"_local_times"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__bom) -> _WhichOneofReturnType__bom | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__escape_formulas) -> _WhichOneofReturnType__escape_formulas | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__header) -> _WhichOneofReturnType__header | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__local_times) -> _WhichOneofReturnType__local_times | None: ...
 
 Global___CsvOptions: _TypeAlias = CsvOptions  # noqa: Y015
 

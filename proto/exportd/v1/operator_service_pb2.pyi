@@ -37,7 +37,7 @@ class RetryExportRequest(_message.Message):
     max_attempts: _builtins.int
     """Attempts of the new run, 1 to 10; 0: the default, 3."""
     password: _builtins.str
-    """The password of an encrypted export, 1 to 128 characters; the file is sealed with this one. Refused when the export has none."""
+    """The password of an encrypted export, 1 to 99 bytes of UTF-8; the file is sealed with this one. Refused when the export has none."""
     def __init__(
         self,
         *,

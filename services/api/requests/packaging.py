@@ -7,9 +7,18 @@ from services.contract.errors import Violation
 from services.contract.formats import Compression, Format, LongText, Packaging
 from services.contract.spec import TableOptions
 
-MAX_PASSWORD_CHARACTERS = 128
+MAX_PASSWORD_BYTES = 99
+"""Of UTF-8: 7-Zip takes no longer ones, and says "wrong password"."""
+
 TEXT_FORMATS = (Format.CSV, Format.JSON, Format.JSONL)
 """Formats that gzip makes smaller: the others are compressed inside."""
+
+
+def password_violations(password: str) -> Iterator[Violation]:
+    """A password that is too long. It is never repeated."""
+    if (size := len(password.encode())) > MAX_PASSWORD_BYTES:
+        reason = "7-Zip opens no file with a longer one"
+        yield Violation("password", f"must be at most {MAX_PASSWORD_BYTES} bytes of UTF-8, not {size}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +38,7 @@ class PackagingChoice:
 
     def violations(self) -> Iterator[Violation]:
         """What does not go together, and a password that is too long. The password is never repeated."""
-        if len(self.password) > MAX_PASSWORD_CHARACTERS:
-            yield Violation("password", f"must be 1 to {MAX_PASSWORD_CHARACTERS} characters")
+        yield from password_violations(self.password)
         yield from self._separate_violations()
         if self.table.compression is Compression.GZIP:
             yield from self._gzip_violations()

@@ -37,6 +37,7 @@ class CsvChoices:
     null_text: str = ""
     escape_formulas: bool | None = None
     header: bool | None = None
+    local_times: bool | None = None
     preset: Preset = Preset.NONE
 
 
@@ -106,6 +107,7 @@ def _dialect(choices: CsvChoices) -> CsvDialect:
         null_text=choices.null_text,
         escape_formulas=_or(choices.escape_formulas, excel),
         header=_or(choices.header, True),
+        local_times=_or(choices.local_times, excel),
     )
 
 

@@ -185,6 +185,7 @@ def _csv(message: export_pb2.CsvOptions, violations: list[Violation]) -> CsvChoi
         decimal_comma=message.decimal_comma,
         null_text=message.null_text,
         escape_formulas=message.escape_formulas if message.HasField("escape_formulas") else None,
+        local_times=message.local_times if message.HasField("local_times") else None,
         header=message.header if message.HasField("header") else None,
         preset=_choice(Preset, message.preset, export_pb2.CsvOptions.Preset, "csv.preset", violations),
     )

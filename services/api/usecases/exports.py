@@ -14,6 +14,7 @@ from services.api.ports.exports import MAX_QUEUE_POSITION, ExportFilter, ExportS
 from services.api.ports.figures import QueueFigures
 from services.api.ports.live import Announcements, DetachedTasks, News, PreviewDesk, Workers
 from services.api.ports.outbox import Outbox
+from services.api.requests.packaging import password_violations
 from services.api.requests.plan import CreateRequest, Plan, Planner
 from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
@@ -167,6 +168,8 @@ class Exports:
         export = await export_of(self._store, tenant, export_id)
         if password and not export.encrypted:
             raise InvalidRequest((Violation("password", "this export has none; leave it out"),))
+        if violations := tuple(password_violations(password)):
+            raise InvalidRequest(violations)
         sealed = self._passwords.sealed(password, export_id) if password else None
         return await self._view(await self._detached.run(self._retry(tenant, export_id, budget, sealed)))
 

@@ -47,6 +47,7 @@ def csv_to_pb(dialect: CsvDialect) -> export_pb2.CsvOptions:
         null_text=dialect.null_text,
         escape_formulas=dialect.escape_formulas,
         header=dialect.header,
+        local_times=dialect.local_times,
     )
 
 
@@ -59,6 +60,7 @@ def _csv_from_pb(message: export_pb2.CsvOptions) -> CsvDialect:
         null_text=message.null_text,
         escape_formulas=message.escape_formulas,
         header=message.header,
+        local_times=message.local_times,
     )
 
 

@@ -33,7 +33,7 @@ class Archive:
         password: str = "",
         tick: Callable[[], None] = _nothing,
     ) -> None:
-        self._zip = ZipAppender(file, written_at, spool_dir, password)
+        self._zip = ZipAppender(file, written_at, spool_dir, password, unix_times=True)
         self._manifest = Manifest(spool_dir)
         self._tick = tick
         self._entries: list[Entry] = []

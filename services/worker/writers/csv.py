@@ -10,7 +10,7 @@ from services.contract.formats import CsvDialect
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.lines import LineWriter
 from services.worker.writers.text_bytes import blocks_of
-from services.worker.writers.values import Cells, Loss, Losses, plain_text
+from services.worker.writers.values import Cells, Loss, Losses, local_time_text, plain_text, zoned_header
 
 _BOM = b"\xef\xbb\xbf"
 _FRACTIONS = frozenset({Kind.DECIMAL, Kind.FLOAT})
@@ -23,7 +23,7 @@ _COMMON = CsvDialect()
 class CsvWriter(LineWriter):
     """Null is the dialect's `null_text`, empty text is `""`; a text equal to `null_text` has quotes.
 
-    A table of one column has an empty line for a null that is written as nothing.
+    A table of one column has an empty line for a null that is written as nothing, which is counted.
     """
 
     def __init__(
@@ -41,13 +41,18 @@ class CsvWriter(LineWriter):
             file.write(self._header())
 
     def _header(self) -> bytes:
-        headers = pl.Series([c.header for c in self._columns], dtype=pl.String)
+        headers = pl.Series([self._header_text(c) for c in self._columns], dtype=pl.String)
         if self._dialect.escape_formulas:
             headers = guarded(headers, self._losses)
         texts = quoted(headers, self._dialect)
         return f"{self._dialect.delimiter.join(texts)}{self._dialect.line_terminator}".encode()
 
+    def _header_text(self, spec: ColumnSpec) -> str:
+        return zoned_header(spec, self._time_zone) if self._dialect.local_times else spec.header
+
     def _text(self, cells: list[Cells], losses: Losses) -> list[memoryview]:
+        if len(cells) == 1 and not self._dialect.null_text:
+            losses.add(Loss.NULL_AS_EMPTY_LINE, cells[0].values.null_count())
         frame = pl.DataFrame([self._field(c, losses).alias(str(i)) for i, c in enumerate(cells)])
         return [_quickly(frame, self._dialect)] if self._is_quick(frame) else self._carefully(frame)
 
@@ -66,13 +71,19 @@ class CsvWriter(LineWriter):
         """A column's values, without quotes."""
         if cells.spec.type.kind in self._as_they_are:
             return cells.values
-        text = plain_text(cells, self._time_zone, losses)
         kind = cells.spec.type.kind
+        if self._dialect.local_times and kind is Kind.TIMESTAMP:
+            return self._local_time(cells)
+        text = plain_text(cells, self._time_zone, losses)
         if self._dialect.decimal_comma and kind in _FRACTIONS:
             return text.str.replace(".", ",", literal=True)
         if self._dialect.escape_formulas and kind is Kind.TEXT:
             return guarded(text, losses)
         return text
+
+    def _local_time(self, cells: Cells) -> pl.Series:
+        text = local_time_text(cells, self._time_zone)
+        return text.str.replace(".", ",", literal=True) if self._dialect.decimal_comma else text
 
 
 def _quickly(frame: pl.DataFrame, dialect: CsvDialect) -> memoryview:

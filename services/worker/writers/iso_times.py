@@ -9,7 +9,6 @@ from typing import cast
 
 import polars as pl
 
-_INSTANT = "%Y-%m-%dT%H:%M:%S%.f"
 _SECOND_US = 1_000_000
 _MINUTE_US = 60 * _SECOND_US
 _DAY_S = 86_400
@@ -37,14 +36,19 @@ def instants(values: pl.Series, time_zone: str) -> pl.Series:
     return _with_zone(microseconds + minutes * _MINUTE_US, _zones().gather(minutes - _OFFSETS.start))
 
 
-def _with_zone(microseconds: pl.Series, zones: pl.Series) -> pl.Series:
+def local_times(values: pl.Series) -> pl.Series:
+    """Timestamps without a zone, a space between date and time, and 3 or 6 digits of fraction if any."""
+    return _with_zone(values.to_physical(), pl.Series([""]), " ")
+
+
+def _with_zone(microseconds: pl.Series, zones: pl.Series, between: str = "T") -> pl.Series:
     days = microseconds // _DAY_US
     in_day = microseconds - days * _DAY_US
     seconds = in_day // _SECOND_US
     day_texts = _dates(days) if (in_day == seconds * _SECOND_US).all() else None
     if day_texts is None:
-        return _joined(microseconds.cast(pl.Datetime("us")).dt.to_string(_INSTANT), zones)
-    return _joined(day_texts, _clock().gather(seconds), zones)
+        return _joined(microseconds.cast(pl.Datetime("us")).dt.to_string(f"%Y-%m-%d{between}%H:%M:%S%.f"), zones)
+    return _joined(day_texts, _clock(between).gather(seconds), zones)
 
 
 def _dates(days: pl.Series) -> pl.Series | None:
@@ -62,11 +66,11 @@ def _calendar(start: int, length: int) -> pl.Series:
     return pl.int_range(start, start + length, dtype=pl.Int32, eager=True).cast(pl.Date).cast(pl.String)
 
 
-@lru_cache(maxsize=1)
-def _clock() -> pl.Series:
-    """Every second of a day, as it stands after the date."""
+@lru_cache(maxsize=2)
+def _clock(between: str) -> pl.Series:
+    """Every second of a day, as it stands after the date, with what is between them."""
     seconds = pl.int_range(_DAY_S, eager=True) * _SECOND_US
-    return seconds.cast(pl.Datetime("us")).dt.to_string("T%H:%M:%S")
+    return seconds.cast(pl.Datetime("us")).dt.to_string(f"{between}%H:%M:%S")
 
 
 @lru_cache(maxsize=1)

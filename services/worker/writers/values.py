@@ -34,6 +34,7 @@ class Loss(Enum):
     FLOAT_NOT_FINITE = "NaN or infinity: written as no value"
     INVALID_JSON_AS_TEXT = "not valid JSON: written as a JSON string"
     LONG_NUMBER_AS_TEXT = "numbers of more than 15 digits: written as text, with every digit"
+    NULL_AS_EMPTY_LINE = "rows of one null: empty lines, which many readers pass over; give a null_text to keep them"
     FORMULA_ESCAPED = "texts that a spreadsheet would take for a formula: written with an apostrophe before them"
     DATE_AS_TEXT = "dates before 1900-01-01 or after 9999-12-31, which Excel does not know: written as ISO 8601 text"
     DURATION_AS_TEXT = "durations that are negative or too long for Excel: written as ISO 8601 text"
@@ -81,6 +82,11 @@ class Cells:
             raise CannotWrite(code, f"row {self.first_row + row}, column {self.spec.header}: {reason}")
 
 
+def zoned_header(spec: ColumnSpec, time_zone: str) -> str:
+    """The header of a column whose timestamps are local times: it names their zone, which they do not."""
+    return f"{spec.header} ({time_zone})" if spec.type.kind is Kind.TIMESTAMP else spec.header
+
+
 def plain_text(cells: Cells, time_zone: str, losses: Losses) -> pl.Series:
     """The values as text; null stays null.
 
@@ -110,6 +116,12 @@ def plain_text(cells: Cells, time_zone: str, losses: Losses) -> pl.Series:
             return values.dt.to_string("iso")
         case Kind.INTEGER | Kind.DECIMAL | Kind.BOOLEAN:
             return values.cast(pl.String)
+
+
+def local_time_text(cells: Cells, time_zone: str) -> pl.Series:
+    """Timestamps as the clocks of `time_zone` show them: `2026-08-27 22:04:42`, 3 or 6 digits of fraction if any."""
+    refuse_far_dates(cells)
+    return iso_times.local_times(local_times(cells.values, time_zone))
 
 
 def finite(values: pl.Series, losses: Losses) -> pl.Series:

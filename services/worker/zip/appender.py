@@ -35,7 +35,8 @@ _IN_MEMORY = 1 << 18
 class ZipAppender:
     """A ZIP in `file`, which is seekable, empty and stays the caller's; nobody else writes to it until `close`.
 
-    `written_at` is the time shown with each entry. `spool_dir` takes the central directory when it is large, in a file
+    `written_at` is the time shown with each entry; `unix_times` adds it in UTC, in nine bytes a header, so that it is
+    the same moment wherever the ZIP is unpacked. `spool_dir` takes the central directory when it is large, in a file
     without a name; with None it stays in memory. With a `password` the content of every entry is encrypted (AE-2);
     names and sizes are not. Without `close` the file has no directory: what was given up is no ZIP. One entry follows
     the other, in one thread.
@@ -48,9 +49,12 @@ class ZipAppender:
         spool_dir: Path | None = None,
         password: str = "",
         limits: Limits | None = None,
+        *,
+        unix_times: bool = False,
     ) -> None:
         self._file = file
         self._moment = records.dos_moment(written_at)
+        self._unix_time = records.unix_time(written_at) if unix_times else None
         self._seals = Seals(password) if password else None
         self._limits = limits or Limits()
         self._directory = _directory(spool_dir)
@@ -113,7 +117,8 @@ class ZipAppender:
             self._seals.close()
 
     def _opening(self, name: str, method: int, *, room: bool) -> Opening:
-        return Opening(records.encoded_name(name), method, self._moment, self._end, self._seals is not None, room)
+        encrypted = self._seals is not None
+        return Opening(records.encoded_name(name), method, self._moment, self._end, encrypted, room, self._unix_time)
 
     def _ended(self, opening: Opening, sizes: Sizes) -> None:
         """An entry is complete: note it in the directory."""

@@ -20,6 +20,9 @@ _FULL_16 = 0xFFFF
 
 _ZIP64_EXTRA = 0x0001
 _AES_EXTRA = 0x9901
+_TIME_EXTRA = 0x5455  # "extended timestamp" of Info-ZIP: Unix time, so that no reader guesses a zone
+_TIME_MODIFIED = 1
+_LAST_UNIX_TIME = 2**31 - 1
 _PADDING_EXTRA = 0xA220  # "Open Packaging growth hint": room for what became no zip64 field; readers pass over it
 _PADDING_SIGNATURE = 0xA028
 
@@ -36,7 +39,8 @@ class Limits:
 class Opening:
     """What is known of an entry when it begins. `method` is that of its content, below the encryption.
 
-    `room` keeps room for sizes of more than 4 GiB in the local header.
+    `room` keeps room for sizes of more than 4 GiB in the local header. `unix_time` is the moment in seconds since 1970;
+    None leaves it out, and readers take `moment` for their own local time.
     """
 
     name: bytes
@@ -45,6 +49,7 @@ class Opening:
     offset: int
     encrypted: bool = False
     room: bool = False
+    unix_time: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,14 @@ def dos_moment(moment: datetime) -> tuple[int, int]:
     return time, (moment.year - 1980) << 9 | moment.month << 5 | moment.day
 
 
+def unix_time(moment: datetime) -> int | None:
+    """Seconds since 1970 as they stand in headers; None without a zone, and where the field cannot hold them."""
+    if moment.tzinfo is None:
+        return None
+    seconds = int(moment.timestamp())
+    return seconds if 0 <= seconds <= _LAST_UNIX_TIME else None
+
+
 def encoded_name(name: str) -> bytes:
     """A name as it stands in headers. Raises ValueError when it is empty, too long or no Unicode."""
     encoded = name.encode()
@@ -80,7 +93,7 @@ def encoded_name(name: str) -> bytes:
 
 def local_header(entry: Opening, sizes: Sizes, limits: Limits) -> bytes:
     """The header before an entry's content. Its length depends on `entry` alone: it is written again at the end."""
-    extra = (_local_sizes(sizes, limits) if entry.room else b"") + _aes_extra(entry)
+    extra = (_local_sizes(sizes, limits) if entry.room else b"") + _time_extra(entry) + _aes_extra(entry)
     return b"PK\x03\x04" + _common(entry, sizes, extra, limits) + entry.name + extra
 
 
@@ -88,7 +101,7 @@ def central_header(entry: Opening, sizes: Sizes, limits: Limits) -> bytes:
     """The same entry in the central directory: version, flags, method and CRC are those of the local header."""
     far = entry.offset >= limits.size
     numbers = ((sizes.raw, sizes.packed) if sizes.need_zip64(limits) else ()) + ((entry.offset,) if far else ())
-    extra = (_zip64_extra(*numbers) if numbers else b"") + _aes_extra(entry)
+    extra = (_zip64_extra(*numbers) if numbers else b"") + _time_extra(entry) + _aes_extra(entry)
     made_by = struct.pack("<H", _UNIX | _version(entry, sizes, limits))
     place = struct.pack("<3H2L", 0, 0, 0, _MODE, _FULL_32 if far else entry.offset)
     return b"PK\x01\x02" + made_by + _common(entry, sizes, extra, limits) + place + entry.name + extra
@@ -141,6 +154,13 @@ def _local_sizes(sizes: Sizes, limits: Limits) -> bytes:
 
 def _zip64_extra(*numbers: int) -> bytes:
     return struct.pack(f"<2H{len(numbers)}Q", _ZIP64_EXTRA, 8 * len(numbers), *numbers)
+
+
+def _time_extra(entry: Opening) -> bytes:
+    """The same nine bytes in both headers: the central one holds the time of the last change, too, and no other."""
+    if entry.unix_time is None:
+        return b""
+    return struct.pack("<HHBl", _TIME_EXTRA, 5, _TIME_MODIFIED, entry.unix_time)
 
 
 def _aes_extra(entry: Opening) -> bytes:

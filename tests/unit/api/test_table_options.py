@@ -19,8 +19,9 @@ def test_without_a_choice_everything_has_its_default() -> None:
 
 
 def test_the_excel_preset_is_a_mark_and_a_guard_and_what_is_said_beside_it_wins() -> None:
-    assert csv(preset=Preset.EXCEL).options.csv == CsvDialect(bom=True, escape_formulas=True)
-    assert csv(preset=Preset.EXCEL, bom=False, delimiter=";").options.csv == CsvDialect(";", escape_formulas=True)
+    assert csv(preset=Preset.EXCEL).options.csv == CsvDialect(bom=True, escape_formulas=True, local_times=True)
+    chosen = csv(preset=Preset.EXCEL, bom=False, delimiter=";", local_times=False)
+    assert chosen.options.csv == CsvDialect(";", escape_formulas=True)
 
 
 def test_a_choice_of_no_is_a_choice() -> None:

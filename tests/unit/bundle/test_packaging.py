@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import json
+import time
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from services.contract.outcome import Consistency, ExportWarning, MatchedBy, Run
 from services.contract.spec import TableOptions
 from services.worker.child.packaging import FileLayout, file_layout, job_files
 from services.worker.writers.values import CannotWrite
+from tests.linters.archivers import times_of
 from tests.unit.bundle.bundles import XML, batch_of, lines, opener, row, spec_of
 
 BARE, ZIPPED = FileLayout(zipped=False, separate=False), FileLayout(zipped=True, separate=False)
@@ -109,6 +111,16 @@ def test_with_a_password_nothing_is_left_in_the_clear(tmp_path, packaging):
             assert archive.testzip() is None
 
 
+@pytest.mark.parametrize("zone", ["America/Mexico_City", "UTC", "Asia/Tokyo"])
+@pytest.mark.parametrize("password", ["", "secret"])
+def test_entries_bear_the_same_moment_wherever_they_are_unpacked(tmp_path, zone, password):
+    before = int(time.time())
+    root, artifact, _ = made(tmp_path, spec(attachments=(XML,)), password)
+    times = times_of(root / artifact.key, zone, password)
+    assert set(times) == {e.name for e in artifact.entries}
+    assert all(before <= moment <= time.time() for moment in times.values())
+
+
 def test_the_manifest_says_what_was_asked_for_and_what_came_of_it(tmp_path):
     job_spec = replace(spec(attachments=(XML,)), query="issuedAt[after]=2026-01-01")
     root, artifact, _ = made(tmp_path, job_spec)
@@ -133,6 +145,7 @@ def test_the_manifest_says_what_was_asked_for_and_what_came_of_it(tmp_path):
                     "null_text": "",
                     "escape_formulas": False,
                     "header": True,
+                    "local_times": False,
                 },
                 "file_types": ["invoice.cfdi.xml"],
                 "packaging": "AUTO",

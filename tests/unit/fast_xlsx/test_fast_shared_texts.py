@@ -67,7 +67,7 @@ def test_a_text_of_two_columns_is_shared_once_and_every_use_is_counted():
     content, _ = fast(TWO, [{"a": "x & y", "b": "x & y"}, {"a": None, "b": " z"}] * 20, share_from_rows=1)
     expected = '<si><t>x &amp; y</t></si><si><t xml:space="preserve"> z</t></si></sst>'
     assert shared_part(content).endswith(f'count="60" uniqueCount="2">{expected}')
-    assert '<c r="A2" t="s"><v>0</v></c><c r="B2" t="s"><v>0</v></c></row>' in sheet_xml(content)
+    assert '<c r="A2" s="1" t="s"><v>0</v></c><c r="B2" s="1" t="s"><v>0</v></c></row>' in sheet_xml(content)
 
 
 def test_few_rows_are_not_worth_a_part():

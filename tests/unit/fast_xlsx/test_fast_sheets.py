@@ -1,7 +1,7 @@
 """Full sheets, empty sheets, wide sheets, and what stands around the rows."""
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 import fastexcel
 import openpyxl
@@ -11,8 +11,9 @@ from lxml import etree
 from services.contract.formats import XlsxLayout
 from services.contract.spec import Kind
 from services.worker.writers.values import CannotWrite
+from tests.linters.workbook_linter import workbook_faults
 from tests.unit.fast_xlsx.fast_books import by_calamine, by_openpyxl, column, fast, part, sheet_xml, slow, texts
-from tests.unit.writers.writer_tables import text_columns
+from tests.unit.writers.writer_tables import counts, text_columns
 
 TEXT = text_columns("a")
 NOW = datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC)
@@ -53,7 +54,7 @@ def test_compact_leaves_references_out_and_keeps_places():
     content, _ = fast(text_columns("a", "b"), [{"a": None, "b": "z"}], layout=XlsxLayout(compact=True))
     xml = sheet_xml(content)
     assert " r=" not in xml
-    assert '<row><c/><c t="inlineStr"><is><t>z</t></is></c></row>' in xml
+    assert '<row><c/><c s="1" t="inlineStr"><is><t>z</t></is></c></row>' in xml
     assert by_calamine(content)["invoices"] == [["a", "b"], ["", "z"]]
 
 
@@ -113,10 +114,38 @@ def test_columns_are_as_wide_as_with_the_reference(tmp_path):
     assert widths[0] == widths[1]
 
 
-def test_numbers_have_styles_and_texts_have_none():
-    columns = (column(Kind.DECIMAL, 38, 2, field="d"), column(Kind.DATE, field="e"), *TEXT)
-    content, _ = fast(columns, [{"d": None, "e": None, "a": "x"}])
-    assert " s=" not in sheet_xml(content).split('<row r="2"')[1]
+def test_text_stays_text_when_it_is_edited():
+    long = column(Kind.INTEGER, field="n")
+    columns = (*TEXT, column(Kind.JSON, field="j"), column(Kind.BINARY, field="b"), long)
+    content, _ = fast(columns, [{"a": value, "j": "1", "b": b"x", "n": 10**15} for value in ("00099", "1E5", "2-3")])
+    shared, _ = fast(TEXT, texts("00099", "1E5") * 20, share_from_rows=1)
+    for cells in (*by_openpyxl(content)["invoices"][1:], *by_openpyxl(shared)["invoices"][1:]):
+        assert {number_format for _, _, number_format, _ in cells} == {"@"}
+
+
+MIDNIGHT = datetime(2026, 8, 27, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "whole", "fine", "shown"),
+    [
+        (Kind.TIMESTAMP, MIDNIGHT, MIDNIGHT + timedelta(milliseconds=1), "yyyy-mm-dd hh:mm:ss"),
+        (Kind.TIME, time(1, 2, 3), time(1, 2, 3, 4000), "hh:mm:ss"),
+        (Kind.DURATION, timedelta(hours=30), timedelta(milliseconds=1500), "[h]:mm:ss"),
+    ],
+)
+def test_milliseconds_are_shown_in_the_columns_that_have_some(kind, whole, fine, shown):
+    columns = (column(kind, field="whole"), column(kind, field="fine"))
+    content, _ = fast(columns, [{"whole": whole, "fine": whole}], [{"whole": None, "fine": fine}])
+    rows = by_openpyxl(content)["invoices"][1:]
+    assert [[cell[2] for cell in row] for row in rows] == [[shown, f"{shown}.000"], ["General", f"{shown}.000"]]
+    assert workbook_faults(io.BytesIO(content)) == []
+
+
+def test_a_microsecond_is_cut_and_makes_no_milliseconds():
+    content, writer = fast((column(Kind.TIMESTAMP),), [{"x": MIDNIGHT + timedelta(microseconds=999)}])
+    assert by_openpyxl(content)["invoices"][1][0][2] == "yyyy-mm-dd hh:mm:ss"
+    assert counts(writer) == {"FRACTION_CUT": 1}
 
 
 def test_white_space_at_the_ends_is_kept_by_xml():

@@ -1,6 +1,7 @@
 import csv
 import io
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import duckdb
@@ -101,3 +102,38 @@ def test_foreign_readers_find_every_text_whatever_the_delimiter(values, delimite
     assert found == [["a", "b"], *([value, value] for value in values)]
     if delimiter.isascii() and not any("\x00" in value for value in values):
         assert pl.read_csv(content, separator=delimiter, infer_schema=False).rows() == [(v, v) for v in values]
+
+
+MOMENTS = (
+    ColumnSpec("t", "t", "issued", ColumnType(Kind.TIMESTAMP)),
+    ColumnSpec("d", "d", "day", ColumnType(Kind.DATE)),
+)
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "shown"),
+    [
+        ("UTC", datetime(2026, 8, 27, 22, 4, 42, tzinfo=UTC), "2026-08-27 22:04:42"),
+        ("UTC", datetime(2026, 8, 27, 22, 4, 42, 120_000, UTC), "2026-08-27 22:04:42.120"),
+        ("America/Mexico_City", datetime(2026, 1, 1, 5, 59, 59, 999_999, UTC), "2025-12-31 23:59:59.999999"),
+        ("Europe/Berlin", datetime(2026, 10, 25, 1, tzinfo=UTC), "2026-10-25 02:00:00"),
+    ],
+)
+def test_local_times_are_what_clocks_show_and_the_header_names_their_zone(zone, moment, shown):
+    table = replace(dialect_of(local_times=True), time_zone=zone)
+    content, _ = written(table, MOMENTS, [{"t": moment, "d": date(2026, 1, 2)}, {"t": None, "d": None}])
+    assert content.decode() == f"issued ({zone}),day\r\n{shown},2026-01-02\r\n,\r\n"
+
+
+def test_local_times_take_the_decimal_comma_too():
+    table = dialect_of(local_times=True, decimal_comma=True, delimiter=";")
+    content, _ = written(table, MOMENTS[:1], [{"t": datetime(2026, 1, 1, microsecond=500_000, tzinfo=UTC)}])
+    assert content == b"issued (UTC)\r\n2026-01-01 00:00:00,500\r\n"
+
+
+def test_a_null_that_is_an_empty_line_is_counted():
+    content, writer = written(Format.CSV, text_columns("a"), [{"a": None}, {"a": "x"}, {"a": ""}, {"a": None}])
+    assert content == b'a\r\n\r\nx\r\n""\r\n\r\n'
+    assert counts(writer) == {"NULL_AS_EMPTY_LINE": 2}
+    assert counts(written(dialect_of(null_text="-"), text_columns("a"), [{"a": None}])[1]) == {}
+    assert counts(written(Format.CSV, text_columns("a", "b"), [{"a": None, "b": None}])[1]) == {}

@@ -41,8 +41,9 @@ class Book:
         self._written_at = written_at or datetime.now(UTC)
         self._zip = ZipAppender(file, self._written_at)
         self._put("_rels/.rels", root_relations())
-        self._put("xl/styles.xml", styles.part)
         self._put("xl/theme/theme1.xml", theme())
+        self._styles = styles
+        self._milliseconds: frozenset[int] = frozenset()
         self._open = 0
         self._sheet: OpenEntry | None = None
 
@@ -59,6 +60,7 @@ class Book:
             self._entry.append(segment.piece)
         except EntryTooLarge:
             raise CannotWrite("ROWS_TOO_LARGE", "a few thousand rows are larger than a sheet of Excel") from None
+        self._milliseconds |= segment.milliseconds
         self._rows += segment.rows
         self.rows_written += segment.rows
         for warning in segment.warnings:
@@ -73,6 +75,7 @@ class Book:
         self._close_sheet()
         if shared:
             self._put(SHARED_TEXTS, shared_texts(shared, shared_cells))
+        self._put("xl/styles.xml", self._styles.part(self._milliseconds))
         for name, content in closing_parts(self._sheets, self._written_at, shared=bool(shared)):
             self._put(name, content)
         self._zip.close()

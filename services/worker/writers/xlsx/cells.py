@@ -31,6 +31,11 @@ _FORMATS = {
     Kind.DURATION: "[h]:mm:ss",
 }
 _MAX_FORMAT_DECIMALS = 30
+MOMENTS = frozenset({Kind.TIME, Kind.TIMESTAMP, Kind.DURATION})
+"""Kinds whose number format shows milliseconds where a value of the column has some."""
+
+TEXT_FORMAT = "@"
+"""Of cells that hold text: one that is edited stays text, `00099` and `1E5` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +48,22 @@ class SheetCells:
     as_text: pl.Series
 
 
-def header_text(spec: ColumnSpec, time_zone: str) -> str:
-    """The header of a column; a cell of Excel has no time zone, so the header names the one of a timestamp."""
-    return f"{spec.header} ({time_zone})" if spec.type.kind is Kind.TIMESTAMP else spec.header
-
-
-def number_format(spec: ColumnSpec) -> str:
-    """The number format of a column's cells: whole digits for integers, all decimals of the scale for decimals."""
+def number_format(spec: ColumnSpec, *, milliseconds: bool = False) -> str:
+    """The number format of a column's cells that are not text: whole digits for integers, all decimals of the scale for
+    decimals. `milliseconds` of moments are shown when asked for.
+    """
     if spec.type.kind is Kind.DECIMAL:
         return "0." + "0" * min(spec.type.scale, _MAX_FORMAT_DECIMALS) if spec.type.scale else "0"
-    return _FORMATS.get(spec.type.kind, "General")
+    shown = _FORMATS.get(spec.type.kind, "General")
+    return f"{shown}.000" if milliseconds and spec.type.kind in MOMENTS else shown
+
+
+def has_milliseconds(cells: Cells) -> bool:
+    """Whether the number format of these cells has to show fractions of a second."""
+    if cells.spec.type.kind not in MOMENTS:
+        return False
+    unit = 1_000_000 if cells.spec.type.kind is Kind.TIME else 1_000  # of a millisecond: times are in nanoseconds
+    return bool((cells.values.to_physical() // unit % 1000 != 0).any())
 
 
 def sheet_cells(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:

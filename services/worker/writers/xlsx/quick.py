@@ -1,6 +1,6 @@
 """The cells of a column, as `cells` has them, without its steps where a look at the column says they change nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -13,6 +13,7 @@ from services.worker.writers.xlsx.cells import (
     LAST_SERIAL,
     MARCH_1900,
     MS_PER_DAY,
+    has_milliseconds,
     serial_text,
     sheet_cells,
     sheet_text,
@@ -34,6 +35,7 @@ class Column:
 
     `as_text` says which cells are text: all, none, or the ones where it is true. `markup`: values may hold what XML
     escapes. `edges`: values may begin or end with white space. `shared`: values are the XML of cells with shared texts.
+    `milliseconds`: some of the moments have a fraction of a second.
     """
 
     values: pl.Series
@@ -41,6 +43,7 @@ class Column:
     markup: bool = False
     edges: bool = False
     shared: bool = False
+    milliseconds: bool = False
 
 
 def column_of(array: "pa.Array[Any]", spec: ColumnSpec, first_row: int, time_zone: str, losses: Losses) -> Column:
@@ -52,7 +55,8 @@ def column_of(array: "pa.Array[Any]", spec: ColumnSpec, first_row: int, time_zon
     if isinstance(array, pa.LargeStringArray):
         return _texts(array, cells, losses)
     quick = _quick(cells, time_zone, losses)
-    return Column(quick, as_text=False) if quick is not None else _careful(cells, time_zone, losses)
+    column = Column(quick, as_text=False) if quick is not None else _careful(cells, time_zone, losses)
+    return replace(column, milliseconds=True) if has_milliseconds(cells) else column
 
 
 def _texts(array: pa.LargeStringArray, cells: Cells, losses: Losses) -> Column:

@@ -29,9 +29,10 @@ def xml_text(text: str) -> str:
     return text.translate(_ESCAPES)
 
 
-def text_open(*, edges: bool) -> str:
-    """What stands between the attributes of a text cell and its text; `edges` keeps white space around it."""
-    return ' t="inlineStr"><is><t xml:space="preserve">' if edges else ' t="inlineStr"><is><t>'
+def text_open(style: int, *, edges: bool) -> str:
+    """What stands between the place of a text cell and its text; `edges` keeps white space around it."""
+    space = ' xml:space="preserve"' if edges else ""
+    return f' s="{style}" t="inlineStr"><is><t{space}>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +51,20 @@ class _Shape:
 
 
 class RowXml:
-    """Makes the rows of one table: `attributes` are those of each column's cells that are not text (` s="2"`)."""
+    """Makes the rows of one table: `attributes` are those of each column's cells that are not text (` s="2"`),
+    `text_style` is the number of the style of those that are.
+    """
 
-    def __init__(self, attributes: Iterable[str], *, compact: bool) -> None:
+    def __init__(self, attributes: Iterable[str], text_style: int, *, compact: bool) -> None:
         self._attributes = tuple(attributes)
+        self._text_style = text_style
         self._letters = [get_column_letter(n) for n in range(1, len(self._attributes) + 1)]
         self._compact = compact
         self._last: tuple[list[_Shape], pl.Expr] | None = None
 
     def shared_cells(self, numbers: pl.Series) -> pl.Series:
         """What a column has as values in place of shared texts with these numbers."""
-        start = f'{"<c" if self._compact else _QUOTE} t="s"><v>'
+        start = f'{"<c" if self._compact else _QUOTE} s="{self._text_style}" t="s"><v>'
         return pl.select(pl.concat_str(pl.lit(start), numbers.cast(pl.String), pl.lit("</v></c>"))).to_series()
 
     def rows(self, columns: list[Column], first: int, count: int) -> list[memoryview]:
@@ -97,7 +101,7 @@ class RowXml:
             return [*place, pl.col(_value(n))]
         start: list[Part] = ["<c"] if self._compact else [*place, _QUOTE]
         if text:
-            return [*start, text_open(edges=shape.edges), pl.col(_value(n)), TEXT_CLOSE]
+            return [*start, text_open(self._text_style, edges=shape.edges), pl.col(_value(n)), TEXT_CLOSE]
         return [*start, f"{self._attributes[n]}><v>", pl.col(_value(n)), "</v></c>"]
 
 

@@ -39,13 +39,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """`rows` rows, encoded. `widths` is empty unless the table's first rows are in it."""
+    """`rows` rows, encoded. `widths` is empty unless the table's first rows are in it; `milliseconds` are the places of
+    columns with fractions of a second.
+    """
 
     piece: Piece
     place: Place
     rows: int
     warnings: list[ExportWarning]
     widths: tuple[int, ...]
+    milliseconds: frozenset[int]
 
 
 def encode(table: Table, batch: pa.RecordBatch, place: Place, shares: Mapping[int, Share]) -> Segment:
@@ -59,7 +62,8 @@ def encode(table: Table, batch: pa.RecordBatch, place: Place, shares: Mapping[in
     widths = _widths(table.columns, columns, shares) if place.table_row == 1 else ()
     xml = table.xml.rows(columns, place.sheet_row, batch.num_rows)
     packed = piece(*xml, window=_window(sum(map(len, xml)) // batch.num_rows))
-    return Segment(packed, place, batch.num_rows, losses.warnings(), widths)
+    milliseconds = frozenset(n for n, column in enumerate(columns) if column.milliseconds)
+    return Segment(packed, place, batch.num_rows, losses.warnings(), widths, milliseconds)
 
 
 def _window(row_bytes: int) -> int:

@@ -53,7 +53,7 @@ class SheetFrame:
     def _header_cell(self, number: int, text: str) -> str:
         reference = "" if self.layout.compact else f' r="{get_column_letter(number)}1"'
         edges = text != text.strip()
-        return f'<c{reference} s="{self.header_style}"{text_open(edges=edges)}{xml_text(text)}{TEXT_CLOSE}'
+        return f"<c{reference}{text_open(self.header_style, edges=edges)}{xml_text(text)}{TEXT_CLOSE}"
 
 
 def _cols(widths: list[int]) -> str:

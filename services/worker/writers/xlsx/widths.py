@@ -18,7 +18,7 @@ def header_width(header: str) -> int:
 def values_width(spec: ColumnSpec, column: Column) -> int:
     """Width in characters for the widest value; dates are shown as their format, not as the number they are."""
     if spec.type.kind in _SHOWN_AS_FORMAT:
-        return _clamped(len(number_format(spec)))
+        return _clamped(len(number_format(spec, milliseconds=True)))
     return _clamped(int(column.values.str.len_chars().max() or 0))  # type: ignore[arg-type]
 
 

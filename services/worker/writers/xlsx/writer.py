@@ -13,16 +13,16 @@ from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.concurrency.ordered_pool import OrderedPool
 from services.worker.schema import arrow_schema
-from services.worker.writers.values import CannotWrite, Cells, Losses
+from services.worker.writers.values import CannotWrite, Cells, Losses, zoned_header
 from services.worker.writers.xlsx.book import Book
-from services.worker.writers.xlsx.cells import header_text, number_format, sheet_text
+from services.worker.writers.xlsx.cells import sheet_text
 from services.worker.writers.xlsx.limits import MAX_SHEET_BYTES, MAX_SHEET_COLUMNS, MAX_SHEET_ROWS
 from services.worker.writers.xlsx.long_text import LongText, without_long_text
 from services.worker.writers.xlsx.rows import RowXml
 from services.worker.writers.xlsx.segment import Place, Segment, Table, encode
 from services.worker.writers.xlsx.shared import MIN_ROWS, SharedTexts
 from services.worker.writers.xlsx.sheet import SheetFrame
-from services.worker.writers.xlsx.styles import Styles, styles_for
+from services.worker.writers.xlsx.styles import styles_for
 
 _THREADS = 2
 _IN_FLIGHT = 4
@@ -59,8 +59,9 @@ class XlsxWriter:
         if len(columns) > MAX_SHEET_COLUMNS:
             raise CannotWrite("TOO_MANY_COLUMNS", f"a sheet of Excel holds {MAX_SHEET_COLUMNS:,} columns; choose fewer")
         headers = tuple(_header(spec, time_zone) for spec in columns)
-        styles = styles_for(number_format(spec) for spec in columns)
-        xml = RowXml((_attributes(spec, styles) for spec in columns), compact=layout.compact)
+        styles = styles_for(columns)
+        attributes = map(_attributes, columns, styles.columns)
+        xml = RowXml(attributes, styles.text, compact=layout.compact)
         self._table = Table(columns, time_zone, xml)
         self._types = arrow_schema(columns).types
         self._book = Book(file, SheetFrame(headers, styles.header, layout), table_name, written_at, styles)
@@ -149,13 +150,12 @@ def _rows_at_once(batch: pa.RecordBatch) -> int:
     return max(1, min(_SEGMENT_ROWS, _SEGMENT_BYTES // max(1, row_bytes)))
 
 
-def _attributes(spec: ColumnSpec, styles: Styles) -> str:
-    style = styles.numbers[number_format(spec)]
+def _attributes(spec: ColumnSpec, style: int) -> str:
     shown = f' s="{style}"' if style else ""
     return f'{shown} t="b"' if spec.type.kind is Kind.BOOLEAN else shown
 
 
 def _header(spec: ColumnSpec, time_zone: str) -> str:
-    text = pl.Series([header_text(spec, time_zone)], dtype=pl.String)
+    text = pl.Series([zoned_header(spec, time_zone)], dtype=pl.String)
     shown: str = sheet_text(Cells(spec, text, 0), Losses())[0]
     return shown

@@ -21,7 +21,7 @@ def may_be_lines(spec: JobSpec) -> bool:
     table, dialect, columns = spec.table, spec.table.csv, spec.columns
     return (
         table.format is Format.CSV
-        and not (dialect.null_text or dialect.escape_formulas or dialect.decimal_comma)
+        and not (dialect.null_text or dialect.escape_formulas or dialect.decimal_comma or dialect.local_times)
         and dialect.delimiter.isascii()
         and table.time_zone == _NO_ZONE
         and spec.reading is ReadingMode.SNAPSHOT
