@@ -1,12 +1,16 @@
 """Pauses between tries: longer each time, and not the same for everybody."""
 
-import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+SPREAD = 0.2
 
 
-def pauses(first_s: float = 0.1, most_s: float = 10.0) -> Iterator[float]:
-    """Seconds to wait before the next try: doubling up to `most_s`, each 20 % more or less, without end."""
+def pauses(random: Callable[[], float], first_s: float, max_s: float) -> Iterator[float]:
+    """Seconds to wait before the next try: doubling up to `max_s`, each up to a fifth more or less, without end.
+
+    `random` gives numbers from 0 to less than 1.
+    """
     pause = first_s
     while True:
-        yield pause * random.uniform(0.8, 1.2)  # noqa: S311 - only spreads callers
-        pause = min(pause * 2, most_s)
+        yield pause * (1 - SPREAD + 2 * SPREAD * random())
+        pause = min(pause * 2, max_s)

@@ -3,73 +3,97 @@
 import asyncio
 import sys
 from collections.abc import MutableMapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
-from uuid import uuid4
+from typing import Self
 
-import prometheus_client
 import uvloop
 
-from services.runtime import logs, metrics
+from services.runtime import logs
+from services.runtime.metrics import served
 from services.runtime.signals import StopSignals
 from services.runtime.startup import CannotStart
 from services.worker import environment
 from services.worker.artifacts.folder import ArtifactFolder
 from services.worker.artifacts.store_check import StoreCheck
-from services.worker.child import dispatch as work
-from services.worker.child import warm_up as warm
+from services.worker.child import dispatch, warm_up
 from services.worker.metrics import WorkerMetrics
 from services.worker.queue.grpc_queue import connected
 from services.worker.settings import WorkerSettings, from_env
 from services.worker.sources.settings import load, read_mask_key
 from services.worker.sources.sources import Sources
-from services.worker.supervisor.attempt import WorkerContext
+from services.worker.supervisor.attempt import PreviewTimes, WorkerContext
 from services.worker.supervisor.engine import Engine
 from services.worker.supervisor.pool import Pool
+from services.worker.world import World
 
 
 def main(environ: MutableMapping[str, str]) -> int:
-    """Run until told to stop; the exit code. What may be a secret is removed from `environ`."""
+    """Run until told to stop; the exit code, 2 when it cannot start. What may be a secret is removed from `environ`."""
     try:
         settings = from_env(environ)
         sources = Sources(load(settings.sources, environ), read_mask_key(settings.mask_key))
-    except CannotStart as reason:
-        sys.stderr.write(f"{reason}\n")
+        environment.forget(environ)
+        environment.limit_threads(environ)
+        logs.configure("worker", settings.log_format)
+        uvloop.run(_run(settings, sources))
+    except CannotStart as problem:
+        sys.stderr.write(f"exportd-worker cannot start:\n{problem}\n")
         return 2
-    environment.forget(environ)
-    environment.limit_threads(environ)
-    logs.configure("worker", settings.log_format)
-    uvloop.run(serve(settings, sources))
     return 0
 
 
-async def serve(settings: WorkerSettings, sources: Sources) -> None:
-    """Everything that lives as long as the worker."""
-    stop = StopSignals().install()
-    worker_id = str(uuid4())
-    registry = prometheus_client.CollectorRegistry()
-    folder = ArtifactFolder(settings.artifacts, worker_id)
-    pool = Pool(settings.slots, work.run, partial(warm.up, settings.log_format), [work.__name__])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A worker that is ready to run. A context, which gives everything back."""
+
+    id: str
+    settings: WorkerSettings
+    context: WorkerContext
+    resources: AsyncExitStack
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.resources.aclose()
+
+
+async def build(settings: WorkerSettings, sources: Sources, world: World) -> Worker:
+    """Start the children and show figures; no work is taken yet. Raises CannotListen."""
+    worker_id, metrics = world.new_id(), WorkerMetrics()
     logs.get().info("worker_starting", worker_id=worker_id, queue=settings.queue_address, slots=settings.slots)
-    with metrics.served(settings.metrics, registry):
-        async with pool, connected(settings.queue_address, worker_id) as queue:
-            context = WorkerContext(
-                queue=queue,
-                pool=pool,
-                folder=folder,
-                store=StoreCheck(folder),
-                metrics=WorkerMetrics(registry),
-                sources=sources,
-                no_progress_timeout_s=settings.no_progress_timeout.total_seconds(),
-                orphan_timeout_s=settings.orphan_timeout.total_seconds(),
-            )
-            await _serve(Engine(context, settings.slots, settings.drain_grace, stop), folder)
-    logs.get().info("worker_stopped", worker_id=worker_id)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(served(settings.metrics, metrics.registry))
+        folder = ArtifactFolder(settings.artifacts, worker_id)
+        stack.push_async_callback(asyncio.to_thread, folder.close)
+        pool = Pool(settings.slots, dispatch.run, partial(warm_up.up, settings.log_format), [dispatch.__name__])
+        context = WorkerContext(
+            queue=await stack.enter_async_context(connected(settings.queue_address, worker_id)),
+            pool=await stack.enter_async_context(pool),
+            folder=folder,
+            store=StoreCheck(folder, world),
+            metrics=metrics,
+            world=world,
+            sources=sources,
+            no_progress_timeout_s=settings.no_progress_timeout.total_seconds(),
+            orphan_timeout_s=settings.orphan_timeout.total_seconds(),
+            previews=PreviewTimes(),
+        )
+        return Worker(id=worker_id, settings=settings, context=context, resources=stack.pop_all())
 
 
-async def _serve(engine: Engine, folder: ArtifactFolder) -> None:
-    swept = await asyncio.to_thread(folder.sweep)
+async def run(worker: Worker, stop: StopSignals) -> None:
+    """Work until `stop`, and drain."""
+    context, settings = worker.context, worker.settings
+    swept = await asyncio.to_thread(context.folder.sweep)
     logs.get().info("worker_ready", swept=len(swept))
-    try:
-        await engine.run()
-    finally:
-        await asyncio.to_thread(folder.close)
+    await Engine(context, settings.slots, settings.drain_grace, stop).run()
+    logs.get().info("worker_stopped", worker_id=worker.id)
+
+
+async def _run(settings: WorkerSettings, sources: Sources) -> None:
+    stop = StopSignals().install()
+    async with await build(settings, sources, World()) as worker:
+        await run(worker, stop)

@@ -8,9 +8,10 @@ _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 21_6
 
 
 class WorkerMetrics:
-    """The worker's figures in one registry."""
+    """The figures of one worker, in a registry of its own."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
         self.run_seconds = Histogram(
             "exportd_run_seconds", "How long attempts took.", ["format"], buckets=_SECONDS, registry=registry
         )

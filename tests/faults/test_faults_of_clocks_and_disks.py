@@ -52,8 +52,7 @@ async def test_fault_19_a_disk_full_while_writing_fails_the_attempt_and_the_next
         await rig.queue.until(lambda: entry.state == "FAILED")
         await eventually(lambda: rig.files() == [])
         unlimited(limits)
-        entry.state = "QUEUED"
-        rig.queue._tell()
+        rig.queue.requeue(entry)
         await rig.queue.until(lambda: entry.state == "COMPLETED")
     assert [(f.code, f.retryable) for f in entry.failures] == [("DISK_FULL", True)]
     assert entry.built is not None

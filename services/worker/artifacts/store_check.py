@@ -1,13 +1,12 @@
 """Whether api and worker see the same artifact store."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 
 from services.contract.errors import StoreMismatch
 from services.runtime import logs
-from services.runtime.pauses import pauses
 from services.worker.artifacts.folder import ArtifactFolder
+from services.worker.world import World
 
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 1.0, 60.0
 
@@ -15,9 +14,10 @@ _FIRST_PAUSE_S, _MAX_PAUSE_S = 1.0, 60.0
 class StoreCheck:
     """Compares the store's marker with the one that jobs carry; while they differ, no work is taken for a while."""
 
-    def __init__(self, folder: ArtifactFolder) -> None:
+    def __init__(self, folder: ArtifactFolder, world: World) -> None:
         self._folder = folder
-        self._pauses = _fresh_pauses()
+        self._world = world
+        self._pauses = self._fresh_pauses()
         self._paused_until = 0.0
         self._required = ""
         self.matches = True
@@ -29,13 +29,13 @@ class StoreCheck:
         if not store_id or found != store_id:
             raise StoreMismatch(expected=f"the store {store_id or '(none)'}", found=f"the store {found or '(none)'}")
         if not self.matches:
-            self.matches, self._pauses = True, _fresh_pauses()
+            self.matches, self._pauses = True, self._fresh_pauses()
 
     def refuse(self, mismatch: StoreMismatch) -> None:
         """Take no work for a while, each time longer."""
         pause = next(self._pauses)
         self.matches = False
-        self._paused_until = time.monotonic() + pause
+        self._paused_until = self._world.monotonic() + pause
         logs.get().error(
             "store_mismatch",
             expected=mismatch.expected,
@@ -47,10 +47,9 @@ class StoreCheck:
 
     async def pause(self) -> None:
         """Wait until work may be taken."""
-        await asyncio.sleep(max(0.0, self._paused_until - time.monotonic()))
+        await asyncio.sleep(max(0.0, self._paused_until - self._world.monotonic()))
         if not self.matches:  # mended meanwhile?
             self.matches = await asyncio.to_thread(self._folder.store_id) == self._required
 
-
-def _fresh_pauses() -> Iterator[float]:
-    return pauses(_FIRST_PAUSE_S, _MAX_PAUSE_S)
+    def _fresh_pauses(self) -> Iterator[float]:
+        return self._world.pauses(_FIRST_PAUSE_S, _MAX_PAUSE_S)

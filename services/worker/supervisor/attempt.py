@@ -1,15 +1,14 @@
 """One lease, from its announcement to its end: confirm, build, report, clean up."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 from services.contract.errors import StoreMismatch
 from services.contract.job import Job, LeaseReport
 from services.contract.outcome import Failure, Progress
+from services.contract.preview import PREVIEW_S
 from services.runtime import logs
 from services.worker.artifacts.folder import ArtifactFolder
 from services.worker.artifacts.store_check import StoreCheck
@@ -21,6 +20,15 @@ from services.worker.sources.sources import Sources
 from services.worker.supervisor.outcome_log import Ended, Ending
 from services.worker.supervisor.pool import Pool
 from services.worker.supervisor.reporting import Reporting
+from services.worker.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewTimes:
+    """Seconds that the rows of a preview may take, and counting all of them: what takes longer is not cheap."""
+
+    rows_s: float = PREVIEW_S - 1
+    count_s: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +40,11 @@ class WorkerContext:
     folder: ArtifactFolder
     store: StoreCheck
     metrics: WorkerMetrics
+    world: World
     sources: Sources = field(repr=False)
     no_progress_timeout_s: float
     orphan_timeout_s: float
+    previews: PreviewTimes
 
 
 class Attempt:
@@ -43,16 +53,16 @@ class Attempt:
     def __init__(self, job: Job, context: WorkerContext, freed: Callable[[], None]) -> None:
         """`freed` is called when `busy` becomes false."""
         self.job = job
-        self.reference = str(uuid4())
+        self.reference = context.world.new_id()
         self._context = context
         self._freed = freed
         self._progress: Progress | None = None
         self._confirmed = asyncio.Event()
         self._outcome: Outcome | None = None
-        self._stopped_at = 0.0
+        self._stopped_at: float | None = None
         self._stopped: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._reporting = Reporting(
-            context.queue, job.lease, self, self._stopped, context.orphan_timeout_s, self.reference
+            context.queue, job.lease, self, self._stopped, context.orphan_timeout_s, self.reference, context.world
         )
 
     @property
@@ -81,12 +91,12 @@ class Attempt:
         """
         moot = self._outcome is not None and why in (Ending.CANCELLED, Ending.LOST)
         if not moot and not self._stopped.done():
-            self._stopped_at = time.monotonic()
+            self._stopped_at = self._context.world.monotonic()
             self._stopped.set_result(why)
 
     async def run(self) -> None:
         """Everything, and a line in the log. Raises nothing but CancelledError."""
-        begin = time.monotonic()
+        begin = self._context.world.monotonic()
         ending = Ending.BROKEN
         try:
             ending = await self._live()
@@ -94,9 +104,10 @@ class Attempt:
             logs.get().exception("attempt_broken", reference=self.reference)
         finally:
             await asyncio.to_thread(self._context.folder.clean, self.job)
-            if ending is Ending.CANCELLED and self._stopped_at:
-                self._context.metrics.cancel_to_stop.observe(time.monotonic() - self._stopped_at)
-            Ended(self.job, self.reference, ending, self._outcome, time.monotonic() - begin).tell(self._context.metrics)
+            now, metrics = self._context.world.monotonic(), self._context.metrics
+            if ending is Ending.CANCELLED and self._stopped_at is not None:
+                metrics.cancel_to_stop.observe(now - self._stopped_at)
+            Ended(self.job, self.reference, ending, self._outcome, now - begin).tell(metrics)
 
     async def withdraw(self) -> None:
         """See reporting.Place."""

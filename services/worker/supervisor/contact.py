@@ -1,7 +1,6 @@
 """Whether the api answers this worker."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,7 +15,7 @@ class Contact:
     `confirmed` is set while the last heartbeat was answered: only then is new work taken.
     """
 
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float]
     confirmed: asyncio.Event = field(default_factory=asyncio.Event)
     _answered: float = field(default=float("-inf"))
     _heartbeat: float = field(init=False)

@@ -6,23 +6,30 @@ from collections.abc import Callable, Iterator
 from services.contract.errors import ExportdError
 from services.contract.job import Directive, Hint
 from services.runtime import logs
-from services.runtime.pauses import pauses
 from services.worker.ports import JobQueue
 from services.worker.supervisor.leases import Leases
 from services.worker.supervisor.outcome_log import Ending
+from services.worker.world import World
 
 
 class Directives:
     """Listens until cancelled, and again when the stream ends or breaks."""
 
     def __init__(
-        self, queue: JobQueue, leases: Leases, beat_now: Callable[[], None], drain: Callable[[], None]
+        self,
+        queue: JobQueue,
+        leases: Leases,
+        world: World,
+        *,
+        beat_now: Callable[[], None],
+        drain: Callable[[], None],
     ) -> None:
         self._queue = queue
         self._leases = leases
         self._beat_now = beat_now
         self._drain = drain
-        self._pauses: Iterator[float] = pauses()
+        self._world = world
+        self._pauses: Iterator[float] = world.pauses()
 
     async def run(self) -> None:
         """Never returns."""
@@ -35,7 +42,7 @@ class Directives:
 
     async def _listen(self) -> None:
         async for directive in self._queue.directives():
-            self._pauses = pauses()
+            self._pauses = self._world.pauses()
             self._heed(directive)
 
     def _heed(self, directive: Directive) -> None:

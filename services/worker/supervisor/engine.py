@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from uuid import uuid4
 
 from services.contract.errors import ExportdError
 from services.contract.job import Job
 from services.runtime import logs
-from services.runtime.pauses import pauses
 from services.runtime.signals import StopSignals
 from services.worker.supervisor.attempt import Attempt, WorkerContext
 from services.worker.supervisor.contact import Contact
@@ -32,7 +30,7 @@ class Engine:
         self._queue = context.queue
         self._drain_grace_s = drain_grace.total_seconds()
         self._stop = stop
-        self._contact = Contact()
+        self._contact = Contact(context.world.monotonic)
         self._woken = asyncio.Event()
         self._leases = Leases(slots, context.queue, self._attempt, self._woken.set)
         context.metrics.follow(lambda: self._leases.busy, self.ready)
@@ -59,11 +57,23 @@ class Engine:
         return Attempt(job, self._context, freed)
 
     def _heartbeat(self) -> Heartbeat:
-        drain = self._stop.drain.set
-        return Heartbeat(self._queue, self._contact, self._leases, drain, self._context.orphan_timeout_s)
+        return Heartbeat(
+            self._queue,
+            self._contact,
+            self._leases,
+            self._context.world,
+            drain=self._stop.drain.set,
+            orphan_timeout_s=self._context.orphan_timeout_s,
+        )
 
     def _directives(self) -> Directives:
-        return Directives(self._queue, self._leases, self._woken.set, self._stop.drain.set)
+        return Directives(
+            self._queue,
+            self._leases,
+            self._context.world,
+            beat_now=self._woken.set,
+            drain=self._stop.drain.set,
+        )
 
     # ---- leasing
 
@@ -77,8 +87,8 @@ class Engine:
 
     async def _polled(self, free: int) -> list[Job]:
         """The answer to one poll, repeated under the same name until it is answered: its jobs are not lost then."""
-        poll_id = str(uuid4())
-        for pause in pauses():
+        poll_id = self._context.world.new_id()
+        for pause in self._context.world.pauses():
             try:
                 jobs = await self._queue.lease(poll_id, free, POLL_S)
             except ExportdError as error:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from services.contract.errors import ExportdError
 from services.contract.job import HeartbeatAnswer, LeaseVerdict, Verdict
 from services.runtime import logs
-from services.runtime.pauses import pauses
 from services.worker.ports import JobQueue
 from services.worker.supervisor.contact import Contact
 from services.worker.supervisor.leases import Leases
 from services.worker.supervisor.outcome_log import Ending
+from services.worker.world import World
 
 _MIN_PAUSE_S = 0.05
 
@@ -23,14 +23,22 @@ class Heartbeat:
     """
 
     def __init__(
-        self, queue: JobQueue, contact: Contact, leases: Leases, drain: Callable[[], None], orphan_timeout_s: float
+        self,
+        queue: JobQueue,
+        contact: Contact,
+        leases: Leases,
+        world: World,
+        *,
+        drain: Callable[[], None],
+        orphan_timeout_s: float,
     ) -> None:
         self._queue = queue
         self._contact = contact
         self._leases = leases
         self._drain = drain
         self._orphan_timeout_s = orphan_timeout_s
-        self._pauses = _retries()
+        self._world = world
+        self._pauses = self._retries()
         self._in_touch: bool | None = None
 
     async def run(self, woken: asyncio.Event) -> None:
@@ -72,7 +80,7 @@ class Heartbeat:
             logs.get().info("heartbeat_answered")
         self._in_touch = True
         self._contact.heartbeat_answered()
-        self._pauses = _retries()
+        self._pauses = self._retries()
         for verdict in answer.verdicts:
             self._heed(verdict)
         for job in answer.missing:
@@ -92,7 +100,6 @@ class Heartbeat:
             case Verdict.LOST:
                 attempt.stop(Ending.LOST)
 
-
-def _retries() -> Iterator[float]:
-    """Soon again: leases run out in the meantime."""
-    return pauses(most_s=2.0)
+    def _retries(self) -> Iterator[float]:
+        """Soon again: leases run out in the meantime."""
+        return self._world.pauses(max_s=2.0)

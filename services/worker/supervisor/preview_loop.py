@@ -3,22 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from uuid import uuid4
 
 from services.contract.errors import ExportdError
 from services.contract.outcome import Failure, Progress
-from services.contract.preview import PREVIEW_S, Preview, Previewed
+from services.contract.preview import Preview, Previewed
 from services.runtime import logs
-from services.runtime.pauses import pauses
 from services.worker.child.preview import ROWS_CUT
 from services.worker.order import PreviewOrder, Shown
 from services.worker.supervisor.attempt import WorkerContext
 from services.worker.supervisor.leases import Leases
 
 _POLL_S = 20.0
-_ROWS_S = PREVIEW_S - 1
-_COUNT_S = 3.0
-"""Counting that takes longer is not cheap."""
 
 
 class Previewing:
@@ -29,7 +24,7 @@ class Previewing:
         self._context = context
         self._leases = leases
         self._in_touch = in_touch
-        self._pauses = pauses()
+        self._pauses = context.world.pauses()
 
     async def run(self) -> None:
         """Never returns."""
@@ -44,17 +39,17 @@ class Previewing:
                 logs.get().debug("preview_unanswered", reason=error.reason)
                 await asyncio.sleep(next(self._pauses))
             else:
-                self._pauses = pauses()
+                self._pauses = self._context.world.pauses()
 
     async def _shown(self, preview: Preview) -> Shown:
         """The rows within their time, and how many there are when that is soon known."""
-        reference = str(uuid4())
-        shown = await self._within(_ROWS_S, preview, preview.rows, reference)
+        reference = self._context.world.new_id()
+        shown = await self._within(self._context.previews.rows_s, preview, preview.rows, reference)
         if isinstance(shown, Failure):
             return shown
         if len(shown.rows) < preview.rows and not preview.spec.page and not _cut(shown):
             return replace(shown, rows_total=len(shown.rows))
-        counted = await self._within(_COUNT_S, preview, 0, reference)
+        counted = await self._within(self._context.previews.count_s, preview, 0, reference)
         total = counted.rows_total if isinstance(counted, Previewed) else 0
         return replace(shown, rows_total=total)
 

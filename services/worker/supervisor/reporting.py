@@ -1,7 +1,6 @@
 """Telling the api how an attempt went, until it answers."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,11 +9,11 @@ from services.contract import errors
 from services.contract.job import LeaseRef
 from services.contract.outcome import Built, Failure
 from services.runtime import logs
-from services.runtime.pauses import pauses
 from services.worker.child.main import internal
 from services.worker.order import Outcome
 from services.worker.ports import JobQueue
 from services.worker.supervisor.outcome_log import Ending
+from services.worker.world import World
 
 _RELEASE_FOR_S = 5.0
 """How long giving a lease back is tried: one that is not given back expires."""
@@ -46,6 +45,7 @@ class Reporting:
     stopped: asyncio.Future[Ending]
     for_s: float
     reference: str
+    world: World
 
     async def outcome(self, outcome: Outcome) -> Ending:
         """The ending that the api's answer makes of it."""
@@ -107,14 +107,14 @@ class Reporting:
 
     async def _persist(self, call: Callable[[], Awaitable[None]], for_s: float) -> None:
         """Call until it is answered; TryAgain when it is given up: after `for_s`, or when the attempt is stopped."""
-        until = time.monotonic() + for_s
+        until = self.world.monotonic() + for_s
         heeding = not self.stopped.done()  # what comes after a stop has only its time as a limit
-        for pause in pauses():
+        for pause in self.world.pauses():
             try:
                 return await call()
             except (errors.TryAgain, errors.Broken) as unanswered:
                 await self._pause(pause, heeding=heeding)
-                if time.monotonic() > until or (heeding and self.stopped.done()):
+                if self.world.monotonic() > until or (heeding and self.stopped.done()):
                     raise errors.StoreUnavailable from unanswered
         return None
 

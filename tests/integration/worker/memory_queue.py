@@ -75,6 +75,11 @@ class MemoryQueue:
         self._tell()
         return entry
 
+    def requeue(self, entry: Entry) -> None:
+        """It is to be built once more."""
+        entry.state = "QUEUED"
+        self._tell()
+
     def cancel(self, entry: Entry, *, hint: bool) -> None:
         if hint:
             self._hints.put_nowait(Directive(Hint.CANCEL, entry.lease))

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-import prometheus_client
-
 from services.contract.formats import Format, Packaging
 from services.contract.spec import (
     AttachmentSpec,
@@ -29,9 +27,10 @@ from services.worker.artifacts.store_check import StoreCheck
 from services.worker.metrics import WorkerMetrics
 from services.worker.sources.kind import SourceSettings
 from services.worker.sources.sources import Sources
-from services.worker.supervisor.attempt import WorkerContext
+from services.worker.supervisor.attempt import PreviewTimes, WorkerContext
 from services.worker.supervisor.engine import Engine
 from services.worker.supervisor.pool import Pool
+from services.worker.world import World
 from tests.integration.worker import child_jobs
 from tests.integration.worker.memory_queue import MemoryQueue
 
@@ -76,7 +75,8 @@ class Rig:
     orphan_s: float = 300.0
     worker_id: str = "worker-1"
     stop: StopSignals = field(default_factory=StopSignals)
-    metrics: WorkerMetrics = field(default_factory=lambda: WorkerMetrics(prometheus_client.CollectorRegistry()))
+    metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
+    world: World = field(default_factory=World)
     engine: Engine | None = None
 
     @asynccontextmanager
@@ -88,11 +88,13 @@ class Rig:
                 self.queue,
                 pool,
                 folder,
-                StoreCheck(folder),
+                StoreCheck(folder, self.world),
                 self.metrics,
+                self.world,
                 Sources(self.sources),
                 self.no_progress_s,
                 self.orphan_s,
+                PreviewTimes(rows_s=30, count_s=30),  # a caller waits for seconds only; a busy machine has time here
             )
             self.engine = Engine(context, self.slots, timedelta(seconds=self.drain_grace_s), self.stop)
             running = asyncio.create_task(self.engine.run())

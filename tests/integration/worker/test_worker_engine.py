@@ -50,7 +50,7 @@ async def test_many_jobs_run_side_by_side_and_each_once(rig: Rig) -> None:
         entries = [rig.queue.offer(SPEC) for _ in range(20)]
         await rig.queue.until(lambda: all(e.state == "COMPLETED" for e in entries))
     assert [len(e.leases) for e in entries] == [1] * 20
-    assert rig.metrics.rows._value.get() == 60
+    assert rig.metrics.registry.get_sample_value("exportd_rows_total") == 60
 
 
 async def test_a_cancelled_job_is_killed_at_the_hint_without_waiting_for_a_heartbeat(rig: Rig) -> None:
@@ -242,8 +242,7 @@ async def test_another_artifact_store_means_no_work_and_no_attempt(rig: Rig) -> 
         assert not rig.engine.ready()
         assert entry.attempt == 0
         (rig.root / MARKER).write_text(rig.queue.store_id)
-        entry.state = "QUEUED"
-        rig.queue._tell()
+        rig.queue.requeue(entry)
         await rig.queue.until(lambda: entry.state == "COMPLETED")
         assert rig.engine.ready()
 

@@ -4,22 +4,12 @@ import json
 import sqlite3
 from dataclasses import replace
 
-import pytest
-
 from services.contract.outcome import Failure
 from services.contract.preview import Preview, Previewed
 from services.contract.spec import Operator, Page, Term
-from services.worker.supervisor import preview_loop as previewing
 from tests.integration.worker.rig import ROWS, SPEC, Rig, named
 
 ID = SPEC.columns[0]
-
-
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A caller waits for seconds only; here a busy machine has time for each step."""
-    for name in ("_ROWS_S", "_COUNT_S"):
-        monkeypatch.setattr(previewing, name, 30.0)
 
 
 def ask(rig: Rig, preview: Preview) -> None:

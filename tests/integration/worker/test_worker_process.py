@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -77,3 +78,13 @@ async def test_mistaken_sources_end_it_too(tmp_path: Path) -> None:
         _, told = await asyncio.wait_for(process.communicate(), 30)
         assert process.returncode == 2
     assert "nowhere.toml" in told.decode()
+
+
+async def test_a_metrics_port_that_is_taken_ends_it_too(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        async with worker(tmp_path, EXPORTD_WORKER_METRICS=address) as process:
+            _, told = await asyncio.wait_for(process.communicate(), 30)
+            assert process.returncode == 2
+    assert f"cannot listen on {address}" in told.decode()
+    assert "Traceback" not in told.decode()
