@@ -68,7 +68,7 @@ async def stopped_past_its_lease(api: Api, worker: Worker, clock: Clock) -> queu
 async def test_fault_06_a_late_heartbeat_takes_the_export_up_again(api: Api, worker: Worker, clock: Clock) -> None:
     job = await stopped_past_its_lease(api, worker, clock)
     (verdict,) = (await worker.heartbeat(job)).verdicts
-    assert verdict.verdict == verdict.KEEP
+    assert verdict.verdict == verdict.VERDICT_KEEP
     await worker.complete(job, worker.file(job, OLD))
     shown = await api.get(job.export_id)
     assert (shown.state, shown.attempt) == (Export.STATE_COMPLETED, 1)
@@ -96,7 +96,7 @@ async def test_fault_06_once_another_has_the_export_the_first_has_no_say(
     second = Worker(api)
     (again,) = await second.lease()
     (verdict,) = (await worker.heartbeat(job)).verdicts
-    assert verdict.verdict == verdict.LOST
+    assert verdict.verdict == verdict.VERDICT_LOST
     for late in (worker.complete(job, worker.file(job, OLD)), worker.fail(job)):
         assert (await refused(late)).reason == "LEASE_LOST"
     await worker.release(job)
@@ -116,8 +116,8 @@ async def test_fault_07_the_second_lease_of_the_same_worker_fences_its_first(
     assert again.lease_id != job.lease_id
     assert (await refused(worker.complete(job, worker.file(job, OLD)))).reason == "LEASE_LOST"
     verdicts = {verdict.lease_id: verdict for verdict in (await worker.heartbeat(job, again)).verdicts}
-    assert verdicts[job.lease_id].verdict == verdicts[job.lease_id].LOST
-    assert verdicts[again.lease_id].verdict == verdicts[again.lease_id].KEEP
+    assert verdicts[job.lease_id].verdict == verdicts[job.lease_id].VERDICT_LOST
+    assert verdicts[again.lease_id].verdict == verdicts[again.lease_id].VERDICT_KEEP
     await worker.complete(again, worker.file(again, NEW))
     assert (await api.get(job.export_id)).attempt == 2
 
@@ -150,7 +150,7 @@ async def test_fault_13_an_event_loop_busy_for_two_ttl_costs_no_export_its_work(
         await worker.heartbeat(job)
         time.sleep(2 * leases.ttl.total_seconds())  # the loop of this test is the api's and the worker's
         (verdict,) = (await worker.heartbeat(job)).verdicts
-        assert verdict.verdict == verdict.KEEP
+        assert verdict.verdict == verdict.VERDICT_KEEP
         await worker.complete(job, worker.file(job, OLD))
         shown = await api.get(export.id)
         assert (shown.state, shown.attempt) == (Export.STATE_COMPLETED, 1)
