@@ -32,7 +32,7 @@ def check_announcements(
 
 
 def is_announced(account: Account, announcements: Iterable[Announcement]) -> bool:
-    """Each channel that was asked for was told of every run that has ended, or of the last one at least."""
+    """Each channel that was asked for has heard of an end; of which one, is for `check_announcements` to say."""
     told = [each.channel for each in announcements]
     return all(channel in told for channel in Channel if _target(account, channel))
 
