@@ -144,13 +144,13 @@ class Cluster:
         for supervisor in self.supervisors:
             supervisor.go_on()
         for supervisor in self.supervisors:
-            await supervisor.serving(300)
+            await supervisor.serving()
 
     async def start_api_again(self, **more: str) -> None:
         """Stop the api and start it with further settings; returns when it serves."""
         self._settings |= more
         self.api.terminate(0)
-        await self.api.serving(60)
+        await self.api.serving()
 
     async def close_services(self) -> None:
         """End all processes, workers first; the folder stays as they left it."""

@@ -15,7 +15,6 @@ from chaos.plan import Fault, FaultKind
 from chaos.proxy import Proxy
 from chaos.supervisor import Supervisor
 
-_STARTUP_TIMEOUT_S = 120.0
 _WORK_TIMEOUT_S = 1.0
 _MAX_CUT_BYTES = 100_000
 
@@ -61,7 +60,7 @@ class Faults:
 
     async def _wait_for_work(self, supervisor: Supervisor, fault: Fault) -> None:
         """When it serves; at most draws, as soon as there is a file in the making, if that is soon."""
-        await supervisor.serving(_STARTUP_TIMEOUT_S)
+        await supervisor.serving()
         until = time.monotonic() + _WORK_TIMEOUT_S
         while fault.draw % 4 and time.monotonic() < until and not _is_building(self._cluster.artifacts):  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # how often the spool is looked at

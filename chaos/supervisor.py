@@ -11,6 +11,9 @@ import psutil
 
 from demo.processes import DidNotStart, ServiceProcess
 
+STARTUP_TIMEOUT_S = 300.0
+"""A busy machine that is half as fast, and half of whose processes start at any time, is no fault of a service."""
+
 _PAUSE_S = 0.2
 """Before the next start of a process that did not start."""
 
@@ -49,7 +52,7 @@ class Supervisor:
             raise DidNotStart(self.unexpected_exits[0])
         await serving
 
-    async def serving(self, timeout_s: float = 60) -> None:
+    async def serving(self, timeout_s: float = STARTUP_TIMEOUT_S) -> None:
         """Wait until one serves. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             await self._serving.wait()
@@ -120,7 +123,7 @@ class Supervisor:
 
     async def _announce(self, process: ServiceProcess) -> None:
         try:
-            await asyncio.to_thread(process.wait_started)
+            await asyncio.to_thread(process.wait_started, STARTUP_TIMEOUT_S)
         except DidNotStart as problem:
             if not self._meant:
                 (self.starts_without_room if self._no_room_since(self._began) else self.unexpected_exits).append(

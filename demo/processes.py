@@ -42,9 +42,9 @@ class ServiceProcess:
         """Of the process."""
         return self._process.pid
 
-    def wait_started(self) -> Self:
+    def wait_started(self, timeout_s: float = START_TIMEOUT_S) -> Self:
         """Wait until it serves. Raises DidNotStart."""
-        if not self._news.wait(START_TIMEOUT_S) or not self.first_line:
+        if not self._news.wait(timeout_s) or not self.first_line:
             self.kill()
             raise DidNotStart(f"{self._program} did not start; its log:\n{self._said()[-2000:]}")
         return self
