@@ -14,6 +14,7 @@ from chaos.stale_leases import attempts
 from chaos.workload import PASSWORD
 from services.api.domain.history import CREATED
 from services.api.domain.states import TRANSITIONS, Event, State
+from services.contract.store import MARKER
 
 _LEASABLE = {before.name for before, event in TRANSITIONS if event is Event.LEASE}
 _UNSENT = "SELECT export_id FROM deliveries WHERE state = 'PENDING'"
@@ -99,5 +100,5 @@ def _files(root: Path) -> Iterator[str]:
     for folder, _, names in os.walk(root):
         for name in names:
             key = str(Path(folder, name).relative_to(root))
-            if key != ".exportd-store" and not (key.startswith(".spool/") and name == "lock"):
+            if key != MARKER and not (key.startswith(".scratch/") and name == "lock"):
                 yield key

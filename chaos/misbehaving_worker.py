@@ -17,6 +17,7 @@ from exportd_client import Export, ExportClient, NotFound, name_of
 from services.contract.errors import ExportdError, Fenced, TryAgain
 from services.contract.job import HeartbeatAnswer, Job, LeaseReport, Verdict
 from services.contract.outcome import Built, Failure
+from services.worker.artifacts.settings import FolderStore
 from services.worker.child import job as building
 from services.worker.order import Order, Outcome
 from services.worker.queue.grpc_queue import GrpcQueue, connected
@@ -138,14 +139,15 @@ class MisbehavingWorker:
 
     def _build(self, job: Job) -> Outcome:
         """As a child of a worker does it."""
-        spool = self.root / ".spool" / f"misbehaving-{job.lease.lease_id}"
+        scratch = self.root / ".scratch" / f"misbehaving-{job.lease.lease_id}"
         try:
-            spool.mkdir(parents=True)
-            return building.run(Order(job, self.root, spool, "misbehaving", self.sources), lambda _: None)
+            scratch.mkdir(parents=True)
+            order = Order(job, FolderStore(self.root), scratch, "misbehaving", self.sources)
+            return building.run(order, lambda _: None)
         except OSError:
             return _LATE_FAILURE
         finally:
-            shutil.rmtree(spool, ignore_errors=True)
+            shutil.rmtree(scratch, ignore_errors=True)
 
     async def complete(self, worker: _Session, lease: MisusedLease) -> None:
         """Report the file; a finding when that is accepted though the lease was replaced before."""

@@ -33,7 +33,6 @@ from services.api.secrets.passwords import Passwords
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.datadir import DataDirectory, secret_key
-from services.api.storage.durable import make_private
 from services.api.storage.sql.outbox import SqliteOutbox
 from services.api.storage.sql.retention import SqliteRetentionStore
 from services.api.storage.sql.store import SqliteExportStore
@@ -46,6 +45,7 @@ from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
 from services.api.world import World
 from services.runtime import logs
+from services.runtime.durable import make_private
 from services.runtime.metrics import served
 from services.runtime.signals import StopSignals, on_hangup
 

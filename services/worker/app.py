@@ -15,11 +15,12 @@ from services.runtime.metrics import served
 from services.runtime.signals import StopSignals
 from services.runtime.startup import CannotStart
 from services.worker import environment
-from services.worker.artifacts.folder import ArtifactFolder
+from services.worker.artifacts import open_sink
 from services.worker.artifacts.store_check import StoreCheck
 from services.worker.child import dispatch, warm_up
 from services.worker.metrics import WorkerMetrics
 from services.worker.queue.grpc_queue import connected
+from services.worker.scratch import Scratch
 from services.worker.settings import WorkerSettings, from_env
 from services.worker.sources.settings import load, read_mask_key
 from services.worker.sources.sources import Sources
@@ -66,14 +67,17 @@ async def build(settings: WorkerSettings, sources: Sources, world: World) -> Wor
     logs.get().info("worker_starting", worker_id=worker_id, queue=settings.queue_address, slots=settings.slots)
     async with AsyncExitStack() as stack:
         stack.enter_context(served(settings.metrics, metrics.registry))
-        folder = ArtifactFolder(settings.artifacts, worker_id)
-        stack.push_async_callback(asyncio.to_thread, folder.close)
+        sink, scratch = open_sink(settings.artifacts), Scratch(settings.scratch, worker_id)
+        for last in (sink.close, sink.sweep, scratch.close):  # the last one first, once the children are dead
+            stack.push_async_callback(asyncio.to_thread, last)
         pool = Pool(settings.slots, dispatch.run, partial(warm_up.up, settings.log_format), [dispatch.__name__])
         context = WorkerContext(
             queue=await stack.enter_async_context(connected(settings.queue_address, worker_id)),
             pool=await stack.enter_async_context(pool),
-            folder=folder,
-            store=StoreCheck(folder, world),
+            artifacts=settings.artifacts,
+            sink=sink,
+            scratch=scratch,
+            store=StoreCheck(sink, world),
             metrics=metrics,
             world=world,
             sources=sources,
@@ -87,7 +91,7 @@ async def build(settings: WorkerSettings, sources: Sources, world: World) -> Wor
 async def run(worker: Worker, stop: StopSignals) -> None:
     """Work until `stop`, and drain."""
     context, settings = worker.context, worker.settings
-    swept = await asyncio.to_thread(context.folder.sweep)
+    swept = await asyncio.to_thread(lambda: [*context.sink.sweep(), *context.scratch.sweep()])
     logs.get().info("worker_ready", swept=len(swept))
     await Engine(context, settings.slots, settings.drain_grace, stop).run()
     logs.get().info("worker_stopped", worker_id=worker.id)

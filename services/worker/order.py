@@ -9,6 +9,7 @@ from services.contract.job import Job
 from services.contract.outcome import Built, Failure, Progress
 from services.contract.preview import Previewed
 from services.contract.spec import JobSpec
+from services.worker.artifacts.settings import ArtifactSettings
 from services.worker.sources.sources import Sources
 
 Outcome = Built | Failure
@@ -23,13 +24,13 @@ Report = Callable[[Progress], None]
 class Order:
     """A job and where to build it.
 
-    `root` is the artifact store, `spool` a folder of this job alone below it, `sources` the worker's sources with their
-    credentials. `reference` names the attempt in the log and in messages to callers.
+    `artifacts` says which store its files go to; `scratch` is a local folder of this job alone; `sources` are the
+    worker's, with their credentials. `reference` names the attempt in the log and in messages to callers.
     """
 
     job: Job
-    root: Path
-    spool: Path
+    artifacts: ArtifactSettings
+    scratch: Path
     reference: str
     sources: Sources = field(repr=False)
 

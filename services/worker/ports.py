@@ -1,14 +1,14 @@
-"""What a job needs from the outside: a queue, a source of rows, a writer of files.
+"""What a job needs from the outside: a queue, a source of rows, a writer of tables, a place for files.
 
 Rows travel as Arrow record batches with the schema of `schema.arrow_schema`: one column a ColumnSpec, named by its
 `field`, in order.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
@@ -138,4 +138,82 @@ class Writer(Protocol):
     @property
     def warnings(self) -> list[ExportWarning]:
         """Values that had to be written differently, each kind with its count."""
+        ...
+
+
+class StoreUnavailable(Exception):
+    """The artifact store takes no files now."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in the artifact store: durable, and there for whoever knows its key. `sha256` in hexadecimal."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+class ArtifactWriter(Protocol):
+    """A file that nobody sees before `close`: written at its end only by `write`, else by what `seekable` gives.
+
+    Bytes that find no room raise OSError (ENOSPC and the like), from whichever verb notices.
+    """
+
+    def write(self, block: bytes | memoryview) -> int:
+        """Append all of it, and count it in the sha256. By one thread at a time, not always the same one."""
+        ...
+
+    def seekable(self) -> BinaryIO:
+        """The file, for formats that go back to what they wrote: its bytes are read again for the sha256."""
+        ...
+
+    def size(self) -> int:
+        """Bytes so far, more or less; all of them after `close`."""
+        ...
+
+    def push(self) -> None:
+        """Begin to take what was written to its place, without waiting, so that less is left for `close`."""
+        ...
+
+    def close(self, tick: Callable[[], None]) -> StoredFile:
+        """Make it an artifact. It is durable then; what is killed before leaves a whole one or none. `tick` is called
+        now and then. Raises OSError: then `abort`.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Give it up, unless it is closed: nothing stays of it. Idempotent."""
+        ...
+
+
+class ArtifactSink(Protocol):
+    """The artifact store as its writers see it. An attempt's files are those of its lease, each with its own name."""
+
+    location: str
+    """Where it is, for people."""
+
+    def store_id(self) -> str:
+        """The UUID in its marker; empty when there is none: the api has not made this store, or it is out of reach."""
+        ...
+
+    def open(self, lease: LeaseRef, name: str) -> ArtifactWriter:
+        """A new file of the attempt under this lease. ValueError for a lease or a name that no key may have.
+
+        Raises StoreUnavailable.
+        """
+        ...
+
+    def withdraw(self, lease: LeaseRef) -> None:
+        """Remove what the attempt wrote, closed or not: only when its process is dead or done, and nothing can point at
+        it. Idempotent; what cannot be removed now is the sweep's.
+        """
+        ...
+
+    def sweep(self) -> list[str]:
+        """Remove what writers left that died before `close`, never what a living one writes; returns the names."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds; idempotent. Open writers are aborted before."""
         ...

@@ -6,17 +6,20 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.runtime.settings import SettingsReader
+from services.worker.artifacts.settings import ArtifactSettings, FolderStore
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """An empty `metrics` serves none. `slots` is how many jobs run at the same time.
+    """An empty `metrics` serves none. `slots` is how many jobs run at the same time. `scratch` is a folder for what
+    they need while they build.
 
     `mask_key` is the file with the key that masked values are hashed with; None: there is none.
     """
 
     queue_address: str
-    artifacts: Path
+    artifacts: ArtifactSettings
+    scratch: Path
     sources: Path
     mask_key: Path | None
     slots: int
@@ -31,9 +34,11 @@ def from_env(environ: Mapping[str, str]) -> WorkerSettings:
     """Raises SettingsError with every problem."""
     read = SettingsReader(environ)
     folder = read.path("EXPORTD_DATA_DIR", Path("exportd-data"))
+    artifacts = read.path("EXPORTD_ARTIFACTS", folder / "artifacts").absolute()
     settings = WorkerSettings(
         queue_address=read.loopback("EXPORTD_QUEUE_ADDRESS", "127.0.0.1:50052"),
-        artifacts=read.path("EXPORTD_ARTIFACTS", folder / "artifacts").absolute(),
+        artifacts=FolderStore(artifacts),
+        scratch=read.path("EXPORTD_SCRATCH", artifacts / ".scratch").absolute(),
         sources=read.required_path("EXPORTD_SOURCES", "the file sources.toml").absolute(),
         mask_key=read.optional_path("EXPORTD_MASK_KEY_FILE"),
         slots=read.integer("EXPORTD_SLOTS", 2, 1, 64),

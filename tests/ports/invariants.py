@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from services.api.domain.history import CREATED
 from services.api.domain.states import LEASABLE, TERMINAL, TRANSITIONS, Event, State
 from services.api.storage.sql.tables import deliveries, exports, transitions
+from services.contract.job import LeaseRef
 from services.contract.store import artifact_prefix
 
 Row = Mapping[str, Any]
@@ -108,7 +109,7 @@ def files_are_published_by_their_lease(_: Snapshot, after: Snapshot) -> Findings
         completed = row["state"] is State.COMPLETED
         yield completed == (row["file_id"] is not None), export_id
         if completed:
-            yield row["file_key"].startswith(artifact_prefix(export_id, row["lease_id"])), export_id
+            yield row["file_key"].startswith(artifact_prefix(LeaseRef(export_id, row["lease_id"]))), export_id
             yield row["rows_matched"] == row["rows_written"], export_id
 
 

@@ -180,7 +180,7 @@ def complete(w: World, back: int, sha256: str, *, row_missing: bool) -> Step:
     ref = w.lease(back)
     entry = w.model.entries.get(ref.export_id)
     file = new_file(ref.export_id, sha256=sha256, now=w.now, encrypted=entry is not None and entry.export.encrypted)
-    key = artifact_prefix(ref.export_id, ref.lease_id) + "export.zip"
+    key = artifact_prefix(ref) + "export.zip"
     file = replace(file, artifact=replace(file.artifact, key=key))
     stats = replace(STATS, rows_written=STATS.rows_matched - row_missing)
     return Step(lambda: w.store.complete(ref, file, stats, w.now), lambda _: w.model.complete(ref, file, stats, w.now))

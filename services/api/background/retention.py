@@ -115,7 +115,7 @@ class Retention:
         worth = await self._store.kept([prefix.lease for prefix in quiet], now, self._policy.grace)
         over = [prefix.lease for prefix, kept in zip(quiet, worth, strict=True) if kept is not Kept.NEEDED]
         for lease in over:
-            await self._artifacts.remove(artifact_prefix(lease.export_id, lease.lease_id))
+            await self._artifacts.remove(artifact_prefix(lease))
         return len(over)
 
 

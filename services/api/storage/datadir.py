@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from typing import Self
 
-from services.api.storage.durable import create_once, make_private
+from services.runtime.durable import create_once, make_private
 from services.runtime.startup import CannotStart
 
 KEY_BYTES = 32

@@ -244,7 +244,7 @@ class Jobs:
             heartbeat_interval=self._policy.heartbeat_interval,
             run_timeout=self._policy.run_timeout,
             spec=claimed.spec,
-            artifact_prefix=artifact_prefix(export.id, claimed.lease_id),
+            artifact_prefix=artifact_prefix(claimed.ref),
             store_id=self._store_id,
             password=self._passwords.opened(sealed, export.id) if sealed else "",
         )

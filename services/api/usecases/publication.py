@@ -65,7 +65,7 @@ class Publication:
 
     async def _look_at(self, lease: LeaseRef, artifact: Artifact) -> None:
         expected = f"{artifact.size_bytes} bytes"
-        if not artifact.key.startswith(artifact_prefix(lease.export_id, lease.lease_id)):
+        if not artifact.key.startswith(artifact_prefix(lease)):
             raise StoreMismatch(expected, "a key of another lease")
         size = await self._artifacts.size(artifact.key)
         if size != artifact.size_bytes:

@@ -4,30 +4,35 @@ import asyncio
 from collections.abc import Iterator
 
 from services.contract.errors import StoreMismatch
+from services.contract.job import Job
+from services.contract.store import artifact_prefix, is_prefix
 from services.runtime import logs
-from services.worker.artifacts.folder import ArtifactFolder
+from services.worker.ports import ArtifactSink
 from services.worker.world import World
 
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 1.0, 60.0
 
 
 class StoreCheck:
-    """Compares the store's marker with the one that jobs carry; while they differ, no work is taken for a while."""
+    """Compares the sink with what jobs say of the store; while they differ, no work is taken for a while."""
 
-    def __init__(self, folder: ArtifactFolder, world: World) -> None:
-        self._folder = folder
+    def __init__(self, sink: ArtifactSink, world: World) -> None:
+        self._sink = sink
         self._world = world
         self._pauses = self._fresh_pauses()
         self._paused_until = 0.0
         self._required = ""
         self.matches = True
 
-    def require(self, store_id: str) -> None:
-        """Reads the marker. Raises StoreMismatch."""
-        self._required = store_id
-        found = self._folder.store_id()
-        if not store_id or found != store_id:
-            raise StoreMismatch(expected=f"the store {store_id or '(none)'}", found=f"the store {found or '(none)'}")
+    def require(self, job: Job) -> None:
+        """Reads the marker. Raises StoreMismatch, also for a prefix that is not where this worker would write."""
+        self._required = job.store_id
+        found = self._sink.store_id()
+        if not job.store_id or found != job.store_id:
+            raise StoreMismatch(f"the store {job.store_id or '(none)'}", f"the store {found or '(none)'}")
+        prefix = artifact_prefix(job.lease)
+        if job.artifact_prefix != prefix or not is_prefix(prefix):
+            raise StoreMismatch(f"the prefix {job.artifact_prefix!r}", f"the prefix {prefix!r}")
         if not self.matches:
             self.matches, self._pauses = True, self._fresh_pauses()
 
@@ -40,8 +45,8 @@ class StoreCheck:
             "store_mismatch",
             expected=mismatch.expected,
             found=mismatch.found,
-            root=str(self._folder.root),
-            fix="give both services the same EXPORTD_ARTIFACTS",
+            location=self._sink.location,
+            fix="give both services the same EXPORTD_ARTIFACTS, and versions that agree on its layout",
             pause_s=round(pause, 1),
         )
 
@@ -49,7 +54,7 @@ class StoreCheck:
         """Wait until work may be taken."""
         await asyncio.sleep(max(0.0, self._paused_until - self._world.monotonic()))
         if not self.matches:  # mended meanwhile?
-            self.matches = await asyncio.to_thread(self._folder.store_id) == self._required
+            self.matches = await asyncio.to_thread(self._sink.store_id) == self._required
 
     def _fresh_pauses(self) -> Iterator[float]:
         return self._world.pauses(_FIRST_PAUSE_S, _MAX_PAUSE_S)

@@ -1,18 +1,21 @@
-"""One job, in a child: source -> writer -> spool -> artifact store."""
+"""One job, in a child: source -> writer -> artifact store."""
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from services.contract.outcome import Built, Failure, Phase, RunStats
 from services.runtime import logs
+from services.worker.artifacts import open_sink
 from services.worker.child.main import internal
+from services.worker.child.output import JobContext
 from services.worker.child.packaging import JobFiles, job_files
 from services.worker.child.progress_meter import Meter
 from services.worker.concurrency.prefetch import prefetch
 from services.worker.order import Order, Outcome, Report
-from services.worker.ports import Counted, LinesUnfit, Rows
+from services.worker.ports import Counted, LinesUnfit, Rows, StoreUnavailable
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.kind import RowOptions
 from services.worker.sources.rows import mask
@@ -32,7 +35,7 @@ class RowsMissing(Exception):
 
 
 def run(order: Order, report: Report) -> Outcome:
-    """Build the file of an order and publish it, or say why not. Leftovers are in its spool folder only."""
+    """Build the files of an order and store them, or say why not. Nothing else is left but in its scratch folder."""
     try:
         return _built(order, report)
     except SourceFailed as failed:
@@ -44,6 +47,9 @@ def run(order: Order, report: Report) -> Outcome:
         return Failure("ROWS_MISSING", missing.message, retryable=True)
     except MemoryError:
         return Failure("OUT_OF_MEMORY", "the worker has too little memory for this export", retryable=True)
+    except StoreUnavailable:
+        logs.get().warning("store_unavailable", reference=order.reference, exc_info=True)
+        return Failure("STORE_UNAVAILABLE", "the artifact store takes no files now", retryable=True)
     except Exception as unexpected:  # noqa: BLE001 - the caller gets a reference, the log the rest
         logs.get().exception("job_failed", reference=order.reference)
         full = isinstance(unexpected, OSError) and unexpected.errno in _NO_ROOM
@@ -67,11 +73,12 @@ def _made(order: Order, report: Report, *, as_lines: bool) -> Built:
     job = replace(order.job, spec=mask.shown(order.job.spec))
     with (
         order.sources.open_attachments(order.job.spec.attachments) as open_attachment,
-        job_files(job, order.spool, open_attachment, meter.tick) as files,
+        closing(open_sink(order.artifacts)) as sink,
+        job_files(JobContext(job, sink, order.scratch, datetime.now(UTC), meter.tick), open_attachment) as files,
     ):
         stats = _written(order, files, meter, as_lines=as_lines)
         meter.enter(Phase.UPLOADING)
-        artifact, separate = files.published(order.root)
+        artifact, separate = files.store()
     return Built(artifact, stats, separate)
 
 
@@ -102,7 +109,7 @@ def _opened(order: Order, *, as_lines: bool) -> Iterator[tuple[Counted, Iterator
                 yield lined, lined.lines()
                 return
     careful = order.job.attempt > 1  # the last one may have ended with its process
-    with order.sources.open_rows(spec.source, RowOptions(order.spool, careful)).read(spec) as reading:
+    with order.sources.open_rows(spec.source, RowOptions(order.scratch, careful)).read(spec) as reading:
         yield reading, reading.batches()
 
 

@@ -3,17 +3,14 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 
 from services.contract.formats import KINDS, ZIP, Compression, FileKind, Packaging
-from services.contract.job import Job
 from services.contract.outcome import Artifact, ExportWarning, RunStats
 from services.contract.spec import JobSpec
 from services.worker.bundle.attachments import OpenAttachment
 from services.worker.bundle.manifest import about
 from services.worker.bundle.writer import BundleWriter, Targets, bundles_long_text
-from services.worker.child.output import JobContext, Output, Tick
+from services.worker.child.output import JobContext, Output
 from services.worker.ports import Rows
 from services.worker.writers.registry import SEEKING
 
@@ -49,7 +46,7 @@ def table_kind(spec: JobSpec, *, zipped: bool) -> FileKind:
 
 
 class JobFiles:
-    """The files of a job while they are made: write rows, `close`, `finish`, then `published`."""
+    """The files of a job while they are made: write rows, `close`, `finish`, then `store`."""
 
     def __init__(self, context: JobContext, table: Output, separate: Output | None, writer: BundleWriter) -> None:
         self._context = context
@@ -62,7 +59,7 @@ class JobFiles:
         self._writer.write(rows)
         for output in (self._table, self._separate):
             if output:
-                output.send()
+                output.push()
 
     def close(self) -> None:
         """End the table; `rows_written` and `warnings` are final afterwards."""
@@ -74,13 +71,10 @@ class JobFiles:
         job = self._context.job
         self._writer.finish(about(job.lease.export_id, job.spec, stats, self._context.began))
 
-    def published(self, root: Path) -> tuple[Artifact, Artifact | None]:
-        """Put the finished files into the store at `root`; the second one is that of the attachments, if any.
-
-        Raises OSError.
-        """
-        separate = self._separate.published(root) if self._separate else None
-        return self._table.published(root), separate
+    def store(self) -> tuple[Artifact, Artifact | None]:
+        """Make the finished files artifacts; the second one is that of the attachments, if any. Raises OSError."""
+        separate = self._separate.store() if self._separate else None
+        return self._table.store(), separate
 
     @property
     def rows_written(self) -> int:
@@ -98,17 +92,18 @@ class JobFiles:
 
 
 @contextmanager
-def job_files(job: Job, spool: Path, open_attachment: OpenAttachment, tick: Tick) -> Iterator[JobFiles]:
-    """The files of a job, to be made in its folder `spool` within the context. `tick` is called in long steps.
+def job_files(context: JobContext, open_attachment: OpenAttachment) -> Iterator[JobFiles]:
+    """The files of a job, to be made within the context; what is not stored then is given up.
 
-    Raises CannotWrite.
+    Raises CannotWrite, StoreUnavailable.
     """
-    context, layout = JobContext(job, spool, datetime.now(UTC), tick), file_layout(job.spec, sealed=bool(job.password))
+    spec = context.job.spec
+    layout = file_layout(spec, sealed=bool(context.job.password))
     with ExitStack() as opened:
-        kind = table_kind(job.spec, zipped=layout.zipped)
-        table = opened.enter_context(Output(context, "export", kind))
+        table = opened.enter_context(Output(context, "export", table_kind(spec, zipped=layout.zipped)))
         separate = opened.enter_context(Output(context, "attachments", ZIP)) if layout.separate else None
-        writer = BundleWriter(job.spec, _targets(job.spec, table, separate, layout), open_attachment, spool)
+        targets = _targets(spec, table, separate, layout)
+        writer = BundleWriter(spec, targets, open_attachment, context.scratch)
         opened.callback(writer.release)
         yield JobFiles(context, table, separate, writer)
 
@@ -119,4 +114,4 @@ def _targets(spec: JobSpec, table: Output, separate: Output | None, layout: File
         archive = table.archive()
         return Targets(archive, beside or (archive if spec.attachments else None))
     seeking = spec.table.format in SEEKING
-    return Targets(table.file if seeking else table.growing(spec.table.compression), beside)
+    return Targets(table.seekable() if seeking else table.growing(spec.table.compression), beside)

@@ -14,6 +14,7 @@ from services.contract.outcome import Failure
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, OrderTerm, Relation, SourceRef, TableOptions
 from services.contract.store import artifact_prefix
 from services.runtime import logs
+from services.worker.artifacts.settings import FolderStore
 from services.worker.child import job
 from services.worker.order import Order
 from services.worker.sources.files.settings import CsvSettings, ParquetSettings
@@ -60,8 +61,8 @@ def _build(spec: JobSpec, number: str, folder: Path) -> None:
         }
     )
     lease = LeaseRef("warm-up", number)
-    prefix = artifact_prefix(lease.export_id, lease.lease_id)
+    prefix = artifact_prefix(lease)
     handed = Job(lease, 1, 1, _NEVER, _NEVER, _NEVER, spec, prefix, store_id="")
-    outcome = job.run(Order(handed, folder, folder, "warm-up", sources), lambda _: None)
+    outcome = job.run(Order(handed, FolderStore(folder), folder, "warm-up", sources), lambda _: None)
     if isinstance(outcome, Failure):
         logs.get().error("warm_up_failed", code=outcome.code, message=outcome.message)

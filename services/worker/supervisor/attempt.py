@@ -10,12 +10,13 @@ from services.contract.job import Job, LeaseReport
 from services.contract.outcome import Failure, Progress
 from services.contract.preview import PREVIEW_S
 from services.runtime import logs
-from services.worker.artifacts.folder import ArtifactFolder
+from services.worker.artifacts.settings import ArtifactSettings
 from services.worker.artifacts.store_check import StoreCheck
 from services.worker.child.main import internal
 from services.worker.metrics import WorkerMetrics
 from services.worker.order import Order, Outcome
-from services.worker.ports import JobQueue
+from services.worker.ports import ArtifactSink, JobQueue
+from services.worker.scratch import Scratch
 from services.worker.sources.sources import Sources
 from services.worker.supervisor.outcome_log import Ended, Ending
 from services.worker.supervisor.pool import Pool
@@ -33,11 +34,13 @@ class PreviewTimes:
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What all attempts of a worker share. Times in seconds."""
+    """What all attempts of a worker share: its children open a sink of their own. Times in seconds."""
 
     queue: JobQueue
     pool: Pool
-    folder: ArtifactFolder
+    artifacts: ArtifactSettings
+    sink: ArtifactSink
+    scratch: Scratch
     store: StoreCheck
     metrics: WorkerMetrics
     world: World
@@ -103,7 +106,7 @@ class Attempt:
         except Exception:  # noqa: BLE001 - one attempt's defect must not end the others
             logs.get().exception("attempt_broken", reference=self.reference)
         finally:
-            await asyncio.to_thread(self._context.folder.clean, self.job)
+            await asyncio.to_thread(self._context.scratch.remove, self.job.lease)
             now, metrics = self._context.world.monotonic(), self._context.metrics
             if ending is Ending.CANCELLED and self._stopped_at is not None:
                 metrics.cancel_to_stop.observe(now - self._stopped_at)
@@ -111,7 +114,7 @@ class Attempt:
 
     async def withdraw(self) -> None:
         """See reporting.Place."""
-        await asyncio.to_thread(self._context.folder.withdraw, self.job)
+        await asyncio.to_thread(self._context.sink.withdraw, self.job.lease)
 
     def mismatched(self, mismatch: StoreMismatch) -> None:
         """See reporting.Place."""
@@ -150,15 +153,14 @@ class Attempt:
     async def _build(self) -> Outcome:
         """Raises StoreMismatch."""
         await self._confirmed.wait()
-        await asyncio.to_thread(self._context.store.require, self.job.store_id)
+        context = self._context
+        await asyncio.to_thread(context.store.require, self.job)
         try:
-            spool = await asyncio.to_thread(self._context.folder.spool_for, self.job)
+            scratch = await asyncio.to_thread(context.scratch.folder_for, self.job.lease)
         except OSError:
-            logs.get().exception("spool_not_made", reference=self.reference)
-            return Failure("STORE_UNAVAILABLE", "the artifact store takes no files now", retryable=True)
-        return await self._watched(
-            Order(self.job, self._context.folder.root, spool, self.reference, self._context.sources)
-        )
+            logs.get().exception("scratch_not_made", reference=self.reference)
+            return Failure("STORE_UNAVAILABLE", "the worker has no folder to work in now", retryable=True)
+        return await self._watched(Order(self.job, context.artifacts, scratch, self.reference, context.sources))
 
     async def _watched(self, order: Order) -> Outcome:
         """The outcome of the child, or that it took too long."""

@@ -1,9 +1,8 @@
-"""A file that only grows: what is appended is compressed, hashed and put into it by threads, in order."""
+"""A file that only grows: what is appended is compressed and put into it by threads, in order."""
 
-import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO
+from typing import Protocol
 
 from services.contract.formats import Compression
 from services.worker.concurrency.serial_sink import SerialSink
@@ -18,17 +17,23 @@ _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LENGTH = 1 << 32
 
 
+class Appendable(Protocol):
+    """What takes bytes at its end."""
+
+    def write(self, block: Block, /) -> int:
+        """Append all of it. Called by one thread at a time."""
+        ...
+
+
 class GrowingFile:
     """The end of `file`, which is empty and stays the caller's. `end` or `abandon` ends its threads."""
 
     closed = False
 
-    def __init__(self, file: BinaryIO, compression: Compression) -> None:
-        self._file = file
-        self._digest = hashlib.sha256()
+    def __init__(self, file: Appendable, compression: Compression) -> None:
         self._taken = 0
-        self._member = _Member(self._store) if compression is Compression.GZIP else None
-        self._sink: SerialSink[Block] | None = None if self._member else SerialSink(self._store, _MAX_PENDING_BLOCKS)
+        self._member = _Member(file) if compression is Compression.GZIP else None
+        self._sink: SerialSink[Block] | None = None if self._member else SerialSink(file.write, _MAX_PENDING_BLOCKS)
 
     def write(self, block: Block) -> int:
         """Append bytes, which come to the file later: they must not change. What earlier ones met is raised here."""
@@ -51,7 +56,6 @@ class GrowingFile:
         for part in (self._sink, self._member):
             if part:
                 part.end()
-        self._file.flush()
 
     def abandon(self) -> None:
         """Let go of the threads, the file being what it is. Idempotent, also after `end`."""
@@ -59,25 +63,17 @@ class GrowingFile:
             if part:
                 part.abandon()
 
-    def sha256(self) -> str:
-        """Of the file's bytes, in hexadecimal; to be asked after `end`."""
-        return self._digest.hexdigest()
-
-    def _store(self, block: Block) -> None:
-        self._digest.update(block)
-        self._file.write(block)
-
 
 class _Member:
     """One gzip member, of pieces that threads compress side by side."""
 
-    def __init__(self, store: Callable[[Block], None]) -> None:
-        self._store = store
+    def __init__(self, file: Appendable) -> None:
+        self._file = file
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="exportd-gzip")
         self._sink: SerialSink[Callable[[], Piece]] = SerialSink(self._append, _MAX_PENDING_BLOCKS)
         self._size = 0
         self._crc = 0
-        store(_GZIP_HEADER)
+        file.write(_GZIP_HEADER)
 
     def add(self, block: Block) -> None:
         self._sink.put(self._threads.submit(piece, block).result)
@@ -86,7 +82,7 @@ class _Member:
         self._sink.end()
         self._threads.shutdown()
         self._append(lambda: last_piece(b""))
-        self._store(self._crc.to_bytes(4, "little") + (self._size % _LENGTH).to_bytes(4, "little"))
+        self._file.write(self._crc.to_bytes(4, "little") + (self._size % _LENGTH).to_bytes(4, "little"))
 
     def abandon(self) -> None:
         self._threads.shutdown(cancel_futures=True)
@@ -95,6 +91,6 @@ class _Member:
     def _append(self, compressed: Callable[[], Piece]) -> None:
         following = compressed()
         for block in following.blocks:
-            self._store(block)
+            self._file.write(block)
         self._crc = joined_crc(self._crc, following)
         self._size += following.size

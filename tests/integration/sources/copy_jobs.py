@@ -15,6 +15,7 @@ from services.contract.job import Job, LeaseRef
 from services.contract.outcome import Built
 from services.contract.spec import JobSpec, TableOptions
 from services.contract.store import artifact_prefix
+from services.worker.artifacts.settings import FolderStore
 from services.worker.child import job
 from services.worker.order import Order, Outcome
 from services.worker.sources.sources import Sources
@@ -39,12 +40,12 @@ def is_lined(sources: Sources, spec: JobSpec) -> bool:
 
 def run(sources: Sources, spec: JobSpec, folder: Path) -> tuple[Outcome, bytes]:
     """What comes of a job, and the bytes of its table."""
-    spool, root = folder / "spool", folder / "root"
-    for each in (spool, root):
+    scratch, root = folder / "scratch", folder / "root"
+    for each in (scratch, root):
         each.mkdir(exist_ok=True)
     now = timedelta(0)
-    given = Job(LeaseRef("e", "1"), 1, 1, now, now, now, spec, artifact_prefix("e", "1"), store_id="")
-    done = job.run(Order(given, root, spool, "reference", sources), lambda _: None)
+    given = Job(LeaseRef("e", "1"), 1, 1, now, now, now, spec, artifact_prefix(LeaseRef("e", "1")), store_id="")
+    done = job.run(Order(given, FolderStore(root), scratch, "reference", sources), lambda _: None)
     return done, _table(root / done.artifact.key) if isinstance(done, Built) else b""
 
 

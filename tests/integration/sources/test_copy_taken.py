@@ -52,7 +52,7 @@ def test_the_server_writes_what_it_can_write(url: str, tmp_path: Path) -> None:
         1_000,
     )
     assert table.startswith(b"id,name,total\r\n1,n1,1.00\r\n2,n2,2.00\r\n")
-    assert list((tmp_path / "spool").iterdir()) == []
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def with_dialect(**changes: Any) -> JobSpec:

@@ -236,10 +236,10 @@ def test_no_rows_is_a_success_with_a_warning(tmp_path: Path) -> None:
 
 
 def test_a_sort_leaves_nothing_in_its_directory(tmp_path: Path) -> None:
-    (tmp_path / "spool").mkdir()
+    (tmp_path / "scratch").mkdir()
     parquet(tmp_path, id=range(1_000))
     settings = ParquetSettings("things", tmp_path)
     spec = spec_of("parquet", {"id": "integer"})
-    with opened(settings, spec, RowOptions(tmp_path / "spool")) as reading:
+    with opened(settings, spec, RowOptions(tmp_path / "scratch")) as reading:
         assert sum(b.num_rows for b in reading.batches()) == 1_000
-    assert list((tmp_path / "spool").iterdir()) == []
+    assert list((tmp_path / "scratch").iterdir()) == []

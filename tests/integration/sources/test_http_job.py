@@ -23,6 +23,7 @@ from services.contract.spec import (
     TableOptions,
 )
 from services.contract.store import artifact_prefix
+from services.worker.artifacts.settings import FolderStore
 from services.worker.child import job
 from services.worker.order import Order, Outcome
 from services.worker.sources.attachments.folder import FolderSettings
@@ -68,10 +69,10 @@ def run(api: ApiPlatform, directory: Path) -> Outcome:
         attachments=ATTACHMENTS,
     )
     never, lease = timedelta(0), LeaseRef("export", "lease")
-    given = Job(lease, 1, 1, never, never, never, spec, artifact_prefix(lease.export_id, lease.lease_id), store_id="")
-    spool = directory / "spool"
-    spool.mkdir()
-    return job.run(Order(given, directory, spool, "reference", sources(api, directory)), lambda _: None)
+    given = Job(lease, 1, 1, never, never, never, spec, artifact_prefix(lease), store_id="")
+    scratch = directory / "scratch"
+    scratch.mkdir()
+    return job.run(Order(given, FolderStore(directory), scratch, "reference", sources(api, directory)), lambda _: None)
 
 
 def test_rows_and_attachments_of_an_api_become_one_file(tmp_path: Path) -> None:

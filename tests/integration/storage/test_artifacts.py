@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from services.api.storage.artifacts.folder import FolderArtifactStore, MarkerUnreadable
+from services.contract.job import LeaseRef
 from services.contract.store import MARKER, artifact_prefix
 
-PREFIX = artifact_prefix("export", "lease")
+PREFIX = artifact_prefix(LeaseRef("export", "lease"))
 KEY = PREFIX + "table.xlsx"
 
 

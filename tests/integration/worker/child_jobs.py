@@ -30,13 +30,13 @@ def run(order: Work, report: Report) -> Outcome | Shown:
     report(Progress(Phase.READING, rows_written=7))
     misdeed = MISDEEDS.get(order.job.spec.collection)
     if misdeed is not None:
-        (order.spool / "half").write_bytes(b"unfinished")
+        (order.scratch / "half").write_bytes(b"unfinished")
         misdeed(report)
     return job.run(order, report)
 
 
 def run_when_let_go(order: Order, report: Report) -> Outcome:
-    while not gate_of(order.root).exists():
+    while not gate_of(order.artifacts.root).exists():
         time.sleep(0.01)  # between two looks
     outcome = job.run(order, report)
     assert isinstance(outcome, Built)

@@ -186,7 +186,7 @@ class MemoryQueue:
             heartbeat_interval=HEARTBEAT,
             run_timeout=entry.run_timeout,
             spec=entry.spec,
-            artifact_prefix=artifact_prefix(entry.export_id, entry.lease),
+            artifact_prefix=artifact_prefix(LeaseRef(entry.export_id, entry.lease)),
             store_id=self.store_id,
         )
 

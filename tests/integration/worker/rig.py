@@ -22,9 +22,11 @@ from services.contract.spec import (
 )
 from services.contract.store import MARKER
 from services.runtime.signals import StopSignals
-from services.worker.artifacts.folder import ArtifactFolder
+from services.worker.artifacts import open_sink
+from services.worker.artifacts.settings import FolderStore
 from services.worker.artifacts.store_check import StoreCheck
 from services.worker.metrics import WorkerMetrics
+from services.worker.scratch import Scratch
 from services.worker.sources.kind import SourceSettings
 from services.worker.sources.sources import Sources
 from services.worker.supervisor.attempt import PreviewTimes, WorkerContext
@@ -82,13 +84,16 @@ class Rig:
     @asynccontextmanager
     async def working(self, run=child_jobs.run) -> AsyncIterator[None]:
         """The worker runs until the block ends, and drains then."""
-        folder = ArtifactFolder(self.root, self.worker_id)
+        artifacts = FolderStore(self.root)
+        sink, scratch = open_sink(artifacts), Scratch(self.root / ".scratch", self.worker_id)
         async with Pool(self.slots, run, child_jobs.warm, ["services.worker.child.job"]) as pool:
             context = WorkerContext(
                 self.queue,
                 pool,
-                folder,
-                StoreCheck(folder, self.world),
+                artifacts,
+                sink,
+                scratch,
+                StoreCheck(sink, self.world),
                 self.metrics,
                 self.world,
                 Sources(self.sources),
@@ -105,7 +110,7 @@ class Rig:
             finally:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
-                folder.close()
+                scratch.close()
 
     def let_go(self) -> None:
         """Let jobs of `run_when_let_go` begin."""

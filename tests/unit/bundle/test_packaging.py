@@ -13,6 +13,9 @@ from services.contract.formats import Compression, Format, LongText, Packaging, 
 from services.contract.job import Job, LeaseRef
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy, RunStats
 from services.contract.spec import TableOptions
+from services.worker.artifacts import open_sink
+from services.worker.artifacts.settings import FolderStore
+from services.worker.child.output import JobContext
 from services.worker.child.packaging import FileLayout, file_layout, job_files
 from services.worker.writers.values import CannotWrite
 from tests.linters.archivers import times_of
@@ -38,18 +41,23 @@ def spec(packaging=Packaging.AUTO, attachments=(), table=None):
 
 def made(tmp_path, job_spec, password=""):
     """The files of a job, and where they are."""
-    root, spool = tmp_path / "root", tmp_path / "spool"
-    root.mkdir()
-    spool.mkdir()
-    lease = LeaseRef("export-1", "l1")
-    job = Job(lease, 1, 1, *[timedelta(0)] * 3, job_spec, "export-1/l1/", "store", password)
-    with job_files(job, spool, opener(FILES), lambda: None) as files:
+    context = context_of(tmp_path, job_spec, password)
+    with job_files(context, opener(FILES)) as files:
         files.write(batch_of(job_spec, ROWS))
         files.close()
         files.finish(STATS)
-        artifact, separate = files.published(root)
-    assert list(spool.iterdir()) == []
-    return root, artifact, separate
+        artifact, separate = files.store()
+    assert list(context.scratch.iterdir()) == []
+    return tmp_path / "root", artifact, separate
+
+
+def context_of(tmp_path, job_spec, password=""):
+    root, scratch = tmp_path / "root", tmp_path / "scratch"
+    root.mkdir()
+    scratch.mkdir()
+    lease = LeaseRef("export-1", "l1")
+    job = Job(lease, 1, 1, *[timedelta(0)] * 3, job_spec, "export-1/l1/", "store", password)
+    return JobContext(job, open_sink(FolderStore(root)), scratch, datetime.now(UTC), lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -161,17 +169,15 @@ def test_the_manifest_says_what_was_asked_for_and_what_came_of_it(tmp_path):
     ]
 
 
-def give_up(job, spool) -> None:
-    with job_files(job, spool, opener(FILES), lambda: None) as files:
-        files.write(batch_of(job.spec, ROWS))
+def give_up(context) -> None:
+    with job_files(context, opener(FILES)) as files:
+        files.write(batch_of(context.job.spec, ROWS))
         raise CannotWrite("ODD", "a value")
 
 
 @pytest.mark.parametrize("packaging", list(Packaging))
-def test_what_is_given_up_leaves_files_in_the_spool_alone(tmp_path, packaging):
-    job = Job(LeaseRef("export-1", "l1"), 1, 1, *[timedelta(0)] * 3, spec(packaging, (XML,)), "export-1/l1/", "store")
+def test_nothing_is_left_of_what_is_given_up(tmp_path, packaging):
+    context = context_of(tmp_path, spec(packaging, (XML,)))
     with pytest.raises(CannotWrite):
-        give_up(job, tmp_path)
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == ({"export.csv", "attachments.zip"} if packaging is Packaging.SEPARATE else {"export.zip"})
-    assert not any(zipfile.is_zipfile(tmp_path / name) for name in left)
+        give_up(context)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -114,10 +114,10 @@ def test_files_in_which_a_password_stands_are_found(tmp_path: Path) -> None:
 
 def test_files_that_no_export_points_at_are_orphans(database: Path, tmp_path: Path) -> None:
     root = tmp_path / "artifacts"
-    for key in ("e/l/export.csv", "e/older/export.csv", ".spool/w/l/export.csv", ".spool/w/lock", ".exportd-store"):
+    for key in ("e/l/export.csv", "e/older/export.csv", ".spool/e.l.export.csv", ".scratch/w/lock", ".exportd-store"):
         (root / key).parent.mkdir(parents=True, exist_ok=True)
         (root / key).touch()
-    assert sorted(orphans(root, database)) == [".spool/w/l/export.csv", "e/older/export.csv"]
+    assert sorted(orphans(root, database)) == [".spool/e.l.export.csv", "e/older/export.csv"]
 
 
 async def _separate_export(database: Path, *, of_lease: str = "") -> list[str]:

@@ -16,6 +16,7 @@ from services.contract.job import Job, LeaseRef
 from services.contract.outcome import Built, Failure, Phase, Progress
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Relation, SourceRef, TableOptions
 from services.contract.store import artifact_prefix
+from services.worker.artifacts.settings import FolderStore
 from services.worker.child import job
 from services.worker.child import progress_meter as meter
 from services.worker.order import Order, Outcome
@@ -39,13 +40,11 @@ def rows(tmp_path: Path) -> Path:
 def run(folder: Path, table: TableOptions, heard: list[Progress], columns=COLUMNS, attempt=1) -> Outcome:
     spec = JobSpec("Things", SourceRef("f", "parquet"), Relation(path="a.parquet"), (), columns, (), table, "things")
     never, lease = timedelta(0), LeaseRef("export", "lease")
-    spool = folder / "spool"
-    spool.mkdir()
-    given = Job(
-        lease, attempt, 3, never, never, never, spec, artifact_prefix(lease.export_id, lease.lease_id), store_id=""
-    )
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    given = Job(lease, attempt, 3, never, never, never, spec, artifact_prefix(lease), store_id="")
     sources = Sources({"f": ParquetSettings("f", folder)})
-    return job.run(Order(given, folder, spool, "reference", sources), heard.append)
+    return job.run(Order(given, FolderStore(folder), scratch, "reference", sources), heard.append)
 
 
 def built(folder: Path, table: TableOptions) -> tuple[Built, bytes]:
@@ -72,8 +71,7 @@ def test_the_artifact_is_the_file_with_its_size_and_hash(rows, table_format):
 def test_what_may_have_ended_a_process_is_not_tried_twice(rows, monkeypatch):
     table = TableOptions(Format.CSV)
     quickly = run(rows, table, [])
-    (rows / "spool" / "export.csv").unlink(missing_ok=True)
-    (rows / "spool").rmdir()
+    (rows / "scratch").rmdir()
     monkeypatch.setattr(row_groups, "opened", None)
     carefully = run(rows, table, [], attempt=2)
     assert isinstance(quickly, Built)

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from services.runtime.settings import SettingsError
+from services.worker.artifacts.settings import FolderStore
 from services.worker.settings import from_env
 
 LEAST = {"EXPORTD_SOURCES": "/etc/exportd/sources.toml"}
@@ -12,16 +13,23 @@ LEAST = {"EXPORTD_SOURCES": "/etc/exportd/sources.toml"}
 def test_only_the_sources_have_no_default() -> None:
     settings = from_env(LEAST)
     assert settings.queue_address == "127.0.0.1:50052"
-    assert settings.artifacts == Path("exportd-data/artifacts").absolute()
+    assert settings.artifacts == FolderStore(Path("exportd-data/artifacts").absolute())
+    assert settings.scratch == Path("exportd-data/artifacts/.scratch").absolute()
     assert (settings.slots, settings.metrics, settings.log_format) == (2, "127.0.0.1:9465", "auto")
     assert settings.drain_grace == timedelta(seconds=60)
     assert settings.orphan_timeout == settings.no_progress_timeout == timedelta(minutes=10)
 
 
 def test_the_artifacts_are_below_the_data_directory_unless_they_have_their_own_setting() -> None:
-    assert from_env({**LEAST, "EXPORTD_DATA_DIR": "/srv/x"}).artifacts == Path("/srv/x/artifacts")
+    assert from_env({**LEAST, "EXPORTD_DATA_DIR": "/srv/x"}).artifacts == FolderStore(Path("/srv/x/artifacts"))
     own = {**LEAST, "EXPORTD_DATA_DIR": "/srv/x", "EXPORTD_ARTIFACTS": "/mnt/files"}
-    assert from_env(own).artifacts == Path("/mnt/files")
+    assert from_env(own).artifacts == FolderStore(Path("/mnt/files"))
+
+
+def test_scratch_is_in_the_artifact_folder_unless_it_has_its_own_setting() -> None:
+    own = {**LEAST, "EXPORTD_ARTIFACTS": "/mnt/files"}
+    assert from_env(own).scratch == Path("/mnt/files/.scratch")
+    assert from_env({**own, "EXPORTD_SCRATCH": "/srv/scratch"}).scratch == Path("/srv/scratch")
 
 
 def test_metrics_can_be_off() -> None:

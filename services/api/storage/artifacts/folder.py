@@ -10,13 +10,13 @@ import weakref
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Self
 
 from services.api.ports.artifacts import StoredPrefix
-from services.api.storage.durable import create_once, make_private
 from services.contract.job import LeaseRef
-from services.contract.store import MARKER
+from services.contract.store import MARKER, is_key, is_part, is_prefix, marker_of, store_id_in
+from services.runtime.durable import create_once, make_private
 from services.runtime.startup import CannotStart
 
 
@@ -45,9 +45,9 @@ class FolderArtifactStore:
         """
         make_private(root)
         marker = root / MARKER
-        content = create_once(marker, f"{uuid.uuid4()}\n".encode())
+        content = create_once(marker, marker_of(str(uuid.uuid4())))
         try:
-            return cls(root, str(uuid.UUID(content.decode().strip())))
+            return cls(root, store_id_in(content))
         except ValueError as error:
             raise MarkerUnreadable(marker) from error
 
@@ -70,44 +70,37 @@ class FolderArtifactStore:
 
         ValueError for a prefix that cannot be one.
         """
-        path = self._path(prefix)
-        if path is None:
+        if not is_prefix(prefix):
             raise ValueError(f"{prefix!r} is no prefix of artifacts")
-        await asyncio.to_thread(_remove, path, self._root)
-
-    def _path(self, key: str) -> Path | None:
-        """Where the object is, None for a key that no worker may use."""
-        parts = key.removesuffix("/").split("/")
-        plain = all(part and not part.startswith(".") and "\0" not in part for part in parts)
-        return self._root.joinpath(PurePosixPath(*parts)) if plain else None
+        await asyncio.to_thread(_remove, self._root / prefix)
 
     def _size(self, key: str) -> int | None:
-        path = self._path(key)
+        if not is_key(key):
+            return None
         with suppress(FileNotFoundError, NotADirectoryError):
-            found = path and path.lstat()
-            return found.st_size if found and stat.S_ISREG(found.st_mode) else None
+            found = (self._root / key).lstat()
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
         return None
 
     def _open(self, key: str) -> "FileReader | None":
-        path = self._path(key)
-        if path is None or self._size(key) is None:
+        if self._size(key) is None:
             return None
         with suppress(FileNotFoundError):
-            return FileReader(os.open(path, os.O_RDONLY | os.O_NOFOLLOW))
+            return FileReader(os.open(self._root / key, os.O_RDONLY | os.O_NOFOLLOW))
         return None
 
 
-def _remove(path: Path, root: Path) -> None:
+def _remove(prefix: Path) -> None:
     with suppress(FileNotFoundError):
-        shutil.rmtree(path)
-    if path.parent != root:
-        with suppress(OSError):  # another lease of the export has files, or is about to
-            path.parent.rmdir()
+        shutil.rmtree(prefix)
+    with suppress(OSError):  # another lease of the export has files, or is about to
+        prefix.parent.rmdir()
 
 
 def _folders(parent: Path) -> list[str]:
+    """Those that may hold artifacts: what else lies here is somebody else's."""
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(parent) as found:
-        return sorted(entry.name for entry in found if not entry.name.startswith(".") and _is_folder(entry))
+        return sorted(entry.name for entry in found if is_part(entry.name) and _is_folder(entry))
     return []
 
 

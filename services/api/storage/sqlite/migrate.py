@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from services.api.storage.durable import sync
+from services.runtime.durable import sync
 from services.runtime.startup import CannotStart
 
 MIGRATIONS = Path(__file__).parent / "migrations"

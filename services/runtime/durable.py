@@ -1,12 +1,13 @@
-"""Small files that are there whole or not at all, also after a power cut."""
+"""Small files and folders that are there whole or not at all, also after a power cut."""
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 
 def sync(path: Path) -> None:
-    """Make a file's bytes, or the names in a directory, durable."""
+    """Make a file's bytes, or the names in a directory, durable. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -15,12 +16,21 @@ def sync(path: Path) -> None:
 
 
 def make_private(directory: Path) -> None:
-    """Make it and its parents where they are missing; a new one is its owner's alone."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make it and its parents where they are missing, durably; each new one is its owner's alone. Raises OSError."""
+    if directory.is_dir():
+        with suppress(OSError):  # the folder around it may be somebody else's, who answers for it then
+            sync(directory.parent)  # whoever made it may have been killed before this
+        return
+    make_private(directory.parent)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    sync(directory.parent)
 
 
 def create_once(path: Path, content: bytes) -> bytes:
-    """Write a file with mode 0600 unless it is there; returns what it holds. Of several processes, one writes."""
+    """Write a file with mode 0600 unless it is there; returns what it holds. Of several processes, one writes.
+
+    It is durable then, whoever wrote it and was perhaps killed meanwhile. Raises OSError.
+    """
     if not path.exists():
         partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
         _write(partial, content)
@@ -30,7 +40,8 @@ def create_once(path: Path, content: bytes) -> bytes:
             pass  # another process was first: its content counts
         finally:
             partial.unlink()
-        sync(path.parent)
+    sync(path)
+    sync(path.parent)
     return path.read_bytes()
 
 

@@ -1,0 +1,105 @@
+"""A file on its way into a folder store."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from services.runtime.durable import sync
+from services.worker.ports import StoredFile
+
+_CHUNK_BYTES = 1 << 20
+_PUSH_BYTES = 8 << 20
+
+
+class FolderWriter:
+    """The ArtifactWriter of `file`, which is empty and lies at `path`, until it lies at `key` below `root`."""
+
+    def __init__(self, file: BinaryIO, path: Path, root: Path, key: str) -> None:
+        self._file = file
+        self._path = path
+        self._root = root
+        self._key = key
+        self._digest = hashlib.sha256()
+        self._counted_bytes = 0
+        self._is_seekable = False
+        self._pushed_bytes = 0
+
+    def write(self, block: bytes | memoryview) -> int:
+        """See ArtifactWriter."""
+        self._digest.update(block)
+        self._file.write(block)
+        self._counted_bytes += len(block)
+        return len(block)
+
+    def seekable(self) -> BinaryIO:
+        """See ArtifactWriter."""
+        self._is_seekable = True
+        return self._file
+
+    def size(self) -> int:
+        """See ArtifactWriter."""
+        return os.fstat(self._file.fileno()).st_size if self._is_seekable else self._counted_bytes
+
+    def push(self) -> None:
+        """See ArtifactWriter."""
+        size = self.size()
+        if size - self._pushed_bytes >= _PUSH_BYTES:
+            _start_writing(self._file.fileno(), self._pushed_bytes, size - self._pushed_bytes)
+            self._pushed_bytes = size
+
+    def close(self, tick: Callable[[], None]) -> StoredFile:
+        """See ArtifactWriter."""
+        self._file.flush()
+        if self._is_seekable:
+            self._count(tick)
+        os.fsync(self._file.fileno())
+        self._move()
+        self._sync_names()
+        self._file.close()
+        return StoredFile(self._key, self._counted_bytes, self._digest.hexdigest())
+
+    def abort(self) -> None:
+        """See ArtifactWriter."""
+        if not self._file.closed:
+            with suppress(OSError):  # what cannot be removed now is left to the sweep
+                self._path.unlink()
+            with suppress(OSError):  # what is still held back may find no room
+                self._file.close()
+
+    def _count(self, tick: Callable[[], None]) -> None:
+        """The bytes, as they were written at any place, and their sha256."""
+        self._file.seek(0)
+        while chunk := self._file.read(_CHUNK_BYTES):
+            self._digest.update(chunk)
+            self._counted_bytes += len(chunk)
+            tick()
+        self._is_seekable = False
+
+    def _move(self) -> None:
+        """Whoever withdraws another attempt takes the export's folder along when it is empty: then once more."""
+        final = self._root / self._key
+        while True:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._path.replace(final)
+            except FileNotFoundError:
+                if not self._path.exists():
+                    raise
+            else:
+                self._path = final
+                return
+
+    def _sync_names(self) -> None:
+        """Make the key durable: each folder on its way may be new."""
+        for folder in Path(self._key).parents:
+            sync(self._root / folder)
+
+
+def _start_writing(handle: int, start: int, size: int) -> None:
+    # Linux writes what was changed and only then lets go of it; elsewhere nothing begins, and nothing is lost.
+    if sys.platform == "linux":
+        os.posix_fadvise(handle, start, size, os.POSIX_FADV_DONTNEED)

@@ -1,0 +1,36 @@
+"""A store, the worker's way in and the api's way out."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from services.api.ports.artifacts import ArtifactStore
+from services.worker.artifacts import open_sink
+from services.worker.ports import ArtifactSink
+from tests.integration.artifacts.places import PLACES, FolderPlace, Place
+
+
+@pytest.fixture(params=PLACES, ids=lambda made: made.__name__)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return request.param(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> FolderPlace:
+    """For what only a folder has."""
+    place = FolderPlace(tmp_path)
+    place.opened_by_api()
+    return place
+
+
+@pytest.fixture
+def reader(place: Place) -> ArtifactStore:
+    return place.opened_by_api()
+
+
+@pytest.fixture
+def sink(place: Place, reader: ArtifactStore) -> Iterator[ArtifactSink]:
+    with closing(open_sink(place.settings)) as opened:
+        yield opened

@@ -1,0 +1,38 @@
+"""The artifact stores that the suite runs on."""
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+from services.api.ports.artifacts import ArtifactStore
+from services.api.storage.artifacts.folder import FolderArtifactStore
+from services.contract.store import MARKER
+from services.worker.artifacts.settings import ArtifactSettings, FolderStore
+
+
+class Place(Protocol):
+    """One store, which is there once the api has opened it."""
+
+    settings: ArtifactSettings
+
+    def opened_by_api(self) -> ArtifactStore: ...
+
+    def names(self) -> list[str]:
+        """All that is in it but its marker, finished or not."""
+        ...
+
+
+class FolderPlace:
+    def __init__(self, tmp_path: Path) -> None:
+        self.root = tmp_path / "artifacts"
+        self.settings = FolderStore(self.root)
+
+    def opened_by_api(self) -> FolderArtifactStore:
+        return FolderArtifactStore.in_folder(self.root)
+
+    def names(self) -> list[str]:
+        found = (Path(folder, name) for folder, _, names in os.walk(self.root) for name in names)
+        return sorted(str(path.relative_to(self.root)) for path in found if path.name != MARKER)
+
+
+PLACES = [FolderPlace]
