@@ -5,6 +5,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+_PARTIAL = ".partial"
+
 
 def sync(path: Path) -> None:
     """Make a file's bytes, or the names in a directory, durable. Raises OSError."""
@@ -32,17 +34,20 @@ def create_once(path: Path, content: bytes) -> bytes:
     It is durable then, whoever wrote it and was perhaps killed meanwhile. Raises OSError.
     """
     if not path.exists():
-        partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
-        _write(partial, content)
-        try:
-            os.link(partial, path)  # unlike a rename, it never replaces
-        except FileExistsError:
-            pass  # another process was first: its content counts
-        finally:
-            partial.unlink()
+        _create(path, content)
+    for partial in path.parent.glob(f"{path.name}.*{_PARTIAL}"):  # of those who were second, or killed
+        partial.unlink(missing_ok=True)
     sync(path)
     sync(path.parent)
     return path.read_bytes()
+
+
+def _create(path: Path, content: bytes) -> None:
+    """Unless another process is first: then its content counts."""
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}{_PARTIAL}")
+    _write(partial, content)
+    with suppress(FileExistsError, FileNotFoundError):  # the other one may have removed what is of no use now
+        os.link(partial, path)  # unlike a rename, it never replaces
 
 
 def _write(path: Path, content: bytes) -> None:
