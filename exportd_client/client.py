@@ -32,7 +32,7 @@ from exportd.v1.export_service_pb2 import (
     PreviewExportResponse,
     WatchExportRequest,
 )
-from exportd_client import conversions as asked
+from exportd_client import conversions
 from exportd_client import download as downloads
 from exportd_client.connection import Link, Outage, Patience
 from exportd_client.conversions import ColumnChoice, CompressionName, FormatName, PackagingName
@@ -122,21 +122,21 @@ class ExportClient:
         try:
             request = CreateExportRequest(
                 query=query,
-                format=asked.format_value(format),
+                format=conversions.format_value(format),
                 file_types=file_types,
-                columns=asked.columns_of(columns),
+                columns=conversions.columns_of(columns),
                 time_zone=time_zone or "",
                 csv=csv,
                 xlsx=xlsx,
-                compression=asked.compression_value(compression),
-                packaging=asked.packaging_value(packaging),
-                password=asked.password_text(password),
+                compression=conversions.compression_value(compression),
+                packaging=conversions.packaging_value(packaging),
+                password=conversions.password_text(password),
                 labels=labels or {},
                 priority=priority,
                 notify_email=notify_email,
                 callback_url=callback_url,
                 max_attempts=max_attempts,
-                ttl=asked.duration(ttl),
+                ttl=conversions.duration(ttl),
                 filename=filename,
                 filter_mode=FILTER_MODE_LENIENT if lenient else FILTER_MODE_UNSPECIFIED,
                 changed_since=changed_since,
@@ -146,7 +146,7 @@ class ExportClient:
             )
             _name_collection(request, uri, type)
         except (TypeError, ValueError) as error:  # what protobuf can't even write down
-            raise asked.invalid("", str(error)) from error
+            raise conversions.invalid("", str(error)) from error
         return await self._link.ask(self._link.stub.CreateExport, request)
 
     async def get(self, export_id: str) -> Export:
@@ -171,8 +171,8 @@ class ExportClient:
             states=[value_of(Export.State, state) for state in states],
             type=type,
             labels=labels or {},
-            created_after=asked.timestamp(created_after),
-            created_before=asked.timestamp(created_before),
+            created_after=conversions.timestamp(created_after),
+            created_before=conversions.timestamp(created_before),
             page_size=page_size,
         )
         while True:
@@ -241,7 +241,7 @@ class ExportClient:
         """
         export = CreateExportRequest(
             query=query,
-            columns=asked.columns_of(columns),
+            columns=conversions.columns_of(columns),
             time_zone=time_zone or "",
             filter_mode=FILTER_MODE_LENIENT if lenient else FILTER_MODE_UNSPECIFIED,
         )
@@ -306,4 +306,4 @@ def _name_collection(request: CreateExportRequest, uri: str | None, code: str | 
     elif code is not None and uri is None:
         request.type = code
     else:
-        raise asked.invalid("collection", "give either uri or type")
+        raise conversions.invalid("collection", "give either uri or type")

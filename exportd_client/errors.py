@@ -167,10 +167,10 @@ def _is_of_transport(error: grpc.aio.AioRpcError) -> bool:
 
 
 def _details(error: grpc.aio.AioRpcError) -> _Details:
-    found = _Details()
+    details = _Details()
     for packed in _packed_details(error):
-        _unpack(packed, found)
-    return found
+        _unpack(packed, details)
+    return details
 
 
 def _packed_details(error: grpc.aio.AioRpcError) -> Sequence[Any]:
@@ -182,11 +182,11 @@ def _packed_details(error: grpc.aio.AioRpcError) -> Sequence[Any]:
     return status.details if status is not None else ()
 
 
-def _unpack(packed: Any, found: _Details) -> None:
+def _unpack(packed: Any, details: _Details) -> None:
     info, bad, retry = ErrorInfo(), BadRequest(), RetryInfo()
     if packed.Unpack(info) and info.domain == _DOMAIN:
-        found.reason, found.metadata = info.reason, dict(info.metadata)
+        details.reason, details.metadata = info.reason, dict(info.metadata)
     elif packed.Unpack(bad):
-        found.violations = tuple(Violation(one.field, one.description) for one in bad.field_violations)
+        details.violations = tuple(Violation(one.field, one.description) for one in bad.field_violations)
     elif packed.Unpack(retry):
-        found.retry_after = retry.retry_delay.ToTimedelta().total_seconds()
+        details.retry_after = retry.retry_delay.ToTimedelta().total_seconds()

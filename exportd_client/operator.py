@@ -12,7 +12,7 @@ from exportd.v1.operator_service_pb2 import (
     RetryExportRequest,
     Worker,
 )
-from exportd_client import conversions as asked
+from exportd_client import conversions
 from exportd_client.connection import Link
 
 
@@ -30,7 +30,9 @@ class Operator:
 
         FailedPrecondition: it is in another state, or lacks its password.
         """
-        request = RetryExportRequest(id=export_id, max_attempts=max_attempts, password=asked.password_text(password))
+        request = RetryExportRequest(
+            id=export_id, max_attempts=max_attempts, password=conversions.password_text(password)
+        )
         return await self._link.ask_once(self._link.operators.RetryExport, request)
 
     async def redeliver(self, delivery_id: str) -> Delivery:

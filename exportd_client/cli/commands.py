@@ -111,17 +111,17 @@ async def list_(
 @in_session
 async def watch(session: Session, /, id: str) -> Exit:  # noqa: A002 - the argument's name in the help
     """Follow the export ID until it is done; with --output json one line a change."""
-    with display(silent=session.output.as_json) as shown:
-        export = await follow(session, id, lambda export: _show_change(session, shown, export))
+    with display(silent=session.output.as_json) as view:
+        export = await follow(session, id, lambda export: _show_change(session, view, export))
     session.output.facts(export_facts(export))
     return exit_of_end(export)
 
 
-def _show_change(session: Session, shown: Display, export: Export) -> None:
+def _show_change(session: Session, view: Display, export: Export) -> None:
     if session.output.as_json:
         session.output.result(export, ())
     else:
-        shown.building(export)
+        view.building(export)
 
 
 @main.command()
@@ -160,16 +160,16 @@ async def download(session: Session, /, id: str, path: str, is_file: bool) -> Ex
     """
     if path == STDOUT:
         session.output.results_to_stderr()
-    with display(silent=session.output.as_json) as shown:
-        file, where = await _bring(session, id, is_file, path, shown)
+    with display(silent=session.output.as_json) as view:
+        file, where = await _bring(session, id, is_file, path, view)
     session.output.result(file, file_facts(file), **where)
     return Exit.OK
 
 
-async def _bring(session: Session, id_: str, is_file: bool, path: str, shown: Display) -> tuple[File, dict[str, str]]:
+async def _bring(session: Session, id_: str, is_file: bool, path: str, view: Display) -> tuple[File, dict[str, str]]:
     if not is_file:
-        return await fetch_both(session, await session.client.get(id_), path, shown)
-    file, arrived = await fetch(session, await session.client.get_file(id_), path, shown)
+        return await fetch_both(session, await session.client.get(id_), path, view)
+    file, arrived = await fetch(session, await session.client.get_file(id_), path, view)
     return file, {"path": arrived}
 
 
@@ -178,6 +178,6 @@ async def _bring(session: Session, id_: str, is_file: bool, path: str, shown: Di
 @in_session
 async def collections(session: Session, /) -> Exit:
     """List what can be exported."""
-    found = await session.client.collections()
-    session.output.each("collections", found, map(collection_facts, found))
+    answer = await session.client.collections()
+    session.output.each("collections", answer, map(collection_facts, answer))
     return Exit.OK

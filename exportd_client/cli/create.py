@@ -43,7 +43,7 @@ _what, _life, _wait = map(options_of, ("What", "The export", "Waiting for it"))
 @_wait("-o", "path", type=Destination(), help="Wait, and bring the file here: a path, a directory or -.")
 @shared_options
 @in_session
-async def create(session: Session, /, wait: bool, path: str | None, **asked: Any) -> Exit:
+async def create(session: Session, /, wait: bool, path: str | None, **request: Any) -> Exit:
     """Ask for an export of URI, or of a --type with a --query.
 
     \b
@@ -53,8 +53,8 @@ async def create(session: Session, /, wait: bool, path: str | None, **asked: Any
     exportctl create /invoices --file-type invoice.pdf --password -o invoices.zip --format xlsx
     """  # noqa: D301 - click wants the character itself
     started = time.monotonic()
-    export = await _ask(session, path, asked)
-    if asked["validate_only"]:
+    export = await _ask(session, path, request)
+    if request["validate_only"]:
         session.output.result(export, validated_facts(export))
         return Exit.OK
     if not wait and path is None:
@@ -63,16 +63,16 @@ async def create(session: Session, /, wait: bool, path: str | None, **asked: Any
     return await _see_through(session, export, path, started)
 
 
-async def _ask(session: Session, path: str | None, asked: dict[str, Any]) -> Export:
-    asked = table_arguments(asked)
-    asked["format"] = asked["format"] or format_of_name(path)
-    asked["compression"] = asked["compression"] or compression_of_name(path)
-    asked["labels"] = dict(asked["labels"])
-    request_id = asked["request_id"] = asked["request_id"] or ("" if asked["validate_only"] else uuid.uuid4().hex)
+async def _ask(session: Session, path: str | None, request: dict[str, Any]) -> Export:
+    request = table_arguments(request)
+    request["format"] = request["format"] or format_of_name(path)
+    request["compression"] = request["compression"] or compression_of_name(path)
+    request["labels"] = dict(request["labels"])
+    request_id = request["request_id"] = request["request_id"] or ("" if request["validate_only"] else uuid.uuid4().hex)
     session.how_to_go_on = (
         f"the export may have been made: repeat the command with --request-id {request_id} to make no second one"
     )
-    export = await session.client.create(**asked)
+    export = await session.client.create(**request)
     session.how_to_go_on = ""
     return export
 
@@ -82,10 +82,10 @@ async def _see_through(session: Session, export: Export, path: str | None, start
         session.output.results_to_stderr()
     session.output.note(f"export {export.id}")
     where: dict[str, str] = {}
-    with display(silent=session.output.as_json) as shown:
-        export = await follow(session, export.id, shown.building)
+    with display(silent=session.output.as_json) as view:
+        export = await follow(session, export.id, view.building)
         if path is not None and export.state == Export.STATE_COMPLETED:
-            _, where = await fetch_both(session, export, path, shown)
+            _, where = await fetch_both(session, export, path, view)
     session.output.result(export, _summary(export, time.monotonic() - started), **where)
     return exit_of_end(export)
 

@@ -12,9 +12,9 @@ from exportd_client.cli.values import STDOUT, attachments_path
 from exportd_client.partial_file import safe_name
 
 
-async def fetch_both(session: Session, export: Export, path: str, shown: Display) -> tuple[File, dict[str, str]]:
+async def fetch_both(session: Session, export: Export, path: str, view: Display) -> tuple[File, dict[str, str]]:
     """The file of an export, and where it is now; beside it the attachments, when they are a file of their own."""
-    file, arrived = await fetch(session, export, path, shown)
+    file, arrived = await fetch(session, export, path, view)
     where = {"path": arrived}
     if export.HasField("attachments_file"):
         attachments = export.attachments_file
@@ -22,22 +22,22 @@ async def fetch_both(session: Session, export: Export, path: str, shown: Display
             words = ("download", attachments.id, "--file", "-o", safe_name(attachments))
             session.output.note(f"the attachments are another file; bring them with: {session.command(*words)}")
         else:
-            _, where["attachmentsPath"] = await fetch(session, attachments, attachments_path(path), shown)
+            _, where["attachmentsPath"] = await fetch(session, attachments, attachments_path(path), view)
     return file, where
 
 
-async def fetch(session: Session, source: Source, path: str, shown: Display) -> tuple[File, str]:
+async def fetch(session: Session, source: Source, path: str, view: Display) -> tuple[File, str]:
     """The file and the path at which it is now, verified; the path "-" is stdout."""
-    shown.next_download()
+    view.next_download()
     if path == STDOUT:
-        return await _to_stdout(session, source, shown), STDOUT
+        return await _to_stdout(session, source, view), STDOUT
     _tell_how_to_go_on(session, source, path)
-    download = await session.client.download(source, path, progress=shown.downloading)
+    download = await session.client.download(source, path, progress=view.downloading)
     _note_other_ending(session, download.file, download.path)
     return download.file, str(download.path)
 
 
-async def _to_stdout(session: Session, source: Source, shown: Display) -> File:
+async def _to_stdout(session: Session, source: Source, view: Display) -> File:
     file = await session.client.file_of(source)
     digest, done = hashlib.sha256(), 0
     async with aclosing(session.client.stream(file)) as pieces:
@@ -45,7 +45,7 @@ async def _to_stdout(session: Session, source: Source, shown: Display) -> File:
             sys.stdout.buffer.write(data)
             digest.update(data)
             done += len(data)
-            shown.downloading(done, file.size_bytes)
+            view.downloading(done, file.size_bytes)
     sys.stdout.buffer.flush()
     if digest.hexdigest() != file.sha256:
         raise DownloadDamaged("what was written to stdout is damaged: its sha256 is another one; drop it")

@@ -37,8 +37,8 @@ async def retry(session: Session, /, id: str, max_attempts: int, password: str |
 @in_session
 async def deliveries(session: Session, /, id: str) -> Exit:  # noqa: A002 - as above
     """List where the ends of the export ID were announced, and what came of it."""
-    found = await session.client.deliveries(id)
-    session.output.table("deliveries", found, DELIVERIES_HEADER, map(deliveries_row, found))
+    answer = await session.client.deliveries(id)
+    session.output.table("deliveries", answer, DELIVERIES_HEADER, map(deliveries_row, answer))
     return Exit.OK
 
 
@@ -58,12 +58,12 @@ async def redeliver(session: Session, /, id: str) -> Exit:  # noqa: A002 - as ab
 @in_session
 async def queue(session: Session, /) -> Exit:
     """Count what is not done, by tenant."""
-    found = await session.client.operator.queue()
+    depth = await session.client.operator.queue()
     if session.output.as_json:
-        session.output.result(found, ())
+        session.output.result(depth, ())
     else:
-        session.output.table("tenants", found.tenants, QUEUE_HEADER, map(queue_row, found.tenants))
-        session.output.note(f"the oldest waits {found.oldest.ToTimedelta().total_seconds():,.1f} s")
+        session.output.table("tenants", depth.tenants, QUEUE_HEADER, map(queue_row, depth.tenants))
+        session.output.note(f"the oldest waits {depth.oldest.ToTimedelta().total_seconds():,.1f} s")
     return Exit.OK
 
 
@@ -72,8 +72,8 @@ async def queue(session: Session, /) -> Exit:
 @in_session
 async def workers(session: Session, /) -> Exit:
     """List the workers that were heard of within a minute."""
-    found = await session.client.operator.workers()
-    session.output.table("workers", found, WORKERS_HEADER, map(workers_row, found))
+    answer = await session.client.operator.workers()
+    session.output.table("workers", answer, WORKERS_HEADER, map(workers_row, answer))
     return Exit.OK
 
 

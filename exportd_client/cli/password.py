@@ -35,10 +35,10 @@ def _password(ask: bool, file: str | None) -> str | None:
         raise click.UsageError("give either --password or --password-file")
     if file is not None:
         return _read(file)
-    return _asked() if ask else None
+    return _prompted() if ask else None
 
 
-def _asked() -> str:
+def _prompted() -> str:
     if not sys.stdin.isatty():
         raise click.UsageError("--password asks at a terminal, and there is none; --password-file - reads stdin")
     try:

@@ -21,9 +21,9 @@ from exportd_client.cli.values import ColumnWithHeader
 @click.option("--rows", type=int, default=0, help="1 to 100; default 20.")
 @shared_options
 @in_session
-async def preview(session: Session, /, **asked: Any) -> Exit:
+async def preview(session: Session, /, **request: Any) -> Exit:
     """Show the first rows of URI, or of a --type with a --query; nothing is exported."""
-    seen = await session.client.preview(**asked)
+    seen = await session.client.preview(**request)
     if session.output.as_json:
         session.output.result(seen, ())
         return Exit.OK
@@ -54,7 +54,7 @@ def _text(value: Any) -> str:
 
 
 def _count(seen: PreviewExportResponse) -> str:
-    shown = len(seen.rows)
+    count = len(seen.rows)
     if not seen.rows_total:
-        return f"the first {shown:,} rows; how many there are is not known" if shown else "no row matches"
-    return f"the first {shown:,} of {seen.rows_total:,} rows" if seen.rows_total > shown else f"all {shown:,} rows"
+        return f"the first {count:,} rows; how many there are is not known" if count else "no row matches"
+    return f"the first {count:,} of {seen.rows_total:,} rows" if seen.rows_total > count else f"all {count:,} rows"

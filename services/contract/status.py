@@ -70,24 +70,24 @@ def from_call(failed: grpc.aio.AioRpcError) -> errors.ExportdError | None:
 
 def _extra(error: errors.ExportdError) -> list[typing.Any]:
     if isinstance(error, errors.InvalidRequest):
-        return [error_details_pb2.BadRequest(field_violations=_shown(error.violations))]
+        return [error_details_pb2.BadRequest(field_violations=_field_violations(error.violations))]
     if isinstance(error, errors.TryAgain):
         delay = Duration(nanos=int(error.retry_after_s * 1e9) % 1_000_000_000, seconds=int(error.retry_after_s))
         return [error_details_pb2.RetryInfo(retry_delay=delay)]
     return []
 
 
-def _shown(violations: Sequence[errors.Violation]) -> list[error_details_pb2.BadRequest.FieldViolation]:
+def _field_violations(violations: Sequence[errors.Violation]) -> list[error_details_pb2.BadRequest.FieldViolation]:
     """All of them, or as many as fit into the headers that every client accepts."""
-    shown: list[error_details_pb2.BadRequest.FieldViolation] = []
+    fields: list[error_details_pb2.BadRequest.FieldViolation] = []
     room = MAX_VIOLATION_BYTES
     for violation in violations:
         field = error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description)
         room -= field.ByteSize()
         if room < 0:
             break
-        shown.append(field)
-    return shown
+        fields.append(field)
+    return fields
 
 
 def _packed(details: Sequence[typing.Any]) -> list[any_pb2.Any]:

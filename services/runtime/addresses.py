@@ -25,8 +25,8 @@ def is_public(address: str) -> bool:
 
 def numeric(host: str, port: int) -> list[str]:
     """The numeric addresses of a host, each once, in the order in which to try them. Raises OSError: it has none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(each[4][0]) for each in found))
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in infos))
 
 
 def resolved(host: str, port: int, *, allow_private: bool) -> list[str]:

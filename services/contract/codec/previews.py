@@ -9,11 +9,11 @@ from services.contract.codec.scalars import duration_to_pb
 from services.contract.codec.specs import spec_from_pb, spec_to_pb
 
 
-def preview_to_pb(asked: preview.Preview) -> queue_pb2.Preview:
+def preview_to_pb(request: preview.Preview) -> queue_pb2.Preview:
     return queue_pb2.Preview(
-        id=asked.id,
-        spec=spec_to_pb(asked.spec),
-        rows=asked.rows,
+        id=request.id,
+        spec=spec_to_pb(request.spec),
+        rows=request.rows,
         time=duration_to_pb(timedelta(seconds=preview.PREVIEW_S)),
     )
 

@@ -39,7 +39,7 @@ _CONCURRENCY = {True: (16, 32), False: (4, 16)}
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Request:
     """An attachment of the row at `position` in its batch; `path` None: a placeholder has no value."""
 
     position: int
@@ -89,13 +89,15 @@ class Attachments:
         """Append the attachments of every row. Returns the names of each row's entries, in the order of the spec."""
         missing: list[Row] = []
         names: list[list[str]] = [[] for _ in range(batch.num_rows)]
-        with closing(ordered_map(self._threads, self._found, self._wanted(batch), self._max_results, discard)) as found:
-            for wanted, content in found:
+        with closing(
+            ordered_map(self._threads, self._content, self._requests(batch), self._max_results, discard)
+        ) as contents:
+            for request, content in contents:
                 if content is None:
-                    missing.append(wanted.as_missing())
+                    missing.append(request.as_missing())
                 else:
-                    self._archive.append(wanted.name, content)
-                    names[wanted.position].append(wanted.name)
+                    self._archive.append(request.name, content)
+                    names[request.position].append(request.name)
         self._missing.write(pa.RecordBatch.from_pylist(missing, schema=arrow_schema(_MISSING_COLUMNS)))
         return names
 
@@ -103,25 +105,25 @@ class Attachments:
         """Let go of the threads. Idempotent."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _wanted(self, batch: pa.RecordBatch) -> Iterator[_Wanted]:
+    def _requests(self, batch: pa.RecordBatch) -> Iterator[_Request]:
         for position, row in enumerate(self._rows(batch)):
             key = tuple(row[name] for name in self._spec.key)
             for spec, folder in zip(self._spec.attachments, self._folders, strict=True):
-                yield _Wanted(position, spec, filled(spec.path, row), folder, key, row)
+                yield _Request(position, spec, filled(spec.path, row), folder, key, row)
 
     def _rows(self, batch: pa.RecordBatch) -> Iterator[Row]:
-        wanted = hidden_columns(self._spec)
-        columns = [batch.column(hidden_name(name)).to_pylist() for name in wanted]
-        return (dict(zip(wanted, values, strict=True)) for values in zip(*columns, strict=True))
+        names = hidden_columns(self._spec)
+        columns = [batch.column(hidden_name(name)).to_pylist() for name in names]
+        return (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
 
-    def _found(self, wanted: _Wanted) -> Content | None:
-        stream = None if wanted.path is None else self._open(wanted.spec, wanted.path, wanted.row)
-        return None if stream is None else taken(wanted.name, stream)
+    def _content(self, request: _Request) -> Content | None:
+        stream = None if request.path is None else self._open(request.spec, request.path, request.row)
+        return None if stream is None else taken(request.name, stream)
 
 
 def filled(path: str, row: Row) -> str | None:
     """A path with the values of a row in its placeholders; None when one of them has no value."""
-    wanted = re.findall(r"\{([^}]*)\}", path)
-    if any(row[name] is None for name in wanted):
+    names = re.findall(r"\{([^}]*)\}", path)
+    if any(row[name] is None for name in names):
         return None
     return re.sub(r"\{([^}]*)\}", lambda placeholder: row[placeholder[1]] or "", path)

@@ -45,8 +45,8 @@ class Targets:
     @property
     def archives(self) -> tuple[Archive, ...]:
         """Each once; none for a bare table."""
-        found = (t for t in (self.attachments, self.table) if isinstance(t, Archive))
-        return tuple(dict.fromkeys(found))
+        archives = (t for t in (self.attachments, self.table) if isinstance(t, Archive))
+        return tuple(dict.fromkeys(archives))
 
 
 class BundleWriter:

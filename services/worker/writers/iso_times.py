@@ -20,8 +20,8 @@ _MAX_DAYS = 1 << 16
 
 def dates(values: pl.Series) -> pl.Series:
     """Dates as `YYYY-MM-DD`; years outside of 0 to 9999 have a sign and as many digits as they need."""
-    found = _dates(values.to_physical())
-    return values.cast(pl.String) if found is None else found
+    texts = _dates(values.to_physical())
+    return values.cast(pl.String) if texts is None else texts
 
 
 def instants(values: pl.Series, time_zone: str) -> pl.Series:

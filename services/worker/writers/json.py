@@ -114,8 +114,8 @@ def _merged(parts: list[str | int]) -> list[str | int]:
 
 def may_need_escapes(texts: pa.LargeStringArray) -> bool:
     """Whether there is a quote, a backslash or a control character; true, too, when it lies under a null."""
-    found = octets(texts)
-    return any(bool(wrong.any()) for wrong in (found < ord(" "), found == ord('"'), found == ord("\\")))
+    content = octets(texts)
+    return any(bool(wrong.any()) for wrong in (content < ord(" "), content == ord('"'), content == ord("\\")))
 
 
 def escaped(text: pl.Series) -> pl.Series:

@@ -5,12 +5,12 @@ import pyarrow as pa
 import pytest
 
 from services.worker.writers.text_bytes import blocks_of
-from services.worker.writers.xlsx.scan import Found, scan
+from services.worker.writers.xlsx.scan import TextTraits, scan
 
-NOTHING = Found(unusual=False, markup=False, edges=False, longest=0)
+NOTHING = TextTraits(unusual=False, markup=False, edges=False, longest=0)
 
 
-def scanned(*values: str | None) -> Found:
+def scanned(*values: str | None) -> TextTraits:
     return scan(pa.array(["<", *values, "\0"], pa.large_string())[1:-1])
 
 
@@ -35,12 +35,12 @@ def test_white_space_at_the_ends_is_found(texts):
 
 
 def test_harmless_texts_are_harmless():
-    assert scanned("a b", "", None, "é😀", "c") == Found(unusual=False, markup=False, edges=False, longest=6)
+    assert scanned("a b", "", None, "é😀", "c") == TextTraits(unusual=False, markup=False, edges=False, longest=6)
 
 
 def test_neighbours_outside_of_a_slice_are_not_looked_at():
     whole = pa.array([" <", "abc", "d", "&\0 "], pa.large_string())
-    assert scan(whole.slice(1, 2)) == Found(unusual=False, markup=False, edges=False, longest=3)
+    assert scan(whole.slice(1, 2)) == TextTraits(unusual=False, markup=False, edges=False, longest=3)
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def number_format(spec: ColumnSpec, *, milliseconds: bool = False) -> str:
     """
     if spec.type.kind is Kind.DECIMAL:
         return "0." + "0" * min(spec.type.scale, _MAX_FORMAT_DECIMALS) if spec.type.scale else "0"
-    shown = _FORMATS.get(spec.type.kind, "General")
-    return f"{shown}.000" if milliseconds and spec.type.kind in MOMENTS else shown
+    look = _FORMATS.get(spec.type.kind, "General")
+    return f"{look}.000" if milliseconds and spec.type.kind in MOMENTS else look
 
 
 def has_milliseconds(cells: Cells) -> bool:

@@ -25,10 +25,12 @@ def without_long_text(
     """
     suspects = {n: _text(batch.column(n), spec) for n, spec in enumerate(columns) if spec.type.kind in _TEXTS}
     long = {n: rows for n, text in suspects.items() if (rows := _long_rows(text))}
-    shown: dict[int, dict[int, str]] = {n: {} for n in long}
+    cell_texts: dict[int, dict[int, str]] = {n: {} for n in long}
     for row, n in sorted((row, n) for n, rows in long.items() for row in rows):
-        shown[n][row] = take(first_row + row, columns[n].header, suspects[n][row].as_py())
-    arrays = [_replaced(suspects[n], shown[n]) if n in shown else array for n, array in enumerate(batch.columns)]
+        cell_texts[n][row] = take(first_row + row, columns[n].header, suspects[n][row].as_py())
+    arrays = [
+        _replaced(suspects[n], cell_texts[n]) if n in cell_texts else array for n, array in enumerate(batch.columns)
+    ]
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
@@ -47,9 +49,9 @@ def _long_rows(texts: pa.LargeStringArray) -> list[int]:
     return [row for row in rows if len(values[row].encode("utf-16-le")) > 2 * MAX_CELL_UNITS]
 
 
-def _replaced(texts: pa.LargeStringArray, shown: dict[int, str]) -> pa.LargeStringArray:
-    rows = list(shown)
-    series = pl.Series(pl.from_arrow(texts)).scatter(rows, [shown[row] for row in rows])
+def _replaced(texts: pa.LargeStringArray, cell_texts: dict[int, str]) -> pa.LargeStringArray:
+    rows = list(cell_texts)
+    series = pl.Series(pl.from_arrow(texts)).scatter(rows, [cell_texts[row] for row in rows])
     return _arrow(series)
 
 

@@ -60,10 +60,10 @@ def column_of(array: "pa.Array[Any]", spec: ColumnSpec, first_row: int, time_zon
 
 
 def _texts(array: pa.LargeStringArray, cells: Cells, losses: Losses) -> Column:
-    found = scan(array)
-    usual = not found.unusual and found.longest <= MAX_CELL_UNITS
+    traits = scan(array)
+    usual = not traits.unusual and traits.longest <= MAX_CELL_UNITS
     values = cells.values if usual else sheet_text(cells, losses)
-    return Column(values, as_text=True, markup=found.markup, edges=found.edges)
+    return Column(values, as_text=True, markup=traits.markup, edges=traits.edges)
 
 
 def _quick(cells: Cells, time_zone: str, losses: Losses) -> pl.Series | None:

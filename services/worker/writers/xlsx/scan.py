@@ -20,7 +20,7 @@ Offsets = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TextTraits:
     """`unusual`: texts may hold what a cell writes differently. `markup`: they may hold what XML escapes. `edges`: some
     begin or end with white space. `longest`: bytes of the longest text. False is certain, true is a suspicion.
     """
@@ -31,23 +31,23 @@ class Found:
     longest: int
 
 
-_NOTHING = Found(unusual=False, markup=False, edges=False, longest=0)
+_NOTHING = TextTraits(unusual=False, markup=False, edges=False, longest=0)
 
 
-def scan(texts: pa.LargeStringArray) -> Found:
+def scan(texts: pa.LargeStringArray) -> TextTraits:
     """Look at all bytes of the texts."""
     _, offset_buffer, content = texts.buffers()
     if content is None or offset_buffer is None or len(texts) == 0:
         return _NOTHING
     offsets = np.frombuffer(memoryview(offset_buffer), np.int64, len(texts) + 1, 8 * texts.offset)
     octets = np.frombuffer(memoryview(content), np.uint8)[offsets[0] : offsets[-1]]
-    return _found(octets, offsets) if len(octets) else _NOTHING
+    return _traits(octets, offsets) if len(octets) else _NOTHING
 
 
-def _found(octets: Octets, offsets: Offsets) -> Found:
+def _traits(octets: Octets, offsets: Offsets) -> TextTraits:
     lowest = octets.min()
     control = bool(lowest < _SPACE)
-    return Found(
+    return TextTraits(
         unusual=control or any(_holds(octets, byte) for byte in (_UNDERSCORE, _NON_CHARACTERS)),
         markup=control or any(_holds(octets, byte) for byte in _MARKUP),
         edges=bool(lowest <= _SPACE) and _edges(octets, offsets - offsets[0]),

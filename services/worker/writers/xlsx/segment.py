@@ -78,5 +78,5 @@ def _shared(share: Share) -> Column:
 
 
 def _widths(specs: tuple[ColumnSpec, ...], columns: list[Column], shares: Mapping[int, Share]) -> tuple[int, ...]:
-    shown = [Column(shares[n].texts, as_text=True) if n in shares else column for n, column in enumerate(columns)]
-    return tuple(map(values_width, specs, shown))
+    texts = [Column(shares[n].texts, as_text=True) if n in shares else column for n, column in enumerate(columns)]
+    return tuple(map(values_width, specs, texts))

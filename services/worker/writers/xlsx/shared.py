@@ -65,8 +65,8 @@ class SharedTexts:
 
     def shares(self, batch: pa.RecordBatch) -> dict[int, Share]:
         """The columns of these rows whose texts are all shared, by their place."""
-        found = {n: self._share(n, column, batch.column(n)) for n, column in [*self._columns.items()]}
-        return {n: share for n, share in found.items() if share is not None}
+        shares = {n: self._share(n, column, batch.column(n)) for n, column in [*self._columns.items()]}
+        return {n: share for n, share in shares.items() if share is not None}
 
     def _share(self, n: int, column: "_Repeated", array: "pa.Array[Any]") -> Share | None:
         if len(array) < self._least_rows and not len(column.known):
@@ -116,8 +116,8 @@ class _Repeated:
 
 def _stays_as_it_is(spec: ColumnSpec, texts: pa.LargeStringArray) -> bool:
     """Whether cells show the texts unchanged: readers differ in how they read escapes of shared texts."""
-    found = scan(texts)
-    if found.longest > MAX_CELL_UNITS:
+    traits = scan(texts)
+    if traits.longest > MAX_CELL_UNITS:
         return False
     values = pl.Series(pl.from_arrow(texts))
-    return not found.unusual or bool((sheet_text(Cells(spec, values, 0), Losses()) == values).all())
+    return not traits.unusual or bool((sheet_text(Cells(spec, values, 0), Losses()) == values).all())

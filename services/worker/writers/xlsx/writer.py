@@ -151,11 +151,11 @@ def _rows_at_once(batch: pa.RecordBatch) -> int:
 
 
 def _attributes(spec: ColumnSpec, style: int) -> str:
-    shown = f' s="{style}"' if style else ""
-    return f'{shown} t="b"' if spec.type.kind is Kind.BOOLEAN else shown
+    attributes = f' s="{style}"' if style else ""
+    return f'{attributes} t="b"' if spec.type.kind is Kind.BOOLEAN else attributes
 
 
 def _header(spec: ColumnSpec, time_zone: str) -> str:
     text = pl.Series([zoned_header(spec, time_zone)], dtype=pl.String)
-    shown: str = sheet_text(Cells(spec, text, 0), Losses())[0]
-    return shown
+    header: str = sheet_text(Cells(spec, text, 0), Losses())[0]
+    return header
