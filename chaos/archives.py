@@ -38,7 +38,7 @@ class ArchiveContent:
 
 
 def check(data: bytes, file: File, export: Export, content: ArchiveContent) -> bytes:
-    """Returns the table, empty if it is not to be there. Raises BadContent."""
+    """Returns the table, empty if it must not be there. Raises BadContent."""
     with _opened(data, content) as archive:
         names = archive.namelist()
         table_name = _table_name(names, content)
@@ -64,15 +64,15 @@ def _opened(data: bytes, content: ArchiveContent) -> zipfile.ZipFile:
 def _table_name(names: list[str], content: ArchiveContent) -> str:
     if not content.table_extension:
         return ""
-    found = [n for n in names if n != MISSING and "/" not in n and n.endswith(f".{content.table_extension}")]
-    tables = [name for name in found if name != MANIFEST]
+    names_in_root = [n for n in names if n != MISSING and "/" not in n and n.endswith(f".{content.table_extension}")]
+    tables = [name for name in names_in_root if name != MANIFEST]
     if len(tables) != 1:
         raise BadContent(f"{len(tables)} tables among {names}")
     return tables[0]
 
 
 def _check_names(names: list[str], table_name: str, content: ArchiveContent) -> None:
-    attachments = [entry_name(file_type, n) for file_type, n, there in _attachments(content.file_types) if there]
+    attachments = [entry_name(file_type, n) for file_type, n, present in _attachments(content.file_types) if present]
     expected = {*attachments, MANIFEST, *([table_name] if table_name else [])}
     if content.file_types:
         expected.add(MISSING)  # of each type some are missing
@@ -83,8 +83,8 @@ def _check_names(names: list[str], table_name: str, content: ArchiveContent) -> 
 
 
 def _check_attachments(archive: zipfile.ZipFile, file_types: tuple[str, ...]) -> None:
-    for file_type, n, there in _attachments(file_types):
-        if there and archive.read(entry_name(file_type, n)) != attachment(file_type, n):
+    for file_type, n, present in _attachments(file_types):
+        if present and archive.read(entry_name(file_type, n)) != attachment(file_type, n):
             raise BadAttachment(f"{entry_name(file_type, n)} is not what the source has")
     if file_types:
         lines = list(csv.reader(StringIO(archive.read(MISSING).decode(), newline="")))
@@ -95,14 +95,14 @@ def _check_attachments(archive: zipfile.ZipFile, file_types: tuple[str, ...]) ->
 
 def _missing(file_types: tuple[str, ...]) -> list[list[str]]:
     """Row by row, of each row type by type."""
-    gone = [(n, file_type) for file_type, n, there in _attachments(file_types) if not there]
+    gone = [(n, file_type) for file_type, n, present in _attachments(file_types) if not present]
     ordered = sorted(gone, key=lambda each: (each[0], file_types.index(each[1])))
     return [[file_type, attachment_path(file_type, n), str(n)] for n, file_type in ordered]
 
 
 def missing_count(file_types: tuple[str, ...]) -> int:
     """Attachments of these types that the source does not have."""
-    return sum(not there for _, _, there in _attachments(file_types))
+    return sum(not present for _, _, present in _attachments(file_types))
 
 
 def _attachments(file_types: tuple[str, ...]) -> Iterator[tuple[str, int, bool]]:
@@ -128,7 +128,7 @@ def _listed(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
 
 
 def _check_listing(archive: zipfile.ZipFile, file: File) -> None:
-    there = [(info.filename, len(archive.read(info))) for info in archive.infolist()]
+    entries = [(info.filename, len(archive.read(info))) for info in archive.infolist()]
     listed = [(entry.name, entry.size_bytes) for entry in file.entries]
-    if file.entry_count != len(there) or listed != there[:_MAX_LISTED]:
-        raise BadContent(f"{len(there)} entries, and {file.entry_count} announced: {listed}")
+    if file.entry_count != len(entries) or listed != entries[:_MAX_LISTED]:
+        raise BadContent(f"{len(entries)} entries, and {file.entry_count} announced: {listed}")

@@ -46,8 +46,8 @@ class Callers:
 
     def _account(self, scenario: Scenario, request_id: str) -> Account:
         account = Account(request_id, scenario, self._findings)
-        account.callback_url = self._receiver.url(request_id) if scenario.called_back else ""
-        account.notify_email = self._mail_server.address(request_id) if scenario.mailed else ""
+        account.callback_url = self._receiver.url(request_id) if scenario.callback else ""
+        account.notify_email = self._mail_server.address(request_id) if scenario.mail else ""
         return account
 
     async def _create(self, account: Account) -> None:
@@ -87,7 +87,7 @@ class Callers:
                 await self._abandon_watch(client, account, draw)
             case CallerAction.LEAVE:
                 pass
-        if account.scenario.listed and not account.delete_confirmed:
+        if account.scenario.lookup and not account.delete_confirmed:
             await self._look_up(client, account)
 
     async def _final_state(self, client: ExportClient, account: Account) -> Export:

@@ -44,13 +44,13 @@ class TableReader:
         seen = (collection, file_types, _digest(table, extension))
         if seen in self._right:
             return
-        columns, found = _READERS[extension](table)
+        columns, table_rows = _READERS[extension](table)
         expected = ["n", "text", *([FILES_COLUMN] if file_types else [])]
         if columns != expected:
             raise BadContent(f"columns {columns} instead of {expected}")
-        _check_rows(found, collection)
+        _check_rows(table_rows, collection)
         if file_types:
-            _check_names(found, file_types)
+            _check_names(table_rows, file_types)
         self._right.add(seen)
 
 
@@ -59,20 +59,20 @@ def entry_name(file_type: str, n: int) -> str:
     return f"files/{file_type}/{n}_{attachment_path(file_type, n)}"
 
 
-def _check_rows(found: list[tuple[Any, ...]], collection: str) -> None:
-    if len({str(there[0]) for there in found}) < len(found):
-        raise DuplicateRow(f"{len(found)} rows, and not all of them different")
-    for there, expected in zip(found, rows(collection), strict=False):
-        if (int(there[0]), str(there[1])) != expected:
-            raise BadContent(f"{there} where {expected} belongs")
-    if len(found) != ROWS[collection]:
-        raise BadContent(f"{len(found)} rows instead of {ROWS[collection]}")
+def _check_rows(table_rows: list[tuple[Any, ...]], collection: str) -> None:
+    if len({str(cells[0]) for cells in table_rows}) < len(table_rows):
+        raise DuplicateRow(f"{len(table_rows)} rows, and not all of them different")
+    for cells, expected in zip(table_rows, rows(collection), strict=False):
+        if (int(cells[0]), str(cells[1])) != expected:
+            raise BadContent(f"{cells} where {expected} belongs")
+    if len(table_rows) != ROWS[collection]:
+        raise BadContent(f"{len(table_rows)} rows instead of {ROWS[collection]}")
 
 
-def _check_names(found: list[tuple[Any, ...]], file_types: tuple[str, ...]) -> None:
-    for n, there in enumerate(found):
+def _check_names(table_rows: list[tuple[Any, ...]], file_types: tuple[str, ...]) -> None:
+    for n, cells in enumerate(table_rows):
         expected = [entry_name(file_type, n) for file_type in file_types if attachment(file_type, n) is not None]
-        names = there[2].split("; ") if there[2] and isinstance(there[2], str) else there[2] or []
+        names = cells[2].split("; ") if cells[2] and isinstance(cells[2], str) else cells[2] or []
         if names != expected:
             raise BadAttachment(f"row {n} names {names} instead of {expected}")
 
@@ -87,8 +87,8 @@ def _digest(table: bytes, extension: str) -> str:
 
 
 def _from_csv(table: bytes) -> Table:
-    columns, *found = csv.reader(StringIO(table.decode(), newline=""))
-    return columns, [tuple(there) for there in found]
+    columns, *table_rows = csv.reader(StringIO(table.decode(), newline=""))
+    return columns, [tuple(cells) for cells in table_rows]
 
 
 def _from_json(table: bytes) -> Table:
@@ -105,15 +105,15 @@ def _from_objects(objects: list[dict[str, Any]]) -> Table:
 
 
 def _from_xlsx(table: bytes) -> Table:
-    columns, *found = CalamineWorkbook.from_filelike(BytesIO(table)).get_sheet_by_index(0).to_python()
-    return [str(column) for column in columns], [(str(n).removesuffix(".0"), *rest) for n, *rest in found]
+    columns, *table_rows = CalamineWorkbook.from_filelike(BytesIO(table)).get_sheet_by_index(0).to_python()
+    return [str(column) for column in columns], [(str(n).removesuffix(".0"), *rest) for n, *rest in table_rows]
 
 
 def _from_parquet(table: bytes) -> Table:
     import pyarrow.parquet as pq  # noqa: PLC0415 - a heavy import that few runs need
 
-    there = pq.read_table(BytesIO(table))
-    return there.column_names, list(zip(*(column.to_pylist() for column in there.columns), strict=True))
+    arrow = pq.read_table(BytesIO(table))
+    return arrow.column_names, list(zip(*(column.to_pylist() for column in arrow.columns), strict=True))
 
 
 _READERS: dict[str, Callable[[bytes], Table]] = {

@@ -62,9 +62,9 @@ def _scenario(draw: random.Random) -> Scenario:
         callers=draw.choice((1, 1, 1, 1, 5, 20)),
         action=action,
         after_s=round(draw.uniform(0, 1.5), 3),
-        listed=draw.random() < 0.2,  # noqa: PLR2004 - one in five
-        called_back=draw.random() < 0.5,  # noqa: PLR2004 - every other one
-        mailed=draw.random() < 0.5,  # noqa: PLR2004 - every other one
+        lookup=draw.random() < 0.2,  # noqa: PLR2004 - one in five
+        callback=draw.random() < 0.5,  # noqa: PLR2004 - every other one
+        mail=draw.random() < 0.5,  # noqa: PLR2004 - every other one
         draw=draw.getrandbits(32),
     )
 

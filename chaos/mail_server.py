@@ -91,5 +91,5 @@ def announcement(content: bytes) -> Announcement:
 
 
 def _field(text: str, name: str) -> str:
-    found = re.search(rf"^{name}: +(.*)$", text, re.MULTILINE)
-    return found[1].strip() if found else ""
+    match = re.search(rf"^{name}: +(.*)$", text, re.MULTILINE)
+    return match[1].strip() if match else ""

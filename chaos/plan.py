@@ -33,7 +33,7 @@ class Scenario:
     """One export as its caller sees it. `at` and `after_s` are seconds: into the round, and until `action` begins.
 
     `file_types` are the attachments to bundle. `callers` is how many ask for it at the same time with the same
-    request_id. `listed` looks it up in a list too. `called_back` gives it a callback_url, `mailed` a notify_email.
+    request_id. `lookup` looks it up in a list too. `callback` gives it a callback_url, `mail` a notify_email.
     `draw` decides what is left to decide, such as where a download is cut.
     """
 
@@ -49,9 +49,9 @@ class Scenario:
     callers: int
     action: CallerAction
     after_s: float
-    listed: bool
-    called_back: bool
-    mailed: bool
+    lookup: bool
+    callback: bool
+    mail: bool
     draw: int
 
     @property

@@ -45,10 +45,10 @@ def _refusal(record: PreviewRecord) -> str:
 def _difference(record: PreviewRecord) -> str:
     matching = range(record.question.first, ROWS[record.question.collection])
     numbers = list(reversed(matching) if record.question.descending else matching)[: record.question.rows]
-    shown = [tuple(json.loads(each).items()) for each in record.rows or ()]
+    answer = [tuple(json.loads(each).items()) for each in record.rows or ()]
     expected = [tuple(zip(("n", "text"), row(n), strict=True)) for n in numbers]
-    if shown != expected:
-        return f"rows {shown[:3]} of {len(shown)} instead of {expected[:3]} of {len(expected)}"
+    if answer != expected:
+        return f"rows {answer[:3]} of {len(answer)} instead of {expected[:3]} of {len(expected)}"
     if record.rows_total not in (0, len(matching)):
         return f"{record.rows_total} rows match instead of {len(matching)}"
     return ""

@@ -144,11 +144,11 @@ def show(report: Report, console: Console) -> None:
 
 def errors_in(logs: list[Path]) -> Counter[str]:
     """How often each event of level error is in the logs."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for log in logs:
         with log.open() as lines:
-            found.update(_event(line) for line in lines if '"level": "error"' in line)
-    return found
+            counts.update(_event(line) for line in lines if '"level": "error"' in line)
+    return counts
 
 
 def _event(line: str) -> str:

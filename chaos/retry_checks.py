@@ -25,8 +25,8 @@ def is_excused(account: Account, code: str, attempt: int) -> bool:
 def _problems(account: Account, export: Export, transitions: Sequence[Transition]) -> Iterator[str]:
     retries = [each for each in transitions if each.event == "RETRY"]
     if not account.retries_confirmed <= export.run - 1 <= account.retry_requests:
-        asked = f"{account.retry_requests} retries, {account.retries_confirmed} of them confirmed"
-        yield f"run {export.run} after {asked}"
+        requests = f"{account.retry_requests} retries, {account.retries_confirmed} of them confirmed"
+        yield f"run {export.run} after {requests}"
     if [each.run for each in retries] != list(range(2, export.run + 1)):
         yield f"run {export.run}, and its history has retries to runs {[each.run for each in retries]}"
     if any(each.actor != Transition.ACTOR_OPERATOR or each.before != Export.STATE_CANCELLED for each in retries):

@@ -58,7 +58,7 @@ class Verification:
         self._check_processes(report)
         self._check_logs(report, logs)
         report.attempt_outcomes = Counter(line["outcome"] for line in stale_leases.attempts(workers_logs))
-        report.log_lines = {found: lines_about(found.export_id, sizes) for found in self._findings.all}
+        report.log_lines = {finding: lines_about(finding.export_id, sizes) for finding in self._findings.all}
         self._count(report)
 
     async def _replay(self, workers_logs: list[Path]) -> int:

@@ -55,8 +55,8 @@ def test_operators_retry_drafts_encrypted_ones_too() -> None:
 
 
 def test_ends_are_announced_in_every_way() -> None:
-    asked = {(s.called_back, s.mailed, s.action) for one in ROUNDS for s in one.scenarios}
-    assert asked == {(called, mailed, action) for called in (0, 1) for mailed in (0, 1) for action in CallerAction}
+    asked = {(s.callback, s.mail, s.action) for one in ROUNDS for s in one.scenarios}
+    assert asked == {(called, mail, action) for called in (0, 1) for mail in (0, 1) for action in CallerAction}
 
 
 def test_previews_are_asked_for_in_every_round_up_and_down() -> None:
