@@ -547,13 +547,18 @@ async def test_a_download_that_was_stopped_goes_on_when_it_is_repeated(
     assert (tmp_path / "out.csv").read_bytes() == content
 
 
-async def test_a_reader_that_goes_away_ends_the_command_quietly(start: Start, fake: FakeExportService) -> None:
-    export = fake.with_file(bytes(2_000_000))
-    process = await start("download", export.id, "-o", "-")
-    assert process.stdout is not None
+async def test_a_reader_that_goes_away_ends_the_command_quietly(serving: Serving, fake: FakeExportService) -> None:
+    export, (reader, writer) = fake.with_file(bytes(2_000_000)), os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *(*PROGRAM, "download", export.id, "-o", "-"),
+        env={**os.environ, "EXPORTD_TARGET": serving.target},
+        stdout=writer,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(writer)
     assert process.stderr is not None
-    await process.stdout.read(10)
-    process.stdout._transport.close()  # type: ignore[attr-defined]
+    assert await asyncio.to_thread(os.read, reader, 10)
+    os.close(reader)
     assert b"Traceback" not in await process.stderr.read()
     assert await process.wait() == 1
 
