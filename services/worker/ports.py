@@ -1,4 +1,5 @@
-"""What a job needs from the outside: a queue, a source of rows, a writer of tables, a place for files.
+"""What a job needs from the outside: a queue, sources of rows and of attachments, a writer of tables, a place for
+files.
 
 Rows travel as Arrow record batches with the schema of `schema.arrow_schema`: one column a ColumnSpec, named by its
 `field`, in order.
@@ -15,7 +16,7 @@ import pyarrow as pa
 from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport
 from services.contract.outcome import Built, Consistency, ExportWarning, Failure, MatchedBy
 from services.contract.preview import Preview, Previewed
-from services.contract.spec import JobSpec
+from services.contract.spec import AttachmentSpec, JobSpec
 
 
 class JobQueue(Protocol):
@@ -116,6 +117,30 @@ class Source(Protocol):
 
     def read(self, spec: JobSpec) -> AbstractContextManager[Reading]:
         """Open a reading; leaving the context gives everything back."""
+        ...
+
+
+Row = dict[str, str | None]
+"""Values of a row by the column's name, as text: its key and what stands in the paths of attachments."""
+
+
+class AttachmentFiles(Protocol):
+    """Attachments of rows, wherever they are."""
+
+    concurrency: int
+    """How many it is worth to open at the same time."""
+
+    def open(self, attachment: AttachmentSpec, path: str, row: Row) -> BinaryIO | None:
+        """The content of the attachment of `row`; the caller closes it. None when there is none.
+
+        `path` is that of the attachment, with the row's values in its placeholders as they are, `..` included: it must
+        not leave the root of the source. Called by several threads. Raises sources.errors.SourceFailed, as may the
+        stream.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; those in use end with their streams."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The attachments of a batch of rows: found by the rows' values, put into the archive, or noted as missing."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,27 +15,16 @@ from services.worker.bundle.archive import Archive
 from services.worker.bundle.content import Content, discard, taken
 from services.worker.bundle.names import attachment_name, folder_names
 from services.worker.concurrency.ordered_map import ordered_map
+from services.worker.ports import AttachmentFiles, Row
 from services.worker.schema import arrow_schema, hidden_columns, hidden_name
 from services.worker.writers.csv import CsvWriter
-
-Row = dict[str, str | None]
-
-OpenAttachment = Callable[[AttachmentSpec, str, Row], BinaryIO | None]
-"""Opens the attachment of a row, given the spec's path with its placeholders filled, and the row; None when there is
-none. The path holds values of the row as they are, `..` included: the opener must not leave the root of the source. It
-is called by several threads.
-"""
 
 MISSING = "missing-files.csv"
 
 _TEXT = ColumnType(Kind.TEXT)
 _MISSING_COLUMNS = tuple(ColumnSpec(name, name, name, _TEXT) for name in ("file_type", "path", "key"))
-# A folder across a network takes its time for each file, and a database for each blob: a few are on their way while
-# another is packed. What is asked for over HTTP takes longer, and costs its server less. Small files wait packed, of
-# large ones the first MiB does.
-_REMOTE = frozenset({"object", "http"})
-_CONCURRENCY = {True: (16, 32), False: (4, 16)}
-"""Threads, and attachments under way or waiting to be taken; with remote ones among them, or not."""
+_FEWEST_RESULTS = 16
+"""Attachments under way or waiting to be taken: small files wait packed, of large ones the first MiB does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +52,14 @@ class Attachments:
     an empty path where a placeholder has no value, and the parts of a key separated by "; ".
     """
 
-    def __init__(
-        self, spec: JobSpec, archive: Archive, open_attachment: OpenAttachment, missing_file: BinaryIO
-    ) -> None:
+    def __init__(self, spec: JobSpec, archive: Archive, files: AttachmentFiles, missing_file: BinaryIO) -> None:
         self._spec = spec
         self._archive = archive
-        self._open = open_attachment
+        self._files = files
         self._folders = folder_names(tuple(a.file_type for a in spec.attachments))
         self._missing = CsvWriter(missing_file, _MISSING_COLUMNS, "UTC")
-        threads, self._max_results = _CONCURRENCY[any(a.source.kind in _REMOTE for a in spec.attachments)]
-        self._threads = ThreadPoolExecutor(threads, "attachments")
+        self._max_results = max(_FEWEST_RESULTS, 2 * files.concurrency)
+        self._threads = ThreadPoolExecutor(files.concurrency, "attachments")
 
     @property
     def missing_count(self) -> int:
@@ -117,7 +104,7 @@ class Attachments:
         return (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
 
     def _content(self, request: _Request) -> Content | None:
-        stream = None if request.path is None else self._open(request.spec, request.path, request.row)
+        stream = None if request.path is None else self._files.open(request.spec, request.path, request.row)
         return None if stream is None else taken(request.name, stream)
 
 

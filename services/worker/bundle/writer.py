@@ -20,10 +20,10 @@ from services.contract.formats import KINDS, Format, LongText
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind
 from services.worker.bundle.archive import Archive
-from services.worker.bundle.attachments import MISSING, Attachments, OpenAttachment
+from services.worker.bundle.attachments import MISSING, Attachments
 from services.worker.bundle.long_text import LONG_TEXT, LongTexts
 from services.worker.bundle.names import MAX_NAME_BYTES, cut, safe_part
-from services.worker.ports import Lines, Rows
+from services.worker.ports import AttachmentFiles, Lines, Rows
 from services.worker.schema import arrow_schema
 from services.worker.writers.registry import open_writer
 
@@ -63,7 +63,7 @@ class BundleWriter:
         self,
         spec: JobSpec,
         targets: Targets,
-        open_attachment: OpenAttachment,
+        attachments: AttachmentFiles,
         spool_dir: Path,
     ) -> None:
         self._spec = spec
@@ -74,7 +74,7 @@ class BundleWriter:
         self._missing_file, self._long_file = self._temporary(spool_dir), self._temporary(spool_dir)
         self._long_texts = LongTexts(self._long_file) if self._takes_long_text() else None
         self._attachments = targets.attachments and Attachments(
-            spec, targets.attachments, open_attachment, self._missing_file
+            spec, targets.attachments, attachments, self._missing_file
         )
         in_archive = isinstance(targets.table, Archive)
         self._table_file = self._temporary(spool_dir) if in_archive else cast("BinaryIO", targets.table)

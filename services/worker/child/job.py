@@ -72,9 +72,9 @@ def _made(order: Order, report: Report, *, as_lines: bool) -> Built:
     meter = Meter(report, lambda: files.size())  # noqa: PLW0108 - it is not made yet
     job = replace(order.job, spec=mask.shown(order.job.spec))
     with (
-        order.sources.open_attachments(order.job.spec.attachments) as open_attachment,
+        closing(order.sources.open_attachments(order.job.spec.attachments)) as attachments,
         closing(open_sink(order.artifacts)) as sink,
-        job_files(JobContext(job, sink, order.scratch, datetime.now(UTC), meter.tick), open_attachment) as files,
+        job_files(JobContext(job, sink, order.scratch, datetime.now(UTC), meter.tick), attachments) as files,
     ):
         stats = _written(order, files, meter, as_lines=as_lines)
         meter.enter(Phase.UPLOADING)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from services.contract.formats import KINDS, ZIP, Compression, FileKind, Packaging
 from services.contract.outcome import Artifact, ExportWarning, RunStats
 from services.contract.spec import JobSpec
-from services.worker.bundle.attachments import OpenAttachment
 from services.worker.bundle.manifest import about
 from services.worker.bundle.writer import BundleWriter, Targets, bundles_long_text
 from services.worker.child.output import JobContext, Output
-from services.worker.ports import Rows
+from services.worker.ports import AttachmentFiles, Rows
 from services.worker.writers.registry import SEEKING
 
 
@@ -92,7 +91,7 @@ class JobFiles:
 
 
 @contextmanager
-def job_files(context: JobContext, open_attachment: OpenAttachment) -> Iterator[JobFiles]:
+def job_files(context: JobContext, attachments: AttachmentFiles) -> Iterator[JobFiles]:
     """The files of a job, to be made within the context; what is not stored then is given up.
 
     Raises CannotWrite, StoreUnavailable.
@@ -103,7 +102,7 @@ def job_files(context: JobContext, open_attachment: OpenAttachment) -> Iterator[
         table = opened.enter_context(Output(context, "export", table_kind(spec, zipped=layout.zipped)))
         separate = opened.enter_context(Output(context, "attachments", ZIP)) if layout.separate else None
         targets = _targets(spec, table, separate, layout)
-        writer = BundleWriter(spec, targets, open_attachment, context.scratch)
+        writer = BundleWriter(spec, targets, attachments, context.scratch)
         opened.callback(writer.release)
         yield JobFiles(context, table, separate, writer)
 

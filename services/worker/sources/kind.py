@@ -8,8 +8,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 
 from services.contract.spec import JobSpec
 from services.runtime.toml import Table
-from services.worker.ports import LinesReading, Source
-from services.worker.sources.attachments.files import AttachmentFiles
+from services.worker.ports import AttachmentFiles, LinesReading, Source
 from services.worker.sources.introspect.tables import LiveTable, TableNames
 from services.worker.sources.origin import Origin
 

@@ -1,16 +1,34 @@
 """The sources of a worker: rows, lines and attachments by the source that a spec names."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from services.contract.spec import AttachmentSpec, JobSpec, SourceRef
-from services.worker.ports import LinesReading, Source
+from services.worker.ports import AttachmentFiles, LinesReading, Row, Source
 from services.worker.sources import errors
-from services.worker.sources.attachments.files import AttachmentFiles, OpenAttachment
 from services.worker.sources.kind import RowOptions, SourceSettings
 from services.worker.sources.kinds import kind_of
 from services.worker.sources.limits import GuardedSource, check_rows
+
+
+class JobAttachments:
+    """Attachments of several sources; see ports.AttachmentFiles."""
+
+    def __init__(self, files: Mapping[SourceRef, AttachmentFiles]) -> None:
+        self._files = files
+        self.concurrency = max((each.concurrency for each in files.values()), default=1)
+
+    def open(self, attachment: AttachmentSpec, path: str, row: Row) -> BinaryIO | None:
+        """See ports.AttachmentFiles."""
+        return self._files[attachment.source].open(attachment, path, row)
+
+    def close(self) -> None:
+        """See ports.AttachmentFiles. What one raises does not keep the others open."""
+        with ExitStack() as stack:
+            for each in self._files.values():
+                stack.callback(each.close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +64,9 @@ class Sources:
                 check_rows(reading.rows_total, spec.limits.max_rows, exact=True)
             yield reading
 
-    @contextmanager
-    def open_attachments(self, attachments: tuple[AttachmentSpec, ...]) -> Iterator[OpenAttachment]:
-        """What opens the attachments of a job."""
-        with ExitStack() as stack:
-            refs = dict.fromkeys(a.source for a in attachments)
-            files = {ref: stack.enter_context(closing(self.files(ref))) for ref in refs}
-            yield lambda attachment, path, row: files[attachment.source].open(attachment, path, row)
+    def open_attachments(self, attachments: tuple[AttachmentSpec, ...]) -> AttachmentFiles:
+        """Those of a job, wherever each of them is; whoever asks closes them."""
+        return JobAttachments({ref: self.files(ref) for ref in dict.fromkeys(a.source for a in attachments)})
 
     def files(self, ref: SourceRef) -> AttachmentFiles:
         """The attachments of a source; whoever asks closes them."""

@@ -13,8 +13,8 @@ import duckdb
 
 from demo.seaweed import ObjectStore
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
+from services.worker.ports import AttachmentFiles
 from services.worker.sources.attachments.bucket import BucketSettings
-from services.worker.sources.attachments.files import AttachmentFiles
 from services.worker.sources.attachments.folder import FolderSettings
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.kind import SourceSettings

@@ -121,8 +121,8 @@ def test_a_blob_is_found_by_every_part_of_its_key(database: Path) -> None:
     spec = AttachmentSpec("a", SourceRef("files", "sql"), "{id}", BY_YEAR)
     rows = [{"id": "a", "y": "2026"}, {"id": "a", "y": None}, {"id": "7", "y": "2026"}, {"id": "a", "y": "2024"}]
     sources = Sources({"files": SqliteSettings("files", database)})
-    with sources.open_attachments((spec,)) as open_attachment:
-        streams = [open_attachment(spec, "", row) for row in rows]
+    with closing(sources.open_attachments((spec,))) as files:
+        streams = [files.open(spec, "", row) for row in rows]
         assert [stream and stream.read(10) for stream in streams] == [b"new", None, b"text", None]
 
 

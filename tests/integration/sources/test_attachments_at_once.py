@@ -49,7 +49,7 @@ def test_attachments_are_asked_for_together_and_packed_in_order(tmp_path: Path) 
     with urls(contents, before=crossing.pass_through) as shelf:
         spec = spec_of(attachments=(AttachmentSpec("cfdi.xml", shelf.attachment.source, "files/below/{uuid}.xml"),))
         archive = Archive(file, MOMENT, tmp_path)
-        attachments = Attachments(spec, archive, shelf.files.open, missing)
+        attachments = Attachments(spec, archive, shelf.files, missing)
         names = attachments.add(batch_of(spec, [row(n) for n in range(COUNT)]))
         attachments.close()
     archive.finish({})

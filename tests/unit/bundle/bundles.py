@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -24,6 +25,7 @@ from services.contract.spec import (
 )
 from services.worker.bundle.archive import Archive
 from services.worker.bundle.writer import BundleWriter, Targets
+from services.worker.ports import Row
 from services.worker.schema import arrow_schema, hidden_columns, hidden_name
 
 MOMENT = datetime(2026, 11, 22, 21, 40, 4, tzinfo=UTC)
@@ -60,8 +62,19 @@ def row(number: int, **values) -> dict:
     return {"id": str(number), "number": f"F-{number}", "entity": "e", "uuid": f"u{number}", **values}
 
 
-def opener(files: dict[str, bytes]) -> Callable[[AttachmentSpec, str, dict], io.BytesIO | None]:
-    return lambda spec, path, row: io.BytesIO(files[path]) if path in files else None
+class Opened:
+    """AttachmentFiles that one function opens."""
+
+    def __init__(self, open_: Callable[[AttachmentSpec, str, Row], BinaryIO | None], concurrency: int = 4) -> None:
+        self.open = open_
+        self.concurrency = concurrency
+
+    def close(self) -> None:
+        pass
+
+
+def opener(files: dict[str, bytes]) -> Opened:
+    return Opened(lambda spec, path, row: io.BytesIO(files[path]) if path in files else None)
 
 
 def writer_to(file: io.BytesIO, spec: JobSpec, files: dict[str, bytes], spool_dir: Path, password: str = ""):

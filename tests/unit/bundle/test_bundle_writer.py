@@ -18,6 +18,7 @@ from tests.unit.bundle.bundles import (
     FILES,
     MOMENT,
     XML,
+    Opened,
     batch_of,
     bundle_of,
     lines,
@@ -123,7 +124,7 @@ def test_a_stream_of_unknown_size_is_read_to_its_end_and_closed(tmp_path, size):
 
     content, spec, file = Stream(b"x" * size), spec_of(attachments=(XML,)), io.BytesIO()
     archive = Archive(file, MOMENT, tmp_path)
-    writer = BundleWriter(spec, Targets(archive, archive), lambda _spec, _path, _row: content, tmp_path)
+    writer = BundleWriter(spec, Targets(archive, archive), Opened(lambda _spec, _path, _row: content), tmp_path)
     writer.write(batch_of(spec, [row(1)]))
     writer.close()
     writer.finish({})
@@ -142,7 +143,7 @@ def test_what_fails_to_open_fails_the_writing_and_what_was_opened_ahead_is_close
 
     spec = spec_of(attachments=(XML,))
     archive = Archive(io.BytesIO(), MOMENT, tmp_path)
-    writer = BundleWriter(spec, Targets(archive, archive), opening, tmp_path)
+    writer = BundleWriter(spec, Targets(archive, archive), Opened(opening), tmp_path)
     with pytest.raises(OSError, match="the folder is gone"):
         writer.write(batch_of(spec, [row(n) for n in range(10)]))
     writer._attachments._threads.shutdown(wait=True)

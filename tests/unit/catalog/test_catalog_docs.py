@@ -12,8 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from services.api.catalog.definition import keys
 from services.api.catalog.definition.file import load
+from services.api.catalog.definition.source_kinds import SOURCE_KINDS
 from services.api.commands.catalog import run
 from services.worker.sources.settings import load as load_sources
 from tests.unit.catalog import catalog_docs
@@ -52,7 +52,7 @@ def test_the_examples_show_every_kind_of_source() -> None:
     shown = {
         s["kind"] for text in catalog_docs.examples("catalog.toml") for s in tomllib.loads(text)["sources"].values()
     }
-    assert shown == set(keys.KINDS)
+    assert shown == set(SOURCE_KINDS)
 
 
 @pytest.mark.parametrize("text", catalog_docs.examples("sources.toml"))

@@ -10,6 +10,7 @@ import pytest
 
 from services.api.catalog.definition import file as catalog_file
 from services.worker.sources import settings as sources_file
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
 
 CODES = ("Entities", "Invoices", "LineItems", "Payments", "Flights", "Airports", "Airlines", "Planes", "Weather")
 
@@ -76,4 +77,5 @@ def test_both_services_accept_their_file(sample_directory: Path) -> None:
     collections = catalog_file.load(sample_directory / "catalog.toml").collections
     assert sorted(collection.code for collection in collections) == sorted(CODES)
     sources = sources_file.load(sample_directory / "sources.toml")
-    assert all(source.path.exists() for source in sources.values())
+    places = [source.path if isinstance(source, SqliteSettings) else source.root for source in sources.values()]
+    assert all(place.exists() for place in places)

@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from services.api.catalog.definition import keys
+from services.api.catalog.definition.source_kinds import ATTACHMENT_KINDS, AttachmentPlace, kind_of
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
 from services.runtime.toml import Table
 
@@ -17,22 +17,29 @@ def read_attachment(
     """One `[collections.CODE.attachments."FILE TYPE"]`; `rows` are source, relation and key of the collection."""
     if not file_type.strip():
         table.wrong("", "a file type cannot be empty")
-    if source.kind not in {"", *keys.ATTACHMENT_KINDS}:
-        allowed = ", ".join(keys.ATTACHMENT_KINDS)
+    kind = kind_of(source)
+    if kind and kind.attachments is None:
+        allowed = ", ".join(ATTACHMENT_KINDS)
         table.wrong("source", f"{source.id} is of kind {source.kind}; attachments come from {allowed}")
+    place = kind.attachments if kind else None
     path = table.text("path")
     check_placeholders(table, "path", path)
-    if source.kind != "http":
+    if place is not AttachmentPlace.URL:
         check_below_root(table, "path", path)
-    return AttachmentSpec(file_type, source, path, _blob(table, source, rows))
+    if place in (AttachmentPlace.FILE, AttachmentPlace.URL):
+        _check_not_of_sql(table, source)
+    return AttachmentSpec(
+        file_type, source, path, _blob(table, source, rows) if place is AttachmentPlace.COLUMN else None
+    )
 
 
-def _blob(table: Table, source: SourceRef, rows: tuple[SourceRef, Relation, tuple[str, ...]]) -> Blob | None:
-    if source.kind != "sql":
-        for key in _OF_SQL:
-            if source.kind in keys.ATTACHMENT_KINDS and table.has(key):
-                table.wrong(key, f"is for sources of kind sql, and {source.id} is of kind {source.kind}")
-        return None
+def _check_not_of_sql(table: Table, source: SourceRef) -> None:
+    for key in _OF_SQL:
+        if table.has(key):
+            table.wrong(key, f"is for sources of kind sql, and {source.id} is of kind {source.kind}")
+
+
+def _blob(table: Table, source: SourceRef, rows: tuple[SourceRef, Relation, tuple[str, ...]]) -> Blob:
     of_rows, relation, names = rows
     own = Relation(table=table.text("table", ""), query=table.text("query", ""))
     if own.table and own.query:

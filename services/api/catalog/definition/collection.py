@@ -14,6 +14,7 @@ from services.api.catalog.definition.column_reader import (
 from services.api.catalog.definition.column_types import read_type
 from services.api.catalog.definition.http_reader import read_http
 from services.api.catalog.definition.masks import ways_around
+from services.api.catalog.definition.source_kinds import KEYSET_KINDS, RELATIONS, kind_of
 from services.api.catalog.model import (
     CatalogColumn,
     Changed,
@@ -30,7 +31,6 @@ from services.contract.spec import AttachmentSpec, ColumnType, Kind, Limits, Rea
 from services.runtime.nearest import hint, listed
 from services.runtime.toml import Mistake, Table
 
-FILES = ("parquet", "csv")
 DEFAULT_ITEMS = 1000
 DEFAULT_OVERLAP_S = 300
 
@@ -138,8 +138,8 @@ class CollectionReader:
 
     def _source(self) -> SourceRef:
         source = self._known_source(self.table)
-        allowed = {kind for kinds in keys.ROW_KINDS.values() for kind in kinds}
-        if source.kind and source.kind not in allowed:
+        kind = kind_of(source)
+        if kind and not kind.relations:
             self.table.wrong(
                 "source", f"{source.id} is of kind {source.kind}, which is for attachments; rows come from others"
             )
@@ -150,17 +150,14 @@ class CollectionReader:
         return self.sources.get(id_, SourceRef(id_, ""))
 
     def _relation(self, source: SourceRef, columns: tuple[CatalogColumn, ...]) -> Relation:
-        given = [key for key in keys.ROW_KINDS if self.table.has(key)]
+        given = [key for key in RELATIONS if self.table.has(key)]
         if len(given) != 1:
-            self.table.wrong(
-                "", f"needs exactly one of {', '.join(keys.ROW_KINDS)}; it has {' and '.join(given) or 'none'}"
-            )
+            self.table.wrong("", f"needs exactly one of {', '.join(RELATIONS)}; it has {' and '.join(given) or 'none'}")
             return Relation()
-        key = given[0]
-        fitting = [k for k, kinds in keys.ROW_KINDS.items() if source.kind in kinds]
-        if fitting and key not in fitting:
+        key, kind = given[0], kind_of(source)
+        if kind and kind.relations and key not in kind.relations:
             self.table.wrong(
-                key, f"source {source.id} is of kind {source.kind}, which is read by {' or '.join(fitting)}"
+                key, f"source {source.id} is of kind {source.kind}, which is read by {' or '.join(kind.relations)}"
             )
         if key == "http":
             return Relation(http=read_http(self.code, self.table.named("http"), columns, self.mistakes))
@@ -172,13 +169,18 @@ class CollectionReader:
 
     def _key(self, source: SourceRef) -> tuple[str, ...]:
         """Rows of files have a place, which orders them as well as a key does; attachments are named by a key."""
-        needed = source.kind not in FILES or bool(self.table.named("attachments"))
+        kind = kind_of(source)
+        needed = kind is None or kind.needs_key or bool(self.table.named("attachments"))
         return self.table.texts("key", needed=needed)
 
     def _reading(self, source: SourceRef) -> ReadingMode:
         text = self.table.choice("reading", [r.value for r in ReadingMode], ReadingMode.SNAPSHOT.value)
-        if text == ReadingMode.KEYSET.value and source.kind not in {"", "sql"}:
-            self.table.wrong("reading", f"keyset is for sources of kind sql, and {source.id} is of kind {source.kind}")
+        kind = kind_of(source)
+        if text == ReadingMode.KEYSET.value and kind and not kind.keyset:
+            allowed = " or ".join(KEYSET_KINDS)
+            self.table.wrong(
+                "reading", f"keyset is for sources of kind {allowed}, and {source.id} is of kind {source.kind}"
+            )
         return ReadingMode(text) if text else ReadingMode.SNAPSHOT
 
     def _tenant(self) -> TenantColumn | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from services.api.catalog.definition import keys
 from services.api.catalog.definition.collection import CollectionReader
+from services.api.catalog.definition.source_kinds import SOURCE_KINDS
 from services.api.catalog.model import Catalog, Collection
 from services.contract.spec import SourceRef
 from services.runtime.toml import FileError, Mistake, Table, document
@@ -26,7 +27,7 @@ def load(path: Path) -> Catalog:
 
 
 def _source(id_: str, content: object, mistakes: list[Mistake]) -> SourceRef:
-    return SourceRef(id_, Table(f"[sources.{id_}]", content, keys.SOURCE, mistakes).choice("kind", keys.KINDS))
+    return SourceRef(id_, Table(f"[sources.{id_}]", content, keys.SOURCE, mistakes).choice("kind", SOURCE_KINDS))
 
 
 def _collision(first: Collection, second: Collection) -> Mistake:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.api.catalog.definition.source_kinds import SOURCE_KINDS
 from services.api.catalog.model import Match, Nulls
 from services.contract.formats import Format
 from services.contract.spec import Kind, Mask, Paging, ReadingMode
@@ -21,14 +22,6 @@ PAGES = range(10**6 + 1)
 
 IDENTIFIER = r"[^\W\d][\w-]*"
 FIELD = rf"{IDENTIFIER}(\.{IDENTIFIER})*"
-
-ROW_KINDS = {"table": ("sql",), "query": ("sql",), "file": ("parquet", "csv"), "http": ("http",)}
-"""Kinds of source that each sort of relation is read from."""
-
-ATTACHMENT_KINDS = ("folder", "object", "http", "sql")
-"""Kinds of source that attachments come from."""
-
-KINDS = (*dict.fromkeys([kind for kinds in ROW_KINDS.values() for kind in kinds] + [*ATTACHMENT_KINDS]),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +82,9 @@ TYPE: Schema = {
 }
 
 SOURCE: Keys = {
-    "kind": Key("What it is; where it is and how to log in is in the worker's sources file.", choice(*KINDS), True),
+    "kind": Key(
+        "What it is; where it is and how to log in is in the worker's sources file.", choice(*SOURCE_KINDS), True
+    ),
 }
 
 COLUMN: Keys = {

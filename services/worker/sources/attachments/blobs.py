@@ -6,9 +6,12 @@ from queue import Empty, LifoQueue
 from typing import BinaryIO, Protocol
 
 from services.contract.spec import AttachmentSpec, Blob
+from services.worker.ports import Row
 from services.worker.sources import errors
-from services.worker.sources.attachments.files import Row
 from services.worker.sources.stores.streams import PIECE, stream, whole_stream
+
+_CONCURRENCY = 4
+"""A database takes its time for each blob: a few are on their way while another is packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class BlobFiles:
     takes over.
     """
 
+    concurrency = _CONCURRENCY
+
     def __init__(self, source_id: str, connected: Callable[[], BlobReader]) -> None:
         self._id = source_id
         self._connected = connected
@@ -53,7 +58,7 @@ class BlobFiles:
         self._closed = False
 
     def open(self, attachment: AttachmentSpec, _path: str, row: Row) -> BinaryIO | None:
-        """See AttachmentFiles. None, too, for a key that is null or not in the relation."""
+        """See ports.AttachmentFiles. None, too, for a key that is null or not in the relation."""
         blob = attachment.blob
         if blob is None:
             raise errors.relation_missing(self._id)
@@ -73,7 +78,7 @@ class BlobFiles:
         return self._streamed(reader, start)
 
     def close(self) -> None:
-        """See AttachmentFiles."""
+        """See ports.AttachmentFiles."""
         self._closed = True
         while True:
             try:

@@ -6,8 +6,8 @@ from typing import BinaryIO, ClassVar
 
 from services.contract.spec import AttachmentSpec
 from services.runtime.toml import Table
+from services.worker.ports import Row
 from services.worker.sources import errors
-from services.worker.sources.attachments.files import Row
 from services.worker.sources.kind import SourceKind
 from services.worker.sources.origin import Origin
 from services.worker.sources.stores.folder import is_plain
@@ -17,6 +17,8 @@ from services.worker.sources.stores.streams import stream
 _NO_STEPS = frozenset({"", "."})  # of a key; some stores take them for a step
 _FAILURES = (OSError, ValueError)
 _KEYS = ("kind", *ROOT_KEYS)
+_CONCURRENCY = 16
+"""What is asked for over HTTP takes longer than a file, and costs its server less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class BucketFiles:
     A key that is not there can only be told from one that must not be read when the prefix may be listed.
     """
 
+    concurrency = _CONCURRENCY
+
     def __init__(self, settings: BucketSettings) -> None:
         self._id = settings.id
         self._root = settings.root
@@ -41,7 +45,7 @@ class BucketFiles:
         self._bucket_seen = threading.Event()
 
     def open(self, _attachment: AttachmentSpec, path: str, _row: Row) -> BinaryIO | None:
-        """See AttachmentFiles. A path that would leave the prefix is none."""
+        """See ports.AttachmentFiles. A path that would leave the prefix is none."""
         if not is_plain(path) or not _NO_STEPS.isdisjoint(path.split("/")):
             return None
         try:
@@ -54,7 +58,7 @@ class BucketFiles:
         return stream(file.read, file.close, _FAILURES, errors.unavailable(self._id))
 
     def close(self) -> None:
-        """See AttachmentFiles. The connections are pyarrow's."""
+        """See ports.AttachmentFiles. The connections are pyarrow's."""
 
     def _check_bucket(self) -> None:
         """Without its bucket every object would be missing."""

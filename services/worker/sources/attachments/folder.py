@@ -6,12 +6,14 @@ from typing import BinaryIO, ClassVar
 
 from services.contract.spec import AttachmentSpec
 from services.runtime.toml import Table
-from services.worker.sources.attachments.files import Row
+from services.worker.ports import Row
 from services.worker.sources.kind import SourceKind
 from services.worker.sources.origin import Origin
 from services.worker.sources.stores.folder import Folder
 
 _KEYS = ("kind", "root")
+_CONCURRENCY = 4
+"""A folder across a network takes its time for each file: a few are on their way while another is packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +28,17 @@ class FolderSettings:
 class FolderFiles:
     """Files by their paths. `open` may be called by several threads."""
 
+    concurrency = _CONCURRENCY
+
     def __init__(self, settings: FolderSettings) -> None:
         self._folder = Folder(settings.id, settings.root)
 
     def open(self, _attachment: AttachmentSpec, path: str, _row: Row) -> BinaryIO | None:
-        """See AttachmentFiles."""
+        """See ports.AttachmentFiles."""
         return self._folder.open(path)
 
     def close(self) -> None:
-        """See AttachmentFiles. Nothing is kept open."""
+        """See ports.AttachmentFiles. Nothing is kept open."""
 
 
 def _read(id_: str, table: Table, origin: Origin) -> FolderSettings:

@@ -2,9 +2,8 @@
 
 from functools import partial
 
-from services.worker.ports import Source
+from services.worker.ports import AttachmentFiles, Source
 from services.worker.sources.attachments.blobs import BlobFiles
-from services.worker.sources.attachments.files import AttachmentFiles
 from services.worker.sources.kind import RowOptions, SourceKind
 from services.worker.sources.sql.postgres import copy
 from services.worker.sources.sql.postgres.blobs import PostgresBlobs
