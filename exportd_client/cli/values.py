@@ -32,7 +32,7 @@ class Span(click.ParamType[timedelta]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if not re.fullmatch(r"(\d{1,6}[smhdw])+", value):
             self.fail(f"{value!r} is not a time span: write 90m, 12h, 7d or 1d12h", param, ctx)
-        parts = re.findall(r"(\d+)([smhdw])", value)
+        parts = re.findall(r"(\d{1,6})([smhdw])", value)
         return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in parts), timedelta())
 
 

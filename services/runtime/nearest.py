@@ -1,9 +1,16 @@
 """The known name that somebody probably meant, and names fit to be shown."""
 
+from collections import Counter
 from collections.abc import Collection
 from difflib import SequenceMatcher
+from heapq import nlargest
 
-MAX_COMPARED_CHARACTERS = 100  # characters: comparing is quadratic, and nobody mistypes a longer name
+MAX_COMPARED_CHARACTERS = 100
+"""Characters of a name that is compared: comparing is quadratic, and nobody mistypes a longer one."""
+
+MAX_CANDIDATES = 5
+"""Known names that are compared with one name, those that have most characters in common with it."""
+
 NEAR = 0.6  # of 1, by difflib; the share of characters in common
 MAX_SUGGESTIONS = 10
 MAX_NAME_CHARACTERS = 60
@@ -18,9 +25,26 @@ def closeness(one: str, other: str) -> float:
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """The known name closest to `name`; empty when none is near."""
-    ratio, close = max(((closeness(name, k), k) for k in known), default=(0.0, ""), key=lambda pair: pair[0])
+    """The known name closest to `name`; empty when none is near. Its cost is that of a few comparisons."""
+    if len(name) > MAX_COMPARED_CHARACTERS:
+        return ""
+    shares = _Shares(name)
+    candidates = nlargest(MAX_CANDIDATES, known, key=shares.of)
+    ratio, close = max(((closeness(name, k), k) for k in candidates), default=(0.0, ""), key=lambda pair: pair[0])
     return close if ratio >= NEAR else ""
+
+
+class _Shares:
+    """How many of its characters a name can have in common with others: no ratio of difflib's is more than that."""
+
+    def __init__(self, name: str) -> None:
+        folded = name.casefold()
+        self._length, self._letters = len(folded), Counter(folded)
+
+    def of(self, known: str) -> float:
+        folded = known[:MAX_COMPARED_CHARACTERS].casefold()
+        common = sum(min(count, folded.count(letter)) for letter, count in self._letters.items())
+        return 2 * common / (self._length + len(folded) or 1)
 
 
 def hint(name: str, known: Collection[str]) -> str:

@@ -83,7 +83,7 @@ class CreateExportRequest(_message.Message):
     type: _builtins.str
     """Code of the collection: "Invoices". Path parameters are then given by name in query."""
     query: _builtins.str
-    """Filter and order, with type only: "entityId=…&issuedAt[after]=2026-01-01"."""
+    """Filter and order, with type only, at most 8 KiB: "entityId=…&issuedAt[after]=2026-01-01"."""
     format: _export_pb2.Format.ValueType
     """Default JSON."""
     password: _builtins.str

@@ -1,6 +1,6 @@
 """The columns of a table: those that a caller chose, or all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from services.api.catalog.model import CatalogColumn, Collection
@@ -10,7 +10,7 @@ from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
 from services.runtime.nearest import hint, shown
 
-MAX_HEADER_CHARACTERS = 255  # characters
+MAX_HEADER_CHARACTERS = 255
 WITH_HEADER = frozenset({Format.XLSX, Format.CSV})
 """Formats whose columns are named by their headers; the others name them by their fields."""
 
@@ -28,9 +28,11 @@ class ColumnChoice:
 def choose(collection: Collection, choices: Sequence[ColumnChoice], violations: Violations) -> tuple[ColumnSpec, ...]:
     """The columns in the order chosen, those without violation; all of the collection's when there is no choice."""
     known = {column.field: column for column in collection.columns}
+    before = _Before(known)
     for place, choice in enumerate(choices):
-        for part, what in _wrong(known, choices[:place], choice):
+        for part, what in before.wrong(choice):
             violations.add(f"columns[{place}].{part}", what)
+        before.add(place, choice)
     chosen = [_chosen(known[choice.field], choice) for choice in choices if choice.field in known]
     return tuple(chosen) if choices else tuple(column.spec for column in collection.columns)
 
@@ -51,22 +53,44 @@ def _chosen(column: CatalogColumn, choice: ColumnChoice) -> ColumnSpec:
     return replace(column.spec, header=choice.header or column.header)
 
 
-def _wrong(
-    known: dict[str, CatalogColumn], before: Sequence[ColumnChoice], choice: ColumnChoice
-) -> Iterator[tuple[str, str]]:
-    """Which part of a choice is wrong, and how to mend it."""
-    if choice.field not in known:
-        what = f"unknown {shown(choice.field)}" if choice.field else "it is empty"
-        yield "field", f"{what}: {hint(choice.field, known)}"
-        return
-    if any(other.field == choice.field for other in before):
-        yield "field", f"{choice.field} is there twice"
-        return
-    if len(choice.header) > MAX_HEADER_CHARACTERS:
-        yield "header", f"must be at most {MAX_HEADER_CHARACTERS} characters"
-    header = _chosen(known[choice.field], choice).header
-    for place, other in enumerate(before):
-        same = other.field in known and _chosen(known[other.field], other).header == header
-        if same and (choice.header or other.header):  # two alike in the catalog are its author's wish
-            yield "header", f"columns[{place}] has the header {shown(header)} too; give one of them another"
-            return
+class _Before:
+    """The choices before one: their fields, and where each header came first, and first as a caller's own.
+
+    Looked up rather than gone through: a wide collection has thousands of columns.
+    """
+
+    def __init__(self, known: Mapping[str, CatalogColumn]) -> None:
+        self._known = known
+        self._fields: set[str] = set()
+        self._headers: dict[str, int] = {}
+        self._own_headers: dict[str, int] = {}
+
+    def add(self, place: int, choice: ColumnChoice) -> None:
+        self._fields.add(choice.field)
+        if choice.field in self._known:
+            header = self._header(choice)
+            self._headers.setdefault(header, place)
+            if choice.header:
+                self._own_headers.setdefault(header, place)
+
+    def wrong(self, choice: ColumnChoice) -> Iterator[tuple[str, str]]:
+        """Which part of a choice is wrong, and how to mend it."""
+        if choice.field not in self._known:
+            what = f"unknown {shown(choice.field)}" if choice.field else "it is empty"
+            yield "field", f"{what}: {hint(choice.field, self._known)}"
+        elif choice.field in self._fields:
+            yield "field", f"{choice.field} is there twice"
+        else:
+            yield from self._wrong_headers(choice)
+
+    def _wrong_headers(self, choice: ColumnChoice) -> Iterator[tuple[str, str]]:
+        if len(choice.header) > MAX_HEADER_CHARACTERS:
+            yield "header", f"must be at most {MAX_HEADER_CHARACTERS} characters"
+        header = self._header(choice)
+        alike = self._headers if choice.header else self._own_headers  # two alike in the catalog are its author's wish
+        if header in alike:
+            same = f"columns[{alike[header]}]"
+            yield "header", f"{same} has the header {shown(header)} too; give one of them another"
+
+    def _header(self, choice: ColumnChoice) -> str:
+        return choice.header or self._known[choice.field].header

@@ -19,7 +19,9 @@ from services.contract.outcome import ExportWarning
 from services.contract.spec import All, AttachmentSpec, ColumnSpec, JobSpec, TableOptions
 from services.runtime.nearest import NEAR, closeness, hint, nearest, shown
 
-MAX_URI_BYTES = 8192  # bytes
+MAX_URI_BYTES = 8192
+MAX_QUERY_BYTES = MAX_URI_BYTES
+"""Of a query beside a type: what a caller could say in a URI, too."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 
@@ -125,12 +127,20 @@ def _properties(meaning: Query) -> tuple[ColumnChoice, ...]:
 def _target(catalog: Catalog, uri: str | None, type_: str | None, query: str, violations: Violations) -> _Target:
     """Raises at once when there is no collection to check the rest of the request against."""
     if uri is None:
-        return _Target(_of_type(catalog, type_), query)
+        return _Target(_of_type(catalog, type_), _bounded(query, violations))
     if type_ is not None:
         violations.add("type", "give either uri or type")
     if query:
         violations.add("query", "this is for type only; put it into uri, after a ?")
     return _of_uri(catalog, uri, violations)
+
+
+def _bounded(query: str, violations: Violations) -> str:
+    """Raises at once for one that is too long: reading it would only find more that is wrong."""
+    if len(query.encode(errors="replace")) > MAX_QUERY_BYTES:
+        violations.add("query", f"it is longer than {MAX_QUERY_BYTES} bytes")
+        violations.check()
+    return query
 
 
 def _of_type(catalog: Catalog, code: str | None) -> Collection:
@@ -207,10 +217,11 @@ def _format(collection: Collection, wanted: Format | None, violations: Violation
 def _attachments(
     collection: Collection, file_types: Sequence[str], violations: Violations
 ) -> tuple[AttachmentSpec, ...]:
-    known = {a.file_type: a for a in collection.attachments}
+    known, before = {a.file_type: a for a in collection.attachments}, set[str]()
     for place, file_type in enumerate(file_types):
         if file_type not in known:
             violations.add(f"file_types[{place}]", f"unknown {shown(file_type)}: {hint(file_type, known)}")
-        elif file_type in file_types[:place]:
+        elif file_type in before:
             violations.add(f"file_types[{place}]", f"{file_type} is there twice")
+        before.add(file_type)
     return tuple(known[f] for f in file_types if f in known)

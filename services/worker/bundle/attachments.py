@@ -110,7 +110,7 @@ class Attachments:
 
 def filled(path: str, row: Row) -> str | None:
     """A path with the values of a row in its placeholders; None when one of them has no value."""
-    names = re.findall(r"\{([^}]*)\}", path)
+    names = re.findall(r"\{([^{}]*)\}", path)
     if any(row[name] is None for name in names):
         return None
-    return re.sub(r"\{([^}]*)\}", lambda placeholder: row[placeholder[1]] or "", path)
+    return re.sub(r"\{([^{}]*)\}", lambda placeholder: row[placeholder[1]] or "", path)

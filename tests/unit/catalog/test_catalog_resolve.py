@@ -127,6 +127,13 @@ def test_a_uri_of_exactly_8_kib_is_taken(catalog: Catalog) -> None:
     assert resolve(catalog, uri=uri + "x" * (8192 - len(uri)))
 
 
+def test_a_query_beside_a_type_is_as_long_as_a_uri_may_be(catalog: Catalog) -> None:
+    query = "carrier="
+    assert resolve(catalog, type_="Flights", query=query + "x" * (8192 - len(query)))
+    for much in ("x" * 8192, "ñ" * 4096, "&" * 8192):
+        assert refused(catalog, type_="Flights", query=query + much) == [("query", "it is longer than 8192 bytes")]
+
+
 @pytest.mark.parametrize(
     ("request_", "nearest"),
     [

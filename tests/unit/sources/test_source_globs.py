@@ -1,10 +1,13 @@
 """Patterns of paths in an object store find what pathlib finds in a directory."""
 
 import os
+from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.worker.sources.stores.globs import compiled, fixed
 
@@ -49,3 +52,23 @@ def test_only_what_can_match_is_listed() -> None:
     assert fixed("2026/**/x/*.csv") == "2026"
     assert fixed(".//2026//a.csv") == "2026"
     assert fixed("a.csv") == fixed("*/a.csv") == ""
+
+
+def matches(pattern: list[str], path: list[str]) -> bool:
+    """Step by step, as pathlib says it: what is compiled has no step of its own."""
+    if not pattern:
+        return not path
+    if pattern[0] == "**":
+        return matches(pattern[1:], path) or (len(path) > 1 and matches(pattern, path[1:]))
+    return bool(path) and fnmatchcase(path[0], pattern[0]) and matches(pattern[1:], path[1:])
+
+
+STEP = st.text("ab*?[]!", min_size=1, max_size=6).filter(lambda step: step != "**")
+NAME = st.text("ab[]!", min_size=1, max_size=6)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(STEP | st.just("**"), max_size=5), STEP, st.lists(NAME, min_size=1, max_size=5))
+def test_every_pattern_means_what_its_steps_do(folders: list[str], name: str, path: list[str]) -> None:
+    pattern = [*folders, name]
+    assert (compiled("/".join(pattern)).fullmatch("/".join(path)) is not None) is matches(pattern, path)

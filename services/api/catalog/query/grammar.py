@@ -25,7 +25,7 @@ from services.api.catalog.query.reserved import WORDS
 from services.api.catalog.query.values import is_bare_date, write_value
 from services.api.catalog.violations import AlwaysRefused, Refused
 from services.contract.spec import All, Kind, Operator, Term, Value
-from services.runtime.nearest import hint, shown
+from services.runtime.nearest import shown
 
 BARE_DATE_IN_BEFORE = "BARE_DATE_IN_BEFORE"
 
@@ -53,11 +53,10 @@ def _path_parameter(reading: Reading, of_path: PathParameter, parameter: Paramet
 
 
 def _filterable(reading: Reading, name: str) -> CatalogColumn:
-    columns = reading.collection.columns
-    if all(c.field != name for c in columns):
+    if name not in reading.columns:
         of_path = [p.name for p in reading.collection.parameters] if reading.path is None else []
-        names = [*of_path, *(c.field for c in columns if c.filter), *WORDS]
-        raise Refused(f"unknown property {shown(name)}: {hint(name, names)}")
+        names = [*of_path, *(c.field for c in reading.collection.columns if c.filter), *WORDS]
+        raise Refused(f"unknown property {shown(name)}: {reading.hint(name, names)}")
     return reading.property(name, lambda c: c.filter, "cannot be filtered by")
 
 
@@ -70,7 +69,7 @@ def _property(reading: Reading, parameter: Parameter, column: CatalogColumn) -> 
         case (number,) if number.isdecimal():
             raise Refused(f"unknown operator {shown(number)}: several values are written {parameter.base}[]=…")
         case (operator,):
-            raise Refused(f"unknown operator {shown(operator)}: {hint(operator, OPERATORS)}")
+            raise Refused(f"unknown operator {shown(operator)}: {reading.hint(operator, [*OPERATORS])}")
         case _:
             raise Refused("an array stands where one value is meant: write property[operator]=value")
 

@@ -1,6 +1,6 @@
 """A query while it is read: what its parameters came to so far."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
@@ -17,6 +17,9 @@ from services.runtime.nearest import hint, listed, shown
 DEFAULT_ITEMS_PER_PAGE = 30
 MAX_WARNINGS = 100
 """As many as a resource shows; what is more is counted in the last one."""
+
+MAX_HINTS = 20
+"""Unknown names of one query that are compared with the known ones: comparing takes its time."""
 
 ITEMS_PER_PAGE_IGNORED = "ITEMS_PER_PAGE_IGNORED"
 
@@ -39,19 +42,28 @@ class Reading:
     number: int | None = None
     size: int | None = None
     warnings: dict[ExportWarning, None] = field(default_factory=dict)
+    columns: dict[str, CatalogColumn] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.columns = {column.field: column for column in reversed(self.collection.columns)}
 
     def property(self, name: str, allows: Callable[[CatalogColumn], bool], cannot: str) -> CatalogColumn:
         """The column with this field. Refuses one that there is not, and one that does not allow it."""
-        columns = self.collection.columns
-        names = [c.field for c in columns if allows(c)]
-        column = next((c for c in columns if c.field == name), None)
+        column = self.columns.get(name)
         if column is None:
-            raise Refused(f"unknown property {shown(name)}: {hint(name, names)}")
+            raise Refused(f"unknown property {shown(name)}: {self.hint(name, self._fields(allows))}")
         if not allows(column):
-            raise Refused(f"{name} {cannot}; these can: {listed(names)}")
+            raise Refused(f"{name} {cannot}; these can: {listed(self._fields(allows))}")
         if self.path is not None and any(c.column == column.name for c in self.bound):
             raise Refused(f"{name} is given by the path; leave it out of the query")
         return column
+
+    def hint(self, name: str, known: Sequence[str]) -> str:
+        """As the function of this name, as long as few names were wrong."""
+        return hint(name, known) if len(self.warnings) < MAX_HINTS else f"known are {listed(known)}"
+
+    def _fields(self, allows: Callable[[CatalogColumn], bool]) -> list[str]:
+        return [c.field for c in self.collection.columns if allows(c)]
 
     def read(self, column: CatalogColumn, text: str) -> Value:
         """A value of the column's type. Raises Refused."""

@@ -10,7 +10,7 @@ from services.api.catalog.query.reading import Reading, value_of
 from services.api.catalog.violations import AlwaysRefused, Refused
 from services.api.domain.filter_mode import FilterMode
 from services.contract.spec import Operator, ReadingMode, Term
-from services.runtime.nearest import hint, listed, shown
+from services.runtime.nearest import listed, shown
 
 ITEMS_PER_PAGE_LOWERED = "ITEMS_PER_PAGE_LOWERED"
 
@@ -88,10 +88,12 @@ def _properties(reading: Reading, parameter: Parameter) -> None:
 
 def _picked(reading: Reading, name: str) -> list[str]:
     """The property itself, or all of a relation."""
-    fields = [c.field for c in reading.collection.columns]
-    found = [f for f in fields if f == name] or [f for f in fields if f.startswith(f"{name}.")]
+    if name in reading.columns:
+        return [name]
+    fields, start = [c.field for c in reading.collection.columns], f"{name}."
+    found = [f for f in fields if f.startswith(start)]
     if not found:
-        raise Refused(f"unknown property {shown(name)}: {hint(name, fields)}")
+        raise Refused(f"unknown property {shown(name)}: {reading.hint(name, fields)}")
     return found
 
 

@@ -14,7 +14,7 @@ INT64 = range(-(2**63), 2**63)
 MAX_DIGITS = 38  # on either side of the point: with as many of a column's, what 256-bit decimals hold
 
 # Digits are ASCII ones everywhere: int() and friends would also take others, blanks and underscores.
-_INTEGER = re.compile(r"([+-]?)0*([0-9]+)")
+_INTEGER = re.compile(r"([+-]?)([0-9]+)")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BARE_DATE = re.compile(rf"{_DATE.pattern}[Zz]?")
@@ -66,7 +66,7 @@ def _integer(text: str) -> int:
     found = _INTEGER.fullmatch(text)
     if not found:
         raise _not_a(text, "an integer such as 42")
-    sign, digits = found.groups()
+    sign, digits = found[1], found[2].lstrip("0") or "0"
     if len(digits) > len(str(INT64.stop)) or (value := int(sign + digits)) not in INT64:
         raise Refused(f"{shown(text)} is outside of {INT64.start} to {INT64.stop - 1}")
     return value

@@ -8,8 +8,8 @@ from services.contract.spec import HttpPages, Paging
 from services.worker.sources import errors
 from services.worker.sources.http.items import Item, at
 
-_LINK = re.compile(r"<([^>]*)>([^<]*)")
-_NEXT = re.compile(r"""\brel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)""", re.IGNORECASE)
+_LINK = re.compile(r"<([^<>]*)>([^<]*)")
+_RELATIONS = re.compile(r"""\brel[ \t]*=[ \t]*(?:"([^"]*)"|([^\s;,"]+))""", re.IGNORECASE)
 _MEMBERS = ("hydra:member", "member")
 _TOTALS = ("hydra:totalItems", "totalItems")
 _VIEWS = ("hydra:view", "view")
@@ -60,8 +60,14 @@ def _next(document: Any, link_header: str, pages: HttpPages, source_id: str) -> 
 
 def _next_by_itself(document: Any, link_header: str) -> Any:
     in_view = _first(_first(document, _VIEWS), _NEXTS)
-    links = (found[1] for found in _LINK.finditer(link_header) if _NEXT.search(found[2]))
+    links = (found[1] for found in _LINK.finditer(link_header) if _is_next(found[2]))
     return in_view or next(links, None)
+
+
+def _is_next(parameters: str) -> bool:
+    """Of several `rel`, any; each is a list of words, and a word alone needs no quotes."""
+    found = _RELATIONS.findall(parameters)
+    return any("next" in (quoted or bare).casefold().split() for quoted, bare in found)
 
 
 def _first(document: Any, names: tuple[str, ...]) -> Any:

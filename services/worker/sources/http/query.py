@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from services.contract.spec import All, Filter, HttpFilter, HttpPages, JobSpec, Operator, Paging, Term, Value
 from services.worker.sources import errors
 
-_PLACEHOLDER = re.compile(r"\{([^}]*)\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _DOTS = frozenset({".", ".."})
 _EXISTS = {Operator.IS_NULL: "false", Operator.IS_NOT_NULL: "true"}
 Parameters = list[tuple[str, str]]

@@ -1,0 +1,69 @@
+"""Every regular expression of the project, and what is asked of it."""
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.linters.backtracking import Use
+
+ROOT = Path(__file__).parents[3]
+PACKAGES = ("services", "exportd_client")
+USES = {"fullmatch": Use.WHOLE, "match": Use.START}
+METHODS = frozenset({"fullmatch", "match", "search", "findall", "finditer", "sub", "subn", "split"})
+
+
+@dataclass(frozen=True)
+class Pattern:
+    module: str
+    name: str
+    compiled: re.Pattern[str]
+    use: Use
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name} {self.use.value}"
+
+
+def patterns() -> Iterator[Pattern]:
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            yield from _of(path)
+
+
+def unnamed() -> Iterator[str]:
+    """Places where a pattern is made that `patterns` does not see."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            named = {id(node.value) for node in tree.body if isinstance(node, ast.Assign)}
+            for call in _calls(tree):
+                constant = bool(call.args) and isinstance(call.args[0], ast.Constant)
+                if id(call) not in named and (call.func.attr == "compile" or not constant):
+                    yield path.relative_to(ROOT).as_posix()
+
+
+def _calls(tree: ast.AST) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            made = isinstance(node.func.value, ast.Name) and node.func.value.id == "re"
+            if made and node.func.attr in {*METHODS, "compile"}:
+                yield node
+
+
+def _of(path: Path) -> Iterator[Pattern]:
+    tree, module = ast.parse(path.read_text(encoding="utf-8")), _module(path)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in METHODS:
+            found = getattr(importlib.import_module(module), node.value.id, None) if node.value.id != "re" else None
+            if isinstance(found, re.Pattern):
+                yield Pattern(module, node.value.id, found, USES.get(node.attr, Use.ANYWHERE))
+    for call in _calls(tree):
+        if call.func.attr != "compile" and isinstance(call.args[0], ast.Constant):
+            use = USES.get(call.func.attr, Use.ANYWHERE)
+            yield Pattern(module, repr(call.args[0].value), re.compile(call.args[0].value), use)
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
