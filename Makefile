@@ -39,8 +39,15 @@ $(SAMPLE): $(READY) $(wildcard sample/*.py sample/*.toml)
 	@$(BIN)/python -m sample build/sample
 	@touch $@
 
-test: $(READY) ## Run every test
-	@$(BIN)/python -m pytest
+# Processes that are started again and again read their bytecode, also where the environment would not keep any.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 4 --dist worksteal
+JOBS ?= logical
+
+test: $(READY) ## Run every test, on all cores: make test, make test ARGS='tests/ports -k lease', make test JOBS=0 ARGS=--pdb
+	@$(PYTEST) $(ARGS)
+
+test-unit: $(READY) ## Run the tests that need no server, no process and no patience
+	@$(PYTEST) -m 'not slow' tests/unit $(ARGS)
 
 proof: $(READY) ## Drive the store through 2,000 random stories of 50 steps, beside its model: make proof PROOF=2000,50
 	@EXPORTD_PROOF=$(PROOF) $(BIN)/python -m pytest tests/ports/test_state_machine.py -k the_model -o faulthandler_timeout=0
@@ -50,7 +57,7 @@ check: $(READY) proto-check ## Lint of code and interfaces, types, generated cod
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "run .venv/bin/ruff format ."; exit 1; }
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/test_architecture.py
+	@$(BIN)/python -m pytest tests/test_architecture.py tests/test_patience.py
 
 bench: $(VENV)/.bench-ready ## Measure beside others: make bench, make bench BENCH=xlsx (csv zip memory latency sources large)
 	@$(BIN)/python -m bench $(BENCH)
@@ -82,4 +89,4 @@ proto-check: $(READY) ## Fail when the generated code is not what proto/ says
 	@tmp=$$(mktemp -d) && trap "rm -rf $$tmp" EXIT && $(call generate,$$tmp) && \
 	diff -r -x '*.proto' -x __pycache__ proto/exportd $$tmp/exportd && echo "generated code is up to date"
 
-.PHONY: help setup demo run sample test proof check bench chaos chaos-measure docs golden clean proto proto-check
+.PHONY: help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden clean proto proto-check

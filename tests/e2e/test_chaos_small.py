@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parent.parent.parent
 SEED = "222"
 """In its three rounds there is an export of every kind that lives to be completed, and an operator who retries."""
@@ -13,7 +15,8 @@ SEED = "222"
 def test_a_few_rounds_of_chaos_leave_nothing_wrong(tmp_path: Path) -> None:
     output = tmp_path / "chaos.json"
     command = [sys.executable, "-m", "chaos", "--rounds", "3", "--seed", SEED, "--output", str(output)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    limit_s = 5 * PATIENCE_S  # for three rounds
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit_s, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     figures = json.loads(output.read_text())
     assert figures["kills"] >= 1

@@ -14,10 +14,11 @@ import psutil
 from exportd_client import Export, ExportClient
 from tests.e2e.conftest import PATIENT, House
 from tests.e2e.held import Held
+from tests.patience import PATIENCE_S
 
 
 async def _until(client: ExportClient, export: Export, reached: Callable[[Export], bool]) -> Export:
-    async with asyncio.timeout(90):  # a net for what never comes
+    async with asyncio.timeout(PATIENCE_S):  # a net for what never comes
         async for seen in client.watch(export.id):
             export = seen
             if reached(seen):
@@ -53,7 +54,7 @@ async def test_the_children_of_a_killed_worker_die_with_it(house: House, client:
     children = psutil.Process(worker.pid).children(recursive=True)
     assert children
     worker.kill()
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
     assert alive == []
 
 
@@ -99,7 +100,7 @@ async def test_a_cancelled_job_stops_at_once_and_leaves_no_bytes(house: House, c
     assert any(_spooled(house.artifacts))
     cancelled = await client.cancel(export.id)
     assert cancelled.state == Export.STATE_CANCELLED
-    deadline = time.monotonic() + 5  # make chaos-measure says how long it takes: a busy machine is nobody's mistake
+    deadline = time.monotonic() + PATIENCE_S  # make chaos-measure says how long it takes
     while any(_spooled(house.artifacts)) and time.monotonic() < deadline:
         await asyncio.sleep(0.02)  # how often the disk is looked at
     assert not any(_spooled(house.artifacts))
@@ -146,7 +147,7 @@ async def test_a_worker_of_another_store_builds_nothing_and_says_how_to_mend_it(
     (elsewhere / ".exportd-store").write_text("11111111-1111-4111-8111-111111111111\n")
     export = await client.create("/airports", format="csv")
     stranger = house.worker(EXPORTD_ARTIFACTS=str(elsewhere))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while "EXPORTD_ARTIFACTS" not in stranger.log.read_text() and time.monotonic() < deadline:
         await asyncio.sleep(0.05)  # how often the log is looked at
     assert "EXPORTD_ARTIFACTS" in stranger.log.read_text()
@@ -167,7 +168,7 @@ async def test_ctrl_c_leaves_the_export_running_and_prints_its_id(
             await asyncio.sleep(0.02)  # until its create has arrived
         await _until(client, listed[0], _writing)
         waiting.send_signal(signal.SIGINT)
-        out, err = waiting.communicate(timeout=30)
+        out, err = waiting.communicate(timeout=PATIENCE_S)
     assert listed[0].id in out + err
     assert waiting.returncode == 130
     held.open()

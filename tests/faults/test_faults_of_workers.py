@@ -12,6 +12,7 @@ from services.api.settings import ApiSettings
 from services.api.usecases.jobs import LOST_ANSWER_AFTER
 from tests.integration.api.conftest import Api, Clock, Worker, serving
 from tests.integration.api.refusals import refused
+from tests.patience import PATIENCE_S
 from tests.ports.samples import SECOND
 
 Export = export_pb2.Export
@@ -20,7 +21,7 @@ TWO_TTL = 2 * LeasePolicy().ttl
 
 
 async def reached(api: Api, export_id: str, state: Export.State.ValueType) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while (await api.get(export_id)).state != state:
             await asyncio.sleep(0.02)  # between two looks
 

@@ -47,7 +47,7 @@ def _bring() -> None:
     shutil.rmtree(coming, ignore_errors=True)
     options = ("--quiet", "--disable-pip-version-check", "--no-deps", "-c", str(ROOT / "constraints.txt"))
     command = [sys.executable, "-m", "pip", "install", *options, "--target", str(coming), WHEEL]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)  # 60 MB
     if done.returncode:
         raise NoNode(f"there is no node and no npm, and pip could not bring them: {done.stderr.strip()[-300:]}")
     coming.rename(BROUGHT)

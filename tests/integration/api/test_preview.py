@@ -14,6 +14,7 @@ from exportd.v1 import export_service_pb2
 from services.api.settings import ApiSettings, Waits
 from tests.integration.api.conftest import Api, serving, until
 from tests.integration.api.refusals import refused
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def preview(api: Api, uri: str = "/shops/7/orders", rows: int = 0, **fields: obj
 async def take(api: Api) -> queue_pb2.Preview:
     wait = Duration(seconds=10)
     return (
-        await api.jobs.TakePreview(queue_pb2.TakePreviewRequest(worker_id=str(uuid4()), wait=wait), timeout=20)
+        await api.jobs.TakePreview(queue_pb2.TakePreviewRequest(worker_id=str(uuid4()), wait=wait), timeout=PATIENCE_S)
     ).preview
 
 

@@ -17,6 +17,7 @@ from services.api.storage.sqlite.database import writing_engine
 from services.api.storage.sqlite.migrate import migrate
 from tests.integration.api.conftest import CATALOG
 from tests.integration.storage.old_databases import make_first_schema
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def _refusal(environ: dict[str, str]) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("EXPORTD_")}
     ended = subprocess.run(
         [sys.executable, "-m", "services.api"],
-        env=kept | environ, capture_output=True, text=True, timeout=30, check=False,
+        env=kept | environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert ended.returncode == 2, ended.stderr
     assert "Traceback" not in ended.stderr

@@ -16,6 +16,7 @@ from services.worker.artifacts.folder import FolderSink
 from services.worker.ports import StoreUnavailable
 from tests.integration.artifacts.places import FolderPlace
 from tests.integration.artifacts.writers import CONTENT, KEY, LEASE, NAME, content_of, nothing, stored
+from tests.patience import PATIENCE_S
 
 SPOOLED = "export-1.lease-1.export.csv"
 
@@ -164,7 +165,7 @@ def test_a_file_that_is_swept_before_its_writer_has_locked_it_is_made_anew(folde
         assert writer.is_alive()
     (spool / SPOOLED).unlink()
     os.close(handle)
-    writer.join(30)
+    writer.join(PATIENCE_S)
     assert keys == [KEY]
     assert (folder.root / KEY).read_bytes() == CONTENT
 

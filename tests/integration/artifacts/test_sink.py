@@ -12,6 +12,7 @@ from services.worker.artifacts import open_sink
 from services.worker.artifacts.settings import ArtifactSettings
 from tests.integration.artifacts.places import Place
 from tests.integration.artifacts.writers import CONTENT, KEY, LEASE, NAME, content_of, nothing, stored
+from tests.patience import PATIENCE_S
 
 SIBLING = LeaseRef("export-1", "lease-2")
 STRANGER = LeaseRef("export-2", "lease-1")
@@ -194,7 +195,7 @@ def other(place, reader):
     ready, end = context.Event(), context.Event()
     process = context.Process(target=hold, args=(place.settings, ready, end))
     process.start()
-    assert ready.wait(30)
+    assert ready.wait(PATIENCE_S)
     yield process
     process.kill()
     process.join()

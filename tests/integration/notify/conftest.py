@@ -28,6 +28,7 @@ from services.api.storage.sql.store import SqliteExportStore
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.world import World
 from tests.integration.notify.samples import LOOPBACK
+from tests.patience import PATIENCE_S
 from tests.ports.samples import SPEC, START, STATS, new_export, new_file
 from tests.servers.smtp import MailServer, mail_server
 from tests.servers.webhook import Receiver, webhook_receiver
@@ -120,7 +121,7 @@ async def office(tmp_path: Path, mails: MailServer) -> AsyncIterator[Office]:
         yield Office(database, store, SqliteOutbox(database), clock, senders)
 
 
-async def eventually(holds: Callable[[], bool], within_s: float = 30.0) -> None:
+async def eventually(holds: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
     """Wait until it holds."""
     async with asyncio.timeout(within_s):
         while not holds():

@@ -9,6 +9,7 @@ from services.contract.spec import AttachmentSpec
 from services.worker.bundle.archive import Archive
 from services.worker.bundle.attachments import Attachments
 from tests.integration.sources.shelves import urls
+from tests.patience import PATIENCE_S
 from tests.unit.bundle.bundles import MOMENT, batch_of, lines, row, spec_of
 
 COUNT = 64
@@ -38,7 +39,7 @@ class Crossing:
             self._inside += 1
             self.most = max(self.most, self._inside)
         if self._first():
-            self._gate.wait(timeout=60)
+            self._gate.wait(timeout=PATIENCE_S)
         with self._lock:
             self._inside -= 1
 

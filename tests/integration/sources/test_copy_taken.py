@@ -28,6 +28,7 @@ from services.worker.sources.sources import Sources
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.copy_jobs import csv_spec, is_lined, run, source
 from tests.integration.sources.source_specs import ATTACHMENT, type_of
+from tests.patience import PATIENCE_S
 from tests.servers import databases
 
 COLUMNS = {"id": "integer", "name": "text", "total": "decimal(9,2)"}
@@ -170,7 +171,7 @@ def test_other_threads_go_on_while_the_server_thinks_amid_the_rows(url: str) -> 
 
 def until_somebody_waits_for_a_lock(connection: psycopg.Connection) -> None:
     waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE_S
     while connection.execute(waiting).fetchall() != [(1,)]:
         assert time.monotonic() < until
         time.sleep(0.01)  # between two looks
@@ -221,7 +222,7 @@ def test_who_stops_amid_the_rows_leaves_no_statement_behind(url: str) -> None:
         next(reading.lines())
     with psycopg.connect(url, autocommit=True) as connection:
         left = "select count(*) from pg_stat_activity where query like 'copy (%10000001%'"
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE_S
         while connection.execute(left).fetchall() != [(0,)]:
             assert time.monotonic() < until
             time.sleep(0.02)  # the server notices at its next write

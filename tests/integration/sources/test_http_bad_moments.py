@@ -23,6 +23,7 @@ from tests.integration.sources.http_apis import (
     thing,
 )
 from tests.integration.sources.source_specs import read, spec_of
+from tests.patience import PATIENCE_S
 from tests.servers.api_platform import ApiPlatform, Moment, Reply, Request, body, cut, edited, served, status
 
 EVERY = list(range(1, 26))
@@ -75,7 +76,7 @@ def test_a_server_that_does_not_answer_in_time_fails() -> None:
     given_up = threading.Event()
 
     def silent(_: Request, reply: Reply) -> Reply:
-        given_up.wait(60)
+        given_up.wait(PATIENCE_S)
         return reply
 
     with api_of(always=silent) as api:

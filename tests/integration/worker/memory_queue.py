@@ -22,6 +22,7 @@ from services.contract.outcome import Built, Failure, Progress
 from services.contract.preview import Preview, Previewed
 from services.contract.spec import JobSpec
 from services.contract.store import artifact_prefix
+from tests.patience import PATIENCE_S
 
 HEARTBEAT = timedelta(seconds=0.2)
 
@@ -100,7 +101,7 @@ class MemoryQueue:
         beats = self.calls.count("heartbeat")
         await self.until(lambda: self.calls.count("heartbeat") > beats)  # the one that is told so
 
-    async def until(self, condition: Callable[[], bool], within_s: float = 30.0) -> None:
+    async def until(self, condition: Callable[[], bool], within_s: float = PATIENCE_S) -> None:
         async with asyncio.timeout(within_s), self._changed:
             await self._changed.wait_for(condition)
 

@@ -12,6 +12,7 @@ import pytest
 from services.contract.job import LeaseRef
 from services.worker.scratch import Scratch
 from tests.integration.artifacts.test_folder import locks_waited_for
+from tests.patience import PATIENCE_S
 
 LEASE = LeaseRef("e1", "aa")
 
@@ -29,7 +30,7 @@ def other(tmp_path: Path):
     ready, end = context.Event(), context.Event()
     process = context.Process(target=work_and_end, args=(tmp_path, ready, end))
     process.start()
-    assert ready.wait(30)
+    assert ready.wait(PATIENCE_S)
     yield process
     process.kill()
     process.join()
@@ -53,7 +54,7 @@ def test_two_first_jobs_at_the_same_moment_share_one_folder(tmp_path: Path) -> N
     scratch = Scratch(tmp_path, "mine")
     leases = [LeaseRef("e1", f"lease{n}") for n in range(8)]
     with ThreadPoolExecutor(8) as threads:
-        folders = list(threads.map(scratch.folder_for, leases, timeout=30))
+        folders = list(threads.map(scratch.folder_for, leases, timeout=PATIENCE_S))
     assert len(set(folders)) == 8
     scratch.close()
 
@@ -100,7 +101,7 @@ def test_a_folder_that_is_swept_before_its_worker_has_locked_it_is_made_anew(tmp
     lock.unlink()
     lock.parent.rmdir()
     os.close(handle)
-    worker.join(30)
+    worker.join(PATIENCE_S)
     assert Scratch(tmp_path, "another").sweep() == []
     assert (tmp_path / "mine" / "aa").is_dir()
     scratch.close()

@@ -8,6 +8,7 @@ import psycopg
 from services.contract.spec import Relation
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from tests.integration.worker.rig import SPEC, Rig
+from tests.patience import PATIENCE_S
 from tests.servers import databases
 
 ENDLESS = Relation(
@@ -30,7 +31,7 @@ async def test_a_cancelled_copy_leaves_no_file_and_no_statement(rig: Rig) -> Non
         await rig.queue.until(lambda: any(p.rows_written for p in entry.progress))
         assert statements(url) == 1
         rig.queue.cancel(entry, hint=True)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while rig.files() or statements(url):
                 await asyncio.sleep(0.02)  # the kill, and the server's next write, come when they come
     assert entry.state == "CANCELLED"

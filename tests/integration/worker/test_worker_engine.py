@@ -12,6 +12,7 @@ from services.contract.outcome import Consistency, MatchedBy, Phase
 from services.contract.store import MARKER
 from tests.integration.worker import child_jobs
 from tests.integration.worker.rig import SPEC, Rig, bundled, named
+from tests.patience import PATIENCE_S
 
 CSV = b'Id,Name\r\n1,one\r\n2,"two, ""quoted"""\r\n3,\r\n'
 
@@ -186,7 +187,7 @@ async def test_a_verdict_that_follows_from_the_completion_does_not_remove_the_fi
 
         rig.queue.complete = late
         rig.let_go()
-        await asyncio.wait_for(answered.wait(), 30)
+        await asyncio.wait_for(answered.wait(), PATIENCE_S)
         assert entry.built is not None
         assert rig.files() == [entry.built.artifact.key]
 
@@ -311,7 +312,7 @@ async def test_a_second_signal_gives_everything_back_at_once(rig: Rig) -> None:
 async def test_the_api_can_drain_a_worker(rig: Rig) -> None:
     async with rig.working():
         rig.queue.hint(Hint.DRAIN)
-        await asyncio.wait_for(rig.stop.drain.wait(), 30)
+        await asyncio.wait_for(rig.stop.drain.wait(), PATIENCE_S)
 
 
 async def test_what_does_not_fit_into_the_slots_is_given_back(rig: Rig) -> None:
@@ -326,7 +327,7 @@ async def test_what_does_not_fit_into_the_slots_is_given_back(rig: Rig) -> None:
         rig.queue.cancel(running, hint=True)
 
 
-async def eventually(holds, within_s: float = 30.0) -> None:
+async def eventually(holds, within_s: float = PATIENCE_S) -> None:
     async with asyncio.timeout(within_s):
         while not holds():
             await asyncio.sleep(0.01)  # between two looks

@@ -28,6 +28,7 @@ from services.contract.outcome import (
 )
 from services.worker.queue.grpc_queue import GrpcQueue, QueueUnreachable, connected
 from tests.integration.worker.rig import SPEC
+from tests.patience import PATIENCE_S
 
 MINUTE = timedelta(minutes=1)
 LEASE = LeaseRef("e1", "aa")
@@ -203,4 +204,4 @@ async def test_a_listener_that_leaves_ends_its_stream(server: Server, queue: Grp
     server.endless = True
     async with aclosing(queue.directives()) as hints:
         await anext(hints)
-    await asyncio.wait_for(server.left.wait(), 30)
+    await asyncio.wait_for(server.left.wait(), PATIENCE_S)

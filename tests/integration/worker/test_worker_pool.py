@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 
 import psutil
 
+from tests.patience import PATIENCE_S
+
 COMMAND = (sys.executable, "-m", "tests.integration.worker.lone_supervisor")
 
 
@@ -25,7 +27,7 @@ async def supervisor(order: str, **environ: str):
 
 
 async def child_of(process) -> psutil.Process:
-    line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+    line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)).decode()
     assert line.startswith("child: ")
     return psutil.Process(int(line.split()[1]))
 
@@ -50,7 +52,7 @@ async def test_a_child_does_not_heed_the_signals_of_its_terminal() -> None:
 
 async def test_a_child_sees_nothing_of_the_environment_that_could_be_secret() -> None:
     async with supervisor("environment", EXPORTD_SOURCE_PASSWORD="hunter2") as process:
-        output, _ = await asyncio.wait_for(process.communicate(), 30)
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     answer = output.decode().partition("answer:")[2]
     assert "PATH=" in answer
     assert "hunter2" not in answer

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.patience import PATIENCE_S
+
 SETTINGS = {
     "EXPORTD_QUEUE_ADDRESS": "127.0.0.1:1",
     "EXPORTD_WORKER_METRICS": "off",
@@ -40,7 +42,7 @@ async def worker(tmp_path: Path, **more: str) -> AsyncIterator[asyncio.subproces
 async def event(process: asyncio.subprocess.Process, name: str) -> dict[str, object]:
     """Read its log up to the line with this event. gRPC writes lines of its own there."""
     assert process.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         async for line in process.stderr:
             found = json.loads(line) if line.startswith(b"{") else {}
             if found.get("event") == name:
@@ -53,7 +55,7 @@ async def test_it_waits_for_an_api_that_is_away_and_stops_when_told(tmp_path: Pa
         await event(process, "heartbeat_unanswered")
         process.send_signal(signal.SIGTERM)
         await event(process, "worker_stopped")
-        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
 
 
 async def test_none_of_its_children_has_a_secret_of_its_environment(tmp_path: Path) -> None:
@@ -67,7 +69,7 @@ async def test_none_of_its_children_has_a_secret_of_its_environment(tmp_path: Pa
 
 async def test_mistaken_settings_are_told_in_one_message_and_end_it(tmp_path: Path) -> None:
     async with worker(tmp_path, EXPORTD_SLOTS="0", EXPORTD_DRAIN_GRACE_S="soon") as process:
-        _, told = await asyncio.wait_for(process.communicate(), 30)
+        _, told = await asyncio.wait_for(process.communicate(), PATIENCE_S)
         assert process.returncode == 2
     assert "EXPORTD_SLOTS" in told.decode()
     assert "EXPORTD_DRAIN_GRACE_S" in told.decode()
@@ -75,7 +77,7 @@ async def test_mistaken_settings_are_told_in_one_message_and_end_it(tmp_path: Pa
 
 async def test_mistaken_sources_end_it_too(tmp_path: Path) -> None:
     async with worker(tmp_path, EXPORTD_SOURCES=str(tmp_path / "nowhere.toml")) as process:
-        _, told = await asyncio.wait_for(process.communicate(), 30)
+        _, told = await asyncio.wait_for(process.communicate(), PATIENCE_S)
         assert process.returncode == 2
     assert "nowhere.toml" in told.decode()
 
@@ -84,7 +86,7 @@ async def test_a_metrics_port_that_is_taken_ends_it_too(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         async with worker(tmp_path, EXPORTD_WORKER_METRICS=address) as process:
-            _, told = await asyncio.wait_for(process.communicate(), 30)
+            _, told = await asyncio.wait_for(process.communicate(), PATIENCE_S)
             assert process.returncode == 2
     assert f"cannot listen on {address}" in told.decode()
     assert "Traceback" not in told.decode()

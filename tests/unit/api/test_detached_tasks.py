@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from services.api.live.detached_tasks import LocalDetachedTasks
+from tests.patience import PATIENCE_S
 
 
 async def test_both_steps_are_taken_when_the_caller_leaves_between_them() -> None:
@@ -23,7 +24,7 @@ async def test_both_steps_are_taken_when_the_caller_leaves_between_them() -> Non
     with pytest.raises(asyncio.CancelledError):
         await caller
     go_on.set()
-    await asyncio.wait_for(announced.wait(), 30)
+    await asyncio.wait_for(announced.wait(), PATIENCE_S)
     assert steps == ["committed", "announced"]
 
 

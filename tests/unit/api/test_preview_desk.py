@@ -6,6 +6,7 @@ from services.api.live.preview_desk import LocalPreviewDesk
 from services.api.world import World
 from services.contract.errors import NoWorker, ShuttingDown
 from services.contract.preview import Previewed
+from tests.patience import PATIENCE_S
 from tests.ports.samples import SPEC
 
 
@@ -21,7 +22,7 @@ async def test_a_worker_that_is_cut_off_as_it_wakes_takes_nothing_along() -> Non
     asking = asyncio.create_task(preview_desk.show(SPEC, 3))
     await asyncio.sleep(0)  # it has told them
     cut_off.cancel()
-    taken = await asyncio.wait_for(sound, 5)
+    taken = await asyncio.wait_for(sound, PATIENCE_S)
     assert taken is not None
     await preview_desk.finish(taken.id, Previewed(("{}",)))
     assert (await asking).rows == ("{}",)
@@ -52,4 +53,4 @@ async def test_whoever_waits_is_sent_away_at_the_end() -> None:
     await asyncio.sleep(0)  # it stands in line
     preview_desk.drain()
     with pytest.raises(ShuttingDown):
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, PATIENCE_S)

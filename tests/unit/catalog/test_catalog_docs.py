@@ -16,6 +16,7 @@ from services.api.catalog.definition.file import load
 from services.api.catalog.definition.source_kinds import SOURCE_KINDS
 from services.api.commands.catalog import run
 from services.worker.sources.settings import load as load_sources
+from tests.patience import PATIENCE_S
 from tests.unit.catalog import catalog_docs
 from tests.unit.catalog.grammar_cases import CATALOG
 
@@ -149,8 +150,9 @@ def test_the_schema_is_the_one_beside_the_page() -> None:
     assert ran("schema")[1] == catalog_docs.SCHEMA.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_command_is_one_of_the_api_and_needs_no_settings(file: str) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("EXPORTD_")}
     command = [sys.executable, "-m", "services.api", "catalog", "check", file]
-    ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{file} is sound: 3 collections\n", "")

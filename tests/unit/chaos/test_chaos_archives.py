@@ -74,6 +74,7 @@ def test_attachments_apart_have_no_table() -> None:
     assert _check(_with_manifest(entries), ArchiveContent((SCAN,), "", encrypted=False)) == b""
 
 
+@pytest.mark.slow
 def test_an_encrypted_one_is_opened() -> None:
     sealed = ArchiveContent(FILE_TYPES, "csv", encrypted=True)
     assert _check(_with_manifest(_entries()), sealed, password=PASSWORD) == b"n,text\r\n"

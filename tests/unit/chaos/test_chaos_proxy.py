@@ -59,7 +59,7 @@ async def test_frozen_it_carries_nothing_until_it_is_healed() -> None:
         proxy.freeze()
         writer.write(b"world")
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(reader.readexactly(1), 0.1)
+            await asyncio.wait_for(reader.readexactly(1), 0.1)  # nothing comes
         proxy.heal()
         assert await reader.readexactly(5) == b"world"
 

@@ -19,6 +19,7 @@ from exportd.v1 import export_pb2 as pb
 from exportd.v1 import export_service_pb2 as service
 from exportd.v1.export_service_pb2_grpc import ExportServiceServicer, add_ExportServiceServicer_to_server
 from exportd_client import Patience
+from tests.patience import PATIENCE_S
 
 CHUNK_BYTES = 1000
 IMPATIENT = Patience(first_contact=0.3, outage=10, shortest=0.001, longest=0.02)
@@ -270,7 +271,7 @@ class Serving:
         await self._server.stop(None)
 
 
-async def eventually(condition, seconds: float = 30.0) -> None:
+async def eventually(condition, seconds: float = PATIENCE_S) -> None:
     """Returns once condition() holds."""
     async with asyncio.timeout(seconds):
         while not condition():

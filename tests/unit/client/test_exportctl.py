@@ -19,7 +19,10 @@ import pytest
 from exportd.v1 import export_service_pb2 as service
 from exportd_client import Export
 from exportd_client.partial_file import part_path
+from tests.patience import PATIENCE_S
 from tests.unit.client.fake_export_service import FakeExportService, Refusal, Serving, eventually
+
+pytestmark = pytest.mark.slow
 
 CONTENT = b"id,total\r\n1,10.00\r\n2,20.00\r\n3,30.00\r\n"
 PROGRAM = (sys.executable, "-m", "exportd_client.cli")
@@ -71,7 +74,7 @@ def exportctl(start: Start) -> Exportctl:
 
 
 async def end_of(process: asyncio.subprocess.Process) -> Ended:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         out, err = await process.communicate()
     assert b"\x1b" not in out + err, "a pipe gets no control characters"
     return Ended(process.returncode, out, err.decode())
@@ -246,7 +249,7 @@ async def test_ctrl_c_ends_the_question_for_a_password(start: Start, fake: FakeE
 async def question(process: asyncio.subprocess.Process, word: str) -> bytes:
     """Reads up to the end of the question `word`; what is typed from then on is not shown."""
     assert process.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         return await process.stderr.readuntil(f"{word}: ".encode())
 
 

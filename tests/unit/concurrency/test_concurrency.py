@@ -7,8 +7,7 @@ import pytest
 from services.worker.concurrency.ordered_pool import OrderedPool
 from services.worker.concurrency.prefetch import prefetch
 from services.worker.concurrency.serial_sink import SerialSink
-
-PATIENCE_S = 30.0
+from tests.patience import PATIENCE_S
 
 
 def one(_: object) -> int:

@@ -10,6 +10,7 @@ import pytest
 from services.contract.spec import Kind
 from services.worker.writers.values import CannotWrite
 from services.worker.writers.xlsx import XlsxWriter
+from tests.patience import PATIENCE_S
 from tests.unit.fast_xlsx.fast_books import by_calamine, column, fast, texts
 from tests.unit.writers.writer_tables import batch_of, text_columns
 
@@ -28,7 +29,7 @@ def begun() -> tuple[XlsxWriter, list[threading.Thread]]:
 
 def ended(threads: list[threading.Thread]) -> bool:
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
     return bool(threads) and not any(t.is_alive() for t in threads)
 
 

@@ -35,6 +35,7 @@ def padded(sheets):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compact", [False, True])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
 @settings(deadline=None, max_examples=40)
@@ -44,6 +45,7 @@ def test_nasty_tables_are_the_same(zone, compact, rows, tmp_path_factory):
     assert_same(COLUMNS, rows[:2], rows[2:], spool_dir=spool_dir, zone=zone, compact=compact)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(values=st.lists(TEXTS, min_size=1, max_size=5))
 def test_texts_without_gaps_are_the_same(values, tmp_path_factory):
@@ -80,6 +82,7 @@ def test_the_longest_text_is_the_same(tmp_path):
     assert_same(text_columns("a"), texts("😀" * 16_383 + "x", "é" * 32_767), spool_dir=tmp_path)
 
 
+@pytest.mark.slow
 def test_many_rows_are_the_same(tmp_path):
     columns = (*text_columns("a", "b"), column(Kind.INTEGER))
     rows = [{"a": f"<{n}>", "b": None if n % 3 else f" {n}", "x": n - 20_000} for n in range(17_000)]

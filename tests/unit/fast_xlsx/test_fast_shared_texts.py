@@ -38,6 +38,7 @@ def faults(content: bytes) -> list[str]:
     return [str(fault) for fault in workbook_faults(io.BytesIO(content))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compact", [False, True])
 @settings(deadline=None, max_examples=60)
 @given(batches=st.lists(st.lists(st.one_of(TEXTS, st.none()), min_size=1, max_size=3), min_size=1, max_size=3))

@@ -70,6 +70,7 @@ def test_wide_tables_keep_every_column_in_its_place(layout):
         assert '<c r="ADT3" ' in sheet_xml(content)  # the 800th letter
 
 
+@pytest.mark.slow
 def test_a_table_as_wide_as_a_sheet_is_written_and_a_wider_one_refused():
     columns = text_columns(*(f"f{n}" for n in range(16_384)))
     content, _ = fast(columns, [{"f16383": "last"}])

@@ -10,6 +10,7 @@ from tests.linters.libarchive_reader import FAULT
 CONTENT = b"all of this is stored as it is"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "status"),
     [(("unzip", "-tqq"), 2), (("zip", "-T"), 8), (("7zz", "t"), 2), (("libarchive",), FAULT)],

@@ -101,6 +101,7 @@ def test_a_zip64_end_that_nothing_needs_is_found():
     assert faults(content[:at] + end64 + locator + content[at:]) == ["zip-zip64"]
 
 
+@pytest.mark.slow
 def test_more_entries_than_16_bits_count_need_zip64_and_are_fine():
     many = zip_of({f"{n:x}": b"" for n in range(65_536)}, zipfile.ZIP_STORED)
     assert faults(many) == []

@@ -30,6 +30,7 @@ def documents(table_format: Format, content: bytes) -> list[dict]:
     return exact.decode(content.decode()) if texts is None else texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table_format", [Format.JSON, Format.JSONL])
 @settings(deadline=None, max_examples=60)
 @given(rows=ROWS)

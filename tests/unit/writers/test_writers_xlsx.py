@@ -89,6 +89,7 @@ def agree(found: object, expected: object) -> bool:
     return found == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
 @settings(deadline=None, max_examples=40)
 @given(rows=ROWS)

@@ -40,6 +40,7 @@ def test_the_container_has_no_fault_that_a_reader_could_repair(tmp_path):
         assert zip_faults(file) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [None, LOW])
 @pytest.mark.parametrize(
     "command", [("unzip", "-tqq"), ("libarchive",), ("7zz", "t"), ("zip", "-T")], ids=lambda c: c[0]
@@ -65,6 +66,7 @@ def test_zip64_is_used_only_by_what_needs_it(tmp_path):
     assert b"PK\x06\x06" not in (tmp_path / "made.zip").read_bytes()[-200:]
 
 
+@pytest.mark.slow
 def test_seventy_thousand_entries_are_all_there(tmp_path):
     path = zip_of(((f"files/{n}.txt", b"%d" % n) for n in range(70_000)), tmp_path)
     with zipfile.ZipFile(path) as archive:

@@ -45,6 +45,7 @@ def test_another_password_is_refused(tmp_path, password):
         read(path, password)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [None, LOW])
 @pytest.mark.parametrize(("password", "seven_zip", "libarchive"), [(PASSWORD, 0, 0), ("wrong", 2, FAULT)])
 def test_7zip_and_libarchive_agree(tmp_path, password, seven_zip, libarchive, limits):
