@@ -24,7 +24,7 @@ class Previews:
         client = self._clients[question.tenant]
         try:
             answer = await client.preview(
-                type=question.collection, query=f"n[gte]={question.first}{order}", rows=question.rows
+                type=question.collection, query=f"n[gte]={question.first}{order}", max_rows=question.rows
             )
         except ExportdError as refused:
             record = PreviewRecord(question, under_fire, refusal=_reason(refused))

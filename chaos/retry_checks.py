@@ -23,7 +23,7 @@ def is_excused(account: Account, code: str, attempt: int) -> bool:
 
 
 def _problems(account: Account, export: Export, transitions: Sequence[Transition]) -> Iterator[str]:
-    retries = [each for each in transitions if each.event == "RETRY"]
+    retries = [each for each in transitions if each.event == Transition.EVENT_RETRY]
     if not account.retries_confirmed <= export.run - 1 <= account.retry_requests:
         requests = f"{account.retry_requests} retries, {account.retries_confirmed} of them confirmed"
         yield f"run {export.run} after {requests}"

@@ -18,6 +18,7 @@ What comes back are the messages of the public API, fully typed: Export, File, C
 
 from exportd.v1.export_pb2 import (
     Column,
+    ColumnType,
     Compression,
     CsvOptions,
     Delivery,
@@ -61,6 +62,7 @@ __all__ = [
     "Collection",
     "Column",
     "ColumnChoice",
+    "ColumnType",
     "Compression",
     "CompressionName",
     "CsvOptions",

@@ -90,7 +90,7 @@ class ExportClient:
         ttl: timedelta | None = None,
         filename: str = "",
         lenient: bool = False,
-        changed_since: str = "",
+        changed_since: datetime | None = None,
         since_export: str = "",
         validate_only: bool = False,
         request_id: str | None = None,
@@ -111,7 +111,8 @@ class ExportClient:
         max_attempts 1 to 10; 0: 3. ttl: how long the file stays, 1 minute to 90 days; None: 7 days.
         filename: a suggestion; empty: from the id.
         lenient: drop what the query has wrong, with a warning each, in place of InvalidArgument.
-        changed_since: RFC 3339, rows changed at or after it. since_export: rows changed since that export was built.
+        changed_since: rows changed at or after it; without a time zone it is UTC.
+        since_export: rows changed since that export was built.
         validate_only: nothing is made; the answer, without an id, is the request as understood, with its warnings.
 
         request_id: the same one with the same request returns the same
@@ -139,7 +140,7 @@ class ExportClient:
                 ttl=conversions.duration(ttl),
                 filename=filename,
                 filter_mode=FILTER_MODE_LENIENT if lenient else FILTER_MODE_UNSPECIFIED,
-                changed_since=changed_since,
+                changed_since=conversions.timestamp(changed_since),
                 since_export=since_export,
                 validate_only=validate_only,
                 request_id=_request_id(request_id, validate_only=validate_only),
@@ -151,7 +152,7 @@ class ExportClient:
 
     async def get(self, export_id: str) -> Export:
         """The export as it is now."""
-        return await self._link.ask(self._link.stub.GetExport, GetExportRequest(id=export_id))
+        return await self._link.ask(self._link.stub.GetExport, GetExportRequest(export_id=export_id))
 
     async def list(
         self,
@@ -203,7 +204,7 @@ class ExportClient:
                 await outage.pause_after(error)
 
     async def _one_watch(self, export_id: str) -> AsyncGenerator[Export]:
-        request = WatchExportRequest(id=export_id)
+        request = WatchExportRequest(export_id=export_id)
         async with aclosing(self._link.listen(self._link.stub.WatchExport, request)) as exports:
             async for export in exports:
                 yield export
@@ -216,12 +217,12 @@ class ExportClient:
 
         FailedPrecondition: it is COMPLETED, or, with only_if_queued, a worker has picked it up.
         """
-        request = CancelExportRequest(id=export_id, only_if_queued=only_if_queued)
+        request = CancelExportRequest(export_id=export_id, only_if_queued=only_if_queued)
         return await self._link.ask(self._link.stub.CancelExport, request)
 
     async def delete(self, export_id: str) -> None:
         """Removes an export that is done, and its file. May be repeated. FailedPrecondition: it is not done."""
-        await self._link.ask(self._link.stub.DeleteExport, DeleteExportRequest(id=export_id))
+        await self._link.ask(self._link.stub.DeleteExport, DeleteExportRequest(export_id=export_id))
 
     async def preview(
         self,
@@ -232,12 +233,12 @@ class ExportClient:
         columns: Sequence[ColumnChoice] = (),
         time_zone: str | None = None,
         lenient: bool = False,
-        rows: int = 0,
+        max_rows: int = 0,
     ) -> PreviewExportResponse:
         """The first rows of what an export would hold, each as a JSON object, and how many there are if that is known.
 
-        rows: 1 to 100; 0: 20. The call is made once. Unavailable: no worker is free. FailedPrecondition: they cannot
-        be read, or not in 10 s.
+        max_rows: 1 to 100; 0: 20. The call is made once. Unavailable: no worker is free. FailedPrecondition: they
+        cannot be read, or not in 10 s.
         """
         export = CreateExportRequest(
             query=query,
@@ -246,22 +247,22 @@ class ExportClient:
             filter_mode=FILTER_MODE_LENIENT if lenient else FILTER_MODE_UNSPECIFIED,
         )
         _name_collection(export, uri, type)
-        request = PreviewExportRequest(export=export, rows=rows)
+        request = PreviewExportRequest(export=export, max_rows=max_rows)
         return await self._link.ask_once(self._link.stub.PreviewExport, request)
 
     async def transitions(self, export_id: str) -> Sequence[Transition]:
         """What happened to an export: every change of its state, oldest first."""
-        request = ListTransitionsRequest(id=export_id)
+        request = ListTransitionsRequest(export_id=export_id)
         return (await self._link.ask(self._link.stub.ListTransitions, request)).transitions
 
     async def deliveries(self, export_id: str) -> Sequence[Delivery]:
         """Where the ends of an export were announced, and what came of it."""
-        request = ListDeliveriesRequest(id=export_id)
+        request = ListDeliveriesRequest(export_id=export_id)
         return (await self._link.ask(self._link.stub.ListDeliveries, request)).deliveries
 
     async def get_file(self, file_id: str) -> File:
         """What a file is, before any byte of it is downloaded. FailedPrecondition: its time is over."""
-        return await self._link.ask(self._link.stub.GetFile, GetFileRequest(id=file_id))
+        return await self._link.ask(self._link.stub.GetFile, GetFileRequest(file_id=file_id))
 
     async def file_of(self, source: Source) -> File:
         """The file that a download of `source` would send. FailedPrecondition: there is none, or not yet."""

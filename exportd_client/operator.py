@@ -31,13 +31,13 @@ class Operator:
         FailedPrecondition: it is in another state, or lacks its password.
         """
         request = RetryExportRequest(
-            id=export_id, max_attempts=max_attempts, password=conversions.password_text(password)
+            export_id=export_id, max_attempts=max_attempts, password=conversions.password_text(password)
         )
         return await self._link.ask_once(self._link.operators.RetryExport, request)
 
     async def redeliver(self, delivery_id: str) -> Delivery:
         """Sends an announcement again, whatever came of it. NotFound: there is none of this id."""
-        request = RedeliverNotificationRequest(id=delivery_id)
+        request = RedeliverNotificationRequest(delivery_id=delivery_id)
         return await self._link.ask(self._link.operators.RedeliverNotification, request)
 
     async def queue(self) -> Queue:
@@ -50,4 +50,4 @@ class Operator:
 
     async def drain(self, worker_id: str) -> Worker:
         """Tells a worker to finish what it builds and to stop. NotFound: it was not heard of lately."""
-        return await self._link.ask(self._link.operators.DrainWorker, DrainWorkerRequest(id=worker_id))
+        return await self._link.ask(self._link.operators.DrainWorker, DrainWorkerRequest(worker_id=worker_id))

@@ -16,7 +16,7 @@ from exportd_client.cli.operating import OPERATING
 from exportd_client.cli.output import Output
 from exportd_client.cli.preview import preview
 from exportd_client.cli.session import Session, in_session, shared_options, wants_json
-from exportd_client.cli.values import STDOUT, Destination, Label
+from exportd_client.cli.values import STDOUT, Destination, Label, Moment
 from exportd_client.cli.words import (
     HISTORY_HEADER,
     LIST_HEADER,
@@ -78,8 +78,8 @@ async def get(session: Session, /, id: str, history: bool) -> Exit:  # noqa: A00
 )
 @click.option("--type", default="", help="Code of a collection.")
 @click.option("--label", "labels", type=Label(), multiple=True, help="Repeatable.")
-@click.option("--created-after", type=click.DateTime(), help="At or after, in UTC.")
-@click.option("--created-before", type=click.DateTime(), help="Before, in UTC.")
+@click.option("--created-after", type=Moment(), help="At or after, such as 2026-01-31T00:00:00Z.")
+@click.option("--created-before", type=Moment(), help="Before.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
 @shared_options
 @in_session

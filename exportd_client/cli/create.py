@@ -16,7 +16,7 @@ from exportd_client.cli.groups import GroupedCommand, options_of
 from exportd_client.cli.password import password_options
 from exportd_client.cli.session import Session, in_session, shared_options
 from exportd_client.cli.table_options import table_arguments, table_options
-from exportd_client.cli.values import STDOUT, Destination, Label, Span, compression_of_name, format_of_name
+from exportd_client.cli.values import STDOUT, Destination, Label, Moment, Span, compression_of_name, format_of_name
 from exportd_client.cli.words import Fact, export_facts, validated_facts
 
 _what, _life, _wait = map(options_of, ("What", "The export", "Waiting for it"))
@@ -27,7 +27,7 @@ _what, _life, _wait = map(options_of, ("What", "The export", "Waiting for it"))
 @_what("--type", help="Code of the collection, in place of URI.")
 @_what("--query", default="", help="Filter and order, with --type.")
 @_what("--lenient", is_flag=True, help="Drop what the query has wrong, with a warning each.")
-@_what("--changed-since", default="", metavar="TIME", help="Rows changed at or after it, such as 2026-01-31T00:00:00Z.")
+@_what("--changed-since", type=Moment(), help="Rows changed at or after it, such as 2026-01-31T00:00:00Z.")
 @_what("--since-export", default="", metavar="ID", help="Rows changed since that export of yours was built.")
 @table_options
 @password_options

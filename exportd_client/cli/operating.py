@@ -63,7 +63,7 @@ async def queue(session: Session, /) -> Exit:
         session.output.result(depth, ())
     else:
         session.output.table("tenants", depth.tenants, QUEUE_HEADER, map(queue_row, depth.tenants))
-        session.output.note(f"the oldest waits {depth.oldest.ToTimedelta().total_seconds():,.1f} s")
+        session.output.note(f"the oldest waits {depth.oldest_age.ToTimedelta().total_seconds():,.1f} s")
     return Exit.OK
 
 

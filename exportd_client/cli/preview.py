@@ -18,7 +18,7 @@ from exportd_client.cli.values import ColumnWithHeader
 @click.option("--column", "columns", type=ColumnWithHeader(), multiple=True, help="In this order; repeatable.")
 @click.option("--time-zone", metavar="NAME", help="Such as America/Mexico_City; default UTC.")
 @click.option("--lenient", is_flag=True, help="Drop what the query has wrong, with a warning each.")
-@click.option("--rows", type=int, default=0, help="1 to 100; default 20.")
+@click.option("--rows", "max_rows", type=int, default=0, help="1 to 100; default 20.")
 @shared_options
 @in_session
 async def preview(session: Session, /, **request: Any) -> Exit:

@@ -54,7 +54,14 @@ _OPTIONS = (
     _csv("--decimal-comma", f"{_CSV}decimal_comma", flag_value=True, type=bool, default=None, help="1,5 for 1.5."),
     _csv("--null-text", f"{_CSV}null_text", help="What stands for a null; default nothing."),
     _csv("--bom/--no-bom", f"{_CSV}bom", default=None, help="Begin with a byte order mark."),
-    _csv("--lf", f"{_CSV}line_terminator", flag_value="\n", default=None, help="End lines with LF; default CR LF."),
+    _csv(
+        "--lf",
+        f"{_CSV}line_terminator",
+        type=int,
+        flag_value=CsvOptions.LINE_TERMINATOR_LF,
+        default=None,
+        help="End lines with LF; default CR LF.",
+    ),
     _csv(
         "--escape-formulas/--no-escape-formulas",
         f"{_CSV}escape_formulas",

@@ -1,7 +1,7 @@
 """Values of the command line that click does not know."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,6 +34,19 @@ class Span(click.ParamType[timedelta]):
             self.fail(f"{value!r} is not a time span: write 90m, 12h, 7d or 1d12h", param, ctx)
         parts = re.findall(r"(\d{1,6})([smhdw])", value)
         return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in parts), timedelta())
+
+
+class Moment(click.ParamType[datetime]):
+    """A time such as 2026-01-31T10:30:00Z, or a date; without an offset it is in UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not a time: write 2026-01-31T10:30:00Z or 2026-01-31", param, ctx)
 
 
 class Label(click.ParamType[tuple[str, str]]):

@@ -8,6 +8,7 @@ from rich.filesize import decimal
 
 from exportd_client import (
     Collection,
+    ColumnType,
     Delivery,
     Export,
     ExportdError,
@@ -148,9 +149,15 @@ def collection_facts(collection: Collection) -> Iterator[Fact]:
     if collection.file_types:
         yield "file types", ", ".join(collection.file_types)
     for parameter in collection.parameters:
-        yield "parameter", f"{parameter.name} ({parameter.type}{', optional' if parameter.optional else ''})"
+        yield "parameter", f"{parameter.name} ({type_text(parameter.type)}{', optional' if parameter.optional else ''})"
     for column in collection.columns:
-        yield "column", f"{column.field} ({column.type}{_abilities(column.filterable, column.sortable)})"
+        yield "column", f"{column.field} ({type_text(column.type)}{_abilities(column.filterable, column.sortable)})"
+
+
+def type_text(type_: ColumnType) -> str:
+    """Such as "text" or "decimal(18,2)"."""
+    name = name_of(ColumnType.Kind, type_.kind).lower()
+    return f"{name}({type_.precision},{type_.scale})" if type_.kind == ColumnType.KIND_DECIMAL else name
 
 
 def _abilities(filterable: bool, sortable: bool) -> str:
@@ -183,8 +190,8 @@ def history_row(entry: Transition) -> tuple[str, ...]:
     """A change of state in a line, as HISTORY_HEADER says."""
     who = name_of(Transition.Actor, entry.actor).lower()
     return (
-        entry.time.ToDatetime(tzinfo=UTC).isoformat(timespec="milliseconds"),
-        entry.event,
+        entry.create_time.ToDatetime(tzinfo=UTC).isoformat(timespec="milliseconds"),
+        name_of(Transition.Event, entry.event),
         name_of(Export.State, entry.after),
         str(entry.run),
         str(entry.attempt),
@@ -200,7 +207,7 @@ def deliveries_row(delivery: Delivery) -> tuple[str, ...]:
         str(delivery.run),
         name_of(Delivery.Channel, delivery.channel),
         name_of(Delivery.State, delivery.state),
-        str(delivery.attempt),
+        str(delivery.try_count),
         delivery.tries[-1].outcome if delivery.tries else "-",
         delivery.target,
     )
@@ -213,7 +220,7 @@ def delivery_facts(delivery: Delivery) -> Iterator[Fact]:
     yield "channel", f"{name_of(Delivery.Channel, delivery.channel)} to {delivery.target}"
     yield "state", name_of(Delivery.State, delivery.state)
     for each in delivery.tries:
-        yield "try", f"{instant(each.time)} {each.outcome}"
+        yield "try", f"{instant(each.end_time)} {each.outcome}"
 
 
 def queue_row(part: TenantQueue) -> tuple[str, ...]:
@@ -225,9 +232,9 @@ def queue_row(part: TenantQueue) -> tuple[str, ...]:
 
 def workers_row(worker: Worker) -> tuple[str, ...]:
     """A worker in a line, as WORKERS_HEADER says."""
-    silent = worker.silent.ToTimedelta().total_seconds()
-    mood = "draining" if worker.draining else "working" if worker.held else "idle"
-    return (worker.id, f"{worker.held:,}", f"{worker.free_slots:,}", mood, f"{silent:.1f} s")
+    silent = worker.last_seen_age.ToTimedelta().total_seconds()
+    mood = "draining" if worker.draining else "working" if worker.running else "idle"
+    return (worker.id, f"{worker.running:,}", f"{worker.free_slots:,}", mood, f"{silent:.1f} s")
 
 
 def worker_facts(worker: Worker) -> Iterator[Fact]:

@@ -29,6 +29,13 @@ class Compression(Enum):
     GZIP = "GZIP"
 
 
+class LineTerminator(Enum):
+    """What ends a line of CSV."""
+
+    CRLF = "\r\n"
+    LF = "\n"
+
+
 class LongText(Enum):
     """What happens to text that no cell of a sheet holds: the export ends, or the text goes to a file beside it."""
 
@@ -46,7 +53,7 @@ class CsvDialect:
 
     delimiter: str = ","
     bom: bool = False
-    line_terminator: str = "\r\n"
+    line_terminator: LineTerminator = LineTerminator.CRLF
     decimal_comma: bool = False
     null_text: str = ""
     escape_formulas: bool = False

@@ -539,6 +539,95 @@ class ExportOptions(_message.Message):
 Global___ExportOptions: _TypeAlias = ExportOptions  # noqa: Y015
 
 @_typing.final
+class ColumnType(_message.Message):
+    """Type of a column's values."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ColumnType._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: ColumnType._Kind.ValueType  # 0
+        """Never sent."""
+        KIND_TEXT: ColumnType._Kind.ValueType  # 1
+        """Text."""
+        KIND_INTEGER: ColumnType._Kind.ValueType  # 2
+        """A whole number of 64 bits."""
+        KIND_DECIMAL: ColumnType._Kind.ValueType  # 3
+        """A number with a fixed number of digits after its point: see precision and scale."""
+        KIND_FLOAT: ColumnType._Kind.ValueType  # 4
+        """A binary floating-point number of 64 bits."""
+        KIND_BOOLEAN: ColumnType._Kind.ValueType  # 5
+        """True or false."""
+        KIND_DATE: ColumnType._Kind.ValueType  # 6
+        """A day."""
+        KIND_TIME: ColumnType._Kind.ValueType  # 7
+        """A time of day."""
+        KIND_TIMESTAMP: ColumnType._Kind.ValueType  # 8
+        """A moment."""
+        KIND_DURATION: ColumnType._Kind.ValueType  # 9
+        """A length of time."""
+        KIND_JSON: ColumnType._Kind.ValueType  # 10
+        """A JSON value of any shape."""
+        KIND_BINARY: ColumnType._Kind.ValueType  # 11
+        """Bytes."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What the values are."""
+
+    KIND_UNSPECIFIED: ColumnType.Kind.ValueType  # 0
+    """Never sent."""
+    KIND_TEXT: ColumnType.Kind.ValueType  # 1
+    """Text."""
+    KIND_INTEGER: ColumnType.Kind.ValueType  # 2
+    """A whole number of 64 bits."""
+    KIND_DECIMAL: ColumnType.Kind.ValueType  # 3
+    """A number with a fixed number of digits after its point: see precision and scale."""
+    KIND_FLOAT: ColumnType.Kind.ValueType  # 4
+    """A binary floating-point number of 64 bits."""
+    KIND_BOOLEAN: ColumnType.Kind.ValueType  # 5
+    """True or false."""
+    KIND_DATE: ColumnType.Kind.ValueType  # 6
+    """A day."""
+    KIND_TIME: ColumnType.Kind.ValueType  # 7
+    """A time of day."""
+    KIND_TIMESTAMP: ColumnType.Kind.ValueType  # 8
+    """A moment."""
+    KIND_DURATION: ColumnType.Kind.ValueType  # 9
+    """A length of time."""
+    KIND_JSON: ColumnType.Kind.ValueType  # 10
+    """A JSON value of any shape."""
+    KIND_BINARY: ColumnType.Kind.ValueType  # 11
+    """Bytes."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    PRECISION_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    kind: Global___ColumnType.Kind.ValueType
+    """Never unspecified."""
+    precision: _builtins.int
+    """Digits of a decimal, 1 to 38; 0 otherwise."""
+    scale: _builtins.int
+    """Digits after the point of a decimal, 0 to precision."""
+    def __init__(
+        self,
+        *,
+        kind: Global___ColumnType.Kind.ValueType = ...,
+        precision: _builtins.int = ...,
+        scale: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "precision", b"precision", "scale", b"scale"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ColumnType: _TypeAlias = ColumnType  # noqa: Y015
+
+@_typing.final
 class Column(_message.Message):
     """One column of the table."""
 
@@ -591,6 +680,29 @@ class CsvOptions(_message.Message):
     PRESET_EXCEL: CsvOptions.Preset.ValueType  # 1
     """For Microsoft Excel: bom, escape_formulas and local_times."""
 
+    class _LineTerminator:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _LineTerminatorEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[CsvOptions._LineTerminator.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        LINE_TERMINATOR_UNSPECIFIED: CsvOptions._LineTerminator.ValueType  # 0
+        """As a request: CRLF."""
+        LINE_TERMINATOR_CRLF: CsvOptions._LineTerminator.ValueType  # 1
+        """"\\r\\n", as RFC 4180 says."""
+        LINE_TERMINATOR_LF: CsvOptions._LineTerminator.ValueType  # 2
+        """"\\n"."""
+
+    class LineTerminator(_LineTerminator, metaclass=_LineTerminatorEnumTypeWrapper):
+        """What ends a line."""
+
+    LINE_TERMINATOR_UNSPECIFIED: CsvOptions.LineTerminator.ValueType  # 0
+    """As a request: CRLF."""
+    LINE_TERMINATOR_CRLF: CsvOptions.LineTerminator.ValueType  # 1
+    """"\\r\\n", as RFC 4180 says."""
+    LINE_TERMINATOR_LF: CsvOptions.LineTerminator.ValueType  # 2
+    """"\\n"."""
+
     DELIMITER_FIELD_NUMBER: _builtins.int
     BOM_FIELD_NUMBER: _builtins.int
     LINE_TERMINATOR_FIELD_NUMBER: _builtins.int
@@ -604,8 +716,8 @@ class CsvOptions(_message.Message):
     """One character, no quote, line break or NUL; empty: a comma."""
     bom: _builtins.bool
     """Begin with a byte order mark; default false."""
-    line_terminator: _builtins.str
-    """"\\r\\n" or "\\n"; empty: "\\r\\n"."""
+    line_terminator: Global___CsvOptions.LineTerminator.ValueType
+    """Default CRLF."""
     decimal_comma: _builtins.bool
     """Write decimals with a comma; the delimiter must then be another character."""
     null_text: _builtins.str
@@ -625,7 +737,7 @@ class CsvOptions(_message.Message):
         *,
         delimiter: _builtins.str = ...,
         bom: _builtins.bool | None = ...,
-        line_terminator: _builtins.str = ...,
+        line_terminator: Global___CsvOptions.LineTerminator.ValueType = ...,
         decimal_comma: _builtins.bool = ...,
         null_text: _builtins.str = ...,
         escape_formulas: _builtins.bool | None = ...,
@@ -907,7 +1019,7 @@ class JobError(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
-    TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """Which attempt, from 1."""
     code: _builtins.str
@@ -915,8 +1027,8 @@ class JobError(_message.Message):
     message: _builtins.str
     """Safe to show to anyone who may see the export; at most 1,000 characters."""
     @_builtins.property
-    def time(self) -> _timestamp_pb2.Timestamp:
-        """When it was reported."""
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When the attempt ended: its failure was reported, or its lease was over."""
 
     def __init__(
         self,
@@ -924,11 +1036,11 @@ class JobError(_message.Message):
         attempt: _builtins.int = ...,
         code: _builtins.str = ...,
         message: _builtins.str = ...,
-        time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "code", b"code", "message", b"message", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "code", b"code", "end_time", b"end_time", "message", b"message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1041,6 +1153,69 @@ class Transition(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Event:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _EventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Transition._Event.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        EVENT_UNSPECIFIED: Transition._Event.ValueType  # 0
+        """Never sent."""
+        EVENT_CREATE: Transition._Event.ValueType  # 1
+        """CreateExport."""
+        EVENT_LEASE: Transition._Event.ValueType  # 2
+        """A worker leased it."""
+        EVENT_RENEW: Transition._Event.ValueType  # 3
+        """Its worker confirmed or renewed a lease that seemed to be over."""
+        EVENT_COMPLETE: Transition._Event.ValueType  # 4
+        """Its worker completed it."""
+        EVENT_FAIL: Transition._Event.ValueType  # 5
+        """An attempt failed, and another one follows."""
+        EVENT_GIVE_UP: Transition._Event.ValueType  # 6
+        """An attempt failed, and no other one follows."""
+        EVENT_EXPIRE: Transition._Event.ValueType  # 7
+        """A confirmed lease ran out, and another attempt follows."""
+        EVENT_EXPIRE_LAST: Transition._Event.ValueType  # 8
+        """A confirmed lease ran out, and no other attempt follows."""
+        EVENT_EXPIRE_UNCONFIRMED: Transition._Event.ValueType  # 9
+        """A lease ran out that was never confirmed; the attempt does not count."""
+        EVENT_RELEASE: Transition._Event.ValueType  # 10
+        """Its worker gave it back; the attempt does not count."""
+        EVENT_CANCEL: Transition._Event.ValueType  # 11
+        """CancelExport."""
+        EVENT_RETRY: Transition._Event.ValueType  # 12
+        """RetryExport."""
+
+    class Event(_Event, metaclass=_EventEnumTypeWrapper):
+        """What happened."""
+
+    EVENT_UNSPECIFIED: Transition.Event.ValueType  # 0
+    """Never sent."""
+    EVENT_CREATE: Transition.Event.ValueType  # 1
+    """CreateExport."""
+    EVENT_LEASE: Transition.Event.ValueType  # 2
+    """A worker leased it."""
+    EVENT_RENEW: Transition.Event.ValueType  # 3
+    """Its worker confirmed or renewed a lease that seemed to be over."""
+    EVENT_COMPLETE: Transition.Event.ValueType  # 4
+    """Its worker completed it."""
+    EVENT_FAIL: Transition.Event.ValueType  # 5
+    """An attempt failed, and another one follows."""
+    EVENT_GIVE_UP: Transition.Event.ValueType  # 6
+    """An attempt failed, and no other one follows."""
+    EVENT_EXPIRE: Transition.Event.ValueType  # 7
+    """A confirmed lease ran out, and another attempt follows."""
+    EVENT_EXPIRE_LAST: Transition.Event.ValueType  # 8
+    """A confirmed lease ran out, and no other attempt follows."""
+    EVENT_EXPIRE_UNCONFIRMED: Transition.Event.ValueType  # 9
+    """A lease ran out that was never confirmed; the attempt does not count."""
+    EVENT_RELEASE: Transition.Event.ValueType  # 10
+    """Its worker gave it back; the attempt does not count."""
+    EVENT_CANCEL: Transition.Event.ValueType  # 11
+    """CancelExport."""
+    EVENT_RETRY: Transition.Event.ValueType  # 12
+    """RetryExport."""
+
     class _Actor:
         ValueType = _typing.NewType("ValueType", _builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
@@ -1081,15 +1256,15 @@ class Transition(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     WORKER_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    TIME_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Export.version afterwards."""
     run: _builtins.int
     """Export.run."""
     attempt: _builtins.int
     """Export.attempt afterwards."""
-    event: _builtins.str
-    """CREATE, LEASE, RENEW, COMPLETE, FAIL, GIVE_UP, EXPIRE, EXPIRE_LAST, EXPIRE_UNCONFIRMED, RELEASE, CANCEL or RETRY."""
+    event: Global___Transition.Event.ValueType
+    """Never unspecified."""
     before: Global___Export.State.ValueType
     """Unspecified at create."""
     after: Global___Export.State.ValueType
@@ -1101,8 +1276,8 @@ class Transition(_message.Message):
     reason: _builtins.str
     """For people; may be empty; at most 300 characters."""
     @_builtins.property
-    def time(self) -> _timestamp_pb2.Timestamp:
-        """When."""
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it happened."""
 
     def __init__(
         self,
@@ -1110,17 +1285,17 @@ class Transition(_message.Message):
         version: _builtins.int = ...,
         run: _builtins.int = ...,
         attempt: _builtins.int = ...,
-        event: _builtins.str = ...,
+        event: Global___Transition.Event.ValueType = ...,
         before: Global___Export.State.ValueType = ...,
         after: Global___Export.State.ValueType = ...,
         actor: Global___Transition.Actor.ValueType = ...,
         worker_id: _builtins.str = ...,
         reason: _builtins.str = ...,
-        time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "after", b"after", "attempt", b"attempt", "before", b"before", "event", b"event", "reason", b"reason", "run", b"run", "time", b"time", "version", b"version", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "after", b"after", "attempt", b"attempt", "before", b"before", "create_time", b"create_time", "event", b"event", "reason", b"reason", "run", b"run", "version", b"version", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1164,7 +1339,7 @@ class Delivery(_message.Message):
         STATE_UNSPECIFIED: Delivery._State.ValueType  # 0
         """Never sent."""
         STATE_PENDING: Delivery._State.ValueType  # 1
-        """It is sent at next_attempt_time."""
+        """It is sent at next_try_time."""
         STATE_SENT: Delivery._State.ValueType  # 2
         """The receiver accepted it."""
         STATE_GIVEN_UP: Delivery._State.ValueType  # 3
@@ -1176,7 +1351,7 @@ class Delivery(_message.Message):
     STATE_UNSPECIFIED: Delivery.State.ValueType  # 0
     """Never sent."""
     STATE_PENDING: Delivery.State.ValueType  # 1
-    """It is sent at next_attempt_time."""
+    """It is sent at next_try_time."""
     STATE_SENT: Delivery.State.ValueType  # 2
     """The receiver accepted it."""
     STATE_GIVEN_UP: Delivery.State.ValueType  # 3
@@ -1188,23 +1363,23 @@ class Delivery(_message.Message):
 
         DESCRIPTOR: _descriptor.Descriptor
 
-        TIME_FIELD_NUMBER: _builtins.int
+        END_TIME_FIELD_NUMBER: _builtins.int
         OUTCOME_FIELD_NUMBER: _builtins.int
         outcome: _builtins.str
         """A few words, such as "204" or "timed out"; never what the receiver said."""
         @_builtins.property
-        def time(self) -> _timestamp_pb2.Timestamp:
+        def end_time(self) -> _timestamp_pb2.Timestamp:
             """When its outcome was known."""
 
         def __init__(
             self,
             *,
-            time: _timestamp_pb2.Timestamp | None = ...,
+            end_time: _timestamp_pb2.Timestamp | None = ...,
             outcome: _builtins.str = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "time", b"time"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "outcome", b"outcome"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1214,8 +1389,8 @@ class Delivery(_message.Message):
     CHANNEL_FIELD_NUMBER: _builtins.int
     TARGET_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
-    ATTEMPT_FIELD_NUMBER: _builtins.int
-    NEXT_ATTEMPT_TIME_FIELD_NUMBER: _builtins.int
+    TRY_COUNT_FIELD_NUMBER: _builtins.int
+    NEXT_TRY_TIME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     TRIES_FIELD_NUMBER: _builtins.int
@@ -1231,10 +1406,10 @@ class Delivery(_message.Message):
     """URL or address."""
     state: Global___Delivery.State.ValueType
     """Never unspecified."""
-    attempt: _builtins.int
+    try_count: _builtins.int
     """Tries so far."""
     @_builtins.property
-    def next_attempt_time(self) -> _timestamp_pb2.Timestamp:
+    def next_try_time(self) -> _timestamp_pb2.Timestamp:
         """While PENDING; absent otherwise."""
 
     @_builtins.property
@@ -1258,15 +1433,15 @@ class Delivery(_message.Message):
         channel: Global___Delivery.Channel.ValueType = ...,
         target: _builtins.str = ...,
         state: Global___Delivery.State.ValueType = ...,
-        attempt: _builtins.int = ...,
-        next_attempt_time: _timestamp_pb2.Timestamp | None = ...,
+        try_count: _builtins.int = ...,
+        next_try_time: _timestamp_pb2.Timestamp | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         tries: _abc.Iterable[Global___Delivery.Try] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "next_attempt_time", b"next_attempt_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "next_try_time", b"next_try_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "channel", b"channel", "create_time", b"create_time", "end_time", b"end_time", "export_id", b"export_id", "id", b"id", "next_attempt_time", b"next_attempt_time", "run", b"run", "state", b"state", "target", b"target", "tries", b"tries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "create_time", b"create_time", "end_time", b"end_time", "export_id", b"export_id", "id", b"id", "next_try_time", b"next_try_time", "run", b"run", "state", b"state", "target", b"target", "tries", b"tries", "try_count", b"try_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -110,10 +110,6 @@ class CreateExportRequest(_message.Message):
     """Suggested name, at most 200 characters, without a path; the extension is added when it is missing. Default "{file id}.{extension}"."""
     validate_only: _builtins.bool
     """Nothing is made: the answer has options and warnings as an export of this request would, but no id, state and times."""
-    changed_since: _builtins.str
-    """A time with its offset (RFC 3339), such as "2026-01-31T10:30:00Z": only rows that have changed at or after it, by the column that
-    the catalog names for it. The same as property[after] in the query.
-    """
     since_export: _builtins.str
     """Instead of changed_since: id of a COMPLETED export of the same type. Its as_of is the watermark; rows count from the collection's
     overlap before it on, so that some come again.
@@ -144,6 +140,12 @@ class CreateExportRequest(_message.Message):
     def ttl(self) -> _duration_pb2.Duration:
         """How long the file stays, from 1 minute to 90 days; default 7 days."""
 
+    @_builtins.property
+    def changed_since(self) -> _timestamp_pb2.Timestamp:
+        """Only rows that have changed at or after it, by the column that the catalog names for it. The same as property[after] in the query. To the
+        microsecond: what is finer is cut off.
+        """
+
     def __init__(
         self,
         *,
@@ -168,11 +170,11 @@ class CreateExportRequest(_message.Message):
         ttl: _duration_pb2.Duration | None = ...,
         filename: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
-        changed_since: _builtins.str = ...,
+        changed_since: _timestamp_pb2.Timestamp | None = ...,
         since_export: _builtins.str = ...,
         compression: _export_pb2.Compression.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "csv", b"csv", "ttl", b"ttl", "type", b"type", "uri", b"uri", "xlsx", b"xlsx"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_since", b"changed_since", "collection", b"collection", "csv", b"csv", "ttl", b"ttl", "type", b"type", "uri", b"uri", "xlsx", b"xlsx"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["callback_url", b"callback_url", "changed_since", b"changed_since", "collection", b"collection", "columns", b"columns", "compression", b"compression", "csv", b"csv", "file_types", b"file_types", "filename", b"filename", "filter_mode", b"filter_mode", "format", b"format", "labels", b"labels", "max_attempts", b"max_attempts", "notify_email", b"notify_email", "packaging", b"packaging", "password", b"password", "priority", b"priority", "query", b"query", "request_id", b"request_id", "since_export", b"since_export", "time_zone", b"time_zone", "ttl", b"ttl", "type", b"type", "uri", b"uri", "validate_only", b"validate_only", "xlsx", b"xlsx"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -189,9 +191,9 @@ class PreviewExportRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPORT_FIELD_NUMBER: _builtins.int
-    ROWS_FIELD_NUMBER: _builtins.int
-    rows: _builtins.int
-    """1 to 100; 0: 20."""
+    MAX_ROWS_FIELD_NUMBER: _builtins.int
+    max_rows: _builtins.int
+    """How many rows to show, 1 to 100; 0: 20."""
     @_builtins.property
     def export(self) -> Global___CreateExportRequest:
         """What would be asked for; request_id must be empty. Attachments, packaging and password do not matter."""
@@ -200,11 +202,11 @@ class PreviewExportRequest(_message.Message):
         self,
         *,
         export: Global___CreateExportRequest | None = ...,
-        rows: _builtins.int = ...,
+        max_rows: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["export", b"export"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["export", b"export", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export", b"export", "max_rows", b"max_rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -260,17 +262,17 @@ class GetExportRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
+    EXPORT_ID_FIELD_NUMBER: _builtins.int
+    export_id: _builtins.str
     """Of the export."""
     def __init__(
         self,
         *,
-        id: _builtins.str = ...,
+        export_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -384,17 +386,17 @@ class WatchExportRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
+    EXPORT_ID_FIELD_NUMBER: _builtins.int
+    export_id: _builtins.str
     """Of the export."""
     def __init__(
         self,
         *,
-        id: _builtins.str = ...,
+        export_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -406,21 +408,21 @@ class CancelExportRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
+    EXPORT_ID_FIELD_NUMBER: _builtins.int
     ONLY_IF_QUEUED_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
+    export_id: _builtins.str
     """Of the export."""
     only_if_queued: _builtins.bool
     """Refuse unless no worker has picked it up."""
     def __init__(
         self,
         *,
-        id: _builtins.str = ...,
+        export_id: _builtins.str = ...,
         only_if_queued: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "only_if_queued", b"only_if_queued"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id", "only_if_queued", b"only_if_queued"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -432,17 +434,17 @@ class DeleteExportRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
+    EXPORT_ID_FIELD_NUMBER: _builtins.int
+    export_id: _builtins.str
     """Of the export."""
     def __init__(
         self,
         *,
-        id: _builtins.str = ...,
+        export_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -454,17 +456,17 @@ class ListTransitionsRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
+    EXPORT_ID_FIELD_NUMBER: _builtins.int
+    export_id: _builtins.str
     """Of the export."""
     def __init__(
         self,
         *,
-        id: _builtins.str = ...,
+        export_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -500,17 +502,17 @@ class ListDeliveriesRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
+    EXPORT_ID_FIELD_NUMBER: _builtins.int
+    export_id: _builtins.str
     """Of the export."""
     def __init__(
         self,
         *,
-        id: _builtins.str = ...,
+        export_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -546,17 +548,17 @@ class GetFileRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    file_id: _builtins.str
     """Of the file."""
     def __init__(
         self,
         *,
-        id: _builtins.str = ...,
+        file_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -766,18 +768,20 @@ class PathParameter(_message.Message):
     OPTIONAL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """As in the path, without braces; also its name in CreateExportRequest.query."""
-    type: _builtins.str
-    """Such as "text"."""
     optional: _builtins.bool
     """True when it may be left out together with type: then all are exported."""
+    @_builtins.property
+    def type(self) -> _export_pb2.ColumnType:
+        """Of its values."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
-        type: _builtins.str = ...,
+        type: _export_pb2.ColumnType | None = ...,
         optional: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "optional", b"optional", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -800,22 +804,24 @@ class CollectionColumn(_message.Message):
     """Name in queries and JSON."""
     header: _builtins.str
     """Text in the header of XLSX and CSV."""
-    type: _builtins.str
-    """text, integer, decimal, float, boolean, date, time, timestamp, duration, json or binary."""
     filterable: _builtins.bool
     """True when a query may filter by it."""
     sortable: _builtins.bool
     """True when a query may order by it."""
+    @_builtins.property
+    def type(self) -> _export_pb2.ColumnType:
+        """Of its values in the file: a masked column is text."""
+
     def __init__(
         self,
         *,
         field: _builtins.str = ...,
         header: _builtins.str = ...,
-        type: _builtins.str = ...,
+        type: _export_pb2.ColumnType | None = ...,
         filterable: _builtins.bool = ...,
         sortable: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "filterable", b"filterable", "header", b"header", "sortable", b"sortable", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

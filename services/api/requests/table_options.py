@@ -7,13 +7,12 @@ from functools import cache
 from zoneinfo import available_timezones
 
 from services.contract.errors import Violation
-from services.contract.formats import Compression, CsvDialect, Format, LongText, XlsxLayout
+from services.contract.formats import Compression, CsvDialect, Format, LineTerminator, LongText, XlsxLayout
 from services.contract.spec import TableOptions
 from services.runtime.nearest import hint, shown
 
 DEFAULT_FORMAT = Format.JSON
 DEFAULT_ZONE = "UTC"
-LINE_TERMINATORS = ("\r\n", "\n")
 MAX_NULL_TEXT_CHARACTERS = 64
 _STRUCTURE = '"\r\n'
 """Characters that the structure of CSV is made of, beside the delimiter."""
@@ -32,7 +31,7 @@ class CsvChoices:
 
     delimiter: str = ""
     bom: bool | None = None
-    line_terminator: str = ""
+    line_terminator: LineTerminator = LineTerminator.CRLF
     decimal_comma: bool = False
     null_text: str = ""
     escape_formulas: bool | None = None
@@ -102,7 +101,7 @@ def _dialect(choices: CsvChoices) -> CsvDialect:
     return CsvDialect(
         delimiter=choices.delimiter or ",",
         bom=_or(choices.bom, excel),
-        line_terminator=choices.line_terminator or LINE_TERMINATORS[0],
+        line_terminator=choices.line_terminator,
         decimal_comma=choices.decimal_comma,
         null_text=choices.null_text,
         escape_formulas=_or(choices.escape_formulas, excel),
@@ -133,8 +132,6 @@ def _dialect_violations(dialect: CsvDialect) -> Iterator[Violation]:
         yield Violation("csv.delimiter", "must be one character, and no quote, line break or NUL")
     elif dialect.decimal_comma and delimiter == ",":
         yield Violation("csv.decimal_comma", 'the delimiter is a comma too; give another one, such as ";"')
-    if dialect.line_terminator not in LINE_TERMINATORS:
-        yield Violation("csv.line_terminator", r'must be "\r\n" or "\n"')
     if len(dialect.null_text) > MAX_NULL_TEXT_CHARACTERS:
         yield Violation("csv.null_text", f"must be at most {MAX_NULL_TEXT_CHARACTERS} characters")
     if any(character in dialect.null_text for character in {*_STRUCTURE, *delimiter, "\0"}):

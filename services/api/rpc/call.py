@@ -14,6 +14,6 @@ def tenant_of(context: Context) -> str:
 
 def export_id_of(text: str) -> str:
     """The export that a call names, as its log line does from now on. Raises InvalidRequest."""
-    export_id = decode.identifier("id", text)
+    export_id = decode.identifier("export_id", text)
     logs.bind(export_id=export_id)
     return export_id

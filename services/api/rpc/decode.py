@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,7 +20,7 @@ from services.api.requests.table_options import CsvChoices, Preset, TableChoices
 from services.api.usecases.downloads import DownloadRequest
 from services.contract.codec import duration_from_pb, enum_from_pb, format_from_pb, timestamp_from_pb
 from services.contract.errors import InvalidRequest, Violation
-from services.contract.formats import Compression, Format, LongText, Packaging
+from services.contract.formats import Compression, Format, LineTerminator, LongText, Packaging
 
 E = TypeVar("E", bound=Enum)
 
@@ -31,9 +31,6 @@ MAX_PREVIEW_ROWS = 100
 
 _TENANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-_RFC_3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 
 
 def tenant(name: str) -> str:
@@ -77,11 +74,13 @@ def create_request(message: export_service_pb2.CreateExportRequest) -> CreateReq
 
 def preview_request(message: export_service_pb2.PreviewExportRequest) -> tuple[CreateRequest, int]:
     """What to show, and how many rows. Raises InvalidRequest."""
-    if not 0 <= message.rows <= MAX_PREVIEW_ROWS:
-        raise InvalidRequest((Violation("rows", f"must be 1 to {MAX_PREVIEW_ROWS}, or 0 for {DEFAULT_PREVIEW_ROWS}"),))
+    if not 0 <= message.max_rows <= MAX_PREVIEW_ROWS:
+        raise InvalidRequest(
+            (Violation("max_rows", f"must be 1 to {MAX_PREVIEW_ROWS}, or 0 for {DEFAULT_PREVIEW_ROWS}"),)
+        )
     if message.export.request_id:
         raise InvalidRequest((Violation("export.request_id", "a preview is not repeated by it; leave it out"),))
-    return create_request(message.export), message.rows or DEFAULT_PREVIEW_ROWS
+    return create_request(message.export), message.max_rows or DEFAULT_PREVIEW_ROWS
 
 
 def export_filter(message: export_service_pb2.ListExportsRequest) -> ExportFilter:
@@ -148,8 +147,8 @@ def _unknown_fields(path: str, message: Message) -> Iterator[Violation]:
         yield Violation(f"{path}field {unknown.field_number}", "is not known to this version; leave it out")
 
 
-def _time(message: export_service_pb2.ListExportsRequest, field: str) -> datetime | None:
-    if not message.HasField(field):  # type: ignore[arg-type]  # one of two literals
+def _time(message: Message, field: str) -> datetime | None:
+    if not message.HasField(field):
         return None
     try:
         return timestamp_from_pb(getattr(message, field))
@@ -181,7 +180,13 @@ def _csv(message: export_pb2.CsvOptions, violations: list[Violation]) -> CsvChoi
     return CsvChoices(
         delimiter=message.delimiter,
         bom=message.bom if message.HasField("bom") else None,
-        line_terminator=message.line_terminator,
+        line_terminator=_choice(
+            LineTerminator,
+            message.line_terminator,
+            export_pb2.CsvOptions.LineTerminator,
+            "csv.line_terminator",
+            violations,
+        ),
         decimal_comma=message.decimal_comma,
         null_text=message.null_text,
         escape_formulas=message.escape_formulas if message.HasField("escape_formulas") else None,
@@ -212,15 +217,11 @@ def _format(message: export_service_pb2.CreateExportRequest, violations: list[Vi
 
 
 def _changed_since(message: export_service_pb2.CreateExportRequest, violations: list[Violation]) -> datetime | None:
-    text = message.changed_since
     try:
-        if _RFC_3339.fullmatch(text):
-            return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass  # as refused as any other text
-    if text:
-        violations.append(Violation("changed_since", "must be a time with its offset such as 2026-01-31T10:30:00Z"))
-    return None
+        return _time(message, "changed_since")
+    except InvalidRequest as refused:
+        violations += refused.violations
+        return None
 
 
 def _since_export(message: export_service_pb2.CreateExportRequest, violations: list[Violation]) -> str:

@@ -14,9 +14,11 @@ from services.contract.codec import (
     format_to_pb,
     progress_to_pb,
     timestamp_to_pb,
+    type_to_pb,
     warnings_to_pb,
     xlsx_to_pb,
 )
+from services.contract.spec import ColumnType, Kind, Mask
 
 MAX_LIST_ITEMS = 100
 """Lists inside a resource show so many at most; their full count stands beside them."""
@@ -101,7 +103,7 @@ def preview(seen: FirstRows) -> export_service_pb2.PreviewExportResponse:
     warnings = [*warnings_to_pb(planned.export.warnings), *warnings_to_pb(shown.warnings)]
     return export_service_pb2.PreviewExportResponse(
         columns=[
-            export_service_pb2.CollectionColumn(field=c.field, header=c.header, type=str(c.type))
+            export_service_pb2.CollectionColumn(field=c.field, header=c.header, type=_type(c.type, c.mask))
             for c in planned.spec.columns
         ],
         rows=shown.rows,
@@ -140,7 +142,7 @@ def _result(shown: Export) -> export_pb2.Result:
     result = export_pb2.Result(
         success=shown.state is State.COMPLETED,
         errors=[
-            export_pb2.JobError(attempt=e.attempt, code=e.code, message=e.message, time=timestamp_to_pb(e.time))
+            export_pb2.JobError(attempt=e.attempt, code=e.code, message=e.message, end_time=timestamp_to_pb(e.time))
             for e in shown.errors[-MAX_LIST_ITEMS:]
         ],
         duration_ms=round(shown.duration.total_seconds() * 1000) if shown.duration else 0,
@@ -187,6 +189,11 @@ def _options(shown: Export) -> export_pb2.ExportOptions:
     )
 
 
+def _type(source_type: ColumnType, mask: Mask | None) -> export_pb2.ColumnType:
+    """Of what the file shows."""
+    return type_to_pb(ColumnType(Kind.TEXT) if mask else source_type)
+
+
 def _collection(known: Collection) -> export_service_pb2.Collection:
     return export_service_pb2.Collection(
         type=known.code,
@@ -195,14 +202,16 @@ def _collection(known: Collection) -> export_service_pb2.Collection:
         formats=[format_to_pb(f) for f in known.formats],
         file_types=[a.file_type for a in known.attachments],
         parameters=[
-            export_service_pb2.PathParameter(name=p.name, type=str(p.type), optional=p.name not in known.demanded)
+            export_service_pb2.PathParameter(
+                name=p.name, type=type_to_pb(p.type), optional=p.name not in known.demanded
+            )
             for p in known.parameters
         ],
         columns=[
             export_service_pb2.CollectionColumn(
                 field=c.field,
                 header=c.header,
-                type="text" if c.mask else str(c.type),
+                type=_type(c.type, c.mask),
                 filterable=c.filter,
                 sortable=c.sort,
             )

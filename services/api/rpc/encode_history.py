@@ -3,7 +3,7 @@
 from exportd.v1 import export_pb2
 from services.api.domain.history import Transition
 from services.api.domain.notifications import Delivery
-from services.contract.codec import enum_to_pb, timestamp_to_pb
+from services.contract.codec import enum_to_pb, name_to_pb, timestamp_to_pb
 
 
 def transition(entry: Transition) -> export_pb2.Transition:
@@ -12,13 +12,13 @@ def transition(entry: Transition) -> export_pb2.Transition:
         version=entry.version,
         run=entry.run,
         attempt=entry.attempt,
-        event=entry.event,
+        event=name_to_pb(export_pb2.Transition.Event, entry.event),
         before=enum_to_pb(export_pb2.Export.State, entry.before),
         after=enum_to_pb(export_pb2.Export.State, entry.after),
         actor=enum_to_pb(export_pb2.Transition.Actor, entry.actor),
         worker_id=entry.worker_id,
         reason=entry.reason,
-        time=timestamp_to_pb(entry.time),
+        create_time=timestamp_to_pb(entry.time),
     )
 
 
@@ -31,9 +31,9 @@ def delivery(shown: Delivery) -> export_pb2.Delivery:
         channel=enum_to_pb(export_pb2.Delivery.Channel, shown.channel),
         target=shown.target,
         state=enum_to_pb(export_pb2.Delivery.State, shown.state),
-        attempt=shown.attempt,
-        next_attempt_time=timestamp_to_pb(shown.next_attempt_time),
+        try_count=shown.attempt,
+        next_try_time=timestamp_to_pb(shown.next_attempt_time),
         create_time=timestamp_to_pb(shown.create_time),
         end_time=timestamp_to_pb(shown.end_time),
-        tries=[export_pb2.Delivery.Try(time=timestamp_to_pb(t.time), outcome=t.outcome) for t in shown.tries],
+        tries=[export_pb2.Delivery.Try(end_time=timestamp_to_pb(t.time), outcome=t.outcome) for t in shown.tries],
     )

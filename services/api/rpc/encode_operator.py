@@ -22,15 +22,15 @@ def queue(view: QueueView) -> operator_service_pb2.Queue:
         )
         for part, share in view.tenants
     ]
-    return operator_service_pb2.Queue(tenants=tenants, oldest=duration_to_pb(view.oldest))
+    return operator_service_pb2.Queue(tenants=tenants, oldest_age=duration_to_pb(view.oldest))
 
 
 def worker(shown: WorkerSeen, now: datetime) -> operator_service_pb2.Worker:
     """A worker as it was last heard of."""
     return operator_service_pb2.Worker(
         id=shown.id,
-        held=shown.held,
+        running=shown.held,
         free_slots=shown.free_slots,
         draining=shown.draining or shown.asked_to_drain,
-        silent=duration_to_pb(max(now - shown.seen, timedelta())),
+        last_seen_age=duration_to_pb(max(now - shown.seen, timedelta())),
     )

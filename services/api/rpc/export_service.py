@@ -51,7 +51,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
             return encode.preview(await self._exports.preview(tenant, *decode.preview_request(request)))
 
     async def GetExport(self, request: export_service_pb2.GetExportRequest, context: Context) -> export_pb2.Export:
-        return encode.export(await self._exports.get(tenant_of(context), export_id_of(request.id)))
+        return encode.export(await self._exports.get(tenant_of(context), export_id_of(request.export_id)))
 
     async def ListExports(
         self, request: export_service_pb2.ListExportsRequest, context: Context
@@ -67,25 +67,25 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     ) -> None:
         tenant = tenant_of(context)
         with self._watches.held(tenant), self._metrics.watches.track_inprogress():
-            async for view in self._exports.watch(tenant, export_id_of(request.id)):
+            async for view in self._exports.watch(tenant, export_id_of(request.export_id)):
                 await context.write(encode.export(view))
 
     async def CancelExport(
         self, request: export_service_pb2.CancelExportRequest, context: Context
     ) -> export_pb2.Export:
         view = await self._exports.cancel(
-            tenant_of(context), export_id_of(request.id), only_if_queued=request.only_if_queued
+            tenant_of(context), export_id_of(request.export_id), only_if_queued=request.only_if_queued
         )
         return encode.export(view)
 
     async def DeleteExport(self, request: export_service_pb2.DeleteExportRequest, context: Context) -> Empty:
-        await self._exports.delete(tenant_of(context), export_id_of(request.id))
+        await self._exports.delete(tenant_of(context), export_id_of(request.export_id))
         return Empty()
 
     async def ListTransitions(
         self, request: export_service_pb2.ListTransitionsRequest, context: Context
     ) -> export_service_pb2.ListTransitionsResponse:
-        found = await self._exports.transitions(tenant_of(context), export_id_of(request.id))
+        found = await self._exports.transitions(tenant_of(context), export_id_of(request.export_id))
         return export_service_pb2.ListTransitionsResponse(
             transitions=[encode_history.transition(each) for each in found]
         )
@@ -93,11 +93,13 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def ListDeliveries(
         self, request: export_service_pb2.ListDeliveriesRequest, context: Context
     ) -> export_service_pb2.ListDeliveriesResponse:
-        found = await self._exports.deliveries(tenant_of(context), export_id_of(request.id))
+        found = await self._exports.deliveries(tenant_of(context), export_id_of(request.export_id))
         return export_service_pb2.ListDeliveriesResponse(deliveries=[encode_history.delivery(each) for each in found])
 
     async def GetFile(self, request: export_service_pb2.GetFileRequest, context: Context) -> export_pb2.File:
-        return encode.file_of(*await self._downloads.file(tenant_of(context), decode.identifier("id", request.id)))
+        return encode.file_of(
+            *await self._downloads.file(tenant_of(context), decode.identifier("file_id", request.file_id))
+        )
 
     async def DownloadFile(  # type: ignore[override]  # writes: a generator would be closed late
         self, request: export_service_pb2.DownloadFileRequest, context: Context

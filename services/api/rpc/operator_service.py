@@ -23,13 +23,13 @@ class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
         if not 0 <= request.max_attempts <= MAX_ATTEMPTS:
             raise InvalidRequest((Violation("max_attempts", f"must be 1 to {MAX_ATTEMPTS}, or 0 for the default"),))
         budget = request.max_attempts or DEFAULT_ATTEMPTS
-        view = await self._exports.retry(tenant_of(context), export_id_of(request.id), budget, request.password)
+        view = await self._exports.retry(tenant_of(context), export_id_of(request.export_id), budget, request.password)
         return encode.export(view)
 
     async def RedeliverNotification(
         self, request: operator_service_pb2.RedeliverNotificationRequest, context: Context
     ) -> export_pb2.Delivery:
-        return encode_history.delivery(await self._operations.redeliver(tenant_of(context), request.id))
+        return encode_history.delivery(await self._operations.redeliver(tenant_of(context), request.delivery_id))
 
     async def GetQueue(
         self, request: operator_service_pb2.GetQueueRequest, context: Context
@@ -45,4 +45,4 @@ class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
     async def DrainWorker(
         self, request: operator_service_pb2.DrainWorkerRequest, context: Context
     ) -> operator_service_pb2.Worker:
-        return encode_operator.worker(*await self._operations.drain(decode.identifier("id", request.id)))
+        return encode_operator.worker(*await self._operations.drain(decode.identifier("worker_id", request.worker_id)))

@@ -49,11 +49,11 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         return queue_pb2.LeaseJobsResponse(jobs=[codec.job_to_pb(job) for job in jobs])
 
     async def Heartbeat(self, request: queue_pb2.HeartbeatRequest, context: Context) -> queue_pb2.HeartbeatResponse:
-        if len(request.held) > MAX_LEASES:
-            raise InvalidRequest((Violation("held", f"must be at most {MAX_LEASES}"),))
+        if len(request.leases) > MAX_LEASES:
+            raise InvalidRequest((Violation("leases", f"must be at most {MAX_LEASES}"),))
         answer = await self._jobs.heartbeat(
             _uuid("worker_id", request.worker_id),
-            [_known("held", codec.report_from_pb, report) for report in request.held],
+            [_known("leases", codec.report_from_pb, report) for report in request.leases],
             request.free_slots,
             draining=request.draining,
         )
@@ -73,7 +73,11 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         built = Built(
             artifact=codec.artifact_from_pb(request.artifact),
             stats=_known("stats", codec.stats_from_pb, request.stats),
-            attachments=codec.artifact_from_pb(request.attachments) if request.HasField("attachments") else None,
+            attachments=(
+                codec.artifact_from_pb(request.attachments_artifact)
+                if request.HasField("attachments_artifact")
+                else None
+            ),
         )
         logs.bind(rows=built.stats.rows_written, bytes=built.artifact.size_bytes)
         await self._jobs.complete(_lease(request), built)
@@ -82,8 +86,8 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     async def FailJob(self, request: queue_pb2.FailJobRequest, context: Context) -> queue_pb2.FailJobResponse:
         retry_after = _known("retry_after", codec.duration_from_pb, request.retry_after)
         failure = Failure(
-            code=request.error.code[:CODE_LENGTH],
-            message=request.error.message[:MESSAGE_LENGTH],
+            code=request.failure.code[:CODE_LENGTH],
+            message=request.failure.message[:MESSAGE_LENGTH],
             retryable=request.retryable,
             retry_after=min(retry_after, MAX_RETRY_AFTER) if request.HasField("retry_after") else None,
         )
@@ -102,7 +106,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     async def FinishPreview(
         self, request: queue_pb2.FinishPreviewRequest, context: Context
     ) -> queue_pb2.FinishPreviewResponse:
-        await self._preview_desk.finish(request.id, codec.preview_answer_from_pb(request))
+        await self._preview_desk.finish(request.preview_id, codec.preview_answer_from_pb(request))
         return queue_pb2.FinishPreviewResponse()
 
     async def ReleaseJobs(

@@ -1,6 +1,6 @@
 """Messages of the queue <-> the language. Each pair stands together; anything unknown raises ValueError."""
 
-from services.contract.codec.enums import enum_from_pb, enum_to_pb
+from services.contract.codec.enums import enum_from_pb, enum_to_pb, name_to_pb
 from services.contract.codec.jobs import (
     directive_from_pb,
     directive_to_pb,
@@ -29,6 +29,7 @@ from services.contract.codec.previews import (
 from services.contract.codec.scalars import duration_from_pb, duration_to_pb, timestamp_from_pb, timestamp_to_pb
 from services.contract.codec.specs import spec_from_bytes, spec_from_pb, spec_to_bytes, spec_to_pb
 from services.contract.codec.tables import csv_to_pb, format_from_pb, format_to_pb, xlsx_to_pb
+from services.contract.codec.types import type_to_pb
 
 __all__ = [
     "artifact_from_pb",
@@ -46,6 +47,7 @@ __all__ = [
     "heartbeat_answer_to_pb",
     "job_from_pb",
     "job_to_pb",
+    "name_to_pb",
     "preview_answer_from_pb",
     "preview_answer_to_pb",
     "preview_from_pb",
@@ -62,6 +64,7 @@ __all__ = [
     "stats_to_pb",
     "timestamp_from_pb",
     "timestamp_to_pb",
+    "type_to_pb",
     "warnings_to_pb",
     "xlsx_to_pb",
 ]

@@ -1,10 +1,7 @@
 """Values of enums: in a message they bear their enum's prefix (STATE_QUEUED), everywhere else they do not."""
 
 from enum import Enum
-from functools import cache
 from typing import TYPE_CHECKING, TypeVar
-
-from google.protobuf.descriptor import EnumDescriptor
 
 if TYPE_CHECKING:
     from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as PbEnum
@@ -18,7 +15,18 @@ UNSPECIFIED = "UNSPECIFIED"
 
 def enum_to_pb(pb_enum: "PbEnum[V]", member: Enum | None) -> V:
     """The value that bears the name of `member`; the unspecified one for None."""
-    return pb_enum.Value(prefix(pb_enum.DESCRIPTOR) + (member.name if member else UNSPECIFIED))
+    return name_to_pb(pb_enum, member.name if member else UNSPECIFIED)
+
+
+def name_to_pb(pb_enum: "PbEnum[V]", name: str) -> V:
+    """The value of this name. Raises ValueError when there is none."""
+    return pb_enum.Value(_prefix(pb_enum) + name)
+
+
+def name_from_pb(pb_enum: "PbEnum[V]", number: int) -> str:
+    """The name of a value; for a number that this version does not know, the number."""
+    value = pb_enum.DESCRIPTOR.values_by_number.get(number)
+    return value.name.removeprefix(_prefix(pb_enum)) if value else str(number)
 
 
 def enum_from_pb(kind: type[E], pb_enum: "PbEnum[V]", number: int, default: E | None = None) -> E:
@@ -28,14 +36,12 @@ def enum_from_pb(kind: type[E], pb_enum: "PbEnum[V]", number: int, default: E | 
     """
     if number == 0 and default is not None:
         return default
-    value = pb_enum.DESCRIPTOR.values_by_number.get(number)
-    name = value.name.removeprefix(prefix(pb_enum.DESCRIPTOR)) if value else str(number)
+    name = name_from_pb(pb_enum, number)
     if name not in kind.__members__:
         raise ValueError(f"{name} is not a {kind.__name__}")
     return kind[name]
 
 
-@cache
-def prefix(descriptor: EnumDescriptor) -> str:
+def _prefix(pb_enum: "PbEnum[V]") -> str:
     """What the names of an enum's values begin with, such as "STATE_"; the lint of proto/ holds every enum to it."""
-    return str(descriptor.values_by_number[0].name).removesuffix(UNSPECIFIED)
+    return pb_enum.DESCRIPTOR.values_by_number[0].name.removesuffix(UNSPECIFIED)

@@ -7,14 +7,7 @@ from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from services.contract import spec
 from services.contract.codec.enums import enum_from_pb, enum_to_pb
 from services.contract.codec.scalars import timestamp_from_pb, timestamp_to_pb
-
-
-def type_to_pb(type_: spec.ColumnType) -> spec_pb2.ColumnType:
-    return spec_pb2.ColumnType(kind=type_.kind.value, precision=type_.precision, scale=type_.scale)
-
-
-def type_from_pb(message: spec_pb2.ColumnType) -> spec.ColumnType:
-    return spec.ColumnType(spec.Kind(message.kind), message.precision, message.scale)
+from services.contract.codec.types import type_from_pb, type_to_pb
 
 
 def filter_to_pb(node: spec.Filter) -> spec_pb2.Filter:

@@ -1,5 +1,7 @@
 """Jobs, leases, verdicts and hints."""
 
+from google.protobuf.empty_pb2 import Empty
+
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from services.contract import job
 from services.contract.codec.enums import enum_from_pb, enum_to_pb
@@ -61,9 +63,9 @@ def heartbeat_answer_to_pb(answer: job.HeartbeatAnswer) -> queue_pb2.HeartbeatRe
             queue_pb2.LeaseVerdict(lease_id=v.lease_id, verdict=enum_to_pb(queue_pb2.LeaseVerdict.Verdict, v.verdict))
             for v in answer.verdicts
         ],
-        missing=[job_to_pb(j) for j in answer.missing],
+        missing_jobs=[job_to_pb(j) for j in answer.missing],
         drain=answer.drain,
-        next_heartbeat_in=duration_to_pb(answer.next_heartbeat_in),
+        heartbeat_interval=duration_to_pb(answer.next_heartbeat_in),
     )
 
 
@@ -73,23 +75,22 @@ def heartbeat_answer_from_pb(message: queue_pb2.HeartbeatResponse) -> job.Heartb
             job.LeaseVerdict(v.lease_id, enum_from_pb(job.Verdict, queue_pb2.LeaseVerdict.Verdict, v.verdict))
             for v in message.verdicts
         ),
-        missing=tuple(job_from_pb(j) for j in message.missing),
+        missing=tuple(job_from_pb(j) for j in message.missing_jobs),
         drain=message.drain,
-        next_heartbeat_in=duration_from_pb(message.next_heartbeat_in),
+        next_heartbeat_in=duration_from_pb(message.heartbeat_interval),
     )
 
 
 def directive_to_pb(directive: job.Directive) -> queue_pb2.Directive:
-    empty = queue_pb2.Directive.Empty()
     match directive.hint:
         case job.Hint.CANCEL:
             return queue_pb2.Directive(cancel=queue_pb2.Directive.Cancel(lease_id=directive.lease_id))
         case job.Hint.PROGRESS_WANTED:
-            return queue_pb2.Directive(progress_wanted=empty)
+            return queue_pb2.Directive(progress_wanted=Empty())
         case job.Hint.DRAIN:
-            return queue_pb2.Directive(drain=empty)
+            return queue_pb2.Directive(drain=Empty())
         case job.Hint.PING:
-            return queue_pb2.Directive(ping=empty)
+            return queue_pb2.Directive(ping=Empty())
 
 
 def directive_from_pb(message: queue_pb2.Directive) -> job.Directive:

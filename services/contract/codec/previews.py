@@ -13,29 +13,29 @@ def preview_to_pb(request: preview.Preview) -> queue_pb2.Preview:
     return queue_pb2.Preview(
         id=request.id,
         spec=spec_to_pb(request.spec),
-        rows=request.rows,
-        time=duration_to_pb(timedelta(seconds=preview.PREVIEW_S)),
+        max_rows=request.rows,
+        timeout=duration_to_pb(timedelta(seconds=preview.PREVIEW_S)),
     )
 
 
 def preview_from_pb(message: queue_pb2.Preview) -> preview.Preview:
     """Raises ValueError for what this version does not know."""
-    return preview.Preview(message.id, spec_from_pb(message.spec), message.rows)
+    return preview.Preview(message.id, spec_from_pb(message.spec), message.max_rows)
 
 
 def preview_answer_to_pb(
     preview_id: str, answer: preview.Previewed | outcome.Failure
 ) -> queue_pb2.FinishPreviewRequest:
     if isinstance(answer, outcome.Failure):
-        error = queue_pb2.Failure(code=answer.code, message=answer.message)
-        return queue_pb2.FinishPreviewRequest(id=preview_id, error=error)
+        failure = queue_pb2.Failure(code=answer.code, message=answer.message)
+        return queue_pb2.FinishPreviewRequest(preview_id=preview_id, failure=failure)
     return queue_pb2.FinishPreviewRequest(
-        id=preview_id, rows=answer.rows, rows_total=answer.rows_total, warnings=warnings_to_pb(answer.warnings)
+        preview_id=preview_id, rows=answer.rows, rows_total=answer.rows_total, warnings=warnings_to_pb(answer.warnings)
     )
 
 
 def preview_answer_from_pb(message: queue_pb2.FinishPreviewRequest) -> preview.Previewed | outcome.Failure:
-    if message.HasField("error"):
-        return outcome.Failure(message.error.code, message.error.message, retryable=False)
+    if message.HasField("failure"):
+        return outcome.Failure(message.failure.code, message.failure.message, retryable=False)
     warnings = tuple(outcome.ExportWarning(w.code, w.message, w.count) for w in message.warnings)
     return preview.Previewed(tuple(message.rows), message.rows_total, warnings)

@@ -2,15 +2,15 @@
 
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from services.contract import spec
-from services.contract.codec.enums import enum_from_pb, enum_to_pb
+from services.contract.codec.enums import enum_from_pb, enum_to_pb, name_from_pb, name_to_pb
 
 
 def source_to_pb(source: spec.SourceRef) -> spec_pb2.Source:
-    return spec_pb2.Source(id=source.id, kind=source.kind)
+    return spec_pb2.Source(id=source.id, kind=name_to_pb(spec_pb2.Source.Kind, source.kind.upper()))
 
 
 def source_from_pb(message: spec_pb2.Source) -> spec.SourceRef:
-    return spec.SourceRef(message.id, message.kind)
+    return spec.SourceRef(message.id, name_from_pb(spec_pb2.Source.Kind, message.kind).lower())
 
 
 def relation_to_pb(relation: spec.Relation) -> spec_pb2.Relation:

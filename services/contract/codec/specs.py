@@ -1,10 +1,12 @@
 """The specification of a job."""
 
+from datetime import timedelta
+
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from exportd.v1 import export_pb2
 from services.contract import spec
 from services.contract.codec.enums import enum_from_pb, enum_to_pb
-from services.contract.codec.filters import filter_from_pb, filter_to_pb, type_from_pb, type_to_pb
+from services.contract.codec.filters import filter_from_pb, filter_to_pb
 from services.contract.codec.relations import (
     attachment_from_pb,
     attachment_to_pb,
@@ -13,7 +15,9 @@ from services.contract.codec.relations import (
     source_from_pb,
     source_to_pb,
 )
+from services.contract.codec.scalars import duration_from_pb, duration_to_pb
 from services.contract.codec.tables import table_from_pb, table_to_pb
+from services.contract.codec.types import type_from_pb, type_to_pb
 from services.contract.formats import Packaging
 
 
@@ -41,14 +45,14 @@ def spec_to_pb(frozen: spec.JobSpec) -> spec_pb2.JobSpec:
         packaging=enum_to_pb(export_pb2.Packaging, frozen.packaging),
         table_name=frozen.table_name,
         query=frozen.query,
-        reading=enum_to_pb(spec_pb2.JobSpec.ReadingMode, frozen.reading),
-        limits=spec_pb2.Limits(max_rows=frozen.limits.max_rows, max_snapshot_s=frozen.limits.max_snapshot_s),
+        reading_mode=enum_to_pb(spec_pb2.JobSpec.ReadingMode, frozen.reading),
+        limits=_limits_to_pb(frozen.limits),
         page=spec_pb2.Page(offset=frozen.page.offset, limit=frozen.page.limit) if frozen.page else None,
     )
 
 
 def spec_from_pb(message: spec_pb2.JobSpec) -> spec.JobSpec:
-    """What a spec of an earlier version does not say has its default."""
+    """Raises ValueError for what this version does not know."""
     return spec.JobSpec(
         collection=message.collection,
         source=source_from_pb(message.source),
@@ -62,12 +66,19 @@ def spec_from_pb(message: spec_pb2.JobSpec) -> spec.JobSpec:
         packaging=enum_from_pb(Packaging, export_pb2.Packaging, message.packaging),
         table_name=message.table_name,
         query=message.query,
-        reading=enum_from_pb(
-            spec.ReadingMode, spec_pb2.JobSpec.ReadingMode, message.reading, spec.ReadingMode.SNAPSHOT
-        ),
-        limits=spec.Limits(message.limits.max_rows, message.limits.max_snapshot_s),
+        reading=enum_from_pb(spec.ReadingMode, spec_pb2.JobSpec.ReadingMode, message.reading_mode),
+        limits=_limits_from_pb(message.limits),
         page=spec.Page(message.page.offset, message.page.limit) if message.HasField("page") else None,
     )
+
+
+def _limits_to_pb(limits: spec.Limits) -> spec_pb2.Limits:
+    age = duration_to_pb(timedelta(seconds=limits.max_snapshot_s)) if limits.max_snapshot_s else None
+    return spec_pb2.Limits(max_rows=limits.max_rows, max_snapshot_age=age)
+
+
+def _limits_from_pb(message: spec_pb2.Limits) -> spec.Limits:
+    return spec.Limits(message.max_rows, int(duration_from_pb(message.max_snapshot_age).total_seconds()))
 
 
 def _order_to_pb(term: spec.OrderTerm) -> spec_pb2.OrderTerm:

@@ -4,7 +4,7 @@ from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from exportd.v1 import export_pb2
 from services.contract import spec
 from services.contract.codec.enums import enum_from_pb, enum_to_pb
-from services.contract.formats import Compression, CsvDialect, Format, LongText, XlsxLayout
+from services.contract.formats import Compression, CsvDialect, Format, LineTerminator, LongText, XlsxLayout
 
 
 def format_to_pb(format_: Format) -> export_pb2.Format.ValueType:
@@ -27,7 +27,7 @@ def table_to_pb(table: spec.TableOptions) -> spec_pb2.TableOptions:
 
 
 def table_from_pb(message: spec_pb2.TableOptions) -> spec.TableOptions:
-    """What a spec of an earlier version does not say has its default."""
+    """What is absent has its default."""
     return spec.TableOptions(
         format=format_from_pb(message.format),
         time_zone=message.time_zone,
@@ -42,7 +42,7 @@ def csv_to_pb(dialect: CsvDialect) -> export_pb2.CsvOptions:
     return export_pb2.CsvOptions(
         delimiter=dialect.delimiter,
         bom=dialect.bom,
-        line_terminator=dialect.line_terminator,
+        line_terminator=enum_to_pb(export_pb2.CsvOptions.LineTerminator, dialect.line_terminator),
         decimal_comma=dialect.decimal_comma,
         null_text=dialect.null_text,
         escape_formulas=dialect.escape_formulas,
@@ -55,7 +55,7 @@ def _csv_from_pb(message: export_pb2.CsvOptions) -> CsvDialect:
     return CsvDialect(
         delimiter=message.delimiter,
         bom=message.bom,
-        line_terminator=message.line_terminator,
+        line_terminator=enum_from_pb(LineTerminator, export_pb2.CsvOptions.LineTerminator, message.line_terminator),
         decimal_comma=message.decimal_comma,
         null_text=message.null_text,
         escape_formulas=message.escape_formulas,

@@ -94,11 +94,15 @@ def _request(spec: JobSpec) -> dict[str, Any]:
 def _options(table: TableOptions) -> dict[str, Any]:
     match table.format:
         case Format.CSV:
-            return asdict(table.csv)
+            return _named(asdict(table.csv))
         case Format.XLSX:
-            return {name: v.value if isinstance(v, Enum) else v for name, v in asdict(table.xlsx).items()}
+            return _named(asdict(table.xlsx))
         case _:
             return {}
+
+
+def _named(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: v.name if isinstance(v, Enum) else v for name, v in options.items()}
 
 
 def _moment(moment: datetime) -> str:

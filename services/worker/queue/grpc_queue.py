@@ -60,14 +60,14 @@ class GrpcQueue:
     async def heartbeat(self, held: list[LeaseReport], free_slots: int, *, draining: bool) -> HeartbeatAnswer:
         request = pb2.HeartbeatRequest(
             worker_id=self._worker_id,
-            held=[codec.report_to_pb(report) for report in held],
+            leases=[codec.report_to_pb(report) for report in held],
             free_slots=free_slots,
             draining=draining,
         )
         with _translated():
             answer = await self._stub.Heartbeat(request, timeout=_HEARTBEAT_S)
-        missing = await self._readable(answer.missing)
-        del answer.missing[:]  # one that this version cannot read must not cost the verdicts
+        missing = await self._readable(answer.missing_jobs)
+        del answer.missing_jobs[:]  # one that this version cannot read must not cost the verdicts
         with _translated():
             return replace(codec.heartbeat_answer_from_pb(answer), missing=tuple(missing))
 
@@ -86,7 +86,7 @@ class GrpcQueue:
             lease_id=lease.lease_id,
             artifact=codec.artifact_to_pb(built.artifact),
             stats=codec.stats_to_pb(built.stats),
-            attachments=codec.artifact_to_pb(built.attachments) if built.attachments else None,
+            attachments_artifact=codec.artifact_to_pb(built.attachments) if built.attachments else None,
         )
         await _done(self._stub.CompleteJob(request, timeout=_OUTCOME_S))
 
@@ -94,7 +94,7 @@ class GrpcQueue:
         request = pb2.FailJobRequest(
             export_id=lease.export_id,
             lease_id=lease.lease_id,
-            error=pb2.Failure(code=failure.code, message=failure.message),
+            failure=pb2.Failure(code=failure.code, message=failure.message),
             retryable=failure.retryable,
             retry_after=codec.duration_to_pb(failure.retry_after),
         )

@@ -45,7 +45,7 @@ class CsvWriter(LineWriter):
         if self._dialect.escape_formulas:
             headers = guarded(headers, self._losses)
         texts = quoted(headers, self._dialect)
-        return f"{self._dialect.delimiter.join(texts)}{self._dialect.line_terminator}".encode()
+        return f"{self._dialect.delimiter.join(texts)}{self._dialect.line_terminator.value}".encode()
 
     def _header_text(self, spec: ColumnSpec) -> str:
         return zoned_header(spec, self._time_zone) if self._dialect.local_times else spec.header
@@ -64,7 +64,7 @@ class CsvWriter(LineWriter):
     def _carefully(self, frame: pl.DataFrame) -> list[memoryview]:
         dialect = self._dialect
         fields = pl.DataFrame([quoted(s, dialect).fill_null(dialect.null_text).alias(s.name) for s in frame])
-        ended = fields.with_columns(pl.concat_str(fields.columns[-1], pl.lit(dialect.line_terminator)))
+        ended = fields.with_columns(pl.concat_str(fields.columns[-1], pl.lit(dialect.line_terminator.value)))
         return blocks_of(ended.select(pl.concat_str(pl.all(), separator=dialect.delimiter)).to_series())
 
     def _field(self, cells: Cells, losses: Losses) -> pl.Series:
@@ -92,7 +92,7 @@ def _quickly(frame: pl.DataFrame, dialect: CsvDialect) -> memoryview:
         block,
         include_header=False,
         separator=dialect.delimiter,
-        line_terminator=dialect.line_terminator,
+        line_terminator=dialect.line_terminator.value,
         null_value=dialect.null_text,
         quote_style="necessary",
     )

@@ -88,7 +88,7 @@ class Api:
         return await self.exports.CreateExport(request)
 
     async def get(self, export_id: str) -> export_pb2.Export:
-        return await self.exports.GetExport(export_service_pb2.GetExportRequest(id=export_id))
+        return await self.exports.GetExport(export_service_pb2.GetExportRequest(export_id=export_id))
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -129,7 +129,7 @@ class Worker:
     ) -> queue_pb2.HeartbeatResponse:
         held = [queue_pb2.LeaseReport(export_id=j.export_id, lease_id=j.lease_id, progress=progress) for j in jobs]
         return await self._api.jobs.Heartbeat(
-            queue_pb2.HeartbeatRequest(worker_id=self.id, held=held, draining=draining)
+            queue_pb2.HeartbeatRequest(worker_id=self.id, leases=held, draining=draining)
         )
 
     def file(self, job: queue_pb2.Job, content: bytes, name: str = "export.csv", **fields: Any) -> queue_pb2.Artifact:
@@ -161,14 +161,14 @@ class Worker:
                 lease_id=job.lease_id,
                 artifact=artifact,
                 stats=stats,
-                attachments=attachments,
+                attachments_artifact=attachments,
             )
         )
 
     async def fail(self, job: queue_pb2.Job, code: str = "SOURCE_UNAVAILABLE", *, retryable: bool = True) -> None:
         error = queue_pb2.Failure(code=code, message="the source did not answer")
         await self._api.jobs.FailJob(
-            queue_pb2.FailJobRequest(export_id=job.export_id, lease_id=job.lease_id, error=error, retryable=retryable)
+            queue_pb2.FailJobRequest(export_id=job.export_id, lease_id=job.lease_id, failure=error, retryable=retryable)
         )
 
     async def release(self, *jobs: queue_pb2.Job) -> None:

@@ -39,7 +39,7 @@ async def test_both_files_are_shown_and_fetched_by_their_own_ids(api: Api, expor
     assert (list(attachments.entries), attachments.entry_count) == ([ENTRY], 1)
     assert (attachments.export_id, attachments.expire_time) == (export.id, table.expire_time)
     for file in (table, attachments):
-        assert await api.exports.GetFile(export_service_pb2.GetFileRequest(id=file.id)) == file
+        assert await api.exports.GetFile(export_service_pb2.GetFileRequest(file_id=file.id)) == file
     assert await _content(api, export_id=export.id) == TABLE
     assert await _content(api, file_id=table.id) == TABLE
     assert await _content(api, file_id=attachments.id) == ATTACHMENTS
@@ -71,6 +71,6 @@ async def test_attachments_that_are_not_in_the_store_are_not_published(api: Api,
 
 async def test_another_tenant_finds_neither(api: Api, export: export_pb2.Export) -> None:
     call = api.exports.GetFile(
-        export_service_pb2.GetFileRequest(id=export.attachments_file.id), metadata=[("x-exportd-tenant", "other")]
+        export_service_pb2.GetFileRequest(file_id=export.attachments_file.id), metadata=[("x-exportd-tenant", "other")]
     )
     assert (await refused(call)).reason == "FILE_NOT_FOUND"

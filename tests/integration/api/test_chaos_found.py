@@ -15,7 +15,7 @@ async def test_a_late_worker_whose_file_was_swept_hears_of_the_cancel_and_not_of
     export = await api.create()
     (job,) = await worker.lease()
     artifact = worker.file(job, CONTENT)
-    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(id=export.id))
+    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(export_id=export.id))
     shutil.rmtree(api.artifacts / export.id)  # what a sweep does with the bytes of a cancelled export
     assert (await refused(worker.complete(job, artifact))).reason == "JOB_CANCELLED"
 

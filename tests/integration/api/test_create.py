@@ -112,8 +112,8 @@ async def test_a_request_id_belongs_to_one_tenant(api: Api) -> None:
 
 async def test_the_request_id_of_a_deleted_export_stays_taken(api: Api) -> None:
     export = await api.create(request_id="once")
-    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(id=export.id))
-    await api.exports.DeleteExport(export_service_pb2.DeleteExportRequest(id=export.id))
+    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(export_id=export.id))
+    await api.exports.DeleteExport(export_service_pb2.DeleteExportRequest(export_id=export.id))
     refusal = await refused(api.create(request_id="once"))
     assert (refusal.code, refusal.reason) == ("NOT_FOUND", "EXPORT_DELETED")
 

@@ -39,7 +39,7 @@ async def test_the_excel_preset_is_spelled_out_and_what_stands_beside_it_wins(ap
     understood = export_pb2.CsvOptions(
         delimiter=";",
         bom=False,
-        line_terminator="\r\n",
+        line_terminator=export_pb2.CsvOptions.LINE_TERMINATOR_CRLF,
         decimal_comma=True,
         null_text="-",
         escape_formulas=True,
@@ -109,7 +109,7 @@ async def test_everything_wrong_with_the_file_is_named_at_once(api: Api) -> None
         api.create(
             columns=[export_pb2.Column(field="id"), export_pb2.Column(field="isuedAt")],
             time_zone="America/Mexico_Cty",
-            csv=export_pb2.CsvOptions(delimiter="::", line_terminator="\r", null_text="\n", preset=9),
+            csv=export_pb2.CsvOptions(delimiter="::", line_terminator=9, null_text="\n", preset=9),
             xlsx=export_pb2.XlsxOptions(long_text=9),
             packaging=export_pb2.PACKAGING_SEPARATE,
             password="s3cret" * 22,

@@ -59,7 +59,7 @@ async def test_what_is_not_ready_says_its_state(api: Api) -> None:
 
 async def test_what_was_cancelled_says_so_that_nobody_polls_for_ever(api: Api) -> None:
     export = await api.create()
-    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(id=export.id))
+    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(export_id=export.id))
     assert (await refused(_download(api, export_id=export.id))).reason == "EXPORT_CANCELLED"
 
 

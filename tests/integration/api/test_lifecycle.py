@@ -22,11 +22,11 @@ SOON_S = 12.0
 
 
 def _get(export_id: str) -> export_service_pb2.GetExportRequest:
-    return export_service_pb2.GetExportRequest(id=export_id)
+    return export_service_pb2.GetExportRequest(export_id=export_id)
 
 
 def _cancel(export_id: str, *, only_if_queued: bool = False) -> export_service_pb2.CancelExportRequest:
-    return export_service_pb2.CancelExportRequest(id=export_id, only_if_queued=only_if_queued)
+    return export_service_pb2.CancelExportRequest(export_id=export_id, only_if_queued=only_if_queued)
 
 
 async def test_a_poll_that_waits_is_answered_as_soon_as_there_is_work(api: Api, worker: Worker) -> None:
@@ -50,7 +50,7 @@ async def test_a_completed_export_shows_its_file_and_result(api: Api, worker: Wo
     assert shown.file.expire_time.ToDatetime() - shown.file.create_time.ToDatetime() == shown.options.ttl.ToTimedelta()
     assert (shown.result.success, shown.result.rows_matched, shown.result.rows_written) == (True, 2, 2)
     assert shown.result.file_size_bytes == len(CONTENT)
-    fetched = await api.exports.GetFile(export_service_pb2.GetFileRequest(id=shown.file.id))
+    fetched = await api.exports.GetFile(export_service_pb2.GetFileRequest(file_id=shown.file.id))
     assert fetched == shown.file
 
 
@@ -180,9 +180,9 @@ async def test_fault_01_a_lease_whose_announcement_was_lost_comes_again_with_a_h
         worker = Worker(api)
         await api.create()
         (job,) = await worker.lease()
-        assert not (await worker.heartbeat()).missing
+        assert not (await worker.heartbeat()).missing_jobs
         clock.now += timedelta(seconds=2.1)  # a lease must be older than 2 s before its answer counts as lost
-        (missing,) = (await worker.heartbeat()).missing
+        (missing,) = (await worker.heartbeat()).missing_jobs
         assert missing == job
 
 
@@ -214,7 +214,7 @@ async def test_another_tenants_export_is_not_found(api: Api) -> None:
     for call in (
         api.exports.GetExport(_get(export.id), metadata=other),
         api.exports.CancelExport(_cancel(export.id), metadata=other),
-        api.exports.DeleteExport(export_service_pb2.DeleteExportRequest(id=export.id), metadata=other),
+        api.exports.DeleteExport(export_service_pb2.DeleteExportRequest(export_id=export.id), metadata=other),
     ):
         assert (await refused(call)).reason == "EXPORT_NOT_FOUND"
     listed = await api.exports.ListExports(export_service_pb2.ListExportsRequest(), metadata=other)
@@ -226,15 +226,15 @@ async def test_delete_leaves_nothing_and_may_be_repeated(api: Api, worker: Worke
     await worker.build(CONTENT)
     file_id = (await api.get(export.id)).file.id
     for _ in range(2):
-        await api.exports.DeleteExport(export_service_pb2.DeleteExportRequest(id=export.id))
+        await api.exports.DeleteExport(export_service_pb2.DeleteExportRequest(export_id=export.id))
     assert (await refused(api.exports.GetExport(_get(export.id)))).reason == "EXPORT_NOT_FOUND"
-    gone = api.exports.GetFile(export_service_pb2.GetFileRequest(id=file_id))
+    gone = api.exports.GetFile(export_service_pb2.GetFileRequest(file_id=file_id))
     assert (await refused(gone)).reason == "FILE_NOT_FOUND"
 
 
 async def test_delete_refuses_what_is_not_done(api: Api) -> None:
     export = await api.create()
-    call = api.exports.DeleteExport(export_service_pb2.DeleteExportRequest(id=export.id))
+    call = api.exports.DeleteExport(export_service_pb2.DeleteExportRequest(export_id=export.id))
     assert (await refused(call)).reason == "ILLEGAL_TRANSITION"
 
 
@@ -285,7 +285,7 @@ async def test_a_watch_shows_every_state_and_ends_when_done(api: Api, worker: Wo
     (job,) = await worker.lease()
     progress = export_pb2.Progress(phase=export_pb2.Progress.PHASE_WRITING, rows_written=7)
     answer = await worker.heartbeat(job, progress=progress)
-    assert answer.next_heartbeat_in.ToTimedelta().total_seconds() <= 1
+    assert answer.heartbeat_interval.ToTimedelta().total_seconds() <= 1
     await until(lambda: any(m.progress.rows_written == 7 for m in seen))
     await worker.complete(job, worker.file(job, CONTENT))
     await asyncio.wait_for(watching, SOON_S)
@@ -300,7 +300,7 @@ async def test_a_watch_ends_with_not_found_when_the_export_is_deleted(api: Api) 
 
 
 def _watch(api: Api, export_id: str) -> grpc.aio.UnaryStreamCall:
-    return api.exports.WatchExport(export_service_pb2.WatchExportRequest(id=export_id))
+    return api.exports.WatchExport(export_service_pb2.WatchExportRequest(export_id=export_id))
 
 
 async def test_fault_18_draining_ends_watches_and_polls_with_a_retryable_status(api: Api, worker: Worker) -> None:

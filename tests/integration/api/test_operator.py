@@ -19,11 +19,11 @@ TENANT = "x-exportd-tenant"
 
 
 async def retry(api: Api, export_id: str, **fields: object) -> export_pb2.Export:
-    return await api.operators.RetryExport(operator_service_pb2.RetryExportRequest(id=export_id, **fields))
+    return await api.operators.RetryExport(operator_service_pb2.RetryExportRequest(export_id=export_id, **fields))
 
 
 async def history(api: Api, export_id: str) -> list[export_pb2.Transition]:
-    request = export_service_pb2.ListTransitionsRequest(id=export_id)
+    request = export_service_pb2.ListTransitionsRequest(export_id=export_id)
     return list((await api.exports.ListTransitions(request)).transitions)
 
 
@@ -49,7 +49,7 @@ async def test_an_export_that_failed_for_good_is_sent_round_again(api: Api, work
 async def test_a_retry_needs_an_export_that_failed_for_good(api: Api, worker: Worker) -> None:
     export = await api.create()
     assert (await refused(retry(api, export.id))).reason == "ILLEGAL_TRANSITION"
-    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(id=export.id))
+    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(export_id=export.id))
     assert (await refused(retry(api, export.id))).reason == "ILLEGAL_TRANSITION"
     done = await given_up(api, worker)
     assert list((await refused(retry(api, done.id, max_attempts=11))).violations) == ["max_attempts"]
@@ -78,10 +78,12 @@ async def test_a_late_answer_of_the_run_before_is_fenced(api: Api, worker: Worke
 async def test_the_history_says_who_when_and_why(api: Api, worker: Worker) -> None:
     export = await given_up(api, worker)
     await retry(api, export.id)
-    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(id=export.id))
+    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(export_id=export.id))
     entries = await history(api, export.id)
-    actor = export_pb2.Transition.Actor
-    assert [(e.event, name_of(actor, e.actor), name_of(EXPORT.State, e.after), e.run) for e in entries] == [
+    actor, event = export_pb2.Transition.Actor, export_pb2.Transition.Event
+    assert [
+        (name_of(event, e.event), name_of(actor, e.actor), name_of(EXPORT.State, e.after), e.run) for e in entries
+    ] == [
         ("CREATE", "CALLER", "QUEUED", 1),
         ("LEASE", "WORKER", "PROCESSING", 1),
         ("GIVE_UP", "WORKER", "CANCELLED", 1),
@@ -92,13 +94,13 @@ async def test_the_history_says_who_when_and_why(api: Api, worker: Worker) -> No
     assert [e.version for e in entries] == [1, 2, 3, 4, 5]
     assert entries[1].worker_id == entries[2].worker_id == worker.id
     assert entries[2].reason == "COLUMN_MISSING: the source did not answer"
-    times = [e.time.ToDatetime() for e in entries]
+    times = [e.create_time.ToDatetime() for e in entries]
     assert times == sorted(times)
 
 
 async def test_the_history_of_another_tenant_is_not_there(api: Api) -> None:
     export = await api.create()
-    request = export_service_pb2.ListTransitionsRequest(id=export.id)
+    request = export_service_pb2.ListTransitionsRequest(export_id=export.id)
     refusal = await refused(api.exports.ListTransitions(request, metadata=[(TENANT, "other")]))
     assert refusal.reason == "EXPORT_NOT_FOUND"
 
@@ -112,7 +114,7 @@ async def test_the_queue_is_counted_by_tenant(api: Api, worker: Worker) -> None:
     queue = await api.operators.GetQueue(operator_service_pb2.GetQueueRequest())
     counted = {part.tenant: (part.queued, part.processing, part.failed) for part in queue.tenants}
     assert counted == {"acme": (2, 1, 0), "zeta": (0, 1, 0)}
-    assert queue.oldest.ToTimedelta().total_seconds() > 0
+    assert queue.oldest_age.ToTimedelta().total_seconds() > 0
 
 
 async def test_workers_are_listed_and_drained(api: Api, worker: Worker) -> None:
@@ -120,16 +122,16 @@ async def test_workers_are_listed_and_drained(api: Api, worker: Worker) -> None:
     (job,) = await worker.lease()
     await worker.heartbeat(job)
     (shown,) = (await api.operators.ListWorkers(operator_service_pb2.ListWorkersRequest())).workers
-    assert (shown.id, shown.held, shown.draining) == (worker.id, 1, False)
+    assert (shown.id, shown.running, shown.draining) == (worker.id, 1, False)
     polling = asyncio.create_task(worker.lease(wait_s=20))
     await api.polls_in_line(1)
-    drained = await api.operators.DrainWorker(operator_service_pb2.DrainWorkerRequest(id=worker.id))
+    drained = await api.operators.DrainWorker(operator_service_pb2.DrainWorkerRequest(worker_id=worker.id))
     assert drained.draining
     assert await asyncio.wait_for(polling, 15) == []  # less than it waits
     assert (await worker.heartbeat(job)).drain
     await api.create()
     assert await worker.lease(wait_s=0) == []
-    unknown = operator_service_pb2.DrainWorkerRequest(id="01935a00-0000-7000-8000-000000000000")
+    unknown = operator_service_pb2.DrainWorkerRequest(worker_id="01935a00-0000-7000-8000-000000000000")
     assert (await refused(api.operators.DrainWorker(unknown))).reason == "WORKER_NOT_FOUND"
 
 
@@ -174,7 +176,7 @@ async def test_a_worker_that_is_asked_to_drain_is_no_worker_for_those_who_wait(a
     await worker.heartbeat()
     export = await api.create()
     assert (await api.get(export.id)).wait_reason == EXPORT.WAIT_REASON_QUEUE
-    await api.operators.DrainWorker(operator_service_pb2.DrainWorkerRequest(id=worker.id))
+    await api.operators.DrainWorker(operator_service_pb2.DrainWorkerRequest(worker_id=worker.id))
     assert (await api.get(export.id)).wait_reason == EXPORT.WAIT_REASON_NO_WORKER
     assert isinstance(await worker.heartbeat(), queue_pb2.HeartbeatResponse)
 

@@ -64,7 +64,7 @@ async def test_no_file_and_no_log_ever_holds_it(
 
 async def test_an_end_without_a_file_erases_it_too(api: Api, worker: Worker, data: Path) -> None:
     cancelled = await api.create(password=PASSWORD)
-    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(id=cancelled.id))
+    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(export_id=cancelled.id))
     await api.create(password=PASSWORD, max_attempts=1)
     (job,) = await worker.lease()
     await worker.fail(job)

@@ -26,7 +26,7 @@ async def api(settings: ApiSettings) -> AsyncIterator[Api]:
 
 def preview(api: Api, uri: str = "/shops/7/orders", rows: int = 0, **fields: object):
     export = export_service_pb2.CreateExportRequest(uri=uri, **fields)
-    return api.exports.PreviewExport(export_service_pb2.PreviewExportRequest(export=export, rows=rows))
+    return api.exports.PreviewExport(export_service_pb2.PreviewExportRequest(export=export, max_rows=rows))
 
 
 async def take(api: Api) -> queue_pb2.Preview:
@@ -37,14 +37,14 @@ async def take(api: Api) -> queue_pb2.Preview:
 
 
 async def finish(api: Api, preview_id: str, **answer: object) -> None:
-    await api.jobs.FinishPreview(queue_pb2.FinishPreviewRequest(id=preview_id, **answer))
+    await api.jobs.FinishPreview(queue_pb2.FinishPreviewRequest(preview_id=preview_id, **answer))
 
 
 async def test_a_preview_is_what_a_worker_read(api: Api) -> None:
     taking = asyncio.create_task(take(api))
     asking = asyncio.ensure_future(preview(api, "/shops/7/orders?order[id]=desc", rows=5))
     asked = await taking
-    assert (asked.rows, asked.spec.collection, asked.spec.order[0].descending) == (5, "Orders", True)
+    assert (asked.max_rows, asked.spec.collection, asked.spec.order[0].descending) == (5, "Orders", True)
     await finish(api, asked.id, rows=['{"id": "1"}'], rows_total=9)
     answer = await asking
     assert list(answer.rows) == ['{"id": "1"}']
@@ -57,7 +57,7 @@ async def test_a_preview_is_what_a_worker_read(api: Api) -> None:
 async def test_what_went_wrong_is_told(api: Api) -> None:
     asking = asyncio.ensure_future(refused(preview(api)))
     asked = await take(api)
-    await finish(api, asked.id, error=queue_pb2.Failure(code="SOURCE_UNAVAILABLE", message="the source is away"))
+    await finish(api, asked.id, failure=queue_pb2.Failure(code="SOURCE_UNAVAILABLE", message="the source is away"))
     refusal = await asking
     assert (refusal.code, refusal.reason) == ("FAILED_PRECONDITION", "PREVIEW_FAILED")
     assert refusal.metadata["failure"] == "SOURCE_UNAVAILABLE"
@@ -75,7 +75,7 @@ async def test_without_a_free_worker_there_is_none(settings: ApiSettings) -> Non
     ("fields", "named"),
     [
         ({"uri": "/shops/7/orders?x=1"}, "uri.query[x]"),
-        ({"rows": 101}, "rows"),
+        ({"rows": 101}, "max_rows"),
         ({"request_id": "r"}, "export.request_id"),
     ],
 )
@@ -93,7 +93,7 @@ async def test_a_preview_whose_caller_left_is_not_handed_out(api: Api) -> None:
     taking = asyncio.create_task(take(api))
     asking = asyncio.ensure_future(preview(api, rows=7))
     asked = await taking
-    assert asked.rows == 7
+    assert asked.max_rows == 7
     await finish(api, asked.id)
     assert list((await asking).rows) == []
 

@@ -44,11 +44,11 @@ async def sweep(settings: ApiSettings):
 
 
 async def cancel(api: Api, export_id: str) -> None:
-    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(id=export_id))
+    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(export_id=export_id))
 
 
 async def delete(api: Api, export_id: str) -> None:
-    await api.exports.DeleteExport(export_service_pb2.DeleteExportRequest(id=export_id))
+    await api.exports.DeleteExport(export_service_pb2.DeleteExportRequest(export_id=export_id))
 
 
 async def test_a_file_stays_until_an_hour_after_its_time(api: Api, worker: Worker, sweep) -> None:

@@ -70,7 +70,7 @@ async def test_a_completed_export_is_called_back_and_mailed_and_says_so(
 
 async def test_a_requested_cancel_is_announced_too(api: Api, receiver: Receiver) -> None:
     export = await api.create(callback_url=receiver.url())
-    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(id=export.id))
+    await api.exports.CancelExport(export_service_pb2.CancelExportRequest(export_id=export.id))
     await eventually(lambda: len(receiver.requests) == 1)
     notice = json.loads(receiver.requests[0].body)
     assert (notice["success"], notice["status"], notice["fileName"]) == (False, "CANCELLED", None)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from services.contract.formats import Compression, CsvDialect, Packaging
+from services.contract.formats import Compression, CsvDialect, LineTerminator, Packaging
 from services.contract.outcome import Built, Failure, MatchedBy
 from services.contract.spec import Operator, OrderTerm, Page, Term
 from tests.integration.sources.copy_jobs import csv_spec, is_lined, run, run_through_arrow, source
@@ -107,7 +107,7 @@ def test_the_server_writes_the_very_same_bytes(
 ) -> None:
     fill(url, rows)
     folder = tmp_path_factory.mktemp("job")
-    spec = csv_spec(TYPES, CsvDialect(delimiter=delimiter, line_terminator=line_end))
+    spec = csv_spec(TYPES, CsvDialect(delimiter=delimiter, line_terminator=LineTerminator(line_end)))
     lined, table = run(source(url), spec, folder)
     expected, through_arrow = run_through_arrow(source(url), spec, folder)
     assert table == through_arrow
@@ -157,7 +157,12 @@ def test_a_value_behind_many_good_ones_begins_the_file_anew(
 
 @pytest.mark.parametrize(
     "dialect",
-    [CsvDialect(), CsvDialect(header=False), CsvDialect(bom=True), CsvDialect(delimiter=";", line_terminator="\n")],
+    [
+        CsvDialect(),
+        CsvDialect(header=False),
+        CsvDialect(bom=True),
+        CsvDialect(delimiter=";", line_terminator=LineTerminator.LF),
+    ],
 )
 @pytest.mark.parametrize("packed", ["bare", "gzip", "zip"])
 def test_every_dialect_and_packaging(url: str, tmp_path: Path, dialect: CsvDialect, packed: str) -> None:

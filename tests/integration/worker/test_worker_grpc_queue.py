@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.empty_pb2 import Empty
 
 from exportd.queue.v1 import job_queue_service_pb2 as pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc as pb2_grpc
@@ -45,8 +46,7 @@ def unreadable() -> pb2.Job:
     """From an api that knows more than this worker."""
     job = codec.job_to_pb(JOB)
     job.lease_id = "bb"
-    job.spec.source.kind = "sql"
-    job.spec.columns[0].type.kind = "hologram"
+    job.spec.columns[0].type.kind = 99
     return job
 
 
@@ -124,14 +124,14 @@ async def test_a_job_that_cannot_be_read_is_refused_and_the_others_come(server: 
     server.jobs = [unreadable(), leaseless, codec.job_to_pb(JOB)]
     assert await queue.lease("poll-1", 3, 0) == [JOB]
     failed = [r for r in server.requests if isinstance(r, pb2.FailJobRequest)]
-    assert [(f.lease_id, f.error.code, f.retryable) for f in failed] == [("bb", "UNREADABLE_JOB", True)]
+    assert [(f.lease_id, f.failure.code, f.retryable) for f in failed] == [("bb", "UNREADABLE_JOB", True)]
 
 
 async def test_a_heartbeat_reports_leases_and_brings_verdicts(server: Server, queue: GrpcQueue) -> None:
     server.heartbeat = pb2.HeartbeatResponse(
         verdicts=[pb2.LeaseVerdict(lease_id="aa", verdict=pb2.LeaseVerdict.VERDICT_CANCELLED)],
-        missing=[unreadable(), codec.job_to_pb(JOB)],
-        next_heartbeat_in=codec.duration_to_pb(timedelta(seconds=0.25)),
+        missing_jobs=[unreadable(), codec.job_to_pb(JOB)],
+        heartbeat_interval=codec.duration_to_pb(timedelta(seconds=0.25)),
     )
     progress = Progress(Phase.WRITING, 5, 10, 77, timedelta(seconds=3))
     answer = await queue.heartbeat([LeaseReport(LEASE, progress)], 1, draining=True)
@@ -139,7 +139,7 @@ async def test_a_heartbeat_reports_leases_and_brings_verdicts(server: Server, qu
     assert answer.missing == (JOB,)
     assert answer.next_heartbeat_in == timedelta(seconds=0.25)
     request = server.requests[0]
-    assert [codec.report_from_pb(r) for r in request.held] == [LeaseReport(LEASE, progress)]
+    assert [codec.report_from_pb(r) for r in request.leases] == [LeaseReport(LEASE, progress)]
     assert (request.free_slots, request.draining) == (1, True)
 
 
@@ -150,9 +150,9 @@ async def test_outcomes_arrive_as_they_were_reported(server: Server, queue: Grpc
     await queue.release([LEASE])
     complete, fail, release = server.requests
     assert codec.artifact_from_pb(complete.artifact) == BUILT.artifact
-    assert codec.artifact_from_pb(complete.attachments) == apart
+    assert codec.artifact_from_pb(complete.attachments_artifact) == apart
     assert codec.stats_from_pb(complete.stats) == BUILT.stats
-    assert (fail.error.code, fail.retryable, fail.retry_after.ToTimedelta()) == ("DISK_FULL", True, MINUTE)
+    assert (fail.failure.code, fail.retryable, fail.retry_after.ToTimedelta()) == ("DISK_FULL", True, MINUTE)
     assert [codec.report_from_pb(r).lease for r in release.leases] == [LEASE]
 
 
@@ -184,7 +184,7 @@ async def test_an_api_that_is_away_is_worth_another_try(call: Callable[[GrpcQueu
 
 async def test_hints_come_until_the_api_ends_them(server: Server, queue: GrpcQueue) -> None:
     server.directives = [
-        pb2.Directive(ping=pb2.Directive.Empty()),
+        pb2.Directive(ping=Empty()),
         pb2.Directive(cancel=pb2.Directive.Cancel(lease_id="aa")),
         pb2.Directive(),
     ]
@@ -200,7 +200,7 @@ async def test_a_broken_stream_of_hints_is_worth_another_try(server: Server, que
 
 
 async def test_a_listener_that_leaves_ends_its_stream(server: Server, queue: GrpcQueue) -> None:
-    server.directives = [pb2.Directive(ping=pb2.Directive.Empty())]
+    server.directives = [pb2.Directive(ping=Empty())]
     server.endless = True
     async with aclosing(queue.directives()) as hints:
         await anext(hints)

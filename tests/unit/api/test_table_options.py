@@ -46,11 +46,6 @@ def test_a_decimal_comma_needs_another_delimiter() -> None:
     assert wrong(csv(decimal_comma=True, delimiter=";")) == []
 
 
-@pytest.mark.parametrize(("terminator", "found"), [("\n", []), ("\r\n", []), ("\r", [1]), ("\n\n", [1]), ("x", [1])])
-def test_a_line_ends_in_one_of_two_ways(terminator: str, found: list[int]) -> None:
-    assert len(wrong(csv(line_terminator=terminator))) == len(found)
-
-
 def test_the_text_of_a_null_cannot_be_taken_for_structure() -> None:
     assert wrong(csv(null_text="N" * 64)) == []
     assert wrong(csv(null_text="N" * 65)) == ["csv.null_text"]

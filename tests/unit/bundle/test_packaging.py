@@ -148,7 +148,7 @@ def test_the_manifest_says_what_was_asked_for_and_what_came_of_it(tmp_path):
                 "options": {
                     "delimiter": ",",
                     "bom": False,
-                    "line_terminator": "\r\n",
+                    "line_terminator": "CRLF",
                     "decimal_comma": False,
                     "null_text": "",
                     "escape_formulas": False,

@@ -42,7 +42,9 @@ def _account(*ends: Export, requests: int = 1, confirmed: int = 1, scenario: Sce
 
 
 def _retry(run: int = 2, **changed: int) -> Transition:
-    transition = Transition(event="RETRY", run=run, actor=Transition.ACTOR_OPERATOR, before=Export.STATE_CANCELLED)
+    transition = Transition(
+        event=Transition.EVENT_RETRY, run=run, actor=Transition.ACTOR_OPERATOR, before=Export.STATE_CANCELLED
+    )
     for name, value in changed.items():
         setattr(transition, name, value)
     return transition
@@ -50,7 +52,7 @@ def _retry(run: int = 2, **changed: int) -> Transition:
 
 def _problems(account: Account, *retries: Transition) -> list[str]:
     assert account.last is not None
-    check_retries(account, account.last, [Transition(event="CREATE", run=1), *retries], account.findings)
+    check_retries(account, account.last, [Transition(event=Transition.EVENT_CREATE, run=1), *retries], account.findings)
     assert all(finding.violation is Violation.BAD_RETRY for finding in account.findings.all)
     return [finding.what for finding in account.findings.all]
 

@@ -131,7 +131,7 @@ class FakeExportService(ExportServiceServicer):
 
     async def GetExport(self, request, context):  # noqa: N802
         await self._begin("GetExport", request, context)
-        return await self._known(request.id, context)
+        return await self._known(request.export_id, context)
 
     async def ListExports(self, request, context):  # noqa: N802
         await self._begin("ListExports", request, context)
@@ -145,7 +145,7 @@ class FakeExportService(ExportServiceServicer):
 
     async def WatchExport(self, request, context) -> AsyncIterator[pb.Export]:  # noqa: N802
         await self._begin("WatchExport", request, context)
-        export = await self._known(request.id, context)
+        export = await self._known(request.export_id, context)
         cut_after = self.cut_watches_after.pop(0) if self.cut_watches_after else None
         self.watchers += 1
         try:
@@ -167,19 +167,19 @@ class FakeExportService(ExportServiceServicer):
 
     async def CancelExport(self, request, context):  # noqa: N802
         await self._begin("CancelExport", request, context)
-        export = await self._known(request.id, context)
+        export = await self._known(request.export_id, context)
         await self.change(export.id, state=pb.Export.STATE_CANCELLED, cancel_reason=pb.Export.CANCEL_REASON_REQUESTED)
         return export
 
     async def DeleteExport(self, request, context):  # noqa: N802
         await self._begin("DeleteExport", request, context)
-        await self._known(request.id, context)
-        del self.exports[request.id]
+        await self._known(request.export_id, context)
+        del self.exports[request.export_id]
         return Empty()
 
     async def GetFile(self, request, context):  # noqa: N802
         await self._begin("GetFile", request, context)
-        return await self._file(request.id, context)
+        return await self._file(request.file_id, context)
 
     async def DownloadFile(self, request, context) -> AsyncIterator[service.DownloadFileResponse]:  # noqa: N802
         await self._begin("DownloadFile", request, context)

@@ -72,7 +72,9 @@ async def test_create_sends_every_field(client: ExportClient, fake: FakeExportSe
 
 
 async def test_csv_options_and_compression_are_sent_as_they_are(client: ExportClient, fake: FakeExportService) -> None:
-    dialect = CsvOptions(delimiter=";", bom=False, line_terminator="\n", preset=CsvOptions.PRESET_EXCEL)
+    dialect = CsvOptions(
+        delimiter=";", bom=False, line_terminator=CsvOptions.LINE_TERMINATOR_LF, preset=CsvOptions.PRESET_EXCEL
+    )
     await client.create("/invoices", format="csv", csv=dialect, compression="gzip")
     [request] = fake.asked(service.CreateExportRequest)
     assert (request.csv, request.compression) == (dialect, Compression.COMPRESSION_GZIP)

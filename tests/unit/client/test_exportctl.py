@@ -138,7 +138,7 @@ CSV_ASKED = {
     "decimal_comma": True,
     "null_text": "NULL",
     "bom": False,
-    "line_terminator": "\n",
+    "line_terminator": "LINE_TERMINATOR_LF",
     "escape_formulas": True,
 }
 XLSX_WORDS = ("--no-freeze", "--no-autofilter", "--compact", "--long-text", "bundle")

@@ -64,9 +64,9 @@ def test_reading_limits_page_and_nulls_are_kept(reading: ReadingMode) -> None:
     assert stored(replace(spec, page=Page(offset=0, limit=1))).page == Page(0, 1)
 
 
-def test_a_spec_of_an_earlier_version_has_the_defaults() -> None:
+def test_limits_and_page_that_are_absent_are_none() -> None:
     message = spec_to_pb(replace(SPEC, filter=All((Term("rfc", TEXT, Operator.EQUALS, ("a",)),))))
-    for later in ("reading", "limits", "page"):
+    for later in ("limits", "page"):
         message.ClearField(later)
     assert spec_from_pb(message) == replace(SPEC, filter=All((Term("rfc", TEXT, Operator.EQUALS, ("a",)),)))
 

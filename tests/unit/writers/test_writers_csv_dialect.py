@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.contract.formats import CsvDialect, Format
+from services.contract.formats import CsvDialect, Format, LineTerminator
 from services.contract.spec import ColumnSpec, ColumnType, Kind, TableOptions
 from services.worker.writers.csv import CsvWriter
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, TEXTS, batch_of, counts, text_columns, written
@@ -29,7 +29,7 @@ def dialect_of(**options) -> TableOptions:
 
 
 def test_delimiter_line_end_and_byte_order_mark_are_those_of_the_dialect():
-    table = dialect_of(delimiter=";", line_terminator="\n", bom=True)
+    table = dialect_of(delimiter=";", line_terminator=LineTerminator.LF, bom=True)
     content, _ = written(table, text_columns("a", "b;c"), [{"a": "x,y", "b;c": "x;y"}])
     assert content == b'\xef\xbb\xbfa;"b;c"\nx,y;"x;y"\n'
 
@@ -83,7 +83,7 @@ def test_numbers_are_no_formulas_and_headers_may_be():
 @settings(deadline=None, max_examples=60)
 @given(rows=ROWS, delimiter=st.sampled_from(DELIMITERS), null_text=st.sampled_from(["", "NULL", "0", "true"]))
 def test_the_quick_way_and_the_careful_way_write_the_same(rows, delimiter, null_text):
-    dialect = CsvDialect(delimiter=delimiter, null_text=null_text, line_terminator="\n")
+    dialect = CsvDialect(delimiter=delimiter, null_text=null_text, line_terminator=LineTerminator.LF)
     content, _ = written(TableOptions(Format.CSV, csv=dialect), COLUMNS, rows)
     carefully = io.BytesIO()
     writer = CsvWriter(carefully, COLUMNS, "UTC", dialect)

@@ -14,6 +14,7 @@ from exportd.queue.v1 import job_spec_pb2 as _job_spec_pb2
 from exportd.v1 import export_pb2 as _export_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import empty_pb2 as _empty_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -224,7 +225,7 @@ class HeartbeatRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     WORKER_ID_FIELD_NUMBER: _builtins.int
-    HELD_FIELD_NUMBER: _builtins.int
+    LEASES_FIELD_NUMBER: _builtins.int
     FREE_SLOTS_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
@@ -234,20 +235,20 @@ class HeartbeatRequest(_message.Message):
     draining: _builtins.bool
     """True once the worker takes no new work."""
     @_builtins.property
-    def held(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeaseReport]:
+    def leases(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeaseReport]:
         """Every lease that the worker holds, also those whose work has not started; at most 256."""
 
     def __init__(
         self,
         *,
         worker_id: _builtins.str = ...,
-        held: _abc.Iterable[Global___LeaseReport] | None = ...,
+        leases: _abc.Iterable[Global___LeaseReport] | None = ...,
         free_slots: _builtins.int = ...,
         draining: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "free_slots", b"free_slots", "held", b"held", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "free_slots", b"free_slots", "leases", b"leases", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -260,34 +261,34 @@ class HeartbeatResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VERDICTS_FIELD_NUMBER: _builtins.int
-    MISSING_FIELD_NUMBER: _builtins.int
+    MISSING_JOBS_FIELD_NUMBER: _builtins.int
     DRAIN_FIELD_NUMBER: _builtins.int
-    NEXT_HEARTBEAT_IN_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
     drain: _builtins.bool
     """True when the worker should take no new work and stop."""
     @_builtins.property
     def verdicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeaseVerdict]:
-        """One for each lease in held, in the same order."""
+        """One for each lease of the request, in the same order."""
 
     @_builtins.property
-    def missing(self) -> _containers.RepeatedCompositeFieldContainer[Global___Job]:
+    def missing_jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Job]:
         """Unconfirmed leases of this worker, older than 2 s, that it did not list: an answer to LeaseJobs was lost."""
 
     @_builtins.property
-    def next_heartbeat_in(self) -> _duration_pb2.Duration:
-        """When to call next; shorter while somebody watches."""
+    def heartbeat_interval(self) -> _duration_pb2.Duration:
+        """How long to wait before the next call; shorter while somebody watches."""
 
     def __init__(
         self,
         *,
         verdicts: _abc.Iterable[Global___LeaseVerdict] | None = ...,
-        missing: _abc.Iterable[Global___Job] | None = ...,
+        missing_jobs: _abc.Iterable[Global___Job] | None = ...,
         drain: _builtins.bool = ...,
-        next_heartbeat_in: _duration_pb2.Duration | None = ...,
+        heartbeat_interval: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["next_heartbeat_in", b"next_heartbeat_in"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["drain", b"drain", "missing", b"missing", "next_heartbeat_in", b"next_heartbeat_in", "verdicts", b"verdicts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drain", b"drain", "heartbeat_interval", b"heartbeat_interval", "missing_jobs", b"missing_jobs", "verdicts", b"verdicts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -394,21 +395,6 @@ class Directive(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    @_typing.final
-    class Empty(_message.Message):
-        """No content."""
-
-        DESCRIPTOR: _descriptor.Descriptor
-
-        def __init__(
-            self,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
     CANCEL_FIELD_NUMBER: _builtins.int
     PROGRESS_WANTED_FIELD_NUMBER: _builtins.int
     DRAIN_FIELD_NUMBER: _builtins.int
@@ -418,24 +404,24 @@ class Directive(_message.Message):
         """The export of this lease was cancelled: stop it."""
 
     @_builtins.property
-    def progress_wanted(self) -> Global___Directive.Empty:
+    def progress_wanted(self) -> _empty_pb2.Empty:
         """Somebody watches: heartbeat now and then as the answer says."""
 
     @_builtins.property
-    def drain(self) -> Global___Directive.Empty:
+    def drain(self) -> _empty_pb2.Empty:
         """Take no new work and stop."""
 
     @_builtins.property
-    def ping(self) -> Global___Directive.Empty:
+    def ping(self) -> _empty_pb2.Empty:
         """Nothing; keeps the stream alive, every 15 s."""
 
     def __init__(
         self,
         *,
         cancel: Global___Directive.Cancel | None = ...,
-        progress_wanted: Global___Directive.Empty | None = ...,
-        drain: Global___Directive.Empty | None = ...,
-        ping: Global___Directive.Empty | None = ...,
+        progress_wanted: _empty_pb2.Empty | None = ...,
+        drain: _empty_pb2.Empty | None = ...,
+        ping: _empty_pb2.Empty | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cancel", b"cancel", "directive", b"directive", "drain", b"drain", "ping", b"ping", "progress_wanted", b"progress_wanted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -457,7 +443,7 @@ class CompleteJobRequest(_message.Message):
     LEASE_ID_FIELD_NUMBER: _builtins.int
     ARTIFACT_FIELD_NUMBER: _builtins.int
     STATS_FIELD_NUMBER: _builtins.int
-    ATTACHMENTS_FIELD_NUMBER: _builtins.int
+    ATTACHMENTS_ARTIFACT_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
     """The export."""
     lease_id: _builtins.str
@@ -471,7 +457,7 @@ class CompleteJobRequest(_message.Message):
         """What building came to."""
 
     @_builtins.property
-    def attachments(self) -> Global___Artifact:
+    def attachments_artifact(self) -> Global___Artifact:
         """With packaging SEPARATE and file types, the attachments as a ZIP; absent otherwise."""
 
     def __init__(
@@ -481,11 +467,11 @@ class CompleteJobRequest(_message.Message):
         lease_id: _builtins.str = ...,
         artifact: Global___Artifact | None = ...,
         stats: Global___RunStats | None = ...,
-        attachments: Global___Artifact | None = ...,
+        attachments_artifact: Global___Artifact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attachments", b"attachments", "stats", b"stats"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attachments_artifact", b"attachments_artifact", "stats", b"stats"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attachments", b"attachments", "export_id", b"export_id", "lease_id", b"lease_id", "stats", b"stats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "attachments_artifact", b"attachments_artifact", "export_id", b"export_id", "lease_id", b"lease_id", "stats", b"stats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -614,7 +600,7 @@ class FailJobRequest(_message.Message):
 
     EXPORT_ID_FIELD_NUMBER: _builtins.int
     LEASE_ID_FIELD_NUMBER: _builtins.int
-    ERROR_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
@@ -624,7 +610,7 @@ class FailJobRequest(_message.Message):
     retryable: _builtins.bool
     """False: no retry mends it. A hint: the api knows codes that are never retried."""
     @_builtins.property
-    def error(self) -> Global___Failure:
+    def failure(self) -> Global___Failure:
         """What happened."""
 
     @_builtins.property
@@ -636,13 +622,13 @@ class FailJobRequest(_message.Message):
         *,
         export_id: _builtins.str = ...,
         lease_id: _builtins.str = ...,
-        error: Global___Failure | None = ...,
+        failure: Global___Failure | None = ...,
         retryable: _builtins.bool = ...,
         retry_after: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "retry_after", b"retry_after"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "retry_after", b"retry_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "export_id", b"export_id", "lease_id", b"lease_id", "retry_after", b"retry_after", "retryable", b"retryable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id", "failure", b"failure", "lease_id", b"lease_id", "retry_after", b"retry_after", "retryable", b"retryable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -796,18 +782,18 @@ class Preview(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     SPEC_FIELD_NUMBER: _builtins.int
-    ROWS_FIELD_NUMBER: _builtins.int
-    TIME_FIELD_NUMBER: _builtins.int
+    MAX_ROWS_FIELD_NUMBER: _builtins.int
+    TIMEOUT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Names the question."""
-    rows: _builtins.int
+    max_rows: _builtins.int
     """How many rows, 1 to 100."""
     @_builtins.property
     def spec(self) -> _job_spec_pb2.JobSpec:
         """What to read; its format, packaging and attachments do not matter."""
 
     @_builtins.property
-    def time(self) -> _duration_pb2.Duration:
+    def timeout(self) -> _duration_pb2.Duration:
         """How long it may take; the answer is of no use afterwards."""
 
     def __init__(
@@ -815,12 +801,12 @@ class Preview(_message.Message):
         *,
         id: _builtins.str = ...,
         spec: _job_spec_pb2.JobSpec | None = ...,
-        rows: _builtins.int = ...,
-        time: _duration_pb2.Duration | None = ...,
+        max_rows: _builtins.int = ...,
+        timeout: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "rows", b"rows", "spec", b"spec", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "max_rows", b"max_rows", "spec", b"spec", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -832,12 +818,12 @@ class FinishPreviewRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
+    PREVIEW_ID_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
     ROWS_TOTAL_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
-    ERROR_FIELD_NUMBER: _builtins.int
-    id: _builtins.str
+    FAILURE_FIELD_NUMBER: _builtins.int
+    preview_id: _builtins.str
     """Of the question."""
     rows_total: _builtins.int
     """How many rows match; 0: not known, since counting them was not cheap."""
@@ -850,21 +836,21 @@ class FinishPreviewRequest(_message.Message):
         """What reading found."""
 
     @_builtins.property
-    def error(self) -> Global___Failure:
+    def failure(self) -> Global___Failure:
         """Present when there are no rows since it failed."""
 
     def __init__(
         self,
         *,
-        id: _builtins.str = ...,
+        preview_id: _builtins.str = ...,
         rows: _abc.Iterable[_builtins.str] | None = ...,
         rows_total: _builtins.int = ...,
         warnings: _abc.Iterable[_export_pb2.Warning] | None = ...,
-        error: Global___Failure | None = ...,
+        failure: Global___Failure | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "id", b"id", "rows", b"rows", "rows_total", b"rows_total", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "preview_id", b"preview_id", "rows", b"rows", "rows_total", b"rows_total", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from exportd.v1 import export_pb2 as exportd_dot_v1_dot_export__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65xportd/queue/v1/job_spec.proto\x12\x10\x65xportd.queue.v1\x1a\x17\x65xportd/v1/export.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x05\n\x07JobSpec\x12\x12\n\ncollection\x18\x01 \x01(\t\x12(\n\x06source\x18\x02 \x01(\x0b\x32\x18.exportd.queue.v1.Source\x12,\n\x08relation\x18\x03 \x01(\x0b\x32\x1a.exportd.queue.v1.Relation\x12\x0b\n\x03key\x18\x04 \x03(\t\x12-\n\x07\x63olumns\x18\x05 \x03(\x0b\x32\x1c.exportd.queue.v1.ColumnSpec\x12(\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x18.exportd.queue.v1.Filter\x12*\n\x05order\x18\x07 \x03(\x0b\x32\x1b.exportd.queue.v1.OrderTerm\x12\x35\n\x0b\x61ttachments\x18\x08 \x03(\x0b\x32 .exportd.queue.v1.AttachmentSpec\x12-\n\x05table\x18\t \x01(\x0b\x32\x1e.exportd.queue.v1.TableOptions\x12(\n\tpackaging\x18\n \x01(\x0e\x32\x15.exportd.v1.Packaging\x12\x12\n\ntable_name\x18\x0b \x01(\t\x12\r\n\x05query\x18\x0c \x01(\t\x12\x36\n\x07reading\x18\r \x01(\x0e\x32%.exportd.queue.v1.JobSpec.ReadingMode\x12(\n\x06limits\x18\x0e \x01(\x0b\x32\x18.exportd.queue.v1.Limits\x12$\n\x04page\x18\x0f \x01(\x0b\x32\x16.exportd.queue.v1.Page\"_\n\x0bReadingMode\x12\x1c\n\x18READING_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15READING_MODE_SNAPSHOT\x10\x01\x12\x17\n\x13READING_MODE_KEYSET\x10\x02\"2\n\x06Limits\x12\x10\n\x08max_rows\x18\x01 \x01(\x03\x12\x16\n\x0emax_snapshot_s\x18\x02 \x01(\x05\"%\n\x04Page\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\r\n\x05limit\x18\x02 \x01(\x03\"\"\n\x06Source\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\"u\n\x08Relation\x12\x0f\n\x05table\x18\x01 \x01(\tH\x00\x12\x0f\n\x05query\x18\x02 \x01(\tH\x00\x12\x0e\n\x04path\x18\x03 \x01(\tH\x00\x12+\n\x04http\x18\x04 \x01(\x0b\x32\x1b.exportd.queue.v1.HttpPagesH\x00\x42\n\n\x08relation\"\x8e\x03\n\tHttpPages\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05items\x18\x02 \x01(\t\x12\x32\n\x06paging\x18\x03 \x01(\x0e\x32\".exportd.queue.v1.HttpPages.Paging\x12\x0c\n\x04next\x18\x04 \x01(\t\x12\x11\n\tparameter\x18\x05 \x01(\t\x12\x12\n\nfirst_page\x18\x06 \x01(\x05\x12\x16\n\x0esize_parameter\x18\x07 \x01(\t\x12\x11\n\tpage_size\x18\x08 \x01(\x05\x12\r\n\x05total\x18\t \x01(\t\x12-\n\x07\x66ilters\x18\n \x03(\x0b\x32\x1c.exportd.queue.v1.HttpFilter\x12*\n\x05order\x18\x0b \x03(\x0b\x32\x1b.exportd.queue.v1.HttpOrder\"f\n\x06Paging\x12\x16\n\x12PAGING_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPAGING_NONE\x10\x01\x12\x0f\n\x0bPAGING_LINK\x10\x02\x12\x11\n\rPAGING_CURSOR\x10\x03\x12\x0f\n\x0bPAGING_PAGE\x10\x04\"w\n\nHttpFilter\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x31\n\x08operator\x18\x02 \x01(\x0e\x32\x1f.exportd.queue.v1.Term.Operator\x12\x11\n\tparameter\x18\x03 \x01(\t\x12\x13\n\x0bignore_case\x18\x04 \x01(\x08\".\n\tHttpOrder\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x11\n\tparameter\x18\x02 \x01(\t\"<\n\nColumnType\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tprecision\x18\x02 \x01(\x05\x12\r\n\x05scale\x18\x03 \x01(\x05\"\xe4\x01\n\nColumnSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0e\n\x06header\x18\x03 \x01(\t\x12*\n\x04type\x18\x04 \x01(\x0b\x32\x1c.exportd.queue.v1.ColumnType\x12/\n\x04mask\x18\x05 \x01(\x0e\x32!.exportd.queue.v1.ColumnSpec.Mask\"L\n\x04Mask\x12\x14\n\x10MASK_UNSPECIFIED\x10\x00\x12\x0f\n\x0bMASK_REDACT\x10\x01\x12\r\n\tMASK_HASH\x10\x02\x12\x0e\n\nMASK_LAST4\x10\x03\"\x8c\x01\n\x06\x46ilter\x12(\n\x03\x61ll\x18\x01 \x01(\x0b\x32\x19.exportd.queue.v1.FiltersH\x00\x12(\n\x03\x61ny\x18\x02 \x01(\x0b\x32\x19.exportd.queue.v1.FiltersH\x00\x12&\n\x04term\x18\x03 \x01(\x0b\x32\x16.exportd.queue.v1.TermH\x00\x42\x06\n\x04node\"4\n\x07\x46ilters\x12)\n\x07\x66ilters\x18\x01 \x03(\x0b\x32\x18.exportd.queue.v1.Filter\"\xfc\x03\n\x04Term\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12*\n\x04type\x18\x02 \x01(\x0b\x32\x1c.exportd.queue.v1.ColumnType\x12\x31\n\x08operator\x18\x03 \x01(\x0e\x32\x1f.exportd.queue.v1.Term.Operator\x12\'\n\x06values\x18\x04 \x03(\x0b\x32\x17.exportd.queue.v1.Value\x12\x13\n\x0bignore_case\x18\x05 \x01(\x08\x12\x0f\n\x07or_null\x18\x06 \x01(\x08\"\xb5\x02\n\x08Operator\x12\x18\n\x14OPERATOR_UNSPECIFIED\x10\x00\x12\x13\n\x0fOPERATOR_EQUALS\x10\x01\x12\x11\n\rOPERATOR_LESS\x10\x02\x12\x1a\n\x16OPERATOR_LESS_OR_EQUAL\x10\x03\x12\x14\n\x10OPERATOR_GREATER\x10\x04\x12\x1d\n\x19OPERATOR_GREATER_OR_EQUAL\x10\x05\x12\x14\n\x10OPERATOR_IS_NULL\x10\x06\x12\x18\n\x14OPERATOR_IS_NOT_NULL\x10\x07\x12\x15\n\x11OPERATOR_CONTAINS\x10\x08\x12\x18\n\x14OPERATOR_STARTS_WITH\x10\t\x12\x16\n\x12OPERATOR_ENDS_WITH\x10\n\x12\x1d\n\x19OPERATOR_WORD_STARTS_WITH\x10\x0b\"\xab\x01\n\x05Value\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x11\n\x07integer\x18\x02 \x01(\x03H\x00\x12\x11\n\x07\x64\x65\x63imal\x18\x03 \x01(\tH\x00\x12\x0f\n\x05\x66loat\x18\x04 \x01(\x01H\x00\x12\x11\n\x07\x62oolean\x18\x05 \x01(\x08H\x00\x12\x0e\n\x04\x64\x61te\x18\x06 \x01(\tH\x00\x12/\n\ttimestamp\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x07\n\x05value\"D\n\tOrderTerm\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x12\n\ndescending\x18\x02 \x01(\x08\x12\x13\n\x0bnulls_first\x18\x03 \x01(\x08\"\x81\x01\n\x0e\x41ttachmentSpec\x12\x11\n\tfile_type\x18\x01 \x01(\t\x12(\n\x06source\x18\x02 \x01(\x0b\x32\x18.exportd.queue.v1.Source\x12\x0c\n\x04path\x18\x03 \x01(\t\x12$\n\x04\x62lob\x18\x04 \x01(\x0b\x32\x16.exportd.queue.v1.Blob\"l\n\x04\x42lob\x12,\n\x08relation\x18\x01 \x01(\x0b\x32\x1a.exportd.queue.v1.Relation\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12&\n\x03key\x18\x03 \x03(\x0b\x32\x19.exportd.queue.v1.BlobKey\"-\n\x07\x42lobKey\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x12\n\nrow_column\x18\x02 \x01(\t\"\xbf\x01\n\x0cTableOptions\x12\"\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x12.exportd.v1.Format\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12#\n\x03\x63sv\x18\x03 \x01(\x0b\x32\x16.exportd.v1.CsvOptions\x12%\n\x04xlsx\x18\x04 \x01(\x0b\x32\x17.exportd.v1.XlsxOptions\x12,\n\x0b\x63ompression\x18\x05 \x01(\x0e\x32\x17.exportd.v1.CompressionBH\n\x10\x65xportd.queue.v1P\x01Z\x1f\x65xportd/queue/v1;exportdqueuev1\xaa\x02\x10\x45xportd.Queue.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x65xportd/queue/v1/job_spec.proto\x12\x10\x65xportd.queue.v1\x1a\x17\x65xportd/v1/export.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\x05\n\x07JobSpec\x12\x12\n\ncollection\x18\x01 \x01(\t\x12(\n\x06source\x18\x02 \x01(\x0b\x32\x18.exportd.queue.v1.Source\x12,\n\x08relation\x18\x03 \x01(\x0b\x32\x1a.exportd.queue.v1.Relation\x12\x0b\n\x03key\x18\x04 \x03(\t\x12-\n\x07\x63olumns\x18\x05 \x03(\x0b\x32\x1c.exportd.queue.v1.ColumnSpec\x12(\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x18.exportd.queue.v1.Filter\x12*\n\x05order\x18\x07 \x03(\x0b\x32\x1b.exportd.queue.v1.OrderTerm\x12\x35\n\x0b\x61ttachments\x18\x08 \x03(\x0b\x32 .exportd.queue.v1.AttachmentSpec\x12-\n\x05table\x18\t \x01(\x0b\x32\x1e.exportd.queue.v1.TableOptions\x12(\n\tpackaging\x18\n \x01(\x0e\x32\x15.exportd.v1.Packaging\x12\x12\n\ntable_name\x18\x0b \x01(\t\x12\r\n\x05query\x18\x0c \x01(\t\x12;\n\x0creading_mode\x18\r \x01(\x0e\x32%.exportd.queue.v1.JobSpec.ReadingMode\x12(\n\x06limits\x18\x0e \x01(\x0b\x32\x18.exportd.queue.v1.Limits\x12$\n\x04page\x18\x0f \x01(\x0b\x32\x16.exportd.queue.v1.Page\"_\n\x0bReadingMode\x12\x1c\n\x18READING_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15READING_MODE_SNAPSHOT\x10\x01\x12\x17\n\x13READING_MODE_KEYSET\x10\x02\"O\n\x06Limits\x12\x10\n\x08max_rows\x18\x01 \x01(\x03\x12\x33\n\x10max_snapshot_age\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"%\n\x04Page\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\r\n\x05limit\x18\x02 \x01(\x03\"\xbe\x01\n\x06Source\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.exportd.queue.v1.Source.Kind\"{\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0c\n\x08KIND_SQL\x10\x01\x12\x10\n\x0cKIND_PARQUET\x10\x02\x12\x0c\n\x08KIND_CSV\x10\x03\x12\r\n\tKIND_HTTP\x10\x04\x12\x0f\n\x0bKIND_FOLDER\x10\x05\x12\x0f\n\x0bKIND_OBJECT\x10\x06\"u\n\x08Relation\x12\x0f\n\x05table\x18\x01 \x01(\tH\x00\x12\x0f\n\x05query\x18\x02 \x01(\tH\x00\x12\x0e\n\x04path\x18\x03 \x01(\tH\x00\x12+\n\x04http\x18\x04 \x01(\x0b\x32\x1b.exportd.queue.v1.HttpPagesH\x00\x42\n\n\x08relation\"\x8e\x03\n\tHttpPages\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05items\x18\x02 \x01(\t\x12\x32\n\x06paging\x18\x03 \x01(\x0e\x32\".exportd.queue.v1.HttpPages.Paging\x12\x0c\n\x04next\x18\x04 \x01(\t\x12\x11\n\tparameter\x18\x05 \x01(\t\x12\x12\n\nfirst_page\x18\x06 \x01(\x05\x12\x16\n\x0esize_parameter\x18\x07 \x01(\t\x12\x11\n\tpage_size\x18\x08 \x01(\x05\x12\r\n\x05total\x18\t \x01(\t\x12-\n\x07\x66ilters\x18\n \x03(\x0b\x32\x1c.exportd.queue.v1.HttpFilter\x12*\n\x05order\x18\x0b \x03(\x0b\x32\x1b.exportd.queue.v1.HttpOrder\"f\n\x06Paging\x12\x16\n\x12PAGING_UNSPECIFIED\x10\x00\x12\x0f\n\x0bPAGING_NONE\x10\x01\x12\x0f\n\x0bPAGING_LINK\x10\x02\x12\x11\n\rPAGING_CURSOR\x10\x03\x12\x0f\n\x0bPAGING_PAGE\x10\x04\"w\n\nHttpFilter\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x31\n\x08operator\x18\x02 \x01(\x0e\x32\x1f.exportd.queue.v1.Term.Operator\x12\x11\n\tparameter\x18\x03 \x01(\t\x12\x13\n\x0bignore_case\x18\x04 \x01(\x08\".\n\tHttpOrder\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x11\n\tparameter\x18\x02 \x01(\t\"\xde\x01\n\nColumnSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x66ield\x18\x02 \x01(\t\x12\x0e\n\x06header\x18\x03 \x01(\t\x12$\n\x04type\x18\x04 \x01(\x0b\x32\x16.exportd.v1.ColumnType\x12/\n\x04mask\x18\x05 \x01(\x0e\x32!.exportd.queue.v1.ColumnSpec.Mask\"L\n\x04Mask\x12\x14\n\x10MASK_UNSPECIFIED\x10\x00\x12\x0f\n\x0bMASK_REDACT\x10\x01\x12\r\n\tMASK_HASH\x10\x02\x12\x0e\n\nMASK_LAST4\x10\x03\"\x8c\x01\n\x06\x46ilter\x12(\n\x03\x61ll\x18\x01 \x01(\x0b\x32\x19.exportd.queue.v1.FiltersH\x00\x12(\n\x03\x61ny\x18\x02 \x01(\x0b\x32\x19.exportd.queue.v1.FiltersH\x00\x12&\n\x04term\x18\x03 \x01(\x0b\x32\x16.exportd.queue.v1.TermH\x00\x42\x06\n\x04node\"4\n\x07\x46ilters\x12)\n\x07\x66ilters\x18\x01 \x03(\x0b\x32\x18.exportd.queue.v1.Filter\"\xf6\x03\n\x04Term\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12$\n\x04type\x18\x02 \x01(\x0b\x32\x16.exportd.v1.ColumnType\x12\x31\n\x08operator\x18\x03 \x01(\x0e\x32\x1f.exportd.queue.v1.Term.Operator\x12\'\n\x06values\x18\x04 \x03(\x0b\x32\x17.exportd.queue.v1.Value\x12\x13\n\x0bignore_case\x18\x05 \x01(\x08\x12\x0f\n\x07or_null\x18\x06 \x01(\x08\"\xb5\x02\n\x08Operator\x12\x18\n\x14OPERATOR_UNSPECIFIED\x10\x00\x12\x13\n\x0fOPERATOR_EQUALS\x10\x01\x12\x11\n\rOPERATOR_LESS\x10\x02\x12\x1a\n\x16OPERATOR_LESS_OR_EQUAL\x10\x03\x12\x14\n\x10OPERATOR_GREATER\x10\x04\x12\x1d\n\x19OPERATOR_GREATER_OR_EQUAL\x10\x05\x12\x14\n\x10OPERATOR_IS_NULL\x10\x06\x12\x18\n\x14OPERATOR_IS_NOT_NULL\x10\x07\x12\x15\n\x11OPERATOR_CONTAINS\x10\x08\x12\x18\n\x14OPERATOR_STARTS_WITH\x10\t\x12\x16\n\x12OPERATOR_ENDS_WITH\x10\n\x12\x1d\n\x19OPERATOR_WORD_STARTS_WITH\x10\x0b\"\xab\x01\n\x05Value\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x11\n\x07integer\x18\x02 \x01(\x03H\x00\x12\x11\n\x07\x64\x65\x63imal\x18\x03 \x01(\tH\x00\x12\x0f\n\x05\x66loat\x18\x04 \x01(\x01H\x00\x12\x11\n\x07\x62oolean\x18\x05 \x01(\x08H\x00\x12\x0e\n\x04\x64\x61te\x18\x06 \x01(\tH\x00\x12/\n\ttimestamp\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x07\n\x05value\"D\n\tOrderTerm\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x12\n\ndescending\x18\x02 \x01(\x08\x12\x13\n\x0bnulls_first\x18\x03 \x01(\x08\"\x81\x01\n\x0e\x41ttachmentSpec\x12\x11\n\tfile_type\x18\x01 \x01(\t\x12(\n\x06source\x18\x02 \x01(\x0b\x32\x18.exportd.queue.v1.Source\x12\x0c\n\x04path\x18\x03 \x01(\t\x12$\n\x04\x62lob\x18\x04 \x01(\x0b\x32\x16.exportd.queue.v1.Blob\"l\n\x04\x42lob\x12,\n\x08relation\x18\x01 \x01(\x0b\x32\x1a.exportd.queue.v1.Relation\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12&\n\x03key\x18\x03 \x03(\x0b\x32\x19.exportd.queue.v1.BlobKey\"-\n\x07\x42lobKey\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x12\n\nrow_column\x18\x02 \x01(\t\"\xbf\x01\n\x0cTableOptions\x12\"\n\x06\x66ormat\x18\x01 \x01(\x0e\x32\x12.exportd.v1.Format\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12#\n\x03\x63sv\x18\x03 \x01(\x0b\x32\x16.exportd.v1.CsvOptions\x12%\n\x04xlsx\x18\x04 \x01(\x0b\x32\x17.exportd.v1.XlsxOptions\x12,\n\x0b\x63ompression\x18\x05 \x01(\x0e\x32\x17.exportd.v1.CompressionBH\n\x10\x65xportd.queue.v1P\x01Z\x1f\x65xportd/queue/v1;exportdqueuev1\xaa\x02\x10\x45xportd.Queue.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,50 +35,50 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'exportd.queue.v1.job_spec_p
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\020exportd.queue.v1P\001Z\037exportd/queue/v1;exportdqueuev1\252\002\020Exportd.Queue.V1'
-  _globals['_JOBSPEC']._serialized_start=112
-  _globals['_JOBSPEC']._serialized_end=787
-  _globals['_JOBSPEC_READINGMODE']._serialized_start=692
-  _globals['_JOBSPEC_READINGMODE']._serialized_end=787
-  _globals['_LIMITS']._serialized_start=789
-  _globals['_LIMITS']._serialized_end=839
-  _globals['_PAGE']._serialized_start=841
-  _globals['_PAGE']._serialized_end=878
-  _globals['_SOURCE']._serialized_start=880
-  _globals['_SOURCE']._serialized_end=914
-  _globals['_RELATION']._serialized_start=916
-  _globals['_RELATION']._serialized_end=1033
-  _globals['_HTTPPAGES']._serialized_start=1036
-  _globals['_HTTPPAGES']._serialized_end=1434
-  _globals['_HTTPPAGES_PAGING']._serialized_start=1332
-  _globals['_HTTPPAGES_PAGING']._serialized_end=1434
-  _globals['_HTTPFILTER']._serialized_start=1436
-  _globals['_HTTPFILTER']._serialized_end=1555
-  _globals['_HTTPORDER']._serialized_start=1557
-  _globals['_HTTPORDER']._serialized_end=1603
-  _globals['_COLUMNTYPE']._serialized_start=1605
-  _globals['_COLUMNTYPE']._serialized_end=1665
-  _globals['_COLUMNSPEC']._serialized_start=1668
-  _globals['_COLUMNSPEC']._serialized_end=1896
-  _globals['_COLUMNSPEC_MASK']._serialized_start=1820
-  _globals['_COLUMNSPEC_MASK']._serialized_end=1896
-  _globals['_FILTER']._serialized_start=1899
-  _globals['_FILTER']._serialized_end=2039
-  _globals['_FILTERS']._serialized_start=2041
-  _globals['_FILTERS']._serialized_end=2093
-  _globals['_TERM']._serialized_start=2096
-  _globals['_TERM']._serialized_end=2604
-  _globals['_TERM_OPERATOR']._serialized_start=2295
-  _globals['_TERM_OPERATOR']._serialized_end=2604
-  _globals['_VALUE']._serialized_start=2607
-  _globals['_VALUE']._serialized_end=2778
-  _globals['_ORDERTERM']._serialized_start=2780
-  _globals['_ORDERTERM']._serialized_end=2848
-  _globals['_ATTACHMENTSPEC']._serialized_start=2851
-  _globals['_ATTACHMENTSPEC']._serialized_end=2980
-  _globals['_BLOB']._serialized_start=2982
-  _globals['_BLOB']._serialized_end=3090
-  _globals['_BLOBKEY']._serialized_start=3092
-  _globals['_BLOBKEY']._serialized_end=3137
-  _globals['_TABLEOPTIONS']._serialized_start=3140
-  _globals['_TABLEOPTIONS']._serialized_end=3331
+  _globals['_JOBSPEC']._serialized_start=144
+  _globals['_JOBSPEC']._serialized_end=824
+  _globals['_JOBSPEC_READINGMODE']._serialized_start=729
+  _globals['_JOBSPEC_READINGMODE']._serialized_end=824
+  _globals['_LIMITS']._serialized_start=826
+  _globals['_LIMITS']._serialized_end=905
+  _globals['_PAGE']._serialized_start=907
+  _globals['_PAGE']._serialized_end=944
+  _globals['_SOURCE']._serialized_start=947
+  _globals['_SOURCE']._serialized_end=1137
+  _globals['_SOURCE_KIND']._serialized_start=1014
+  _globals['_SOURCE_KIND']._serialized_end=1137
+  _globals['_RELATION']._serialized_start=1139
+  _globals['_RELATION']._serialized_end=1256
+  _globals['_HTTPPAGES']._serialized_start=1259
+  _globals['_HTTPPAGES']._serialized_end=1657
+  _globals['_HTTPPAGES_PAGING']._serialized_start=1555
+  _globals['_HTTPPAGES_PAGING']._serialized_end=1657
+  _globals['_HTTPFILTER']._serialized_start=1659
+  _globals['_HTTPFILTER']._serialized_end=1778
+  _globals['_HTTPORDER']._serialized_start=1780
+  _globals['_HTTPORDER']._serialized_end=1826
+  _globals['_COLUMNSPEC']._serialized_start=1829
+  _globals['_COLUMNSPEC']._serialized_end=2051
+  _globals['_COLUMNSPEC_MASK']._serialized_start=1975
+  _globals['_COLUMNSPEC_MASK']._serialized_end=2051
+  _globals['_FILTER']._serialized_start=2054
+  _globals['_FILTER']._serialized_end=2194
+  _globals['_FILTERS']._serialized_start=2196
+  _globals['_FILTERS']._serialized_end=2248
+  _globals['_TERM']._serialized_start=2251
+  _globals['_TERM']._serialized_end=2753
+  _globals['_TERM_OPERATOR']._serialized_start=2444
+  _globals['_TERM_OPERATOR']._serialized_end=2753
+  _globals['_VALUE']._serialized_start=2756
+  _globals['_VALUE']._serialized_end=2927
+  _globals['_ORDERTERM']._serialized_start=2929
+  _globals['_ORDERTERM']._serialized_end=2997
+  _globals['_ATTACHMENTSPEC']._serialized_start=3000
+  _globals['_ATTACHMENTSPEC']._serialized_end=3129
+  _globals['_BLOB']._serialized_start=3131
+  _globals['_BLOB']._serialized_end=3239
+  _globals['_BLOBKEY']._serialized_start=3241
+  _globals['_BLOBKEY']._serialized_end=3286
+  _globals['_TABLEOPTIONS']._serialized_start=3289
+  _globals['_TABLEOPTIONS']._serialized_end=3480
 # @@protoc_insertion_point(module_scope)

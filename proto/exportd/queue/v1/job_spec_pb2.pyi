@@ -8,6 +8,7 @@ addresses and credentials from its own settings.
 from collections import abc as _abc
 from exportd.v1 import export_pb2 as _export_pb2
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -36,7 +37,7 @@ class JobSpec(_message.Message):
     class _ReadingModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[JobSpec._ReadingMode.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         READING_MODE_UNSPECIFIED: JobSpec._ReadingMode.ValueType  # 0
-        """As SNAPSHOT: the spec is of a version before this field."""
+        """Refused."""
         READING_MODE_SNAPSHOT: JobSpec._ReadingMode.ValueType  # 1
         """All of it as it was at one moment."""
         READING_MODE_KEYSET: JobSpec._ReadingMode.ValueType  # 2
@@ -46,7 +47,7 @@ class JobSpec(_message.Message):
         """How a table of a database is read so that changes meanwhile neither drop nor double a row."""
 
     READING_MODE_UNSPECIFIED: JobSpec.ReadingMode.ValueType  # 0
-    """As SNAPSHOT: the spec is of a version before this field."""
+    """Refused."""
     READING_MODE_SNAPSHOT: JobSpec.ReadingMode.ValueType  # 1
     """All of it as it was at one moment."""
     READING_MODE_KEYSET: JobSpec.ReadingMode.ValueType  # 2
@@ -64,7 +65,7 @@ class JobSpec(_message.Message):
     PACKAGING_FIELD_NUMBER: _builtins.int
     TABLE_NAME_FIELD_NUMBER: _builtins.int
     QUERY_FIELD_NUMBER: _builtins.int
-    READING_FIELD_NUMBER: _builtins.int
+    READING_MODE_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
     collection: _builtins.str
@@ -75,7 +76,7 @@ class JobSpec(_message.Message):
     """Name of the table without extension, such as "invoices": sheet name and entry of a ZIP."""
     query: _builtins.str
     """The filter as understood, for the manifest and for people."""
-    reading: Global___JobSpec.ReadingMode.ValueType
+    reading_mode: Global___JobSpec.ReadingMode.ValueType
     """How the rows are read."""
     @_builtins.property
     def source(self) -> Global___Source:
@@ -134,13 +135,13 @@ class JobSpec(_message.Message):
         packaging: _export_pb2.Packaging.ValueType = ...,
         table_name: _builtins.str = ...,
         query: _builtins.str = ...,
-        reading: Global___JobSpec.ReadingMode.ValueType = ...,
+        reading_mode: Global___JobSpec.ReadingMode.ValueType = ...,
         limits: Global___Limits | None = ...,
         page: Global___Page | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "limits", b"limits", "page", b"page", "relation", b"relation", "source", b"source", "table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "collection", b"collection", "columns", b"columns", "filter", b"filter", "key", b"key", "limits", b"limits", "order", b"order", "packaging", b"packaging", "page", b"page", "query", b"query", "reading", b"reading", "relation", b"relation", "source", b"source", "table", b"table", "table_name", b"table_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "collection", b"collection", "columns", b"columns", "filter", b"filter", "key", b"key", "limits", b"limits", "order", b"order", "packaging", b"packaging", "page", b"page", "query", b"query", "reading_mode", b"reading_mode", "relation", b"relation", "source", b"source", "table", b"table", "table_name", b"table_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -153,20 +154,22 @@ class Limits(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MAX_ROWS_FIELD_NUMBER: _builtins.int
-    MAX_SNAPSHOT_S_FIELD_NUMBER: _builtins.int
+    MAX_SNAPSHOT_AGE_FIELD_NUMBER: _builtins.int
     max_rows: _builtins.int
     """Rows; 0: no limit."""
-    max_snapshot_s: _builtins.int
-    """Seconds that a snapshot is held; 0: no limit."""
+    @_builtins.property
+    def max_snapshot_age(self) -> _duration_pb2.Duration:
+        """How long a snapshot is held; absent: no limit."""
+
     def __init__(
         self,
         *,
         max_rows: _builtins.int = ...,
-        max_snapshot_s: _builtins.int = ...,
+        max_snapshot_age: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["max_snapshot_age", b"max_snapshot_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_rows", b"max_rows", "max_snapshot_s", b"max_snapshot_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_rows", b"max_rows", "max_snapshot_age", b"max_snapshot_age"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -204,19 +207,56 @@ class Source(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Source._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: Source._Kind.ValueType  # 0
+        """Refused."""
+        KIND_SQL: Source._Kind.ValueType  # 1
+        """A database."""
+        KIND_PARQUET: Source._Kind.ValueType  # 2
+        """Parquet files."""
+        KIND_CSV: Source._Kind.ValueType  # 3
+        """CSV files."""
+        KIND_HTTP: Source._Kind.ValueType  # 4
+        """An API."""
+        KIND_FOLDER: Source._Kind.ValueType  # 5
+        """A folder of files."""
+        KIND_OBJECT: Source._Kind.ValueType  # 6
+        """An object store."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What it is; for rows SQL, PARQUET, CSV or HTTP, for attachments FOLDER, OBJECT, HTTP or SQL."""
+
+    KIND_UNSPECIFIED: Source.Kind.ValueType  # 0
+    """Refused."""
+    KIND_SQL: Source.Kind.ValueType  # 1
+    """A database."""
+    KIND_PARQUET: Source.Kind.ValueType  # 2
+    """Parquet files."""
+    KIND_CSV: Source.Kind.ValueType  # 3
+    """CSV files."""
+    KIND_HTTP: Source.Kind.ValueType  # 4
+    """An API."""
+    KIND_FOLDER: Source.Kind.ValueType  # 5
+    """A folder of files."""
+    KIND_OBJECT: Source.Kind.ValueType  # 6
+    """An object store."""
+
     ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id, such as "cfdi"."""
-    kind: _builtins.str
-    """sql, parquet, csv or http for rows; folder, object, http or sql for attachments; must be the kind that the worker has
-    under this id.
-    """
+    kind: Global___Source.Kind.ValueType
+    """Must be the kind that the worker has under this id."""
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
-        kind: _builtins.str = ...,
+        kind: Global___Source.Kind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -422,36 +462,6 @@ class HttpOrder(_message.Message):
 Global___HttpOrder: _TypeAlias = HttpOrder  # noqa: Y015
 
 @_typing.final
-class ColumnType(_message.Message):
-    """Type of a column."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    KIND_FIELD_NUMBER: _builtins.int
-    PRECISION_FIELD_NUMBER: _builtins.int
-    SCALE_FIELD_NUMBER: _builtins.int
-    kind: _builtins.str
-    """text, integer, decimal, float, boolean, date, time, timestamp, duration, json or binary."""
-    precision: _builtins.int
-    """Digits of a decimal, 1 to 38; 0 otherwise."""
-    scale: _builtins.int
-    """Digits after the point of a decimal, 0 to precision."""
-    def __init__(
-        self,
-        *,
-        kind: _builtins.str = ...,
-        precision: _builtins.int = ...,
-        scale: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "precision", b"precision", "scale", b"scale"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ColumnType: _TypeAlias = ColumnType  # noqa: Y015
-
-@_typing.final
 class ColumnSpec(_message.Message):
     """One column of the table."""
 
@@ -498,7 +508,7 @@ class ColumnSpec(_message.Message):
     mask: Global___ColumnSpec.Mask.ValueType
     """What the file shows of them."""
     @_builtins.property
-    def type(self) -> Global___ColumnType:
+    def type(self) -> _export_pb2.ColumnType:
         """Type of its values in the source."""
 
     def __init__(
@@ -507,7 +517,7 @@ class ColumnSpec(_message.Message):
         name: _builtins.str = ...,
         field: _builtins.str = ...,
         header: _builtins.str = ...,
-        type: Global___ColumnType | None = ...,
+        type: _export_pb2.ColumnType | None = ...,
         mask: Global___ColumnSpec.Mask.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["type", b"type"]  # noqa: Y015
@@ -660,7 +670,7 @@ class Term(_message.Message):
     or_null: _builtins.bool
     """A null matches too."""
     @_builtins.property
-    def type(self) -> Global___ColumnType:
+    def type(self) -> _export_pb2.ColumnType:
         """Type of the column: every value is of it."""
 
     @_builtins.property
@@ -671,7 +681,7 @@ class Term(_message.Message):
         self,
         *,
         column: _builtins.str = ...,
-        type: Global___ColumnType | None = ...,
+        type: _export_pb2.ColumnType | None = ...,
         operator: Global___Term.Operator.ValueType = ...,
         values: _abc.Iterable[Global___Value] | None = ...,
         ignore_case: _builtins.bool = ...,

@@ -12,7 +12,7 @@ from services.api.domain.filter_mode import FilterMode
 from services.api.storage.sql.column_types import MICROSECOND, from_micros
 from services.api.storage.sql.tables import exports
 from services.contract.codec import spec_from_bytes, spec_to_bytes
-from services.contract.formats import Compression, CsvDialect, LongText, Packaging, XlsxLayout
+from services.contract.formats import Compression, CsvDialect, LineTerminator, LongText, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Mask
 
@@ -205,7 +205,7 @@ def _options_to_json(options: Options) -> dict[str, Any]:
         "time_zone": options.time_zone,
         "ttl": options.ttl // MICROSECOND,
         "filename": options.filename,
-        "csv": asdict(options.csv) if options.csv else None,
+        "csv": asdict(options.csv) | {"line_terminator": options.csv.line_terminator.value} if options.csv else None,
         "xlsx": asdict(options.xlsx) | {"long_text": options.xlsx.long_text.value} if options.xlsx else None,
         "compression": options.compression.value,
         "filter_mode": options.filter_mode.value,
@@ -223,7 +223,7 @@ def _options_from_json(stored: dict[str, Any]) -> Options:
         time_zone=stored["time_zone"],
         ttl=timedelta(microseconds=stored["ttl"]),
         filename=stored["filename"],
-        csv=CsvDialect(**csv) if csv else None,
+        csv=CsvDialect(**csv | {"line_terminator": LineTerminator(csv["line_terminator"])}) if csv else None,
         xlsx=XlsxLayout(**xlsx | {"long_text": LongText(xlsx["long_text"])}) if xlsx else None,
         compression=Compression(stored.get("compression", Compression.NONE.value)),
         filter_mode=FilterMode(stored.get("filter_mode", FilterMode.STRICT.value)),

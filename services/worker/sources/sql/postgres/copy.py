@@ -223,7 +223,7 @@ def _reading(session: Session, settings: PostgresSettings, spec: JobSpec) -> Lin
         f"copy (select {', '.join(values)} {rest}{order}{sql_limit(spec.page)})"
         f" to stdout (format csv, delimiter {literal(csv.delimiter)})"
     )
-    return _CopyReading(session.copied(statement, csv.line_terminator.encode()), as_of, count)
+    return _CopyReading(session.copied(statement, csv.line_terminator.value.encode()), as_of, count)
 
 
 def _values(session: Session, spec: JobSpec, columns: Columns, relation: str) -> Sequence[str] | None:
