@@ -44,6 +44,7 @@ async def test_the_excel_preset_is_spelled_out_and_what_stands_beside_it_wins(ap
         null_text="-",
         escape_formulas=True,
         header=True,
+        local_times=True,
     )
     assert export.options.csv == understood
     assert (await _spec(worker)).table.csv == understood
