@@ -21,8 +21,9 @@ from services.api.notify.schedule import Sender
 from services.api.notify.senders import senders_of
 from services.api.notify.signing import CallbackSecrets
 from services.api.notify.targets import Targets
-from services.api.ports.exports import ExportStore
+from services.api.ports.artifacts import ArtifactStore
 from services.api.ports.live import Announcements, DetachedTasks, PreviewDesk
+from services.api.ports.store import Store
 from services.api.requests.plan import Planner
 from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.operator_service import OperatorServicer
@@ -33,9 +34,7 @@ from services.api.secrets.passwords import Passwords
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.datadir import DataDirectory, secret_key
-from services.api.storage.sql.outbox import SqliteOutbox
-from services.api.storage.sql.retention import SqliteRetentionStore
-from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.tenants import Tenants
 from services.api.usecases.downloads import Downloads
@@ -56,7 +55,7 @@ class Api:
 
     settings: ApiSettings
     catalog: LiveCatalog
-    store: ExportStore
+    store: Store
     announcements: Announcements
     preview_desk: PreviewDesk
     detached: DetachedTasks
@@ -78,11 +77,11 @@ async def build(settings: ApiSettings, world: World) -> Api:
     """Open and check everything; nothing is served yet. Raises CannotStart, OSError."""
     catalog, shares = LiveCatalog(settings.catalog), tenants.load(settings.tenants)
     async with AsyncExitStack() as stack:
-        stores = await _stores(settings, shares, stack)
-        parts = _Parts(settings, world, shares, catalog, stores)
-        retention = Retention(stores.retention, stores.artifacts, parts.metrics, settings.retention, world)
+        kept = await _kept(settings, shares, stack)
+        parts = _Parts(settings, world, shares, catalog, kept)
+        retention = Retention(kept.store.retention, kept.artifacts, parts.metrics, settings.retention, world)
         await retention.check_store()
-        secrets = CallbackSecrets(stores.secret, shares.callback_secrets)
+        secrets = CallbackSecrets(kept.secret, shares.callback_secrets)
         senders = await stack.enter_async_context(senders_of(settings.notify, secrets, world.clock))
         return parts.api(retention, senders, stack.pop_all())
 
@@ -110,41 +109,38 @@ def callback_secrets(settings: ApiSettings) -> CallbackSecrets:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stores:
+class _Kept:
     """What is kept on disk. `secret` is the server's key."""
 
     secret: bytes
-    artifacts: FolderArtifactStore
-    exports: SqliteExportStore
-    outbox: SqliteOutbox
-    retention: SqliteRetentionStore
+    artifacts: ArtifactStore
+    store: Store
 
 
-async def _stores(settings: ApiSettings, shares: Tenants, stack: AsyncExitStack) -> _Stores:
+async def _kept(settings: ApiSettings, shares: Tenants, stack: AsyncExitStack) -> _Kept:
     directory = stack.enter_context(DataDirectory.open(settings.data_dir))
     secret = directory.secret_key(settings.secret_key_file)
     artifacts = FolderArtifactStore.in_folder(settings.artifacts)
     database = await stack.enter_async_context(await SqliteDatabase.open(directory.database))
-    exports = SqliteExportStore(database, settings.leases, shares.fairness)
-    return _Stores(secret, artifacts, exports, SqliteOutbox(database), SqliteRetentionStore(database))
+    return _Kept(secret, artifacts, sql_store(database, settings.leases, shares.fairness))
 
 
 class _Parts:
     """What the parts of an api share, and each part made of it."""
 
-    def __init__(
-        self, settings: ApiSettings, world: World, shares: Tenants, catalog: LiveCatalog, stores: _Stores
-    ) -> None:
+    def __init__(self, settings: ApiSettings, world: World, shares: Tenants, catalog: LiveCatalog, kept: _Kept) -> None:
         self._settings = settings
         self._world = world
         self._fairness = shares.fairness
         self._catalog = catalog
-        self._stores = stores
+        self._secret = kept.secret
+        self._artifacts = kept.artifacts
+        self._store = kept.store
         self.metrics = ApiMetrics()
         self._announcements = LocalAnnouncements(capped=shares.fairness.caps)
         self._workers = LocalWorkers(world.clock)
         self._detached = LocalDetachedTasks()
-        self._passwords = Passwords(stores.secret)
+        self._passwords = Passwords(kept.secret)
         waits = settings.waits
         self._preview_desk = LocalPreviewDesk(
             world.new_id, taken_within_s=waits.preview_taken_s, answered_within_s=waits.preview_answered_s
@@ -157,14 +153,14 @@ class _Parts:
         return Api(
             settings=self._settings,
             catalog=self._catalog,
-            store=self._stores.exports,
+            store=self._store,
             announcements=self._announcements,
             preview_desk=self._preview_desk,
             detached=self._detached,
             servers=servers,
             reaper=Reaper(
                 jobs,
-                self._stores.exports,
+                self._store.figures,
                 self.metrics,
                 self._world,
                 quiet_s=leases.ttl.total_seconds(),
@@ -178,7 +174,7 @@ class _Parts:
 
     def _servers(self, jobs: Jobs) -> Servers:
         exports = self._exports()
-        downloads = Downloads(self._stores.exports, self._stores.artifacts, self._world.clock)
+        downloads = Downloads(self._store.exports, self._artifacts, self._world.clock)
         return Servers(
             ExportServicer(exports, downloads, self.metrics, self._world),
             OperatorServicer(exports, self._operations()),
@@ -189,14 +185,14 @@ class _Parts:
 
     def _exports(self) -> Exports:
         return Exports(
-            store=self._stores.exports,
-            figures=self._stores.exports,
-            outbox=self._stores.outbox,
+            store=self._store.exports,
+            figures=self._store.figures,
+            outbox=self._store.outbox,
             announcements=self._announcements,
             workers=self._workers,
             catalog=self._catalog,
             planner=self._planner(),
-            page_tokens=PageTokens(self._stores.secret),
+            page_tokens=PageTokens(self._secret),
             preview_desk=self._preview_desk,
             detached=self._detached,
             fairness=self._fairness,
@@ -207,13 +203,13 @@ class _Parts:
 
     def _planner(self) -> Planner:
         receivers = Targets(self._settings.notify)
-        return Planner(self._catalog, receivers, self._stores.secret, self._passwords, self._world.new_export_id)
+        return Planner(self._catalog, receivers, self._secret, self._passwords, self._world.new_export_id)
 
     def _jobs(self) -> Jobs:
         return Jobs(
-            leases=self._stores.exports,
-            store_id=self._stores.artifacts.store_id,
-            publication=Publication(self._stores.artifacts, self._world.new_id),
+            leases=self._store.leases,
+            store_id=self._artifacts.store_id,
+            publication=Publication(self._artifacts, self._world.new_id),
             passwords=self._passwords,
             announcements=self._announcements,
             workers=self._workers,
@@ -226,8 +222,8 @@ class _Parts:
 
     def _operations(self) -> Operations:
         return Operations(
-            figures=self._stores.exports,
-            outbox=self._stores.outbox,
+            figures=self._store.figures,
+            outbox=self._store.outbox,
             announcements=self._announcements,
             workers=self._workers,
             fairness=self._fairness,
@@ -236,7 +232,7 @@ class _Parts:
 
     def _notifier(self, senders: Mapping[Channel, Sender]) -> Notifier:
         return Notifier(
-            self._stores.outbox,
+            self._store.outbox,
             senders,
             self.metrics,
             self._world,

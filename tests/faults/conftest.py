@@ -9,7 +9,7 @@ from services.api.settings import ApiSettings
 from services.api.world import World
 from tests.integration.api.conftest import Api, Clock, clock, leases, serving, settings, worker  # noqa: F401 - fixtures
 from tests.integration.worker.conftest import rig  # noqa: F401 - a fixture
-from tests.ports.conftest import ports, store  # noqa: F401 - fixtures
+from tests.ports.conftest import store  # noqa: F401 - fixtures
 
 
 @pytest.fixture

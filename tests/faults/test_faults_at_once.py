@@ -17,7 +17,7 @@ from services.api.metrics import ApiMetrics
 from services.api.ports.live import Announcements
 from services.api.secrets.passwords import Passwords
 from services.api.storage.artifacts.folder import FolderArtifactStore
-from services.api.storage.sql.outbox import SqliteOutbox
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.usecases.jobs import Jobs
 from services.api.usecases.publication import Publication
@@ -49,23 +49,25 @@ async def test_fault_09_a_lease_that_ends_as_its_worker_completes_is_completed(s
     late = START + POLICY.ttl
     await together(
         order,
-        store.expire(late),
-        store.complete(driven.lease, new_file(driven.export.id), STATS, late),
+        store.leases.expire(late),
+        store.leases.complete(driven.lease, new_file(driven.export.id), STATS, late),
     )
-    export = await store.get("acme", driven.export.id)
+    export = await store.exports.get("acme", driven.export.id)
     assert (export.state, export.attempt) == (State.COMPLETED, 1)
-    assert await store.claim("worker-2", "poll-2", 1, late) == []
+    assert await store.leases.claim("worker-2", "poll-2", 1, late) == []
 
 
 @pytest.mark.parametrize("order", BOTH_WAYS)
 async def test_fault_09_the_last_lease_that_ends_as_its_worker_completes_has_one_end(store, order):
     driven = await leased(store, max_attempts=1)
     late = START + POLICY.ttl
-    await together(order, store.expire(late), store.complete(driven.lease, new_file(driven.export.id), STATS, late))
-    export = await store.get("acme", driven.export.id)
+    await together(
+        order, store.leases.expire(late), store.leases.complete(driven.lease, new_file(driven.export.id), STATS, late)
+    )
+    export = await store.exports.get("acme", driven.export.id)
     assert export.done
     assert (export.state is State.COMPLETED) == (export.file is not None) == (export.cancel_reason is None)
-    ends = [t.event for t in await store.transitions("acme", export.id) if t.after in TERMINAL]
+    ends = [t.event for t in await store.exports.transitions("acme", export.id) if t.after in TERMINAL]
     assert len(ends) == 1
 
 
@@ -74,10 +76,10 @@ async def test_fault_09_either_the_cancel_or_the_completion_wins_and_the_other_h
     driven = await leased(store)
     cancelled, completed = await together(
         order,
-        store.cancel("acme", driven.export.id, START, only_if_queued=False),
-        store.complete(driven.lease, new_file(driven.export.id), STATS, START),
+        store.exports.cancel("acme", driven.export.id, START, only_if_queued=False),
+        store.leases.complete(driven.lease, new_file(driven.export.id), STATS, START),
     )
-    export = await store.get("acme", driven.export.id)
+    export = await store.exports.get("acme", driven.export.id)
     if export.state is State.COMPLETED:
         assert isinstance(cancelled, IllegalTransition)
         assert completed == export
@@ -91,31 +93,31 @@ async def test_fault_09_a_cancel_at_the_moment_of_the_claim_is_final(store, orde
     driven = await queued(store)
     (cancelled, told), claimed = await together(
         order,
-        store.cancel("acme", driven.export.id, START, only_if_queued=False),
-        store.claim(WORKER, "poll", 1, START),
+        store.exports.cancel("acme", driven.export.id, START, only_if_queued=False),
+        store.leases.claim(WORKER, "poll", 1, START),
     )
     assert cancelled.state is State.CANCELLED
     assert [told] == [one.lease_id for one in claimed] or (told, claimed) == ("", [])
     for one in claimed:
         with pytest.raises(JobCancelled):
-            await store.complete(one.ref, new_file(one.export.id), STATS, START)
-    assert (await store.get("acme", driven.export.id)).state is State.CANCELLED
+            await store.leases.complete(one.ref, new_file(one.export.id), STATS, START)
+    assert (await store.exports.get("acme", driven.export.id)).state is State.CANCELLED
 
 
 class WorkArrivesLate:
-    """A store in which an export is created just after a claim found nothing."""
+    """Leases of a store in which an export is created just after a claim found nothing."""
 
     def __init__(self, store, announcements: Announcements) -> None:
         self._store, self._announcements = store, announcements
         self.made = None
 
     def __getattr__(self, name):
-        return getattr(self._store, name)
+        return getattr(self._store.leases, name)
 
     async def claim(self, *asked) -> list[Claimed]:
-        claimed = await self._store.claim(*asked)
+        claimed = await self._store.leases.claim(*asked)
         if self.made is None:
-            self.made = await self._store.create(new_export(), SPEC, None)
+            self.made = await self._store.exports.create(new_export(), SPEC, None)
             self._announcements.exported(self.made)
         return claimed
 
@@ -144,15 +146,14 @@ async def test_fault_03_an_export_made_while_a_poll_goes_to_sleep_is_handed_out_
 ENDS_AND_SAYS_SO = """
 import asyncio, sys
 from pathlib import Path
-from services.api.domain.leases import LeasePolicy
 from services.api.storage.sqlite.database import SqliteDatabase
-from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sql.stores import sql_store
 from tests.ports.samples import SPEC, START, new_export
 
 async def main():
-    store = SqliteExportStore(await SqliteDatabase.open(Path(sys.argv[1]) / "exportd.sqlite3"), LeasePolicy())
-    export = await store.create(new_export(callback_url="https://x.test/", notify_email="a@x.test"), SPEC, None)
-    await store.cancel("acme", export.id, START, only_if_queued=True)
+    store = sql_store(await SqliteDatabase.open(Path(sys.argv[1]) / "exportd.sqlite3"))
+    export = await store.exports.create(new_export(callback_url="https://x.test/", notify_email="a@x.test"), SPEC, None)
+    await store.exports.cancel("acme", export.id, START, only_if_queued=True)
     print(export.id, flush=True)
     await asyncio.Event().wait()
 
@@ -166,7 +167,7 @@ async def test_fault_23_what_an_api_had_ended_but_not_announced_when_it_was_kill
         process.kill()
         process.wait()
     async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as database:
-        held = await SqliteOutbox(database).hold(10, START + POLICY.ttl, START)
+        held = await sql_store(database).outbox.hold(10, START + POLICY.ttl, START)
     assert {(one.delivery.export_id, one.delivery.target) for one in held} == {
         (export_id, "https://x.test/"),
         (export_id, "a@x.test"),

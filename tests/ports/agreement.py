@@ -1,52 +1,49 @@
-"""Whether the rows are what the model says."""
+"""Whether a store holds what the model says."""
 
 from typing import Any
 
 from services.api.domain.history import Transition
-from services.api.storage.sql.rows import to_export
-from tests.ports.invariants import Row, Snapshot
 from tests.ports.model import Entry
 from tests.ports.moves import World
+from tests.ports.snapshots import Snapshot, StoredExport
 
 
 def plain(transition: Transition) -> tuple[Any, ...]:
     """Without its reason, which is for people."""
     t = transition
-    return (t.version, t.run, t.attempt, t.event, t.after, t.actor, t.worker_id, t.time)
+    return (t.version, t.run, t.attempt, t.event, t.before, t.after, t.actor, t.worker_id, t.time)
 
 
 def agree(world: World, seen: Snapshot) -> None:
-    """Every row is what the model says."""
+    """Every export, entry and delivery is what the model says."""
     assert set(seen.exports) == set(world.model.entries)
     for export_id, entry in world.model.entries.items():
-        row = seen.exports[export_id]
-        assert to_export(row) == entry.export
-        assert _beside(row) == _beside_in_model(entry)
-        assert [_entry(e) for e in seen.history[export_id]] == [plain(t) for t in entry.history]
-    stored = {(r["export_id"], r["run"], r["channel"]): r for r in seen.deliveries}
-    assert set(stored) == set(world.model.outbox.announced)
-    for key, one in world.model.outbox.announced.items():
-        row, delivery = stored[key], one.delivery
-        assert (row["state"], row["attempt"], row["next_attempt_time"]) == (
-            delivery.state,
-            delivery.attempt,
-            delivery.next_attempt_time,
+        stored = seen.exports[export_id]
+        assert stored.export == entry.export
+        assert _beside(stored) == _beside_in_model(entry)
+        assert [plain(t) for t in seen.history[export_id]] == [plain(t) for t in entry.history]
+    told = {(d.delivery.export_id, d.delivery.run, d.delivery.channel): d for d in seen.deliveries}
+    assert set(told) == set(world.model.outbox.announced)
+    for key, announced in world.model.outbox.announced.items():
+        stored, expected = told[key].delivery, announced.delivery
+        assert stored.id == (expected.id or stored.id)
+        assert (stored.state, stored.attempt, stored.next_attempt_time, stored.end_time) == (
+            expected.state,
+            expected.attempt,
+            expected.next_attempt_time,
+            expected.end_time,
         )
-        assert (row["notice"], row["target"], row["lease_id"] or "") == (delivery.notice, delivery.target, one.lease)
+        assert (stored.notice, stored.target, stored.tries) == (expected.notice, expected.target, expected.tries)
+        assert told[key].lease_id == announced.lease
 
 
-def _beside(row: Row) -> tuple[Any, ...]:
-    lease = (row["lease_id"], row["lease_worker_id"], row["lease_confirmed"], row["lease_expire_time"])
-    counted = (row["lease_count"], row["unconfirmed_count"], row["ended_lease_id"] or "")
-    return (lease, counted, row["sealed_password"], row["deleted_time"] is not None)
+def _beside(stored: StoredExport) -> tuple[Any, ...]:
+    lease = (stored.lease_id, stored.lease_worker, stored.lease_confirmed, stored.lease_expire_time)
+    counted = (stored.lease_count, stored.unconfirmed_count, stored.ended_lease)
+    return (lease, counted, stored.sealed_password, stored.deleted)
 
 
 def _beside_in_model(entry: Entry) -> tuple[Any, ...]:
     held = entry.lease
     lease = (held.id, held.worker, held.confirmed, held.expires) if held else (None, None, False, None)
     return (lease, (entry.leases, entry.unconfirmed, entry.ended), entry.password, entry.deleted)
-
-
-def _entry(row: Row) -> tuple[Any, ...]:
-    names = ("version", "run", "attempt", "event", "state", "actor", "worker_id", "time")
-    return tuple(row[name] for name in names)

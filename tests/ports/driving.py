@@ -7,7 +7,7 @@ from services.api.domain.export import Export
 from services.api.domain.leases import Claimed, LeasePolicy
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, State
-from services.api.ports.exports import ExportStore
+from services.api.ports.store import Store
 from services.contract.job import LeaseRef
 from tests.ports.samples import CRASH, SPEC, START, STATS, new_export, new_file
 
@@ -25,54 +25,54 @@ class Driven:
     now: datetime
 
 
-async def queued(store: ExportStore, max_attempts: int = 3) -> Driven:
-    export = await store.create(new_export(max_attempts=max_attempts), SPEC, None)
+async def queued(store: Store, max_attempts: int = 3) -> Driven:
+    export = await store.exports.create(new_export(max_attempts=max_attempts), SPEC, None)
     return Driven(export, LeaseRef(export.id, "none"), START)
 
 
-async def lease(store: ExportStore, now: datetime = START, poll_id: str = "poll", worker: str = WORKER) -> Claimed:
-    (claimed,) = await store.claim(worker, poll_id, 1, now)
+async def lease(store: Store, now: datetime = START, poll_id: str = "poll", worker: str = WORKER) -> Claimed:
+    (claimed,) = await store.leases.claim(worker, poll_id, 1, now)
     return claimed
 
 
-async def leased(store: ExportStore, max_attempts: int = 3, *, confirmed: bool = True) -> Driven:
+async def leased(store: Store, max_attempts: int = 3, *, confirmed: bool = True) -> Driven:
     driven = await queued(store, max_attempts)
     claimed = await lease(store, driven.now)
     if confirmed:
-        await store.renew(WORKER, [claimed.ref], driven.now)
+        await store.leases.renew(WORKER, [claimed.ref], driven.now)
     return Driven(claimed.export, claimed.ref, driven.now)
 
 
-async def expired(store: ExportStore, max_attempts: int = 3) -> Driven:
+async def expired(store: Store, max_attempts: int = 3) -> Driven:
     driven = await leased(store, max_attempts)
     now = driven.now + POLICY.ttl
-    (export,) = await store.expire(now)
+    (export,) = await store.leases.expire(now)
     return Driven(export, driven.lease, now)
 
 
-async def failed(store: ExportStore) -> Driven:
+async def failed(store: Store) -> Driven:
     driven = await leased(store)
-    export = await store.fail(driven.lease, CRASH, RetryAfter(timedelta(seconds=5)), driven.now)
+    export = await store.leases.fail(driven.lease, CRASH, RetryAfter(timedelta(seconds=5)), driven.now)
     assert export is not None
     return Driven(export, driven.lease, driven.now)
 
 
-async def completed(store: ExportStore) -> Driven:
+async def completed(store: Store) -> Driven:
     driven = await leased(store)
-    export = await store.complete(driven.lease, new_file(driven.export.id), STATS, driven.now)
+    export = await store.leases.complete(driven.lease, new_file(driven.export.id), STATS, driven.now)
     assert export is not None
     return Driven(export, driven.lease, driven.now)
 
 
-async def cancelled(store: ExportStore) -> Driven:
+async def cancelled(store: Store) -> Driven:
     driven = await leased(store)
-    export, _ = await store.cancel("acme", driven.export.id, driven.now, only_if_queued=False)
+    export, _ = await store.exports.cancel("acme", driven.export.id, driven.now, only_if_queued=False)
     return Driven(export, driven.lease, driven.now)
 
 
-async def given_up(store: ExportStore) -> Driven:
+async def given_up(store: Store) -> Driven:
     driven = await leased(store)
-    export = await store.fail(driven.lease, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), driven.now)
+    export = await store.leases.fail(driven.lease, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), driven.now)
     assert export is not None
     return Driven(export, driven.lease, driven.now)
 

@@ -21,9 +21,11 @@ from services.api.ports.exports import ExportFilter
 from services.contract.errors import ExportdError
 from tests.ports.agreement import agree, plain
 from tests.ports.bench import Bench, bench
-from tests.ports.invariants import Snapshot, check, snapshot
+from tests.ports.defects import Defect, sound
+from tests.ports.invariants import check
 from tests.ports.moves import MOVES, POLICY, ZOMBIES, Move, Step, claim, complete, expire, renew
 from tests.ports.samples import SECOND
+from tests.ports.snapshots import Snapshot
 
 PASSES = (
     timedelta(),
@@ -78,7 +80,7 @@ class StoreMachine(RuleBasedStateMachine):
     @initialize(creates=st.lists(MOVES["create"], min_size=1, max_size=4))
     def begin(self, creates: Sequence[Move]) -> None:
         self.world = self.at.begin()
-        self.seen = Snapshot({}, {}, [])
+        self.seen = Snapshot()
         self.lives = 0
         self.made([move(self.world) for move in creates])
 
@@ -164,7 +166,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def everything_holds(self) -> None:
-        now = self.at.run(self.world.database.write(snapshot))  # the thread that writes answers soonest
+        now = self.at.snapshot()
         self.sound = False
         check(self.seen, now)
         agree(self.world, now)
@@ -175,22 +177,24 @@ class StoreMachine(RuleBasedStateMachine):
         model, store, now = w.model, w.store, w.now
         tenant, export_id = w.export(back)
         export = model.get(tenant, export_id)
-        assert await store.get(tenant, export_id) == export
-        assert await store.get("stranger", export_id) is None
-        assert [plain(t) for t in await store.transitions(tenant, export_id)] == [
+        assert await store.exports.get(tenant, export_id) == export
+        assert await store.exports.get("stranger", export_id) is None
+        assert [plain(t) for t in await store.exports.transitions(tenant, export_id)] == [
             plain(t) for t in model.transitions(tenant, export_id)
         ]
-        assert await store.standings(w.leases[-20:]) == [model.standing(ref) for ref in w.leases[-20:]]
+        assert await store.leases.standings(w.leases[-20:]) == [model.standing(ref) for ref in w.leases[-20:]]
         before = now - 2 * SECOND
-        assert [c.lease_id for c in await store.unconfirmed(worker, before)] == model.unconfirmed(worker, before)
-        assert await store.next_due(now) == model.next_due(now)
-        assert await store.running() == model.running()
-        assert await store.first_queued(tenant) == model.queued(tenant)
+        assert [c.lease_id for c in await store.leases.unconfirmed(worker, before)] == model.unconfirmed(worker, before)
+        assert await store.leases.next_due(now) == model.next_due(now)
+        assert await store.figures.running() == model.running()
+        assert await store.exports.first_queued(tenant) == model.queued(tenant)
         if export and export.state is State.QUEUED:
-            assert await store.queue_position(export) == model.queued(tenant).index(export_id) + 1
+            assert await store.exports.queue_position(export) == model.queued(tenant).index(export_id) + 1
         listed = [e.export for e in model.entries.values() if e.export.tenant == tenant and not e.deleted]
-        assert await store.page(tenant, ExportFilter(), "", 1000) == sorted(listed, key=lambda e: e.id, reverse=True)
-        told = await w.outbox.deliveries(tenant, export_id)
+        assert await store.exports.page(tenant, ExportFilter(), "", 1000) == sorted(
+            listed, key=lambda e: e.id, reverse=True
+        )
+        told = await w.store.outbox.deliveries(tenant, export_id)
         assert [(d.run, d.channel, d.state, d.tries) for d in told] == [
             (d.run, d.channel, d.state, d.tries) for d in model.outbox.of(export_id)
         ]
@@ -232,7 +236,16 @@ def _shown(step: Step, answer: Any) -> Any:
     return answer if isinstance(answer, ExportdError) else step.shown(answer)
 
 
-def prove(examples: int, steps: int, *, repeatable: bool, phases: Sequence[Phase] = tuple(Phase)) -> None:
+def prove(
+    kind: str,
+    examples: int,
+    steps: int,
+    *,
+    repeatable: bool,
+    phases: Sequence[Phase] = tuple(Phase),
+    defect: Defect = sound,
+) -> None:
+    """Raises AssertionError for a store of RIGS that does not do what the model does."""
     profile = settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -243,5 +256,5 @@ def prove(examples: int, steps: int, *, repeatable: bool, phases: Sequence[Phase
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
     )
-    with bench() as at:
+    with bench(kind, defect) as at:
         run_state_machine_as_test(type("StoreMachine", (StoreMachine,), {"at": at}), settings=profile)

@@ -13,10 +13,9 @@ from services.api.domain.fairness import Fairness, Turn, first
 from services.api.domain.history import CREATED, Actor, Transition
 from services.api.domain.leases import LeasePolicy, Standing
 from services.api.domain.notifications import Channel, channels
-from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.domain.retry import BECAUSE_CANCELLED, GiveUp, RetryAfter
 from services.api.domain.states import ENDINGS, LEASABLE, TERMINAL, TRANSITIONS, CancelReason, Event, State
 from services.api.ports.exports import RequestMark
-from services.api.storage.sql.caller_verbs import BECAUSE_CANCELLED
 from services.contract import errors
 from services.contract.job import LeaseRef, Verdict
 from services.contract.outcome import Failure, RunStats

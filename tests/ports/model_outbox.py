@@ -5,8 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.api.domain.export import Export
-from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Try, notice
-from services.api.storage.sql.outbox_verbs import MAX_ATTEMPTS, SUPERSEDED
+from services.api.domain.notifications import (
+    MAX_TRIES_KEPT,
+    SUPERSEDED,
+    Channel,
+    Delivery,
+    DeliveryState,
+    Held,
+    Try,
+    notice,
+)
 
 Key = tuple[str, int, Channel]
 
@@ -59,7 +67,7 @@ class ModelOutbox:
                     state=DeliveryState.GIVEN_UP,
                     next_attempt_time=None,
                     end_time=export.end_time,
-                    tries=(*delivery.tries, Try(export.end_time, SUPERSEDED))[-MAX_ATTEMPTS:],
+                    tries=(*delivery.tries, Try(export.end_time, SUPERSEDED))[-MAX_TRIES_KEPT:],
                 )
 
     def hold(self, limit: int, until: datetime, now: datetime, told: Sequence[Held]) -> list[Delivery]:

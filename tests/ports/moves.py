@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -15,9 +14,7 @@ from services.api.domain.notifications import DeliveryState, Held
 from services.api.domain.retry import decide
 from services.api.domain.states import CancelReason
 from services.api.ports.exports import RequestMark
-from services.api.storage.sql.outbox import SqliteOutbox
-from services.api.storage.sql.store import SqliteExportStore
-from services.api.storage.sqlite.database import SqliteDatabase
+from services.api.ports.store import Store
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure
 from services.contract.store import artifact_prefix
@@ -35,21 +32,10 @@ NOWHERE = LeaseRef("nowhere", "f" * 32)
 
 
 class World:
-    """A store on a file, the reference beside it, the time, and all that was ever handed out."""
+    """An empty store, the reference beside it, the time, and all that was ever handed out."""
 
-    def __init__(self, database: SqliteDatabase, file: Path) -> None:
-        self.file = file
-        self.opened(database)
-        self.begin()
-
-    def opened(self, database: SqliteDatabase) -> None:
-        """Go on with this connection."""
-        self.database = database
-        self.store = SqliteExportStore(database, POLICY, FAIRNESS)
-        self.outbox = SqliteOutbox(database)
-
-    def begin(self) -> None:
-        """With nothing, on an empty store."""
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self.model = Model(POLICY, FAIRNESS)
         self.now: datetime = START
         self.leases: list[LeaseRef] = []
@@ -124,7 +110,7 @@ def create(w: World, request: str, body: bytes, **asked: Any) -> Step:
     mark = RequestMark(request, body) if request else None
     password = b"sealed" if export.encrypted else None
     return Step(
-        lambda: w.store.create(export, SPEC, mark, password),
+        lambda: w.store.exports.create(export, SPEC, mark, password),
         lambda _: w.model.create(export, mark, password),
         again=lambda: create(w, request, body, **asked),
     )
@@ -134,21 +120,22 @@ def cancel(w: World, back: int, *, stranger: bool, only_if_queued: bool) -> Step
     tenant, export_id = w.export(back, lambda export: not export.done)
     tenant = "stranger" if stranger else tenant
     return Step(
-        lambda: w.store.cancel(tenant, export_id, w.now, only_if_queued=only_if_queued),
+        lambda: w.store.exports.cancel(tenant, export_id, w.now, only_if_queued=only_if_queued),
         lambda _: w.model.cancel(tenant, export_id, w.now, only_if_queued=only_if_queued),
     )
 
 
 def delete(w: World, back: int) -> Step:
     of = w.export(back, lambda export: export.done)
-    return Step(lambda: w.store.delete(*of, w.now), lambda _: w.model.delete(*of, w.now))
+    return Step(lambda: w.store.exports.delete(*of, w.now), lambda _: w.model.delete(*of, w.now))
 
 
 def retry(w: World, back: int, budget: int, *, sealed: bool) -> Step:
     of = w.export(back, lambda export: export.cancel_reason in RETRIED)
     password = b"sealed again" if sealed else None
     return Step(
-        lambda: w.store.retry(*of, budget, password, w.now), lambda _: w.model.retry(*of, budget, password, w.now)
+        lambda: w.store.exports.retry(*of, budget, password, w.now),
+        lambda _: w.model.retry(*of, budget, password, w.now),
     )
 
 
@@ -163,7 +150,7 @@ def claim(w: World, worker: str, poll: str, limit: int) -> Step:
         return [(export, w.model.entries[export.id].password) for export in exports]
 
     return Step(
-        lambda: w.store.claim(worker, poll, limit, w.now),
+        lambda: w.store.leases.claim(worker, poll, limit, w.now),
         expect,
         lambda answer: [(claimed.export, claimed.sealed_password) for claimed in answer],
     )
@@ -173,7 +160,7 @@ def renew(w: World, backs: list[int]) -> Step:
     refs = [w.lease(back) for back in backs]
     worker = w.workers.get(refs[0], "w1")
     refs = [ref for ref in refs if w.workers.get(ref, worker) == worker]  # a worker knows no leases but its own
-    return Step(lambda: w.store.renew(worker, refs, w.now), lambda _: w.model.renew(worker, refs, w.now))
+    return Step(lambda: w.store.leases.renew(worker, refs, w.now), lambda _: w.model.renew(worker, refs, w.now))
 
 
 def complete(w: World, back: int, sha256: str, *, row_missing: bool) -> Step:
@@ -183,7 +170,9 @@ def complete(w: World, back: int, sha256: str, *, row_missing: bool) -> Step:
     key = artifact_prefix(ref) + "export.zip"
     file = replace(file, artifact=replace(file.artifact, key=key))
     stats = replace(STATS, rows_written=STATS.rows_matched - row_missing)
-    return Step(lambda: w.store.complete(ref, file, stats, w.now), lambda _: w.model.complete(ref, file, stats, w.now))
+    return Step(
+        lambda: w.store.leases.complete(ref, file, stats, w.now), lambda _: w.model.complete(ref, file, stats, w.now)
+    )
 
 
 def fail(w: World, back: int, jitter: float, *, retryable: bool) -> Step:
@@ -192,17 +181,19 @@ def fail(w: World, back: int, jitter: float, *, retryable: bool) -> Step:
     entry = w.model.entries.get(ref.export_id)
     attempt, most = (entry.export.attempt, entry.export.max_attempts) if entry else (1, 3)
     fate = decide(failure, attempt, most, jitter)
-    return Step(lambda: w.store.fail(ref, failure, fate, w.now), lambda _: w.model.fail(ref, failure, fate, w.now))
+    return Step(
+        lambda: w.store.leases.fail(ref, failure, fate, w.now), lambda _: w.model.fail(ref, failure, fate, w.now)
+    )
 
 
 def release(w: World, backs: list[int]) -> Step:
     refs = [w.lease(back) for back in backs]
-    return Step(lambda: w.store.release(refs, w.now), lambda _: w.model.release(refs, w.now))
+    return Step(lambda: w.store.leases.release(refs, w.now), lambda _: w.model.release(refs, w.now))
 
 
 def expire(w: World) -> Step:
     return Step(
-        lambda: w.store.expire(w.now),
+        lambda: w.store.leases.expire(w.now),
         lambda _: w.model.expire(w.now),
         lambda answer: sorted(answer, key=lambda export: export.id),
     )
@@ -217,7 +208,7 @@ def hold(w: World, limit: int, seconds: int) -> Step:
         return w.model.outbox.hold(limit, w.now + seconds * SECOND, w.now, answer)
 
     return Step(
-        lambda: w.outbox.hold(limit, w.now + seconds * SECOND, w.now),
+        lambda: w.store.outbox.hold(limit, w.now + seconds * SECOND, w.now),
         expect,
         lambda answer: [held.delivery for held in answer],
     )
@@ -238,23 +229,25 @@ def _settling(w: World, back: int, state: DeliveryState, ask: Callable[[Held], A
 
 
 def sent(w: World, back: int) -> Step:
-    return _settling(w, back, DeliveryState.SENT, lambda held: w.outbox.sent(held, "said", w.now))
+    return _settling(w, back, DeliveryState.SENT, lambda held: w.store.outbox.sent(held, "said", w.now))
 
 
 def give_up(w: World, back: int) -> Step:
-    return _settling(w, back, DeliveryState.GIVEN_UP, lambda held: w.outbox.give_up(held, "said", w.now))
+    return _settling(w, back, DeliveryState.GIVEN_UP, lambda held: w.store.outbox.give_up(held, "said", w.now))
 
 
 def try_again(w: World, back: int, seconds: int) -> Step:
     due = w.now + seconds * SECOND
-    return _settling(w, back, DeliveryState.PENDING, lambda held: w.outbox.try_again(held, "said", due, w.now), due=due)
+    return _settling(
+        w, back, DeliveryState.PENDING, lambda held: w.store.outbox.try_again(held, "said", due, w.now), due=due
+    )
 
 
 def put_back(w: World, back: int, seconds: int) -> Step:
     if not w.held:
         return hold(w, 1, 30)
     held, due = w.hold(back), w.now + seconds * SECOND
-    return Step(lambda: w.outbox.put_back([held], due), lambda _: w.model.outbox.put_back(held, due))
+    return Step(lambda: w.store.outbox.put_back([held], due), lambda _: w.model.outbox.put_back(held, due))
 
 
 def redeliver(w: World, back: int) -> Step:
@@ -262,7 +255,7 @@ def redeliver(w: World, back: int) -> Step:
         return hold(w, 1, 30)
     delivery = w.hold(back).delivery
     return Step(
-        lambda: w.outbox.redeliver(delivery.tenant, delivery.id, w.now),
+        lambda: w.store.outbox.redeliver(delivery.tenant, delivery.id, w.now),
         lambda _: w.model.outbox.redeliver(delivery, w.now),
     )
 

@@ -12,7 +12,7 @@ SEALED = b"nonce and ciphertext"
 
 
 async def encrypted(store, max_attempts=3):
-    return await store.create(new_export(encrypted=True, max_attempts=max_attempts), SPEC, None, SEALED)
+    return await store.exports.create(new_export(encrypted=True, max_attempts=max_attempts), SPEC, None, SEALED)
 
 
 # ---- passwords
@@ -23,37 +23,37 @@ async def test_the_password_comes_with_every_lease_until_the_end(store):
     assert export.encrypted
     first = await lease(store)
     assert first.sealed_password == SEALED
-    assert (await store.unconfirmed(WORKER, START + SECOND))[0].sealed_password == SEALED
-    await store.fail(first.ref, CRASH, RetryAfter(SECOND), START)
+    assert (await store.leases.unconfirmed(WORKER, START + SECOND))[0].sealed_password == SEALED
+    await store.leases.fail(first.ref, CRASH, RetryAfter(SECOND), START)
     assert (await lease(store, START + SECOND, "poll-2")).sealed_password == SEALED
 
 
 async def test_an_open_export_has_none(store):
     await leased(store)
-    await store.create(new_export(), SPEC, RequestMark("r", b"d"))
+    await store.exports.create(new_export(), SPEC, RequestMark("r", b"d"))
     assert (await lease(store, poll_id="poll-2")).sealed_password is None
 
 
 async def complete(store, claimed):
-    return await store.complete(claimed.ref, new_file(claimed.export.id, encrypted=True), STATS, START)
+    return await store.leases.complete(claimed.ref, new_file(claimed.export.id, encrypted=True), STATS, START)
 
 
 async def cancel(store, claimed):
-    return (await store.cancel("acme", claimed.export.id, START, only_if_queued=False))[0]
+    return (await store.exports.cancel("acme", claimed.export.id, START, only_if_queued=False))[0]
 
 
 async def cancel_before_a_worker_came(store, claimed):
-    await store.release([claimed.ref], START)
-    return (await store.cancel("acme", claimed.export.id, START, only_if_queued=True))[0]
+    await store.leases.release([claimed.ref], START)
+    return (await store.exports.cancel("acme", claimed.export.id, START, only_if_queued=True))[0]
 
 
 async def give_up(store, claimed):
-    return await store.fail(claimed.ref, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), START)
+    return await store.leases.fail(claimed.ref, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), START)
 
 
 async def run_out(store, claimed):
-    await store.renew(WORKER, [claimed.ref], START)
-    return (await store.expire(START + POLICY.ttl))[0]
+    await store.leases.renew(WORKER, [claimed.ref], START)
+    return (await store.leases.expire(START + POLICY.ttl))[0]
 
 
 @pytest.mark.parametrize("end", [complete, cancel, cancel_before_a_worker_came, give_up, run_out])
@@ -71,15 +71,15 @@ async def test_every_end_erases_the_password_in_the_same_transaction(store, end)
 )
 async def test_a_password_is_there_exactly_when_the_export_is_encrypted(store, export, sealed):
     with pytest.raises(Exception, match="exports_password_until_done"):
-        await store.create(export, SPEC, None, sealed)
+        await store.exports.create(export, SPEC, None, sealed)
 
 
 async def test_no_open_file_is_published_for_an_encrypted_export(store):
     await encrypted(store)
     claimed = await lease(store)
     with pytest.raises(Exception, match="exports_sealed_as_asked"):
-        await store.complete(claimed.ref, new_file(claimed.export.id), STATS, START)
-    assert (await store.get("acme", claimed.export.id)).state is State.PROCESSING
+        await store.leases.complete(claimed.ref, new_file(claimed.export.id), STATS, START)
+    assert (await store.exports.get("acme", claimed.export.id)).state is State.PROCESSING
 
 
 # ---- attachments
@@ -89,13 +89,17 @@ async def test_attachments_are_found_by_their_own_id_and_go_with_their_export(st
     driven = await leased(store)
     file = new_file(driven.export.id)
     attachments = new_attachments(file)
-    export = await store.complete(driven.lease, file, STATS, START, attachments=attachments)
+    export = await store.leases.complete(driven.lease, file, STATS, START, attachments=attachments)
     assert (export.file, export.attachments_file) == (file, attachments)
-    assert export == await store.get_by_file("acme", attachments.id) == await store.get_by_file("acme", file.id)
+    assert (
+        export
+        == await store.exports.get_by_file("acme", attachments.id)
+        == await store.exports.get_by_file("acme", file.id)
+    )
     assert export.file_of(attachments.id) == attachments
-    assert await store.get_by_file("other", attachments.id) is None
-    await store.delete("acme", export.id, START)
-    assert await store.get_by_file("acme", attachments.id) is None
+    assert await store.exports.get_by_file("other", attachments.id) is None
+    await store.exports.delete("acme", export.id, START)
+    assert await store.exports.get_by_file("acme", attachments.id) is None
 
 
 async def test_without_attachments_there_is_no_second_file(store):

@@ -17,23 +17,23 @@ async def attempt(store, driven: Driven, event: Event) -> None:
     export, lease, now = driven.export, driven.lease, driven.now
     match event:
         case Event.LEASE:
-            await store.claim("worker-2", "poll-2", 1, now)
+            await store.leases.claim("worker-2", "poll-2", 1, now)
         case Event.RENEW:
-            await store.renew(WORKER, [lease], now)
+            await store.leases.renew(WORKER, [lease], now)
         case Event.COMPLETE:
-            await store.complete(lease, new_file(export.id, sha256="cd" * 32), STATS, now)
+            await store.leases.complete(lease, new_file(export.id, sha256="cd" * 32), STATS, now)
         case Event.FAIL:
-            await store.fail(lease, CRASH, RetryAfter(SECOND), now)
+            await store.leases.fail(lease, CRASH, RetryAfter(SECOND), now)
         case Event.GIVE_UP:
-            await store.fail(lease, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), now)
+            await store.leases.fail(lease, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), now)
         case Event.EXPIRE | Event.EXPIRE_LAST | Event.EXPIRE_UNCONFIRMED:
-            await store.expire(now + POLICY.ttl)
+            await store.leases.expire(now + POLICY.ttl)
         case Event.RELEASE:
-            await store.release([lease], now)
+            await store.leases.release([lease], now)
         case Event.CANCEL:
-            await store.cancel("acme", export.id, now, only_if_queued=False)
+            await store.exports.cancel("acme", export.id, now, only_if_queued=False)
         case Event.RETRY:
-            await store.retry("acme", export.id, 3, None, now)
+            await store.exports.retry("acme", export.id, 3, None, now)
 
 
 async def drive(store, state: State, event: Event) -> Driven:
@@ -50,19 +50,19 @@ async def drive(store, state: State, event: Event) -> Driven:
 @pytest.mark.parametrize(("state", "event"), PRODUCT)
 async def test_an_event_leads_where_the_table_says_and_nowhere_else(store, state, event):
     driven = await drive(store, state, event)
-    before = await store.get("acme", driven.export.id)
+    before = await store.exports.get("acme", driven.export.id)
     assert before.state is state
 
     with suppress(ExportdError):
         await attempt(store, driven, event)
 
-    after = await store.get("acme", driven.export.id)
+    after = await store.exports.get("acme", driven.export.id)
     assert after.state is TRANSITIONS.get((state, event), state)
     if (state, event) not in TRANSITIONS or (state, event) == (State.PROCESSING, Event.RENEW):
         assert after == before
     else:
         assert after.version == before.version + 1
         assert after.update_time >= driven.now
-        last = (await store.transitions("acme", after.id))[-1]
+        last = (await store.exports.transitions("acme", after.id))[-1]
         assert (last.event, last.before, last.after) == (event.name, state, after.state)
         assert (last.version, last.time) == (after.version, after.update_time)

@@ -31,6 +31,13 @@ class Options:
     by_changes: bool = False
 
 
+MAX_ERRORS = 50
+"""An export keeps its last ones."""
+
+MAX_CODE_CHARACTERS = 64
+MAX_MESSAGE_CHARACTERS = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class JobError:
     """How one attempt (from 1, counted over all runs) failed, and in which run (from 1)."""

@@ -16,6 +16,8 @@ class Actor(Enum):
     OPERATOR = "OPERATOR"
 
 
+MAX_REASON_CHARACTERS = 300
+
 CREATED = "CREATE"
 """The event of the first entry; all others are names of states.Event."""
 

@@ -7,6 +7,10 @@ from services.api.domain.export import Export
 from services.contract.job import LeaseRef, Verdict
 from services.contract.spec import JobSpec
 
+EXPIRED_CODE = "LEASE_EXPIRED"
+EXPIRED_MESSAGE = "the worker stopped answering"
+"""How an attempt failed whose lease ran out."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeasePolicy:

@@ -8,6 +8,12 @@ from typing import Any
 from services.api.domain.export import Export
 from services.api.domain.states import State
 
+MAX_TRIES_KEPT = 20
+MAX_OUTCOME_CHARACTERS = 200
+
+SUPERSEDED = "a later run has ended"
+"""The outcome of an announcement that was not accepted before: it would contradict the later one."""
+
 
 class Channel(Enum):
     """Where an end is announced."""

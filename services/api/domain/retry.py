@@ -23,6 +23,10 @@ NON_RETRYABLE = frozenset(
 """Failures that no retry mends, whatever the worker hints."""
 
 
+BECAUSE_CANCELLED = ", since its caller cancelled it: create it again"
+"""Why an operator cannot retry it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """The first delay, doubled with each attempt up to `cap`."""

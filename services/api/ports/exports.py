@@ -1,7 +1,7 @@
 """Exports, as their callers see them."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.api.domain.export import Export
@@ -11,6 +11,10 @@ from services.contract.spec import JobSpec
 
 MAX_QUEUE_POSITION = 1000
 """Counting places in the queue stops here."""
+
+
+REQUEST_ID_LASTS = timedelta(hours=24)
+"""For so long a request_id stands for the export that it made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -329,7 +329,7 @@ async def test_a_watch_looks_by_itself_when_an_announcement_was_lost(settings: A
         export = await api.create()
         watch = aiter(_watch(api, export.id))
         await anext(watch)
-        await api.parts.store.cancel("default", export.id, clock(), only_if_queued=False)  # and nobody is told
+        await api.parts.store.exports.cancel("default", export.id, clock(), only_if_queued=False)  # and nobody is told
         while (seen := await asyncio.wait_for(anext(watch), SOON_S)).state == Export.STATE_QUEUED:
             pass
         assert seen.state == Export.STATE_CANCELLED

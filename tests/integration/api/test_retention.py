@@ -11,9 +11,10 @@ import pytest
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.background.retention import Retention, RetentionPolicy, StoreOfAnother, Swept
 from services.api.metrics import ApiMetrics
+from services.api.ports.retention import RetentionStore
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts.folder import FolderArtifactStore
-from services.api.storage.sql.retention import SqliteRetentionStore
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.world import World
 from tests.integration.api.conftest import Api, Worker, serving, until
@@ -37,7 +38,7 @@ async def sweep(settings: ApiSettings):
 
         async def after(time: timedelta, policy: RetentionPolicy = RetentionPolicy(grace=GRACE)):  # noqa: B008 - frozen
             world = World(clock=lambda: datetime.now(UTC) + time)
-            later = Retention(SqliteRetentionStore(database), artifacts, ApiMetrics(), policy, world)
+            later = Retention(sql_store(database).retention, artifacts, ApiMetrics(), policy, world)
             return await later.run_once()
 
         yield after
@@ -159,7 +160,7 @@ class JumpyClock:
 class TroubledRetention(Retention):
     """Behind its third sweep the clock jumps. Not within one: what is over is decided there."""
 
-    def __init__(self, store: SqliteRetentionStore, artifacts: FolderArtifactStore, clock: JumpyClock) -> None:
+    def __init__(self, store: RetentionStore, artifacts: FolderArtifactStore, clock: JumpyClock) -> None:
         policy = RetentionPolicy(interval=timedelta(milliseconds=20), grace=timedelta())
         super().__init__(store, artifacts, ApiMetrics(), policy, World(clock=clock))
         self._jump, self._sweeps = clock.jump, 0
@@ -178,7 +179,7 @@ async def test_nothing_is_swept_for_a_while_after_the_clock_jumped_ahead(api: Ap
     clock = JumpyClock()
     async with await SqliteDatabase.open(settings.data_dir / "exportd.sqlite3") as database:
         artifacts = FolderArtifactStore.in_folder(settings.artifacts)
-        sweeping = asyncio.create_task(TroubledRetention(SqliteRetentionStore(database), artifacts, clock).run())
+        sweeping = asyncio.create_task(TroubledRetention(sql_store(database).retention, artifacts, clock).run())
         await until(lambda: clock.ahead == 100 * DAY and clock.looks >= 5)  # each time it would have removed everything
         sweeping.cancel()
     assert len(files(api.artifacts)) == 1

@@ -16,7 +16,6 @@ from services.api.storage.datadir import DataDirectory
 from services.api.storage.sqlite.database import writing_engine
 from services.api.storage.sqlite.migrate import migrate
 from tests.integration.api.conftest import CATALOG
-from tests.integration.storage.old_databases import make_first_schema
 from tests.patience import PATIENCE_S
 
 
@@ -99,13 +98,11 @@ def test_a_database_of_a_newer_version(environ: dict[str, str], database: Path) 
     assert "has schema 9999" in _refusal(environ)
 
 
-def test_a_database_whose_rows_point_nowhere(
-    environ: dict[str, str], database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_first_schema(database, tmp_path, monkeypatch)
+def test_a_database_of_a_version_that_is_too_old(environ: dict[str, str], database: Path) -> None:
+    migrate(writing_engine(database), database)
     with _opened(database) as old:
-        old.execute("INSERT INTO requests VALUES ('acme', 'r', x'00', 'nowhere', 0)")
-    assert "refers to a row of exports that is not there" in _refusal(environ)
+        old.execute("UPDATE alembic_version SET version_num = '0003'")
+    assert "has schema 0003" in _refusal(environ)
 
 
 def test_a_file_that_is_no_database(environ: dict[str, str], database: Path) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from services.api.domain.export import Export
-from services.api.domain.leases import LeasePolicy
 from services.api.domain.notifications import Channel, Delivery
 from services.api.metrics import ApiMetrics
 from services.api.notify.addresses import AddressRules
@@ -23,8 +22,7 @@ from services.api.notify.schedule import Sender
 from services.api.notify.settings import MailSettings, Tls
 from services.api.notify.signing import CallbackSecrets
 from services.api.ports.outbox import Outbox
-from services.api.storage.sql.outbox import SqliteOutbox
-from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.api.world import World
 from tests.integration.notify.samples import LOOPBACK
@@ -54,38 +52,39 @@ class Office:
     """Where ends are announced from."""
 
     database: SqliteDatabase
-    store: SqliteExportStore
-    outbox: SqliteOutbox
     clock: Clock
     senders: dict[Channel, Sender] = field(default_factory=dict)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     metrics: ApiMetrics = field(default_factory=ApiMetrics)
 
+    def __post_init__(self) -> None:
+        self.store = sql_store(self.database)
+
     def notifier(self, outbox: Outbox | None = None, limits: NotifierLimits = LIMITS) -> Notifier:
         world = World(clock=self.clock, random=lambda: 0.0)
         return Notifier(
-            outbox or self.outbox, self.senders, self.metrics, world, hold=HOLD, woken=self.woken, limits=limits
+            outbox or self.store.outbox, self.senders, self.metrics, world, hold=HOLD, woken=self.woken, limits=limits
         )
 
     async def cancelled(self, tenant: str = "acme", **targets: str) -> Export:
-        export = await self.store.create(new_export(tenant=tenant, **targets), SPEC, None)
-        ended, _ = await self.store.cancel(tenant, export.id, self.clock(), only_if_queued=False)
+        export = await self.store.exports.create(new_export(tenant=tenant, **targets), SPEC, None)
+        ended, _ = await self.store.exports.cancel(tenant, export.id, self.clock(), only_if_queued=False)
         return ended
 
     async def completed(self, **targets: str) -> Export:
-        export = await self.store.create(new_export(**targets), SPEC, None)
-        (claimed,) = await self.store.claim("worker-1", f"poll of {export.id}", 1, self.clock())
-        await self.store.renew("worker-1", [claimed.ref], self.clock())
-        ended = await self.store.complete(claimed.ref, new_file(export.id), STATS, self.clock())
+        export = await self.store.exports.create(new_export(**targets), SPEC, None)
+        (claimed,) = await self.store.leases.claim("worker-1", f"poll of {export.id}", 1, self.clock())
+        await self.store.leases.renew("worker-1", [claimed.ref], self.clock())
+        ended = await self.store.leases.complete(claimed.ref, new_file(export.id), STATS, self.clock())
         assert ended is not None
         return ended
 
     async def delivery(self, export: Export) -> Delivery:
-        (delivery,) = await self.outbox.deliveries(export.tenant, export.id)
+        (delivery,) = await self.store.outbox.deliveries(export.tenant, export.id)
         return delivery
 
     async def reread(self, export: Export) -> Export:
-        found = await self.store.get("acme", export.id)
+        found = await self.store.exports.get("acme", export.id)
         assert found is not None
         return found
 
@@ -117,8 +116,7 @@ async def office(tmp_path: Path, mails: MailServer) -> AsyncIterator[Office]:
             Channel.CALLBACK: callbacks,
             Channel.EMAIL: MailSender(mail, clock, tls=tls),
         }
-        store = SqliteExportStore(database, LeasePolicy())
-        yield Office(database, store, SqliteOutbox(database), clock, senders)
+        yield Office(database, clock, senders)
 
 
 async def eventually(holds: Callable[[], bool], within_s: float = PATIENCE_S) -> None:

@@ -8,9 +8,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from services.api.domain.leases import LeasePolicy
-from services.api.storage.sql.outbox import SqliteOutbox
-from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.samples import SPEC, new_export
 
@@ -18,11 +16,11 @@ from tests.ports.samples import SPEC, new_export
 async def main(path: str, url: str, until: str) -> None:
     async with await SqliteDatabase.open(Path(path)) as database:
         now = datetime.now(UTC)
-        store = SqliteExportStore(database, LeasePolicy())
-        export = await store.create(new_export(callback_url=url), SPEC, None)
-        await store.cancel("acme", export.id, now, only_if_queued=False)
+        store = sql_store(database)
+        export = await store.exports.create(new_export(callback_url=url), SPEC, None)
+        await store.exports.cancel("acme", export.id, now, only_if_queued=False)
         if until == "held":
-            await SqliteOutbox(database).hold(1, now + timedelta(seconds=1), now)
+            await store.outbox.hold(1, now + timedelta(seconds=1), now)
         print(export.id, flush=True)  # noqa: T201 - the test reads it
         await asyncio.sleep(3600)  # it is killed here
 

@@ -32,5 +32,5 @@ async def test_fault_23_the_next_process_announces_what_a_killed_one_had_committ
     office.clock.real = True
     async with office.notifier().running(grace_s=30):
         await eventually(lambda: len(receiver.requests) == 1)
-    (delivery,) = await office.outbox.deliveries("acme", export_id)
+    (delivery,) = await office.store.outbox.deliveries("acme", export_id)
     assert (delivery.state, receiver.requests[0].headers["webhook-id"]) == (DeliveryState.SENT, delivery.id)

@@ -4,16 +4,17 @@ import asyncio
 import json
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any, NoReturn
 
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held
+from services.api.domain.notifications import Channel, Delivery, DeliveryState
 from services.api.notify.notifier import NotifierLimits
 from services.api.notify.schedule import DELAYS, MAX_ATTEMPTS, Accepted, Postponed
-from services.api.storage.sql.outbox import SqliteOutbox
+from services.api.ports.outbox import Outbox
 from services.api.storage.sql.tables import deliveries
 from services.contract.errors import StoreUnavailable
 from tests.integration.notify.conftest import HOLD, LIMITS, SECRETS, Office, eventually
@@ -104,7 +105,7 @@ async def test_after_its_last_try_a_delivery_is_given_up_until_an_operator_repea
     delivery = await office.delivery(export)
     assert (delivery.state, delivery.attempt) == (DeliveryState.GIVEN_UP, MAX_ATTEMPTS)
     receiver.always = Answer(204)
-    await office.outbox.redeliver("acme", delivery.id, office.clock())
+    await office.store.outbox.redeliver("acme", delivery.id, office.clock())
     assert await notifier.run_once() == 1
     assert (await office.delivery(export)).state is DeliveryState.SENT
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
@@ -163,23 +164,28 @@ async def test_a_defect_of_a_sender_is_a_failure_whose_text_is_shown_to_nobody(
     assert len(mails.mails) == 1
 
 
-class Forgetful(SqliteOutbox):
-    """Its first word of an acceptance is lost, as with a process that is killed at that moment."""
+class OnceUnavailable:
+    """An outbox that the first call of one verb does not reach."""
 
-    forgets = True
+    def __init__(self, outbox: Outbox, verb: str) -> None:
+        self._outbox = outbox
+        self._verb = verb
 
-    async def sent(self, held: Held, outcome: str, now: datetime) -> bool:
-        if self.forgets:
-            self.forgets = False
-            raise StoreUnavailable
-        return await super().sent(held, outcome, now)
+    def __getattr__(self, name: str) -> Any:
+        if name != self._verb:
+            return getattr(self._outbox, name)
+        self._verb = ""
+        return self._unavailable
+
+    async def _unavailable(self, *_: object) -> NoReturn:
+        raise StoreUnavailable
 
 
 async def test_an_acceptance_that_could_not_be_stored_means_the_same_message_twice(
     office: Office, receiver: Receiver
 ) -> None:
     export = await office.completed(callback_url=receiver.url())
-    notifier = office.notifier(Forgetful(office.database))
+    notifier = office.notifier(OnceUnavailable(office.store.outbox, "sent"))
     await notifier.run_once()
     assert (await office.delivery(export)).state is DeliveryState.PENDING
     assert await notifier.run_once() == 0
@@ -333,28 +339,19 @@ async def test_each_try_is_one_line_of_the_log_without_what_a_url_holds(office: 
 
 
 async def test_a_store_that_fails_for_a_while_ends_nothing(office: Office, receiver: Receiver) -> None:
-    class Away(SqliteOutbox):
-        asked = 0
-
-        async def next_due(self) -> datetime | None:
-            self.asked += 1
-            if self.asked == 1:
-                raise StoreUnavailable
-            return await super().next_due()
-
     await office.completed(callback_url=receiver.url())
     limits = NotifierLimits(interval_s=0.01)
-    async with office.notifier(Away(office.database), limits).running(grace_s=30):
+    async with office.notifier(OnceUnavailable(office.store.outbox, "next_due"), limits).running(grace_s=30):
         await eventually(lambda: len(receiver.requests) == 1)
 
 
 async def test_a_hold_that_has_lapsed_settles_nothing(office: Office, receiver: Receiver) -> None:
     export = await office.completed(callback_url=receiver.url())
-    (held,) = await office.outbox.hold(1, START + SECOND, START)
-    (newer,) = await office.outbox.hold(1, START + 2 * SECOND, START + SECOND)
-    assert not await office.outbox.sent(held, "204", START + SECOND)
-    await office.outbox.put_back([replace(newer, lease_id="another")], START + 9 * SECOND)
+    (held,) = await office.store.outbox.hold(1, START + SECOND, START)
+    (newer,) = await office.store.outbox.hold(1, START + 2 * SECOND, START + SECOND)
+    assert not await office.store.outbox.sent(held, "204", START + SECOND)
+    await office.store.outbox.put_back([replace(newer, lease_id="another")], START + 9 * SECOND)
     assert (await office.delivery(export)).attempt == 2
-    await office.outbox.put_back([newer], START + 9 * SECOND)
+    await office.store.outbox.put_back([newer], START + 9 * SECOND)
     delivery = await office.delivery(export)
     assert (delivery.attempt, delivery.next_attempt_time, delivery.tries) == (1, START + 9 * SECOND, ())

@@ -1,19 +1,17 @@
-"""Databases as earlier versions left them."""
+"""Databases as earlier versions left them: old/REVISION.sql is a dump of one.
 
-import shutil
+old/0004.sql was made by the four migrations that there were before the first one of today. Its export of "acme" was
+written under the first of them; each other one stands in a state of its own.
+"""
+
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-import pytest
-
-from services.api.storage.sqlite import migrate as migrate_module
-from services.api.storage.sqlite.database import writing_engine
-from services.api.storage.sqlite.migrate import migrate
+OLD = Path(__file__).parent / "old"
 
 
-def make_first_schema(database: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty database of the first schema; `folder` is for the migrations of that time."""
-    then = folder / "migrations-of-then"
-    shutil.copytree(migrate_module.MIGRATIONS, then, ignore=lambda _, names: [n for n in names if "0002" <= n < "9"])
-    with monkeypatch.context() as patched:
-        patched.setattr(migrate_module, "MIGRATIONS", then)
-        migrate(writing_engine(database), database)
+def restore(revision: str, database: Path) -> None:
+    """Make the file that a version of this revision left."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript((OLD / f"{revision}.sql").read_text())

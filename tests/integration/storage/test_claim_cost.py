@@ -4,9 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from services.api.domain.fairness import Fairness, Share
-from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import RetryAfter
-from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import exports
 from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.driving import WORKER, lease
@@ -18,13 +17,17 @@ EVERY = 10
 
 
 @pytest.fixture
-async def store(tmp_path):
-    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as database:
-        fairness = Fairness(shares={"capped": Share(max_running=1)})
-        yield SqliteExportStore(database, LeasePolicy(), fairness)
+async def database(tmp_path):
+    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as opened:
+        yield opened
 
 
-async def flood(store, export_id: str, count: int, tenant: str) -> None:
+@pytest.fixture
+def store(database):
+    return sql_store(database, fairness=Fairness(shares={"capped": Share(max_running=1)}))
+
+
+async def flood(database, export_id: str, count: int, tenant: str) -> None:
     """Copies of one export, in the state in which it is."""
     changed = {"id": sa.text(f"'{tenant}-{count}-' || n"), "tenant": sa.text(f"'{tenant}'")}
     columns = [changed.get(column.name, column) for column in exports.c]
@@ -32,68 +35,68 @@ async def flood(store, export_id: str, count: int, tenant: str) -> None:
         f"(WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT {count}) SELECT n FROM r)"
     )
     copies = sa.select(*columns).select_from(exports, numbers).where(exports.c.id == export_id)
-    await store._db.write(lambda db: db.execute(sa.insert(exports).from_select(exports.c.keys(), copies)))
+    await database.write(lambda db: db.execute(sa.insert(exports).from_select(exports.c.keys(), copies)))
 
 
-async def steps_of_a_claim(store, poll_id: str) -> int:
+async def steps_of_a_claim(database, store, poll_id: str) -> int:
     """Of one that leases a job, after one that has filled the caches."""
     counted = []
 
     def watch(handler):
         return lambda db: db.connection.driver_connection.set_progress_handler(handler, EVERY)
 
-    assert await store.claim(WORKER, f"{poll_id}-first", 1, START)
-    await store._db.write(watch(lambda: counted.append(1)))
-    assert await store.claim(WORKER, f"{poll_id}-counted", 1, START)
-    await store._db.write(watch(None))
+    assert await store.leases.claim(WORKER, f"{poll_id}-first", 1, START)
+    await database.write(watch(lambda: counted.append(1)))
+    assert await store.leases.claim(WORKER, f"{poll_id}-counted", 1, START)
+    await database.write(watch(None))
     return len(counted) * EVERY
 
 
-async def test_a_claim_among_a_hundred_thousand_waiting_exports_takes_as_many_steps_as_among_a_thousand(store):
-    queued = await store.create(new_export(), SPEC, None)
-    await flood(store, queued.id, FEW, "flood")
-    few = await steps_of_a_claim(store, "few")
-    await flood(store, f"flood-{FEW}-999", MANY, "flood")  # one that still waits
-    assert await steps_of_a_claim(store, "many") <= few * 1.2
+async def test_a_claim_among_a_hundred_thousand_exports_takes_as_many_steps_as_among_a_thousand(database, store):
+    queued = await store.exports.create(new_export(), SPEC, None)
+    await flood(database, queued.id, FEW, "flood")
+    few = await steps_of_a_claim(database, store, "few")
+    await flood(database, f"flood-{FEW}-999", MANY, "flood")  # one that still waits
+    assert await steps_of_a_claim(database, store, "many") <= few * 1.2
 
 
-async def test_what_a_capped_tenant_piles_up_costs_the_others_nothing(store):
-    queued = await store.create(new_export(), SPEC, None)
-    await flood(store, queued.id, 10, "other")
-    await flood(store, queued.id, FEW, "capped")
-    few = await steps_of_a_claim(store, "few")
-    await flood(store, f"capped-{FEW}-999", MORE, "capped")  # one that still waits
-    assert await steps_of_a_claim(store, "many") <= few * 1.2
+async def test_what_a_capped_tenant_piles_up_costs_the_others_nothing(database, store):
+    queued = await store.exports.create(new_export(), SPEC, None)
+    await flood(database, queued.id, 10, "other")
+    await flood(database, queued.id, FEW, "capped")
+    few = await steps_of_a_claim(database, store, "few")
+    await flood(database, f"capped-{FEW}-999", MORE, "capped")  # one that still waits
+    assert await steps_of_a_claim(database, store, "many") <= few * 1.2
 
 
-async def test_what_is_not_due_costs_nothing(store):
-    await store.create(new_export(), SPEC, None)
+async def test_what_is_not_due_costs_nothing(database, store):
+    await store.exports.create(new_export(), SPEC, None)
     failing = await lease(store)
-    await store.fail(failing.ref, CRASH, RetryAfter(1000 * SECOND), START)
-    queued = await store.create(new_export(), SPEC, None)
-    await flood(store, queued.id, 10, "other")
-    await flood(store, failing.export.id, FEW, "acme")
-    few = await steps_of_a_claim(store, "few")
-    await flood(store, failing.export.id, MORE, "acme")
-    assert await steps_of_a_claim(store, "many") <= few * 1.2
+    await store.leases.fail(failing.ref, CRASH, RetryAfter(1000 * SECOND), START)
+    queued = await store.exports.create(new_export(), SPEC, None)
+    await flood(database, queued.id, 10, "other")
+    await flood(database, failing.export.id, FEW, "acme")
+    few = await steps_of_a_claim(database, store, "few")
+    await flood(database, failing.export.id, MORE, "acme")
+    assert await steps_of_a_claim(database, store, "many") <= few * 1.2
 
 
-async def test_tenants_of_whom_nothing_can_be_taken_are_not_looked_at_one_by_one(store):
+async def test_tenants_of_whom_nothing_can_be_taken_are_not_looked_at_one_by_one(database, store):
     """Their number counts once, in a walk along an index: not once more for each of them."""
 
     async def steps_beside(tenants: int) -> int:
-        await flood_tenants(store, queued.id, tenants)
-        return await steps_of_a_claim(store, f"beside-{tenants}")
+        await flood_tenants(database, queued.id, tenants)
+        return await steps_of_a_claim(database, store, f"beside-{tenants}")
 
-    queued = await store.create(new_export(tenant="capped"), SPEC, None)
-    await store.claim(WORKER, "fill", 1, START)  # the one that the cap allows
+    queued = await store.exports.create(new_export(tenant="capped"), SPEC, None)
+    await store.leases.claim(WORKER, "fill", 1, START)  # the one that the cap allows
     for _ in range(20):
-        await store.create(new_export(), SPEC, None)
+        await store.exports.create(new_export(), SPEC, None)
     few, many = await steps_beside(100), await steps_beside(1_000)
     assert many < few * 20
 
 
-async def flood_tenants(store, export_id: str, count: int) -> None:
+async def flood_tenants(database, export_id: str, count: int) -> None:
     """One export each in backoff, of so many tenants."""
     due = START + SECOND * 3600
     changed = {
@@ -106,4 +109,4 @@ async def flood_tenants(store, export_id: str, count: int) -> None:
         f"(WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT {count}) SELECT n FROM r)"
     )
     copies = sa.select(*columns).select_from(exports, numbers).where(exports.c.id == export_id)
-    await store._db.write(lambda db: db.execute(sa.insert(exports).from_select(exports.c.keys(), copies)))
+    await database.write(lambda db: db.execute(sa.insert(exports).from_select(exports.c.keys(), copies)))

@@ -2,25 +2,29 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from services.api.domain.leases import LeasePolicy
-from services.api.ports.exports import RequestMark
-from services.api.storage.sql.rows import new_row
-from services.api.storage.sql.store import SqliteExportStore
+from services.api.domain.states import State
+from services.api.ports.exports import ExportFilter, RequestMark
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import metadata
-from services.api.storage.sqlite import migrate as migrate_module
 from services.api.storage.sqlite.database import SqliteDatabase, writing_engine
-from services.api.storage.sqlite.migrate import SchemaTooNew, migrate
-from tests.integration.storage.old_databases import make_first_schema
-from tests.ports.driving import lease
-from tests.ports.samples import OPTIONS, SPEC, new_export
+from services.api.storage.sqlite.migrate import MIGRATIONS, ForeignKeysBroken, SchemaTooNew, SchemaTooOld, migrate
+from services.contract.errors import RequestIdReused
+from tests.integration.storage.old_databases import restore
+from tests.integration.storage.schemas import schema
+from tests.ports.driving import WORKER
+from tests.ports.samples import OPTIONS, SECOND, SPEC, START, STATS, new_export, new_file
 
+OLDEST = "0004"
 REBUILD = '''
 """Rebuild the table that others refer to."""
 import sqlalchemy as sa
@@ -41,94 +45,135 @@ def database(tmp_path):
     return tmp_path / "exportd.sqlite3"
 
 
-@pytest.fixture
-def later_version(tmp_path, monkeypatch):
-    """An exportd whose migrations go on with this one."""
-
-    def become(source: str) -> None:
-        migrations = tmp_path / "migrations"
-        shutil.copytree(migrate_module.MIGRATIONS, migrations)
-        (migrations / "versions" / "0005_later.py").write_text(source)
-        monkeypatch.setattr(migrate_module, "MIGRATIONS", migrations)
-
-    return become
+def later_version(folder: Path, source: str) -> Path:
+    """The migrations of an exportd that go on with this one."""
+    migrations = folder / "migrations"
+    shutil.copytree(MIGRATIONS, migrations)
+    (migrations / "versions" / "0005_later.py").write_text(source)
+    return migrations
 
 
 async def fill(database):
     async with await SqliteDatabase.open(database) as db:
-        store = SqliteExportStore(db, LeasePolicy())
-        return await store.create(new_export(), SPEC, RequestMark("r", b"d"))
+        return await sql_store(db).exports.create(new_export(), SPEC, RequestMark("r", b"d"))
 
 
 def rows(database, query):
-    connection = sqlite3.connect(database)
-    try:
+    with closing(sqlite3.connect(database)) as connection:
         return connection.execute(query).fetchall()
-    finally:
-        connection.close()
 
 
-def schema(engine):
-    """All that SQLite knows of the tables, without the order in which they and their rules were written."""
-    inspector = sa.inspect(engine)
-    return {
-        table: (
-            sorted((c["name"], c["sqltext"]) for c in inspector.get_check_constraints(table)),
-            sorted(str(sorted(key.items(), key=str)) for key in inspector.get_foreign_keys(table)),
-            sorted(
-                (i["name"], i["column_names"], str(i["dialect_options"].get("sqlite_where")))
-                for i in inspector.get_indexes(table)
-            ),
-            [(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)],
-        )
-        for table in inspector.get_table_names()
-        if table != "alembic_version"
-    }
+# ---- the schema
 
 
-def test_the_migrations_lead_to_the_tables_that_the_code_uses(database, tmp_path):
+@pytest.fixture
+def made(tmp_path):
+    """What the tables of the code look like in SQLite."""
+    engine = writing_engine(tmp_path / "made.sqlite3")
+    metadata.create_all(engine)
+    return schema(engine)
+
+
+def test_the_migrations_lead_to_the_tables_that_the_code_uses(database, made):
     migrated = writing_engine(database)
     migrate(migrated, database)
     with migrated.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-
-    made = writing_engine(tmp_path / "made.sqlite3")
-    metadata.create_all(made)
-    assert schema(migrated) == schema(made)
+    assert schema(migrated) == made
 
 
-async def test_a_database_of_the_first_version_goes_on_as_it_was(database, tmp_path, monkeypatch):
-    make_first_schema(database, tmp_path, monkeypatch)
-    export = new_export(options=replace(OPTIONS, xlsx=None))
-    later = {"encrypted", "sealed_password", "attachments_id", "attachments"}
-    later |= {"priority", "notify_email", "callback_url", "email_sent", "callback_sent"}
-    row = {name: value for name, value in new_row(export, SPEC, None).items() if name not in later}
-    row["options"] = {name: v for name, v in row["options"].items() if name not in {"csv", "xlsx", "compression"}}
-    insert = sa.text(f"INSERT INTO exports ({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})")
-    with writing_engine(database).begin() as connection:
-        connection.execute(
-            insert.bindparams(*(sa.bindparam(n, type_=metadata.tables["exports"].c[n].type) for n in row)), row
-        )
-    async with await SqliteDatabase.open(database) as db:
-        store = SqliteExportStore(db, LeasePolicy())
-        assert await store.get("acme", export.id) == export
-        claimed = await lease(store)
-        assert (claimed.spec, claimed.sealed_password) == (SPEC, None)
+def test_a_database_of_the_four_first_migrations_has_the_same_tables(database, made):
+    restore(OLDEST, database)
+    assert schema(writing_engine(database)) == made
+
+
+# ---- old databases
+
+
+@pytest.fixture
+async def old(database):
+    """The store on a database of an earlier version."""
+    restore(OLDEST, database)
+    async with await SqliteDatabase.open(database) as opened:
+        yield sql_store(opened)
+
+
+async def only(store, tenant: str):
+    """The one export of a tenant."""
+    (export,) = await store.exports.page(tenant, ExportFilter(), "", 10)
+    return export
+
+
+async def test_an_export_of_the_first_version_goes_on_as_it_was(old):
+    export = await only(old, "acme")
+    assert export == new_export(
+        id=export.id, options=replace(OPTIONS, xlsx=None), update_time=START, version=export.version
+    )
+    claimed = await old.leases.claim(WORKER, "poll", 1, START)
+    assert [(one.export.id, one.spec, one.sealed_password) for one in claimed] == [(export.id, SPEC, None)]
+
+
+async def test_exports_of_an_old_database_stand_where_they_stood(old):
+    tenants = ("acme", "done", "stopped", "broken", "hopeless", "busy")
+    states = {tenant: (await only(old, tenant)).state for tenant in tenants}
+    assert states == {
+        "acme": State.QUEUED,
+        "done": State.COMPLETED,
+        "stopped": State.CANCELLED,
+        "broken": State.FAILED,
+        "hopeless": State.CANCELLED,
+        "busy": State.PROCESSING,
+    }
+    done = await only(old, "done")
+    assert await old.exports.get_by_file("done", done.attachments_file.id) == done
+    assert (done.callback_sent, done.email_sent, done.encrypted) == (True, False, True)
+    assert [entry.event for entry in await old.exports.transitions("done", done.id)] == ["CREATE", "LEASE", "COMPLETE"]
+    assert await old.exports.page("gone", ExportFilter(), "", 10) == []
+    assert {queue.tenant: queue.vtime for queue in await old.figures.queue()}["busy"] == 3_000_000
+
+
+async def test_what_an_old_version_began_is_ended_by_this_one(old):
+    busy = await only(old, "busy")
+    assert await old.leases.unconfirmed(WORKER, START + 60 * SECOND) == []
+    assert [export.id for export in await old.leases.expire(START + timedelta(hours=1))] == [busy.id]
+    later = START + timedelta(hours=2)
+    claimed = {one.export.tenant: one for one in await old.leases.claim(WORKER, "poll", 10, later)}
+    assert set(claimed) == {"acme", "broken", "busy"}
+    for one in claimed.values():
+        file = replace(new_file(one.export.id, now=later), id=f"file of {one.export.id}")
+        ended = await old.leases.complete(one.ref, file, STATS, later)
+        assert ended.state is State.COMPLETED
+    held = await old.outbox.hold(10, later + 30 * SECOND, later)
+    assert {(one.delivery.tenant, one.delivery.attempt) for one in held} == {("done", 2), ("hopeless", 1)}
+    with pytest.raises(RequestIdReused):
+        await old.exports.create(new_export(tenant="stopped"), SPEC, RequestMark("order-66", b"another"))
+
+
+def test_an_old_database_is_brought_up_to_date_with_all_that_it_holds(database, tmp_path):
+    restore(OLDEST, database)
+    counts = (f"(SELECT count(*) FROM {table})" for table in ("exports", "transitions", "deliveries"))
+    counting = f"SELECT {', '.join(counts)}"
+    before = rows(database, counting)
+    migrate(writing_engine(database), database, later_version(tmp_path, REBUILD))
+    assert rows(database, "SELECT version_num FROM alembic_version") == [("0005",)]
+    assert rows(database, counting) == before == [(7, 23, 3)]
+    assert rows(database, "SELECT DISTINCT note FROM exports") == [(None,)]
+
+
+# ---- upgrades
 
 
 async def test_an_up_to_date_database_is_left_alone(database):
     export = await fill(database)
     before = sorted(path.name for path in database.parent.iterdir())
     async with await SqliteDatabase.open(database) as db:
-        store = SqliteExportStore(db, LeasePolicy())
-        assert await store.get("acme", export.id) == export
+        assert await sql_store(db).exports.get("acme", export.id) == export
     assert sorted(path.name for path in database.parent.iterdir()) == before == ["exportd.sqlite3"]
 
 
-async def test_a_rebuilt_table_keeps_what_refers_to_it_and_a_copy_is_made_first(database, later_version):
+async def test_a_rebuilt_table_keeps_what_refers_to_it_and_a_copy_is_made_first(database, tmp_path):
     export = await fill(database)
-    later_version(REBUILD)
-    migrate(writing_engine(database), database)
+    migrate(writing_engine(database), database, later_version(tmp_path, REBUILD))
     assert rows(database, "SELECT id, note FROM exports") == [(export.id, None)]
     assert rows(database, "SELECT export_id FROM requests") == [(export.id,)]
     copy = database.with_name("exportd.sqlite3.0004.backup")
@@ -136,20 +181,34 @@ async def test_a_rebuilt_table_keeps_what_refers_to_it_and_a_copy_is_made_first(
     assert rows(copy, "SELECT id FROM exports") == [(export.id,)]
 
 
-async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(database, later_version):
+async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(database, tmp_path):
     export = await fill(database)
-    later_version(BREAK)
+    broken = later_version(tmp_path, BREAK)
     for _ in range(2):
         with pytest.raises(sa.exc.OperationalError, match="nowhere"):
-            migrate(writing_engine(database), database)
+            migrate(writing_engine(database), database, broken)
     assert rows(database, "SELECT version_num FROM alembic_version") == [("0004",)]
     assert rows(database, "SELECT id FROM exports") == [(export.id,)]
 
 
-async def test_a_newer_database_is_refused(database, later_version, monkeypatch):
-    known = migrate_module.MIGRATIONS
-    later_version(REBUILD)
+def test_rows_that_point_nowhere_are_told_and_nothing_is_changed(database, tmp_path):
     migrate(writing_engine(database), database)
-    monkeypatch.setattr(migrate_module, "MIGRATIONS", known)
+    with closing(sqlite3.connect(database)) as db, db:
+        db.execute("INSERT INTO requests VALUES ('acme', 'r', x'00', 'nowhere', 0)")
+    with pytest.raises(ForeignKeysBroken, match="row 1 of requests refers to a row of exports that is not there"):
+        migrate(writing_engine(database), database, later_version(tmp_path, REBUILD))
+    assert rows(database, "SELECT version_num FROM alembic_version") == [("0004",)]
+
+
+async def test_a_newer_database_is_refused(database, tmp_path):
+    migrate(writing_engine(database), database, later_version(tmp_path, REBUILD))
     with pytest.raises(SchemaTooNew, match="has schema 0005 and this version of exportd knows 0004 at most"):
+        await SqliteDatabase.open(database)
+
+
+async def test_a_database_that_no_migration_leads_on_from_is_refused(database):
+    migrate(writing_engine(database), database)
+    with closing(sqlite3.connect(database)) as db, db:
+        db.execute("UPDATE alembic_version SET version_num = '0003'")
+    with pytest.raises(SchemaTooOld, match=r"has schema 0003 and .* from 0004 on"):
         await SqliteDatabase.open(database)

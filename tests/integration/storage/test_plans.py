@@ -3,60 +3,59 @@
 import pytest
 import sqlalchemy as sa
 
-from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason
 from services.api.ports.exports import ExportFilter, RequestMark
-from services.api.storage.sql.outbox import SqliteOutbox
-from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.driving import WORKER, completed, expired, failed, given_up, leased
 from tests.ports.samples import CRASH, SECOND, SPEC, START, new_export
 
 
 @pytest.fixture
-async def store(tmp_path):
-    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as database:
-        yield SqliteExportStore(database, LeasePolicy())
+async def database(tmp_path):
+    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as opened:
+        yield opened
 
 
 @pytest.fixture
-def statements(store):
+def statements(database):
+    """Those that any engine runs from now on, each with the parameters of the last time."""
     seen = {}
 
     def record(connection, cursor, statement, parameters, *context_and_many):
         if statement.startswith(("SELECT", "UPDATE", "INSERT")):
             seen[statement] = parameters
 
-    for engine in (store._db._writer._engine, store._db._for_callers.sync_engine, store._db._for_workers.sync_engine):
-        sa.event.listen(engine, "before_cursor_execute", record)
-    return seen
+    sa.event.listen(sa.Engine, "before_cursor_execute", record)
+    yield seen
+    sa.event.remove(sa.Engine, "before_cursor_execute", record)
 
 
 SCANS = tuple(f"SCAN {table}" for table in ("exports", "requests", "transitions", "deliveries"))
 
 
 async def use_every_verb(store):
-    export = await store.create(new_export(callback_url="https://x.test/"), SPEC, RequestMark("r", b"d"))
-    await store.create(new_export(), SPEC, RequestMark("r", b"d"))
-    await store.cancel("acme", export.id, START, only_if_queued=True)
-    await store.delete("acme", export.id, START)
+    export = await store.exports.create(new_export(callback_url="https://x.test/"), SPEC, RequestMark("r", b"d"))
+    await store.exports.create(new_export(), SPEC, RequestMark("r", b"d"))
+    await store.exports.cancel("acme", export.id, START, only_if_queued=True)
+    await store.exports.delete("acme", export.id, START)
     done = await completed(store)
-    await store.get_by_file("acme", done.export.file.id)
-    await store.page("acme", ExportFilter(labels={"a": "b"}), export.id, 10)
-    await store.queue_position(export)
+    await store.exports.get_by_file("acme", done.export.file.id)
+    await store.exports.page("acme", ExportFilter(labels={"a": "b"}), export.id, 10)
+    await store.exports.queue_position(export)
     late = await expired(store)
-    await store.renew(WORKER, [late.lease], late.now)
-    await store.standings([late.lease])
-    await store.unconfirmed(WORKER, START)
-    await store.release([late.lease], late.now)
-    await store.fail((await leased(store)).lease, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), START)
-    await store.fail((await failed(store)).lease, CRASH, RetryAfter(SECOND), START)
-    await store.next_due(START)
-    await store.depth(START)
-    await store.running()
-    await store.retry("acme", (await given_up(store)).export.id, 3, None, START)
-    await store.transitions("acme", export.id)
+    await store.leases.renew(WORKER, [late.lease], late.now)
+    await store.leases.standings([late.lease])
+    await store.leases.unconfirmed(WORKER, START)
+    await store.leases.release([late.lease], late.now)
+    await store.leases.fail((await leased(store)).lease, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), START)
+    await store.leases.fail((await failed(store)).lease, CRASH, RetryAfter(SECOND), START)
+    await store.leases.next_due(START)
+    await store.figures.depth(START)
+    await store.figures.running()
+    await store.exports.retry("acme", (await given_up(store)).export.id, 3, None, START)
+    await store.exports.transitions("acme", export.id)
 
 
 async def use_the_outbox(outbox):
@@ -70,12 +69,13 @@ async def use_the_outbox(outbox):
     await outbox.oldest(START)
 
 
-async def test_no_statement_reads_the_whole_table(store, statements):
+async def test_no_statement_reads_the_whole_table(database, statements):
+    store = sql_store(database)
     await use_every_verb(store)
-    await use_the_outbox(SqliteOutbox(store._db))
+    await use_the_outbox(store.outbox)
     assert len(statements) > 25
-    for statement, parameters in statements.items():
-        plan = await store._db.read(
+    for statement, parameters in [*statements.items()]:
+        plan = await database.read(
             lambda db, s=statement, p=parameters: db.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", p).all()
         )
         scans = [step.detail for step in plan if step.detail.startswith(SCANS)]

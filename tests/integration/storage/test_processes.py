@@ -6,10 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from services.api.domain.leases import LeasePolicy
 from services.api.ports.exports import ExportFilter
 from services.api.storage.datadir import DataDirectory, DataDirectoryInUse, SecretKeyTooShort
-from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 
 HOLD = """
@@ -23,18 +22,17 @@ with DataDirectory.open(Path(sys.argv[1])):
 CREATE = """
 import asyncio, sys
 from pathlib import Path
-from services.api.domain.leases import LeasePolicy
 from services.api.storage.datadir import DataDirectory
 from services.api.storage.sqlite.database import SqliteDatabase
-from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sql.stores import sql_store
 from tests.ports.samples import SPEC, new_export
 
 async def main():
     directory = DataDirectory.open(Path(sys.argv[1]))
-    store = SqliteExportStore(await SqliteDatabase.open(directory.database), LeasePolicy())
+    store = sql_store(await SqliteDatabase.open(directory.database))
     async def create():
         while True:
-            export = await store.create(new_export(), SPEC, None)
+            export = await store.exports.create(new_export(), SPEC, None)
             print(export.id, flush=True)
     await asyncio.gather(*(create() for _ in range(8)))
 
@@ -72,8 +70,8 @@ async def test_what_was_acknowledged_survives_kill_minus_nine(tmp_path):
         acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
     with DataDirectory.open(tmp_path) as directory:
         async with await SqliteDatabase.open(directory.database) as db:
-            store = SqliteExportStore(db, LeasePolicy())
-            there = {export.id for export in await store.page("acme", ExportFilter(), "", 100_000)}
+            store = sql_store(db)
+            there = {export.id for export in await store.exports.page("acme", ExportFilter(), "", 100_000)}
     assert set(acknowledged) <= there
 
 

@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager, closing
 import pytest
 import sqlalchemy as sa
 
-from services.api.domain.leases import LeasePolicy
 from services.api.ports.exports import ExportFilter
-from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import requests
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.errors import ExportNotFound, StoreUnavailable
@@ -18,20 +17,27 @@ from tests.ports.samples import SPEC, START, new_export
 
 
 @pytest.fixture
-async def store(tmp_path):
-    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as database:
-        yield SqliteExportStore(database, LeasePolicy())
+async def database(tmp_path):
+    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as opened:
+        yield opened
 
 
 @pytest.fixture
-def commits(store):
+def store(database):
+    return sql_store(database)
+
+
+@pytest.fixture
+def commits(database):
     seen = []
-    sa.event.listen(store._db._writer._engine, "commit", seen.append)
-    return seen
+    note = seen.append
+    sa.event.listen(sa.Engine, "commit", note)
+    yield seen
+    sa.event.remove(sa.Engine, "commit", note)
 
 
 @asynccontextmanager
-async def gathering(store):
+async def gathering(database):
     """What is written meanwhile waits behind a unit, and then goes into one transaction."""
     held, go_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
@@ -40,7 +46,7 @@ async def gathering(store):
         loop.call_soon_threadsafe(held.set)
         go_on.wait()
 
-    holding = asyncio.create_task(store._db._writer.run(hold))
+    holding = asyncio.create_task(database.write(hold))
     await held.wait()
     try:
         yield
@@ -51,29 +57,29 @@ async def gathering(store):
 
 
 async def there(store) -> set[str]:
-    return {export.id for export in await store.page("acme", ExportFilter(), "", 1000)}
+    return {export.id for export in await store.exports.page("acme", ExportFilter(), "", 1000)}
 
 
-async def test_what_gathers_shares_one_commit(store, commits):
+async def test_what_gathers_shares_one_commit(database, store, commits):
     exports = [new_export() for _ in range(20)]
-    async with gathering(store):
-        creates = [asyncio.create_task(store.create(export, SPEC, None)) for export in exports]
+    async with gathering(database):
+        creates = [asyncio.create_task(store.exports.create(export, SPEC, None)) for export in exports]
     await asyncio.gather(*creates)
     assert len(commits) == 2  # the unit that held the others, and theirs
     assert await there(store) == {export.id for export in exports}
 
 
-async def test_a_failing_unit_takes_nobody_along(store, commits):
+async def test_a_failing_unit_takes_nobody_along(database, store, commits):
     first, twice, last = new_export(), new_export(), new_export()
-    async with gathering(store):
+    async with gathering(database):
         writes = [
             asyncio.create_task(write)
             for write in (
-                store.create(first, SPEC, None),
-                store.cancel("acme", "nowhere", START, only_if_queued=False),
-                store.create(twice, SPEC, None),
-                store.create(twice, SPEC, None),
-                store.create(last, SPEC, None),
+                store.exports.create(first, SPEC, None),
+                store.exports.cancel("acme", "nowhere", START, only_if_queued=False),
+                store.exports.create(twice, SPEC, None),
+                store.exports.create(twice, SPEC, None),
+                store.exports.create(last, SPEC, None),
             )
         ]
     outcomes = await asyncio.gather(*writes, return_exceptions=True)
@@ -85,29 +91,29 @@ async def test_a_failing_unit_takes_nobody_along(store, commits):
     assert len(commits) == 2
 
 
-async def test_when_sqlite_gives_up_the_whole_transaction_everyone_is_told(store):
+async def test_when_sqlite_gives_up_the_whole_transaction_everyone_is_told(database, store):
     exports = [new_export(), new_export()]
 
     def lose_all(db):
         db.exec_driver_sql("INSERT OR ROLLBACK INTO exports SELECT * FROM exports")
 
-    async with gathering(store):
+    async with gathering(database):
         writes = [
-            asyncio.create_task(store.create(exports[0], SPEC, None)),
-            asyncio.create_task(store._db._writer.run(lose_all)),
-            asyncio.create_task(store.create(exports[1], SPEC, None)),
+            asyncio.create_task(store.exports.create(exports[0], SPEC, None)),
+            asyncio.create_task(database.write(lose_all)),
+            asyncio.create_task(store.exports.create(exports[1], SPEC, None)),
         ]
     outcomes = await asyncio.gather(*writes, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
     assert await there(store) == set()
-    await store.create(exports[0], SPEC, None)
+    await store.exports.create(exports[0], SPEC, None)
 
 
-async def test_fault_16_a_caller_that_leaves_does_not_cut_its_unit(store):
+async def test_fault_16_a_caller_that_leaves_does_not_cut_its_unit(database, store):
     kept, left = new_export(), new_export()
-    async with gathering(store):
-        leaving = asyncio.create_task(store.create(left, SPEC, None))
-        staying = asyncio.create_task(store.create(kept, SPEC, None))
+    async with gathering(database):
+        leaving = asyncio.create_task(store.exports.create(left, SPEC, None))
+        staying = asyncio.create_task(store.exports.create(kept, SPEC, None))
         await asyncio.sleep(0)  # lets both hand in their units
         leaving.cancel()
     await staying
@@ -116,86 +122,86 @@ async def test_fault_16_a_caller_that_leaves_does_not_cut_its_unit(store):
     assert await there(store) == {kept.id, left.id}
 
 
-async def test_fault_19_a_disk_full_at_a_commit_is_told_and_nothing_acknowledged_is_lost(store):
+async def test_fault_19_a_disk_full_at_a_commit_is_told_and_nothing_acknowledged_is_lost(database, store):
     def allow(pages):
         return lambda db, *_: db.execute(f"PRAGMA max_page_count = {pages}")
 
     none = allow(1)  # never less than the file has: no page can be added, but migrations left a few free ones
-    sa.event.listen(store._db._writer._engine, "connect", none)
-    await store._db._writer.run(lambda db: none(db.connection.driver_connection))
+    sa.event.listen(sa.Engine, "connect", none)
+    await database.write(lambda db: none(db.connection.driver_connection))
     exports = [new_export(uri="/" + "x" * 2000) for _ in range(40)]
-    outcomes = await asyncio.gather(*(store.create(e, SPEC, None) for e in exports), return_exceptions=True)
+    outcomes = await asyncio.gather(*(store.exports.create(e, SPEC, None) for e in exports), return_exceptions=True)
     refused = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     assert refused
     assert {type(outcome) for outcome in refused} == {StoreUnavailable}
     assert await there(store) == {o.id for o in outcomes if not isinstance(o, Exception)}
     with pytest.raises(StoreUnavailable):
-        await store.create(new_export(uri="/" + "x" * 900_000), SPEC, None)
+        await store.exports.create(new_export(uri="/" + "x" * 900_000), SPEC, None)
 
-    sa.event.remove(store._db._writer._engine, "connect", none)
-    await store._db._writer.run(lambda db: allow(1_000_000)(db.connection.driver_connection))
-    assert (await store.create(exports[-1], SPEC, None)).id in await there(store)
+    sa.event.remove(sa.Engine, "connect", none)
+    await database.write(lambda db: allow(1_000_000)(db.connection.driver_connection))
+    assert (await store.exports.create(exports[-1], SPEC, None)).id in await there(store)
 
 
 @pytest.mark.parametrize("strangers", [0, 3])
-async def test_a_commit_that_fails_is_told_to_all_and_the_next_one_works(store, strangers):
+async def test_a_commit_that_fails_is_told_to_all_and_the_next_one_works(database, store, strangers):
     orphan = sa.insert(requests).values(
         tenant="acme", request_id="r", digest=b"d", export_id="nowhere", create_time=START
     )  # a violation that SQLite sees at COMMIT only
-    async with gathering(store):
-        writes = [asyncio.create_task(store._db._writer.run(lambda db: db.execute(orphan)))]
-        writes += [asyncio.create_task(store.create(new_export(), SPEC, None)) for _ in range(strangers)]
+    async with gathering(database):
+        writes = [asyncio.create_task(database.write(lambda db: db.execute(orphan)))]
+        writes += [asyncio.create_task(store.exports.create(new_export(), SPEC, None)) for _ in range(strangers)]
     outcomes = await asyncio.gather(*writes, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * (1 + strangers)
     assert "FOREIGN KEY" in str(outcomes[0].__cause__)
     assert await there(store) == set()
-    assert (await store.create(new_export(), SPEC, None)).id in await there(store)
+    assert (await store.exports.create(new_export(), SPEC, None)).id in await there(store)
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
-async def test_a_file_that_another_program_holds_is_told(store, tmp_path, at_once):
-    await store._db._writer.run(lambda db: db.exec_driver_sql("PRAGMA busy_timeout = 0"))
+async def test_a_file_that_another_program_holds_is_told(database, store, tmp_path, at_once):
+    await database.write(lambda db: db.exec_driver_sql("PRAGMA busy_timeout = 0"))
     with closing(sqlite3.connect(tmp_path / "exportd.sqlite3", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        creates = (store.create(new_export(), SPEC, None) for _ in range(at_once))
+        creates = (store.exports.create(new_export(), SPEC, None) for _ in range(at_once))
         outcomes = await asyncio.gather(*creates, return_exceptions=True)
         other.execute("ROLLBACK")
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * at_once
-    await store.create(new_export(), SPEC, None)
+    await store.exports.create(new_export(), SPEC, None)
 
 
 async def test_closing_finishes_what_was_taken_on(tmp_path):
     database = await SqliteDatabase.open(tmp_path / "exportd.sqlite3")
-    store = SqliteExportStore(database, LeasePolicy())
-    creates = [asyncio.create_task(store.create(new_export(), SPEC, None)) for _ in range(300)]
+    store = sql_store(database)
+    creates = [asyncio.create_task(store.exports.create(new_export(), SPEC, None)) for _ in range(300)]
     await asyncio.sleep(0)  # lets them hand in their units
     await database.close()
     assert len(await asyncio.gather(*creates)) == 300
     with pytest.raises(StoreUnavailable):
-        await store.create(new_export(), SPEC, None)
+        await store.exports.create(new_export(), SPEC, None)
     await database.close()
 
 
-async def test_readers_cannot_write(store):
+async def test_readers_cannot_write(database, store):
     with pytest.raises(StoreUnavailable) as refused:
-        await store._db.read(lambda db: db.exec_driver_sql("DELETE FROM exports"))
+        await database.read(lambda db: db.exec_driver_sql("DELETE FROM exports"))
     assert "readonly database" in str(refused.value.__cause__)
 
 
 async def test_what_was_acknowledged_is_read_at_once(store):
     async def create_and_read():
-        export = await store.create(new_export(), SPEC, None)
-        return await store.get("acme", export.id) == export
+        export = await store.exports.create(new_export(), SPEC, None)
+        return await store.exports.get("acme", export.id) == export
 
     assert all(await asyncio.gather(*(create_and_read() for _ in range(100))))
 
 
 async def test_reads_survive_callers_that_leave(store):
-    export = await store.create(new_export(), SPEC, None)
+    export = await store.exports.create(new_export(), SPEC, None)
     for _ in range(20):
-        reads = [asyncio.create_task(store.get("acme", export.id)) for _ in range(8)]
+        reads = [asyncio.create_task(store.exports.get("acme", export.id)) for _ in range(8)]
         await asyncio.sleep(0.001)  # somewhere in the middle of a read
         for read in reads:
             read.cancel()
         await asyncio.gather(*reads, return_exceptions=True)
-    assert await asyncio.gather(*(store.get("acme", export.id) for _ in range(8))) == [export] * 8
+    assert await asyncio.gather(*(store.exports.get("acme", export.id) for _ in range(8))) == [export] * 8

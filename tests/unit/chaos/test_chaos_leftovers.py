@@ -10,9 +10,7 @@ import pytest
 
 from chaos.findings import Findings, Violation
 from chaos.leftovers import check_completions, check_rows, orphans, passwords_in
-from services.api.domain.fairness import Fairness
-from services.api.domain.leases import LeasePolicy
-from services.api.storage.sql.store import SqliteExportStore
+from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.driving import leased
 from tests.ports.samples import START, STATS, new_attachments, new_file
@@ -123,7 +121,7 @@ def test_files_that_no_export_points_at_are_orphans(database: Path, tmp_path: Pa
 async def _separate_export(database: Path, *, of_lease: str = "") -> list[str]:
     """A COMPLETED export whose attachments are a file of their own, as the store itself writes it; the keys of both."""
     async with await SqliteDatabase.open(database) as opened:
-        store = SqliteExportStore(opened, LeasePolicy(), Fairness())
+        store = sql_store(opened)
         driven = await leased(store)
         prefix = f"{driven.export.id}/{driven.lease.lease_id}/"
         beside = f"{driven.export.id}/{of_lease or driven.lease.lease_id}/"
@@ -131,7 +129,7 @@ async def _separate_export(database: Path, *, of_lease: str = "") -> list[str]:
         attachments = new_attachments(file)
         table = replace(file, artifact=replace(file.artifact, key=f"{prefix}export.csv"))
         apart = replace(attachments, artifact=replace(attachments.artifact, key=f"{beside}attachments.zip"))
-        await store.complete(driven.lease, table, STATS, START, attachments=apart)
+        await store.leases.complete(driven.lease, table, STATS, START, attachments=apart)
         return [table.artifact.key, apart.artifact.key]
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,5 +47,5 @@ class Length(TypeDecorator[timedelta]):
         return None if value is None else value * MICROSECOND
 
 
-Json = sa.JSON(none_as_null=True)
+Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 """A list or an object; absent is NULL, never JSON's null."""

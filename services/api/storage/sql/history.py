@@ -6,13 +6,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.export import Export
-from services.api.domain.history import CREATED, Actor, Transition
+from services.api.domain.history import CREATED, MAX_REASON_CHARACTERS, Actor, Transition
 from services.api.domain.states import ENDINGS, Event, State
-from services.api.storage.sql import outbox_verbs
 from services.api.storage.sql.rows import Row, to_export
+from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, transitions
-
-MAX_REASON_CHARACTERS = 300
+from services.api.storage.sql.verbs.outbox import OutboxVerbs
 
 _t = transitions.c
 _insert = sa.insert(transitions)
@@ -29,21 +28,33 @@ _of_export = (
 )
 
 
-def created(db: sa.Connection, export: Export) -> None:
-    """Begin the history of a new export."""
-    db.execute(_insert, _entry(export, CREATED, Actor.CALLER, "", ""))
+class History:
+    """Writes entries and announcements."""
 
+    def __init__(self, sql: Statements) -> None:
+        self._outbox = OutboxVerbs(sql)
 
-def happened(
-    db: sa.Connection, event: Event, rows: Iterable[Row], actor: Actor, *, reason: str = "", worker_id: str = ""
-) -> list[Export]:
-    """Record what an event did, and announce it when it was an end; returns the exports that it happened to."""
-    changed = [to_export(row) for row in rows]
-    if changed:
-        db.execute(_insert, [_entry(export, event.name, actor, reason, worker_id) for export in changed])
-    if event in ENDINGS:
-        outbox_verbs.announce(db, changed)
-    return changed
+    def created(self, db: sa.Connection, export: Export) -> None:
+        """Begin the history of a new export."""
+        db.execute(_insert, _entry(export, CREATED, Actor.CALLER, "", ""))
+
+    def happened(
+        self,
+        db: sa.Connection,
+        event: Event,
+        rows: Iterable[Row],
+        actor: Actor,
+        *,
+        reason: str = "",
+        worker_id: str = "",
+    ) -> list[Export]:
+        """Record what an event did, and announce it when it was an end; returns the exports that it happened to."""
+        changed = [to_export(row) for row in rows]
+        if changed:
+            db.execute(_insert, [_entry(export, event.name, actor, reason, worker_id) for export in changed])
+        if event in ENDINGS:
+            self._outbox.announce(db, changed)
+        return changed
 
 
 def worker_of(db: sa.Connection, export_id: str) -> str:
@@ -56,7 +67,7 @@ def of_export(db: sa.Connection, tenant: str, export_id: str) -> list[Transition
     before: State | None = None
     found = []
     for row in db.execute(_of_export, {"of_id": export_id, "of_tenant": tenant}).mappings():
-        found.append(_to_transition(row, before))
+        found.append(to_transition(row, before))
         before = row["state"]
     return found
 
@@ -76,7 +87,8 @@ def _entry(export: Export, event: str, actor: Actor, reason: str, worker_id: str
     }
 
 
-def _to_transition(row: Row, before: State | None) -> Transition:
+def to_transition(row: Row, before: State | None) -> Transition:
+    """From a row of all columns, and the state of the entry before."""
     return Transition(
         version=row["version"],
         run=row["run"],

@@ -3,23 +3,21 @@
 An UPDATE that returns no row has changed nothing; whoever runs it then reads once to say why.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import sqlalchemy as sa
 
+from services.api.domain.export import MAX_ERRORS
+from services.api.domain.leases import EXPIRED_CODE, EXPIRED_MESSAGE
 from services.api.domain.states import TERMINAL, CancelReason, Event, State, sources, target
 from services.api.storage.sql.column_types import Length, UtcTime
+from services.api.storage.sql.database import Dialect
 from services.api.storage.sql.rows import EXPORT_COLUMNS, JOB_COLUMNS
 from services.api.storage.sql.tables import exports, in_states, one_of
-from services.api.storage.sqlite.json_sql import appended
-
-MAX_ERRORS = 50
-EXPIRED_CODE = "LEASE_EXPIRED"
-EXPIRED_MESSAGE = "the worker stopped answering"
 
 _c = exports.c
 _now = sa.bindparam("now", type_=UtcTime)
-_now_in_json = sa.bindparam("now_micros", type_=sa.BigInteger)
 
 
 def _change(**values: Any) -> sa.Update:
@@ -55,20 +53,6 @@ _attempt_given_back = {
 }
 # A password is kept no longer than it may be needed.
 _over = {"end_time": _now, "next_attempt_time": None, "sealed_password": None}
-
-
-def _with_error(code: Any, message: Any) -> dict[str, Any]:
-    return {
-        "errors": appended(
-            _c.errors,
-            MAX_ERRORS,
-            attempt=_c.attempt,
-            code=code,
-            message=message,
-            time=_now_in_json,
-            run=_c.run,
-        )
-    }
 
 
 # ---- by callers
@@ -149,17 +133,6 @@ REVIVE = _of_worker(_on(Event.RENEW, next_attempt_time=None, **_renewed)).where(
 
 COMPLETE = _of_worker(_on(Event.COMPLETE, lease_confirmed=True, **_attempt_ended, **_over))
 
-_failed = (
-    _attempt_ended
-    | _with_error(sa.bindparam("code", type_=sa.Text), sa.bindparam("message", type_=sa.Text))
-    | _no_lease
-    | {"ended_lease_id": _c.lease_id}
-)
-FAIL = _of_worker(_on(Event.FAIL, next_attempt_time=sa.bindparam("due", type_=UtcTime), **_failed))
-GIVE_UP = _of_worker(
-    _on(Event.GIVE_UP, cancel_reason=sa.bindparam("reason", type_=_c.cancel_reason.type), **_failed, **_over)
-)
-
 RELEASE = _of_worker(_on(Event.RELEASE, **_attempt_given_back, **_no_lease))
 
 # ---- by the clock
@@ -168,22 +141,40 @@ _ran_out = _c.lease_expire_time <= _now
 _never_confirmed = sa.and_(
     sa.not_(_c.lease_confirmed), _c.unconfirmed_count + 1 < sa.bindparam("unconfirmed_limit", type_=sa.Integer)
 )
-_expired = _attempt_ended | _with_error(EXPIRED_CODE, EXPIRED_MESSAGE)
-
 EXPIRE_UNCONFIRMED = _on(
     Event.EXPIRE_UNCONFIRMED, unconfirmed_count=_c.unconfirmed_count + 1, **_attempt_given_back, **_no_lease
 ).where(_ran_out, _never_confirmed)
-EXPIRE_LAST = _on(
-    Event.EXPIRE_LAST, cancel_reason=CancelReason.RETRIES_EXHAUSTED, **_expired, **_over, **_no_lease
-).where(_ran_out, sa.not_(_never_confirmed), _c.attempt >= _c.max_attempts)
-# The lease stays: until the next one takes the export, a late answer is still welcome.
-EXPIRE = _on(Event.EXPIRE, next_attempt_time=_now, **_expired).where(
-    _ran_out, sa.not_(_never_confirmed), _c.attempt < _c.max_attempts
-)
+# ---- failures
 
-EXPIRIES = {
-    Event.EXPIRE_UNCONFIRMED: (EXPIRE_UNCONFIRMED, "no worker confirmed the lease"),
-    Event.EXPIRE_LAST: (EXPIRE_LAST, f"{EXPIRED_CODE}: {EXPIRED_MESSAGE}"),
-    Event.EXPIRE: (EXPIRE, f"{EXPIRED_CODE}: {EXPIRED_MESSAGE}"),
-}
-"""An unconfirmed lease gives the attempt back until there were too many; then it ends like a confirmed one."""
+
+def _with_error(dialect: Dialect, code: Any, message: Any) -> dict[str, Any]:
+    now = sa.bindparam("now_micros", type_=sa.BigInteger)
+    error = {"attempt": _c.attempt, "code": code, "message": message, "time": now, "run": _c.run}
+    return _attempt_ended | {"errors": dialect.appended(_c.errors, MAX_ERRORS, **error)}
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The changes that an attempt fails by: errors are a list in JSON, which each engine spells its own way."""
+
+    fail: sa.Update
+    give_up: sa.Update
+    expire: sa.Update
+    expire_last: sa.Update
+
+    @classmethod
+    def of(cls, dialect: Dialect) -> Self:
+        code, message = sa.bindparam("code", type_=sa.Text), sa.bindparam("message", type_=sa.Text)
+        failed = _with_error(dialect, code, message) | _no_lease | {"ended_lease_id": _c.lease_id}
+        due = sa.bindparam("due", type_=UtcTime)
+        reason = sa.bindparam("reason", type_=_c.cancel_reason.type)
+        expired = _with_error(dialect, sa.literal(EXPIRED_CODE), sa.literal(EXPIRED_MESSAGE))
+        exhausted = {"cancel_reason": CancelReason.RETRIES_EXHAUSTED} | _over | _no_lease
+        ran_out = sa.and_(_ran_out, sa.not_(_never_confirmed))
+        return cls(
+            fail=_of_worker(_on(Event.FAIL, next_attempt_time=due, **failed)),
+            give_up=_of_worker(_on(Event.GIVE_UP, cancel_reason=reason, **failed, **_over)),
+            # The lease stays: until the next one takes the export, a late answer is still welcome.
+            expire=_on(Event.EXPIRE, next_attempt_time=_now, **expired).where(ran_out, _c.attempt < _c.max_attempts),
+            expire_last=_on(Event.EXPIRE_LAST, **expired, **exhausted).where(ran_out, _c.attempt >= _c.max_attempts),
+        )

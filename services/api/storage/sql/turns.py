@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from services.api.domain.fairness import Fairness, Turn, first
-from services.api.domain.states import TERMINAL, Event, State, sources, target
-from services.api.ports.figures import TenantQueue
+from services.api.domain.states import Event, State, sources, target
 from services.api.storage.sql.column_types import UtcTime
+from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states, tenants
-
-_NOT_DONE = tuple(state for state in State if state not in TERMINAL)
 
 MAX_RETRIES_COMPARED = 100
 """Of a tenant's exports that are due again, so many of the longest due are compared by priority."""
@@ -53,10 +50,6 @@ _next_again = (
     .order_by(_c.next_attempt_time, _c.id)
     .limit(MAX_RETRIES_COMPARED)
 )
-_new_turn = insert(tenants)
-_take = _new_turn.on_conflict_do_update(
-    index_elements=["tenant"], set_={name: _new_turn.excluded[name] for name in ("vtime", "served")}
-)
 
 
 @dataclass(slots=True)
@@ -68,25 +61,40 @@ class _Line:
     present: int
 
 
-def in_turn(db: sa.Connection, fairness: Fairness, now: datetime) -> Iterator[str]:
-    """Ids of exports to lease, as long as there are some. Each must be leased before the next is asked for."""
-    line = _line(db, fairness, now)
-    while line.turns:
-        tenant = first(line.turns, line.present)
-        export_id = _next_of(db, tenant, now)
-        if export_id is None:
+class Turns:
+    """Tenants in their turn, by the shares of `fairness`."""
+
+    def __init__(self, sql: Statements, fairness: Fairness) -> None:
+        self._take = sql.take_turn
+        self._fairness = fairness
+
+    def in_turn(self, db: sa.Connection, now: datetime) -> Iterator[str]:
+        """Ids of exports to lease, as long as there are some. Each must be leased before the next is asked for."""
+        line = self._line(db, now)
+        while line.turns:
+            tenant = first(line.turns, line.present)
+            export_id = _next_of(db, tenant, now)
+            if export_id is None:
+                del line.turns[tenant]
+                continue
+            self._note(db, line, tenant)
+            yield export_id
+
+    def _line(self, db: sa.Connection, now: datetime) -> _Line:
+        """Only tenants that something can be taken of: the others would be looked at one by one."""
+        at_work = running(db)
+        waiting = (row for query in _waiting for row in db.execute(query, {"now": now}))
+        turns = {row.tenant: Turn(row.vtime, row.served) for row in waiting}
+        free = {name: turn for name, turn in turns.items() if not self._fairness.capped(name, at_work.get(name, 0))}
+        return _Line(turns=free, running=at_work, present=db.execute(_present).scalar() or 0)
+
+    def _note(self, db: sa.Connection, line: _Line, tenant: str) -> None:
+        turn = line.turns[tenant].taken(line.present, self._fairness.share(tenant).weight)
+        line.turns[tenant], line.present = turn, turn.served
+        db.execute(self._take, {"tenant": tenant, "vtime": turn.vtime, "served": turn.served})
+        line.running[tenant] = line.running.get(tenant, 0) + 1
+        if self._fairness.capped(tenant, line.running[tenant]):
             del line.turns[tenant]
-            continue
-        _note(db, fairness, line, tenant)
-        yield export_id
-
-
-def _line(db: sa.Connection, fairness: Fairness, now: datetime) -> _Line:
-    """Only tenants that something can be taken of: the others would be looked at one by one."""
-    at_work = running(db)
-    turns = {row.tenant: Turn(row.vtime, row.served) for query in _waiting for row in db.execute(query, {"now": now})}
-    free = {tenant: turn for tenant, turn in turns.items() if not fairness.capped(tenant, at_work.get(tenant, 0))}
-    return _Line(turns=free, running=at_work, present=db.execute(_present).scalar() or 0)
 
 
 def running(db: sa.Connection) -> dict[str, int]:
@@ -94,33 +102,8 @@ def running(db: sa.Connection) -> dict[str, int]:
     return {row.tenant: row.running for row in db.execute(_count_running)}
 
 
-def queue(db: sa.Connection) -> list[TenantQueue]:
-    """Every tenant with something to do, by name."""
-    counted = {state: _count_in(db, state) for state in _NOT_DONE}
-    names = sorted({tenant for counts in counted.values() for tenant in counts})
-    vtimes = {row.tenant: row.vtime for row in db.execute(sa.select(tenants))}
-    return [
-        TenantQueue(name, {state: counted[state].get(name, 0) for state in _NOT_DONE}, vtimes.get(name, 0))
-        for name in names
-    ]
-
-
-def _count_in(db: sa.Connection, state: State) -> dict[str, int]:
-    counting = sa.select(_c.tenant, sa.func.count().label("exports")).where(in_states({state})).group_by(_c.tenant)
-    return {row.tenant: row.exports for row in db.execute(counting)}
-
-
 def _next_of(db: sa.Connection, tenant: str, now: datetime) -> str | None:
     new = db.execute(_next_new, {"of_tenant": tenant}).all()
     again = db.execute(_next_again, {"of_tenant": tenant, "now": now}).all()
     best = min((*new, *again), key=lambda row: (-row.priority, row.id), default=None)
     return best.id if best else None
-
-
-def _note(db: sa.Connection, fairness: Fairness, line: _Line, tenant: str) -> None:
-    turn = line.turns[tenant].taken(line.present, fairness.share(tenant).weight)
-    line.turns[tenant], line.present = turn, turn.served
-    db.execute(_take, {"tenant": tenant, "vtime": turn.vtime, "served": turn.served})
-    line.running[tenant] = line.running.get(tenant, 0) + 1
-    if fairness.capped(tenant, line.running[tenant]):
-        del line.turns[tenant]

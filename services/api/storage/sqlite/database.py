@@ -8,6 +8,8 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from services.api.storage.sql.database import Dialect
+from services.api.storage.sqlite.dialect import SqliteDialect
 from services.api.storage.sqlite.migrate import migrate
 from services.api.storage.sqlite.writer import WriterThread, is_damage, is_passing, unavailable
 from services.runtime.startup import CannotStart
@@ -85,6 +87,8 @@ async def _read(engine: AsyncEngine, query: Callable[[sa.Connection], T]) -> T:
 class SqliteDatabase:
     """One SQLite file: a thread that writes, and readers beside it. The caller holds the lock of the data directory."""
 
+    dialect: Dialect = SqliteDialect()
+
     def __init__(self, database: Path) -> None:
         self._writer = WriterThread(writing_engine(database))
         self._for_callers = reading_engine(database, CALLER_READERS)
@@ -93,7 +97,7 @@ class SqliteDatabase:
 
     @classmethod
     async def open(cls, database: Path) -> Self:
-        """Bring the file's schema up to date first. Raises SchemaTooNew, ForeignKeysBroken, DatabaseUnusable."""
+        """Bring the file's schema up to date first. Raises as migrate, and DatabaseUnusable."""
         try:
             await asyncio.to_thread(migrate, writing_engine(database), database)
         except sa.exc.DatabaseError as error:
@@ -115,7 +119,7 @@ class SqliteDatabase:
         await self.close()
 
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
-        """The value of a unit of work, once it is durable: see WriterThread.run."""
+        """As Database says: see WriterThread.run."""
         return await self._writer.run(work)
 
     async def read(self, query: Callable[[sa.Connection], T]) -> T:

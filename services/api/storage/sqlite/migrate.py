@@ -25,17 +25,27 @@ class SchemaTooNew(CannotStart):
         )
 
 
+class SchemaTooOld(CannotStart):
+    """The database was written by a version so old that this one cannot bring it up to date."""
+
+    def __init__(self, database: Path, found: str, oldest: str) -> None:
+        super().__init__(
+            f"{database} has schema {found} and this version of exportd can bring up to date those from {oldest} on: "
+            "give it another EXPORTD_DATA_DIR, or start a version between the two first"
+        )
+
+
 class ForeignKeysBroken(CannotStart):
     """A migration left rows that point nowhere; nothing of it was kept."""
 
 
-def migrate(engine: sa.Engine, database: Path) -> None:
+def migrate(engine: sa.Engine, database: Path, migrations: Path = MIGRATIONS) -> None:
     """Bring the schema to that of this version, after a copy of the file when there is anything to lose.
 
-    Does nothing when it is up to date; all or nothing otherwise. Raises SchemaTooNew.
+    Does nothing when it is up to date; all or nothing otherwise. Raises SchemaTooNew, SchemaTooOld, ForeignKeysBroken.
     """
     config = Config(attributes={"connection": None})
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
     with engine.connect() as connection:
         found, newest = _revision(connection), scripts.get_current_head()
@@ -56,6 +66,8 @@ def _revision(connection: sa.Connection) -> str | None:
 
 def _check_known(scripts: ScriptDirectory, database: Path, found: str) -> None:
     known = [script.revision for script in scripts.walk_revisions()]
+    if found < known[-1]:
+        raise SchemaTooOld(database, found, known[-1])
     if found not in known:
         raise SchemaTooNew(database, found, known[0])
 

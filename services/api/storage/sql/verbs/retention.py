@@ -1,16 +1,16 @@
-"""What is over: each a function over one connection, in the transaction it is given."""
+"""What is over and may go."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from services.api.domain.states import TERMINAL, Event, target
+from services.api.ports.exports import REQUEST_ID_LASTS
 from services.api.ports.retention import Kept
-from services.api.storage.sql.caller_verbs import REQUEST_ID_LASTS
 from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.rows import Row
+from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import deliveries, exports, in_states, installation, requests, tenants
 from services.contract.job import LeaseRef
 
@@ -44,24 +44,38 @@ _lapsed = sa.delete(requests).where(
 _present = sa.select(sa.func.max(tenants.c.served)).scalar_subquery()
 # As if it had never been there: it starts at the present either way. The one that says when that is stays.
 _idle = sa.delete(tenants).where(tenants.c.vtime <= _present, tenants.c.served < _present)
-_new_store = insert(installation).on_conflict_do_nothing()
 _store = sa.select(installation.c.store_id)
 _any_export = sa.select(_c.id).limit(1)
 
 
-def belongs_to(db: sa.Connection, store_id: str, *, is_empty: bool) -> str:
-    known = db.execute(_store).scalar()
-    if known is None and not is_empty and db.execute(_any_export).first() is None:
-        return ""
-    if known is None:
-        db.execute(_new_store, {"id": 1, "store_id": store_id})
-    return known or store_id
+class RetentionVerbs:
+    """The verbs of a RetentionStore."""
 
+    def __init__(self, sql: Statements) -> None:
+        self._keep_store = sql.keep_store
 
-def kept(db: sa.Connection, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
-    ids = sorted({lease.export_id for lease in leases})
-    rows = {row["id"]: row for row in db.execute(_of_leases, {"ids": ids}).mappings()}
-    return [_kept(rows.get(lease.export_id), lease, now - grace) for lease in leases]
+    def belongs_to(self, db: sa.Connection, store_id: str, *, is_empty: bool) -> str:
+        known = db.execute(_store).scalar()
+        if known is None and not is_empty and db.execute(_any_export).first() is None:
+            return ""
+        if known is None:
+            db.execute(self._keep_store, {"id": 1, "store_id": store_id})
+        return known or store_id
+
+    def kept(self, db: sa.Connection, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
+        ids = sorted({lease.export_id for lease in leases})
+        rows = {row["id"]: row for row in db.execute(_of_leases, {"ids": ids}).mappings()}
+        return [_kept(rows.get(lease.export_id), lease, now - grace) for lease in leases]
+
+    def forget(self, db: sa.Connection, now: datetime, rows_kept: timedelta, limit: int) -> int:
+        lapsed = now - REQUEST_ID_LASTS
+        old = db.execute(_old, {"before": now - rows_kept, "now": now, "count": limit}).scalars().all()
+        gone = db.execute(_tombstones, {"before": lapsed, "count": limit}).scalars().all()
+        removed = db.execute(_lapsed, {"before": lapsed, "count": limit}).rowcount
+        removed += db.execute(_idle).rowcount
+        if ids := [*old, *gone]:
+            removed += db.execute(_forget, {"ids": ids}).rowcount
+        return removed
 
 
 def _kept(row: Row | None, lease: LeaseRef, latest: datetime) -> Kept:
@@ -73,14 +87,3 @@ def _kept(row: Row | None, lease: LeaseRef, latest: datetime) -> Kept:
     ends = [moment for moment in (row["file_expire_time"], row["deleted_time"]) if moment is not None]
     is_over = row["state"] is target(Event.COMPLETE) and any(moment <= latest for moment in ends)
     return Kept.OVER if is_over else Kept.NEEDED
-
-
-def forget(db: sa.Connection, now: datetime, rows_kept: timedelta, limit: int) -> int:
-    lapsed = now - REQUEST_ID_LASTS
-    old = db.execute(_old, {"before": now - rows_kept, "now": now, "count": limit}).scalars().all()
-    gone = db.execute(_tombstones, {"before": lapsed, "count": limit}).scalars().all()
-    removed = db.execute(_lapsed, {"before": lapsed, "count": limit}).rowcount
-    removed += db.execute(_idle).rowcount
-    if ids := [*old, *gone]:
-        removed += db.execute(_forget, {"ids": ids}).rowcount
-    return removed

@@ -1,0 +1,20 @@
+"""The store: every role over the same exports."""
+
+from dataclasses import dataclass
+
+from services.api.ports.exports import ExportStore
+from services.api.ports.figures import QueueFigures
+from services.api.ports.leases import LeaseStore
+from services.api.ports.outbox import Outbox
+from services.api.ports.retention import RetentionStore
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What an adapter offers. For whoever puts an api together: everybody else takes one role."""
+
+    exports: ExportStore
+    leases: LeaseStore
+    figures: QueueFigures
+    outbox: Outbox
+    retention: RetentionStore

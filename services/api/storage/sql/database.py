@@ -1,0 +1,61 @@
+"""What the SQL store needs of an engine: transactions, and what the engine spells its own way."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+T = TypeVar("T")
+
+
+class Dialect(Protocol):
+    """Statements that no two engines spell alike; all others are SQLAlchemy's business."""
+
+    def insert_or_set(
+        self, table: sa.Table, set_: Sequence[str], when: sa.ColumnElement[bool] | None = None
+    ) -> sa.Insert:
+        """An INSERT of one row; where one with its primary key is there, these columns of that one are set.
+
+        But for one that is not as `when` says: it stays, and RETURNING returns nothing.
+        """
+        ...
+
+    def insert_or_keep(self, table: sa.Table) -> sa.Insert:
+        """An INSERT of one row; where one with its primary key is there, that one stays."""
+        ...
+
+    def appended(self, list_: sa.ColumnElement[Any], max_entries: int, **entry: Any) -> sa.ColumnElement[Any]:
+        """A JSON list with an object at its end; its first entry makes room when it holds `max_entries` already."""
+        ...
+
+    def holds(self, object_: sa.ColumnElement[Any], name: str, value: str) -> sa.ColumnElement[bool]:
+        """A JSON object has this text under this name, whatever characters the name has."""
+        ...
+
+
+class Database(Protocol):
+    """Transactions of one database. Each raises StoreUnavailable when the machine, not the statement, is at fault."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How its engine spells."""
+        ...
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """The value of a unit of work, once it is durable: all of it or, when it raises, nothing.
+
+        A caller that is cancelled leaves; its unit runs all the same.
+        """
+        ...
+
+    async def read(self, query: Callable[[sa.Connection], T]) -> T:
+        """For callers; sees all that was acknowledged before."""
+        ...
+
+    async def read_list(self, query: Callable[[sa.Connection], T]) -> T:
+        """As `read`, and perhaps long: it must hold up no other read."""
+        ...
+
+    async def read_for_workers(self, query: Callable[[sa.Connection], T]) -> T:
+        """As `read`, for workers and the clock: what callers read must not hold it up."""
+        ...

@@ -1,0 +1,41 @@
+"""The statements that an engine's Dialect spells, made once for each database."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import sqlalchemy as sa
+
+from services.api.storage.sql.column_types import UtcTime
+from services.api.storage.sql.database import Dialect
+from services.api.storage.sql.settlements import Settlements
+from services.api.storage.sql.tables import installation, requests, tenants
+from services.api.storage.sql.transitions import Failures
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """`take_request_id` returns a row when the request_id is ours: it was free, or its time was over (`lapsed`).
+
+    `take_turn` writes a tenant's turn, `keep_store` the artifact store unless there is one.
+    """
+
+    dialect: Dialect
+    failures: Failures
+    settlements: Settlements
+    take_request_id: sa.Insert
+    take_turn: sa.Insert
+    keep_store: sa.Insert
+
+    @classmethod
+    def of(cls, dialect: Dialect) -> Self:
+        """As this engine spells them."""
+        lapsed = requests.c.create_time <= sa.bindparam("lapsed", type_=UtcTime)
+        take = dialect.insert_or_set(requests, ("digest", "export_id", "create_time"), when=lapsed)
+        return cls(
+            dialect=dialect,
+            failures=Failures.of(dialect),
+            settlements=Settlements.of(dialect),
+            take_request_id=take.returning(requests.c.export_id),
+            take_turn=dialect.insert_or_set(tenants, ("vtime", "served")),
+            keep_store=dialect.insert_or_keep(installation),
+        )

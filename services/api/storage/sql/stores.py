@@ -1,0 +1,200 @@
+"""The ports of the store over any SQL database: each verb in a transaction of its own."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from services.api.domain.export import Export, StoredFile
+from services.api.domain.fairness import Fairness
+from services.api.domain.history import Transition
+from services.api.domain.leases import Claimed, LeasePolicy, Standing
+from services.api.domain.notifications import Delivery, DeliveryState, Held
+from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.ports.exports import ExportFilter, RequestMark
+from services.api.ports.figures import Depth, TenantQueue
+from services.api.ports.retention import Kept
+from services.api.ports.store import Store
+from services.api.storage.sql import history, turns
+from services.api.storage.sql.database import Database
+from services.api.storage.sql.statements import Statements
+from services.api.storage.sql.verbs import figures
+from services.api.storage.sql.verbs.exports import ExportVerbs
+from services.api.storage.sql.verbs.leases import LeaseVerbs
+from services.api.storage.sql.verbs.outbox import OutboxVerbs
+from services.api.storage.sql.verbs.retention import RetentionVerbs
+from services.contract.job import LeaseRef
+from services.contract.outcome import Failure, RunStats
+from services.contract.spec import JobSpec
+
+
+def sql_store(database: Database, policy: LeasePolicy | None = None, fairness: Fairness | None = None) -> Store:
+    """Every port over one database."""
+    sql = Statements.of(database.dialect)
+    return Store(
+        exports=SqlExportStore(database, ExportVerbs(sql)),
+        leases=SqlLeaseStore(database, LeaseVerbs(sql, policy or LeasePolicy(), fairness or Fairness())),
+        figures=SqlQueueFigures(database),
+        outbox=SqlOutbox(database, OutboxVerbs(sql)),
+        retention=SqlRetentionStore(database, RetentionVerbs(sql)),
+    )
+
+
+class SqlExportStore:
+    """An ExportStore in a SQL database."""
+
+    def __init__(self, database: Database, verbs: ExportVerbs) -> None:
+        self._db = database
+        self._verbs = verbs
+
+    async def create(
+        self, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None = None
+    ) -> Export:
+        return await self._db.write(lambda db: self._verbs.create(db, export, spec, mark, sealed_password))
+
+    async def get(self, tenant: str, export_id: str) -> Export | None:
+        return await self._db.read(lambda db: self._verbs.get(db, tenant, export_id))
+
+    async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
+        return await self._db.read(lambda db: self._verbs.get_by_file(db, tenant, file_id))
+
+    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> list[Export]:
+        return await self._db.read_list(lambda db: self._verbs.page(db, tenant, wanted, before_id, limit))
+
+    async def queue_position(self, export: Export) -> int:
+        return await self._db.read(lambda db: self._verbs.queue_position(db, export))
+
+    async def first_queued(self, tenant: str) -> list[str]:
+        return await self._db.read(lambda db: self._verbs.first_queued(db, tenant))
+
+    async def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:
+        return await self._db.write(
+            lambda db: self._verbs.cancel(db, tenant, export_id, now, only_if_queued=only_if_queued)
+        )
+
+    async def delete(self, tenant: str, export_id: str, now: datetime) -> Export | None:
+        return await self._db.write(lambda db: self._verbs.delete(db, tenant, export_id, now))
+
+    async def retry(
+        self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None, now: datetime
+    ) -> Export:
+        return await self._db.write(
+            lambda db: self._verbs.retry(db, tenant, export_id, budget, sealed_password=sealed_password, now=now)
+        )
+
+    async def transitions(self, tenant: str, export_id: str) -> list[Transition]:
+        return await self._db.read(lambda db: history.of_export(db, tenant, export_id))
+
+
+class SqlLeaseStore:
+    """A LeaseStore in a SQL database."""
+
+    def __init__(self, database: Database, verbs: LeaseVerbs) -> None:
+        self._db = database
+        self._verbs = verbs
+
+    async def claim(self, worker_id: str, poll_id: str, limit: int, now: datetime) -> list[Claimed]:
+        return await self._db.write(lambda db: self._verbs.claim(db, worker_id, poll_id, limit, now))
+
+    async def next_due(self, now: datetime) -> datetime | None:
+        return await self._db.read_for_workers(lambda db: self._verbs.next_due(db, now))
+
+    async def standings(self, leases: Sequence[LeaseRef]) -> list[Standing]:
+        return await self._db.read_for_workers(lambda db: self._verbs.standings(db, leases))
+
+    async def renew(self, worker_id: str, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
+        return await self._db.write(lambda db: self._verbs.renew(db, worker_id, leases, now))
+
+    async def unconfirmed(self, worker_id: str, leased_before: datetime) -> list[Claimed]:
+        return await self._db.read_for_workers(lambda db: self._verbs.unconfirmed(db, worker_id, leased_before))
+
+    async def complete(
+        self,
+        lease: LeaseRef,
+        file: StoredFile,
+        stats: RunStats,
+        now: datetime,
+        *,
+        attachments: StoredFile | None = None,
+    ) -> Export | None:
+        return await self._db.write(
+            lambda db: self._verbs.complete(db, lease, file, stats, now, attachments=attachments)
+        )
+
+    async def fail(self, lease: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime) -> Export | None:
+        return await self._db.write(lambda db: self._verbs.fail(db, lease, failure, fate, now))
+
+    async def release(self, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
+        return await self._db.write(lambda db: self._verbs.release(db, leases, now))
+
+    async def expire(self, now: datetime) -> list[Export]:
+        return await self._db.write(lambda db: self._verbs.expire(db, now))
+
+
+class SqlQueueFigures:
+    """QueueFigures of a SQL database."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def running(self) -> dict[str, int]:
+        return await self._db.read(turns.running)
+
+    async def queue(self) -> list[TenantQueue]:
+        return await self._db.read_list(figures.queue)
+
+    async def depth(self, now: datetime) -> Depth:
+        return await self._db.read_for_workers(lambda db: figures.depth(db, now))
+
+
+class SqlOutbox:
+    """An Outbox in a SQL database."""
+
+    def __init__(self, database: Database, verbs: OutboxVerbs) -> None:
+        self._db = database
+        self._verbs = verbs
+
+    async def hold(self, limit: int, until: datetime, now: datetime) -> list[Held]:
+        return await self._db.write(lambda db: self._verbs.hold(db, limit, until, now))
+
+    async def next_due(self) -> datetime | None:
+        return await self._db.read_for_workers(self._verbs.next_due)
+
+    async def oldest(self, now: datetime) -> timedelta:
+        return await self._db.read_for_workers(lambda db: self._verbs.oldest(db, now))
+
+    async def sent(self, held: Held, outcome: str, now: datetime) -> bool:
+        return await self._end(held, DeliveryState.SENT, outcome, now)
+
+    async def try_again(self, held: Held, outcome: str, due: datetime, now: datetime) -> bool:
+        return await self._db.write(lambda db: self._verbs.try_again(db, held, outcome, due, now))
+
+    async def give_up(self, held: Held, outcome: str, now: datetime) -> bool:
+        return await self._end(held, DeliveryState.GIVEN_UP, outcome, now)
+
+    async def put_back(self, held: Sequence[Held], due: datetime) -> None:
+        await self._db.write(lambda db: self._verbs.put_back(db, held, due))
+
+    async def deliveries(self, tenant: str, export_id: str) -> list[Delivery]:
+        return await self._db.read(lambda db: self._verbs.of_export(db, tenant, export_id))
+
+    async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:
+        return await self._db.write(lambda db: self._verbs.redeliver(db, tenant, delivery_id, now))
+
+    async def _end(self, held: Held, state: DeliveryState, outcome: str, now: datetime) -> bool:
+        return await self._db.write(lambda db: self._verbs.end(db, held, state, outcome, now))
+
+
+class SqlRetentionStore:
+    """A RetentionStore in a SQL database."""
+
+    def __init__(self, database: Database, verbs: RetentionVerbs) -> None:
+        self._db = database
+        self._verbs = verbs
+
+    async def belongs_to(self, store_id: str, *, is_empty: bool) -> str:
+        return await self._db.write(lambda db: self._verbs.belongs_to(db, store_id, is_empty=is_empty))
+
+    async def kept(self, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
+        return await self._db.read_for_workers(lambda db: self._verbs.kept(db, leases, now, grace))
+
+    async def forget(self, now: datetime, rows_kept: timedelta, limit: int) -> int:
+        return await self._db.write(lambda db: self._verbs.forget(db, now, rows_kept, limit))

@@ -1,0 +1,207 @@
+"""What callers and operators do with exports."""
+
+import hmac
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from services.api.domain.export import Export
+from services.api.domain.history import Actor
+from services.api.domain.retry import BECAUSE_CANCELLED
+from services.api.domain.states import CancelReason, Event, State, sources, target
+from services.api.ports.exports import MAX_QUEUE_POSITION, REQUEST_ID_LASTS, ExportFilter, RequestMark
+from services.api.storage.sql import transitions as changes
+from services.api.storage.sql.database import Dialect
+from services.api.storage.sql.history import History
+from services.api.storage.sql.rows import EXPORT_COLUMNS, Row, new_row, to_export
+from services.api.storage.sql.statements import Statements
+from services.api.storage.sql.tables import exports, in_states, requests
+from services.contract.errors import (
+    ExportDeleted,
+    ExportNotFound,
+    IllegalTransition,
+    NotQueued,
+    PasswordRequired,
+    RequestIdReused,
+)
+from services.contract.spec import JobSpec
+
+_c = exports.c
+_by_id = sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id"), _c.tenant == sa.bindparam("of_tenant"))
+_by_file = sa.select(*EXPORT_COLUMNS).where(
+    sa.or_(_c.file_id == sa.bindparam("of_file"), _c.attachments_id == sa.bindparam("of_file")),
+    _c.tenant == sa.bindparam("of_tenant"),
+    _c.deleted_time.is_(None),
+)
+_first_with_request_id = (
+    sa.select(requests.c.digest.label("request_digest"), *EXPORT_COLUMNS)
+    .join_from(requests, exports)
+    .where(requests.c.tenant == sa.bindparam("of_tenant"), requests.c.request_id == sa.bindparam("of_request"))
+)
+_queued_by = sa.select(_c.id).where(in_states({State.QUEUED}), _c.tenant == sa.bindparam("of_tenant"))
+_priority = sa.bindparam("of_priority", type_=sa.Integer)
+
+
+def _count(before: sa.Select[str]) -> sa.Select[int]:
+    return sa.select(sa.func.count()).select_from(before.limit(MAX_QUEUE_POSITION - 1).subquery())
+
+
+# Two ranges of one index: together they would be a walk over all that waits.
+_ahead = (
+    _count(_queued_by.where(_c.priority > _priority)),
+    _count(_queued_by.where(_c.priority == _priority, _c.id < sa.bindparam("of_id"))),
+)
+_first_queued = _queued_by.order_by(_c.priority.desc(), _c.id).limit(MAX_QUEUE_POSITION)
+
+
+class ExportVerbs:
+    """The verbs of an ExportStore."""
+
+    def __init__(self, sql: Statements) -> None:
+        self._take_request_id = sql.take_request_id
+        self._dialect = sql.dialect
+        self._history = History(sql)
+
+    def create(
+        self,
+        db: sa.Connection,
+        export: Export,
+        spec: JobSpec,
+        mark: RequestMark | None,
+        sealed_password: bytes | None,
+    ) -> Export:
+        if mark is not None and not self._takes(db, export, mark):
+            return _made_before(db, export.tenant, mark)
+        db.execute(sa.insert(exports), new_row(export, spec, sealed_password))
+        self._history.created(db, export)
+        return export
+
+    def _takes(self, db: sa.Connection, export: Export, mark: RequestMark) -> bool:
+        """True when the request_id now stands for this export, False when it stands for another."""
+        taken = db.execute(
+            self._take_request_id,
+            {
+                "tenant": export.tenant,
+                "request_id": mark.request_id,
+                "digest": mark.digest,
+                "export_id": export.id,
+                "create_time": export.create_time,
+                "lapsed": export.create_time - REQUEST_ID_LASTS,
+            },
+        )
+        return taken.first() is not None
+
+    def cancel(
+        self, db: sa.Connection, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool
+    ) -> tuple[Export, str]:
+        change = changes.CANCEL_QUEUED if only_if_queued else changes.CANCEL
+        row = db.execute(change, {"of_tenant": tenant, "of_id": export_id, "now": now}).mappings().first()
+        if row is not None:
+            (export,) = self._history.happened(db, Event.CANCEL, [row], Actor.CALLER, reason="asked for")
+            return export, row["ended_lease_id"] or ""
+        return _cancelled_before(self.get(db, tenant, export_id), export_id), ""
+
+    def retry(
+        self,
+        db: sa.Connection,
+        tenant: str,
+        export_id: str,
+        budget: int,
+        *,
+        sealed_password: bytes | None,
+        now: datetime,
+    ) -> Export:
+        of = {"of_tenant": tenant, "of_id": export_id, "now": now, "budget": budget}
+        of |= {"new_password": sealed_password, "with_password": sealed_password is not None}
+        row = db.execute(changes.RETRY, of).mappings().first()
+        if row is not None:
+            (export,) = self._history.happened(db, Event.RETRY, [row], Actor.OPERATOR)
+            return export
+        there = self.get(db, tenant, export_id)
+        if there is None:
+            raise ExportNotFound(export_id)
+        if there.encrypted and sealed_password is None and _may_go_round_again(there):
+            raise PasswordRequired(export_id)
+        because = BECAUSE_CANCELLED if there.cancel_reason is CancelReason.REQUESTED else ""
+        raise IllegalTransition(export_id, there.state.value, "retry", because)
+
+    def delete(self, db: sa.Connection, tenant: str, export_id: str, now: datetime) -> Export | None:
+        row = db.execute(changes.DELETE, {"of_tenant": tenant, "of_id": export_id, "now": now}).mappings().first()
+        if row is not None:
+            return to_export(row)
+        there = _row(db, tenant, export_id)
+        if there is None:
+            raise ExportNotFound(export_id)
+        if there["deleted_time"] is not None:
+            return None
+        raise IllegalTransition(export_id, there["state"].value, "delete")
+
+    def get(self, db: sa.Connection, tenant: str, export_id: str) -> Export | None:
+        row = _row(db, tenant, export_id)
+        return None if row is None or row["deleted_time"] is not None else to_export(row)
+
+    def get_by_file(self, db: sa.Connection, tenant: str, file_id: str) -> Export | None:
+        row = db.execute(_by_file, {"of_tenant": tenant, "of_file": file_id}).mappings().first()
+        return None if row is None else to_export(row)
+
+    def page(self, db: sa.Connection, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> list[Export]:
+        newest_first = (
+            sa.select(*EXPORT_COLUMNS)
+            .where(_c.tenant == tenant, _c.deleted_time.is_(None), *_conditions(self._dialect, wanted))
+            .order_by(_c.id.desc())
+            .limit(limit)
+        )
+        if before_id:
+            newest_first = newest_first.where(_c.id < before_id)
+        return [to_export(row) for row in db.execute(newest_first).mappings()]
+
+    def queue_position(self, db: sa.Connection, export: Export) -> int:
+        of = {"of_tenant": export.tenant, "of_priority": export.priority}
+        ahead = db.execute(_ahead[0], of).scalar_one() + db.execute(_ahead[1], {**of, "of_id": export.id}).scalar_one()
+        return min(1 + ahead, MAX_QUEUE_POSITION)
+
+    def first_queued(self, db: sa.Connection, tenant: str) -> list[str]:
+        return [*db.execute(_first_queued, {"of_tenant": tenant}).scalars()]
+
+
+def _made_before(db: sa.Connection, tenant: str, mark: RequestMark) -> Export:
+    found = db.execute(_first_with_request_id, {"of_tenant": tenant, "of_request": mark.request_id})
+    row = found.mappings().one()
+    if not hmac.compare_digest(row["request_digest"], mark.digest):
+        raise RequestIdReused(mark.request_id)
+    if row["deleted_time"] is not None:
+        raise ExportDeleted(row["id"])
+    return to_export(row)
+
+
+def _cancelled_before(export: Export | None, export_id: str) -> Export:
+    """Why nothing was cancelled, unless it was cancelled before."""
+    if export is None:
+        raise ExportNotFound(export_id)
+    if export.state is target(Event.CANCEL):
+        return export
+    if export.state in sources(Event.CANCEL):
+        raise NotQueued(export_id, export.state.value)
+    raise IllegalTransition(export_id, export.state.value, "cancel")
+
+
+def _may_go_round_again(export: Export) -> bool:
+    return export.state in sources(Event.RETRY) and export.cancel_reason is not CancelReason.REQUESTED
+
+
+def _row(db: sa.Connection, tenant: str, export_id: str) -> Row | None:
+    """Tombstones too."""
+    return db.execute(_by_id, {"of_tenant": tenant, "of_id": export_id}).mappings().first()
+
+
+def _conditions(dialect: Dialect, wanted: ExportFilter) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = [dialect.holds(_c.labels, *label) for label in wanted.labels.items()]
+    if wanted.states:
+        conditions.append(in_states(wanted.states))
+    if wanted.type:
+        conditions.append(_c.type == wanted.type)
+    if wanted.created_after is not None:
+        conditions.append(_c.create_time >= wanted.created_after)
+    if wanted.created_before is not None:
+        conditions.append(_c.create_time < wanted.created_before)
+    return conditions

@@ -1,0 +1,45 @@
+"""What gauges and operators ask of the queue."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from services.api.domain.states import TERMINAL, Event, State, target
+from services.api.ports.figures import Depth, TenantQueue
+from services.api.storage.sql.tables import exports, in_states, tenants
+
+_NOT_DONE = tuple(state for state in State if state not in TERMINAL)
+
+_c = exports.c
+
+
+def queue(db: sa.Connection) -> list[TenantQueue]:
+    """Every tenant with something to do, by name."""
+    counted = {state: _count_in(db, state) for state in _NOT_DONE}
+    names = sorted({tenant for counts in counted.values() for tenant in counts})
+    vtimes = {row.tenant: row.vtime for row in db.execute(sa.select(tenants))}
+    return [
+        TenantQueue(name, {state: counted[state].get(name, 0) for state in _NOT_DONE}, vtimes.get(name, 0))
+        for name in names
+    ]
+
+
+def _count_in(db: sa.Connection, state: State) -> dict[str, int]:
+    counting = sa.select(_c.tenant, sa.func.count().label("exports")).where(in_states({state})).group_by(_c.tenant)
+    return {row.tenant: row.exports for row in db.execute(counting)}
+
+
+def depth(db: sa.Connection, now: datetime) -> Depth:
+    counting = sa.select(sa.func.count()).select_from(exports)
+    not_done = [state for state in State if state not in TERMINAL]
+    # One state a query: each is then counted in an index of its own.
+    counts = {state: db.execute(counting.where(in_states({state}))).scalar_one() for state in not_done}
+    return Depth(counts, max(_waits(db, now), default=timedelta()))
+
+
+def _waits(db: sa.Connection, now: datetime) -> list[timedelta]:
+    """How long the first export that was never tried and the first that is due again have waited."""
+    due = sa.select(sa.func.min(_c.next_attempt_time)).where(in_states({target(Event.FAIL)}))
+    oldest = sa.select(_c.create_time).where(in_states({State.QUEUED})).order_by(_c.id).limit(1)
+    since = (db.execute(oldest).scalar(), db.execute(due.where(_c.next_attempt_time <= now)).scalar())
+    return [now - moment for moment in since if moment is not None]

@@ -1,0 +1,31 @@
+"""What SQLite spells its own way."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+
+class SqliteDialect:
+    """The Dialect of SQLite."""
+
+    def insert_or_set(
+        self, table: sa.Table, set_: Sequence[str], when: sa.ColumnElement[bool] | None = None
+    ) -> sa.Insert:
+        new = insert(table)
+        taken = {name: new.excluded[name] for name in set_}
+        return new.on_conflict_do_update(index_elements=[*table.primary_key], set_=taken, where=when)
+
+    def insert_or_keep(self, table: sa.Table) -> sa.Insert:
+        return insert(table).on_conflict_do_nothing(index_elements=[*table.primary_key])
+
+    def appended(self, list_: sa.ColumnElement[Any], max_entries: int, **entry: Any) -> sa.ColumnElement[Any]:
+        fields = [part for name, value in entry.items() for part in (name, value)]
+        is_full = sa.func.json_array_length(list_) >= max_entries
+        room = sa.case((is_full, sa.func.json_remove(list_, "$[0]")), else_=list_)
+        return sa.func.json_insert(room, "$[#]", sa.func.json_object(*fields))
+
+    def holds(self, object_: sa.ColumnElement[Any], name: str, value: str) -> sa.ColumnElement[bool]:
+        entries = sa.func.json_each(object_).table_valued("key", "value")
+        return sa.exists().select_from(entries).where(entries.c.key == name, entries.c.value == value)

@@ -1,0 +1,82 @@
+"""A change, its entry in the history and its announcement: all of them, or nothing."""
+
+import pytest
+import sqlalchemy as sa
+
+from services.api.domain.retry import GiveUp
+from services.api.domain.states import CancelReason, Event
+from services.api.storage.sql.stores import sql_store
+from services.api.storage.sql.tables import deliveries, transitions
+from services.api.storage.sqlite.database import SqliteDatabase
+from tests.ports.driving import POLICY, lease
+from tests.ports.samples import CRASH, SPEC, START, STATS, new_export, new_file
+
+
+class FullTable:
+    """A database in which one table takes no more rows."""
+
+    def __init__(self, database: SqliteDatabase, table: sa.Table) -> None:
+        self.dialect = database.dialect
+        self._database = database
+        self._table = table
+
+    async def write(self, work):
+        def refused(db):
+            sa.event.listen(db, "before_execute", self._refuse)
+            try:
+                return work(db)
+            finally:
+                sa.event.remove(db, "before_execute", self._refuse)
+
+        return await self._database.write(refused)
+
+    def _refuse(self, connection, statement, *_) -> None:
+        if isinstance(statement, sa.Insert) and statement.table is self._table:
+            raise OSError(f"no room in {self._table.name}")
+
+    def __getattr__(self, name):
+        return getattr(self._database, name)
+
+
+@pytest.fixture
+async def database(tmp_path):
+    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("event", [Event.CANCEL, Event.COMPLETE, Event.GIVE_UP, Event.EXPIRE, Event.RELEASE])
+async def test_a_change_whose_entry_cannot_be_written_does_not_happen(database, event):
+    await unchanged_by(database, transitions, event)
+
+
+@pytest.mark.parametrize("event", [Event.CANCEL, Event.COMPLETE, Event.GIVE_UP])
+async def test_an_end_that_cannot_be_announced_does_not_happen(database, event):
+    await unchanged_by(database, deliveries, event)
+
+
+async def unchanged_by(database, table, event):
+    store, full = sql_store(database), sql_store(FullTable(database, table))
+    export = await store.exports.create(new_export(callback_url="https://x.test/"), SPEC, None)
+    claimed = await lease(store)
+    await store.leases.renew("worker-1", [claimed.ref], START)
+    with pytest.raises(OSError, match=f"no room in {table.name}"):
+        await make(full, claimed, event)
+    assert await store.exports.get("acme", export.id) == claimed.export
+    assert [entry.event for entry in await store.exports.transitions("acme", export.id)] == ["CREATE", "LEASE"]
+    assert await store.outbox.deliveries("acme", export.id) == []
+    await make(store, claimed, event)
+    assert (await store.exports.transitions("acme", export.id))[-1].event == event.name
+
+
+async def make(store, claimed, event: Event) -> None:
+    match event:
+        case Event.CANCEL:
+            await store.exports.cancel("acme", claimed.export.id, START, only_if_queued=False)
+        case Event.COMPLETE:
+            await store.leases.complete(claimed.ref, new_file(claimed.export.id), STATS, START)
+        case Event.GIVE_UP:
+            await store.leases.fail(claimed.ref, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), START)
+        case Event.EXPIRE:
+            await store.leases.expire(START + POLICY.ttl)
+        case Event.RELEASE:
+            await store.leases.release([claimed.ref], START)

@@ -1,0 +1,87 @@
+"""The stores that go through the whole suite: another one joins by a rig and a line in RIGS."""
+
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from services.api.domain.fairness import Fairness
+from services.api.domain.leases import LeasePolicy
+from services.api.ports.store import Store
+from services.api.storage.sql.stores import sql_store
+from services.api.storage.sql.tables import metadata
+from services.api.storage.sqlite.database import SqliteDatabase
+from tests.ports.snapshots import Snapshot
+from tests.ports.sql_snapshot import sql_snapshot
+
+
+class StoreRig(Protocol):
+    """What a store stands on: it can be emptied, looked into, killed and begun again."""
+
+    def store(self, policy: LeasePolicy, fairness: Fairness) -> Store:
+        """A store on what is there now."""
+        ...
+
+    async def empty(self) -> None:
+        """As if it were new."""
+        ...
+
+    async def snapshot(self) -> Snapshot:
+        """All that it holds."""
+        ...
+
+    async def kill(self) -> None:
+        """Go on with what kill -9 leaves: what was committed, and no clean end. Stores made before are of no use."""
+        ...
+
+    async def restart(self) -> None:
+        """Close it and open it again. Stores made before are of no use."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class SqliteRig:
+    """A SQLite file."""
+
+    def __init__(self, file: Path, database: SqliteDatabase) -> None:
+        self._file = file
+        self._database = database
+        self._lives = 0
+
+    @classmethod
+    async def open(cls, folder: Path) -> "SqliteRig":
+        file = folder / "exportd.sqlite3"
+        return cls(file, await SqliteDatabase.open(file))
+
+    def store(self, policy: LeasePolicy, fairness: Fairness) -> Store:
+        return sql_store(self._database, policy, fairness)
+
+    async def empty(self) -> None:
+        def wipe(db: Any) -> None:
+            for table in reversed(metadata.sorted_tables):
+                db.execute(table.delete())
+
+        await self._database.write(wipe)
+
+    async def snapshot(self) -> Snapshot:
+        return await self._database.write(sql_snapshot)  # the thread that writes answers soonest
+
+    async def kill(self) -> None:
+        self._lives += 1
+        left = self._file.with_name(f"life-{self._lives}.sqlite3")
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{self._file}{suffix}", f"{left}{suffix}")
+        await self._database.close()
+        self._file, self._database = left, SqliteDatabase(left)
+
+    async def restart(self) -> None:
+        await self._database.close()
+        self._database = SqliteDatabase(self._file)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+RIGS: dict[str, Callable[[Path], Awaitable[StoreRig]]] = {"sqlite": SqliteRig.open}
+"""Each opens an empty one in a folder."""
