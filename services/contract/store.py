@@ -7,8 +7,10 @@
 What begins with a dot is never an artifact. Whatever else lies there is not the services' and is left alone.
 """
 
+import os
 import re
 import uuid
+from pathlib import Path
 
 from services.contract.job import LeaseRef
 
@@ -42,6 +44,16 @@ def is_key(text: str) -> bool:
 def is_prefix(text: str) -> bool:
     """Whether the attempt under some lease may write below it."""
     return _PREFIXES.fullmatch(text) is not None
+
+
+def folder_of(root: Path, prefix: str) -> Path:
+    """The folder below `root` that holds a prefix. What is removed is asked for here, beside any other check: a wrong
+    name would take away what is not ours. ValueError for anything but a folder two levels below `root`.
+    """
+    folder = Path(os.path.normpath(root / prefix))
+    if folder.parent.parent != Path(os.path.normpath(root)) or not all(map(is_part, folder.parts[-2:])):
+        raise ValueError(f"{prefix!r} is no prefix of artifacts")
+    return folder
 
 
 def is_part(text: str) -> bool:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from services.contract.job import LeaseRef
-from services.contract.store import MARKER, SPOOL, artifact_key, artifact_prefix, is_prefix, store_id_in
+from services.contract.store import MARKER, SPOOL, artifact_key, artifact_prefix, folder_of, is_prefix, store_id_in
 from services.worker.artifacts.folder_writer import FolderWriter
 from services.worker.artifacts.spool import Spool
 from services.worker.ports import StoreUnavailable
@@ -40,7 +40,7 @@ class FolderSink:
         if not is_prefix(prefix):  # nothing was written there
             return
         self._spool.remove(lease)
-        folder = self._root / prefix
+        folder = folder_of(self._root, prefix)
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):  # another attempt's file is there, or nothing
             folder.parent.rmdir()

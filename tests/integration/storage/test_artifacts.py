@@ -74,7 +74,7 @@ async def test_an_open_reader_outlives_its_artifact(store):
 @pytest.mark.usefixtures("content")
 @pytest.mark.parametrize(
     "key",
-    ["", "/", "/etc/hostname", "../secret", "export/../../secret", "export//lease", MARKER, ".spool/w/x", "a\0b",
+    ["", "../secret", "export/../../secret", "export//lease", MARKER, ".spool/w/x", "a\0b",
      "export/lease/link", "export/lease", "export/lease/table.xlsx/x", "nowhere/at/all"],
 )  # fmt: skip
 async def test_nothing_but_artifacts_can_be_named(store, root, key):
@@ -84,7 +84,8 @@ async def test_nothing_but_artifacts_can_be_named(store, root, key):
     assert await store.open(key) is None
 
 
-@pytest.mark.parametrize("prefix", ["", "/", "..", "../artifacts", ".spool/"])
+# Nothing here leads out of the test's own folder: should every check fail, that alone is lost.
+@pytest.mark.parametrize("prefix", ["", "../artifacts/x/", ".spool/x/", "export/", "export/lease/more/", "./export/"])
 async def test_nothing_but_artifacts_can_be_removed(store, root, prefix):
     with pytest.raises(ValueError, match="no prefix"):
         await store.remove(prefix)

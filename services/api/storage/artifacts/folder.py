@@ -15,7 +15,7 @@ from typing import Self
 
 from services.api.ports.artifacts import StoredPrefix
 from services.contract.job import LeaseRef
-from services.contract.store import MARKER, is_key, is_part, is_prefix, marker_of, store_id_in
+from services.contract.store import MARKER, folder_of, is_key, is_part, is_prefix, marker_of, store_id_in
 from services.runtime.durable import create_once, make_private
 from services.runtime.startup import CannotStart
 
@@ -72,7 +72,7 @@ class FolderArtifactStore:
         """
         if not is_prefix(prefix):
             raise ValueError(f"{prefix!r} is no prefix of artifacts")
-        await asyncio.to_thread(_remove, self._root / prefix)
+        await asyncio.to_thread(_remove, folder_of(self._root, prefix))
 
     def _size(self, key: str) -> int | None:
         if not is_key(key):
