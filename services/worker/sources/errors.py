@@ -1,5 +1,7 @@
 """How reading a source fails."""
 
+from services.runtime.nearest import shown
+
 SOURCE_UNKNOWN = "SOURCE_UNKNOWN"
 SOURCE_UNAVAILABLE = "SOURCE_UNAVAILABLE"
 SOURCE_CHANGED = "SOURCE_CHANGED"
@@ -26,8 +28,8 @@ _RETRYABLE = frozenset({SOURCE_UNAVAILABLE, SOURCE_CHANGED, ROWS_MISSING})
 class SourceFailed(Exception):
     """A source that cannot be read as the spec asks.
 
-    `message` is safe to show to callers: ids, columns and row numbers, never an address, a path, SQL or the text of
-    another exception; what caused it is chained for the log.
+    `message` is safe to show to callers: ids, columns, row numbers and files by their place below the root of a
+    source, never an address, another path, SQL or the text of another exception; what caused it is chained for the log.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -68,6 +70,11 @@ def relation_missing(source_id: str) -> SourceFailed:
 def relation_invalid(source_id: str, kind: str) -> SourceFailed:
     """The files are there and are not what they should be."""
     return SourceFailed(RELATION_INVALID, f"The source {source_id!r} holds a file that cannot be read as {kind}.")
+
+
+def file_refused(source_id: str, path: str, why: str) -> SourceFailed:
+    """A file below the source's root must not be read: `path` from there."""
+    return SourceFailed(RELATION_INVALID, f"The source {source_id!r} holds {shown(path)!r}, which {why}.")
 
 
 def column_missing(source_id: str, columns: list[str]) -> SourceFailed:

@@ -1,5 +1,7 @@
 """Parquet and CSV files: which are read, how their own types become the catalog's, and what is refused."""
 
+import errno
+import os
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,9 +14,11 @@ import pytest
 from services.contract.outcome import MatchedBy
 from services.contract.spec import ColumnType, Kind, Operator, OrderTerm, Relation, Term
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.files.settings import ParquetSettings
+from services.worker.sources.files.settings import CsvSettings, ParquetSettings
 from services.worker.sources.kind import RowOptions
 from tests.integration.sources.source_specs import ATTACHMENT, Read, opened, read, spec_of
+
+SCANDIR = os.scandir
 
 
 def parquet(directory: Path, name: str = "a.parquet", **columns: Any) -> Path:
@@ -160,18 +164,85 @@ def test_a_glob_reads_every_file_below_the_root_in_the_order_of_the_key(tmp_path
     assert (done.matched, done.total, done.matched_by) == (3, 3, MatchedBy.COUNT)
 
 
-@pytest.mark.parametrize(
-    "path", ["../out.parquet", "link.parquet", "folder/out.parquet", "/out.parquet", "no.parquet", ""]
-)
+@pytest.mark.parametrize("path", ["../out.parquet", "/out.parquet", "no.parquet", ""])
 def test_nothing_outside_of_the_root_is_read(tmp_path: Path, path: str) -> None:
     parquet(tmp_path, "out.parquet", id=[1])
     root = tmp_path / "root"
     root.mkdir()
-    (root / "link.parquet").symlink_to(tmp_path / "out.parquet")
-    (root / "folder").symlink_to(tmp_path)
     given = str(tmp_path) + path if path.startswith("/") else path
     failed = failure(root, "parquet", {"id": "integer"}, relation=Relation(path=given))
     assert (failed.code, failed.retryable) == ("RELATION_MISSING", False)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "file", "why"),
+    [
+        ("out.csv", "out.csv", "is a link that leads out of it"),
+        ("*.csv", "out.csv", "is a link that leads out of it"),
+        ("folder/*.csv", "folder", "is a link that leads out of it"),
+        ("f*/*.csv", "folder", "is a link that leads out of it"),
+        ("**/good.csv", "circle/circle.csv", "is a link that leads nowhere"),
+        ("folder/**/*.csv", "folder", "is a link that leads out of it"),
+        ("lost/*.csv", "lost/lost.csv", "is a link that leads nowhere"),
+        ("lost/lost.csv", "lost/lost.csv", "is a link that leads nowhere"),
+        ("circle/circle*", "circle/circle.csv", "is a link that leads nowhere"),
+        ("circle/*/*.csv", "circle/circle.csv", "is a link that leads nowhere"),
+        ("pipes/*", "pipes/a.csv", "is no regular file"),
+        ("twice/*", "twice/a.csv", "has other names, too: set hard_links = true if that is as it should be"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_and_not_left_out(
+    tmp_path: Path, pattern: str, file: str, why: str
+) -> None:
+    """Rows of the others would be all that there is, and nobody would know."""
+    csv_file(tmp_path, "id\n9\n", "out.csv")
+    root = tmp_path / "root"
+    for folder in ("circle", "lost", "pipes", "twice"):
+        (root / folder).mkdir(parents=True)
+        csv_file(root / folder, "id\n1\n", "good.csv")
+    (root / "out.csv").symlink_to(tmp_path / "out.csv")
+    (root / "folder").symlink_to(tmp_path)
+    (root / "lost/lost.csv").symlink_to("nowhere.csv")
+    (root / "circle/circle.csv").symlink_to("circle.csv")
+    os.mkfifo(root / "pipes/a.csv")
+    os.link(tmp_path / "out.csv", root / "twice/a.csv")
+    failed = failure(root, "csv", {"id": "integer"}, relation=Relation(path=pattern))
+    assert (failed.code, failed.retryable) == ("RELATION_INVALID", False)
+    assert failed.message == f"The source 'things' holds '{file}', which {why}."
+
+
+def test_a_folder_that_cannot_be_listed_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pathlib does, silently."""
+    csv_file(tmp_path, "id\n1\n")
+    (tmp_path / "closed").mkdir()
+
+    def scandir(path: Any) -> Any:
+        if isinstance(path, int) and os.path.samestat(os.fstat(path), (tmp_path / "closed").stat()):
+            raise PermissionError(errno.EACCES, "closed")
+        return SCANDIR(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    failed = failure(tmp_path, "csv", {"id": "integer"}, relation=Relation(path="**/*.csv"))
+    assert (failed.code, failed.retryable) == ("SOURCE_UNAVAILABLE", True)
+
+
+def test_links_below_the_root_lead_to_each_file_once(tmp_path: Path) -> None:
+    (tmp_path / "2026/01").mkdir(parents=True)
+    csv_file(tmp_path / "2026/01", "id\n1\n")
+    (tmp_path / "latest").symlink_to("2026/01")
+    (tmp_path / "2026/all").symlink_to("..")
+    (tmp_path / "b.csv").symlink_to("latest/a.csv")
+    for pattern in ("**/*.csv", "*/*/*.csv", "latest/*", "b.csv", "2026/all/2026/01/a.csv", "**/**/a.csv"):
+        done = read(tmp_path, spec_of("csv", {"id": "integer"}, relation=Relation(path=pattern)))
+        assert [row["id"] for row in done.rows] == [1], pattern
+
+
+def test_hard_links_are_read_where_the_operator_says_so(tmp_path: Path) -> None:
+    csv_file(tmp_path, "id\n1\n")
+    os.link(tmp_path / "a.csv", tmp_path / "b.csv")
+    settings = CsvSettings("things", tmp_path, hard_links=True)
+    with opened(settings, spec_of("csv", {"id": "integer"}, relation=Relation(path="a.csv"))) as reading:
+        assert reading.rows_matched() == 1
 
 
 def test_a_root_that_is_gone_may_come_back(tmp_path: Path) -> None:

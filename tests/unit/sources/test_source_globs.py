@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.worker.sources.files.walk import Walk
 from services.worker.sources.stores.globs import compiled, fixed
 
 FILES = [
@@ -42,6 +43,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_as_pathlib_does(root: Path, pattern: str) -> None:
     expected = {found.relative_to(root).as_posix() for found in root.glob(pattern) if found.is_file()}
     assert {path for path in FILES if compiled(pattern).fullmatch(path)} == expected
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_walk_finds_what_pathlib_does(root: Path, pattern: str) -> None:
+    expected = {found.relative_to(root).parts for found in root.glob(pattern) if found.is_file()}
+    assert Walk(root, hard_links=False).found(pattern) == expected
 
 
 def test_only_what_can_match_is_listed() -> None:

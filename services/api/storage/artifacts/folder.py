@@ -7,8 +7,8 @@ import stat
 import threading
 import uuid
 import weakref
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -16,6 +16,7 @@ from typing import Self
 from services.api.ports.artifacts import StoredPrefix
 from services.contract.job import LeaseRef
 from services.contract.store import MARKER, folder_of, is_key, is_part, is_prefix, marker_of, store_id_in
+from services.runtime import beneath, logs
 from services.runtime.durable import create_once, make_private
 from services.runtime.startup import CannotStart
 
@@ -72,56 +73,87 @@ class FolderArtifactStore:
         """
         if not is_prefix(prefix):
             raise ValueError(f"{prefix!r} is no prefix of artifacts")
-        await asyncio.to_thread(_remove, folder_of(self._root, prefix))
+        folder = folder_of(self._root, prefix)
+        await asyncio.to_thread(_remove, self._root, folder.parent.name, folder.name)
 
     def _size(self, key: str) -> int | None:
-        if not is_key(key):
+        descriptor = self._descriptor(key)
+        if descriptor is None:
             return None
-        with suppress(FileNotFoundError, NotADirectoryError):
-            found = (self._root / key).lstat()
-            return found.st_size if stat.S_ISREG(found.st_mode) else None
-        return None
+        try:
+            return os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
 
     def _open(self, key: str) -> "FileReader | None":
-        if self._size(key) is None:
+        descriptor = self._descriptor(key)
+        return None if descriptor is None else FileReader(descriptor)
+
+    def _descriptor(self, key: str) -> int | None:
+        """A file that lies where its key says, and nowhere else: what is linked may be any file of this machine."""
+        if not is_key(key):
             return None
-        with suppress(FileNotFoundError):
-            return FileReader(os.open(self._root / key, os.O_RDONLY | os.O_NOFOLLOW))
-        return None
+        try:
+            return beneath.open_file(self._root, key.split("/"))
+        except beneath.OtherNames:
+            logs.get().error("artifact_has_other_names", key=key)
+            return None
+        except OSError as error:
+            if error.errno in beneath.NOTHING_THERE:
+                return None
+            raise
 
 
-def _remove(prefix: Path) -> None:
-    with suppress(FileNotFoundError):
-        shutil.rmtree(prefix)
-    with suppress(OSError):  # another lease of the export has files, or is about to
-        prefix.parent.rmdir()
+def _remove(root: Path, export: str, lease: str) -> None:
+    """A link in the place of either is removed, or leads to nothing: what it leads to stays."""
+    with _nothing_there(), beneath.folder(root, [export]) as folder:
+        if not _is_folder(lease, folder):
+            os.unlink(lease, dir_fd=folder)
+            return
+        try:
+            shutil.rmtree(lease, dir_fd=folder)
+        except OSError:
+            if _is_folder(lease, folder):  # else it became a link in between, which the next sweep removes
+                raise
+    with suppress(OSError), beneath.folder(root, []) as top:  # another lease of it has files, or is about to
+        os.rmdir(export, dir_fd=top)
 
 
-def _folders(parent: Path) -> list[str]:
+def _is_folder(name: str, parent: int) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+
+
+def _folders(root: Path, *steps: str) -> list[str]:
     """Those that may hold artifacts: what else lies here is somebody else's."""
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(parent) as found:
-        return sorted(entry.name for entry in found if is_part(entry.name) and _is_folder(entry))
+    with _nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as found:
+        return sorted(entry.name for entry in found if is_part(entry.name) and entry.is_dir(follow_symlinks=False))
     return []
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    return entry.is_dir(follow_symlinks=False)
 
 
 def _leases_of(root: Path, export_id: str) -> list[StoredPrefix]:
     return [
         StoredPrefix(LeaseRef(export_id, lease_id), modified)
-        for lease_id in _folders(root / export_id)
-        if (modified := _modified(root / export_id / lease_id)) is not None
+        for lease_id in _folders(root, export_id)
+        if (modified := _modified(root, export_id, lease_id)) is not None
     ]
 
 
-def _modified(folder: Path) -> datetime | None:
+def _modified(root: Path, *steps: str) -> datetime | None:
     """When something in a folder last changed; None when it is gone."""
-    with suppress(FileNotFoundError), os.scandir(folder) as found:
+    with _nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as found:
         latest = max((entry.stat(follow_symlinks=False).st_mtime for entry in found), default=0.0)
-        return datetime.fromtimestamp(max(latest, folder.stat().st_mtime), UTC)
+        return datetime.fromtimestamp(max(latest, os.fstat(folder).st_mtime), UTC)
     return None
+
+
+@contextmanager
+def _nothing_there() -> Iterator[None]:
+    """What is gone meanwhile, or is a link, is nothing."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in beneath.NOTHING_THERE:
+            raise
 
 
 class FileReader:

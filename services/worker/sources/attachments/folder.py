@@ -9,20 +9,21 @@ from services.runtime.toml import Table
 from services.worker.ports import Row
 from services.worker.sources.kind import SourceKind
 from services.worker.sources.origin import Origin
-from services.worker.sources.stores.folder import Folder
+from services.worker.sources.stores.folder import HARD_LINKS, Folder
 
-_KEYS = ("kind", "root")
+_KEYS = ("kind", "root", HARD_LINKS)
 _CONCURRENCY = 4
 """A folder across a network takes its time for each file: a few are on their way while another is packed."""
 
 
 @dataclass(frozen=True, slots=True)
 class FolderSettings:
-    """`root` is the directory that every file is below; absolute."""
+    """`root` is the directory that every file is below; absolute. `hard_links`: whether they may have other names."""
 
     kind: ClassVar[str] = "folder"
     id: str
     root: Path
+    hard_links: bool = False
 
 
 class FolderFiles:
@@ -31,7 +32,7 @@ class FolderFiles:
     concurrency = _CONCURRENCY
 
     def __init__(self, settings: FolderSettings) -> None:
-        self._folder = Folder(settings.id, settings.root)
+        self._folder = Folder(settings.id, settings.root, hard_links=settings.hard_links)
 
     def open(self, _attachment: AttachmentSpec, path: str, _row: Row) -> BinaryIO | None:
         """See ports.AttachmentFiles."""
@@ -43,7 +44,7 @@ class FolderFiles:
 
 def _read(id_: str, table: Table, origin: Origin) -> FolderSettings:
     table.allow(_KEYS)
-    return FolderSettings(id_, origin.path(table.text("root")))
+    return FolderSettings(id_, origin.path(table.text("root")), table.flag(HARD_LINKS, default=False))
 
 
 FOLDER = SourceKind(FolderSettings, _read, open_attachments=FolderFiles)

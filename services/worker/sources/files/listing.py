@@ -13,6 +13,7 @@ from services.worker.sources import errors
 from services.worker.sources.files import partitions
 from services.worker.sources.files.place import Directory, Mark, Place
 from services.worker.sources.files.settings import CsvSettings, FileSettings, ParquetSettings
+from services.worker.sources.files.walk import FileRefused
 from services.worker.sources.rows.conditions import literal
 from services.worker.sources.stores.s3 import ObjectRoot
 
@@ -50,7 +51,7 @@ def listed(settings: FileSettings, pattern: str, filter_: Filter) -> Files:
     Raises SourceFailed when there is none.
     """
     try:
-        place = _place(settings.root)
+        place = _place(settings)
         paths = sorted(place.found(pattern), key=lambda path: path.split("/"))
         if not paths:
             raise errors.relation_missing(settings.id)
@@ -59,22 +60,24 @@ def listed(settings: FileSettings, pattern: str, filter_: Filter) -> Files:
         partitioned = partitions.has_partitions(paths)
         relation = _relation(settings, place, paths, partitioned=partitioned)
         return Files(settings, place, marks, relation, partitioned)
+    except FileRefused as refused:
+        raise errors.file_refused(settings.id, refused.path, refused.why) from refused
     except OSError as error:
         raise errors.unavailable(settings.id) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise errors.relation_invalid(settings.id, settings.kind) from error
 
 
-def _place(root: Path | ObjectRoot) -> Place:
-    match root:
+def _place(settings: FileSettings) -> Place:
+    match settings.root:
         case Path():
-            return Directory(root)
+            return Directory(settings.root, hard_links=settings.hard_links)
         case ObjectRoot():
             from services.worker.sources.files.remote import Objects  # noqa: PLC0415 - few sources are objects
 
-            return Objects(root)
+            return Objects(settings.root)
         case _:
-            assert_never(root)
+            assert_never(settings.root)
 
 
 def _relation(settings: FileSettings, place: Place, paths: list[str], *, partitioned: bool) -> str:

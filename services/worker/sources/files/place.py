@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
+from services.runtime import beneath
+from services.worker.sources.files.walk import Walk
 from services.worker.sources.rows.conditions import literal
-from services.worker.sources.stores.folder import beneath, is_plain
+from services.worker.sources.stores.folder import is_plain
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,7 +27,7 @@ class Place(Protocol):
         ...
 
     def found(self, pattern: str) -> list[str]:
-        """The files that a path or glob names, each once, in no order."""
+        """The files that a path or glob names, each once, in no order. Raises FileRefused."""
         ...
 
     def marks(self, paths: Iterable[str]) -> dict[str, Mark]:
@@ -46,10 +48,12 @@ class Place(Protocol):
 
 
 class Directory:
-    """Regular files below a directory, by their real paths: a link that leads out of it leads nowhere."""
+    """Regular files below a directory, by their real paths."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, hard_links: bool = False) -> None:
+        """`hard_links`: whether files that have other names, too, may be read."""
         self._root = Path(os.path.realpath(root, strict=True))
+        self._hard_links = hard_links
 
     @property
     def allowed(self) -> str:
@@ -64,8 +68,7 @@ class Directory:
         """See Place."""
         if not is_plain(pattern):
             return []
-        reals = (beneath(self._root, str(found.relative_to(self._root))) for found in self._root.glob(pattern))
-        return list({str(real.relative_to(self._root)) for real in reals if real is not None and real.is_file()})
+        return ["/".join(steps) for steps in Walk(self._root, hard_links=self._hard_links).found(pattern)]
 
     def marks(self, paths: Iterable[str]) -> dict[str, Mark]:
         """See Place."""
@@ -73,7 +76,7 @@ class Directory:
 
     def opened(self, path: str) -> IO[bytes]:
         """See Place."""
-        return (self._root / path).open("rb")
+        return os.fdopen(beneath.open_file(self._root, path.split("/"), other_names=self._hard_links), "rb")
 
     def name(self, path: str) -> str:
         """See Place."""
@@ -83,5 +86,7 @@ class Directory:
         """See Place. DuckDB opens files itself."""
 
     def _mark(self, path: str) -> Mark:
-        found = (self._root / path).stat()
+        *folders, name = path.split("/")
+        with beneath.folder(self._root, folders) as parent:
+            found = os.stat(name, dir_fd=parent, follow_symlinks=False)
         return found.st_ino, found.st_size, found.st_mtime_ns

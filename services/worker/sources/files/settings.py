@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from services.runtime.toml import Table
 from services.worker.sources.origin import Origin
+from services.worker.sources.stores.folder import HARD_LINKS
 from services.worker.sources.stores.s3 import ROOT_KEYS, ObjectRoot, is_object_url, read_root
 from services.worker.sources.time_zone import read_time_zone
 
@@ -16,7 +17,8 @@ _KEYS = ("kind", "source_time_zone")
 class ParquetSettings:
     """`root` is the directory, absolute, or the prefix in an object store that every file is below.
 
-    `time_zone` (an IANA name) is where its timestamps without a zone are.
+    `time_zone` (an IANA name) is where its timestamps without a zone are. `hard_links`: whether files of a directory
+    may have other names, too.
     """
 
     kind: ClassVar[str] = "parquet"
@@ -27,6 +29,7 @@ class ParquetSettings:
     id: str
     root: Path | ObjectRoot
     time_zone: str = "UTC"
+    hard_links: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class CsvSettings:
     id: str
     root: Path | ObjectRoot
     time_zone: str = "UTC"
+    hard_links: bool = False
 
 
 FileSettings = ParquetSettings | CsvSettings
@@ -46,17 +50,19 @@ FileSettings = ParquetSettings | CsvSettings
 
 def read_parquet(id_: str, table: Table, origin: Origin) -> ParquetSettings:
     """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
-    return ParquetSettings(id_, _root(table, origin), read_time_zone(table))
+    root = _root(table, origin)
+    return ParquetSettings(id_, root, read_time_zone(table), table.flag(HARD_LINKS, default=False))
 
 
 def read_csv(id_: str, table: Table, origin: Origin) -> CsvSettings:
     """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
-    return CsvSettings(id_, _root(table, origin), read_time_zone(table))
+    root = _root(table, origin)
+    return CsvSettings(id_, root, read_time_zone(table), table.flag(HARD_LINKS, default=False))
 
 
 def _root(table: Table, origin: Origin) -> Path | ObjectRoot:
     if is_object_url(table.value("root")):
         table.allow((*_KEYS, *ROOT_KEYS))
         return read_root(table, origin)
-    table.allow((*_KEYS, "root"))
+    table.allow((*_KEYS, "root", HARD_LINKS))
     return origin.path(table.text("root"))

@@ -9,31 +9,40 @@ from collections.abc import Callable, Iterator, Sequence
 
 _WILD = re.compile(r"[*?\[]")
 _NOTHING = re.compile(r"(?!)")
-_FOLDERS = "**"
+FOLDERS = "**"
+"""As a step: any number of folders."""
 
 
 def fixed(pattern: str) -> str:
     """The folders that every match is in; empty when there is none."""
-    *folders, _ = _steps(pattern)
+    *folders, _ = steps(pattern)
     wild = next((place for place, folder in enumerate(folders) if _WILD.search(folder)), len(folders))
     return "/".join(folders[:wild])
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
     """What the whole path of a file has to match; `**` is any number of folders, and never a file."""
-    *folders, name = _steps(pattern)
-    if name == _FOLDERS:
+    *folders, name = steps(pattern)
+    if name == FOLDERS:
         return _NOTHING
-    start = _in_order(_split(folders, _FOLDERS), _folder, "(?:[^/]+/)")
+    start = _in_order(_split(folders, FOLDERS), _folder, "(?:[^/]+/)")
     try:
         return re.compile(start + _part(name), re.DOTALL)
     except re.error:  # a range that goes backwards
         return _NOTHING
 
 
-def _steps(pattern: str) -> list[str]:
+def step(pattern: str) -> re.Pattern[str]:
+    """What one name has to match."""
+    try:
+        return re.compile(_part(pattern), re.DOTALL)
+    except re.error:  # a range that goes backwards
+        return _NOTHING
+
+
+def steps(pattern: str) -> list[str]:
     """Names and patterns of folders, and of the file; of no file, `**`."""
-    return [step for step in pattern.split("/") if step not in ("", ".")] or [_FOLDERS]
+    return [step for step in pattern.split("/") if step not in ("", ".")] or [FOLDERS]
 
 
 def _folder(pattern: str) -> str:

@@ -1,0 +1,62 @@
+"""Files below a root, from which nobody leads elsewhere: each step is opened from the one before, and none is a link.
+
+To look at a path and then to open it would leave a moment in which a folder of it is swapped with a link.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+# A folder that may be passed through need not be one that may be listed.
+_STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in the place of a file must not hang
+
+NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
+"""What opening comes to when there is no such file or folder: a link is none."""
+
+
+class OtherNames(OSError):
+    """A file has another name: it may be one of a file that lies elsewhere."""
+
+
+@contextmanager
+def folder(root: Path, steps: Sequence[str], *, listed: bool = False) -> Iterator[int]:
+    """The descriptor of a folder, for calls that take a `dir_fd`, and with `listed` for os.scandir.
+
+    `root` itself may be a link. Each step is one name, neither empty nor `.` nor `..`. Raises OSError.
+    """
+    descriptor = os.open(root, (_LISTED if listed and not steps else _STEP) & ~os.O_NOFOLLOW)
+    try:
+        for place, step in enumerate(steps, 1):
+            inner = os.open(step, _LISTED if listed and place == len(steps) else _STEP, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def open_file(root: Path, steps: Sequence[str], *, other_names: bool = False) -> int:
+    """The descriptor of a regular file, to be read and closed. Raises OSError; FileNotFoundError where it is none.
+
+    OtherNames for a hard link, unless `other_names` are allowed.
+    """
+    with folder(root, steps[:-1]) as parent:
+        descriptor = os.open(steps[-1], _FILE, dir_fd=parent)
+    try:
+        _check(os.fstat(descriptor), steps[-1], other_names=other_names)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check(found: os.stat_result, name: str, *, other_names: bool) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise FileNotFoundError(errno.ENOENT, "this is no regular file", name)
+    if found.st_nlink > 1 and not other_names:
+        raise OtherNames(errno.EPERM, "this file has other names, too", name)
