@@ -24,9 +24,9 @@ class StoreOfAnother(CannotStart):
     """The artifact store has files that this database does not know, and would sweep."""
 
     def __init__(self, store_id: str, known: str) -> None:
-        found = f"this database belongs to the artifact store {known}" if known else "this database knows no export"
+        owner = f"this database belongs to the artifact store {known}" if known else "this database knows no export"
         super().__init__(
-            f"{found}, and EXPORTD_ARTIFACTS is the store {store_id}, which has files: give it the folder that belongs "
+            f"{owner}, and EXPORTD_ARTIFACTS is the store {store_id}, which has files: give it the folder that belongs "
             "to this database, or an empty one"
         )
 
@@ -109,9 +109,9 @@ class Retention:
         self._metrics.swept(leases, rows)
         return Swept(leases, rows)
 
-    async def _sweep(self, found: list[StoredPrefix], now: datetime) -> int:
+    async def _sweep(self, prefixes: list[StoredPrefix], now: datetime) -> int:
         """A prefix that changed lately stays: whoever wrote there may not know yet that its work is over."""
-        quiet = [prefix for prefix in found if prefix.modified <= now - self._policy.grace]
+        quiet = [prefix for prefix in prefixes if prefix.modified <= now - self._policy.grace]
         worth = await self._store.kept([prefix.lease for prefix in quiet], now, self._policy.grace)
         over = [prefix.lease for prefix, kept in zip(quiet, worth, strict=True) if kept is not Kept.NEEDED]
         for lease in over:

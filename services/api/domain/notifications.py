@@ -72,8 +72,8 @@ class Held:
 
 def channels(export: Export) -> dict[Channel, str]:
     """Where the end of this export is to be announced, with the target of each."""
-    wanted = {Channel.CALLBACK: export.callback_url, Channel.EMAIL: export.notify_email}
-    return {channel: target for channel, target in wanted.items() if target}
+    targets = {Channel.CALLBACK: export.callback_url, Channel.EMAIL: export.notify_email}
+    return {channel: target for channel, target in targets.items() if target}
 
 
 def notice(export: Export) -> dict[str, Any]:

@@ -126,10 +126,10 @@ def wait_asked(retry_after: str, now: datetime) -> timedelta | None:
     if _SECONDS.fullmatch(retry_after.strip()):
         return timedelta(seconds=int(retry_after))
     try:
-        asked = parsedate_to_datetime(retry_after)
+        moment = parsedate_to_datetime(retry_after)
     except (ValueError, OverflowError):
         return None
-    return max((asked if asked.tzinfo else asked.replace(tzinfo=UTC)) - now, timedelta())
+    return max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now, timedelta())
 
 
 def _in_words(problem: BaseException) -> str:

@@ -80,7 +80,7 @@ class CheckedResolver(AbstractResolver):
         asker.waiting()
         places = await self._places(asker.tenant, host)
         asker.begun()
-        addresses = await self._asked(host, port, places)
+        addresses = await self._addresses_of(host, port, places)
         if not self._rules.permit(addresses):
             raise AddressRefused(host)
         return [_result(host, address, port) for address in addresses]
@@ -109,14 +109,14 @@ class CheckedResolver(AbstractResolver):
     def _of(self, name: tuple[str, ...], most: int) -> asyncio.Semaphore:
         return self._free_of.setdefault(name, asyncio.Semaphore(most))
 
-    async def _asked(self, host: str, port: int, places: list[asyncio.Semaphore]) -> list[str]:
+    async def _addresses_of(self, host: str, port: int, places: list[asyncio.Semaphore]) -> list[str]:
         """A thread cannot be cut off: its places stay taken until it ends, whoever still waits for it."""
         loop = asyncio.get_running_loop()
-        asked = self._threads.submit(self._lookup, host, port)
-        asked.add_done_callback(lambda _: _release_in(loop, places))
+        lookup = self._threads.submit(self._lookup, host, port)
+        lookup.add_done_callback(lambda _: _release_in(loop, places))
         try:
             async with asyncio.timeout(self._limits.lookup_s) as limit:
-                return await asyncio.wrap_future(asked)
+                return await asyncio.wrap_future(lookup)
         except TimeoutError:
             if limit.expired():
                 raise LookupTimedOut from None

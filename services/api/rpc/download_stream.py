@@ -27,13 +27,13 @@ class ChunkBudget:
     def __init__(self, total_bytes: int = 48 * 1024 * 1024) -> None:
         self._free = total_bytes
 
-    def resized(self, size: int, wanted: int) -> int:
-        """Trade a chunk size for another one: `wanted`, or `size` when the budget does not allow it."""
-        cost = (wanted - size) * IN_FLIGHT
+    def resized(self, size: int, new_size: int) -> int:
+        """Trade a chunk size for another one: `new_size`, or `size` when the budget does not allow it."""
+        cost = (new_size - size) * IN_FLIGHT
         if cost > self._free:
             return size
         self._free -= cost
-        return wanted
+        return new_size
 
 
 async def send(download: Download, context: Context, budget: ChunkBudget, monotonic: Callable[[], float]) -> None:

@@ -26,58 +26,60 @@ MAX_LIST_ITEMS = 100
 
 def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
     """The resource; ZIP entries are left out of lists."""
-    shown = view.export
-    expired = shown.file is not None and shown.file.expired(view.now)
+    resource = view.export
+    expired = resource.file is not None and resource.file.expired(view.now)
     return export_pb2.Export(
-        id=shown.id,
-        uri=shown.uri,
-        type=shown.type,
-        format=format_to_pb(shown.format),
-        file_types=shown.file_types,
-        state=enum_to_pb(export_pb2.Export.State, shown.state),
-        done=shown.done,
-        file=None if expired else _file_if_any(shown, shown.file, with_entries=with_entries),
-        attachments_file=None if expired else _file_if_any(shown, shown.attachments_file, with_entries=with_entries),
-        result=_result(shown) if shown.done or shown.state is State.FAILED else None,
+        id=resource.id,
+        uri=resource.uri,
+        type=resource.type,
+        format=format_to_pb(resource.format),
+        file_types=resource.file_types,
+        state=enum_to_pb(export_pb2.Export.State, resource.state),
+        done=resource.done,
+        file=None if expired else _file_if_any(resource, resource.file, with_entries=with_entries),
+        attachments_file=None
+        if expired
+        else _file_if_any(resource, resource.attachments_file, with_entries=with_entries),
+        result=_result(resource) if resource.done or resource.state is State.FAILED else None,
         progress=progress_to_pb(view.progress),
-        attempt=shown.attempt,
-        max_attempts=shown.max_attempts,
-        next_attempt_time=timestamp_to_pb(shown.next_attempt_time),
-        cancel_reason=enum_to_pb(export_pb2.Export.CancelReason, shown.cancel_reason),
-        encrypted=shown.encrypted,
-        warnings=warnings_to_pb(shown.warnings[:MAX_LIST_ITEMS]),
-        labels=shown.labels,
-        priority=shown.priority,
-        notify_email=shown.notify_email,
-        callback_url=shown.callback_url,
+        attempt=resource.attempt,
+        max_attempts=resource.max_attempts,
+        next_attempt_time=timestamp_to_pb(resource.next_attempt_time),
+        cancel_reason=enum_to_pb(export_pb2.Export.CancelReason, resource.cancel_reason),
+        encrypted=resource.encrypted,
+        warnings=warnings_to_pb(resource.warnings[:MAX_LIST_ITEMS]),
+        labels=resource.labels,
+        priority=resource.priority,
+        notify_email=resource.notify_email,
+        callback_url=resource.callback_url,
         queue_position=view.queue_position,
         file_expired=expired,
-        version=shown.version,
-        create_time=timestamp_to_pb(shown.create_time),
-        update_time=timestamp_to_pb(shown.update_time),
-        start_time=timestamp_to_pb(shown.start_time),
-        end_time=timestamp_to_pb(shown.end_time),
+        version=resource.version,
+        create_time=timestamp_to_pb(resource.create_time),
+        update_time=timestamp_to_pb(resource.update_time),
+        start_time=timestamp_to_pb(resource.start_time),
+        end_time=timestamp_to_pb(resource.end_time),
         wait_reason=_wait_reason(view),
-        options=_options(shown),
-        run=shown.run,
+        options=_options(resource),
+        run=resource.run,
     )
 
 
-def validated(shown: Export) -> export_pb2.Export:
+def validated(export: Export) -> export_pb2.Export:
     """What a request would become: as understood, without an id, a state and times, since there is nothing."""
     return export_pb2.Export(
-        uri=shown.uri,
-        type=shown.type,
-        format=format_to_pb(shown.format),
-        file_types=shown.file_types,
-        max_attempts=shown.max_attempts,
-        encrypted=shown.encrypted,
-        warnings=warnings_to_pb(shown.warnings[:MAX_LIST_ITEMS]),
-        labels=shown.labels,
-        priority=shown.priority,
-        notify_email=shown.notify_email,
-        callback_url=shown.callback_url,
-        options=_options(shown),
+        uri=export.uri,
+        type=export.type,
+        format=format_to_pb(export.format),
+        file_types=export.file_types,
+        max_attempts=export.max_attempts,
+        encrypted=export.encrypted,
+        warnings=warnings_to_pb(export.warnings[:MAX_LIST_ITEMS]),
+        labels=export.labels,
+        priority=export.priority,
+        notify_email=export.notify_email,
+        callback_url=export.callback_url,
+        options=_options(export),
     )
 
 
@@ -99,15 +101,15 @@ def collections(known: Iterable[Collection]) -> export_service_pb2.ListCollectio
 
 def preview(seen: FirstRows) -> export_service_pb2.PreviewExportResponse:
     """The first rows, and the request as understood."""
-    planned, shown = seen.planned, seen.shown
-    warnings = [*warnings_to_pb(planned.export.warnings), *warnings_to_pb(shown.warnings)]
+    planned, rows = seen.planned, seen.shown
+    warnings = [*warnings_to_pb(planned.export.warnings), *warnings_to_pb(rows.warnings)]
     return export_service_pb2.PreviewExportResponse(
         columns=[
             export_service_pb2.CollectionColumn(field=c.field, header=c.header, type=_type(c.type, c.mask))
             for c in planned.spec.columns
         ],
-        rows=shown.rows,
-        rows_total=shown.rows_total,
+        rows=rows.rows,
+        rows_total=rows.rows_total,
         query=planned.export.options.query,
         warnings=warnings[:MAX_LIST_ITEMS],
     )
@@ -138,20 +140,20 @@ def _file(made_by: Export, file: StoredFile, *, with_entries: bool) -> export_pb
     )
 
 
-def _result(shown: Export) -> export_pb2.Result:
+def _result(export: Export) -> export_pb2.Result:
     result = export_pb2.Result(
-        success=shown.state is State.COMPLETED,
+        success=export.state is State.COMPLETED,
         errors=[
             export_pb2.JobError(attempt=e.attempt, code=e.code, message=e.message, end_time=timestamp_to_pb(e.time))
-            for e in shown.errors[-MAX_LIST_ITEMS:]
+            for e in export.errors[-MAX_LIST_ITEMS:]
         ],
-        duration_ms=round(shown.duration.total_seconds() * 1000) if shown.duration else 0,
-        file_size_bytes=shown.file.artifact.size_bytes if shown.file else 0,
-        callback_sent=shown.callback_sent,
-        notify_email_sent=shown.email_sent,
+        duration_ms=round(export.duration.total_seconds() * 1000) if export.duration else 0,
+        file_size_bytes=export.file.artifact.size_bytes if export.file else 0,
+        callback_sent=export.callback_sent,
+        notify_email_sent=export.email_sent,
     )
-    if shown.stats:
-        stats = shown.stats
+    if export.stats:
+        stats = export.stats
         result.rows_matched = stats.rows_matched
         result.matched_by = enum_to_pb(export_pb2.MatchedBy, stats.matched_by)
         result.rows_written = stats.rows_written
@@ -163,18 +165,18 @@ def _result(shown: Export) -> export_pb2.Result:
 
 
 def _wait_reason(view: View) -> export_pb2.Export.WaitReason.ValueType:
-    shown, reason = view.export, export_pb2.Export
-    if shown.state not in (State.QUEUED, State.FAILED):
+    export, reason = view.export, export_pb2.Export
+    if export.state not in (State.QUEUED, State.FAILED):
         return reason.WAIT_REASON_UNSPECIFIED
-    if shown.next_attempt_time and shown.next_attempt_time > view.now:
+    if export.next_attempt_time and export.next_attempt_time > view.now:
         return reason.WAIT_REASON_BACKOFF
     if not view.worker_there:
         return reason.WAIT_REASON_NO_WORKER
     return reason.WAIT_REASON_TENANT_CAP if view.capped else reason.WAIT_REASON_QUEUE
 
 
-def _options(shown: Export) -> export_pb2.ExportOptions:
-    options = shown.options
+def _options(export: Export) -> export_pb2.ExportOptions:
+    options = export.options
     return export_pb2.ExportOptions(
         query=options.query,
         columns=[export_pb2.Column(field=c.field, header=c.header) for c in options.columns],

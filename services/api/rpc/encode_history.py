@@ -22,18 +22,18 @@ def transition(entry: Transition) -> export_pb2.Transition:
     )
 
 
-def delivery(shown: Delivery) -> export_pb2.Delivery:
+def delivery(record: Delivery) -> export_pb2.Delivery:
     """One announcement."""
     return export_pb2.Delivery(
-        id=shown.id,
-        export_id=shown.export_id,
-        run=shown.run,
-        channel=enum_to_pb(export_pb2.Delivery.Channel, shown.channel),
-        target=shown.target,
-        state=enum_to_pb(export_pb2.Delivery.State, shown.state),
-        try_count=shown.attempt,
-        next_try_time=timestamp_to_pb(shown.next_attempt_time),
-        create_time=timestamp_to_pb(shown.create_time),
-        end_time=timestamp_to_pb(shown.end_time),
-        tries=[export_pb2.Delivery.Try(end_time=timestamp_to_pb(t.time), outcome=t.outcome) for t in shown.tries],
+        id=record.id,
+        export_id=record.export_id,
+        run=record.run,
+        channel=enum_to_pb(export_pb2.Delivery.Channel, record.channel),
+        target=record.target,
+        state=enum_to_pb(export_pb2.Delivery.State, record.state),
+        try_count=record.attempt,
+        next_try_time=timestamp_to_pb(record.next_attempt_time),
+        create_time=timestamp_to_pb(record.create_time),
+        end_time=timestamp_to_pb(record.end_time),
+        tries=[export_pb2.Delivery.Try(end_time=timestamp_to_pb(t.time), outcome=t.outcome) for t in record.tries],
     )

@@ -25,12 +25,12 @@ def queue(view: QueueView) -> operator_service_pb2.Queue:
     return operator_service_pb2.Queue(tenants=tenants, oldest_age=duration_to_pb(view.oldest))
 
 
-def worker(shown: WorkerSeen, now: datetime) -> operator_service_pb2.Worker:
+def worker(record: WorkerSeen, now: datetime) -> operator_service_pb2.Worker:
     """A worker as it was last heard of."""
     return operator_service_pb2.Worker(
-        id=shown.id,
-        running=shown.held,
-        free_slots=shown.free_slots,
-        draining=shown.draining or shown.asked_to_drain,
-        last_seen_age=duration_to_pb(max(now - shown.seen, timedelta())),
+        id=record.id,
+        running=record.held,
+        free_slots=record.free_slots,
+        draining=record.draining or record.asked_to_drain,
+        last_seen_age=duration_to_pb(max(now - record.seen, timedelta())),
     )

@@ -36,10 +36,10 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def CreateExport(
         self, request: export_service_pb2.CreateExportRequest, context: Context
     ) -> export_pb2.Export:
-        asked = decode.create_request(request)
-        if asked.validate_only:
-            return encode.validated(await self._exports.validate(tenant_of(context), asked))
-        view = await self._exports.create(tenant_of(context), asked)
+        create = decode.create_request(request)
+        if create.validate_only:
+            return encode.validated(await self._exports.validate(tenant_of(context), create))
+        view = await self._exports.create(tenant_of(context), create)
         logs.bind(export_id=view.export.id, collection=view.export.type)
         return encode.export(view)
 
@@ -85,16 +85,18 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def ListTransitions(
         self, request: export_service_pb2.ListTransitionsRequest, context: Context
     ) -> export_service_pb2.ListTransitionsResponse:
-        found = await self._exports.transitions(tenant_of(context), export_id_of(request.export_id))
+        transitions = await self._exports.transitions(tenant_of(context), export_id_of(request.export_id))
         return export_service_pb2.ListTransitionsResponse(
-            transitions=[encode_history.transition(each) for each in found]
+            transitions=[encode_history.transition(each) for each in transitions]
         )
 
     async def ListDeliveries(
         self, request: export_service_pb2.ListDeliveriesRequest, context: Context
     ) -> export_service_pb2.ListDeliveriesResponse:
-        found = await self._exports.deliveries(tenant_of(context), export_id_of(request.export_id))
-        return export_service_pb2.ListDeliveriesResponse(deliveries=[encode_history.delivery(each) for each in found])
+        deliveries = await self._exports.deliveries(tenant_of(context), export_id_of(request.export_id))
+        return export_service_pb2.ListDeliveriesResponse(
+            deliveries=[encode_history.delivery(each) for each in deliveries]
+        )
 
     async def GetFile(self, request: export_service_pb2.GetFileRequest, context: Context) -> export_pb2.File:
         return encode.file_of(

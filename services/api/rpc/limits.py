@@ -15,19 +15,19 @@ class Limit:
         self._kind = kind
         self._most = most
         self._most_each = most if most_each is None else most_each
-        self._held: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
 
     @contextmanager
     def held(self, by: str = "") -> Iterator[None]:
         """Count one while the context lasts. Raises TooManyStreams."""
-        if self._held.total() >= self._most:
+        if self._counts.total() >= self._most:
             raise TooManyStreams(self._kind, self._most)
-        if self._held[by] >= self._most_each:
+        if self._counts[by] >= self._most_each:
             raise TooManyStreams(self._kind, self._most_each)
-        self._held[by] += 1
+        self._counts[by] += 1
         try:
             yield
         finally:
-            self._held[by] -= 1
-            if not self._held[by]:
-                del self._held[by]
+            self._counts[by] -= 1
+            if not self._counts[by]:
+                del self._counts[by]

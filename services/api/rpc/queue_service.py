@@ -135,8 +135,8 @@ def _wait_s(request: queue_pb2.LeaseJobsRequest | queue_pb2.TakePreviewRequest, 
     """As asked, at most 25 s, and never so long that the answer would come after the caller's deadline."""
     left = context.time_remaining()
     latest = MAX_WAIT_S if left is None else max(0.0, left - ANSWER_BEFORE_DEADLINE_S)
-    asked = _known("wait", codec.duration_from_pb, request.wait).total_seconds()
-    return max(0.0, min(asked, MAX_WAIT_S, latest))
+    requested = _known("wait", codec.duration_from_pb, request.wait).total_seconds()
+    return max(0.0, min(requested, MAX_WAIT_S, latest))
 
 
 def _known(field: str, parse: Callable[[M], T], message: M) -> T:

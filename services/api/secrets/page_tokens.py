@@ -19,11 +19,11 @@ class PageTokens:
         key = HKDF(SHA256(), 32, salt=None, info=b"exportd page token").derive(secret)
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
 
-    def sealed(self, last_id: str, tenant: str, wanted: ExportFilter) -> str:
+    def sealed(self, last_id: str, tenant: str, filters: ExportFilter) -> str:
         """The token of the page after the export `last_id`."""
-        return self._fernet.encrypt(json.dumps([last_id, _bound_to(tenant, wanted)]).encode()).decode()
+        return self._fernet.encrypt(json.dumps([last_id, _bound_to(tenant, filters)]).encode()).decode()
 
-    def opened(self, token: str, tenant: str, wanted: ExportFilter) -> str:
+    def opened(self, token: str, tenant: str, filters: ExportFilter) -> str:
         """The id after which the page begins; empty for the first. Raises InvalidRequest for any other token."""
         if not token:
             return ""
@@ -31,7 +31,7 @@ class PageTokens:
             last_id, bound_to = json.loads(self._fernet.decrypt(token.encode()))
         except (InvalidToken, UnicodeEncodeError):
             bound_to = ""
-        if bound_to != _bound_to(tenant, wanted):
+        if bound_to != _bound_to(tenant, filters):
             raise InvalidRequest((Violation("page_token", "is not one of this tenant and these filters; start again"),))
         return str(last_id)
 

@@ -117,16 +117,16 @@ class Exports:
         """Raises ExportNotFound."""
         return await self._view(await export_of(self._store, tenant, export_id))
 
-    async def list(self, tenant: str, wanted: ExportFilter, page_size: int, token: str) -> tuple[list[View], str]:
+    async def list(self, tenant: str, filters: ExportFilter, page_size: int, token: str) -> tuple[list[View], str]:
         """A page, newest first, and the token of the next one (empty on the last). Raises InvalidRequest."""
-        before_id = self._page_tokens.opened(token, tenant, wanted)
-        found = await self._store.page(tenant, wanted, before_id, page_size + 1)
-        shown = _fitting(found[:page_size])
-        more = self._page_tokens.sealed(shown[-1].id, tenant, wanted) if len(found) > len(shown) else ""
-        queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in shown) else []
+        before_id = self._page_tokens.opened(token, tenant, filters)
+        exports = await self._store.page(tenant, filters, before_id, page_size + 1)
+        page = _fitting(exports[:page_size])
+        more = self._page_tokens.sealed(page[-1].id, tenant, filters) if len(exports) > len(page) else ""
+        queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in page) else []
         places = {export_id: place for place, export_id in enumerate(queued, 1)}
-        moment = await self._moment(shown)
-        return [self._seen(export, moment, places.get(export.id, MAX_QUEUE_POSITION)) for export in shown], more
+        moment = await self._moment(page)
+        return [self._seen(export, moment, places.get(export.id, MAX_QUEUE_POSITION)) for export in page], more
 
     async def watch(self, tenant: str, export_id: str) -> AsyncIterator[View]:
         """The export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""
@@ -243,12 +243,12 @@ class _Moment:
     running: Mapping[str, int]
 
 
-def _fitting(found: list[Export]) -> list[Export]:
+def _fitting(exports: list[Export]) -> list[Export]:
     """As many as make a message that clients take, and at least one: requests may be long."""
-    room, shown = MAX_PAGE_BYTES, found[:1]
-    for export in found[1:]:
+    room, page = MAX_PAGE_BYTES, exports[:1]
+    for export in exports[1:]:
         room -= USUAL_BYTES + len(export.uri.encode()) + len(export.options.query.encode())
         if room < 0:
             break
-        shown.append(export)
-    return shown
+        page.append(export)
+    return page

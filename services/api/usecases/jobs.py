@@ -115,19 +115,19 @@ class Jobs:
                     raise
 
     async def heartbeat(
-        self, worker_id: str, held: Sequence[LeaseReport], free_slots: int, *, draining: bool
+        self, worker_id: str, reports: Sequence[LeaseReport], free_slots: int, *, draining: bool
     ) -> HeartbeatAnswer:
         """Confirm and renew what still counts. A renewal is written only when it is due; a report is never a write."""
-        worker = await self._workers.beat(worker_id, held=len(held), free_slots=free_slots, draining=draining)
+        worker = await self._workers.beat(worker_id, held=len(reports), free_slots=free_slots, draining=draining)
         now = self._world.clock()
-        standings = await self._leases.standings([report.lease for report in held])
+        standings = await self._leases.standings([report.lease for report in reports])
         due = [s.lease for s in standings if self._due(s, now)]
         if due:
             await self._detached.run(self._renew(worker_id, due, now))
-        self._take_progress(held, standings)
+        self._take_progress(reports, standings)
         return HeartbeatAnswer(
             verdicts=tuple(LeaseVerdict(s.lease.lease_id, s.verdict) for s in standings),
-            missing=await self._missing(worker_id, held, now, draining=draining),
+            missing=await self._missing(worker_id, reports, now, draining=draining),
             drain=worker.asked_to_drain,
             next_heartbeat_in=await self._next_heartbeat(standings),
         )
@@ -254,17 +254,17 @@ class Jobs:
             return False
         return standing.expired or not standing.confirmed or self._policy.renewal_due(standing.expire_time - now)
 
-    def _take_progress(self, held: Sequence[LeaseReport], standings: Sequence[Standing]) -> None:
-        for report, standing in zip(held, standings, strict=True):
+    def _take_progress(self, reports: Sequence[LeaseReport], standings: Sequence[Standing]) -> None:
+        for report, standing in zip(reports, standings, strict=True):
             building = standing.export is not None and standing.export.state is State.PROCESSING
             if report.progress and building and standing.verdict is Verdict.KEEP:
                 self._announcements.progressed(report.lease.export_id, report.progress)
 
     async def _missing(
-        self, worker_id: str, held: Sequence[LeaseReport], now: datetime, *, draining: bool
+        self, worker_id: str, reports: Sequence[LeaseReport], now: datetime, *, draining: bool
     ) -> tuple[Job, ...]:
         """Leases whose announcement was lost: sent again, or taken back from a worker that drains."""
-        known = {report.lease.lease_id for report in held}
+        known = {report.lease.lease_id for report in reports}
         before = now if draining else now - LOST_ANSWER_AFTER
         lost = [c for c in await self._leases.unconfirmed(worker_id, before) if c.lease_id not in known]
         if draining:
@@ -273,8 +273,8 @@ class Jobs:
         return tuple(await self._jobs(lost[:MAX_JOBS]))
 
     async def _next_heartbeat(self, standings: Sequence[Standing]) -> timedelta:
-        held = [standing.lease.export_id for standing in standings if standing.verdict is Verdict.KEEP]
-        return WATCHED_HEARTBEAT if await self._announcements.watched(held) else self._policy.heartbeat_interval
+        export_ids = [standing.lease.export_id for standing in standings if standing.verdict is Verdict.KEEP]
+        return WATCHED_HEARTBEAT if await self._announcements.watched(export_ids) else self._policy.heartbeat_interval
 
     async def _in_force(self, lease: LeaseRef) -> Export:
         """As `_leased`, for those that still count: the file of another may be swept, which is no StoreMismatch."""

@@ -43,9 +43,9 @@ class Operations:
 
     async def queue(self) -> QueueView:
         """What waits and what runs."""
-        found = await self._figures.queue()
+        queues = await self._figures.queue()
         depth = await self._figures.depth(self._clock())
-        return QueueView(tuple((each, self._fairness.share(each.tenant)) for each in found), depth.oldest)
+        return QueueView(tuple((each, self._fairness.share(each.tenant)) for each in queues), depth.oldest)
 
     async def workers(self) -> tuple[list[WorkerSeen], datetime]:
         """The workers that were heard of lately, and the time now."""

@@ -42,12 +42,12 @@ class Publication:
     def files(self, export: Export, built: Built, now: datetime) -> Files:
         """The files that `built` becomes. Raises InvalidRequest when they are not those that were asked for."""
         if built.artifact.encrypted is not export.encrypted:
-            asked = "an encrypted file" if export.encrypted else "a file that is not encrypted"
-            raise InvalidRequest((Violation("artifact.encrypted", f"this export asks for {asked}"),))
+            expected = "an encrypted file" if export.encrypted else "a file that is not encrypted"
+            raise InvalidRequest((Violation("artifact.encrypted", f"this export asks for {expected}"),))
         separate = export.options.packaging is Packaging.SEPARATE and bool(export.file_types)
         if separate is not (built.attachments is not None):
-            asked = "attachments in a file of their own" if separate else "no attachments in a file of their own"
-            raise InvalidRequest((Violation("attachments", f"this export asks for {asked}"),))
+            expected = "attachments in a file of their own" if separate else "no attachments in a file of their own"
+            raise InvalidRequest((Violation("attachments", f"this export asks for {expected}"),))
         return Files(self._table(export, built, now), self._attachments(export, built, now))
 
     def _table(self, export: Export, built: Built, now: datetime) -> StoredFile:
@@ -56,11 +56,11 @@ class Publication:
         return StoredFile(id_, name, artifact, built.stats.rows_written, now, now + export.options.ttl)
 
     def _attachments(self, export: Export, built: Built, now: datetime) -> StoredFile | None:
-        id_, artifact, wanted = self._new_file_id(), built.attachments, export.options.filename
+        id_, artifact, filename = self._new_file_id(), built.attachments, export.options.filename
         if artifact is None:
             return None
-        beside = attachments_name(wanted, built.artifact.extension, artifact.extension)
-        name = beside if wanted else file_name(id_, artifact.extension)
+        beside = attachments_name(filename, built.artifact.extension, artifact.extension)
+        name = beside if filename else file_name(id_, artifact.extension)
         return StoredFile(id_, name, artifact, 0, now, now + export.options.ttl)
 
     async def _look_at(self, lease: LeaseRef, artifact: Artifact) -> None:

@@ -27,9 +27,9 @@ class StoreCheck:
     def require(self, job: Job) -> None:
         """Reads the marker. Raises StoreMismatch, also for a prefix that is not where this worker would write."""
         self._required = job.store_id
-        found = self._sink.store_id()
-        if not job.store_id or found != job.store_id:
-            raise StoreMismatch(f"the store {job.store_id or '(none)'}", f"the store {found or '(none)'}")
+        own_id = self._sink.store_id()
+        if not job.store_id or own_id != job.store_id:
+            raise StoreMismatch(f"the store {job.store_id or '(none)'}", f"the store {own_id or '(none)'}")
         prefix = artifact_prefix(job.lease)
         if job.artifact_prefix != prefix or not is_prefix(prefix):
             raise StoreMismatch(f"the prefix {job.artifact_prefix!r}", f"the prefix {prefix!r}")

@@ -45,10 +45,10 @@ def _first_rows(order: PreviewOrder) -> Previewed:
         warnings = tuple(reading.warnings())
     writer.close()
     all_rows = lines.getvalue().split(b"\n")[:-1]  # no other end of a line: texts may hold what Unicode calls one
-    shown = tuple(_within(all_rows))
-    if len(shown) < len(all_rows):
-        warnings = (*warnings, ExportWarning(ROWS_CUT, "rows too large to be shown", len(all_rows) - len(shown)))
-    return Previewed(shown, warnings=warnings)
+    rows = tuple(_within(all_rows))
+    if len(rows) < len(all_rows):
+        warnings = (*warnings, ExportWarning(ROWS_CUT, "rows too large to be shown", len(all_rows) - len(rows)))
+    return Previewed(rows, warnings=warnings)
 
 
 def _first(spec: JobSpec, rows: int) -> Page:

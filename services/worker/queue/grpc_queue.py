@@ -108,8 +108,8 @@ class GrpcQueue:
             answer = await self._stub.TakePreview(request, timeout=wait_s + _POLL_MARGIN_S)
             return codec.preview_from_pb(answer.preview) if answer.HasField("preview") else None
 
-    async def finish_preview(self, preview_id: str, shown: Previewed | Failure) -> None:
-        await _done(self._stub.FinishPreview(codec.preview_answer_to_pb(preview_id, shown), timeout=_OUTCOME_S))
+    async def finish_preview(self, preview_id: str, answer: Previewed | Failure) -> None:
+        await _done(self._stub.FinishPreview(codec.preview_answer_to_pb(preview_id, answer), timeout=_OUTCOME_S))
 
     async def release(self, leases: list[LeaseRef]) -> None:
         reports = [codec.report_to_pb(LeaseReport(lease)) for lease in leases]

@@ -33,7 +33,7 @@ class Leases:
         self._queue = queue
         self._make = make
         self._woken = woken
-        self._held: dict[str, Attempt] = {}
+        self._attempts: dict[str, Attempt] = {}
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -51,20 +51,20 @@ class Leases:
     @property
     def busy(self) -> int:
         """Slots with work."""
-        return sum(attempt.busy for attempt in self._held.values())
+        return sum(attempt.busy for attempt in self._attempts.values())
 
     @property
     def free(self) -> int:
         """Slots without work, whether or not any is taken."""
-        return max(0, min(self._slots - self.busy, _MAX_LEASES - len(self._held)))
+        return max(0, min(self._slots - self.busy, _MAX_LEASES - len(self._attempts)))
 
     def find(self, lease_id: str) -> Attempt | None:
         """None for a lease that is not held (any more)."""
-        return self._held.get(lease_id)
+        return self._attempts.get(lease_id)
 
     def reports(self) -> list[LeaseReport]:
         """Every lease that is held."""
-        return [attempt.report() for attempt in self._held.values()]
+        return [attempt.report() for attempt in self._attempts.values()]
 
     def adopt(self, job: Job) -> None:
         """Begin with a job, unless its lease has been seen before; give it back when there is no room for it."""
@@ -75,13 +75,13 @@ class Leases:
             return
         self._remember(job.lease.lease_id)
         attempt = self._make(job, self._changed.set)
-        self._held[job.lease.lease_id] = attempt
+        self._attempts[job.lease.lease_id] = attempt
         self._start(self._run(attempt))
         self._woken()
 
     def stop_all(self, why: Ending, *, unconfirmed_only: bool = False) -> None:
         """Stop every attempt, or those whose lease no heartbeat has confirmed."""
-        for attempt in self._held.values():
+        for attempt in self._attempts.values():
             if not (unconfirmed_only and attempt.confirmed):
                 attempt.stop(why)
 
@@ -93,7 +93,7 @@ class Leases:
 
     async def until_none(self) -> None:
         """Wait until no lease is held."""
-        while self._held:
+        while self._attempts:
             await self._change()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -109,7 +109,7 @@ class Leases:
         try:
             await attempt.run()
         finally:
-            del self._held[attempt.job.lease.lease_id]
+            del self._attempts[attempt.job.lease.lease_id]
             self._changed.set()
 
     async def _give_back(self, job: Job) -> None:

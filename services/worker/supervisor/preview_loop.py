@@ -34,24 +34,24 @@ class Previewing:
             try:
                 preview = await self._context.queue.take_preview(_POLL_S)
                 if preview:
-                    await self._context.queue.finish_preview(preview.id, await self._shown(preview))
+                    await self._context.queue.finish_preview(preview.id, await self._preview(preview))
             except ExportdError as error:
                 logs.get().debug("preview_unanswered", reason=error.reason)
                 await asyncio.sleep(next(self._pauses))
             else:
                 self._pauses = self._context.world.pauses()
 
-    async def _shown(self, preview: Preview) -> Shown:
+    async def _preview(self, preview: Preview) -> Shown:
         """The rows within their time, and how many there are when that is soon known."""
         reference = self._context.world.new_id()
-        shown = await self._within(self._context.previews.rows_s, preview, preview.rows, reference)
-        if isinstance(shown, Failure):
-            return shown
-        if len(shown.rows) < preview.rows and not preview.spec.page and not _cut(shown):
-            return replace(shown, rows_total=len(shown.rows))
+        rows = await self._within(self._context.previews.rows_s, preview, preview.rows, reference)
+        if isinstance(rows, Failure):
+            return rows
+        if len(rows.rows) < preview.rows and not preview.spec.page and not _cut(rows):
+            return replace(rows, rows_total=len(rows.rows))
         counted = await self._within(self._context.previews.count_s, preview, 0, reference)
         total = counted.rows_total if isinstance(counted, Previewed) else 0
-        return replace(shown, rows_total=total)
+        return replace(rows, rows_total=total)
 
     async def _within(self, time_s: float, preview: Preview, rows: int, reference: str) -> Shown:
         order = PreviewOrder(preview.spec, rows, reference, self._context.sources)
@@ -62,8 +62,8 @@ class Previewing:
             return Failure("PREVIEW_TIMEOUT", f"they could not be read within {time_s:g} s", retryable=True)
 
 
-def _cut(shown: Previewed) -> bool:
-    return any(warning.code == ROWS_CUT for warning in shown.warnings)
+def _cut(rows: Previewed) -> bool:
+    return any(warning.code == ROWS_CUT for warning in rows.warnings)
 
 
 def _unheard(progress: Progress) -> None:
