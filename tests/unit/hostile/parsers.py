@@ -120,7 +120,7 @@ def others(catalog: Catalog) -> dict[str, Parser]:
     fields = [c.field for c in catalog.collections[0].columns]
     values: dict[str, Parser] = {
         f"value, {kind.value}": lambda t, k=kind: read_value(ColumnType(k, 18, 2), t, UTC)  # type: ignore[misc]
-        for kind in FILTERABLE
+        for kind in sorted(FILTERABLE, key=lambda kind: kind.value)  # each process of a run has the same order
     }
     return values | {
         "percent-encoding": percent_decoded,
