@@ -38,7 +38,7 @@ def run(order: PreviewOrder) -> Shown:
 def _first_rows(order: PreviewOrder) -> Previewed:
     spec = replace(order.spec, attachments=(), page=_first(order.spec, order.rows))
     lines = io.BytesIO()
-    writer = JsonLinesWriter(lines, mask.shown(spec).columns, spec.table.time_zone)
+    writer = JsonLinesWriter(lines, mask.spec_for_writers(spec).columns, spec.table.time_zone)
     with order.sources.open_rows(spec.source).read(spec) as reading:
         for batch in reading.batches():
             writer.write(batch)

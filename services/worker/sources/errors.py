@@ -88,9 +88,9 @@ def value_invalid(column: str, type_: object, row: int = 0) -> SourceFailed:
     return SourceFailed(VALUE_INVALID, f"Column {column!r} holds a value{where} that is not {type_}.")
 
 
-def limit_exceeded(limit: str, most: int, found: str) -> SourceFailed:
-    """The collection's limit on an export is exceeded; `found` says by how many."""
-    return SourceFailed(LIMIT_EXCEEDED, f"The filter matches {found} rows; the limit {limit} is {most}.")
+def limit_exceeded(limit: str, most: int, count: str) -> SourceFailed:
+    """The collection's limit on an export is exceeded; `count` says how many rows there are."""
+    return SourceFailed(LIMIT_EXCEEDED, f"The filter matches {count} rows; the limit {limit} is {most}.")
 
 
 def mask_key_missing(columns: list[str]) -> SourceFailed:

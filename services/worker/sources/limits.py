@@ -15,7 +15,7 @@ from services.worker.sources.rows import mask
 class GuardedSource:
     """A source that gives no more rows than the spec's limit, and its columns masked; `mask_key` empty: there is none.
 
-    The batches of a masked column hold text: writers go by `mask.shown`.
+    The batches of a masked column hold text: writers go by `mask.spec_for_writers`.
     """
 
     def __init__(self, source: Source, mask_key: bytes) -> None:

@@ -158,4 +158,4 @@ def test_a_password_is_in_no_error(place: str, caplog: pytest.LogCaptureFixture)
         logging.getLogger().error("failed", exc_info=failed)
     shown = caplog.text + "".join(traceback.format_exception(failed)) + repr(failed)
     assert "hunter2" not in shown
-    assert "DriverSaid" in shown
+    assert "DriverError" in shown

@@ -108,5 +108,5 @@ def test_without_a_key_nothing_is_hashed() -> None:
 def test_to_a_writer_a_masked_column_is_text() -> None:
     spec = spec_of("sql", {"id": "integer", "n": "integer"})
     spec = replace(spec, columns=(spec.columns[0], replace(spec.columns[1], mask=Mask.LAST4)))
-    assert [c.type.kind for c in mask.shown(spec).columns] == [Kind.INTEGER, Kind.TEXT]
-    assert arrow_schema(mask.shown(spec).columns).types == [pa.int64(), pa.large_string()]
+    assert [c.type.kind for c in mask.spec_for_writers(spec).columns] == [Kind.INTEGER, Kind.TEXT]
+    assert arrow_schema(mask.spec_for_writers(spec).columns).types == [pa.int64(), pa.large_string()]

@@ -17,9 +17,9 @@ from services.worker.sources.rows.conditions import (
     Sql,
     any_of,
     combined,
+    comparand,
     literal,
     quoted,
-    wanted,
     with_null,
 )
 from services.worker.sources.rows.step import decimal_floor, on_step, utc
@@ -38,7 +38,7 @@ _TYPES = {
     Kind.BINARY: "blob",
 }
 FOLDED = "exportd_folded"
-"""The function of SQL that folds the case of a text: whoever connects registers refine.folded by this name."""
+"""The function of SQL that folds the case of a text: whoever connects registers filtering.folded by this name."""
 
 _OF_TEXT = {
     Operator.CONTAINS: "contains({}, ?)",
@@ -195,14 +195,14 @@ def _term(term: Term, columns: Columns) -> Sql:
     if term.operator in NULLS:
         return Sql(f"{raw} {term.operator.value}")
     compared = columns.checked(term.column, term.type)
-    found = _text(compared, term) if term.type.kind is Kind.TEXT else _typed_term(compared, term)
-    return with_null(found, raw, term)
+    condition = _text(compared, term) if term.type.kind is Kind.TEXT else _typed_term(compared, term)
+    return with_null(condition, raw, term)
 
 
 def _text(compared: str, term: Term) -> Sql:
     text = f"{FOLDED}({compared})" if term.ignore_case else compared
     form = _OF_TEXT.get(term.operator, f"{{}} {term.operator.value} ?")
-    return any_of(Sql(form.format(text), (wanted(term, v),)) for v in term.values)
+    return any_of(Sql(form.format(text), (comparand(term, v),)) for v in term.values)
 
 
 def _typed_term(compared: str, term: Term) -> Sql:

@@ -52,7 +52,7 @@ def listed(settings: FileSettings, pattern: str, filter_: Filter) -> Files:
     """
     try:
         place = _place(settings)
-        paths = sorted(place.found(pattern), key=lambda path: path.split("/"))
+        paths = sorted(place.paths(pattern), key=lambda path: path.split("/"))
         if not paths:
             raise errors.relation_missing(settings.id)
         paths = partitions.kept(paths, filter_, settings.time_zone)

@@ -7,8 +7,7 @@ import pyarrow as pa
 
 from services.contract.spec import ColumnType, Filter
 from services.worker.sources import errors
-from services.worker.sources.rows import filter as refine
-from services.worker.sources.rows import parse
+from services.worker.sources.rows import filtering, parse
 from services.worker.sources.rows.columns import only, terms
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -28,8 +27,8 @@ def kept(paths: Sequence[str], filter_: Filter, time_zone: str) -> list[str]:
     everywhere = set.intersection(*map(set, values)) if values else set()
     decided = only(filter_, lambda term: term.column.casefold() in everywhere)
     columns = {(t.column, t.type): _column(t.column, t.type, values, time_zone) for t in terms(decided)}
-    found = refine.mask(decided, columns, len(paths)).to_pylist()
-    return [path for path, matches in zip(paths, found, strict=True) if matches] or list(paths[:1])
+    may_match = filtering.matches(decided, columns, len(paths)).to_pylist()
+    return [path for path, matches in zip(paths, may_match, strict=True) if matches] or list(paths[:1])
 
 
 def _values(path: str) -> dict[str, str | None]:

@@ -26,7 +26,7 @@ class Place(Protocol):
         """What DuckDB may read, as SQL."""
         ...
 
-    def found(self, pattern: str) -> list[str]:
+    def paths(self, pattern: str) -> list[str]:
         """The files that a path or glob names, each once, in no order. Raises FileRefused."""
         ...
 
@@ -42,7 +42,7 @@ class Place(Protocol):
         """What DuckDB calls the file, in its own words for globs; it ends with the relative path."""
         ...
 
-    def shown_to(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
+    def attach(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
         """Let DuckDB read files by their names, as long as they are what their marks say."""
         ...
 
@@ -64,11 +64,11 @@ class Directory:
         """Where a file lies."""
         return self._root / path
 
-    def found(self, pattern: str) -> list[str]:
+    def paths(self, pattern: str) -> list[str]:
         """See Place."""
         if not is_plain(pattern):
             return []
-        return ["/".join(steps) for steps in Walk(self._root, hard_links=self._hard_links).found(pattern)]
+        return ["/".join(steps) for steps in Walk(self._root, hard_links=self._hard_links).files(pattern)]
 
     def marks(self, paths: Iterable[str]) -> dict[str, Mark]:
         """See Place."""
@@ -82,11 +82,11 @@ class Directory:
         """See Place."""
         return glob.escape(str(self._root / path))
 
-    def shown_to(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
+    def attach(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
         """See Place. DuckDB opens files itself."""
 
     def _mark(self, path: str) -> Mark:
         *folders, name = path.split("/")
         with beneath.folder(self._root, folders) as parent:
-            found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        return found.st_ino, found.st_size, found.st_mtime_ns
+            status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        return status.st_ino, status.st_size, status.st_mtime_ns

@@ -26,7 +26,7 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Objects:
-    """places.Place below the prefix of a bucket."""
+    """place.Place below the prefix of a bucket."""
 
     def __init__(self, root: ObjectRoot) -> None:
         self._root = root
@@ -37,7 +37,7 @@ class Objects:
         """See Place."""
         return literal(f"{_PROTOCOL}://")
 
-    def found(self, pattern: str) -> list[str]:
+    def paths(self, pattern: str) -> list[str]:
         """See Place. Only what is below the part of the pattern without wildcards is listed."""
         if not is_plain(pattern):
             return []
@@ -66,7 +66,7 @@ class Objects:
         """See Place. It is no glob: `_Files.glob` finds each file by its very name."""
         return f"{_PROTOCOL}://{path}"
 
-    def shown_to(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
+    def attach(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
         """See Place."""
         files = {self.name(path): (path, mark) for path, mark in marks.items()}
         connection.register_filesystem(_Files(self, files))
@@ -144,10 +144,10 @@ class _Parts:
 
     def read(self, size: int = -1) -> bytes:
         """From this thread's position on, which moves; all of the rest without a size."""
-        wanted = size if size >= 0 else self._file.size() - self.tell()
-        found = self._file.read_at(wanted, self.tell())  # type: ignore[call-arg]
-        self._at.position = self.tell() + len(found)
-        return found
+        length = size if size >= 0 else self._file.size() - self.tell()
+        part = self._file.read_at(length, self.tell())  # type: ignore[call-arg]
+        self._at.position = self.tell() + len(part)
+        return part
 
     def seekable(self) -> bool:
         """It is."""

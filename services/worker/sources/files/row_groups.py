@@ -20,8 +20,8 @@ from services.worker.sources import errors
 from services.worker.sources.files.listing import Files
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.place import Directory
-from services.worker.sources.rows.columns import Picked, pick
-from services.worker.sources.rows.reading import Found, SnapshotReading
+from services.worker.sources.rows.columns import SourceColumn, source_columns
+from services.worker.sources.rows.reading import ReadingFacts, SnapshotReading
 
 _VALUE_BYTES = 16
 _BATCH_ROWS = 32_768
@@ -56,16 +56,16 @@ def opened(files: Files, spec: JobSpec, as_of: datetime, memory: MemoryLimits) -
     """
     if not files.settings.has_row_groups or not isinstance(files.place, Directory) or not _is_whole(files, spec):
         return None
-    picked = pick(spec, deciding=False)
+    selection = source_columns(spec, deciding=False)
     try:
-        parts = [part for path in files.marks for part in _parts(files.place.path(path), picked, memory)]
-        first = _frame(parts[0], picked) if parts else None
+        parts = [part for path in files.marks for part in _parts(files.place.path(path), selection, memory)]
+        first = _frame(parts[0], selection) if parts else None
     except (_Unfit, *_FAILURES):
         return None
-    if first is not None and [batch.schema.types for batch in _batches(first.head(1))] != [_types(picked)]:
+    if first is not None and [batch.schema.types for batch in _batches(first.head(1))] != [_types(selection)]:
         return None
-    found = Found(as_of, sum(part.rows for part in parts), utf8=True, time_zone=files.settings.time_zone)
-    return SnapshotReading(_rows(files, parts, first, picked), picked, found)
+    facts = ReadingFacts(as_of, sum(part.rows for part in parts), utf8=True, time_zone=files.settings.time_zone)
+    return SnapshotReading(_rows(files, parts, first, selection), selection, facts)
 
 
 def _is_whole(files: Files, spec: JobSpec) -> bool:
@@ -73,19 +73,19 @@ def _is_whole(files: Files, spec: JobSpec) -> bool:
     return plain and not files.partitioned and len(files.marks) <= _MAX_FILES
 
 
-def _types(picked: Sequence[Picked]) -> list[pa.DataType]:
-    return [arrow_type(p.type) for p in picked]
+def _types(selection: Sequence[SourceColumn]) -> list[pa.DataType]:
+    return [arrow_type(c.type) for c in selection]
 
 
-def _parts(path: Path, picked: Sequence[Picked], most: MemoryLimits) -> Iterator[_Part]:
+def _parts(path: Path, selection: Sequence[SourceColumn], most: MemoryLimits) -> Iterator[_Part]:
     """Neighbouring row groups are read at once as long as they are small. Raises _Unfit."""
     metadata = pq.read_metadata(path)
-    names = _names(metadata.schema.to_arrow_schema(), picked)
+    names = _names(metadata.schema.to_arrow_schema(), selection)
     indexes = _indexes(metadata, names)
     start = rows = size = 0
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
         _check_chunks(group, indexes)
-        bytes_ = group.total_byte_size + group.num_rows * len(picked) * _VALUE_BYTES
+        bytes_ = group.total_byte_size + group.num_rows * len(selection) * _VALUE_BYTES
         if bytes_ > most.part_bytes:
             raise _Unfit
         if rows and (rows + group.num_rows > most.part_rows or size + bytes_ > most.part_bytes):
@@ -111,13 +111,13 @@ def _check_chunks(group: pq.RowGroupMetaData, indexes: Sequence[int]) -> None:
             raise _Unfit
 
 
-def _names(schema: pa.Schema, picked: Sequence[Picked]) -> tuple[str, ...]:
+def _names(schema: pa.Schema, selection: Sequence[SourceColumn]) -> tuple[str, ...]:
     """What the file calls each column, names being compared without case as DuckDB does. Raises _Unfit."""
     stored = {_folded(field.name): field for field in schema}
     if len(stored) < len(schema.names):
         raise _Unfit
-    fields = [stored.get(_folded(p.name)) for p in picked]
-    if not all(field and _is_stored_as(p, field.type) for p, field in zip(picked, fields, strict=True)):
+    fields = [stored.get(_folded(c.name)) for c in selection]
+    if not all(field and _is_stored_as(c, field.type) for c, field in zip(selection, fields, strict=True)):
         raise _Unfit
     return tuple(field.name for field in fields if field)
 
@@ -126,36 +126,36 @@ def _folded(name: str) -> str:
     return name.lower() if name.isascii() else name
 
 
-def _is_stored_as(picked: Picked, stored: pa.DataType) -> bool:
-    kind = picked.type.kind
+def _is_stored_as(column: SourceColumn, stored: pa.DataType) -> bool:
+    kind = column.type.kind
     if kind is Kind.TEXT:
         return pa.types.is_string(stored) or pa.types.is_large_string(stored)
     if kind is Kind.INTEGER:
         return pa.types.is_integer(stored) and not pa.types.is_uint64(stored)
-    return kind in _AS_THEY_ARE and stored == arrow_type(picked.type)
+    return kind in _AS_THEY_ARE and stored == arrow_type(column.type)
 
 
 def _rows(
-    files: Files, parts: Sequence[_Part], first: pl.DataFrame | None, picked: Sequence[Picked]
+    files: Files, parts: Sequence[_Part], first: pl.DataFrame | None, selection: Sequence[SourceColumn]
 ) -> Iterator[pa.RecordBatch]:
     for part in parts:
         try:
-            frame = first if first is not None else _frame(part, picked)
+            frame = first if first is not None else _frame(part, selection)
         except _FAILURES as error:
             raise _failure(files) from error
         first = None
-        _check_moments(frame, picked)
+        _check_moments(frame, selection)
         yield from _batches(frame)
         del frame
     if not files.unchanged():
         raise errors.changed(files.settings.id)
 
 
-def _frame(part: _Part, picked: Sequence[Picked]) -> pl.DataFrame:
+def _frame(part: _Part, selection: Sequence[SourceColumn]) -> pl.DataFrame:
     lazy = pl.scan_parquet(part.path, glob=False, hive_partitioning=False, cache=False)
     columns = [
-        pl.col(name).cast(pl.Int64) if p.type.kind is Kind.INTEGER else pl.col(name)
-        for name, p in zip(part.names, picked, strict=True)
+        pl.col(name).cast(pl.Int64) if c.type.kind is Kind.INTEGER else pl.col(name)
+        for name, c in zip(part.names, selection, strict=True)
     ]
     chosen = lazy.slice(part.start, part.rows).select(c.alias(f"c{i}") for i, c in enumerate(columns))
     frame = chosen.collect()
@@ -172,11 +172,11 @@ def _batches(frame: pl.DataFrame) -> Iterator[pa.RecordBatch]:
         yield from table.combine_chunks().to_batches()
 
 
-def _check_moments(frame: pl.DataFrame, picked: Sequence[Picked]) -> None:
-    for p, column in zip(picked, frame, strict=True):
-        never = _INFINITY.get(p.type.kind)
-        if never and {column.to_physical().min(), column.to_physical().max()} & {never, -never}:
-            raise errors.value_invalid(p.name, "of its type")
+def _check_moments(frame: pl.DataFrame, selection: Sequence[SourceColumn]) -> None:
+    for column, values in zip(selection, frame, strict=True):
+        never = _INFINITY.get(column.type.kind)
+        if never and {values.to_physical().min(), values.to_physical().max()} & {never, -never}:
+            raise errors.value_invalid(column.name, "of its type")
 
 
 def _failure(files: Files) -> errors.SourceFailed:

@@ -15,18 +15,18 @@ import pyarrow as pa
 from services.contract.spec import All, JobSpec
 from services.worker.ports import Reading
 from services.worker.sources import errors
-from services.worker.sources.files import duckdb_dialect as duck
-from services.worker.sources.files import row_groups
+from services.worker.sources.files import duckdb_dialect, row_groups
+from services.worker.sources.files.duckdb_dialect import Columns
 from services.worker.sources.files.listing import Files, listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.place import Directory
 from services.worker.sources.files.settings import FileSettings
 from services.worker.sources.kind import RowOptions
-from services.worker.sources.rows import filter as refine
-from services.worker.sources.rows.columns import Picked, missing, pick
+from services.worker.sources.rows import filtering
+from services.worker.sources.rows.columns import SourceColumn, missing, source_columns
 from services.worker.sources.rows.conditions import Sql, literal
 from services.worker.sources.rows.page import rows_on, sql_limit
-from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,25 +82,27 @@ class _Engine:
 
     def open(self, spec: JobSpec, as_of: datetime) -> Reading:
         columns = self._columns(spec)
-        matching = duck.where(spec.filter, columns)
-        picked = pick(spec, deciding=False)
-        count, rounded = self._count(picked, columns, matching)
-        rest = f"{matching.text}{duck.order(spec, columns)}{sql_limit(spec.page)}"
-        values = ", ".join(f"{columns.value(p.name, p.type)} as c{i}" for i, p in enumerate(picked))
+        matching = duckdb_dialect.where(spec.filter, columns)
+        selection = source_columns(spec, deciding=False)
+        count, rounded = self._count(selection, columns, matching)
+        rest = f"{matching.text}{duckdb_dialect.order(spec, columns)}{sql_limit(spec.page)}"
+        values = ", ".join(f"{columns.value(c.name, c.type)} as c{i}" for i, c in enumerate(selection))
         statement = f"select {values} from {self._relation} where {rest}"  # noqa: S608 - quoted
-        found = Found(as_of, rows_on(spec.page, count), rounded=rounded, utf8=True, time_zone=self._settings.time_zone)
-        return SnapshotReading(self._batches(statement, matching), picked, found)
+        facts = ReadingFacts(
+            as_of, rows_on(spec.page, count), rounded=rounded, utf8=True, time_zone=self._settings.time_zone
+        )
+        return SnapshotReading(self._batches(statement, matching), selection, facts)
 
-    def _columns(self, spec: JobSpec) -> duck.Columns:
+    def _columns(self, spec: JobSpec) -> Columns:
         described = self._rows(Sql(f"describe select * from {self._relation}"))  # noqa: S608 - quoted
         stored = {str(name).casefold(): str(type_) for name, type_, *_ in described}
         absent = missing(spec, stored)
         if absent:
             raise errors.column_missing(self._settings.id, absent)
-        return duck.Columns(stored, blank_is_null=self._settings.blank_is_null)
+        return Columns(stored, blank_is_null=self._settings.blank_is_null)
 
-    def _count(self, picked: tuple[Picked, ...], columns: duck.Columns, matching: Sql) -> tuple[int, int]:
-        finer = filter(None, (columns.rounded(p.name, p.type) for p in picked))
+    def _count(self, selection: tuple[SourceColumn, ...], columns: Columns, matching: Sql) -> tuple[int, int]:
+        finer = filter(None, (columns.rounded(c.name, c.type) for c in selection))
         rounded = " + ".join(f"count(*) filter (where {condition})" for condition in finer) or "0"
         count = f"select count(*), {rounded} from {self._relation} where {matching.text}"  # noqa: S608 - quoted
         row = self._rows(Sql(count, matching.parameters))[0]
@@ -145,7 +147,7 @@ class _Engine:
     def _failure(self, error: Exception) -> errors.SourceFailed:
         import duckdb  # noqa: PLC0415
 
-        column = str(error).partition(duck.INVALID)[2].partition("\n")[0]
+        column = str(error).partition(duckdb_dialect.INVALID)[2].partition("\n")[0]
         if column:
             return errors.value_invalid(column, "of its type")
         if not self._files.unchanged():
@@ -188,14 +190,14 @@ def _connection(
         }
         with duckdb.connect(":memory:", config=config) as connection:
             connection.create_function(
-                duck.FOLDED,
-                lambda text: refine.folded(text.combine_chunks()),
+                duckdb_dialect.FOLDED,
+                lambda text: filtering.folded(text.combine_chunks()),
                 ["VARCHAR"],
                 "VARCHAR",
                 type=ARROW,
                 side_effects=False,
             )
-            files.place.shown_to(connection, files.marks)
+            files.place.attach(connection, files.marks)
             connection.execute(f"set TimeZone = {literal(files.settings.time_zone)}")
             connection.execute(f"set allowed_directories = [{files.place.allowed}]")
             connection.execute("set enable_external_access = false")

@@ -33,7 +33,7 @@ class Walk:
         self._hard_links = hard_links
         self._visited: set[tuple[Steps, int]] = set()
 
-    def found(self, pattern: str) -> set[Steps]:
+    def files(self, pattern: str) -> set[Steps]:
         """The files, each by the names on its real way from the root. Raises FileRefused, OSError."""
         return set(self._below((), globs.steps(pattern)))
 

@@ -49,27 +49,27 @@ def _total(document: Any, path: str, source_id: str) -> int | None:
 def _next(document: Any, link_header: str, pages: HttpPages, source_id: str) -> str | None:
     if pages.paging not in (Paging.LINK, Paging.CURSOR):
         return None
-    found = at(document, pages.next) if pages.next else _next_by_itself(document, link_header)
-    if found is None or found == "":
+    link = at(document, pages.next) if pages.next else _next_by_itself(document, link_header)
+    if link is None or link == "":
         return None
-    number = isinstance(found, int) and pages.paging is Paging.CURSOR and not isinstance(found, bool)
-    if not isinstance(found, str) and not number:
+    number = isinstance(link, int) and pages.paging is Paging.CURSOR and not isinstance(link, bool)
+    if not isinstance(link, str) and not number:
         raise errors.answer_invalid(source_id, "a next page that is text")
-    return str(found)
+    return str(link)
 
 
 def _next_by_itself(document: Any, link_header: str) -> Any:
     in_view = _first(_first(document, _VIEWS), _NEXTS)
-    links = (found[1] for found in _LINK.finditer(link_header) if _is_next(found[2]))
+    links = (match[1] for match in _LINK.finditer(link_header) if _is_next(match[2]))
     return in_view or next(links, None)
 
 
 def _is_next(parameters: str) -> bool:
     """Of several `rel`, any; each is a list of words, and a word alone needs no quotes."""
-    found = _RELATIONS.findall(parameters)
-    return any("next" in (quoted or bare).casefold().split() for quoted, bare in found)
+    relations = _RELATIONS.findall(parameters)
+    return any("next" in (quoted or bare).casefold().split() for quoted, bare in relations)
 
 
 def _first(document: Any, names: tuple[str, ...]) -> Any:
-    found = (document[name] for name in names if isinstance(document, dict) and name in document)
-    return next(found, None)
+    members = (document[name] for name in names if isinstance(document, dict) and name in document)
+    return next(members, None)

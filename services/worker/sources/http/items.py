@@ -56,23 +56,23 @@ def at(document: Any, path: str) -> Any:
 def values(items: Sequence[Item], name: str) -> list[Any]:
     """One value an item, by a dotted path; None where it has none."""
     first, *rest = name.split(".")
-    found = [item.get(first) for item in items]
+    column = [item.get(first) for item in items]
     for part in rest:  # all items a step at a time
-        found = [each.get(part) if isinstance(each, dict) else None for each in found]
-    return found
+        column = [each.get(part) if isinstance(each, dict) else None for each in column]
+    return column
 
 
-def array(found: list[Any], type_: ColumnType) -> Array:
+def array(column: list[Any], type_: ColumnType) -> Array:
     """Values as parse.py takes them: texts, or of the type already. Raises NotOfType."""
-    kinds = set(map(type, found)) - {NoneType}
+    kinds = set(map(type, column)) - {NoneType}
     able, native = _NATIVE.get(type_.kind, (frozenset(), pa.null()))
     if type_.kind is Kind.FLOAT and kinds <= _NUMBERS:
-        return pa.array(_each(found, _double), pa.float64())
+        return pa.array(_each(column, _double), pa.float64())
     if kinds and kinds <= able:
-        return _native(found, native)
+        return _native(column, native)
     if type_.kind is Kind.BINARY:
-        return pa.array(_each(found, _binary), pa.large_binary())
-    texts = found if kinds <= {str} and type_.kind is not Kind.JSON else _each(found, _AS_TEXT.get(type_.kind, text))
+        return pa.array(_each(column, _binary), pa.large_binary())
+    texts = column if kinds <= {str} and type_.kind is not Kind.JSON else _each(column, _AS_TEXT.get(type_.kind, text))
     try:
         return pa.array(texts, pa.large_string())
     except UnicodeEncodeError:
@@ -104,10 +104,10 @@ def _whole(value: Any) -> str:
 
 def _double(value: Any) -> float:
     """The nearest one, and none beyond the greatest: JSON has no infinity."""
-    found = float(value)
-    if math.isinf(found):
+    double = float(value)
+    if math.isinf(double):
         raise ValueError
-    return found
+    return double
 
 
 _NUMBERS = frozenset({int, float, Decimal})
@@ -115,16 +115,16 @@ _DIGITS = 20
 _AS_TEXT: Mapping[Kind, Callable[[Any], str]] = {Kind.JSON: json_text, Kind.INTEGER: _whole, Kind.DECIMAL: _number}
 
 
-def _native(found: list[Any], type_: pa.DataType) -> Array:
+def _native(column: list[Any], type_: pa.DataType) -> Array:
     try:
-        return pa.array(found, type_)
+        return pa.array(column, type_)
     except OverflowError:
-        raise NotOfType(next(i for i, v in enumerate(found) if v is not None and not -(2**63) <= v < 2**63)) from None
+        raise NotOfType(next(i for i, v in enumerate(column) if v is not None and not -(2**63) <= v < 2**63)) from None
 
 
-def _each(found: list[Any], convert: Callable[[Any], Any]) -> list[Any]:
+def _each(column: list[Any], convert: Callable[[Any], Any]) -> list[Any]:
     converted = []
-    for index, value in enumerate(found):
+    for index, value in enumerate(column):
         try:
             converted.append(None if value is None else convert(value))
         except (TypeError, ValueError, OverflowError, RecursionError):

@@ -17,7 +17,7 @@ Parameters = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ApiRequest:
     """The `path` with its query; None: no path can have such a value.
 
     `constants` are the values that stand in the path, as text, by column.
@@ -30,12 +30,12 @@ class Asked:
     complete: bool
 
 
-def asked(spec: JobSpec, pages: HttpPages) -> Asked:
+def request_for(spec: JobSpec, pages: HttpPages) -> ApiRequest:
     """Raises SourceFailed when the path needs a value that the filter does not give, or the order cannot be had."""
     terms = [*_conjuncts(spec.filter)]
-    wanted = _PLACEHOLDER.findall(pages.path)
-    constants = {t.column: spelled(t.values[0]) for t in terms if t and t.column in wanted and _is_one_value(t)}
-    if any(name not in constants for name in wanted):
+    placeholders = _PLACEHOLDER.findall(pages.path)
+    constants = {t.column: spelled(t.values[0]) for t in terms if t and t.column in placeholders and _is_one_value(t)}
+    if any(name not in constants for name in placeholders):
         raise errors.relation_missing(spec.source.id)
     fixed = {_bare(name) for name, _ in parse_qsl(urlsplit(pages.path).query, keep_blank_values=True)}
     known = tuple(f for f in pages.filters if _bare(f.parameter) not in fixed)  # what the path says stays said
@@ -43,7 +43,7 @@ def asked(spec: JobSpec, pages: HttpPages) -> Asked:
     open_terms = [t for t, s in zip(terms, sent, strict=True) if s is None and not (t and t.column in constants)]
     parameters = [p for s in sent if s for p in s] + _order(spec, pages) + _first(pages)
     path = filled(pages.path, constants)
-    return Asked(path and with_parameters(path, parameters), constants, complete=not open_terms)
+    return ApiRequest(path and with_parameters(path, parameters), constants, complete=not open_terms)
 
 
 def with_parameters(url: str, parameters: Parameters) -> str:
@@ -60,7 +60,7 @@ def filled(template: str, values: Mapping[str, str | None]) -> str | None:
     None when a value is empty, or makes a part of dots: a server might take another path for the same.
     """
     parts = [values[name] or "" for name in _PLACEHOLDER.findall(template)]
-    url = _PLACEHOLDER.sub(lambda found: quote(values[found[1]] or "", safe="", errors="replace"), template)
+    url = _PLACEHOLDER.sub(lambda match: quote(values[match[1]] or "", safe="", errors="replace"), template)
     climbs = not _DOTS.isdisjoint(url.partition("?")[0].split("/"))
     return None if "" in parts or (climbs and parts) else url
 
@@ -100,15 +100,15 @@ def _is_one_value(term: Term) -> bool:
 
 def _sent(term: Term, known: tuple[HttpFilter, ...]) -> Parameters | None:
     """None when the remote cannot be told, or might leave out a row that matches."""
-    found = next((k for k in known if (k.column, k.operator) == (term.column, term.operator)), None)
-    if found is None or term.or_null or (term.ignore_case and not found.ignore_case):
+    passed_on = next((k for k in known if (k.column, k.operator) == (term.column, term.operator)), None)
+    if passed_on is None or term.or_null or (term.ignore_case and not passed_on.ignore_case):
         return None
     if term.operator in _EXISTS:
-        return [(found.parameter, _EXISTS[term.operator])]
+        return [(passed_on.parameter, _EXISTS[term.operator])]
     if not term.values or "" in term.values:  # an empty parameter is no condition to most
         return None
-    several = len(term.values) > 1 and not found.parameter.endswith("[]")
-    return [(found.parameter + "[]" * several, spelled(v)) for v in term.values]
+    several = len(term.values) > 1 and not passed_on.parameter.endswith("[]")
+    return [(passed_on.parameter + "[]" * several, spelled(v)) for v in term.values]
 
 
 def _bare(name: str) -> str:

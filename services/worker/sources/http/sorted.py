@@ -22,22 +22,22 @@ class OrderCheck:
         self._source_id = spec.source.id
         self._field = ""
         self._last: Array = None
-        told = {o.column for o in spec.relation.http.order} if spec.relation.http else set()
-        first = next((t for t in spec.order[:1] if t.column in told), None)
+        sent = {o.column for o in spec.relation.http.order} if spec.relation.http else set()
+        first = next((t for t in spec.order[:1] if t.column in sent), None)
         if first is not None:
             self._column, self._descending = first.column, first.descending
-            shown = (c for c in spec.columns if c.name == first.column and c.type.kind in _COMPARABLE)
-            self._field = next((c.field for c in shown), "")
+            fields = (c.field for c in spec.columns if c.name == first.column and c.type.kind in _COMPARABLE)
+            self._field = next(fields, "")
 
     def look(self, batch: pa.RecordBatch) -> None:
         """Raises SourceFailed when a row is out of place."""
         if not self._field:
             return
-        found: Any = batch.column(self._field).drop_null()
-        if not len(found):
+        values: Any = batch.column(self._field).drop_null()
+        if not len(values):
             return
         in_place = pc.greater_equal if not self._descending else pc.less_equal
-        follows = self._last is None or in_place(found[0], self._last).as_py()
-        if not follows or pc.all(in_place(found[1:], found[:-1])).as_py() is False:
+        follows = self._last is None or in_place(values[0], self._last).as_py()
+        if not follows or pc.all(in_place(values[1:], values[:-1])).as_py() is False:
             raise errors.unsorted(self._source_id, [self._column])
-        self._last = found[-1]
+        self._last = values[-1]

@@ -12,18 +12,17 @@ from services.contract.outcome import Consistency, ExportWarning, MatchedBy
 from services.contract.spec import HttpPages, JobSpec
 from services.worker.ports import Reading
 from services.worker.sources import errors
-from services.worker.sources.http import items as json_items
 from services.worker.sources.http.client import HttpClient
-from services.worker.sources.http.items import Item
-from services.worker.sources.http.query import Asked, asked
+from services.worker.sources.http.items import Item, array, values
+from services.worker.sources.http.query import ApiRequest, request_for
 from services.worker.sources.http.repeats import Repeats
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.http.sorted import OrderCheck
 from services.worker.sources.http.walk import Walk
 from services.worker.sources.rows import page
-from services.worker.sources.rows.columns import Picked, pick
+from services.worker.sources.rows.columns import SourceColumn, source_columns
 from services.worker.sources.rows.parse import Array, NotOfType
-from services.worker.sources.rows.reading import Found, SnapshotReading
+from services.worker.sources.rows.reading import ReadingFacts, SnapshotReading
 
 _BATCH_ROWS = 8_192
 _BATCH_BYTES = 8 << 20
@@ -42,31 +41,31 @@ class HttpSource:
         pages = spec.relation.http
         if pages is None:
             raise errors.relation_missing(self._settings.id)
-        wanted = asked(spec, pages)
+        request = request_for(spec, pages)
         with closing(HttpClient(self._settings)) as client:
-            yield _begun(client, spec, pages, wanted)
+            yield _begun(client, spec, pages, request)
 
 
-def _begun(client: HttpClient, spec: JobSpec, pages: HttpPages, wanted: Asked) -> "PagedReading":
-    rows = Rows(spec, wanted.constants, client.source_id)
+def _begun(client: HttpClient, spec: JobSpec, pages: HttpPages, request: ApiRequest) -> "PagedReading":
+    rows = Rows(spec, request.constants, client.source_id)
     as_of = datetime.now(UTC)
-    walk = Walk(client, pages, client.below(wanted.path or ""), Repeats(rows.keys))
-    if wanted.path is not None and not walk.begin() and not wanted.constants:
+    walk = Walk(client, pages, client.below(request.path or ""), Repeats(rows.keys))
+    if request.path is not None and not walk.begin() and not request.constants:
         # With a value in the path, it is that which does not exist.
         raise errors.relation_missing(client.source_id)
-    return PagedReading(walk, rows, spec, wanted, as_of)
+    return PagedReading(walk, rows, spec, request, as_of)
 
 
 class Rows:
     """What the columns of a spec are in the items of an answer."""
 
     def __init__(self, spec: JobSpec, constants: Mapping[str, str], source_id: str) -> None:
-        self.picked = pick(spec, deciding=True)
+        self.selection = source_columns(spec, deciding=True)
         self._key = spec.key
         self._constants = constants
         self._source_id = source_id
         self._examined = 0
-        self.absent = {p.name: p.label for p in self.picked if p.name not in constants}
+        self.absent = {c.name: c.label for c in self.selection if c.name not in constants}
         """Columns of which no item has had a value, with their names for people."""
 
     def keys(self, items: Sequence[Item]) -> list[Any]:
@@ -83,24 +82,24 @@ class Rows:
         return list(map(str, parts[0] if len(parts) == 1 else zip(*parts, strict=True)))
 
     def batch(self, items: Sequence[Item]) -> pa.RecordBatch:
-        """One column a Picked, to be typed. Raises SourceFailed."""
-        arrays = [self._array(items, p) for p in self.picked]
+        """One column a SourceColumn, to be typed. Raises SourceFailed."""
+        arrays = [self._array(items, c) for c in self.selection]
         self._examined += len(items)
         return pa.RecordBatch.from_arrays(arrays, names=[f"c{i}" for i in range(len(arrays))])
 
-    def _array(self, items: Sequence[Item], picked: Picked) -> Array:
-        found = self._values(items, picked.name)
-        if picked.name in self.absent and any(v is not None for v in found):
-            del self.absent[picked.name]
+    def _array(self, items: Sequence[Item], column: SourceColumn) -> Array:
+        objects = self._values(items, column.name)
+        if column.name in self.absent and any(v is not None for v in objects):
+            del self.absent[column.name]
         try:
-            return json_items.array(found, picked.type)
+            return array(objects, column.type)
         except NotOfType as error:
-            raise errors.value_invalid(picked.label, picked.type, self._examined + error.index + 1) from error
+            raise errors.value_invalid(column.label, column.type, self._examined + error.index + 1) from error
 
     def _values(self, items: Sequence[Item], name: str) -> list[Any]:
-        found = json_items.values(items, name)
+        objects = values(items, name)
         constant = self._constants.get(name)
-        return found if constant is None else [constant if v is None else v for v in found]
+        return objects if constant is None else [constant if v is None else v for v in objects]
 
 
 class PagedReading(SnapshotReading):
@@ -111,13 +110,13 @@ class PagedReading(SnapshotReading):
 
     consistency = Consistency.PAGED
 
-    def __init__(self, walk: Walk, rows: Rows, spec: JobSpec, wanted: Asked, as_of: datetime) -> None:
+    def __init__(self, walk: Walk, rows: Rows, spec: JobSpec, request: ApiRequest, as_of: datetime) -> None:
         raw = (rows.batch(items) for items in walk.pages() if items)
-        super().__init__(raw, rows.picked, Found(as_of, None, spec.filter, utf8=True, page=spec.page))
+        super().__init__(raw, rows.selection, ReadingFacts(as_of, None, spec.filter, utf8=True, page=spec.page))
         self._walk = walk
         self._rows = rows
         self._order = OrderCheck(spec)
-        if wanted.complete:
+        if request.complete:
             self.rows_total = page.rows_on(spec.page, walk.stated or 0)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -130,14 +129,14 @@ class PagedReading(SnapshotReading):
 
     def warnings(self) -> list[ExportWarning]:
         """See ports.Reading."""
-        found = super().warnings()
+        warnings = super().warnings()
         if self._walk.repeated:
             text = "rows that came twice, since others were added while pages were read: written once"
-            found.append(ExportWarning("ROWS_REPEATED", text, self._walk.repeated))
+            warnings.append(ExportWarning("ROWS_REPEATED", text, self._walk.repeated))
         if self._rows.absent and self._walk.received:
             text = f"columns without a value in any row: {', '.join(self._rows.absent.values())}"
-            found.append(ExportWarning("COLUMN_EMPTY", text, len(self._rows.absent)))
-        return found
+            warnings.append(ExportWarning("COLUMN_EMPTY", text, len(self._rows.absent)))
+        return warnings
 
 
 def gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -17,10 +17,10 @@ from services.worker.sources.settings import load
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
     """Print the draft; the exit code: 0, or 2 with what is wrong on `err`."""
-    given = _arguments().parse_args(arguments)
+    options = _arguments().parse_args(arguments)
     try:
-        settings = _settings(environ, given.source)
-        tables = _tables(settings, TableNames(given.schema, given.table))
+        settings = _settings(environ, options.source)
+        tables = _tables(settings, TableNames(options.schema, options.table))
     except (CannotStart, SourceFailed) as problem:
         err.write(f"{getattr(problem, 'message', problem)}\n")
         return 2

@@ -73,14 +73,14 @@ def _parent(table: LiveTable, fields: dict[str, str]) -> tuple[str, Link] | None
 
 def _headers(named: list[tuple[LiveColumn, str]]) -> list[str]:
     """What a reader likes to see; where that would be the same twice, what the database says."""
-    wanted = [_header(column.name) or field for column, field in named]
-    times = Counter(wanted)
-    return [column.name if times[header] > 1 else header for (column, _), header in zip(named, wanted, strict=True)]
+    headers = [_header(column.name) or field for column, field in named]
+    times = Counter(headers)
+    return [column.name if times[header] > 1 else header for (column, _), header in zip(named, headers, strict=True)]
 
 
 def _remark(column: LiveColumn) -> str:
-    said = "; ".join(text for text in (_one_line(column.comment), column.note) if text)
-    return f"  # {said}" if said else ""
+    remark = "; ".join(text for text in (_one_line(column.comment), column.note) if text)
+    return f"  # {remark}" if remark else ""
 
 
 def _column(column: LiveColumn, field: str, header: str) -> str:
@@ -98,12 +98,12 @@ class _Names:
     def __init__(self) -> None:
         self._given: set[str] = set()
 
-    def free(self, wanted: str) -> str:
+    def free(self, preferred: str) -> str:
         """The name, or the first of name2, name3, … that nobody has, upper and lower case being the same."""
-        number, name = 1, wanted
+        number, name = 1, preferred
         while name.casefold() in self._given:
             number += 1
-            name = f"{wanted}{number}"
+            name = f"{preferred}{number}"
         self._given.add(name.casefold())
         return name
 

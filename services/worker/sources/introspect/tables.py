@@ -57,9 +57,9 @@ class LiveTable:
 
 def decimal_of(numbers: Collection[str]) -> ColumnType | None:
     """The decimal that holds all of these; None for none, for what is no number, or for over ten decimals."""
-    found = [_NUMBER.fullmatch(number) for number in numbers]
-    parts = [(len(number[1].lstrip("0")), _decimals(number[2] or "")) for number in found if number]
-    if not parts or len(parts) < len(found):
+    matches = [_NUMBER.fullmatch(number) for number in numbers]
+    parts = [(len(number[1].lstrip("0")), _decimals(number[2] or "")) for number in matches if number]
+    if not parts or len(parts) < len(matches):
         return None
     whole, scale = max(whole for whole, _ in parts), max(decimals for _, decimals in parts)
     fits = scale <= _MAX_DECIMALS and whole + scale <= _MAX_DIGITS

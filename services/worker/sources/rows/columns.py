@@ -14,7 +14,7 @@ _TEXT = ColumnType(Kind.TEXT)
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
+class SourceColumn:
     """A column to read: `name` in the source, `label` for people, `field` in the batch, empty if it is for filters."""
 
     name: str
@@ -28,14 +28,14 @@ class Picked:
         return pa.field(self.field, arrow_type(self.type))
 
 
-def pick(spec: JobSpec, *, deciding: bool) -> tuple[Picked, ...]:
+def source_columns(spec: JobSpec, *, deciding: bool) -> tuple[SourceColumn, ...]:
     """The table's columns, then the hidden ones, then (with `deciding`) those that only the filter needs."""
-    shown = [Picked(c.name, c.type, c.field, c.field) for c in spec.columns]
-    hidden = [Picked(name, _TEXT, name, hidden_name(name)) for name in hidden_columns(spec)]
-    have = {(p.name, p.type) for p in shown}
+    visible = [SourceColumn(c.name, c.type, c.field, c.field) for c in spec.columns]
+    hidden = [SourceColumn(name, _TEXT, name, hidden_name(name)) for name in hidden_columns(spec)]
+    have = {(c.name, c.type) for c in visible}
     needed = dict.fromkeys((t.column, t.type) for t in terms(spec.filter)) if deciding else {}
-    extra = [Picked(name, type_, name, "") for name, type_ in needed if (name, type_) not in have]
-    return (*shown, *hidden, *extra)
+    extra = [SourceColumn(name, type_, name, "") for name, type_ in needed if (name, type_) not in have]
+    return (*visible, *hidden, *extra)
 
 
 def terms(filter_: Filter) -> Iterator[Term]:
@@ -67,5 +67,5 @@ def order_types(spec: JobSpec) -> dict[str, ColumnType]:
 def missing(spec: JobSpec, names: Iterable[str]) -> list[str]:
     """What the spec uses and `names`, compared without case as every engine here does, do not have."""
     have = {name.casefold() for name in names}
-    used = [p.name for p in pick(spec, deciding=True)] + [term.column for term in spec.order]
+    used = [c.name for c in source_columns(spec, deciding=True)] + [term.column for term in spec.order]
     return [name for name in dict.fromkeys(used) if name.casefold() not in have]

@@ -33,14 +33,14 @@ def combined(filter_: Filter, of_term: Callable[[Term], Sql]) -> Sql:
             return any_of(combined(f, of_term) for f in filters)
 
 
-def wanted(term: Term, value: Value) -> str:
+def comparand(term: Term, value: Value) -> str:
     """What a text is compared with; folded when the term ignores case."""
     return str(value).casefold() if term.ignore_case else str(value)
 
 
-def with_null(found: Sql, column: str, term: Term) -> Sql:
+def with_null(condition: Sql, column: str, term: Term) -> Sql:
     """The condition of a term, which lets nulls through where the term does."""
-    return any_of((found, Sql(f"{column} is null"))) if term.or_null else found
+    return any_of((condition, Sql(f"{column} is null"))) if term.or_null else condition
 
 
 def every(conditions: Iterable[Sql]) -> Sql:

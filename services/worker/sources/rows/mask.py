@@ -13,7 +13,7 @@ from services.worker.sources.rows.parse import Array, pc
 
 REDACTED = "***"
 _STAR = "*"
-_SHOWN = 4
+_MAX_VISIBLE = 4
 _TEXT = ColumnType(Kind.TEXT)
 _NOTHING = pa.scalar("", pa.large_string())
 _NO_TEXT = pa.scalar(None, pa.large_string())
@@ -22,7 +22,7 @@ Hide = Callable[[Array], Array]
 """A column of texts to what may be seen of it; nulls stay."""
 
 
-def shown(spec: JobSpec) -> JobSpec:
+def spec_for_writers(spec: JobSpec) -> JobSpec:
     """The spec as writers see it: a masked column is text."""
     columns = tuple(replace(c, type=_TEXT) if c.mask else c for c in spec.columns)
     return replace(spec, columns=columns)
@@ -44,8 +44,8 @@ def masked(batches: Iterable[pa.RecordBatch], columns: tuple[ColumnSpec, ...], k
 
 def _masked(batch: pa.RecordBatch, hidden: list[tuple[int, ColumnSpec, Hide]]) -> pa.RecordBatch:
     for index, column, hide in hidden:
-        found = hide(as_text(batch.column(index), column.type))
-        batch = batch.set_column(index, pa.field(column.field, found.type), found)
+        text = hide(as_text(batch.column(index), column.type))
+        batch = batch.set_column(index, pa.field(column.field, text.type), text)
     return batch
 
 
@@ -71,11 +71,11 @@ def _redact(text: Array) -> Array:
 
 def _last4(text: Array) -> Array:
     length = pc.cast(pc.utf8_length(text), pa.int64())
-    shown = pc.min_element_wise(pc.divide(length, 2), _SHOWN, skip_nulls=False)
-    ends = [pc.utf8_slice_codeunits(text, -count) for count in range(1, _SHOWN + 1)]
-    hidden = pc.fill_null(pc.subtract(length, shown), 0)
+    visible = pc.min_element_wise(pc.divide(length, 2), _MAX_VISIBLE, skip_nulls=False)
+    ends = [pc.utf8_slice_codeunits(text, -count) for count in range(1, _MAX_VISIBLE + 1)]
+    hidden = pc.fill_null(pc.subtract(length, visible), 0)
     stars = pc.binary_repeat(pa.scalar(_STAR, pa.large_string()), hidden)
-    return pc.binary_join_element_wise(stars, pc.choose(shown, _NOTHING, *ends), _NOTHING)
+    return pc.binary_join_element_wise(stars, pc.choose(visible, _NOTHING, *ends), _NOTHING)
 
 
 def _hash(text: Array, key: bytes) -> Array:

@@ -126,12 +126,12 @@ def _timestamp_there(array: Array, type_: ColumnType, time_zone: str) -> Array:
 
 def _moments(local: Array, zone: str) -> Array:
     """As PostgreSQL and DuckDB: of what clocks showed twice the second, and what they skipped counts on from before."""
-    found = _assumed(local, zone, "latest")
-    skipped = pc.not_equal(found, _assumed(local, zone, "earliest"))
+    moments = _assumed(local, zone, "latest")
+    skipped = pc.not_equal(moments, _assumed(local, zone, "earliest"))
     if pc.any(skipped).as_py():
         before = pc.subtract(local, _LONGER_THAN_A_GAP)
-        found = pc.if_else(skipped, pc.add(_assumed(before, zone, "latest"), _LONGER_THAN_A_GAP), found)
-    return pc.cast(found, pa.timestamp("us", "UTC"))
+        moments = pc.if_else(skipped, pc.add(_assumed(before, zone, "latest"), _LONGER_THAN_A_GAP), moments)
+    return pc.cast(moments, pa.timestamp("us", "UTC"))
 
 
 def _assumed(local: Array, zone: str, nonexistent: str) -> Array:

@@ -13,18 +13,18 @@ Failure = Callable[[Exception], errors.SourceFailed]
 """What an error of the driver means for callers."""
 
 
-class DriverSaid(Exception):
+class DriverError(Exception):
     """The text of a driver's error, for the log, without secrets."""
 
 
 class Session:
-    """Statements one after the other on one connection of ADBC; `said` gives an error's text without secrets."""
+    """Statements one after the other on one connection of ADBC; `scrub` takes secrets out of an error's text."""
 
-    def __init__(self, connection: Any, source_id: str, failure: Failure, said: Callable[[str], str] = str) -> None:
+    def __init__(self, connection: Any, source_id: str, failure: Failure, scrub: Callable[[str], str] = str) -> None:
         self._connection = connection
         self._source_id = source_id
         self._failure = failure
-        self._said = said
+        self._scrub = scrub
 
     def rows(self, sql: str, parameters: tuple[Parameter, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a statement that gives few. Raises SourceFailed."""
@@ -64,4 +64,4 @@ class Session:
         try:
             yield
         except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
-            raise self._failure(error) from DriverSaid(self._said(f"{type(error).__name__}: {error}"))
+            raise self._failure(error) from DriverError(self._scrub(f"{type(error).__name__}: {error}"))

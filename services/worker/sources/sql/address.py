@@ -62,5 +62,5 @@ def scrubbed(text: str, url: str) -> str:
 
 def _split(rest: str) -> tuple[str, str, str]:
     """What stands before the first of `/?#`, that one, and the rest."""
-    found = re.search(r"[/?#]", rest)
-    return (rest[: found.start()], found[0], rest[found.end() :]) if found else (rest, "", "")
+    separator = re.search(r"[/?#]", rest)
+    return (rest[: separator.start()], separator[0], rest[separator.end() :]) if separator else (rest, "", "")

@@ -12,9 +12,9 @@ import pyarrow as pa
 from services.contract.outcome import Consistency
 from services.contract.spec import JobSpec
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import Picked
+from services.worker.sources.rows.columns import SourceColumn
 from services.worker.sources.rows.parse import Array, pc
-from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 
 PAGE_ROWS = 2 * BATCH_ROWS
 
@@ -30,8 +30,8 @@ class KeysetReading(SnapshotReading):
 
     consistency = Consistency.KEYSET
 
-    def __init__(self, raw: Iterable[pa.RecordBatch], picked: Sequence[Picked], found: Found) -> None:
-        super().__init__(raw, picked, found)
+    def __init__(self, raw: Iterable[pa.RecordBatch], selection: Sequence[SourceColumn], facts: ReadingFacts) -> None:
+        super().__init__(raw, selection, facts)
         self.as_of = None
 
 

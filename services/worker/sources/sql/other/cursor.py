@@ -16,11 +16,11 @@ from services.contract.outcome import Consistency
 from services.contract.spec import All, AnyOf, Filter, JobSpec, Kind, Operator, ReadingMode, Term, Value
 from services.worker.ports import Reading
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import missing, pick
-from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.rows.columns import SourceColumn, missing, source_columns
+from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 from services.worker.sources.rows.step import utc
 from services.worker.sources.sql import address
-from services.worker.sources.sql.adbc import DriverSaid
+from services.worker.sources.sql.adbc import DriverError
 from services.worker.sources.sql.other.driver_values import as_text
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.time_bound import time_bound_s, within
@@ -44,8 +44,15 @@ _ZONES = timedelta(days=2)
 class CursorReading(SnapshotReading):
     """ports.Reading of one statement, which in some databases is no snapshot."""
 
-    def __init__(self, raw: Iterator[pa.RecordBatch], picked: Any, found: Found, *, one_moment: bool) -> None:
-        super().__init__(raw, picked, found)
+    def __init__(
+        self,
+        raw: Iterator[pa.RecordBatch],
+        selection: tuple[SourceColumn, ...],
+        facts: ReadingFacts,
+        *,
+        one_moment: bool,
+    ) -> None:
+        super().__init__(raw, selection, facts)
         if not one_moment:
             self.consistency = Consistency.PAGED
             self.as_of = None
@@ -78,7 +85,7 @@ def guarded(settings: OtherSqlSettings) -> Callable[[], Any]:
         except (sae.SQLAlchemyError, ImportError, OSError) as error:
             wrong = isinstance(error, sae.ProgrammingError | sae.NoSuchTableError)
             failed = errors.relation_missing(settings.id) if wrong else errors.unavailable(settings.id)
-            raise failed from DriverSaid(address.scrubbed(f"{type(error).__name__}: {error}", settings.url))
+            raise failed from DriverError(address.scrubbed(f"{type(error).__name__}: {error}", settings.url))
 
     return guard
 
@@ -98,14 +105,14 @@ class _Cursor:
             types = self._types(spec)
             relation = self._relation(spec)
         narrowed = bool(spec.filter != All())
-        picked = pick(spec, deciding=narrowed)
-        found = Found(as_of, None, spec.filter if narrowed else None, page=spec.page, time_zone=time_zone)
-        statement = _statement(relation, spec, [p.name for p in picked], types)
-        kinds = [p.type for p in picked]
+        selection = source_columns(spec, deciding=narrowed)
+        facts = ReadingFacts(as_of, None, spec.filter if narrowed else None, page=spec.page, time_zone=time_zone)
+        statement = _statement(relation, spec, [c.name for c in selection], types)
+        kinds = [c.type for c in selection]
         bound_s = time_bound_s(self._settings.statement_timeout_s, spec)
         rows = within(self._batches(statement, kinds), bound_s, self._settings.id)
         one_moment = self._connection.dialect.name in _ONE_STATEMENT_ONE_MOMENT
-        return CursorReading(rows, picked, found, one_moment=one_moment)
+        return CursorReading(rows, selection, facts, one_moment=one_moment)
 
     def _relation(self, spec: JobSpec) -> "sa.FromClause":
         """The rows, with the columns that the spec uses, of the types that are known."""
@@ -130,16 +137,16 @@ class _Cursor:
         schema, _, table = spec.relation.table.rpartition(".")
         listed = "select column_name, data_type from information_schema.columns where table_name = :table"
         of_schema = " and table_schema = :schema" if schema else ""
-        given = {"table": table, "schema": schema} if schema else {"table": table}
+        parameters = {"table": table, "schema": schema} if schema else {"table": table}
         try:
-            rows = self._connection.execute(sa.text(listed + of_schema), given).all() if table else []
+            rows = self._connection.execute(sa.text(listed + of_schema), parameters).all() if table else []
         except sa.exc.SQLAlchemyError:  # then nothing is narrowed down
             self._connection.rollback()
             return {}
-        found: dict[str, set[str]] = {}
+        types: dict[str, set[str]] = {}
         for name, type_ in rows:
-            found.setdefault(name, set()).add(str(type_).lower())
-        single = {name.casefold(): types.pop().partition("(")[0] for name, types in found.items() if len(types) == 1}
+            types.setdefault(name, set()).add(str(type_).lower())
+        single = {name.casefold(): each.pop().partition("(")[0] for name, each in types.items() if len(each) == 1}
         return {name: _KNOWN[type_] for name, type_ in single.items() if type_ in _KNOWN}
 
     def _batches(self, statement: "sa.Select[Any]", types: list[Any]) -> Iterator[pa.RecordBatch]:
@@ -164,14 +171,14 @@ def _statement(relation: "sa.FromClause", spec: JobSpec, names: list[str], types
     import sqlalchemy as sa  # noqa: PLC0415
 
     columns = {name.casefold(): column for name, column in relation.c.items()}
-    shown = [columns[name.casefold()].label(f"c{i}") for i, name in enumerate(names)]
+    values = [columns[name.casefold()].label(f"c{i}") for i, name in enumerate(names)]
     order: list[Any] = []
     for term in spec.order:
         column = columns[term.column.casefold()]
         # Not every dialect knows NULLS LAST.
         order.append(sa.case((column.is_(None), 0 if term.nulls_first else 1), else_=1 if term.nulls_first else 0))
         order.append(column.desc() if term.descending else column.asc())
-    return sa.select(*shown).where(_condition(spec.filter, columns, types)).order_by(*order)
+    return sa.select(*values).where(_condition(spec.filter, columns, types)).order_by(*order)
 
 
 def _condition(filter_: Filter, columns: dict[str, Any], types: dict[str, str]) -> Any:
@@ -185,8 +192,8 @@ def _condition(filter_: Filter, columns: dict[str, Any], types: dict[str, str]) 
                 return column.is_(None)
             if filter_.operator is Operator.IS_NOT_NULL:
                 return column.is_not(None)
-            found = _narrowed(filter_, column, types.get(filter_.column.casefold(), ""))
-            return sa.or_(found, column.is_(None)) if filter_.or_null else found
+            condition = _narrowed(filter_, column, types.get(filter_.column.casefold(), ""))
+            return sa.or_(condition, column.is_(None)) if filter_.or_null else condition
         case All(filters):
             return sa.and_(sa.true(), *(_condition(f, columns, types) for f in filters))
         case AnyOf(filters):
@@ -211,12 +218,12 @@ def _between(term: Term, column: Any, around: Callable[[Value], tuple[Any, Any]]
     import sqlalchemy as sa  # noqa: PLC0415
 
     bounds = [around(v) for v in term.values]
-    found = []
+    conditions = []
     if term.operator not in (Operator.LESS, Operator.LESS_OR_EQUAL):
-        found.append(column >= min(low for low, _ in bounds))
+        conditions.append(column >= min(low for low, _ in bounds))
     if term.operator not in (Operator.GREATER, Operator.GREATER_OR_EQUAL):
-        found.append(column <= max(high for _, high in bounds))
-    return sa.and_(*found)
+        conditions.append(column <= max(high for _, high in bounds))
+    return sa.and_(*conditions)
 
 
 def _around_number(value: Value) -> tuple[Any, Any]:

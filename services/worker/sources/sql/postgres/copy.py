@@ -11,12 +11,12 @@ from services.contract.outcome import Consistency, ExportWarning, MatchedBy
 from services.contract.spec import JobSpec
 from services.worker.ports import Lines, LinesReading, LinesUnfit
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import order_types, pick
+from services.worker.sources.rows.columns import order_types, source_columns
 from services.worker.sources.rows.conditions import Parameter, literal
 from services.worker.sources.rows.page import rows_on, sql_limit
-from services.worker.sources.rows.reading import none_found
+from services.worker.sources.rows.reading import no_rows_warnings
 from services.worker.sources.sql import address
-from services.worker.sources.sql.adbc import DriverSaid
+from services.worker.sources.sql.adbc import DriverError
 from services.worker.sources.sql.postgres import dialect
 from services.worker.sources.sql.postgres.lines import line_value, may_be_lines
 from services.worker.sources.sql.postgres.settings import PostgresSettings
@@ -58,15 +58,15 @@ def connected(settings: PostgresSettings) -> Iterator["Session"]:
             prepare_threshold=None,
         )
     except psycopg.Error as error:
-        raise errors.unavailable(settings.id) from _said(error, settings)
+        raise errors.unavailable(settings.id) from _driver_error(error, settings)
     try:
         yield Session(connection, settings)
     finally:
         connection.close()
 
 
-def _said(error: object, settings: PostgresSettings) -> DriverSaid:
-    return DriverSaid(address.scrubbed(f"{type(error).__name__}: {error}", settings.url))
+def _driver_error(error: object, settings: PostgresSettings) -> DriverError:
+    return DriverError(address.scrubbed(f"{type(error).__name__}: {error}", settings.url))
 
 
 class Session:
@@ -90,7 +90,7 @@ class Session:
             try:
                 cursor = self._connection.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
             except psycopg.ProgrammingError as error:
-                raise errors.relation_missing(self._settings.id) from _said(error, self._settings)
+                raise errors.relation_missing(self._settings.id) from _driver_error(error, self._settings)
             return [column.name for column in cursor.description]
 
     def modifiers(self, sql: str) -> list[int]:
@@ -118,7 +118,7 @@ class Session:
         return sent
 
     def _check(self, result: "PGresult") -> None:
-        from psycopg import errors as known  # noqa: PLC0415 - only a child that reads needs it
+        from psycopg.errors import error_from_result  # noqa: PLC0415 - only a child that reads needs it
         from psycopg.pq import DiagnosticField, ExecStatus  # noqa: PLC0415
 
         if result.status not in (ExecStatus.FATAL_ERROR, ExecStatus.NONFATAL_ERROR):
@@ -126,7 +126,7 @@ class Session:
         state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
         if is_wrong_value(state):
             raise LinesUnfit
-        raise known.error_from_result(result)
+        raise error_from_result(result)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -136,7 +136,7 @@ class Session:
         try:
             yield
         except psycopg.Error as error:
-            raise failed(error.sqlstate, self._settings.id) from _said(error, self._settings)
+            raise failed(error.sqlstate, self._settings.id) from _driver_error(error, self._settings)
 
 
 def _rows(server: "PGconn") -> Iterator[list[Any]]:
@@ -202,7 +202,7 @@ class _CopyReading:
 
     def warnings(self) -> list[ExportWarning]:
         """See ports.Counted."""
-        return none_found(self.rows_matched())
+        return no_rows_warnings(self.rows_matched())
 
 
 def _reading(session: Session, settings: PostgresSettings, spec: JobSpec) -> LinesReading | None:
@@ -228,9 +228,9 @@ def _reading(session: Session, settings: PostgresSettings, spec: JobSpec) -> Lin
 
 def _values(session: Session, spec: JobSpec, columns: Columns, relation: str) -> Sequence[str] | None:
     """Each column as COPY must write it; None when one of them cannot be."""
-    picked = pick(spec, deciding=False)
-    raw = ", ".join(columns.raw(p.name) for p in picked)
+    selection = source_columns(spec, deciding=False)
+    raw = ", ".join(columns.raw(c.name) for c in selection)
     declared = session.modifiers(f"select {raw} from {relation} limit 0")  # noqa: S608 - quoted
-    values = [line_value(p.name, p.type, columns, digits) for p, digits in zip(picked, declared, strict=True)]
-    found = [value for value in values if value is not None]
-    return found if len(found) == len(values) else None
+    values = [line_value(c.name, c.type, columns, digits) for c, digits in zip(selection, declared, strict=True)]
+    possible = [value for value in values if value is not None]
+    return possible if len(possible) == len(values) else None

@@ -15,9 +15,9 @@ from services.worker.sources.rows.conditions import (
     Sql,
     any_of,
     combined,
+    comparand,
     every,
     quoted,
-    wanted,
     with_null,
 )
 from services.worker.sources.rows.step import utc
@@ -105,8 +105,8 @@ def _term(term: Term, columns: Columns) -> Sql:
     raw = columns.raw(term.column)
     if term.operator in NULLS:
         return Sql(f"{raw} {term.operator.value}")
-    found = _text(term, columns) if term.type.kind is Kind.TEXT else _typed(term, columns)
-    return with_null(found, raw, term)
+    condition = _text(term, columns) if term.type.kind is Kind.TEXT else _typed(term, columns)
+    return with_null(condition, raw, term)
 
 
 def _typed(term: Term, columns: Columns) -> Sql:
@@ -176,7 +176,7 @@ def _is_key(text: str, oid: int) -> bool:
 
 def _any_case(text: str, term: Term) -> Sql:
     """In this collation only ASCII is folded: any text with another character goes through."""
-    values = [wanted(term, v) for v in term.values]
+    values = [comparand(term, v) for v in term.values]
     of_ascii = [_of_text(f"lower({text})", term.operator, v) for v in values if v.isascii()]
     return any_of((*of_ascii, Sql(f"octet_length({text}) <> length({text})", exact=False)))
 

@@ -73,9 +73,9 @@ def _table(session: Session, row: tuple[Any, ...]) -> LiveTable:
     linked = tuple(Link(link["column"], link["table"]) for link in json.loads(links or "[]"))
     relation = _part(name) if schema == "public" else f"{_part(schema)}.{_part(name)}"
     keys = tuple(json.loads(key or "[]"))
-    looked = relation if keys else ""  # without a key it is but named, and a view may take long
-    found = tuple(_column(session, looked, c) for c in json.loads(columns or "[]"))
-    return LiveTable(relation, name, keys, found, linked, comment)
+    sampled = relation if keys else ""  # without a key it is but named, and a view may take long
+    live_columns = tuple(_column(session, sampled, c) for c in json.loads(columns or "[]"))
+    return LiveTable(relation, name, keys, live_columns, linked, comment)
 
 
 def _part(name: str) -> str:
@@ -89,9 +89,9 @@ def _column(session: Session, relation: str, column: dict[str, Any]) -> LiveColu
     if declared:
         return LiveColumn(name, declared, comment)
     values = _values(session, relation, name) if relation and column["readable"] else []
-    held = decimal_of(values)
+    decimal = decimal_of(values)
     why = "no scale up to 10 fits all values" if values else "no values to go by"
-    return LiveColumn(name, held or ColumnType(Kind.TEXT), comment, GUESSED if held else f"{why}: {_ELSE}")
+    return LiveColumn(name, decimal or ColumnType(Kind.TEXT), comment, GUESSED if decimal else f"{why}: {_ELSE}")
 
 
 def _values(session: Session, relation: str, name: str) -> list[str]:

@@ -11,12 +11,12 @@ import pyarrow.compute
 from services.contract.spec import JobSpec, Kind, ReadingMode
 from services.worker.ports import Reading
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import Picked, order_types, pick
+from services.worker.sources.rows.columns import SourceColumn, order_types, source_columns
 from services.worker.sources.rows.conditions import Sql
 from services.worker.sources.rows.page import rows_on, sql_limit
-from services.worker.sources.rows.reading import Found, SnapshotReading
+from services.worker.sources.rows.reading import ReadingFacts, SnapshotReading
 from services.worker.sources.sql import address
-from services.worker.sources.sql.adbc import DriverSaid, Session
+from services.worker.sources.sql.adbc import DriverError, Session
 from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pages
 from services.worker.sources.sql.postgres import dialect
 from services.worker.sources.sql.postgres.settings import PostgresSettings
@@ -45,7 +45,7 @@ def connected(settings: PostgresSettings) -> Iterator[Session]:
     import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
     import adbc_driver_postgresql.dbapi  # noqa: PLC0415
 
-    def said(text: str) -> str:
+    def scrub(text: str) -> str:
         return address.scrubbed(text, settings.url)
 
     def failure(error: Exception) -> errors.SourceFailed:
@@ -54,9 +54,9 @@ def connected(settings: PostgresSettings) -> Iterator[Session]:
     try:
         connection = adbc_driver_postgresql.dbapi.connect(with_options(settings.url))
     except adbc_driver_manager.Error as error:
-        raise errors.unavailable(settings.id) from DriverSaid(said(f"{type(error).__name__}: {error}"))
+        raise errors.unavailable(settings.id) from DriverError(scrub(f"{type(error).__name__}: {error}"))
     with connection:
-        yield Session(connection, settings.id, failure, said)
+        yield Session(connection, settings.id, failure, scrub)
 
 
 class Database(Transaction):
@@ -71,30 +71,30 @@ class Database(Transaction):
         as_of = self.begin(spec)
         columns = self.columns(spec)
         matching = dialect.where(spec.filter, columns)
-        picked = pick(spec, deciding=not matching.exact)
+        selection = source_columns(spec, deciding=not matching.exact)
         rest = f"from {dialect.relation(spec.relation)} where {self.set_parameters(matching)}"
-        found = Found(as_of, None, spec.filter, utf8=self.utf8, page=spec.page, time_zone=columns.time_zone)
+        facts = ReadingFacts(as_of, None, spec.filter, utf8=self.utf8, page=spec.page, time_zone=columns.time_zone)
         if matching.exact:
             count = self._session.rows(f"select count(*) {rest}")[0][0]
-            found = Found(as_of, rows_on(spec.page, count), utf8=self.utf8, time_zone=columns.time_zone)
+            facts = ReadingFacts(as_of, rows_on(spec.page, count), utf8=self.utf8, time_zone=columns.time_zone)
         order = dialect.order(spec.order, order_types(spec), columns)
         limit = sql_limit(spec.page) if matching.exact else ""
-        batches = self._session.batches(f"select {_values(picked, columns)} {rest}{order}{limit}")
-        return SnapshotReading(_plain(batches, picked), picked, found)
+        batches = self._session.batches(f"select {_values(selection, columns)} {rest}{order}{limit}")
+        return SnapshotReading(_plain(batches, selection), selection, facts)
 
     def by_key(self, spec: JobSpec) -> Reading:
         """Piece by piece in transactions of their own, each behind the last key."""
         self.begin(spec)
         columns = self.columns(spec)
         matching = dialect.where(spec.filter, columns)
-        picked = pick(spec, deciding=not matching.exact)
+        selection = source_columns(spec, deciding=not matching.exact)
         keys = [columns.raw(name) for name in spec.key]
         relation = dialect.relation(spec.relation)
         nulls = " or ".join(f"{key} is null" for key in keys)
         if self._session.rows(f"select exists(select 1 from {relation} where {nulls})")[0][0]:  # noqa: S608
             raise errors.value_invalid(", ".join(spec.key), "a key without nulls")
         self._session.end()
-        selected = f"{_values(picked, columns)}, " + ", ".join(f"{key}::text" for key in keys)
+        selected = f"{_values(selection, columns)}, " + ", ".join(f"{key}::text" for key in keys)
         casts = [f"::{columns.type(name)}" for name in spec.key]
 
         def compared(how: str, last: Key) -> Sql:
@@ -120,7 +120,7 @@ class Database(Transaction):
 
         ambiguous = errors.key_ambiguous(self._settings.id, list(spec.key))
         rows = pages(behind, shared, self._session.end, len(keys), ambiguous)
-        found = Found(
+        facts = ReadingFacts(
             datetime.now(UTC),
             None,
             None if matching.exact else spec.filter,
@@ -128,36 +128,36 @@ class Database(Transaction):
             page=spec.page,
             time_zone=columns.time_zone,
         )
-        return KeysetReading(_plain(rows, picked), picked, found)
+        return KeysetReading(_plain(rows, selection), selection, facts)
 
 
-def _values(picked: Iterable[Picked], columns: Columns) -> str:
-    return ", ".join(f"{columns.value(p.name, p.type)} as c{i}" for i, p in enumerate(picked)) or "1"
+def _values(selection: Iterable[SourceColumn], columns: Columns) -> str:
+    return ", ".join(f"{columns.value(c.name, c.type)} as c{i}" for i, c in enumerate(selection)) or "1"
 
 
-def _plain(batches: Iterable[pa.RecordBatch], picked: tuple[Picked, ...]) -> Iterator[pa.RecordBatch]:
+def _plain(batches: Iterable[pa.RecordBatch], selection: tuple[SourceColumn, ...]) -> Iterator[pa.RecordBatch]:
     """Without Arrow types of PostgreSQL's own, and with no moment that is none. Raises VALUE_INVALID."""
     before = 0
     for batch in batches:
-        columns = [c.storage if isinstance(c, pa.ExtensionArray) else c for c in batch.columns]
-        for column, one in zip(columns, picked, strict=True):
-            _check_moments(column, one, before)
-        yield pa.RecordBatch.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))])
+        arrays = [a.storage if isinstance(a, pa.ExtensionArray) else a for a in batch.columns]
+        for array, column in zip(arrays, selection, strict=True):
+            _check_moments(array, column, before)
+        yield pa.RecordBatch.from_arrays(arrays, names=[f"c{i}" for i in range(len(arrays))])
         before += batch.num_rows
 
 
-def _check_moments(column: Any, picked: Picked, before: int) -> None:
-    wrong = _not_moments(column, picked.type.kind)
+def _check_moments(array: Any, column: SourceColumn, before: int) -> None:
+    wrong = _not_moments(array, column.type.kind)
     if wrong is not None and pc.any(wrong).as_py():
-        raise errors.value_invalid(picked.label, picked.type, before + pc.index(wrong, value=True).as_py() + 1)
+        raise errors.value_invalid(column.label, column.type, before + pc.index(wrong, value=True).as_py() + 1)
 
 
-def _not_moments(column: Any, kind: Kind) -> Any:
+def _not_moments(array: Any, kind: Kind) -> Any:
     """Which values are infinite, or 24:00; None when the type holds nothing of that sort."""
-    if pa.types.is_timestamp(column.type):
-        return pc.less(column.view(pa.int64()), _FIRST_MICROSECOND)
-    if pa.types.is_date32(column.type):
-        return pc.less(column.view(pa.int32()), _FIRST_DAY)
-    if pa.types.is_time(column.type) and kind is Kind.TIME:
-        return pc.greater(column.view(pa.int64()), _LAST_TIME)
+    if pa.types.is_timestamp(array.type):
+        return pc.less(array.view(pa.int64()), _FIRST_MICROSECOND)
+    if pa.types.is_date32(array.type):
+        return pc.less(array.view(pa.int32()), _FIRST_DAY)
+    if pa.types.is_time(array.type) and kind is Kind.TIME:
+        return pc.greater(array.view(pa.int64()), _LAST_TIME)
     return None

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from services.contract.spec import JobSpec
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import missing, pick
+from services.worker.sources.rows.columns import missing, source_columns
 from services.worker.sources.rows.conditions import Parameter, Sql, literal, quoted
 from services.worker.sources.sql.postgres import dialect
 from services.worker.sources.sql.postgres.settings import PostgresSettings
@@ -89,24 +89,24 @@ class Transaction:
         if absent:
             raise errors.column_missing(self._settings.id, absent)
         by_name = {name.casefold(): name for name in names} | {name: name for name in names if name == name.casefold()}
-        used = {p.name for p in pick(spec, deciding=True)} | {t.column for t in spec.order} | {*spec.key}
-        wanted = [by_name[name] for name in dict.fromkeys(n.casefold() for n in sorted(used)) if name in by_name]
-        stored = self._types(relation, wanted)
+        used = {c.name for c in source_columns(spec, deciding=True)} | {t.column for t in spec.order} | {*spec.key}
+        stored_names = [by_name[name] for name in dict.fromkeys(n.casefold() for n in sorted(used)) if name in by_name]
+        stored = self._types(relation, stored_names)
         return Columns({column.name.casefold(): column for column in stored}, self._settings.time_zone)
 
     def _types(self, relation: str, names: list[str]) -> list[Stored]:
         """Their types without a row being read; those of domains are the ones below."""
-        asked = ", ".join(f"pg_typeof(r.{quoted(name)})::oid" for name in names)
-        found = self._statements.rows(
-            "with recursive asked(place, own, oid) as ("  # noqa: S608 - quoted
-            f" select u.place, u.oid, u.oid from (select array[{asked}]::oid[] as oids from (select 1) as one"
+        types = ", ".join(f"pg_typeof(r.{quoted(name)})::oid" for name in names)
+        rows = self._statements.rows(
+            "with recursive types(place, own, oid) as ("  # noqa: S608 - quoted
+            f" select u.place, u.oid, u.oid from (select array[{types}]::oid[] as oids from (select 1) as one"
             f" left join {relation} on false) as a, unnest(a.oids) with ordinality as u(oid, place)"
-            " union all select a.place, a.own, t.typbasetype from asked a join pg_type t on t.oid = a.oid"
+            " union all select a.place, a.own, t.typbasetype from types a join pg_type t on t.oid = a.oid"
             " where t.typtype = 'd')"
-            " select a.place::int8, a.oid::int8, a.own::regtype::text from asked a join pg_type t on t.oid = a.oid"
+            " select a.place::int8, a.oid::int8, a.own::regtype::text from types a join pg_type t on t.oid = a.oid"
             " where t.typtype <> 'd' order by a.place"
         )
-        return [Stored(names[place - 1], oid, type_) for place, oid, type_ in found]
+        return [Stored(names[place - 1], oid, type_) for place, oid, type_ in rows]
 
     def set_parameters(self, condition: Sql) -> str:
         """The condition's text, once what it compares with is set for the transaction."""

@@ -1,4 +1,4 @@
-"""A spec in SQLite's SQL: exact where SQLite can be, else a superset that refine.py decides.
+"""A spec in SQLite's SQL: exact where SQLite can be, else a superset that filtering.py decides.
 
 SQLite gives a column no type: a value is stored as integer, real, text or blob. What is stored is asked first
 (`Stored`), inside the snapshot, so that the common cases (integers; timestamps all written alike) are compared exactly
@@ -20,9 +20,9 @@ from services.worker.sources.rows.conditions import (
     Sql,
     any_of,
     combined,
+    comparand,
     every,
     quoted,
-    wanted,
     with_null,
 )
 from services.worker.sources.rows.step import on_step, utc
@@ -87,8 +87,8 @@ def sentinel(type_: ColumnType) -> str:
 
 def where(filter_: Filter, storage: Storage) -> Sql:
     """The rows that match; every one of them, and only them when it is exact. A column not in `storage` is MIXED."""
-    found = combined(filter_, lambda term: _term(term, storage.get((term.column, term.type.kind), MIXED)))
-    return found if len(found.parameters) <= _MAX_PARAMETERS else Sql("1", exact=False)
+    condition = combined(filter_, lambda term: _term(term, storage.get((term.column, term.type.kind), MIXED)))
+    return condition if len(condition.parameters) <= _MAX_PARAMETERS else Sql("1", exact=False)
 
 
 def _term(term: Term, stored: Stored) -> Sql:
@@ -133,7 +133,7 @@ def _number(number: float) -> int | float:
 def _text(term: Term) -> Sql:
     """Compared as the text that is exported; whatever may be equal is looked up first, which an index can serve."""
     col = column(term.column)
-    values = tuple(wanted(term, v) for v in term.values)
+    values = tuple(comparand(term, v) for v in term.values)
     if term.ignore_case:
         return _any_case(f"cast({col} as text)", term.operator, values)
     if term.operator is not Operator.EQUALS:

@@ -83,19 +83,19 @@ def _type(declared: str, values: list[Any]) -> tuple[ColumnType, str]:
     """The type, and a note when it is neither what the declaration says nor sure."""
     if "DECIMAL" in declared or "NUMERIC" in declared:
         return _decimal(declared, values)
-    wanted = next((ColumnType(kind) for word, kind in _WORDS if word in declared), None)
-    fits = wanted and all(_FITS[wanted.kind](value) for value in values)
-    return (wanted if wanted and fits else _guessed(values)), ""
+    type_ = next((ColumnType(kind) for word, kind in _WORDS if word in declared), None)
+    fits = type_ and all(_FITS[type_.kind](value) for value in values)
+    return (type_ if type_ and fits else _guessed(values)), ""
 
 
 def _decimal(declared: str, values: list[Any]) -> tuple[ColumnType, str]:
-    held = decimal_of([_plain(value) for value in values])
-    found = _DIGITS.search(declared)
-    precision, scale = (int(found[1]), int(found[2])) if found else (0, 0)
+    decimal = decimal_of([_plain(value) for value in values])
+    digits = _DIGITS.search(declared)
+    precision, scale = (int(digits[1]), int(digits[2])) if digits else (0, 0)
     is_declared = 0 < precision <= _MAX_DIGITS and scale <= precision
-    if is_declared and (not values or (held and held.scale <= scale)):
+    if is_declared and (not values or (decimal and decimal.scale <= scale)):
         return ColumnType(Kind.DECIMAL, precision, scale), ""
-    return held or _guessed(values), GUESSED if values else "no values to go by"
+    return decimal or _guessed(values), GUESSED if values else "no values to go by"
 
 
 def _plain(value: Any) -> str:

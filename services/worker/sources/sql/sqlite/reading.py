@@ -14,10 +14,10 @@ import pyarrow as pa
 from services.contract.spec import JobSpec, ReadingMode
 from services.worker.ports import Reading
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import Picked, missing, order_types, pick
+from services.worker.sources.rows.columns import SourceColumn, missing, order_types, source_columns
 from services.worker.sources.rows.conditions import Parameter, Sql
 from services.worker.sources.rows.page import rows_on, sql_limit
-from services.worker.sources.rows.reading import BATCH_ROWS, Found, SnapshotReading
+from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 from services.worker.sources.sql.adbc import Session
 from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pages
 from services.worker.sources.sql.sqlite import dialect
@@ -67,21 +67,21 @@ class _File:
         relation = self._checked(spec)
         storage = storage_of(self._session.rows, spec, time_zone)
         matching = dialect.where(spec.filter, storage)
-        picked = pick(spec, deciding=not matching.exact)
-        found = Found(as_of, None, spec.filter, page=spec.page, time_zone=time_zone)
+        selection = source_columns(spec, deciding=not matching.exact)
+        facts = ReadingFacts(as_of, None, spec.filter, page=spec.page, time_zone=time_zone)
         if matching.exact:
             counted = self._session.rows(
                 f"select count(*) from {relation} where {matching.text}",  # noqa: S608 - quoted
                 matching.parameters,
             )
-            found = Found(as_of, rows_on(spec.page, counted[0][0]), time_zone=time_zone)
+            facts = ReadingFacts(as_of, rows_on(spec.page, counted[0][0]), time_zone=time_zone)
         order = dialect.order(spec.order, order_types(spec), storage)
         # A limit, even none, keeps SQLite from dropping the order of a subquery.
         limit = sql_limit(spec.page if matching.exact else None) or " limit -1"
         rest = f"{relation} where {matching.text}{order}{limit}"
-        rows = self._batches(picked, (), rest, matching.parameters)
+        rows = self._batches(selection, (), rest, matching.parameters)
         bound_s = time_bound_s(self._settings.statement_timeout_s, spec)
-        return SnapshotReading(within(rows, bound_s, self._settings.id), picked, found)
+        return SnapshotReading(within(rows, bound_s, self._settings.id), selection, facts)
 
     def by_key(self, spec: JobSpec) -> Reading:
         """Piece by piece in transactions of their own, each behind the last key.
@@ -90,7 +90,7 @@ class _File:
         """
         relation = self._checked(spec)
         matching = dialect.where(spec.filter, {})
-        picked = pick(spec, deciding=not matching.exact)
+        selection = source_columns(spec, deciding=not matching.exact)
         keys = [dialect.column(name) for name in spec.key]
         nulls = " or ".join(f"{key} is null" for key in keys)
         if self._session.rows(f"select exists(select 1 from {relation} where {nulls})")[0][0]:  # noqa: S608 - quoted
@@ -101,17 +101,17 @@ class _File:
         def behind(last: Key | None) -> Iterator[pa.RecordBatch]:
             beyond = _compared(keys, ">", last) if last else Sql("1")
             rest = f"{relation} where {matching.text} and {beyond.text} {order}"
-            yield from self._batches(picked, keys, rest, (*matching.parameters, *beyond.parameters))
+            yield from self._batches(selection, keys, rest, (*matching.parameters, *beyond.parameters))
 
         def shared(last: Key) -> bool:
             same = _compared(keys, "=", last)
-            asked = f"select 1 from {relation} where {same.text} limit 2"  # noqa: S608 - quoted
-            return len(self._session.rows(asked, same.parameters)) > 1
+            statement = f"select 1 from {relation} where {same.text} limit 2"  # noqa: S608 - quoted
+            return len(self._session.rows(statement, same.parameters)) > 1
 
         filter_ = None if matching.exact else spec.filter
-        found = Found(datetime.now(UTC), None, filter_, page=spec.page, time_zone=self._settings.time_zone)
+        facts = ReadingFacts(datetime.now(UTC), None, filter_, page=spec.page, time_zone=self._settings.time_zone)
         ambiguous = errors.key_ambiguous(self._settings.id, list(spec.key))
-        return KeysetReading(pages(behind, shared, self._session.end, len(keys), ambiguous), picked, found)
+        return KeysetReading(pages(behind, shared, self._session.end, len(keys), ambiguous), selection, facts)
 
     def _checked(self, spec: JobSpec) -> str:
         """The relation. Raises RELATION_MISSING, COLUMN_MISSING."""
@@ -122,15 +122,15 @@ class _File:
         return relation
 
     def _batches(
-        self, picked: tuple[Picked, ...], keys: Iterable[str], rest: str, parameters: tuple[Parameter, ...]
+        self, selection: tuple[SourceColumn, ...], keys: Iterable[str], rest: str, parameters: tuple[Parameter, ...]
     ) -> Iterator[pa.RecordBatch]:
-        statement = _statement(picked, tuple(keys), rest)
+        statement = _statement(selection, tuple(keys), rest)
         return _without_first_row(self._session.batches(statement, parameters, **_BATCHES))
 
 
-def _statement(picked: tuple[Picked, ...], keys: tuple[str, ...], rest: str) -> str:
-    sentinels = [dialect.sentinel(p.type) for p in picked] + ["''"] * len(keys)
-    values = [dialect.value(p.name, p.type) for p in picked] + [_key_text(key) for key in keys]
+def _statement(selection: tuple[SourceColumn, ...], keys: tuple[str, ...], rest: str) -> str:
+    sentinels = [dialect.sentinel(c.type) for c in selection] + ["''"] * len(keys)
+    values = [dialect.value(c.name, c.type) for c in selection] + [_key_text(key) for key in keys]
     first = ", ".join(f"{text} as c{i}" for i, text in enumerate(sentinels))
     others = ", ".join(f"{text} as c{i}" for i, text in enumerate(values))
     return f"select {first} union all select * from (select {others} from {rest})"  # noqa: S608 - quoted

@@ -23,8 +23,8 @@ def storage_of(ask: Ask, spec: JobSpec, time_zone: str = "UTC") -> Storage:
     """
     rows = f"from {dialect.relation(spec.relation)} where "
     certain = dialect.where(only(spec.filter, lambda term: term.type.kind is Kind.TEXT), {})
-    found = {(name, kind): _stored(ask, rows, certain, name, kind) for name, kind in _doubtful(spec)}
-    return {each: stored if _is_sure(stored, time_zone) else MIXED for each, stored in found.items()}
+    storage = {(name, kind): _stored(ask, rows, certain, name, kind) for name, kind in _doubtful(spec)}
+    return {each: stored if _is_sure(stored, time_zone) else MIXED for each, stored in storage.items()}
 
 
 def _is_sure(stored: Stored, time_zone: str) -> bool:
@@ -47,8 +47,8 @@ def _stored(ask: Ask, rows: str, certain: Sql, name: str, kind: Kind) -> Stored:
     col = dialect.column(name)
 
     def none(condition: str) -> bool:
-        found = ask(f"select exists(select 1 {rows}{certain.text} and {condition})", certain.parameters)
-        return not found[0][0]
+        ((exists,),) = ask(f"select exists(select 1 {rows}{certain.text} and {condition})", certain.parameters)
+        return not exists
 
     def all_like(pattern: str) -> bool:
         return none(f"{col} is not null and (typeof({col}) <> 'text' or {col} not glob '{pattern}')")

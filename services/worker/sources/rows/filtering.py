@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from services.contract.spec import All, AnyOf, ColumnType, Filter, Kind, Operator, Term, Value
 from services.worker.schema import arrow_type
-from services.worker.sources.rows.conditions import wanted
+from services.worker.sources.rows.conditions import comparand
 from services.worker.sources.rows.parse import Array, pc
 from services.worker.sources.rows.step import decimal_floor, on_step
 
@@ -40,31 +40,31 @@ def folded(text: Array) -> Array:
     return pc.replace_with_mask(lower, _never_null(pc.invert(plain)), pa.array(map(str.casefold, others), text.type))
 
 
-def mask(filter_: Filter, columns: Columns, rows: int) -> Array:
+def matches(filter_: Filter, columns: Columns, rows: int) -> Array:
     """One boolean a row, never null. `columns` holds every term's column, typed, `rows` long."""
     match filter_:
         case Term():
             return _decide(filter_, columns[filter_.column, filter_.type])
         case All(filters):
-            return reduce(pc.and_, (mask(f, columns, rows) for f in filters), _constant(rows, value=True))
+            return reduce(pc.and_, (matches(f, columns, rows) for f in filters), _constant(rows, value=True))
         case AnyOf(filters):
-            return reduce(pc.or_, (mask(f, columns, rows) for f in filters), _constant(rows, value=False))
+            return reduce(pc.or_, (matches(f, columns, rows) for f in filters), _constant(rows, value=False))
 
 
 def _decide(term: Term, column: Array) -> Array:
     if term.operator is Operator.IS_NOT_NULL:
         return pc.is_valid(column)
-    found = _never_null(_found(term, column))
+    decided = _never_null(_any_value(term, column))
     null_matches = term.or_null or term.operator is Operator.IS_NULL
-    return pc.or_(found, pc.is_null(column)) if null_matches else found
+    return pc.or_(decided, pc.is_null(column)) if null_matches else decided
 
 
-def _found(term: Term, column: Array) -> Array:
+def _any_value(term: Term, column: Array) -> Array:
     """One of the values; with none, nothing."""
     of_text = _OF_TEXT.get(term.operator) if term.type.kind is Kind.TEXT else None
     compared = folded(column) if term.ignore_case else column
-    found = (of_text(compared, wanted(term, v)) if of_text else _compare(column, term, v) for v in term.values)
-    return reduce(pc.or_, found, _constant(len(column), value=False))
+    comparisons = (of_text(compared, comparand(term, v)) if of_text else _compare(column, term, v) for v in term.values)
+    return reduce(pc.or_, comparisons, _constant(len(column), value=False))
 
 
 def _after_blank(text: Array) -> Array:

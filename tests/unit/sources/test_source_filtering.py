@@ -8,7 +8,7 @@ import pytest
 
 from services.contract.spec import All, AnyOf, ColumnType, Filter, Kind, Operator, Term
 from services.worker.schema import arrow_type
-from services.worker.sources.rows.filter import mask
+from services.worker.sources.rows.filtering import matches
 from services.worker.sources.rows.step import decimal_floor, on_step
 from services.worker.sources.sql.sqlite.iso_shapes import Shape, shape_of
 
@@ -21,7 +21,7 @@ COLUMNS = {
 
 
 def decided(filter_: Filter) -> list[bool]:
-    found: list[bool] = mask(filter_, COLUMNS, 4).to_pylist()
+    found: list[bool] = matches(filter_, COLUMNS, 4).to_pylist()
     return found
 
 
