@@ -13,9 +13,9 @@ from pyarrow.fs import S3FileSystem
 from demo.seaweed import ObjectStore
 from services.contract.spec import Operator, Relation, Term
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.files import remote
 from services.worker.sources.stores.s3 import ObjectRoot, filesystem
 from tests.integration.sources.source_specs import BUCKET, opened, read, settings_of, spec_of, type_of
+from tests.servers.counting_relay import counting_relay
 
 Put = Callable[[str, bytes], None]
 
@@ -94,23 +94,14 @@ def test_partitions_that_cannot_match_are_not_opened(root: ObjectRoot, put: Put)
     assert failure(root, "*/*.parquet").code == "RELATION_INVALID"
 
 
-def test_of_a_large_object_only_the_parts_that_are_needed_travel(
-    root: ObjectRoot, put: Put, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_large_object_only_the_parts_that_are_needed_travel(root: ObjectRoot, put: Put) -> None:
     content = parquet(500_000, row_group_size=50_000)
     put("a.parquet", content)
-    sizes: list[int] = []
-    whole = remote._Parts.read
-
-    def counted(parts: remote._Parts, size: int = -1) -> bytes:
-        found = whole(parts, size)
-        sizes.append(len(found))
-        return found
-
-    monkeypatch.setattr(remote._Parts, "read", counted)
     few = Term("id", type_of("integer"), Operator.LESS, (100,))
-    assert read(root, spec_of("parquet", {"id": "integer"}, filter=few)).matched == 100
-    assert 0 < sum(sizes) < len(content) / 4
+    with counting_relay(root.endpoint) as relay:
+        there = replace(root, endpoint=relay.endpoint)
+        assert read(there, spec_of("parquet", {"id": "integer"}, filter=few)).matched == 100
+        assert 0 < relay.answered_bytes < len(content) / 4
 
 
 def test_an_object_replaced_in_the_middle_ends_the_reading(root: ObjectRoot, put: Put) -> None:

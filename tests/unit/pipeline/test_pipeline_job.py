@@ -5,6 +5,7 @@ import hashlib
 import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import duckdb
 import pyarrow as pa
@@ -20,8 +21,8 @@ from services.worker.artifacts.settings import FolderStore
 from services.worker.child import job
 from services.worker.child import progress_meter as meter
 from services.worker.order import Order, Outcome
-from services.worker.sources.files import row_groups
 from services.worker.sources.files.settings import ParquetSettings
+from services.worker.sources.kind import RowOptions
 from services.worker.sources.sources import Sources
 
 ROWS = 200_000
@@ -37,13 +38,15 @@ def rows(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, table: TableOptions, heard: list[Progress], columns=COLUMNS, attempt=1) -> Outcome:
+def run(
+    folder: Path, table: TableOptions, heard: list[Progress], columns=COLUMNS, *, attempt=1, kind=Sources
+) -> Outcome:
     spec = JobSpec("Things", SourceRef("f", "parquet"), Relation(path="a.parquet"), (), columns, (), table, "things")
     never, lease = timedelta(0), LeaseRef("export", "lease")
     scratch = folder / "scratch"
     scratch.mkdir()
     given = Job(lease, attempt, 3, never, never, never, spec, artifact_prefix(lease), store_id="")
-    sources = Sources({"f": ParquetSettings("f", folder)})
+    sources = kind({"f": ParquetSettings("f", folder)})
     return job.run(Order(given, FolderStore(folder), scratch, "reference", sources), heard.append)
 
 
@@ -68,15 +71,25 @@ def test_the_artifact_is_the_file_with_its_size_and_hash(rows, table_format):
     assert outcome.stats.rows_written == outcome.stats.rows_matched == ROWS
 
 
-def test_what_may_have_ended_a_process_is_not_tried_twice(rows, monkeypatch):
+class Watched(Sources):
+    """Sources that note how carefully they are read."""
+
+    careful: ClassVar[list[bool]] = []
+
+    def open_rows(self, ref, options=RowOptions()):  # noqa: B008 - frozen
+        self.careful.append(options.careful)
+        return super().open_rows(ref, options)
+
+
+def test_what_may_have_ended_a_process_is_not_tried_twice(rows):
     table = TableOptions(Format.CSV)
-    quickly = run(rows, table, [])
+    quickly = run(rows, table, [], kind=Watched)
     (rows / "scratch").rmdir()
-    monkeypatch.setattr(row_groups, "opened", None)
-    carefully = run(rows, table, [], attempt=2)
+    carefully = run(rows, table, [], attempt=2, kind=Watched)
     assert isinstance(quickly, Built)
     assert isinstance(carefully, Built)
     assert carefully.artifact.sha256 == quickly.artifact.sha256
+    assert Watched.careful == [False, True]
 
 
 @pytest.mark.parametrize("table_format", [Format.CSV, Format.JSON, Format.JSONL])
