@@ -48,7 +48,7 @@ def test_as_pathlib_does(root: Path, pattern: str) -> None:
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_walk_finds_what_pathlib_does(root: Path, pattern: str) -> None:
     expected = {found.relative_to(root).parts for found in root.glob(pattern) if found.is_file()}
-    assert Walk(root, hard_links=False).found(pattern) == expected
+    assert Walk(root, hard_links=False).files(pattern) == expected
 
 
 def test_only_what_can_match_is_listed() -> None:
