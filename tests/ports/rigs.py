@@ -8,9 +8,12 @@ from typing import Any, Protocol
 from services.api.domain.fairness import Fairness
 from services.api.domain.leases import LeasePolicy
 from services.api.ports.store import Store
+from services.api.storage.memory.data import MemoryData
+from services.api.storage.memory.store import memory_store
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import metadata
 from services.api.storage.sqlite.database import SqliteDatabase
+from tests.ports.memory_snapshot import memory_snapshot
 from tests.ports.snapshots import Snapshot
 from tests.ports.sql_snapshot import sql_snapshot
 
@@ -83,5 +86,31 @@ class SqliteRig:
         await self._database.close()
 
 
-RIGS: dict[str, Callable[[Path], Awaitable[StoreRig]]] = {"sqlite": SqliteRig.open}
+class MemoryRig:
+    """Nothing but this process, which no rig can kill and begin again: what is kept stays."""
+
+    def __init__(self) -> None:
+        self._data = MemoryData()
+
+    @classmethod
+    async def open(cls, _: Path) -> "MemoryRig":
+        return cls()
+
+    def store(self, policy: LeasePolicy, fairness: Fairness) -> Store:
+        return memory_store(policy, fairness, self._data)
+
+    async def empty(self) -> None:
+        self._data = MemoryData()
+
+    async def snapshot(self) -> Snapshot:
+        return memory_snapshot(self._data)
+
+    async def kill(self) -> None: ...
+
+    async def restart(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+RIGS: dict[str, Callable[[Path], Awaitable[StoreRig]]] = {"memory": MemoryRig.open, "sqlite": SqliteRig.open}
 """Each opens an empty one in a folder."""

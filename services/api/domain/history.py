@@ -1,10 +1,12 @@
 """What happened to an export: one entry a change of state, never changed afterwards."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from services.api.domain.states import State
+from services.api.domain.leases import EXPIRED_CODE, EXPIRED_MESSAGE
+from services.api.domain.states import Event, State
 
 
 class Actor(Enum):
@@ -17,6 +19,16 @@ class Actor(Enum):
 
 
 MAX_REASON_CHARACTERS = 300
+
+REASONS: Mapping[Event, str] = {
+    Event.CANCEL: "asked for",
+    Event.RENEW: "heard from after its lease ran out",
+    Event.RELEASE: "given back",
+    Event.EXPIRE_UNCONFIRMED: "no worker confirmed the lease",
+    Event.EXPIRE: f"{EXPIRED_CODE}: {EXPIRED_MESSAGE}",
+    Event.EXPIRE_LAST: f"{EXPIRED_CODE}: {EXPIRED_MESSAGE}",
+}
+"""Why, where the event alone says it."""
 
 CREATED = "CREATE"
 """The event of the first entry; all others are names of states.Event."""

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.export import Export
-from services.api.domain.history import CREATED, MAX_REASON_CHARACTERS, Actor, Transition
+from services.api.domain.history import CREATED, MAX_REASON_CHARACTERS, REASONS, Actor, Transition
 from services.api.domain.states import ENDINGS, Event, State
 from services.api.storage.sql.rows import Row, to_export
 from services.api.storage.sql.statements import Statements
@@ -51,7 +51,8 @@ class History:
         """Record what an event did, and announce it when it was an end; returns the exports that it happened to."""
         changed = [to_export(row) for row in rows]
         if changed:
-            db.execute(_insert, [_entry(export, event.name, actor, reason, worker_id) for export in changed])
+            why = reason or REASONS.get(event, "")
+            db.execute(_insert, [_entry(export, event.name, actor, why, worker_id) for export in changed])
         if event in ENDINGS:
             self._outbox.announce(db, changed)
         return changed

@@ -97,7 +97,7 @@ class ExportVerbs:
         change = changes.CANCEL_QUEUED if only_if_queued else changes.CANCEL
         row = db.execute(change, {"of_tenant": tenant, "of_id": export_id, "now": now}).mappings().first()
         if row is not None:
-            (export,) = self._history.happened(db, Event.CANCEL, [row], Actor.CALLER, reason="asked for")
+            (export,) = self._history.happened(db, Event.CANCEL, [row], Actor.CALLER)
             return export, row["ended_lease_id"] or ""
         return _cancelled_before(self.get(db, tenant, export_id), export_id), ""
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from services.api.domain.export import MAX_CODE_CHARACTERS, MAX_MESSAGE_CHARACTERS, Export, StoredFile
 from services.api.domain.fairness import Fairness
 from services.api.domain.history import Actor
-from services.api.domain.leases import EXPIRED_CODE, EXPIRED_MESSAGE, Claimed, LeasePolicy, Standing
+from services.api.domain.leases import Claimed, LeasePolicy, Standing
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, Event, sources, target
 from services.api.storage.sql import transitions as changes
@@ -24,8 +24,6 @@ from services.api.storage.sql.turns import Turns
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing
 from services.contract.job import LeaseRef, Verdict
 from services.contract.outcome import Failure, RunStats
-
-_NO_ANSWER = f"{EXPIRED_CODE}: {EXPIRED_MESSAGE}"
 
 _c = exports.c
 _moment = sa.bindparam("moment", type_=UtcTime)
@@ -87,9 +85,7 @@ class LeaseVerbs:
             of = {**by, "of_id": lease.export_id, "of_lease": lease.lease_id}
             if db.execute(changes.RENEW, of).first() is None:
                 revived += db.execute(changes.REVIVE, {**of, "now": now}).mappings().all()
-        return self._history.happened(
-            db, Event.RENEW, revived, Actor.WORKER, worker_id=worker_id, reason="heard from after its lease ran out"
-        )
+        return self._history.happened(db, Event.RENEW, revived, Actor.WORKER, worker_id=worker_id)
 
     def complete(
         self,
@@ -142,22 +138,22 @@ class LeaseVerbs:
             of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
             row = db.execute(changes.RELEASE, of).mappings().first()
             if row is not None:
-                released.append(self._by_worker(db, Event.RELEASE, row, worker_of(db, lease.export_id), "given back"))
+                released.append(self._by_worker(db, Event.RELEASE, row, worker_of(db, lease.export_id)))
         return released
 
     def expire(self, db: sa.Connection, now: datetime) -> list[Export]:
         at = {"now": now, "now_micros": to_micros(now), "unconfirmed_limit": self._policy.unconfirmed_limit}
         expired = []
-        for event, change, reason in self._expiries():
+        for event, change in self._expiries():
             rows = db.execute(change, at).mappings().all()
-            expired += self._history.happened(db, event, rows, Actor.CLOCK, reason=reason)
+            expired += self._history.happened(db, event, rows, Actor.CLOCK)
         return expired
 
-    def _expiries(self) -> Iterator[tuple[Event, sa.Update, str]]:
+    def _expiries(self) -> Iterator[tuple[Event, sa.Update]]:
         """An unconfirmed lease gives the attempt back until there were too many; then it ends like a confirmed one."""
-        yield Event.EXPIRE_UNCONFIRMED, changes.EXPIRE_UNCONFIRMED, "no worker confirmed the lease"
-        yield Event.EXPIRE_LAST, self._failures.expire_last, _NO_ANSWER
-        yield Event.EXPIRE, self._failures.expire, _NO_ANSWER
+        yield Event.EXPIRE_UNCONFIRMED, changes.EXPIRE_UNCONFIRMED
+        yield Event.EXPIRE_LAST, self._failures.expire_last
+        yield Event.EXPIRE, self._failures.expire
 
 
 def _lease(db: sa.Connection, export_id: str, by: Mapping[str, Any]) -> Row | None:

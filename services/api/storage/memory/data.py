@@ -1,0 +1,130 @@
+"""What the store holds, and the one way in which an export changes."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from services.api.domain.export import Export
+from services.api.domain.fairness import Turn
+from services.api.domain.history import CREATED, MAX_REASON_CHARACTERS, REASONS, Actor, Transition
+from services.api.domain.notifications import (
+    MAX_TRIES_KEPT,
+    SUPERSEDED,
+    Delivery,
+    DeliveryState,
+    Try,
+    channels,
+    notice,
+)
+from services.api.domain.states import ENDINGS, Event, State, target
+from services.api.storage.memory.records import Announced, Record, Request
+from services.api.storage.memory.rules import check
+
+
+@dataclass(slots=True)
+class MemoryData:
+    """All of it. Several stores may share one, in one event loop."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    requests: dict[tuple[str, str], Request] = field(default_factory=dict)
+    history: dict[str, list[Transition]] = field(default_factory=dict)
+    deliveries: dict[str, Announced] = field(default_factory=dict)
+    turns: dict[str, Turn] = field(default_factory=dict)
+    store_id: str = ""
+
+    def there(self, tenant: str, export_id: str) -> Record | None:
+        """None for one that is not there, is another tenant's, or is deleted."""
+        record = self.records.get(export_id)
+        hidden = record is None or record.export.tenant != tenant or record.deleted_time is not None
+        return None if hidden else record
+
+    def within(self, *states: State) -> Iterator[Record]:
+        """Those in one of these states, the oldest first."""
+        return (self.records[id_] for id_ in sorted(self.records) if self.records[id_].export.state in states)
+
+    def keep(self, record: Record) -> None:
+        """Raises RuleBroken, and keeps nothing then."""
+        check(record)
+        self.records[record.export.id] = record
+
+    def create(self, record: Record) -> None:
+        """A new one, with the first entry of its history."""
+        self.keep(record)
+        self.history[record.export.id] = [_entry(record.export, CREATED, None, Actor.CALLER)]
+
+    def happen(
+        self,
+        record: Record,
+        event: Event,
+        now: datetime,
+        actor: Actor,
+        *,
+        worker_id: str = "",
+        reason: str = "",
+        changed: Mapping[str, Any],
+        **beside: Any,
+    ) -> Export:
+        """Let an event happen, with what it changes in the export and beside it; announce it when it is an end.
+
+        Whoever calls has seen that it may happen. Raises RuleBroken, and nothing has happened then.
+        """
+        before = record.export
+        told: dict[str, Any] = {"state": target(event), "version": before.version + 1, "update_time": now}
+        export = replace(before, **{**told, **changed})
+        self.keep(replace(record, export=export, **beside))
+        why = reason or REASONS.get(event, "")
+        self.history[export.id].append(_entry(export, event.name, before.state, actor, worker_id=worker_id, reason=why))
+        if event in ENDINGS:
+            self._announce(export, now)
+        return export
+
+    def _announce(self, export: Export, now: datetime) -> None:
+        for id_, announced in self.deliveries.items():
+            delivery = announced.delivery
+            if delivery.export_id == export.id and delivery.state is DeliveryState.PENDING:
+                self.deliveries[id_] = settled(announced, SUPERSEDED, now, DeliveryState.GIVEN_UP)
+        for channel, receiver in channels(export).items():
+            id_ = f"msg_{secrets.token_hex(16)}"
+            delivery = Delivery(
+                id=id_,
+                export_id=export.id,
+                tenant=export.tenant,
+                run=export.run,
+                channel=channel,
+                target=receiver,
+                notice=notice(export),
+                state=DeliveryState.PENDING,
+                attempt=0,
+                next_attempt_time=now,
+                create_time=now,
+                end_time=None,
+            )
+            self.deliveries[id_] = Announced(delivery)
+
+
+def settled(
+    announced: Announced, outcome: str, now: datetime, state: DeliveryState, due: datetime | None = None
+) -> Announced:
+    """After a try that came to this; `due` while the delivery is PENDING."""
+    tries = (*announced.delivery.tries, Try(now, outcome))[-MAX_TRIES_KEPT:]
+    ended = None if state is DeliveryState.PENDING else now
+    return Announced(replace(announced.delivery, state=state, tries=tries, next_attempt_time=due, end_time=ended))
+
+
+def _entry(
+    export: Export, event: str, before: State | None, actor: Actor, *, worker_id: str = "", reason: str = ""
+) -> Transition:
+    return Transition(
+        version=export.version,
+        run=export.run,
+        attempt=export.attempt,
+        event=event,
+        before=before,
+        after=export.state,
+        actor=actor,
+        worker_id=worker_id,
+        reason=reason[:MAX_REASON_CHARACTERS],
+        time=export.update_time,
+    )

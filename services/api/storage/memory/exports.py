@@ -1,0 +1,160 @@
+"""Exports in memory, as their callers see them."""
+
+import hmac
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from services.api.domain.export import Export
+from services.api.domain.history import Actor, Transition
+from services.api.domain.retry import BECAUSE_CANCELLED
+from services.api.domain.states import CancelReason, Event, State, sources
+from services.api.ports.exports import MAX_QUEUE_POSITION, REQUEST_ID_LASTS, ExportFilter, RequestMark
+from services.api.storage.memory.data import MemoryData
+from services.api.storage.memory.records import Record, Request
+from services.api.storage.memory.rules import RuleBroken
+from services.contract.errors import (
+    ExportDeleted,
+    ExportNotFound,
+    IllegalTransition,
+    NotQueued,
+    PasswordRequired,
+    RequestIdReused,
+)
+from services.contract.spec import JobSpec
+
+
+class MemoryExportStore:
+    """An ExportStore in memory."""
+
+    def __init__(self, data: MemoryData) -> None:
+        self._data = data
+
+    async def create(
+        self, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None = None
+    ) -> Export:
+        if mark is not None and (made := self._made(export, mark)) is not None:
+            return made
+        if export.id in self._data.records:
+            raise RuleBroken("exports_key")
+        self._data.create(Record(export, spec, sealed_password))
+        if mark is not None:
+            taken = Request(mark, export.id, export.create_time)
+            self._data.requests[export.tenant, mark.request_id] = taken
+        return export
+
+    def _made(self, export: Export, mark: RequestMark) -> Export | None:
+        """What the request_id made within its time."""
+        request = self._data.requests.get((export.tenant, mark.request_id))
+        if request is None or request.create_time <= export.create_time - REQUEST_ID_LASTS:
+            return None
+        if not hmac.compare_digest(request.mark.digest, mark.digest):
+            raise RequestIdReused(mark.request_id)
+        record = self._data.records[request.export_id]
+        if record.deleted_time is not None:
+            raise ExportDeleted(record.export.id)
+        return record.export
+
+    async def get(self, tenant: str, export_id: str) -> Export | None:
+        record = self._data.there(tenant, export_id)
+        return record.export if record else None
+
+    async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
+        return next((export for export in self._listed(tenant) if export.file_of(file_id)), None)
+
+    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> list[Export]:
+        older = (export for export in self._listed(tenant) if not before_id or export.id < before_id)
+        found = [export for export in older if _is_wanted(export, wanted)]
+        return sorted(found, key=lambda export: export.id, reverse=True)[:limit]
+
+    def _listed(self, tenant: str) -> list[Export]:
+        records = self._data.records.values()
+        return [each.export for each in records if each.export.tenant == tenant and each.deleted_time is None]
+
+    async def queue_position(self, export: Export) -> int:
+        place = _place(export)
+        ahead = sum(_place(waiting) < place for waiting in self._queued(export.tenant))
+        return min(1 + ahead, MAX_QUEUE_POSITION)
+
+    async def first_queued(self, tenant: str) -> list[str]:
+        return [export.id for export in sorted(self._queued(tenant), key=_place)[:MAX_QUEUE_POSITION]]
+
+    def _queued(self, tenant: str) -> list[Export]:
+        return [each.export for each in self._data.within(State.QUEUED) if each.export.tenant == tenant]
+
+    async def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:
+        record = self._found(tenant, export_id)
+        export = record.export
+        if export.state is State.CANCELLED:
+            return export, ""
+        if export.state not in sources(Event.CANCEL):
+            raise IllegalTransition(export_id, export.state.value, "cancel")
+        if only_if_queued and export.state is not State.QUEUED:
+            raise NotQueued(export_id, export.state.value)
+        lease_id = record.lease.id if record.lease else ""
+        return self._cancelled(record, now, lease_id), lease_id
+
+    def _cancelled(self, record: Record, now: datetime, lease_id: str) -> Export:
+        export = record.export
+        changed: dict[str, Any] = {"cancel_reason": CancelReason.REQUESTED, "end_time": now, "next_attempt_time": None}
+        if export.state in sources(Event.RELEASE) and export.start_time:
+            changed["duration"] = now - export.start_time
+        beside: dict[str, Any] = {"lease": None, "ended_lease_id": lease_id, "sealed_password": None}
+        return self._data.happen(record, Event.CANCEL, now, Actor.CALLER, changed=changed, **beside)
+
+    async def delete(self, tenant: str, export_id: str, now: datetime) -> Export | None:
+        record = self._data.records.get(export_id)
+        if record is None or record.export.tenant != tenant:
+            raise ExportNotFound(export_id)
+        if record.deleted_time is not None:
+            return None
+        if not record.export.done:
+            raise IllegalTransition(export_id, record.export.state.value, "delete")
+        deleted = replace(record.export, version=record.export.version + 1, update_time=now)
+        self._data.keep(replace(record, export=deleted, deleted_time=now))
+        return deleted
+
+    async def retry(
+        self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None, now: datetime
+    ) -> Export:
+        record = self._found(tenant, export_id)
+        self._check_retry(record.export, sealed_password)
+        attempts = record.export.attempt + budget
+        changed: dict[str, Any] = {"run": record.export.run + 1, "max_attempts": attempts}
+        changed |= dict.fromkeys(("cancel_reason", "start_time", "end_time", "duration"))
+        changed |= {"email_sent": False, "callback_sent": False}
+        beside: dict[str, Any] = {"lease": None, "unconfirmed_count": 0, "sealed_password": sealed_password}
+        return self._data.happen(record, Event.RETRY, now, Actor.OPERATOR, changed=changed, **beside)
+
+    def _check_retry(self, export: Export, sealed_password: bytes | None) -> None:
+        requested = export.cancel_reason is CancelReason.REQUESTED
+        may = export.state in sources(Event.RETRY) and not requested
+        if may and export.encrypted and sealed_password is None:
+            raise PasswordRequired(export.id)
+        if not may or (sealed_password is not None) != export.encrypted:
+            because = BECAUSE_CANCELLED if requested else ""
+            raise IllegalTransition(export.id, export.state.value, "retry", because)
+
+    async def transitions(self, tenant: str, export_id: str) -> list[Transition]:
+        return [*self._data.history[export_id]] if self._data.there(tenant, export_id) else []
+
+    def _found(self, tenant: str, export_id: str) -> Record:
+        record = self._data.there(tenant, export_id)
+        if record is None:
+            raise ExportNotFound(export_id)
+        return record
+
+
+def _place(export: Export) -> tuple[int, str]:
+    """In the queue of its tenant: by priority, then by age."""
+    return -export.priority, export.id
+
+
+def _is_wanted(export: Export, wanted: ExportFilter) -> bool:
+    return (
+        (not wanted.states or export.state in wanted.states)
+        and (not wanted.type or export.type == wanted.type)
+        and wanted.labels.items() <= export.labels.items()
+        and (wanted.created_after is None or export.create_time >= wanted.created_after)
+        and (wanted.created_before is None or export.create_time < wanted.created_before)
+    )

@@ -1,0 +1,43 @@
+"""Figures of the queue, counted anew each time."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from services.api.domain.states import TERMINAL, Event, State, target
+from services.api.ports.figures import Depth, TenantQueue
+from services.api.storage.memory.data import MemoryData
+from services.api.storage.memory.line import running
+
+_NOT_DONE = tuple(state for state in State if state not in TERMINAL)
+
+
+class MemoryQueueFigures:
+    """QueueFigures in memory."""
+
+    def __init__(self, data: MemoryData) -> None:
+        self._data = data
+
+    async def running(self) -> dict[str, int]:
+        return dict(running(self._data))
+
+    async def queue(self) -> list[TenantQueue]:
+        counted = Counter((each.export.tenant, each.export.state) for each in self._data.within(*_NOT_DONE))
+        return [
+            TenantQueue(tenant, {state: counted[tenant, state] for state in _NOT_DONE}, self._vtime(tenant))
+            for tenant in sorted({tenant for tenant, _ in counted})
+        ]
+
+    def _vtime(self, tenant: str) -> int:
+        turn = self._data.turns.get(tenant)
+        return turn.vtime if turn else 0
+
+    async def depth(self, now: datetime) -> Depth:
+        counts = {state: sum(1 for _ in self._data.within(state)) for state in _NOT_DONE}
+        return Depth(counts, max(self._waits(now), default=timedelta()))
+
+    def _waits(self, now: datetime) -> list[timedelta]:
+        """How long the first export that was never tried and the first that is due again have waited."""
+        first = next(self._data.within(State.QUEUED), None)
+        failed = (record.export.next_attempt_time for record in self._data.within(target(Event.FAIL)))
+        due = min((moment for moment in failed if moment is not None and moment <= now), default=None)
+        return [now - moment for moment in (first.export.create_time if first else None, due) if moment is not None]

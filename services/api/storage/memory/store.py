@@ -1,0 +1,28 @@
+"""Every port of the store over one MemoryData."""
+
+from services.api.domain.fairness import Fairness
+from services.api.domain.leases import LeasePolicy
+from services.api.ports.store import Store
+from services.api.storage.memory.data import MemoryData
+from services.api.storage.memory.exports import MemoryExportStore
+from services.api.storage.memory.figures import MemoryQueueFigures
+from services.api.storage.memory.leases import MemoryLeaseStore
+from services.api.storage.memory.outbox import MemoryOutbox
+from services.api.storage.memory.retention import MemoryRetentionStore
+
+
+def memory_store(
+    policy: LeasePolicy | None = None, fairness: Fairness | None = None, data: MemoryData | None = None
+) -> Store:
+    """A store that does what the SQL one does, for as long as the process lives. It is never unavailable.
+
+    Each verb looks at everything there is: meant for thousands of exports, not for millions.
+    """
+    data = data or MemoryData()
+    return Store(
+        exports=MemoryExportStore(data),
+        leases=MemoryLeaseStore(data, policy or LeasePolicy(), fairness or Fairness()),
+        figures=MemoryQueueFigures(data),
+        outbox=MemoryOutbox(data),
+        retention=MemoryRetentionStore(data),
+    )
