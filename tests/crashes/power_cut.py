@@ -11,15 +11,15 @@ from unittest.mock import patch
 class PowerCut:
     """What is durable below `root`, which is itself.
 
-    A folder has the names that it had at its last fsync, a file the bytes; nothing that was there before counts. `torn`
-    lists what had one of the names that `is_final` knows before its bytes were durable: a power cut at that moment may
-    have left it empty.
+    A folder has the names that it had at its last fsync, a file the bytes; nothing that was there before counts. Only
+    paths below `root` that `counts` are looked at. `torn` lists those that had their name before their bytes were
+    durable: a power cut at that moment may have left them empty.
     """
 
-    def __init__(self, root: Path, is_final: Callable[[Path], bool]) -> None:
+    def __init__(self, root: Path, counts: Callable[[Path], bool]) -> None:
         self.torn: set[str] = set()
         self._root = root
-        self._is_final = is_final
+        self._counts = counts
         self._bytes: dict[int, bytes] = {}
         self._names: dict[int, dict[str, int]] = {}
         self._fsync = os.fsync
@@ -39,26 +39,28 @@ class PowerCut:
         """Files by their path; one without durable bytes is empty."""
         return dict(self._files(self._root.stat().st_ino, Path()))
 
-    def _files(self, folder: int, path: Path) -> Iterator[tuple[str, bytes]]:
+    def _files(self, folder: int, at: Path) -> Iterator[tuple[str, bytes]]:
         for name, inode in self._names.get(folder, {}).items():
+            path = at / name
             if inode in self._names:
-                yield from self._files(inode, path / name)
-            else:
-                yield str(path / name), self._bytes.get(inode, b"")
+                yield from self._files(inode, path)
+            elif self._counts(path):
+                yield str(path), self._bytes.get(inode, b"")
 
     def _note_torn(self) -> None:
-        for path in self._root.rglob("*"):
-            if path.is_file() and self._is_final(path) and path.read_bytes() != self._bytes.get(path.stat().st_ino):
-                self.torn.add(str(path.relative_to(self._root)))
+        for file in self._root.rglob("*"):
+            path = file.relative_to(self._root)
+            if self._counts(path) and file.is_file() and file.read_bytes() != self._bytes.get(file.stat().st_ino):
+                self.torn.add(str(path))
 
 
-def _whatever(_: Path) -> bool:
+def _all(_: Path) -> bool:
     return True
 
 
 @contextmanager
-def recorded(root: Path, is_final: Callable[[Path], bool] = _whatever) -> Iterator[PowerCut]:
+def recorded(root: Path, counts: Callable[[Path], bool] = _all) -> Iterator[PowerCut]:
     """Every fsync of this process, within the context."""
-    cut = PowerCut(root, is_final)
+    cut = PowerCut(root, counts)
     with patch.object(os, "fsync", cut.fsync), patch.object(os, "fdatasync", cut.fsync):
         yield cut
