@@ -82,6 +82,13 @@ def test_a_file_that_was_taken_from_the_spool_is_not_looked_for_for_ever(folder,
     writer.abort()
 
 
+def test_nothing_of_a_dead_ones_file_is_in_a_new_one_of_its_name(folder, sink, spool):
+    spool.mkdir()
+    (spool / SPOOLED).write_bytes(b"longer")
+    assert stored(sink, content=b"short").size_bytes == 5
+    assert (folder.root / KEY).read_bytes() == b"short"
+
+
 def test_a_place_that_takes_no_files_is_told(folder, sink, spool):
     spool.write_text("no folder")
     with pytest.raises(StoreUnavailable):

@@ -5,6 +5,8 @@ import gzip
 import hashlib
 from dataclasses import replace
 
+import pytest
+
 from services.contract.errors import LeaseLost, RowsMissing, StoreMismatch
 from services.contract.formats import Compression
 from services.contract.job import Hint
@@ -255,6 +257,16 @@ async def test_a_store_that_the_api_does_not_see_means_the_same(rig: Rig) -> Non
         await rig.queue.until(lambda: entry.state == "RELEASED")
         assert rig.files() == []
     assert (entry.attempt, entry.failures) == (0, [])
+
+
+@pytest.mark.parametrize("folder", [".spool", ".scratch"])
+async def test_an_attempt_that_has_no_place_for_its_files_fails_and_is_tried_again(rig: Rig, folder: str) -> None:
+    (rig.root / folder).write_text("no folder")
+    async with rig.working():
+        entry = rig.queue.offer(SPEC)
+        await rig.queue.until(lambda: entry.state == "FAILED")
+    assert [(f.code, f.retryable) for f in entry.failures] == [("STORE_UNAVAILABLE", True)]
+    assert rig.files() == [folder]
 
 
 async def test_a_worker_without_answers_takes_no_work_builds_on_and_reports_later(rig: Rig) -> None:
