@@ -56,9 +56,11 @@ class Scratch:
             self._lock = None
 
     def _folder(self, lease: LeaseRef) -> Path:
-        if not is_part(lease.lease_id):
+        """What is removed is asked for here: a wrong name would take away what is not ours."""
+        folder = Path(os.path.normpath(self._own / lease.lease_id))
+        if not is_part(lease.lease_id) or folder.parent != Path(os.path.normpath(self._own)):
             raise ValueError(f"{lease.lease_id!r} is no name for a folder")
-        return self._own / lease.lease_id
+        return folder
 
 
 def _swept(folder: Path) -> bool:

@@ -199,3 +199,19 @@ def test_what_is_no_file_of_a_writer_stays_in_the_spool(folder, sink, spool):
     (spool / "somebody's").mkdir(parents=True)
     assert sink.sweep() == []
     assert tree(folder.root) == [".spool/somebody's"]
+
+
+# ---- what else lies there
+
+
+async def test_what_is_not_the_services_is_neither_listed_nor_touched(folder, sink):
+    """A file system has a `lost+found` at its root, and people have notes."""
+    for strange in ("lost+found/x", "export-1/.hidden", "old backups/lease-1", "export-1/lease 1"):
+        (folder.root / strange).mkdir(parents=True)
+    (folder.root / "notes").write_text("mine")
+    before = tree(folder.root)
+    stored(sink)
+    assert [prefix.lease async for prefix in folder.opened_by_api().prefixes()] == [LEASE]
+    sink.sweep()
+    sink.withdraw(LEASE)
+    assert tree(folder.root) == before

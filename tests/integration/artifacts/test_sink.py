@@ -136,12 +136,12 @@ async def test_the_api_removes_what_the_worker_stored(sink, reader, place):
 @pytest.mark.parametrize(
     "lease",
     [
+        # Nothing here leads out of the test's own folder: should every check fail, that alone is lost.
         LeaseRef("..", "other"),
-        LeaseRef("/etc", "x"),
         LeaseRef("e1", ""),
+        LeaseRef("e1", "."),
         LeaseRef(".spool", "mine"),
-        LeaseRef("", ""),
-        LeaseRef("e1", "../../x"),
+        LeaseRef("e1", "../../other"),
         LeaseRef("e1/..", "x"),
         LeaseRef("e1\n", "x"),
         LeaseRef("e1", "x" * 200),
