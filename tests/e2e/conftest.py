@@ -67,7 +67,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory, held_api: Held) -> Path:
         first.with_name(f"numbers-{copy}.parquet").hardlink_to(first)
     with (directory / "catalog.toml").open("a") as catalog, (directory / "sources.toml").open("a") as sources:
         catalog.write(NUMBERS_CATALOG + HELD_CATALOG)
-        sources.write('\n[sources.numbers]\nkind = "parquet"\nroot = "numbers"\n' + held_api.sources)
+        sources.write('\n[sources.numbers]\nkind = "parquet"\nroot = "numbers"\nhard_links = true\n' + held_api.sources)
     return directory
 
 
