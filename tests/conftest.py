@@ -1,7 +1,21 @@
 """What holds for every test."""
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Two busy cores may hold any example up: how long one takes, or takes to be made, says nothing.
 settings.register_profile("exportd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("exportd")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Processes that share the tests need one order of them, also where parameters come from a set."""
+    places: dict[str, int] = {}
+    for item in items:
+        places.setdefault(_function(item), len(places))
+    items.sort(key=lambda item: (places[_function(item)], item.nodeid))
+
+
+def _function(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
