@@ -115,6 +115,8 @@ class Pool:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="exportd-child")
         self._idle: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
         self._children: set[Child] = set()
+        self._at_work: set[Child] = set()
+        self._all_back = asyncio.Event()
         self._respawns: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -133,6 +135,11 @@ class Pool:
         for respawn in self._respawns:
             respawn.cancel()
         await asyncio.gather(*self._respawns, return_exceptions=True)
+        for one in self._children:
+            one.kill()
+        while self._at_work:  # whoever gave the order gives its child back, and hears of its end
+            self._all_back.clear()
+            await self._all_back.wait()
         await asyncio.to_thread(self._bury_all)
 
     @overload
@@ -147,6 +154,7 @@ class Pool:
         `heard` is called with each report. Cancelling this call kills the process; it is dead when the call is over.
         """
         one = await self._living()
+        self._at_work.add(one)
         loop = asyncio.get_running_loop()
         for _ in one.reports():  # of the last order
             pass
@@ -159,7 +167,9 @@ class Pool:
             return outcome
         finally:
             loop.remove_reader(one.hear.fileno())
+            self._at_work.discard(one)
             self._give_back(one)
+            self._all_back.set()
 
     async def _living(self) -> Child:
         """An idle child; one that died idle is replaced."""
@@ -181,13 +191,13 @@ class Pool:
             raise
 
     def _give_back(self, one: Child) -> None:
+        if self._closing:
+            return  # whoever closes the pool buries it
         if one.alive:
             self._idle.put_nowait(one)
             return
         self._children.discard(one)
         one.close()
-        if self._closing:
-            return
         respawn = asyncio.create_task(self._respawn())
         self._respawns.add(respawn)
         respawn.add_done_callback(self._respawns.discard)

@@ -23,6 +23,12 @@ def warm() -> None:
     logs.configure("worker", "json")
 
 
+def warm_and_note(started: Path) -> None:
+    """Leave a line for each child."""
+    with started.open("a") as note:
+        note.write(f"{os.getpid()}\n")
+
+
 def run(order: Work, report: Report) -> Outcome | Shown:
     if isinstance(order, PreviewOrder):
         MISDEEDS.get(order.spec.collection, lambda _: None)(report)

@@ -47,6 +47,9 @@ class Entry:
 class MemoryQueue:
     """`down` makes every verb fail as when the api is away; `refuse_complete` is raised by the next complete calls.
 
+    `mute` loses the answers to complete until the worker has heard that its lease is lost; with `deaf` the calls
+    themselves are lost.
+
     `beat_every` is how often the worker is told to send heartbeats.
     """
 
@@ -55,6 +58,8 @@ class MemoryQueue:
         self.entries: dict[str, Entry] = {}
         self.down = False
         self.refuse_complete: ExportdError | None = None
+        self.mute = False
+        self.deaf = False
         self.drain = False
         self.beat_every = HEARTBEAT
         self.resend: list[Job] = []
@@ -121,6 +126,8 @@ class MemoryQueue:
         self._up("heartbeat")
         self.draining_seen |= draining
         verdicts = tuple(LeaseVerdict(r.lease.lease_id, self._verdict(r)) for r in held)
+        if any(verdict.verdict is Verdict.LOST for verdict in verdicts):
+            self.mute = self.deaf = False
         missing, self.resend = tuple(self.resend), []
         self._tell()
         return HeartbeatAnswer(verdicts, missing, self.drain, self.beat_every)
@@ -134,9 +141,13 @@ class MemoryQueue:
         self._up("complete")
         if self.refuse_complete is not None:
             raise self.refuse_complete
+        if self.deaf:
+            raise StoreUnavailable
         entry = self._fenced(lease)
         entry.state, entry.built = "COMPLETED", built
         self._tell()
+        if self.mute:
+            raise StoreUnavailable
 
     async def fail(self, lease: LeaseRef, failure: Failure) -> None:
         self._up("fail")

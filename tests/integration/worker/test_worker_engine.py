@@ -194,6 +194,30 @@ async def test_a_verdict_that_follows_from_the_completion_does_not_remove_the_fi
         assert rig.files() == [entry.built.artifact.key]
 
 
+async def test_fault_08_a_completion_whose_answer_was_lost_is_reported_again_after_the_verdict_that_follows_from_it(
+    rig: Rig,
+) -> None:
+    rig.queue.mute = True
+    async with rig.working():
+        entry = rig.queue.offer(SPEC)
+        await eventually(lambda: attempts(rig, "completed") == 1)
+        assert entry.built is not None
+        assert rig.files() == [entry.built.artifact.key]
+    assert rig.queue.calls.count("complete") >= 2
+
+
+async def test_fault_08_a_completion_that_never_arrived_is_reported_after_the_lease_was_lost_and_the_file_removed(
+    rig: Rig,
+) -> None:
+    rig.queue.deaf = True
+    async with rig.working():
+        entry = rig.queue.offer(SPEC)
+        await eventually(lambda: "complete" in rig.queue.calls)
+        rig.queue.steal(entry)
+        await eventually(lambda: attempts(rig, "lost") == 1)
+        assert rig.files() == []
+
+
 async def test_a_lease_that_comes_again_is_worked_on_once(rig: Rig) -> None:
     async with rig.working():
         entry = rig.queue.offer(SPEC)
@@ -337,6 +361,11 @@ async def test_what_does_not_fit_into_the_slots_is_given_back(rig: Rig) -> None:
         rig.queue.resend = [rig.queue.job(extra)]
         await rig.queue.until(lambda: extra.state == "RELEASED")
         rig.queue.cancel(running, hint=True)
+
+
+def attempts(rig: Rig, outcome: str) -> float:
+    """How many have ended so."""
+    return rig.metrics.registry.get_sample_value("exportd_attempts_total", {"outcome": outcome}) or 0
 
 
 async def eventually(holds, within_s: float = PATIENCE_S) -> None:

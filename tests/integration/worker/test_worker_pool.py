@@ -1,13 +1,23 @@
 """Children and their supervisor, as processes."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import psutil
 
+from services.contract.outcome import Failure
+from services.worker.order import PreviewOrder
+from services.worker.sources.sources import Sources
+from services.worker.supervisor.pool import Pool
+from tests.integration.worker import child_jobs
+from tests.integration.worker.rig import named
 from tests.patience import PATIENCE_S
 
 COMMAND = (sys.executable, "-m", "tests.integration.worker.lone_supervisor")
@@ -50,9 +60,47 @@ async def test_a_child_does_not_heed_the_signals_of_its_terminal() -> None:
         assert child.status() != psutil.STATUS_ZOMBIE
 
 
+async def test_a_child_is_what_the_kernel_kills_when_memory_is_short_and_not_its_supervisor() -> None:
+    async with supervisor("spin") as process:
+        child = await child_of(process)
+        assert oom_score_adj(child.pid) == 500
+        assert oom_score_adj(process.pid) == oom_score_adj(os.getpid())
+
+
+def oom_score_adj(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+
 async def test_a_child_sees_nothing_of_the_environment_that_could_be_secret() -> None:
     async with supervisor("environment", EXPORTD_SOURCE_PASSWORD="hunter2") as process:
         output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     answer = output.decode().partition("answer:")[2]
     assert "PATH=" in answer
     assert "hunter2" not in answer
+
+
+async def test_a_pool_that_closes_starts_no_child_for_the_one_that_was_cut_off(tmp_path: Path) -> None:
+    """As the worker ends: what runs is cancelled, and not waited for before the pool closes."""
+    broken, started = list[dict[str, Any]](), tmp_path / "started"
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: broken.append(context))
+    order, begun = PreviewOrder(named("tick"), 1, "reference", Sources({})), asyncio.Event()
+    async with Pool(1, child_jobs.run, partial(child_jobs.warm_and_note, started), []) as pool:
+        running = asyncio.create_task(pool.run(order, lambda _: begun.set()))
+        await asyncio.wait_for(begun.wait(), PATIENCE_S)
+        running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert len(started.read_text().splitlines()) == 1
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    gc.collect()  # a task whose defect nobody heard tells it then
+    assert broken == []
+
+
+async def test_an_order_that_nobody_cancelled_ends_with_the_pool() -> None:
+    order, begun = PreviewOrder(named("tick"), 1, "reference", Sources({})), asyncio.Event()
+    async with Pool(1, child_jobs.run, child_jobs.warm, []) as pool:
+        running = asyncio.create_task(pool.run(order, lambda _: begun.set()))
+        await asyncio.wait_for(begun.wait(), PATIENCE_S)
+    outcome = await asyncio.wait_for(running, PATIENCE_S)
+    assert isinstance(outcome, Failure)
+    assert outcome.code == "WORKER_CRASHED"

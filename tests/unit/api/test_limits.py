@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import pytest
 
 from services.api.rpc.limits import Limit
@@ -21,3 +24,24 @@ def test_one_holder_does_not_take_what_others_need() -> None:
         assert refused.value.limit == 2
         with limit.held("b"), pytest.raises(TooManyStreams), limit.held("c"):
             pass
+
+
+class Holder(str):
+    """A name that can be seen to be forgotten."""
+
+    __slots__ = ("__weakref__",)
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_holder_that_holds_nothing_is_forgotten(*, refused: bool) -> None:
+    limit, holder = Limit("download", 1), Holder("a")
+    if refused:
+        with limit.held("other"), pytest.raises(TooManyStreams), limit.held(holder):
+            pass
+    else:
+        with limit.held(holder):
+            pass
+    gone = weakref.ref(holder)
+    del holder
+    gc.collect()
+    assert gone() is None
