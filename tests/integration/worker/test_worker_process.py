@@ -58,6 +58,21 @@ async def test_it_waits_for_an_api_that_is_away_and_stops_when_told(tmp_path: Pa
         assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
 
 
+async def test_it_sweeps_what_the_dead_left_when_it_starts_and_when_it_ends(tmp_path: Path) -> None:
+    spool, scratch = tmp_path / "artifacts" / ".spool", tmp_path / "artifacts" / ".scratch"
+    for folder in (spool, scratch / "dead"):
+        folder.mkdir(parents=True)
+    (spool / "e1.l1.export.csv").write_text("half")
+    (scratch / "dead" / "lock").touch()
+    async with worker(tmp_path) as process:
+        assert (await event(process, "worker_ready"))["swept"] == 2
+        assert [*spool.iterdir(), *scratch.iterdir()] == []
+        (spool / "e1.l2.export.csv").write_text("of a child that was killed")
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+    assert list(spool.iterdir()) == []
+
+
 async def test_none_of_its_children_has_a_secret_of_its_environment(tmp_path: Path) -> None:
     async with worker(tmp_path, EXPORTD_SOURCE_PASSWORD="hunter2") as process:
         await event(process, "worker_ready")
