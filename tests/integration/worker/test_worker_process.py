@@ -69,7 +69,7 @@ async def test_it_sweeps_what_the_dead_left_when_it_starts_and_when_it_ends(tmp_
         assert [*spool.iterdir(), *scratch.iterdir()] == []
         (spool / "e1.l2.export.csv").write_text("of a child that was killed")
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 30) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
     assert list(spool.iterdir()) == []
 
 
