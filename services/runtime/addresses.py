@@ -8,6 +8,16 @@ from typing import Any
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 _V4 = 0xFFFF_FFFF
+_SPECIAL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24"),
+            *("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"),
+        ),
+    )
+)
+"""Of IANA's special-purpose registries, what Python calls global, or does in some of its versions."""
 
 
 Lookup = Callable[..., list[Any]]
@@ -21,12 +31,13 @@ class AddressRefused(Exception):
 def is_public(address: str) -> bool:
     """Whether a numeric address belongs to the public Internet; one that carries an IPv4 address is as that one is."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
+    if any(parsed in network for network in _SPECIAL if network.version == parsed.version):
+        return False
     if isinstance(parsed, ipaddress.IPv4Address):
         return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
     if parsed.ipv4_mapped or parsed in _TRANSLATED:
         return is_public(str(ipaddress.IPv4Address(int(parsed) & _V4)))
-    # Tunnels (6to4, Teredo) lead to addresses of their own choice.
-    return parsed in _UNICAST and parsed.is_global and not (parsed.sixtofour or parsed.teredo)
+    return parsed in _UNICAST and parsed.is_global
 
 
 def numeric(host: str, port: int, lookup: Lookup = socket.getaddrinfo) -> list[str]:

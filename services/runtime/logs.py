@@ -1,11 +1,15 @@
 """Logs: a constant event and its fields, one JSON object a line; on a terminal the form for people."""
 
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 Log = structlog.stdlib.BoundLogger
+
+MAX_CAUSES = 8
 
 
 # Without local variables: they may hold secrets.
@@ -48,3 +52,16 @@ def _of_service(service: str) -> structlog.typing.Processor:
         return {**event, "service": service}
 
     return add
+
+
+def outline(raised: BaseException) -> list[str]:
+    """What was raised and from what: classes and lines, never a text, which may hold values of rows."""
+    parts: list[str] = []
+    cause: BaseException | None = raised
+    while cause is not None and len(parts) < MAX_CAUSES:
+        frames = traceback.extract_tb(cause.__traceback__)
+        where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        error_number = f" errno {cause.errno}" if isinstance(cause, OSError) and cause.errno else ""
+        parts.append(f"{type(cause).__module__}.{type(cause).__qualname__}{error_number}{where}")
+        cause = cause.__cause__ or cause.__context__
+    return parts

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC
 
 from services.api.catalog.model import Collection
-from services.api.catalog.query.values import read_value
+from services.api.catalog.query.values import read_value, write_value
 from services.api.catalog.violations import Refused, Violations
 from services.contract.spec import Operator, Term
 
@@ -21,5 +21,9 @@ def of_tenant(collection: Collection, tenant: str, violations: Violations) -> It
         value = read_value(column.type, tenant, UTC)
     except Refused as refused:
         violations.add("tenant", f"{collection.code} tells tenants apart by {column.type}: {refused}")
+        return
+    if write_value(value) != tenant:  # 07 is another tenant than 7, and would be shown its rows
+        why = f"write it as {write_value(value)}"
+        violations.add("tenant", f"{collection.code} tells tenants apart by {column.type}: {why}")
         return
     yield Term(column.name, column.type, Operator.EQUALS, (value,))

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from services.contract.errors import NoWorker, PreviewFailed, ShuttingDown
+from services.contract.errors import InvalidRequest, NoWorker, PreviewFailed, ShuttingDown, Violation
 from services.contract.outcome import Failure
 from services.contract.preview import Preview, Previewed
 from services.contract.spec import JobSpec
@@ -72,6 +72,8 @@ class LocalPreviewDesk:
     async def finish(self, preview_id: str, answer: Previewed | Failure) -> None:
         """What a worker says; nothing happens when nobody waits for it any more."""
         question = self._questions.get(preview_id)
+        if question and isinstance(answer, Previewed) and len(answer.rows) > question.preview.rows:
+            raise InvalidRequest((Violation("rows", f"must be at most {question.preview.rows}, as asked"),))
         if question and not question.answer.done():
             question.answer.set_result(answer)
 

@@ -14,6 +14,8 @@ from services.runtime.nearest import hint, shown
 DEFAULT_FORMAT = Format.JSON
 DEFAULT_ZONE = "UTC"
 MAX_NULL_TEXT_CHARACTERS = 64
+FORMULA_STARTS = tuple("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")
+"""What spreadsheets take for the beginning of a formula."""
 _STRUCTURE = '"\r\n'
 """Characters that the structure of CSV is made of, beside the delimiter."""
 
@@ -136,3 +138,5 @@ def _dialect_violations(dialect: CsvDialect) -> Iterator[Violation]:
         yield Violation("csv.null_text", f"must be at most {MAX_NULL_TEXT_CHARACTERS} characters")
     if any(character in dialect.null_text for character in {*_STRUCTURE, *delimiter, "\0"}):
         yield Violation("csv.null_text", "must hold no delimiter, quote, line break or NUL")
+    if dialect.escape_formulas and dialect.null_text.startswith(FORMULA_STARTS):
+        yield Violation("csv.null_text", "must not begin as a formula does: escape_formulas is set")

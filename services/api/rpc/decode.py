@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
-from uuid import UUID
 
 from google.protobuf import unknown_fields
 from google.protobuf.message import Message
@@ -30,6 +29,8 @@ DEFAULT_PREVIEW_ROWS = 20
 MAX_PREVIEW_ROWS = 100
 
 _TENANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DELIVERY = re.compile(r"msg_[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -127,11 +128,17 @@ def download_request(message: export_service_pb2.DownloadFileRequest) -> Downloa
 
 
 def identifier(field: str, text: str) -> str:
-    """A UUID in its canonical form. Raises InvalidRequest."""
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise InvalidRequest((Violation(field, "must be a UUID"),)) from None
+    """A UUID in its canonical text, upper case allowed: no URN, no braces, no other digits. Raises InvalidRequest."""
+    if not _UUID.fullmatch(text):
+        raise InvalidRequest((Violation(field, "must be a UUID"),))
+    return text.lower()
+
+
+def delivery_id(text: str) -> str:
+    """The id of an announcement. Raises InvalidRequest."""
+    if not _DELIVERY.fullmatch(text):
+        raise InvalidRequest((Violation("delivery_id", "must be msg_ and 32 hexadecimal digits"),))
+    return text
 
 
 def _create_violations(message: export_service_pb2.CreateExportRequest) -> Iterator[Violation]:

@@ -29,7 +29,9 @@ class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
     async def RedeliverNotification(
         self, request: operator_service_pb2.RedeliverNotificationRequest, context: Context
     ) -> export_pb2.Delivery:
-        return encode_history.delivery(await self._operations.redeliver(tenant_of(context), request.delivery_id))
+        return encode_history.delivery(
+            await self._operations.redeliver(tenant_of(context), decode.delivery_id(request.delivery_id))
+        )
 
     async def GetQueue(
         self, request: operator_service_pb2.GetQueueRequest, context: Context

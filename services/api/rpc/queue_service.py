@@ -1,15 +1,16 @@
 """JobQueueService over gRPC: decode, call, encode."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
-from uuid import UUID
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc
 from services.api.ports.live import PreviewDesk
 from services.api.rpc.interceptor import Context
 from services.api.rpc.limits import Limit
+from services.api.rpc.queue_fields import check
 from services.api.usecases.jobs import MAX_WAIT_S, Jobs
 from services.contract import codec
 from services.contract.errors import InvalidRequest, Violation
@@ -20,12 +21,9 @@ from services.runtime import logs
 M = TypeVar("M")
 T = TypeVar("T")
 
-MAX_LEASES = 256
 MAX_POLLS = 1024
 ANSWER_BEFORE_DEADLINE_S = 5.0
 MAX_RETRY_AFTER = timedelta(days=1)
-CODE_LENGTH = 64
-MESSAGE_LENGTH = 1000
 
 
 class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
@@ -39,20 +37,19 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         self._listeners = Limit("directives", MAX_POLLS)
 
     async def LeaseJobs(self, request: queue_pb2.LeaseJobsRequest, context: Context) -> queue_pb2.LeaseJobsResponse:
-        worker_id = _uuid("worker_id", request.worker_id)
-        poll_id = _uuid("poll_id", request.poll_id)
-        if not 1 <= request.max_jobs <= MAX_LEASES:
-            raise InvalidRequest((Violation("max_jobs", f"must be 1 to {MAX_LEASES}"),))
+        check(request)
+        logs.bind(worker_id=request.worker_id)
         with self._polls.held():
-            jobs = await self._jobs.lease(worker_id, poll_id, request.max_jobs, _wait_s(request, context))
-        logs.bind(worker_id=worker_id, leases={job.lease.export_id: job.lease.lease_id for job in jobs})
+            jobs = await self._jobs.lease(
+                request.worker_id, request.poll_id, request.max_jobs, _wait_s(request, context)
+            )
+        logs.bind(leases={job.lease.export_id: job.lease.lease_id for job in jobs})
         return queue_pb2.LeaseJobsResponse(jobs=[codec.job_to_pb(job) for job in jobs])
 
     async def Heartbeat(self, request: queue_pb2.HeartbeatRequest, context: Context) -> queue_pb2.HeartbeatResponse:
-        if len(request.leases) > MAX_LEASES:
-            raise InvalidRequest((Violation("leases", f"must be at most {MAX_LEASES}"),))
+        check(request)
         answer = await self._jobs.heartbeat(
-            _uuid("worker_id", request.worker_id),
+            request.worker_id,
             [_known("leases", codec.report_from_pb, report) for report in request.leases],
             request.free_slots,
             draining=request.draining,
@@ -62,7 +59,8 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     async def WatchDirectives(  # type: ignore[override]  # writes: a generator would be closed late
         self, request: queue_pb2.WatchDirectivesRequest, context: Context
     ) -> None:
-        logs.bind(worker_id=_uuid("worker_id", request.worker_id))
+        check(request)
+        logs.bind(worker_id=request.worker_id)
         with self._listeners.held():
             async for directive in self._jobs.directives():
                 await context.write(codec.directive_to_pb(directive))
@@ -70,6 +68,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     async def CompleteJob(
         self, request: queue_pb2.CompleteJobRequest, context: Context
     ) -> queue_pb2.CompleteJobResponse:
+        check(request)
         built = Built(
             artifact=codec.artifact_from_pb(request.artifact),
             stats=_known("stats", codec.stats_from_pb, request.stats),
@@ -84,10 +83,11 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         return queue_pb2.CompleteJobResponse()
 
     async def FailJob(self, request: queue_pb2.FailJobRequest, context: Context) -> queue_pb2.FailJobResponse:
+        check(request)
         retry_after = _known("retry_after", codec.duration_from_pb, request.retry_after)
         failure = Failure(
-            code=request.failure.code[:CODE_LENGTH],
-            message=request.failure.message[:MESSAGE_LENGTH],
+            code=request.failure.code,
+            message=request.failure.message,
             retryable=request.retryable,
             retry_after=min(retry_after, MAX_RETRY_AFTER) if request.HasField("retry_after") else None,
         )
@@ -98,7 +98,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     async def TakePreview(
         self, request: queue_pb2.TakePreviewRequest, context: Context
     ) -> queue_pb2.TakePreviewResponse:
-        _uuid("worker_id", request.worker_id)
+        check(request)
         with self._askers.held():
             preview = await self._preview_desk.take(_wait_s(request, context))
         return queue_pb2.TakePreviewResponse(preview=codec.preview_to_pb(preview) if preview else None)
@@ -106,15 +106,15 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     async def FinishPreview(
         self, request: queue_pb2.FinishPreviewRequest, context: Context
     ) -> queue_pb2.FinishPreviewResponse:
+        await asyncio.to_thread(check, request)  # megabytes of JSON
         await self._preview_desk.finish(request.preview_id, codec.preview_answer_from_pb(request))
         return queue_pb2.FinishPreviewResponse()
 
     async def ReleaseJobs(
         self, request: queue_pb2.ReleaseJobsRequest, context: Context
     ) -> queue_pb2.ReleaseJobsResponse:
-        logs.bind(worker_id=_uuid("worker_id", request.worker_id))
-        if len(request.leases) > MAX_LEASES:
-            raise InvalidRequest((Violation("leases", f"must be at most {MAX_LEASES}"),))
+        check(request)
+        logs.bind(worker_id=request.worker_id)
         await self._jobs.release([LeaseRef(report.export_id, report.lease_id) for report in request.leases])
         return queue_pb2.ReleaseJobsResponse()
 
@@ -122,13 +122,6 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
 def _lease(request: queue_pb2.CompleteJobRequest | queue_pb2.FailJobRequest) -> LeaseRef:
     logs.bind(export_id=request.export_id, lease_id=request.lease_id)
     return LeaseRef(request.export_id, request.lease_id)
-
-
-def _uuid(field: str, text: str) -> str:
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise InvalidRequest((Violation(field, "must be a UUID"),)) from None
 
 
 def _wait_s(request: queue_pb2.LeaseJobsRequest | queue_pb2.TakePreviewRequest, context: Context) -> float:

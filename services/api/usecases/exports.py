@@ -31,6 +31,9 @@ PROGRESS_INTERVAL_S = 0.25
 MAX_PAGE_BYTES = 2 * 1024 * 1024
 """Of one page, about: half of what clients take when nothing else is set."""
 
+FRAME_BYTES = 8
+"""Of one text in a message, beside the text."""
+
 USUAL_BYTES = 1024
 """Of one export without its request."""
 
@@ -247,8 +250,21 @@ def _fitting(exports: list[Export]) -> list[Export]:
     """As many as make a message that clients take, and at least one: requests may be long."""
     room, page = MAX_PAGE_BYTES, exports[:1]
     for export in exports[1:]:
-        room -= USUAL_BYTES + len(export.uri.encode()) + len(export.options.query.encode())
+        room -= USUAL_BYTES + _own_bytes(export)
         if room < 0:
             break
         page.append(export)
     return page
+
+
+def _own_bytes(export: Export) -> int:
+    """Of the texts of an export, whoever wrote them: its caller, the catalog and its workers."""
+    warnings = [*export.warnings, *(export.stats.warnings if export.stats else ())]
+    texts = (
+        *(export.uri, export.options.query, export.options.filename, export.callback_url, *export.file_types),
+        *(text for label in export.labels.items() for text in label),
+        *(text for column in export.options.columns for text in (column.field, column.header)),
+        *(text for warning in warnings for text in (warning.code, warning.message)),
+        *(text for error in export.errors for text in (error.code, error.message)),
+    )
+    return sum(len(text.encode()) + FRAME_BYTES for text in texts)

@@ -39,7 +39,7 @@ def run(order: Order, report: Report) -> Outcome:
     try:
         return _built(order, report)
     except SourceFailed as failed:
-        logs.get().warning("source_failed", reference=order.reference, exc_info=True)
+        logs.get().warning("source_failed", reference=order.reference, code=failed.code, cause=logs.outline(failed))
         return Failure(failed.code, failed.message, retryable=failed.retryable)
     except CannotWrite as refused:
         return Failure(refused.code, refused.message, retryable=False)
@@ -51,7 +51,7 @@ def run(order: Order, report: Report) -> Outcome:
         logs.get().warning("store_unavailable", reference=order.reference, exc_info=True)
         return Failure("STORE_UNAVAILABLE", "the artifact store takes no files now", retryable=True)
     except Exception as unexpected:  # noqa: BLE001 - the caller gets a reference, the log the rest
-        logs.get().exception("job_failed", reference=order.reference)
+        logs.get().error("job_failed", reference=order.reference, cause=logs.outline(unexpected))
         full = isinstance(unexpected, OSError) and unexpected.errno in _NO_ROOM
         return _disk_full() if full else internal(order.reference)
 

@@ -26,7 +26,7 @@ def run(order: PreviewOrder) -> Shown:
     try:
         return _first_rows(order) if order.rows else _counted(order)
     except SourceFailed as failed:
-        logs.get().warning("preview_failed", reference=order.reference, exc_info=True)
+        logs.get().warning("preview_failed", reference=order.reference, code=failed.code, cause=logs.outline(failed))
         return Failure(failed.code, failed.message, retryable=failed.retryable)
     except CannotWrite as refused:
         return Failure(refused.code, refused.message, retryable=False)

@@ -16,7 +16,9 @@ _BOM = b"\xef\xbb\xbf"
 _FRACTIONS = frozenset({Kind.DECIMAL, Kind.FLOAT})
 _DIGITS = frozenset({Kind.INTEGER, Kind.DECIMAL})
 _USUAL = ",;\t|"
-_FORMULA = "^[=+@\t\r-]"
+_FORMULA = "^[=+@\t\r\n\0\uff1d\uff0b\uff0d\uff20-]"
+"""What spreadsheets take for the beginning of a formula, in full width, too (OWASP ASVS 5.0, 1.2.10)."""
+
 _COMMON = CsvDialect()
 
 

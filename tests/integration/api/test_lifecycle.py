@@ -82,7 +82,7 @@ async def test_a_key_outside_the_leases_prefix_is_not_published(api: Api, worker
     await api.create()
     (job,) = await worker.lease()
     artifact = worker.file(job, CONTENT)
-    artifact.key = "elsewhere/export.csv"
+    artifact.key = "elsewhere/lease/export.csv"
     assert (await refused(worker.complete(job, artifact))).reason == "STORE_MISMATCH"
 
 
@@ -355,7 +355,7 @@ async def test_a_completion_is_seen_at_once_even_behind_progress(api: Api, worke
     ("change", "field"),
     [
         ({"sha256": "not a sha"}, "artifact.sha256"),
-        ({"entries": [export_pb2.Entry(name="x")] * 101}, "artifact.entries"),
+        ({"entries": [export_pb2.Entry(name="x")] * 101, "entry_count": 101}, "artifact.entries"),
     ],
 )
 async def test_a_report_that_cannot_be_true_is_refused(

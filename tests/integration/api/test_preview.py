@@ -68,7 +68,7 @@ async def test_without_a_free_worker_there_is_none(settings: ApiSettings) -> Non
     async with serving(replace(settings, waits=Waits(preview_taken_s=0.1))) as api:
         refusal = await refused(preview(api))
         assert (refusal.code, refusal.reason) == ("UNAVAILABLE", "NO_WORKER")
-        await finish(api, "nobody-asked")
+        await finish(api, "0189d3b0-0000-4000-8000-000000000000")
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,6 @@ def test_nothing_outside_of_the_root_is_read(tmp_path: Path, path: str) -> None:
         ("circle/circle*", "circle/circle.csv", "is a link that leads nowhere"),
         ("circle/*/*.csv", "circle/circle.csv", "is a link that leads nowhere"),
         ("pipes/*", "pipes/a.csv", "is no regular file"),
-        ("twice/*", "twice/a.csv", "has other names, too: set hard_links = true if that is as it should be"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_and_not_left_out(
@@ -237,12 +236,17 @@ def test_links_below_the_root_lead_to_each_file_once(tmp_path: Path) -> None:
         assert [row["id"] for row in done.rows] == [1], pattern
 
 
-def test_hard_links_are_read_where_the_operator_says_so(tmp_path: Path) -> None:
+def test_hard_links_are_read_unless_the_operator_says_no(tmp_path: Path) -> None:
     csv_file(tmp_path, "id\n1\n")
     os.link(tmp_path / "a.csv", tmp_path / "b.csv")
-    settings = CsvSettings("things", tmp_path, hard_links=True)
-    with opened(settings, spec_of("csv", {"id": "integer"}, relation=Relation(path="a.csv"))) as reading:
+    spec = spec_of("csv", {"id": "integer"}, relation=Relation(path="a.csv"))
+    with opened(CsvSettings("things", tmp_path), spec) as reading:
         assert reading.rows_matched() == 1
+    with (
+        pytest.raises(SourceFailed, match=r"a\.csv', which has other names"),
+        opened(CsvSettings("things", tmp_path, hard_links=False), spec),
+    ):
+        pass
 
 
 def test_a_root_that_is_gone_may_come_back(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ WRITER_PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",  # what is acknowledged survives a power cut
     "foreign_keys=ON",
+    "secure_delete=ON",  # what is erased, a password, is not left in a free page
     f"busy_timeout={BUSY_TIMEOUT_MS}",
 )
 # Only the writer checkpoints: before 3.51.3, SQLite can corrupt the file when two connections do.

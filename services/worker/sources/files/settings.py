@@ -29,7 +29,7 @@ class ParquetSettings:
     id: str
     root: Path | ObjectRoot
     time_zone: str = "UTC"
-    hard_links: bool = False
+    hard_links: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class CsvSettings:
     id: str
     root: Path | ObjectRoot
     time_zone: str = "UTC"
-    hard_links: bool = False
+    hard_links: bool = True
 
 
 FileSettings = ParquetSettings | CsvSettings
@@ -51,13 +51,13 @@ FileSettings = ParquetSettings | CsvSettings
 def read_parquet(id_: str, table: Table, origin: Origin) -> ParquetSettings:
     """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
     root = _root(table, origin)
-    return ParquetSettings(id_, root, read_time_zone(table), table.flag(HARD_LINKS, default=False))
+    return ParquetSettings(id_, root, read_time_zone(table), table.flag(HARD_LINKS, default=True))
 
 
 def read_csv(id_: str, table: Table, origin: Origin) -> CsvSettings:
     """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
     root = _root(table, origin)
-    return CsvSettings(id_, root, read_time_zone(table), table.flag(HARD_LINKS, default=False))
+    return CsvSettings(id_, root, read_time_zone(table), table.flag(HARD_LINKS, default=True))
 
 
 def _root(table: Table, origin: Origin) -> Path | ObjectRoot:

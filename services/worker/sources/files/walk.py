@@ -77,7 +77,7 @@ class Walk:
         if not stat.S_ISREG(found.st_mode):
             raise FileRefused("/".join(file), "is no regular file")
         if found.st_nlink > 1 and not self._hard_links:
-            raise FileRefused("/".join(file), "has other names, too: set hard_links = true if that is as it should be")
+            raise FileRefused("/".join(file), "has other names, too, and hard_links = false")
         return file
 
     def _is_folder(self, steps: Steps) -> bool:
