@@ -3,6 +3,7 @@
 import asyncio
 
 from services.api import app
+from services.api.domain.export import Export
 from services.api.settings import ApiSettings
 from services.api.world import World
 from services.runtime.signals import StopSignals
@@ -14,9 +15,9 @@ async def test_what_a_call_that_was_cut_off_had_begun_ends_before_the_database_i
         running = asyncio.create_task(app.run(parts, stop, lambda *_: started.set()))
         await started.wait()
 
-        async def begun() -> list[str]:
+        async def begun() -> Export | None:
             await go.wait()
-            return await parts.store.first_queued("default")
+            return await parts.store.get("default", "of nobody")
 
         left = parts.detached.start(begun())
         stop.drain.set()
@@ -25,4 +26,4 @@ async def test_what_a_call_that_was_cut_off_had_begun_ends_before_the_database_i
         go.set()
         await running
         assert left.done()
-    assert left.result() == []
+    assert left.result() is None
