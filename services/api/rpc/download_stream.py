@@ -1,6 +1,7 @@
 """Sends a file: small chunks to readers that lag, large ones to readers that keep up, and bounded memory for all."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 
 from exportd.v1.export_service_pb2 import DownloadFileResponse
@@ -37,23 +38,28 @@ class ChunkBudget:
 
 
 async def send(download: Download, context: Context, budget: ChunkBudget, monotonic: Callable[[], float]) -> None:
-    """Send header and data. Raises FileDamaged when the store has fewer bytes than it should.
+    """Send header and data. Raises FileDamaged when the store has fewer bytes than it should; of a whole file, others.
 
+    What is sent is hashed in another thread while it is taken: a whole file ends only after its hash was right.
     `monotonic` counts seconds and never goes back.
     """
     await context.write(encode.download_header(download.export, download.file, download.offset))
-    position, size = download.offset, SMALL
+    position, size, digest = download.offset, SMALL, hashlib.sha256()
     try:
         while position < download.end:
             length = min(size, download.end - position)
             data = await _read(download, position, length)
-            started = monotonic()
+            started, hashing = monotonic(), asyncio.create_task(asyncio.to_thread(digest.update, data))
             await _taken(context, DownloadFileResponse(data=data))
             position += length
             keeps_up = monotonic() - started < KEEPS_UP_S
             size = budget.resized(size, min(size * 2, LARGE) if keeps_up else SMALL)
+            await hashing
     finally:
         budget.resized(size, SMALL)
+    is_whole = download.offset == 0 and download.end == download.file.artifact.size_bytes
+    if is_whole and digest.hexdigest() != download.file.artifact.sha256:
+        raise FileDamaged(download.file.id)
 
 
 async def _read(download: Download, position: int, length: int) -> bytes:

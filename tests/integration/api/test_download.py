@@ -73,3 +73,18 @@ async def test_bytes_that_are_missing_are_data_loss(api: Api, export: export_pb2
 
 async def test_a_download_without_a_source_is_refused(api: Api) -> None:
     assert list((await refused(_download(api))).violations) == ["export_id"]
+
+
+async def test_a_flipped_bit_ends_a_whole_download_as_damaged(api: Api, worker: Worker) -> None:
+    export = await api.create()
+    job = await worker.build(b"0123456789" * 20_000)
+    (path,) = (api.artifacts / job.artifact_prefix).iterdir()
+    path.write_bytes(b"1" + path.read_bytes()[1:])
+    call = api.exports.DownloadFile(export_service_pb2.DownloadFileRequest(export_id=export.id))
+
+    async def read() -> None:
+        async for _ in call:
+            pass
+
+    refusal = await refused(read())
+    assert (refusal.code, refusal.reason) == ("DATA_LOSS", "FILE_DAMAGED")

@@ -61,6 +61,8 @@ def filled(template: str, values: Mapping[str, str | None]) -> str | None:
     """
     parts = [values[name] or "" for name in _PLACEHOLDER.findall(template)]
     url = _PLACEHOLDER.sub(lambda match: quote(values[match[1]] or "", safe="", errors="replace"), template)
+    if any(not _DOTS.isdisjoint(re.split(r"[/\\]", part)) for part in parts):  # some servers decode before they climb
+        return None
     climbs = not _DOTS.isdisjoint(url.partition("?")[0].split("/"))
     return None if "" in parts or (climbs and parts) else url
 
