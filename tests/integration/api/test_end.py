@@ -17,7 +17,7 @@ async def test_what_a_call_that_was_cut_off_had_begun_ends_before_the_database_i
 
         async def begun() -> Export | None:
             await go.wait()
-            return await parts.store.get("default", "of nobody")
+            return await parts.store.exports.get("default", "of nobody")
 
         left = parts.detached.start(begun())
         stop.drain.set()
