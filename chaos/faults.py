@@ -103,7 +103,7 @@ async def _disturb(proxy: Proxy, fault: Fault) -> bool:
         case _:
             proxy.freeze()
             await asyncio.sleep(fault.seconds)  # as long as the fault lasts
-            proxy.heal()
+            proxy.thaw()
     return True
 
 

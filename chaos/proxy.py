@@ -37,18 +37,23 @@ class Proxy:
         for writer in list(self._budgets):
             writer.transport.abort()
 
-    def cut_after(self, more_bytes: int) -> None:
+    def cut_after(self, more_bytes: float) -> None:
         """Break every connection that is open once it has carried so many bytes more in one of its directions."""
         for writer in self._budgets:
             self._budgets[writer] = more_bytes
 
     def freeze(self) -> None:
-        """Carry nothing, and break nothing, until `heal`."""
+        """Carry nothing, and break nothing, until `thaw`."""
         self._flowing.clear()
 
-    def heal(self) -> None:
-        """Carry everything again."""
+    def thaw(self) -> None:
+        """Carry again; what is to break breaks all the same."""
         self._flowing.set()
+
+    def heal(self) -> None:
+        """Carry everything again, and break nothing that is not broken yet."""
+        self.thaw()
+        self.cut_after(math.inf)
 
     async def _serve(self, near_reader: asyncio.StreamReader, direct: asyncio.StreamWriter) -> None:
         try:

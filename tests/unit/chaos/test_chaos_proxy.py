@@ -60,8 +60,24 @@ async def test_frozen_it_carries_nothing_until_it_is_healed() -> None:
         writer.write(b"world")
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.readexactly(1), 0.1)  # nothing comes
-        proxy.heal()
+        proxy.thaw()
         assert await reader.readexactly(5) == b"world"
+
+
+async def test_a_cut_that_is_still_to_come_outlasts_a_thaw_and_no_heal() -> None:
+    async with echoed() as (proxy, reader, writer):
+        writer.write(b"hello")
+        await reader.readexactly(5)
+        proxy.cut_after(3)
+        proxy.heal()
+        writer.write(b"world")
+        assert await reader.readexactly(5) == b"world"
+        proxy.cut_after(3)
+        proxy.freeze()
+        proxy.thaw()
+        writer.write(b"again")
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(5)
 
 
 async def test_while_nobody_listens_connections_end() -> None:
