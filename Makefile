@@ -72,9 +72,10 @@ chaos: $(READY) ## Both services under fire: make chaos, make chaos ROUNDS=200 (
 chaos-measure: $(READY) ## Throughput under kills, time to stop, to recover, memory: into build/chaos-measure.json
 	@GRPC_VERBOSITY=ERROR $(BIN)/python -m chaos.measure $(ONLY)
 
-docs: $(READY) ## Write the pages that are made from tested tables: docs/query-grammar.md, docs/catalog.md
+docs: $(READY) ## Write the pages that are made from tested tables: docs/reference/, docs/query-grammar.md, docs/catalog.md
 	@$(BIN)/python -m tests.unit.catalog.grammar_shown
 	@$(BIN)/python -m tests.unit.catalog.catalog_docs
+	@$(BIN)/python -m tests.docs.reference
 
 golden: $(READY) ## Keep what the writers make now as the expected files of tests/golden/
 	@$(BIN)/python -m tests.golden.update

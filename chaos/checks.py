@@ -15,10 +15,11 @@ from chaos.preview_checks import check_previews, unanswered
 from chaos.previews import Previews
 from chaos.retry_checks import check_retries, is_excused
 from exportd_client import Delivery, Export, ExportClient, ExportdError, NotFound, name_of
+from services.contract.codes import FailureCode
 
 EXCUSED_FAILURES = frozenset({
-    "LEASE_EXPIRED", "WORKER_CRASHED", "DISK_FULL", "STORE_UNAVAILABLE", "NO_PROGRESS", "RUN_TIMEOUT",
-    "SOURCE_UNAVAILABLE",
+    FailureCode.LEASE_EXPIRED, FailureCode.WORKER_CRASHED, FailureCode.DISK_FULL, FailureCode.STORE_UNAVAILABLE,
+    FailureCode.NO_PROGRESS, FailureCode.RUN_TIMEOUT, FailureCode.SOURCE_UNAVAILABLE,
 })  # fmt: skip
 """Failures of attempts that the faults explain; the last one is what a worker that behaves badly says."""
 

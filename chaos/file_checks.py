@@ -12,6 +12,7 @@ from chaos.findings import Findings, Violation
 from chaos.plan import Scenario
 from chaos.workload import ROWS
 from exportd_client import Export, ExportClient, ExportdError, File
+from services.contract.codes import WarningCode
 
 _VIOLATIONS: dict[type[Exception], Violation] = {
     DuplicateRow: Violation.DOUBLED,
@@ -19,8 +20,6 @@ _VIOLATIONS: dict[type[Exception], Violation] = {
     BadEncryption: Violation.BAD_ENCRYPTION,
 }
 """Whatever else a reader says: the file is not what it should be."""
-
-_MISSING_WARNING = "ATTACHMENT_MISSING"
 
 
 class FileChecks:
@@ -51,7 +50,9 @@ class FileChecks:
             self._findings.add(Violation.BAD_SHA256, export.id, f"rows {rows} announced")
         if any(file.encrypted is not scenario.password for file in files_of(export)):
             self._findings.add(Violation.BAD_ENCRYPTION, export.id, "a file says of itself what was not asked for")
-        missing = [warning.count for warning in export.result.warnings if warning.code == _MISSING_WARNING]
+        missing = [
+            warning.count for warning in export.result.warnings if warning.code == WarningCode.ATTACHMENT_MISSING
+        ]
         if sum(missing) != archives.missing_count(scenario.file_types):
             self._findings.add(Violation.BAD_ATTACHMENT, export.id, f"{missing} attachments announced as missing")
 

@@ -14,6 +14,7 @@ from chaos.calls import with_retries
 from chaos.findings import Findings, Violation
 from chaos.plan import LeaseMisuse, MisuseKind
 from exportd_client import Export, ExportClient, NotFound, name_of
+from services.contract.codes import FailureCode
 from services.contract.errors import ExportdError, Fenced, TryAgain
 from services.contract.job import HeartbeatAnswer, Job, LeaseReport, Verdict
 from services.contract.outcome import Built, Failure
@@ -34,7 +35,7 @@ _REPLACED = frozenset({MisuseKind.COMPLETE_REPLACED, MisuseKind.FAIL_REPLACED, M
 _BUILDING = frozenset(
     {MisuseKind.COMPLETE_LATE, MisuseKind.COMPLETE_TWICE, MisuseKind.BEAT_LATE, MisuseKind.COMPLETE_REPLACED}
 )
-_LATE_FAILURE = Failure("SOURCE_UNAVAILABLE", "a failure that comes late", retryable=True)
+_LATE_FAILURE = Failure(FailureCode.SOURCE_UNAVAILABLE, "a failure that comes late")
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from chaos.findings import Findings, Violation
 from chaos.ledger import PreviewRecord
 from chaos.plan import PreviewQuestion
 from chaos.workload import ROWS, row
+from services.contract.codes import FailureCode
 
 EXCUSED_REFUSALS = frozenset({
     "UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "NO_WORKER", "SHUTTING_DOWN", "STORE_UNAVAILABLE",
-    "PREVIEW_TIMEOUT", "WORKER_CRASHED",
+    FailureCode.PREVIEW_TIMEOUT, FailureCode.WORKER_CRASHED,
 })  # fmt: skip
 """The codes are those of a connection that broke, the others reasons and failures."""
 

@@ -7,6 +7,7 @@ from chaos.ledger import Account
 from chaos.plan import CallerAction
 from chaos.workload import DRAFTS
 from exportd_client import Export, Transition, name_of
+from services.contract.codes import FailureCode
 
 
 def check_retries(account: Account, export: Export, transitions: Sequence[Transition], findings: Findings) -> None:
@@ -19,7 +20,7 @@ def is_excused(account: Account, code: str, attempt: int) -> bool:
     """An attempt failed by the wrong value of a draft, before that was corrected: in the first run."""
     first_run = account.ends.get(1)
     in_first_run = first_run is not None and attempt <= first_run.attempt
-    return account.scenario.collection == DRAFTS and code == "VALUE_INVALID" and in_first_run
+    return account.scenario.collection == DRAFTS and code == FailureCode.VALUE_INVALID and in_first_run
 
 
 def _problems(account: Account, export: Export, transitions: Sequence[Transition]) -> Iterator[str]:

@@ -11,13 +11,14 @@ from uuid import uuid4
 from chaos.findings import Findings, Violation
 from chaos.misbehaving_worker import MisusedLease
 from exportd_client import Export, name_of
+from services.contract.codes import FailureCode
 from services.contract.errors import ExportdError
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure
 from services.worker.queue.grpc_queue import GrpcQueue, connected
 
 _AT_ONCE = 8
-_STALE_FAILURE = Failure("SOURCE_UNAVAILABLE", "a failure under an old lease", retryable=True)
+_STALE_FAILURE = Failure(FailureCode.SOURCE_UNAVAILABLE, "a failure under an old lease")
 
 
 async def replay(

@@ -23,7 +23,7 @@ class Operator:
         self._link = link
 
     async def retry(self, export_id: str, *, max_attempts: int = 0, password: str | None = None) -> Export:
-        """Sends an export round again that is CANCELLED, but not on request; it begins a new run.
+        """Retries an export that has permanently failed (CANCELLED, but not on request); it begins a new run.
 
         max_attempts: of that run, 1 to 10; 0: 3. password: an encrypted export needs it again. The call is made once:
         after Unavailable or Unreachable, look at `run` of the export.

@@ -25,7 +25,7 @@ from exportd_client.cli.words import (
 @shared_options
 @in_session
 async def retry(session: Session, /, id: str, max_attempts: int, password: str | None) -> Exit:  # noqa: A002 - in the help
-    """Send the export ID round again, which failed for good. An encrypted one needs its password again."""
+    """Retry the export ID, which has permanently failed. An encrypted one needs its password again."""
     export = await session.client.operator.retry(id, max_attempts=max_attempts, password=password)
     session.output.result(export, export_facts(export))
     return Exit.OK

@@ -9,12 +9,15 @@ from typing import ClassVar
 
 
 class ExportdError(Exception):
-    """A refusal with a reason. Subclasses are dataclasses whose fields are its metadata.
+    """A refusal with a reason and, for the documentation, what to do about it.
+
+    Subclasses are dataclasses whose fields are its metadata.
 
     They are not frozen: Python itself sets the traceback of an exception.
     """
 
     reason: ClassVar[str]
+    remedy: ClassVar[str]
     template: ClassVar[str]
 
     @property
@@ -66,6 +69,7 @@ class InvalidRequest(MendRequest):
     """At least one violation; all that were found, at once."""
 
     reason = "INVALID_REQUEST"
+    remedy = "correct what the violations name"
     violations: tuple[Violation, ...]
 
     def __str__(self) -> str:
@@ -76,6 +80,7 @@ class InvalidRequest(MendRequest):
 @dataclass(unsafe_hash=True)
 class RequestIdReused(MendRequest):
     reason = "REQUEST_ID_REUSED"
+    remedy = "choose a new request_id"
     template = "request_id {request_id} was used for another request within 24 h; choose a new one"
     request_id: str
 
@@ -83,6 +88,7 @@ class RequestIdReused(MendRequest):
 @dataclass(unsafe_hash=True)
 class OffsetOutOfRange(MendRequest):
     reason = "OFFSET_OUT_OF_RANGE"
+    remedy = "ask for a part that lies in the file"
     template = "offset {offset} lies outside the file of {size_bytes} bytes"
     offset: int
     size_bytes: int
@@ -91,6 +97,7 @@ class OffsetOutOfRange(MendRequest):
 @dataclass(unsafe_hash=True)
 class ExportNotFound(NotFound):
     reason = "EXPORT_NOT_FOUND"
+    remedy = "check the id and the tenant"
     template = "there is no export {export_id}"
     export_id: str
 
@@ -98,6 +105,7 @@ class ExportNotFound(NotFound):
 @dataclass(unsafe_hash=True)
 class FileNotFound(NotFound):
     reason = "FILE_NOT_FOUND"
+    remedy = "check the id and the tenant"
     template = "there is no file {file_id}"
     file_id: str
 
@@ -107,6 +115,7 @@ class CollectionNotFound(NotFound):
     """`nearest` is the known name closest to `collection`, empty when none is near."""
 
     reason = "COLLECTION_NOT_FOUND"
+    remedy = "take the nearest name, or see ListCollections"
     collection: str
     nearest: str = ""
 
@@ -118,6 +127,7 @@ class CollectionNotFound(NotFound):
 @dataclass(unsafe_hash=True)
 class ExportDeleted(NotFound):
     reason = "EXPORT_DELETED"
+    remedy = "choose a new request_id"
     template = "the export {export_id} of this request_id has been deleted; choose a new request_id"
     export_id: str
 
@@ -125,6 +135,7 @@ class ExportDeleted(NotFound):
 @dataclass(unsafe_hash=True)
 class IllegalTransition(WrongState):
     reason = "ILLEGAL_TRANSITION"
+    remedy = "look at the state"
     template = "cannot {verb} export {export_id}: it is {state}{because}"
     export_id: str
     state: str
@@ -135,6 +146,7 @@ class IllegalTransition(WrongState):
 @dataclass(unsafe_hash=True)
 class NotQueued(WrongState):
     reason = "NOT_QUEUED"
+    remedy = "cancel without only_if_queued"
     template = "export {export_id} is {state}: a worker has picked it up; cancel it without only_if_queued"
     export_id: str
     state: str
@@ -143,6 +155,7 @@ class NotQueued(WrongState):
 @dataclass(unsafe_hash=True)
 class ExportNotReady(WrongState):
     reason = "EXPORT_NOT_READY"
+    remedy = "watch it until it is done"
     template = "export {export_id} is {state}: there is no file yet; watch it until it is done"
     export_id: str
     state: str
@@ -151,6 +164,7 @@ class ExportNotReady(WrongState):
 @dataclass(unsafe_hash=True)
 class ExportCancelled(WrongState):
     reason = "EXPORT_CANCELLED"
+    remedy = "create it again"
     template = "export {export_id} is CANCELLED: it has no file and will have none"
     export_id: str
 
@@ -158,6 +172,7 @@ class ExportCancelled(WrongState):
 @dataclass(unsafe_hash=True)
 class FileExpired(WrongState):
     reason = "FILE_EXPIRED"
+    remedy = "create it again"
     template = "the time of file {file_id} is over; create the export again"
     file_id: str
 
@@ -165,6 +180,7 @@ class FileExpired(WrongState):
 @dataclass(unsafe_hash=True)
 class PasswordRequired(WrongState):
     reason = "PASSWORD_REQUIRED"
+    remedy = "give the password of the encrypted export again"
     template = "export {export_id} is sealed with a password, which was erased: give it again"
     export_id: str
 
@@ -172,6 +188,7 @@ class PasswordRequired(WrongState):
 @dataclass(unsafe_hash=True)
 class DeliveryNotFound(NotFound):
     reason = "DELIVERY_NOT_FOUND"
+    remedy = "check the id and the tenant"
     template = "there is no delivery {delivery_id}"
     delivery_id: str
 
@@ -179,6 +196,7 @@ class DeliveryNotFound(NotFound):
 @dataclass(unsafe_hash=True)
 class WorkerNotFound(NotFound):
     reason = "WORKER_NOT_FOUND"
+    remedy = "see ListWorkers"
     template = "no worker {worker_id} was heard of lately; ListWorkers shows those that were"
     worker_id: str
 
@@ -186,6 +204,7 @@ class WorkerNotFound(NotFound):
 @dataclass(unsafe_hash=True)
 class LeaseLost(Fenced):
     reason = "LEASE_LOST"
+    remedy = "drop the work"
     template = "another lease or none is in force on export {export_id}; drop the work"
     export_id: str
 
@@ -193,6 +212,7 @@ class LeaseLost(Fenced):
 @dataclass(unsafe_hash=True)
 class JobCancelled(Fenced):
     reason = "JOB_CANCELLED"
+    remedy = "drop the work"
     template = "export {export_id} was cancelled; drop the work"
     export_id: str
 
@@ -200,6 +220,7 @@ class JobCancelled(Fenced):
 @dataclass(unsafe_hash=True)
 class RowsMissing(WrongState):
     reason = "ROWS_MISSING"
+    remedy = "fail the attempt"
     template = "{rows_matched} rows matched and {rows_written} were written; fail the attempt"
     rows_matched: int
     rows_written: int
@@ -208,6 +229,7 @@ class RowsMissing(WrongState):
 @dataclass(unsafe_hash=True)
 class StoreMismatch(WrongState):
     reason = "STORE_MISMATCH"
+    remedy = "give both services the same EXPORTD_ARTIFACTS"
     template = "the api sees {found} where {expected} was reported; give both services the same EXPORTD_ARTIFACTS"
     expected: str
     found: str
@@ -216,6 +238,7 @@ class StoreMismatch(WrongState):
 @dataclass(unsafe_hash=True)
 class FileChanged(WrongState):
     reason = "FILE_CHANGED"
+    remedy = "download from the start"
     template = "file {file_id} has the sha256 {sha256}, not the one in if_sha256; start again at offset 0"
     file_id: str
     sha256: str
@@ -224,6 +247,7 @@ class FileChanged(WrongState):
 @dataclass(unsafe_hash=True)
 class TooManyStreams(TryAgain):
     reason = "TOO_MANY_STREAMS"
+    remedy = "try again after the delay given"
     template = "this process serves {limit} {kind} streams already; try again"
     kind: str
     limit: int
@@ -232,6 +256,7 @@ class TooManyStreams(TryAgain):
 @dataclass(unsafe_hash=True)
 class ReaderStalled(TryAgain):
     reason = "READER_STALLED"
+    remedy = "download again from the byte where you stopped"
     template = "nothing was read for {seconds} s; download again from the byte where you stopped"
     seconds: int
 
@@ -239,18 +264,21 @@ class ReaderStalled(TryAgain):
 @dataclass(unsafe_hash=True)
 class ShuttingDown(TryAgain):
     reason = "SHUTTING_DOWN"
+    remedy = "try again"
     template = "this process is stopping; try again"
 
 
 @dataclass(unsafe_hash=True)
 class StoreUnavailable(TryAgain):
     reason = "STORE_UNAVAILABLE"
+    remedy = "try again; nothing was promised"
     template = "the store did not take it, and nothing was promised; try again"
 
 
 @dataclass(unsafe_hash=True)
 class NoWorker(TryAgain):
     reason = "NO_WORKER"
+    remedy = "try again when a worker is free, or create the export"
     template = "no worker is free to read the rows; try again, or create the export"
 
 
@@ -259,6 +287,7 @@ class PreviewFailed(WrongState):
     """`failure` is the code that an attempt would fail with, `message` says what happened, for callers."""
 
     reason = "PREVIEW_FAILED"
+    remedy = "see the failure it names; create the export if it was only too slow"
     template = "the rows cannot be shown: {message} ({failure})"
     failure: str
     message: str
@@ -267,6 +296,7 @@ class PreviewFailed(WrongState):
 @dataclass(unsafe_hash=True)
 class FileDamaged(Broken):
     reason = "FILE_DAMAGED"
+    remedy = "create it again, tell the operator"
     template = "the bytes of file {file_id} are gone or damaged; create the export again and tell the operator"
     file_id: str
 
@@ -276,5 +306,6 @@ class Internal(Broken):
     """`reference` is the request id under which the log has the whole story."""
 
     reason = "INTERNAL"
+    remedy = "tell the operator the reference"
     template = "internal error, reference {reference}"
     reference: str

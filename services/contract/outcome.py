@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from services.contract.codes import FailureCode, Retry, UnknownCode, WarningCode
+
 
 class Phase(Enum):
     """What a worker is doing; it never goes backwards within an attempt."""
@@ -29,7 +31,7 @@ class Progress:
 class ExportWarning:
     """Something worth knowing that does not stop an export; `count` says how often, at least 1."""
 
-    code: str
+    code: WarningCode | UnknownCode
     message: str
     count: int = 1
 
@@ -94,9 +96,16 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An attempt that did not. `message` is safe to show to callers; `retry_after` None leaves the delay to the api."""
+    """An attempt that did not. `message` is safe to show to callers; `retry_after` None leaves the delay to the api.
 
-    code: str
+    Whether another attempt follows is a matter of the code.
+    """
+
+    code: FailureCode | UnknownCode
     message: str
-    retryable: bool
     retry_after: timedelta | None = None
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another attempt may go well."""
+        return self.code.retry is Retry.LATER

@@ -15,6 +15,7 @@ from services.api.domain.retry import decide
 from services.api.domain.states import CancelReason
 from services.api.ports.exports import RequestMark
 from services.api.ports.store import Store
+from services.contract.codes import FailureCode
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure
 from services.contract.store import artifact_prefix
@@ -177,7 +178,9 @@ def complete(w: World, back: int, sha256: str, *, row_missing: bool) -> Step:
 
 def fail(w: World, back: int, jitter: float, *, retryable: bool) -> Step:
     ref = w.lease(back)
-    failure = Failure("SOURCE_UNAVAILABLE", "the source did not answer", retryable=retryable)
+    failure = Failure(
+        FailureCode.SOURCE_UNAVAILABLE if retryable else FailureCode.VALUE_INVALID, "the source did not answer"
+    )
     entry = w.model.entries.get(ref.export_id)
     attempt, most = (entry.export.attempt, entry.export.max_attempts) if entry else (1, 3)
     fate = decide(failure, attempt, most, jitter)

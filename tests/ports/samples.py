@@ -7,6 +7,7 @@ from typing import Any
 
 from services.api.domain.export import Export, Options, StoredFile
 from services.api.domain.states import State
+from services.contract.codes import FailureCode, UnknownCode, WarningCode
 from services.contract.formats import Format, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, Consistency, Entry, ExportWarning, Failure, MatchedBy, RunStats
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, OrderTerm, Relation, SourceRef, TableOptions
@@ -34,9 +35,9 @@ SPEC = JobSpec(
     table_name="invoices",
 )
 STATS = RunStats(
-    12, MatchedBy.COUNT, 12, Consistency.SNAPSHOT, as_of=START, warnings=(ExportWarning("LONG", "cut", 2),)
+    12, MatchedBy.COUNT, 12, Consistency.SNAPSHOT, as_of=START, warnings=(ExportWarning(UnknownCode("LONG"), "cut", 2),)
 )
-CRASH = Failure("SOURCE_UNAVAILABLE", "the source did not answer", retryable=True)
+CRASH = Failure(FailureCode.SOURCE_UNAVAILABLE, "the source did not answer")
 
 _numbers = itertools.count(1)
 
@@ -56,7 +57,7 @@ def new_export(**changed: Any) -> Export:
         file_types=("invoice.cfdi.xml",),
         labels={"team": "tax"},
         options=OPTIONS,
-        warnings=(ExportWarning("DATE_BARE", "a date without a time", 1),),
+        warnings=(ExportWarning(WarningCode.BARE_DATE_IN_BEFORE, "a date without a time", 1),),
         state=State.QUEUED,
         version=1,
         run=1,

@@ -7,6 +7,7 @@ import pytest
 from services.api.domain.leases import Standing
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, State
+from services.contract.codes import UnknownCode
 from services.contract.errors import JobCancelled, LeaseLost, RowsMissing
 from services.contract.job import LeaseRef, Verdict
 from services.contract.outcome import Consistency, Failure, MatchedBy, RunStats
@@ -259,7 +260,7 @@ async def test_errors_are_cut_and_the_last_fifty_kept(store):
     now = START
     for n in range(52):
         claimed = await lease(store, now, f"poll-{n}")
-        await store.leases.fail(claimed.ref, Failure("C" * 99, f"{n} é\"' " + "x" * 2000, retryable=True), AT_ONCE, now)
+        await store.leases.fail(claimed.ref, Failure(UnknownCode("C" * 99), f"{n} é\"' " + "x" * 2000), AT_ONCE, now)
     export = await store.exports.get("acme", claimed.export.id)
     assert [e.attempt for e in export.errors] == list(range(3, 53))
     assert {(len(e.code), len(e.message)) for e in export.errors} == {(64, 1000)}

@@ -6,6 +6,7 @@ from services.api.domain.history import Actor
 from services.api.domain.retry import RetryAfter
 from services.api.domain.states import State
 from services.api.ports.exports import RequestMark
+from services.contract.codes import FailureCode
 from services.contract.errors import ExportdError
 from services.contract.outcome import Failure
 from tests.ports.driving import POLICY, WORKER, completed, expired, failed, given_up, lease, leased, queued
@@ -44,7 +45,7 @@ async def test_the_whole_life_of_an_export_is_told_in_order(store):
 
 async def test_reasons_say_why_and_are_short_enough_to_show(store):
     driven = await leased(store)
-    long = Failure("SOURCE_UNAVAILABLE", "y" * 2000, retryable=True)
+    long = Failure(FailureCode.SOURCE_UNAVAILABLE, "y" * 2000)
     await store.leases.fail(driven.lease, long, RetryAfter(SECOND), START)
     *_, last = await store.exports.transitions("acme", driven.export.id)
     assert last.reason.startswith("SOURCE_UNAVAILABLE: yyy")

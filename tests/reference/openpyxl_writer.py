@@ -15,6 +15,7 @@ from openpyxl.cell.rich_text import CellRichText
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 
+from services.contract.codes import FailureCode
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.lines import cells_of, slices
@@ -56,7 +57,9 @@ class OpenpyxlWriter:
     ) -> None:
         self._sheets: list[SpooledSheet] = []
         if len(columns) > MAX_SHEET_COLUMNS:
-            raise CannotWrite("TOO_MANY_COLUMNS", f"a sheet of Excel holds {MAX_SHEET_COLUMNS:,} columns; choose fewer")
+            raise CannotWrite(
+                FailureCode.TOO_MANY_COLUMNS, f"a sheet of Excel holds {MAX_SHEET_COLUMNS:,} columns; choose fewer"
+            )
         self._file = file
         self._columns = columns
         self._time_zone = time_zone

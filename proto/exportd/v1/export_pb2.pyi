@@ -1023,7 +1023,7 @@ class JobError(_message.Message):
     attempt: _builtins.int
     """Which attempt, from 1."""
     code: _builtins.str
-    """Such as "SOURCE_UNAVAILABLE"; the README lists them."""
+    """A FailureCode without its prefix, such as "SOURCE_UNAVAILABLE", or a code of another version."""
     message: _builtins.str
     """Safe to show to anyone who may see the export; at most 1,000 characters."""
     @_builtins.property
@@ -1056,7 +1056,7 @@ class Warning(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """Such as "BARE_DATE_IN_BEFORE"; the README lists them."""
+    """A WarningCode without its prefix, such as "BARE_DATE_IN_BEFORE", or a code of another version."""
     message: _builtins.str
     """For people."""
     count: _builtins.int

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from services.api.catalog.model import CatalogColumn, Collection
 from services.api.catalog.violations import Violations
+from services.contract.codes import WarningCode
 from services.contract.formats import Format
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
@@ -13,8 +14,6 @@ from services.runtime.nearest import hint, shown
 MAX_HEADER_CHARACTERS = 255
 WITH_HEADER = frozenset({Format.XLSX, Format.CSV})
 """Formats whose columns are named by their headers; the others name them by their fields."""
-
-HEADER_UNUSED = "HEADER_UNUSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def unused_headers(
     if format_ in WITH_HEADER or not unused:
         return ()
     message = f"{format_.value} names columns by their fields; header is for XLSX and CSV"
-    return (ExportWarning(HEADER_UNUSED, message, len(unused)),)
+    return (ExportWarning(WarningCode.HEADER_UNUSED, message, len(unused)),)
 
 
 def _chosen(column: CatalogColumn, choice: ColumnChoice) -> ColumnSpec:

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.api.domain.export import Export
+from services.contract.codes import FailureCode
 from services.contract.job import LeaseRef, Verdict
 from services.contract.spec import JobSpec
 
-EXPIRED_CODE = "LEASE_EXPIRED"
+EXPIRED_CODE = FailureCode.LEASE_EXPIRED
 EXPIRED_MESSAGE = "the worker stopped answering"
 """How an attempt failed whose lease ran out."""
 

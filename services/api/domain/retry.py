@@ -9,19 +9,6 @@ from services.contract.outcome import Failure
 MAX_DOUBLINGS = 20
 """Further ones would only overflow: the cap is reached long before."""
 
-NON_RETRYABLE = frozenset(
-    {
-        "COLUMN_MISSING",
-        "RELATION_MISSING",
-        "VALUE_INVALID",
-        "TEXT_TOO_LONG",
-        "PASSWORD_UNREADABLE",
-        "LIMIT_EXCEEDED",
-        "MASK_KEY_MISSING",
-    }
-)
-"""Failures that no retry mends, whatever the worker hints."""
-
 
 BECAUSE_CANCELLED = ", since its caller cancelled it: create it again"
 """Why an operator cannot retry it."""
@@ -57,7 +44,7 @@ def decide(
     failure: Failure, attempt: int, max_attempts: int, jitter: float, backoff: Backoff | None = None
 ) -> RetryAfter | GiveUp:
     """The fate of an export whose attempt number `attempt` (from 1) failed; a worker's `retry_after` is the least."""
-    if not failure.retryable or failure.code in NON_RETRYABLE:
+    if not failure.retryable:
         return GiveUp(CancelReason.NOT_RETRYABLE)
     if attempt >= max_attempts:
         return GiveUp(CancelReason.RETRIES_EXHAUSTED)

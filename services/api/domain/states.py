@@ -34,7 +34,7 @@ class Event(Enum):
     EXPIRE_UNCONFIRMED = "its lease was never confirmed: the attempt is given back"
     RELEASE = "its worker drains: the attempt is given back"
     CANCEL = "its caller cancels it"
-    RETRY = "an operator sends it round again, unless its caller had cancelled it"
+    RETRY = "an operator retries it, unless its caller had cancelled it"
 
 
 TRANSITIONS: dict[tuple[State, Event], State] = {

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from services.contract.codes import FailureCode
 from services.contract.errors import InvalidRequest, NoWorker, PreviewFailed, ShuttingDown, Violation
 from services.contract.outcome import Failure
 from services.contract.preview import Preview, Previewed
@@ -94,7 +95,7 @@ class LocalPreviewDesk:
                 answer = await question.answer
         except TimeoutError:
             raise PreviewFailed(
-                "PREVIEW_TIMEOUT", f"they could not be read within {self._answered_within_s:g} s"
+                FailureCode.PREVIEW_TIMEOUT, f"they could not be read within {self._answered_within_s:g} s"
             ) from None
         if isinstance(answer, Failure):
             raise PreviewFailed(answer.code, answer.message)

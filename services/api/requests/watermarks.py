@@ -4,10 +4,9 @@ from services.api.catalog.query.since import Since
 from services.api.catalog.resolve import Resolved
 from services.api.domain.export import Export
 from services.api.domain.states import State
+from services.contract.codes import WarningCode
 from services.contract.errors import Violation
 from services.contract.outcome import ExportWarning
-
-SINCE_OTHER_QUERY = "SINCE_OTHER_QUERY"
 
 
 def since_export(earlier: Export | None) -> Since | Violation:
@@ -39,7 +38,7 @@ def other_query(earlier: Export, uri: str, resolved: Resolved) -> ExportWarning 
         f"export {earlier.id} had another filter: "
         "rows that it left out and that have not changed since are not in this file"
     )
-    return ExportWarning(SINCE_OTHER_QUERY, message)
+    return ExportWarning(WarningCode.SINCE_OTHER_QUERY, message)
 
 
 def _filters(canonical: str, since: str) -> list[str]:

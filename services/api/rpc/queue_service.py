@@ -15,7 +15,7 @@ from services.api.usecases.jobs import MAX_WAIT_S, Jobs
 from services.contract import codec
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.job import LeaseRef
-from services.contract.outcome import Built, Failure
+from services.contract.outcome import Built
 from services.runtime import logs
 
 M = TypeVar("M")
@@ -85,12 +85,8 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     async def FailJob(self, request: queue_pb2.FailJobRequest, context: Context) -> queue_pb2.FailJobResponse:
         check(request)
         retry_after = _known("retry_after", codec.duration_from_pb, request.retry_after)
-        failure = Failure(
-            code=request.failure.code,
-            message=request.failure.message,
-            retryable=request.retryable,
-            retry_after=min(retry_after, MAX_RETRY_AFTER) if request.HasField("retry_after") else None,
-        )
+        latest = min(retry_after, MAX_RETRY_AFTER) if request.HasField("retry_after") else None
+        failure = codec.failure_from_pb(request.failure, latest)
         logs.bind(failure=failure.code)
         await self._jobs.fail(_lease(request), failure)
         return queue_pb2.FailJobResponse()

@@ -16,6 +16,7 @@ from services.api.ports.live import Announcements, DetachedTasks, Workers
 from services.api.secrets.passwords import Passwords, PasswordUnreadable
 from services.api.usecases.publication import Files, Publication, check
 from services.api.world import World
+from services.contract.codes import FailureCode
 from services.contract.errors import Fenced, JobCancelled, LeaseLost, ShuttingDown
 from services.contract.job import (
     Directive,
@@ -47,9 +48,8 @@ MAX_JOBS = 16
 """Jobs in one answer: each may be some hundred kilobytes, and a message has its limit."""
 
 PASSWORD_UNREADABLE = Failure(
-    "PASSWORD_UNREADABLE",
+    FailureCode.PASSWORD_UNREADABLE,
     "the password of this export cannot be read: the server's key was changed; create the export again",
-    retryable=False,
 )
 
 

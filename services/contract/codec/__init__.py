@@ -14,6 +14,8 @@ from services.contract.codec.jobs import (
 from services.contract.codec.outcomes import (
     artifact_from_pb,
     artifact_to_pb,
+    failure_from_pb,
+    failure_to_pb,
     progress_from_pb,
     progress_to_pb,
     stats_from_pb,
@@ -41,6 +43,8 @@ __all__ = [
     "duration_to_pb",
     "enum_from_pb",
     "enum_to_pb",
+    "failure_from_pb",
+    "failure_to_pb",
     "format_from_pb",
     "format_to_pb",
     "heartbeat_answer_from_pb",

@@ -1,12 +1,14 @@
 """How attempts go and how they end."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.v1 import export_pb2
 from services.contract import outcome
 from services.contract.codec.enums import enum_from_pb, enum_to_pb
 from services.contract.codec.scalars import duration_from_pb, duration_to_pb, timestamp_from_pb, timestamp_to_pb
+from services.contract.codes import failure_code, warning_code
 
 
 def progress_to_pb(progress: outcome.Progress | None) -> export_pb2.Progress | None:
@@ -75,9 +77,24 @@ def stats_from_pb(message: queue_pb2.RunStats) -> outcome.RunStats:
         rows_written=message.rows_written,
         consistency=enum_from_pb(outcome.Consistency, export_pb2.Consistency, message.consistency),
         as_of=timestamp_from_pb(message.as_of) if message.HasField("as_of") else None,
-        warnings=tuple(outcome.ExportWarning(w.code, w.message, w.count) for w in message.warnings),
+        warnings=warnings_from_pb(message.warnings),
     )
 
 
 def warnings_to_pb(warnings: Iterable[outcome.ExportWarning]) -> list[export_pb2.Warning]:
     return [export_pb2.Warning(code=w.code, message=w.message, count=w.count) for w in warnings]
+
+
+def warnings_from_pb(messages: Iterable[export_pb2.Warning]) -> tuple[outcome.ExportWarning, ...]:
+    """A code that this version does not know is kept as it came."""
+    return tuple(outcome.ExportWarning(warning_code(w.code), w.message, w.count) for w in messages)
+
+
+def failure_to_pb(failure: outcome.Failure) -> queue_pb2.Failure:
+    return queue_pb2.Failure(code=failure.code, message=failure.message, retryable=failure.retryable)
+
+
+def failure_from_pb(message: queue_pb2.Failure, retry_after: timedelta | None = None) -> outcome.Failure:
+    """A code that this version does not know is kept as it came, and retried if its sender says so."""
+    code = failure_code(message.code, retryable=message.retryable)
+    return outcome.Failure(code, message.message, retry_after)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from services.contract import outcome, preview
-from services.contract.codec.outcomes import warnings_to_pb
+from services.contract.codec.outcomes import failure_from_pb, failure_to_pb, warnings_from_pb, warnings_to_pb
 from services.contract.codec.scalars import duration_to_pb
 from services.contract.codec.specs import spec_from_pb, spec_to_pb
 
@@ -27,8 +27,7 @@ def preview_answer_to_pb(
     preview_id: str, answer: preview.Previewed | outcome.Failure
 ) -> queue_pb2.FinishPreviewRequest:
     if isinstance(answer, outcome.Failure):
-        failure = queue_pb2.Failure(code=answer.code, message=answer.message)
-        return queue_pb2.FinishPreviewRequest(preview_id=preview_id, failure=failure)
+        return queue_pb2.FinishPreviewRequest(preview_id=preview_id, failure=failure_to_pb(answer))
     return queue_pb2.FinishPreviewRequest(
         preview_id=preview_id, rows=answer.rows, rows_total=answer.rows_total, warnings=warnings_to_pb(answer.warnings)
     )
@@ -36,6 +35,5 @@ def preview_answer_to_pb(
 
 def preview_answer_from_pb(message: queue_pb2.FinishPreviewRequest) -> preview.Previewed | outcome.Failure:
     if message.HasField("failure"):
-        return outcome.Failure(message.failure.code, message.failure.message, retryable=False)
-    warnings = tuple(outcome.ExportWarning(w.code, w.message, w.count) for w in message.warnings)
-    return preview.Previewed(tuple(message.rows), message.rows_total, warnings)
+        return failure_from_pb(message.failure)
+    return preview.Previewed(tuple(message.rows), message.rows_total, warnings_from_pb(message.warnings))

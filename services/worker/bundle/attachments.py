@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from services.contract.codes import WarningCode
 from services.contract.outcome import ExportWarning
 from services.contract.spec import AttachmentSpec, ColumnSpec, ColumnType, JobSpec, Kind
 from services.worker.bundle.archive import Archive
@@ -70,7 +71,7 @@ class Attachments:
     def warnings(self) -> list[ExportWarning]:
         """That some were missing."""
         text = f"attachments that were not there: listed in {MISSING}"
-        return [ExportWarning("ATTACHMENT_MISSING", text, self.missing_count)] if self.missing_count else []
+        return [ExportWarning(WarningCode.ATTACHMENT_MISSING, text, self.missing_count)] if self.missing_count else []
 
     def add(self, batch: pa.RecordBatch) -> list[list[str]]:
         """Append the attachments of every row. Returns the names of each row's entries, in the order of the spec."""

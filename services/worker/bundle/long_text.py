@@ -4,6 +4,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from services.contract.codes import WarningCode
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, ColumnType, Kind
 from services.worker.schema import arrow_schema
@@ -42,4 +43,4 @@ class LongTexts:
     def warnings(self) -> list[ExportWarning]:
         """That there are any."""
         text = f"texts of more characters than a cell holds: written to {LONG_TEXT}"
-        return [ExportWarning("LONG_TEXT_BUNDLED", text, self.count)] if self.count else []
+        return [ExportWarning(WarningCode.LONG_TEXT_BUNDLED, text, self.count)] if self.count else []

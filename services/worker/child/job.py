@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from services.contract.codes import FailureCode
 from services.contract.outcome import Built, Failure, Phase, RunStats
 from services.runtime import logs
 from services.worker.artifacts import open_sink
@@ -40,16 +41,16 @@ def run(order: Order, report: Report) -> Outcome:
         return _built(order, report)
     except SourceFailed as failed:
         logs.get().warning("source_failed", reference=order.reference, code=failed.code, cause=logs.outline(failed))
-        return Failure(failed.code, failed.message, retryable=failed.retryable)
+        return Failure(failed.code, failed.message)
     except CannotWrite as refused:
-        return Failure(refused.code, refused.message, retryable=False)
+        return Failure(refused.code, refused.message)
     except RowsMissing as missing:
-        return Failure("ROWS_MISSING", missing.message, retryable=True)
+        return Failure(FailureCode.ROWS_MISSING, missing.message)
     except MemoryError:
-        return Failure("OUT_OF_MEMORY", "the worker has too little memory for this export", retryable=True)
+        return Failure(FailureCode.OUT_OF_MEMORY, "the worker has too little memory for this export")
     except StoreUnavailable:
         logs.get().warning("store_unavailable", reference=order.reference, exc_info=True)
-        return Failure("STORE_UNAVAILABLE", "the artifact store takes no files now", retryable=True)
+        return Failure(FailureCode.STORE_UNAVAILABLE, "the artifact store takes no files now")
     except Exception as unexpected:  # noqa: BLE001 - the caller gets a reference, the log the rest
         logs.get().error("job_failed", reference=order.reference, cause=logs.outline(unexpected))
         full = isinstance(unexpected, OSError) and unexpected.errno in _NO_ROOM
@@ -57,7 +58,7 @@ def run(order: Order, report: Report) -> Outcome:
 
 
 def _disk_full() -> Failure:
-    return Failure("DISK_FULL", "the artifact store has no room for the file", retryable=True)
+    return Failure(FailureCode.DISK_FULL, "the artifact store has no room for the file")
 
 
 def _built(order: Order, report: Report) -> Built:

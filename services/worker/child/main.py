@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from services.contract.codes import FailureCode
 from services.contract.outcome import Failure
 from services.runtime import logs
 from services.worker.child import memory
@@ -58,7 +59,7 @@ def _outcome(run: Run, order: Work, report: Report) -> Outcome | Shown:
 
 def internal(reference: str) -> Failure:
     """What callers may know of an error that nobody expected."""
-    return Failure("INTERNAL", f"internal error, reference {reference}", retryable=True)
+    return Failure(FailureCode.INTERNAL, f"internal error, reference {reference}")
 
 
 def _leave_signals_to_supervisor() -> None:

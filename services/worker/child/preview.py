@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 
+from services.contract.codes import WarningCode
 from services.contract.outcome import ExportWarning, Failure
 from services.contract.preview import Previewed
 from services.contract.spec import JobSpec, Page
@@ -18,8 +19,6 @@ from services.worker.writers.values import CannotWrite
 MAX_PREVIEW_BYTES = 3 << 20
 """Of all rows together: one message carries them."""
 
-ROWS_CUT = "ROWS_CUT"
-
 
 def run(order: PreviewOrder) -> Shown:
     """The first rows, or with `rows` 0 only how many there are."""
@@ -27,9 +26,9 @@ def run(order: PreviewOrder) -> Shown:
         return _first_rows(order) if order.rows else _counted(order)
     except SourceFailed as failed:
         logs.get().warning("preview_failed", reference=order.reference, code=failed.code, cause=logs.outline(failed))
-        return Failure(failed.code, failed.message, retryable=failed.retryable)
+        return Failure(failed.code, failed.message)
     except CannotWrite as refused:
-        return Failure(refused.code, refused.message, retryable=False)
+        return Failure(refused.code, refused.message)
     except Exception:  # noqa: BLE001 - the caller gets a reference, the log the rest
         logs.get().exception("preview_failed", reference=order.reference)
         return internal(order.reference)
@@ -47,7 +46,10 @@ def _first_rows(order: PreviewOrder) -> Previewed:
     all_rows = lines.getvalue().split(b"\n")[:-1]  # no other end of a line: texts may hold what Unicode calls one
     rows = tuple(_within(all_rows))
     if len(rows) < len(all_rows):
-        warnings = (*warnings, ExportWarning(ROWS_CUT, "rows too large to be shown", len(all_rows) - len(rows)))
+        warnings = (
+            *warnings,
+            ExportWarning(WarningCode.ROWS_CUT, "rows too large to be shown", len(all_rows) - len(rows)),
+        )
     return Previewed(rows, warnings=warnings)
 
 

@@ -11,6 +11,7 @@ import grpc
 from exportd.queue.v1 import job_queue_service_pb2 as pb2
 from exportd.queue.v1.job_queue_service_pb2_grpc import JobQueueServiceStub
 from services.contract import codec, status
+from services.contract.codes import FailureCode
 from services.contract.errors import ExportdError, TryAgain
 from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport
 from services.contract.outcome import Built, Failure
@@ -26,7 +27,7 @@ _SILENCE_S = 45.0
 """A stream of hints without even a ping (one each 15 s) for so long is dead."""
 
 UNREADABLE = Failure(
-    "UNREADABLE_JOB", "this worker cannot read the job; run api and worker in matching versions", retryable=True
+    FailureCode.UNREADABLE_JOB, "this worker cannot read the job; run api and worker in matching versions"
 )
 
 
@@ -94,8 +95,7 @@ class GrpcQueue:
         request = pb2.FailJobRequest(
             export_id=lease.export_id,
             lease_id=lease.lease_id,
-            failure=pb2.Failure(code=failure.code, message=failure.message),
-            retryable=failure.retryable,
+            failure=codec.failure_to_pb(failure),
             retry_after=codec.duration_to_pb(failure.retry_after),
         )
         await _done(self._stub.FailJob(request, timeout=_OUTCOME_S))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.contract.codes import FailureCode
 from services.contract.errors import StoreMismatch
 from services.contract.job import Job, LeaseReport
 from services.contract.outcome import Failure, Progress
@@ -159,7 +160,7 @@ class Attempt:
             scratch = await asyncio.to_thread(context.scratch.folder_for, self.job.lease)
         except OSError:
             logs.get().exception("scratch_not_made", reference=self.reference)
-            return Failure("STORE_UNAVAILABLE", "the worker has no folder to work in now", retryable=True)
+            return Failure(FailureCode.STORE_UNAVAILABLE, "the worker has no folder to work in now")
         return await self._watched(Order(self.job, context.artifacts, scratch, self.reference, context.sources))
 
     async def _watched(self, order: Order) -> Outcome:
@@ -170,8 +171,8 @@ class Attempt:
                 return await self._context.pool.run(order, lambda progress: self._heard(progress, quiet))
         except TimeoutError:
             if quiet.expired():
-                return Failure("NO_PROGRESS", f"the attempt made no progress for {quiet_s:g} s", retryable=True)
-            return Failure("RUN_TIMEOUT", f"the attempt took longer than {limit_s:g} s", retryable=True)
+                return Failure(FailureCode.NO_PROGRESS, f"the attempt made no progress for {quiet_s:g} s")
+            return Failure(FailureCode.RUN_TIMEOUT, f"the attempt took longer than {limit_s:g} s")
 
     def _heard(self, progress: Progress, quiet: asyncio.Timeout) -> None:
         self._progress = progress

@@ -19,6 +19,7 @@ from multiprocessing.context import ForkServerContext
 from types import TracebackType
 from typing import Any, Self, overload
 
+from services.contract.codes import FailureCode
 from services.contract.outcome import Failure, Progress
 from services.runtime import logs
 from services.worker import progress
@@ -232,7 +233,7 @@ def crashed(exit_code: int | None) -> Failure:
     how = "for a reason unknown"
     if exit_code is not None:
         how = f"by signal {-exit_code}" if exit_code < 0 else f"with exit code {exit_code}"
-    return Failure("WORKER_CRASHED", f"the process that built the file ended {how}", retryable=True)
+    return Failure(FailureCode.WORKER_CRASHED, f"the process that built the file ended {how}")
 
 
 def _hear(one: Child, heard: Callable[[Progress], None]) -> None:

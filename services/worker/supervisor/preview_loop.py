@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from services.contract.codes import FailureCode, WarningCode
 from services.contract.errors import ExportdError
 from services.contract.outcome import Failure, Progress
 from services.contract.preview import Preview, Previewed
 from services.runtime import logs
-from services.worker.child.preview import ROWS_CUT
 from services.worker.order import PreviewOrder, Shown
 from services.worker.supervisor.attempt import WorkerContext
 from services.worker.supervisor.leases import Leases
@@ -59,11 +59,11 @@ class Previewing:
             async with asyncio.timeout(time_s):
                 return await self._context.pool.run(order, _unheard)
         except TimeoutError:
-            return Failure("PREVIEW_TIMEOUT", f"they could not be read within {time_s:g} s", retryable=True)
+            return Failure(FailureCode.PREVIEW_TIMEOUT, f"they could not be read within {time_s:g} s")
 
 
 def _cut(rows: Previewed) -> bool:
-    return any(warning.code == ROWS_CUT for warning in rows.warnings)
+    return any(warning.code == WarningCode.ROWS_CUT for warning in rows.warnings)
 
 
 def _unheard(progress: Progress) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.contract import errors
+from services.contract.codes import FailureCode
 from services.contract.job import LeaseRef
 from services.contract.outcome import Built, Failure
 from services.runtime import logs
@@ -86,7 +87,7 @@ class Reporting:
             case errors.StoreMismatch():
                 return await self.mismatch(refused)
             case errors.RowsMissing():
-                return await self._fail(Failure(refused.reason, str(refused), retryable=True))
+                return await self._fail(Failure(FailureCode.ROWS_MISSING, str(refused)))
             case _:
                 logs.get().error("completion_refused", reference=self.reference, reason=refused.reason)
                 return await self._fail(internal(self.reference))

@@ -6,11 +6,12 @@ from typing import BinaryIO
 
 import polars as pl
 
+from services.contract.codes import WarningCode
 from services.contract.formats import CsvDialect
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.lines import LineWriter
 from services.worker.writers.text_bytes import blocks_of
-from services.worker.writers.values import Cells, Loss, Losses, local_time_text, plain_text, zoned_header
+from services.worker.writers.values import Cells, Losses, local_time_text, plain_text, zoned_header
 
 _BOM = b"\xef\xbb\xbf"
 _FRACTIONS = frozenset({Kind.DECIMAL, Kind.FLOAT})
@@ -54,7 +55,7 @@ class CsvWriter(LineWriter):
 
     def _text(self, cells: list[Cells], losses: Losses) -> list[memoryview]:
         if len(cells) == 1 and not self._dialect.null_text:
-            losses.add(Loss.NULL_AS_EMPTY_LINE, cells[0].values.null_count())
+            losses.add(WarningCode.NULL_AS_EMPTY_LINE, cells[0].values.null_count())
         frame = pl.DataFrame([self._field(c, losses).alias(str(i)) for i, c in enumerate(cells)])
         return [_quickly(frame, self._dialect)] if self._is_quick(frame) else self._carefully(frame)
 
@@ -113,7 +114,7 @@ def quoted(text: pl.Series, dialect: CsvDialect) -> pl.Series:
 def guarded(text: pl.Series, losses: Losses) -> pl.Series:
     """Texts with an apostrophe before those that a spreadsheet would take for a formula."""
     formulas = text.str.contains(_FORMULA)
-    losses.add(Loss.FORMULA_ESCAPED, int(formulas.sum()))
+    losses.add(WarningCode.FORMULA_ESCAPED, int(formulas.sum()))
     if not formulas.any():
         return text
     return pl.select(pl.when(formulas).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)).to_series()

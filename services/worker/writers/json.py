@@ -9,10 +9,11 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
+from services.contract.codes import WarningCode
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.lines import Block, LineWriter
 from services.worker.writers.text_bytes import blocks_of, octets
-from services.worker.writers.values import Cells, Loss, Losses, plain_text
+from services.worker.writers.values import Cells, Losses, plain_text
 
 Tree = dict[str, "int | Tree"]
 
@@ -134,7 +135,7 @@ def raw(text: pl.Series, losses: Losses) -> pl.Series:
     if all_json(one_line.drop_nulls().to_list()):
         return one_line
     wrong = pl.Series([value is not None and not _is_json(value) for value in one_line.to_list()])
-    losses.add(Loss.INVALID_JSON_AS_TEXT, int(wrong.sum()))
+    losses.add(WarningCode.INVALID_JSON_AS_TEXT, int(wrong.sum()))
     return pl.select(pl.when(wrong).then(quoted(escaped(text))).otherwise(one_line)).to_series()
 
 

@@ -5,11 +5,11 @@ Everything works on whole columns, nothing touches single rows. What a rule chan
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import polars as pl
 
+from services.contract.codes import FailureCode, WarningCode
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers import iso_times
@@ -22,33 +22,39 @@ _LAST_DAY = _LAST_MICROSECOND // 86_400_000_000
 class CannotWrite(Exception):
     """The format cannot hold a value, and trying again won't help. `message` is safe to show to callers."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: FailureCode, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
 
 
-class Loss(Enum):
-    """A way in which a value is written differently from what it is; the value is what callers read about it."""
-
-    FLOAT_NOT_FINITE = "NaN or infinity: written as no value"
-    INVALID_JSON_AS_TEXT = "not valid JSON: written as a JSON string"
-    LONG_NUMBER_AS_TEXT = "numbers of more than 15 digits: written as text, with every digit"
-    NULL_AS_EMPTY_LINE = "rows of one null: empty lines, which many readers pass over; give a null_text to keep them"
-    FORMULA_ESCAPED = "texts that a spreadsheet would take for a formula: written with an apostrophe before them"
-    DATE_AS_TEXT = "dates before 1900-01-01 or after 9999-12-31, which Excel does not know: written as ISO 8601 text"
-    DURATION_AS_TEXT = "durations that are negative or too long for Excel: written as ISO 8601 text"
-    FRACTION_CUT = "fractions of a second: cut to milliseconds, the most that Excel keeps"
-    CHARACTER_REPLACED = "texts with U+FFFE or U+FFFF, which XML forbids: those characters became U+FFFD"
+_LOSSES = {
+    WarningCode.FLOAT_NOT_FINITE: "NaN or infinity: written as no value",
+    WarningCode.INVALID_JSON_AS_TEXT: "not valid JSON: written as a JSON string",
+    WarningCode.LONG_NUMBER_AS_TEXT: "numbers of more than 15 digits: written as text, with every digit",
+    WarningCode.NULL_AS_EMPTY_LINE: (
+        "rows of one null: empty lines, which many readers pass over; give a null_text to keep them"
+    ),
+    WarningCode.FORMULA_ESCAPED: (
+        "texts that a spreadsheet would take for a formula: written with an apostrophe before them"
+    ),
+    WarningCode.DATE_AS_TEXT: (
+        "dates before 1900-01-01 or after 9999-12-31, which Excel does not know: written as ISO 8601 text"
+    ),
+    WarningCode.DURATION_AS_TEXT: "durations that are negative or too long for Excel: written as ISO 8601 text",
+    WarningCode.FRACTION_CUT: "fractions of a second: cut to milliseconds, the most that Excel keeps",
+    WarningCode.CHARACTER_REPLACED: "texts with U+FFFE or U+FFFF, which XML forbids: those characters became U+FFFD",
+}
+"""Ways in which a value is written differently from what it is, with what callers read about it."""
 
 
 class Losses:
     """Counts values written differently, by kind of loss."""
 
     def __init__(self) -> None:
-        self.counts: Counter[Loss] = Counter()
+        self.counts: Counter[WarningCode] = Counter()
 
-    def add(self, loss: Loss, count: int) -> None:
+    def add(self, loss: WarningCode, count: int) -> None:
         """Count `count` values more; 0 leaves no trace."""
         if count:
             self.counts[loss] += count
@@ -59,8 +65,8 @@ class Losses:
             self.add(loss, count)
 
     def warnings(self) -> list[ExportWarning]:
-        """One warning a kind that occurred, in the order of `Loss`."""
-        return [ExportWarning(loss.name, loss.value, self.counts[loss]) for loss in Loss if loss in self.counts]
+        """One warning a kind that occurred, in the order of the table."""
+        return [ExportWarning(loss, text, self.counts[loss]) for loss, text in _LOSSES.items() if loss in self.counts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ class Cells:
     first_row: int
     array: Any = None
 
-    def refuse(self, wrong: pl.Series, code: str, reason: str) -> None:
+    def refuse(self, wrong: pl.Series, code: FailureCode, reason: str) -> None:
         """Raise CannotWrite for the first row in which `wrong` is true, naming it and the column."""
         row = wrong.fill_null(value=False).arg_max() if wrong.any() else None
         if row is not None:
@@ -127,7 +133,7 @@ def local_time_text(cells: Cells, time_zone: str) -> pl.Series:
 def finite(values: pl.Series, losses: Losses) -> pl.Series:
     """Floats with null in place of NaN and infinity, which are counted."""
     usable = values.is_finite()
-    losses.add(Loss.FLOAT_NOT_FINITE, int((~usable).sum()))
+    losses.add(WarningCode.FLOAT_NOT_FINITE, int((~usable).sum()))
     return values.set(~usable, None) if not usable.all() else values
 
 
@@ -135,7 +141,7 @@ def refuse_far_dates(cells: Cells) -> None:
     """Raise CannotWrite DATE_OUT_OF_RANGE for dates and timestamps outside of the years -258000 to 262000."""
     last = _LAST_DAY if cells.spec.type.kind is Kind.DATE else _LAST_MICROSECOND
     whole = cells.values.to_physical()
-    cells.refuse((whole > last) | (whole < -last), "DATE_OUT_OF_RANGE", "the date lies too far from now")
+    cells.refuse((whole > last) | (whole < -last), FailureCode.DATE_OUT_OF_RANGE, "the date lies too far from now")
 
 
 def local_times(values: pl.Series, time_zone: str) -> pl.Series:

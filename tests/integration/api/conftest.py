@@ -166,9 +166,9 @@ class Worker:
         )
 
     async def fail(self, job: queue_pb2.Job, code: str = "SOURCE_UNAVAILABLE", *, retryable: bool = True) -> None:
-        error = queue_pb2.Failure(code=code, message="the source did not answer")
+        failure = queue_pb2.Failure(code=code, message="the source did not answer", retryable=retryable)
         await self._api.jobs.FailJob(
-            queue_pb2.FailJobRequest(export_id=job.export_id, lease_id=job.lease_id, failure=error, retryable=retryable)
+            queue_pb2.FailJobRequest(export_id=job.export_id, lease_id=job.lease_id, failure=failure)
         )
 
     async def release(self, *jobs: queue_pb2.Job) -> None:

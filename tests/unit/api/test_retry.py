@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.domain.retry import NON_RETRYABLE, Backoff, GiveUp, RetryAfter, decide
+from services.api.domain.retry import Backoff, GiveUp, RetryAfter, decide
 from services.api.domain.states import CancelReason
+from services.contract.codes import FailureCode, Retry, failure_code
 from services.contract.outcome import Failure
 
 BASE, CAP = Backoff().base, Backoff().cap
-FLAKY = Failure("SOURCE_UNAVAILABLE", "the source did not answer", retryable=True)
+FLAKY = Failure(FailureCode.SOURCE_UNAVAILABLE, "the source did not answer")
 
 
 def test_a_flaky_failure_is_retried_while_attempts_are_left() -> None:
@@ -26,19 +27,30 @@ def test_the_last_attempt_exhausts_the_retries() -> None:
     assert decide(FLAKY, attempt=3, max_attempts=3, jitter=0.5) == GiveUp(CancelReason.RETRIES_EXHAUSTED)
 
 
-@pytest.mark.parametrize("code", sorted(NON_RETRYABLE))
-def test_some_codes_are_never_retried_whatever_the_worker_hints(code: str) -> None:
-    failure = Failure(code, "it will not get better", retryable=True)
-    assert decide(failure, attempt=1, max_attempts=3, jitter=0.5) == GiveUp(CancelReason.NOT_RETRYABLE)
+@pytest.mark.parametrize("code", FailureCode)
+@pytest.mark.parametrize("flag", [True, False])
+def test_the_table_decides_on_codes_that_are_known_whatever_the_worker_says(code: FailureCode, flag: bool) -> None:
+    failure = Failure(failure_code(code, retryable=flag), "")
+    final = isinstance(decide(failure, attempt=1, max_attempts=3, jitter=0.5), GiveUp)
+    assert final is (code.retry is Retry.NEVER)
 
 
-def test_a_worker_can_say_that_no_retry_helps() -> None:
-    failure = Failure("SOMETHING", "", retryable=False)
-    assert decide(failure, attempt=1, max_attempts=3, jitter=0.5) == GiveUp(CancelReason.NOT_RETRYABLE)
+@pytest.mark.parametrize("flag", [True, False])
+def test_the_worker_decides_on_codes_that_are_not_known(flag: bool) -> None:
+    failure = Failure(failure_code("SOMETHING_NEWER", retryable=flag), "")
+    assert failure.code == "SOMETHING_NEWER"
+    assert isinstance(decide(failure, attempt=1, max_attempts=3, jitter=0.5), RetryAfter) is flag
+
+
+@pytest.mark.parametrize(
+    "name", ["RELATION_INVALID", "SOURCE_UNKNOWN", "DATE_OUT_OF_RANGE", "TOO_MANY_COLUMNS", "COLUMN_MISSING"]
+)
+def test_what_the_request_the_catalog_or_the_rows_have_wrong_is_final(name: str) -> None:
+    assert decide(Failure(FailureCode[name], ""), 1, 3, jitter=0.5) == GiveUp(CancelReason.NOT_RETRYABLE)
 
 
 def test_a_workers_retry_after_is_the_least_delay() -> None:
-    failure = Failure("SOURCE_UNAVAILABLE", "", retryable=True, retry_after=timedelta(minutes=10))
+    failure = Failure(FailureCode.SOURCE_UNAVAILABLE, "", retry_after=timedelta(minutes=10))
     assert decide(failure, attempt=1, max_attempts=3, jitter=0.1) == RetryAfter(timedelta(minutes=10))
 
 

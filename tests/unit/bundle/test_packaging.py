@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pyzipper
 
+from services.contract.codes import FailureCode, WarningCode
 from services.contract.formats import Compression, Format, LongText, Packaging, XlsxLayout
 from services.contract.job import Job, LeaseRef
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy, RunStats
@@ -29,7 +30,7 @@ STATS = RunStats(
     2,
     Consistency.SNAPSHOT,
     datetime(2026, 11, 22, 21, 40, tzinfo=UTC),
-    (ExportWarning("ATTACHMENT_MISSING", "not there", 1),),
+    (ExportWarning(WarningCode.ATTACHMENT_MISSING, "not there", 1),),
 )
 FILES = {"e/u1.xml": b"<a/>"}
 ROWS = [row(1), row(2)]
@@ -172,7 +173,7 @@ def test_the_manifest_says_what_was_asked_for_and_what_came_of_it(tmp_path):
 def give_up(context) -> None:
     with job_files(context, opener(FILES)) as files:
         files.write(batch_of(context.job.spec, ROWS))
-        raise CannotWrite("ODD", "a value")
+        raise CannotWrite(FailureCode.VALUE_INVALID, "a value")
 
 
 @pytest.mark.parametrize("packaging", list(Packaging))

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 from services.api.catalog.query import grammar
-from services.api.catalog.query.parser import PARAMETER_IGNORED, PARAMETER_REPEATED, Query
+from services.api.catalog.query.parser import Query
+from services.contract.codes import WarningCode
 from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Term, Value
 from tests.unit.catalog.grammar_cases import EVERYTHING, SECTIONS, Case
 
@@ -42,7 +43,7 @@ that differs, and where the case comes from. `FilterTest` and `Pagination` are A
 """
 
 _WORDS = {operator: operator.value for operator in Operator}
-_SILENT = (PARAMETER_IGNORED, PARAMETER_REPEATED)
+_SILENT = (WarningCode.PARAMETER_IGNORED, WarningCode.PARAMETER_REPEATED)
 
 
 def meaning(query: Query) -> str:

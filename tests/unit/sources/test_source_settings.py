@@ -146,4 +146,4 @@ def test_settings_of_every_kind_cannot_be_changed(kind: SourceKind[Any]) -> None
 def test_a_failure_travels_to_the_parent_whole() -> None:
     failed = pickle.loads(pickle.dumps(unavailable("a")))  # noqa: S301 - its own bytes
     assert isinstance(failed, SourceFailed)
-    assert (failed.code, failed.retryable) == ("SOURCE_UNAVAILABLE", True)
+    assert failed.code == "SOURCE_UNAVAILABLE"

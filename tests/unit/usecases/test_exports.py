@@ -5,6 +5,7 @@ import pytest
 from services.api.domain.states import CancelReason, State
 from services.api.ports.exports import ExportFilter
 from services.api.usecases.downloads import DownloadRequest
+from services.contract.codes import FailureCode
 from services.contract.errors import (
     ExportNotFound,
     FileChanged,
@@ -19,7 +20,7 @@ from services.contract.outcome import Failure
 from tests.ports.samples import SECOND
 from tests.unit.usecases.conftest import CONTENT, UseCases
 
-HOPELESS = Failure("COLUMN_MISSING", "there is no such column", retryable=False)
+HOPELESS = Failure(FailureCode.COLUMN_MISSING, "there is no such column")
 
 
 async def test_a_new_export_waits_at_its_place_and_says_that_no_worker_is_there(api: UseCases) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.api.domain.states import CancelReason, State
+from services.contract.codes import FailureCode
 from services.contract.errors import InvalidRequest, JobCancelled, LeaseLost, RowsMissing, StoreMismatch
 from services.contract.job import LeaseRef, LeaseReport, Verdict
 from services.contract.outcome import Consistency, Failure, MatchedBy, RunStats
@@ -110,7 +111,7 @@ async def test_a_failure_is_tried_again_when_it_is_due_until_no_attempt_is_left(
 
 async def test_a_failure_that_no_retry_mends_ends_the_export(api: UseCases) -> None:
     export = (await api.create(callback_url="https://x.test/")).export
-    await api.jobs.fail((await api.lease()).lease, Failure("VALUE_INVALID", "no number", retryable=True))
+    await api.jobs.fail((await api.lease()).lease, Failure(FailureCode.VALUE_INVALID, "no number"))
     assert await state(api, export.id) is State.CANCELLED
     (told,) = await api.exports.deliveries("acme", export.id)
     assert told.notice["errorMessages"] == ["no number"]

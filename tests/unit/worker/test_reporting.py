@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.contract.codes import FailureCode
 from services.contract.errors import (
     ExportdError,
     JobCancelled,
@@ -136,7 +137,7 @@ async def test_a_file_that_was_refused_is_removed(
 
 async def test_a_failure_removes_the_file_before_it_is_told() -> None:
     report = Report(Api([AWAY]))
-    assert await report.reporting().outcome(Failure("SOURCE_UNAVAILABLE", "away", retryable=True)) is Ending.ORPHANED
+    assert await report.reporting().outcome(Failure(FailureCode.SOURCE_UNAVAILABLE, "away")) is Ending.ORPHANED
     assert report.place.seen == ["withdrawn"]
 
 

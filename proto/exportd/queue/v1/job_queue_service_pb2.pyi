@@ -141,7 +141,7 @@ class Job(_message.Message):
     password: _builtins.str
     """Password of the ZIP; empty: none. Never logged."""
     store_id: _builtins.str
-    """Marker of the artifact store; a worker that sees another one fails the job with STORE_MISMATCH."""
+    """Marker of the artifact store; a worker that sees another one gives the job back."""
     @_builtins.property
     def lease_ttl(self) -> _duration_pb2.Duration:
         """How long the lease holds after each confirmed heartbeat."""
@@ -601,14 +601,11 @@ class FailJobRequest(_message.Message):
     EXPORT_ID_FIELD_NUMBER: _builtins.int
     LEASE_ID_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
-    RETRYABLE_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
     """The export."""
     lease_id: _builtins.str
     """The lease under which it failed."""
-    retryable: _builtins.bool
-    """False: no retry mends it. A hint: the api knows codes that are never retried."""
     @_builtins.property
     def failure(self) -> Global___Failure:
         """What happened."""
@@ -623,12 +620,11 @@ class FailJobRequest(_message.Message):
         export_id: _builtins.str = ...,
         lease_id: _builtins.str = ...,
         failure: Global___Failure | None = ...,
-        retryable: _builtins.bool = ...,
         retry_after: _duration_pb2.Duration | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "retry_after", b"retry_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id", "failure", b"failure", "lease_id", b"lease_id", "retry_after", b"retry_after", "retryable", b"retryable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id", "failure", b"failure", "lease_id", b"lease_id", "retry_after", b"retry_after"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -642,19 +638,25 @@ class Failure(_message.Message):
 
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    RETRYABLE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """Such as "SOURCE_UNAVAILABLE"; upper case, at most 64 characters."""
+    """A FailureCode without its prefix, such as "SOURCE_UNAVAILABLE": capital letters, digits and _, at most 64. One that the api does not know
+    is kept as it is.
+    """
     message: _builtins.str
     """Safe to show to the caller; at most 1,000 characters, cut beyond."""
+    retryable: _builtins.bool
+    """Whether another attempt may go well. For codes that the api does not know: of those it knows, its own table decides."""
     def __init__(
         self,
         *,
         code: _builtins.str = ...,
         message: _builtins.str = ...,
+        retryable: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "retryable", b"retryable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

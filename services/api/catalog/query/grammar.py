@@ -24,10 +24,9 @@ from services.api.catalog.query.reading import Reading, value_of
 from services.api.catalog.query.reserved import WORDS
 from services.api.catalog.query.values import is_bare_date, write_value
 from services.api.catalog.violations import AlwaysRefused, Refused
+from services.contract.codes import WarningCode
 from services.contract.spec import All, Kind, Operator, Term, Value
 from services.runtime.nearest import shown
-
-BARE_DATE_IN_BEFORE = "BARE_DATE_IN_BEFORE"
 
 DATES = frozenset({Kind.DATE, Kind.TIMESTAMP})
 NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
@@ -115,7 +114,7 @@ def _compare(
     term = Term(column.name, column.type, operator, (value,), or_null=or_null)
     reading.conditions.append(Condition(parameter.name, write_value(value), column.name, term))
     if operator is Operator.LESS_OR_EQUAL and column.type.kind is Kind.TIMESTAMP and is_bare_date(text):
-        reading.warn(BARE_DATE_IN_BEFORE, _bare_date(parameter, value))
+        reading.warn(WarningCode.BARE_DATE_IN_BEFORE, _bare_date(parameter, value))
 
 
 def _bare_date(parameter: Parameter, value: Value) -> str:

@@ -17,12 +17,10 @@ from services.api.catalog.query.reading import MAX_WARNINGS, Reading
 from services.api.catalog.query.since import Since, add_since
 from services.api.catalog.violations import AlwaysRefused, Refused, Violations
 from services.api.domain.filter_mode import FilterMode
+from services.contract.codes import WarningCode
 from services.contract.outcome import ExportWarning
 from services.contract.spec import All, OrderTerm, Page
 from services.runtime.nearest import shown
-
-PARAMETER_IGNORED = "PARAMETER_IGNORED"
-PARAMETER_REPEATED = "PARAMETER_REPEATED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,9 @@ def _counting(reading: Reading, parameters: Iterable[Parameter]) -> Iterable[Par
     kept, replaced = last_of_each(parameters)
     for parameter in replaced:
         name = shown(parameter.name)
-        reading.warn(PARAMETER_REPEATED, f"{name}={shown(parameter.value or '')} is replaced by what follows it")
+        reading.warn(
+            WarningCode.PARAMETER_REPEATED, f"{name}={shown(parameter.value or '')} is replaced by what follows it"
+        )
     return [of_list(parameter) for parameter in kept]
 
 
@@ -143,7 +143,7 @@ class _Refusals:
         if len(self.reading.warnings) >= MAX_WARNINGS:
             self.violations.add(self.prefix, f"more than {MAX_WARNINGS} of its parameters would be ignored")
             self.violations.check()
-        self.reading.warn(PARAMETER_IGNORED, f"{shown(name)} is ignored: {refused}")
+        self.reading.warn(WarningCode.PARAMETER_IGNORED, f"{shown(name)} is ignored: {refused}")
 
 
 def _demand_path(collection: Collection, given: set[str], violations: Violations) -> None:

@@ -10,6 +10,7 @@ from services.api.catalog.query.parameters import Parameter
 from services.api.catalog.query.values import read_value, write_value
 from services.api.catalog.violations import AlwaysRefused, Refused
 from services.api.domain.filter_mode import FilterMode
+from services.contract.codes import WarningCode
 from services.contract.outcome import ExportWarning
 from services.contract.spec import Operator, Page, Term, Value
 from services.runtime.nearest import hint, listed, shown
@@ -20,8 +21,6 @@ MAX_WARNINGS = 100
 
 MAX_HINTS = 20
 """Unknown names of one query that are compared with the known ones: comparing takes its time."""
-
-ITEMS_PER_PAGE_IGNORED = "ITEMS_PER_PAGE_IGNORED"
 
 
 @dataclass(slots=True)
@@ -82,7 +81,7 @@ class Reading:
         term = Term(of_path.column, of_path.type, Operator.EQUALS, (value,))
         self.bound.append(Condition(of_path.name, write_value(value), of_path.column, term))
 
-    def warn(self, code: str, message: str) -> None:
+    def warn(self, code: WarningCode, message: str) -> None:
         """Note a warning, each once; of those that are too many only the number."""
         warning = ExportWarning(code, message)
         if warning in self.warnings or len(self.warnings) < MAX_WARNINGS:
@@ -96,7 +95,7 @@ class Reading:
         if self.number is None:
             if self.size is not None:
                 message = "itemsPerPage alone is ignored: an export has every row; add page=… to have one page only"
-                self.warn(ITEMS_PER_PAGE_IGNORED, message)
+                self.warn(WarningCode.ITEMS_PER_PAGE_IGNORED, message)
             return None
         limit = self.size or min(DEFAULT_ITEMS_PER_PAGE, self.collection.max_items_per_page)
         return Page((self.number - 1) * limit, limit)

@@ -9,10 +9,9 @@ from services.api.catalog.query.parameters import Parameter
 from services.api.catalog.query.reading import Reading, value_of
 from services.api.catalog.violations import AlwaysRefused, Refused
 from services.api.domain.filter_mode import FilterMode
+from services.contract.codes import WarningCode
 from services.contract.spec import Operator, ReadingMode, Term
 from services.runtime.nearest import listed, shown
-
-ITEMS_PER_PAGE_LOWERED = "ITEMS_PER_PAGE_LOWERED"
 
 MAX_ROWS = 2**63 - 1
 
@@ -114,7 +113,9 @@ def _items_per_page(reading: Reading, parameter: Parameter) -> None:
     if size is None or (size > most and reading.mode is FilterMode.STRICT):
         raise Refused(f"{shown(parameter.value or '') or 'nothing'} is not one of 1 to {most}")
     if size > most:
-        reading.warn(ITEMS_PER_PAGE_LOWERED, f"itemsPerPage={size} is lowered to {most}, the most of this collection")
+        reading.warn(
+            WarningCode.ITEMS_PER_PAGE_LOWERED, f"itemsPerPage={size} is lowered to {most}, the most of this collection"
+        )
         size = most
     if reading.size not in (None, size):
         raise Refused("itemsPerPage is given twice; give it once")

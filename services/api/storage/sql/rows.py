@@ -12,6 +12,7 @@ from services.api.domain.filter_mode import FilterMode
 from services.api.storage.sql.column_types import MICROSECOND, from_micros
 from services.api.storage.sql.tables import exports
 from services.contract.codec import spec_from_bytes, spec_to_bytes
+from services.contract.codes import warning_code
 from services.contract.formats import Compression, CsvDialect, LineTerminator, LongText, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Mask
@@ -194,7 +195,7 @@ def warnings_to_json(warnings: Iterable[ExportWarning]) -> list[list[str | int]]
 
 
 def _warnings_from_json(stored: list[Any]) -> tuple[ExportWarning, ...]:
-    return tuple(ExportWarning(code, message, count) for code, message, count in stored)
+    return tuple(ExportWarning(warning_code(code), message, count) for code, message, count in stored)
 
 
 def _options_to_json(options: Options) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from services.contract.codes import WarningCode
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy
 from services.contract.spec import HttpPages, JobSpec
 from services.worker.ports import Reading
@@ -132,10 +133,10 @@ class PagedReading(SnapshotReading):
         warnings = super().warnings()
         if self._walk.repeated:
             text = "rows that came twice, since others were added while pages were read: written once"
-            warnings.append(ExportWarning("ROWS_REPEATED", text, self._walk.repeated))
+            warnings.append(ExportWarning(WarningCode.ROWS_REPEATED, text, self._walk.repeated))
         if self._rows.absent and self._walk.received:
             text = f"columns without a value in any row: {', '.join(self._rows.absent.values())}"
-            warnings.append(ExportWarning("COLUMN_EMPTY", text, len(self._rows.absent)))
+            warnings.append(ExportWarning(WarningCode.COLUMN_EMPTY, text, len(self._rows.absent)))
         return warnings
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from services.contract.codes import WarningCode
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy
 from services.contract.spec import Filter, Kind, Page
 from services.worker.sources import errors
@@ -35,7 +36,7 @@ class ReadingFacts:
 
 def no_rows_warnings(rows: int) -> list[ExportWarning]:
     """What there is to say when no row matches; empty when some do."""
-    return [] if rows else [ExportWarning("NO_ROWS", "No row matches; the file is complete and holds none.")]
+    return [] if rows else [ExportWarning(WarningCode.NO_ROWS, "No row matches; the file is complete and holds none.")]
 
 
 class SnapshotReading:
@@ -71,7 +72,7 @@ class SnapshotReading:
         warnings = no_rows_warnings(self.rows_matched())
         if self._rounded:
             message = "Timestamps finer than a microsecond lost the digits beyond it."
-            warnings.append(ExportWarning("TIMESTAMP_ROUNDED", message, self._rounded))
+            warnings.append(ExportWarning(WarningCode.TIMESTAMP_ROUNDED, message, self._rounded))
         return warnings
 
     def _decided(self) -> Iterator[pa.RecordBatch]:

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from services.worker.writers.values import CannotWrite, Loss, Losses
+from services.contract.codes import FailureCode, WarningCode
+from services.worker.writers.values import CannotWrite, Losses
 from services.worker.writers.xlsx.package import (
     SHARED_TEXTS,
     SheetEntry,
@@ -59,12 +60,14 @@ class Book:
         try:
             self._entry.append(segment.piece)
         except EntryTooLarge:
-            raise CannotWrite("ROWS_TOO_LARGE", "a few thousand rows are larger than a sheet of Excel") from None
+            raise CannotWrite(
+                FailureCode.ROWS_TOO_LARGE, "a few thousand rows are larger than a sheet of Excel"
+            ) from None
         self._milliseconds |= segment.milliseconds
         self._rows += segment.rows
         self.rows_written += segment.rows
         for warning in segment.warnings:
-            self.losses.add(Loss[warning.code], warning.count)
+            self.losses.add(WarningCode[warning.code], warning.count)
 
     def close(self, shared: list[str], shared_cells: int) -> None:
         """Finish the workbook; one without rows has a sheet with the header alone. `shared_cells` say the number of one

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from services.contract.codes import FailureCode, WarningCode
 from services.contract.spec import ColumnSpec, Kind
-from services.worker.writers.values import Cells, Loss, Losses, finite, local_times, plain_text, refuse_far_dates
+from services.worker.writers.values import Cells, Losses, finite, local_times, plain_text, refuse_far_dates
 from services.worker.writers.xlsx.limits import MAX_CELL_UNITS, MAX_DIGITS
 
 MS_PER_DAY = 86_400_000
@@ -110,12 +111,12 @@ def _refuse_long(cells: Cells) -> None:
         text = cells.values
         units = text.str.len_chars() + text.str.count_matches(r"[\x{10000}-\x{10FFFF}]")
         reason = f"the text is longer than the {MAX_CELL_UNITS:,} characters that a cell of Excel holds"
-        cells.refuse(units > MAX_CELL_UNITS, "TEXT_TOO_LONG", reason)
+        cells.refuse(units > MAX_CELL_UNITS, FailureCode.TEXT_TOO_LONG, reason)
 
 
 def _replaced(text: pl.Series, losses: Losses) -> pl.Series:
     forbidden = text.str.contains("[\ufffe\uffff]")
-    losses.add(Loss.CHARACTER_REPLACED, int(forbidden.sum()))
+    losses.add(WarningCode.CHARACTER_REPLACED, int(forbidden.sum()))
     return text.str.replace_all("[\ufffe\uffff]", "\ufffd") if forbidden.any() else text
 
 
@@ -125,7 +126,7 @@ def _number(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
     if cells.spec.type.scale:
         digits = digits.str.strip_chars_end("0").str.replace(".", "", literal=True)
     long = digits.str.strip_chars_start("0").str.len_bytes() > MAX_DIGITS
-    losses.add(Loss.LONG_NUMBER_AS_TEXT, int(long.sum()))
+    losses.add(WarningCode.LONG_NUMBER_AS_TEXT, int(long.sum()))
     return SheetCells(text, long)
 
 
@@ -135,7 +136,7 @@ def _date(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
     local = cells.values if whole_days else local_times(cells.values, time_zone)
     days = local.cast(pl.Date).to_physical().cast(pl.Int64) + EPOCH_SERIAL
     unknown = (days < _FIRST_SERIAL) | (days > LAST_SERIAL)
-    losses.add(Loss.DATE_AS_TEXT, int(unknown.sum()))
+    losses.add(WarningCode.DATE_AS_TEXT, int(unknown.sum()))
     days -= (days < MARCH_1900).cast(pl.Int64)
     if whole_days:
         return _or_text(cells, days.cast(pl.String), unknown, time_zone)
@@ -146,7 +147,7 @@ def _date(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
 def _duration(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
     microseconds = cells.values.to_physical()
     unknown = (microseconds < 0) | (microseconds >= (LAST_SERIAL + 1) * MS_PER_DAY * 1000)
-    losses.add(Loss.DURATION_AS_TEXT, int(unknown.sum()))
+    losses.add(WarningCode.DURATION_AS_TEXT, int(unknown.sum()))
     serials = serial_text(whole_milliseconds(microseconds.set(unknown, None), losses))
     return _or_text(cells, serials, unknown, time_zone)
 
@@ -160,7 +161,7 @@ def _or_text(cells: Cells, serials: pl.Series, as_text: pl.Series, time_zone: st
 
 def whole_milliseconds(microseconds: pl.Series, losses: Losses) -> pl.Series:
     """Whole milliseconds, rounded down: rounding up could turn the last moment of a day into the next day."""
-    losses.add(Loss.FRACTION_CUT, int((microseconds % 1000 != 0).sum()))
+    losses.add(WarningCode.FRACTION_CUT, int((microseconds % 1000 != 0).sum()))
     return microseconds // 1000
 
 

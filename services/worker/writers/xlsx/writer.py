@@ -8,6 +8,7 @@ from typing import BinaryIO
 import polars as pl
 import pyarrow as pa
 
+from services.contract.codes import FailureCode
 from services.contract.formats import XlsxLayout
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
@@ -57,7 +58,9 @@ class XlsxWriter:
         written_at: datetime | None = None,
     ) -> None:
         if len(columns) > MAX_SHEET_COLUMNS:
-            raise CannotWrite("TOO_MANY_COLUMNS", f"a sheet of Excel holds {MAX_SHEET_COLUMNS:,} columns; choose fewer")
+            raise CannotWrite(
+                FailureCode.TOO_MANY_COLUMNS, f"a sheet of Excel holds {MAX_SHEET_COLUMNS:,} columns; choose fewer"
+            )
         headers = tuple(_header(spec, time_zone) for spec in columns)
         styles = styles_for(columns)
         attributes = map(_attributes, columns, styles.columns)

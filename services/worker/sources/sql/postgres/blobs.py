@@ -1,5 +1,6 @@
 """Blobs of a PostgreSQL database."""
 
+from services.contract.codes import FailureCode
 from services.contract.spec import Blob, Relation
 from services.worker.sources import errors
 from services.worker.sources.attachments.blobs import BlobStart
@@ -25,7 +26,7 @@ class PostgresBlobs(AdbcBlobs):
         try:
             return super().find(blob, key)
         except errors.SourceFailed as failed:
-            if failed.code != errors.VALUE_INVALID:
+            if failed.code is not FailureCode.VALUE_INVALID:
                 raise
             return None  # a text that the type of the key has no value for: no row has it
 

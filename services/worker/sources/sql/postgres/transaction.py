@@ -45,7 +45,7 @@ def failed(sqlstate: str | None, source_id: str) -> errors.SourceFailed:
     if state == _TIMED_OUT:
         return errors.too_long(source_id)
     if is_wrong_value(state):
-        return errors.SourceFailed(errors.VALUE_INVALID, f"The source {source_id!r} holds a value it cannot convert.")
+        return errors.value_unconvertible(source_id)
     if state.startswith(_WRONG_STATEMENT):
         return errors.relation_missing(source_id)
     return errors.unavailable(source_id)

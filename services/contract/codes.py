@@ -1,0 +1,157 @@
+"""Codes of failures and warnings: one table, of which the interfaces and the documentation have the same codes.
+
+On the wire a code is text, so that either side may know codes that the other does not: those are an UnknownCode.
+"""
+
+from enum import Enum, StrEnum
+from typing import Self
+
+
+class Retry(Enum):
+    """Whether another attempt follows a failure.
+
+    NEVER: what the request, the catalog or the rows have wrong stays wrong. LATER: the next attempt may go well.
+    """
+
+    NEVER = "never"
+    LATER = "later"
+
+
+class FailureCode(StrEnum):
+    """How an attempt or a preview failed. failure_code.proto says what happened, `remedy` what to do about it."""
+
+    retry: Retry
+    remedy: str
+
+    def __new__(cls, text: str, retry: Retry, remedy: str) -> Self:
+        code = str.__new__(cls, text)
+        code._value_ = text
+        code.retry = retry
+        code.remedy = remedy
+        return code
+
+    # ---- the source
+    SOURCE_UNAVAILABLE = (
+        "SOURCE_UNAVAILABLE",
+        Retry.LATER,
+        "see that the source is up, and that the worker reaches it with the account of its sources file",
+    )
+    SOURCE_CHANGED = "SOURCE_CHANGED", Retry.LATER, "nothing; replace the files of a source while no export reads them"
+    SOURCE_UNKNOWN = "SOURCE_UNKNOWN", Retry.NEVER, "add the source to the sources file of every worker"
+    SOURCE_REFUSED = (
+        "SOURCE_REFUSED",
+        Retry.NEVER,
+        "look at the headers in the sources file, and at the path in the catalog",
+    )
+    ADDRESS_REFUSED = (
+        "ADDRESS_REFUSED",
+        Retry.NEVER,
+        "set `allow_private` in the sources file if the API may be at a private address",
+    )
+    LINK_FOREIGN = "LINK_FOREIGN", Retry.NEVER, "name the server that the links lead to as the source's URL"
+    PAGES_ENDLESS = "PAGES_ENDLESS", Retry.NEVER, "narrow the filter, or raise `max_pages` in the sources file"
+    PAGE_TOO_LARGE = (
+        "PAGE_TOO_LARGE",
+        Retry.NEVER,
+        "ask for smaller pages, or raise `max_page_bytes` in the sources file",
+    )
+
+    # ---- what the catalog says of it
+    RELATION_MISSING = "RELATION_MISSING", Retry.NEVER, "correct the table, query or path in the catalog"
+    RELATION_INVALID = "RELATION_INVALID", Retry.NEVER, "correct the files, the key or the kind in the catalog"
+    COLUMN_MISSING = "COLUMN_MISSING", Retry.NEVER, "correct the columns in the catalog, or choose others"
+    VALUE_INVALID = "VALUE_INVALID", Retry.NEVER, "correct the value, or the type of its column in the catalog"
+    MASK_KEY_MISSING = "MASK_KEY_MISSING", Retry.NEVER, "give every worker `EXPORTD_MASK_KEY_FILE`"
+    READING_UNSUPPORTED = "READING_UNSUPPORTED", Retry.NEVER, "set `reading` to snapshot in the catalog"
+
+    # ---- what was asked for
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED", Retry.NEVER, "narrow the filter"
+    READING_TOO_LONG = (
+        "READING_TOO_LONG",
+        Retry.NEVER,
+        "narrow the filter, or raise the limit of the source or collection",
+    )
+    ORDER_NOT_BY_KEY = "ORDER_NOT_BY_KEY", Retry.NEVER, "leave the order out"
+    ROWS_TOO_WIDE = "ROWS_TOO_WIDE", Retry.NEVER, "order by fewer or narrower columns, or by none"
+    TEXT_TOO_LONG = "TEXT_TOO_LONG", Retry.NEVER, "set `xlsx.long_text` to BUNDLE, or choose another format"
+    DATE_OUT_OF_RANGE = "DATE_OUT_OF_RANGE", Retry.NEVER, "correct the date, or leave the column out"
+    TOO_MANY_COLUMNS = "TOO_MANY_COLUMNS", Retry.NEVER, "choose fewer columns, or another format"
+    ROWS_TOO_LARGE = "ROWS_TOO_LARGE", Retry.NEVER, "choose fewer columns, or another format"
+    PASSWORD_UNREADABLE = "PASSWORD_UNREADABLE", Retry.NEVER, "create the export again"
+
+    # ---- the worker and what it stands on
+    ROWS_MISSING = "ROWS_MISSING", Retry.LATER, "tell the operator if it stays so"
+    DISK_FULL = "DISK_FULL", Retry.LATER, "make room in the artifact store"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY", Retry.LATER, "give the worker more memory, or fewer slots"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE", Retry.LATER, "see that the worker can write to the artifact store"
+    WORKER_CRASHED = "WORKER_CRASHED", Retry.LATER, "look into the worker's log; memory is the most frequent cause"
+    LEASE_EXPIRED = "LEASE_EXPIRED", Retry.LATER, "see that workers run and reach the api"
+    RUN_TIMEOUT = "RUN_TIMEOUT", Retry.LATER, "narrow the filter, or raise `EXPORTD_RUN_TIMEOUT_S`"
+    NO_PROGRESS = "NO_PROGRESS", Retry.LATER, "see what the source waits for"
+    UNREADABLE_JOB = "UNREADABLE_JOB", Retry.LATER, "run the same version of api and workers"
+    PREVIEW_TIMEOUT = "PREVIEW_TIMEOUT", Retry.NEVER, "narrow the filter, or create the export"
+    INTERNAL = "INTERNAL", Retry.LATER, "tell the operator the reference, under which the log has the whole story"
+
+
+class WarningCode(StrEnum):
+    """What is worth knowing and stops nothing. warning_code.proto says what it is, `remedy` what to do about it."""
+
+    remedy: str
+
+    def __new__(cls, text: str, remedy: str) -> Self:
+        code = str.__new__(cls, text)
+        code._value_ = text
+        code.remedy = remedy
+        return code
+
+    # ---- known when the export is created
+    BARE_DATE_IN_BEFORE = "BARE_DATE_IN_BEFORE", "give the day after, or a time"
+    PARAMETER_IGNORED = "PARAMETER_IGNORED", "correct the parameter: without it there are more rows"
+    PARAMETER_REPEATED = "PARAMETER_REPEATED", "give several values as `field[]=`"
+    ITEMS_PER_PAGE_IGNORED = "ITEMS_PER_PAGE_IGNORED", "give `page` as well for one page"
+    ITEMS_PER_PAGE_LOWERED = "ITEMS_PER_PAGE_LOWERED", "ask for no more than the collection allows"
+    SINCE_OTHER_QUERY = "SINCE_OTHER_QUERY", "give an export of the same query, or `changed_since`"
+    HEADER_UNUSED = "HEADER_UNUSED", "choose a format with headers"
+
+    # ---- found in the rows
+    NO_ROWS = "NO_ROWS", "look at the filter if rows were expected"
+    ROWS_REPEATED = "ROWS_REPEATED", "nothing"
+    ROWS_CUT = "ROWS_CUT", "choose fewer columns to see them"
+    COLUMN_EMPTY = "COLUMN_EMPTY", "look at the column's path in the catalog"
+    TIMESTAMP_ROUNDED = "TIMESTAMP_ROUNDED", "nothing"
+    ATTACHMENT_MISSING = "ATTACHMENT_MISSING", "see missing-files.csv"
+
+    # ---- written differently from what it is
+    LONG_NUMBER_AS_TEXT = "LONG_NUMBER_AS_TEXT", "choose another format to have numbers"
+    DATE_AS_TEXT = "DATE_AS_TEXT", "choose another format to have dates"
+    DURATION_AS_TEXT = "DURATION_AS_TEXT", "choose another format to have durations"
+    FRACTION_CUT = "FRACTION_CUT", "choose another format to have microseconds"
+    CHARACTER_REPLACED = "CHARACTER_REPLACED", "choose another format to have the characters"
+    FLOAT_NOT_FINITE = "FLOAT_NOT_FINITE", "choose Parquet to have them"
+    INVALID_JSON_AS_TEXT = "INVALID_JSON_AS_TEXT", "correct the values, or make the column one of type text"
+    NULL_AS_EMPTY_LINE = "NULL_AS_EMPTY_LINE", "give `csv.null_text`, or another column"
+    FORMULA_ESCAPED = "FORMULA_ESCAPED", "nothing: it was asked for"
+    LONG_TEXT_BUNDLED = "LONG_TEXT_BUNDLED", "see long-text.csv"
+
+
+class UnknownCode(str):
+    """A code of another version, as it came. Of a failure, `retry` is what the other side says of it."""
+
+    __slots__ = ("retry",)
+    retry: Retry
+
+    def __new__(cls, text: str, retry: Retry = Retry.LATER) -> Self:
+        code = super().__new__(cls, text)
+        code.retry = retry
+        return code
+
+
+def failure_code(text: str, *, retryable: bool) -> FailureCode | UnknownCode:
+    """The code that `text` names; `retryable` is what its sender says, and counts for an unknown one only."""
+    known = FailureCode.__members__.get(text)
+    return known or UnknownCode(text, Retry.LATER if retryable else Retry.NEVER)
+
+
+def warning_code(text: str) -> WarningCode | UnknownCode:
+    """The code that `text` names."""
+    return WarningCode.__members__.get(text) or UnknownCode(text)

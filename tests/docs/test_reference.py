@@ -1,0 +1,71 @@
+"""docs/reference says what the code does: the pages are those that it makes, and nothing is missing on any side."""
+
+import re
+
+import pytest
+
+from exportd.v1 import error_reason_pb2, export_pb2, failure_code_pb2, warning_code_pb2
+from exportd_client.enums import names_of
+from services.api.domain.history import CREATED
+from services.api.domain.states import CancelReason, Event, State
+from services.contract.codes import FailureCode, Retry, WarningCode
+from services.contract.status import BY_REASON
+from tests.docs import reference
+from tests.docs.proto_comments import values_of
+
+
+def _shown(file: str, table: int = 0) -> list[list[str]]:
+    """Cells of one of a page's tables, without its head and its code marks."""
+    text = (reference.FOLDER / file).read_text(encoding="utf-8")
+    blocks = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    lines = blocks[table].splitlines()[2:]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+
+
+@pytest.mark.parametrize("file", reference.PAGES)
+def test_a_page_is_the_one_that_make_docs_writes(file: str) -> None:
+    assert (reference.FOLDER / file).read_text(encoding="utf-8") == reference.PAGES[file]()
+
+
+def test_no_page_is_left_over() -> None:
+    assert {path.name for path in reference.FOLDER.iterdir()} >= set(reference.PAGES)
+
+
+def test_failures_are_the_same_in_code_interface_and_documentation() -> None:
+    of_proto = list(names_of(failure_code_pb2.FailureCode))
+    assert [code.value for code in FailureCode] == list(FailureCode.__members__) == of_proto
+    assert [row[0] for row in _shown("failures.md")] == of_proto
+
+
+def test_warnings_are_the_same_in_code_interface_and_documentation() -> None:
+    of_proto = list(names_of(warning_code_pb2.WarningCode))
+    assert [code.value for code in WarningCode] == list(WarningCode.__members__) == of_proto
+    assert [row[0] for row in _shown("warnings.md")] == of_proto
+
+
+def test_the_interface_says_which_failures_are_retried() -> None:
+    said = values_of("failure_code.proto", "FailureCode")
+    retried = {name for name, text in said.items() if text.startswith(reference.RETRIED)}
+    assert retried == {code for code in FailureCode if code.retry is Retry.LATER}
+
+
+def test_reasons_are_the_same_in_code_interface_and_documentation() -> None:
+    said = values_of("error_reason.proto", "ErrorReason")
+    assert list(said) == list(names_of(error_reason_pb2.ErrorReason)) == [row[0] for row in _shown("reasons.md")]
+    sent = {name for name, text in said.items() if not text.endswith(reference.NOT_SENT)}
+    assert sent == BY_REASON.keys() == {row[0] for row in _shown("reasons.md") if row[3]}
+
+
+def test_every_code_and_reason_has_a_remedy() -> None:
+    remedies = [
+        *(c.remedy for c in FailureCode),
+        *(c.remedy for c in WarningCode),
+        *(e.remedy for e in BY_REASON.values()),
+    ]
+    assert [remedy for remedy in remedies if not remedy or remedy != remedy.strip() or remedy.endswith(".")] == []
+
+
+def test_states_and_events_are_the_same_in_code_and_interface() -> None:
+    assert set(names_of(export_pb2.Export.State)) == set(State.__members__) == {row[0] for row in _shown("states.md")}
+    assert set(names_of(export_pb2.Export.CancelReason)) == set(CancelReason.__members__)
+    assert set(names_of(export_pb2.Transition.Event)) == {CREATED, *Event.__members__}
