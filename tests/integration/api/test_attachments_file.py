@@ -64,7 +64,7 @@ async def test_attachments_that_are_not_in_the_store_are_not_published(api: Api,
     table, attachments = worker.file(job, TABLE), worker.file(job, ATTACHMENTS, "attachments.zip")
     (api.artifacts / attachments.key).write_bytes(ATTACHMENTS[:-1])
     assert (await refused(worker.complete(job, table, attachments=attachments))).reason == "STORE_MISMATCH"
-    attachments.key = "elsewhere/attachments.zip"
+    attachments.key = "elsewhere/lease/attachments.zip"
     assert (await refused(worker.complete(job, table, attachments=attachments))).reason == "STORE_MISMATCH"
     assert (await api.get(created.id)).state == export_pb2.Export.STATE_PROCESSING
 
