@@ -78,6 +78,7 @@ class FailureCode(StrEnum):
     TOO_MANY_COLUMNS = "TOO_MANY_COLUMNS", Retry.NEVER, "choose fewer columns, or another format"
     ROWS_TOO_LARGE = "ROWS_TOO_LARGE", Retry.NEVER, "choose fewer columns, or another format"
     PASSWORD_UNREADABLE = "PASSWORD_UNREADABLE", Retry.NEVER, "create the export again"
+    SPEC_UNREADABLE = "SPEC_UNREADABLE", Retry.NEVER, "create the export again"
 
     # ---- the worker and what it stands on
     ROWS_MISSING = "ROWS_MISSING", Retry.LATER, "tell the operator if it stays so"

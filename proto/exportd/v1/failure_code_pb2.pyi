@@ -74,6 +74,8 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     """A few thousand rows are larger than a sheet of Excel can be."""
     FAILURE_CODE_PASSWORD_UNREADABLE: _FailureCode.ValueType  # 23
     """The server's key was changed since the export was created: its password cannot be read."""
+    FAILURE_CODE_SPEC_UNREADABLE: _FailureCode.ValueType  # 35
+    """Another version of exportd stored the export, and this one cannot read what is to be built."""
     FAILURE_CODE_ROWS_MISSING: _FailureCode.ValueType  # 24
     """Retried. Fewer or more rows were written than matched, or an API gave fewer than it stated."""
     FAILURE_CODE_DISK_FULL: _FailureCode.ValueType  # 25
@@ -152,6 +154,8 @@ FAILURE_CODE_ROWS_TOO_LARGE: FailureCode.ValueType  # 22
 """A few thousand rows are larger than a sheet of Excel can be."""
 FAILURE_CODE_PASSWORD_UNREADABLE: FailureCode.ValueType  # 23
 """The server's key was changed since the export was created: its password cannot be read."""
+FAILURE_CODE_SPEC_UNREADABLE: FailureCode.ValueType  # 35
+"""Another version of exportd stored the export, and this one cannot read what is to be built."""
 FAILURE_CODE_ROWS_MISSING: FailureCode.ValueType  # 24
 """Retried. Fewer or more rows were written than matched, or an API gave fewer than it stated."""
 FAILURE_CODE_DISK_FULL: FailureCode.ValueType  # 25

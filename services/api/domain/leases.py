@@ -37,12 +37,13 @@ class LeasePolicy:
 class Claimed:
     """An export in PROCESSING, with the lease under which it is handed out and what to build.
 
-    `sealed_password` is None when there is none.
+    `spec` is None when this version cannot read what is stored: another one wrote it. `sealed_password` is None when
+    there is none.
     """
 
     export: Export
     lease_id: str
-    spec: JobSpec
+    spec: JobSpec | None
     sealed_password: bytes | None = field(default=None, repr=False)
 
     @property

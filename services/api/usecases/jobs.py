@@ -52,6 +52,15 @@ PASSWORD_UNREADABLE = Failure(
     "the password of this export cannot be read: the server's key was changed; create the export again",
 )
 
+SPEC_UNREADABLE = Failure(
+    FailureCode.SPEC_UNREADABLE,
+    "this version of exportd cannot read what another version stored of this export; create the export again",
+)
+
+
+class SpecUnreadable(Exception):
+    """Nobody can build what this version cannot read."""
+
 
 class Jobs:
     """Hands out jobs and takes results. Every verb on a job is fenced by its lease, in the store."""
@@ -223,19 +232,26 @@ class Jobs:
         return max(0.0, (due - self._world.clock()).total_seconds()) if due else MAX_WAIT_S
 
     async def _jobs(self, claimed: Sequence[Claimed]) -> list[Job]:
-        """What can be handed out. One whose password cannot be read ends here, and holds nobody else up."""
+        """What can be handed out. One that cannot be read ends here, and holds nobody else up."""
         jobs: list[Job] = []
         for one in claimed:
             try:
                 jobs.append(self._job(one))
             except PasswordUnreadable:
-                logs.get().error("password_unreadable", export_id=one.export.id)
-                with suppress(Fenced):
-                    await self.fail(one.ref, PASSWORD_UNREADABLE)
+                await self._end(one, PASSWORD_UNREADABLE)
+            except SpecUnreadable:
+                await self._end(one, SPEC_UNREADABLE)
         return jobs
+
+    async def _end(self, claimed: Claimed, failure: Failure) -> None:
+        logs.get().error("export_unreadable", export_id=claimed.export.id, code=failure.code)
+        with suppress(Fenced):
+            await self.fail(claimed.ref, failure)
 
     def _job(self, claimed: Claimed) -> Job:
         export, sealed = claimed.export, claimed.sealed_password
+        if claimed.spec is None:
+            raise SpecUnreadable
         return Job(
             lease=claimed.ref,
             attempt=export.attempt,

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from google.protobuf.message import DecodeError
+
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from exportd.v1 import export_pb2
 from services.contract import spec
@@ -27,8 +29,11 @@ def spec_to_bytes(frozen: spec.JobSpec) -> bytes:
 
 
 def spec_from_bytes(stored: bytes) -> spec.JobSpec:
-    """The other way round."""
-    return spec_from_pb(spec_pb2.JobSpec.FromString(stored))
+    """The other way round. ValueError for what this version cannot read."""
+    try:
+        return spec_from_pb(spec_pb2.JobSpec.FromString(stored))
+    except DecodeError as undecodable:
+        raise ValueError(str(undecodable)) from undecodable
 
 
 def spec_to_pb(frozen: spec.JobSpec) -> spec_pb2.JobSpec:

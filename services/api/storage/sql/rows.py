@@ -97,8 +97,12 @@ def to_export(row: Row) -> Export:
     )
 
 
-def to_spec(row: Row) -> JobSpec:
-    return spec_from_bytes(row["spec"])
+def to_spec(row: Row) -> JobSpec | None:
+    """None for one that this version cannot read: a row that raises would hold up all that wait behind it."""
+    try:
+        return spec_from_bytes(row["spec"])
+    except ValueError:
+        return None
 
 
 def file_values(file: StoredFile, stats: RunStats, attachments: StoredFile | None) -> dict[str, Any]:
