@@ -133,7 +133,7 @@ async def test_fault_11_a_worker_that_was_restarted_is_another_worker(
     assert restarted.id != worker.id
     assert await restarted.lease(wait_s=0, poll_id=poll_id) == []
     clock.now += 2 * LOST_ANSWER_AFTER  # its own it would be told of now
-    assert not (await restarted.heartbeat()).missing
+    assert not (await restarted.heartbeat()).missing_jobs
     polling = asyncio.create_task(restarted.lease(wait_s=20))
     await api.polls_in_line(1)
     clock.now += leases.confirm_window

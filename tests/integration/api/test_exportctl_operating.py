@@ -71,6 +71,7 @@ async def test_deliveries_of_an_export_that_announces_nothing_are_none(api: Api,
     export = await given_up(api, worker)
     code, out, _ = await exportctl(api, "deliveries", export.id, "--output", "json")
     assert (code, json.loads(out)) == (0, {"deliveries": []})
-    code, _, err = await exportctl(api, "redeliver", "msg_unknown")
+    unknown = f"msg_{0:032x}"
+    code, _, err = await exportctl(api, "redeliver", unknown)
     assert code == 2
-    assert "there is no delivery msg_unknown" in err
+    assert f"there is no delivery {unknown}" in err

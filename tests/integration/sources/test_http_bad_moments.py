@@ -247,6 +247,16 @@ def test_a_link_to_another_place_is_refused(link: str) -> None:
     assert len(api.requests) == 1
 
 
+@pytest.mark.parametrize("account", ["me:secret@", "me@", ":secret@", "@"])
+def test_a_link_that_brings_an_account_along_is_refused(account: str) -> None:
+    """It leads to the very host, and would go there in somebody else's name."""
+    view = {"hydra:next": ""}
+    with api_of(always=put("hydra:view", view)) as api:
+        view["hydra:next"] = f"{api.url.replace('//', '//' + account)}/things?page=2"
+        assert failure(api) == "LINK_FOREIGN"
+    assert len(api.requests) == 1
+
+
 @pytest.mark.parametrize("link", [*ELSEWHERE, ""])
 def test_a_redirect_to_another_place_is_refused(link: str) -> None:
     with api_of(always=status(302, Location=link)) as api:
