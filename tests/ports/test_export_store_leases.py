@@ -176,6 +176,13 @@ async def test_a_late_heartbeat_brings_the_export_back(store):
     assert await store.leases.claim(WORKER, "poll-2", 1, driven.now) == []
 
 
+async def test_no_heartbeat_brings_back_what_is_over(store):
+    driven = await leased(store)
+    await store.leases.complete(driven.lease, new_file(driven.export.id), STATS, START + SECOND)
+    assert await store.leases.renew(WORKER, [driven.lease], START + 2 * SECOND) == []
+    assert (await standing_of(store, driven.lease)).export.state is State.COMPLETED
+
+
 # ---- completing
 
 

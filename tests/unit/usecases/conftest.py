@@ -73,6 +73,7 @@ class UseCases:
         self.artifacts = MemoryArtifactStore()
         passwords = Passwords(SECRET)
         announcements, workers = LocalAnnouncements(), LocalWorkers(world.clock)
+        self.workers = workers
         detached = LocalDetachedTasks()
         self.exports = Exports(
             store=self.store.exports,

@@ -46,6 +46,12 @@ async def test_a_heartbeat_confirms_renews_and_tells_what_is_lost(api: UseCases)
     assert await api.jobs.expire() == []
 
 
+async def test_a_worker_that_only_polls_is_heard_of(api: UseCases) -> None:
+    assert await api.workers.present() == []
+    assert await api.jobs.lease(WORKER, "poll", 1, 0) == []
+    assert [worker.id for worker in await api.workers.present()] == [WORKER]
+
+
 async def test_a_lease_of_which_its_worker_never_heard_is_announced_again(api: UseCases) -> None:
     await api.create()
     job = await api.lease()
