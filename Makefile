@@ -40,8 +40,9 @@ $(SAMPLE): $(READY) $(wildcard sample/*.py sample/*.toml)
 	@touch $@
 
 # Processes that are started again and again read their bytecode, also where the environment would not keep any.
-PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 4 --dist worksteal
-JOBS ?= logical
+PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+# Four on any machine: tests wait for servers and processes about as long as they compute.
+JOBS ?= 4
 
 test: $(READY) ## Run every test, on all cores: make test, make test ARGS='tests/ports -k lease', make test JOBS=0 ARGS=--pdb
 	@$(PYTEST) $(ARGS)

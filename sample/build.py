@@ -5,8 +5,9 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from sample import DEMO_ENTITY, database, flights
@@ -18,6 +19,8 @@ _PACKAGE = Path(__file__).parent
 _PARTS = (*STATIC, "cfdi.sqlite3", "files", "flights", "flights.sqlite3", "airports")
 
 Say = Callable[[str], None]
+RealData = Callable[[Path], Iterable[tuple[str, int]]]
+"""Puts tables into a folder; says the name and the rows of each."""
 
 
 class NotOurs(Exception):
@@ -33,8 +36,12 @@ def _tell(line: str) -> None:
     print(line, flush=True)
 
 
-def build(directory: Path, *, invoices: int = INVOICES, seed: int = SEED, say: Say = _tell) -> None:
+def build(
+    directory: Path, *, invoices: int = INVOICES, seed: int = SEED, say: Say = _tell, real: RealData = flights.build
+) -> None:
     """Make `directory` hold the sample data; when it already does, nothing happens. Raises NotOurs.
+
+    `real` makes the part of it that is nobody's invention.
 
     Builds at the same time wait for one another. One that was interrupted leaves `directory` as it was.
     """
@@ -46,26 +53,26 @@ def build(directory: Path, *, invoices: int = INVOICES, seed: int = SEED, say: S
             say(f"{directory} is up to date")
             return
         _refuse_foreign(directory)
-        _build_new(directory, version, invoices, seed, say)
+        _build_new(directory, version, partial(_fill, invoices=invoices, seed=seed, say=say, real=real), say)
 
 
-def _build_new(directory: Path, version: str, invoices: int, seed: int, say: Say) -> None:
+def _build_new(directory: Path, version: str, fill: Callable[[Path], None], say: Say) -> None:
     started = time.perf_counter()
     new = directory.with_name(directory.name + ".tmp")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
     say(f"Building the sample data in {directory}")
-    _fill(new, invoices, seed, say)
+    fill(new)
     (new / STAMP).write_text(version, encoding="ascii")
     shutil.rmtree(directory, ignore_errors=True)
     new.rename(directory)
     say(f"Done in {time.perf_counter() - started:.1f} s")
 
 
-def _fill(new: Path, invoices: int, seed: int, say: Say) -> None:
+def _fill(new: Path, *, invoices: int, seed: int, say: Say, real: RealData) -> None:
     for name in STATIC:
         shutil.copyfile(_PACKAGE / name, new / name)
-    for table, rows in flights.build(new):
+    for table, rows in real(new):
         say(f"  {table:<12} {rows:>8,} rows")
     for table, rows in database.build(new, invoices=invoices, seed=seed):
         say(f"  {table:<12} {rows:>8,} rows")

@@ -26,12 +26,14 @@ def closeness(one: str, other: str) -> float:
 
 def nearest(name: str, known: Collection[str]) -> str:
     """The known name closest to `name`; empty when none is near. Its cost is that of a few comparisons."""
-    if len(name) > MAX_COMPARED_CHARACTERS:
-        return ""
-    shares = _Shares(name)
-    candidates = nlargest(MAX_CANDIDATES, known, key=shares.of)
+    candidates = likely(name, known)
     ratio, close = max(((closeness(name, k), k) for k in candidates), default=(0.0, ""), key=lambda pair: pair[0])
     return close if ratio >= NEAR else ""
+
+
+def likely(name: str, known: Collection[str]) -> list[str]:
+    """The MAX_CANDIDATES known names with most characters in common with `name`; none for one that is too long."""
+    return nlargest(MAX_CANDIDATES, known, key=_Shares(name).of) if len(name) <= MAX_COMPARED_CHARACTERS else []
 
 
 class _Shares:

@@ -33,6 +33,8 @@ class Order:
     scratch: Path
     reference: str
     sources: Sources = field(repr=False)
+    report_interval_s: float = 0.1
+    """Between two reports of the same phase, at least."""
 
 
 @dataclass(frozen=True, slots=True)

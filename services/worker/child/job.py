@@ -70,7 +70,7 @@ def _built(order: Order, report: Report) -> Built:
 
 
 def _made(order: Order, report: Report, *, as_lines: bool) -> Built:
-    meter = Meter(report, lambda: files.size())  # noqa: PLW0108 - it is not made yet
+    meter = Meter(report, lambda: files.size(), order.report_interval_s)  # noqa: PLW0108 - it is not made yet
     job = replace(order.job, spec=mask.spec_for_writers(order.job.spec))
     with (
         closing(order.sources.open_attachments(order.job.spec.attachments)) as attachments,

@@ -7,14 +7,20 @@ from datetime import timedelta
 from services.contract.outcome import Phase, Progress
 from services.worker.order import Report
 
-MIN_INTERVAL_S = 0.1
-"""Between two reports of the same phase."""
-
 
 class Meter:
-    """`rows_total` is set when it is known; `size` says how many bytes the file has."""
+    """`rows_total` is set when it is known; `size` says how many bytes the file has. Reports of one phase are
+    `interval_s` apart, at least.
+    """
 
-    def __init__(self, report: Report, size: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        report: Report,
+        size: Callable[[], int],
+        interval_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._interval_s = interval_s
         self.rows_total = 0
         self._report = report
         self._size = size
@@ -42,7 +48,7 @@ class Meter:
         now = self._clock()
         self._is_behind = now < self._next
         if not self._is_behind:
-            self._next = now + MIN_INTERVAL_S
+            self._next = now + self._interval_s
             self._report(Progress(self._phase, self._rows, self.rows_total, self._size(), self._eta(now)))
 
     def catch_up(self) -> None:

@@ -41,6 +41,11 @@ class SerialSink(Generic[T]):
         self._thread.join()
         self._raise()
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether what waits is dropped: long work may stop early."""
+        return self._dropping
+
     def abandon(self) -> None:
         """Drop what waits, and wait for what is being worked on. Idempotent, also after `end`."""
         self._dropping = True

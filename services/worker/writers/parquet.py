@@ -18,13 +18,14 @@ _NARROW = {Kind.TEXT: pa.string(), Kind.JSON: pa.string(), Kind.BINARY: pa.binar
 
 
 class ParquetWriter:
-    """Row groups of `GROUP_ROWS` rows, or of about `GROUP_BYTES` when that is less.
+    """Row groups of `GROUP_ROWS` rows, or of about `group_bytes` when that is less.
 
     Values keep their types: text and JSON are strings, timestamps are microseconds of UTC, durations are durations to
     readers that know Arrow's schema and microseconds as int64 to others.
     """
 
-    def __init__(self, file: BinaryIO, columns: tuple[ColumnSpec, ...]) -> None:
+    def __init__(self, file: BinaryIO, columns: tuple[ColumnSpec, ...], group_bytes: int = GROUP_BYTES) -> None:
+        self._group_bytes = group_bytes
         self._flat = pa.schema([pa.field(c.field, _NARROW.get(c.type.kind, arrow_type(c.type))) for c in columns])
         self._tree = field_tree(tuple(c.field for c in columns))
         self._finished: list[pq.FileMetaData] = []
@@ -43,7 +44,7 @@ class ParquetWriter:
             self._waiting.append(part)
             self._waiting_rows += part.num_rows
             self._waiting_bytes += part.nbytes
-            if self._waiting_rows >= GROUP_ROWS or self._waiting_bytes >= GROUP_BYTES:
+            if self._waiting_rows >= GROUP_ROWS or self._waiting_bytes >= self._group_bytes:
                 self._end_group()
 
     def close(self) -> None:

@@ -2,6 +2,7 @@ import gc
 import hashlib
 import io
 import json
+import time
 import zipfile
 
 import openpyxl
@@ -14,6 +15,7 @@ from services.worker.bundle.archive import Archive
 from services.worker.bundle.writer import BundleWriter, Targets, files_column
 from tests.linters.archivers import exit_code
 from tests.linters.zip_linter import zip_faults
+from tests.patience import PATIENCE_S
 from tests.unit.bundle.bundles import (
     FILES,
     MOMENT,
@@ -146,7 +148,9 @@ def test_what_fails_to_open_fails_the_writing_and_what_was_opened_ahead_is_close
     writer = BundleWriter(spec, Targets(archive, archive), Opened(opening), tmp_path)
     with pytest.raises(OSError, match="the folder is gone"):
         writer.write(batch_of(spec, [row(n) for n in range(10)]))
-    writer._attachments._threads.shutdown(wait=True)
+    until = time.monotonic() + PATIENCE_S  # a thread may still be about to close what it opened
+    while not all(stream.closed for stream in opened) and time.monotonic() < until:
+        time.sleep(0.01)
     assert all(stream.closed for stream in opened)
 
 

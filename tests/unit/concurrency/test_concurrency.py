@@ -170,7 +170,7 @@ def test_abandoning_drops_what_waits():
     def work(n: int) -> None:
         working.set()
         until = time.monotonic() + PATIENCE_S
-        while not sink._dropping and time.monotonic() < until:
+        while not sink.abandoned and time.monotonic() < until:
             time.sleep(0.001)  # abandon waits for the end of this
         done.append(n)
 

@@ -4,17 +4,17 @@ import io
 import zipfile
 from functools import partial
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.contract.spec import Kind
-from services.worker.writers.xlsx import shared
-from services.worker.writers.xlsx.shared import MIN_ROWS
+from services.worker.writers.xlsx.shared import MIN_ROWS, SharedTexts
 from tests.linters.workbook_linter import workbook_faults
 from tests.unit.fast_xlsx import test_fast_same_as_reference as reference
 from tests.unit.fast_xlsx.fast_books import by_calamine, column, fast, part, sheet_xml, texts
-from tests.unit.writers.writer_tables import TEXTS, text_columns
+from tests.unit.writers.writer_tables import TEXTS, batch_of, text_columns
 
 ONE = text_columns("a")
 TWO = text_columns("a", "b")
@@ -95,14 +95,14 @@ def test_what_a_cell_writes_with_an_escape_is_not_shared():
         assert not is_shared(fast(ONE, often(text), share_from_rows=1)[0])
 
 
-def test_no_more_texts_are_shared_than_memory_is_meant_for(monkeypatch, tmp_path):
-    monkeypatch.setattr(shared, "_MAX_TEXTS", 3)
-    rows = [{"a": f"a{n % 2}", "b": f"b{n % 2}"} for n in range(20)]
-    content, _ = fast(TWO, rows, share_from_rows=1)
-    assert 'uniqueCount="2"' in shared_part(content)
-    assert by_calamine(content) == by_calamine(fast(TWO, rows)[0])
-    monkeypatch.setattr(shared, "_MAX_BYTES", 3)
-    assert not is_shared(fast(TWO, rows, share_from_rows=1)[0])
+@pytest.mark.parametrize(
+    ("limits", "columns"), [({}, [0, 1]), ({"max_texts": 3}, [0]), ({"max_bytes": 4}, [0]), ({"max_bytes": 3}, [])]
+)
+def test_no_more_texts_are_shared_than_memory_is_meant_for(limits, columns):
+    rows = batch_of(TWO, [{"a": f"a{n % 2}", "b": f"b{n % 2}"} for n in range(20)])
+    texts = SharedTexts(TWO, lambda numbers: numbers.cast(pl.String), 1, **limits)
+    assert [*texts.shares(rows)] == columns
+    assert len(texts.texts) == 2 * len(columns)
 
 
 def test_the_same_rows_give_the_same_file_whatever_the_threads_do():

@@ -138,7 +138,7 @@ def others(catalog: Catalog) -> dict[str, Parser]:
         "placeholders": lambda t: filled(t, {"a": "v"}),
         "header Link": lambda t: understood([], t, HttpPages("/"), "a"),
         "JSON of a source": lambda t: decoded(t.encode(errors="replace")),
-        "glob": lambda t: (globs.fixed(t), [*globs._pieces(t)]),
+        "glob": lambda t: (globs.fixed(t), [*globs.pieces(t)]),
     }
 
 

@@ -41,8 +41,8 @@ def artifacts(root: Path) -> FolderArtifactStore:
 
 
 def content(store: FolderArtifactStore, key: str = KEY) -> bytes | None:
-    reader = store._open(key)
-    return None if reader is None else reader._read(0, 100)
+    reader = store.open_now(key)
+    return None if reader is None else reader.read_now(0, 100)
 
 
 def attachment(root: Path, path: str = KEY) -> bytes | None:
@@ -60,7 +60,7 @@ def test_no_step_to_an_artifact_may_be_a_link(
     assert content(artifacts) == b"rows"
     swap(root / step, outside / "table.csv" if step.endswith(".csv") else outside)
     assert content(artifacts) is None
-    assert artifacts._size(KEY) is None
+    assert artifacts.size_now(KEY) is None
 
 
 @pytest.mark.parametrize("step", ["export", "export/lease"])
@@ -92,7 +92,7 @@ def test_a_file_with_another_name_is_no_artifact(artifacts: FolderArtifactStore,
     (root / KEY).unlink()
     os.link(outside / "table.csv", root / KEY)
     assert content(artifacts) is None
-    assert artifacts._size(KEY) is None
+    assert artifacts.size_now(KEY) is None
 
 
 def test_a_file_with_another_name_is_an_attachment_only_where_the_operator_says_so(root: Path, outside: Path) -> None:

@@ -20,7 +20,6 @@ from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Relati
 from services.contract.store import artifact_prefix
 from services.worker.artifacts.settings import FolderStore
 from services.worker.child import job
-from services.worker.child import progress_meter as meter
 from services.worker.order import Order, Outcome
 from services.worker.sources.files.settings import ParquetSettings
 from services.worker.sources.kind import RowOptions
@@ -48,7 +47,7 @@ def run(
     scratch.mkdir()
     given = Job(lease, attempt, 3, never, never, never, spec, artifact_prefix(lease), store_id="")
     sources = kind({"f": ParquetSettings("f", folder)})
-    return job.run(Order(given, FolderStore(folder), scratch, "reference", sources), heard.append)
+    return job.run(Order(given, FolderStore(folder), scratch, "reference", sources, report_interval_s=0), heard.append)
 
 
 def built(folder: Path, table: TableOptions) -> tuple[Built, bytes]:
@@ -120,8 +119,7 @@ def test_parquet_comes_out_as_it_went_in(rows):
 
 
 @pytest.mark.parametrize("table_format", Format)
-def test_rows_bytes_and_the_time_left_are_reported(rows, table_format, monkeypatch):
-    monkeypatch.setattr(meter, "MIN_INTERVAL_S", 0)
+def test_rows_bytes_and_the_time_left_are_reported(rows, table_format):
     heard: list[Progress] = []
     outcome = run(rows, TableOptions(table_format), heard)
     assert isinstance(outcome, Built)

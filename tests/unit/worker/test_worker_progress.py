@@ -40,9 +40,12 @@ def test_reports_that_nobody_hears_are_lost_and_hold_nothing_up() -> None:
         report(FULL)
 
 
+INTERVAL_S = 0.1
+
+
 def test_a_meter_reports_each_phase_and_else_ten_times_a_second() -> None:
     clock, reports = Clock(), []
-    meter = Meter(reports.append, lambda: 5, clock)
+    meter = Meter(reports.append, lambda: 5, INTERVAL_S, clock)
     meter.enter(Phase.READING)
     for _ in range(100):
         clock.now += 0.01
@@ -56,7 +59,7 @@ def test_a_meter_reports_each_phase_and_else_ten_times_a_second() -> None:
 
 def test_a_meter_that_nothing_follows_says_what_it_left_out_and_only_that() -> None:
     clock, reports = Clock(), []
-    meter = Meter(reports.append, lambda: 5, clock)
+    meter = Meter(reports.append, lambda: 5, INTERVAL_S, clock)
     meter.wrote(3)
     meter.catch_up()
     meter.wrote(4)
@@ -68,7 +71,7 @@ def test_a_meter_that_nothing_follows_says_what_it_left_out_and_only_that() -> N
 
 def test_the_rest_is_expected_to_go_like_the_rows_so_far() -> None:
     clock, reports = Clock(), []
-    meter = Meter(reports.append, lambda: 0, clock)
+    meter = Meter(reports.append, lambda: 0, INTERVAL_S, clock)
     meter.rows_total = 100
     clock.now += 2
     meter.wrote(20)

@@ -86,9 +86,7 @@ def test_the_quick_way_and_the_careful_way_write_the_same(rows, delimiter, null_
     dialect = CsvDialect(delimiter=delimiter, null_text=null_text, line_terminator=LineTerminator.LF)
     content, _ = written(TableOptions(Format.CSV, csv=dialect), COLUMNS, rows)
     carefully = io.BytesIO()
-    writer = CsvWriter(carefully, COLUMNS, "UTC", dialect)
-    writer._as_they_are = frozenset()
-    writer._is_quick = lambda _: False  # type: ignore[method-assign]
+    writer = CsvWriter(carefully, COLUMNS, "UTC", dialect, careful=True)
     writer.write(batch_of(COLUMNS, rows))
     assert content == carefully.getvalue()
 

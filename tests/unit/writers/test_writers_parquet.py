@@ -11,7 +11,6 @@ from hypothesis import given, settings
 
 from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, ColumnType, Kind
-from services.worker.writers import parquet
 from services.worker.writers.parquet import ParquetWriter
 from tests.unit.writers.test_writers_json import flat
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, batch_of, text_columns, written
@@ -110,10 +109,9 @@ def test_row_groups_are_large_however_small_the_batches(rows, groups):
     assert read(content).column("n").to_pylist() == list(range(rows))
 
 
-def test_wide_rows_make_row_groups_of_fewer_rows(monkeypatch):
-    monkeypatch.setattr(parquet, "GROUP_BYTES", 1000)
+def test_wide_rows_make_row_groups_of_fewer_rows():
     file = io.BytesIO()
-    writer = ParquetWriter(file, text_columns("a"))
+    writer = ParquetWriter(file, text_columns("a"), group_bytes=1000)
     for _ in range(3):
         writer.write(batch_of(text_columns("a"), [{"a": "x" * 1000}]))
     assert writer.rows_written == 3

@@ -54,11 +54,11 @@ class FolderArtifactStore:
 
     async def size(self, key: str) -> int | None:
         """Bytes of an object; None when it is not there."""
-        return await asyncio.to_thread(self._size, key)
+        return await asyncio.to_thread(self.size_now, key)
 
     async def open(self, key: str) -> "FileReader | None":
         """None when it is not there."""
-        return await asyncio.to_thread(self._open, key)
+        return await asyncio.to_thread(self.open_now, key)
 
     async def prefixes(self) -> AsyncIterator[StoredPrefix]:
         """Everything that workers wrote, by lease; what comes or goes meanwhile may be missing."""
@@ -76,7 +76,8 @@ class FolderArtifactStore:
         folder = folder_of(self._root, prefix)
         await asyncio.to_thread(_remove, self._root, folder.parent.name, folder.name)
 
-    def _size(self, key: str) -> int | None:
+    def size_now(self, key: str) -> int | None:
+        """As `size`, in the caller's thread."""
         descriptor = self._descriptor(key)
         if descriptor is None:
             return None
@@ -85,7 +86,8 @@ class FolderArtifactStore:
         finally:
             os.close(descriptor)
 
-    def _open(self, key: str) -> "FileReader | None":
+    def open_now(self, key: str) -> "FileReader | None":
+        """As `open`, in the caller's thread."""
         descriptor = self._descriptor(key)
         return None if descriptor is None else FileReader(descriptor)
 
@@ -169,13 +171,14 @@ class FileReader:
 
     async def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes, fewer only at the end. ValueError after close."""
-        return await asyncio.to_thread(self._read, offset, length)
+        return await asyncio.to_thread(self.read_now, offset, length)
 
     async def close(self) -> None:
         """Idempotent."""
         await asyncio.to_thread(self._close)
 
-    def _read(self, offset: int, length: int) -> bytes:
+    def read_now(self, offset: int, length: int) -> bytes:
+        """As `read`, in the caller's thread."""
         with self._lock:
             chunk = b""
             while len(chunk) < length and (more := self._pread(offset + len(chunk), length - len(chunk))):

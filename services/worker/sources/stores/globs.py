@@ -50,7 +50,7 @@ def _folder(pattern: str) -> str:
 
 
 def _part(pattern: str) -> str:
-    return _in_order(_split([*_pieces(pattern)], "*"), _of, "[^/]")
+    return _in_order(_split([*pieces(pattern)], "*"), _of, "[^/]")
 
 
 def _in_order(runs: Sequence[Sequence[str]], one: Callable[[str], str], between: str) -> str:
@@ -72,7 +72,7 @@ def _split(pieces: Sequence[str], at: str) -> list[list[str]]:
     return runs
 
 
-def _pieces(pattern: str) -> Iterator[str]:
+def pieces(pattern: str) -> Iterator[str]:
     """Single characters, `*` and sets in brackets; a bracket that nothing closes is a character."""
     place, last = 0, pattern.rfind("]")
     while place < len(pattern):

@@ -24,8 +24,8 @@ MIN_ROWS = 1024
 """Fewer rows at once neither show whether texts come again nor make it worth a part."""
 
 _MAX_NEW_SHARE = 1 / 4  # of the rows at once
-_MAX_TEXTS = 1 << 15
-_MAX_BYTES = 4 << 20
+MAX_TEXTS = 1 << 15
+MAX_BYTES = 4 << 20
 _TEXTS = frozenset({Kind.TEXT, Kind.JSON})
 _NONE = pa.array([], pa.large_string())
 
@@ -42,18 +42,28 @@ class Share:
 
 
 class SharedTexts:
-    """The shared texts of a workbook, 32,768 of 4 MiB at most. For one thread, a call for each segment, in order.
+    """The shared texts of a workbook, `max_texts` of `max_bytes` at most.
+
+    For one thread, a call for each segment, in order.
 
     `cells` makes of numbers what stands for a cell with that number of a text.
     """
 
     def __init__(
-        self, columns: tuple[ColumnSpec, ...], cells: Callable[[pl.Series], pl.Series], least_rows: int = MIN_ROWS
+        self,
+        columns: tuple[ColumnSpec, ...],
+        cells: Callable[[pl.Series], pl.Series],
+        min_rows: int = MIN_ROWS,
+        *,
+        max_texts: int = MAX_TEXTS,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         self.count = 0
         """Cells that say a number."""
         self._cells = cells
-        self._least_rows = least_rows
+        self._min_rows = min_rows
+        self._max_texts = max_texts
+        self._max_bytes = max_bytes
         self._numbers: dict[str, int] = {}
         self._bytes = 0
         self._columns = {n: _Repeated(spec) for n, spec in enumerate(columns) if spec.type.kind in _TEXTS}
@@ -69,7 +79,7 @@ class SharedTexts:
         return {n: share for n, share in shares.items() if share is not None}
 
     def _share(self, n: int, column: "_Repeated", array: "pa.Array[Any]") -> Share | None:
-        if len(array) < self._least_rows and not len(column.known):
+        if len(array) < self._min_rows and not len(column.known):
             return None
         rows = column.find(array)
         if rows.null_count > array.null_count:
@@ -84,7 +94,7 @@ class SharedTexts:
     def _take(self, column: "_Repeated", new: pa.LargeStringArray) -> bool:
         """Whether new texts have become shared ones of a column; all of them or none."""
         size = int(pc.sum(pc.binary_length(new)).as_py())
-        full = len(self._numbers) + len(new) > _MAX_TEXTS or self._bytes + size > _MAX_BYTES
+        full = len(self._numbers) + len(new) > self._max_texts or self._bytes + size > self._max_bytes
         if full or not _stays_as_it_is(column.spec, new):
             return False
         self._bytes += size
