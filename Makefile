@@ -44,7 +44,7 @@ PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(JOBS) --dis
 # Four on any machine: tests wait for servers and processes about as long as they compute.
 JOBS ?= 4
 
-test: $(READY) ## Run every test, on all cores: make test, make test ARGS='tests/ports -k lease', make test JOBS=0 ARGS=--pdb
+test: $(READY) ## Run every test, in four processes: make test, make test ARGS='tests/ports -k lease', make test JOBS=0 ARGS=--pdb
 	@$(PYTEST) $(ARGS)
 
 test-unit: $(READY) ## Run the tests that need no server, no process and no patience
