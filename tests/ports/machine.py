@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from services.api.domain.states import State
-from services.api.ports.exports import ExportFilter
+from services.api.ports.exports import ExportFilter, ExportPage
 from services.contract.errors import ExportdError
 from tests.ports.agreement import agree, plain
 from tests.ports.bench import Bench, bench
@@ -191,8 +191,8 @@ class StoreMachine(RuleBasedStateMachine):
         if export and export.state is State.QUEUED:
             assert await store.exports.queue_position(export) == model.queued(tenant).index(export_id) + 1
         listed = [e.export for e in model.entries.values() if e.export.tenant == tenant and not e.deleted]
-        assert await store.exports.page(tenant, ExportFilter(), "", 1000) == sorted(
-            listed, key=lambda e: e.id, reverse=True
+        assert await store.exports.page(tenant, ExportFilter(), "", 1000) == ExportPage(
+            tuple(sorted(listed, key=lambda e: e.id, reverse=True))
         )
         told = await w.store.outbox.deliveries(tenant, export_id)
         assert [(d.run, d.channel, d.state, d.tries) for d in told] == [

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.api.domain.states import State
-from services.api.ports.exports import ExportFilter, RequestMark
+from services.api.ports.exports import ExportFilter, ExportPage, RequestMark
 from services.contract.errors import ExportDeleted, ExportNotFound, IllegalTransition, NotQueued, RequestIdReused
 from tests.ports.driving import cancelled, completed, expired, failed, leased, queued
 from tests.ports.samples import SECOND, SPEC, START, new_export
@@ -27,7 +27,7 @@ async def test_another_tenants_export_is_not_there(store):
     driven = await completed(store)
     assert await store.exports.get("other", driven.export.id) is None
     assert await store.exports.get_by_file("other", driven.export.file.id) is None
-    assert await store.exports.page("other", ExportFilter(), "", 50) == []
+    assert await store.exports.page("other", ExportFilter(), "", 50) == ExportPage(())
     with pytest.raises(ExportNotFound):
         await store.exports.cancel("other", driven.export.id, START, only_if_queued=False)
     with pytest.raises(ExportNotFound):
@@ -37,7 +37,7 @@ async def test_another_tenants_export_is_not_there(store):
 async def test_fault_20_fifty_parallel_creates_with_one_request_id_make_one_export(store):
     made = await asyncio.gather(*(store.exports.create(new_export(), SPEC, MARK) for _ in range(50)))
     assert len({export.id for export in made}) == 1
-    assert len(await store.exports.page("acme", ExportFilter(), "", 100)) == 1
+    assert len((await store.exports.page("acme", ExportFilter(), "", 100)).exports) == 1
 
 
 async def test_a_repeated_create_returns_the_export_as_it_is_now(store):
@@ -132,7 +132,7 @@ async def test_a_deleted_export_is_gone_for_its_callers_and_deleting_again_is_fi
     assert (deleted.id, deleted.file, deleted.version) == (export_id, driven.export.file, driven.export.version + 1)
     assert await store.exports.delete("acme", export_id, START) is None
     assert await store.exports.get("acme", export_id) is None
-    assert await store.exports.page("acme", ExportFilter(), "", 50) == []
+    assert await store.exports.page("acme", ExportFilter(), "", 50) == ExportPage(())
     if driven.export.file:
         assert await store.exports.get_by_file("acme", driven.export.file.id) is None
     with pytest.raises(ExportNotFound):
@@ -153,9 +153,10 @@ async def test_pages_follow_each_other_newest_first_while_new_exports_come(store
     made = [(await queued(store)).export.id for _ in range(5)]
     first = await store.exports.page("acme", ExportFilter(), "", 2)
     await queued(store)
-    second = await store.exports.page("acme", ExportFilter(), first[-1].id, 2)
-    third = await store.exports.page("acme", ExportFilter(), second[-1].id, 2)
-    assert [e.id for e in [*first, *second, *third]] == made[::-1]
+    second = await store.exports.page("acme", ExportFilter(), first.next_before, 2)
+    third = await store.exports.page("acme", ExportFilter(), second.next_before, 2)
+    assert [e.id for page in (first, second, third) for e in page.exports] == made[::-1]
+    assert third.next_before == ""
 
 
 async def test_lists_are_filtered_by_all_that_is_wanted(store):
@@ -165,7 +166,7 @@ async def test_lists_are_filtered_by_all_that_is_wanted(store):
     await store.exports.create(wanted, SPEC, None)
 
     async def found(**conditions):
-        return [e.id for e in await store.exports.page("acme", ExportFilter(**conditions), "", 50)]
+        return [e.id for e in (await store.exports.page("acme", ExportFilter(**conditions), "", 50)).exports]
 
     assert await found(labels=wanted.labels) == [wanted.id]
     assert await found(labels={name: "1"}) == []

@@ -21,7 +21,7 @@ async def kept(store, ref, now) -> Kept:
 
 
 async def there(store) -> set[str]:
-    return {export.id for export in await store.exports.page("acme", ExportFilter(), "", 100)}
+    return {export.id for export in (await store.exports.page("acme", ExportFilter(), "", 100)).exports}
 
 
 # ---- whose artifacts they are

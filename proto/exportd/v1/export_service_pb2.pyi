@@ -361,7 +361,7 @@ class ListExportsResponse(_message.Message):
     EXPORTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Of the next page; empty on the last."""
+    """Of the next page, which there may be after an empty one, too; empty on the last."""
     @_builtins.property
     def exports(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Export]:
         """Newest first; File.entries is left out."""
@@ -481,7 +481,7 @@ class ListTransitionsResponse(_message.Message):
     TRANSITIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def transitions(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Transition]:
-        """All of them, oldest first."""
+        """Oldest first; of more than 1000 the newest."""
 
     def __init__(
         self,
@@ -527,7 +527,7 @@ class ListDeliveriesResponse(_message.Message):
     DELIVERIES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Delivery]:
-        """All of them; none when nothing was asked for or no run has ended."""
+        """Of more than 200 the newest; none when nothing was asked for or no run has ended."""
 
     def __init__(
         self,

@@ -131,7 +131,8 @@ class ExportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListExports(self, request, context):
-        """Lists the tenant's exports, newest first. INVALID_ARGUMENT: a page token of other filters, a negative page_size.
+        """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
+        fewer than page_size, or none, and a next_page_token all the same. INVALID_ARGUMENT: a page token of other filters, a negative page_size.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

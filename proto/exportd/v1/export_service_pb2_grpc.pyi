@@ -57,7 +57,9 @@ class ExportServiceStub:
     GetExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_pb2.Export]
     """Returns the export as it is now. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListExports: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListExportsRequest, _export_service_pb2.ListExportsResponse]
-    """Lists the tenant's exports, newest first. INVALID_ARGUMENT: a page token of other filters, a negative page_size."""
+    """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
+    fewer than page_size, or none, and a next_page_token all the same. INVALID_ARGUMENT: a page token of other filters, a negative page_size.
+    """
     WatchExport: _grpc.UnaryStreamMultiCallable[_export_service_pb2.WatchExportRequest, _export_pb2.Export]
     """Sends the export as it is now, then again after each change and, while it is built, with new progress up to four times a second;
     ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped.
@@ -108,7 +110,9 @@ class ExportServiceAsyncStub(ExportServiceStub):
     GetExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_pb2.Export]  # type: ignore[assignment]
     """Returns the export as it is now. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListExports: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListExportsRequest, _export_service_pb2.ListExportsResponse]  # type: ignore[assignment]
-    """Lists the tenant's exports, newest first. INVALID_ARGUMENT: a page token of other filters, a negative page_size."""
+    """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
+    fewer than page_size, or none, and a next_page_token all the same. INVALID_ARGUMENT: a page token of other filters, a negative page_size.
+    """
     WatchExport: _aio.UnaryStreamMultiCallable[_export_service_pb2.WatchExportRequest, _export_pb2.Export]  # type: ignore[assignment]
     """Sends the export as it is now, then again after each change and, while it is built, with new progress up to four times a second;
     ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped.
@@ -180,7 +184,9 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.ListExportsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.ListExportsResponse, _abc.Awaitable[_export_service_pb2.ListExportsResponse]]:
-        """Lists the tenant's exports, newest first. INVALID_ARGUMENT: a page token of other filters, a negative page_size."""
+        """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
+        fewer than page_size, or none, and a next_page_token all the same. INVALID_ARGUMENT: a page token of other filters, a negative page_size.
+        """
 
     @_abc_1.abstractmethod
     def WatchExport(

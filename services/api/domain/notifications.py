@@ -10,6 +10,8 @@ from services.api.domain.states import State
 
 MAX_TRIES_KEPT = 20
 MAX_OUTCOME_CHARACTERS = 200
+MAX_DELIVERIES_SHOWN = 200
+"""Of one export, those of its newest runs."""
 
 SUPERSEDED = "a later run has ended"
 """The outcome of an announcement that was not accepted before: it would contradict the later one."""

@@ -36,6 +36,17 @@ class ExportFilter:
     created_before: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ExportPage:
+    """Exports, newest first. `next_before` is the `before_id` of the next page; empty: there is none.
+
+    A page may have fewer than were asked for, or none, and yet be followed by another: see `ExportStore.page`.
+    """
+
+    exports: tuple[Export, ...]
+    next_before: str = ""
+
+
 class ExportStore(Protocol):
     """What callers and operators do with exports. Each change is one guarded statement, durable when the call returns.
 
@@ -61,8 +72,11 @@ class ExportStore(Protocol):
         """The export one of whose files has this id."""
         ...
 
-    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> list[Export]:
-        """Newest first (by id, descending), those with an id less than `before_id` (empty: from the start)."""
+    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
+        """Up to `limit`, newest first (by id, descending), with an id less than `before_id` (empty: from the start).
+
+        A store looks at a bounded number of exports for one page, however few of them are wanted.
+        """
         ...
 
     async def queue_position(self, export: Export) -> int:
@@ -98,5 +112,5 @@ class ExportStore(Protocol):
         ...
 
     async def transitions(self, tenant: str, export_id: str) -> list[Transition]:
-        """The history of an export, oldest first; empty for one that is not there."""
+        """The newest of an export, oldest first, MAX_TRANSITIONS_SHOWN at most; empty for one that is not there."""
         ...

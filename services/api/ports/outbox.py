@@ -42,7 +42,7 @@ class Outbox(Protocol):
         ...
 
     async def deliveries(self, tenant: str, export_id: str) -> list[Delivery]:
-        """Those of an export, deleted or not, the first run first."""
+        """The newest of an export, deleted or not, the first run first, MAX_DELIVERIES_SHOWN at most."""
         ...
 
     async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:

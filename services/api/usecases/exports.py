@@ -121,11 +121,15 @@ class Exports:
         return await self._view(await export_of(self._store, tenant, export_id))
 
     async def list(self, tenant: str, filters: ExportFilter, page_size: int, token: str) -> tuple[list[View], str]:
-        """A page, newest first, and the token of the next one (empty on the last). Raises InvalidRequest."""
+        """A page, newest first, and the token of the next one (empty on the last). Raises InvalidRequest.
+
+        A page may be empty and not the last: the store looks at so many exports for one, and no further.
+        """
         before_id = self._page_tokens.opened(token, tenant, filters)
-        exports = await self._store.page(tenant, filters, before_id, page_size + 1)
-        page = _fitting(exports[:page_size])
-        more = self._page_tokens.sealed(page[-1].id, tenant, filters) if len(exports) > len(page) else ""
+        found = await self._store.page(tenant, filters, before_id, page_size)
+        page = _fitting(found.exports)
+        next_before = page[-1].id if len(page) < len(found.exports) else found.next_before
+        more = self._page_tokens.sealed(next_before, tenant, filters) if next_before else ""
         queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in page) else []
         places = {export_id: place for place, export_id in enumerate(queued, 1)}
         moment = await self._moment(page)
@@ -246,9 +250,9 @@ class _Moment:
     running: Mapping[str, int]
 
 
-def _fitting(exports: list[Export]) -> list[Export]:
+def _fitting(exports: Sequence[Export]) -> list[Export]:
     """As many as make a message that clients take, and at least one: requests may be long."""
-    room, page = MAX_PAGE_BYTES, exports[:1]
+    room, page = MAX_PAGE_BYTES, [*exports[:1]]
     for export in exports[1:]:
         room -= USUAL_BYTES + _own_bytes(export)
         if room < 0:

@@ -100,7 +100,7 @@ async def old(database):
 
 async def only(store, tenant: str):
     """The one export of a tenant."""
-    (export,) = await store.exports.page(tenant, ExportFilter(), "", 10)
+    (export,) = (await store.exports.page(tenant, ExportFilter(), "", 10)).exports
     return export
 
 
@@ -134,7 +134,7 @@ async def test_exports_of_an_old_database_stand_where_they_stood(old):
     assert await old.exports.get_by_file("done", done.attachments_file.id) == done
     assert (done.callback_sent, done.email_sent, done.encrypted) == (True, False, True)
     assert [entry.event for entry in await old.exports.transitions("done", done.id)] == ["CREATE", "LEASE", "COMPLETE"]
-    assert await old.exports.page("gone", ExportFilter(), "", 10) == []
+    assert (await old.exports.page("gone", ExportFilter(), "", 10)).exports == ()
     assert {queue.tenant: queue.vtime for queue in await old.figures.queue()}["busy"] == 3_000_000
 
 

@@ -71,7 +71,7 @@ async def test_what_was_acknowledged_survives_kill_minus_nine(tmp_path):
     with DataDirectory.open(tmp_path) as directory:
         async with await SqliteDatabase.open(directory.database) as db:
             store = sql_store(db)
-            there = {export.id for export in await store.exports.page("acme", ExportFilter(), "", 100_000)}
+            there = {export.id for export in (await store.exports.page("acme", ExportFilter(), "", 100_000)).exports}
     assert set(acknowledged) <= there
 
 

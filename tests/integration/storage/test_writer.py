@@ -67,7 +67,7 @@ async def gathering(database):
 
 
 async def there(store) -> set[str]:
-    return {export.id for export in await store.exports.page("acme", ExportFilter(), "", 1000)}
+    return {export.id for export in (await store.exports.page("acme", ExportFilter(), "", 1000)).exports}
 
 
 async def test_what_gathers_shares_one_commit(database, store, commits):

@@ -108,6 +108,7 @@ class JobQueueServiceServicer:
     def CompleteJob(self, request, context):
         """Publishes the file of a job. Repeated with the same lease and sha256: OK. LEASE_LOST, JOB_CANCELLED; FAILED_PRECONDITION /
         ROWS_MISSING: rows_written differs from rows_matched; STORE_MISMATCH: the api does not see the object with this size.
+        INVALID_ARGUMENT also for a sha256 that is not that of the object's bytes, which are read again up to 256 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

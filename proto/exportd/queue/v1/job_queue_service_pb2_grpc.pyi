@@ -53,6 +53,7 @@ class JobQueueServiceStub:
     CompleteJob: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.CompleteJobRequest, _job_queue_service_pb2.CompleteJobResponse]
     """Publishes the file of a job. Repeated with the same lease and sha256: OK. LEASE_LOST, JOB_CANCELLED; FAILED_PRECONDITION /
     ROWS_MISSING: rows_written differs from rows_matched; STORE_MISMATCH: the api does not see the object with this size.
+    INVALID_ARGUMENT also for a sha256 that is not that of the object's bytes, which are read again up to 256 MiB.
     """
     FailJob: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.FailJobRequest, _job_queue_service_pb2.FailJobResponse]
     """Ends an attempt without a file; the api decides whether and when the next one comes. Repeated: OK. LEASE_LOST, JOB_CANCELLED."""
@@ -84,6 +85,7 @@ class JobQueueServiceAsyncStub(JobQueueServiceStub):
     CompleteJob: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.CompleteJobRequest, _job_queue_service_pb2.CompleteJobResponse]  # type: ignore[assignment]
     """Publishes the file of a job. Repeated with the same lease and sha256: OK. LEASE_LOST, JOB_CANCELLED; FAILED_PRECONDITION /
     ROWS_MISSING: rows_written differs from rows_matched; STORE_MISMATCH: the api does not see the object with this size.
+    INVALID_ARGUMENT also for a sha256 that is not that of the object's bytes, which are read again up to 256 MiB.
     """
     FailJob: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.FailJobRequest, _job_queue_service_pb2.FailJobResponse]  # type: ignore[assignment]
     """Ends an attempt without a file; the api decides whether and when the next one comes. Repeated: OK. LEASE_LOST, JOB_CANCELLED."""
@@ -136,6 +138,7 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_queue_service_pb2.CompleteJobResponse, _abc.Awaitable[_job_queue_service_pb2.CompleteJobResponse]]:
         """Publishes the file of a job. Repeated with the same lease and sha256: OK. LEASE_LOST, JOB_CANCELLED; FAILED_PRECONDITION /
         ROWS_MISSING: rows_written differs from rows_matched; STORE_MISMATCH: the api does not see the object with this size.
+        INVALID_ARGUMENT also for a sha256 that is not that of the object's bytes, which are read again up to 256 MiB.
         """
 
     @_abc_1.abstractmethod

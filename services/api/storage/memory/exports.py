@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from services.api.domain.export import Export
-from services.api.domain.history import Actor, Transition
+from services.api.domain.history import MAX_TRANSITIONS_SHOWN, Actor, Transition
 from services.api.domain.retry import BECAUSE_CANCELLED
 from services.api.domain.states import CancelReason, Event, State, sources
-from services.api.ports.exports import MAX_QUEUE_POSITION, REQUEST_ID_LASTS, ExportFilter, RequestMark
+from services.api.ports.exports import MAX_QUEUE_POSITION, REQUEST_ID_LASTS, ExportFilter, ExportPage, RequestMark
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.records import Record, Request
 from services.api.storage.memory.rules import RuleBroken
@@ -62,10 +62,11 @@ class MemoryExportStore:
     async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
         return next((export for export in self._listed(tenant) if export.file_of(file_id)), None)
 
-    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> list[Export]:
+    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
         older = (export for export in self._listed(tenant) if not before_id or export.id < before_id)
         found = [export for export in older if _is_wanted(export, wanted)]
-        return sorted(found, key=lambda export: export.id, reverse=True)[:limit]
+        page = sorted(found, key=lambda export: export.id, reverse=True)[:limit]
+        return ExportPage(tuple(page), page[-1].id if len(found) > len(page) else "")
 
     def _listed(self, tenant: str) -> list[Export]:
         records = self._data.records.values()
@@ -136,7 +137,7 @@ class MemoryExportStore:
             raise IllegalTransition(export.id, export.state.value, "retry", because)
 
     async def transitions(self, tenant: str, export_id: str) -> list[Transition]:
-        return [*self._data.history[export_id]] if self._data.there(tenant, export_id) else []
+        return self._data.history[export_id][-MAX_TRANSITIONS_SHOWN:] if self._data.there(tenant, export_id) else []
 
     def _found(self, tenant: str, export_id: str) -> Record:
         record = self._data.there(tenant, export_id)

@@ -6,7 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.api.domain.notifications import MAX_OUTCOME_CHARACTERS, Channel, Delivery, DeliveryState, Held
+from services.api.domain.notifications import (
+    MAX_DELIVERIES_SHOWN,
+    MAX_OUTCOME_CHARACTERS,
+    Channel,
+    Delivery,
+    DeliveryState,
+    Held,
+)
 from services.api.storage.memory.data import MemoryData, settled
 from services.api.storage.memory.records import Announced
 from services.contract.errors import DeliveryNotFound
@@ -68,7 +75,7 @@ class MemoryOutbox:
     async def deliveries(self, tenant: str, export_id: str) -> list[Delivery]:
         all_ = (announced.delivery for announced in self._data.deliveries.values())
         own = [delivery for delivery in all_ if (delivery.tenant, delivery.export_id) == (tenant, export_id)]
-        return sorted(own, key=lambda delivery: (delivery.run, delivery.channel.name))
+        return sorted(own, key=lambda delivery: (delivery.run, delivery.channel.name))[-MAX_DELIVERIES_SHOWN:]
 
     async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:
         announced = self._data.deliveries.get(delivery_id)

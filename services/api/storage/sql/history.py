@@ -6,7 +6,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.export import Export
-from services.api.domain.history import CREATED, MAX_REASON_CHARACTERS, REASONS, Actor, Transition
+from services.api.domain.history import (
+    CREATED,
+    MAX_REASON_CHARACTERS,
+    MAX_TRANSITIONS_SHOWN,
+    REASONS,
+    Actor,
+    Transition,
+)
 from services.api.domain.states import ENDINGS, Event, State
 from services.api.storage.sql.rows import Row, to_export
 from services.api.storage.sql.statements import Statements
@@ -24,7 +31,8 @@ _of_export = (
         exports.c.tenant == sa.bindparam("of_tenant"),
         exports.c.deleted_time.is_(None),
     )
-    .order_by(_t.id)
+    .order_by(_t.id.desc())
+    .limit(MAX_TRANSITIONS_SHOWN + 1)
 )
 
 
@@ -64,13 +72,14 @@ def worker_of(db: sa.Connection, export_id: str) -> str:
 
 
 def of_export(db: sa.Connection, tenant: str, export_id: str) -> list[Transition]:
-    """Oldest first."""
+    """The newest, oldest first; the one before them says only what state was before."""
+    newest = db.execute(_of_export, {"of_id": export_id, "of_tenant": tenant}).mappings().all()
     before: State | None = None
     found = []
-    for row in db.execute(_of_export, {"of_id": export_id, "of_tenant": tenant}).mappings():
+    for row in reversed(newest):
         found.append(to_transition(row, before))
         before = row["state"]
-    return found
+    return found[-MAX_TRANSITIONS_SHOWN:]
 
 
 def _entry(export: Export, event: str, actor: Actor, reason: str, worker_id: str) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from services.api.domain.export import Export
 from services.api.domain.history import Actor
 from services.api.domain.retry import BECAUSE_CANCELLED
 from services.api.domain.states import CancelReason, Event, State, sources, target
-from services.api.ports.exports import MAX_QUEUE_POSITION, REQUEST_ID_LASTS, ExportFilter, RequestMark
+from services.api.ports.exports import MAX_QUEUE_POSITION, REQUEST_ID_LASTS, ExportFilter, ExportPage, RequestMark
 from services.api.storage.sql import transitions as changes
-from services.api.storage.sql.database import Dialect
 from services.api.storage.sql.history import History
+from services.api.storage.sql.listing import MAX_LOOKED_AT, Listing
 from services.api.storage.sql.rows import EXPORT_COLUMNS, Row, new_row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states, requests
@@ -57,9 +57,9 @@ _first_queued = _queued_by.order_by(_c.priority.desc(), _c.id).limit(MAX_QUEUE_P
 class ExportVerbs:
     """The verbs of an ExportStore."""
 
-    def __init__(self, sql: Statements) -> None:
+    def __init__(self, sql: Statements, max_looked_at: int = MAX_LOOKED_AT) -> None:
         self._take_request_id = sql.take_request_id
-        self._dialect = sql.dialect
+        self._listing = Listing(sql.dialect, max_looked_at)
         self._history = History(sql)
 
     def create(
@@ -144,16 +144,8 @@ class ExportVerbs:
         row = db.execute(_by_file, {"of_tenant": tenant, "of_file": file_id}).mappings().first()
         return None if row is None else to_export(row)
 
-    def page(self, db: sa.Connection, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> list[Export]:
-        newest_first = (
-            sa.select(*EXPORT_COLUMNS)
-            .where(_c.tenant == tenant, _c.deleted_time.is_(None), *_conditions(self._dialect, wanted))
-            .order_by(_c.id.desc())
-            .limit(limit)
-        )
-        if before_id:
-            newest_first = newest_first.where(_c.id < before_id)
-        return [to_export(row) for row in db.execute(newest_first).mappings()]
+    def page(self, db: sa.Connection, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
+        return self._listing.page(db, tenant, wanted, before_id, limit)
 
     def queue_position(self, db: sa.Connection, export: Export) -> int:
         of = {"of_tenant": export.tenant, "of_priority": export.priority}
@@ -192,16 +184,3 @@ def _may_go_round_again(export: Export) -> bool:
 def _row(db: sa.Connection, tenant: str, export_id: str) -> Row | None:
     """Tombstones too."""
     return db.execute(_by_id, {"of_tenant": tenant, "of_id": export_id}).mappings().first()
-
-
-def _conditions(dialect: Dialect, wanted: ExportFilter) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = [dialect.holds(_c.labels, *label) for label in wanted.labels.items()]
-    if wanted.states:
-        conditions.append(in_states(wanted.states))
-    if wanted.type:
-        conditions.append(_c.type == wanted.type)
-    if wanted.created_after is not None:
-        conditions.append(_c.create_time >= wanted.created_after)
-    if wanted.created_before is not None:
-        conditions.append(_c.create_time < wanted.created_before)
-    return conditions

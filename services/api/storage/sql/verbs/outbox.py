@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from services.api.domain.export import Export
 from services.api.domain.notifications import (
+    MAX_DELIVERIES_SHOWN,
     MAX_OUTCOME_CHARACTERS,
     SUPERSEDED,
     Channel,
@@ -55,7 +56,8 @@ _put_back = (
 _of_export = (
     sa.select(deliveries)
     .where(_d.export_id == sa.bindparam("of_id"), _d.tenant == sa.bindparam("of_tenant"))
-    .order_by(_d.run, _d.channel)
+    .order_by(_d.run.desc(), _d.channel.desc())
+    .limit(MAX_DELIVERIES_SHOWN)
 )
 _redeliver = (
     sa.update(deliveries)
@@ -119,7 +121,7 @@ class OutboxVerbs:
 
     def of_export(self, db: sa.Connection, tenant: str, export_id: str) -> list[Delivery]:
         rows = db.execute(_of_export, {"of_id": export_id, "of_tenant": tenant}).mappings()
-        return [to_delivery(row) for row in rows]
+        return [to_delivery(row) for row in reversed(rows.all())]
 
     def redeliver(self, db: sa.Connection, tenant: str, delivery_id: str, now: datetime) -> Delivery:
         row = db.execute(_redeliver, {"of_id": delivery_id, "of_tenant": tenant, "now": now}).mappings().first()

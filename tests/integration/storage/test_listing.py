@@ -1,0 +1,130 @@
+"""One page of a list looks at so many exports and no more, whoever has how many; the next one goes on behind them."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.api.domain.export import Export
+from services.api.domain.states import State
+from services.api.ports.exports import ExportFilter, ExportStore
+from services.api.storage.sql.fair_slots import FairSlots
+from services.api.storage.sql.listing import Listing
+from services.api.storage.sql.statements import Statements
+from services.api.storage.sql.stores import SqlExportStore
+from services.api.storage.sql.verbs.exports import ExportVerbs
+from services.api.storage.sqlite.database import SqliteDatabase
+from tests.ports.samples import SECOND, SPEC, START, new_export
+
+LOOKED_AT, LIMIT = 3, 2
+WAITING = frozenset({State.QUEUED, State.CANCELLED})
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"states": frozenset({State.QUEUED})},
+    {"states": WAITING},
+    {"states": frozenset(State)},
+    {"type": "Payments"},
+    {"type": "Payments", "states": WAITING},
+    {"labels": {"n": "1"}},
+    {"labels": {"n": "1", "nobody": "has it"}},
+    {"labels": {"n": "1"}, "states": WAITING, "type": "Invoices"},
+    {"created_after": START + SECOND},
+    {"created_after": START + timedelta(days=1)},
+    {"created_before": START + SECOND, "states": frozenset({State.QUEUED})},
+]
+
+
+@pytest.fixture
+async def database(tmp_path):
+    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(database) -> ExportStore:
+    return SqlExportStore(database, ExportVerbs(Statements.of(database.dialect), LOOKED_AT))
+
+
+async def made(store: ExportStore, count: int) -> None:
+    """Of two types, with three labels, made in two seconds; each fourth is cancelled."""
+    for n in range(count):
+        told = {"type": ("Payments", "Invoices")[n % 2], "labels": {"n": str(n % 3)}}
+        export = await store.create(new_export(**told, create_time=START + n % 2 * SECOND), SPEC, None)
+        if n % 4 == 0:
+            await store.cancel("acme", export.id, START, only_if_queued=True)
+
+
+async def pages(store: ExportStore, filters: ExportFilter) -> list[list[str]]:
+    found, before = [], ""
+    while True:
+        page = await store.page("acme", filters, before, LIMIT)
+        found.append([export.id for export in page.exports])
+        if not (before := page.next_before):
+            return found
+
+
+def is_wanted(export: Export, filters: ExportFilter) -> bool:
+    return (
+        (not filters.states or export.state in filters.states)
+        and filters.type in ("", export.type)
+        and filters.labels.items() <= export.labels.items()
+        and (filters.created_after is None or export.create_time >= filters.created_after)
+        and (filters.created_before is None or export.create_time < filters.created_before)
+    )
+
+
+@pytest.mark.parametrize("conditions", FILTERS, ids=str)
+async def test_the_pages_of_a_filter_have_each_export_once(store, conditions):
+    await made(store, 14)
+    filters = ExportFilter(**conditions)
+    everything = (await store.page("acme", ExportFilter(), "", 100)).exports
+    found = await pages(store, filters)
+    assert [id_ for page in found for id_ in page] == [e.id for e in everything if is_wanted(e, filters)]
+    assert all(len(page) <= LIMIT for page in found)
+
+
+async def test_a_page_may_be_empty_and_followed_by_another(store):
+    await made(store, 14)
+    assert [len(page) for page in await pages(store, ExportFilter(labels={"nobody": "has it"}))] == [0] * 5
+
+
+@pytest.mark.parametrize("conditions", FILTERS[1:], ids=str)
+async def test_a_page_costs_the_same_among_few_exports_and_among_many(database, conditions):
+    """Counted in instructions of SQLite's virtual machine."""
+    store = SqlExportStore(database, ExportVerbs(Statements.of(database.dialect)))
+    listing = Listing(database.dialect, 40)
+
+    def steps(db: Any) -> int:
+        count = 0
+
+        def step() -> None:
+            nonlocal count
+            count += 1
+
+        driver = db.connection.driver_connection
+        driver.set_progress_handler(step, 1)
+        listing.page(db, "acme", ExportFilter(**conditions), "", LIMIT)
+        driver.set_progress_handler(None, 0)
+        return count
+
+    await made(store, 300)
+    few = await database.write(steps)
+    await made(store, 1200)
+    assert await database.write(steps) <= 1.2 * few
+
+
+async def test_those_of_one_holder_take_their_turn_with_one_of_another():
+    slots, order, first = FairSlots(1), [], asyncio.Event()
+
+    async def read(holder: str) -> None:
+        async with slots.held(holder):
+            order.append(holder)
+            await first.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        for holder in ("greedy", "greedy", "greedy", "greedy", "patient"):
+            tasks.create_task(read(holder))
+            await asyncio.sleep(0)
+        first.set()
+    assert order == ["greedy", "patient", "greedy", "greedy", "greedy"]
