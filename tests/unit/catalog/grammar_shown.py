@@ -9,6 +9,7 @@ from pathlib import Path
 
 from services.api.catalog.query import grammar
 from services.api.catalog.query.parser import Query
+from services.api.catalog.query.work import MAX_COMPARISONS, TEXT_COMPARISONS
 from services.contract.codes import WarningCode
 from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Term, Value
 from tests.unit.catalog.grammar_cases import EVERYTHING, SECTIONS, Case
@@ -36,6 +37,9 @@ folding of Unicode, never by what the database makes of it; `%` and `_` are ordi
 `exists[…]=false` only, and `[before]` or `[after]` where the catalog includes it. A date without a time is its first
 moment in the `time_zone` of the request: `issuedAt[before]=2026-01-31` leaves out nearly all of the 31st, and a
 warning says so. The key is always the last term of an order.
+
+A query compares each row with at most {comparisons} values, in LENIENT mode too; one that is looked for inside of text
+(every strategy but `exact`), or with upper and lower case alike, counts {text}.
 
 The rows: a query, what it means (or, **refused**, a part of what the refusal says), what LENIENT makes of it where
 that differs, and where the case comes from. `FilterTest` and `Pagination` are API Platform's (its `src/Doctrine`,
@@ -96,7 +100,9 @@ def page() -> str:
     text = grammar.__doc__.split("\n\n")[1]
     rules = "\n".join(line.removeprefix("    ") for line in text.splitlines())
     tables = [f"## {title}\n\n{_table(cases)}" for title, cases in SECTIONS.items()]
-    return "\n".join([HEAD.format(grammar=rules), "\n".join(tables)])
+    return "\n".join(
+        [HEAD.format(grammar=rules, comparisons=MAX_COMPARISONS, text=TEXT_COMPARISONS), "\n".join(tables)]
+    )
 
 
 def _table(cases: list[Case]) -> str:

@@ -15,6 +15,7 @@ from services.api.catalog.query.lenient import last_of_each, of_list
 from services.api.catalog.query.parameters import Parameter, read_parameter, split, written_name
 from services.api.catalog.query.reading import MAX_WARNINGS, Reading
 from services.api.catalog.query.since import Since, add_since
+from services.api.catalog.query.work import excess
 from services.api.catalog.violations import AlwaysRefused, Refused, Violations
 from services.api.domain.filter_mode import FilterMode
 from services.contract.codes import WarningCode
@@ -83,6 +84,7 @@ def collect_query(
         _demand_path(collection, given, violations)
     if since is not None:
         add_since(reading, since, violations)
+    _check_work(reading, "query" if path is None else "uri.query", violations)
     return _query(reading)
 
 
@@ -144,6 +146,13 @@ class _Refusals:
             self.violations.add(self.prefix, f"more than {MAX_WARNINGS} of its parameters would be ignored")
             self.violations.check()
         self.reading.warn(WarningCode.PARAMETER_IGNORED, f"{shown(name)} is ignored: {refused}")
+
+
+def _check_work(reading: Reading, prefix: str, violations: Violations) -> None:
+    """Refused in LENIENT mode too: without what is too much, more rows would come than were asked for."""
+    name, why = excess((*reading.bound, *reading.conditions))
+    if why:
+        violations.add(f"{prefix}[{shown(name)}]", why)
 
 
 def _demand_path(collection: Collection, given: set[str], violations: Violations) -> None:
