@@ -40,6 +40,10 @@ class ArtifactStore(Protocol):
         """Bytes of an object; None when it is not there."""
         ...
 
+    async def sha256(self, key: str) -> str:
+        """Of an object's bytes, as they are now; empty when the store does not say: gone, far away, too large."""
+        ...
+
     async def open(self, key: str) -> ArtifactReader | None:
         """None when it is not there."""
         ...

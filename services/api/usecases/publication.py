@@ -30,9 +30,14 @@ class Publication:
         self._new_file_id = new_file_id
 
     async def inspect(self, lease: LeaseRef, built: Built) -> None:
-        """Raises StoreMismatch unless each object is where only this lease writes, with the size reported."""
-        for artifact in _artifacts(built):
+        """Raises StoreMismatch unless each object is where only this lease writes, with the size reported.
+
+        InvalidRequest for one whose bytes have another sha256 than was reported, as far as the store says.
+        """
+        for _, artifact in _artifacts(built):
             await self._look_at(lease, artifact)
+        for field, artifact in _artifacts(built):
+            await self._check_bytes(field, artifact)
 
     def files(self, export: Export, built: Built, now: datetime) -> Files:
         """The files that `built` becomes. Raises InvalidRequest when they are not those that were asked for."""
@@ -66,6 +71,11 @@ class Publication:
         if size != artifact.size_bytes:
             raise StoreMismatch(expected, "nothing" if size is None else f"{size} bytes")
 
+    async def _check_bytes(self, field: str, artifact: Artifact) -> None:
+        sha256 = await self._artifacts.sha256(artifact.key)
+        if sha256 not in ("", artifact.sha256):
+            raise InvalidRequest((Violation(f"{field}.sha256", f"the bytes in the store have {sha256}"),))
+
 
 def check(built: Built) -> None:
     """Raises RowsMissing."""
@@ -74,7 +84,8 @@ def check(built: Built) -> None:
         raise RowsMissing(stats.rows_matched, stats.rows_written)
 
 
-def _artifacts(built: Built) -> Iterator[Artifact]:
-    yield built.artifact
+def _artifacts(built: Built) -> Iterator[tuple[str, Artifact]]:
+    """Each with its field in the message of the queue."""
+    yield "artifact", built.artifact
     if built.attachments:
-        yield built.attachments
+        yield "attachments_artifact", built.attachments

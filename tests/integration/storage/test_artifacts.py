@@ -1,12 +1,13 @@
 """Artifacts in a real folder."""
 
 import asyncio
+import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from services.api.storage.artifacts.folder import FolderArtifactStore, MarkerUnreadable
+from services.api.storage.artifacts.folder import MAX_HASHED_BYTES, FolderArtifactStore, MarkerUnreadable
 from services.contract.job import LeaseRef
 from services.contract.store import MARKER, artifact_prefix
 
@@ -58,6 +59,14 @@ async def test_a_reader_gives_exactly_the_bytes_asked_for(store):
     await reader.close()
     with pytest.raises(ValueError, match="closed"):
         await reader.read(0, 1)
+
+
+@pytest.mark.usefixtures("content")
+async def test_what_is_too_large_to_be_hashed_at_once_has_no_hash_yet(store, root):
+    os.truncate(root / KEY, MAX_HASHED_BYTES)
+    assert len(await store.sha256(KEY)) == 64
+    os.truncate(root / KEY, MAX_HASHED_BYTES + 1)
+    assert await store.sha256(KEY) == ""
 
 
 @pytest.mark.usefixtures("content")

@@ -1,5 +1,6 @@
 """The use cases over the store in memory: no database, no ports, no waiting."""
 
+import hashlib
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -117,7 +118,8 @@ class UseCases:
     def built(self, job: Job, content: bytes = CONTENT) -> Built:
         """As a worker would report the file that it put there."""
         key = self.artifacts.put(job.lease, "orders.csv", content, self.now)
-        artifact = Artifact(key, len(content), "ab" * 32, "text/csv", "csv", encrypted=bool(job.password))
+        sha256 = hashlib.sha256(content).hexdigest()
+        artifact = Artifact(key, len(content), sha256, "text/csv", "csv", encrypted=bool(job.password))
         return Built(artifact, RunStats(2, MatchedBy.COUNT, 2, Consistency.SNAPSHOT))
 
     def pass_(self, time: timedelta) -> None:

@@ -100,6 +100,10 @@ async def test_nothing_is_published_that_the_store_does_not_hold_as_it_was_told(
         await api.jobs.complete(job.lease, replace(built, artifact=replace(built.artifact, key="other/lease/a.csv")))
     with pytest.raises(InvalidRequest):
         await api.jobs.complete(job.lease, replace(built, artifact=replace(built.artifact, encrypted=True)))
+    for sha256 in ("0" * 64, built.artifact.sha256.upper()):
+        with pytest.raises(InvalidRequest) as refused:
+            await api.jobs.complete(job.lease, replace(built, artifact=replace(built.artifact, sha256=sha256)))
+        assert [violation.field for violation in refused.value.violations] == ["artifact.sha256"]
     assert await state(api, export.id) is State.PROCESSING
 
 

@@ -1,24 +1,32 @@
 """Artifacts in a folder that the workers share."""
 
 import asyncio
+import hashlib
 import os
-import shutil
-import stat
 import threading
 import uuid
 import weakref
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 from services.api.ports.artifacts import StoredPrefix
 from services.contract.job import LeaseRef
 from services.contract.store import MARKER, folder_of, is_key, is_part, is_prefix, marker_of, store_id_in
 from services.runtime import beneath, logs
-from services.runtime.durable import create_once, make_private
+from services.runtime.durable import create_once
+from services.runtime.ownership import own_folder
+from services.runtime.removal import nothing_there, remove_inner
 from services.runtime.startup import CannotStart
+
+MAX_HASHED_BYTES = 256 << 20
+"""Of an object that is hashed when it is published: half a second's work. A larger one is checked when it is sent."""
+
+MAX_HASHING = 2
+"""Objects that are hashed at once: they take a thread each, of those that also send files."""
+
+_BLOCK_BYTES = 1 << 20
 
 
 class MarkerUnreadable(CannotStart):
@@ -37,14 +45,15 @@ class FolderArtifactStore:
     def __init__(self, root: Path, store_id: str) -> None:
         self._root = root
         self.store_id = store_id
+        self._hashing = asyncio.Semaphore(MAX_HASHING)
 
     @classmethod
     def in_folder(cls, root: Path) -> Self:
         """Make the folder and its marker where they are missing; several processes may do so at once.
 
-        Raises MarkerUnreadable, OSError.
+        Raises MarkerUnreadable, NotOurs, OSError.
         """
-        make_private(root)
+        own_folder(root)
         marker = root / MARKER
         content = create_once(marker, marker_of(str(uuid.uuid4())))
         try:
@@ -55,6 +64,11 @@ class FolderArtifactStore:
     async def size(self, key: str) -> int | None:
         """Bytes of an object; None when it is not there."""
         return await asyncio.to_thread(self.size_now, key)
+
+    async def sha256(self, key: str) -> str:
+        """Of an object's bytes; empty when it is not there, or has more than MAX_HASHED_BYTES."""
+        async with self._hashing:
+            return await asyncio.to_thread(self.sha256_now, key)
 
     async def open(self, key: str) -> "FileReader | None":
         """None when it is not there."""
@@ -74,7 +88,7 @@ class FolderArtifactStore:
         if not is_prefix(prefix):
             raise ValueError(f"{prefix!r} is no prefix of artifacts")
         folder = folder_of(self._root, prefix)
-        await asyncio.to_thread(_remove, self._root, folder.parent.name, folder.name)
+        await asyncio.to_thread(remove_inner, self._root, folder.parent.name, folder.name)
 
     def size_now(self, key: str) -> int | None:
         """As `size`, in the caller's thread."""
@@ -85,6 +99,14 @@ class FolderArtifactStore:
             return os.fstat(descriptor).st_size
         finally:
             os.close(descriptor)
+
+    def sha256_now(self, key: str) -> str:
+        """As `sha256`, in the caller's thread."""
+        descriptor = self._descriptor(key)
+        if descriptor is None:
+            return ""
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            return _sha256(file) if os.fstat(descriptor).st_size <= MAX_HASHED_BYTES else ""
 
     def open_now(self, key: str) -> "FileReader | None":
         """As `open`, in the caller's thread."""
@@ -106,28 +128,16 @@ class FolderArtifactStore:
             raise
 
 
-def _remove(root: Path, export: str, lease: str) -> None:
-    """A link in the place of either is removed, or leads to nothing: what it leads to stays."""
-    with _nothing_there(), beneath.folder(root, [export]) as folder:
-        if not _is_folder(lease, folder):
-            os.unlink(lease, dir_fd=folder)
-            return
-        try:
-            shutil.rmtree(lease, dir_fd=folder)
-        except OSError:
-            if _is_folder(lease, folder):  # else it became a link in between, which the next sweep removes
-                raise
-    with suppress(OSError), beneath.folder(root, []) as top:  # another lease of it has files, or is about to
-        os.rmdir(export, dir_fd=top)
-
-
-def _is_folder(name: str, parent: int) -> bool:
-    return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+def _sha256(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _folders(root: Path, *steps: str) -> list[str]:
     """Those that may hold artifacts: what else lies here is somebody else's."""
-    with _nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as found:
+    with nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as found:
         return sorted(entry.name for entry in found if is_part(entry.name) and entry.is_dir(follow_symlinks=False))
     return []
 
@@ -142,20 +152,10 @@ def _leases_of(root: Path, export_id: str) -> list[StoredPrefix]:
 
 def _modified(root: Path, *steps: str) -> datetime | None:
     """When something in a folder last changed; None when it is gone."""
-    with _nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as found:
+    with nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as found:
         latest = max((entry.stat(follow_symlinks=False).st_mtime for entry in found), default=0.0)
         return datetime.fromtimestamp(max(latest, os.fstat(folder).st_mtime), UTC)
     return None
-
-
-@contextmanager
-def _nothing_there() -> Iterator[None]:
-    """What is gone meanwhile, or is a link, is nothing."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in beneath.NOTHING_THERE:
-            raise
 
 
 class FileReader:

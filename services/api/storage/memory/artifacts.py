@@ -1,5 +1,6 @@
 """Artifacts in memory."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import datetime
 from uuid import uuid4
@@ -46,6 +47,11 @@ class MemoryArtifactStore:
         """Bytes of an object; None when it is not there."""
         content = self._objects.get(key)
         return None if content is None else len(content)
+
+    async def sha256(self, key: str) -> str:
+        """Of an object's bytes; empty when it is not there."""
+        content = self._objects.get(key)
+        return "" if content is None else hashlib.sha256(content).hexdigest()
 
     async def open(self, key: str) -> MemoryReader | None:
         """None when it is not there."""

@@ -1,0 +1,42 @@
+"""What is published is what was built: the api reads it again."""
+
+import pytest
+
+from exportd.v1 import export_pb2
+from tests.integration.api.conftest import Api, Worker
+from tests.integration.api.refusals import refused
+
+CONTENT = b"id\r\n1\r\n2\r\n"
+
+
+async def test_a_file_with_another_hash_than_was_reported_is_not_published(api: Api, worker: Worker) -> None:
+    export = await api.create()
+    (job,) = await worker.lease()
+    artifact = worker.file(job, CONTENT)
+    artifact.sha256 = "0" * 64
+    refusal = await refused(worker.complete(job, artifact))
+    assert (refusal.code, refusal.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
+    assert list(refusal.violations) == ["artifact.sha256"]
+    assert (await api.get(export.id)).state == export_pb2.Export.STATE_PROCESSING
+
+
+@pytest.mark.parametrize("place", range(len(CONTENT)))
+async def test_nor_one_with_a_bit_that_flipped(api: Api, worker: Worker, place: int) -> None:
+    export = await api.create()
+    (job,) = await worker.lease()
+    artifact = worker.file(job, CONTENT)
+    flipped = bytes([CONTENT[place] ^ 1])
+    (api.artifacts / artifact.key).write_bytes(CONTENT[:place] + flipped + CONTENT[place + 1 :])
+    assert list((await refused(worker.complete(job, artifact))).violations) == ["artifact.sha256"]
+    worker.file(job, CONTENT)
+    await worker.complete(job, artifact)
+    assert (await api.get(export.id)).state == export_pb2.Export.STATE_COMPLETED
+
+
+async def test_nor_are_attachments_that_are_apart(api: Api, worker: Worker) -> None:
+    await api.create(file_types=["order.pdf"], packaging=export_pb2.PACKAGING_SEPARATE)
+    (job,) = await worker.lease()
+    beside = worker.file(job, b"PK", "attachments.zip", media_type="application/zip", extension="zip")
+    beside.sha256 = "0" * 64
+    refusal = await refused(worker.complete(job, worker.file(job, CONTENT), attachments=beside))
+    assert list(refusal.violations) == ["attachments_artifact.sha256"]
