@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from services.api import tenants
+from services.api.background.erasure import Erasure
 from services.api.background.reaper import Reaper
 from services.api.background.retention import Retention
 from services.api.catalog.live import LiveCatalog
@@ -44,8 +45,8 @@ from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
 from services.api.world import World
 from services.runtime import logs
-from services.runtime.durable import make_private
 from services.runtime.metrics import served
+from services.runtime.ownership import own_folder
 from services.runtime.signals import StopSignals, on_hangup
 
 
@@ -62,6 +63,7 @@ class Api:
     servers: Servers
     reaper: Reaper
     retention: Retention
+    erasure: Erasure
     notifier: Notifier
     metrics: ApiMetrics
     resources: AsyncExitStack
@@ -92,7 +94,7 @@ async def run(api: Api, stop: StopSignals, started: Callable[[int, int], None]) 
     with on_hangup(api.catalog.reload), served(settings.metrics, api.metrics.registry):
         started(*await api.servers.start(settings.listen, settings.queue_listen))
         async with api.notifier.running(grace_s, stop.now):
-            async with _running(api.reaper.run(), api.retention.run()):
+            async with _running(api.reaper.run(), api.retention.run(), api.erasure.run()):
                 await stop.drain.wait()
             await _drain(api, stop, grace_s)
     logs.get().info("stopped")
@@ -103,7 +105,7 @@ def callback_secrets(settings: ApiSettings) -> CallbackSecrets:
 
     Makes the data directory's key when there is none yet. Raises CannotStart, OSError.
     """
-    make_private(settings.data_dir)
+    own_folder(settings.data_dir)
     key = secret_key(settings.data_dir, settings.secret_key_file)
     return CallbackSecrets(key, tenants.load(settings.tenants).callback_secrets)
 
@@ -167,6 +169,7 @@ class _Parts:
                 ready=servers.ready,
             ),
             retention=retention,
+            erasure=Erasure(self._store.retention),
             notifier=self._notifier(senders),
             metrics=self.metrics,
             resources=resources,

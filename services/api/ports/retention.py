@@ -36,3 +36,7 @@ class RetentionStore(Protocol):
         An export whose announcement is still to be sent stays. Returns how many were removed.
         """
         ...
+
+    async def erase(self) -> bool:
+        """Leave nothing on disk of what the store no longer holds, such as passwords; False: held up, call it again."""
+        ...

@@ -6,7 +6,8 @@ import secrets
 from pathlib import Path
 from typing import Self
 
-from services.runtime.durable import create_once, make_private
+from services.runtime.durable import create_once
+from services.runtime.ownership import opened_own, own_file, own_folder
 from services.runtime.startup import CannotStart
 
 KEY_BYTES = 32
@@ -38,10 +39,10 @@ class DataDirectory:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Make the directory where it is missing, and hold it. Raises DataDirectoryInUse, OSError."""
-        make_private(path)
+        """Make the directory where it is missing, and hold it. Raises DataDirectoryInUse, NotOurs, OSError."""
+        own_folder(path)
         # A file of its own: to lock the database file would undo SQLite's own locks on it.
-        lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = opened_own(path / "lock")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -82,10 +83,16 @@ class DataDirectory:
 def secret_key(directory: Path, file: Path | None) -> bytes:
     """The server's key, at least 32 bytes: from `file`, else from one in the directory, made at the first start.
 
-    It needs no lock. Raises SecretKeyTooShort, OSError.
+    It needs no lock. Raises SecretKeyTooShort, NotOurs, OSError.
     """
     own = directory / "secret.key"
-    key = file.read_bytes() if file is not None else create_once(own, secrets.token_bytes(KEY_BYTES))
+    key = file.read_bytes() if file is not None else _own_key(own)
     if len(key) < KEY_BYTES:
         raise SecretKeyTooShort(file or own, len(key))
+    return key
+
+
+def _own_key(file: Path) -> bytes:
+    key = create_once(file, secrets.token_bytes(KEY_BYTES))
+    own_file(file)
     return key

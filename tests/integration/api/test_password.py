@@ -33,6 +33,42 @@ def _sealed(folder: Path) -> list[bytes | None]:
         connection.close()
 
 
+def _holding_bytes(folder: Path, secret: bytes) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.is_file() and secret in path.read_bytes()]
+
+
+@pytest.mark.parametrize("end", ["completed", "cancelled", "failed for good"])
+async def test_no_file_holds_the_ciphertext_once_it_is_erased(api: Api, worker: Worker, data: Path, end: str) -> None:
+    """Beside the key it would be as good as the password."""
+    export = await api.create(password=PASSWORD, max_attempts=1)
+    (sealed,) = _sealed(data)
+    assert sealed is not None
+    (job,) = await worker.lease()
+    match end:
+        case "completed":
+            await worker.complete(job, worker.file(job, b"x", extension="zip", encrypted=True))
+        case "cancelled":
+            await api.exports.CancelExport(export_service_pb2.CancelExportRequest(export_id=export.id))
+        case _:
+            await worker.fail(job)
+    assert _holding_bytes(data, sealed) == ["exportd.sqlite3-wal"]
+    assert await api.parts.erasure.run_once()
+    assert _holding_bytes(data, sealed) == []
+
+
+async def test_erasing_waits_for_no_reader_and_is_done_when_it_has_left(api: Api, data: Path) -> None:
+    await api.create(password=PASSWORD)
+    reader = sqlite3.connect(data / "exportd.sqlite3", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM exports").fetchone()
+    await api.create(password=PASSWORD)
+    assert not await api.parts.erasure.run_once()
+    await api.create(password=PASSWORD)
+    reader.close()
+    assert await api.parts.erasure.run_once()
+    assert (data / "exportd.sqlite3-wal").stat().st_size == 0
+
+
 async def test_the_worker_gets_the_password_and_the_caller_only_that_there_is_one(api: Api, worker: Worker) -> None:
     export = await api.create(password=PASSWORD)
     assert export.encrypted

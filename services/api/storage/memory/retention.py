@@ -53,6 +53,9 @@ class MemoryRetentionStore:
             del self._data.turns[name]
         return len(idle)
 
+    async def erase(self) -> bool:
+        return True
+
     def _forget_exports(self, ids: set[str]) -> None:
         data = self._data
         for id_ in ids:

@@ -52,10 +52,14 @@ class Database(Protocol):
         """For callers; sees all that was acknowledged before."""
         ...
 
-    async def read_list(self, query: Callable[[sa.Connection], T]) -> T:
-        """As `read`, and perhaps long: it must hold up no other read."""
+    async def read_list(self, holder: str, query: Callable[[sa.Connection], T]) -> T:
+        """As `read`, and perhaps long: it must hold up no other read, and those of one holder none of another's."""
         ...
 
     async def read_for_workers(self, query: Callable[[sa.Connection], T]) -> T:
         """As `read`, for workers and the clock: what callers read must not hold it up."""
+        ...
+
+    async def erase(self) -> bool:
+        """As RetentionStore.erase."""
         ...

@@ -9,7 +9,7 @@ from services.api.domain.history import Transition
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
 from services.api.domain.notifications import Delivery, DeliveryState, Held
 from services.api.domain.retry import GiveUp, RetryAfter
-from services.api.ports.exports import ExportFilter, RequestMark
+from services.api.ports.exports import ExportFilter, ExportPage, RequestMark
 from services.api.ports.figures import Depth, TenantQueue
 from services.api.ports.retention import Kept
 from services.api.ports.store import Store
@@ -56,8 +56,8 @@ class SqlExportStore:
     async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
         return await self._db.read(lambda db: self._verbs.get_by_file(db, tenant, file_id))
 
-    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> list[Export]:
-        return await self._db.read_list(lambda db: self._verbs.page(db, tenant, wanted, before_id, limit))
+    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
+        return await self._db.read_list(tenant, lambda db: self._verbs.page(db, tenant, wanted, before_id, limit))
 
     async def queue_position(self, export: Export) -> int:
         return await self._db.read(lambda db: self._verbs.queue_position(db, export))
@@ -139,7 +139,7 @@ class SqlQueueFigures:
         return await self._db.read(turns.running)
 
     async def queue(self) -> list[TenantQueue]:
-        return await self._db.read_list(figures.queue)
+        return await self._db.read_list("", figures.queue)
 
     async def depth(self, now: datetime) -> Depth:
         return await self._db.read_for_workers(lambda db: figures.depth(db, now))
@@ -198,3 +198,6 @@ class SqlRetentionStore:
 
     async def forget(self, now: datetime, rows_kept: timedelta, limit: int) -> int:
         return await self._db.write(lambda db: self._verbs.forget(db, now, rows_kept, limit))
+
+    async def erase(self) -> bool:
+        return await self._db.erase()

@@ -9,9 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.api.storage.sql.database import Dialect
+from services.api.storage.sql.fair_slots import FairSlots
 from services.api.storage.sqlite.dialect import SqliteDialect
 from services.api.storage.sqlite.migrate import migrate
 from services.api.storage.sqlite.writer import WriterThread, is_damage, is_passing, unavailable
+from services.runtime.ownership import own_file
 from services.runtime.startup import CannotStart
 
 T = TypeVar("T")
@@ -21,9 +23,11 @@ WORKER_READERS = 2
 """Connections of their own: what callers ask for must not hold up a heartbeat."""
 
 MAX_CONCURRENT_LISTS = 2
-"""Lists read at once: the longest may walk the history of a tenant, and a get should not wait for it."""
+"""Lists read at once: a long one looks at thousands of exports, and a get should not wait for it."""
 
 BUSY_TIMEOUT_MS = 5000
+ERASING_MS = 100
+"""How long erasing waits for those who still read what is erased: nothing else is written meanwhile."""
 
 WRITER_PRAGMAS = (
     "journal_mode=WAL",
@@ -94,11 +98,13 @@ class SqliteDatabase:
         self._writer = WriterThread(writing_engine(database))
         self._for_callers = reading_engine(database, CALLER_READERS)
         self._for_workers = reading_engine(database, WORKER_READERS)
-        self._lists = asyncio.Semaphore(MAX_CONCURRENT_LISTS)
+        self._lists = FairSlots(MAX_CONCURRENT_LISTS)
 
     @classmethod
     async def open(cls, database: Path) -> Self:
-        """Bring the file's schema up to date first. Raises as migrate, and DatabaseUnusable."""
+        """Bring the file's schema up to date first. Raises as migrate, and DatabaseUnusable, NotOurs, OSError."""
+        for file in (database, *database.parent.glob(f"{database.name}[-.]*")):  # what SQLite makes has the same mode
+            own_file(file)
         try:
             await asyncio.to_thread(migrate, writing_engine(database), database)
         except sa.exc.DatabaseError as error:
@@ -127,11 +133,26 @@ class SqliteDatabase:
         """For callers."""
         return await _read(self._for_callers, query)
 
-    async def read_list(self, query: Callable[[sa.Connection], T]) -> T:
-        """For callers, and perhaps long: a few at a time."""
-        async with self._lists:
+    async def read_list(self, holder: str, query: Callable[[sa.Connection], T]) -> T:
+        """For callers, and perhaps long: a few at a time, of each holder one."""
+        async with self._lists.held(holder):
             return await self.read(query)
 
     async def read_for_workers(self, query: Callable[[sa.Connection], T]) -> T:
         """For workers and the clock."""
         return await _read(self._for_workers, query)
+
+    async def erase(self) -> bool:
+        """See Database: empties the log, whose frames keep old pages."""
+        return await self._writer.run_apart(_empty_log)
+
+
+def _empty_log(db: sa.Connection) -> bool:
+    """False when somebody still reads from the log."""
+    driver: Any = db.connection.driver_connection
+    driver.execute(f"PRAGMA busy_timeout={ERASING_MS}")
+    try:
+        held_up, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    return not held_up

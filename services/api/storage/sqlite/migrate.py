@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from services.runtime.durable import sync
+from services.runtime.ownership import own_file
 from services.runtime.startup import CannotStart
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -77,6 +78,7 @@ def _back_up(connection: sa.Connection, database: Path, revision: str) -> None:
     final = database.with_name(f"{database.name}.{revision}.backup")
     partial = final.with_suffix(".partial")
     partial.unlink(missing_ok=True)
+    own_file(partial)  # SQLite takes an empty one as it is
     _driver(connection).execute("VACUUM INTO ?", (str(partial),))
     sync(partial)
     partial.replace(final)

@@ -58,6 +58,8 @@ def unavailable(cause: BaseException) -> StoreUnavailable:
 class _Unit:
     work: Callable[[sa.Connection], Any]
     answer: asyncio.Future[Any]
+    is_apart: bool = False
+    """Runs between two transactions, in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,17 @@ class WriterThread:
 
         Raises what the unit raises, and StoreUnavailable when nothing was written.
         """
+        return await self._answer(work, is_apart=False)
+
+    async def run_apart(self, work: Callable[[sa.Connection], T]) -> T:
+        """As `run`, between two transactions: for what SQLite does in none. `work` begins none either."""
+        return await self._answer(work, is_apart=True)
+
+    async def _answer(self, work: Callable[[sa.Connection], T], *, is_apart: bool) -> T:
         if self._closed:
             raise StoreUnavailable
         answer: asyncio.Future[T] = self._loop.create_future()
-        self._inbox.put(_Unit(work, answer))
+        self._inbox.put(_Unit(work, answer, is_apart))
         return await answer
 
     async def close(self) -> None:
@@ -104,7 +113,7 @@ class WriterThread:
         while units := self._next_units():
             try:
                 connection = connection or self._engine.connect()
-                outcomes = _commit(connection, units)
+                outcomes = _outcomes(connection, units)
             except BaseException as error:  # noqa: BLE001  # whatever it was, nobody may wait for ever
                 _drop(connection)
                 connection = None
@@ -142,6 +151,20 @@ def _settle(units: Sequence[_Unit], outcomes: Sequence[Any]) -> None:
             unit.answer.set_exception(outcome.error)
         else:
             unit.answer.set_result(outcome)
+
+
+def _outcomes(connection: sa.Connection, units: Sequence[_Unit]) -> list[Any]:
+    """What each came to, in their order; those apart run after the transaction of the others."""
+    together = [unit for unit in units if not unit.is_apart]
+    committed = iter(_commit(connection, together) if together else ())
+    return [_apart(connection, unit) if unit.is_apart else next(committed) for unit in units]
+
+
+def _apart(connection: sa.Connection, unit: _Unit) -> Any:
+    try:
+        return unit.work(connection)
+    except Exception as error:  # noqa: BLE001  # it is its caller's
+        return _refused(error)
 
 
 def _commit(connection: sa.Connection, units: Sequence[_Unit]) -> list[Any]:
