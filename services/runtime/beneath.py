@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 # A folder that may be passed through need not be one that may be listed.
@@ -38,6 +38,23 @@ def folder(root: Path, steps: Sequence[str], *, listed: bool = False) -> Iterato
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def made(root: Path, steps: Sequence[str]) -> Iterator[list[int]]:
+    """The descriptors of `root` and of the folder after each step, made where it is missing, its owner's alone.
+
+    They may be synced. Steps and root as in `folder`. Raises OSError: a link in the place of a folder is none.
+    """
+    with ExitStack() as opened:
+        descriptors = [os.open(root, _LISTED & ~os.O_NOFOLLOW)]
+        opened.callback(os.close, descriptors[0])
+        for step in steps:
+            with suppress(FileExistsError):
+                os.mkdir(step, 0o700, dir_fd=descriptors[-1])
+            descriptors.append(os.open(step, _LISTED, dir_fd=descriptors[-1]))
+            opened.callback(os.close, descriptors[-1])
+        yield descriptors
 
 
 def open_file(root: Path, steps: Sequence[str], *, other_names: bool = False) -> int:

@@ -12,6 +12,7 @@ import uvloop
 
 from services.runtime import logs
 from services.runtime.metrics import served
+from services.runtime.ownership import check_owner
 from services.runtime.signals import StopSignals
 from services.runtime.startup import CannotStart
 from services.worker import environment
@@ -34,6 +35,8 @@ def main(environ: MutableMapping[str, str]) -> int:
     """Run until told to stop; the exit code, 2 when it cannot start. What may be a secret is removed from `environ`."""
     try:
         settings = from_env(environ)
+        for folder in (settings.artifacts.root, settings.scratch):
+            check_owner(folder)
         sources = Sources(load(settings.sources, environ), read_mask_key(settings.mask_key))
         environment.forget(environ)
         environment.limit_threads(environ)

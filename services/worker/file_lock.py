@@ -10,17 +10,40 @@ from pathlib import Path
 def create_locked(path: Path) -> int:
     """Open a file, made with its folders where they are missing, and lock it for as long as the handle is open.
 
-    Waits while somebody else holds it. Raises OSError.
+    What is made is its owner's alone. Waits while somebody else holds it. Raises OSError.
     """
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError), ExitStack() as opened:  # its folder was removed in between: once more
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        with suppress(FileNotFoundError):  # a folder was removed in between: once more
+            _make(path.parent)
+            with _opened(path.parent) as folder:
+                return create_locked_in(folder, path.name)
+
+
+def create_locked_in(folder: int, name: str) -> int:
+    """As create_locked, in a folder that is open. Raises OSError, for a link, too."""
+    while True:
+        with ExitStack() as opened:
+            handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
             opened.callback(os.close, handle)
             fcntl.flock(handle, fcntl.LOCK_EX)
-            if _is_at(path, handle):
+            if _is_at(name, handle, folder):
                 opened.pop_all()
                 return handle
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _make(folder: Path) -> None:
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager
@@ -32,7 +55,7 @@ def locked_if_free(path: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        yield _is_taken(handle) and _is_at(path, handle)
+        yield _is_taken(handle) and _is_at(str(path), handle)
     finally:
         os.close(handle)
 
@@ -46,8 +69,8 @@ def _is_taken(handle: int) -> bool:
     return True
 
 
-def _is_at(path: Path, handle: int) -> bool:
+def _is_at(name: str, handle: int, folder: int | None = None) -> bool:
     """False when the file was removed or replaced before it was locked: the lock says nothing of what is there now."""
     with suppress(FileNotFoundError):
-        return path.stat().st_ino == os.fstat(handle).st_ino
+        return os.stat(name, dir_fd=folder).st_ino == os.fstat(handle).st_ino
     return False

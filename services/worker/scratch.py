@@ -32,7 +32,7 @@ class Scratch:
         with self._making:
             if self._lock is None:
                 self._lock = create_locked(self._own / _LOCK)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
     def remove(self, lease: LeaseRef) -> None:

@@ -1,11 +1,11 @@
 """An artifact store in a folder, as workers write to it."""
 
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
 from services.contract.job import LeaseRef
 from services.contract.store import MARKER, SPOOL, artifact_key, artifact_prefix, folder_of, is_prefix, store_id_in
+from services.runtime.removal import remove_inner
 from services.worker.artifacts.folder_writer import FolderWriter
 from services.worker.artifacts.spool import Spool
 from services.worker.ports import StoreUnavailable
@@ -17,7 +17,7 @@ class FolderSink:
     def __init__(self, root: Path) -> None:
         self.location = str(root)
         self._root = root
-        self._spool = Spool(root / SPOOL)
+        self._spool = Spool(root, SPOOL)
 
     def store_id(self) -> str:
         """See ArtifactSink."""
@@ -28,9 +28,9 @@ class FolderSink:
 
     def open(self, lease: LeaseRef, name: str) -> FolderWriter:
         """See ArtifactSink."""
-        key, path = artifact_key(lease, name), self._spool.path(lease, name)
+        key, place = artifact_key(lease, name), self._spool.place(lease, name)
         try:
-            return FolderWriter(self._spool.open(path), path, self._root, key)
+            return FolderWriter(self._spool.open(place), self._root, place, key)
         except OSError as error:
             raise StoreUnavailable from error
 
@@ -41,9 +41,8 @@ class FolderSink:
             return
         self._spool.remove(lease)
         folder = folder_of(self._root, prefix)
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # another attempt's file is there, or nothing
-            folder.parent.rmdir()
+        with suppress(OSError):  # what cannot be removed now is left to the api's sweep
+            remove_inner(self._root, folder.parent.name, folder.name)
 
     def sweep(self) -> list[str]:
         """See ArtifactSink."""

@@ -3,12 +3,12 @@
 import hashlib
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from services.runtime.durable import sync
+from services.runtime import beneath
 from services.worker.ports import StoredFile
 
 _CHUNK_BYTES = 1 << 20
@@ -16,12 +16,15 @@ _PUSH_BYTES = 8 << 20
 
 
 class FolderWriter:
-    """The ArtifactWriter of `file`, which is empty and lies at `path`, until it lies at `key` below `root`."""
+    """The ArtifactWriter of `file`, which is empty and lies at `place` below `root`, until it lies at `key` there.
 
-    def __init__(self, file: BinaryIO, path: Path, root: Path, key: str) -> None:
+    Both are steps with slashes between them. No link leads out of the root at any of them.
+    """
+
+    def __init__(self, file: BinaryIO, root: Path, place: str, key: str) -> None:
         self._file = file
-        self._path = path
         self._root = root
+        self._place = place
         self._key = key
         self._digest = hashlib.sha256()
         self._counted_bytes = 0
@@ -58,15 +61,14 @@ class FolderWriter:
             self._count(tick)
         os.fsync(self._file.fileno())
         self._move()
-        self._sync_names()
         self._file.close()
         return StoredFile(self._key, self._counted_bytes, self._digest.hexdigest())
 
     def abort(self) -> None:
         """See ArtifactWriter."""
         if not self._file.closed:
-            with suppress(OSError):  # what cannot be removed now is left to the sweep
-                self._path.unlink()
+            with suppress(OSError), self._opened(self._place) as (folder, name):  # the sweep takes what stays
+                os.unlink(name, dir_fd=folder)
             with suppress(OSError):  # what is still held back may find no room
                 self._file.close()
 
@@ -81,22 +83,31 @@ class FolderWriter:
 
     def _move(self) -> None:
         """Whoever withdraws another attempt takes the export's folder along when it is empty: then once more."""
-        final = self._root / self._key
+        *steps, name = self._key.split("/")
         while True:
-            final.parent.mkdir(parents=True, exist_ok=True)
             try:
-                self._path.replace(final)
+                with self._opened(self._place) as (spool, spooled), beneath.made(self._root, steps) as folders:
+                    os.replace(spooled, name, src_dir_fd=spool, dst_dir_fd=folders[-1])
+                    self._place = self._key
+                    for folder in reversed(folders):  # the key is durable once each is: any of them may be new
+                        os.fsync(folder)
             except FileNotFoundError:
-                if not self._path.exists():
+                if not self._is_there():
                     raise
             else:
-                self._path = final
                 return
 
-    def _sync_names(self) -> None:
-        """Make the key durable: each folder on its way may be new."""
-        for folder in Path(self._key).parents:
-            sync(self._root / folder)
+    def _is_there(self) -> bool:
+        with suppress(OSError), self._opened(self._place) as (folder, name):
+            os.stat(name, dir_fd=folder, follow_symlinks=False)
+            return True
+        return False
+
+    @contextmanager
+    def _opened(self, place: str) -> Iterator[tuple[int, str]]:
+        *steps, name = place.split("/")
+        with beneath.folder(self._root, steps) as folder:
+            yield folder, name
 
 
 def _start_writing(handle: int, start: int, size: int) -> None:

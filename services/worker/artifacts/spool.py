@@ -7,22 +7,26 @@ from pathlib import Path
 from typing import BinaryIO
 
 from services.contract.job import LeaseRef
-from services.worker.file_lock import create_locked, locked_if_free
+from services.runtime import beneath
+from services.worker.file_lock import create_locked_in, locked_if_free
 
 
 class Spool:
-    """In one file system with the keys, so that a finished file moves to its key by a rename."""
+    """The folder `name` in `root`: in one file system with the keys, to which finished files move by a rename."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, root: Path, name: str) -> None:
+        self._root = root
+        self._name = name
+        self._folder = root / name
 
-    def path(self, lease: LeaseRef, name: str) -> Path:
-        """Where a file of an attempt grows. Ids of exports and leases have no dots: no two share a path."""
-        return self._folder / f"{_beginning(lease)}{name}"
+    def place(self, lease: LeaseRef, name: str) -> str:
+        """Where a file of an attempt grows, from the root. Ids of exports and leases have no dots: no two share one."""
+        return f"{self._name}/{_beginning(lease)}{name}"
 
-    def open(self, path: Path) -> BinaryIO:
+    def open(self, place: str) -> BinaryIO:
         """An empty file there, locked while it is open. Waits for whoever writes it. Raises OSError."""
-        handle = create_locked(path)
+        with beneath.made(self._root, [self._name]) as folders:
+            handle = create_locked_in(folders[-1], place.removeprefix(f"{self._name}/"))
         os.ftruncate(handle, 0)
         return os.fdopen(handle, "w+b")
 

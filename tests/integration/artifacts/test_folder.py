@@ -59,16 +59,16 @@ def test_withdrawing_takes_empty_folders_along_and_no_others(folder, sink):
 
 
 def test_a_file_is_stored_though_its_folders_are_withdrawn_meanwhile(folder, sink, monkeypatch):
-    replace, seen = Path.replace, []
+    replace, seen = os.replace, []
 
-    def withdrawn_before(path: Path, target: Path) -> Path:
+    def withdrawn_before(spooled: str, name: str, **folders: int) -> None:
         if not seen:
-            seen.append(target)
-            target.parent.rmdir()
-            target.parent.parent.rmdir()
-        return replace(path, target)
+            seen.append(name)
+            (folder.root / KEY).parent.rmdir()
+            (folder.root / KEY).parent.parent.rmdir()
+        replace(spooled, name, **folders)
 
-    monkeypatch.setattr(Path, "replace", withdrawn_before)
+    monkeypatch.setattr(os, "replace", withdrawn_before)
     assert stored(sink).key == KEY
     assert seen
     assert (folder.root / KEY).read_bytes() == CONTENT

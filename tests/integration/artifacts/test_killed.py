@@ -8,7 +8,7 @@ import pytest
 
 from services.api.storage.artifacts import folder as api_folder
 from services.contract.job import LeaseRef
-from services.runtime import durable
+from services.runtime import beneath, durable, removal
 from services.worker import file_lock
 from services.worker.artifacts import folder as worker_folder
 from services.worker.artifacts import folder_writer, spool
@@ -17,7 +17,7 @@ from tests.crashes.killed import killed_at_each_line
 from tests.integration.artifacts.places import FolderPlace
 from tests.integration.artifacts.writers import CONTENT, KEY, LEASE, NAME, content_of, nothing, stored
 
-WORKER = [worker_folder, folder_writer, spool, file_lock, durable]
+WORKER = [worker_folder, folder_writer, spool, file_lock, durable, beneath, removal]
 SIBLING = LeaseRef("export-1", "lease-2")
 SIBLINGS_KEY = "export-1/lease-2/export.csv"
 
@@ -99,7 +99,7 @@ def remove(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("clear", "modules"),
-    [(withdraw, [*WORKER, shutil]), (remove, [api_folder, durable, shutil])],
+    [(withdraw, [*WORKER, shutil]), (remove, [api_folder, durable, beneath, removal, shutil])],
     ids=["withdraw", "remove"],
 )
 async def test_who_is_killed_while_clearing_up_leaves_it_to_the_next_one(tmp_path, clear, modules):

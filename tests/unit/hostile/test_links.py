@@ -2,18 +2,22 @@
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from services.api.storage.artifacts.folder import FolderArtifactStore
-from services.api.storage.artifacts.folder import _remove as remove
 from services.contract.job import LeaseRef
 from services.contract.store import artifact_prefix
+from services.runtime.removal import remove_inner
+from services.worker.artifacts.folder import FolderSink
+from services.worker.ports import StoreUnavailable
 from services.worker.sources.stores.folder import Folder
 from tests.unit.hostile.swaps import before_call, swap, swap_back
 
-PREFIX = artifact_prefix(LeaseRef("export", "lease"))
+LEASE = LeaseRef("export", "lease")
+PREFIX = artifact_prefix(LEASE)
 KEY = f"{PREFIX}table.csv"
 SECRET = b"the server's key"
 
@@ -128,7 +132,7 @@ def test_what_a_link_leads_to_is_not_swept(root: Path, outside: Path, step: str,
     if number < 0:
         swap(root / step, outside)
     with before_call(number, lambda: swap(root / step, outside)):
-        remove(root, "export", "lease")  # in this thread, whose looks are seen
+        remove_inner(root, "export", "lease")  # in this thread, whose looks are seen
     assert sorted(path.relative_to(outside) for path in outside.rglob("*")) == before
 
 
@@ -139,6 +143,43 @@ def test_a_link_in_the_place_of_a_lease_is_swept_itself(
     asyncio.run(artifacts.remove(PREFIX))
     assert not os.path.lexists(root / "export/lease")
     assert (outside / "table.csv").exists()
+
+
+# ---- what a worker writes
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize("step", [".spool", "export", "export/lease"])
+@pytest.mark.parametrize("number", range(-1, 24))
+def test_nothing_is_written_where_a_link_leads(root: Path, outside: Path, step: str, number: int) -> None:
+    (root / ".spool").mkdir()
+    before, sink = names(outside), FolderSink(root)
+    if number < 0:
+        swap(root / step, outside)
+    with before_call(number, lambda: swap(root / step, outside)), suppress(OSError, StoreUnavailable):
+        writer = sink.open(LEASE, "new.csv")
+        writer.write(b"rows")
+        try:
+            writer.close(lambda: None)
+        except OSError:
+            writer.abort()
+            raise
+    assert names(outside) == before
+    assert (outside / "table.csv").read_bytes() == SECRET
+
+
+@pytest.mark.parametrize("step", ["export", "export/lease"])
+@pytest.mark.parametrize("number", range(-1, 20))
+def test_nothing_is_withdrawn_where_a_link_leads(root: Path, outside: Path, step: str, number: int) -> None:
+    before = names(outside)
+    if number < 0:
+        swap(root / step, outside)
+    with before_call(number, lambda: swap(root / step, outside)):
+        FolderSink(root).withdraw(LEASE)
+    assert names(outside) == before
 
 
 def test_the_swap_is_what_it_says(root: Path, outside: Path) -> None:
