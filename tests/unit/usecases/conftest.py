@@ -1,11 +1,14 @@
 """The use cases over the store in memory: no database, no ports, no waiting."""
 
+import asyncio
 import hashlib
+import itertools
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +61,23 @@ class Anywhere:
         return ()
 
 
+class Leases:
+    """A LeaseStore whose claims are answered only while `gate` is open, which it is at first."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def claim(self, *args: Any, **kwargs: Any) -> Any:
+        claimed = await self._store.claim(*args, **kwargs)
+        await self.gate.wait()
+        return claimed
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self._store, verb)
+
+
 @dataclass
 class UseCases:
     """Use cases that share a store, and a worker by hand. `now` is the time."""
@@ -71,6 +91,7 @@ class UseCases:
         numbers = itertools.count(1)
         world = World(clock=lambda: self.now, random=lambda: 1.0, new_export_id=lambda: f"export-{next(numbers):04}")
         self.store = memory_store(self.policy, self.fairness)
+        self.leases = Leases(self.store.leases)
         self.artifacts = MemoryArtifactStore()
         passwords = Passwords(SECRET)
         announcements, workers = LocalAnnouncements(), LocalWorkers(world.clock)
@@ -93,7 +114,7 @@ class UseCases:
             keepalive_s=1,
         )
         self.jobs = Jobs(
-            leases=self.store.leases,
+            leases=self.leases,
             store_id=self.artifacts.store_id,
             publication=Publication(self.artifacts, world.new_id),
             passwords=passwords,

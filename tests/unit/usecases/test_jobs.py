@@ -1,5 +1,6 @@
 """What workers and the clock may do, without a database."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -66,6 +67,35 @@ async def test_a_worker_that_drains_gives_back_and_gets_nothing(api: UseCases) -
     await api.jobs.heartbeat(WORKER, [], 0, draining=True)
     assert await state(api, export.id) is State.QUEUED
     assert await api.jobs.lease(WORKER, "poll-2", 1, 0) == []
+
+
+LONG_S = 25.0
+"""So long that a poll which only looked again by itself would not be done within a few turns of the loop."""
+
+
+async def turns_of_the_loop() -> None:
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("leaves", ["with a job", "cancelled", "draining"])
+async def test_a_poll_that_was_woken_and_leaves_wakes_the_next_in_line(api: UseCases, leaves: str) -> None:
+    if leaves == "with a job":
+        await api.create()
+    api.leases.gate.clear()
+    first = asyncio.create_task(api.jobs.lease(WORKER, "poll-1", 1, LONG_S))
+    await turns_of_the_loop()
+    next_in_line = asyncio.create_task(api.jobs.lease("worker-2", "poll-2", 1, LONG_S))
+    await turns_of_the_loop()
+    second = (await api.create()).export
+    if leaves == "draining":
+        await api.jobs.heartbeat(WORKER, [], 0, draining=True)
+    if leaves == "cancelled":
+        first.cancel()
+    api.leases.gate.set()
+    await turns_of_the_loop()
+    assert first.done()
+    assert [job.lease.export_id for job in next_in_line.result()] == [second.id]
 
 
 async def test_what_is_completed_is_published_once_under_a_name(api: UseCases) -> None:
