@@ -125,7 +125,7 @@ def _wait_s(request: queue_pb2.LeaseJobsRequest | queue_pb2.TakePreviewRequest, 
     left = context.time_remaining()
     latest = MAX_WAIT_S if left is None else max(0.0, left - ANSWER_BEFORE_DEADLINE_S)
     requested = _known("wait", codec.duration_from_pb, request.wait).total_seconds()
-    return max(0.0, min(requested, MAX_WAIT_S, latest))
+    return min(requested, MAX_WAIT_S, latest)
 
 
 def _known(field: str, parse: Callable[[M], T], message: M) -> T:
