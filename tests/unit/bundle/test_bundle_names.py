@@ -26,6 +26,7 @@ def test_keys_that_had_to_change_carry_a_digest():
     assert attachment_name(FOLDER, ("AB",), "x") != attachment_name(FOLDER, ("ab",), "x")
 
 
+@pytest.mark.slow
 @given(NASTY.filter(bool), NASTY)
 def test_names_can_be_unpacked_anywhere(key, path):
     name = attachment_name(FOLDER, (key,), path)
@@ -38,6 +39,7 @@ def test_names_can_be_unpacked_anywhere(key, path):
     assert name == name.rstrip(" .")
 
 
+@pytest.mark.slow
 @given(KEYS, NASTY)
 def test_different_keys_never_share_a_name_even_ignoring_case(keys, path):
     names = [attachment_name(FOLDER, key, path) for key in keys]

@@ -491,6 +491,7 @@ def test_no_text_does_worse_than_being_refused(invoices: Collection, text: str) 
             assert all(isinstance(v, Violation) and (v.field + v.description).encode() for v in found.violations)
 
 
+@pytest.mark.slow
 @given(parameters=st.lists(sound_parameters(), max_size=12))
 def test_the_canonical_text_means_the_same_and_is_its_own(invoices: Collection, parameters: list[str]) -> None:
     for path, given_ in ((PATH, parameters), (None, [*parameters, "entityId=e%201"])):

@@ -147,12 +147,14 @@ def test_entries_that_are_announced_wrongly_are_found() -> None:
         archives.check(_packed(entries), File(entry_count=len(entries)), export, BUNDLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("password", "encrypted"), [("", True), (PASSWORD, False)])
 def test_what_lies_open_or_is_sealed_against_the_wish_is_found(password: str, encrypted: bool) -> None:
     with pytest.raises(BadEncryption):
         _check(_with_manifest(_entries()), ArchiveContent(FILE_TYPES, "csv", encrypted=encrypted), password=password)
 
 
+@pytest.mark.slow
 def test_another_password_is_found() -> None:
     with pytest.raises(Exception, match="password"):
         _check(_with_manifest(_entries()), ArchiveContent(FILE_TYPES, "csv", encrypted=True), password="wrong")

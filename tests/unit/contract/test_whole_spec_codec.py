@@ -4,6 +4,7 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +44,7 @@ st.register_type_strategy(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.from_type(spec.JobSpec))
 def test_any_spec_reads_back(frozen: spec.JobSpec) -> None:

@@ -16,6 +16,8 @@ from services.runtime import nearest as near
 from tests.unit.hostile.parsers import ENDS, SOUND, Parser, parsers, pumps_of, starts_of, wide_catalog
 from tests.unit.hostile.work import lines
 
+pytestmark = pytest.mark.slow
+
 PARSERS = parsers()
 
 SHORT, TIMES = 500, 4

@@ -10,6 +10,8 @@ from services.worker.sources.stores import globs
 from tests.linters.backtracking import Parsed, Use, steps, superlinear
 from tests.unit.hostile.patterns import Pattern, patterns, unnamed
 
+pytestmark = pytest.mark.slow
+
 PATTERNS = {str(pattern): pattern for pattern in patterns()}
 
 

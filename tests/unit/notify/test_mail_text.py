@@ -139,6 +139,7 @@ def test_a_name_never_becomes_a_header(words: str, field: str) -> None:
     assert len(message["Subject"]) <= MAX_SUBJECT_CHARACTERS
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(words=st.text(), more=st.lists(st.text(), max_size=3))
 def test_no_words_become_a_header_or_an_element(words: str, more: list[str]) -> None:

@@ -32,9 +32,16 @@ COLUMNS = (
 )
 
 
+@pytest.fixture(scope="module")
+def parquet() -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"n": range(ROWS), "t": [f"text {n}" for n in range(ROWS)]}), sink)
+    return sink.getvalue().to_pybytes()
+
+
 @pytest.fixture
-def rows(tmp_path: Path) -> Path:
-    pq.write_table(pa.table({"n": range(ROWS), "t": [f"text {n}" for n in range(ROWS)]}), tmp_path / "a.parquet")
+def rows(tmp_path: Path, parquet: bytes) -> Path:
+    (tmp_path / "a.parquet").write_bytes(parquet)
     return tmp_path
 
 

@@ -71,6 +71,7 @@ def make(folder: Path) -> None:
     create_once(folder / "a" / "b" / "key", b"secret")
 
 
+@pytest.mark.slow
 def test_whoever_is_killed_leaves_a_whole_file_or_none_and_the_next_one_nothing_else(tmp_path):
     folders = killed_at_each_line(make, [durable], tmp_path)
     assert len(folders) > 20

@@ -9,6 +9,8 @@ import pytest
 
 from sample.build import STAMP, NotOurs, build
 
+pytestmark = pytest.mark.slow
+
 
 def quiet(_: str) -> None:
     return

@@ -12,6 +12,8 @@ from services.api.catalog.definition import file as catalog_file
 from services.worker.sources import settings as sources_file
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 
+pytestmark = pytest.mark.slow
+
 CODES = ("Entities", "Invoices", "LineItems", "Payments", "Flights", "Airports", "Airlines", "Planes", "Weather")
 
 

@@ -13,6 +13,8 @@ from sample.documents import CFDI, STAMP
 from sample.generator import Generator
 from sample.words import NASTY
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def db(sample_directory: Path) -> Iterator[sqlite3.Connection]:

@@ -74,6 +74,7 @@ STEP = st.text("ab*?[]!", min_size=1, max_size=6).filter(lambda step: step != "*
 NAME = st.text("ab[]!", min_size=1, max_size=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(STEP | st.just("**"), max_size=5), STEP, st.lists(NAME, min_size=1, max_size=5))
 def test_every_pattern_means_what_its_steps_do(folders: list[str], name: str, path: list[str]) -> None:

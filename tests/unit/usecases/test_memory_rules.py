@@ -96,6 +96,7 @@ def test_each_rule_of_the_tables_is_one_here_or_kept_by_the_types() -> None:
     assert not rules.RULES.keys() & KEPT_BY_TYPES
 
 
+@pytest.mark.slow
 @given(record=records())
 def test_a_record_breaks_the_rules_that_its_row_would_break(
     judge: Callable[[Record], set[str]], record: Record

@@ -31,6 +31,7 @@ def test_a_table_without_rows_is_its_header():
     assert writer.rows_written == 0
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(rows=ROWS)
 def test_every_value_reads_back_from_csv(rows):

@@ -80,6 +80,7 @@ def test_numbers_are_no_formulas_and_headers_may_be():
     assert content == b"'=t,i,d,f\r\n,-1,-1.00,-1.0\r\n"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(rows=ROWS, delimiter=st.sampled_from(DELIMITERS), null_text=st.sampled_from(["", "NULL", "0", "true"]))
 def test_the_quick_way_and_the_careful_way_write_the_same(rows, delimiter, null_text):

@@ -52,6 +52,7 @@ def test_every_value_reads_back_from_json(table_format, rows):
             assert same(kind, value, expected), (column, value, expected)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(rows=ROWS.filter(lambda rows: all(r["float"] is None or abs(r["float"]) < 1e300 for r in rows)))
 def test_orjson_reads_what_is_written(rows):

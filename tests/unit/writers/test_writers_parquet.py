@@ -42,6 +42,7 @@ def shown(row: dict) -> dict:
     return {name: value.hex() if isinstance(value, float) else value for name, value in row.items()}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(rows=ROWS)
 def test_every_value_reads_back_from_parquet(rows):

@@ -44,6 +44,7 @@ def test_fractions_of_a_second_appear_only_where_there_are_some():
     ]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(moment=st.datetimes(datetime(2, 1, 1), datetime(2099, 12, 31)), zone=st.sampled_from(ZONES))  # noqa: DTZ001
 def test_a_timestamp_is_the_same_instant_and_the_local_time_that_zoneinfo_says(moment, zone):

@@ -107,6 +107,7 @@ def test_every_value_reads_back_with_openpyxl(zone, rows, tmp_path_factory):
             assert agree(found_of(spec.type.kind, value), expected), (spec, cell, expected)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(rows=ROWS)
 def test_calamine_reads_the_same_texts_numbers_and_booleans(rows, tmp_path_factory):
@@ -285,6 +286,7 @@ def test_sheet_names_are_what_excel_accepts(table, names):
     assert [next(endless), next(endless)] == names
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(tmp_path):
     def peak_of(batches: int) -> int:
         batch = batch_of(TEXT, [{"a": "x" * 50}] * 500)
