@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import itertools
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
