@@ -57,10 +57,26 @@ class FailureCode(StrEnum):
     )
 
     # ---- what the catalog says of it
-    RELATION_MISSING = "RELATION_MISSING", Retry.NEVER, "correct the table, query or path in the catalog"
+    RELATION_MISSING = "RELATION_MISSING", Retry.NEVER, "correct the table or path in the catalog, or create the table"
+    PERMISSION_DENIED = (
+        "PERMISSION_DENIED",
+        Retry.NEVER,
+        "grant the account of the sources file the right to select what the log names under the reference",
+    )
+    FUNCTION_MISSING = (
+        "FUNCTION_MISSING",
+        Retry.NEVER,
+        "install what the log names under the reference, or correct the query in the catalog",
+    )
+    NAME_AMBIGUOUS = "NAME_AMBIGUOUS", Retry.NEVER, "name the columns of the query in the catalog apart, by `as`"
+    QUERY_INVALID = "QUERY_INVALID", Retry.NEVER, "correct the query in the catalog: the log has what the database says"
     RELATION_INVALID = "RELATION_INVALID", Retry.NEVER, "correct the files, the key or the kind in the catalog"
     COLUMN_MISSING = "COLUMN_MISSING", Retry.NEVER, "correct the columns in the catalog, or choose others"
-    VALUE_INVALID = "VALUE_INVALID", Retry.NEVER, "correct the value, or the type of its column in the catalog"
+    VALUE_INVALID = (
+        "VALUE_INVALID",
+        Retry.NEVER,
+        "correct the value or the type of its column, or set `invalid` to null or text, in the catalog",
+    )
     MASK_KEY_MISSING = "MASK_KEY_MISSING", Retry.NEVER, "give every worker `EXPORTD_MASK_KEY_FILE`"
     READING_UNSUPPORTED = "READING_UNSUPPORTED", Retry.NEVER, "set `reading` to snapshot in the catalog"
 
@@ -120,6 +136,8 @@ class WarningCode(StrEnum):
     ROWS_CUT = "ROWS_CUT", "choose fewer columns to see them"
     COLUMN_EMPTY = "COLUMN_EMPTY", "look at the column's path in the catalog"
     TIMESTAMP_ROUNDED = "TIMESTAMP_ROUNDED", "nothing"
+    INVALID_VALUE_AS_NULL = "INVALID_VALUE_AS_NULL", "correct the values, or the type of their column in the catalog"
+    INVALID_VALUE_AS_TEXT = "INVALID_VALUE_AS_TEXT", "correct the values, or the type of their column in the catalog"
     ATTACHMENT_MISSING = "ATTACHMENT_MISSING", "see missing-files.csv"
 
     # ---- written differently from what it is

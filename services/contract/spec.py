@@ -48,11 +48,29 @@ class Mask(Enum):
     LAST4 = "last4"
 
 
+class Invalid(Enum):
+    """What becomes of a value that is not of its column's type.
+
+    REFUSE: the export fails (VALUE_INVALID). NULL: the file has null instead. TEXT: the file has the value's text; as a
+    column has one type there, all of it is text, but for json: what is no JSON is a JSON string. In a column of text
+    only bytes that are not UTF-8 are invalid: their text has U+FFFD instead. NULL and TEXT are counted.
+    """
+
+    REFUSE = "refuse"
+    NULL = "null"
+    TEXT = "text"
+
+
+TEXT = ColumnType(Kind.TEXT)
+_ARE_TEXT = frozenset({Kind.TEXT, Kind.JSON})
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
     """One column of the table: its `name` in the source, its `field` in JSON, its `header` in XLSX and CSV.
 
-    `type` is that of the source; with a `mask` the file has text instead.
+    `type` is that of the source, `file_type` that of the file. `invalid` None: as its type has it, REFUSE, and TEXT for
+    json.
     """
 
     name: str
@@ -60,6 +78,27 @@ class ColumnSpec:
     header: str
     type: ColumnType
     mask: Mask | None = None
+    invalid: Invalid | None = None
+
+    @property
+    def policy(self) -> Invalid:
+        """What becomes of a value that is not of the type."""
+        return policy_of(self.type, self.invalid)
+
+    @property
+    def becomes_text(self) -> bool:
+        """Whether all values are text in the file, since invalid ones are."""
+        return self.policy is Invalid.TEXT and self.type.kind not in _ARE_TEXT
+
+    @property
+    def file_type(self) -> ColumnType:
+        """Type of its values in the file: of a masked column text."""
+        return TEXT if self.mask or self.becomes_text else self.type
+
+
+def policy_of(type_: ColumnType, invalid: Invalid | None) -> Invalid:
+    """What becomes of a value that is not of the type; None: as the type has it."""
+    return invalid or (Invalid.TEXT if type_.kind is Kind.JSON else Invalid.REFUSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +142,8 @@ class Term:
     IS_NULL and IS_NOT_NULL have none, comparisons by size have one, EQUALS and the operators of text have one or more:
     any of them. `ignore_case` is for EQUALS and the operators of text, on columns of text: both sides are compared by
     their Unicode case folding. `or_null`: a null matches too.
+
+    A value that is not of the type is no null and compares with nothing; `invalid` as for a column of the table.
     """
 
     column: str
@@ -111,6 +152,12 @@ class Term:
     values: tuple[Value, ...]
     ignore_case: bool = False
     or_null: bool = False
+    invalid: Invalid | None = None
+
+    @property
+    def policy(self) -> Invalid:
+        """What becomes of a value that is not of the type."""
+        return policy_of(self.type, self.invalid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +341,8 @@ class JobSpec:
 
     `key` names the source columns that identify a row; `order` ends with them, so that it is total. Without a key,
     which only files may lack, the place in the files does both. `table_name` has no extension. `query` is the filter
-    as understood, for people. `page` None: every row that matches.
+    as understood, for people. `page` None: every row that matches. `secret` names the source columns of which no
+    message shows a value: that of the tenant, and those that the catalog masks, also when they are not in the table.
     """
 
     collection: str
@@ -312,3 +360,4 @@ class JobSpec:
     reading: ReadingMode = ReadingMode.SNAPSHOT
     limits: Limits = field(default_factory=Limits)
     page: Page | None = None
+    secret: tuple[str, ...] = ()

@@ -43,7 +43,15 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_PAGE_TOO_LARGE: _FailureCode.ValueType  # 8
     """A page of an API is larger than allowed."""
     FAILURE_CODE_RELATION_MISSING: _FailureCode.ValueType  # 9
-    """The table or the files of the collection are not there, or its query cannot be run."""
+    """The table or the files of the collection are not there."""
+    FAILURE_CODE_PERMISSION_DENIED: _FailureCode.ValueType  # 36
+    """The account that reads the database has no right to select the table, or columns of it."""
+    FAILURE_CODE_FUNCTION_MISSING: _FailureCode.ValueType  # 37
+    """The database lacks a function, type, collation, extension or module that the table or the query needs."""
+    FAILURE_CODE_NAME_AMBIGUOUS: _FailureCode.ValueType  # 38
+    """Several columns have a name that the collection uses."""
+    FAILURE_CODE_QUERY_INVALID: _FailureCode.ValueType  # 39
+    """The database cannot run the query of the collection."""
     FAILURE_CODE_RELATION_INVALID: _FailureCode.ValueType  # 10
     """What the source holds is not what the catalog says: a file that is not of its kind, that is a link out of the source or has other
     columns than the others, an answer of another shape, a key that does not identify one row.
@@ -51,7 +59,7 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_COLUMN_MISSING: _FailureCode.ValueType  # 11
     """The source lacks columns of the catalog; the message names them."""
     FAILURE_CODE_VALUE_INVALID: _FailureCode.ValueType  # 12
-    """A value is not of its column's type; the message names column and row where they are known."""
+    """A value is not of its column's type; the message has column, row, value and key where they are known and may be seen."""
     FAILURE_CODE_MASK_KEY_MISSING: _FailureCode.ValueType  # 13
     """A column is to be hashed, and the worker was given no key."""
     FAILURE_CODE_READING_UNSUPPORTED: _FailureCode.ValueType  # 14
@@ -123,7 +131,15 @@ FAILURE_CODE_PAGES_ENDLESS: FailureCode.ValueType  # 7
 FAILURE_CODE_PAGE_TOO_LARGE: FailureCode.ValueType  # 8
 """A page of an API is larger than allowed."""
 FAILURE_CODE_RELATION_MISSING: FailureCode.ValueType  # 9
-"""The table or the files of the collection are not there, or its query cannot be run."""
+"""The table or the files of the collection are not there."""
+FAILURE_CODE_PERMISSION_DENIED: FailureCode.ValueType  # 36
+"""The account that reads the database has no right to select the table, or columns of it."""
+FAILURE_CODE_FUNCTION_MISSING: FailureCode.ValueType  # 37
+"""The database lacks a function, type, collation, extension or module that the table or the query needs."""
+FAILURE_CODE_NAME_AMBIGUOUS: FailureCode.ValueType  # 38
+"""Several columns have a name that the collection uses."""
+FAILURE_CODE_QUERY_INVALID: FailureCode.ValueType  # 39
+"""The database cannot run the query of the collection."""
 FAILURE_CODE_RELATION_INVALID: FailureCode.ValueType  # 10
 """What the source holds is not what the catalog says: a file that is not of its kind, that is a link out of the source or has other
 columns than the others, an answer of another shape, a key that does not identify one row.
@@ -131,7 +147,7 @@ columns than the others, an answer of another shape, a key that does not identif
 FAILURE_CODE_COLUMN_MISSING: FailureCode.ValueType  # 11
 """The source lacks columns of the catalog; the message names them."""
 FAILURE_CODE_VALUE_INVALID: FailureCode.ValueType  # 12
-"""A value is not of its column's type; the message names column and row where they are known."""
+"""A value is not of its column's type; the message has column, row, value and key where they are known and may be seen."""
 FAILURE_CODE_MASK_KEY_MISSING: FailureCode.ValueType  # 13
 """A column is to be hashed, and the worker was given no key."""
 FAILURE_CODE_READING_UNSUPPORTED: FailureCode.ValueType  # 14

@@ -50,6 +50,10 @@ class _WarningCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningCo
     """No row of an API has a value for columns of the catalog: perhaps they are mistyped."""
     WARNING_CODE_TIMESTAMP_ROUNDED: _WarningCode.ValueType  # 12
     """Timestamps were finer than a microsecond."""
+    WARNING_CODE_INVALID_VALUE_AS_NULL: _WarningCode.ValueType  # 24
+    """Values were not of their column's type: null stands for them, as the catalog says."""
+    WARNING_CODE_INVALID_VALUE_AS_TEXT: _WarningCode.ValueType  # 25
+    """Values were not of their column's type: they are text, as the catalog says. Bytes that are not UTF-8 became U+FFFD."""
     WARNING_CODE_ATTACHMENT_MISSING: _WarningCode.ValueType  # 13
     """Attachments were not there; missing-files.csv lists them."""
     WARNING_CODE_LONG_NUMBER_AS_TEXT: _WarningCode.ValueType  # 14
@@ -102,6 +106,10 @@ WARNING_CODE_COLUMN_EMPTY: WarningCode.ValueType  # 11
 """No row of an API has a value for columns of the catalog: perhaps they are mistyped."""
 WARNING_CODE_TIMESTAMP_ROUNDED: WarningCode.ValueType  # 12
 """Timestamps were finer than a microsecond."""
+WARNING_CODE_INVALID_VALUE_AS_NULL: WarningCode.ValueType  # 24
+"""Values were not of their column's type: null stands for them, as the catalog says."""
+WARNING_CODE_INVALID_VALUE_AS_TEXT: WarningCode.ValueType  # 25
+"""Values were not of their column's type: they are text, as the catalog says. Bytes that are not UTF-8 became U+FFFD."""
 WARNING_CODE_ATTACHMENT_MISSING: WarningCode.ValueType  # 13
 """Attachments were not there; missing-files.csv lists them."""
 WARNING_CODE_LONG_NUMBER_AS_TEXT: WarningCode.ValueType  # 14

@@ -8,6 +8,7 @@ from services.contract.spec import (
     AttachmentSpec,
     ColumnSpec,
     ColumnType,
+    Invalid,
     Limits,
     Mask,
     Operator,
@@ -70,7 +71,8 @@ class CatalogColumn:
     """One column: `field` in queries and JSON, `name` in the source.
 
     `filter`, `exists` and `sort`: whether queries may compare it, ask whether it is null, and order by it.
-    `include_null_before` and `include_null_after`: whether nulls match the operators [before] and [after].
+    `include_null_before` and `include_null_after`: whether nulls match the operators [before] and [after]. `invalid`:
+    what becomes of a value that is not of the type; None: as the type has it.
     """
 
     field: str
@@ -85,11 +87,12 @@ class CatalogColumn:
     include_null_after: bool = False
     nulls: Nulls = Nulls.LAST
     mask: Mask | None = None
+    invalid: Invalid | None = None
 
     @property
     def spec(self) -> ColumnSpec:
         """The part that a worker needs."""
-        return ColumnSpec(self.name, self.field, self.header, self.type, self.mask)
+        return ColumnSpec(self.name, self.field, self.header, self.type, self.mask, self.invalid)
 
 
 @dataclass(frozen=True, slots=True)

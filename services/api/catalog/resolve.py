@@ -7,6 +7,7 @@ from datetime import UTC, tzinfo
 
 from services.api.catalog.columns import ColumnChoice, choose, unused_headers
 from services.api.catalog.model import Catalog, Collection
+from services.api.catalog.query.conditions import tolerant
 from services.api.catalog.query.parameters import decode
 from services.api.catalog.query.parser import Query, collect_query
 from services.api.catalog.query.since import Since
@@ -108,13 +109,19 @@ def _spec(
         order=meaning.order,
         table=TableOptions(chosen),
         table_name=collection.table_name,
-        filter=meaning.filter,
+        filter=tolerant(collection, meaning.filter),
         attachments=attachments,
         query=meaning.canonical,
         reading=collection.reading,
         limits=collection.limits,
         page=meaning.page,
+        secret=_secret(collection),
     )
+
+
+def _secret(collection: Collection) -> tuple[str, ...]:
+    masked = [c.name for c in collection.columns if c.mask]
+    return tuple(dict.fromkeys([*masked, *([collection.tenant.name] if collection.tenant else [])]))
 
 
 def _properties(meaning: Query) -> tuple[ColumnChoice, ...]:

@@ -18,7 +18,6 @@ from services.contract.codec import (
     warnings_to_pb,
     xlsx_to_pb,
 )
-from services.contract.spec import ColumnType, Kind, Mask
 
 MAX_LIST_ITEMS = 100
 """Lists inside a resource show so many at most; their full count stands beside them."""
@@ -105,7 +104,7 @@ def preview(seen: FirstRows) -> export_service_pb2.PreviewExportResponse:
     warnings = [*warnings_to_pb(planned.export.warnings), *warnings_to_pb(rows.warnings)]
     return export_service_pb2.PreviewExportResponse(
         columns=[
-            export_service_pb2.CollectionColumn(field=c.field, header=c.header, type=_type(c.type, c.mask))
+            export_service_pb2.CollectionColumn(field=c.field, header=c.header, type=type_to_pb(c.file_type))
             for c in planned.spec.columns
         ],
         rows=rows.rows,
@@ -191,11 +190,6 @@ def _options(export: Export) -> export_pb2.ExportOptions:
     )
 
 
-def _type(source_type: ColumnType, mask: Mask | None) -> export_pb2.ColumnType:
-    """Of what the file shows."""
-    return type_to_pb(ColumnType(Kind.TEXT) if mask else source_type)
-
-
 def _collection(known: Collection) -> export_service_pb2.Collection:
     return export_service_pb2.Collection(
         type=known.code,
@@ -213,7 +207,7 @@ def _collection(known: Collection) -> export_service_pb2.Collection:
             export_service_pb2.CollectionColumn(
                 field=c.field,
                 header=c.header,
-                type=_type(c.type, c.mask),
+                type=type_to_pb(c.spec.file_type),
                 filterable=c.filter,
                 sortable=c.sort,
             )

@@ -7,7 +7,7 @@ from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from services.contract import spec
 from services.contract.codec.enums import enum_from_pb, enum_to_pb
 from services.contract.codec.scalars import timestamp_from_pb, timestamp_to_pb
-from services.contract.codec.types import type_from_pb, type_to_pb
+from services.contract.codec.types import invalid_from_pb, invalid_to_pb, type_from_pb, type_to_pb
 
 
 def filter_to_pb(node: spec.Filter) -> spec_pb2.Filter:
@@ -40,6 +40,7 @@ def _term_to_pb(term: spec.Term) -> spec_pb2.Term:
         values=[_value_to_pb(term.type.kind, v) for v in term.values],
         ignore_case=term.ignore_case,
         or_null=term.or_null,
+        invalid=invalid_to_pb(term.invalid),
     )
 
 
@@ -51,6 +52,7 @@ def _term_from_pb(message: spec_pb2.Term) -> spec.Term:
         values=tuple(_value_from_pb(v) for v in message.values),
         ignore_case=message.ignore_case,
         or_null=message.or_null,
+        invalid=invalid_from_pb(message.invalid),
     )
 
 

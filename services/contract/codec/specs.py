@@ -19,7 +19,7 @@ from services.contract.codec.relations import (
 )
 from services.contract.codec.scalars import duration_from_pb, duration_to_pb
 from services.contract.codec.tables import table_from_pb, table_to_pb
-from services.contract.codec.types import type_from_pb, type_to_pb
+from services.contract.codec.types import invalid_from_pb, invalid_to_pb, type_from_pb, type_to_pb
 from services.contract.formats import Packaging
 
 
@@ -53,6 +53,7 @@ def spec_to_pb(frozen: spec.JobSpec) -> spec_pb2.JobSpec:
         reading_mode=enum_to_pb(spec_pb2.JobSpec.ReadingMode, frozen.reading),
         limits=_limits_to_pb(frozen.limits),
         page=spec_pb2.Page(offset=frozen.page.offset, limit=frozen.page.limit) if frozen.page else None,
+        secret=frozen.secret,
     )
 
 
@@ -74,6 +75,7 @@ def spec_from_pb(message: spec_pb2.JobSpec) -> spec.JobSpec:
         reading=enum_from_pb(spec.ReadingMode, spec_pb2.JobSpec.ReadingMode, message.reading_mode),
         limits=_limits_from_pb(message.limits),
         page=spec.Page(message.page.offset, message.page.limit) if message.HasField("page") else None,
+        secret=tuple(message.secret),
     )
 
 
@@ -91,12 +93,17 @@ def _order_to_pb(term: spec.OrderTerm) -> spec_pb2.OrderTerm:
 
 
 def _column_to_pb(column: spec.ColumnSpec) -> spec_pb2.ColumnSpec:
-    mask = enum_to_pb(spec_pb2.ColumnSpec.Mask, column.mask)
     return spec_pb2.ColumnSpec(
-        name=column.name, field=column.field, header=column.header, type=type_to_pb(column.type), mask=mask
+        name=column.name,
+        field=column.field,
+        header=column.header,
+        type=type_to_pb(column.type),
+        mask=enum_to_pb(spec_pb2.ColumnSpec.Mask, column.mask),
+        invalid=invalid_to_pb(column.invalid),
     )
 
 
 def _column_from_pb(message: spec_pb2.ColumnSpec) -> spec.ColumnSpec:
     mask = enum_from_pb(spec.Mask, spec_pb2.ColumnSpec.Mask, message.mask) if message.mask else None
-    return spec.ColumnSpec(message.name, message.field, message.header, type_from_pb(message.type), mask)
+    type_, invalid = type_from_pb(message.type), invalid_from_pb(message.invalid)
+    return spec.ColumnSpec(message.name, message.field, message.header, type_, mask, invalid)

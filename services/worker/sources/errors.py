@@ -60,10 +60,38 @@ def column_missing(source_id: str, columns: list[str]) -> SourceFailed:
     return SourceFailed(FailureCode.COLUMN_MISSING, f"The source {source_id!r} lacks: {', '.join(columns)}.")
 
 
-def value_invalid(column: str, type_: object, row: int = 0) -> SourceFailed:
-    """A value that is not of its column's type; `row` counts from 1 in the order of the reading, 0 is not known."""
+MAX_VALUE_CHARACTERS = 100
+"""Of a value in a message."""
+
+
+def value_invalid(column: str, type_: object, row: int = 0, value: str | None = None, key: str = "") -> SourceFailed:
+    """A value that is not of its column's type; `row` counts from 1 in the order of what matches, 0 is not known.
+
+    `value` and `key` only when whoever asked for the row may see them: they are cut.
+    """
     where = f" in row {row}" if row else ""
-    return SourceFailed(FailureCode.VALUE_INVALID, f"Column {column!r} holds a value{where} that is not {type_}.")
+    what = f": {cut(value)}" if value is not None else ""
+    of_key = f", where {key}" if key else ""
+    message = f"Column {column!r} holds a value{where} that is not {type_}{what}{of_key}."
+    return SourceFailed(FailureCode.VALUE_INVALID, message)
+
+
+def undecidable(column: str, type_: object, value: str | None = None, key: str = "") -> SourceFailed:
+    """A value that is not of its column's type, and on which it depends whether its row matches.
+
+    `value` and `key` as in value_invalid.
+    """
+    what = f": {cut(value)}" if value is not None else ""
+    of_key = f", where {key}" if key else ""
+    return SourceFailed(
+        FailureCode.VALUE_INVALID,
+        f"Column {column!r}, which the filter compares, holds a value that is not {type_}{what}{of_key}.",
+    )
+
+
+def cut(value: str) -> str:
+    """A value between quotes, without control characters, and with an ellipsis for what is too long."""
+    return repr(value if len(value) <= MAX_VALUE_CHARACTERS else f"{value[:MAX_VALUE_CHARACTERS]}…")
 
 
 def value_unconvertible(source_id: str) -> SourceFailed:

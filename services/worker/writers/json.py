@@ -1,16 +1,15 @@
 """JSON: one array of objects. JSONL: one object a line. Keys are the columns' fields; dots make nested objects."""
 
 import json
-import secrets
 from dataclasses import replace
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
-import orjson
 import polars as pl
 import pyarrow as pa
 
 from services.contract.codes import WarningCode
 from services.contract.spec import ColumnSpec, Kind
+from services.worker.json_text import all_json, is_json
 from services.worker.writers.lines import Block, LineWriter
 from services.worker.writers.text_bytes import blocks_of, octets
 from services.worker.writers.values import Cells, Losses, plain_text
@@ -134,36 +133,6 @@ def raw(text: pl.Series, losses: Losses) -> pl.Series:
     one_line = text.str.replace_all("[\r\n]", " ")  # in valid JSON a line can only break between two tokens
     if all_json(one_line.drop_nulls().to_list()):
         return one_line
-    wrong = pl.Series([value is not None and not _is_json(value) for value in one_line.to_list()])
+    wrong = pl.Series([value is not None and not is_json(value) for value in one_line.to_list()])
     losses.add(WarningCode.INVALID_JSON_AS_TEXT, int(wrong.sum()))
     return pl.select(pl.when(wrong).then(quoted(escaped(text))).otherwise(one_line)).to_series()
-
-
-def all_json(texts: list[str]) -> bool:
-    """Whether every text is a JSON value, found in one go; false too for what only orjson refuses, such as 1e400.
-
-    Each is wrapped in an object under a key nobody can guess. Texts that only make sense together (`1},{"x":2`) would
-    add a key or take one away, so the count of objects with just that key tells.
-    """
-    key = secrets.token_hex(8)
-    try:
-        parsed = orjson.loads("[" + ",".join(f'{{"{key}":{text}}}' for text in texts) + "]")
-    except orjson.JSONDecodeError:
-        return False
-    return len(parsed) == len(texts) and all(item.keys() == {key} for item in parsed)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        _STRICT.decode(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
-# Numbers of any size are JSON; NaN and Infinity are not, though the json module reads them.
-_STRICT = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse)

@@ -26,6 +26,7 @@ from services.worker.ports import Reading, Source
 from services.worker.schema import arrow_schema
 from services.worker.sources.files.settings import CsvSettings, ParquetSettings
 from services.worker.sources.kind import RowOptions, SourceSettings
+from services.worker.sources.rows import mask
 from services.worker.sources.sources import Sources
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from services.worker.sources.stores.s3 import ObjectRoot
@@ -105,7 +106,7 @@ def read_from(source: Source, spec: JobSpec) -> Read:
 def _rows_of(opened_reading: AbstractContextManager[Reading], spec: JobSpec) -> Read:
     with opened_reading as reading:
         batches = list(reading.batches())
-        schema = arrow_schema(spec.columns)
+        schema = arrow_schema(mask.spec_for_writers(spec).columns)
         shown, hidden = [], []
         for batch in batches:
             batch.validate(full=True)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.contract.spec import ColumnType, Kind
-from services.worker.sources.http.items import TooMuch, array, decoded
+from services.worker.sources.http.items import TooMuch, apart, array, decoded
 from services.worker.sources.rows.parse import NotOfType
 
 
@@ -28,12 +28,16 @@ def test_a_number_beyond_every_float_is_named(text: bytes) -> None:
     assert wrong.value.index == 1
 
 
-@pytest.mark.parametrize("kind", [Kind.JSON, Kind.TEXT, Kind.INTEGER])
-def test_a_value_too_deep_for_a_column_is_named(kind: Kind) -> None:
-    deep = decoded(b"[1, " + b"[" * 800 + b"]" * 800 + b"]")
-    with pytest.raises(NotOfType) as wrong:
-        array(deep, ColumnType(kind))
-    assert wrong.value.index == 1
+@pytest.mark.parametrize("kind", [Kind.JSON, Kind.TEXT])
+@pytest.mark.parametrize("item", [b"[" * 800 + b"]" * 800, rb'["cut \ud83d"]', b"[" + b"9" * 30 + b",1.10]"])
+def test_a_value_that_orjson_does_not_write_is_written_as_it_came(kind: Kind, item: bytes) -> None:
+    assert array(decoded(b"[1, " + item + b"]"), ColumnType(kind)).to_pylist() == ["1", item.decode()]
+
+
+def test_what_is_not_of_the_type_is_set_apart_with_its_text() -> None:
+    told = apart([1, "many", None, 2**70, [1.5], "cut \ud83d"], ColumnType(Kind.INTEGER))
+    assert told.field("value").to_pylist() == ["1", "many", None, None, "[1.5]", None]
+    assert told.field("invalid").to_pylist() == [None, None, None, str(2**70), None, "cut ?"]
 
 
 @pytest.mark.parametrize("body", [b"1e99999999999999999999", b"1" * 5000, b"[" * 100_000 + b"]" * 100_000])

@@ -9,14 +9,15 @@ import pytest
 from services.contract.spec import All, AnyOf, ColumnType, Filter, Kind, Operator, Term
 from services.worker.schema import arrow_type
 from services.worker.sources.rows.filtering import matches
+from services.worker.sources.rows.invalid import Typed
 from services.worker.sources.rows.step import decimal_floor, on_step
 from services.worker.sources.sql.sqlite.iso_shapes import Shape, shape_of
 
 MONEY = ColumnType(Kind.DECIMAL, 18, 2)
 TEXT = ColumnType(Kind.TEXT)
 COLUMNS = {
-    ("d", MONEY): pa.array([Decimal("9.99"), Decimal("15.99"), None, Decimal("16.00")], arrow_type(MONEY)),
-    ("t", TEXT): pa.array(["Ñ", None, "", "n"], arrow_type(TEXT)),
+    ("d", MONEY): Typed(pa.array([Decimal("9.99"), Decimal("15.99"), None, Decimal("16.00")], arrow_type(MONEY))),
+    ("t", TEXT): Typed(pa.array(["Ñ", None, "", "n"], arrow_type(TEXT))),
 }
 
 

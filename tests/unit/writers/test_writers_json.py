@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, ColumnType, Kind
-from services.worker.writers.json import all_json, field_tree
+from services.worker.json_text import all_json
+from services.worker.writers.json import field_tree
 from tests.unit.writers.plain_model import PARSERS, same
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, counts, text_columns, written
 

@@ -24,6 +24,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Invalid:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _InvalidEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Invalid.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INVALID_UNSPECIFIED: _Invalid.ValueType  # 0
+    """As the type has it: text for json, else refused."""
+    INVALID_REFUSE: _Invalid.ValueType  # 1
+    """The export fails, VALUE_INVALID."""
+    INVALID_NULL: _Invalid.ValueType  # 2
+    """The file has null instead."""
+    INVALID_TEXT: _Invalid.ValueType  # 3
+    """The file has the value's text, and the whole column is text there. A column of json stays one: the value is a JSON string."""
+
+class Invalid(_Invalid, metaclass=_InvalidEnumTypeWrapper):
+    """What becomes of a value that is not of its column's type. INVALID_NULL and INVALID_TEXT are counted as warnings."""
+
+INVALID_UNSPECIFIED: Invalid.ValueType  # 0
+"""As the type has it: text for json, else refused."""
+INVALID_REFUSE: Invalid.ValueType  # 1
+"""The export fails, VALUE_INVALID."""
+INVALID_NULL: Invalid.ValueType  # 2
+"""The file has null instead."""
+INVALID_TEXT: Invalid.ValueType  # 3
+"""The file has the value's text, and the whole column is text there. A column of json stays one: the value is a JSON string."""
+Global___Invalid: _TypeAlias = Invalid  # noqa: Y015
+
 @_typing.final
 class JobSpec(_message.Message):
     """One job, complete: later changes of the catalog do not touch it."""
@@ -68,6 +96,7 @@ class JobSpec(_message.Message):
     READING_MODE_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
     collection: _builtins.str
     """Code of the collection, such as "Invoices"."""
     packaging: _export_pb2.Packaging.ValueType
@@ -120,6 +149,10 @@ class JobSpec(_message.Message):
     def page(self) -> Global___Page:
         """Only these of the rows that match; absent: all of them."""
 
+    @_builtins.property
+    def secret(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Columns of the source of which no message shows a value: that of the tenant, and those that the catalog masks."""
+
     def __init__(
         self,
         *,
@@ -138,10 +171,11 @@ class JobSpec(_message.Message):
         reading_mode: Global___JobSpec.ReadingMode.ValueType = ...,
         limits: Global___Limits | None = ...,
         page: Global___Page | None = ...,
+        secret: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "limits", b"limits", "page", b"page", "relation", b"relation", "source", b"source", "table", b"table"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "collection", b"collection", "columns", b"columns", "filter", b"filter", "key", b"key", "limits", b"limits", "order", b"order", "packaging", b"packaging", "page", b"page", "query", b"query", "reading_mode", b"reading_mode", "relation", b"relation", "source", b"source", "table", b"table", "table_name", b"table_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "collection", b"collection", "columns", b"columns", "filter", b"filter", "key", b"key", "limits", b"limits", "order", b"order", "packaging", b"packaging", "page", b"page", "query", b"query", "reading_mode", b"reading_mode", "relation", b"relation", "secret", b"secret", "source", b"source", "table", b"table", "table_name", b"table_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -499,6 +533,7 @@ class ColumnSpec(_message.Message):
     HEADER_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
     MASK_FIELD_NUMBER: _builtins.int
+    INVALID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name in the source."""
     field: _builtins.str
@@ -507,6 +542,8 @@ class ColumnSpec(_message.Message):
     """Text in the header of XLSX and CSV."""
     mask: Global___ColumnSpec.Mask.ValueType
     """What the file shows of them."""
+    invalid: Global___Invalid.ValueType
+    """What becomes of a value that is not of the type."""
     @_builtins.property
     def type(self) -> _export_pb2.ColumnType:
         """Type of its values in the source."""
@@ -519,10 +556,11 @@ class ColumnSpec(_message.Message):
         header: _builtins.str = ...,
         type: _export_pb2.ColumnType | None = ...,
         mask: Global___ColumnSpec.Mask.ValueType = ...,
+        invalid: Global___Invalid.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "header", b"header", "mask", b"mask", "name", b"name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "header", b"header", "invalid", b"invalid", "mask", b"mask", "name", b"name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -661,6 +699,7 @@ class Term(_message.Message):
     VALUES_FIELD_NUMBER: _builtins.int
     IGNORE_CASE_FIELD_NUMBER: _builtins.int
     OR_NULL_FIELD_NUMBER: _builtins.int
+    INVALID_FIELD_NUMBER: _builtins.int
     column: _builtins.str
     """Name of the column in the source."""
     operator: Global___Term.Operator.ValueType
@@ -669,6 +708,8 @@ class Term(_message.Message):
     """Both sides are compared by their Unicode case folding. For text, with EQUALS and CONTAINS to WORD_STARTS_WITH."""
     or_null: _builtins.bool
     """A null matches too."""
+    invalid: Global___Invalid.ValueType
+    """What becomes of a value that is not of the type. It is no null and compares with nothing."""
     @_builtins.property
     def type(self) -> _export_pb2.ColumnType:
         """Type of the column: every value is of it."""
@@ -686,10 +727,11 @@ class Term(_message.Message):
         values: _abc.Iterable[Global___Value] | None = ...,
         ignore_case: _builtins.bool = ...,
         or_null: _builtins.bool = ...,
+        invalid: Global___Invalid.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["type", b"type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "ignore_case", b"ignore_case", "operator", b"operator", "or_null", b"or_null", "type", b"type", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "ignore_case", b"ignore_case", "invalid", b"invalid", "operator", b"operator", "or_null", b"or_null", "type", b"type", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

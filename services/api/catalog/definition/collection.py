@@ -10,6 +10,7 @@ from services.api.catalog.definition.column_reader import (
     check_fields,
     named_column,
     only_sorted_by,
+    without_parquet,
 )
 from services.api.catalog.definition.column_types import read_type
 from services.api.catalog.definition.http_reader import read_http
@@ -62,6 +63,8 @@ class CollectionReader:
         key, reading = self._key(source), self._reading(source)
         columns = only_sorted_by(columns, _orders(relation, reading, key))
         limits = self._sub("limits", keys.LIMITS)
+        formats = self._formats()
+        without_parquet(self.table, columns, formats)
         collection = Collection(
             code=self.code,
             segments=segments,
@@ -70,7 +73,7 @@ class CollectionReader:
             relation=relation,
             key=key,
             columns=columns,
-            formats=self._formats(),
+            formats=formats,
             order=self._order(columns, reading, key),
             parameters=self._parameters(segments, columns),
             attachments=self._attachments(source, relation, key),

@@ -10,8 +10,9 @@ from services.api.catalog.model import CatalogColumn, Match, Nulls
 from services.api.catalog.query.grammar import DATES
 from services.api.catalog.query.reserved import RESERVED
 from services.api.catalog.query.values import FILTERABLE
-from services.contract.spec import ColumnType, Kind, Mask
-from services.runtime.nearest import hint
+from services.contract.formats import Format
+from services.contract.spec import ColumnType, Invalid, Kind, Mask
+from services.runtime.nearest import hint, listed
 from services.runtime.toml import Mistake, Table
 
 UNSORTABLE = frozenset({Kind.JSON, Kind.BINARY})
@@ -52,6 +53,7 @@ class ColumnReader:
             include_null_after=table.flag("include_null_after", default=False),
             nulls=Nulls(table.choice("nulls", [n.value for n in Nulls], Nulls.LAST.value) or Nulls.LAST.value),
             mask=mask,
+            invalid=_invalid(table),
         )
         self._check_use(table, column)
         return column
@@ -66,6 +68,8 @@ class ColumnReader:
         if column.name == self._tenant_column and (column.filter or column.exists):
             key = "filter" if column.filter else "exists"
             table.wrong(key, f"{column.name} is the tenant_column, which no query compares: only false is allowed")
+        if column.mask and column.invalid is Invalid.TEXT:
+            table.wrong("invalid", "a masked column is text already: only null and refuse are allowed")
         for key in ("include_null_before", "include_null_after"):
             if getattr(column, key) and column.type.kind not in DATES:
                 table.wrong(key, f"is for dates and timestamps, not for {column.type}")
@@ -92,6 +96,21 @@ def named_column(table: Table, key: str, columns: Iterable[CatalogColumn]) -> Ca
     if field and field not in by_field:
         table.wrong(key, f'"{field}" is no field; {hint(field, by_field)}')
     return by_field.get(field) if field else None
+
+
+def without_parquet(table: Table, columns: Iterable[CatalogColumn], formats: Container[Format]) -> None:
+    """Note columns that would be text in Parquet, of which whoever reads it expects the catalog's types."""
+    for column in columns if Format.PARQUET in formats else ():
+        if column.spec.becomes_text:
+            allowed = listed([f.value for f in Format if f is not Format.PARQUET])
+            why = f"{column.field} is {column.type}, and with invalid = text all of it would be text"
+            table.wrong("formats", f"{why}: allowed are {allowed}; or choose invalid = null")
+
+
+def _invalid(table: Table) -> Invalid | None:
+    known = [i.value for i in Invalid]
+    text = table.choice("invalid", known) if table.has("invalid") else ""
+    return Invalid(text) if text else None
 
 
 def _mask(table: Table) -> Mask | None:

@@ -10,7 +10,7 @@ from typing import Any
 from services.api.catalog.definition.source_kinds import SOURCE_KINDS
 from services.api.catalog.model import Match, Nulls
 from services.contract.formats import Format
-from services.contract.spec import Kind, Mask, Paging, ReadingMode
+from services.contract.spec import Invalid, Kind, Mask, Paging, ReadingMode
 
 Schema = dict[str, Any]
 
@@ -104,6 +104,11 @@ COLUMN: Keys = {
     "mask": Key(
         "What the file shows instead of a value: *** (redact), a keyed hash, its last four characters, half at most.",
         choice(*(m.value for m in Mask)),
+    ),
+    "invalid": Key(
+        "What becomes of a value that is not of the type: the export fails (refuse), null stands for it, or its text, "
+        "and then the whole column is text. Default: refuse; with json text.",
+        choice(*(i.value for i in Invalid)),
     ),
 }
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from services.api.catalog.model import FieldOrder
+from services.api.catalog.model import Collection, FieldOrder
 from services.api.catalog.query.parameters import encode
-from services.contract.spec import AnyOf, Filter, Operator, OrderTerm, Page, Term
+from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Page, Term
 
 OF_SEVERAL = frozenset(
     {
@@ -39,6 +39,22 @@ def filters_of(conditions: Iterable[Condition]) -> Iterator[Filter]:
     for _, several in _by_name(conditions):
         filters = _merged([c.filter for c in several])
         yield filters[0] if len(filters) == 1 else AnyOf(filters)
+
+
+def tolerant(collection: Collection, filter_: Filter) -> Filter:
+    """The filter, of which each term has what its column says of invalid values."""
+    policies = {(c.name, c.type): c.invalid for c in collection.columns}
+
+    def told(node: Filter) -> Filter:
+        match node:
+            case Term():
+                return replace(node, invalid=policies.get((node.column, node.type)))
+            case All(filters):
+                return All(tuple(map(told, filters)))
+            case AnyOf(filters):
+                return AnyOf(tuple(map(told, filters)))
+
+    return told(filter_)
 
 
 def total_order(order: Iterable[FieldOrder], key: Iterable[str]) -> tuple[OrderTerm, ...]:

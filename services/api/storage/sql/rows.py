@@ -15,7 +15,7 @@ from services.contract.codec import spec_from_bytes, spec_to_bytes
 from services.contract.codes import warning_code
 from services.contract.formats import Compression, CsvDialect, LineTerminator, LongText, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats
-from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Mask
+from services.contract.spec import ColumnSpec, ColumnType, Invalid, JobSpec, Kind, Mask
 
 Row = sa.RowMapping
 
@@ -239,14 +239,15 @@ def _options_from_json(stored: dict[str, Any]) -> Options:
 def _column_to_json(column: ColumnSpec) -> list[Any]:
     kind = column.type
     mask = column.mask.value if column.mask else None
-    return [column.name, column.field, column.header, kind.kind.value, kind.precision, kind.scale, mask]
+    invalid = column.invalid.value if column.invalid else None
+    return [column.name, column.field, column.header, kind.kind.value, kind.precision, kind.scale, mask, invalid]
 
 
 def _column_from_json(stored: list[Any]) -> ColumnSpec:
-    """Those before masks have six parts."""
-    name, field, header, kind, precision, scale, *mask = stored
+    """Those before masks have six parts, those before invalid values seven."""
+    name, field, header, kind, precision, scale, mask, invalid = [*stored, None, None][:8]
     type_ = ColumnType(Kind(kind), precision, scale)
-    return ColumnSpec(name, field, header, type_, Mask(mask[0]) if mask and mask[0] else None)
+    return ColumnSpec(name, field, header, type_, Mask(mask) if mask else None, Invalid(invalid) if invalid else None)
 
 
 def _error_from_json(stored: dict[str, Any]) -> JobError:

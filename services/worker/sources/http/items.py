@@ -13,6 +13,8 @@ import orjson
 import pyarrow as pa
 
 from services.contract.spec import ColumnType, Kind
+from services.worker.json_text import encoded
+from services.worker.sources.rows.invalid import with_invalid
 from services.worker.sources.rows.parse import Array, NotOfType
 
 Item = dict[str, Any]
@@ -88,8 +90,19 @@ def json_text(value: Any) -> str:
     """A value as JSON, with every digit of its numbers."""
     try:
         return orjson.dumps(value, default=_fragment).decode()
-    except TypeError:  # a whole number of more than 64 bits
-        return orjson.dumps(_without_long(value), default=_fragment).decode()
+    except TypeError:  # a whole number of more than 64 bits, half a surrogate pair, many levels
+        return encoded(value)
+
+
+def apart(column: list[Any], type_: ColumnType) -> Array:
+    """Values of which some are not of the type: see invalid.py."""
+    texts: list[str | None] = [None] * len(column)
+    for place, value in enumerate(column):
+        try:
+            array([value], type_)
+        except NotOfType:
+            texts[place] = text(value).encode("utf-8", "replace").decode()
+    return with_invalid(array([v if t is None else None for v, t in zip(column, texts, strict=True)], type_), texts)
 
 
 def _number(value: Any) -> str:
@@ -143,17 +156,6 @@ def _fragment(value: Any) -> Any:
     if isinstance(value, Decimal):
         return orjson.Fragment(str(value))
     raise TypeError(type(value))
-
-
-def _without_long(value: Any) -> Any:
-    match value:
-        case dict():
-            return {name: _without_long(v) for name, v in value.items()}
-        case list():
-            return [_without_long(v) for v in value]
-        case int() if not -(2**63) <= value < 2**64:
-            return Decimal(value)
-    return value
 
 
 def _is_broken(value: str) -> bool:

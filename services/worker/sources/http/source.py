@@ -14,14 +14,14 @@ from services.contract.spec import HttpPages, JobSpec
 from services.worker.ports import Reading
 from services.worker.sources import errors
 from services.worker.sources.http.client import HttpClient
-from services.worker.sources.http.items import Item, array, values
+from services.worker.sources.http.items import Item, apart, array, values
 from services.worker.sources.http.query import ApiRequest, request_for
 from services.worker.sources.http.repeats import Repeats
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.http.sorted import OrderCheck
 from services.worker.sources.http.walk import Walk
 from services.worker.sources.rows import page
-from services.worker.sources.rows.columns import SourceColumn, source_columns
+from services.worker.sources.rows.columns import SourceColumn, source_columns, with_key
 from services.worker.sources.rows.parse import Array, NotOfType
 from services.worker.sources.rows.reading import ReadingFacts, SnapshotReading
 
@@ -61,12 +61,11 @@ class Rows:
     """What the columns of a spec are in the items of an answer."""
 
     def __init__(self, spec: JobSpec, constants: Mapping[str, str], source_id: str) -> None:
-        self.selection = source_columns(spec, deciding=True)
+        self.selection = with_key(source_columns(spec, deciding=True), spec)
         self._key = spec.key
         self._constants = constants
         self._source_id = source_id
-        self._examined = 0
-        self.absent = {c.name: c.label for c in self.selection if c.name not in constants}
+        self.absent = {c.name: c.label for c in source_columns(spec, deciding=True) if c.name not in constants}
         """Columns of which no item has had a value, with their names for people."""
 
     def keys(self, items: Sequence[Item]) -> list[Any]:
@@ -85,7 +84,6 @@ class Rows:
     def batch(self, items: Sequence[Item]) -> pa.RecordBatch:
         """One column a SourceColumn, to be typed. Raises SourceFailed."""
         arrays = [self._array(items, c) for c in self.selection]
-        self._examined += len(items)
         return pa.RecordBatch.from_arrays(arrays, names=[f"c{i}" for i in range(len(arrays))])
 
     def _array(self, items: Sequence[Item], column: SourceColumn) -> Array:
@@ -94,8 +92,8 @@ class Rows:
             del self.absent[column.name]
         try:
             return array(objects, column.type)
-        except NotOfType as error:
-            raise errors.value_invalid(column.label, column.type, self._examined + error.index + 1) from error
+        except NotOfType:
+            return apart(objects, column.type)
 
     def _values(self, items: Sequence[Item], name: str) -> list[Any]:
         objects = values(items, name)

@@ -1,6 +1,6 @@
 """Deciding a filter over Arrow columns, exactly and alike for every source, where its engine could not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from functools import reduce
 
@@ -9,10 +9,12 @@ import pyarrow as pa
 from services.contract.spec import All, AnyOf, ColumnType, Filter, Kind, Operator, Term, Value
 from services.worker.schema import arrow_type
 from services.worker.sources.rows.conditions import comparand
+from services.worker.sources.rows.invalid import Typed
 from services.worker.sources.rows.parse import Array, pc
 from services.worker.sources.rows.step import decimal_floor, on_step
 
-Columns = Mapping[tuple[str, ColumnType], Array]
+Place = tuple[str, ColumnType]
+Columns = Mapping[Place, Typed]
 _COMPARE: dict[Operator, Callable[..., Array]] = {
     Operator.EQUALS: pc.equal,
     Operator.LESS: pc.less,
@@ -40,23 +42,35 @@ def folded(text: Array) -> Array:
     return pc.replace_with_mask(lower, _never_null(pc.invert(plain)), pa.array(map(str.casefold, others), text.type))
 
 
-def matches(filter_: Filter, columns: Columns, rows: int) -> Array:
-    """One boolean a row, never null. `columns` holds every term's column, typed, `rows` long."""
+def matches(filter_: Filter, columns: Columns, rows: int, *, comparing: Collection[Place] = ()) -> Array:
+    """One boolean a row, never null. `columns` holds every term's column, `rows` long.
+
+    An invalid value is no null, and no term that compares it holds, but in the columns of `comparing`: there each does.
+    """
     match filter_:
         case Term():
-            return _decide(filter_, columns[filter_.column, filter_.type])
+            place = filter_.column, filter_.type
+            return _decide(filter_, columns[place], comparing=place in comparing)
         case All(filters):
-            return reduce(pc.and_, (matches(f, columns, rows) for f in filters), _constant(rows, value=True))
+            each = (matches(f, columns, rows, comparing=comparing) for f in filters)
+            return reduce(pc.and_, each, _constant(rows, value=True))
         case AnyOf(filters):
-            return reduce(pc.or_, (matches(f, columns, rows) for f in filters), _constant(rows, value=False))
+            each = (matches(f, columns, rows, comparing=comparing) for f in filters)
+            return reduce(pc.or_, each, _constant(rows, value=False))
 
 
-def _decide(term: Term, column: Array) -> Array:
+def _decide(term: Term, column: Typed, *, comparing: bool) -> Array:
+    is_null = pc.is_null(column.values)
+    if column.invalid is not None:
+        is_null = pc.and_(is_null, pc.is_null(column.invalid))
     if term.operator is Operator.IS_NOT_NULL:
-        return pc.is_valid(column)
-    decided = _never_null(_any_value(term, column))
-    null_matches = term.or_null or term.operator is Operator.IS_NULL
-    return pc.or_(decided, pc.is_null(column)) if null_matches else decided
+        return pc.invert(is_null)
+    if term.operator is Operator.IS_NULL:
+        return is_null
+    decided = _never_null(_any_value(term, column.values))
+    if comparing and column.invalid is not None:
+        decided = pc.or_(decided, pc.is_valid(column.invalid))
+    return pc.or_(decided, is_null) if term.or_null else decided
 
 
 def _any_value(term: Term, column: Array) -> Array:

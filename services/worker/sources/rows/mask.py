@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Mask
+from services.contract.spec import TEXT, ColumnSpec, ColumnType, JobSpec, Kind, Mask
 from services.worker.sources import errors
 from services.worker.sources.rows.parse import Array, pc
 
 REDACTED = "***"
 _STAR = "*"
 _MAX_VISIBLE = 4
-_TEXT = ColumnType(Kind.TEXT)
 _NOTHING = pa.scalar("", pa.large_string())
 _NO_TEXT = pa.scalar(None, pa.large_string())
 
@@ -23,8 +22,8 @@ Hide = Callable[[Array], Array]
 
 
 def spec_for_writers(spec: JobSpec) -> JobSpec:
-    """The spec as writers see it: a masked column is text."""
-    columns = tuple(replace(c, type=_TEXT) if c.mask else c for c in spec.columns)
+    """The spec as writers see it: what is text in the file is text."""
+    columns = tuple(replace(c, type=c.file_type) for c in spec.columns)
     return replace(spec, columns=columns)
 
 
@@ -44,7 +43,7 @@ def masked(batches: Iterable[pa.RecordBatch], columns: tuple[ColumnSpec, ...], k
 
 def _masked(batch: pa.RecordBatch, hidden: list[tuple[int, ColumnSpec, Hide]]) -> pa.RecordBatch:
     for index, column, hide in hidden:
-        text = hide(as_text(batch.column(index), column.type))
+        text = hide(as_text(batch.column(index), TEXT if column.becomes_text else column.type))
         batch = batch.set_column(index, pa.field(column.field, text.type), text)
     return batch
 

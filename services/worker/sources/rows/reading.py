@@ -8,10 +8,12 @@ import pyarrow as pa
 
 from services.contract.codes import WarningCode
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy
-from services.contract.spec import Filter, Kind, Page
-from services.worker.sources import errors
+from services.contract.spec import Filter, Invalid, Kind, Page
 from services.worker.sources.rows import filtering, page, parse
 from services.worker.sources.rows.columns import SourceColumn
+from services.worker.sources.rows.invalid import Typed, typed
+from services.worker.sources.rows.invalid_values import InvalidValues
+from services.worker.sources.rows.parse import pc
 
 BATCH_ROWS = 16_384
 """Rows a batch: writers are fastest between 8,000 and 16,000."""
@@ -40,7 +42,9 @@ def no_rows_warnings(rows: int) -> list[ExportWarning]:
 
 
 class SnapshotReading:
-    """ports.Reading over raw batches, one column a SourceColumn, in order: text to be parsed, or values to be cast."""
+    """ports.Reading over raw batches, one column a SourceColumn, in order: text to be parsed, values to be cast, or
+    both with the texts of invalid ones (see invalid.py).
+    """
 
     consistency = Consistency.SNAPSHOT
 
@@ -51,17 +55,16 @@ class SnapshotReading:
         self._raw = raw
         self._selection = selection
         self._facts = facts
-        self._kept = [i for i, c in enumerate(selection) if c.field]
-        self._schema = pa.schema([selection[i].arrow_field for i in self._kept])
-        self._examined = 0
+        self._invalid_values = InvalidValues(selection)
         self._matched = 0
         self._rounded = facts.rounded
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """See ports.Reading."""
         for kept in page.cut(self._decided(), self._facts.page):
+            settled = self._invalid_values.settled(kept, self._matched)
             self._matched += kept.num_rows
-            yield kept
+            yield settled
 
     def rows_matched(self) -> int:
         """See ports.Reading: COUNT of the snapshot, else the rows that the filter let through."""
@@ -73,27 +76,34 @@ class SnapshotReading:
         if self._rounded:
             message = "Timestamps finer than a microsecond lost the digits beyond it."
             warnings.append(ExportWarning(WarningCode.TIMESTAMP_ROUNDED, message, self._rounded))
-        return warnings
+        return warnings + self._invalid_values.warnings()
 
     def _decided(self) -> Iterator[pa.RecordBatch]:
         for batch in self._raw:
             kept = self._decide([self._typed(i, batch.column(i)) for i in range(len(self._selection))], batch.num_rows)
-            self._examined += batch.num_rows
             if kept.num_rows:
                 yield kept
 
-    def _typed(self, index: int, values: parse.Array) -> parse.Array:
+    def _typed(self, index: int, values: parse.Array) -> Typed:
         column = self._selection[index]
         if column.type.kind is Kind.TIMESTAMP and parse.is_text(values):
             self._rounded += parse.finer_than_microseconds(values)
-        try:
-            return parse.typed(values, column.type, utf8=self._facts.utf8, time_zone=self._facts.time_zone)
-        except parse.NotOfType as error:
-            raise errors.value_invalid(column.label, column.type, self._examined + error.index + 1) from error
+        return typed(values, column.parsed_as, utf8=self._facts.utf8, time_zone=self._facts.time_zone)
 
-    def _decide(self, columns: list[parse.Array], rows: int) -> pa.RecordBatch:
-        batch = pa.RecordBatch.from_arrays([columns[i] for i in self._kept], schema=self._schema)
+    def _decide(self, columns: list[Typed], rows: int) -> pa.RecordBatch:
+        batch = self._invalid_values.batch_of(columns)
         if self._facts.filter is None:
             return batch
         by_term = {(c.name, c.type): column for c, column in zip(self._selection, columns, strict=True)}
-        return batch.filter(filtering.matches(self._facts.filter, by_term, rows))
+        certain = filtering.matches(self._facts.filter, by_term, rows)
+        for column, place in self._doubtful(by_term):
+            possible = filtering.matches(self._facts.filter, by_term, rows, comparing=(place,))
+            doubtful = pc.index(pc.and_not(possible, certain), value=True).as_py()
+            if doubtful >= 0:
+                raise self._invalid_values.undecidable(column, columns, doubtful)
+        return batch.filter(certain)
+
+    def _doubtful(self, by_term: filtering.Columns) -> Iterator[tuple[SourceColumn, filtering.Place]]:
+        """Columns with an invalid value that must not be passed over."""
+        refusing = ((c, (c.name, c.type)) for c in self._selection if c.invalid is Invalid.REFUSE)
+        return ((column, place) for column, place in refusing if by_term[place].invalid is not None)

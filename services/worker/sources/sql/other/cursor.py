@@ -16,7 +16,7 @@ from services.contract.outcome import Consistency
 from services.contract.spec import All, AnyOf, Filter, JobSpec, Kind, Operator, ReadingMode, Term, Value
 from services.worker.ports import Reading
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import SourceColumn, missing, source_columns
+from services.worker.sources.rows.columns import SourceColumn, missing, source_columns, with_key
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 from services.worker.sources.rows.step import utc
 from services.worker.sources.sql import address
@@ -105,7 +105,7 @@ class _Cursor:
             types = self._types(spec)
             relation = self._relation(spec)
         narrowed = bool(spec.filter != All())
-        selection = source_columns(spec, deciding=narrowed)
+        selection = with_key(source_columns(spec, deciding=narrowed), spec)
         facts = ReadingFacts(as_of, None, spec.filter if narrowed else None, page=spec.page, time_zone=time_zone)
         statement = _statement(relation, spec, [c.name for c in selection], types)
         kinds = [c.type for c in selection]

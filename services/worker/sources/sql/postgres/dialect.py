@@ -6,10 +6,12 @@ none. What a setting holds is never part of a statement.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 
 from services.contract.spec import ColumnType, Filter, Kind, Operator, OrderTerm, Relation, Term, Value
+from services.worker.sources.rows.columns import all_certain
 from services.worker.sources.rows.conditions import (
     NULLS,
     Sql,
@@ -35,6 +37,8 @@ _TEXTUAL = frozenset({*PLAIN_TEXT, Oid.BPCHAR, Oid.NAME})
 _UNSORTED = frozenset({Oid.JSON, Oid.XML, Oid.POINT})
 _NUMBER = r"^[+-]?[0-9]*\.?[0-9]+$"
 _NO_ZONE = "UTC"
+_SMALLEST, _GREATEST = "5e-324", "1.7976931348623157e308"
+"""Of the doubles that are not 0, without their sign."""
 
 
 def relation(of: Relation) -> str:
@@ -80,7 +84,8 @@ def setting(number: int) -> str:
 
 def where(filter_: Filter, columns: Columns) -> Sql:
     """The rows that match; every one of them, and only them when it is exact."""
-    return combined(filter_, lambda term: _term(term, columns))
+    condition = combined(filter_, lambda term: _term(term, columns))
+    return replace(condition, exact=condition.exact and all_certain(filter_))
 
 
 def order(terms: Iterable[OrderTerm], types: dict[str, ColumnType], columns: Columns) -> str:
@@ -128,12 +133,23 @@ def _compared(term: Term, columns: Columns) -> tuple[str, str] | None:
     if kind in (Kind.INTEGER, Kind.DECIMAL) and oid in _NUMERIC:
         return (f"{raw}::numeric" if oid == Oid.MONEY else raw), "numeric"
     if kind is Kind.FLOAT and (oid in REAL or oid in WHOLE or oid == Oid.NUMERIC):
-        return (raw if oid == Oid.FLOAT8 else f"{raw}::float8"), "float8"
+        return _double(raw, oid), "float8"
     if kind is Kind.TIMESTAMP and oid in MOMENTS:
         zoneless = oid == Oid.TIMESTAMP and columns.time_zone == _NO_ZONE  # an index serves it as it is
         return (raw, "timestamp") if zoneless else (columns.moment(term.column), "timestamptz")
     same = (kind is Kind.BOOLEAN and oid == Oid.BOOL) or (kind is Kind.DATE and oid == Oid.DATE)
     return (raw, kind.value) if same else None
+
+
+def _double(raw: str, oid: int) -> str:
+    """The nearest double; null for what lies beyond every one of them, which PostgreSQL would refuse to convert."""
+    if oid != Oid.NUMERIC:
+        return raw if oid == Oid.FLOAT8 else f"{raw}::float8"
+    finite = f"{raw}::text not in ('NaN', 'Infinity', '-Infinity')"
+    return (
+        f"(case when {finite} and abs({raw}) < {_SMALLEST} then 0::float8"
+        f" when not ({finite}) or abs({raw}) <= {_GREATEST} then {raw}::float8 end)"
+    )
 
 
 def _parameter(value: Value) -> str:

@@ -27,7 +27,7 @@ def may_be_lines(spec: JobSpec) -> bool:
         and spec.reading is ReadingMode.SNAPSHOT
         and not spec.attachments
         and len(columns) >= _FEWEST_COLUMNS
-        and all(c.type.kind in _KINDS and c.mask is None for c in columns)
+        and all(c.type.kind in _KINDS and c.mask is None and not c.becomes_text for c in columns)
     )
 
 

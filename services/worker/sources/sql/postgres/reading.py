@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute
 
-from services.contract.spec import JobSpec, Kind, ReadingMode
+from services.contract.spec import JobSpec, ReadingMode
 from services.worker.ports import Reading
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import SourceColumn, order_types, source_columns
+from services.worker.sources.rows.columns import SourceColumn, order_types, source_columns, with_key
 from services.worker.sources.rows.conditions import Sql
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import ReadingFacts, SnapshotReading
@@ -19,16 +17,10 @@ from services.worker.sources.sql import address
 from services.worker.sources.sql.adbc import DriverError, Session
 from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pages
 from services.worker.sources.sql.postgres import dialect
+from services.worker.sources.sql.postgres.moments import with_moments
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.transaction import Transaction, failed, with_options
 from services.worker.sources.sql.postgres.types import Columns
-
-pc: Any = pyarrow.compute
-
-# Before 4714 BC PostgreSQL has no moment; ADBC makes one of infinity, either one, and of the years after 294246.
-_FIRST_DAY = -2_440_588
-_FIRST_MICROSECOND = _FIRST_DAY * 86_400_000_000
-_LAST_TIME = 86_399_999_999
 
 
 @contextmanager
@@ -71,7 +63,7 @@ class Database(Transaction):
         as_of = self.begin(spec)
         columns = self.columns(spec)
         matching = dialect.where(spec.filter, columns)
-        selection = source_columns(spec, deciding=not matching.exact)
+        selection = with_key(source_columns(spec, deciding=not matching.exact), spec)
         rest = f"from {dialect.relation(spec.relation)} where {self.set_parameters(matching)}"
         facts = ReadingFacts(as_of, None, spec.filter, utf8=self.utf8, page=spec.page, time_zone=columns.time_zone)
         if matching.exact:
@@ -87,7 +79,7 @@ class Database(Transaction):
         self.begin(spec)
         columns = self.columns(spec)
         matching = dialect.where(spec.filter, columns)
-        selection = source_columns(spec, deciding=not matching.exact)
+        selection = with_key(source_columns(spec, deciding=not matching.exact), spec)
         keys = [columns.raw(name) for name in spec.key]
         relation = dialect.relation(spec.relation)
         nulls = " or ".join(f"{key} is null" for key in keys)
@@ -136,28 +128,8 @@ def _values(selection: Iterable[SourceColumn], columns: Columns) -> str:
 
 
 def _plain(batches: Iterable[pa.RecordBatch], selection: tuple[SourceColumn, ...]) -> Iterator[pa.RecordBatch]:
-    """Without Arrow types of PostgreSQL's own, and with no moment that is none. Raises VALUE_INVALID."""
-    before = 0
+    """Without Arrow types of PostgreSQL's own, and with the texts of moments that Arrow does not know."""
     for batch in batches:
         arrays = [a.storage if isinstance(a, pa.ExtensionArray) else a for a in batch.columns]
-        for array, column in zip(arrays, selection, strict=True):
-            _check_moments(array, column, before)
-        yield pa.RecordBatch.from_arrays(arrays, names=[f"c{i}" for i in range(len(arrays))])
-        before += batch.num_rows
-
-
-def _check_moments(array: Any, column: SourceColumn, before: int) -> None:
-    wrong = _not_moments(array, column.type.kind)
-    if wrong is not None and pc.any(wrong).as_py():
-        raise errors.value_invalid(column.label, column.type, before + pc.index(wrong, value=True).as_py() + 1)
-
-
-def _not_moments(array: Any, kind: Kind) -> Any:
-    """Which values are infinite, or 24:00; None when the type holds nothing of that sort."""
-    if pa.types.is_timestamp(array.type):
-        return pc.less(array.view(pa.int64()), _FIRST_MICROSECOND)
-    if pa.types.is_date32(array.type):
-        return pc.less(array.view(pa.int32()), _FIRST_DAY)
-    if pa.types.is_time(array.type) and kind is Kind.TIME:
-        return pc.greater(array.view(pa.int64()), _LAST_TIME)
-    return None
+        told = [with_moments(array, column.type.kind) for array, column in zip(arrays, selection, strict=True)]
+        yield pa.RecordBatch.from_arrays(told, names=[f"c{i}" for i in range(len(told))])

@@ -123,7 +123,7 @@ _DIRECT: dict[Kind, tuple[frozenset[Oid], dict[int, str]]] = {
         frozenset({Oid.NUMERIC}),
         {Oid.MONEY: "{raw}::numeric", **dict.fromkeys(REAL, _DECIMAL)},
     ),
-    Kind.FLOAT: (frozenset({Oid.FLOAT8}), dict.fromkeys([Oid.FLOAT4, Oid.NUMERIC, *WHOLE], _AS_FLOAT8)),
+    Kind.FLOAT: (frozenset({Oid.FLOAT8, Oid.NUMERIC}), dict.fromkeys([Oid.FLOAT4, *WHOLE], _AS_FLOAT8)),
     Kind.BOOLEAN: (frozenset({Oid.BOOL}), {}),
     Kind.DATE: (frozenset({Oid.DATE}), {Oid.TIMESTAMP: _MIDNIGHT}),
     Kind.TIME: (frozenset({Oid.TIME}), {}),

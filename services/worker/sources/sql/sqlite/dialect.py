@@ -9,11 +9,12 @@ unqualified name in double quotes for text.
 import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from services.contract.spec import ColumnType, Filter, Kind, Operator, OrderTerm, Relation, Term, Value
+from services.worker.sources.rows.columns import all_certain
 from services.worker.sources.rows.conditions import (
     NULLS,
     Parameter,
@@ -88,7 +89,9 @@ def sentinel(type_: ColumnType) -> str:
 def where(filter_: Filter, storage: Storage) -> Sql:
     """The rows that match; every one of them, and only them when it is exact. A column not in `storage` is MIXED."""
     condition = combined(filter_, lambda term: _term(term, storage.get((term.column, term.type.kind), MIXED)))
-    return condition if len(condition.parameters) <= _MAX_PARAMETERS else Sql("1", exact=False)
+    if len(condition.parameters) > _MAX_PARAMETERS:
+        return Sql("1", exact=False)
+    return replace(condition, exact=condition.exact and all_certain(filter_))
 
 
 def _term(term: Term, stored: Stored) -> Sql:

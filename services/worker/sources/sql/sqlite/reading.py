@@ -14,7 +14,7 @@ import pyarrow as pa
 from services.contract.spec import JobSpec, ReadingMode
 from services.worker.ports import Reading
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import SourceColumn, missing, order_types, source_columns
+from services.worker.sources.rows.columns import SourceColumn, missing, order_types, source_columns, with_key
 from services.worker.sources.rows.conditions import Parameter, Sql
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
@@ -67,7 +67,7 @@ class _File:
         relation = self._checked(spec)
         storage = storage_of(self._session.rows, spec, time_zone)
         matching = dialect.where(spec.filter, storage)
-        selection = source_columns(spec, deciding=not matching.exact)
+        selection = with_key(source_columns(spec, deciding=not matching.exact), spec)
         facts = ReadingFacts(as_of, None, spec.filter, page=spec.page, time_zone=time_zone)
         if matching.exact:
             counted = self._session.rows(
@@ -90,7 +90,7 @@ class _File:
         """
         relation = self._checked(spec)
         matching = dialect.where(spec.filter, {})
-        selection = source_columns(spec, deciding=not matching.exact)
+        selection = with_key(source_columns(spec, deciding=not matching.exact), spec)
         keys = [dialect.column(name) for name in spec.key]
         nulls = " or ".join(f"{key} is null" for key in keys)
         if self._session.rows(f"select exists(select 1 from {relation} where {nulls})")[0][0]:  # noqa: S608 - quoted
