@@ -50,6 +50,8 @@ class MemoryQueue:
     `mute` loses the answers to complete until the worker has heard that its lease is lost; with `deaf` the calls
     themselves are lost.
 
+    `silent` loses the answers to heartbeats alone.
+
     `beat_every` is how often the worker is told to send heartbeats.
     """
 
@@ -60,6 +62,7 @@ class MemoryQueue:
         self.refuse_complete: ExportdError | None = None
         self.mute = False
         self.deaf = False
+        self.silent = False
         self.drain = False
         self.beat_every = HEARTBEAT
         self.resend: list[Job] = []
@@ -124,6 +127,8 @@ class MemoryQueue:
 
     async def heartbeat(self, held: list[LeaseReport], free_slots: int, *, draining: bool) -> HeartbeatAnswer:
         self._up("heartbeat")
+        if self.silent:
+            raise StoreUnavailable
         self.draining_seen |= draining
         verdicts = tuple(LeaseVerdict(r.lease.lease_id, self._verdict(r)) for r in held)
         if any(verdict.verdict is Verdict.LOST for verdict in verdicts):

@@ -16,6 +16,7 @@ from tests.integration.worker import child_jobs
 from tests.integration.worker.rig import SPEC, Rig, bundled, named
 from tests.patience import PATIENCE_S
 
+SOME_HEARTBEATS = 5
 CSV = b'Id,Name\r\n1,one\r\n2,"two, ""quoted"""\r\n3,\r\n'
 
 
@@ -291,6 +292,30 @@ async def test_an_attempt_that_has_no_place_for_its_files_fails_and_is_tried_aga
         await rig.queue.until(lambda: entry.state == "FAILED")
     assert [(f.code, f.retryable) for f in entry.failures] == [("STORE_UNAVAILABLE", True)]
     assert rig.files() == [folder]
+
+
+async def test_a_worker_that_was_never_answered_asks_for_no_work(rig: Rig) -> None:
+    rig.queue.silent = True
+    entry = rig.queue.offer(SPEC)
+    async with rig.working():
+        await eventually(lambda: rig.queue.calls.count("heartbeat") > SOME_HEARTBEATS)
+        assert rig.queue.polls == []
+        rig.queue.silent = False
+        await rig.queue.until(lambda: entry.state == "COMPLETED")
+
+
+async def test_no_work_begins_before_its_lease_is_confirmed(rig: Rig) -> None:
+    async with rig.working():
+        await eventually(lambda: bool(rig.queue.polls))
+        rig.queue.silent = True
+        entry = rig.queue.offer(SPEC)
+        await rig.queue.until(lambda: entry.state == "PROCESSING")
+        beats = rig.queue.calls.count("heartbeat")
+        await eventually(lambda: rig.queue.calls.count("heartbeat") > beats + SOME_HEARTBEATS)
+        assert "complete" not in rig.queue.calls
+        assert rig.files() == []
+        rig.queue.silent = False
+        await rig.queue.until(lambda: entry.state == "COMPLETED")
 
 
 async def test_a_worker_without_answers_takes_no_work_builds_on_and_reports_later(rig: Rig) -> None:

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.contract.codes import FailureCode
 from services.contract.errors import (
     ExportdError,
+    InvalidRequest,
     JobCancelled,
     LeaseLost,
     RowsMissing,
@@ -77,6 +79,14 @@ class Hasty(World):
             yield 0.0
 
 
+class Patient(World):
+    """Its pauses outlast every test: only what ends one early goes on."""
+
+    def pauses(self, first_s: float = 0.1, max_s: float = 10.0) -> Iterator[float]:
+        while True:
+            yield 3600.0
+
+
 @dataclass
 class Report:
     """One attempt's reports, and what they did."""
@@ -85,9 +95,9 @@ class Report:
     place: Place = field(default_factory=Place)
     stopped: asyncio.Future[Ending] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
-    def reporting(self, for_s: float = 35.0) -> Reporting:
+    def reporting(self, for_s: float = 35.0, world_of: type[World] = Hasty) -> Reporting:
         queue: Any = self.api
-        world = Hasty(monotonic=lambda: self.api.now)
+        world = world_of(monotonic=lambda: self.api.now)
         return Reporting(queue, LEASE, self.place, self.stopped, for_s, "reference", world)
 
 
@@ -107,6 +117,24 @@ async def test_a_completion_that_was_stopped_before_it_was_answered_leaves_the_f
     report.stopped.set_result(why)
     assert await telling is why
     assert report.place.seen == []
+
+
+async def test_a_stop_ends_the_pause_between_two_reports() -> None:
+    report = Report(Api([AWAY]))
+    telling = asyncio.create_task(report.reporting(for_s=7200, world_of=Patient).outcome(BUILT))
+    await asyncio.sleep(0)
+    report.stopped.set_result(Ending.ORPHANED)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert telling.result() is Ending.ORPHANED
+    assert report.api.calls == ["complete"]
+
+
+async def test_a_failure_that_the_api_refuses_is_in_the_log() -> None:
+    report = Report(Api([InvalidRequest([])]))
+    with capture_logs() as lines:
+        assert await report.reporting().outcome(Failure(FailureCode.VALUE_INVALID, "no number")) is Ending.FAILED
+    assert [(line["event"], line["reason"]) for line in lines] == [("failure_refused", "INVALID_REQUEST")]
 
 
 async def test_a_completion_is_repeated_until_it_is_answered() -> None:
