@@ -24,7 +24,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
 
 
-class Shell(grpc.aio.ServerInterceptor):
+class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps each method of exportd's own services."""
 
     def __init__(self, metrics: ApiMetrics, world: World) -> None:

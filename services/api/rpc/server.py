@@ -10,7 +10,7 @@ from exportd.queue.v1 import job_queue_service_pb2_grpc
 from exportd.v1 import export_service_pb2_grpc, operator_service_pb2_grpc
 from services.api.metrics import ApiMetrics
 from services.api.rpc.export_service import ExportServicer
-from services.api.rpc.interceptor import Shell
+from services.api.rpc.interceptor import CallInterceptor
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.queue_service import JobQueueServicer
 from services.api.world import World
@@ -33,7 +33,7 @@ class Servers:
         world: World,
     ) -> None:
         self._health = health.HealthServicer()
-        self._shell = Shell(metrics, world)
+        self._interceptor = CallInterceptor(metrics, world)
         self._public = self._server(MAX_REQUEST_BYTES)
         self._queue = self._server(MAX_QUEUE_MESSAGE_BYTES)
         export_service_pb2_grpc.add_ExportServiceServicer_to_server(exports, self._public)
@@ -60,7 +60,7 @@ class Servers:
         await asyncio.gather(self._public.stop(grace_s), self._queue.stop(grace_s))
 
     def _server(self, max_receive_bytes: int) -> grpc.aio.Server:
-        server = grpc.aio.server(interceptors=[self._shell], options=server_options(max_receive_bytes))
+        server = grpc.aio.server(interceptors=[self._interceptor], options=server_options(max_receive_bytes))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         return server
 
