@@ -14,6 +14,7 @@ from chaos.calls import with_retries
 from chaos.findings import Findings, Violation
 from chaos.plan import LeaseMisuse, MisuseKind
 from exportd_client import Export, ExportClient, NotFound, name_of
+from services.contract.capabilities import EVERYTHING
 from services.contract.codes import FailureCode
 from services.contract.errors import ExportdError, Fenced, TryAgain
 from services.contract.job import HeartbeatAnswer, Job, LeaseReport, Verdict
@@ -78,7 +79,7 @@ class MisbehavingWorker:
         """Take one lease and misuse it; does nothing when there is no job. Whatever is strange becomes a finding."""
         async with connected(self.queue, str(uuid4())) as queue:
             worker = _Session(queue)
-            jobs = await _answer_or_none(queue.lease(str(uuid4()), 1, 3.0)) or []
+            jobs = await _answer_or_none(queue.lease(str(uuid4()), 1, 3.0, EVERYTHING)) or []
             for job in jobs:
                 lease = MisusedLease(job)
                 self.leases.append(lease)

@@ -140,7 +140,7 @@ class _Parts:
         self._store = kept.store
         self.metrics = ApiMetrics()
         self._announcements = LocalAnnouncements(capped=shares.fairness.caps)
-        self._workers = LocalWorkers(world.clock)
+        self._workers = LocalWorkers(world.clock, kept.artifacts.store_id)
         self._detached = LocalDetachedTasks()
         self._passwords = Passwords(kept.secret)
         waits = settings.waits

@@ -66,6 +66,7 @@ class ApiSettings:
                 ttl=(ttl := read.seconds("EXPORTD_LEASE_TTL_S", 30, 1, 3600)),
                 heartbeat_interval=ttl / 3,
                 run_timeout=read.seconds("EXPORTD_RUN_TIMEOUT_S", 6 * 3600, 1, 7 * 86400),
+                avoidance=2 * ttl,
             ),
             backoff=Backoff(
                 base=read.seconds("EXPORTD_RETRY_BASE_S", 5, 0, 3600),

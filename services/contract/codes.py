@@ -11,10 +11,12 @@ class Retry(Enum):
     """Whether another attempt follows a failure.
 
     NEVER: what the request, the catalog or the rows have wrong stays wrong. LATER: the next attempt may go well.
+    ELSEWHERE: the worker's own surroundings failed, so the attempt is given back and another worker is preferred.
     """
 
     NEVER = "never"
     LATER = "later"
+    ELSEWHERE = "elsewhere"
 
 
 class FailureCode(StrEnum):
@@ -34,10 +36,15 @@ class FailureCode(StrEnum):
     SOURCE_UNAVAILABLE = (
         "SOURCE_UNAVAILABLE",
         Retry.LATER,
+        "see that the source is up and does not break off long readings",
+    )
+    SOURCE_UNREACHABLE = (
+        "SOURCE_UNREACHABLE",
+        Retry.ELSEWHERE,
         "see that the source is up, and that the worker reaches it with the account of its sources file",
     )
     SOURCE_CHANGED = "SOURCE_CHANGED", Retry.LATER, "nothing; replace the files of a source while no export reads them"
-    SOURCE_UNKNOWN = "SOURCE_UNKNOWN", Retry.NEVER, "add the source to the sources file of every worker"
+    SOURCE_UNKNOWN = "SOURCE_UNKNOWN", Retry.ELSEWHERE, "add the source to the sources file of the workers"
     SOURCE_REFUSED = (
         "SOURCE_REFUSED",
         Retry.NEVER,
@@ -77,7 +84,7 @@ class FailureCode(StrEnum):
         Retry.NEVER,
         "correct the value or the type of its column, or set `invalid` to null or text, in the catalog",
     )
-    MASK_KEY_MISSING = "MASK_KEY_MISSING", Retry.NEVER, "give every worker `EXPORTD_MASK_KEY_FILE`"
+    MASK_KEY_MISSING = "MASK_KEY_MISSING", Retry.ELSEWHERE, "give the workers `EXPORTD_MASK_KEY_FILE`"
     READING_UNSUPPORTED = "READING_UNSUPPORTED", Retry.NEVER, "set `reading` to snapshot in the catalog"
 
     # ---- what was asked for
@@ -98,14 +105,15 @@ class FailureCode(StrEnum):
 
     # ---- the worker and what it stands on
     ROWS_MISSING = "ROWS_MISSING", Retry.LATER, "tell the operator if it stays so"
-    DISK_FULL = "DISK_FULL", Retry.LATER, "make room in the artifact store"
-    OUT_OF_MEMORY = "OUT_OF_MEMORY", Retry.LATER, "give the worker more memory, or fewer slots"
-    STORE_UNAVAILABLE = "STORE_UNAVAILABLE", Retry.LATER, "see that the worker can write to the artifact store"
+    DISK_FULL = "DISK_FULL", Retry.ELSEWHERE, "make room in the artifact store"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY", Retry.ELSEWHERE, "give the worker more memory, or fewer slots"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE", Retry.ELSEWHERE, "see that the worker can write to the artifact store"
+    STORE_MISMATCH = "STORE_MISMATCH", Retry.ELSEWHERE, "give api and workers the same `EXPORTD_ARTIFACTS`"
     WORKER_CRASHED = "WORKER_CRASHED", Retry.LATER, "look into the worker's log; memory is the most frequent cause"
     LEASE_EXPIRED = "LEASE_EXPIRED", Retry.LATER, "see that workers run and reach the api"
     RUN_TIMEOUT = "RUN_TIMEOUT", Retry.LATER, "narrow the filter, or raise `EXPORTD_RUN_TIMEOUT_S`"
     NO_PROGRESS = "NO_PROGRESS", Retry.LATER, "see what the source waits for"
-    UNREADABLE_JOB = "UNREADABLE_JOB", Retry.LATER, "run the same version of api and workers"
+    UNREADABLE_JOB = "UNREADABLE_JOB", Retry.ELSEWHERE, "run the same version of api and workers"
     PREVIEW_TIMEOUT = "PREVIEW_TIMEOUT", Retry.NEVER, "narrow the filter, or create the export"
     INTERNAL = "INTERNAL", Retry.LATER, "tell the operator the reference, under which the log has the whole story"
 

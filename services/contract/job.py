@@ -35,6 +35,18 @@ class Job:
     password: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerProblem:
+    """What a worker's own surroundings fail in: the code that exports would fail with, and since when.
+
+    `source_id` is the source that cannot be had; empty: the worker as a whole takes nothing.
+    """
+
+    code: str
+    source_id: str
+    age: timedelta
+
+
 class Verdict(Enum):
     """What a lease is worth: go on, stop since the export was cancelled, stop since the lease no longer counts."""
 

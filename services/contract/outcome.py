@@ -108,4 +108,4 @@ class Failure:
     @property
     def retryable(self) -> bool:
         """Whether another attempt may go well."""
-        return self.code.retry is Retry.LATER
+        return self.code.retry is not Retry.NEVER

@@ -5,7 +5,7 @@ Rows travel as Arrow record batches with the schema of `schema.arrow_schema`: on
 `field`, in order.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,8 @@ from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
-from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport
+from services.contract.capabilities import Capabilities
+from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport, WorkerProblem
 from services.contract.outcome import Built, Consistency, ExportWarning, Failure, MatchedBy
 from services.contract.preview import Preview, Previewed
 from services.contract.spec import AttachmentSpec, JobSpec
@@ -22,11 +23,16 @@ from services.contract.spec import AttachmentSpec, JobSpec
 class JobQueue(Protocol):
     """The queue as a worker sees it. Verbs raise contract.errors.ExportdError; after TryAgain, call again."""
 
-    async def lease(self, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
-        """Wait up to `wait_s` (0 to 25) for jobs; the same `poll_id` again returns the same jobs."""
+    async def lease(self, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities) -> list[Job]:
+        """Wait up to `wait_s` (0 to 25) for jobs that a worker can do; the same `poll_id` again returns the same jobs.
+
+        Raises StoreMismatch when it sees another artifact store than the api.
+        """
         ...
 
-    async def heartbeat(self, held: list[LeaseReport], free_slots: int, *, draining: bool) -> HeartbeatAnswer:
+    async def heartbeat(
+        self, held: list[LeaseReport], free_slots: int, *, draining: bool, problems: Sequence[WorkerProblem] = ()
+    ) -> HeartbeatAnswer:
         """Confirm and renew every lease in `held`; the verdicts come in the same order."""
         ...
 

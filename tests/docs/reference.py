@@ -16,14 +16,18 @@ from tests.docs.proto_comments import values_of
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 NOTE = "<!-- Made by `make docs` of the code and of the comments in proto/: change those. -->\n"
-RETRIED = "Retried. "
+SAID = {Retry.LATER: "Retried. ", Retry.ELSEWHERE: "Given back. ", Retry.NEVER: ""}
+"""How the comment of a code begins in the interfaces."""
+
+SHOWN = {Retry.LATER: "yes", Retry.ELSEWHERE: "given back", Retry.NEVER: "no"}
 NOT_SENT = "Not sent yet."
 
 _FAILURES = """\
 An attempt that fails leaves one of these codes in `result.errors`, with a message; a preview that fails has it in the
-metadata `failure` of PREVIEW_FAILED. After a failure that is retried another attempt follows, as long as one is left;
-after any other the export is CANCELLED with the reason NOT_RETRYABLE. A code that is not here is one of another
-version."""
+metadata `failure` of PREVIEW_FAILED. After a failure that is retried another attempt follows, as long as one is left.
+A failure of the worker's own surroundings gives the attempt back: it does not count, and the export is QUEUED again,
+for another worker where there is one; from the tenth time in a run on it counts and is retried. After any other failure
+the export is CANCELLED with the reason NOT_RETRYABLE. A code that is not here is one of another version."""
 _WARNINGS = """\
 `Export.warnings` has what was known when the export was created, `result.warnings` what building found, each with a
 count. They stop nothing. A code that is not here is one of another version."""
@@ -38,9 +42,9 @@ happened to an export by these names, beginning with `CREATE`."""
 
 def failures() -> str:
     """Of an attempt that failed."""
-    said = {name: text.removeprefix(RETRIED) for name, text in values_of("failure_code.proto", "FailureCode").items()}
+    said = values_of("failure_code.proto", "FailureCode")
     rows = (
-        (f"`{code}`", "yes" if code.retry is Retry.LATER else "no", said[code.name], code.remedy)
+        (f"`{code}`", SHOWN[code.retry], said[code.name].removeprefix(SAID[code.retry]), code.remedy)
         for code in FailureCode
     )
     return _page(

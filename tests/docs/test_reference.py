@@ -43,10 +43,11 @@ def test_warnings_are_the_same_in_code_interface_and_documentation() -> None:
     assert [row[0] for row in _shown("warnings.md")] == of_proto
 
 
-def test_the_interface_says_which_failures_are_retried() -> None:
+@pytest.mark.parametrize("retry", [Retry.LATER, Retry.ELSEWHERE])
+def test_the_interface_says_which_failures_are_retried_and_which_given_back(retry: Retry) -> None:
     said = values_of("failure_code.proto", "FailureCode")
-    retried = {name for name, text in said.items() if text.startswith(reference.RETRIED)}
-    assert retried == {code for code in FailureCode if code.retry is Retry.LATER}
+    found = {name for name, text in said.items() if text.startswith(reference.SAID[retry])}
+    assert found == {code for code in FailureCode if code.retry is retry}
 
 
 def test_reasons_are_the_same_in_code_interface_and_documentation() -> None:

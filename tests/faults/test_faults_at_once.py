@@ -131,7 +131,7 @@ async def test_fault_03_an_export_made_while_a_poll_goes_to_sleep_is_handed_out_
         publication=Publication(artifacts, new_id),
         passwords=Passwords(b"k" * 32),
         announcements=announcements,
-        workers=LocalWorkers(lambda: START),
+        workers=LocalWorkers(lambda: START, artifacts.store_id),
         detached=LocalDetachedTasks(),
         metrics=ApiMetrics(),
         policy=POLICY,

@@ -39,11 +39,11 @@ def agree(world: World, seen: Snapshot) -> None:
 
 def _beside(stored: StoredExport) -> tuple[Any, ...]:
     lease = (stored.lease_id, stored.lease_worker, stored.lease_confirmed, stored.lease_expire_time)
-    counted = (stored.lease_count, stored.unconfirmed_count, stored.ended_lease)
+    counted = (stored.lease_count, stored.unconfirmed_count, stored.given_back_count, stored.ended_lease)
     return (lease, counted, stored.sealed_password, stored.deleted)
 
 
 def _beside_in_model(entry: Entry) -> tuple[Any, ...]:
     held = entry.lease
     lease = (held.id, held.worker, held.confirmed, held.expires) if held else (None, None, False, None)
-    return (lease, (entry.leases, entry.unconfirmed, entry.ended), entry.password, entry.deleted)
+    return (lease, (entry.leases, entry.unconfirmed, entry.given_back, entry.ended), entry.password, entry.deleted)

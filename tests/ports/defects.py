@@ -8,7 +8,7 @@ from typing import Any
 
 from services.api.domain.export import Export
 from services.api.domain.fairness import Fairness, Share
-from services.api.domain.leases import Claimed, LeasePolicy
+from services.api.domain.leases import UNLIMITED, Ability, Claimed, LeasePolicy
 from services.api.domain.notifications import Held
 from services.api.domain.retry import GiveUp
 from services.api.ports.store import Store
@@ -66,6 +66,22 @@ class _Forgetful(_Wrapper):
 
     async def claim(self, worker_id: str, poll_id: str, *asked: Any) -> list[Claimed]:
         return await self._port.claim(worker_id, f"{poll_id}-{next(_NUMBERS)}", *asked)
+
+
+class _Credulous(_Wrapper):
+    """Hands out what a worker cannot do."""
+
+    async def claim(self, worker_id: str, poll_id: str, limit: int, now: datetime, *_: Any) -> list[Claimed]:
+        return await self._port.claim(worker_id, poll_id, limit, now)
+
+
+class _Insistent(_Wrapper):
+    """Hands an export back to the worker that could not build it, though another could."""
+
+    async def claim(
+        self, worker_id: str, poll_id: str, limit: int, now: datetime, ability: Ability = UNLIMITED
+    ) -> list[Claimed]:
+        return await self._port.claim(worker_id, poll_id, limit, now, Ability(ability.own))
 
 
 class _Silent(_Wrapper):
@@ -127,6 +143,10 @@ def _uncapped(make: Make, policy: LeasePolicy, fairness: Fairness) -> Store:
     return make(policy, Fairness(Share(weight=fairness.default.weight), weights))
 
 
+def _too_patient(make: Make, policy: LeasePolicy, fairness: Fairness) -> Store:
+    return make(replace(policy, given_back_limit=policy.given_back_limit + 1), fairness)
+
+
 def _short_window(make: Make, policy: LeasePolicy, fairness: Fairness) -> Store:
     return make(replace(policy, confirm_window=policy.confirm_window - timedelta(seconds=1)), fairness)
 
@@ -139,5 +159,8 @@ PLANTED: dict[str, Defect] = {
     "an announcement that is dropped": _with_leases(_Silent),
     "a cap that is not heeded": _uncapped,
     "a late word on a delivery": _any_hold,
+    "a worker that gets what it cannot do": _with_leases(_Credulous),
+    "a worker that gets again what it gave back": _with_leases(_Insistent),
+    "an attempt that is given back too often": _too_patient,
     "a window that closes too early": _short_window,
 }

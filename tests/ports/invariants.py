@@ -9,6 +9,7 @@ from services.api.domain.notifications import channels
 from services.api.domain.states import LEASABLE, TERMINAL, TRANSITIONS, Event, State
 from services.contract.job import LeaseRef
 from services.contract.store import artifact_prefix
+from tests.ports.moves import POLICY
 from tests.ports.snapshots import Snapshot
 
 
@@ -47,6 +48,14 @@ def attempts_in_budget(_: Snapshot, after: Snapshot) -> Findings:
     """0 <= attempt <= max_attempts."""
     for export_id, stored in after.exports.items():
         yield 0 <= stored.export.attempt <= stored.export.max_attempts, export_id
+
+
+def given_back_within_bounds(_: Snapshot, after: Snapshot) -> Findings:
+    """A run is given back as often as its export counts, and less often than is allowed."""
+    for export_id, stored in after.exports.items():
+        given_back = Counter(entry.run for entry in after.history[export_id] if entry.event == Event.GIVE_BACK.name)
+        yield stored.given_back_count == given_back[stored.export.run], export_id
+        yield all(count < POLICY.given_back_limit for count in given_back.values()), export_id
 
 
 def histories_are_chains(_: Snapshot, after: Snapshot) -> Findings:
@@ -133,6 +142,7 @@ EVERY: Sequence[Any] = (
     one_live_lease,
     leases_are_counted,
     attempts_in_budget,
+    given_back_within_bounds,
     histories_are_chains,
     terminal_states_stay,
     versions_only_grow,

@@ -23,7 +23,7 @@ from tests.ports.agreement import agree, plain
 from tests.ports.bench import Bench, bench
 from tests.ports.defects import Defect, sound
 from tests.ports.invariants import check
-from tests.ports.moves import MOVES, POLICY, ZOMBIES, Move, Step, claim, complete, expire, renew
+from tests.ports.moves import GIVEN_BACK, MOVES, POLICY, ZOMBIES, Move, Step, claim, complete, expire, fail, renew
 from tests.ports.samples import SECOND
 from tests.ports.snapshots import Snapshot
 
@@ -137,6 +137,14 @@ class StoreMachine(RuleBasedStateMachine):
         self.made([claim(self.world, worker, "again", 4)])
         for word in words:
             self.made([word(self.world)])
+
+    @rule(times=st.integers(2, 4), backs=st.sampled_from([0, 1]))
+    def workers_fail_in_turn(self, times: int, backs: int) -> None:
+        """Their own surroundings do, whatever they are handed, until that counts."""
+        for time in range(times):
+            self.made([claim(self.world, f"w{1 + time % 2}", f"ill {self.world.now} {time}", 4)])
+            self.made([fail(self.world, back, 0.0, GIVEN_BACK) for back in range(backs + 1)])
+            self.world.now += SECOND
 
     @precondition(lambda self: self.lives < MAX_LIVES)
     @rule(killed=st.booleans())

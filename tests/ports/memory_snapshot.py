@@ -23,6 +23,7 @@ def _stored(record: Record) -> StoredExport:
         lease_expire_time=lease.expire_time if lease else None,
         lease_count=record.lease_count,
         unconfirmed_count=record.unconfirmed_count,
+        given_back_count=record.given_back_count,
         ended_lease=record.ended_lease_id,
         sealed_password=record.sealed_password,
         deleted=record.deleted_time is not None,

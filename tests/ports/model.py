@@ -11,9 +11,9 @@ from typing import Any
 from services.api.domain.export import Export, JobError, StoredFile
 from services.api.domain.fairness import Fairness, Turn, first
 from services.api.domain.history import CREATED, Actor, Transition
-from services.api.domain.leases import LeasePolicy, Standing
+from services.api.domain.leases import Ability, LeasePolicy, Standing
 from services.api.domain.notifications import Channel, channels
-from services.api.domain.retry import BECAUSE_CANCELLED, GiveUp, RetryAfter
+from services.api.domain.retry import BECAUSE_CANCELLED, Fate, GiveBack, GiveUp
 from services.api.domain.states import ENDINGS, LEASABLE, TERMINAL, TRANSITIONS, CancelReason, Event, State
 from services.api.ports.exports import RequestMark
 from services.contract import errors
@@ -45,6 +45,7 @@ class Entry:
     lease: Lease | None = None
     ended: str = ""
     unconfirmed: int = 0
+    given_back: int = 0
     leases: int = 0
     deleted: bool = False
     history: list[Transition] = field(default_factory=list)
@@ -52,6 +53,15 @@ class Entry:
     def held_under(self, ref: LeaseRef) -> bool:
         """The fence."""
         return self.lease is not None and self.lease.id == ref.lease_id
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks for exports, and when."""
+
+    worker: str
+    ability: Ability
+    now: datetime
 
 
 class Model:
@@ -97,6 +107,7 @@ class Model:
             raise errors.NotQueued(export_id, state.value)
         entry.ended = entry.lease.id if entry.lease else ""
         lasted = {"duration": now - entry.export.start_time} if state is State.PROCESSING else {}
+        lasted["given_back_by"] = ""
         self._end(entry, Event.CANCEL, now, Actor.CALLER, cancel_reason=CancelReason.REQUESTED, **lasted)
         entry.lease = None
         return entry.export, entry.ended
@@ -122,7 +133,7 @@ class Model:
             raise errors.PasswordRequired(export_id)
         if password is not None and not export.encrypted:
             raise errors.IllegalTransition(export_id, export.state.value, "retry", _because(export))
-        entry.password, entry.lease, entry.unconfirmed = password, None, 0
+        entry.password, entry.lease, entry.unconfirmed, entry.given_back = password, None, 0, 0
         fresh = {"start_time": None, "end_time": None, "duration": None, "email_sent": False, "callback_sent": False}
         budgeted = {"run": export.run + 1, "max_attempts": export.attempt + budget, "cancel_reason": None}
         return self._happen(entry, Event.RETRY, now, Actor.OPERATOR, **budgeted, **fresh)
@@ -138,29 +149,31 @@ class Model:
 
     # ---- workers
 
-    def claim(self, worker: str, poll: str, limit: int, now: datetime, told: Sequence[str]) -> list[Export]:
+    def claim(self, asker: "Asker", poll: str, limit: int, told: Sequence[str]) -> list[Export]:
         """Those that the store must have leased, in this order, under the ids that it told."""
+        worker, now = asker.worker, asker.now
         again = [e for e in self._by_id() if self._unconfirmed(e, worker) and e.lease.poll == poll]
         if again:
             assert [e.lease.id for e in again] == list(told)
             return [e.export for e in again]
         claimed: list[Export] = []
-        for entry in self._in_turn(now, limit):
+        for entry in self._in_turn(asker, limit):
             until = now + self.policy.confirm_window
             new_id = told[len(claimed)] if len(claimed) < len(told) else "the store handed out too few"
             entry.lease = Lease(new_id, worker, poll, now, until)
             entry.leases += 1
             leased = {"attempt": entry.export.attempt + 1, "start_time": now, "next_attempt_time": None}
+            leased["given_back_by"] = ""
             claimed.append(self._happen(entry, Event.LEASE, now, Actor.WORKER, worker=worker, **leased))
         return claimed
 
-    def _in_turn(self, now: datetime, limit: int) -> Iterator[Entry]:
+    def _in_turn(self, asker: "Asker", limit: int) -> Iterator[Entry]:
         waiting = {e.export.tenant for e in self.entries.values() if e.export.state in LEASABLE}
         turns = {tenant: self.turns.get(tenant, Turn()) for tenant in waiting}
         while turns and limit:
             present = max((turn.served for turn in self.turns.values()), default=0)
             tenant = first(turns, present)
-            entry = self._next_of(tenant, now)
+            entry = self._next_of(tenant, asker)
             if entry is None or self.fairness.capped(tenant, self.running().get(tenant, 0)):
                 del turns[tenant]
                 continue
@@ -168,15 +181,24 @@ class Model:
             self.turns[tenant] = turns[tenant] = turns[tenant].taken(present, self.fairness.share(tenant).weight)
             yield entry
 
-    def _next_of(self, tenant: str, now: datetime) -> Entry | None:
+    def _next_of(self, tenant: str, asker: "Asker") -> Entry | None:
         due = [
             e
             for e in self.entries.values()
             if e.export.tenant == tenant
             and e.export.state in LEASABLE
-            and (e.export.next_attempt_time is None or e.export.next_attempt_time <= now)
+            and (e.export.next_attempt_time is None or e.export.next_attempt_time <= asker.now)
+            and self._may_have(asker, e.export)
         ]
         return min(due, key=lambda e: (-e.export.priority, e.export.id), default=None)
+
+    def _may_have(self, asker: "Asker", export: Export) -> bool:
+        names, needs = asker.ability.own.names, export.requirement.needs
+        if names is not None and needs - names:
+            return False
+        if export.given_back_by != asker.worker or asker.now - export.update_time >= self.policy.avoidance:
+            return True
+        return all(other.names is not None and needs - other.names for other in asker.ability.others)
 
     def standing(self, ref: LeaseRef) -> Standing:
         entry = self.entries.get(ref.export_id)
@@ -222,13 +244,18 @@ class Model:
         worker = entry.lease.worker
         return self._end(entry, Event.COMPLETE, now, Actor.WORKER, worker, file=file, stats=stats, duration=lasted)
 
-    def fail(self, ref: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime) -> Export | None:
+    def fail(self, ref: LeaseRef, failure: Failure, fate: Fate, now: datetime) -> Export | None:
         entry = self.entries.get(ref.export_id)
         if entry is None or not entry.held_under(ref) or entry.export.state is not State.PROCESSING:
             if entry and entry.ended == ref.lease_id and entry.export.cancel_reason is not CancelReason.REQUESTED:
                 return None
             raise self._fenced(ref)
         worker, entry.lease, entry.ended = entry.lease.worker, None, ref.lease_id
+        if isinstance(fate, GiveBack) and entry.given_back + 1 < self.policy.given_back_limit:
+            entry.given_back += 1
+            back = _attempt_given_back(entry.export) | {"given_back_by": worker}
+            return self._happen(entry, Event.GIVE_BACK, now, Actor.WORKER, worker=worker, **back)
+        fate = fate.otherwise if isinstance(fate, GiveBack) else fate
         ended = self._failed(entry, failure.code, failure.message, now)
         if isinstance(fate, GiveUp):
             return self._end(entry, Event.GIVE_UP, now, Actor.WORKER, worker, cancel_reason=fate.reason, **ended)

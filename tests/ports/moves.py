@@ -9,25 +9,28 @@ from hypothesis import strategies as st
 
 from services.api.domain.export import Export
 from services.api.domain.fairness import Fairness, Share
-from services.api.domain.leases import LeasePolicy
+from services.api.domain.leases import UNLIMITED, Ability, LeasePolicy
 from services.api.domain.notifications import DeliveryState, Held
 from services.api.domain.retry import decide
 from services.api.domain.states import CancelReason
 from services.api.ports.exports import RequestMark
 from services.api.ports.store import Store
+from services.contract.capabilities import EVERYTHING, Capabilities, Requirement
 from services.contract.codes import FailureCode
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure
 from services.contract.store import artifact_prefix
-from tests.ports.model import Entry, Model
+from tests.ports.model import Asker, Entry, Model
 from tests.ports.samples import SECOND, SPEC, START, STATS, new_export, new_file
 
 T = TypeVar("T")
 
-POLICY = LeasePolicy(run_timeout=timedelta(seconds=45), unconfirmed_limit=3)
+POLICY = LeasePolicy(
+    run_timeout=timedelta(seconds=45), unconfirmed_limit=3, given_back_limit=3, avoidance=timedelta(seconds=31)
+)
 TENANTS = ("acme", "bolt", "corp")
 FAIRNESS = Fairness(Share(), {"bolt": Share(weight=3.0, max_running=2), "corp": Share(max_running=1)})
-RETRIED = (CancelReason.RETRIES_EXHAUSTED, CancelReason.NOT_RETRYABLE)
+ENDED = (CancelReason.RETRIES_EXHAUSTED, CancelReason.NOT_RETRYABLE)
 REPLACED = -1
 NOWHERE = LeaseRef("nowhere", "f" * 32)
 
@@ -132,7 +135,7 @@ def delete(w: World, back: int) -> Step:
 
 
 def retry(w: World, back: int, budget: int, *, sealed: bool) -> Step:
-    of = w.export(back, lambda export: export.cancel_reason in RETRIED)
+    of = w.export(back, lambda export: export.cancel_reason in ENDED)
     password = b"sealed again" if sealed else None
     return Step(
         lambda: w.store.exports.retry(*of, budget, password, w.now),
@@ -143,15 +146,16 @@ def retry(w: World, back: int, budget: int, *, sealed: bool) -> Step:
 # ---- workers and the clock
 
 
-def claim(w: World, worker: str, poll: str, limit: int) -> Step:
+def claim(w: World, worker: str, poll: str, limit: int, ability: Ability = UNLIMITED) -> Step:
     def expect(answer: Any) -> list[tuple[Export, bytes | None]]:
         w.leases += [claimed.ref for claimed in answer if claimed.ref not in w.leases]
         w.workers |= {claimed.ref: worker for claimed in answer}
-        exports = w.model.claim(worker, poll, limit, w.now, [claimed.lease_id for claimed in answer])
+        told = [claimed.lease_id for claimed in answer]
+        exports = w.model.claim(Asker(worker, ability, w.now), poll, limit, told)
         return [(export, w.model.entries[export.id].password) for export in exports]
 
     return Step(
-        lambda: w.store.leases.claim(worker, poll, limit, w.now),
+        lambda: w.store.leases.claim(worker, poll, limit, w.now, ability),
         expect,
         lambda answer: [(claimed.export, claimed.sealed_password) for claimed in answer],
     )
@@ -176,11 +180,9 @@ def complete(w: World, back: int, sha256: str, *, row_missing: bool) -> Step:
     )
 
 
-def fail(w: World, back: int, jitter: float, *, retryable: bool) -> Step:
+def fail(w: World, back: int, jitter: float, code: FailureCode) -> Step:
     ref = w.lease(back)
-    failure = Failure(
-        FailureCode.SOURCE_UNAVAILABLE if retryable else FailureCode.VALUE_INVALID, "the source did not answer"
-    )
+    failure = Failure(code, "the source did not answer")
     entry = w.model.entries.get(ref.export_id)
     attempt, most = (entry.export.attempt, entry.export.max_attempts) if entry else (1, 3)
     fate = decide(failure, attempt, most, jitter)
@@ -270,6 +272,14 @@ BACK = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 5, 8])
 
 BACKS = st.lists(BACK, min_size=1, max_size=3)
 WORKER = st.sampled_from(["w1", "w2"])
+RETRIED, NEVER, GIVEN_BACK = FailureCode.SOURCE_UNAVAILABLE, FailureCode.VALUE_INVALID, FailureCode.DISK_FULL
+CODE = st.sampled_from([RETRIED, RETRIED, NEVER, GIVEN_BACK, GIVEN_BACK])
+A, B = "rows/sql/a", "rows/csv/b"
+REQUIREMENT = st.sampled_from([Requirement(frozenset(needs)) for needs in ((), (A,), (A,), (B,), (A, B))])
+CAN = [EVERYTHING, *(Capabilities(frozenset(names)) for names in ((), (A,), (B,), (A, B)))]
+ABILITY = st.builds(
+    Ability, st.sampled_from([EVERYTHING, *CAN]), st.sampled_from([(), *((can,) for can in CAN), (CAN[2], CAN[3])])
+)
 SECONDS = st.sampled_from([0, 1, 30])
 
 
@@ -281,6 +291,7 @@ MOVES: dict[str, st.SearchStrategy[Move]] = {
     "create": _drawn(
         create,
         tenant=st.sampled_from(TENANTS),
+        requirement=REQUIREMENT,
         priority=st.sampled_from([0, 0, 5]),
         max_attempts=st.integers(1, 3),
         callback_url=st.sampled_from(["", "https://x.test/"]),
@@ -292,7 +303,9 @@ MOVES: dict[str, st.SearchStrategy[Move]] = {
     "cancel": _drawn(cancel, back=BACK, stranger=st.sampled_from([False] * 7 + [True]), only_if_queued=st.booleans()),
     "delete": _drawn(delete, back=BACK),
     "retry": _drawn(retry, back=BACK, budget=st.integers(1, 2), sealed=st.booleans()),
-    "claim": _drawn(claim, worker=WORKER, poll=st.sampled_from(["p1", "p2", "p3"]), limit=st.integers(1, 4)),
+    "claim": _drawn(
+        claim, worker=WORKER, poll=st.sampled_from(["p1", "p2", "p3"]), limit=st.integers(1, 4), ability=ABILITY
+    ),
     "renew": _drawn(renew, backs=BACKS),
     "complete": _drawn(
         complete,
@@ -300,9 +313,7 @@ MOVES: dict[str, st.SearchStrategy[Move]] = {
         sha256=st.sampled_from(["ab" * 32, "cd" * 32]),
         row_missing=st.sampled_from([False] * 7 + [True]),
     ),
-    "fail": _drawn(
-        fail, back=BACK, jitter=st.sampled_from([0.0, 0.5, 1.0]), retryable=st.sampled_from([True, True, False])
-    ),
+    "fail": _drawn(fail, back=BACK, jitter=st.sampled_from([0.0, 0.5, 1.0]), code=CODE),
     "release": _drawn(release, backs=BACKS),
     "expire": _drawn(expire),
     "hold": _drawn(hold, limit=st.integers(1, 3), seconds=SECONDS),
@@ -316,7 +327,7 @@ MOVES: dict[str, st.SearchStrategy[Move]] = {
 _REPLACED = st.just(REPLACED)
 ZOMBIES: st.SearchStrategy[Move] = st.one_of(
     _drawn(complete, back=_REPLACED, sha256=st.just("ee" * 32), row_missing=st.just(value=False)),
-    _drawn(fail, back=_REPLACED, jitter=st.just(1.0), retryable=st.booleans()),
+    _drawn(fail, back=_REPLACED, jitter=st.just(1.0), code=CODE),
     _drawn(release, backs=st.just([REPLACED])),
     _drawn(renew, backs=st.just([REPLACED])),
 )

@@ -38,6 +38,7 @@ STATS = RunStats(
     12, MatchedBy.COUNT, 12, Consistency.SNAPSHOT, as_of=START, warnings=(ExportWarning(UnknownCode("LONG"), "cut", 2),)
 )
 CRASH = Failure(FailureCode.SOURCE_UNAVAILABLE, "the source did not answer")
+DISK_FULL = Failure(FailureCode.DISK_FULL, "the artifact store has no room for the file")
 
 _numbers = itertools.count(1)
 

@@ -19,6 +19,7 @@ class StoredExport:
     lease_expire_time: datetime | None
     lease_count: int
     unconfirmed_count: int
+    given_back_count: int
     ended_lease: str
     sealed_password: bytes | None
     deleted: bool

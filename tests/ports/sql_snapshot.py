@@ -38,6 +38,7 @@ def _stored(row: Row) -> StoredExport:
         lease_expire_time=row["lease_expire_time"],
         lease_count=row["lease_count"],
         unconfirmed_count=row["unconfirmed_count"],
+        given_back_count=row["given_back_count"],
         ended_lease=row["ended_lease_id"] or "",
         sealed_password=row["sealed_password"],
         deleted=row["deleted_time"] is not None,

@@ -4,13 +4,20 @@ from contextlib import suppress
 
 import pytest
 
-from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.domain.retry import GiveBack, GiveUp, RetryAfter
 from services.api.domain.states import TRANSITIONS, CancelReason, Event, State
 from services.contract.errors import ExportdError
 from tests.ports.driving import POLICY, WAYS, WORKER, Driven, given_up, leased
 from tests.ports.samples import CRASH, SECOND, STATS, new_file
 
 PRODUCT = [pytest.param(state, event, id=f"{state.name}-{event.name}") for state in State for event in Event]
+
+
+FATES = {
+    Event.FAIL: RetryAfter(SECOND),
+    Event.GIVE_UP: GiveUp(CancelReason.NOT_RETRYABLE),
+    Event.GIVE_BACK: GiveBack(RetryAfter(SECOND)),
+}
 
 
 async def attempt(store, driven: Driven, event: Event) -> None:
@@ -22,10 +29,8 @@ async def attempt(store, driven: Driven, event: Event) -> None:
             await store.leases.renew(WORKER, [lease], now)
         case Event.COMPLETE:
             await store.leases.complete(lease, new_file(export.id, sha256="cd" * 32), STATS, now)
-        case Event.FAIL:
-            await store.leases.fail(lease, CRASH, RetryAfter(SECOND), now)
-        case Event.GIVE_UP:
-            await store.leases.fail(lease, CRASH, GiveUp(CancelReason.NOT_RETRYABLE), now)
+        case Event.FAIL | Event.GIVE_UP | Event.GIVE_BACK:
+            await store.leases.fail(lease, CRASH, FATES[event], now)
         case Event.EXPIRE | Event.EXPIRE_LAST | Event.EXPIRE_UNCONFIRMED:
             await store.leases.expire(now + POLICY.ttl)
         case Event.RELEASE:

@@ -269,6 +269,8 @@ class Export(_message.Message):
         """It is not waiting."""
         WAIT_REASON_NO_WORKER: Export._WaitReason.ValueType  # 1
         """No worker has asked for work lately."""
+        WAIT_REASON_NO_CAPABLE_WORKER: Export._WaitReason.ValueType  # 5
+        """No worker that asks for work can build it now: its source is in no worker's file, cannot be reached, or the worker is unhealthy."""
         WAIT_REASON_TENANT_CAP: Export._WaitReason.ValueType  # 2
         """The tenant runs as many exports as it may."""
         WAIT_REASON_BACKOFF: Export._WaitReason.ValueType  # 3
@@ -283,6 +285,8 @@ class Export(_message.Message):
     """It is not waiting."""
     WAIT_REASON_NO_WORKER: Export.WaitReason.ValueType  # 1
     """No worker has asked for work lately."""
+    WAIT_REASON_NO_CAPABLE_WORKER: Export.WaitReason.ValueType  # 5
+    """No worker that asks for work can build it now: its source is in no worker's file, cannot be reached, or the worker is unhealthy."""
     WAIT_REASON_TENANT_CAP: Export.WaitReason.ValueType  # 2
     """The tenant runs as many exports as it may."""
     WAIT_REASON_BACKOFF: Export.WaitReason.ValueType  # 3
@@ -1180,7 +1184,9 @@ class Transition(_message.Message):
         EVENT_EXPIRE_UNCONFIRMED: Transition._Event.ValueType  # 9
         """A lease ran out that was never confirmed; the attempt does not count."""
         EVENT_RELEASE: Transition._Event.ValueType  # 10
-        """Its worker gave it back; the attempt does not count."""
+        """Its worker drained and gave it back; the attempt does not count."""
+        EVENT_GIVE_BACK: Transition._Event.ValueType  # 13
+        """Its worker's own surroundings failed; the attempt does not count."""
         EVENT_CANCEL: Transition._Event.ValueType  # 11
         """CancelExport."""
         EVENT_RETRY: Transition._Event.ValueType  # 12
@@ -1210,7 +1216,9 @@ class Transition(_message.Message):
     EVENT_EXPIRE_UNCONFIRMED: Transition.Event.ValueType  # 9
     """A lease ran out that was never confirmed; the attempt does not count."""
     EVENT_RELEASE: Transition.Event.ValueType  # 10
-    """Its worker gave it back; the attempt does not count."""
+    """Its worker drained and gave it back; the attempt does not count."""
+    EVENT_GIVE_BACK: Transition.Event.ValueType  # 13
+    """Its worker's own surroundings failed; the attempt does not count."""
     EVENT_CANCEL: Transition.Event.ValueType  # 11
     """CancelExport."""
     EVENT_RETRY: Transition.Event.ValueType  # 12

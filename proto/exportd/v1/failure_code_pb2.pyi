@@ -27,11 +27,13 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_UNSPECIFIED: _FailureCode.ValueType  # 0
     """Never sent."""
     FAILURE_CODE_SOURCE_UNAVAILABLE: _FailureCode.ValueType  # 1
-    """Retried. The source cannot be read now: it does not answer, or broke off."""
+    """Retried. The source broke off, or answered that it cannot serve now."""
+    FAILURE_CODE_SOURCE_UNREACHABLE: _FailureCode.ValueType  # 46
+    """Given back. The worker cannot connect to the source, or not find its folder."""
     FAILURE_CODE_SOURCE_CHANGED: _FailureCode.ValueType  # 2
     """Retried. The files of the source were replaced, or the pages of an API moved, while they were read."""
     FAILURE_CODE_SOURCE_UNKNOWN: _FailureCode.ValueType  # 3
-    """The worker has no source of this id and kind."""
+    """Given back. The worker has no source of this id and kind."""
     FAILURE_CODE_SOURCE_REFUSED: _FailureCode.ValueType  # 4
     """An API refuses the request, and will again."""
     FAILURE_CODE_ADDRESS_REFUSED: _FailureCode.ValueType  # 5
@@ -61,7 +63,7 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_VALUE_INVALID: _FailureCode.ValueType  # 12
     """A value is not of its column's type; the message has column, row, value and key where they are known and may be seen."""
     FAILURE_CODE_MASK_KEY_MISSING: _FailureCode.ValueType  # 13
-    """A column is to be hashed, and the worker was given no key."""
+    """Given back. A column is to be hashed, and the worker was given no key."""
     FAILURE_CODE_READING_UNSUPPORTED: _FailureCode.ValueType  # 14
     """The catalog asks for a keyset reading, and the source has none."""
     FAILURE_CODE_LIMIT_EXCEEDED: _FailureCode.ValueType  # 15
@@ -87,11 +89,13 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_ROWS_MISSING: _FailureCode.ValueType  # 24
     """Retried. Fewer or more rows were written than matched, or an API gave fewer than it stated."""
     FAILURE_CODE_DISK_FULL: _FailureCode.ValueType  # 25
-    """Retried. The artifact store has no room for the file."""
+    """Given back. The artifact store has no room for the file."""
     FAILURE_CODE_OUT_OF_MEMORY: _FailureCode.ValueType  # 26
-    """Retried. The worker has too little memory for this export."""
+    """Given back. The worker has too little memory for this export."""
     FAILURE_CODE_STORE_UNAVAILABLE: _FailureCode.ValueType  # 27
-    """Retried. The artifact store takes no files now."""
+    """Given back. The artifact store takes no files now."""
+    FAILURE_CODE_STORE_MISMATCH: _FailureCode.ValueType  # 47
+    """Given back. The worker's artifact store is not the one that the api means, or the api does not see there what the worker wrote."""
     FAILURE_CODE_WORKER_CRASHED: _FailureCode.ValueType  # 28
     """Retried. The process that built the file died."""
     FAILURE_CODE_LEASE_EXPIRED: _FailureCode.ValueType  # 29
@@ -101,25 +105,28 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_NO_PROGRESS: _FailureCode.ValueType  # 31
     """Retried. The attempt stood still."""
     FAILURE_CODE_UNREADABLE_JOB: _FailureCode.ValueType  # 32
-    """Retried. The worker cannot read the job: it is of another version than the api."""
+    """Given back. The worker cannot read the job: it is of another version than the api."""
     FAILURE_CODE_PREVIEW_TIMEOUT: _FailureCode.ValueType  # 33
     """The rows of a preview could not be read in time."""
     FAILURE_CODE_INTERNAL: _FailureCode.ValueType  # 34
     """Retried. A defect of exportd; the message has the reference under which the log has the whole story."""
 
 class FailureCode(_FailureCode, metaclass=_FailureCodeEnumTypeWrapper):
-    """Why an attempt failed. A comment that begins with "Retried" is of a failure after which another attempt follows, as long as one is left; after any
-    other the export is CANCELLED, NOT_RETRYABLE.
+    """Why an attempt failed. A comment that begins with "Retried" is of a failure after which another attempt follows, as long as one is left. One that
+    begins with "Given back" is of a failure of the worker's own surroundings: the attempt does not count and the export is QUEUED again, for another
+    worker where there is one; from the tenth time on it counts. After any other failure the export is CANCELLED, NOT_RETRYABLE.
     """
 
 FAILURE_CODE_UNSPECIFIED: FailureCode.ValueType  # 0
 """Never sent."""
 FAILURE_CODE_SOURCE_UNAVAILABLE: FailureCode.ValueType  # 1
-"""Retried. The source cannot be read now: it does not answer, or broke off."""
+"""Retried. The source broke off, or answered that it cannot serve now."""
+FAILURE_CODE_SOURCE_UNREACHABLE: FailureCode.ValueType  # 46
+"""Given back. The worker cannot connect to the source, or not find its folder."""
 FAILURE_CODE_SOURCE_CHANGED: FailureCode.ValueType  # 2
 """Retried. The files of the source were replaced, or the pages of an API moved, while they were read."""
 FAILURE_CODE_SOURCE_UNKNOWN: FailureCode.ValueType  # 3
-"""The worker has no source of this id and kind."""
+"""Given back. The worker has no source of this id and kind."""
 FAILURE_CODE_SOURCE_REFUSED: FailureCode.ValueType  # 4
 """An API refuses the request, and will again."""
 FAILURE_CODE_ADDRESS_REFUSED: FailureCode.ValueType  # 5
@@ -149,7 +156,7 @@ FAILURE_CODE_COLUMN_MISSING: FailureCode.ValueType  # 11
 FAILURE_CODE_VALUE_INVALID: FailureCode.ValueType  # 12
 """A value is not of its column's type; the message has column, row, value and key where they are known and may be seen."""
 FAILURE_CODE_MASK_KEY_MISSING: FailureCode.ValueType  # 13
-"""A column is to be hashed, and the worker was given no key."""
+"""Given back. A column is to be hashed, and the worker was given no key."""
 FAILURE_CODE_READING_UNSUPPORTED: FailureCode.ValueType  # 14
 """The catalog asks for a keyset reading, and the source has none."""
 FAILURE_CODE_LIMIT_EXCEEDED: FailureCode.ValueType  # 15
@@ -175,11 +182,13 @@ FAILURE_CODE_SPEC_UNREADABLE: FailureCode.ValueType  # 35
 FAILURE_CODE_ROWS_MISSING: FailureCode.ValueType  # 24
 """Retried. Fewer or more rows were written than matched, or an API gave fewer than it stated."""
 FAILURE_CODE_DISK_FULL: FailureCode.ValueType  # 25
-"""Retried. The artifact store has no room for the file."""
+"""Given back. The artifact store has no room for the file."""
 FAILURE_CODE_OUT_OF_MEMORY: FailureCode.ValueType  # 26
-"""Retried. The worker has too little memory for this export."""
+"""Given back. The worker has too little memory for this export."""
 FAILURE_CODE_STORE_UNAVAILABLE: FailureCode.ValueType  # 27
-"""Retried. The artifact store takes no files now."""
+"""Given back. The artifact store takes no files now."""
+FAILURE_CODE_STORE_MISMATCH: FailureCode.ValueType  # 47
+"""Given back. The worker's artifact store is not the one that the api means, or the api does not see there what the worker wrote."""
 FAILURE_CODE_WORKER_CRASHED: FailureCode.ValueType  # 28
 """Retried. The process that built the file died."""
 FAILURE_CODE_LEASE_EXPIRED: FailureCode.ValueType  # 29
@@ -189,7 +198,7 @@ FAILURE_CODE_RUN_TIMEOUT: FailureCode.ValueType  # 30
 FAILURE_CODE_NO_PROGRESS: FailureCode.ValueType  # 31
 """Retried. The attempt stood still."""
 FAILURE_CODE_UNREADABLE_JOB: FailureCode.ValueType  # 32
-"""Retried. The worker cannot read the job: it is of another version than the api."""
+"""Given back. The worker cannot read the job: it is of another version than the api."""
 FAILURE_CODE_PREVIEW_TIMEOUT: FailureCode.ValueType  # 33
 """The rows of a preview could not be read in time."""
 FAILURE_CODE_INTERNAL: FailureCode.ValueType  # 34

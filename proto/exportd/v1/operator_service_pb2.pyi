@@ -216,6 +216,7 @@ class Worker(_message.Message):
     FREE_SLOTS_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
     LAST_SEEN_AGE_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUID of its process start."""
     running: _builtins.int
@@ -228,6 +229,10 @@ class Worker(_message.Message):
     def last_seen_age(self) -> _duration_pb2.Duration:
         """How long ago it was last heard of."""
 
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerProblem]:
+        """What its own surroundings fail in now; at most 100. While one has no source the worker takes no work."""
+
     def __init__(
         self,
         *,
@@ -236,14 +241,47 @@ class Worker(_message.Message):
         free_slots: _builtins.int = ...,
         draining: _builtins.bool = ...,
         last_seen_age: _duration_pb2.Duration | None = ...,
+        problems: _abc.Iterable[Global___WorkerProblem] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_age", b"last_seen_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "free_slots", b"free_slots", "id", b"id", "last_seen_age", b"last_seen_age", "running", b"running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "free_slots", b"free_slots", "id", b"id", "last_seen_age", b"last_seen_age", "problems", b"problems", "running", b"running"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Worker: _TypeAlias = Worker  # noqa: Y015
+
+@_typing.final
+class WorkerProblem(_message.Message):
+    """What a worker's own surroundings fail in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """A FailureCode without its prefix, such as DISK_FULL."""
+    source_id: _builtins.str
+    """The source that the worker cannot have; empty: it takes no work at all."""
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """Since when; absent when that is not known."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        source_id: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "code", b"code", "source_id", b"source_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkerProblem: _TypeAlias = WorkerProblem  # noqa: Y015
 
 @_typing.final
 class DrainWorkerRequest(_message.Message):

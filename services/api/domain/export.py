@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import TERMINAL, CancelReason, State
+from services.contract.capabilities import NOTHING_NEEDED, Requirement
 from services.contract.formats import Compression, CsvDialect, Format, Packaging, XlsxLayout
 from services.contract.outcome import Artifact, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec
@@ -74,6 +75,9 @@ class Export:
     is that of the last attempt that ended, None before the first. `errors` has one entry a failed one, of every run.
     An empty `notify_email` or `callback_url` announces nothing there; `email_sent` and `callback_sent` say whether the
     end of this run was accepted there.
+
+    `requirement` is what building it needs of a worker. `given_back_by` is the worker whose own surroundings failed it,
+    while it waits for another one; empty: none.
     """
 
     id: str
@@ -89,6 +93,8 @@ class Export:
     callback_url: str = ""
     encrypted: bool = False
     warnings: tuple[ExportWarning, ...] = ()
+    requirement: Requirement = NOTHING_NEEDED
+    given_back_by: str = ""
     state: State
     version: int
     run: int

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.api.domain.states import CancelReason
+from services.contract.codes import Retry
 from services.contract.outcome import Failure
 
 MAX_DOUBLINGS = 20
@@ -40,10 +41,26 @@ class GiveUp:
     reason: CancelReason
 
 
-def decide(
-    failure: Failure, attempt: int, max_attempts: int, jitter: float, backoff: Backoff | None = None
-) -> RetryAfter | GiveUp:
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """The worker is at fault: the attempt does not count, unless that happened to the export too often: then this."""
+
+    otherwise: RetryAfter | GiveUp
+
+
+Fate = RetryAfter | GiveUp | GiveBack
+"""What follows a failed attempt."""
+
+
+def decide(failure: Failure, attempt: int, max_attempts: int, jitter: float, backoff: Backoff | None = None) -> Fate:
     """The fate of an export whose attempt number `attempt` (from 1) failed; a worker's `retry_after` is the least."""
+    counted = _counted(failure, attempt, max_attempts, jitter, backoff)
+    return GiveBack(counted) if failure.code.retry is Retry.ELSEWHERE else counted
+
+
+def _counted(
+    failure: Failure, attempt: int, max_attempts: int, jitter: float, backoff: Backoff | None
+) -> RetryAfter | GiveUp:
     if not failure.retryable:
         return GiveUp(CancelReason.NOT_RETRYABLE)
     if attempt >= max_attempts:

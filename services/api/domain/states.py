@@ -33,6 +33,7 @@ class Event(Enum):
     EXPIRE_LAST = "its confirmed lease runs out, and no attempt is left"
     EXPIRE_UNCONFIRMED = "its lease was never confirmed: the attempt is given back"
     RELEASE = "its worker drains: the attempt is given back"
+    GIVE_BACK = "its worker's own surroundings fail, and not too often: the attempt is given back"
     CANCEL = "its caller cancels it"
     RETRY = "an operator retries it, unless its caller had cancelled it"
 
@@ -50,6 +51,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.PROCESSING, Event.EXPIRE_LAST): State.CANCELLED,
     (State.PROCESSING, Event.EXPIRE_UNCONFIRMED): State.QUEUED,
     (State.PROCESSING, Event.RELEASE): State.QUEUED,
+    (State.PROCESSING, Event.GIVE_BACK): State.QUEUED,
     (State.QUEUED, Event.CANCEL): State.CANCELLED,
     (State.PROCESSING, Event.CANCEL): State.CANCELLED,
     (State.FAILED, Event.CANCEL): State.CANCELLED,

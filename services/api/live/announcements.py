@@ -9,6 +9,7 @@ from services.api.domain.export import Export
 from services.api.domain.notifications import channels
 from services.api.domain.states import LEASABLE
 from services.api.ports.live import News
+from services.contract.capabilities import EVERYTHING, Capabilities, Requirement
 from services.contract.job import Directive, Hint
 from services.contract.outcome import Progress
 
@@ -52,7 +53,10 @@ async def _set_within(event: asyncio.Event, timeout_s: float) -> bool:
 class LocalPoll:
     """A Poll."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker_id: str, can: Capabilities) -> None:
+        self.worker_id = worker_id
+        self.can = can
+        self.wanted: Requirement | None = None
         self._woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -60,8 +64,9 @@ class LocalPoll:
         """True once work was announced to it."""
         return self._woken.done()
 
-    def wake(self) -> None:
-        """Tell it to look for work."""
+    def wake(self, wanted: Requirement | None) -> None:
+        """Tell it to look for work, of which this is known."""
+        self.wanted = wanted
         self._woken.set_result(None)
 
     async def wait(self, timeout_s: float) -> None:
@@ -88,8 +93,10 @@ class LocalAnnouncements:
         self._progress.pop(export.id, None)
         for watch in self._watches.get(export.id, ()):
             watch.wake(changed=True)
-        if export.state in LEASABLE or (self._capped and export.done):
-            self.work(1)
+        if export.state in LEASABLE:
+            self.work(export.requirement, kept_from=export.given_back_by)
+        elif self._capped and export.done:
+            self.work()
         if export.done and channels(export):
             self.notification_due()
 
@@ -134,20 +141,36 @@ class LocalAnnouncements:
             if not self._watches[export_id]:
                 del self._watches[export_id]
 
-    def work(self, jobs: int) -> None:
-        """So many exports became due: wake as many polls, the first in line first."""
-        while jobs and self._polls:
-            self._polls.popleft().wake()
-            jobs -= 1
+    def work(self, requirement: Requirement | None = None, *, kept_from: str = "") -> None:
+        """An export became due: wake the first poll in line whose worker can build it.
+
+        `kept_from` is a worker that gets it only where there is no other. Without a requirement it may be any export:
+        wake the first poll of each kind of worker.
+        """
+        if requirement is None:
+            for first in {poll.can: poll for poll in reversed(self._polls)}.values():
+                self._wake(first)
+            return
+        able = [poll for poll in self._polls if poll.can.meet(requirement)]
+        if able:
+            self._wake(min(able, key=lambda poll: poll.worker_id == kept_from), requirement)
 
     def wake_polls(self) -> None:
         """Have every poll look again."""
-        self.work(len(self._polls))
+        for poll in [*self._polls]:
+            self._wake(poll)
+
+    def _wake(self, poll: LocalPoll, requirement: Requirement | None = None) -> None:
+        self._polls.remove(poll)
+        poll.wake(requirement)
 
     @contextmanager
-    def poll(self) -> Iterator[LocalPoll]:
-        """Stand in line for work. One that leaves woken without having looked must call `work` for the next in line."""
-        poll = LocalPoll()
+    def poll(self, worker_id: str = "", can: Capabilities = EVERYTHING) -> Iterator[LocalPoll]:
+        """Stand in line for work that a worker can do.
+
+        One that leaves woken without having looked must call `work` for the next in line.
+        """
+        poll = LocalPoll(worker_id, can)
         self._polls.append(poll)
         try:
             yield poll

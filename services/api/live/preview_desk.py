@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from services.contract.capabilities import EVERYTHING, Capabilities, requirement_of_preview
 from services.contract.codes import FailureCode
 from services.contract.errors import InvalidRequest, NoWorker, PreviewFailed, ShuttingDown, Violation
 from services.contract.outcome import Failure
@@ -18,6 +19,7 @@ class _Question:
 
     def __init__(self, preview: Preview) -> None:
         self.preview = preview
+        self.requirement = requirement_of_preview(preview.spec)
         self.taken = asyncio.Event()
         self.answer: asyncio.Future[Previewed | Failure] = asyncio.get_running_loop().create_future()
 
@@ -55,12 +57,13 @@ class LocalPreviewDesk:
         """Previews that no worker has taken."""
         return len(self._line)
 
-    async def take(self, wait_s: float) -> Preview | None:
-        """The next preview for a worker that is free; None after `wait_s`. Raises ShuttingDown."""
+    async def take(self, wait_s: float, can: Capabilities = EVERYTHING) -> Preview | None:
+        """The next preview that a worker that is free can answer; None after `wait_s`. Raises ShuttingDown."""
         give_up = asyncio.get_running_loop().time() + wait_s
         while not self._draining:
-            if self._line:
-                question = self._line.popleft()
+            question = next((each for each in self._line if can.meet(each.requirement)), None)
+            if question:
+                self._line.remove(question)
                 question.taken.set()
                 return question.preview
             try:

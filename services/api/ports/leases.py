@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from services.api.domain.export import Export, StoredFile
-from services.api.domain.leases import Claimed, Standing
-from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.domain.leases import UNLIMITED, Ability, Claimed, Standing
+from services.api.domain.retry import Fate
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure, RunStats
 
@@ -18,10 +18,20 @@ class LeaseStore(Protocol):
     transaction. Every verb raises StoreUnavailable when nothing was written. `now` is the time that decides.
     """
 
-    async def claim(self, worker_id: str, poll_id: str, limit: int, now: datetime) -> list[Claimed]:
-        """Lease up to `limit` due exports; if this poll leased some that are unconfirmed still, exactly those again.
+    async def claim(
+        self,
+        worker_id: str,
+        poll_id: str,
+        limit: int,
+        now: datetime,
+        ability: Ability = UNLIMITED,
+    ) -> list[Claimed]:
+        """Lease up to `limit` due exports that the worker can build; if this poll leased some that are unconfirmed
+        still, exactly those again.
 
-        Tenants take turns, as domain/fairness.py says; each one's own go by priority, then by age.
+        Of what the worker can build, tenants take turns, as domain/fairness.py says; each one's own go by priority,
+        then by age. What it gave back lately, since its own surroundings had failed, is kept from it as long as
+        another worker could build it.
         """
         ...
 
@@ -56,8 +66,11 @@ class LeaseStore(Protocol):
         """
         ...
 
-    async def fail(self, lease: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime) -> Export | None:
-        """End the attempt; None when the same lease had failed before. Raises Fenced."""
+    async def fail(self, lease: LeaseRef, failure: Failure, fate: Fate, now: datetime) -> Export | None:
+        """End the attempt; None when the same lease had failed before. Raises Fenced.
+
+        With GiveBack the attempt does not count and the export is QUEUED, until that happened too often.
+        """
         ...
 
     async def release(self, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:

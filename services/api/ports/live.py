@@ -12,7 +12,8 @@ from enum import Enum
 from typing import Any, Protocol, TypeVar
 
 from services.api.domain.export import Export
-from services.contract.job import Directive, Hint
+from services.contract.capabilities import EVERYTHING, Capabilities, Requirement
+from services.contract.job import Directive, Hint, WorkerProblem
 from services.contract.outcome import Failure, Progress
 from services.contract.preview import Preview, Previewed
 from services.contract.spec import JobSpec
@@ -46,6 +47,11 @@ class Poll(Protocol):
     @property
     def woken(self) -> bool:
         """True once work was announced to it."""
+        ...
+
+    @property
+    def wanted(self) -> Requirement | None:
+        """What that work needs; None: it may be any, or nothing was announced."""
         ...
 
     async def wait(self, timeout_s: float) -> None:
@@ -87,8 +93,12 @@ class Announcements(Protocol):
         """A notification is due."""
         ...
 
-    def work(self, jobs: int) -> None:
-        """So many exports became due: wake as many polls, the first in line first."""
+    def work(self, requirement: Requirement | None = None, *, kept_from: str = "") -> None:
+        """An export became due: wake the first poll in line whose worker can build it.
+
+        `kept_from` is a worker that gets it only where there is no other. Without a requirement it may be any export:
+        wake the first poll of each kind of worker.
+        """
         ...
 
     def wake_polls(self) -> None:
@@ -109,8 +119,11 @@ class Announcements(Protocol):
         """Be woken at each change of an export."""
         ...
 
-    def poll(self) -> AbstractContextManager[Poll]:
-        """Stand in line for work. One that leaves woken without having looked must call `work` for the next in line."""
+    def poll(self, worker_id: str = "", can: Capabilities = EVERYTHING) -> AbstractContextManager[Poll]:
+        """Stand in line for work that a worker can do.
+
+        One that leaves woken without having looked must call `work` for the next in line.
+        """
         ...
 
     def directives(self) -> AbstractContextManager[asyncio.Queue[Directive]]:
@@ -132,7 +145,8 @@ class Announcements(Protocol):
 class WorkerSeen:
     """A worker as it was last heard of. `beat`: its last heartbeat, None before the first one.
 
-    `asked_to_drain`: an operator wants it to stop.
+    `asked_to_drain`: an operator wants it to stop. `can` is what it could do when it asked last; `store_matches` False:
+    it sees another artifact store than this api. `problems` are those of its own surroundings.
     """
 
     id: str
@@ -142,16 +156,31 @@ class WorkerSeen:
     free_slots: int = 0
     draining: bool = False
     asked_to_drain: bool = False
+    can: Capabilities = EVERYTHING
+    store_matches: bool = True
+    problems: tuple[WorkerProblem, ...] = ()
+
+    @property
+    def stays(self) -> bool:
+        """It is not about to end."""
+        return not (self.draining or self.asked_to_drain)
+
+    @property
+    def healthy(self) -> bool:
+        """It may take work, though perhaps not of every source."""
+        return self.store_matches and all(problem.source_id for problem in self.problems)
 
 
 class Workers(Protocol):
     """Which workers are there: heard of lately, and whether they drain."""
 
-    async def polled(self, worker_id: str) -> None:
-        """A worker asked for work."""
+    async def polled(self, worker_id: str, can: Capabilities = EVERYTHING) -> None:
+        """A worker asked for work that it can do."""
         ...
 
-    async def beat(self, worker_id: str, *, held: int, free_slots: int, draining: bool) -> WorkerSeen:
+    async def beat(
+        self, worker_id: str, *, held: int, free_slots: int, draining: bool, problems: tuple[WorkerProblem, ...] = ()
+    ) -> WorkerSeen:
         """A worker reported; returns what is known of it now. Once it drains, it drains."""
         ...
 
@@ -160,8 +189,8 @@ class Workers(Protocol):
         ...
 
     async def takes_work(self, worker_id: str, within: timedelta) -> bool:
-        """False for a worker that drains, and for one that sends heartbeats and was not heard of for so long: its poll
-        may be open though nobody is there to read the answer.
+        """False for a worker that drains or is unhealthy, and for one that sends heartbeats and was not heard of for so
+        long: its poll may be open though nobody is there to read the answer.
         """
         ...
 
@@ -170,7 +199,15 @@ class Workers(Protocol):
         ...
 
     async def anybody(self) -> bool:
-        """True when some worker would take work."""
+        """True when some worker is there to stay, healthy or not."""
+        ...
+
+    async def able(self, but: str = "") -> tuple[Capabilities, ...]:
+        """What each worker can do that would take work, but for one."""
+        ...
+
+    async def ability(self, worker_id: str) -> Capabilities:
+        """What a worker can do; of one that is not known: everything."""
         ...
 
 
@@ -186,8 +223,8 @@ class PreviewDesk(Protocol):
         """The first rows of `spec`. Raises NoWorker, PreviewFailed."""
         ...
 
-    async def take(self, wait_s: float) -> Preview | None:
-        """The next preview for a worker that is free; None after `wait_s`. Raises ShuttingDown."""
+    async def take(self, wait_s: float, can: Capabilities = EVERYTHING) -> Preview | None:
+        """The next preview that a worker that is free can answer; None after `wait_s`. Raises ShuttingDown."""
         ...
 
     async def finish(self, preview_id: str, answer: Previewed | Failure) -> None:

@@ -22,6 +22,7 @@ from services.api.requests.packaging import PackagingChoice
 from services.api.requests.table_options import TableChoices, is_zone
 from services.api.requests.watermarks import other_query, since_export
 from services.api.secrets.passwords import Passwords
+from services.contract.capabilities import requirement_of
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.formats import Format, Packaging
 from services.contract.spec import JobSpec
@@ -175,6 +176,7 @@ def _export(
         tenant=tenant,
         uri=request.uri or "",
         type=spec.collection,
+        requirement=requirement_of(spec),
         format=spec.table.format,
         file_types=request.file_types,
         labels=request.labels,

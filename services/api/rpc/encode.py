@@ -171,6 +171,8 @@ def _wait_reason(view: View) -> export_pb2.Export.WaitReason.ValueType:
         return reason.WAIT_REASON_BACKOFF
     if not view.worker_there:
         return reason.WAIT_REASON_NO_WORKER
+    if not view.worker_able:
+        return reason.WAIT_REASON_NO_CAPABLE_WORKER
     return reason.WAIT_REASON_TENANT_CAP if view.capped else reason.WAIT_REASON_QUEUE
 
 

@@ -7,6 +7,7 @@ from services.api.domain.states import State
 from services.api.ports.live import WorkerSeen
 from services.api.usecases.operations import QueueView
 from services.contract.codec import duration_to_pb
+from services.contract.codes import FailureCode
 
 
 def queue(view: QueueView) -> operator_service_pb2.Queue:
@@ -33,4 +34,17 @@ def worker(record: WorkerSeen, now: datetime) -> operator_service_pb2.Worker:
         free_slots=record.free_slots,
         draining=record.draining or record.asked_to_drain,
         last_seen_age=duration_to_pb(max(now - record.seen, timedelta())),
+        problems=_problems(record, now),
     )
+
+
+def _problems(record: WorkerSeen, now: datetime) -> list[operator_service_pb2.WorkerProblem]:
+    """As it told them, grown older since; and that it sees another store, which this api found."""
+    since = now - (record.beat or record.seen)
+    told = [
+        operator_service_pb2.WorkerProblem(code=p.code, source_id=p.source_id, age=duration_to_pb(p.age + since))
+        for p in record.problems
+    ]
+    mismatch = operator_service_pb2.WorkerProblem(code=FailureCode.STORE_MISMATCH)
+    known = record.store_matches or any(problem.code == FailureCode.STORE_MISMATCH for problem in told)
+    return told if known else [mismatch, *told]

@@ -13,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.contract.capabilities import MAX_CAPABILITIES, MAX_CAPABILITY_CHARACTERS
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.store import is_key
 from services.runtime.nearest import shown
@@ -34,6 +35,8 @@ MAX_SPAN_S = 315_576_000_000
 MAX_VIOLATIONS = 10
 
 UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID_OR_NONE = re.compile(f"({UUID_FORM.pattern})?")
+_NAME = re.compile(r"[A-Za-z0-9_.~%/-]+")
 _LEASE = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -94,6 +97,11 @@ def _refused(constant: str) -> None:
 
 
 _ANY = Rule(lambda _: "")
+_SOURCE = Rule(lambda id_: "" if len(id_.encode()) <= MAX_NAME_BYTES else f"must be at most {MAX_NAME_BYTES} bytes")
+_CAPABILITY = Rule(
+    lambda name: "" if len(name) <= MAX_CAPABILITY_CHARACTERS and _NAME.fullmatch(name) else "must be a capability",
+    most=MAX_CAPABILITIES,
+)
 _UUID = _of(UUID_FORM, "a UUID in lower case")
 _LEASE_ID = _of(_LEASE, "32 hexadecimal digits in lower case")
 _CODE_RULE = _of(_CODE, f"capital letters, digits and _, at most {MAX_CODE_CHARACTERS}", MAX_CODE_CHARACTERS)
@@ -107,10 +115,17 @@ RULES: Mapping[str, Rule] = {
     "LeaseJobsRequest.poll_id": _UUID,
     "LeaseJobsRequest.max_jobs": _from(1, MAX_LEASES),
     "LeaseJobsRequest.wait": _SPAN,
+    "LeaseJobsRequest.capabilities": _ANY,
+    "Capabilities.names": _CAPABILITY,
+    "Capabilities.store_id": _of(UUID_OR_NONE, "a UUID in lower case, or empty"),
     "HeartbeatRequest.worker_id": _UUID,
     "HeartbeatRequest.leases": _MANY_LEASES,
     "HeartbeatRequest.free_slots": _from(0, MAX_SLOTS),
     "HeartbeatRequest.draining": _ANY,
+    "HeartbeatRequest.problems": _ANY,
+    "WorkerProblem.code": _CODE_RULE,
+    "WorkerProblem.source_id": _SOURCE,
+    "WorkerProblem.age": _SPAN,
     "LeaseReport.export_id": _UUID,
     "LeaseReport.lease_id": _LEASE_ID,
     "LeaseReport.progress": _ANY,

@@ -13,6 +13,7 @@ from services.api.rpc.limits import Limit
 from services.api.rpc.queue_fields import check
 from services.api.usecases.jobs import MAX_WAIT_S, Jobs
 from services.contract import codec
+from services.contract.capabilities import EVERYTHING
 from services.contract.errors import InvalidRequest, Violation
 from services.contract.job import LeaseRef
 from services.contract.outcome import Built
@@ -40,9 +41,9 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         check(request)
         logs.bind(worker_id=request.worker_id)
         with self._polls.held():
-            jobs = await self._jobs.lease(
-                request.worker_id, request.poll_id, request.max_jobs, _wait_s(request, context)
-            )
+            can = codec.capabilities_from_pb(request.capabilities) if request.HasField("capabilities") else EVERYTHING
+            wait_s = _wait_s(request, context)
+            jobs = await self._jobs.lease(request.worker_id, request.poll_id, request.max_jobs, wait_s, can)
         logs.bind(leases={job.lease.export_id: job.lease.lease_id for job in jobs})
         return queue_pb2.LeaseJobsResponse(jobs=[codec.job_to_pb(job) for job in jobs])
 
@@ -53,6 +54,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
             [_known("leases", codec.report_from_pb, report) for report in request.leases],
             request.free_slots,
             draining=request.draining,
+            problems=tuple(codec.problem_from_pb(problem) for problem in request.problems),
         )
         return codec.heartbeat_answer_to_pb(answer)
 
@@ -96,7 +98,8 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     ) -> queue_pb2.TakePreviewResponse:
         check(request)
         with self._askers.held():
-            preview = await self._preview_desk.take(_wait_s(request, context))
+            can = await self._jobs.ability(request.worker_id)
+            preview = await self._preview_desk.take(_wait_s(request, context), can)
         return queue_pb2.TakePreviewResponse(preview=codec.preview_to_pb(preview) if preview else None)
 
     async def FinishPreview(

@@ -20,6 +20,7 @@ from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
 from services.api.usecases.lookup import export_of
 from services.api.world import World
+from services.contract.capabilities import Capabilities
 from services.contract.errors import InvalidRequest, ShuttingDown, Violation
 from services.contract.job import Hint
 from services.contract.outcome import Progress
@@ -42,8 +43,8 @@ USUAL_BYTES = 1024
 class View:
     """An export as a caller sees it at a moment: with what is not stored because it changes by itself.
 
-    `queue_position` is 0 unless QUEUED. `worker_there` is False when no worker would take work, `capped` True when the
-    tenant runs as many exports as it may.
+    `queue_position` is 0 unless QUEUED. `worker_there` is False when there is no worker, `worker_able` when none of
+    them can build it now; `capped` is True when the tenant runs as many exports as it may.
     """
 
     export: Export
@@ -51,6 +52,7 @@ class View:
     progress: Progress | None = None
     queue_position: int = 0
     worker_there: bool = True
+    worker_able: bool = True
     capped: bool = False
 
 
@@ -225,6 +227,7 @@ class Exports:
             now=self._world.clock(),
             progress=await self._announcements.progress(building) if building else {},
             worker_there=await self._workers.anybody() if waiting else True,
+            able=await self._workers.able() if waiting else (),
             running=await self._figures.running() if waiting and self._fairness.caps else {},
         )
 
@@ -236,17 +239,22 @@ class Exports:
             progress=moment.progress.get(export.id),
             queue_position=position if export.state is State.QUEUED else 0,
             worker_there=moment.worker_there or not waits,
+            worker_able=not waits or any(can.meet(export.requirement) for can in moment.able),
             capped=waits and self._fairness.capped(export.tenant, moment.running.get(export.tenant, 0)),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """What views show that is not stored with an export. `running` is empty where no tenant is capped."""
+    """What views show that is not stored with an export.
+
+    `able` is what each worker can do that would take work. `running` is empty where no tenant is capped.
+    """
 
     now: datetime
     progress: Mapping[str, Progress]
     worker_there: bool
+    able: Sequence[Capabilities]
     running: Mapping[str, int]
 
 

@@ -7,17 +7,18 @@ from datetime import datetime, timedelta
 
 from services.api.domain import retry
 from services.api.domain.export import Export
-from services.api.domain.leases import Claimed, LeasePolicy, Standing
+from services.api.domain.leases import Ability, Claimed, LeasePolicy, Standing
 from services.api.domain.retry import Backoff
 from services.api.domain.states import State
 from services.api.metrics import ApiMetrics
 from services.api.ports.leases import LeaseStore
-from services.api.ports.live import Announcements, DetachedTasks, Workers
+from services.api.ports.live import Announcements, DetachedTasks, Poll, Workers
 from services.api.secrets.passwords import Passwords, PasswordUnreadable
 from services.api.usecases.publication import Files, Publication, check
 from services.api.world import World
+from services.contract.capabilities import EVERYTHING, Capabilities
 from services.contract.codes import FailureCode
-from services.contract.errors import Fenced, JobCancelled, LeaseLost, ShuttingDown
+from services.contract.errors import Fenced, JobCancelled, LeaseLost, ShuttingDown, StoreMismatch
 from services.contract.job import (
     Directive,
     HeartbeatAnswer,
@@ -27,6 +28,7 @@ from services.contract.job import (
     LeaseReport,
     LeaseVerdict,
     Verdict,
+    WorkerProblem,
 )
 from services.contract.outcome import Built, Failure, RunStats
 from services.contract.store import artifact_prefix
@@ -93,41 +95,55 @@ class Jobs:
         self._backoff = backoff
         self._world = world
 
-    async def lease(self, worker_id: str, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
-        """Jobs as soon as there are some; none after `wait_s`, and for a worker that drains or was stopped in mid-poll.
+    async def lease(
+        self, worker_id: str, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities = EVERYTHING
+    ) -> list[Job]:
+        """Jobs that the worker can do, as soon as there are some.
 
-        Raises ShuttingDown.
+        None after `wait_s`, and for a worker that drains, is unhealthy, or was stopped in mid-poll. Raises
+        ShuttingDown, StoreMismatch.
         """
         give_up = self._world.monotonic() + min(wait_s, MAX_WAIT_S) * (1 - JITTER * self._world.random())
-        await self._workers.polled(worker_id)
-        woken = False
+        await self._workers.polled(worker_id, can)
+        if not can.sees(self._store_id):
+            raise StoreMismatch(f"the store {can.store_id or '(none)'}", f"the store {self._store_id}")
+        last: Poll | None = None
         while True:
             if self._announcements.draining:
                 raise ShuttingDown
             if not await self._workers.takes_work(worker_id, self._policy.ttl):
-                self._pass_on(woken=woken)
+                self._pass_on(last)
                 return []
-            with self._announcements.poll() as poll:  # in line before the query: no work falls between
+            with self._announcements.poll(worker_id, can) as poll:  # in line before the query: no work falls between
                 try:
                     now = self._world.clock()
-                    claimed = await self._claim(worker_id, poll_id, min(max_jobs, MAX_JOBS), now)
+                    ability = Ability(can, await self._workers.able(but=worker_id))
+                    claimed = await self._claim(worker_id, poll_id, min(max_jobs, MAX_JOBS), now, ability)
                     jobs = await self._jobs(claimed)
                     left = give_up - self._world.monotonic()
                     if jobs or left <= 0:
-                        self._pass_on(woken=poll.woken)
+                        self._pass_on(poll)
                         return jobs
                     if not claimed:  # else none of them can be built: look for others
                         await poll.wait(min(left, await self._seconds_to_next_due(now)))
-                        woken = poll.woken
+                        last = poll
                 except BaseException:
-                    self._pass_on(woken=poll.woken)
+                    self._pass_on(poll)
                     raise
 
     async def heartbeat(
-        self, worker_id: str, reports: Sequence[LeaseReport], free_slots: int, *, draining: bool
+        self,
+        worker_id: str,
+        reports: Sequence[LeaseReport],
+        free_slots: int,
+        *,
+        draining: bool,
+        problems: tuple[WorkerProblem, ...] = (),
     ) -> HeartbeatAnswer:
         """Confirm and renew what still counts. A renewal is written only when it is due; a report is never a write."""
-        worker = await self._workers.beat(worker_id, held=len(reports), free_slots=free_slots, draining=draining)
+        worker = await self._workers.beat(
+            worker_id, held=len(reports), free_slots=free_slots, draining=draining, problems=problems
+        )
         now = self._world.clock()
         standings = await self._leases.standings([report.lease for report in reports])
         due = [s.lease for s in standings if self._due(s, now)]
@@ -168,6 +184,10 @@ class Jobs:
         fate = retry.decide(failure, export.attempt, export.max_attempts, self._world.random(), self._backoff)
         await self._detached.run(self._fail(lease, failure, fate))
 
+    async def ability(self, worker_id: str) -> Capabilities:
+        """What a worker said that it can do, when it asked for work last."""
+        return await self._workers.ability(worker_id)
+
     async def release(self, leases: Sequence[LeaseRef]) -> None:
         """Give attempts back; leases that no longer count are passed over."""
         await self._detached.run(self._release(leases))
@@ -188,7 +208,7 @@ class Jobs:
             self._announcements.exported(completed)
             self._metrics.completed(completed)
 
-    async def _fail(self, lease: LeaseRef, failure: Failure, fate: retry.RetryAfter | retry.GiveUp) -> None:
+    async def _fail(self, lease: LeaseRef, failure: Failure, fate: retry.Fate) -> None:
         failed = await self._leases.fail(lease, failure, fate, self._world.clock())
         if failed:
             self._announcements.exported(failed)
@@ -205,9 +225,11 @@ class Jobs:
 
     # ---- handing out
 
-    async def _claim(self, worker_id: str, poll_id: str, max_jobs: int, now: datetime) -> list[Claimed]:
+    async def _claim(
+        self, worker_id: str, poll_id: str, max_jobs: int, now: datetime, ability: Ability
+    ) -> list[Claimed]:
         """Claim in a task of its own: a call that is cut off in the middle gives back what nobody can receive."""
-        claim = self._detached.start(self._leases.claim(worker_id, poll_id, max_jobs, now))
+        claim = self._detached.start(self._leases.claim(worker_id, poll_id, max_jobs, now, ability))
         try:
             claimed = await asyncio.shield(claim)
         except asyncio.CancelledError:
@@ -221,10 +243,10 @@ class Jobs:
     async def _give_back(self, claim: asyncio.Task[list[Claimed]]) -> None:
         await self.release([claimed.ref for claimed in await claim])
 
-    def _pass_on(self, *, woken: bool) -> None:
+    def _pass_on(self, poll: Poll | None) -> None:
         """A poll that leaves after it was woken wakes the next in line: what it was woken for may still be there."""
-        if woken:
-            self._announcements.work(1)
+        if poll and poll.woken:
+            self._announcements.work(poll.wanted)
 
     async def _seconds_to_next_due(self, now: datetime) -> float:
         """Counted from the `now` of the claim before: what became due since then is not passed over."""

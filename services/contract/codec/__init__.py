@@ -2,12 +2,16 @@
 
 from services.contract.codec.enums import enum_from_pb, enum_to_pb, name_to_pb
 from services.contract.codec.jobs import (
+    capabilities_from_pb,
+    capabilities_to_pb,
     directive_from_pb,
     directive_to_pb,
     heartbeat_answer_from_pb,
     heartbeat_answer_to_pb,
     job_from_pb,
     job_to_pb,
+    problem_from_pb,
+    problem_to_pb,
     report_from_pb,
     report_to_pb,
 )
@@ -36,6 +40,8 @@ from services.contract.codec.types import type_to_pb
 __all__ = [
     "artifact_from_pb",
     "artifact_to_pb",
+    "capabilities_from_pb",
+    "capabilities_to_pb",
     "csv_to_pb",
     "directive_from_pb",
     "directive_to_pb",
@@ -56,6 +62,8 @@ __all__ = [
     "preview_answer_to_pb",
     "preview_from_pb",
     "preview_to_pb",
+    "problem_from_pb",
+    "problem_to_pb",
     "progress_from_pb",
     "progress_to_pb",
     "report_from_pb",

@@ -4,6 +4,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from services.contract import job
+from services.contract.capabilities import Capabilities
 from services.contract.codec.enums import enum_from_pb, enum_to_pb
 from services.contract.codec.outcomes import progress_from_pb, progress_to_pb
 from services.contract.codec.scalars import duration_from_pb, duration_to_pb
@@ -55,6 +56,26 @@ def report_to_pb(report: job.LeaseReport) -> queue_pb2.LeaseReport:
 def report_from_pb(message: queue_pb2.LeaseReport) -> job.LeaseReport:
     progress = progress_from_pb(message.progress) if message.HasField("progress") else None
     return job.LeaseReport(job.LeaseRef(message.export_id, message.lease_id), progress)
+
+
+def capabilities_to_pb(can: Capabilities) -> queue_pb2.Capabilities | None:
+    """Nothing of a worker that does not say."""
+    if can.names is None:
+        return None
+    return queue_pb2.Capabilities(names=sorted(can.names), store_id=can.store_id)
+
+
+def capabilities_from_pb(message: queue_pb2.Capabilities) -> Capabilities:
+    return Capabilities(frozenset(message.names), message.store_id)
+
+
+def problem_to_pb(problem: job.WorkerProblem) -> queue_pb2.WorkerProblem:
+    age = duration_to_pb(problem.age)
+    return queue_pb2.WorkerProblem(code=problem.code, source_id=problem.source_id, age=age)
+
+
+def problem_from_pb(message: queue_pb2.WorkerProblem) -> job.WorkerProblem:
+    return job.WorkerProblem(message.code, message.source_id, duration_from_pb(message.age))
 
 
 def heartbeat_answer_to_pb(answer: job.HeartbeatAnswer) -> queue_pb2.HeartbeatResponse:

@@ -1,7 +1,7 @@
 """JobQueue over gRPC."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -11,13 +11,15 @@ import grpc
 from exportd.queue.v1 import job_queue_service_pb2 as pb2
 from exportd.queue.v1.job_queue_service_pb2_grpc import JobQueueServiceStub
 from services.contract import codec, status
+from services.contract.capabilities import Capabilities
 from services.contract.codes import FailureCode
 from services.contract.errors import ExportdError, TryAgain
-from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport
+from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport, WorkerProblem
 from services.contract.outcome import Built, Failure
 from services.contract.preview import Preview, Previewed
 from services.runtime import channels, logs
 
+MAX_PROBLEMS = 100
 _HEARTBEAT_S = 5.0
 _OUTCOME_S = 15.0
 _POLL_MARGIN_S = 7.0
@@ -47,23 +49,27 @@ class GrpcQueue:
         self._stub = JobQueueServiceStub(channel)
         self._worker_id = worker_id
 
-    async def lease(self, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
+    async def lease(self, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities) -> list[Job]:
         request = pb2.LeaseJobsRequest(
             worker_id=self._worker_id,
             poll_id=poll_id,
             max_jobs=max_jobs,
             wait=codec.duration_to_pb(timedelta(seconds=wait_s)),
+            capabilities=codec.capabilities_to_pb(can),
         )
         with _translated():
             answer = await self._stub.LeaseJobs(request, timeout=wait_s + _POLL_MARGIN_S)
         return await self._readable(answer.jobs)
 
-    async def heartbeat(self, held: list[LeaseReport], free_slots: int, *, draining: bool) -> HeartbeatAnswer:
+    async def heartbeat(
+        self, held: list[LeaseReport], free_slots: int, *, draining: bool, problems: Sequence[WorkerProblem] = ()
+    ) -> HeartbeatAnswer:
         request = pb2.HeartbeatRequest(
             worker_id=self._worker_id,
             leases=[codec.report_to_pb(report) for report in held],
             free_slots=free_slots,
             draining=draining,
+            problems=[codec.problem_to_pb(problem) for problem in problems[:MAX_PROBLEMS]],
         )
         with _translated():
             answer = await self._stub.Heartbeat(request, timeout=_HEARTBEAT_S)

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from services.contract import capabilities
 from services.contract.spec import AttachmentSpec, JobSpec, SourceRef
 from services.worker.ports import AttachmentFiles, LinesReading, Row, Source
 from services.worker.sources import errors
@@ -40,6 +41,20 @@ class Sources:
 
     by_id: Mapping[str, SourceSettings]
     mask_key: bytes = field(default=b"", repr=False)
+
+    def capabilities(self) -> frozenset[str]:
+        """What a worker with these sources can do, by the names of contract/capabilities.py."""
+        return frozenset(self._capabilities())
+
+    def _capabilities(self) -> Iterator[str]:
+        for settings in self.by_id.values():
+            kind = kind_of(settings)
+            if kind.open_rows is not None:
+                yield capabilities.reads_rows(settings.kind, settings.id)
+            if kind.open_attachments is not None:
+                yield capabilities.reads_attachments(settings.kind, settings.id)
+        if self.mask_key:
+            yield capabilities.has_mask_key(capabilities.MASK_KEY)
 
     def open_rows(self, ref: SourceRef, options: RowOptions = RowOptions()) -> Source:  # noqa: B008 - frozen
         """The rows of a source, guarded: within the spec's limits, and masked."""

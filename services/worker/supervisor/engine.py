@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
+from services.contract.capabilities import Capabilities, built_in
 from services.contract.errors import ExportdError
 from services.contract.job import Job
 from services.runtime import logs
@@ -90,7 +91,7 @@ class Engine:
         poll_id = self._context.world.new_id()
         for pause in self._context.world.pauses():
             try:
-                jobs = await self._queue.lease(poll_id, free, POLL_S)
+                jobs = await self._queue.lease(poll_id, free, POLL_S, await self._capabilities())
             except ExportdError as error:
                 logs.get().warning("poll_unanswered", reason=error.reason, message=str(error))
                 await asyncio.sleep(pause)
@@ -98,6 +99,11 @@ class Engine:
                 self._contact.answered()
                 return jobs
         return []
+
+    async def _capabilities(self) -> Capabilities:
+        """As the sources and the store are now: each poll tells them anew."""
+        names = frozenset(built_in()) | self._context.sources.capabilities()
+        return Capabilities(names, await asyncio.to_thread(self._context.sink.store_id))
 
     # ---- draining
 

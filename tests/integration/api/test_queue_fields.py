@@ -62,7 +62,20 @@ def warning(**changes: Any) -> export_pb2.Warning:
     return export_pb2.Warning(**{"code": "A", "message": "a", "count": 1} | changes)
 
 
-SOUND = [completion(), heartbeat(), preview(), failure(), completion(stats={"warnings": [warning()]})]
+def lease(names: Any = ("spec/1", "rows/sql/shop%20%C3%A9"), store_id: str = "") -> queue_pb2.LeaseJobsRequest:
+    can = queue_pb2.Capabilities(names=names, store_id=store_id)
+    return queue_pb2.LeaseJobsRequest(worker_id=WORKER, poll_id=WORKER, max_jobs=1, capabilities=can)
+
+
+SOUND = [
+    lease(),
+    lease(names=["a"] * 4096, store_id=WORKER),
+    completion(),
+    heartbeat(),
+    preview(),
+    failure(),
+    completion(stats={"warnings": [warning()]}),
+]
 IDS = ["", "a", "0" * 60_000, EXPORT.upper(), f"urn:uuid:{EXPORT}", f"{{{EXPORT}}}", EXPORT.replace("0", "\uff10")]
 WRONG = [
     *((failure(export_id=text), "export_id") for text in IDS),
@@ -112,6 +125,9 @@ WRONG = [
     (preview(rows_total=-5), "rows_total"),
     (queue_pb2.LeaseJobsRequest(worker_id=WORKER, poll_id=WORKER, max_jobs=0), "max_jobs"),
     (queue_pb2.LeaseJobsRequest(worker_id=WORKER, poll_id=WORKER, max_jobs=1, wait=Duration(seconds=-1)), "wait"),
+    *((lease(names=[name]), "capabilities.names[0]") for name in ("", "a b", "a\n", "é", "x" * 1025)),
+    (lease(names=["a"] * 4097), "capabilities.names"),
+    *((lease(store_id=text), "capabilities.store_id") for text in IDS if text),
     (queue_pb2.TakePreviewRequest(worker_id=WORKER, wait=Duration(seconds=-1)), "wait"),
     (queue_pb2.ReleaseJobsRequest(worker_id="x"), "worker_id"),
     (queue_pb2.WatchDirectivesRequest(worker_id="x"), "worker_id"),

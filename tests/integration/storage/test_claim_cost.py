@@ -1,13 +1,18 @@
 """A claim costs the same however much waits: counted in steps of SQLite's machine, not in time."""
 
+from datetime import datetime
+
 import pytest
 import sqlalchemy as sa
 
 from services.api.domain.fairness import Fairness, Share
+from services.api.domain.leases import UNLIMITED, Ability
 from services.api.domain.retry import RetryAfter
+from services.api.domain.states import State
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import exports
 from services.api.storage.sqlite.database import SqliteDatabase
+from services.contract.capabilities import Capabilities, Requirement
 from tests.ports.driving import WORKER, lease
 from tests.ports.samples import CRASH, SECOND, SPEC, START, new_export
 
@@ -38,16 +43,16 @@ async def flood(database, export_id: str, count: int, tenant: str) -> None:
     await database.write(lambda db: db.execute(sa.insert(exports).from_select(exports.c.keys(), copies)))
 
 
-async def steps_of_a_claim(database, store, poll_id: str) -> int:
+async def steps_of_a_claim(database, store, poll_id: str, ability: Ability = UNLIMITED) -> int:
     """Of one that leases a job, after one that has filled the caches."""
     counted = []
 
     def watch(handler):
         return lambda db: db.connection.driver_connection.set_progress_handler(handler, EVERY)
 
-    assert await store.leases.claim(WORKER, f"{poll_id}-first", 1, START)
+    assert await store.leases.claim(WORKER, f"{poll_id}-first", 1, START, ability)
     await database.write(watch(lambda: counted.append(1)))
-    assert await store.leases.claim(WORKER, f"{poll_id}-counted", 1, START)
+    assert await store.leases.claim(WORKER, f"{poll_id}-counted", 1, START, ability)
     await database.write(watch(None))
     return len(counted) * EVERY
 
@@ -96,12 +101,15 @@ async def test_tenants_of_whom_nothing_can_be_taken_are_not_looked_at_one_by_one
     assert many < few * 20
 
 
-async def flood_tenants(database, export_id: str, count: int) -> None:
-    """One export each in backoff, of so many tenants."""
-    due = START + SECOND * 3600
+async def flood_tenants(
+    database, export_id: str, count: int, *, prefix: str = "t", due: datetime | None = START + SECOND * 3600
+) -> None:
+    """One export each of so many tenants, FAILED and due at some time, or QUEUED."""
+    state = State.FAILED if due else State.QUEUED
     changed = {
-        "id": sa.text(f"'{count}-' || n"), "tenant": sa.text(f"'t-{count}-' || n"), "state": sa.text("'FAILED'"),
-        "next_attempt_time": sa.literal(due, exports.c.next_attempt_time.type), "lease_id": sa.null(),
+        "id": sa.text(f"'{prefix}-{count}-' || n"), "tenant": sa.text(f"'{prefix}-{count}-' || n"),
+        "state": sa.text(f"'{state.name}'"), "lease_id": sa.null(),
+        "next_attempt_time": sa.literal(due, exports.c.next_attempt_time.type),
         "attempt": sa.literal(1), "lease_count": sa.literal(1),
     }  # fmt: skip
     columns = [changed.get(column.name, column) for column in exports.c]
@@ -110,3 +118,18 @@ async def flood_tenants(database, export_id: str, count: int) -> None:
     )
     copies = sa.select(*columns).select_from(exports, numbers).where(exports.c.id == export_id)
     await database.write(lambda db: db.execute(sa.insert(exports).from_select(exports.c.keys(), copies)))
+
+
+async def test_what_a_worker_cannot_do_costs_its_claims_nothing_however_many_tenants_wait_for_it(database, store):
+    """One step a requirement, not one a tenant or an export."""
+    shop, flights = (Requirement(frozenset({name})) for name in ("rows/sql/shop", "rows/csv/flights"))
+    ability = Ability(Capabilities(shop.needs))
+    for _ in range(4):
+        await store.exports.create(new_export(requirement=shop), SPEC, None)
+    few = await steps_of_a_claim(database, store, "few", ability)
+    for priority in (0, 9):
+        other = await store.exports.create(new_export(requirement=flights, priority=priority), SPEC, None)
+        await flood(database, other.id, FEW, f"flood-{priority}")
+        await flood_tenants(database, other.id, FEW, prefix=f"queued-{priority}", due=None)
+        await flood_tenants(database, other.id, FEW, prefix=f"failed-{priority}", due=START)
+    assert await steps_of_a_claim(database, store, "many", ability) <= few * 1.5

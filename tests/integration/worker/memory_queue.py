@@ -2,11 +2,12 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from services.contract.capabilities import Capabilities
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, StoreUnavailable
 from services.contract.job import (
     Directive,
@@ -17,6 +18,7 @@ from services.contract.job import (
     LeaseReport,
     LeaseVerdict,
     Verdict,
+    WorkerProblem,
 )
 from services.contract.outcome import Built, Failure, Progress
 from services.contract.preview import Preview, Previewed
@@ -67,6 +69,8 @@ class MemoryQueue:
         self.beat_every = HEARTBEAT
         self.resend: list[Job] = []
         self.polls: list[str] = []
+        self.told: list[Capabilities] = []
+        self.problems: list[WorkerProblem] = []
         self.calls: list[str] = []
         self.draining_seen = False
         self.previews: asyncio.Queue[Preview] = asyncio.Queue()
@@ -115,8 +119,9 @@ class MemoryQueue:
 
     # ---- the port
 
-    async def lease(self, poll_id: str, max_jobs: int, wait_s: float) -> list[Job]:
+    async def lease(self, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities) -> list[Job]:
         self._up("lease")
+        self.told.append(can)
         self.polls.append(poll_id)
         if poll_id not in self._answers:
             with suppress(TimeoutError):
@@ -125,10 +130,13 @@ class MemoryQueue:
             self._tell()
         return self._answers[poll_id]
 
-    async def heartbeat(self, held: list[LeaseReport], free_slots: int, *, draining: bool) -> HeartbeatAnswer:
+    async def heartbeat(
+        self, held: list[LeaseReport], free_slots: int, *, draining: bool, problems: Sequence[WorkerProblem] = ()
+    ) -> HeartbeatAnswer:
         self._up("heartbeat")
         if self.silent:
             raise StoreUnavailable
+        self.problems = [*problems]
         self.draining_seen |= draining
         verdicts = tuple(LeaseVerdict(r.lease.lease_id, self._verdict(r)) for r in held)
         if any(verdict.verdict is Verdict.LOST for verdict in verdicts):

@@ -131,7 +131,7 @@ async def test_a_source_that_cannot_be_read_is_an_expected_failure(rig: Rig) -> 
     async with rig.working():
         entry = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: entry.state == "FAILED")
-    assert [(f.code, f.retryable) for f in entry.failures] == [("SOURCE_UNKNOWN", False)]
+    assert [(f.code, f.retryable) for f in entry.failures] == [("SOURCE_UNKNOWN", True)]
 
 
 async def test_a_bare_table_may_be_gzipped(rig: Rig) -> None:

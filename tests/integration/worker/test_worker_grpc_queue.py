@@ -14,6 +14,7 @@ from google.protobuf.empty_pb2 import Empty
 from exportd.queue.v1 import job_queue_service_pb2 as pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc as pb2_grpc
 from services.contract import codec, status
+from services.contract.capabilities import Capabilities
 from services.contract.codes import FailureCode, UnknownCode
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing, ShuttingDown, StoreMismatch
 from services.contract.job import Directive, Hint, Job, LeaseRef, LeaseReport, LeaseVerdict, Verdict
@@ -33,6 +34,7 @@ from tests.integration.worker.rig import SPEC
 from tests.patience import PATIENCE_S
 
 MINUTE = timedelta(minutes=1)
+CAN = Capabilities(frozenset({"spec/1", "rows/sql/db"}), "5d9c4d0a-3f0e-4c58-9a5c-5a7b1f6f4c11")
 LEASE = LeaseRef("e1", "aa")
 JOB = Job(LEASE, 1, 3, MINUTE, MINUTE, MINUTE, SPEC, "e1/aa/", "store")
 BUILT = Built(
@@ -118,17 +120,18 @@ async def queue(server: Server) -> AsyncIterator[GrpcQueue]:
 
 async def test_leased_jobs_arrive_as_they_were_handed_out(server: Server, queue: GrpcQueue) -> None:
     server.jobs = [codec.job_to_pb(JOB)]
-    assert await queue.lease("poll-1", 2, 0.5) == [JOB]
+    assert await queue.lease("poll-1", 2, 0.5, CAN) == [JOB]
     (request,) = server.requests
     assert (request.worker_id, request.poll_id, request.max_jobs) == ("worker-1", "poll-1", 2)
     assert request.wait.ToTimedelta() == timedelta(seconds=0.5)
+    assert codec.capabilities_from_pb(request.capabilities) == CAN
 
 
 async def test_a_job_that_cannot_be_read_is_refused_and_the_others_come(server: Server, queue: GrpcQueue) -> None:
     leaseless = codec.job_to_pb(JOB)
     leaseless.lease_id = ""
     server.jobs = [unreadable(), leaseless, codec.job_to_pb(JOB)]
-    assert await queue.lease("poll-1", 3, 0) == [JOB]
+    assert await queue.lease("poll-1", 3, 0, CAN) == [JOB]
     failed = [r for r in server.requests if isinstance(r, pb2.FailJobRequest)]
     assert [(f.lease_id, f.failure.code, f.failure.retryable) for f in failed] == [("bb", "UNREADABLE_JOB", True)]
 
@@ -173,7 +176,7 @@ async def test_a_refusal_is_raised_as_what_it_is(server: Server, queue: GrpcQueu
 
 
 CALLS: list[Callable[[GrpcQueue], Any]] = [
-    lambda queue: queue.lease("poll-1", 1, 0),
+    lambda queue: queue.lease("poll-1", 1, 0, CAN),
     lambda queue: queue.heartbeat([], 1, draining=False),
     lambda queue: queue.complete(LEASE, BUILT),
     lambda queue: anext(queue.directives()),

@@ -1,8 +1,11 @@
 from services.api.live.announcements import LocalAnnouncements
 from services.api.ports.live import News
+from services.contract.capabilities import Capabilities, Requirement
 from services.contract.job import Directive, Hint
 from services.contract.outcome import Phase, Progress
 
+SHOP = Requirement(frozenset({"rows/sql/shop"}))
+CAN_SHOP, CAN_FLIGHTS = Capabilities(SHOP.needs), Capabilities(frozenset({"rows/csv/flights"}))
 AT_TEN = Progress(Phase.WRITING, rows_written=10)
 AT_TWENTY = Progress(Phase.WRITING, rows_written=20)
 
@@ -43,14 +46,52 @@ async def test_an_export_is_watched_exactly_while_somebody_watches() -> None:
 async def test_one_job_wakes_the_poll_that_came_first_and_no_other() -> None:
     announcements = LocalAnnouncements()
     with announcements.poll() as first, announcements.poll() as second:
-        announcements.work(1)
+        announcements.work(SHOP)
         assert (first.woken, second.woken) == (True, False)
 
 
-async def test_many_jobs_wake_every_poll() -> None:
+async def test_a_job_wakes_the_first_poll_whose_worker_can_do_it() -> None:
+    announcements = LocalAnnouncements()
+    with (
+        announcements.poll("w1", CAN_FLIGHTS) as unable,
+        announcements.poll("w2", CAN_SHOP) as able,
+        announcements.poll("w3", CAN_SHOP) as behind,
+    ):
+        announcements.work(SHOP)
+        assert (unable.woken, able.woken, behind.woken) == (False, True, False)
+        assert able.wanted == SHOP
+
+
+async def test_a_job_that_nobody_can_do_wakes_nobody() -> None:
+    announcements = LocalAnnouncements()
+    with announcements.poll("w1", CAN_FLIGHTS) as unable:
+        announcements.work(SHOP)
+        assert not unable.woken
+
+
+async def test_what_a_worker_gave_back_wakes_another_and_that_worker_only_where_there_is_none() -> None:
+    announcements = LocalAnnouncements()
+    with announcements.poll("w1", CAN_SHOP) as first, announcements.poll("w2", CAN_SHOP) as second:
+        for woken in ((False, True), (True, True)):
+            announcements.work(SHOP, kept_from="w1")
+            assert (first.woken, second.woken) == woken
+
+
+async def test_work_of_which_nothing_is_known_wakes_the_first_poll_of_each_kind_of_worker() -> None:
+    announcements = LocalAnnouncements()
+    with (
+        announcements.poll("w1", CAN_SHOP) as first,
+        announcements.poll("w2", CAN_SHOP) as second,
+        announcements.poll("w3", CAN_FLIGHTS) as other,
+    ):
+        announcements.work()
+        assert (first.woken, second.woken, other.woken) == (True, False, True)
+
+
+async def test_every_poll_can_be_woken() -> None:
     announcements = LocalAnnouncements()
     with announcements.poll() as first, announcements.poll() as second:
-        announcements.work(1000)
+        announcements.wake_polls()
         assert first.woken
         assert second.woken
 
@@ -60,7 +101,7 @@ async def test_a_poll_that_left_is_out_of_line() -> None:
     with announcements.poll():
         pass
     with announcements.poll() as present:
-        announcements.work(1)
+        announcements.work()
         assert present.woken
 
 

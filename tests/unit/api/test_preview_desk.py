@@ -1,11 +1,14 @@
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from services.api.live.preview_desk import LocalPreviewDesk
 from services.api.world import World
+from services.contract.capabilities import Capabilities, requirement_of_preview
 from services.contract.errors import NoWorker, ShuttingDown
 from services.contract.preview import Previewed
+from services.contract.spec import SourceRef
 from tests.patience import PATIENCE_S
 from tests.ports.samples import SPEC
 
@@ -54,3 +57,15 @@ async def test_whoever_waits_is_sent_away_at_the_end() -> None:
     preview_desk.drain()
     with pytest.raises(ShuttingDown):
         await asyncio.wait_for(waiting, PATIENCE_S)
+
+
+async def test_a_question_goes_to_a_worker_that_can_answer_it_and_holds_nobody_up() -> None:
+    preview_desk = desk()
+    other = replace(SPEC, source=SourceRef("flights", "csv"))
+    unable, able = (Capabilities(requirement_of_preview(spec).needs) for spec in (other, SPEC))
+    asking = [asyncio.create_task(preview_desk.show(spec, 3)) for spec in (SPEC, other)]
+    await asyncio.sleep(0)  # they stand in line, SPEC first
+    taken = [await preview_desk.take(0, can) for can in (unable, unable, able)]
+    assert [each.spec.source.id if each else None for each in taken] == ["flights", None, "cfdi"]
+    for task in asking:
+        task.cancel()

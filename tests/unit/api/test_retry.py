@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.domain.retry import Backoff, GiveUp, RetryAfter, decide
+from services.api.domain.retry import Backoff, GiveBack, GiveUp, RetryAfter, decide
 from services.api.domain.states import CancelReason
 from services.contract.codes import FailureCode, Retry, failure_code
 from services.contract.outcome import Failure
@@ -43,10 +43,19 @@ def test_the_worker_decides_on_codes_that_are_not_known(flag: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["RELATION_INVALID", "SOURCE_UNKNOWN", "DATE_OUT_OF_RANGE", "TOO_MANY_COLUMNS", "COLUMN_MISSING"]
+    "name", ["RELATION_INVALID", "SOURCE_REFUSED", "DATE_OUT_OF_RANGE", "TOO_MANY_COLUMNS", "COLUMN_MISSING"]
 )
 def test_what_the_request_the_catalog_or_the_rows_have_wrong_is_final(name: str) -> None:
     assert decide(Failure(FailureCode[name], ""), 1, 3, jitter=0.5) == GiveUp(CancelReason.NOT_RETRYABLE)
+
+
+@pytest.mark.parametrize("code", [code for code in FailureCode if code.retry is Retry.ELSEWHERE])
+@pytest.mark.parametrize(("attempt", "counted"), [(1, RetryAfter(BASE)), (3, GiveUp(CancelReason.RETRIES_EXHAUSTED))])
+def test_a_failure_of_the_workers_own_surroundings_gives_the_attempt_back_while_that_is_allowed(
+    code: FailureCode, attempt: int, counted: RetryAfter | GiveUp
+) -> None:
+    fate = decide(Failure(code, ""), attempt, 3, jitter=1.0 if attempt == 1 else 0.5)
+    assert fate == GiveBack(counted)
 
 
 def test_a_workers_retry_after_is_the_least_delay() -> None:

@@ -15,7 +15,7 @@ from services.contract.outcome import ExportWarning, Failure, RunStats
 @pytest.mark.parametrize("code", FailureCode)
 def test_a_known_failure_is_one_of_the_table_whatever_its_sender_says_of_it(code: FailureCode) -> None:
     sent = codec.failure_to_pb(Failure(code, "why"))
-    assert (sent.code, sent.retryable) == (code.value, code.retry is Retry.LATER)
+    assert (sent.code, sent.retryable) == (code.value, code.retry is not Retry.NEVER)
     sent.retryable = not sent.retryable
     assert codec.failure_from_pb(sent) == Failure(code, "why")
     assert codec.failure_from_pb(sent).code is code

@@ -93,7 +93,7 @@ class UseCases:
         self.leases = Leases(self.store.leases)
         self.artifacts = MemoryArtifactStore()
         passwords = Passwords(SECRET)
-        announcements, workers = LocalAnnouncements(), LocalWorkers(world.clock)
+        announcements, workers = LocalAnnouncements(), LocalWorkers(world.clock, self.artifacts.store_id)
         self.workers = workers
         detached = LocalDetachedTasks()
         self.exports = Exports(

@@ -40,6 +40,7 @@ class LeaseJobsRequest(_message.Message):
     POLL_ID_FIELD_NUMBER: _builtins.int
     MAX_JOBS_FIELD_NUMBER: _builtins.int
     WAIT_FIELD_NUMBER: _builtins.int
+    CAPABILITIES_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """UUID of this process start."""
     poll_id: _builtins.str
@@ -50,6 +51,10 @@ class LeaseJobsRequest(_message.Message):
     def wait(self) -> _duration_pb2.Duration:
         """How long to wait for the first job: 0 to 25 s. The answer comes at least 5 s before the call's deadline."""
 
+    @_builtins.property
+    def capabilities(self) -> Global___Capabilities:
+        """What the worker can do now: it is handed nothing else. Absent: the worker does not say, and is taken to be able to do everything."""
+
     def __init__(
         self,
         *,
@@ -57,14 +62,46 @@ class LeaseJobsRequest(_message.Message):
         poll_id: _builtins.str = ...,
         max_jobs: _builtins.int = ...,
         wait: _duration_pb2.Duration | None = ...,
+        capabilities: Global___Capabilities | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["wait", b"wait"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_jobs", b"max_jobs", "poll_id", b"poll_id", "wait", b"wait", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "max_jobs", b"max_jobs", "poll_id", b"poll_id", "wait", b"wait", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LeaseJobsRequest: _TypeAlias = LeaseJobsRequest  # noqa: Y015
+
+@_typing.final
+class Capabilities(_message.Message):
+    """What a worker can do. An export has frozen at its creation what it needs; a worker is handed it when it has every name of that."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    STORE_ID_FIELD_NUMBER: _builtins.int
+    store_id: _builtins.str
+    """Marker of the artifact store that the worker sees; empty: it sees none. With another one than the api's it is refused."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`spec/1` (job specifications that it understands), `rows/{kind}/{source}`, `attachments/{kind}/{source}` (ids percent-encoded),
+        `format/XLSX`, `packaging/ZIP`, `compression/GZIP`, `mask-key/default`. At most 4,096 of at most 1,024 characters each; the api
+        passes over names that it does not know.
+        """
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        store_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["names", b"names", "store_id", b"store_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Capabilities: _TypeAlias = Capabilities  # noqa: Y015
 
 @_typing.final
 class LeaseJobsResponse(_message.Message):
@@ -228,6 +265,7 @@ class HeartbeatRequest(_message.Message):
     LEASES_FIELD_NUMBER: _builtins.int
     FREE_SLOTS_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
     worker_id: _builtins.str
     """UUID of this process start."""
     free_slots: _builtins.int
@@ -238,6 +276,10 @@ class HeartbeatRequest(_message.Message):
     def leases(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeaseReport]:
         """Every lease that the worker holds, also those whose work has not started; at most 256."""
 
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerProblem]:
+        """What its own surroundings fail in now; at most 100."""
+
     def __init__(
         self,
         *,
@@ -245,14 +287,47 @@ class HeartbeatRequest(_message.Message):
         leases: _abc.Iterable[Global___LeaseReport] | None = ...,
         free_slots: _builtins.int = ...,
         draining: _builtins.bool = ...,
+        problems: _abc.Iterable[Global___WorkerProblem] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "free_slots", b"free_slots", "leases", b"leases", "worker_id", b"worker_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draining", b"draining", "free_slots", b"free_slots", "leases", b"leases", "problems", b"problems", "worker_id", b"worker_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HeartbeatRequest: _TypeAlias = HeartbeatRequest  # noqa: Y015
+
+@_typing.final
+class WorkerProblem(_message.Message):
+    """What a worker's own surroundings fail in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    AGE_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """The FailureCode that exports would fail with."""
+    source_id: _builtins.str
+    """The source that it cannot have; empty: the worker as a whole takes no work."""
+    @_builtins.property
+    def age(self) -> _duration_pb2.Duration:
+        """Since when."""
+
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        source_id: _builtins.str = ...,
+        age: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "code", b"code", "source_id", b"source_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkerProblem: _TypeAlias = WorkerProblem  # noqa: Y015
 
 @_typing.final
 class HeartbeatResponse(_message.Message):

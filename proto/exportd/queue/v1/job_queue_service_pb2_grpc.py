@@ -82,8 +82,8 @@ class JobQueueServiceServicer:
     """
 
     def LeaseJobs(self, request, context):
-        """Waits for work: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE / SHUTTING_DOWN when the api
-        drains: ask again.
+        """Waits for work that this worker can do: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE /
+        SHUTTING_DOWN when the api drains: ask again. FAILED_PRECONDITION / STORE_MISMATCH: the worker sees another artifact store than the api.
         A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -115,7 +115,8 @@ class JobQueueServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FailJob(self, request, context):
-        """Ends an attempt without a file; the api decides whether and when the next one comes. Repeated: OK. LEASE_LOST, JOB_CANCELLED.
+        """Ends an attempt without a file; the api decides whether and when the next one comes, and by the code whether the attempt counts: a failure
+        of the worker's own surroundings gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

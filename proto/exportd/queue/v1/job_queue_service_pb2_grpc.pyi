@@ -40,8 +40,8 @@ class JobQueueServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> JobQueueServiceAsyncStub: ...
     LeaseJobs: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.LeaseJobsRequest, _job_queue_service_pb2.LeaseJobsResponse]
-    """Waits for work: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE / SHUTTING_DOWN when the api
-    drains: ask again.
+    """Waits for work that this worker can do: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE /
+    SHUTTING_DOWN when the api drains: ask again. FAILED_PRECONDITION / STORE_MISMATCH: the worker sees another artifact store than the api.
     A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
     """
     Heartbeat: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.HeartbeatRequest, _job_queue_service_pb2.HeartbeatResponse]
@@ -56,7 +56,9 @@ class JobQueueServiceStub:
     INVALID_ARGUMENT also for a sha256 that is not that of the object's bytes, which are read again up to 256 MiB.
     """
     FailJob: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.FailJobRequest, _job_queue_service_pb2.FailJobResponse]
-    """Ends an attempt without a file; the api decides whether and when the next one comes. Repeated: OK. LEASE_LOST, JOB_CANCELLED."""
+    """Ends an attempt without a file; the api decides whether and when the next one comes, and by the code whether the attempt counts: a failure
+    of the worker's own surroundings gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
+    """
     TakePreview: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.TakePreviewRequest, _job_queue_service_pb2.TakePreviewResponse]
     """Waits for somebody who asks for a preview: a long poll that answers as soon as there is one, empty after `wait`. There is no lease: a
     preview that is not answered in time is forgotten. UNAVAILABLE / SHUTTING_DOWN when the api drains: ask again.
@@ -72,8 +74,8 @@ class JobQueueServiceAsyncStub(JobQueueServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     LeaseJobs: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.LeaseJobsRequest, _job_queue_service_pb2.LeaseJobsResponse]  # type: ignore[assignment]
-    """Waits for work: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE / SHUTTING_DOWN when the api
-    drains: ask again.
+    """Waits for work that this worker can do: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE /
+    SHUTTING_DOWN when the api drains: ask again. FAILED_PRECONDITION / STORE_MISMATCH: the worker sees another artifact store than the api.
     A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
     """
     Heartbeat: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.HeartbeatRequest, _job_queue_service_pb2.HeartbeatResponse]  # type: ignore[assignment]
@@ -88,7 +90,9 @@ class JobQueueServiceAsyncStub(JobQueueServiceStub):
     INVALID_ARGUMENT also for a sha256 that is not that of the object's bytes, which are read again up to 256 MiB.
     """
     FailJob: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.FailJobRequest, _job_queue_service_pb2.FailJobResponse]  # type: ignore[assignment]
-    """Ends an attempt without a file; the api decides whether and when the next one comes. Repeated: OK. LEASE_LOST, JOB_CANCELLED."""
+    """Ends an attempt without a file; the api decides whether and when the next one comes, and by the code whether the attempt counts: a failure
+    of the worker's own surroundings gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
+    """
     TakePreview: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.TakePreviewRequest, _job_queue_service_pb2.TakePreviewResponse]  # type: ignore[assignment]
     """Waits for somebody who asks for a preview: a long poll that answers as soon as there is one, empty after `wait`. There is no lease: a
     preview that is not answered in time is forgotten. UNAVAILABLE / SHUTTING_DOWN when the api drains: ask again.
@@ -107,8 +111,8 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_queue_service_pb2.LeaseJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_queue_service_pb2.LeaseJobsResponse, _abc.Awaitable[_job_queue_service_pb2.LeaseJobsResponse]]:
-        """Waits for work: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE / SHUTTING_DOWN when the api
-        drains: ask again.
+        """Waits for work that this worker can do: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE /
+        SHUTTING_DOWN when the api drains: ask again. FAILED_PRECONDITION / STORE_MISMATCH: the worker sees another artifact store than the api.
         A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
         """
 
@@ -147,7 +151,9 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_queue_service_pb2.FailJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_queue_service_pb2.FailJobResponse, _abc.Awaitable[_job_queue_service_pb2.FailJobResponse]]:
-        """Ends an attempt without a file; the api decides whether and when the next one comes. Repeated: OK. LEASE_LOST, JOB_CANCELLED."""
+        """Ends an attempt without a file; the api decides whether and when the next one comes, and by the code whether the attempt counts: a failure
+        of the worker's own surroundings gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
+        """
 
     @_abc_1.abstractmethod
     def TakePreview(

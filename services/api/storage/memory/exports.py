@@ -100,6 +100,7 @@ class MemoryExportStore:
         changed: dict[str, Any] = {"cancel_reason": CancelReason.REQUESTED, "end_time": now, "next_attempt_time": None}
         if export.state in sources(Event.RELEASE) and export.start_time:
             changed["duration"] = now - export.start_time
+        changed["given_back_by"] = ""
         beside: dict[str, Any] = {"lease": None, "ended_lease_id": lease_id, "sealed_password": None}
         return self._data.happen(record, Event.CANCEL, now, Actor.CALLER, changed=changed, **beside)
 
@@ -124,7 +125,8 @@ class MemoryExportStore:
         changed: dict[str, Any] = {"run": record.export.run + 1, "max_attempts": attempts}
         changed |= dict.fromkeys(("cancel_reason", "start_time", "end_time", "duration"))
         changed |= {"email_sent": False, "callback_sent": False}
-        beside: dict[str, Any] = {"lease": None, "unconfirmed_count": 0, "sealed_password": sealed_password}
+        beside: dict[str, Any] = {"lease": None, "unconfirmed_count": 0, "given_back_count": 0}
+        beside["sealed_password"] = sealed_password
         return self._data.happen(record, Event.RETRY, now, Actor.OPERATOR, changed=changed, **beside)
 
     def _check_retry(self, export: Export, sealed_password: bytes | None) -> None:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from services.api.domain.export import (
@@ -16,8 +17,8 @@ from services.api.domain.export import (
 )
 from services.api.domain.fairness import Fairness
 from services.api.domain.history import Actor
-from services.api.domain.leases import EXPIRED_CODE, EXPIRED_MESSAGE, Claimed, LeasePolicy, Standing
-from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.domain.leases import EXPIRED_CODE, EXPIRED_MESSAGE, UNLIMITED, Ability, Claimed, LeasePolicy, Standing
+from services.api.domain.retry import Fate, GiveBack, GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, Event, State, sources, target
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.line import in_turn
@@ -35,22 +36,36 @@ class MemoryLeaseStore:
         self._policy = policy
         self._fairness = fairness
 
-    async def claim(self, worker_id: str, poll_id: str, limit: int, now: datetime) -> list[Claimed]:
+    async def claim(
+        self,
+        worker_id: str,
+        poll_id: str,
+        limit: int,
+        now: datetime,
+        ability: Ability = UNLIMITED,
+    ) -> list[Claimed]:
         again = [each for each, lease in self._unconfirmed(worker_id) if lease.poll_id == poll_id]
         if again:
             return [_claimed(record) for record in again]
         until = now + self._policy.confirm_window
         claimed: list[Claimed] = []
-        for record in in_turn(self._data, self._fairness, now):
+        may_have = partial(self._may_have, worker_id, ability, now)
+        for record in in_turn(self._data, self._fairness, now, may_have):
             self._lease(record, Lease(secrets.token_hex(16), worker_id, poll_id, now, until))
             claimed.append(_claimed(self._data.records[record.export.id]))
             if len(claimed) == limit:
                 break
         return claimed
 
+    def _may_have(self, worker_id: str, ability: Ability, now: datetime, record: Record) -> bool:
+        export = record.export
+        lately = export.given_back_by == worker_id and export.update_time > now - self._policy.avoidance
+        return ability.may_have(export.requirement) and not (lately and ability.others_could(export.requirement))
+
     def _lease(self, record: Record, lease: Lease) -> None:
         now = lease.create_time
         changed = {"attempt": record.export.attempt + 1, "start_time": now, "next_attempt_time": None}
+        changed |= {"given_back_by": ""}
         beside: dict[str, Any] = {"lease": lease, "lease_count": record.lease_count + 1}
         by = lease.worker_id
         self._data.happen(record, Event.LEASE, now, Actor.WORKER, worker_id=by, changed=changed, **beside)
@@ -104,13 +119,17 @@ class MemoryLeaseStore:
             return None
         raise self._why_fenced(lease)
 
-    async def fail(self, lease: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime) -> Export | None:
+    async def fail(self, lease: LeaseRef, failure: Failure, fate: Fate, now: datetime) -> Export | None:
         for record, held in self._in_force([lease], Event.FAIL):
             code, message = failure.code[:MAX_CODE_CHARACTERS], failure.message[:MAX_MESSAGE_CHARACTERS]
             changed = _failed(record.export, code, message, now)
             beside: dict[str, Any] = {"lease": None, "ended_lease_id": lease.lease_id}
             by: dict[str, str] = {"worker_id": held.worker_id, "reason": f"{code}: {message}"}
-            match fate:
+            match self._counted(record, fate):
+                case GiveBack():
+                    event, changed = Event.GIVE_BACK, _attempt_given_back(record.export)
+                    changed["given_back_by"] = held.worker_id
+                    beside["given_back_count"] = record.given_back_count + 1
                 case RetryAfter(delay):
                     event, changed = Event.FAIL, changed | {"next_attempt_time": now + delay}
                 case GiveUp(reason):
@@ -120,6 +139,11 @@ class MemoryLeaseStore:
         if _failed_before(self._data.records.get(lease.export_id), lease):
             return None
         raise self._why_fenced(lease)
+
+    def _counted(self, record: Record, fate: Fate) -> Fate:
+        """One that was given back too often is not any more."""
+        too_often = record.given_back_count + 1 >= self._policy.given_back_limit
+        return fate.otherwise if isinstance(fate, GiveBack) and too_often else fate
 
     async def release(self, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
         return [

@@ -33,6 +33,7 @@ class Record:
     ended_lease_id: str = ""
     lease_count: int = 0
     unconfirmed_count: int = 0
+    given_back_count: int = 0
     deleted_time: datetime | None = None
 
     def holds(self, lease: LeaseRef) -> bool:

@@ -35,6 +35,8 @@ RULES: Mapping[str, Callable[[Record], bool]] = {
     "attempts_in_budget": lambda r: 0 <= r.export.attempt <= r.export.max_attempts and r.export.max_attempts >= 1,
     "attempt_left": lambda r: r.export.state not in LEASABLE or r.export.attempt < r.export.max_attempts,
     "attempts_were_leased": lambda r: r.export.attempt <= r.lease_count and 0 <= r.unconfirmed_count <= r.lease_count,
+    "given_back_were_leased": lambda r: 0 <= r.given_back_count <= r.lease_count,
+    "given_back_waits": lambda r: not r.export.given_back_by or r.export.state is target(Event.GIVE_BACK),
     "counts_from_one": lambda r: r.export.version >= 1 and r.export.run >= 1,
     "failed_is_scheduled": lambda r: (r.export.state in _WAITS) == (r.export.next_attempt_time is not None),
     "leased_by_one": lambda r: (

@@ -11,6 +11,7 @@ from services.api.domain.export import Export, JobError, Options, StoredFile
 from services.api.domain.filter_mode import FilterMode
 from services.api.storage.sql.column_types import MICROSECOND, from_micros
 from services.api.storage.sql.tables import exports
+from services.contract.capabilities import requirement_in
 from services.contract.codec import spec_from_bytes, spec_to_bytes
 from services.contract.codes import warning_code
 from services.contract.formats import Compression, CsvDialect, LineTerminator, LongText, Packaging, XlsxLayout
@@ -57,6 +58,9 @@ def new_row(export: Export, spec: JobSpec, sealed_password: bytes | None) -> dic
         "lease_confirmed": False,
         "lease_count": 0,
         "unconfirmed_count": 0,
+        "requirement": export.requirement.key,
+        "needs": export.requirement.text,
+        "given_back_count": 0,
     }
 
 
@@ -94,6 +98,8 @@ def to_export(row: Row) -> Export:
         callback_url=row["callback_url"] or "",
         email_sent=row["email_sent"],
         callback_sent=row["callback_sent"],
+        requirement=requirement_in(row["needs"]),
+        given_back_by=row["given_back_by"] or "",
     )
 
 

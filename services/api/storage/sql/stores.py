@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.fairness import Fairness
 from services.api.domain.history import Transition
-from services.api.domain.leases import Claimed, LeasePolicy, Standing
+from services.api.domain.leases import UNLIMITED, Ability, Claimed, LeasePolicy, Standing
 from services.api.domain.notifications import Delivery, DeliveryState, Held
-from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.domain.retry import Fate
 from services.api.ports.exports import ExportFilter, ExportPage, RequestMark
 from services.api.ports.figures import Depth, TenantQueue
 from services.api.ports.retention import Kept
@@ -91,8 +91,15 @@ class SqlLeaseStore:
         self._db = database
         self._verbs = verbs
 
-    async def claim(self, worker_id: str, poll_id: str, limit: int, now: datetime) -> list[Claimed]:
-        return await self._db.write(lambda db: self._verbs.claim(db, worker_id, poll_id, limit, now))
+    async def claim(
+        self,
+        worker_id: str,
+        poll_id: str,
+        limit: int,
+        now: datetime,
+        ability: Ability = UNLIMITED,
+    ) -> list[Claimed]:
+        return await self._db.write(lambda db: self._verbs.claim(db, worker_id, poll_id, limit, now, ability=ability))
 
     async def next_due(self, now: datetime) -> datetime | None:
         return await self._db.read_for_workers(lambda db: self._verbs.next_due(db, now))
@@ -119,7 +126,7 @@ class SqlLeaseStore:
             lambda db: self._verbs.complete(db, lease, file, stats, now, attachments=attachments)
         )
 
-    async def fail(self, lease: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime) -> Export | None:
+    async def fail(self, lease: LeaseRef, failure: Failure, fate: Fate, now: datetime) -> Export | None:
         return await self._db.write(lambda db: self._verbs.fail(db, lease, failure, fate, now))
 
     async def release(self, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:

@@ -103,6 +103,12 @@ exports = sa.Table(
     sa.Column("callback_url", sa.Text),
     sa.Column("email_sent", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("callback_sent", sa.Boolean, nullable=False, server_default=sa.false()),
+    # What a worker must be able to do: the key of a set of names, and the set in its canonical form.
+    sa.Column("requirement", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("needs", sa.Text, nullable=False, server_default=sa.text("''")),
+    # How often workers gave it back in this run since their own surroundings failed, and which one did while it waits.
+    sa.Column("given_back_count", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("given_back_by", sa.Text),
 )
 
 installation = sa.Table(
@@ -234,6 +240,8 @@ RULES: dict[str, sa.ColumnElement[bool]] = {
     "attempts_in_budget": sa.and_(_c.attempt >= 0, _c.attempt <= _c.max_attempts, _c.max_attempts >= 1),
     "attempt_left": _only_if(in_states(LEASABLE), _c.attempt < _c.max_attempts),
     "attempts_were_leased": sa.and_(_c.attempt <= _c.lease_count, _c.unconfirmed_count.between(0, _c.lease_count)),
+    "given_back_were_leased": _c.given_back_count.between(0, _c.lease_count),
+    "given_back_waits": _only_if(_c.given_back_by.is_not(None), in_states({target(Event.GIVE_BACK)})),
     "counts_from_one": sa.and_(_c.version >= 1, _c.run >= 1),
     "failed_is_scheduled": _exactly_if(in_states(_waits), _c.next_attempt_time.is_not(None)),
     "leased_by_one": _only_if(
@@ -266,11 +274,13 @@ for _name, _rule in RULES.items():
     exports.append_constraint(sa.CheckConstraint(_rule, name=_name))
 
 
-# One index a question: the claim asks for each tenant, the gauges for the oldest of all. `state` spares counting rows.
+# One index a question: the claim asks for each requirement and tenant, callers for their own place, the gauges for the
+# oldest of all. `state` spares counting rows.
 _queued, _failed = in_states({State.QUEUED}), in_states(_waits)
 _index("exports_turn", _c.tenant, _c.priority.desc(), _c.id, _c.state, where=_queued)
 _index("exports_oldest", _c.id, _c.state, where=_queued)
-_index("exports_turn_again", _c.tenant, _c.next_attempt_time, _c.id, _c.state, where=_failed)
+_index("exports_line", _c.requirement, _c.tenant, _c.priority.desc(), _c.id, _c.state, where=_queued)
+_index("exports_line_again", _c.requirement, _c.tenant, _c.next_attempt_time, _c.id, _c.state, where=_failed)
 _index("exports_due", _c.next_attempt_time, _c.state, where=_failed)
 _index("exports_running", _c.tenant, _c.state, where=in_states(_leased))
 _index("exports_leased_until", _c.lease_expire_time, where=in_states(_leased))

@@ -63,6 +63,7 @@ CANCEL = _of_caller(
         cancel_reason=CancelReason.REQUESTED,
         duration=sa.case((in_states(sources(Event.RELEASE)), _now - _c.start_time), else_=_c.duration),
         ended_lease_id=_c.lease_id,
+        given_back_by=None,
         **_over,
         **_no_lease,
     )
@@ -84,6 +85,7 @@ RETRY = _of_caller(
         end_time=None,
         duration=None,
         unconfirmed_count=0,
+        given_back_count=0,
         sealed_password=sa.bindparam("new_password", type_=sa.LargeBinary),
         email_sent=False,
         callback_sent=False,
@@ -110,8 +112,13 @@ LEASE = (
         lease_create_time=_now,
         lease_expire_time=sa.bindparam("until", type_=UtcTime),
         lease_count=_c.lease_count + 1,
+        given_back_by=None,
     )
-    .where(_c.id == sa.bindparam("of_id"), sa.or_(_c.next_attempt_time.is_(None), _c.next_attempt_time <= _now))
+    .where(
+        _c.id == sa.bindparam("of_id"),
+        _c.requirement == sa.bindparam("of_requirement"),
+        sa.or_(_c.next_attempt_time.is_(None), _c.next_attempt_time <= _now),
+    )
     .returning(*JOB_COLUMNS)
 )
 
@@ -134,6 +141,17 @@ REVIVE = _of_worker(_on(Event.RENEW, next_attempt_time=None, **_renewed)).where(
 COMPLETE = _of_worker(_on(Event.COMPLETE, lease_confirmed=True, **_attempt_ended, **_over))
 
 RELEASE = _of_worker(_on(Event.RELEASE, **_attempt_given_back, **_no_lease))
+
+GIVE_BACK = _of_worker(
+    _on(
+        Event.GIVE_BACK,
+        given_back_count=_c.given_back_count + 1,
+        given_back_by=_c.lease_worker_id,
+        ended_lease_id=_c.lease_id,
+        **_attempt_given_back,
+        **_no_lease,
+    )
+).where(_c.given_back_count + 1 < sa.bindparam("given_back_limit", type_=sa.Integer))
 
 # ---- by the clock
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from services.api.domain.export import MAX_CODE_CHARACTERS, MAX_MESSAGE_CHARACTERS, Export, StoredFile
 from services.api.domain.fairness import Fairness
 from services.api.domain.history import Actor
-from services.api.domain.leases import Claimed, LeasePolicy, Standing
-from services.api.domain.retry import GiveUp, RetryAfter
+from services.api.domain.leases import Ability, Claimed, LeasePolicy, Standing
+from services.api.domain.retry import Fate, GiveBack, GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, Event, sources, target
 from services.api.storage.sql import transitions as changes
 from services.api.storage.sql.column_types import UtcTime, to_micros
@@ -20,7 +20,7 @@ from services.api.storage.sql.history import History, worker_of
 from services.api.storage.sql.rows import EXPORT_COLUMNS, JOB_COLUMNS, Row, file_values, to_export, to_spec
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states
-from services.api.storage.sql.turns import Turns
+from services.api.storage.sql.turns import Chosen, Turns
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing
 from services.contract.job import LeaseRef, Verdict
 from services.contract.outcome import Failure, RunStats
@@ -52,16 +52,18 @@ class LeaseVerbs:
     def __init__(self, sql: Statements, policy: LeasePolicy, fairness: Fairness) -> None:
         self._failures = sql.failures
         self._history = History(sql)
-        self._turns = Turns(sql, fairness)
+        self._turns = Turns(sql, fairness, policy.avoidance)
         self._policy = policy
 
-    def claim(self, db: sa.Connection, worker_id: str, poll_id: str, limit: int, now: datetime) -> list[Claimed]:
+    def claim(
+        self, db: sa.Connection, worker_id: str, poll_id: str, limit: int, now: datetime, *, ability: Ability
+    ) -> list[Claimed]:
         again = db.execute(_of_poll, {"of_worker": worker_id, "of_poll": poll_id}).mappings().all()
         if again:
             return [_claimed(row) for row in again]
         by = {"by_worker": worker_id, "by_poll": poll_id, "now": now, "until": now + self._policy.confirm_window}
-        in_turn = islice(self._turns.in_turn(db, now), limit)
-        rows = [row for export_id in in_turn if (row := _lease(db, export_id, by)) is not None]
+        in_turn = islice(self._turns.in_turn(db, now, worker_id, ability), limit)
+        rows = [row for chosen in in_turn if (row := _lease(db, chosen, by)) is not None]
         self._history.happened(db, Event.LEASE, rows, Actor.WORKER, worker_id=worker_id)
         return [_claimed(row) for row in rows]
 
@@ -108,25 +110,32 @@ class LeaseVerbs:
             return None
         raise _why_fenced(there, lease)
 
-    def fail(
-        self, db: sa.Connection, lease: LeaseRef, failure: Failure, fate: RetryAfter | GiveUp, now: datetime
-    ) -> Export | None:
-        of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now, "now_micros": to_micros(now)}
+    def fail(self, db: sa.Connection, lease: LeaseRef, failure: Failure, fate: Fate, now: datetime) -> Export | None:
+        of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
         error = {"code": failure.code[:MAX_CODE_CHARACTERS], "message": failure.message[:MAX_MESSAGE_CHARACTERS]}
-        match fate:
-            case RetryAfter(delay):
-                event, result = Event.FAIL, db.execute(self._failures.fail, {**of, **error, "due": now + delay})
-            case GiveUp(reason):
-                event, result = Event.GIVE_UP, db.execute(self._failures.give_up, {**of, **error, "reason": reason})
-        row = result.mappings().first()
-        if row is not None:
-            return self._by_worker(
-                db, event, row, worker_of(db, lease.export_id), f"{error['code']}: {error['message']}"
-            )
+        for event, change, more in self._fates(fate, error, now):
+            row = db.execute(change, {**of, **more}).mappings().first()
+            if row is not None:
+                reason = f"{error['code']}: {error['message']}"
+                return self._by_worker(db, event, row, worker_of(db, lease.export_id), reason)
         there = _row(db, lease)
         if there is not None and _failed_before(there, lease):
             return None
         raise _why_fenced(there, lease)
+
+    def _fates(
+        self, fate: Fate, error: Mapping[str, str], now: datetime
+    ) -> Iterator[tuple[Event, sa.Update, Mapping[str, Any]]]:
+        """What to try, in this order: giving back once more than is allowed changes nothing."""
+        told = {**error, "now_micros": to_micros(now)}
+        match fate:
+            case GiveBack(otherwise):
+                yield Event.GIVE_BACK, changes.GIVE_BACK, {"given_back_limit": self._policy.given_back_limit}
+                yield from self._fates(otherwise, error, now)
+            case RetryAfter(delay):
+                yield Event.FAIL, self._failures.fail, {**told, "due": now + delay}
+            case GiveUp(reason):
+                yield Event.GIVE_UP, self._failures.give_up, {**told, "reason": reason}
 
     def _by_worker(self, db: sa.Connection, event: Event, row: Row, worker_id: str, reason: str = "") -> Export:
         (export,) = self._history.happened(db, event, [row], Actor.WORKER, worker_id=worker_id, reason=reason)
@@ -156,8 +165,9 @@ class LeaseVerbs:
         yield Event.EXPIRE, self._failures.expire
 
 
-def _lease(db: sa.Connection, export_id: str, by: Mapping[str, Any]) -> Row | None:
-    return db.execute(changes.LEASE, {"of_id": export_id, "new_lease": secrets.token_hex(16), **by}).mappings().first()
+def _lease(db: sa.Connection, chosen: Chosen, by: Mapping[str, Any]) -> Row | None:
+    of = {"of_id": chosen.export_id, "of_requirement": chosen.requirement, "new_lease": secrets.token_hex(16)}
+    return db.execute(changes.LEASE, {**of, **by}).mappings().first()
 
 
 def _claimed(row: Row) -> Claimed:
