@@ -13,6 +13,7 @@ from services.contract.codes import FailureCode
 from services.contract.errors import StoreMismatch
 from services.contract.job import WorkerProblem
 from services.contract.outcome import Failure
+from tests.patience import PATIENCE_S
 from tests.unit.usecases.conftest import WORKER, UseCases
 
 ILL = WorkerProblem("DISK_FULL", "", timedelta())
@@ -116,10 +117,10 @@ async def test_an_export_wakes_the_worker_that_can_build_it_and_passes_the_other
     unable = asyncio.create_task(api.jobs.lease("worker-1", "p1", 1, 5, able(api)))
     await asyncio.sleep(0)
     capable = asyncio.create_task(api.jobs.lease("worker-2", "p2", 1, 25, able(api, SHOP)))
-    async with asyncio.timeout(20):
-        while not capable.done():
-            await api.create()
-            await asyncio.sleep(0)
-    assert len(capable.result()) == 1
+    while len(await api.workers.able()) < 2:  # both have asked
+        await asyncio.sleep(0)
+    export = (await api.create()).export
+    (job,) = await asyncio.wait_for(capable, PATIENCE_S)
+    assert job.lease.export_id == export.id
     assert not unable.done()
     unable.cancel()
