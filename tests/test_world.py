@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -41,6 +42,7 @@ def _worldly(tree: ast.AST) -> Iterator[str]:
                 yield f"{node.value.id}.{node.attr}"
 
 
+@cache
 def _found() -> dict[str, list[str]]:
     found = {
         str(path.relative_to(ROOT)): sorted(_worldly(ast.parse(path.read_text())))

@@ -38,7 +38,7 @@ def padded(sheets):
 @pytest.mark.slow
 @pytest.mark.parametrize("compact", [False, True])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)  # of four tests
 @given(rows=ROWS)
 def test_nasty_tables_are_the_same(zone, compact, rows, tmp_path_factory):
     spool_dir = tmp_path_factory.getbasetemp()
