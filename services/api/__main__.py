@@ -1,47 +1,64 @@
 """exportd-api: serves ExportService and JobQueueService.
 
-`exportd-api catalog …` looks at a catalog file, `exportd-api callback-secret TENANT` shows what signs callbacks.
+Nothing heavy is imported before signals are noted and the command line is understood.
 """
 
 import os
 import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
-import uvloop
+from services.runtime.early_signals import EarlySignals
 
-from services.api.app import build, callback_secrets, run
-from services.api.commands import callback_secret
-from services.api.commands import catalog as command
-from services.api.settings import ApiSettings
-from services.api.world import World
-from services.runtime import logs
-from services.runtime.signals import StopSignals
-from services.runtime.startup import CannotStart
+if TYPE_CHECKING:
+    from services.runtime.command_line import Program
 
 
 def main() -> None:
-    """Run the api until SIGTERM or SIGINT; exits with 2 when it cannot start."""
-    if sys.argv[1:2] == ["catalog"]:
-        sys.exit(command.run(sys.argv[2:], os.environ, sys.stdout, sys.stderr))
-    try:
-        settings = ApiSettings.from_env(os.environ)
-        if sys.argv[1:2] == ["callback-secret"]:
-            callback_secret.run(sys.argv[2:], callback_secrets(settings), sys.stdout)
-            return
-        logs.configure("api", settings.log_format)
-        uvloop.run(_run(settings))
-    except (CannotStart, OSError) as problem:
-        sys.stderr.write(f"exportd-api cannot start:\n{problem}\n")
-        sys.exit(2)
+    """Serve until SIGTERM or SIGINT, or run a command; exits with 2 when it cannot start."""
+    arguments = sys.argv[1:]
+    early = EarlySignals() if arguments else EarlySignals().install()
+    from services.runtime import stderr  # noqa: PLC0415 - see above
+
+    stderr.install()
+    sys.exit(program(early).run(arguments))
 
 
-async def _run(settings: ApiSettings) -> None:
-    stop = StopSignals().install()
-    async with await build(settings, World()) as api:
-        await run(api, stop, _say_ports)
+def _serve(early: EarlySignals) -> int:
+    from services.api import app  # noqa: PLC0415 - see above
+
+    return app.main(os.environ, early)
 
 
-def _say_ports(port: int, queue_port: int) -> None:
-    logs.get().info("serving", port=port, queue_port=queue_port)
+def _catalog(arguments: Sequence[str]) -> int:
+    from services.api.commands import catalog  # noqa: PLC0415 - see above
+
+    return catalog.run(arguments, os.environ, sys.stdout, sys.stderr)
+
+
+def _callback_secret(arguments: Sequence[str]) -> int:
+    from services.api.commands import callback_secret  # noqa: PLC0415 - see above
+
+    return callback_secret.run(arguments, os.environ, sys.stdout, sys.stderr)
+
+
+def program(early: EarlySignals) -> "Program":
+    """Its commands, and the service, which takes over the signals that came before."""
+    from services.runtime.command_line import Command, Program  # noqa: PLC0415 - see above
+
+    return Program(
+        name="exportd-api",
+        purpose="Serves exports to callers and jobs to workers, over gRPC.",
+        extra="api",
+        commands=(
+            Command("catalog", "look at a catalog file: check, show, schema", _catalog),
+            Command(
+                "callback-secret", "show what a receiver checks the signatures of callbacks with", _callback_secret
+            ),
+        ),
+        serve=partial(_serve, early),
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
-from services.api import tenants
+import uvloop
+
 from services.api.background.erasure import Erasure
 from services.api.background.reaper import Reaper
 from services.api.background.retention import Retention
@@ -26,7 +27,7 @@ from services.api.ports.artifacts import ArtifactStore
 from services.api.ports.live import Announcements, DetachedTasks, PreviewDesk
 from services.api.ports.store import Store
 from services.api.requests.plan import Planner
-from services.api.rpc.export_service import ExportServicer
+from services.api.rpc.export_service import MAX_DOWNLOADS, MAX_WATCHES, ExportServicer
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.queue_service import JobQueueServicer
 from services.api.rpc.server import Servers
@@ -34,20 +35,28 @@ from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
 from services.api.settings import ApiSettings
 from services.api.storage.artifacts.folder import FolderArtifactStore
-from services.api.storage.datadir import DataDirectory, secret_key
+from services.api.storage.datadir import DataDirectory, key_file, secret_key
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
-from services.api.tenants import Tenants
+from services.api.tenants import LiveTenants
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
 from services.api.usecases.jobs import Jobs
 from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
 from services.api.world import World
-from services.runtime import logs
-from services.runtime.metrics import served
-from services.runtime.ownership import own_folder
+from services.runtime import logs, open_files, stderr
+from services.runtime.early_signals import EarlySignals
+from services.runtime.metrics import LostLogLines, served
+from services.runtime.reloading import Reloading
 from services.runtime.signals import StopSignals, on_hangup
+from services.runtime.startup import CannotStart, check_free, using
+
+SPARE_FILES = 256
+"""What is open beside the calls: libraries, the database, connections of callers that only ask."""
+
+OPEN_FILES = MAX_WATCHES + 2 * MAX_DOWNLOADS + SPARE_FILES
+"""Each watch and each download may have a connection of its own; a download has a file, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +65,7 @@ class Api:
 
     settings: ApiSettings
     catalog: LiveCatalog
+    tenants: LiveTenants
     store: Store
     announcements: Announcements
     preview_desk: PreviewDesk
@@ -75,39 +85,66 @@ class Api:
         await self.resources.aclose()
 
 
+def main(environ: Mapping[str, str], early: EarlySignals) -> int:
+    """Run until told to stop; the exit code. Raises CannotStart."""
+    settings = ApiSettings.from_env(environ)
+    logs.configure("api", settings.log_format)
+    open_files.raise_limit(OPEN_FILES)
+    uvloop.run(_main(settings, early))
+    return 0
+
+
+async def _main(settings: ApiSettings, early: EarlySignals) -> None:
+    stop = StopSignals().install(early)
+    if stop.drain.is_set():
+        return
+    async with await _built(settings) as api:
+        await run(
+            api, stop, lambda port, queue_port: logs.get().info("serving", port=port, queue_port=queue_port), early
+        )
+
+
+async def _built(settings: ApiSettings) -> "Api":
+    try:
+        return await build(settings, World())
+    except OSError as problem:  # of something that no setting names
+        raise CannotStart(str(problem)) from problem
+
+
 async def build(settings: ApiSettings, world: World) -> Api:
     """Open and check everything; nothing is served yet. Raises CannotStart, OSError."""
-    catalog, shares = LiveCatalog(settings.catalog), tenants.load(settings.tenants)
+    catalog, tenants = LiveCatalog(settings.catalog), LiveTenants(settings.tenants)
+    _check_ports(settings)
     async with AsyncExitStack() as stack:
-        kept = await _kept(settings, shares, stack)
-        parts = _Parts(settings, world, shares, catalog, kept)
+        kept = await _kept(settings, tenants, stack)
+        parts = _Parts(settings, world, tenants, catalog, kept)
         retention = Retention(kept.store.retention, kept.artifacts, parts.metrics, settings.retention, world)
         await retention.check_store()
-        secrets = CallbackSecrets(kept.secret, shares.callback_secrets)
-        senders = await stack.enter_async_context(senders_of(settings.notify, secrets, world.clock))
+        secrets = CallbackSecrets(kept.secret, tenants.callback_secrets)
+        senders = await stack.enter_async_context(senders_of(settings.notify, secrets, world.wall))
         return parts.api(retention, senders, stack.pop_all())
 
 
-async def run(api: Api, stop: StopSignals, started: Callable[[int, int], None]) -> None:
+def _check_ports(settings: ApiSettings) -> None:
+    """Before anything is made or migrated. Raises CannotListen."""
+    check_free(settings.listen, "EXPORTD_LISTEN")
+    check_free(settings.queue_listen, "EXPORTD_QUEUE_LISTEN")
+    check_free(settings.metrics, "EXPORTD_API_METRICS")
+
+
+async def run(
+    api: Api, stop: StopSignals, started: Callable[[int, int], None], early: EarlySignals | None = None
+) -> None:
     """Serve until `stop`; `started` is told both ports. Raises CannotListen."""
     settings, grace_s = api.settings, api.settings.drain_grace.total_seconds()
-    with on_hangup(api.catalog.reload), served(settings.metrics, api.metrics.registry):
+    files = Reloading((api.catalog.reload, api.tenants.reload), then=api.announcements.wake_polls)
+    with on_hangup(files.ask, early), served(settings.metrics, api.metrics.registry, "EXPORTD_API_METRICS"):
         started(*await api.servers.start(settings.listen, settings.queue_listen))
         async with api.notifier.running(grace_s, stop.now):
-            async with _running(api.reaper.run(), api.retention.run(), api.erasure.run()):
+            async with _running(api.reaper.run(), api.retention.run(), api.erasure.run(), files.run()):
                 await stop.drain.wait()
             await _drain(api, stop, grace_s)
     logs.get().info("stopped")
-
-
-def callback_secrets(settings: ApiSettings) -> CallbackSecrets:
-    """What callbacks are signed with, while an api runs or not.
-
-    Makes the data directory's key when there is none yet. Raises CannotStart, OSError.
-    """
-    own_folder(settings.data_dir)
-    key = secret_key(settings.data_dir, settings.secret_key_file)
-    return CallbackSecrets(key, tenants.load(settings.tenants).callback_secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +156,42 @@ class _Kept:
     store: Store
 
 
-async def _kept(settings: ApiSettings, shares: Tenants, stack: AsyncExitStack) -> _Kept:
-    directory = stack.enter_context(DataDirectory.open(settings.data_dir))
-    secret = directory.secret_key(settings.secret_key_file)
-    artifacts = FolderArtifactStore.in_folder(settings.artifacts)
+async def _kept(settings: ApiSettings, tenants: LiveTenants, stack: AsyncExitStack) -> _Kept:
+    directory = stack.enter_context(_data_directory(settings))
+    secret = _secret(settings)
+    with using("EXPORTD_ARTIFACTS", settings.artifacts):
+        artifacts = FolderArtifactStore.in_folder(settings.artifacts)
     database = await stack.enter_async_context(await SqliteDatabase.open(directory.database))
-    return _Kept(secret, artifacts, sql_store(database, settings.leases, shares.fairness))
+    return _Kept(secret, artifacts, sql_store(database, settings.leases, tenants))
+
+
+def _data_directory(settings: ApiSettings) -> DataDirectory:
+    with using("EXPORTD_DATA_DIR", settings.data_dir):
+        return DataDirectory.open(settings.data_dir)
+
+
+def _secret(settings: ApiSettings) -> bytes:
+    file = key_file(settings.data_dir, settings.secret_key_file)
+    with using("EXPORTD_SECRET_KEY_FILE", file):
+        return secret_key(file, make=settings.secret_key_file is None)
 
 
 class _Parts:
     """What the parts of an api share, and each part made of it."""
 
-    def __init__(self, settings: ApiSettings, world: World, shares: Tenants, catalog: LiveCatalog, kept: _Kept) -> None:
+    def __init__(
+        self, settings: ApiSettings, world: World, tenants: LiveTenants, catalog: LiveCatalog, kept: _Kept
+    ) -> None:
         self._settings = settings
         self._world = world
-        self._fairness = shares.fairness
+        self._tenants = tenants
         self._catalog = catalog
         self._secret = kept.secret
         self._artifacts = kept.artifacts
         self._store = kept.store
         self.metrics = ApiMetrics()
-        self._announcements = LocalAnnouncements(capped=shares.fairness.caps)
+        self.metrics.registry.register(LostLogLines(stderr.lost_lines))
+        self._announcements = LocalAnnouncements(capped=lambda: tenants.caps)
         self._workers = LocalWorkers(world.clock, kept.artifacts.store_id)
         self._detached = LocalDetachedTasks()
         self._passwords = Passwords(kept.secret)
@@ -155,6 +207,7 @@ class _Parts:
         return Api(
             settings=self._settings,
             catalog=self._catalog,
+            tenants=self._tenants,
             store=self._store,
             announcements=self._announcements,
             preview_desk=self._preview_desk,
@@ -198,7 +251,7 @@ class _Parts:
             page_tokens=PageTokens(self._secret),
             preview_desk=self._preview_desk,
             detached=self._detached,
-            fairness=self._fairness,
+            fairness=self._tenants,
             passwords=self._passwords,
             world=self._world,
             keepalive_s=self._settings.waits.keepalive_s,
@@ -229,7 +282,7 @@ class _Parts:
             outbox=self._store.outbox,
             announcements=self._announcements,
             workers=self._workers,
-            fairness=self._fairness,
+            fairness=self._tenants,
             clock=self._world.clock,
         )
 

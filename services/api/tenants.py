@@ -10,11 +10,12 @@ callback_secrets = ["whsec_…"]    # of Standard Webhooks; two at once while on
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.api.domain.fairness import Fairness, Share
+from services.runtime import logs
 from services.runtime.toml import FileError, Mistake, Table, document
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret of Standard Webhooks begins with
@@ -32,6 +33,43 @@ class Tenants:
 
     fairness: Fairness = field(default_factory=Fairness)
     callback_secrets: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
+
+
+class LiveTenants:
+    """The tenants file in use, which can be read again while the api runs: the Shares that are in force."""
+
+    def __init__(self, file: Path | None) -> None:
+        """Raises FileError."""
+        self._file = file
+        self._current = load(file)
+
+    def reload(self) -> None:
+        """Read the file again; one with mistakes is told to the log, and everything stays as it was."""
+        if self._file is None:
+            return
+        try:
+            self._current = load(self._file)
+        except FileError as error:
+            logs.get().error("tenants_refused", problem=str(error))
+        else:
+            logs.get().info("tenants_reloaded", tenants=len(self._current.fairness.shares))
+
+    def callback_secrets(self, tenant: str) -> Sequence[bytes]:
+        """The raw keys of a tenant, the newest first; none when the file has none of it."""
+        return self._current.callback_secrets.get(tenant, ())
+
+    @property
+    def caps(self) -> bool:
+        """See Shares."""
+        return self._current.fairness.caps
+
+    def share(self, tenant: str) -> Share:
+        """See Shares."""
+        return self._current.fairness.share(tenant)
+
+    def capped(self, tenant: str, running: int) -> bool:
+        """See Shares."""
+        return self._current.fairness.capped(tenant, running)
 
 
 def load(file: Path | None) -> Tenants:

@@ -276,6 +276,13 @@ class StoreUnavailable(TryAgain):
 
 
 @dataclass(unsafe_hash=True)
+class Overloaded(TryAgain):
+    reason = "OVERLOADED"
+    remedy = "try again after the delay given"
+    template = "this process is short of open files, memory or threads; try again"
+
+
+@dataclass(unsafe_hash=True)
 class NoWorker(TryAgain):
     reason = "NO_WORKER"
     remedy = "try again when a worker is free, or create the export"

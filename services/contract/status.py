@@ -44,6 +44,7 @@ CODES: dict[type[errors.ExportdError], int] = {
     errors.PreviewFailed: code_pb2.FAILED_PRECONDITION,
     errors.ShuttingDown: code_pb2.UNAVAILABLE,
     errors.StoreUnavailable: code_pb2.UNAVAILABLE,
+    errors.Overloaded: code_pb2.UNAVAILABLE,
     errors.FileDamaged: code_pb2.DATA_LOSS,
     errors.Internal: code_pb2.INTERNAL,
 }

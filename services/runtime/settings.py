@@ -33,11 +33,11 @@ class SettingsReader:
 
     def path(self, name: str, default: Path) -> Path:
         """A path; `~` is the home directory."""
-        return Path(self.text(name, str(default))).expanduser()
+        return self.parsed(name, default, _path, "a path; the home directory of its ~ is not known")
 
     def optional_path(self, name: str) -> Path | None:
         """A path, or None when it is not set."""
-        return Path(text).expanduser() if (text := self.text(name, "")) else None
+        return self.path(name, Path()) if self.text(name, "") else None
 
     def required_path(self, name: str, what: str) -> Path:
         """A path without a default; `what` says what it should name."""
@@ -106,6 +106,13 @@ class SettingsReader:
             self._problems.append(f"{name} is {text!r}: it must be a number from {least} to {most}")
             return default
         return value
+
+
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as homeless:
+        raise ValueError from homeless
 
 
 def _is_loopback(host: str) -> bool:

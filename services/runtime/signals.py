@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from services.runtime.early_signals import STOPS, EarlySignals
+
 
 @dataclass(frozen=True, slots=True)
 class StopSignals:
@@ -14,10 +16,12 @@ class StopSignals:
     drain: asyncio.Event = field(default_factory=asyncio.Event)
     now: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def install(self) -> "StopSignals":
-        """Take both signals over, in the running loop."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def install(self, early: EarlySignals) -> "StopSignals":
+        """Take both signals over, in the running loop, and those that came before."""
+        for number in STOPS:
             asyncio.get_running_loop().add_signal_handler(number, self._received)
+        for _ in range(early.stops):
+            self._received()
         return self
 
     def _received(self) -> None:
@@ -25,11 +29,12 @@ class StopSignals:
 
 
 @contextmanager
-def on_hangup(do: Callable[[], None]) -> Iterator[None]:
-    """SIGHUP does this, in the running loop, until the context ends."""
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, do)
+def on_hangup(do: Callable[[], None], early: EarlySignals | None = None) -> Iterator[None]:
+    """SIGHUP does this, in the running loop, until the context ends; once at its begin when one came before."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, do)
+    if early and early.hangup:
+        do()
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # not its default: what stops is not to be ended in the middle

@@ -1,21 +1,54 @@
 """exportd-worker: builds the files. `exportd-worker introspect SOURCE` drafts a catalog.
 
-Children import this module too, when they start: it must stay light.
+Nothing heavy is imported before signals are noted and the command line is understood. Children import this module, too,
+when they start.
 """
 
 import os
 import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from services.runtime.early_signals import EarlySignals
+
+if TYPE_CHECKING:
+    from services.runtime.command_line import Program
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT."""
-    if sys.argv[1:2] == ["introspect"]:
-        from services.worker.sources.introspect import command as introspect  # noqa: PLC0415 - see above
+    """Run until SIGTERM or SIGINT, or run a command; exits with 2 when it cannot start."""
+    arguments = sys.argv[1:]
+    early = EarlySignals() if arguments else EarlySignals().install()
+    from services.runtime import stderr  # noqa: PLC0415 - see above
 
-        sys.exit(introspect.run(sys.argv[2:], os.environ, sys.stdout, sys.stderr))
+    stderr.install()
+    sys.exit(program(early).run(arguments))
+
+
+def _serve(early: EarlySignals) -> int:
     from services.worker import app  # noqa: PLC0415 - see above
 
-    sys.exit(app.main(os.environ))
+    return app.main(os.environ, early)
+
+
+def _introspect(arguments: Sequence[str]) -> int:
+    from services.worker.sources.introspect import command  # noqa: PLC0415 - see above
+
+    return command.run(arguments, os.environ, sys.stdout, sys.stderr)
+
+
+def program(early: EarlySignals) -> "Program":
+    """Its commands, and the service, which takes over the signals that came before."""
+    from services.runtime.command_line import Command, Program  # noqa: PLC0415 - see above
+
+    return Program(
+        name="exportd-worker",
+        purpose="Leases jobs from an api, reads the sources, writes the files.",
+        extra="worker",
+        commands=(Command("introspect", "print a first draft of a catalog from a live database", _introspect),),
+        serve=partial(_serve, early),
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """The composition root of the worker: the only place that names concrete classes."""
 
 import asyncio
-import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -10,11 +9,13 @@ from typing import Self
 
 import uvloop
 
-from services.runtime import logs
-from services.runtime.metrics import served
+from services.runtime import logs, open_files, stderr
+from services.runtime.early_signals import EarlySignals
+from services.runtime.metrics import LostLogLines, served
 from services.runtime.ownership import check_owner
-from services.runtime.signals import StopSignals
-from services.runtime.startup import CannotStart
+from services.runtime.reloading import Reloading
+from services.runtime.signals import StopSignals, on_hangup
+from services.runtime.startup import CannotStart, check_folder, using
 from services.worker import environment
 from services.worker.artifacts import open_sink
 from services.worker.artifacts.store_check import StoreCheck
@@ -23,6 +24,7 @@ from services.worker.metrics import WorkerMetrics
 from services.worker.queue.grpc_queue import connected
 from services.worker.scratch import Scratch
 from services.worker.settings import WorkerSettings, from_env
+from services.worker.sources.live import LiveSources
 from services.worker.sources.settings import load, read_mask_key
 from services.worker.sources.sources import Sources
 from services.worker.supervisor.attempt import PreviewTimes, WorkerContext
@@ -30,22 +32,53 @@ from services.worker.supervisor.engine import Engine
 from services.worker.supervisor.pool import Pool
 from services.worker.world import World
 
+OPEN_FILES = 1024
+"""What a job of the widest kind has open at once, with room to spare."""
 
-def main(environ: MutableMapping[str, str]) -> int:
-    """Run until told to stop; the exit code, 2 when it cannot start. What may be a secret is removed from `environ`."""
-    try:
-        settings = from_env(environ)
-        for folder in (settings.artifacts.root, settings.scratch):
-            check_owner(folder)
-        sources = Sources(load(settings.sources, environ), read_mask_key(settings.mask_key))
-        environment.forget(environ)
-        environment.limit_threads(environ)
-        logs.configure("worker", settings.log_format)
-        uvloop.run(_run(settings, sources))
-    except CannotStart as problem:
-        sys.stderr.write(f"exportd-worker cannot start:\n{problem}\n")
-        return 2
+
+def main(environ: MutableMapping[str, str], early: EarlySignals) -> int:
+    """Run until told to stop; the exit code. What may be a secret is removed from `environ`. Raises CannotStart."""
+    settings = from_env(environ)
+    _check_folders(settings)
+    sources = LiveSources(partial(_sources, settings, dict(environ)))
+    environment.forget(environ)
+    environment.limit_threads(environ)
+    logs.configure("worker", settings.log_format)
+    open_files.raise_limit(OPEN_FILES)
+    uvloop.run(_main(settings, sources, early))
     return 0
+
+
+def _check_folders(settings: WorkerSettings) -> None:
+    """Whether both can be written to, and are this user's. Raises CannotStart."""
+    for setting, folder in (("EXPORTD_ARTIFACTS", settings.artifacts.root), ("EXPORTD_SCRATCH", settings.scratch)):
+        with using(setting, folder):
+            check_owner(folder)
+        check_folder(folder, setting)
+
+
+async def _main(settings: WorkerSettings, sources: LiveSources, early: EarlySignals) -> None:
+    stop = StopSignals().install(early)
+    files = Reloading((sources.reload,))
+    if stop.drain.is_set():
+        return
+    with on_hangup(files.ask, early):
+        async with await _built(settings, sources) as worker:
+            reloading = asyncio.create_task(files.run())
+            await run(worker, stop)
+            reloading.cancel()
+
+
+async def _built(settings: WorkerSettings, sources: LiveSources) -> "Worker":
+    try:
+        return await build(settings, sources, World())
+    except OSError as problem:  # of something that no setting names
+        raise CannotStart(str(problem)) from problem
+
+
+def _sources(settings: WorkerSettings, environ: Mapping[str, str]) -> Sources:
+    """As the files say now; `environ` has the secrets of the start. Raises FileError."""
+    return Sources(load(settings.sources, environ), read_mask_key(settings.mask_key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,16 +97,17 @@ class Worker:
         await self.resources.aclose()
 
 
-async def build(settings: WorkerSettings, sources: Sources, world: World) -> Worker:
-    """Start the children and show figures; no work is taken yet. Raises CannotListen."""
+async def build(settings: WorkerSettings, sources: LiveSources, world: World) -> Worker:
+    """Start the children and show figures; no work is taken yet. Raises CannotStart."""
     worker_id, metrics = world.new_id(), WorkerMetrics()
     logs.get().info("worker_starting", worker_id=worker_id, queue=settings.queue_address, slots=settings.slots)
     async with AsyncExitStack() as stack:
-        stack.enter_context(served(settings.metrics, metrics.registry))
+        stack.enter_context(served(settings.metrics, metrics.registry, "EXPORTD_WORKER_METRICS"))
         sink, scratch = open_sink(settings.artifacts), Scratch(settings.scratch, worker_id)
         for last in (sink.close, sink.sweep, scratch.close):  # the last one first, once the children are dead
             stack.push_async_callback(asyncio.to_thread, last)
         pool = Pool(settings.slots, dispatch.run, partial(warm_up.up, settings.log_format), [dispatch.__name__])
+        metrics.registry.register(LostLogLines(lambda: stderr.lost_lines() + pool.lost_lines))
         context = WorkerContext(
             queue=await stack.enter_async_context(connected(settings.queue_address, worker_id)),
             pool=await stack.enter_async_context(pool),
@@ -98,9 +132,3 @@ async def run(worker: Worker, stop: StopSignals) -> None:
     logs.get().info("worker_ready", swept=len(swept))
     await Engine(context, settings.slots, settings.drain_grace, stop).run()
     logs.get().info("worker_stopped", worker_id=worker.id)
-
-
-async def _run(settings: WorkerSettings, sources: Sources) -> None:
-    stop = StopSignals().install()
-    async with await build(settings, sources, World()) as worker:
-        await run(worker, stop)

@@ -49,6 +49,22 @@ class PreviewOrder:
 
 Work = Order | PreviewOrder
 
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a child answers: what came of the work, and how many lines of the log it could not write so far."""
+
+    outcome: Outcome | Shown
+    lost_lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotWarm:
+    """What a child answers that could not get ready, for whoever starts the worker."""
+
+    why: str
+
+
 Run = Callable[[Any, Report], Outcome | Shown]
 """Does a piece of work: an Outcome for an Order, Shown for a PreviewOrder.
 

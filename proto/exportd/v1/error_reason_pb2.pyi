@@ -92,6 +92,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. A download was given up since its reader took no byte for five minutes. Metadata: seconds."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 33
     """INTERNAL. A defect of exportd. Metadata: reference, under which the log has the whole story."""
+    ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 34
+    """UNAVAILABLE. The process is short of open files, memory or threads: nothing was promised; ask again."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason in google.rpc.ErrorInfo. The comment of each value names the status code that it comes with. A value that is "Not sent yet"
@@ -166,4 +168,6 @@ ERROR_REASON_READER_STALLED: ErrorReason.ValueType  # 32
 """UNAVAILABLE. A download was given up since its reader took no byte for five minutes. Metadata: seconds."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 33
 """INTERNAL. A defect of exportd. Metadata: reference, under which the log has the whole story."""
+ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 34
+"""UNAVAILABLE. The process is short of open files, memory or threads: nothing was promised; ask again."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -66,7 +66,7 @@ class Retention:
         self._metrics = metrics
         self._policy = policy
         self._world = world
-        self._seen = (world.clock(), world.monotonic())
+        self._seen = (world.wall(), world.monotonic())
         self._distrusted_until = 0.0
 
     async def check_store(self) -> None:
@@ -89,7 +89,7 @@ class Retention:
 
     def _trusts_clock(self) -> bool:
         """False for a while after the clock has jumped ahead: what seems to be over may only seem so."""
-        wall, own = self._world.clock(), self._world.monotonic()
+        wall, own = self._world.wall(), self._world.monotonic()
         jumped = wall - self._seen[0] - timedelta(seconds=own - self._seen[1])
         self._seen = (wall, own)
         if jumped > self._policy.grace + MAX_CLOCK_DRIFT:
@@ -99,7 +99,7 @@ class Retention:
 
     async def run_once(self) -> Swept:
         """One sweep, in small steps, by the time at its start: a clock that jumps meanwhile makes nothing older."""
-        now = self._world.clock()
+        now = self._world.wall()  # files have its times
         leases = 0
         async for some in _together(self._artifacts.prefixes()):
             leases += await self._sweep(some, now)

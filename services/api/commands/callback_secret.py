@@ -1,14 +1,56 @@
 """The command that shows what a receiver checks the signatures of callbacks with."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TextIO
 
+from services.api import tenants
 from services.api.notify.signing import CallbackSecrets
+from services.api.settings import ApiSettings
+from services.api.storage.datadir import key_file, secret_key
+from services.runtime.startup import CannotStart, using
 
 DEFAULT_TENANT = "default"
 
 
-def run(arguments: Sequence[str], secrets: CallbackSecrets, out: TextIO) -> None:
-    """Write the secrets of the tenant in `arguments` as `whsec_` and base64, the newest first, each on a line."""
-    tenant = arguments[0] if arguments else DEFAULT_TENANT
-    out.write("".join(f"{secret}\n" for secret in secrets.shown(tenant)))
+def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
+    """Write the secrets of a tenant as `whsec_` and base64, the newest first, each on a line; on `err`, where from.
+
+    The settings are those of the api, which may run or not. Makes nothing: raises CannotStart where there is no key.
+    """
+    tenant = _parser().parse_args(arguments).tenant
+    settings = ApiSettings.from_env(environ)
+    configured = tenants.load(settings.tenants).callback_secrets.get(tenant, ())
+    key = b"" if configured else _existing_key(settings)
+    out.write("".join(f"{secret}\n" for secret in CallbackSecrets(key, lambda _: configured).shown(tenant)))
+    where = settings.tenants if configured else key_file(settings.data_dir, settings.secret_key_file).absolute()
+    err.write(f"of the tenant {tenant}, {'from' if configured else 'derived from the key in'} {where}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="exportd-api callback-secret",
+        description="Show what a receiver checks the signatures of callbacks with. The settings are those of the api.",
+    )
+    parser.add_argument("tenant", nargs="?", default=DEFAULT_TENANT, help=f"default: {DEFAULT_TENANT}")
+    return parser
+
+
+def _existing_key(settings: ApiSettings) -> bytes:
+    file = key_file(settings.data_dir, settings.secret_key_file).absolute()
+    if not _is_there(file):
+        raise CannotStart(
+            f"there is no key in {file}: the api makes it at its first start; EXPORTD_DATA_DIR and "
+            "EXPORTD_SECRET_KEY_FILE must be those of the api, and a relative path counts from this directory"
+        )
+    with using("EXPORTD_SECRET_KEY_FILE" if settings.secret_key_file else "EXPORTD_DATA_DIR", file):
+        return secret_key(file, make=False)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # what keeps it from being looked at is told by whoever reads it
+        return True

@@ -6,6 +6,7 @@ starts at the present: it neither saves up turns nor has to catch up.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 JOB = 1_000_000
 """Virtual time of one job at weight 1."""
@@ -19,9 +20,26 @@ class Share:
     max_running: int = 0
 
 
+class Shares(Protocol):
+    """The shares of all tenants that are in force: a Fairness, or what changes from one to another."""
+
+    @property
+    def caps(self) -> bool:
+        """True when some tenant may not run as many as it likes."""
+        ...
+
+    def share(self, tenant: str) -> Share:
+        """Of a tenant."""
+        ...
+
+    def capped(self, tenant: str, running: int) -> bool:
+        """True when the tenant runs as many as it may."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Fairness:
-    """The shares of all tenants; one that is not named has the default one."""
+    """Shares; a tenant that is not named has the default one."""
 
     default: Share = Share()
     shares: Mapping[str, Share] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from services.api.domain.export import Export
@@ -77,8 +77,8 @@ class LocalPoll:
 class LocalAnnouncements:
     """Announcements within one process. All may be lost without harm: waiters also look by themselves."""
 
-    def __init__(self, *, capped: bool = False) -> None:
-        """`capped`: tenants have caps, so that the end of one export may let another begin."""
+    def __init__(self, *, capped: Callable[[], bool] = lambda: False) -> None:
+        """`capped`: whether tenants have caps, so that the end of one export may let another begin."""
         self._capped = capped
         self._watches: defaultdict[str, set[LocalWatch]] = defaultdict(set)
         self._polls: deque[LocalPoll] = deque()
@@ -95,7 +95,7 @@ class LocalAnnouncements:
             watch.wake(changed=True)
         if export.state in LEASABLE:
             self.work(export.requirement, kept_from=export.given_back_by)
-        elif self._capped and export.done:
+        elif export.done and self._capped():
             self.work()
         if export.done and channels(export):
             self.notification_due()

@@ -17,7 +17,7 @@ from services.api.ports.clock import Clock
 async def senders_of(
     settings: NotifySettings, secrets: CallbackSecrets, clock: Clock
 ) -> AsyncIterator[dict[Channel, Sender]]:
-    """One for each channel that is set up. Raises ssl.SSLError for a file of no authority."""
+    """One for each channel that is set up. Raises CannotUse for a file of no authority."""
     tls, resolver = settings.tls(), CheckedResolver(settings.callbacks, LookupLimits())
     callbacks = CallbackSender(
         settings.callbacks, secrets, clock, timeout=settings.callback_timeout, tls=tls, resolver=resolver

@@ -10,6 +10,7 @@ from pathlib import Path
 from services.api.notify.addresses import HTTPS_ONLY, AddressRules, IPNetwork
 from services.api.notify.mail_address import is_mailbox
 from services.runtime.settings import SettingsReader
+from services.runtime.startup import using
 
 LAST_PORT = 65535
 SPARE = timedelta(seconds=15)
@@ -55,10 +56,11 @@ class NotifySettings:
         return max(self.callback_timeout, self.mail.timeout if self.mail else timedelta()) + SPARE
 
     def tls(self) -> ssl.SSLContext:
-        """What receivers and the mail server prove themselves with. Raises ssl.SSLError for a file of no authority."""
+        """What receivers and the mail server prove themselves with. Raises CannotUse for a file of no authority."""
         context = ssl.create_default_context()
         if self.ca_file:
-            context.load_verify_locations(self.ca_file)
+            with using("EXPORTD_NOTIFY_CA_FILE", self.ca_file):
+                context.load_verify_locations(self.ca_file)
         return context
 
     @classmethod

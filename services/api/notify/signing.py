@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -14,18 +14,18 @@ _PREFIX = "whsec_"
 
 
 class CallbackSecrets:
-    """Secrets by tenant: `configured` ones, newest first, else one derived from the server's key.
+    """Secrets by tenant: those that `configured` gives, newest first, else one derived from the server's key.
 
     So that callbacks are signed from the first one on, and a receiver's owner has nothing to set up on the server.
     """
 
-    def __init__(self, server_key: bytes, configured: Mapping[str, Sequence[bytes]]) -> None:
+    def __init__(self, server_key: bytes, configured: Callable[[str], Sequence[bytes]]) -> None:
         self._server_key = server_key
         self._configured = configured
 
     def of(self, tenant: str) -> Sequence[bytes]:
         """One or two raw keys; each signs."""
-        return self._configured.get(tenant) or (self._derived(tenant),)
+        return self._configured(tenant) or (self._derived(tenant),)
 
     def shown(self, tenant: str) -> list[str]:
         """The same as a receiver's library takes them: `whsec_` and base64."""

@@ -9,6 +9,7 @@ from services.api.rpc import encode
 from services.api.rpc.interceptor import Context
 from services.api.usecases.downloads import Download
 from services.contract.errors import FileDamaged, ReaderStalled
+from services.runtime import shortage
 
 SMALL = 64 * 1024
 LARGE = 1024 * 1024
@@ -66,6 +67,8 @@ async def _read(download: Download, position: int, length: int) -> bytes:
     try:
         data = await download.reader.read(position, length)
     except OSError as unreadable:
+        if shortage.named(unreadable):
+            raise
         raise FileDamaged(download.file.id) from unreadable
     if len(data) != length:
         raise FileDamaged(download.file.id)

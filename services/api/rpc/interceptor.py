@@ -11,8 +11,8 @@ from google.protobuf.message import DecodeError
 from services.api.metrics import ApiMetrics
 from services.api.world import World
 from services.contract import status
-from services.contract.errors import ExportdError, Fenced, Internal, InvalidRequest, Violation
-from services.runtime import logs
+from services.contract.errors import ExportdError, Fenced, Internal, InvalidRequest, Overloaded, Violation
+from services.runtime import logs, shortage
 
 TENANT_KEY = "x-exportd-tenant"
 REQUEST_ID_KEY = "x-request-id"
@@ -120,5 +120,8 @@ def _as_ours(raised: BaseException, request_id: str) -> ExportdError | None:
         return None
     if not isinstance(raised, (Exception, asyncio.CancelledError)):
         return None
+    if short := shortage.named(raised):
+        logs.get().error("overloaded", short_of=short, cause=logs.outline(raised))
+        return Overloaded()
     logs.get().exception("call_failed", exc_info=raised)
     return Internal(request_id)

@@ -42,7 +42,10 @@ class Servers:
 
     async def start(self, listen: str, queue_listen: str) -> tuple[int, int]:
         """Serve; returns both ports, of use where port 0 was asked for. Raises CannotListen."""
-        ports = _bound(self._public, listen), _bound(self._queue, queue_listen)
+        ports = (
+            _bound(self._public, listen, "EXPORTD_LISTEN"),
+            _bound(self._queue, queue_listen, "EXPORTD_QUEUE_LISTEN"),
+        )
         await self._public.start()
         await self._queue.start()
         await self.ready(ready=True)
@@ -65,8 +68,8 @@ class Servers:
         return server
 
 
-def _bound(server: grpc.aio.Server, address: str) -> int:
+def _bound(server: grpc.aio.Server, address: str, setting: str) -> int:
     try:
         return server.add_insecure_port(address)
     except RuntimeError as refused:
-        raise CannotListen(address) from refused
+        raise CannotListen(address, setting) from refused

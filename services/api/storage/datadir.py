@@ -63,10 +63,6 @@ class DataDirectory:
         """Where artifacts are, unless the settings name another place."""
         return self.path / "artifacts"
 
-    def secret_key(self, file: Path | None = None) -> bytes:
-        """As the function of the same name."""
-        return secret_key(self.path, file)
-
     def close(self) -> None:
         """Let the next process have it. Idempotent."""
         if self._lock is not None:
@@ -80,15 +76,19 @@ class DataDirectory:
         self.close()
 
 
-def secret_key(directory: Path, file: Path | None) -> bytes:
-    """The server's key, at least 32 bytes: from `file`, else from one in the directory, made at the first start.
+def key_file(directory: Path, configured: Path | None) -> Path:
+    """Where the server's key is: in the file that the settings name, else in one of the data directory."""
+    return directory / "secret.key" if configured is None else configured
+
+
+def secret_key(file: Path, *, make: bool) -> bytes:
+    """The server's key, at least 32 bytes. With `make` it is made when there is none, once.
 
     It needs no lock. Raises SecretKeyTooShort, NotOurs, OSError.
     """
-    own = directory / "secret.key"
-    key = file.read_bytes() if file is not None else _own_key(own)
+    key = _own_key(file) if make else file.read_bytes()
     if len(key) < KEY_BYTES:
-        raise SecretKeyTooShort(file or own, len(key))
+        raise SecretKeyTooShort(file, len(key))
     return key
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.api.catalog.live import LiveCatalog
 from services.api.domain.export import Export
-from services.api.domain.fairness import Fairness
+from services.api.domain.fairness import Shares
 from services.api.domain.history import Transition
 from services.api.domain.notifications import Delivery
 from services.api.domain.states import LEASABLE, State
@@ -80,7 +80,7 @@ class Exports:
         page_tokens: PageTokens,
         preview_desk: PreviewDesk,
         detached: DetachedTasks,
-        fairness: Fairness,
+        fairness: Shares,
         passwords: Passwords,
         world: World,
         keepalive_s: float,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.api.domain.fairness import Fairness, Share
+from services.api.domain.fairness import Share, Shares
 from services.api.domain.notifications import Delivery
 from services.api.ports.clock import Clock
 from services.api.ports.figures import QueueFigures, TenantQueue
@@ -31,7 +31,7 @@ class Operations:
         outbox: Outbox,
         announcements: Announcements,
         workers: Workers,
-        fairness: Fairness,
+        fairness: Shares,
         clock: Clock,
     ) -> None:
         self._figures = figures

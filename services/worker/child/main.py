@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from services.contract.codes import FailureCode
 from services.contract.outcome import Failure
-from services.runtime import logs
+from services.runtime import logs, stderr
 from services.worker.child import memory
-from services.worker.order import Outcome, Report, Run, Shown, Work
+from services.worker.order import Answer, NotWarm, Outcome, Report, Run, Shown, Work
 from services.worker.progress import Teller
 
 if TYPE_CHECKING:
@@ -27,23 +27,28 @@ READY = "ready"
 def main(
     run: Run,
     warm: Callable[[], None],
-    orders: "Connection[Outcome | Shown | str, Work]",
+    orders: "Connection[Answer | NotWarm | str, Work]",
     tell: socket.socket,
     supervisor: int,
 ) -> None:
-    """Warm up, say READY, then answer each order with its outcome."""
+    """Warm up, say READY or why not, then answer each order with its outcome."""
+    stderr.install()
     _outlive_only(supervisor)
     _be_first_when_memory_is_short()
     _leave_signals_to_supervisor()
     memory.keep_what_was_used()
-    warm()
+    try:
+        warm()
+    except Exception as problem:  # noqa: BLE001 - whoever starts the worker hears of any
+        orders.send(NotWarm(f"{type(problem).__name__}: {problem}"))
+        return
     gc.freeze()  # what is there now stays: the collections below pass over it
     report = Teller(tell)
     orders.send(READY)
     while True:
         try:
             order = orders.recv()
-            orders.send(_outcome(run, order, report))
+            orders.send(Answer(_outcome(run, order, report), stderr.lost_lines()))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
         gc.collect()  # an attempt's leftovers must not wait for the next one

@@ -18,7 +18,7 @@ from services.worker.metrics import WorkerMetrics
 from services.worker.order import Order, Outcome
 from services.worker.ports import ArtifactSink, JobQueue
 from services.worker.scratch import Scratch
-from services.worker.sources.sources import Sources
+from services.worker.sources.live import LiveSources
 from services.worker.supervisor.outcome_log import Ended, Ending
 from services.worker.supervisor.pool import Pool
 from services.worker.supervisor.reporting import Reporting
@@ -45,7 +45,7 @@ class WorkerContext:
     store: StoreCheck
     metrics: WorkerMetrics
     world: World
-    sources: Sources = field(repr=False)
+    sources: LiveSources = field(repr=False)
     no_progress_timeout_s: float
     orphan_timeout_s: float
     previews: PreviewTimes
@@ -161,7 +161,7 @@ class Attempt:
         except OSError:
             logs.get().exception("scratch_not_made", reference=self.reference)
             return Failure(FailureCode.STORE_UNAVAILABLE, "the worker has no folder to work in now")
-        return await self._watched(Order(self.job, context.artifacts, scratch, self.reference, context.sources))
+        return await self._watched(Order(self.job, context.artifacts, scratch, self.reference, context.sources.current))
 
     async def _watched(self, order: Order) -> Outcome:
         """The outcome of the child, or that it took too long."""

@@ -6,7 +6,6 @@ whoever stops an order gets control back when the process is dead: what it wrote
 """
 
 import asyncio
-import multiprocessing
 import os
 import select
 import signal
@@ -22,9 +21,11 @@ from typing import Any, Self, overload
 from services.contract.codes import FailureCode
 from services.contract.outcome import Failure, Progress
 from services.runtime import logs
+from services.runtime.startup import CannotStart
 from services.worker import progress
 from services.worker.child import main as child
-from services.worker.order import Order, Outcome, PreviewOrder, Run, Shown, Work
+from services.worker.order import Answer, NotWarm, Order, Outcome, PreviewOrder, Run, Shown, Work
+from services.worker.supervisor import forkserver
 
 _RESPAWN_PAUSE_S = 1.0
 _PROCESSES = threading.Lock()
@@ -39,24 +40,29 @@ class ChildDied(Exception):
         self.exit_code = exit_code
 
 
+class ChildNotWarm(Exception):
+    """The process could not get ready; the message says why."""
+
+
 class Child:
     """One process. Its methods block, except `kill` and `reports`."""
 
     def __init__(self, context: ForkServerContext, run: Run, warm: Callable[[], None]) -> None:
-        """Start it and wait until it is warm. Raises ChildDied."""
+        """Start it and wait until it is warm. Raises ChildDied, ChildNotWarm."""
+        self.lost_lines = 0
         self._orders, theirs = context.Pipe()
         self.hear, tell = progress.pair()
         self._process = context.Process(
             target=child.main, args=(run, warm, theirs, tell, os.getpid()), daemon=True, name="exportd-job"
         )
-        with _PROCESSES:
+        with _PROCESSES, forkserver.group_signals_blocked():
             self._process.start()
         theirs.close()
         tell.close()
         self._handle = _handle_of(self._process.pid)
         try:
-            self._answer()
-        except ChildDied:
+            self._become_warm()
+        except (ChildDied, ChildNotWarm):
             self.close()
             raise
 
@@ -71,7 +77,9 @@ class Child:
             self._orders.send(order)
         except OSError:
             raise ChildDied(self.bury()) from None
-        return self._answer()
+        answer: Answer = self._answer()
+        self.lost_lines = answer.lost_lines
+        return answer.outcome
 
     def reports(self) -> Iterator[Progress]:
         """Progress that has arrived."""
@@ -95,6 +103,12 @@ class Child:
         self.hear.close()
         os.close(self._handle)
 
+    def _become_warm(self) -> None:
+        answer = self._answer()
+        if isinstance(answer, NotWarm):
+            self.bury()
+            raise ChildNotWarm(answer.why)
+
     def _answer(self) -> Any:
         """Its next message; one that it sent before it died counts."""
         try:
@@ -109,10 +123,10 @@ class Pool:
     """`size` warm children; `async with` owns them. `run` and `warm` must be importable by name."""
 
     def __init__(self, size: int, run: Run, warm: Callable[[], None], preload: list[str]) -> None:
-        """`preload` names modules that children find imported already."""
+        """`preload` names modules that children find imported already. Raises CannotStart."""
         self._size = size
-        self._make = (multiprocessing.get_context("forkserver"), run, warm)
-        self._make[0].set_forkserver_preload(preload)
+        self._make = (forkserver.context(preload), run, warm)
+        self._lines_lost_by_dead = 0
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="exportd-child")
         self._idle: asyncio.LifoQueue[Child] = asyncio.LifoQueue()
         self._children: set[Child] = set()
@@ -124,10 +138,17 @@ class Pool:
     async def __aenter__(self) -> Self:
         try:
             await asyncio.gather(*(self._spawn() for _ in range(self._size)))
-        except BaseException:  # nobody else ends what did start
+        except BaseException as problem:  # nobody else ends what did start
             await asyncio.to_thread(self._bury_all)
+            if isinstance(problem, (ChildDied, ChildNotWarm, OSError, EOFError)):
+                raise CannotStart(f"a process for jobs did not start: {_why(problem)}") from problem
             raise
         return self
+
+    @property
+    def lost_lines(self) -> int:
+        """Lines of the log that children could not write, as far as they have told."""
+        return self._lines_lost_by_dead + sum(one.lost_lines for one in self._children)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -198,6 +219,7 @@ class Pool:
             self._idle.put_nowait(one)
             return
         self._children.discard(one)
+        self._lines_lost_by_dead += one.lost_lines
         one.close()
         respawn = asyncio.create_task(self._respawn())
         self._respawns.add(respawn)
@@ -207,7 +229,7 @@ class Pool:
         while True:
             try:
                 return await self._spawn()
-            except (ChildDied, OSError, EOFError):
+            except (ChildDied, ChildNotWarm, OSError, EOFError):
                 logs.get().exception("child_not_started")
                 await asyncio.sleep(_RESPAWN_PAUSE_S)  # whatever is short now (memory, processes) needs time
 
@@ -230,10 +252,19 @@ class Pool:
 
 def crashed(exit_code: int | None) -> Failure:
     """What the end of a child means for its job."""
-    how = "for a reason unknown"
-    if exit_code is not None:
-        how = f"by signal {-exit_code}" if exit_code < 0 else f"with exit code {exit_code}"
-    return Failure(FailureCode.WORKER_CRASHED, f"the process that built the file ended {how}")
+    return Failure(FailureCode.WORKER_CRASHED, f"the process that built the file ended {_how(exit_code)}")
+
+
+def _how(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "for a reason unknown"
+    return f"by signal {-exit_code}" if exit_code < 0 else f"with exit code {exit_code}"
+
+
+def _why(problem: BaseException) -> str:
+    if isinstance(problem, ChildDied):
+        return f"it ended {_how(problem.exit_code)}"
+    return str(problem) or type(problem).__name__
 
 
 def _hear(one: Child, heard: Callable[[Progress], None]) -> None:

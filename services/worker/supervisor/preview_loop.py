@@ -54,7 +54,7 @@ class Previewing:
         return replace(rows, rows_total=total)
 
     async def _within(self, time_s: float, preview: Preview, rows: int, reference: str) -> Shown:
-        order = PreviewOrder(preview.spec, rows, reference, self._context.sources)
+        order = PreviewOrder(preview.spec, rows, reference, self._context.sources.current)
         try:
             async with asyncio.timeout(time_s):
                 return await self._context.pool.run(order, _unheard)

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from services.api.storage.artifacts.folder import FolderArtifactStore
-from services.api.storage.datadir import DataDirectory
+from services.api.storage.datadir import DataDirectory, key_file, secret_key
 from services.contract.job import LeaseRef
 from services.contract.store import MARKER, store_id_in
 from services.worker.artifacts.folder import FolderSink
@@ -66,7 +66,7 @@ def test_the_key_of_a_server_survives_its_first_start(tmp_path):
         recorded(tmp_path, lambda path: path.name == "secret.key") as cut,
         DataDirectory.open(tmp_path / "var" / "data") as directory,
     ):
-        key = directory.secret_key()
+        key = secret_key(key_file(directory.path, None), make=True)
     assert cut.survivors()["var/data/secret.key"] == key
     assert cut.torn == set()
 

@@ -33,7 +33,7 @@ from tests.servers.webhook import Receiver, webhook_receiver
 
 HOLD = timedelta(seconds=40)
 LIMITS = NotifierLimits()
-SECRETS = CallbackSecrets(b"k" * 32, {})
+SECRETS = CallbackSecrets(b"k" * 32, lambda _: ())
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """A whole api that announces: from a create over gRPC to a receiver and a mailbox."""
 
+import io
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from exportd.v1 import export_pb2, export_service_pb2
-from services.api.app import callback_secrets
+from services.api.commands import callback_secret
 from services.api.domain.leases import LeasePolicy
 from services.api.settings import ApiSettings
 from tests.integration.api.conftest import CATALOG, Api, Worker, serving
@@ -45,6 +46,14 @@ async def api(settings: ApiSettings) -> AsyncIterator[Api]:
         yield served
 
 
+def shown_secret(settings: ApiSettings) -> str:
+    """As its operator sees it."""
+    environ = {"EXPORTD_CATALOG": str(settings.catalog), "EXPORTD_DATA_DIR": str(settings.data_dir)}
+    out = io.StringIO()
+    callback_secret.run([], environ, out, io.StringIO())
+    return out.getvalue().strip()
+
+
 async def told(api: Api, export_id: str) -> export_pb2.Result:
     return (await api.get(export_id)).result
 
@@ -56,7 +65,7 @@ async def test_a_completed_export_is_called_back_and_mailed_and_says_so(
     assert (await api.get(export.id)).callback_url == receiver.url()
     await Worker(api).build(b"1,2\n")
     await eventually(lambda: len(receiver.requests) == len(mails.mails) == 1)
-    (secret,) = callback_secrets(settings).shown("default")
+    secret = shown_secret(settings)
     notice = Webhook(secret).verify(receiver.requests[0].body, dict(receiver.requests[0].headers))
     assert list(notice) == [
         *("idExportJob", "exportType", "success", "status", "errorMessages", "durationMs", "fileName", "fileSizeBytes")

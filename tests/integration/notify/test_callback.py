@@ -23,7 +23,7 @@ from tests.integration.notify.samples import LOOPBACK, NOTICE, callback_to
 from tests.servers.certificates import certified
 from tests.servers.webhook import Answer, Receiver, webhook_receiver
 
-SECRETS = CallbackSecrets(b"k" * 32, {})
+SECRETS = CallbackSecrets(b"k" * 32, lambda _: ())
 RULES = AddressRules(networks=LOOPBACK, ports=(range(1, 65536),), http=True)
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

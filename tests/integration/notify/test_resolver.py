@@ -48,7 +48,7 @@ def name_server() -> Iterator[NameServer]:
 async def sender(resolver: CheckedResolver, timeout_s: float = 60) -> AsyncIterator[CallbackSender]:
     callbacks = CallbackSender(
         RULES,
-        CallbackSecrets(b"k" * 32, {}),
+        CallbackSecrets(b"k" * 32, lambda _: ()),
         lambda: datetime.now(UTC),
         timeout=timedelta(seconds=timeout_s),
         tls=ssl.create_default_context(),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from services.api.ports.exports import ExportFilter
-from services.api.storage.datadir import DataDirectory, DataDirectoryInUse, SecretKeyTooShort
+from services.api.storage.datadir import DataDirectory, DataDirectoryInUse, SecretKeyTooShort, key_file, secret_key
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 
@@ -77,8 +77,9 @@ async def test_what_was_acknowledged_survives_kill_minus_nine(tmp_path):
 
 def test_the_key_is_made_once_and_is_its_owners_alone(tmp_path):
     with DataDirectory.open(tmp_path / "a" / "data") as directory:
-        key = directory.secret_key()
-        assert directory.secret_key() == key
+        own = key_file(directory.path, None)
+        key = secret_key(own, make=True)
+        assert secret_key(own, make=True) == secret_key(own, make=False) == key
         assert len(key) == 32
         assert (directory.path / "secret.key").stat().st_mode & 0o777 == 0o600
         assert directory.path.stat().st_mode & 0o777 == 0o700
@@ -89,8 +90,7 @@ def test_the_key_may_come_from_elsewhere_but_not_be_short(tmp_path):
     with DataDirectory.open(tmp_path / "data") as directory:
         given = tmp_path / "given.key"
         given.write_bytes(b"k" * 40)
-        assert directory.secret_key(given) == b"k" * 40
-        assert not (directory.path / "secret.key").exists()
+        assert secret_key(key_file(directory.path, given), make=False) == b"k" * 40
         given.write_bytes(b"short")
         with pytest.raises(SecretKeyTooShort, match=r"given\.key holds 5 bytes"):
-            directory.secret_key(given)
+            secret_key(given, make=False)

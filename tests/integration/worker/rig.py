@@ -28,6 +28,7 @@ from services.worker.artifacts.store_check import StoreCheck
 from services.worker.metrics import WorkerMetrics
 from services.worker.scratch import Scratch
 from services.worker.sources.kind import SourceSettings
+from services.worker.sources.live import LiveSources
 from services.worker.sources.sources import Sources
 from services.worker.supervisor.attempt import PreviewTimes, WorkerContext
 from services.worker.supervisor.engine import Engine
@@ -96,7 +97,7 @@ class Rig:
                 StoreCheck(sink, self.world),
                 self.metrics,
                 self.world,
-                Sources(self.sources),
+                LiveSources(lambda: Sources(self.sources)),
                 self.no_progress_s,
                 self.orphan_s,
                 PreviewTimes(rows_s=30, count_s=30),  # a caller waits for seconds only; a busy machine has time here

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.api.domain.export import Export, StoredFile
-from services.api.domain.fairness import Fairness
+from services.api.domain.fairness import Fairness, Shares
 from services.api.domain.history import Transition
 from services.api.domain.leases import UNLIMITED, Ability, Claimed, LeasePolicy, Standing
 from services.api.domain.notifications import Delivery, DeliveryState, Held
@@ -26,7 +26,7 @@ from services.contract.outcome import Failure, RunStats
 from services.contract.spec import JobSpec
 
 
-def sql_store(database: Database, policy: LeasePolicy | None = None, fairness: Fairness | None = None) -> Store:
+def sql_store(database: Database, policy: LeasePolicy | None = None, fairness: Shares | None = None) -> Store:
     """Every port over one database."""
     sql = Statements.of(database.dialect)
     return Store(

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.api.domain.fairness import Fairness, Turn, first
+from services.api.domain.fairness import Shares, Turn, first
 from services.api.domain.leases import Ability
 from services.api.domain.states import Event, State, sources, target
 from services.api.storage.sql.column_types import UtcTime
@@ -134,7 +134,7 @@ class _Line:
 class Turns:
     """Tenants in their turn, by the shares of `fairness`. `avoidance`: see LeasePolicy."""
 
-    def __init__(self, sql: Statements, fairness: Fairness, avoidance: timedelta) -> None:
+    def __init__(self, sql: Statements, fairness: Shares, avoidance: timedelta) -> None:
         self._take = sql.take_turn
         self._fairness = fairness
         self._avoidance = avoidance

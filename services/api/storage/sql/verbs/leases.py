@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from services.api.domain.export import MAX_CODE_CHARACTERS, MAX_MESSAGE_CHARACTERS, Export, StoredFile
-from services.api.domain.fairness import Fairness
+from services.api.domain.fairness import Shares
 from services.api.domain.history import Actor
 from services.api.domain.leases import Ability, Claimed, LeasePolicy, Standing
 from services.api.domain.retry import Fate, GiveBack, GiveUp, RetryAfter
@@ -49,7 +49,7 @@ _by_ids = sa.select(*EXPORT_COLUMNS).where(_c.id.in_(sa.bindparam("ids", expandi
 class LeaseVerbs:
     """The verbs of a LeaseStore."""
 
-    def __init__(self, sql: Statements, policy: LeasePolicy, fairness: Fairness) -> None:
+    def __init__(self, sql: Statements, policy: LeasePolicy, fairness: Shares) -> None:
         self._failures = sql.failures
         self._history = History(sql)
         self._turns = Turns(sql, fairness, policy.avoidance)

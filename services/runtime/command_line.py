@@ -1,0 +1,107 @@
+"""The command line of a service: no argument starts it, a name is a command; anything else is a mistake.
+
+It imports nothing that the service needs: it answers also where the service's libraries are not installed.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.runtime.nearest import hint, shown
+from services.runtime.startup import CannotStart
+
+OK, MISTAKEN, BROKEN_PIPE = 0, 2, 141
+_DISTRIBUTION = "exportd"
+_OWN = frozenset({"services", "exportd", "exportd_client"})
+_HELP, _VERSION = ("-h", "--help"), ("--version",)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`run` takes the arguments behind the name, and returns the exit code."""
+
+    name: str
+    purpose: str
+    run: Callable[[Sequence[str]], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A service. `extra` is what pip has to install for it; `serve` runs it and returns the exit code."""
+
+    name: str
+    purpose: str
+    extra: str
+    commands: tuple[Command, ...]
+    serve: Callable[[], int]
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Do what the arguments say; the exit code, 2 for a mistake or when the service cannot start."""
+        try:
+            code = self._run(arguments)
+            sys.stdout.flush()
+        except CannotStart as problem:
+            return _failed(
+                f"{self.name} {arguments[0]}: {problem}" if arguments else f"{self.name} cannot start:\n{problem}"
+            )
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").partition(".")[0] in _OWN:
+                raise
+            return _failed(f"{self.name} needs pip install '{_DISTRIBUTION}[{self.extra}]': there is no {missing.name}")
+        except BrokenPipeError:  # whoever read the output has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return BROKEN_PIPE
+        return code
+
+    def _run(self, arguments: Sequence[str]) -> int:
+        if not arguments:
+            _name_process(self.name)
+            return self.serve()
+        first, *rest = arguments
+        if first in _HELP:
+            sys.stdout.write(self._usage())
+            return OK
+        if first in _VERSION:
+            sys.stdout.write(f"{self.name} {_version()}\n")
+            return OK
+        for command in self.commands:
+            if command.name == first:
+                return command.run(rest)
+        return self._unknown(first)
+
+    def _unknown(self, name: str) -> int:
+        kind = "option" if name.startswith("-") else "command"
+        known = [*_HELP, *_VERSION] if kind == "option" else [command.name for command in self.commands]
+        return _failed(f"{self.name}: there is no {kind} {shown(name)}; {hint(name, known)}\n\n{self._usage()}")
+
+    def _usage(self) -> str:
+        width = max(len(command.name) for command in self.commands)
+        commands = "".join(f"  {c.name:{width}}  {c.purpose}\n" for c in self.commands)
+        return (
+            f"usage: {self.name} [-h | --version | COMMAND ...]\n\n{self.purpose}\n\n"
+            f"commands (COMMAND -h says more):\n{commands}\n"
+            "Without a command the service starts; it is set up by variables of the environment, EXPORTD_....\n"
+        )
+
+
+def _name_process(name: str) -> None:
+    """As `pkill -x` and `ps` know it, however it was started."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - half of what a start would import
+
+    try:
+        return version(_DISTRIBUTION)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _failed(message: str) -> int:
+    sys.stderr.write(message.rstrip("\n") + "\n")
+    return MISTAKEN

@@ -1,0 +1,36 @@
+"""What a process may be short of for a while: the same call may succeed later."""
+
+import errno
+
+_BY_ERRNO = {
+    errno.EMFILE: "open files of this process",
+    errno.ENFILE: "open files of this machine",
+    errno.ENOMEM: "memory",
+    errno.ENOBUFS: "buffers of the network",
+}
+_NO_THREAD = "can't start new thread"
+"""What Python says in a RuntimeError without an errno."""
+
+
+def named(raised: BaseException) -> str:
+    """What was lacking, going by an error and its causes; empty when it is something else."""
+    cause: BaseException | None = raised
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
+        if short := _of_one(cause):
+            return short
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
+    return ""
+
+
+def _of_one(raised: BaseException) -> str:
+    match raised:
+        case OSError():
+            return _BY_ERRNO.get(raised.errno or 0, "")
+        case MemoryError():
+            return "memory"
+        case RuntimeError() if str(raised) == _NO_THREAD:
+            return "threads"
+        case _:
+            return ""

@@ -1,0 +1,89 @@
+"""The server that forks children: where its socket is, and which signals do not reach it."""
+
+import multiprocessing
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker, util
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+from services.runtime.startup import CannotStart
+
+MAX_SOCKET_PATH_BYTES = 107
+"""Of the path of a Unix socket."""
+
+OTHER_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - the folders in them are made by mkdtemp
+MAX_SOCKET_NAME_BYTES = len("/pymp-12345678/listener-12345678")
+"""Of what multiprocessing adds to the folder for temporary files."""
+
+_OF_THE_GROUP = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+
+def context(preload: list[str]) -> ForkServerContext:
+    """To start children with, which find the modules `preload` imported. Raises CannotStart."""
+    _find_place_for_sockets()
+    made = multiprocessing.get_context("forkserver")
+    made.set_forkserver_preload(preload)
+    return made
+
+
+@contextmanager
+def group_signals_blocked() -> Iterator[None]:
+    """A process that is started in this context, and all that it forks, never sees SIGTERM, SIGINT and SIGHUP.
+
+    A terminal and a service manager signal every process of a group; only the supervisor knows whether work may go on.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_GROUP)
+    try:
+        resource_tracker.ensure_running()  # which lets some of them through again
+        signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_GROUP)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _find_place_for_sockets() -> None:
+    """Multiprocessing keeps its sockets in a folder that it makes once, in the folder for temporary files.
+
+    Where that one's path is too long, this is made elsewhere.
+    """
+    place = _place()
+    if place is None:
+        return
+    usual = tempfile.tempdir
+    tempfile.tempdir = place
+    try:
+        util.get_temp_dir()
+    finally:
+        tempfile.tempdir = usual
+
+
+def _place() -> str | None:
+    """None: the usual one."""
+    try:
+        usual = tempfile.gettempdir()
+    except OSError as problem:
+        raise CannotStart(f"TMPDIR: {problem.strerror}") from problem
+    if _fits(usual):
+        return None
+    for other in OTHER_PLACES:
+        with suppress(OSError):
+            if _fits(os.path.realpath(other)) and _is_usable(Path(other)):
+                return other
+    longest = MAX_SOCKET_PATH_BYTES - MAX_SOCKET_NAME_BYTES
+    raise CannotStart(
+        f"TMPDIR is {usual}: sockets need a path of at most {longest} bytes, and none of {', '.join(OTHER_PLACES)} "
+        "can be written to"
+    )
+
+
+def _fits(folder: str) -> bool:
+    return len(os.fsencode(folder)) + MAX_SOCKET_NAME_BYTES <= MAX_SOCKET_PATH_BYTES
+
+
+def _is_usable(folder: Path) -> bool:
+    with tempfile.TemporaryFile(dir=folder):
+        return True
