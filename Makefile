@@ -89,6 +89,6 @@ proto: $(READY) ## Generate the Python of proto/
 
 proto-check: $(READY) ## Fail when the generated code is not what proto/ says
 	@tmp=$$(mktemp -d) && trap "rm -rf $$tmp" EXIT && $(call generate,$$tmp) && \
-	diff -r -x '*.proto' -x __pycache__ proto/exportd $$tmp/exportd && echo "generated code is up to date"
+	diff -r -x '*.proto' -x py.typed -x __pycache__ proto/exportd $$tmp/exportd && echo "generated code is up to date"
 
 .PHONY: help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden clean proto proto-check

@@ -1,5 +1,18 @@
 """exportctl: exports from a shell. `main` is the program."""
 
-from exportd_client.cli.commands import main
+import sys
+from typing import Any
 
-__all__ = ["main"]
+_OF_THE_EXTRA = frozenset({"click", "rich"})
+
+
+def main(**attributes: Any) -> None:
+    """Run exportctl; ends the process."""
+    try:
+        from exportd_client.cli.commands import main as run  # noqa: PLC0415 - what it needs may not be installed
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in _OF_THE_EXTRA:
+            raise
+        sys.stderr.write(f"exportctl needs pip install 'exportd[client]': there is no {missing.name}\n")
+        sys.exit(2)
+    run(**attributes)

@@ -4,10 +4,16 @@ import resource
 import sqlite3
 import time
 from contextlib import closing
+from datetime import timedelta
 
 import psutil
 import pytest
 
+from exportd.v1.export_pb2 import Export
+from services.api.settings import ApiSettings
+from services.api.steady_clock import SteadyClock
+from services.api.world import World
+from tests.integration.api.conftest import Clock, Worker, serving
 from tests.integration.worker import child_jobs
 from tests.integration.worker.rig import SPEC, Rig, named
 from tests.integration.worker.test_worker_engine import eventually
@@ -34,6 +40,29 @@ async def test_fault_22_a_clock_that_jumps_by_an_hour_ends_no_work(
         assert rig.engine is not None
         assert rig.engine.ready()
     assert (entry.state, entry.failures, len(entry.leases)) == ("COMPLETED", [], 1)
+
+
+@pytest.mark.parametrize("jump_s", [HOUR_S, -HOUR_S])
+async def test_fault_22_an_api_whose_machine_is_set_ends_no_lease_and_holds_up_no_retry(
+    settings: ApiSettings, clock: Clock, jump_s: float
+) -> None:
+    jumped: list[timedelta] = []
+    steady = SteadyClock(lambda: clock.now + sum(jumped, timedelta()), clock.monotonic)
+    async with serving(settings, World(clock=steady, monotonic=clock.monotonic)) as api:
+        worker = Worker(api)
+        clock.now += settings.leases.ttl  # for so long after its start nothing expires
+        held, failed = await api.create(), await api.create(max_attempts=2)
+        (job,) = await worker.lease()
+        await worker.heartbeat(job)
+        (other,) = await worker.lease()
+        await worker.heartbeat(other)
+        jumped.append(timedelta(seconds=jump_s))
+        await worker.fail(other)
+        await api.parts.reaper.run_once()
+        assert (await api.get(held.id)).state == Export.STATE_PROCESSING
+        clock.now += settings.backoff.cap  # no delay is longer, but for what the clock makes up
+        clock.now += settings.backoff.cap
+        assert [again.export_id for again in await worker.lease(max_jobs=2)] == [failed.id]
 
 
 @pytest.fixture

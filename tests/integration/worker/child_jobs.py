@@ -64,6 +64,13 @@ def _raise(_: Report) -> None:
     raise RuntimeError("secret-in-exception")
 
 
+def _lose_two_lines(_: Report) -> None:
+    """The log of this process goes to a disk that is full."""
+    os.dup2(os.open("/dev/full", os.O_WRONLY), sys.stderr.fileno())
+    for event in ("first", "second"):
+        logs.get().warning(event)
+
+
 MISDEEDS: dict[str, Callable[[Report], object]] = {
     "spin": _spin,
     "tick": _tick,
@@ -72,4 +79,5 @@ MISDEEDS: dict[str, Callable[[Report], object]] = {
     "exit": lambda _: os._exit(137),
     "sys-exit": lambda _: sys.exit(3),
     "raise": _raise,
+    "lose-two-lines": _lose_two_lines,
 }

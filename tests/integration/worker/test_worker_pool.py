@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from services.contract.outcome import Failure
+from services.runtime.startup import CannotStart
 from services.worker.order import PreviewOrder
 from services.worker.sources.sources import Sources
 from services.worker.supervisor.pool import Pool
@@ -104,3 +106,23 @@ async def test_an_order_that_nobody_cancelled_ends_with_the_pool() -> None:
     outcome = await asyncio.wait_for(running, PATIENCE_S)
     assert isinstance(outcome, Failure)
     assert outcome.code == "WORKER_CRASHED"
+
+
+async def test_lines_that_a_child_could_not_write_are_counted_also_when_it_is_dead() -> None:
+    order = PreviewOrder(named("lose-two-lines"), 1, "reference", Sources({}))
+    async with Pool(1, child_jobs.run, child_jobs.warm, []) as pool:
+        await pool.run(order, lambda _: None)
+        lost = pool.lost_lines
+        assert lost >= 2
+        await pool.run(PreviewOrder(named("kill"), 1, "reference", Sources({})), lambda _: None)
+        assert pool.lost_lines == lost
+
+
+def not_warm() -> None:
+    raise OSError(28, "No space left on device", "/somewhere")
+
+
+async def test_a_child_that_cannot_get_ready_is_why_the_worker_does_not_start() -> None:
+    with pytest.raises(CannotStart, match="No space left on device: '/somewhere'"):
+        async with Pool(2, child_jobs.run, not_warm, []):
+            pass
