@@ -163,7 +163,8 @@ class Jobs:
             yield Directive(Hint.PING)  # at once: the caller knows that it is heard
             while not self._announcements.draining:
                 try:
-                    hint = await asyncio.wait_for(hints.get(), PING_S)
+                    async with asyncio.timeout(PING_S):
+                        hint = await hints.get()
                 except TimeoutError:
                     hint = Directive(Hint.PING)
                 if not self._announcements.draining:

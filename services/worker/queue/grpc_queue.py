@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequen
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import grpc
 
@@ -82,7 +83,7 @@ class GrpcQueue:
         call = self._stub.WatchDirectives(pb2.WatchDirectivesRequest(worker_id=self._worker_id))
         try:
             with _translated():
-                while isinstance(message := await asyncio.wait_for(call.read(), _SILENCE_S), pb2.Directive):
+                while isinstance(message := await _within(_SILENCE_S, call.read()), pb2.Directive):
                     yield codec.directive_from_pb(message)
         finally:
             call.cancel()
@@ -147,6 +148,11 @@ async def connected(address: str, worker_id: str) -> AsyncIterator[GrpcQueue]:
     """The queue at HOST:PORT; nobody need be there yet."""
     async with grpc.aio.insecure_channel(address, channels.client_options()) as channel:
         yield GrpcQueue(channel, worker_id)
+
+
+async def _within(time_s: float, answer: Awaitable[Any]) -> Any:
+    async with asyncio.timeout(time_s):
+        return await answer
 
 
 async def _done(call: Awaitable[object]) -> None:

@@ -119,5 +119,6 @@ class Engine:
         now.cancel()
         self._leases.stop_all(Ending.RELEASED)
         with suppress(TimeoutError):
-            await asyncio.wait_for(none_left, _LAST_WORDS_S)
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await none_left
         logs.get().info("drained", left=self._leases.busy)

@@ -54,20 +54,22 @@ async def test_the_worker_reads_its_sources_again_and_keeps_what_is_sound(place:
         up("exportd-worker", place, **settings) as worker,
     ):
         async with ExportClient(listen) as client:
-            assert (await the_end_of(client, "/orders")).progress.rows_written == 3
+            assert (await the_end_of(client, "/orders")).result.rows_written == 3
             sources.write_text(BROKEN)
             hang_up(worker, "sources_refused")
-            assert (await the_end_of(client, "/orders")).progress.rows_written == 3
+            assert (await the_end_of(client, "/orders")).result.rows_written == 3
             sources.write_text('[sources.shop]\nkind = "sql"\nurl = "sqlite:///other.sqlite3"\n')
             hang_up(worker, "sources_reloaded")
             export = await the_end_of(client, "/orders")
-            assert (export.state, export.progress.rows_written) == (Export.STATE_COMPLETED, 7)
+            assert (export.state, export.result.rows_written) == (Export.STATE_COMPLETED, 7)
 
 
 def test_a_secret_of_the_environment_is_there_after_a_reload_too(place: Place) -> None:
     """It was taken out of the environment, where children would see it."""
-    (place.folder / "sources.toml").write_text('[sources.shop]\nkind = "sql"\nurl = { env = "SHOP" }\n')
-    with up("exportd-worker", place, SHOP="postgresql://user:hunter2@127.0.0.1:1/shop") as worker:
+    (place.folder / "sources.toml").write_text(
+        '[sources.shop]\nkind = "sql"\nurl = "postgresql://user@127.0.0.1:1/shop"\npassword_env = "SHOP"\n'
+    )
+    with up("exportd-worker", place, SHOP="hunter2") as worker:
         hang_up(worker, "sources_reloaded")
         assert "hunter2" not in worker.log.read_text()
 

@@ -12,7 +12,7 @@ from services.worker.supervisor import forkserver
 from tests.integration.programs.conftest import Place, up
 
 
-@pytest.mark.parametrize("length", [60, 75, 76, 77, 90, 107, 108, 117, 200])
+@pytest.mark.parametrize("length", [75, 76, 117])
 def test_a_path_of_any_length_will_do(length: int, place: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("t")
     folder = folder / ("d" * (length - len(str(folder)) - 1))
