@@ -102,7 +102,7 @@ class Engine:
 
     async def _capabilities(self) -> Capabilities:
         """As the sources and the store are now: each poll tells them anew."""
-        names = frozenset(built_in()) | self._context.sources.capabilities()
+        names = frozenset(built_in()) | self._context.sources.current.capabilities()
         return Capabilities(names, await asyncio.to_thread(self._context.sink.store_id))
 
     # ---- draining

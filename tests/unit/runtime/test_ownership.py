@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.api.storage.artifacts.folder import FolderArtifactStore
-from services.api.storage.datadir import DataDirectory
+from services.api.storage.datadir import DataDirectory, key_file, secret_key
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.job import LeaseRef
 from services.runtime.ownership import NotOurs, check_owner, own_file, own_folder
@@ -40,7 +40,7 @@ def stored(root: Path) -> None:
 async def used(data: Path) -> None:
     """As api and worker use a data directory: database with its log, key, lock, artifacts, scratch."""
     with DataDirectory.open(data) as directory:
-        directory.secret_key()
+        secret_key(key_file(directory.path, None), make=True)
         FolderArtifactStore.in_folder(directory.artifacts)
         async with await SqliteDatabase.open(directory.database) as database:
             await database.write(lambda db: db.exec_driver_sql("INSERT OR REPLACE INTO tenants VALUES ('a', 1, 1)"))
@@ -103,7 +103,7 @@ async def test_a_file_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: p
 
     async def start() -> None:
         with DataDirectory.open(tmp_path) as directory:
-            directory.secret_key()
+            secret_key(key_file(directory.path, None), make=True)
             await (await SqliteDatabase.open(directory.database)).close()
 
     with pytest.raises(NotOurs):
