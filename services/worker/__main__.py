@@ -1,4 +1,5 @@
-"""exportd-worker: builds the files. `exportd-worker introspect SOURCE` drafts a catalog.
+"""exportd-worker: builds the files. `exportd-worker introspect SOURCE` drafts a catalog, `check` compares one with the
+sources.
 
 Nothing heavy is imported before signals are noted and the command line is understood. Children import this module, too,
 when they start.
@@ -38,6 +39,12 @@ def _introspect(arguments: Sequence[str]) -> int:
     return command.run(arguments, os.environ, sys.stdout, sys.stderr)
 
 
+def _check(arguments: Sequence[str]) -> int:
+    from services.worker.check import command  # noqa: PLC0415 - see above
+
+    return command.run(arguments, os.environ, sys.stdout, sys.stderr)
+
+
 def program(early: EarlySignals) -> "Program":
     """Its commands, and the service, which takes over the signals that came before."""
     from services.runtime.command_line import Command, Program  # noqa: PLC0415 - see above
@@ -46,7 +53,10 @@ def program(early: EarlySignals) -> "Program":
         name="exportd-worker",
         purpose="Leases jobs from an api, reads the sources, writes the files.",
         extra="worker",
-        commands=(Command("introspect", "print a first draft of a catalog from a live database", _introspect),),
+        commands=(
+            Command("introspect", "print a first draft of a catalog from a live source", _introspect),
+            Command("check", "reach every source, and compare a catalog with them", _check),
+        ),
         serve=partial(_serve, early),
     )
 

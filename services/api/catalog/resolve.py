@@ -156,7 +156,7 @@ def _of_type(catalog: Catalog, code: str | None) -> Collection:
         raise InvalidRequest((Violation(field, "say what to export: give uri or type"),))
     collection = catalog.by_code(code)
     if collection is None:
-        raise CollectionNotFound(shown(code), nearest(code, [c.code for c in catalog.collections]))
+        raise CollectionNotFound(shown(code), _nearest_code(catalog, code))
     return collection
 
 
@@ -196,10 +196,24 @@ def _segments(path: str, violations: Violations) -> tuple[str, ...]:
         return ()
 
 
+def _nearest_code(catalog: Catalog, code: str) -> str:
+    """By the codes, else by the last words of the paths."""
+    meant = nearest(code, [c.code for c in catalog.collections])
+    by_word = {c.table_name: c.code for c in reversed(catalog.collections)}
+    return meant or by_word.get(nearest(code, by_word), "")
+
+
 def _nearest_path(catalog: Catalog, texts: tuple[str, ...]) -> str:
-    """Compared by the words: what stands in a parameter's place says nothing."""
+    """By the whole path, where what stands in a parameter's place says nothing, or by its last word, wherever the
+    collection is: that is compared with the last words of the paths, and with the codes.
+    """
     rated = ((closeness(_masked(c, texts), c.path), c.path) for c in catalog.collections)
     ratio, path = max(rated, default=(0.0, ""))
+    last = texts[-1] if texts else ""
+    by_word = {word: c.path for c in reversed(catalog.collections) for word in (c.code, c.table_name)}
+    word = nearest(last, by_word)
+    if word and closeness(last, word) > ratio:
+        return by_word[word]
     return path if ratio >= NEAR else ""
 
 

@@ -1,6 +1,6 @@
 """What is known of a kind of source: how its settings are read, and what can be had of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 from services.contract.spec import JobSpec
 from services.runtime.toml import Table
 from services.worker.ports import AttachmentFiles, LinesReading, Source
+from services.worker.sources.check.problems import Probe, Problem
 from services.worker.sources.introspect.tables import LiveTable, TableNames
 from services.worker.sources.origin import Origin
 
@@ -59,6 +60,9 @@ class SourceKind(Generic[S]):
     open_attachments: Callable[[S], AttachmentFiles] | None = None
     introspect: Callable[[S, TableNames], list[LiveTable]] | None = None
     """The tables of these names, for the draft of a catalog."""
+
+    check: Callable[[S, Sequence[Probe]], list[Problem]] | None = None
+    """What is wrong with the source, which is reached for it, and with collections of it; no row is read."""
 
     @property
     def word(self) -> str:

@@ -8,11 +8,12 @@ from services.worker.sources.attachments.folder import FOLDER
 from services.worker.sources.files.kind import CSV, PARQUET
 from services.worker.sources.http.kind import HTTP
 from services.worker.sources.kind import SourceKind, SourceSettings
+from services.worker.sources.sql.mysql.kind import MYSQL
 from services.worker.sources.sql.other.kind import OTHER_SQL
 from services.worker.sources.sql.postgres.kind import POSTGRES
 from services.worker.sources.sql.sqlite.kind import SQLITE
 
-KINDS: tuple[SourceKind[Any], ...] = (SQLITE, POSTGRES, OTHER_SQL, PARQUET, CSV, HTTP, FOLDER, BUCKET)
+KINDS: tuple[SourceKind[Any], ...] = (SQLITE, POSTGRES, MYSQL, OTHER_SQL, PARQUET, CSV, HTTP, FOLDER, BUCKET)
 """Of those with one word the more particular ones come first."""
 
 _WORDS = tuple(dict.fromkeys(kind.word for kind in KINDS))

@@ -95,27 +95,31 @@ def opened(place: Place, spec: JobSpec, options: RowOptions = RowOptions()) -> A
 
 
 def read(place: Place, spec: JobSpec) -> Read:
-    return _rows_of(opened(place, spec), spec)
+    return _rows_read(opened(place, spec), spec)
 
 
 def read_from(source: Source, spec: JobSpec) -> Read:
     """As it is, without the guard of limits and masks."""
-    return _rows_of(source.read(spec), spec)
+    return _rows_read(source.read(spec), spec)
 
 
-def _rows_of(opened_reading: AbstractContextManager[Reading], spec: JobSpec) -> Read:
+def _rows_read(opened_reading: AbstractContextManager[Reading], spec: JobSpec) -> Read:
     with opened_reading as reading:
-        batches = list(reading.batches())
-        schema = arrow_schema(mask.spec_for_writers(spec).columns)
-        shown, hidden = [], []
-        for batch in batches:
-            batch.validate(full=True)
-            assert batch.schema.names[: len(schema)] == schema.names
-            assert batch.schema.types[: len(schema)] == schema.types
-            rows = batch.to_pylist()
-            shown += [{k: v for k, v in row.items() if not k.startswith("\0")} for row in rows]
-            hidden += [{k[1:]: v for k, v in row.items() if k.startswith("\0")} for row in rows]
-        return Read(shown, hidden, reading.rows_matched(), reading.rows_total, reading.matched_by, reading.warnings())
+        return rows_of(reading, spec)
+
+
+def rows_of(reading: Reading, spec: JobSpec) -> Read:
+    """All rows of an open reading. A masked column is text."""
+    schema = arrow_schema(mask.spec_for_writers(spec).columns)
+    shown, hidden = [], []
+    for batch in reading.batches():
+        batch.validate(full=True)
+        assert batch.schema.names[: len(schema)] == schema.names
+        assert batch.schema.types[: len(schema)] == schema.types
+        rows = batch.to_pylist()
+        shown += [{k: v for k, v in row.items() if not k.startswith("\0")} for row in rows]
+        hidden += [{k[1:]: v for k, v in row.items() if k.startswith("\0")} for row in rows]
+    return Read(shown, hidden, reading.rows_matched(), reading.rows_total, reading.matched_by, reading.warnings())
 
 
 Fill = Callable[[str, Iterable[Sequence[Any]]], Path]

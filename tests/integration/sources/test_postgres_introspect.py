@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from services.api.catalog.definition.file import load
-from services.api.catalog.model import Catalog
 from services.worker.sources.introspect.command import run
 from services.worker.sources.sql.postgres.settings import PostgresSettings
+from tests.integration.sources.drafts import drafted, lines, types
 from tests.integration.sources.source_specs import read, spec_of
 from tests.servers import databases
 
@@ -42,37 +41,18 @@ POSTGRES = (
 )
 
 
-def drafted(directory: Path, url: str, *arguments: str) -> tuple[str, Catalog]:
-    (directory / "sources.toml").write_text(f'[sources.shop]\nkind = "sql"\nurl = "{url}"\n')
-    out, err = io.StringIO(), io.StringIO()
-    code = run(["shop", *arguments], {"EXPORTD_SOURCES": str(directory / "sources.toml")}, out, err)
-    assert (code, err.getvalue()) == (0, "")
-    (directory / "catalog.toml").write_text(out.getvalue())
-    return out.getvalue(), load(directory / "catalog.toml")
-
-
-def types(catalog: Catalog, code: str) -> dict[str, str]:
-    collection = catalog.by_code(code)
-    assert collection
-    return {c.name: str(c.type) for c in collection.columns}
-
-
 def test_a_draft_of_sqlite(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as connection, connection:
         connection.executescript(SQLITE)
     text, catalog = drafted(tmp_path, "sqlite:///shop.sqlite3")
     paths = [c.path for c in catalog.collections]
-    assert paths == ["/artist-names/{artistId}/album", "/artist-names", "/page", "/self"]
+    assert paths == ["/album", "/artist-names/{artistId}/album", "/artist-names", "/latest", "/page", "/self"]
     expected = "integer text integer decimal(10,2) timestamp binary integer text float"
     assert " ".join(types(catalog, "Album").values()) == expected
+    assert types(catalog, "AlbumByArtistId") == types(catalog, "Album")
     assert types(catalog, "Page") == {"order": "integer", "Ñ1": "text"}  # what has no name can't be exported
-    assert "# Latest has no key" in text
-
-
-def lines(text: str) -> dict[str, str]:
-    """Type and remark by field, of the columns of a draft."""
-    found = re.findall(r'field = "(\w+)"(?:.* type = "([^"]+)")?.*\},(?:  # (.*))?', text)
-    return {field: f"{type_ or 'text'} # {remark}".rstrip(" #") for field, type_, remark in found}
+    assert 'field = "pageOrder", name = "order"' in text
+    assert 'key = ["AlbumId"]  # guessed: no two of its 1 rows share it; it must tell all rows apart' in text
 
 
 def test_what_sqlite_does_not_declare_is_guessed_and_marked(tmp_path: Path) -> None:
@@ -96,15 +76,16 @@ def test_what_sqlite_does_not_declare_is_guessed_and_marked(tmp_path: Path) -> N
         "at": "text # looks like timestamps",
         "day": "text # looks like dates",
         "said": "text",
+        "name": "text",  # of keyless
     }
-    assert "# keyless has no key" in text
+    assert 'key = ["id"]  # guessed: no two of its 2 rows share it' in text
 
 
 def test_headers_differ_and_end_without_blanks(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as connection, connection:
         connection.executescript('create table t (id integer primary key, "a_b", "a b", group_, "_")')
     _, catalog = drafted(tmp_path, "sqlite:///shop.sqlite3")
-    assert [c.header for c in catalog.collections[0].columns] == ["Id", "a_b", "a b", "Group", "column"]
+    assert [c.header for c in catalog.collections[0].columns] == ["Id", "a_b", "a b", "Group", "column5"]
 
 
 def test_a_draft_of_postgresql(tmp_path: Path) -> None:
@@ -113,7 +94,8 @@ def test_a_draft_of_postgresql(tmp_path: Path) -> None:
     assert {c.code: (c.path, c.key) for c in catalog.collections} == {
         "UserAccounts": ("/user-accounts", ("id",)),
         "Invoices": ("/invoices", ("id",)),
-        "Invoices2": ("/user-accounts/{account}/invoices2", ("series", "number")),
+        "Invoices2": ("/invoices2", ("series", "number")),
+        "Invoices2ByAccount": ("/user-accounts/{account}/invoices2", ("series", "number")),
     }
     expected = "text integer text decimal(9,2) timestamp json json decimal(38,0) text"
     assert " ".join(types(catalog, "Invoices2").values()) == expected
@@ -177,14 +159,14 @@ def test_a_table_that_may_not_be_read_is_drafted_all_the_same(tmp_path: Path) ->
 def test_one_table_of_one_schema(tmp_path: Path) -> None:
     url = databases.new_database(*POSTGRES)
     _, catalog = drafted(tmp_path, url, "--schema", "billing", "--table", "invoices")
-    assert [c.relation.table for c in catalog.collections] == ["billing.invoices"]
+    assert {c.relation.table for c in catalog.collections} == {"billing.invoices"}
 
 
 @pytest.mark.parametrize(
     ("url", "arguments", "said"),
     [
         ("sqlite:///none.sqlite3", ["shop"], "cannot be read now"),
-        ("duckdb:///x", ["shop"], "Only SQLite and PostgreSQL"),
+        ("nothing+at_all://x", ["shop"], "cannot be read now"),
         ("sqlite:///none.sqlite3", ["other"], "no source 'other'"),
         ("postgresql://me:hunter2@127.0.0.1:1/x", ["shop"], "cannot be read now"),
     ],

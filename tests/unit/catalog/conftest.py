@@ -30,7 +30,7 @@ columns = [
   { field = "rate", type = "float" },
   { field = "paid", type = "boolean" },
   { field = "raw", type = "json" },
-  { field = "page", type = "integer" },
+  { field = "pages", type = "integer" },
   { field = "secret", filter = false },
   { field = "note", sort = false },
 ]

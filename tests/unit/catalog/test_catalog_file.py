@@ -49,13 +49,13 @@ def test_what_is_left_out_has_a_default(catalog: Catalog, invoices: Collection) 
         Kind.TEXT,
     )
     assert (by_field["issuedAt"].name, by_field["issuedAt"].header) == ("issued_at", "Issued at")
-    uses = {f: (by_field[f].filter, by_field[f].sort) for f in ("status", "secret", "note", "raw", "page")}
+    uses = {f: (by_field[f].filter, by_field[f].sort) for f in ("status", "secret", "note", "raw", "pages")}
     assert uses == {
         "status": (True, True),
         "secret": (False, False),
         "note": (True, False),
         "raw": (False, False),
-        "page": (False, False),
+        "pages": (True, True),
     }
     flights = catalog.by_code("Flights")
     assert flights
@@ -181,9 +181,9 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
             "[[collections.Invoices.columns]] no. 10 sort: json cannot be ordered by: only false is allowed",
         ),
         (
-            'field = "page", type = "integer"',
-            'field = "page", filter = true',
-            "[[collections.Invoices.columns]] no. 11 filter: page is a word of the query grammar",
+            'field = "pages", type = "integer"',
+            'field = "page", name = "pages", filter = false',
+            "[[collections.Invoices.columns]] no. 11 field: page is a word of the query grammar; call it something",
         ),
         ("filter = false", 'filter = "no"', "[[collections.Invoices.columns]] no. 12 filter: must be true or false"),
         (

@@ -25,6 +25,12 @@ def test_the_catalog_takes_from_a_kind_what_the_worker_can_read_of_it(word: str)
         assert (kind.open_attachments is not None) == (SOURCE_KINDS[word].attachments is not None), kind.settings
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.settings.__name__)
+def test_every_kind_can_be_checked_and_what_has_rows_drafted(kind: SourceKind[Any]) -> None:
+    assert kind.check
+    assert (kind.introspect is not None) == (kind.open_rows is not None)
+
+
 @pytest.mark.parametrize(
     ("url", "name"),
     [
@@ -33,7 +39,10 @@ def test_the_catalog_takes_from_a_kind_what_the_worker_can_read_of_it(word: str)
         ("postgresql://host/db", "PostgresSettings"),
         ("postgres://host/db", "PostgresSettings"),
         ("postgresql+psycopg2://host/db", "PostgresSettings"),
-        ("mysql+pymysql://host/db", "OtherSqlSettings"),
+        ("mysql+pymysql://host/db", "MysqlSettings"),
+        ("mysql://host/db", "MysqlSettings"),
+        ("mariadb://host/db", "MysqlSettings"),
+        ("mysql+mysqlconnector://host/db", "OtherSqlSettings"),
         (5, "OtherSqlSettings"),
     ],
 )

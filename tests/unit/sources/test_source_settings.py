@@ -17,6 +17,7 @@ from services.worker.sources.kind import SourceKind, SourceSettings
 from services.worker.sources.kinds import KINDS, kind_of
 from services.worker.sources.settings import load
 from services.worker.sources.sources import Sources
+from services.worker.sources.sql.mysql.settings import MysqlSettings
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
@@ -120,7 +121,8 @@ def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
 SETTINGS: dict[type, SourceSettings] = {
     SqliteSettings: SqliteSettings("a", Path("/a")),
     PostgresSettings: PostgresSettings("a", "postgresql://me:hunter2@host/db"),
-    OtherSqlSettings: OtherSqlSettings("a", "mysql+pymysql://me:hunter2@host/db"),
+    MysqlSettings: MysqlSettings("a", "mysql+pymysql://me:hunter2@host/db"),
+    OtherSqlSettings: OtherSqlSettings("a", "oracle://me:hunter2@host/db"),
     ParquetSettings: ParquetSettings("a", ObjectRoot("b", "p", access_key="hunter2", secret_key="hunter2")),
     CsvSettings: CsvSettings("a", ObjectRoot("b", "p", access_key="hunter2", secret_key="hunter2")),
     HttpSettings: HttpSettings("a", "https://host", (("Authorization", "hunter2"),)),

@@ -1,6 +1,5 @@
 """One collection of the catalog file."""
 
-import re
 from collections.abc import Container, Mapping
 
 from services.api.catalog.definition import keys
@@ -14,6 +13,7 @@ from services.api.catalog.definition.column_reader import (
 )
 from services.api.catalog.definition.column_types import read_type
 from services.api.catalog.definition.http_reader import read_http
+from services.api.catalog.definition.identifiers import is_name, is_word
 from services.api.catalog.definition.masks import ways_around
 from services.api.catalog.definition.source_kinds import KEYSET_KINDS, RELATIONS, kind_of
 from services.api.catalog.model import (
@@ -25,18 +25,15 @@ from services.api.catalog.model import (
     Segment,
     TenantColumn,
 )
-from services.api.catalog.query.reserved import RESERVED
 from services.api.catalog.query.values import FILTERABLE
 from services.contract.formats import Format
+from services.contract.query_words import QUERY_WORDS
 from services.contract.spec import AttachmentSpec, ColumnType, Kind, Limits, ReadingMode, Relation, SourceRef
 from services.runtime.nearest import hint, listed
 from services.runtime.toml import Mistake, Table
 
 DEFAULT_ITEMS = 1000
 DEFAULT_OVERLAP_S = 300
-
-_NAME = re.compile(keys.IDENTIFIER)
-_WORD = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
 
 
 class CollectionReader:
@@ -50,7 +47,7 @@ class CollectionReader:
 
     def read(self) -> Collection:
         """Fit for use only when no mistake was noted."""
-        if not _NAME.fullmatch(self.code):
+        if not is_name(self.code):
             self.table.wrong("", "a code is letters, digits, _ and -, and begins with a letter")
         tenant = self._tenant()
         segments = self._segments()
@@ -127,7 +124,7 @@ class CollectionReader:
         table = Table(f"[collections.{self.code}.parameters.{name}]", content, keys.PARAMETER, self.mistakes)
         type_ = read_type(table)
         parameter = PathParameter(name, table.text("column"), type_, table.flag("optional", default=False))
-        if name in RESERVED:
+        if name in QUERY_WORDS:
             table.wrong("", f"{name} is a word of the query grammar; call it something else")
         if type_.kind not in FILTERABLE:
             table.wrong(
@@ -260,4 +257,4 @@ def _segment(part: str) -> Segment:
 
 
 def _is_sound(segment: Segment) -> bool:
-    return (_NAME if segment.is_parameter else _WORD).fullmatch(segment.text) is not None
+    return is_name(segment.text) if segment.is_parameter else is_word(segment.text)

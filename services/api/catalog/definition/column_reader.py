@@ -1,23 +1,21 @@
 """The columns of a collection in the catalog file."""
 
-import re
 from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from services.api.catalog.definition import keys
 from services.api.catalog.definition.column_types import read_type
+from services.api.catalog.definition.identifiers import is_field
 from services.api.catalog.model import CatalogColumn, Match, Nulls
 from services.api.catalog.query.grammar import DATES
-from services.api.catalog.query.reserved import RESERVED
 from services.api.catalog.query.values import FILTERABLE
 from services.contract.formats import Format
+from services.contract.query_words import QUERY_WORDS
 from services.contract.spec import ColumnType, Invalid, Kind, Mask
 from services.runtime.nearest import hint, listed
 from services.runtime.toml import Mistake, Table
 
 UNSORTABLE = frozenset({Kind.JSON, Kind.BINARY})
-
-_FIELD = re.compile(keys.FIELD)
 
 
 class ColumnReader:
@@ -35,11 +33,13 @@ class ColumnReader:
     def _column(self, number: int, content: object) -> CatalogColumn:
         table = Table(f"[[collections.{self._code}.columns]] no. {number}", content, keys.COLUMN, self._mistakes)
         field = table.text("field")
-        if field and not _FIELD.fullmatch(field):
+        if field and not is_field(field):
             table.wrong("field", f'"{field}" is no name: letters, digits, _ and -, parts joined by dots')
+        if field in QUERY_WORDS:
+            table.wrong("field", f"{field} is a word of the query grammar; call it something else")
         name, type_, mask = table.text("name", field), read_type(table), _mask(table)
         open_ = table.flag("filter", default=mask is None and name != self._tenant_column)
-        can_filter = open_ and (table.has("filter") or (type_.kind in FILTERABLE and field not in RESERVED))
+        can_filter = open_ and (table.has("filter") or type_.kind in FILTERABLE)
         column = CatalogColumn(
             field=field,
             name=name,
@@ -61,8 +61,6 @@ class ColumnReader:
     def _check_use(self, table: Table, column: CatalogColumn) -> None:
         if column.filter and column.type.kind not in FILTERABLE:
             table.wrong("filter", f"{column.type} cannot be filtered by: only false is allowed")
-        if column.filter and column.field in RESERVED:
-            table.wrong("filter", f"{column.field} is a word of the query grammar: only false is allowed")
         if column.sort and column.type.kind in UNSORTABLE:
             table.wrong("sort", f"{column.type} cannot be ordered by: only false is allowed")
         if column.name == self._tenant_column and (column.filter or column.exists):

@@ -20,9 +20,6 @@ ITEM_LIMITS = range(1, 10**6 + 1)
 SECONDS = range(86_401)
 PAGES = range(10**6 + 1)
 
-IDENTIFIER = r"[^\W\d][\w-]*"
-FIELD = rf"{IDENTIFIER}(\.{IDENTIFIER})*"
-
 
 @dataclass(frozen=True, slots=True)
 class Key:

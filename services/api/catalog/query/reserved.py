@@ -127,6 +127,7 @@ def _positive(parameter: Parameter) -> int | None:
     return int(found[1]) or None if found else None
 
 
+# Those of contract.query_words, and no others: a test compares them.
 WORDS: dict[str, Callable[[Reading, Parameter], None]] = {
     "order": _order,
     "exists": _exists,
@@ -134,6 +135,3 @@ WORDS: dict[str, Callable[[Reading, Parameter], None]] = {
     "page": _page,
     "itemsPerPage": _items_per_page,
 }
-
-RESERVED = frozenset(WORDS)
-"""Names that no property to filter by and no path parameter can have."""

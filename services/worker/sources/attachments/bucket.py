@@ -1,6 +1,8 @@
 """Attachments below a prefix of an object store: sources of kind object."""
 
 import threading
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar
 
@@ -8,6 +10,7 @@ from services.contract.spec import AttachmentSpec
 from services.runtime.toml import Table
 from services.worker.ports import Row
 from services.worker.sources import errors
+from services.worker.sources.check.problems import Probe, Problem, failure
 from services.worker.sources.kind import SourceKind
 from services.worker.sources.origin import Origin
 from services.worker.sources.stores.folder import is_plain
@@ -51,7 +54,7 @@ class BucketFiles:
         try:
             file = self._store.open_input_stream(self._root.path(path), compression=None)
         except FileNotFoundError:
-            self._check_bucket()
+            self.check_bucket()
             return None
         except _FAILURES as error:
             raise errors.unavailable(self._id) from error
@@ -60,8 +63,8 @@ class BucketFiles:
     def close(self) -> None:
         """See ports.AttachmentFiles. The connections are pyarrow's."""
 
-    def _check_bucket(self) -> None:
-        """Without its bucket every object would be missing."""
+    def check_bucket(self) -> None:
+        """Without its bucket every object would be missing. Raises SourceFailed."""
         from pyarrow.fs import FileType  # noqa: PLC0415 - few sources are objects
 
         if self._bucket_seen.is_set():
@@ -79,4 +82,13 @@ def _read(id_: str, table: Table, origin: Origin) -> BucketSettings:
     return BucketSettings(id_, read_root(table, origin))
 
 
-BUCKET = SourceKind(BucketSettings, _read, open_attachments=BucketFiles)
+def _check(settings: BucketSettings, _: Sequence[Probe]) -> list[Problem]:
+    try:
+        with closing(BucketFiles(settings)) as files:
+            files.check_bucket()
+    except errors.SourceFailed as failed:
+        return [failure(settings.id, failed)]
+    return []
+
+
+BUCKET = SourceKind(BucketSettings, _read, open_attachments=BucketFiles, check=_check)

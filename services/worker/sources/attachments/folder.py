@@ -1,5 +1,7 @@
 """Attachments in a folder: sources of kind folder."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ClassVar
@@ -7,6 +9,7 @@ from typing import BinaryIO, ClassVar
 from services.contract.spec import AttachmentSpec
 from services.runtime.toml import Table
 from services.worker.ports import Row
+from services.worker.sources.check.problems import Probe, Problem
 from services.worker.sources.kind import SourceKind
 from services.worker.sources.origin import Origin
 from services.worker.sources.stores.folder import HARD_LINKS, Folder
@@ -47,4 +50,13 @@ def _read(id_: str, table: Table, origin: Origin) -> FolderSettings:
     return FolderSettings(id_, origin.path(table.text("root")), table.flag(HARD_LINKS, default=False))
 
 
-FOLDER = SourceKind(FolderSettings, _read, open_attachments=FolderFiles)
+def _check(settings: FolderSettings, _: Sequence[Probe]) -> list[Problem]:
+    try:
+        with os.scandir(settings.root):
+            return []
+    except OSError as error:
+        said = f"{settings.root}: {error.strerror}"
+        return [Problem(settings.id, "The folder cannot be listed.", "correct root in the sources file", cause=said)]
+
+
+FOLDER = SourceKind(FolderSettings, _read, open_attachments=FolderFiles, check=_check)

@@ -51,7 +51,7 @@ def listed(settings: FileSettings, pattern: str, filter_: Filter) -> Files:
     Raises SourceFailed when there is none.
     """
     try:
-        place = _place(settings)
+        place = place_of(settings)
         paths = sorted(place.paths(pattern), key=lambda path: path.split("/"))
         if not paths:
             raise errors.relation_missing(settings.id)
@@ -68,7 +68,8 @@ def listed(settings: FileSettings, pattern: str, filter_: Filter) -> Files:
         raise errors.relation_invalid(settings.id, settings.kind) from error
 
 
-def _place(settings: FileSettings) -> Place:
+def place_of(settings: FileSettings) -> Place:
+    """Where the files are. Raises OSError."""
     match settings.root:
         case Path():
             return Directory(settings.root, hard_links=settings.hard_links)

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ Connected = Callable[[str, int], "duckdb.DuckDBPyConnection"]
 
 class FileSource:
     """Parquet or CSV files below one root. A `careful` one has DuckDB read whole Parquet files, too, which survives
-    whatever is in them and happens to them.
+    whatever is in them and happens to them. One `without_rows` looks at all of them and gives none of their rows.
     """
 
     def __init__(
@@ -47,24 +48,31 @@ class FileSource:
         settings: FileSettings,
         options: RowOptions = RowOptions(),  # noqa: B008 - frozen
         memory: MemoryLimits = MemoryLimits(),  # noqa: B008 - frozen
+        *,
+        without_rows: bool = False,
     ) -> None:
         self._settings = settings
         self._options = options
         self._memory = memory
+        self._without_rows = without_rows
 
     @contextmanager
     def read(self, spec: JobSpec) -> Iterator[Reading]:
         """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
         as_of = datetime.now(UTC)
         files = listed(self._settings, spec.relation.path, spec.filter)
-        whole = None if self._options.careful else row_groups.opened(files, spec, as_of, self._memory)
+        if self._without_rows:
+            files = replace(files, relation=f"select * from ({files.relation}) where false")  # noqa: S608 - quoted
+        whole = (
+            None if self._options.careful or self._without_rows else row_groups.opened(files, spec, as_of, self._memory)
+        )
         if whole:
             yield whole
             return
         with ExitStack() as stack:
 
             def connected(memory: str, threads: int) -> "duckdb.DuckDBPyConnection":
-                return stack.enter_context(_connection(files, self._options.temp_dir, memory=memory, threads=threads))
+                return stack.enter_context(connection(files, self._options.temp_dir, memory=memory, threads=threads))
 
             yield _Engine(connected, _threads(files, spec), files, self._memory).open(spec, as_of)
 
@@ -171,9 +179,10 @@ def _threads(files: Files, spec: JobSpec) -> int:
 
 
 @contextmanager
-def _connection(
+def connection(
     files: Files, temp_dir: Path | None, *, memory: str, threads: int
 ) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """DuckDB, which reads nothing but the files. Raises duckdb.Error, OSError."""
     import duckdb  # noqa: PLC0415 - only a child that reads needs it
     from duckdb.func import ARROW  # noqa: PLC0415
 

@@ -2,6 +2,8 @@
 
 from services.worker.ports import Source
 from services.worker.sources.http.attachments import UrlFiles
+from services.worker.sources.http.check import check
+from services.worker.sources.http.introspect import tables
 from services.worker.sources.http.settings import HttpSettings, read
 from services.worker.sources.http.source import HttpSource
 from services.worker.sources.kind import RowOptions, SourceKind
@@ -11,4 +13,4 @@ def _open_rows(settings: HttpSettings, _: RowOptions) -> Source:
     return HttpSource(settings)
 
 
-HTTP = SourceKind(HttpSettings, read, open_rows=_open_rows, open_attachments=UrlFiles)
+HTTP = SourceKind(HttpSettings, read, open_rows=_open_rows, open_attachments=UrlFiles, introspect=tables, check=check)

@@ -12,6 +12,7 @@ from services.worker.sources.introspect.draft import draft
 from services.worker.sources.introspect.tables import LiveTable, TableNames
 from services.worker.sources.kind import SourceSettings
 from services.worker.sources.kinds import kind_of
+from services.worker.sources.said import told
 from services.worker.sources.settings import load
 
 
@@ -22,7 +23,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
         settings = _settings(environ, options.source)
         tables = _tables(settings, TableNames(options.schema, options.table))
     except (CannotStart, SourceFailed) as problem:
-        err.write(f"{getattr(problem, 'message', problem)}\n")
+        err.write(f"{told(problem) if isinstance(problem, SourceFailed) else problem}\n")
         return 2
     out.write(draft(settings.id, settings.kind, tables))
     return 0
@@ -30,9 +31,9 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("exportd-worker introspect", description="Print a first draft of a catalog.")
-    parser.add_argument("source", help="id of a source of kind sql in the file that EXPORTD_SOURCES names")
-    parser.add_argument("--table", default="", help="only this table")
-    parser.add_argument("--schema", default="", help="only this schema (PostgreSQL)")
+    parser.add_argument("source", help="id of a source in the file that EXPORTD_SOURCES names")
+    parser.add_argument("--table", default="", help="only this table: NAME or SCHEMA.NAME")
+    parser.add_argument("--schema", default="", help="only this schema")
     return parser
 
 
@@ -49,7 +50,7 @@ def _settings(environ: Mapping[str, str], source_id: str) -> SourceSettings:
 def _tables(settings: SourceSettings, names: TableNames) -> list[LiveTable]:
     introspect = kind_of(settings).introspect
     if introspect is None:
-        raise CannotStart("Only SQLite and PostgreSQL can be looked into; write the catalog by hand.")
+        raise CannotStart(f"A source of kind {settings.kind} has no tables; write the catalog by hand.")
     tables = introspect(settings, names)
     if not tables:
         raise CannotStart(f"The source {settings.id!r} has no such table.")

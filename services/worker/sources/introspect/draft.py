@@ -1,133 +1,164 @@
-"""The first draft of a catalog for the tables of a database, as TOML."""
+"""The first draft of a catalog for the tables of a source, as TOML."""
 
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from services.contract.formats import Format
-from services.contract.spec import Kind
+from services.contract.query_words import QUERY_WORDS
+from services.contract.spec import Kind, Mask
+from services.worker.sources.introspect import names
+from services.worker.sources.introspect.meanings import is_secret, is_time_of_change
+from services.worker.sources.introspect.names import Names
 from services.worker.sources.introspect.tables import Link, LiveColumn, LiveTable
 
 _HEAD = """\
-# A first draft, made from the database itself. Take out what callers should not see, rename what reads badly,
-# then check it: exportd-api catalog check
+# A first draft, made from the source itself. Take out what callers should not see, rename what reads badly,
+# then check it: exportd-api catalog check, and against the source: exportd-worker check --catalog FILE
 
 [sources.{source}]
 kind = "{kind}"
 """
-_GRAMMAR = frozenset({"order", "page", "itemsPerPage", "properties", "exists", "itemsperpage"})
-"""Words of queries, which no parameter of a path can be called."""
+_WORDS = frozenset(word.casefold() for word in QUERY_WORDS)
 _UNCOMPARED = frozenset({Kind.TIME, Kind.DURATION, Kind.JSON, Kind.BINARY})
+_MASKED = "masked, as its name looks like a secret"
 
 
 def draft(source_id: str, kind: str, tables: Iterable[LiveTable]) -> str:
-    """A catalog of all tables with a key and columns; the others are named in comments."""
-    codes, paths = _Names(), _Names()
+    """A catalog of all tables that have columns and, where one is needed, a key.
+
+    Those without a key stand in comments, to be completed; what cannot be read is named in one.
+    """
+    given = _Given(source_id)
     parts = [_HEAD.format(source=_key(source_id), kind=kind)]
-    for table in tables:
-        if not table.key or not table.columns:
-            why = "no key" if table.columns else "no columns"
-            parts.append(
-                f"\n# {_one_line(table.relation)} has {why}: add it by hand, with a key that tells rows apart.\n"
-            )
-        else:
-            parts.append("".join(_collection(source_id, table, codes, paths)))
-    return "".join(parts)
+    return "".join([*parts, *(_part(table, given) for table in tables)])
 
 
-def _collection(source_id: str, table: LiveTable, codes: "_Names", paths: "_Names") -> Iterator[str]:
-    code, word = codes.free(_camel(table.name, upper=True) or "Table"), paths.free(_word(table.name) or "table")
-    fields = _Names()
-    columns = [column for column in table.columns if column.name.strip()]  # a catalog has no words for the others
-    named = [(column, fields.free(_camel(column.name, upper=False) or "column")) for column in columns]
-    parent = _parent(table, {c.name: field for c, field in named})
-    path = f"/{_word(parent[1].table)}/{{{parent[0]}}}/{word}" if parent else f"/{word}"
-    yield f"\n[collections.{code}]\npath = {_text(path)}\n"
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the collections before have taken."""
+
+    source_id: str
+    codes: Names = field(default_factory=Names)
+    words: Names = field(default_factory=Names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A column as the draft has it."""
+
+    column: LiveColumn
+    name: str
+    masked: bool
+
+
+def _part(table: LiveTable, given: _Given) -> str:
+    relation = _one_line(table.relation)
+    fields = _fields(table)
+    if not fields:
+        return f"\n# {relation} cannot be drafted: {_one_line(table.note) or 'it has no columns'}.\n"
+    remark = f"\n# {relation}: {_one_line(table.note)}\n" if table.note else ""
+    text = "".join(_collections(table, fields, given))
+    if table.key or not table.needs_key:
+        return remark + text
+    why = f"\n# {relation} has no key: name the columns that tell its rows apart, then take the # away.\n"
+    return remark + why + re.sub("(?m)^(?=.)", "# ", text.removeprefix("\n"))
+
+
+def _collections(table: LiveTable, fields: list[_Field], given: _Given) -> Iterator[str]:
+    """The table as a whole, and below the one that it belongs to."""
+    code = given.codes.free(_sound_code(names.pascal(table.name)) or "Table")
+    word = given.words.free(names.kebab(table.name) or "table")
+    yield from _collection(table, fields, code, f"/{word}", given.source_id)
+    parent = _parent(table, fields)
+    if parent:
+        below, link = parent
+        code = given.codes.free(f"{code}By{names.pascal(below.name)}")
+        path = f"/{names.kebab(link.table)}/{{{below.name}}}/{word}"
+        yield from _collection(table, fields, code, path, given.source_id)
+        yield f"\n[collections.{_key(code)}.parameters.{_key(below.name)}]\n"
+        yield f"column = {_text(link.column)}\ntype = {_text(str(below.column.type))}\n"
+
+
+def _collection(table: LiveTable, fields: list[_Field], code: str, path: str, source_id: str) -> Iterator[str]:
+    yield f"\n[collections.{_key(code)}]\npath = {_text(path)}\n"
     if table.comment.strip():
         yield f"description = {_text(table.comment.strip())}\n"
-    yield f"source = {_text(source_id)}\ntable = {_text(table.relation)}\n"
-    yield f"key = [{', '.join(_text(name) for name in table.key)}]\n"
+    yield f"source = {_text(source_id)}\n{table.read_by} = {_relation(table)}\n"
+    yield from _keys(table)
+    changed = next((f for f in fields if not f.masked and is_time_of_change(f.column, table.name)), None)
+    if changed:
+        yield f"changed = {_text(changed.name)}  # proposed, as it looks like the time of a row's last change\n"
     yield f"formats = [{', '.join(_text(f.value) for f in Format)}]\ncolumns = [\n"
-    for (column, field), header in zip(named, _headers(named), strict=True):
-        yield f"  {_column(column, field, header)},{_remark(column)}\n"
+    for each, header in zip(fields, _headers(fields), strict=True):
+        yield f"  {_column(each, header)},{_remark(each)}\n"
     yield "]\n"
-    if parent:
-        name, link = parent
-        type_ = next(c.type for c in table.columns if c.name == link.column)
-        yield f"\n[collections.{code}.parameters.{name}]\n"
-        yield f"column = {_text(link.column)}\ntype = {_text(str(type_))}\noptional = true\n"
 
 
-def _parent(table: LiveTable, fields: dict[str, str]) -> tuple[str, Link] | None:
+def _relation(table: LiveTable) -> str:
+    inside = ", ".join(f"{key} = {_text(value)}" for key, value in table.pages)
+    return f"{{ {inside} }}" if inside else _text(table.relation)
+
+
+def _keys(table: LiveTable) -> Iterator[str]:
+    if table.key or table.needs_key:
+        note = f"  # {_one_line(table.key_note)}" if table.key_note else ""
+        yield f"key = [{', '.join(_text(name) for name in table.key)}]{note}\n"
+
+
+def _fields(table: LiveTable) -> list[_Field]:
+    """Of the columns that a catalog has words for."""
+    given = Names()
+    columns = [column for column in table.columns if column.name.strip() and _is_unicode(column.name)]
+    return [_Field(column, given.free(_name(column, table)), is_secret(column)) for column in columns]
+
+
+def _name(column: LiveColumn, table: LiveTable) -> str:
+    """Of a column without a letter its place, and of one that is called as a word of queries both names."""
+    name = names.camel(column.name) or f"column{table.columns.index(column) + 1}"
+    return f"{names.camel(table.name) or 'table'}{names.pascal(name)}" if name.casefold() in _WORDS else name
+
+
+def _sound_code(code: str) -> str:
+    return code if code.isidentifier() else ""
+
+
+def _parent(table: LiveTable, fields: list[_Field]) -> tuple[_Field, Link] | None:
     """The parameter and the link when the table belongs to just one other table."""
-    if len(table.links) != 1 or table.links[0].column not in fields or not _word(table.links[0].table):
+    if len(table.links) != 1 or not names.kebab(table.links[0].table):
         return None
     link = table.links[0]
-    kind = next(c.type.kind for c in table.columns if c.name == link.column)
-    name = fields[link.column]
-    fit = link.table != table.name and (link.column,) != table.key and kind not in _UNCOMPARED
-    return (name, link) if fit and name.isidentifier() and name not in _GRAMMAR else None
+    below = next((f for f in fields if f.column.name == link.column), None)
+    if below is None or below.masked or below.column.type.kind in _UNCOMPARED or not below.name.isidentifier():
+        return None
+    return (below, link) if link.table != table.name and (link.column,) != table.key else None
 
 
-def _headers(named: list[tuple[LiveColumn, str]]) -> list[str]:
-    """What a reader likes to see; where that would be the same twice, what the database says."""
-    headers = [_header(column.name) or field for column, field in named]
+def _headers(fields: list[_Field]) -> list[str]:
+    """What a reader likes to see; where that would be the same twice, what the source says."""
+    headers = [names.header(f.column.name) or f.name for f in fields]
     times = Counter(headers)
-    return [column.name if times[header] > 1 else header for (column, _), header in zip(named, headers, strict=True)]
+    return [f.column.name if times[text] > 1 else text for f, text in zip(fields, headers, strict=True)]
 
 
-def _remark(column: LiveColumn) -> str:
-    remark = "; ".join(text for text in (_one_line(column.comment), column.note) if text)
+def _remark(of: _Field) -> str:
+    parts = (_one_line(of.column.comment), _one_line(of.column.note), _MASKED if of.masked else "")
+    remark = "; ".join(part for part in parts if part)
     return f"  # {remark}" if remark else ""
 
 
-def _column(column: LiveColumn, field: str, header: str) -> str:
-    keys = {"field": field, "name": column.name, "type": str(column.type), "header": header}
-    if keys["name"] == field:
+def _column(of: _Field, header: str) -> str:
+    column = of.column
+    keys = {"field": of.name, "name": column.name, "type": str(column.type), "header": header}
+    if column.name == of.name:
         del keys["name"]
-    if keys["type"] == Kind.TEXT.value:
+    if column.type.kind is Kind.TEXT:
         del keys["type"]
+    if of.masked:
+        keys["mask"] = Mask.REDACT.value
     return "{ " + ", ".join(f"{key} = {_text(value)}" for key, value in keys.items()) + " }"
-
-
-class _Names:
-    """Names that are given once."""
-
-    def __init__(self) -> None:
-        self._given: set[str] = set()
-
-    def free(self, preferred: str) -> str:
-        """The name, or the first of name2, name3, … that nobody has, upper and lower case being the same."""
-        number, name = 1, preferred
-        while name.casefold() in self._given:
-            number += 1
-            name = f"{preferred}{number}"
-        self._given.add(name.casefold())
-        return name
-
-
-def _parts(name: str) -> list[str]:
-    """Words of a name in any style, in plain letters."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", plain)
-
-
-def _camel(name: str, *, upper: bool) -> str:
-    words = [word.lower() for word in _parts(name)]
-    text = "".join(word.capitalize() if i else word for i, word in enumerate(words))
-    text = f"n{text}" if text[:1].isdigit() else text
-    return text[:1].upper() + text[1:] if upper else text
-
-
-def _word(name: str) -> str:
-    return "-".join(word.lower() for word in _parts(name))
-
-
-def _header(name: str) -> str:
-    words = " ".join(re.split(r"[_\s]+", name)).strip()
-    return words[:1].upper() + words[1:]
 
 
 def _key(name: str) -> str:
@@ -140,4 +171,9 @@ def _text(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()
+    """For a comment: no character that ends a line or is no Unicode."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in " ".join(text.split()))
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in text)

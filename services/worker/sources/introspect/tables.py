@@ -1,17 +1,12 @@
 """What a live database says of its tables."""
 
-import re
-from collections.abc import Collection
 from dataclasses import dataclass
 
-from services.contract.spec import ColumnType, Kind
+from services.contract.spec import ColumnType
 
 SAMPLE = 1_000
 """How many values of a column are looked at."""
 GUESSED = "guessed from the values"
-_MAX_DIGITS = 38
-_MAX_DECIMALS = 10
-_NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +15,11 @@ class TableNames:
 
     schema: str = ""
     table: str = ""
+
+    def mean(self, name: str, schema: str = "") -> bool:
+        """Whether a table is among them. `table` may be its name, or `schema.name`, with double quotes or without."""
+        asked = self.table.replace('"', "")
+        return self.schema in ("", schema) and asked in ("", name.replace('"', ""), f"{schema}.{name}".replace('"', ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class LiveTable:
-    """A table or view; `relation` is what a catalog calls it, `key` is empty when it declares none."""
+    """A table, a view, files or pages. `relation` is what a catalog calls it, under the key `read_by`; of `http` the
+    table has these `pages`.
+
+    `key` is empty when there is none, which is fine unless it `needs_key`; `key_note` says what is to know of it.
+    `comment` is the source's own, `note` says what could not be found out. Without columns it cannot be read.
+    """
 
     relation: str
     name: str
@@ -53,19 +58,8 @@ class LiveTable:
     columns: tuple[LiveColumn, ...]
     links: tuple[Link, ...] = ()
     comment: str = ""
-
-
-def decimal_of(numbers: Collection[str]) -> ColumnType | None:
-    """The decimal that holds all of these; None for none, for what is no number, or for over ten decimals."""
-    matches = [_NUMBER.fullmatch(number) for number in numbers]
-    parts = [(len(number[1].lstrip("0")), _decimals(number[2] or "")) for number in matches if number]
-    if not parts or len(parts) < len(matches):
-        return None
-    whole, scale = max(whole for whole, _ in parts), max(decimals for _, decimals in parts)
-    fits = scale <= _MAX_DECIMALS and whole + scale <= _MAX_DIGITS
-    return ColumnType(Kind.DECIMAL, _MAX_DIGITS, scale) if fits else None
-
-
-def _decimals(fraction: str) -> int:
-    """How many, the last zeros being counted as long as they are few: 9.90 is a price."""
-    return len(fraction) if len(fraction) <= _MAX_DECIMALS else len(fraction.rstrip("0"))
+    note: str = ""
+    key_note: str = ""
+    read_by: str = "table"
+    needs_key: bool = True
+    pages: tuple[tuple[str, str], ...] = ()

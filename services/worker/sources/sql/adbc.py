@@ -56,6 +56,11 @@ class Session:
         with self.guarded():
             self._connection.commit()
 
+    def undo(self) -> None:
+        """End the transaction, whatever became of it. Raises SourceFailed."""
+        with self.guarded():
+            self._connection.rollback()
+
     @contextmanager
     def guarded(self) -> Iterator[None]:
         """Errors of the driver become SourceFailed."""

@@ -8,6 +8,7 @@ from services.contract.spec import Blob
 from services.worker.sources import errors
 from services.worker.sources.attachments.blobs import BlobStart
 from services.worker.sources.sql.other.cursor import guarded
+from services.worker.sources.sql.other.engine import engine
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.stores.streams import PIECE
 
@@ -20,9 +21,7 @@ class OtherSqlBlobs:
         self._content = b""
         self._guard = guarded(settings)
         with self._guard():
-            import sqlalchemy as sa  # noqa: PLC0415 - few sources need it
-
-            self._connection = sa.create_engine(settings.url, poolclass=sa.NullPool, hide_parameters=True).connect()
+            self._connection = engine(settings).connect()
 
     def find(self, blob: Blob, key: tuple[str, ...]) -> BlobStart | None:
         """See BlobReader."""

@@ -22,6 +22,7 @@ from services.worker.sources.rows.step import utc
 from services.worker.sources.sql import address
 from services.worker.sources.sql.adbc import DriverError
 from services.worker.sources.sql.other.driver_values import as_text
+from services.worker.sources.sql.other.engine import engine
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.time_bound import time_bound_s, within
 
@@ -66,10 +67,7 @@ def opened(settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
     with ExitStack() as stack:
         guard = guarded(settings)
         with guard():
-            import sqlalchemy as sa  # noqa: PLC0415 - only a child that reads needs it
-
-            engine = sa.create_engine(settings.url, poolclass=sa.NullPool, hide_parameters=True)
-            connection = stack.enter_context(engine.connect())
+            connection = stack.enter_context(engine(settings).connect())
         yield _Cursor(connection, settings, guard).open(spec)
 
 

@@ -6,7 +6,9 @@ from services.worker.ports import AttachmentFiles, Source
 from services.worker.sources.attachments.blobs import BlobFiles
 from services.worker.sources.kind import RowOptions, SourceKind
 from services.worker.sources.sql.other.blobs import OtherSqlBlobs
+from services.worker.sources.sql.other.check import check
 from services.worker.sources.sql.other.cursor import opened
+from services.worker.sources.sql.other.introspect import tables
 from services.worker.sources.sql.other.settings import OtherSqlSettings, read
 from services.worker.sources.sql.source import SqlSource
 
@@ -19,4 +21,6 @@ def _open_attachments(settings: OtherSqlSettings) -> AttachmentFiles:
     return BlobFiles(settings.id, partial(OtherSqlBlobs, settings))
 
 
-OTHER_SQL = SourceKind(OtherSqlSettings, read, open_rows=_open_rows, open_attachments=_open_attachments)
+OTHER_SQL = SourceKind(
+    OtherSqlSettings, read, open_rows=_open_rows, open_attachments=_open_attachments, introspect=tables, check=check
+)

@@ -1,29 +1,26 @@
 """The tables of a PostgreSQL database."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources import errors
-from services.worker.sources.introspect.tables import (
-    GUESSED,
-    SAMPLE,
-    Link,
-    LiveColumn,
-    LiveTable,
-    TableNames,
-    decimal_of,
-)
-from services.worker.sources.rows.conditions import quoted
+from services.worker.sources.introspect.keys import MAX_ROWS, Row, with_keys
+from services.worker.sources.introspect.tables import GUESSED, SAMPLE, Link, LiveColumn, LiveTable, TableNames
+from services.worker.sources.introspect.types import MAX_DIGITS, decimal_of
+from services.worker.sources.rows.conditions import literal, quoted
+from services.worker.sources.said import said
 from services.worker.sources.sql.adbc import Session
 from services.worker.sources.sql.postgres import dialect
 from services.worker.sources.sql.postgres.reading import connected
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.types import Oid
 
-_MAX_DIGITS = 38
+_PATIENCE_S = 15.0
+"""How long one statement may take: a view may go through everything for its first row."""
 _ELSE = "text keeps every digit; or float, or decimal(38,S) with the scale S that you have"
-_KINDS = {
+_KINDS: Mapping[int, Kind] = {
     **dict.fromkeys((Oid.INT2, Oid.INT4, Oid.INT8), Kind.INTEGER),
     **dict.fromkeys((Oid.FLOAT4, Oid.FLOAT8), Kind.FLOAT),
     **dict.fromkeys((Oid.TIMESTAMP, Oid.TIMESTAMPTZ), Kind.TIMESTAMP),
@@ -54,7 +51,6 @@ select n.nspname::text, c.relname::text, coalesce(obj_description(c.oid, 'pg_cla
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'v', 'm', 'p', 'f') and not c.relispartition
   and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
-  and ($1::text in ('', n.nspname)) and ($2::text in ('', c.relname))
 order by n.nspname = 'public' desc, n.nspname, c.relname
 """
 
@@ -62,20 +58,63 @@ order by n.nspname = 'public' desc, n.nspname, c.relname
 def tables(settings: PostgresSettings, names: TableNames) -> list[LiveTable]:
     """See SourceKind.introspect."""
     with connected(settings) as session:
+        database = _Database(session, settings)
         try:
-            return [_table(session, row) for row in session.rows(_TABLES, (names.schema, names.table))]
+            return with_keys(database.tables(names), database.look)
         except ValueError as error:
             raise errors.unavailable(settings.id) from error
 
 
-def _table(session: Session, row: tuple[Any, ...]) -> LiveTable:
-    schema, name, comment, columns, key, links = row
-    linked = tuple(Link(link["column"], link["table"]) for link in json.loads(links or "[]"))
-    relation = _part(name) if schema == "public" else f"{_part(schema)}.{_part(name)}"
-    keys = tuple(json.loads(key or "[]"))
-    sampled = relation if keys else ""  # without a key it is but named, and a view may take long
-    live_columns = tuple(_column(session, sampled, c) for c in json.loads(columns or "[]"))
-    return LiveTable(relation, name, keys, live_columns, linked, comment)
+class _Database:
+    """A connection, of which no statement takes for ever, and none that fails stops the next one."""
+
+    def __init__(self, session: Session, settings: PostgresSettings) -> None:
+        self._session = session
+        self._patience_s = min(_PATIENCE_S, settings.statement_timeout_s or _PATIENCE_S)
+
+    def tables(self, names: TableNames) -> list[LiveTable]:
+        """Those that are meant."""
+        return [self._table(row) for row in self._rows(_TABLES) if names.mean(row[1], row[0])]
+
+    def look(self, relation: str, columns: Sequence[str]) -> list[Row]:
+        """See keys.Look."""
+        selected = ", ".join(f"r.{quoted(column)}::text" for column in columns)
+        table = dialect.table_name(relation)
+        return [*self._rows(f"select {selected} from {table} as r limit {MAX_ROWS}")]  # noqa: S608 - quoted
+
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """In a transaction of its own."""
+        options = {
+            "DateStyle": "ISO, YMD",
+            "IntervalStyle": "postgres",
+            "statement_timeout": str(int(self._patience_s * 1000)),
+        }
+        calls = ", ".join(f"set_config({literal(name)}, {literal(value)}, true)" for name, value in options.items())
+        try:
+            self._session.rows(f"select {calls}")
+            return self._session.rows(sql)
+        finally:
+            self._session.undo()
+
+    def _table(self, row: tuple[Any, ...]) -> LiveTable:
+        schema, name, comment, listed, key, links = row
+        linked = tuple(Link(link["column"], link["table"]) for link in json.loads(links or "[]"))
+        relation = _part(name) if schema == "public" else f"{_part(schema)}.{_part(name)}"
+        columns = json.loads(listed or "[]")
+        values, note = self._values(relation, [c["name"] for c in columns if c["readable"] and _is_doubtful(c)])
+        live_columns = tuple(_column(c, values.get(c["name"], [])) for c in columns)
+        return LiveTable(relation, name, tuple(json.loads(key or "[]")), live_columns, linked, comment, note)
+
+    def _values(self, relation: str, names: list[str]) -> tuple[dict[str, list[str]], str]:
+        """The values of the first rows as text, and a note when they cannot be had."""
+        selected = ", ".join(f"r.{quoted(name)}::text" for name in names)
+        table = dialect.table_name(relation)
+        try:
+            rows = self._rows(f"select {selected} from {table} as r limit {SAMPLE}") if names else []  # noqa: S608
+        except errors.SourceFailed as failed:
+            return {}, f"its values could not be looked at: {said(failed)}"
+        columns = zip(names, zip(*rows, strict=True), strict=True) if rows else ()
+        return {name: [value for value in values if value is not None] for name, values in columns}, ""
 
 
 def _part(name: str) -> str:
@@ -83,33 +122,54 @@ def _part(name: str) -> str:
     return '"' + name.replace('"', '""') + '"' if '"' in name or "." in name else name
 
 
-def _column(session: Session, relation: str, column: dict[str, Any]) -> LiveColumn:
+def _is_doubtful(column: dict[str, Any]) -> bool:
+    """Whether some of its values, but not all that it could have, are of a type of the catalog."""
+    type_ = _type(column)
+    return type_ is None or type_.kind in _ODD
+
+
+def _column(column: dict[str, Any], values: list[str]) -> LiveColumn:
     name, comment = column["name"], column["comment"]
     declared = _type(column)
     if declared:
-        return LiveColumn(name, declared, comment)
-    values = _values(session, relation, name) if relation and column["readable"] else []
+        odd, what = _ODD.get(declared.kind, (None, ""))
+        if odd and any(map(odd, values)):
+            return LiveColumn(name, ColumnType(Kind.TEXT), comment, f"holds {what}, which no {declared.kind.value} has")
+        return LiveColumn(name, declared, comment, _MONTHS if declared.kind is Kind.DURATION else "")
     decimal = decimal_of(values)
     why = "no scale up to 10 fits all values" if values else "no values to go by"
     return LiveColumn(name, decimal or ColumnType(Kind.TEXT), comment, GUESSED if decimal else f"{why}: {_ELSE}")
 
 
-def _values(session: Session, relation: str, name: str) -> list[str]:
-    column, table = quoted(name), dialect.table_name(relation)
-    rows = session.rows(
-        f"select r.{column}::text from {table} as r where r.{column} is not null limit {SAMPLE}"  # noqa: S608 - quoted
-    )
-    return [text for (text,) in rows]
+def _is_beyond_dates(text: str) -> bool:
+    return "infinity" in text or text.endswith("BC") or text[4:5] != "-"
+
+
+_MONTHS = "a value of months or years would end an export; text takes it"
+_ODD: dict[Kind, tuple[Callable[[str], bool], str]] = {
+    Kind.DURATION: (lambda text: "mon" in text or "year" in text, "months or years"),
+    Kind.TIME: (lambda text: text == "24:00:00", "24:00"),
+    Kind.DATE: (_is_beyond_dates, "infinity or a year beyond 9999"),
+    Kind.TIMESTAMP: (_is_beyond_dates, "infinity or a year beyond 9999"),
+    Kind.DECIMAL: (lambda text: text in ("NaN", "Infinity", "-Infinity"), "NaN or infinity"),
+}
+"""Of types that PostgreSQL has with a value more: what tells such a value by its text, and its name."""
 
 
 def _type(column: dict[str, Any]) -> ColumnType | None:
     """None for a number of any digits."""
-    oid = column["base"]
-    if oid == Oid.NUMERIC:
+    if column["base"] == Oid.NUMERIC:
         return _decimal(column["digits"])
+    return type_of(column["base"], is_array=column["array"])
+
+
+def type_of(oid: int, *, is_array: bool) -> ColumnType | None:
+    """The type of the catalog for one of PostgreSQL; None for numeric, whose digits must be known."""
+    if oid == Oid.NUMERIC:
+        return None
     if oid == Oid.MONEY:
-        return ColumnType(Kind.DECIMAL, 18, 2)
-    return ColumnType(Kind.JSON if column["array"] else _KINDS.get(oid, Kind.TEXT))
+        return ColumnType(Kind.DECIMAL, 19, 2)
+    return ColumnType(Kind.JSON if is_array else _KINDS.get(oid, Kind.TEXT))
 
 
 def _decimal(modifier: int) -> ColumnType | None:
@@ -119,4 +179,4 @@ def _decimal(modifier: int) -> ColumnType | None:
     precision, scale = (modifier - 4) >> 16, ((modifier - 4) & 0x7FF ^ 0x400) - 0x400
     if scale < 0:
         precision, scale = precision - scale, 0
-    return ColumnType(Kind.DECIMAL, max(precision, scale), scale) if precision <= _MAX_DIGITS else None
+    return ColumnType(Kind.DECIMAL, max(precision, scale), scale) if precision <= MAX_DIGITS else None

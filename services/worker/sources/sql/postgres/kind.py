@@ -7,6 +7,7 @@ from services.worker.sources.attachments.blobs import BlobFiles
 from services.worker.sources.kind import RowOptions, SourceKind
 from services.worker.sources.sql.postgres import copy
 from services.worker.sources.sql.postgres.blobs import PostgresBlobs
+from services.worker.sources.sql.postgres.check import check
 from services.worker.sources.sql.postgres.introspect import tables
 from services.worker.sources.sql.postgres.reading import opened
 from services.worker.sources.sql.postgres.settings import PostgresSettings, fits, read
@@ -29,4 +30,5 @@ POSTGRES = SourceKind(
     open_lines=copy.opened,
     open_attachments=_open_attachments,
     introspect=tables,
+    check=check,
 )

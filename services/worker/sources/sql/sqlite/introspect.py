@@ -2,100 +2,179 @@
 
 import re
 import sqlite3
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from decimal import Decimal
 from math import isfinite
 from typing import Any
 from urllib.parse import quote
 
-from services.contract.spec import ColumnType, Kind
+from services.contract.spec import ColumnType, Kind, Relation
 from services.worker.sources import errors
-from services.worker.sources.introspect.tables import (
-    GUESSED,
-    SAMPLE,
-    Link,
-    LiveColumn,
-    LiveTable,
-    TableNames,
-    decimal_of,
-)
+from services.worker.sources.introspect import types
+from services.worker.sources.introspect.keys import MAX_ROWS, Row, with_keys
+from services.worker.sources.introspect.tables import GUESSED, SAMPLE, Link, LiveColumn, LiveTable, TableNames
 from services.worker.sources.rows.conditions import quoted
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 
 _DIGITS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,6})?)?")
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
-_MAX_DIGITS = 38
+_PATIENCE_S = 15.0
+"""How long one statement may take: a view may go through everything for its first row."""
+_STEPS = 10_000
+_OF_VIRTUAL_TABLES = 1
+"""What pragma table_xinfo says of columns that `select *` leaves out; those that are generated have other numbers."""
+_NO_UTF8 = "holds a text that is not UTF-8, which ends an export"
 
 
 def tables(settings: SqliteSettings, names: TableNames) -> list[LiveTable]:
-    """See SourceKind.introspect. There are no schemas."""
+    """See SourceKind.introspect. There is one schema, main."""
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(settings.path))}?mode=ro", uri=True)) as connection:
-            listed = connection.execute(
-                "select name, type from sqlite_schema where type in ('table', 'view') and name not glob 'sqlite_*'"
-                " and ? in ('', name) order by name",
-                (names.table,),
-            ).fetchall()
-            return [_table(connection, name, is_view=kind == "view") for name, kind in listed]
+        with closing(opened(settings)) as connection:
+            database = _Database(connection, settings.id)
+            return with_keys(database.tables(names), database.look)
     except sqlite3.Error as error:
         raise errors.unavailable(settings.id) from error
 
 
-def _table(connection: sqlite3.Connection, name: str, *, is_view: bool) -> LiveTable:
-    listed = connection.execute(f"pragma table_info({quoted(name)})").fetchall()
-    key = [column for _, column, _, _, _, place in sorted(listed, key=lambda row: row[5]) if place]
-    key = key or ([] if is_view else _unique(connection, name))
-    columns = [_column(connection, name, row[1], str(row[2])) for row in listed]
-    foreign = connection.execute(f"pragma foreign_key_list({quoted(name)})").fetchall()
-    alone = [row for row in foreign if sum(other[0] == row[0] for other in foreign) == 1]
-    links = [Link(row[3], row[2]) for row in sorted(alone, key=lambda row: int(row[0]), reverse=True)]
-    return LiveTable(name, name, tuple(key), tuple(columns), tuple(links))
+def opened(settings: SqliteSettings) -> sqlite3.Connection:
+    """The database, for reading; a text that is not UTF-8 has its bytes as surrogates. Raises sqlite3.Error."""
+    connection = sqlite3.connect(f"file:{quote(str(settings.path))}?mode=ro", uri=True)
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    return connection
 
 
-def _unique(connection: sqlite3.Connection, table: str) -> list[str]:
-    """The columns of a unique index; none without one."""
-    for _, index, unique, _, partial in connection.execute(f"pragma index_list({quoted(table)})").fetchall():
-        if unique and not partial:
-            names = [row[2] for row in connection.execute(f"pragma index_info({quoted(index)})")]
-            if None not in names:  # an expression has no name
-                return names
-    return []
+def relation_columns(connection: sqlite3.Connection, relation: Relation) -> list[LiveColumn]:
+    """The columns of a table or query by its first rows. Raises sqlite3.Error."""
+    end = time.monotonic() + _PATIENCE_S
+    connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+    declared = {row[1]: str(row[2]) for row in connection.execute(f"pragma table_xinfo({quoted(relation.table)})")}
+    query = relation.query.strip().rstrip(";")
+    read = f"(\n{query}\n)" if query else quoted(relation.table)
+    cursor = connection.execute(f"select * from {read} limit {SAMPLE}")  # noqa: S608 - quoted, or the catalog's own
+    names = [column[0] for column in cursor.description]
+    columns = zip(*cursor.fetchall(), strict=True)
+    values = [[value for value in column if value is not None] for column in columns] or [[]] * len(names)
+    return [live_column(name, declared.get(name, ""), of) for name, of in zip(names, values, strict=True)]
 
 
-def _column(connection: sqlite3.Connection, table: str, name: str, declared: str) -> LiveColumn:
-    values = _values(connection, table, name)
+class _Database:
+    """A connection, of which no statement takes for ever."""
+
+    def __init__(self, connection: sqlite3.Connection, source_id: str) -> None:
+        self._connection = connection
+        self._source_id = source_id
+
+    def tables(self, names: TableNames) -> list[LiveTable]:
+        """Those that are meant; of one that cannot be read, why."""
+        listed = self._rows(
+            "select name, type from sqlite_schema where type in ('table', 'view') and name not glob 'sqlite_*'"
+            " order by name"
+        )
+        meant = [(name, kind) for name, kind in listed if names.mean(name, "main") and _is_unicode(name)]
+        return [self._table_or_why(name, is_view=kind == "view") for name, kind in meant]
+
+    def look(self, table: str, columns: Sequence[str]) -> list[Row]:
+        """See keys.Look."""
+        selected = ", ".join(f"r.{quoted(column)}" for column in columns)
+        try:
+            return self._rows(f"select {selected} from {quoted(table)} as r limit {MAX_ROWS}")  # noqa: S608 - quoted
+        except sqlite3.Error as error:
+            raise errors.unavailable(self._source_id) from error
+
+    def _rows(self, sql: str) -> list[Any]:
+        end = time.monotonic() + _PATIENCE_S
+        self._connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
+        return self._connection.execute(sql).fetchall()
+
+    def _table_or_why(self, name: str, *, is_view: bool) -> LiveTable:
+        try:
+            return self._table(name, is_view=is_view)
+        except sqlite3.Error as error:
+            return LiveTable(name, name, (), (), note=f"{error}")
+
+    def _table(self, name: str, *, is_view: bool) -> LiveTable:
+        listed = self._rows(f"pragma table_xinfo({quoted(name)})")
+        listed = [row for row in listed if row[6] != _OF_VIRTUAL_TABLES]
+        key = [row[1] for row in sorted(listed, key=lambda row: row[5]) if row[5]]
+        key = key or ([] if is_view else self._unique(name))
+        values, note = self._of_view(name, listed) if is_view else self._of_table(name, listed)
+        columns = [live_column(row[1], str(row[2]), values.get(row[1], [])) for row in listed]
+        foreign = self._rows(f"pragma foreign_key_list({quoted(name)})")
+        alone = [row for row in foreign if sum(other[0] == row[0] for other in foreign) == 1]
+        links = [Link(row[3], row[2]) for row in sorted(alone, key=lambda row: int(row[0]), reverse=True)]
+        return LiveTable(name, name, tuple(key), tuple(columns), tuple(links), note=note)
+
+    def _unique(self, table: str) -> list[str]:
+        """The columns of a unique index; none without one."""
+        for _, index, unique, _, partial in self._rows(f"pragma index_list({quoted(table)})"):
+            if unique and not partial:
+                names = [row[2] for row in self._rows(f"pragma index_info({quoted(index)})")]
+                if None not in names:  # an expression has no name
+                    return names
+        return []
+
+    def _of_table(self, table: str, columns: list[Any]) -> tuple[dict[str, list[Any]], str]:
+        """The first values of each column."""
+        return {row[1]: self._values(table, row[1]) for row in columns if _is_unicode(row[1])}, ""
+
+    def _values(self, table: str, name: str) -> list[Any]:
+        column = quoted(name)
+        rows = self._rows(
+            f"select r.{column} from {quoted(table)} as r where r.{column} is not null limit {SAMPLE}"  # noqa: S608
+        )
+        return [value for (value,) in rows]
+
+    def _of_view(self, view: str, columns: list[Any]) -> tuple[dict[str, list[Any]], str]:
+        """The values of its first rows, and a note when they do not come: each statement may go through everything."""
+        try:
+            rows = self._rows(f"select * from {quoted(view)} limit {SAMPLE}")  # noqa: S608 - quoted
+        except sqlite3.OperationalError as error:
+            if "interrupted" not in str(error):
+                raise
+            return {}, f"took longer than {_PATIENCE_S:g} s to look at: its types are not known"
+        by_column = zip(columns, zip(*rows, strict=True), strict=True) if rows else []
+        return {column[1]: [v for v in values if v is not None] for column, values in by_column}, ""
+
+
+def live_column(name: str, declared: str, values: list[Any]) -> LiveColumn:
+    """The column that is declared so and has these values."""
+    if any(isinstance(value, str) and not _is_unicode(value) for value in values):
+        return LiveColumn(name, ColumnType(Kind.TEXT), note=_NO_UTF8)
     type_, note = _type(declared.upper(), values)
     return LiveColumn(name, type_, note=note or _resembles(type_, values))
 
 
-def _values(connection: sqlite3.Connection, table: str, name: str) -> list[Any]:
-    column = quoted(name)
-    rows = connection.execute(
-        f"select r.{column} from {quoted(table)} as r where r.{column} is not null limit {SAMPLE}"  # noqa: S608 - quoted
-    )
-    return [value for (value,) in rows]
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\udc80" <= c <= "\udcff" for c in text)
 
 
 def _type(declared: str, values: list[Any]) -> tuple[ColumnType, str]:
     """The type, and a note when it is neither what the declaration says nor sure."""
     if "DECIMAL" in declared or "NUMERIC" in declared:
         return _decimal(declared, values)
-    type_ = next((ColumnType(kind) for word, kind in _WORDS if word in declared), None)
-    fits = type_ and all(_FITS[type_.kind](value) for value in values)
-    return (type_ if type_ and fits else _guessed(values)), ""
+    kind = next((kind for word, kind in _WORDS if word in declared), None)
+    if kind and all(_FITS[kind](value) for value in values):
+        return ColumnType(kind), ""
+    long = decimal_of_numbers(values) if kind is Kind.INTEGER else None
+    if long and not long.scale:
+        return long, "whole numbers beyond 64 bits, of which SQLite keeps 15 to 17 digits"
+    return _guessed(values), ""
 
 
 def _decimal(declared: str, values: list[Any]) -> tuple[ColumnType, str]:
-    decimal = decimal_of([_plain(value) for value in values])
+    decimal = decimal_of_numbers(values)
     digits = _DIGITS.search(declared)
     precision, scale = (int(digits[1]), int(digits[2])) if digits else (0, 0)
-    is_declared = 0 < precision <= _MAX_DIGITS and scale <= precision
+    is_declared = 0 < precision <= types.MAX_DIGITS and scale <= precision
     if is_declared and (not values or (decimal and decimal.scale <= scale)):
         return ColumnType(Kind.DECIMAL, precision, scale), ""
     return decimal or _guessed(values), GUESSED if values else "no values to go by"
+
+
+def decimal_of_numbers(values: list[Any]) -> ColumnType | None:
+    """See types.decimal_of."""
+    return types.decimal_of([_plain(value) for value in values])
 
 
 def _plain(value: Any) -> str:
@@ -119,22 +198,27 @@ def _guessed(values: list[Any]) -> ColumnType:
     return ColumnType(Kind.TEXT)
 
 
-def _is(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+def _is(fits: Callable[[str], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and fits(value)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer() and int(value) in types.INT64)
 
 
 # The first that a declaration contains, in this order: DATETIME is no DATE.
 _WORDS = (
     ("BOOL", Kind.BOOLEAN), ("DATETIME", Kind.TIMESTAMP), ("TIMESTAMP", Kind.TIMESTAMP), ("DATE", Kind.DATE),
-    ("TIME", Kind.TIME), ("INT", Kind.INTEGER), ("CHAR", Kind.TEXT), ("TEXT", Kind.TEXT), ("CLOB", Kind.TEXT),
-    ("BLOB", Kind.BINARY), ("REAL", Kind.FLOAT), ("FLOA", Kind.FLOAT), ("DOUB", Kind.FLOAT),
+    ("TIME", Kind.TIME), ("JSON", Kind.JSON), ("INT", Kind.INTEGER), ("CHAR", Kind.TEXT), ("TEXT", Kind.TEXT),
+    ("CLOB", Kind.TEXT), ("BLOB", Kind.BINARY), ("REAL", Kind.FLOAT), ("FLOA", Kind.FLOAT), ("DOUB", Kind.FLOAT),
 )  # fmt: skip
 _FITS: dict[Kind, Callable[[Any], bool]] = {
     Kind.BOOLEAN: lambda value: str(value).lower() in ("0", "1", "true", "false"),
-    Kind.TIMESTAMP: _is(_TIMESTAMP),
-    Kind.DATE: _is(_DATE),
-    Kind.TIME: _is(_TIME),
-    Kind.INTEGER: lambda value: isinstance(value, int) or (isinstance(value, float) and value.is_integer()),
+    Kind.TIMESTAMP: _is(types.is_timestamp),
+    Kind.DATE: _is(types.is_date),
+    Kind.TIME: _is(types.is_time),
+    Kind.JSON: _is(types.is_json),
+    Kind.INTEGER: _is_integer,
     Kind.TEXT: lambda value: not isinstance(value, bytes),
     Kind.BINARY: lambda value: isinstance(value, bytes),
     Kind.FLOAT: lambda value: isinstance(value, int | float),

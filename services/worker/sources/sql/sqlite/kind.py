@@ -7,6 +7,7 @@ from services.worker.sources.attachments.blobs import BlobFiles
 from services.worker.sources.kind import RowOptions, SourceKind
 from services.worker.sources.sql.source import SqlSource
 from services.worker.sources.sql.sqlite.blobs import SqliteBlobs
+from services.worker.sources.sql.sqlite.check import check
 from services.worker.sources.sql.sqlite.introspect import tables
 from services.worker.sources.sql.sqlite.reading import opened
 from services.worker.sources.sql.sqlite.settings import SqliteSettings, fits, read
@@ -27,4 +28,5 @@ SQLITE = SourceKind(
     open_rows=_open_rows,
     open_attachments=_open_attachments,
     introspect=tables,
+    check=check,
 )

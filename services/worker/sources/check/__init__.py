@@ -1,0 +1,1 @@
+"""What is wrong between a catalog and the sources as they are, before anybody exports."""

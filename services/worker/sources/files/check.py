@@ -1,0 +1,43 @@
+"""Files, checked: that they are there, and what their columns are."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from services.contract.spec import JobSpec, Relation
+from services.worker.sources import errors
+from services.worker.sources.check.nothing import read_nothing
+from services.worker.sources.check.problems import Probe, Problem, problems
+from services.worker.sources.files.introspect import relation_columns
+from services.worker.sources.files.listing import place_of
+from services.worker.sources.files.settings import FileSettings
+from services.worker.sources.files.source import FileSource
+from services.worker.sources.introspect.tables import LiveColumn
+
+
+def check(settings: FileSettings, probes: Sequence[Probe]) -> list[Problem]:
+    """See SourceKind.check."""
+    return list(problems(settings.id, lambda: _reached(settings), probes))
+
+
+@contextmanager
+def _reached(settings: FileSettings) -> Iterator["_Live"]:
+    try:
+        place_of(settings).paths("*")
+    except OSError as error:
+        raise errors.unavailable(settings.id) from error
+    yield _Live(settings)
+
+
+class _Live:
+    """See problems.Live."""
+
+    def __init__(self, settings: FileSettings) -> None:
+        self._settings = settings
+
+    def columns(self, relation: Relation) -> Sequence[LiveColumn]:
+        """See problems.Live."""
+        return relation_columns(self._settings, relation.path)
+
+    def select(self, spec: JobSpec) -> None:
+        """See problems.Live."""
+        read_nothing(FileSource(self._settings, without_rows=True), spec)

@@ -1,0 +1,164 @@
+"""What lies below the root of a source of files: tables, each of one file or of many that are named by a glob."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services.contract.codes import FailureCode
+from services.contract.spec import All, ColumnType, Kind
+from services.worker.sources import errors
+from services.worker.sources.errors import SourceFailed
+from services.worker.sources.files.listing import Files, listed
+from services.worker.sources.files.memory import MemoryLimits
+from services.worker.sources.files.settings import CsvSettings, FileSettings
+from services.worker.sources.files.source import connection
+from services.worker.sources.introspect import duckdb_types
+from services.worker.sources.introspect.tables import GUESSED, SAMPLE, LiveColumn, LiveTable, TableNames
+from services.worker.sources.introspect.types import type_of_texts
+from services.worker.sources.rows.conditions import quoted
+from services.worker.sources.said import told
+from services.worker.sources.stores import globs
+
+_ENDINGS = {"parquet": ("parquet", "pq", "parq"), "csv": ("csv", "tsv")}
+_DIGITS = re.compile(r"\d+")
+_PARTITION = re.compile(r"[^/=]+=[^/=]*|[\d_.-]*\d[\d_.-]*")
+"""Folders of one table: `year=2026`, and `2026-01` as well."""
+_WILD = re.compile(r"([*?\[])")
+_WIDE = "a decimal of more than 38 digits"
+
+
+def tables(settings: FileSettings, names: TableNames) -> list[LiveTable]:
+    """See SourceKind.introspect. `table` is a file, a glob or the name of a table."""
+    found = list(_found(settings))
+    meant = [pattern for pattern in found if names.table in ("", pattern, _name(pattern))]
+    asked = [names.table] if names.table and not meant and _paths(settings, names.table) else []
+    return [_table_or_why(settings, pattern) for pattern in meant or asked]
+
+
+def _found(settings: FileSettings) -> Iterator[str]:
+    """A path or glob for each table: files of one folder with the same columns are one."""
+    paths = [path for ending in _ENDINGS[settings.kind] for path in _paths(settings, f"**/*.{ending}")]
+    for folder, grouped in groupby(sorted(paths, key=_folder), _folder):
+        yield from _of_folder(settings, folder, list(grouped))
+
+
+def _paths(settings: FileSettings, pattern: str) -> list[str]:
+    try:
+        return list(listed(settings, pattern, All()).marks)
+    except SourceFailed as failed:
+        if failed.code == FailureCode.RELATION_MISSING:
+            return []
+        raise
+
+
+def _of_folder(settings: FileSettings, folder: str, paths: list[str]) -> Iterator[str]:
+    """Files of a folder that have the same columns are parts of one table; at the root, files that are numbered."""
+    endings = {path.rpartition(".")[2] for path in paths}
+    if folder and len(paths) > 1 and len(endings) == 1 and _are_alike(settings, paths):
+        yield f"{folder}*.{endings.pop()}"
+        return
+    for pattern, grouped in groupby(sorted(paths, key=_numbered), _numbered):
+        same = list(grouped)
+        is_one = len(same) > 1 and _are_alike(settings, same)
+        yield from [pattern] if is_one else [f"{folder}{_escaped(path.rpartition('/')[2])}" for path in same]
+
+
+def _folder(path: str) -> str:
+    """The folders with a slash at the end; those that are partitions or numbers stand for any."""
+    steps = path.split("/")[:-1]
+    return "".join(f"{'*' if _PARTITION.fullmatch(step) else _escaped(step)}/" for step in steps)
+
+
+def _numbered(path: str) -> str:
+    """The path with stars for the numbers in the file's name."""
+    name, dot, ending = path.rpartition("/")[2].rpartition(".")
+    return f"{_folder(path)}{_DIGITS.sub('*', _escaped(name))}{dot}{ending}"
+
+
+def _escaped(path: str) -> str:
+    """As a glob that fits nothing else."""
+    return _WILD.sub(r"[\1]", path)
+
+
+def _are_alike(settings: FileSettings, paths: Sequence[str]) -> bool:
+    """Whether the first and the last have the same columns."""
+    try:
+        first, last = ([c.name for c in relation_columns(settings, _escaped(path))] for path in (paths[0], paths[-1]))
+    except SourceFailed:
+        return False
+    return first == last
+
+
+def _table_or_why(settings: FileSettings, pattern: str) -> LiveTable:
+    name = _name(pattern) or settings.id
+    try:
+        columns = relation_columns(settings, pattern)
+    except SourceFailed as failed:
+        return LiveTable(pattern, name, (), (), note=told(failed), read_by="file", needs_key=False)
+    return LiveTable(pattern, name, (), tuple(columns), read_by="file", needs_key=False)
+
+
+def _name(pattern: str) -> str:
+    """Of the file, or where that is nothing but stars, of the last folder that is not."""
+    *folders, file = globs.steps(pattern)
+    steps = [*folders, file.rpartition(".")[0]]
+    names = [re.sub(r"[^\w]+", " ", step.replace("*", "")).strip() for step in steps]
+    return next((name for name in reversed(names) if re.search(r"[^\W\d_]", name)), "")
+
+
+def relation_columns(settings: FileSettings, pattern: str) -> list[LiveColumn]:
+    """The columns of the files that a path or glob names, by their schema or first rows. Raises SourceFailed."""
+    files = listed(settings, pattern, All())
+    with _asking(files) as ask:
+        described = [(str(row[0]), str(row[1])) for row in ask(f"describe {files.relation}")]
+        texts = [name for name, stored in described if _is_text(files, name) or duckdb_types.is_doubtful(stored)]
+        selected = ", ".join(f"cast(r.{quoted(name)} as varchar)" for name in texts)
+        rows = ask(f"select {selected} from ({files.relation}) as r limit {SAMPLE}") if texts else []  # noqa: S608
+    values = dict(zip(texts, zip(*rows, strict=True), strict=True)) if rows else {}
+    wide = _wide_decimals(files)
+    return [_column(files, name, stored, values.get(name, ()), is_wide=name in wide) for name, stored in described]
+
+
+def _column(files: Files, name: str, stored: str, values: Iterable[str | None], *, is_wide: bool) -> LiveColumn:
+    if is_wide:
+        return LiveColumn(name, ColumnType(Kind.TEXT), note=_WIDE)
+    texts = [value for value in values if value is not None and (value or not files.settings.blank_is_null)]
+    if _is_text(files, name):
+        return LiveColumn(name, type_of_texts(texts), note=GUESSED if texts else "no values to go by")
+    return duckdb_types.live_column(name, stored, texts)
+
+
+def _is_text(files: Files, name: str) -> bool:
+    """Whether the values are texts that may stand for values of any type: of CSV, and of the names of folders."""
+    pairs = [step.partition("=")[0].casefold() for path in files.marks for step in path.split("/")[:-1] if "=" in step]
+    return isinstance(files.settings, CsvSettings) or (files.partitioned and name.casefold() in pairs)
+
+
+def _wide_decimals(files: Files) -> frozenset[str]:
+    """Decimals of more digits than the catalog has, which DuckDB takes for reals."""
+    if isinstance(files.settings, CsvSettings):
+        return frozenset()
+    first = next(iter(files.marks))
+    try:
+        with files.place.opened(first) as file:
+            schema = pq.read_schema(file)
+    except (pa.ArrowException, OSError) as error:
+        raise errors.relation_invalid(files.settings.id, files.settings.kind) from error
+    return frozenset(field.name for field in schema if pa.types.is_decimal256(field.type))
+
+
+@contextmanager
+def _asking(files: Files) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+    """Statements over the files. Raises SourceFailed."""
+    import duckdb  # noqa: PLC0415 - only whoever reads needs it
+
+    try:
+        with connection(files, None, memory=MemoryLimits().usual, threads=1) as connected:
+            yield lambda sql: connected.execute(sql).fetchall()
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise errors.relation_invalid(files.settings.id, files.settings.kind) from error

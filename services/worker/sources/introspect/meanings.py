@@ -1,0 +1,50 @@
+"""What the name of a column suggests. It is only ever proposed: the draft says so in a note."""
+
+from itertools import pairwise
+
+from services.contract.spec import Kind
+from services.worker.sources.introspect.names import words
+from services.worker.sources.introspect.tables import LiveColumn
+
+_SECRETS = frozenset(
+    {
+        *(
+            "password",
+            "passwd",
+            "passphrase",
+            "passcode",
+            "pwd",
+            "secret",
+            "secrets",
+            "token",
+            "tokens",
+            "hash",
+            "salt",
+        ),
+        *("salt", "credential", "credentials", "ssn", "cvv", "cvc", "pin", "otp", "apikey"),
+    }
+)
+_SECRET_PAIRS = frozenset({("api", "key"), ("private", "key"), ("access", "key"), ("secret", "key"), ("pass", "word")})
+_HOLD_SECRETS = frozenset({Kind.TEXT, Kind.BINARY, Kind.JSON, Kind.INTEGER, Kind.DECIMAL})
+"""When a password was changed, and whether there is one, is no secret."""
+
+_CHANGE = frozenset({"updated", "update", "modified", "modification", "changed", "change", "mtime"})
+_BESIDE_CHANGE = frozenset(
+    {"last", "at", "on", "date", "time", "datetime", "timestamp", "ts", "row", "record", "utc", "when", "was"}
+)
+
+
+def is_secret(column: LiveColumn) -> bool:
+    """Whether its values look like passwords, tokens and the like, by its name."""
+    parts = words(column.name)
+    named = any(part in _SECRETS or part.endswith(("password", "passwd")) for part in parts)
+    paired = any(pair in _SECRET_PAIRS for pair in pairwise(parts))
+    return column.type.kind in _HOLD_SECRETS and (named or paired)
+
+
+def is_time_of_change(column: LiveColumn, table: str) -> bool:
+    """Whether it looks like the moment at which a row last changed: `updated_at`, and no `password_changed_at`."""
+    parts, of_table = set(words(column.name)), set(words(table))
+    singular = {word.removesuffix("s") for word in of_table}
+    about_rows = parts <= _CHANGE | _BESIDE_CHANGE | of_table | singular
+    return column.type.kind is Kind.TIMESTAMP and bool(parts & _CHANGE) and about_rows

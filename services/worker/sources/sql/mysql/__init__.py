@@ -1,0 +1,1 @@
+"""MySQL and MariaDB, through SQLAlchemy and PyMySQL."""

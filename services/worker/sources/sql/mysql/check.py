@@ -1,0 +1,60 @@
+"""A MySQL or MariaDB database, checked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from services.contract.spec import ColumnType, JobSpec, Kind, Relation
+from services.worker.sources.check.nothing import of_nothing, read_nothing
+from services.worker.sources.check.problems import Probe, Problem, problems
+from services.worker.sources.introspect.tables import LiveColumn
+from services.worker.sources.sql.mysql import dialect
+from services.worker.sources.sql.mysql.dialect import Code
+from services.worker.sources.sql.mysql.reading import Session, connected, opened
+from services.worker.sources.sql.mysql.settings import MysqlSettings
+from services.worker.sources.sql.source import SqlSource
+
+_KINDS: Mapping[int, Kind] = {
+    **dict.fromkeys((Code.TINY, Code.SHORT, Code.LONG, Code.LONGLONG, Code.INT24, Code.YEAR, Code.BIT), Kind.INTEGER),
+    **dict.fromkeys((Code.FLOAT, Code.DOUBLE), Kind.FLOAT),
+    **dict.fromkeys((Code.DATETIME, Code.TIMESTAMP), Kind.TIMESTAMP),
+    Code.DATE: Kind.DATE,
+    Code.TIME: Kind.TIME,
+    Code.GEOMETRY: Kind.BINARY,
+}
+_MAX_DIGITS = 38
+
+
+def check(settings: MysqlSettings, probes: Sequence[Probe]) -> list[Problem]:
+    """See SourceKind.check."""
+    return list(problems(settings.id, lambda: _reached(settings), probes))
+
+
+@contextmanager
+def _reached(settings: MysqlSettings) -> Iterator["_Live"]:
+    with connected(settings) as session:
+        yield _Live(session, settings)
+
+
+class _Live:
+    """See problems.Live."""
+
+    def __init__(self, session: Session, settings: MysqlSettings) -> None:
+        self._session = session
+        self._settings = settings
+
+    def columns(self, relation: Relation) -> Sequence[LiveColumn]:
+        """See problems.Live."""
+        return [LiveColumn(name, _type(code, scale)) for name, code, scale in self._session.described(relation)]
+
+    def select(self, spec: JobSpec) -> None:
+        """See problems.Live."""
+        relation = dialect.relation(spec.relation).removesuffix(" as r").replace("%%", "%")
+        read_nothing(SqlSource(partial(opened, self._settings)), of_nothing(spec, f"{relation} as s"))
+
+
+def _type(code: int, scale: int) -> ColumnType:
+    """Texts and blobs have one code; of a decimal only the scale is known."""
+    if code == Code.NEWDECIMAL:
+        return ColumnType(Kind.DECIMAL, _MAX_DIGITS, scale) if scale <= _MAX_DIGITS else ColumnType(Kind.TEXT)
+    return ColumnType(_KINDS.get(code, Kind.TEXT))

@@ -1,0 +1,54 @@
+"""A SQLite database, checked. What its columns are is told by their first values."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+
+from services.contract.spec import JobSpec, Relation
+from services.worker.sources import errors
+from services.worker.sources.check.nothing import of_nothing, read_nothing
+from services.worker.sources.check.problems import Probe, Problem, problems
+from services.worker.sources.introspect.tables import LiveColumn
+from services.worker.sources.sql.source import SqlSource
+from services.worker.sources.sql.sqlite import dialect
+from services.worker.sources.sql.sqlite.introspect import opened as looked_into
+from services.worker.sources.sql.sqlite.introspect import relation_columns
+from services.worker.sources.sql.sqlite.reading import opened
+from services.worker.sources.sql.sqlite.settings import SqliteSettings
+
+
+def check(settings: SqliteSettings, probes: Sequence[Probe]) -> list[Problem]:
+    """See SourceKind.check."""
+    return list(problems(settings.id, lambda: _reached(settings), probes))
+
+
+@contextmanager
+def _reached(settings: SqliteSettings) -> Iterator["_Live"]:
+    live = _Live(settings)
+    live.columns(Relation(table="sqlite_schema"))
+    yield live
+
+
+class _Live:
+    """See problems.Live. `sqlite3` and ADBC must not have the file open at the same time: see reading.py."""
+
+    def __init__(self, settings: SqliteSettings) -> None:
+        self._settings = settings
+
+    def columns(self, relation: Relation) -> Sequence[LiveColumn]:
+        """See problems.Live."""
+        try:
+            with closing(looked_into(self._settings)) as connection:
+                return relation_columns(connection, relation)
+        except sqlite3.OperationalError as error:
+            reached = "unable to open" not in str(error)
+            failed = errors.relation_missing(self._settings.id) if reached else errors.unavailable(self._settings.id)
+            raise failed from error
+        except sqlite3.Error as error:
+            raise errors.unavailable(self._settings.id) from error
+
+    def select(self, spec: JobSpec) -> None:
+        """See problems.Live."""
+        relation = dialect.relation(spec.relation).removesuffix(" as r")
+        read_nothing(SqlSource(partial(opened, self._settings)), of_nothing(spec, f"{relation} as s"))
