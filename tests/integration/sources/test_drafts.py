@@ -57,7 +57,7 @@ def test_one_text_that_is_not_utf8_stops_no_draft(tmp_path: Path) -> None:
     script = """create table notes (id integer primary key, note text); create table t (id integer primary key);
         insert into notes values (1, 'plain'), (2, cast(x'4D6172ED61' as text)); insert into t values (1)"""
     text, catalog = drafted(tmp_path, sqlite(tmp_path, script))
-    assert lines(text)["note"] == "text # holds a text that is not UTF-8, which ends an export"
+    assert lines(text)["note"].startswith("text # holds a text that is not UTF-8, which ends an export; with invalid =")
     assert exported(tmp_path, of(catalog, "T")).matched == 1
     with pytest.raises(SourceFailed, match="VALUE_INVALID"):
         exported(tmp_path, of(catalog, "Notes"))

@@ -24,7 +24,7 @@ _PATIENCE_S = 15.0
 _STEPS = 10_000
 _OF_VIRTUAL_TABLES = 1
 """What pragma table_xinfo says of columns that `select *` leaves out; those that are generated have other numbers."""
-_NO_UTF8 = "holds a text that is not UTF-8, which ends an export"
+_NO_UTF8 = 'holds a text that is not UTF-8, which ends an export; with invalid = "text" its bytes are replaced'
 
 
 def tables(settings: SqliteSettings, names: TableNames) -> list[LiveTable]:
