@@ -55,9 +55,25 @@ def file_refused(source_id: str, path: str, why: str) -> SourceFailed:
     return SourceFailed(FailureCode.RELATION_INVALID, f"The source {source_id!r} holds {shown(path)!r}, which {why}.")
 
 
-def column_missing(source_id: str, columns: list[str]) -> SourceFailed:
+def file_faulty(source_id: str, path: str, line: int, why: str) -> SourceFailed:
+    """A file below the source's root cannot be read from `line` (from 1, 0 is not known) on."""
+    where = f"line {line} of {shown(path)!r}" if line else repr(shown(path))
+    return SourceFailed(
+        FailureCode.RELATION_INVALID, f"The source {source_id!r} holds a file that cannot be read: {where} {why}."
+    )
+
+
+def column_missing(source_id: str, columns: list[str], hint: str = "") -> SourceFailed:
     """The relation is there and lacks these columns."""
-    return SourceFailed(FailureCode.COLUMN_MISSING, f"The source {source_id!r} lacks: {', '.join(columns)}.")
+    return SourceFailed(FailureCode.COLUMN_MISSING, f"The source {source_id!r} lacks: {', '.join(columns)}.{hint}")
+
+
+def column_ambiguous(source_id: str, column: str) -> SourceFailed:
+    """Several columns have one name, but for its case."""
+    return SourceFailed(
+        FailureCode.RELATION_INVALID,
+        f"The source {source_id!r} has several columns that are called {shown(column)!r}, but for case.",
+    )
 
 
 MAX_VALUE_CHARACTERS = 100

@@ -1,5 +1,6 @@
 """The worker's sources.toml."""
 
+import codecs
 import pickle
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -11,7 +12,7 @@ from services.runtime.toml import FileError
 from services.worker.sources.attachments.bucket import BucketSettings
 from services.worker.sources.attachments.folder import FolderSettings
 from services.worker.sources.errors import SourceFailed, unavailable
-from services.worker.sources.files.settings import CsvSettings, ParquetSettings
+from services.worker.sources.files.settings import ENCODINGS, CsvSettings, ParquetSettings
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.kind import SourceKind, SourceSettings
 from services.worker.sources.kinds import KINDS, kind_of
@@ -105,6 +106,72 @@ def test_every_mistake_is_named_at_once_and_no_secret_is(tmp_path: Path) -> None
     ]
     assert all(str(m) in str(mistaken.value) for m in mistaken.value.mistakes)
     assert "hunter2" not in str(mistaken.value)
+
+
+def test_how_csv_files_are_written_is_read(tmp_path: Path) -> None:
+    text = r"""
+[sources.trips]
+kind = "csv"
+root = "/srv/trips"
+delimiter = "\t"
+encoding = "utf-16"
+quote = ""
+header = false
+null = ["NA", ""]
+decimal_comma = true
+"""
+    expected = CsvSettings(
+        "trips",
+        Path("/srv/trips"),
+        delimiter="\t",
+        encoding="utf-16",
+        quote="",
+        header=False,
+        null=("NA", ""),
+        decimal_comma=True,
+    )
+    assert load(write(tmp_path, text)) == {"trips": expected}
+
+
+def test_mistakes_in_how_csv_files_are_written_are_named(tmp_path: Path) -> None:
+    bad = """
+[sources.a]
+kind = "csv"
+root = "a"
+delimiter = ";;"
+encoding = "utf8"
+quote = "\\n"
+header = "no"
+null = [5]
+decimal_comma = 1
+[sources.b]
+kind = "csv"
+root = "b"
+delimiter = "'"
+quote = "'"
+[sources.c]
+kind = "parquet"
+root = "c"
+delimiter = ";"
+"""
+    with pytest.raises(FileError) as mistaken:
+        load(write(tmp_path, bad))
+    assert [(m.table, m.key) for m in mistaken.value.mistakes] == [
+        ("[sources.a]", "delimiter"),
+        ("[sources.a]", "quote"),
+        ("[sources.a]", "encoding"),
+        ("[sources.a]", "header"),
+        ("[sources.a]", "null"),
+        ("[sources.a]", "decimal_comma"),
+        ("[sources.b]", "quote"),
+        ("[sources.c]", "delimiter"),
+    ]
+    assert "did you mean utf-8?" in str(mistaken.value)
+
+
+def test_every_encoding_of_csv_files_can_be_decoded() -> None:
+    for encoding in ENCODINGS:
+        assert codecs.getincrementaldecoder(encoding)().decode(b"", final=True) == ""
 
 
 @pytest.mark.parametrize("text", ["sources = 5", "sources.a = 5", "[sources", "\0"])

@@ -1,10 +1,7 @@
-"""The files of a relation, fixed at the start of a reading, and how DuckDB is told to read them."""
+"""The files of a relation, fixed at the start of a reading."""
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import assert_never
 
@@ -12,29 +9,21 @@ from services.contract.spec import Filter
 from services.worker.sources import errors
 from services.worker.sources.files import partitions
 from services.worker.sources.files.place import Directory, Mark, Place
-from services.worker.sources.files.settings import CsvSettings, FileSettings, ParquetSettings
+from services.worker.sources.files.settings import FileSettings
 from services.worker.sources.files.walk import FileRefused
 from services.worker.sources.rows.conditions import literal
 from services.worker.sources.stores.s3 import ObjectRoot
 
-# Nothing is guessed. Quotes make the difference between an empty text and no value.
-_CSV = (
-    "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', nullstr = '', "
-    "allow_quoted_nulls = false, null_padding = false, strict_mode = true, ignore_errors = false, "
-    "max_line_size = 67108864"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Files that exist at a place, each with its mark as it was found, in the order of their rows; `relation` reads
-    them in DuckDB. `partitioned`: some of their columns are in the names of folders.
+    """Files that exist at a place, each with its mark as it was found, in the order of their rows. `partitioned`: some
+    of their columns are in the names of folders.
     """
 
     settings: FileSettings
     place: Place
     marks: dict[str, Mark]
-    relation: str
     partitioned: bool
 
     def unchanged(self) -> bool:
@@ -43,6 +32,20 @@ class Files:
             return self.place.marks(self.marks) == self.marks
         except OSError:
             return False
+
+    def names(self, paths: Iterable[str]) -> str:
+        """Some of them as a list of SQL."""
+        return listed_names(self.place.name(path) for path in paths)
+
+
+def listed_names(names: Iterable[str]) -> str:
+    """Names of files as a list of SQL."""
+    return f"[{', '.join(map(literal, names))}]"
+
+
+def hive_options(files: Files) -> str:
+    """How DuckDB is told about columns in the names of folders: their values stay text, typed as text is."""
+    return f"hive_partitioning = {'true, hive_types_autocast = false' if files.partitioned else 'false'}"
 
 
 def listed(settings: FileSettings, pattern: str, filter_: Filter) -> Files:
@@ -56,16 +59,11 @@ def listed(settings: FileSettings, pattern: str, filter_: Filter) -> Files:
         if not paths:
             raise errors.relation_missing(settings.id)
         paths = partitions.kept(paths, filter_, settings.time_zone)
-        marks = place.marks(paths)
-        partitioned = partitions.has_partitions(paths)
-        relation = _relation(settings, place, paths, partitioned=partitioned)
-        return Files(settings, place, marks, relation, partitioned)
+        return Files(settings, place, place.marks(paths), partitions.has_partitions(paths))
     except FileRefused as refused:
         raise errors.file_refused(settings.id, refused.path, refused.why) from refused
     except OSError as error:
         raise errors.unavailable(settings.id) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise errors.relation_invalid(settings.id, settings.kind) from error
 
 
 def place_of(settings: FileSettings) -> Place:
@@ -79,46 +77,3 @@ def place_of(settings: FileSettings) -> Place:
             return Objects(settings.root)
         case _:
             assert_never(settings.root)
-
-
-def _relation(settings: FileSettings, place: Place, paths: list[str], *, partitioned: bool) -> str:
-    # The values of partitions stay text, which is typed as a column of text is.
-    hive = "true, hive_types_autocast = false" if partitioned else "false"
-    options = f"hive_partitioning = {hive}"
-    match settings:
-        case ParquetSettings():
-            return _parquet(place, paths, options)
-        case CsvSettings():
-            return _csv(place, paths, f"{_CSV}, {options}")
-        case _:
-            assert_never(settings)
-
-
-def _parquet(place: Place, paths: list[str], options: str) -> str:
-    return f"select * from read_parquet({_names(place, paths)}, union_by_name = true, {options})"  # noqa: S608 - quoted
-
-
-def _csv(place: Place, paths: list[str], options: str) -> str:
-    # Columns go by name: each header has a reader of its own, for DuckDB would go by position. Files stay in order.
-    return " union all by name ".join(
-        f"select * from read_csv({_names(place, group)}, columns = {_columns(header)}, {options})"  # noqa: S608 - quoted
-        for header, group in groupby(paths, lambda path: _header(place, path))
-    )
-
-
-def _header(place: Place, path: str) -> tuple[str, ...]:
-    with place.opened(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
-        return tuple(next(csv.reader(text, strict=True), ()))
-
-
-def _columns(header: tuple[str, ...]) -> str:
-    """DuckDB's columns, which must differ: of several alike the first keeps the name, the others get their place."""
-    names: dict[str, str] = {}
-    for place, name in enumerate(header or ("",)):
-        unique = name if name and name.casefold() not in names else f"{name}\N{NO-BREAK SPACE}{place}"
-        names[unique.casefold()] = unique
-    return "{" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names.values()) + "}"
-
-
-def _names(place: Place, paths: Iterable[str]) -> str:
-    return "[" + ", ".join(literal(place.name(path)) for path in paths) + "]"

@@ -18,6 +18,11 @@ def has_partitions(paths: Sequence[str]) -> bool:
     return any(_values(path) for path in paths)
 
 
+def names(path: str) -> tuple[str, ...]:
+    """The columns that are in the names of a path's folders, in lower case."""
+    return tuple(_values(path))
+
+
 def kept(paths: Sequence[str], filter_: Filter, time_zone: str) -> list[str]:
     """The files that may hold a row that matches, in the same order; of none at all, the first: it has the columns.
 

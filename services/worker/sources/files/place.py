@@ -38,8 +38,16 @@ class Place(Protocol):
         """The content of a file; the caller closes it."""
         ...
 
+    def seekable(self, path: str) -> IO[bytes]:
+        """The content of a file, to be read here and there; the caller closes it."""
+        ...
+
     def name(self, path: str) -> str:
-        """What DuckDB calls the file, in its own words for globs; it ends with the relative path."""
+        """What DuckDB is told to read, in its own words for globs; it ends with the relative path."""
+        ...
+
+    def name_in_duckdb(self, path: str) -> str:
+        """What DuckDB itself says that the file is called."""
         ...
 
     def attach(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
@@ -78,9 +86,17 @@ class Directory:
         """See Place."""
         return os.fdopen(beneath.open_file(self._root, path.split("/"), other_names=self._hard_links), "rb")
 
+    def seekable(self, path: str) -> IO[bytes]:
+        """See Place."""
+        return self.opened(path)
+
     def name(self, path: str) -> str:
         """See Place."""
         return glob.escape(str(self._root / path))
+
+    def name_in_duckdb(self, path: str) -> str:
+        """See Place."""
+        return str(self._root / path)
 
     def attach(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
         """See Place. DuckDB opens files itself."""

@@ -62,9 +62,17 @@ class Objects:
         """See Place."""
         return self._store.open_input_stream(self._root.path(path), compression=None)  # type: ignore[return-value]
 
+    def seekable(self, path: str) -> IO[bytes]:
+        """See Place."""
+        return self._store.open_input_file(self._root.path(path))  # type: ignore[return-value]
+
     def name(self, path: str) -> str:
         """See Place. It is no glob: `_Files.glob` finds each file by its very name."""
         return f"{_PROTOCOL}://{path}"
+
+    def name_in_duckdb(self, path: str) -> str:
+        """See Place."""
+        return self.name(path)
 
     def attach(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
         """See Place."""

@@ -2,6 +2,7 @@
 to decode.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,22 +10,25 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import pyarrow as pa
 
 from services.contract.spec import All, JobSpec
 from services.worker.ports import Reading
 from services.worker.sources import errors
-from services.worker.sources.files import duckdb_dialect, row_groups
-from services.worker.sources.files.duckdb_dialect import Columns
+from services.worker.sources.duckdb import dialect
+from services.worker.sources.duckdb.connection import invalid_column, register
+from services.worker.sources.files import csv_faults, exact, parquet, row_groups
+from services.worker.sources.files.csv_copies import Copies
+from services.worker.sources.files.csv_files import CsvFiles
 from services.worker.sources.files.listing import Files, listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.place import Directory
-from services.worker.sources.files.settings import FileSettings
+from services.worker.sources.files.relation import Relation, joined
+from services.worker.sources.files.settings import CsvSettings, FileSettings, ParquetSettings
 from services.worker.sources.kind import RowOptions
-from services.worker.sources.rows import filtering
-from services.worker.sources.rows.columns import SourceColumn, missing, source_columns
+from services.worker.sources.rows.columns import NameAmbiguous, SourceColumn, source_columns, used_names
 from services.worker.sources.rows.conditions import Sql, literal
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
@@ -70,49 +74,70 @@ class FileSource:
             yield whole
             return
         with ExitStack() as stack:
+            scratch = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="files-", dir=self._options.temp_dir))
+            )
 
             def connected(memory: str, threads: int) -> "duckdb.DuckDBPyConnection":
-                return stack.enter_context(connection(files, self._options.temp_dir, memory=memory, threads=threads))
+                return stack.enter_context(connection(files, scratch, memory=memory, threads=threads))
 
-            yield _Engine(connected, _threads(files, spec), files, self._memory).open(spec, as_of)
+            yield _Engine(connected, _threads(files, spec), files, scratch, self._memory).open(spec, as_of)
 
 
 class _Engine:
     """DuckDB over a fixed list of files."""
 
-    def __init__(self, connected: Connected, threads: int, files: Files, memory: MemoryLimits) -> None:
+    def __init__(self, connected: Connected, threads: int, files: Files, scratch: Path, memory: MemoryLimits) -> None:
         self._connected = connected
         self._memory = memory
         self._connection = connected(memory.usual, threads)
         self._files = files
         self._settings = files.settings
-        self._relation = f"({files.relation}) as r"
+        self._csv = _csv_files(files, scratch)
 
     def open(self, spec: JobSpec, as_of: datetime) -> Reading:
-        columns = self._columns(spec)
-        matching = duckdb_dialect.where(spec.filter, columns)
+        try:
+            return self._reading(spec, as_of)
+        except errors.SourceFailed as failed:
+            if self._csv is None or not csv_faults.is_mixed(failed.__cause__) or not self._csv.even():
+                raise
+            return self._reading(spec, as_of)
+
+    def _reading(self, spec: JobSpec, as_of: datetime) -> Reading:
+        relation = self._relation(spec)
+        columns = relation.columns
+        matching = dialect.where(spec.filter, columns)
         selection = source_columns(spec, deciding=False)
-        count, rounded = self._count(selection, columns, matching)
-        rest = f"{matching.text}{duckdb_dialect.order(spec, columns)}{sql_limit(spec.page)}"
+        count, rounded = self._count(selection, relation, matching)
+        rest = f"{matching.text}{dialect.order(spec, columns)}{sql_limit(spec.page)}"
         values = ", ".join(f"{columns.value(c.name, c.type)} as c{i}" for i, c in enumerate(selection))
-        statement = f"select {values} from {self._relation} where {rest}"  # noqa: S608 - quoted
+        statement = f"select {values} from {relation.sql} where {rest}"  # noqa: S608 - quoted
         facts = ReadingFacts(
             as_of, rows_on(spec.page, count), rounded=rounded, utf8=True, time_zone=self._settings.time_zone
         )
         return SnapshotReading(self._batches(statement, matching), selection, facts)
 
-    def _columns(self, spec: JobSpec) -> Columns:
-        described = self._rows(Sql(f"describe select * from {self._relation}"))  # noqa: S608 - quoted
-        stored = {str(name).casefold(): str(type_) for name, type_, *_ in described}
-        absent = missing(spec, stored)
+    def _relation(self, spec: JobSpec) -> Relation:
+        used = used_names(spec)
+        try:
+            with self._guarded():
+                parts = self._csv.parts(used) if self._csv else parquet.parts(self._files, used, self._run)
+        except NameAmbiguous as ambiguous:
+            raise errors.column_ambiguous(self._settings.id, ambiguous.name) from ambiguous
+        relation = joined(parts, spec, self._settings)
+        absent = [name for name in used if name not in relation.columns.stored]
         if absent:
-            raise errors.column_missing(self._settings.id, absent)
-        return Columns(stored, blank_is_null=self._settings.blank_is_null)
+            hint = self._csv.missing_hint() if self._csv else ""
+            raise errors.column_missing(self._settings.id, absent, hint)
+        return relation
 
-    def _count(self, selection: tuple[SourceColumn, ...], columns: Columns, matching: Sql) -> tuple[int, int]:
-        finer = filter(None, (columns.rounded(c.name, c.type) for c in selection))
+    def _run(self, statement: str) -> list[tuple[Any, ...]]:
+        return self._rows(Sql(statement))
+
+    def _count(self, selection: tuple[SourceColumn, ...], relation: Relation, matching: Sql) -> tuple[int, int]:
+        finer = filter(None, (relation.columns.rounded(c.name, c.type) for c in selection))
         rounded = " + ".join(f"count(*) filter (where {condition})" for condition in finer) or "0"
-        count = f"select count(*), {rounded} from {self._relation} where {matching.text}"  # noqa: S608 - quoted
+        count = f"select count(*), {rounded} from {relation.sql} where {matching.text}"  # noqa: S608 - quoted
         row = self._rows(Sql(count, matching.parameters))[0]
         return row[0], row[1]
 
@@ -155,7 +180,7 @@ class _Engine:
     def _failure(self, error: Exception) -> errors.SourceFailed:
         import duckdb  # noqa: PLC0415
 
-        column = str(error).partition(duckdb_dialect.INVALID)[2].partition("\n")[0]
+        column = invalid_column(error)
         if column:
             return errors.value_invalid(column, "of its type")
         if not self._files.unchanged():
@@ -164,7 +189,18 @@ class _Engine:
             return errors.rows_too_wide(self._settings.id)
         if isinstance(error, duckdb.IOException | OSError):
             return errors.unavailable(self._settings.id)
-        return errors.relation_invalid(self._settings.id, self._settings.kind)
+        fault = self._csv.fault(error) if self._csv else None
+        return fault or errors.relation_invalid(self._settings.id, self._settings.kind)
+
+
+def _csv_files(files: Files, scratch: Path) -> CsvFiles | None:
+    match files.settings:
+        case CsvSettings():
+            return CsvFiles(files, files.settings, Copies(files.place, files.settings.encoding, scratch / "csv"))
+        case ParquetSettings():
+            return None
+        case _:
+            assert_never(files.settings)
 
 
 def _is_short_of_memory(error: Exception) -> bool:
@@ -180,13 +216,12 @@ def _threads(files: Files, spec: JobSpec) -> int:
 
 @contextmanager
 def connection(
-    files: Files, temp_dir: Path | None, *, memory: str, threads: int
+    files: Files, scratch: Path | None, *, memory: str, threads: int
 ) -> Iterator["duckdb.DuckDBPyConnection"]:
-    """DuckDB, which reads nothing but the files. Raises duckdb.Error, OSError."""
+    """DuckDB, which reads nothing but the files and what is in `scratch`. Raises duckdb.Error, OSError."""
     import duckdb  # noqa: PLC0415 - only a child that reads needs it
-    from duckdb.func import ARROW  # noqa: PLC0415
 
-    spill = tempfile.mkdtemp(prefix="sort-", dir=temp_dir)
+    spill = tempfile.mkdtemp(prefix="sort-", dir=scratch)
     try:
         config: dict[str, str | bool | int | float | list[str]] = {
             "arrow_large_buffer_size": "true",
@@ -198,17 +233,11 @@ def connection(
             "threads": threads,
         }
         with duckdb.connect(":memory:", config=config) as connection:
-            connection.create_function(
-                duckdb_dialect.FOLDED,
-                lambda text: filtering.folded(text.combine_chunks()),
-                ["VARCHAR"],
-                "VARCHAR",
-                type=ARROW,
-                side_effects=False,
-            )
+            register(connection, files.settings.time_zone)
+            exact.register(connection, files)
             files.place.attach(connection, files.marks)
-            connection.execute(f"set TimeZone = {literal(files.settings.time_zone)}")
-            connection.execute(f"set allowed_directories = [{files.place.allowed}]")
+            copies = literal(f"{scratch}{os.sep}")
+            connection.execute(f"set allowed_directories = [{files.place.allowed}, {copies}]")
             connection.execute("set enable_external_access = false")
             connection.execute("set lock_configuration = true")
             yield connection

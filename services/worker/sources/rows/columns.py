@@ -1,6 +1,6 @@
 """Which columns a reading takes from its source, and what becomes of each."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -104,8 +104,33 @@ def order_types(spec: JobSpec) -> dict[str, ColumnType]:
     return {**{t.column: t.type for t in terms(spec.filter)}, **{c.name: c.type for c in spec.columns}}
 
 
+def used_names(spec: JobSpec) -> list[str]:
+    """Names of source columns that the spec uses, each once: shown, hidden, filtered and sorted by."""
+    used = [c.name for c in source_columns(spec, deciding=True)] + [term.column for term in spec.order]
+    return list(dict.fromkeys(used))
+
+
 def missing(spec: JobSpec, names: Iterable[str]) -> list[str]:
     """What the spec uses and `names`, compared without case as every engine here does, do not have."""
     have = {name.casefold() for name in names}
-    used = [c.name for c in source_columns(spec, deciding=True)] + [term.column for term in spec.order]
-    return [name for name in dict.fromkeys(used) if name.casefold() not in have]
+    return [name for name in used_names(spec) if name.casefold() not in have]
+
+
+class NameAmbiguous(Exception):
+    """Several columns may be meant by `name`: they differ by case only, or not at all."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def place_of(name: str, names: Sequence[str]) -> int | None:
+    """Where a column is among `names`: the very name wins, then one that differs by case only; None: nowhere.
+
+    Raises NameAmbiguous.
+    """
+    same = [place for place, each in enumerate(names) if each == name]
+    places = same or [place for place, each in enumerate(names) if each.casefold() == name.casefold()]
+    if len(places) > 1:
+        raise NameAmbiguous(name)
+    return places[0] if places else None

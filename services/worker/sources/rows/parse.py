@@ -7,12 +7,12 @@
 | float | decimal or exponent form within what a double holds, `Inf`, `NaN` |
 | boolean | `0` `1` `true` `false`, any case |
 | date | `YYYY-MM-DD` |
-| time | `HH:MM[:SS[.ffffff]]` |
+| time | `HH:MM[:SS[.f…]]`, before 24:00 |
 | timestamp | a date (midnight), or a date, `T` or a space, a time, and `Z`, `+HH[[:]MM]` or nothing |
 | duration | ISO 8601 with days, hours, minutes and seconds, or `[-]H:MM:SS[.ffffff]` |
 | json | see json_text |
 
-Digits of a timestamp beyond microseconds are cut.
+Digits of a time or timestamp beyond microseconds are cut.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ Array: TypeAlias = Any
 pc: Any = pyarrow.compute
 
 _FINER = r"(\.\d{6})\d+"
-_MIN_FINER_CHARACTERS = len("2026-01-01T00:00:00.0000001")
+_MIN_FINER_CHARACTERS = len("00:00:00.0000001")
 _ZONELESS = r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)$"
 _ISO_DURATION = (
     r"^(?P<sign>[+-]?)P(?:(?P<d>\d{1,6})D)?"
@@ -122,7 +122,8 @@ def _date(text: Array, type_: ColumnType) -> Array:
 
 def _time(text: Array, type_: ColumnType) -> Array:
     # Arrow parses no time of day, but the timestamp of one.
-    moments = pc.binary_join_element_wise(pa.scalar("1970-01-01T", text.type), text, pa.scalar("", text.type))
+    cut = pc.replace_substring_regex(text, _FINER, r"\1")
+    moments = pc.binary_join_element_wise(pa.scalar("1970-01-01T", text.type), cut, pa.scalar("", text.type))
     return _cast(pc.cast(_where(moments, r"T\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"), pa.timestamp("us")), type_)
 
 
@@ -206,7 +207,7 @@ _KERNELS: dict[Kind, Callable[[Array, ColumnType], Array]] = {
 
 
 def finer_than_microseconds(text: Array) -> int:
-    """How many timestamps lose digits."""
+    """How many times or timestamps lose digits."""
     longest = pc.max(pc.binary_length(text)).as_py() or 0
     if longest < _MIN_FINER_CHARACTERS:
         return 0

@@ -74,7 +74,7 @@ class SnapshotReading:
         """See ports.Reading."""
         warnings = no_rows_warnings(self.rows_matched())
         if self._rounded:
-            message = "Timestamps finer than a microsecond lost the digits beyond it."
+            message = "Times finer than a microsecond lost the digits beyond it."
             warnings.append(ExportWarning(WarningCode.TIMESTAMP_ROUNDED, message, self._rounded))
         return warnings + self._invalid_values.warnings()
 
@@ -86,7 +86,7 @@ class SnapshotReading:
 
     def _typed(self, index: int, values: parse.Array) -> Typed:
         column = self._selection[index]
-        if column.type.kind is Kind.TIMESTAMP and parse.is_text(values):
+        if column.type.kind in (Kind.TIME, Kind.TIMESTAMP) and parse.is_text(values):
             self._rounded += parse.finer_than_microseconds(values)
         return typed(values, column.parsed_as, utf8=self._facts.utf8, time_zone=self._facts.time_zone)
 

@@ -17,11 +17,13 @@ from services.contract.spec import All, AnyOf, Filter, JobSpec, Kind, Operator, 
 from services.worker.ports import Reading
 from services.worker.sources import errors
 from services.worker.sources.rows.columns import SourceColumn, missing, source_columns, with_key
+from services.worker.sources.rows.parse import Array
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 from services.worker.sources.rows.step import utc
 from services.worker.sources.sql import address
 from services.worker.sources.sql.adbc import DriverError
-from services.worker.sources.sql.other.driver_values import as_text
+from services.worker.sources.sql.other import duckdb_reading
+from services.worker.sources.sql.other.driver_values import Unwritable, as_text
 from services.worker.sources.sql.other.engine import engine
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.time_bound import time_bound_s, within
@@ -29,7 +31,7 @@ from services.worker.sources.sql.time_bound import time_bound_s, within
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-_ONE_STATEMENT_ONE_MOMENT = frozenset({"duckdb", "mysql", "mariadb", "oracle"})
+_ONE_STATEMENT_ONE_MOMENT = frozenset({"mysql", "mariadb", "oracle"})
 _NUMBER, _TEXT, _DAY = "number", "text", "day"
 _KNOWN = {
     **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "integer", "bigint"), _NUMBER),
@@ -68,6 +70,10 @@ def opened(settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
         guard = guarded(settings)
         with guard():
             connection = stack.enter_context(engine(settings).connect())
+            driver: Any = connection.connection.driver_connection
+        if connection.dialect.name == "duckdb":
+            yield duckdb_reading.opened(driver, settings, spec)
+            return
         yield _Cursor(connection, settings, guard).open(spec)
 
 
@@ -106,9 +112,8 @@ class _Cursor:
         selection = with_key(source_columns(spec, deciding=narrowed), spec)
         facts = ReadingFacts(as_of, None, spec.filter if narrowed else None, page=spec.page, time_zone=time_zone)
         statement = _statement(relation, spec, [c.name for c in selection], types)
-        kinds = [c.type for c in selection]
         bound_s = time_bound_s(self._settings.statement_timeout_s, spec)
-        rows = within(self._batches(statement, kinds), bound_s, self._settings.id)
+        rows = within(self._batches(statement, selection), bound_s, self._settings.id)
         one_moment = self._connection.dialect.name in _ONE_STATEMENT_ONE_MOMENT
         return CursorReading(rows, selection, facts, one_moment=one_moment)
 
@@ -147,12 +152,12 @@ class _Cursor:
         single = {name.casefold(): each.pop().partition("(")[0] for name, each in types.items() if len(each) == 1}
         return {name: _KNOWN[type_] for name, type_ in single.items() if type_ in _KNOWN}
 
-    def _batches(self, statement: "sa.Select[Any]", types: list[Any]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, statement: "sa.Select[Any]", selection: tuple[SourceColumn, ...]) -> Iterator[pa.RecordBatch]:
         with self._guard():
             streamed = self._connection.execution_options(stream_results=True, yield_per=BATCH_ROWS)
             with streamed.execute(statement) as result:
                 for rows in result.partitions():
-                    yield _batch(rows, types)
+                    yield _batch(rows, selection)
 
 
 def _bare(spec: JobSpec) -> "sa.FromClause":
@@ -238,13 +243,15 @@ def _around_day(value: Value) -> tuple[Any, Any]:
     return day - min(_ZONES, day - date.min), day + min(_ZONES, date.max - day)
 
 
-def _batch(rows: Any, types: list[Any]) -> pa.RecordBatch:
-    """Column by column, as text that parse.py reads; binary as bytes."""
-    columns = [
-        pa.array(
-            [as_text(value, type_) for value in values],
-            pa.large_binary() if type_.kind is Kind.BINARY else pa.large_string(),
-        )
-        for values, type_ in zip(zip(*rows, strict=True), types, strict=True)
-    ]
+def _batch(rows: Any, selection: tuple[SourceColumn, ...]) -> pa.RecordBatch:
+    """Column by column, as text that parse.py reads; binary as bytes. Raises SourceFailed."""
+    columns = [_array(values, column) for values, column in zip(zip(*rows, strict=True), selection, strict=True)]
     return pa.RecordBatch.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))])
+
+
+def _array(values: Any, column: SourceColumn) -> Array:
+    type_ = pa.large_binary() if column.type.kind is Kind.BINARY else pa.large_string()
+    try:
+        return pa.array([as_text(value, column.type) for value in values], type_)
+    except Unwritable as unwritable:
+        raise errors.value_invalid(column.label, column.type) from unwritable

@@ -1,31 +1,74 @@
 """Python objects of a database's driver as text that parse.py reads."""
 
-from collections.abc import Callable
+import json
+import math
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
-
-import orjson
 
 from services.contract.spec import ColumnType, Kind
 
-_NOISE = 1e-14
+_TEXT = ColumnType(Kind.TEXT)
+_HOLDING = (Mapping, list, tuple, set, frozenset)
+_BARE = (bool, int, float, Decimal)
+_EXACT = Context(prec=400)
+"""Enough for the largest real with 38 digits behind its point."""
+_NOISE = Decimal("1e-14")
 """Share of a real within which it stands for a decimal."""
 _MIDNIGHT = datetime(1, 1, 1, tzinfo=UTC)
 
 
+class Unwritable(Exception):
+    """A value that has no text but the one that Python has for its own."""
+
+
 def as_text(value: Any, type_: ColumnType) -> str | bytes | None:
-    """The text of a value for a column of this type; bytes for binary; None is null."""
+    """The text of a value for a column of this type; bytes for binary; None is null. Raises Unwritable."""
     if value is None:
         return None
     if type_.kind is Kind.BINARY:
         return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value).encode()
-    if type_.kind is Kind.JSON and not isinstance(value, str):
-        return orjson.dumps(value, default=str).decode()
+    if isinstance(value, _HOLDING) or (type_.kind is Kind.JSON and not isinstance(value, str)):
+        return _whole_json(value)
+    return _scalar(value, type_)
+
+
+def _scalar(value: Any, type_: ColumnType) -> str:
     for python, text in _TEXTS:
         if isinstance(value, python):
             return text(value, type_)
+    if type(value).__str__ is object.__str__:
+        raise Unwritable
     return str(value)
+
+
+def _whole_json(value: Any) -> str:
+    try:
+        return _json(value)
+    except RecursionError:
+        raise Unwritable from None
+
+
+def _json(value: Any) -> str:
+    """JSON with every digit. What no JSON has, as NaN, stays so, and is refused by whoever reads it."""
+    if isinstance(value, Mapping):
+        members = (f"{_quoted(_key(key))}:{_json(each)}" for key, each in value.items())
+        return f"{{{','.join(members)}}}"
+    if isinstance(value, _HOLDING):
+        return f"[{','.join(map(_json, value))}]"
+    if value is None:
+        return "null"
+    text = _scalar(value, _TEXT)
+    return text if isinstance(value, _BARE) else _quoted(text)
+
+
+def _key(key: Any) -> str:
+    return _json(key) if isinstance(key, _HOLDING) else _scalar(key, _TEXT)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _boolean(value: bool, type_: ColumnType) -> str:
@@ -41,8 +84,10 @@ def _decimal(value: Decimal, type_: ColumnType) -> str:
 def _float(value: float, type_: ColumnType) -> str:
     if type_.kind is Kind.INTEGER and value.is_integer():
         return str(int(value))
-    if type_.kind is Kind.DECIMAL and abs(round(value, type_.scale) - value) <= abs(value) * _NOISE:
-        return f"{value:.{type_.scale}f}"
+    if type_.kind is Kind.DECIMAL and math.isfinite(value):
+        number = Decimal(repr(value))  # the value itself has digits that nobody wrote
+        rounded = number.quantize(Decimal(1).scaleb(-type_.scale), context=_EXACT)
+        return f"{rounded if abs(rounded - number) <= abs(number) * _NOISE else number:f}"
     return repr(value)
 
 
@@ -65,7 +110,9 @@ def _bytes(value: bytes, _: ColumnType) -> str:
 
 
 _TEXTS: tuple[tuple[type, Callable[[Any, ColumnType], str]], ...] = (
+    (str, lambda value, _: value),
     (bool, _boolean),
+    (int, lambda value, _: str(value)),
     (Decimal, _decimal),
     (float, _float),
     (datetime, _moment),

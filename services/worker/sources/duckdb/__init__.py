@@ -1,0 +1,1 @@
+"""What is said to DuckDB, over files and over databases of its own."""

@@ -1,0 +1,88 @@
+"""A spec in DuckDB's SQL, compared by DuckDB, exactly: a value that is not of its column's type is an error there."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from services.contract.spec import ColumnType, Filter, JobSpec, Kind, Operator, Term, Value
+from services.worker.sources.duckdb.types import TYPES, Columns
+from services.worker.sources.rows.columns import order_types
+from services.worker.sources.rows.conditions import NULLS, Parameter, Sql, any_of, combined, comparand, with_null
+from services.worker.sources.rows.step import decimal_floor, on_step, utc
+
+FOLDED = "exportd_folded"
+"""The function of SQL that folds the case of a text: whoever connects registers filtering.folded by this name."""
+
+_OF_TEXT = {
+    Operator.CONTAINS: "contains({}, ?)",
+    Operator.STARTS_WITH: "starts_with({}, ?)",
+    Operator.ENDS_WITH: "suffix({}, ?)",
+    Operator.WORD_STARTS_WITH: "contains(' ' || {}, ' ' || ?)",
+}
+
+
+def where(filter_: Filter, columns: Columns) -> Sql:
+    """The rows that match, exactly."""
+    return combined(filter_, lambda term: _term(term, columns))
+
+
+def order(spec: JobSpec, columns: Columns) -> str:
+    """The order by typed value; a key of no known type as it is stored; without a key ties go by place.
+
+    Without an order rows stay as they lie in the files.
+    """
+    types = order_types(spec)
+    parts = []
+    for term in spec.order:
+        type_ = types.get(term.column)
+        by = columns.comparable(term.column, type_) if type_ else columns.stored[term.column].sql
+        nulls = "first" if term.nulls_first else "last"
+        parts.append(f"{by} {'desc' if term.descending else 'asc'} nulls {nulls}")
+    if parts and not spec.key:
+        parts.append("row_number() over ()")
+    return f" order by {', '.join(parts)}" if parts else ""
+
+
+def _term(term: Term, columns: Columns) -> Sql:
+    raw = columns.raw(term.column, term.type)
+    if term.operator in NULLS:
+        return Sql(f"{raw} {term.operator.value}")
+    compared = columns.checked(term.column, term.type)
+    condition = _text(compared, term) if term.type.kind is Kind.TEXT else _typed_term(compared, term)
+    return with_null(condition, raw, term)
+
+
+def _text(compared: str, term: Term) -> Sql:
+    text = f"{FOLDED}({compared})" if term.ignore_case else compared
+    form = _OF_TEXT.get(term.operator, f"{{}} {term.operator.value} ?")
+    return any_of(Sql(form.format(text), (comparand(term, v),)) for v in term.values)
+
+
+def _typed_term(compared: str, term: Term) -> Sql:
+    if term.type.kind is Kind.FLOAT:
+        compared = f"nullif({compared}, 'nan'::double)"  # DuckDB takes it for the greatest number
+    return any_of(c for c in (_compare(compared, term, v) for v in term.values) if c is not None)
+
+
+def _compare(compared: str, term: Term, value: Value) -> Sql | None:
+    operator: Operator = term.operator
+    if isinstance(value, Decimal):
+        stepped = on_step(operator, value, decimal_floor(value, term.type.scale))
+        if stepped is None:
+            return None
+        operator, value = stepped
+    mark = f"cast(? as {_parameter_type(term.type)})"
+    return Sql(f"{compared} {operator.value} {mark}", (_parameter(value),))
+
+
+def _parameter_type(type_: ColumnType) -> str:
+    if type_.kind is Kind.INTEGER:
+        return "hugeint"
+    return f"decimal(38, {type_.scale})" if type_.kind is Kind.DECIMAL else TYPES[type_.kind]
+
+
+def _parameter(value: Value) -> Parameter:
+    if isinstance(value, datetime):
+        return utc(value).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value

@@ -1,0 +1,21 @@
+"""Lengths of time of DuckDB, which have months, days and microseconds of their own, as text."""
+
+
+def iso(raw: str) -> str:
+    """ISO 8601 as PostgreSQL writes it: each part with its own sign, `P1M2D`, `PT-1M-1.5S`; nothing is `PT0S`."""
+    date = f"concat({', '.join(_part(raw, part) for part in ('year', 'month', 'day'))})"
+    time = f"concat({_part(raw, 'hour')}, {_part(raw, 'minute')}, {_seconds(raw)})"
+    both = f"concat('P', {date}, nullif(concat('T', {time}), 'T'))"
+    return f"case when {raw} is not null then replace(replace({both} || ';', 'P;', 'PT0S'), ';', '') end"
+
+
+def _part(raw: str, part: str) -> str:
+    return f"nullif(datepart('{part}', {raw}) || '{part[0].upper()}', '0{part[0].upper()}')"
+
+
+def _seconds(raw: str) -> str:
+    micros = f"datepart('microsecond', {raw})"
+    sign = f"case when {micros} < 0 then '-' else '' end"
+    fraction = f"rtrim(rtrim(lpad((abs({micros}) % 1000000)::varchar, 6, '0'), '0'), '.')"
+    dot = f"case when {micros} % 1000000 <> 0 then '.' else '' end"
+    return f"case when {micros} <> 0 then {sign} || abs({micros}) // 1000000 || {dot} || {fraction} || 'S' end"

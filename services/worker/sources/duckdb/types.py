@@ -1,0 +1,220 @@
+"""How DuckDB stores a column, and the column as the catalog's type: exactly, or as an error.
+
+DuckDB's own casts round, trim and guess. A column that is stored as text is typed for comparing only; its values leave
+as text and parse.py types them, as for every source. A column of another type is cast to the catalog's type.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.contract.spec import ColumnType, Kind
+from services.worker.sources.duckdb.intervals import iso
+from services.worker.sources.duckdb.nested import is_nested, json_of
+from services.worker.sources.rows.conditions import literal
+
+INVALID = "exportd:value-invalid:"
+"""What DuckDB's error begins with when a value is not of its column's type; the column's name follows."""
+
+TYPES = {
+    Kind.TEXT: "varchar",
+    Kind.INTEGER: "bigint",
+    Kind.FLOAT: "double",
+    Kind.BOOLEAN: "boolean",
+    Kind.DATE: "date",
+    Kind.TIME: "time",
+    Kind.TIMESTAMP: "timestamptz",
+    Kind.BINARY: "blob",
+}
+WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
+_BIG = frozenset({"HUGEINT", "UHUGEINT"})
+_NEAR = 1e-14
+"""Share of a real within which it stands for a decimal."""
+_NANOSECONDS = ("TIMESTAMP_NS", "TIMESTAMPTZ_NS", "TIMESTAMP_NS WITH TIME ZONE")
+
+_ALL_FRACTION = re.compile(r"DECIMAL\((\d+),\1\)")
+
+_TIME = r"\d\d:\d\d(:\d\d(\.\d+)?)?"
+_TEXTS = {
+    Kind.INTEGER: r"-?\d+",
+    Kind.FLOAT: r"(?i)[+-]?([0-9.]+(e[+-]?\d+)?|inf|nan)",
+    Kind.DATE: r"\d{4}-\d\d-\d\d",
+    Kind.TIME: _TIME,
+    Kind.TIMESTAMP: rf"\d{{4}}-\d\d-\d\d([T ]{_TIME}(Z|[+-]\d\d(:?\d\d)?)?)?",
+}
+_CUT = frozenset({Kind.TIME, Kind.TIMESTAMP})
+_COMMAS = {
+    Kind.DECIMAL: "translate({}, ',.', '.,')",  # 1.234 is not to become a number
+    Kind.FLOAT: "translate({}, ',.', '.,')",
+    Kind.TIME: "replace({}, ',', '.')",
+    Kind.TIMESTAMP: "replace({}, ',', '.')",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A column of the relation `r` as an expression of SQL, with DuckDB's type of it, which is never FLOAT.
+
+    `finer`: a condition under which its values have more digits than DuckDB takes; empty where it takes all of them.
+    """
+
+    sql: str
+    type: str
+    finer: str = ""
+
+
+def widened(sql: str, type_: str) -> tuple[str, str]:
+    """An expression and its type; a real of four bytes is the number that its shortest text says: 11.4, and no
+    11.399999618530273.
+    """
+    return (f"cast(cast({sql} as varchar) as double)", "DOUBLE") if type_ == "FLOAT" else (sql, type_)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns of the relation by their names in the spec. `blank_is_null` where an empty text stands for no value,
+    `decimal_comma` where texts have one.
+    """
+
+    stored: Mapping[str, Stored]
+    blank_is_null: bool = False
+    decimal_comma: bool = False
+
+    def raw(self, name: str, type_: ColumnType) -> str:
+        """The column as it is stored."""
+        column = self.stored[name].sql
+        if self.decimal_comma:
+            column = _COMMAS.get(type_.kind, "{}").format(column)
+        return f"nullif({column}, '')" if self.blank_is_null and type_.kind is not Kind.TEXT else column
+
+    def value(self, name: str, type_: ColumnType) -> str:
+        """The column as it leaves: text and bytes as they are, anything else typed."""
+        raw, stored_as = self.raw(name, type_), self.stored[name].type
+        if stored_as == "VARCHAR" or (stored_as == "BLOB" and type_.kind in (Kind.TEXT, Kind.BINARY)):
+            return raw
+        return _or_error(name, raw, typed(raw, stored_as, type_))
+
+    def comparable(self, name: str, type_: ColumnType) -> str:
+        """The column typed; null where it can't be."""
+        raw, stored_as = self.raw(name, type_), self.stored[name].type
+        return _parsed(raw, type_) if stored_as == "VARCHAR" else typed(raw, stored_as, type_)
+
+    def checked(self, name: str, type_: ColumnType) -> str:
+        """The column typed; an error where it can't be."""
+        return _or_error(name, self.raw(name, type_), self.comparable(name, type_))
+
+    def rounded(self, name: str, type_: ColumnType) -> str | None:
+        """A condition: the value loses digits beyond a microsecond; None when none does."""
+        column = self.stored[name]
+        if type_.kind is Kind.TIMESTAMP and column.type in _NANOSECONDS:
+            return f"epoch_ns({column.sql}) % 1000 <> 0"
+        if type_.kind is Kind.TIME and column.type == "TIME_NS":
+            return rf"regexp_matches(cast({column.sql} as varchar), '\.\d{{6}}\d*[1-9]')"
+        return column.finer or None
+
+
+def typed(raw: str, stored_as: str, type_: ColumnType) -> str:
+    """A value that is not stored as text, as the catalog's type; null where it can't be."""
+    match type_.kind:
+        case Kind.TEXT:
+            return text(raw, stored_as)
+        case Kind.INTEGER | Kind.DECIMAL:
+            return _exact_number(raw, stored_as, str(type_) if type_.kind is Kind.DECIMAL else "bigint")
+        case Kind.FLOAT if _is_number(stored_as):
+            return raw if stored_as == "DOUBLE" else f"cast({raw} as double)"
+        case Kind.BOOLEAN if stored_as == "BOOLEAN" or stored_as in WHOLE:
+            return raw if stored_as == "BOOLEAN" else f"case {raw} when 1 then true when 0 then false end"
+        case Kind.JSON if stored_as != "BLOB":
+            return json_of(raw, stored_as)
+    return _typed_time(raw, stored_as, type_.kind)
+
+
+def text(raw: str, stored_as: str) -> str:
+    """Any value as text: every digit, ISO 8601 for what lasts, JSON for what holds others."""
+    if stored_as == "BLOB":
+        return f"try(decode({raw}))"
+    if stored_as == "INTERVAL":
+        return iso(raw)
+    if _ALL_FRACTION.fullmatch(stored_as):  # DuckDB writes no zero before the point
+        return rf"regexp_replace(cast({raw} as varchar), '^(-?)\.', '\10.')"
+    return json_of(raw, stored_as) if is_nested(stored_as) else f"cast({raw} as varchar)"
+
+
+def _or_error(name: str, raw: str, typed_: str) -> str:
+    if typed_ == raw:
+        return raw
+    return f"case when {raw} is null or {typed_} is not null then {typed_} else error({literal(INVALID + name)}) end"
+
+
+def _parsed(raw: str, type_: ColumnType) -> str:
+    kind = type_.kind
+    if kind is Kind.BOOLEAN:
+        return f"case when lower({raw}) in ('1', 'true') then true when lower({raw}) in ('0', 'false') then false end"
+    if kind is Kind.DECIMAL:
+        finer = rf"\.\d{{{type_.scale}}}\d*[1-9]"
+        whole = rf"regexp_full_match({raw}, '[+-]?\d*\.?\d*') and not regexp_matches({raw}, '{finer}')"
+        return f"case when {whole} then try_cast({raw} as {type_}) end"
+    if kind not in _TEXTS:
+        return raw
+    cut = rf"regexp_replace({raw}, '(\.\d{{6}})\d+', '\1')" if kind in _CUT else raw
+    return f"case when regexp_full_match({raw}, '{_TEXTS[kind]}') then {_try_cast(cut, kind)} end"
+
+
+def _try_cast(text_: str, kind: Kind) -> str:
+    cast = f"try_cast({text_} as {TYPES[kind]})"
+    return _within_a_day(cast) if kind is Kind.TIME else cast
+
+
+def _typed_time(raw: str, stored_as: str, kind: Kind) -> str:
+    """Infinity is no moment and 24:00 no time of day: as Arrow they would be wrong numbers."""
+    moment = stored_as.startswith("TIMESTAMP")
+    if kind is Kind.DATE and moment:
+        return _date_of_moment(raw, stored_as)
+    if kind is Kind.DATE and stored_as == "DATE":
+        return f"case when isfinite({raw}) then {raw} end"
+    if kind is Kind.TIMESTAMP and (moment or stored_as == "DATE"):
+        moment_ = _microseconds(raw, stored_as)
+        return f"case when isfinite({moment_}) then cast({moment_} as timestamptz) end"
+    if kind is Kind.TIME and stored_as == "TIME":
+        return _within_a_day(raw)
+    if kind is Kind.TIME and stored_as == "TIME_NS":  # a cast rounds, to 24:00 even
+        return _within_a_day(f"cast(left(cast({raw} as varchar), 15) as time)")
+    if kind is Kind.DURATION and stored_as == "INTERVAL":
+        no_months = f"datepart('year', {raw}) = 0 and datepart('month', {raw}) = 0"
+        return f"case when {no_months} then epoch_us({raw}) end"
+    return "null"  # of another nature: every value is an error
+
+
+def _within_a_day(time: str) -> str:
+    return f"case when {time} < time '24:00:00' then {time} end"
+
+
+def _date_of_moment(raw: str, stored_as: str) -> str:
+    moment = _microseconds(raw, stored_as)
+    whole = f"epoch_ns({raw}) % 1000 = 0" if stored_as in _NANOSECONDS else f"isfinite({raw})"
+    return f"case when {whole} and try_cast({moment} as date) = {moment} then try_cast({moment} as date) end"
+
+
+def _microseconds(raw: str, stored_as: str) -> str:
+    """A moment without the digits beyond microseconds: a cast rounds them, over midnight and over New Year."""
+    if stored_as not in _NANOSECONDS:
+        return raw
+    cut = f"make_timestamp((epoch_ns({raw}) - (epoch_ns({raw}) % 1000 + 1000) % 1000) // 1000)"
+    return cut if stored_as == "TIMESTAMP_NS" else f"({cut} at time zone 'UTC')"
+
+
+def _exact_number(raw: str, stored_as: str, target: str) -> str:
+    if stored_as == target.upper():
+        return raw
+    number = f"try_cast({raw} as {target})"
+    if stored_as in WHOLE or stored_as in _BIG:
+        return number
+    if target != "bigint" and stored_as == "DOUBLE":
+        number = f"try_cast(cast({raw} as varchar) as {target})"  # the number itself has digits that nobody wrote
+        near = f"abs(cast({number} as double) - {raw}) <= abs({raw}) * {_NEAR}"
+        return f"case when {near} then {number} end"
+    return f"case when {number} = {raw} then {number} end" if _is_number(stored_as) else "null"
+
+
+def _is_number(stored_as: str) -> bool:
+    return stored_as in WHOLE or stored_as in _BIG or stored_as == "DOUBLE" or stored_as.startswith("DECIMAL")

@@ -1,0 +1,126 @@
+"""CSV files as DuckDB reads them: UTF-8 with one sort of line end. What is otherwise is copied so, into scratch."""
+
+import codecs
+import glob
+import mmap
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from services.worker.sources.files.place import Place
+from services.worker.sources.files.settings import UTF_8
+from services.worker.sources.files.walk import FileRefused
+
+_PIECE_BYTES = 1 << 20
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+class Copies:
+    """The files of a place by their relative paths, some of them copied into `scratch`."""
+
+    def __init__(self, place: Place, encoding: str, scratch: Path) -> None:
+        self._place = place
+        self._encoding = encoding
+        self._scratch = scratch
+        self._copied: dict[str, Path] = {}
+
+    def name(self, path: str) -> str:
+        """What DuckDB is told to read. Raises FileRefused, OSError."""
+        copy = self._copy(path)
+        return self._place.name(path) if copy is None else glob.escape(str(copy))
+
+    def opened(self, path: str) -> IO[bytes]:
+        """The content in UTF-8; the caller closes it. Raises FileRefused, OSError."""
+        copy = self._copy(path)
+        return self._place.opened(path) if copy is None else copy.open("rb")
+
+    def path_of(self, name: str, paths: Iterable[str]) -> str | None:
+        """Which of the files DuckDB calls so; None: none."""
+        names = {str(copy): path for path, copy in self._copied.items()}
+        named = (path for path in paths if self._place.name_in_duckdb(path) == name)
+        return names.get(name) or next(named, None)
+
+    def mixes(self, path: str) -> bool:
+        """Whether there are ends of lines of several sorts, perhaps inside of quotes. Raises FileRefused, OSError."""
+        sorts = set[bytes]()
+        with self.opened(path) as source:
+            while piece := source.read(_PIECE_BYTES):
+                piece += source.read(1) if piece.endswith(b"\r") else b""
+                sorts.update(_LINE_END.findall(piece))
+        return len(sorts) > 1
+
+    def even(self, path: str, delimiter: str, quote: str) -> None:
+        """Have a copy read in which every line ends with a line feed. Raises FileRefused, OSError."""
+        copy = self._new("even", path)
+        with self.opened(path) as source, self._new("raw", path).open("wb") as raw:
+            shutil.copyfileobj(source, raw)
+        with Path(raw.name).open("rb") as source, copy.open("wb") as target:
+            if Path(raw.name).stat().st_size:
+                with mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                    target.writelines(_even(content, delimiter.encode(), quote.encode()))
+        Path(raw.name).unlink()
+        self._copied[path] = copy
+
+    def _copy(self, path: str) -> Path | None:
+        if self._encoding == UTF_8 or path in self._copied:
+            return self._copied.get(path)
+        copy = self._new("utf-8", path)
+        with self._place.opened(path) as source, copy.open("wb") as target:
+            target.writelines(_in_utf8(source, path, self._encoding))
+        self._copied[path] = copy
+        return copy
+
+    def _new(self, folder: str, path: str) -> Path:
+        """A place for a copy; folders are as those of the file, for columns may be in their names."""
+        copy = self._scratch / folder / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        return copy
+
+
+def _in_utf8(source: IO[bytes], path: str, encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    lines = 0
+    while True:
+        piece = source.read(_PIECE_BYTES)
+        try:
+            text = decoder.decode(piece, final=not piece)
+            yield text.encode()
+        except UnicodeError as error:
+            raise FileRefused(path, f"is not {encoding} from line {lines + 1} on or soon behind it") from error
+        lines += text.count("\n")
+        if not piece:
+            return
+
+
+def _even(content: mmap.mmap, delimiter: bytes, quote: bytes) -> Iterator[bytes]:
+    """The content in pieces, with line feeds instead of other ends of lines, but not inside of quotes."""
+    written = 0
+    for quoted in _quoted(delimiter, quote).finditer(content) if quote else ():
+        yield from _evened(content, written, quoted.start())
+        yield from _pieces(content, quoted.start(), quoted.end())
+        written = quoted.end()
+    yield from _evened(content, written, len(content))
+
+
+def _quoted(delimiter: bytes, quote: bytes) -> re.Pattern[bytes]:
+    """A value in quotes, up to the end of the file if it has no end: linear, whatever is in there."""
+    before, q = re.escape(delimiter), re.escape(quote)
+    return re.compile(
+        rb"(?:(?<=[\r\n])|(?<=%b)|\A(?:\xef\xbb\xbf)?)%b(?:[^%b]|%b%b)*+(?:%b|\Z)" % (before, q, q, q, q, q)
+    )
+
+
+def _evened(content: mmap.mmap, start: int, end: int) -> Iterator[bytes]:
+    carried = b""
+    for piece in _pieces(content, start, end):
+        whole = carried + piece
+        carried = whole[-1:] if whole.endswith(b"\r") else b""  # a line feed may follow
+        yield whole[: len(whole) - len(carried)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    yield carried.replace(b"\r", b"\n")
+
+
+def _pieces(content: mmap.mmap, start: int, end: int) -> Iterator[bytes]:
+    for begin in range(start, end, _PIECE_BYTES):
+        yield content[begin : min(begin + _PIECE_BYTES, end)]

@@ -1,0 +1,93 @@
+"""What the first lines of a CSV file say: its columns, and what its values are parted by."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from services.runtime.nearest import shown
+from services.worker.sources.files.settings import CsvSettings
+
+MAX_HEADER_BYTES = 4 << 20
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_SEPARATOR = re.compile("sep=(.)\r?\n?")
+"""A first line that Excel takes for no row."""
+_BY_TABS = (".tsv", ".tab")
+_USUAL = ";\t|,"
+_NAMES = {"\t": r"\t"}
+
+
+class HeaderFaulty(Exception):
+    """A file has no header that can be read; `why` goes on the sentence "the source holds `path`, which"."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The columns of a file in order, what parts its values, and how many lines are before it all."""
+
+    columns: tuple[str, ...]
+    delimiter: str
+    skip: int = 0
+
+
+def read(file: IO[bytes], path: str, settings: CsvSettings) -> Header:
+    """The header of a file in UTF-8. Raises HeaderFaulty, OSError."""
+    text = _text(file.read(MAX_HEADER_BYTES))
+    separator = _SEPARATOR.match(text)
+    delimiter = settings.delimiter or ("\t" if path.casefold().endswith(_BY_TABS) else ",")
+    if separator is None:
+        return Header(_columns(text, delimiter, settings), delimiter)
+    if settings.delimiter not in ("", separator[1]):
+        raise HeaderFaulty(f"says sep={separator[1]}, and the sources file another delimiter")
+    return Header(_columns(text[separator.end() :], separator[1], settings), separator[1], 1)
+
+
+def _text(content: bytes) -> str:
+    if content.startswith(_UTF16):
+        raise HeaderFaulty('begins as UTF-16 does; the sources file can say encoding = "utf-16"')
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(content)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        # Whoever reads the rows says it of them.
+        text = content[: error.start].decode("utf-8-sig") if line > 1 else ""
+        if not text:
+            raise HeaderFaulty("is not UTF-8; the sources file can say its encoding") from None
+    if "\0" in text.partition("\n")[0]:
+        raise HeaderFaulty("has NUL characters in its first line; is its encoding UTF-16?")
+    return text
+
+
+def _columns(text: str, delimiter: str, settings: CsvSettings) -> tuple[str, ...]:
+    quoting = csv.QUOTE_MINIMAL if settings.quote else csv.QUOTE_NONE
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, quotechar=settings.quote or None, quoting=quoting, strict=True)
+    try:
+        first = next(reader, [])
+    except csv.Error:
+        raise HeaderFaulty("has a first line that cannot be read") from None
+    if settings.header:
+        return tuple(first) or ("",)
+    return tuple(f"column{place}" for place in range(1, max(1, len(first)) + 1))
+
+
+def delimiter_hint(header: Header, path: str) -> str:
+    """What to look at when columns are missing; empty when the header says nothing about that."""
+    if len(header.columns) > 1:
+        return ""
+    (only,) = header.columns
+    other = next((each for each in _USUAL if each in only and each != header.delimiter), "")
+    question = f"; is the delimiter {_NAMES.get(other, other)!r}?" if other else ""
+    return f" The header of {shown(path)!r} has one column {shown(only)!r}{question}" if question else ""
+
+
+def unique(columns: Sequence[str]) -> list[str]:
+    """Names for DuckDB, which must differ by more than case and from those of folders."""
+    return [f"\N{NO-BREAK SPACE}{place}" for place in range(len(columns))]

@@ -1,0 +1,122 @@
+"""Values of Parquet files of which DuckDB drops digits, read beside it by another reader, row by row as it asks.
+
+These are decimals of more than 38 digits, and the nanoseconds of moments of 96 bits.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services.worker.sources.files.listing import Files
+
+if TYPE_CHECKING:
+    import duckdb
+
+DIGITS = "exportd_digits"
+"""The function of SQL that gives a decimal of a column, a file and a row as text with every digit."""
+FINER = "exportd_finer"
+"""The function of SQL that says whether a moment has digits beyond microseconds."""
+_MAX_GROUPS = 8
+"""Row groups of one column that are held decoded."""
+
+_Decode = Callable[[Any, int, str], Any]
+"""The values of a row group's column, from a file that is open: as an Arrow array."""
+
+
+def register(connection: "duckdb.DuckDBPyConnection", files: Files) -> None:
+    """Let a connection read values of these files."""
+    from duckdb.func import ARROW, SPECIAL  # noqa: PLC0415 - only a child that reads needs it
+
+    for name, decode, result in ((DIGITS, _decimals, "VARCHAR"), (FINER, _finer, "BOOLEAN")):
+        values = _Values(files, decode)
+        arguments = ["VARCHAR", "VARCHAR", "BIGINT"]
+        connection.create_function(
+            name, values.of_rows, arguments, result, type=ARROW, null_handling=SPECIAL, side_effects=False
+        )
+
+
+class _Values:
+    """Values of columns by file and row. Several threads of DuckDB ask at the same time."""
+
+    def __init__(self, files: Files, decode: _Decode) -> None:
+        self._place = files.place
+        self._paths = {files.place.name_in_duckdb(path): path for path in files.marks}
+        self._decode = decode
+        self._starts: dict[str, Any] = {}
+        self._groups: OrderedDict[tuple[str, str, int], Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of_rows(self, columns: Any, files: Any, rows: Any) -> Any:
+        """One value a row; the column is the same for all."""
+        column, numbers = columns[0].as_py(), rows.to_numpy()
+        values = np.empty(len(numbers), object)
+        names = np.array(files.to_pylist(), object)
+        for name in dict.fromkeys(names):
+            of_file = np.flatnonzero(names == name)
+            values[of_file] = self._of_file(column, self._paths[name], numbers[of_file])
+        return pa.array(values, pa.string() if self._decode is _decimals else pa.bool_())
+
+    def _of_file(self, column: str, path: str, rows: Any) -> Any:
+        values = np.empty(len(rows), object)
+        with self._lock:
+            starts = self._starts_of(path)
+            groups = np.searchsorted(starts, rows, "right") - 1
+            for group in np.unique(groups):
+                inside = np.flatnonzero(groups == group)
+                there = self._group(column, path, int(group)).take(pa.array(rows[inside] - starts[group]))
+                values[inside] = [_plain(value) for value in there.to_pylist()]
+        return values
+
+    def _starts_of(self, path: str) -> Any:
+        if path not in self._starts:
+            with self._place.seekable(path) as source, pq.ParquetFile(source) as file:
+                sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+            self._starts[path] = np.cumsum([0, *sizes[:-1]])
+        return self._starts[path]
+
+    def _group(self, column: str, path: str, group: int) -> Any:
+        key = (path, column, group)
+        if key not in self._groups:
+            with self._place.seekable(path) as source:
+                self._groups[key] = self._decode(source, group, column)
+            if len(self._groups) > _MAX_GROUPS:
+                self._groups.popitem(last=False)
+        self._groups.move_to_end(key)
+        return self._groups[key]
+
+
+def _plain(value: Decimal | bool | None) -> str | bool | None:
+    """Every digit of a decimal, without the zeros at the end of its fraction."""
+    if not isinstance(value, Decimal):
+        return value
+    digits = f"{value:f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def _decimals(source: Any, group: int, column: str) -> Any:
+    return _read(source, group, column)
+
+
+def _finer(source: Any, group: int, column: str) -> Any:
+    """Beyond the years that 64 bits of nanoseconds hold both go round alike, and the difference stays."""
+    nanoseconds = _read(source, group, column).view(pa.int64())
+    source.seek(0)
+    microseconds = _read(source, group, column, coerce_int96_timestamp_unit="us").view(pa.int64())
+    with np.errstate(over="ignore"):
+        rest = _numbers(nanoseconds) - _numbers(microseconds) * np.int64(1000)
+    return pa.array(rest != 0)
+
+
+def _numbers(values: Any) -> Any:
+    return values.fill_null(0).to_numpy()
+
+
+def _read(source: Any, group: int, column: str, **options: Any) -> Any:
+    with pq.ParquetFile(source, **options) as file:
+        return file.read_row_group(group, columns=[column]).column(0).combine_chunks()

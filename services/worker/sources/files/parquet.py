@@ -1,0 +1,127 @@
+"""Parquet files as parts of a relation, by what their schemas say: names that differ by case only, and values of which
+DuckDB would drop digits.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from services.worker.sources import errors
+from services.worker.sources.duckdb.types import Stored
+from services.worker.sources.files import exact, partitions
+from services.worker.sources.files.listing import Files, hive_options
+from services.worker.sources.files.relation import Part
+from services.worker.sources.rows.columns import place_of
+from services.worker.sources.rows.conditions import literal, quoted
+
+Run = Callable[[str], list[tuple[Any, ...]]]
+"""The rows of a statement. Raises SourceFailed."""
+
+_MAX_DIGITS = 38
+"""Of a decimal as DuckDB has it: it reads longer ones as doubles."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of a file: `type` is DuckDB's. `wide`: a decimal that DuckDB has not; `holds_wide`: with one in it."""
+
+    name: str
+    type: str
+    wide: bool = False
+    holds_wide: bool = False
+    is_int96: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """What a name of the spec means in a file: `column` there, and what DuckDB calls it."""
+
+    column: _Column
+    sql: str
+
+
+_Shape = tuple[tuple[str, _Meant], ...]
+
+
+def parts(files: Files, used: Sequence[str], run: Run) -> list[Part]:
+    """The files in their order, neighbours together that store the used columns alike. Raises SourceFailed."""
+    schemas = _schemas(files, run)
+    shapes: dict[tuple[object, ...], _Shape] = {}
+
+    def shape(path: str) -> tuple[_Shape, object]:
+        columns = schemas[files.place.name_in_duckdb(path)]
+        key = (columns, partitions.names(path))
+        if key not in shapes:
+            shapes[key] = _shape(files, path, columns, used, run)
+        return shapes[key], columns if _has_twins(columns) else None
+
+    return [_part(files, list(group), meant) for (meant, _), group in groupby(files.marks, shape)]
+
+
+def _part(files: Files, paths: list[str], meant: _Shape) -> Part:
+    rows = f"read_parquet({files.names(paths)}, union_by_name = true, {hive_options(files)})"
+    return Part(rows, {name: _stored(each) for name, each in meant})
+
+
+def _stored(meant: _Meant) -> Stored:
+    there = f"{literal(meant.column.name)}, filename, file_row_number"
+    if meant.column.wide:
+        return Stored(f"{exact.DIGITS}({there})", "VARCHAR")
+    return Stored(meant.sql, meant.column.type, f"{exact.FINER}({there})" if meant.column.is_int96 else "")
+
+
+def _has_twins(columns: Sequence[_Column]) -> bool:
+    return len({column.name.casefold() for column in columns}) < len(columns)
+
+
+def _shape(files: Files, path: str, columns: Sequence[_Column], used: Sequence[str], run: Run) -> _Shape:
+    """What each name means in a file, as far as it has such a column. DuckDB has a word of its own for twins."""
+    rows = f"read_parquet({files.names([path])}, {hive_options(files)})"
+    described = [(str(name), str(type_)) for name, type_, *_ in run(f"describe select * from {rows}")]  # noqa: S608
+    folders = {name.casefold() for name in partitions.names(path)}
+    in_file = zip(columns, described[: len(columns)], strict=True)
+    candidates = [_Meant(own, quoted(word)) for own, (word, _) in in_file if own.name.casefold() not in folders]
+    candidates += [_Meant(_Column(name, t), quoted(name)) for name, t in described if name.casefold() in folders]
+    meant = ((name, place_of(name, [each.column.name for each in candidates])) for name in used)
+    found = tuple((name, candidates[place]) for name, place in meant if place is not None)
+    for name, each in found:
+        if each.column.holds_wide:
+            raise errors.value_invalid(name, f"exact: it holds decimals of more than {_MAX_DIGITS} digits in others")
+    return found
+
+
+def _schemas(files: Files, run: Run) -> dict[str, tuple[_Column, ...]]:
+    """The columns of each file, by DuckDB's name of it."""
+    element = (
+        "list([name, type, num_children::varchar, precision::varchar, logical_type, duckdb_type] order by column_id)"
+    )
+    of_file = f"select file_name, {element} as elements from parquet_schema({files.names(files.marks)}) group by all"  # noqa: S608
+    rows = run(f"select list(file_name), elements from ({of_file}) group by elements")  # noqa: S608
+    return {name: columns for names, elements in rows for columns in [_columns(elements)] for name in names}
+
+
+def _columns(elements: Sequence[Sequence[str | None]]) -> tuple[_Column, ...]:
+    """Those of a schema, which lists what it holds depth first, the schema itself before all."""
+    columns, place = [], 1
+    while place < len(elements):
+        end = _end(elements, place)
+        columns.append(_column(elements[place:end]))
+        place = end
+    return tuple(columns)
+
+
+def _end(elements: Sequence[Sequence[str | None]], place: int) -> int:
+    """Where the next one begins that is not in this one."""
+    left = 1
+    while left:
+        left += int(elements[place][2] or 0) - 1
+        place += 1
+    return place
+
+
+def _column(elements: Sequence[Sequence[str | None]]) -> _Column:
+    name, physical, *_, type_ = elements[0]
+    wide = any(int(precision or 0) > _MAX_DIGITS for *_, precision, _, _ in elements)
+    alone = len(elements) == 1
+    return _Column(name or "", type_ or "", wide and alone, wide and not alone, physical == "INT96")

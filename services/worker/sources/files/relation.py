@@ -1,0 +1,99 @@
+"""The rows of several files as one relation `r`, with the columns that a spec uses, and nothing of them changed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from services.contract.spec import ColumnType, JobSpec, Kind
+from services.worker.sources.duckdb.types import WHOLE, Columns, Stored, text, typed, widened
+from services.worker.sources.files.settings import FileSettings
+from services.worker.sources.rows.columns import order_types, used_names
+
+_AS_THEY_ARE = frozenset({Kind.TEXT, Kind.TIME, Kind.TIMESTAMP, Kind.DURATION, Kind.JSON})
+"""What text keeps better than the typed value does: all digits, and months."""
+_DAYS = {"DATE": 0, "TIMESTAMP": 1, "TIMESTAMP WITH TIME ZONE": 2}
+_SIGNED = WHOLE - {"UBIGINT"}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Neighbouring files of one shape: `rows` is what SQL selects from, `columns` are by their names in the spec."""
+
+    rows: str
+    columns: Mapping[str, Stored]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """`sql` stands behind FROM."""
+
+    sql: str
+    columns: Columns
+
+
+def joined(parts: Sequence[Part], spec: JobSpec, settings: FileSettings) -> Relation:
+    """All rows of the parts, in order. A column that no part has is missing in the relation.
+
+    A column that files store by different types leaves as text, or as a type that holds all of theirs: what DuckDB
+    itself would unite them to has lost digits.
+    """
+    types = order_types(spec)
+    names = [name for name in used_names(spec) if any(name in part.columns for part in parts)]
+    united = {name: _united(name, parts, types.get(name)) for name in names}
+    selects = (_select(part, index, united) for index, part in enumerate(parts))
+    stored = {
+        name: Stored(f"r.u{place}", united[name][0].type, f"r.f{place}" if _is_finer(name, parts) else "")
+        for place, name in enumerate(names)
+    }
+    columns = Columns(stored, settings.blank_is_null, settings.decimal_comma)
+    return Relation(f"({' union all '.join(selects)}) as r", columns)
+
+
+def _select(part: Part, index: int, united: Mapping[str, Sequence[Stored]]) -> str:
+    values = [
+        f"{stored[index].sql} as u{place}, {stored[index].finer or 'false'} as f{place}"
+        for place, stored in enumerate(united.values())
+    ]
+    return f"select {', '.join(values) or '1'} from {part.rows}"  # noqa: S608 - quoted
+
+
+def _is_finer(name: str, parts: Iterable[Part]) -> bool:
+    return any(part.columns[name].finer for part in parts if name in part.columns)
+
+
+def _united(name: str, parts: Sequence[Part], type_: ColumnType | None) -> list[Stored]:
+    """The column in each part, of one type in all of them."""
+    have = {part.columns[name].type for part in parts if name in part.columns}
+    target = _target(have)
+    return [_as(part.columns.get(name), target, type_) for part in parts]
+
+
+def _target(types: set[str]) -> str:
+    if len(types) == 1:
+        (only,) = types
+        return "DOUBLE" if only == "FLOAT" else only
+    if types <= _SIGNED:
+        return "BIGINT"
+    if types <= WHOLE | {"HUGEINT"}:
+        return "HUGEINT"
+    if types <= set(_DAYS):
+        return max(types, key=lambda each: _DAYS[each])
+    return "BLOB" if "BLOB" in types else "VARCHAR"
+
+
+def _as(stored: Stored | None, target: str, type_: ColumnType | None) -> Stored:
+    if stored is None:
+        return Stored(f"cast(null as {target})", target)
+    sql, stored_as = widened(stored.sql, stored.type)
+    if stored_as == target:
+        return Stored(sql, target, stored.finer)
+    if target not in ("VARCHAR", "BLOB"):
+        return Stored(f"cast({sql} as {target})", target, stored.finer)
+    words = _words(sql, stored_as, type_)
+    return Stored(words if target == "VARCHAR" else f"encode({words})", target, stored.finer)
+
+
+def _words(sql: str, stored_as: str, type_: ColumnType | None) -> str:
+    """The text of a value, that of the catalog's type where it is of that."""
+    if type_ is None or type_.kind in _AS_THEY_ARE or stored_as == "VARCHAR":
+        return text(sql, stored_as)
+    return f"coalesce(cast({typed(sql, stored_as, type_)} as varchar), {text(sql, stored_as)})"

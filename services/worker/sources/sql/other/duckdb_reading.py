@@ -1,0 +1,117 @@
+"""A database of DuckDB, read in its own words: what its driver for Python makes of values is not trusted.
+
+That has no infinity, no months, no more than microseconds, and reals of four bytes with the digits of eight.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from services.contract.spec import JobSpec, Relation
+from services.worker.ports import Reading
+from services.worker.sources import errors
+from services.worker.sources.duckdb import dialect
+from services.worker.sources.duckdb.connection import invalid_column, register
+from services.worker.sources.duckdb.types import Columns, Stored, widened
+from services.worker.sources.rows.columns import NameAmbiguous, place_of, source_columns, used_names
+from services.worker.sources.rows.conditions import Parameter, quoted
+from services.worker.sources.rows.page import sql_limit
+from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
+from services.worker.sources.sql import address
+from services.worker.sources.sql.adbc import DriverError
+from services.worker.sources.sql.other.settings import OtherSqlSettings
+from services.worker.sources.sql.time_bound import time_bound_s, within
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def opened(connection: "duckdb.DuckDBPyConnection", settings: OtherSqlSettings, spec: JobSpec) -> Reading:
+    """Every row that matches, of one moment, in the order of the spec. Raises SourceFailed."""
+    return _Database(connection, settings).open(spec)
+
+
+class _Database:
+    """Statements in one transaction of one connection."""
+
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", settings: OtherSqlSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+
+    def open(self, spec: JobSpec) -> Reading:
+        as_of, time_zone = datetime.now(UTC), self._settings.time_zone
+        self._guarded(lambda: register(self._connection, time_zone))
+        columns, relation = self._relation(spec)
+        matching = dialect.where(spec.filter, columns)
+        selection = source_columns(spec, deciding=False)
+        values = ", ".join(f"{columns.value(c.name, c.type)} as c{i}" for i, c in enumerate(selection))
+        rest = f"where {matching.text}{dialect.order(spec, columns)}{sql_limit(spec.page)}"
+        rows = self._batches(f"select {values} from {relation} {rest}", matching.parameters)  # noqa: S608 - quoted
+        bound_s = time_bound_s(self._settings.statement_timeout_s, spec)
+        facts = ReadingFacts(as_of, None, utf8=True, time_zone=time_zone)
+        return SnapshotReading(within(rows, bound_s, self._settings.id), selection, facts)
+
+    def _relation(self, spec: JobSpec) -> tuple[Columns, str]:
+        rows = _rows(spec.relation)
+        statement = f"describe select * from {rows}"  # noqa: S608 - quoted
+        described = self._guarded(lambda: self._connection.execute(statement).fetchall())
+        names, used = [str(name) for name, *_ in described], used_names(spec)
+        try:
+            places = {name: place_of(name, names) for name in used}
+        except NameAmbiguous as ambiguous:
+            raise errors.column_ambiguous(self._settings.id, ambiguous.name) from ambiguous
+        absent = [name for name, place in places.items() if place is None]
+        if absent:
+            raise errors.column_missing(self._settings.id, absent)
+        meant = [described[place] for place in places.values() if place is not None]
+        kept = [widened(quoted(str(word)), str(type_)) for word, type_, *_ in meant]
+        kept = [_with_all_digits(sql, type_) for sql, type_ in kept]
+        selected = ", ".join(f"{sql} as u{place}" for place, (sql, _) in enumerate(kept)) or "1"
+        stored = {name: Stored(f"r.u{place}", kept[place][1]) for place, name in enumerate(used)}
+        return Columns(stored), f"(select {selected} from {rows}) as r"  # noqa: S608 - quoted
+
+    def _batches(self, statement: str, parameters: tuple[Parameter, ...]) -> Iterator[pa.RecordBatch]:
+        try:
+            rows = self._connection.sql(statement, params=list(parameters))
+            yield from rows.to_arrow_reader(BATCH_ROWS)
+        except _failures() as error:
+            raise self._failed(error) from self._said(error)
+
+    def _guarded(self, act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except _failures() as error:
+            raise self._failed(error) from self._said(error)
+
+    def _failed(self, error: Exception) -> errors.SourceFailed:
+        import duckdb  # noqa: PLC0415 - only a child that reads needs it
+
+        column = invalid_column(error)
+        if column:
+            return errors.value_invalid(column, "of its type")
+        if isinstance(error, duckdb.ProgrammingError):
+            return errors.relation_missing(self._settings.id)
+        if isinstance(error, duckdb.DataError):
+            return errors.value_unconvertible(self._settings.id)
+        return errors.unavailable(self._settings.id)
+
+    def _said(self, error: Exception) -> DriverError:
+        return DriverError(address.scrubbed(f"{type(error).__name__}: {error}", self._settings.url))
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    import duckdb  # noqa: PLC0415 - only a child that reads needs it
+
+    return duckdb.Error, pa.ArrowException, OSError
+
+
+def _rows(relation: Relation) -> str:
+    query = relation.query.strip().rstrip(";")
+    return f"(\n{query}\n)" if query else ".".join(map(quoted, relation.table.rpartition(".")[::2])).removeprefix('"".')
+
+
+def _with_all_digits(sql: str, type_: str) -> tuple[str, str]:
+    """What is finer than a microsecond leaves as text, of which the digits that are cut are counted."""
+    return (f"cast({sql} as varchar)", "VARCHAR") if type_ in ("TIMESTAMP_NS", "TIME_NS") else (sql, type_)
