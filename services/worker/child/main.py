@@ -57,8 +57,8 @@ def main(
 def _outcome(run: Run, order: Work, report: Report) -> Outcome | Shown:
     try:
         return run(order, report)
-    except BaseException:  # noqa: BLE001 - SystemExit, too, is an answer here, not the end of the process
-        logs.get().exception("job_broken", reference=order.reference)
+    except BaseException as broken:  # noqa: BLE001 - SystemExit, too, is an answer here, not the end of the process
+        logs.get().error("job_broken", reference=order.reference, cause=logs.outline(broken))
         return internal(order.reference)
 
 

@@ -29,8 +29,8 @@ def run(order: PreviewOrder) -> Shown:
         return Failure(failed.code, failed.message)
     except CannotWrite as refused:
         return Failure(refused.code, refused.message)
-    except Exception:  # noqa: BLE001 - the caller gets a reference, the log the rest
-        logs.get().exception("preview_failed", reference=order.reference)
+    except Exception as unexpected:  # noqa: BLE001 - the caller gets a reference, the log the rest
+        logs.get().error("preview_failed", reference=order.reference, cause=logs.outline(unexpected))
         return internal(order.reference)
 
 

@@ -1,6 +1,7 @@
 """Values that DuckDB reads as something else than what the files hold: exact, counted, or refused."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -13,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from services.contract.spec import Operator, OrderTerm, Relation, Term
+from services.contract.spec import Invalid, Operator, OrderTerm, Relation, Term
 from services.worker.sources.errors import SourceFailed
-from tests.integration.sources.source_specs import Read, read, spec_of, type_of
+from services.worker.sources.files.settings import ParquetSettings
+from tests.integration.sources.source_specs import Read, opened, read, spec_of, type_of
 
 WIDE = [Decimal("1234567890123456789012.0123456789"), Decimal("-0.1"), None, Decimal(0), Decimal("1E-38")]
 """Of 76 digits, 38 behind the point, as BigQuery's BIGNUMERIC."""
@@ -251,3 +253,51 @@ def test_reals_and_decimals_in_other_values_are_written_as_they_are(tmp_path: Pa
 def test_an_interval_as_text_is_iso_8601(tmp_path: Path, interval: str, text: str) -> None:
     duckdb.sql(f"copy (select interval '{interval}' as v union all select null) to '{tmp_path}/a.parquet'")
     assert column(tmp_path, "text") == [text, None]
+
+
+INVALID = [
+    (pa.array([1, 2**63], pa.uint64()), "integer", [1, None], ["1", str(2**63)]),
+    (pa.array([1.5, 2.0]), "integer", [None, 2], ["1.5", "2"]),
+    (pa.array(["x", "7"]), "integer", [None, 7], ["x", "7"]),
+    (pa.array([b"\xff", b"1"]), "integer", [None, None], ["\\xFF", "1"]),
+    (pa.array([86_400_000_000, 0], pa.int64()).cast(pa.time64("us")), "time", [None, time()], ["24:00:00", "00:00:00"]),
+    (
+        pa.array([2**31 - 1, 0, -(2**31) + 1], pa.int32()).cast(pa.date32()),
+        "date",
+        [None, date(1970, 1, 1), None],
+        ["infinity", "1970-01-01", "-infinity"],
+    ),
+    (
+        pa.array([2**63 - 1, 0], pa.timestamp("us", "UTC")),
+        "timestamp",
+        [None, datetime(1970, 1, 1, tzinfo=UTC)],
+        ["infinity", "1970-01-01T00:00:00Z"],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", INVALID, ids=lambda case: case[1])
+@pytest.mark.parametrize("order", [(), (OrderTerm("id"),)], ids=["whole", "sorted"])
+def test_values_that_are_not_of_the_type_become_what_the_catalog_says(tmp_path: Path, case: Any, order: Any) -> None:
+    array, type_, nulls, texts = case
+    put(tmp_path, id=range(len(array)), v=array)
+    spec = spec_of("parquet", {"v": type_}, order=order)
+    count = sum(value is None for value in nulls)
+    column_ = spec.columns[0]
+    done = read(tmp_path, replace(spec, columns=(replace(column_, invalid=Invalid.NULL),)))
+    assert [row["v"] for row in done.rows] == nulls
+    assert [(w.code, w.count) for w in done.warnings] == [("INVALID_VALUE_AS_NULL", count)]
+    as_text = (replace(column_, invalid=Invalid.TEXT),)
+    with opened(ParquetSettings("things", tmp_path), replace(spec, columns=as_text)) as reading:
+        found = [value for batch in reading.batches() for value in batch.column(0).to_pylist()]
+    assert found == texts
+    wrong = nulls.index(None)
+    assert f"in row {wrong + 1} that is not {type_}: {texts[wrong]!r}" in refused(tmp_path, type_, order=order).message
+
+
+def test_a_filter_passes_over_values_that_the_catalog_lets_through(tmp_path: Path) -> None:
+    put(tmp_path, id=[1, 2, 3], v=["x", "7", None])
+    for invalid, found in ((Invalid.NULL, [2]), (Invalid.TEXT, [2])):
+        term = Term("v", type_of("integer"), Operator.GREATER, (1,), invalid=invalid)
+        spec = spec_of("parquet", {"id": "integer"}, order=(), filter=term)
+        assert [row["id"] for row in read(tmp_path, spec).rows] == found

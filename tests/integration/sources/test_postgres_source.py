@@ -50,6 +50,8 @@ def values(url: str, type_: str, *expressions: str, **more: Any) -> list[Any]:
         ("decimal(18,2)", ["(0.1::float8 + 0.2::float8)"], ["0.30"]),
         ("decimal(18,2)", ["7::int8"], ["7.00"]),
         ("float", ["0.1::float8 + 0.2::float8"], [0.1 + 0.2]),
+        ("float", ["11.4::real", "'Infinity'::real", "1e-45::real"], [11.4, float("inf"), 1e-45]),
+        ("decimal(18,1)", ["1234567.9::real"], ["1234567.9"]),
         ("boolean", ["true", "false", "null"], [True, False, None]),
         ("date", ["date '1900-02-28'", "date '9999-12-31'"], [date(1900, 2, 28), date(9999, 12, 31)]),
         ("date", ["timestamp '2026-01-02'"], [date(2026, 1, 2)]),
@@ -159,3 +161,10 @@ def test_a_password_is_in_no_error(place: str, caplog: pytest.LogCaptureFixture)
     shown = caplog.text + "".join(traceback.format_exception(failed)) + repr(failed)
     assert "hunter2" not in shown
     assert "DriverError" in shown
+
+
+def test_reals_of_four_bytes_are_found_by_what_is_written(empty: str) -> None:
+    query = Relation(query="select 1 as id, 0.1::real as v union all select 2, 0.2::real")
+    equal = Term("v", type_of("float"), Operator.EQUALS, (0.1,))
+    spec = spec_of("sql", {"id": "integer", "v": "float"}, relation=query, filter=equal)
+    assert read(source(empty), spec).rows == [{"id": 1, "v": 0.1}]

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from services.contract.spec import ColumnType, Filter, JobSpec, Kind, Operator, Term, Value
+from services.contract.spec import ColumnType, Filter, Invalid, JobSpec, Kind, Operator, Term, Value
 from services.worker.sources.duckdb.types import TYPES, Columns
 from services.worker.sources.rows.columns import order_types
 from services.worker.sources.rows.conditions import NULLS, Parameter, Sql, any_of, combined, comparand, with_null
@@ -46,7 +46,8 @@ def _term(term: Term, columns: Columns) -> Sql:
     raw = columns.raw(term.column, term.type)
     if term.operator in NULLS:
         return Sql(f"{raw} {term.operator.value}")
-    compared = columns.checked(term.column, term.type)
+    refusing = term.policy is Invalid.REFUSE
+    compared = (columns.checked if refusing else columns.comparable)(term.column, term.type)
     condition = _text(compared, term) if term.type.kind is Kind.TEXT else _typed_term(compared, term)
     return with_null(condition, raw, term)
 

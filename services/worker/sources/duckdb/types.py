@@ -88,11 +88,17 @@ class Columns:
         return f"nullif({column}, '')" if self.blank_is_null and type_.kind is not Kind.TEXT else column
 
     def value(self, name: str, type_: ColumnType) -> str:
-        """The column as it leaves: text and bytes as they are, anything else typed."""
+        """The column as it leaves: text and bytes as they are, anything else typed, beside the texts of what is not of
+        the type (see rows/invalid.py).
+        """
         raw, stored_as = self.raw(name, type_), self.stored[name].type
         if stored_as == "VARCHAR" or (stored_as == "BLOB" and type_.kind in (Kind.TEXT, Kind.BINARY)):
             return raw
-        return _or_error(name, raw, typed(raw, stored_as, type_))
+        value = typed(raw, stored_as, type_)
+        if value == raw:
+            return raw
+        invalid = f"case when {raw} is not null and {value} is null then {text(raw, stored_as)} end"
+        return f"struct_pack(value := {value}, invalid := {invalid})"
 
     def comparable(self, name: str, type_: ColumnType) -> str:
         """The column typed; null where it can't be."""
@@ -132,7 +138,7 @@ def typed(raw: str, stored_as: str, type_: ColumnType) -> str:
 def text(raw: str, stored_as: str) -> str:
     """Any value as text: every digit, ISO 8601 for what lasts, JSON for what holds others."""
     if stored_as == "BLOB":
-        return f"try(decode({raw}))"
+        return f"coalesce(try(decode({raw})), cast({raw} as varchar))"
     if stored_as == "INTERVAL":
         return iso(raw)
     if _ALL_FRACTION.fullmatch(stored_as):  # DuckDB writes no zero before the point

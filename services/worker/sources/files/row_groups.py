@@ -4,7 +4,7 @@ Only where there is nothing to do but to decode, and little to hold: columns tha
 row groups that fit into memory as a whole. Everything else is DuckDB's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ from services.worker.sources.files.listing import Files
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.place import Directory
 from services.worker.sources.rows.columns import SourceColumn, source_columns
+from services.worker.sources.rows.invalid import with_invalid
+from services.worker.sources.rows.parse import Array, pc
 from services.worker.sources.rows.reading import ReadingFacts, SnapshotReading
 
 _VALUE_BYTES = 16
@@ -31,6 +33,7 @@ _MAX_FILES = 1_000
 _AS_THEY_ARE = frozenset({Kind.FLOAT, Kind.BOOLEAN, Kind.DATE, Kind.TIMESTAMP, Kind.DECIMAL})
 _INFINITY = {Kind.DATE: 2**31 - 1, Kind.TIMESTAMP: 2**63 - 1}
 """What DuckDB and PostgreSQL store for a moment that never comes; with a minus, for one that has always been."""
+_NEVER = {1: "infinity", -1: "-infinity"}
 _FAILURES = (PolarsError, PanicException, pa.ArrowException, OSError, ValueError)
 _SHARED_PREFIXES = "DELTA_BYTE_ARRAY"
 """An encoding in which a text takes as good as nothing, however long it is."""
@@ -144,8 +147,8 @@ def _rows(
         except _FAILURES as error:
             raise _failure(files) from error
         first = None
-        _check_moments(frame, selection)
-        yield from _batches(frame)
+        never = _with_never(frame, selection)
+        yield from (_without_never(batch, never) for batch in _batches(frame))
         del frame
     if not files.unchanged():
         raise errors.changed(files.settings.id)
@@ -172,11 +175,28 @@ def _batches(frame: pl.DataFrame) -> Iterator[pa.RecordBatch]:
         yield from table.combine_chunks().to_batches()
 
 
-def _check_moments(frame: pl.DataFrame, selection: Sequence[SourceColumn]) -> None:
-    for column, values in zip(selection, frame, strict=True):
-        never = _INFINITY.get(column.type.kind)
-        if never and {values.to_physical().min(), values.to_physical().max()} & {never, -never}:
-            raise errors.value_invalid(column.name, "of its type")
+def _with_never(frame: pl.DataFrame, selection: Sequence[SourceColumn]) -> dict[int, int]:
+    """Columns with moments that never come, each with the number that stands for one."""
+    columns = enumerate(zip(selection, frame, strict=True))
+    never = {place: (_INFINITY.get(column.type.kind), values.to_physical()) for place, (column, values) in columns}
+    return {place: n for place, (n, numbers) in never.items() if n and {numbers.min(), numbers.max()} & {n, -n}}
+
+
+def _without_never(batch: pa.RecordBatch, never: Mapping[int, int]) -> pa.RecordBatch:
+    """With null and a text for each: see rows/invalid.py."""
+    for place, infinity in never.items():
+        values = batch.column(place)
+        texts = [_NEVER.get(n) for n in _signs(values, infinity)]
+        valid = pc.if_else(pa.array([text is None for text in texts]), values, pa.scalar(None, values.type))
+        column = with_invalid(valid, texts)
+        batch = batch.set_column(place, pa.field(batch.schema.names[place], column.type), column)
+    return batch
+
+
+def _signs(values: Array, infinity: int) -> list[int]:
+    """1 for infinity, -1 for the one with a minus, 0 for any other value."""
+    numbers = values.view(pa.int32() if pa.types.is_date32(values.type) else pa.int64()).to_pylist()
+    return [(n == infinity) - (n == -infinity) for n in numbers]
 
 
 def _failure(files: Files) -> errors.SourceFailed:

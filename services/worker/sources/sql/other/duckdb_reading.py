@@ -15,7 +15,7 @@ from services.worker.sources import errors
 from services.worker.sources.duckdb import dialect
 from services.worker.sources.duckdb.connection import invalid_column, register
 from services.worker.sources.duckdb.types import Columns, Stored, widened
-from services.worker.sources.rows.columns import NameAmbiguous, place_of, source_columns, used_names
+from services.worker.sources.rows.columns import NameAmbiguous, place_of, source_columns, used_names, with_key
 from services.worker.sources.rows.conditions import Parameter, quoted
 from services.worker.sources.rows.page import sql_limit
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
@@ -43,9 +43,10 @@ class _Database:
     def open(self, spec: JobSpec) -> Reading:
         as_of, time_zone = datetime.now(UTC), self._settings.time_zone
         self._guarded(lambda: register(self._connection, time_zone))
+        self._guarded(lambda: self._connection.execute("set arrow_large_buffer_size = true"))
         columns, relation = self._relation(spec)
         matching = dialect.where(spec.filter, columns)
-        selection = source_columns(spec, deciding=False)
+        selection = tuple(c for c in with_key(source_columns(spec, deciding=False), spec) if c.name in columns.stored)
         values = ", ".join(f"{columns.value(c.name, c.type)} as c{i}" for i, c in enumerate(selection))
         rest = f"where {matching.text}{dialect.order(spec, columns)}{sql_limit(spec.page)}"
         rows = self._batches(f"select {values} from {relation} {rest}", matching.parameters)  # noqa: S608 - quoted
@@ -57,19 +58,18 @@ class _Database:
         rows = _rows(spec.relation)
         statement = f"describe select * from {rows}"  # noqa: S608 - quoted
         described = self._guarded(lambda: self._connection.execute(statement).fetchall())
-        names, used = [str(name) for name, *_ in described], used_names(spec)
+        names = [str(name) for name, *_ in described]
+        used = used_names(spec)
         try:
-            places = {name: place_of(name, names) for name in used}
+            places = {name: place_of(name, names) for name in dict.fromkeys([*used, *spec.key])}
         except NameAmbiguous as ambiguous:
             raise errors.column_ambiguous(self._settings.id, ambiguous.name) from ambiguous
-        absent = [name for name, place in places.items() if place is None]
+        absent = [name for name in used if places[name] is None]
         if absent:
             raise errors.column_missing(self._settings.id, absent)
-        meant = [described[place] for place in places.values() if place is not None]
-        kept = [widened(quoted(str(word)), str(type_)) for word, type_, *_ in meant]
-        kept = [_with_all_digits(sql, type_) for sql, type_ in kept]
-        selected = ", ".join(f"{sql} as u{place}" for place, (sql, _) in enumerate(kept)) or "1"
-        stored = {name: Stored(f"r.u{place}", kept[place][1]) for place, name in enumerate(used)}
+        kept = {name: _kept(*described[place][:2]) for name, place in places.items() if place is not None}
+        selected = ", ".join(f"{sql} as u{place}" for place, (sql, _) in enumerate(kept.values())) or "1"
+        stored = {name: Stored(f"r.u{place}", type_) for place, (name, (_, type_)) in enumerate(kept.items())}
         return Columns(stored), f"(select {selected} from {rows}) as r"  # noqa: S608 - quoted
 
     def _batches(self, statement: str, parameters: tuple[Parameter, ...]) -> Iterator[pa.RecordBatch]:
@@ -112,6 +112,10 @@ def _rows(relation: Relation) -> str:
     return f"(\n{query}\n)" if query else ".".join(map(quoted, relation.table.rpartition(".")[::2])).removeprefix('"".')
 
 
-def _with_all_digits(sql: str, type_: str) -> tuple[str, str]:
-    """What is finer than a microsecond leaves as text, of which the digits that are cut are counted."""
-    return (f"cast({sql} as varchar)", "VARCHAR") if type_ in ("TIMESTAMP_NS", "TIME_NS") else (sql, type_)
+def _kept(name: str, type_: str) -> tuple[str, str]:
+    """A column with all its digits, and the type of that: what is finer than a microsecond leaves as text, and what is
+    cut of it is counted.
+    """
+    if type_ in ("TIMESTAMP_NS", "TIME_NS"):
+        return f"cast({quoted(name)} as varchar)", "VARCHAR"
+    return widened(quoted(name), type_)

@@ -23,7 +23,7 @@ from services.worker.sources.rows.conditions import (
     with_null,
 )
 from services.worker.sources.rows.step import utc
-from services.worker.sources.sql.postgres.types import MOMENTS, PLAIN_TEXT, REAL, WHOLE, Columns, Oid
+from services.worker.sources.sql.postgres.types import FLOAT4_AS_FLOAT8, MOMENTS, PLAIN_TEXT, REAL, WHOLE, Columns, Oid
 
 MARK = "\0"
 """A parameter in a condition, before it has its number; it can't be part of a statement."""
@@ -143,6 +143,8 @@ def _compared(term: Term, columns: Columns) -> tuple[str, str] | None:
 
 def _double(raw: str, oid: int) -> str:
     """The nearest double; null for what lies beyond every one of them, which PostgreSQL would refuse to convert."""
+    if oid == Oid.FLOAT4:
+        return FLOAT4_AS_FLOAT8.format(raw=raw)
     if oid != Oid.NUMERIC:
         return raw if oid == Oid.FLOAT8 else f"{raw}::float8"
     finite = f"{raw}::text not in ('NaN', 'Infinity', '-Infinity')"

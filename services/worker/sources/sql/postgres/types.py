@@ -114,6 +114,8 @@ _DURATION = (
     f" else 'PT' || trim_scale({_LENGTH}::numeric)::text || 'S' end"
 )
 _AS_FLOAT8 = "{raw}::float8"
+FLOAT4_AS_FLOAT8 = "{raw}::text::float8"
+"""The number that the shortest text of a real of four bytes says: 11.4, and no 11.399999618530273."""
 
 # What Arrow takes as it is, and what becomes of other types; any type not named leaves as its text.
 _DIRECT: dict[Kind, tuple[frozenset[Oid], dict[int, str]]] = {
@@ -123,7 +125,10 @@ _DIRECT: dict[Kind, tuple[frozenset[Oid], dict[int, str]]] = {
         frozenset({Oid.NUMERIC}),
         {Oid.MONEY: "{raw}::numeric", **dict.fromkeys(REAL, _DECIMAL)},
     ),
-    Kind.FLOAT: (frozenset({Oid.FLOAT8, Oid.NUMERIC}), dict.fromkeys([Oid.FLOAT4, *WHOLE], _AS_FLOAT8)),
+    Kind.FLOAT: (
+        frozenset({Oid.FLOAT8, Oid.NUMERIC}),
+        {Oid.FLOAT4: FLOAT4_AS_FLOAT8, **dict.fromkeys(WHOLE, _AS_FLOAT8)},
+    ),
     Kind.BOOLEAN: (frozenset({Oid.BOOL}), {}),
     Kind.DATE: (frozenset({Oid.DATE}), {Oid.TIMESTAMP: _MIDNIGHT}),
     Kind.TIME: (frozenset({Oid.TIME}), {}),
