@@ -42,6 +42,8 @@ _TEXTS = {
     Kind.TIME: _TIME,
     Kind.TIMESTAMP: rf"\d{{4}}-\d\d-\d\d([T ]{_TIME}(Z|[+-]\d\d(:?\d\d)?)?)?",
 }
+_NOTHING = "cast(null as varchar)"
+"""Of a column of another nature: no value of it can be of the type. A bare null could not be sorted by."""
 _CUT = frozenset({Kind.TIME, Kind.TIMESTAMP})
 _COMMAS = {
     Kind.DECIMAL: "translate({}, ',.', '.,')",  # 1.234 is not to become a number
@@ -130,6 +132,8 @@ def typed(raw: str, stored_as: str, type_: ColumnType) -> str:
             return raw if stored_as == "DOUBLE" else f"cast({raw} as double)"
         case Kind.BOOLEAN if stored_as == "BOOLEAN" or stored_as in WHOLE:
             return raw if stored_as == "BOOLEAN" else f"case {raw} when 1 then true when 0 then false end"
+        case Kind.BINARY if stored_as == "BLOB":
+            return raw
         case Kind.JSON if stored_as != "BLOB":
             return json_of(raw, stored_as)
     return _typed_time(raw, stored_as, type_.kind)
@@ -188,7 +192,7 @@ def _typed_time(raw: str, stored_as: str, kind: Kind) -> str:
     if kind is Kind.DURATION and stored_as == "INTERVAL":
         no_months = f"datepart('year', {raw}) = 0 and datepart('month', {raw}) = 0"
         return f"case when {no_months} then epoch_us({raw}) end"
-    return "null"  # of another nature: every value is an error
+    return _NOTHING
 
 
 def _within_a_day(time: str) -> str:
@@ -219,7 +223,7 @@ def _exact_number(raw: str, stored_as: str, target: str) -> str:
         number = f"try_cast(cast({raw} as varchar) as {target})"  # the number itself has digits that nobody wrote
         near = f"abs(cast({number} as double) - {raw}) <= abs({raw}) * {_NEAR}"
         return f"case when {near} then {number} end"
-    return f"case when {number} = {raw} then {number} end" if _is_number(stored_as) else "null"
+    return f"case when {number} = {raw} then {number} end" if _is_number(stored_as) else _NOTHING
 
 
 def _is_number(stored_as: str) -> bool:

@@ -15,8 +15,10 @@
 Digits of a time or timestamp beyond microseconds are cut.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Context, Decimal, InvalidOperation
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -39,6 +41,11 @@ _ISO_DURATION = (
     r"(?:T(?:(?P<h>\d{1,8})H)?(?:(?P<m>\d{1,9})M)?(?:(?P<s>\d{1,11})(?:\.(?P<f>\d{1,6}))?S)?)?$"
 )
 _CLOCK_DURATION = r"^([+-]?)(\d{1,8}):(\d\d):(\d\d(?:\.\d{1,6})?)$"
+
+_MAX_SAFE_CHARACTERS = 37
+"""Digits that surely fit into a decimal."""
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
+_EXACT = Context(prec=38)
 
 _LONGER_THAN_A_GAP = pa.scalar(timedelta(hours=3), pa.duration("us"))
 
@@ -100,6 +107,25 @@ def _cast(array: Array, type_: ColumnType) -> Array:
 
 def _integer(text: Array, type_: ColumnType) -> Array:
     return _cast(_where(text, r"^-?\d+$"), type_)  # the cast alone would take 0x1f
+
+
+def _decimal(text: Array, type_: ColumnType) -> Array:
+    unsafe = pc.or_(pc.greater(pc.binary_length(text), _MAX_SAFE_CHARACTERS), pc.match_substring_regex(text, "[eE]"))
+    if pc.any(unsafe).as_py():  # the cast takes more digits than there are for other numbers
+        plain = [_plain_decimal(value, type_) for value in text.filter(unsafe).to_pylist()]
+        text = pc.replace_with_mask(text, pc.fill_null(unsafe, fill_value=False), pa.array(plain, text.type))
+    return _cast(text, type_)
+
+
+def _plain_decimal(text: str, type_: ColumnType) -> str:
+    try:
+        number = Decimal(text) if _DECIMAL.fullmatch(text) else Decimal("NaN")
+        rounded = number.quantize(Decimal(1).scaleb(-type_.scale), context=_EXACT)
+    except InvalidOperation:  # more digits than any type has
+        raise pa.ArrowInvalid(text) from None
+    if rounded != number:
+        raise pa.ArrowInvalid(text)
+    return f"{rounded:f}"
 
 
 def _float(text: Array, type_: ColumnType) -> Array:
@@ -196,6 +222,7 @@ def _json(text: Array, type_: ColumnType) -> Array:
 
 _KERNELS: dict[Kind, Callable[[Array, ColumnType], Array]] = {
     Kind.INTEGER: _integer,
+    Kind.DECIMAL: _decimal,
     Kind.FLOAT: _float,
     Kind.BOOLEAN: _boolean,
     Kind.DATE: _date,

@@ -5,7 +5,7 @@ is certain, and every row is decided here.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -72,7 +72,8 @@ def opened(settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
             connection = stack.enter_context(engine(settings).connect())
             driver: Any = connection.connection.driver_connection
         if connection.dialect.name == "duckdb":
-            yield duckdb_reading.opened(driver, settings, spec)
+            with closing(driver.cursor().cursor()) as own:  # closed with its result, of which SQLAlchemy knows nothing
+                yield duckdb_reading.opened(own, settings, spec)
             return
         yield _Cursor(connection, settings, guard).open(spec)
 

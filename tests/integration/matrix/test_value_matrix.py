@@ -1,0 +1,70 @@
+"""Every kind of source with every type it knows, by its extremes: what is in the files is exact, counted, or refused.
+
+A kind is a module of this folder with ROWS and `source`, which makes a source of one row: its id and the value. The
+files are read by others than those who wrote them.
+"""
+
+import csv
+import io
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from services.contract.formats import Format
+from services.contract.outcome import ExportWarning
+from services.contract.spec import JobSpec, OrderTerm, TableOptions
+from services.worker.sources.errors import SourceFailed
+from services.worker.sources.sources import Sources
+from services.worker.writers.registry import open_writer
+from tests.integration.matrix import csv_rows, duckdb_rows, parquet_rows
+from tests.integration.matrix.rows import Row
+from tests.integration.sources.source_specs import spec_of
+
+KINDS: dict[str, ModuleType] = {"parquet": parquet_rows, "csv": csv_rows, "sql": duckdb_rows}
+CASES = [pytest.param(kind, row, id=f"{kind} {row}") for kind, module in KINDS.items() for row in module.ROWS]
+ORDERS = [(), (OrderTerm("v"),)]
+
+
+def exported(sources: Sources, spec: JobSpec, format_: Format) -> tuple[bytes, list[ExportWarning]]:
+    file = io.BytesIO()
+    writer = open_writer(TableOptions(format_), file, spec.columns, "things")
+    with sources.open_rows(spec.source).read(spec) as reading:
+        for batch in reading.batches():
+            writer.write(batch)
+        writer.close()
+        return file.getvalue(), [*reading.warnings(), *writer.warnings]
+
+
+def in_csv(content: bytes) -> str | None:
+    _, (_, value) = csv.reader(io.StringIO(content.decode(), newline=""))
+    return None if content.endswith((b",\r\n", b",\n")) else value
+
+
+def plain_json(text: str | bytes) -> Any:
+    """With the digits of numbers as they stand there."""
+    return json.loads(text, parse_int=str, parse_float=str)
+
+
+def in_json(content: bytes, type_: str) -> Any:
+    """As CSV has it, but for values of json."""
+    value = plain_json(content)["v"]
+    return str(value).lower() if isinstance(value, bool) and type_ != "json" else value
+
+
+@pytest.mark.parametrize(("kind", "row"), CASES)
+def test_a_value_is_exact_counted_or_refused(tmp_path: Path, kind: str, row: Row) -> None:
+    sources = Sources({"things": KINDS[kind].source(tmp_path, row.stored)})
+    for order in ORDERS:
+        spec = spec_of(kind, {"id": "integer", "v": row.type}, order=order)
+        if row.refused:
+            with pytest.raises(SourceFailed, match="VALUE_INVALID"):
+                exported(sources, spec, Format.CSV)
+            continue
+        content, warnings = exported(sources, spec, Format.CSV)
+        assert in_csv(content) == row.text
+        assert [(w.code, w.count) for w in warnings] == ([(row.code, 1)] if row.code else [])
+        expected = plain_json(row.text or "null") if row.type == "json" else row.text
+        assert in_json(exported(sources, spec, Format.JSONL)[0], row.type) == expected
