@@ -71,7 +71,7 @@ def column_missing(source_id: str, columns: list[str], hint: str = "") -> Source
 def column_ambiguous(source_id: str, column: str) -> SourceFailed:
     """Several columns have one name, but for its case."""
     return SourceFailed(
-        FailureCode.RELATION_INVALID,
+        FailureCode.NAME_AMBIGUOUS,
         f"The source {source_id!r} has several columns that are called {shown(column)!r}, but for case.",
     )
 

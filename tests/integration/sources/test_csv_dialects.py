@@ -160,7 +160,7 @@ def test_the_very_name_wins_and_names_that_are_alike_are_refused(tmp_path: Path)
     upper = Term("CODE", type_of("text"), Operator.EQUALS, ("UP",))
     assert values(tmp_path, {"code": "text"}, filter=upper, order=(OrderTerm("CODE"),)) == [("low",)]
     for name in ("Code", "x"):
-        assert f"RELATION_INVALID: The source 'things' has several columns that are called '{name}'" in refused(
+        assert f"NAME_AMBIGUOUS: The source 'things' has several columns that are called '{name}'" in refused(
             tmp_path, {name: "text"}
         )
 

@@ -94,7 +94,7 @@ def test_of_columns_that_differ_by_case_the_very_name_is_read(tmp_path: Path, na
         for value, count in ((name, 1), (name.swapcase(), 0)):
             term = Term(name, type_of("text"), Operator.EQUALS, (value,))
             assert read(tmp_path, spec_of("parquet", {"id": "integer"}, order=(), filter=term)).matched == count
-    assert refused(tmp_path, "text", "Code").code == "RELATION_INVALID"
+    assert refused(tmp_path, "text", "Code").code == "NAME_AMBIGUOUS"
     assert "'Code'" in refused(tmp_path, "integer", "id", order=(OrderTerm("Code"),)).message
 
 

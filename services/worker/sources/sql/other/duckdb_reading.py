@@ -91,20 +91,28 @@ class _Database:
         column = invalid_column(error)
         if column:
             return errors.value_invalid(column, "of its type")
-        if isinstance(error, duckdb.ProgrammingError):
+        if isinstance(error, _of_statements()):
             return errors.relation_missing(self._settings.id)
-        if isinstance(error, duckdb.DataError):
+        if isinstance(error, duckdb.DataError | duckdb.InvalidInputException):
             return errors.value_unconvertible(self._settings.id)
         return errors.unavailable(self._settings.id)
 
     def _said(self, error: Exception) -> DriverError:
-        return DriverError(address.scrubbed(f"{type(error).__name__}: {error}", self._settings.url))
+        """Only what is wrong with a statement is said in full: other words may hold values of rows."""
+        text = f"{type(error).__name__}: {error}" if isinstance(error, _of_statements()) else type(error).__name__
+        return DriverError(address.scrubbed(text, self._settings.url))
 
 
 def _failures() -> tuple[type[Exception], ...]:
     import duckdb  # noqa: PLC0415 - only a child that reads needs it
 
     return duckdb.Error, pa.ArrowException, OSError
+
+
+def _of_statements() -> tuple[type[Exception], ...]:
+    import duckdb  # noqa: PLC0415 - only a child that reads needs it
+
+    return duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.PermissionException
 
 
 def _rows(relation: Relation) -> str:
