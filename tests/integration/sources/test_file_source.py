@@ -100,8 +100,6 @@ def test_what_a_parquet_file_holds_becomes_the_type_exactly(
         ("date", pa.array([2**31 - 1], pa.int32()).cast(pa.date32())),
         ("timestamp", [5]),
         ("time", pa.array([1], pa.timestamp("us"))),
-        ("json", [{"a": float("nan")}]),
-        ("json", ["{"]),
         ("text", pa.array([b"\xff"], pa.binary())),
     ],
 )
@@ -134,7 +132,7 @@ def test_a_csv_with_a_byte_order_mark_repeated_and_unnamed_columns(tmp_path: Pat
 def test_a_csv_value_that_is_not_of_the_type_is_named_with_its_row(tmp_path: Path) -> None:
     csv_file(tmp_path, "id,at\n2,soon\n1,2026-01-01\n")
     failed = failure(tmp_path, "csv", {"at": "timestamp"})
-    assert failed.message == "Column 'at' holds a value in row 2 that is not timestamp."
+    assert failed.message == "Column 'at' holds a value in row 2 that is not timestamp: 'soon'."
 
 
 def test_a_csv_value_that_is_not_of_the_type_is_found_in_a_filter_too(tmp_path: Path) -> None:

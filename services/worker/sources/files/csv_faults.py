@@ -5,7 +5,7 @@ rest holds values of rows.
 import re
 from dataclasses import dataclass
 
-MIXED = "The CSV Parser state machine reached an invalid state."
+_MIXED = "The CSV Parser state machine reached an invalid state."
 """DuckDB's words for a file with more than one sort of line end, among others."""
 
 _LINE = re.compile(r"[A-Za-z ]*: CSV Error on Line: (\d+)\n")
@@ -44,14 +44,9 @@ def fault(words: str) -> Fault | None:
         return None
     line = _LINE.match(words)
     if line is None:
-        return Fault(file[1], 0, "mixes line ends, or has a quote inside of a value") if MIXED in words else None
+        return Fault(file[1], 0, "mixes line ends, or has a quote inside of a value") if _MIXED in words else None
     reasons = [(found.start(), why.format(*found.groups())) for form, why in _REASONS if (found := _last(form, words))]
     return Fault(file[1], int(line[1]), max(reasons)[1] if reasons else "cannot be read")
-
-
-def is_mixed(cause: BaseException | None) -> bool:
-    """Whether an error may be about line ends."""
-    return MIXED in str(cause)
 
 
 def _last(form: re.Pattern[str], words: str) -> re.Match[str] | None:

@@ -84,7 +84,7 @@ def delimiter_hint(header: Header, path: str) -> str:
         return ""
     (only,) = header.columns
     other = next((each for each in _USUAL if each in only and each != header.delimiter), "")
-    question = f"; is the delimiter {_NAMES.get(other, other)!r}?" if other else ""
+    question = f"; is the delimiter '{_NAMES.get(other, other)}'?" if other else ""
     return f" The header of {shown(path)!r} has one column {shown(only)!r}{question}" if question else ""
 
 

@@ -5,10 +5,11 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from services.contract.spec import ColumnType, Filter
+from services.contract.spec import Filter, Invalid, Term
 from services.worker.sources import errors
-from services.worker.sources.rows import filtering, parse
+from services.worker.sources.rows import filtering
 from services.worker.sources.rows.columns import only, terms
+from services.worker.sources.rows.invalid import Typed, typed
 
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -31,7 +32,7 @@ def kept(paths: Sequence[str], filter_: Filter, time_zone: str) -> list[str]:
     values = [_values(path) for path in paths]
     everywhere = set.intersection(*map(set, values)) if values else set()
     decided = only(filter_, lambda term: term.column.casefold() in everywhere)
-    columns = {(t.column, t.type): _column(t.column, t.type, values, time_zone) for t in terms(decided)}
+    columns = {(term.column, term.type): _column(term, values, time_zone) for term in terms(decided)}
     may_match = filtering.matches(decided, columns, len(paths)).to_pylist()
     return [path for path, matches in zip(paths, may_match, strict=True) if matches] or list(paths[:1])
 
@@ -46,9 +47,9 @@ def _decoded(text: str) -> str | None:
     return None if text == _NULL else unquote(text)
 
 
-def _column(name: str, type_: ColumnType, values: Sequence[dict[str, str | None]], time_zone: str) -> parse.Array:
-    texts = pa.array([each[name.casefold()] for each in values], pa.large_string())
-    try:
-        return parse.typed(texts, type_, time_zone=time_zone)
-    except parse.NotOfType as error:
-        raise errors.value_invalid(name, type_) from error
+def _column(term: Term, values: Sequence[dict[str, str | None]], time_zone: str) -> Typed:
+    texts = pa.array([each[term.column.casefold()] for each in values], pa.large_string())
+    column = typed(texts, term.type, time_zone=time_zone)
+    if column.invalid is not None and term.policy is Invalid.REFUSE:
+        raise errors.value_invalid(term.column, term.type)
+    return column
