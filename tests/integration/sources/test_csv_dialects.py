@@ -178,6 +178,16 @@ def test_a_header_of_one_column_is_shown(tmp_path: Path, header: str, words: str
     assert words in refused(tmp_path, ID_NAME)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("inside", ["", "\n", "\r\n", "\r", '""\n'])
+def test_a_header_with_line_breaks_in_its_names_is_read(tmp_path: Path, end: str, inside: str) -> None:
+    """DuckDB itself takes the one in a name for that of the rows, and finds none."""
+    for before, behind in ((1, 1), (32_700, 30_000), (1, 65_536), (60_000, 5)):
+        lines = ["id," + f'"{"é" * before}{inside}{"x" * behind}",name', "1,,x", '2,,"y\n"', ""]
+        put(tmp_path, end.join(lines))
+        assert values(tmp_path, ID_NAME) == [(1, "x"), (2, "y\n")]
+
+
 def test_a_header_of_many_columns_is_not_shown(tmp_path: Path) -> None:
     put(tmp_path, "a,b\n1,2\n")
     assert refused(tmp_path, ID_NAME) == "COLUMN_MISSING: The source 'things' lacks: id, name."

@@ -20,6 +20,8 @@ _STRICT = (
     "auto_detect = false, allow_quoted_nulls = false, null_padding = false, strict_mode = true, "
     "ignore_errors = false, max_line_size = 67108864"
 )
+_NEW_LINE = {"\r\n": r"'\r\n'", "\n": r"'\n'", "\r": r"'\r'"}
+"""In the words of DuckDB, with backslashes."""
 _Shape = tuple[Header, tuple[str, ...]]
 """A header, and the columns that are in the names of folders."""
 
@@ -85,7 +87,9 @@ class CsvFiles:
         quote = literal(self._settings.quote)
         nulls = f"[{', '.join(map(literal, self._settings.null))}]"
         has_header = str(self._settings.header).lower()
+        # Told nothing, DuckDB goes by the first line break of all, which may be inside of a name, and then finds no row.
+        new_line = f", new_line = {_NEW_LINE[header.line_end]}" if header.line_end else ""
         return (
             f"header = {has_header}, skip = {header.skip}, delim = {literal(header.delimiter)}, "
-            f"quote = {quote}, escape = {quote}, nullstr = {nulls}"
+            f"quote = {quote}, escape = {quote}, nullstr = {nulls}{new_line}"
         )

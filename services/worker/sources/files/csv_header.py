@@ -12,11 +12,13 @@ from services.runtime.nearest import shown
 from services.worker.sources.files.settings import CsvSettings
 
 MAX_HEADER_BYTES = 4 << 20
+_FIRST_BYTES = 1 << 16
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEPARATOR = re.compile("sep=(.)\r?\n?")
 """A first line that Excel takes for no row."""
 _BY_TABS = (".tsv", ".tab")
 _USUAL = ";\t|,"
+_LINE_ENDS = ("\r\n", "\n", "\r")
 _NAMES = {"\t": r"\t"}
 
 
@@ -30,23 +32,37 @@ class HeaderFaulty(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The columns of a file in order, what parts its values, and how many lines are before it all."""
+    """The columns of a file in order, what parts its values, how many lines are before it all, and how it ends."""
 
     columns: tuple[str, ...]
     delimiter: str
     skip: int = 0
+    line_end: str = ""
 
 
 def read(file: IO[bytes], path: str, settings: CsvSettings) -> Header:
-    """The header of a file in UTF-8. Raises HeaderFaulty, OSError."""
-    text = _text(file.read(MAX_HEADER_BYTES))
+    """The header of a file in UTF-8, of which no more is read than that. Raises HeaderFaulty, OSError."""
+    content = b""
+    while True:
+        piece = file.read(max(_FIRST_BYTES, len(content)))
+        content += piece
+        last = not piece or len(content) >= MAX_HEADER_BYTES
+        header = _header(_text(content), path, settings, whole=last)
+        if header:
+            return header
+
+
+def _header(text: str, path: str, settings: CsvSettings, *, whole: bool) -> Header | None:
+    """None when it may go on behind the text, which is not `whole`."""
     separator = _SEPARATOR.match(text)
-    delimiter = settings.delimiter or ("\t" if path.casefold().endswith(_BY_TABS) else ",")
-    if separator is None:
-        return Header(_columns(text, delimiter, settings), delimiter)
-    if settings.delimiter not in ("", separator[1]):
+    usual = settings.delimiter or ("\t" if path.casefold().endswith(_BY_TABS) else ",")
+    if separator and settings.delimiter not in ("", separator[1]):
         raise HeaderFaulty(f"says sep={separator[1]}, and the sources file another delimiter")
-    return Header(_columns(text[separator.end() :], separator[1], settings), separator[1], 1)
+    delimiter, start = (separator[1], separator.end()) if separator else (usual, 0)
+    lines = io.StringIO(text[start:], newline="")
+    columns = _columns(lines, delimiter, settings, whole=whole)
+    end = next((each for each in _LINE_ENDS if text[: start + lines.tell()].endswith(each)), "")
+    return Header(columns, delimiter, int(start > 0), end) if columns else None
 
 
 def _text(content: bytes) -> str:
@@ -65,14 +81,16 @@ def _text(content: bytes) -> str:
     return text
 
 
-def _columns(text: str, delimiter: str, settings: CsvSettings) -> tuple[str, ...]:
-    quoting = csv.QUOTE_MINIMAL if settings.quote else csv.QUOTE_NONE
-    lines = io.StringIO(text, newline="")
-    reader = csv.reader(lines, delimiter=delimiter, quotechar=settings.quote or None, quoting=quoting, strict=True)
+def _columns(lines: io.StringIO, delimiter: str, settings: CsvSettings, *, whole: bool) -> tuple[str, ...]:
+    """None at all when they may go on behind the lines; they are read up to the end of the header."""
     try:
-        first = next(reader, [])
+        first = next(csv.reader(lines, delimiter=delimiter, quotechar=settings.quote or None, strict=True), [])
     except csv.Error:
+        if not whole:
+            return ()
         raise HeaderFaulty("has a first line that cannot be read") from None
+    if not whole and lines.tell() == len(lines.getvalue()):
+        return ()
     if settings.header:
         return tuple(first) or ("",)
     return tuple(f"column{place}" for place in range(1, max(1, len(first)) + 1))

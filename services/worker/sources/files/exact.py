@@ -35,7 +35,7 @@ def register(connection: "duckdb.DuckDBPyConnection", files: Files) -> None:
 
     for name, decode, result in ((DIGITS, _decimals, "VARCHAR"), (FINER, _finer, "BOOLEAN")):
         values = _Values(files, decode)
-        arguments = ["VARCHAR", "VARCHAR", "BIGINT"]
+        arguments: list[Any] = ["VARCHAR", "VARCHAR", "BIGINT"]
         connection.create_function(
             name, values.of_rows, arguments, result, type=ARROW, null_handling=SPECIAL, side_effects=False
         )

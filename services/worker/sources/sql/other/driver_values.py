@@ -38,7 +38,7 @@ def _scalar(value: Any, type_: ColumnType) -> str:
     for python, text in _TEXTS:
         if isinstance(value, python):
             return text(value, type_)
-    if type(value).__str__ is object.__str__:
+    if getattr(type(value), "__str__", None) is object.__str__:
         raise Unwritable
     return str(value)
 
