@@ -188,6 +188,24 @@ def test_a_header_with_line_breaks_in_its_names_is_read(tmp_path: Path, end: str
         assert values(tmp_path, ID_NAME) == [(1, "x"), (2, "y\n")]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_first_row_with_line_breaks_is_read(tmp_path: Path, end: str) -> None:
+    put(tmp_path, f'1,"a\r\nb\rc\nd"{end}2,x{end}')
+    columns = {"column1": "integer", "column2": "text"}
+    assert values(tmp_path, columns, header=False) == [(1, "a\r\nb\rc\nd"), (2, "x")]
+
+
+def test_files_that_end_their_lines_each_in_its_way_are_read(tmp_path: Path) -> None:
+    for number, end in enumerate(("\n", "\r\n", "\r", "\n")):
+        put(tmp_path, f"id,name{end}{number},x{end}", f"{number}.csv")
+    assert values(tmp_path, ID_NAME) == [(0, "x"), (1, "x"), (2, "x"), (3, "x")]
+
+
+def test_a_fault_behind_a_header_of_several_lines_is_named_by_its_line(tmp_path: Path) -> None:
+    put(tmp_path, f'id,"na\nme",name\r\n1,,x\r\n{SECRET}\r\n')
+    assert "line 4 of 'a.csv' has 1 values, and the header has 3." in refused(tmp_path, ID_NAME)
+
+
 def test_a_header_of_many_columns_is_not_shown(tmp_path: Path) -> None:
     put(tmp_path, "a,b\n1,2\n")
     assert refused(tmp_path, ID_NAME) == "COLUMN_MISSING: The source 'things' lacks: id, name."

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from services.worker.sources.files.csv_header import Header
 from services.worker.sources.files.place import Place
 from services.worker.sources.files.settings import UTF_8
 from services.worker.sources.files.walk import FileRefused
@@ -51,15 +52,20 @@ class Copies:
                 sorts.update(_LINE_END.findall(piece))
         return len(sorts) > 1
 
-    def even(self, path: str, delimiter: str, quote: str) -> None:
-        """Have a copy read in which every line ends with a line feed. Raises FileRefused, OSError."""
+    def even(self, path: str, header: Header, quote: str) -> None:
+        """Have a copy read in which every line ends with a line feed, below a header of numbers.
+
+        Raises FileRefused, OSError.
+        """
         copy = self._new("even", path)
         with self.opened(path) as source, self._new("raw", path).open("wb") as raw:
             shutil.copyfileobj(source, raw)
         with Path(raw.name).open("rb") as source, copy.open("wb") as target:
+            target.write(f"{header.delimiter.join(map(str, range(len(header.columns))))}\n".encode())
             if Path(raw.name).stat().st_size:
                 with mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                    target.writelines(_even(content, delimiter.encode(), quote.encode()))
+                    start = header.size + (len(codecs.BOM_UTF8) if content[:3] == codecs.BOM_UTF8 else 0)
+                    target.writelines(_even(content, start, header.delimiter.encode(), quote.encode()))
         Path(raw.name).unlink()
         self._copied[path] = copy
 
@@ -94,10 +100,10 @@ def _in_utf8(source: IO[bytes], path: str, encoding: str) -> Iterator[bytes]:
             return
 
 
-def _even(content: mmap.mmap, delimiter: bytes, quote: bytes) -> Iterator[bytes]:
-    """The content in pieces, with line feeds instead of other ends of lines, but not inside of quotes."""
-    written = 0
-    for quoted in _quoted(delimiter, quote).finditer(content) if quote else ():
+def _even(content: mmap.mmap, start: int, delimiter: bytes, quote: bytes) -> Iterator[bytes]:
+    """The content from `start` on in pieces, with line feeds instead of other line ends, but not inside of quotes."""
+    written = start
+    for quoted in _quoted(delimiter, quote).finditer(content, start) if quote else ():
         yield from _evened(content, written, quoted.start())
         yield from _pieces(content, quoted.start(), quoted.end())
         written = quoted.end()

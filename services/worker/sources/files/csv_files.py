@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from pathlib import Path
+from typing import assert_never
 
 from services.worker.sources import errors
 from services.worker.sources.duckdb.types import Stored
@@ -10,7 +12,7 @@ from services.worker.sources.files.csv_copies import Copies
 from services.worker.sources.files.csv_header import Header, HeaderFaulty
 from services.worker.sources.files.listing import Files, hive_options, listed_names
 from services.worker.sources.files.relation import Part
-from services.worker.sources.files.settings import CsvSettings
+from services.worker.sources.files.settings import CsvSettings, ParquetSettings
 from services.worker.sources.files.walk import FileRefused
 from services.worker.sources.rows.columns import place_of
 from services.worker.sources.rows.conditions import literal, quoted
@@ -20,10 +22,19 @@ _STRICT = (
     "auto_detect = false, allow_quoted_nulls = false, null_padding = false, strict_mode = true, "
     "ignore_errors = false, max_line_size = 67108864"
 )
-_NEW_LINE = {"\r\n": r"'\r\n'", "\n": r"'\n'", "\r": r"'\r'"}
-"""In the words of DuckDB, with backslashes."""
 _Shape = tuple[Header, tuple[str, ...]]
 """A header, and the columns that are in the names of folders."""
+
+
+def csv_files_of(files: Files, scratch: Path) -> "CsvFiles | None":
+    """The files as such of CSV, with copies in `scratch` where they need them; None for others."""
+    match files.settings:
+        case CsvSettings():
+            return CsvFiles(files, files.settings, Copies(files.place, files.settings.encoding, scratch / "csv"))
+        case ParquetSettings():
+            return None
+        case _:
+            assert_never(files.settings)
 
 
 class CsvFiles:
@@ -33,14 +44,39 @@ class CsvFiles:
         self._files = files
         self._settings = settings
         self._copies = copies
+        self._headers: dict[str, Header] = {}
 
     def parts(self, used: Sequence[str]) -> list[Part]:
         """The files in their order, neighbours with one header together. Raises SourceFailed, OSError."""
+        for path in self._files.marks:
+            if self.header(path).is_broken:  # DuckDB would take that line break for those of the rows, and find none
+                self._even(path)
         shapes = groupby(self._files.marks, lambda path: (self.header(path), partitions.names(path)))
         return [self._part(list(paths), shape, used) for shape, paths in shapes]
 
+    def whole(self) -> str:
+        """All columns of the files by their names, of several alike the first. Raises SourceFailed, OSError."""
+        folders = dict.fromkeys(name for path in self._files.marks for name in partitions.names(path))
+        used = list(dict.fromkeys([*(n for path in self._files.marks for n in self._names(path)), *folders]))
+        selects = (
+            f"select {', '.join(f'{c.sql} as {quoted(name)}' for name, c in part.columns.items())} from {part.rows}"  # noqa: S608
+            for part in self.parts(used)
+        )
+        return f"({' union all by name '.join(selects)})"
+
+    def _names(self, path: str) -> list[str]:
+        names = self.header(path).columns
+        folded = [name.casefold() for name in names]
+        first = (name for place, name in enumerate(names) if folded.index(folded[place]) == place)
+        return [name for name in first if names.count(name) == 1]
+
     def header(self, path: str) -> Header:
         """That of one file. Raises SourceFailed, OSError."""
+        if path not in self._headers:
+            self._headers[path] = self._header(path)
+        return self._headers[path]
+
+    def _header(self, path: str) -> Header:
         try:
             with self._copies.opened(path) as file:
                 return csv_header.read(file, path, self._settings)
@@ -58,14 +94,24 @@ class CsvFiles:
         """Have copies with one sort of line end read of the files that mix them; whether there are any."""
         mixing = [path for path in self._files.marks if self._copies.mixes(path)]
         for path in mixing:
-            self._copies.even(path, self.header(path).delimiter, self._settings.quote)
+            self._even(path)
         return bool(mixing)
+
+    def _even(self, path: str) -> None:
+        header = self.header(path)
+        if not header.is_made:
+            self._copies.even(path, header, self._settings.quote)
+            self._headers[path] = header.of_copy()
 
     def fault(self, error: Exception) -> errors.SourceFailed | None:
         """What is wrong with a file, and where; None when the error does not say."""
         fault = csv_faults.fault(str(error))
         path = self._copies.path_of(fault.file, self._files.marks) if fault else None
-        return errors.file_faulty(self._settings.id, path, fault.line, fault.why) if fault and path else None
+        if fault is None or path is None:
+            return None
+        header = self.header(path)
+        line = fault.line + header.lines if fault.line and header.is_made else fault.line
+        return errors.file_faulty(self._settings.id, path, line, fault.why)
 
     def _part(self, paths: list[str], shape: _Shape, used: Sequence[str]) -> Part:
         header, folders = shape
@@ -86,10 +132,8 @@ class CsvFiles:
     def _dialect(self, header: Header) -> str:
         quote = literal(self._settings.quote)
         nulls = f"[{', '.join(map(literal, self._settings.null))}]"
-        has_header = str(self._settings.header).lower()
-        # Told nothing, DuckDB goes by the first line break of all, which may be inside of a name, and then finds no row.
-        new_line = f", new_line = {_NEW_LINE[header.line_end]}" if header.line_end else ""
+        has_header = str(self._settings.header or header.is_made).lower()
         return (
             f"header = {has_header}, skip = {header.skip}, delim = {literal(header.delimiter)}, "
-            f"quote = {quote}, escape = {quote}, nullstr = {nulls}{new_line}"
+            f"quote = {quote}, escape = {quote}, nullstr = {nulls}"
         )

@@ -5,7 +5,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from services.runtime.nearest import shown
@@ -18,7 +18,7 @@ _SEPARATOR = re.compile("sep=(.)\r?\n?")
 """A first line that Excel takes for no row."""
 _BY_TABS = (".tsv", ".tab")
 _USUAL = ";\t|,"
-_LINE_ENDS = ("\r\n", "\n", "\r")
+_LINE_END = re.compile(r"\r\n|\n|\r")
 _NAMES = {"\t": r"\t"}
 
 
@@ -32,12 +32,23 @@ class HeaderFaulty(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The columns of a file in order, what parts its values, how many lines are before it all, and how it ends."""
+    """The columns of a file in order, what parts its values, and how many lines are before it all, `skip`.
+
+    The rows begin behind `size` bytes and `lines` lines. `is_broken`: the first of all has a line break in a value that
+    is another than the one at its end. `is_made`: a copy has a header that nobody wrote.
+    """
 
     columns: tuple[str, ...]
     delimiter: str
     skip: int = 0
-    line_end: str = ""
+    size: int = 0
+    lines: int = 0
+    is_broken: bool = False
+    is_made: bool = False
+
+    def of_copy(self) -> "Header":
+        """That of a copy which has the columns in one line and then the rows."""
+        return replace(self, skip=0, lines=self.lines - 1, is_broken=False, is_made=True)
 
 
 def read(file: IO[bytes], path: str, settings: CsvSettings) -> Header:
@@ -61,8 +72,19 @@ def _header(text: str, path: str, settings: CsvSettings, *, whole: bool) -> Head
     delimiter, start = (separator[1], separator.end()) if separator else (usual, 0)
     lines = io.StringIO(text[start:], newline="")
     columns = _columns(lines, delimiter, settings, whole=whole)
-    end = next((each for each in _LINE_ENDS if text[: start + lines.tell()].endswith(each)), "")
-    return Header(columns, delimiter, int(start > 0), end) if columns else None
+    if not columns:
+        return None
+    first = text[start : start + lines.tell()]
+    before = text[: start + (len(first) if settings.header else 0)]
+    ends = _LINE_END.findall(first)
+    return Header(
+        columns,
+        delimiter,
+        int(start > 0),
+        len(before.encode()),
+        len(_LINE_END.findall(before)),
+        is_broken=len(set(ends)) > 1,
+    )
 
 
 def _text(content: bytes) -> str:

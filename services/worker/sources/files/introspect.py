@@ -1,9 +1,11 @@
 """What lies below the root of a source of files: tables, each of one file or of many that are named by a glob."""
 
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +15,8 @@ from services.contract.codes import FailureCode
 from services.contract.spec import All, ColumnType, Kind
 from services.worker.sources import errors
 from services.worker.sources.errors import SourceFailed
+from services.worker.sources.files import parquet
+from services.worker.sources.files.csv_files import csv_files_of
 from services.worker.sources.files.listing import Files, listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.settings import CsvSettings, FileSettings
@@ -24,7 +28,7 @@ from services.worker.sources.rows.conditions import quoted
 from services.worker.sources.said import told
 from services.worker.sources.stores import globs
 
-_ENDINGS = {"parquet": ("parquet", "pq", "parq"), "csv": ("csv", "tsv")}
+_ENDINGS = {"parquet": ("parquet", "pq", "parq"), "csv": ("csv", "tsv", "tab")}
 _DIGITS = re.compile(r"\d+")
 _PARTITION = re.compile(r"[^/=]+=[^/=]*|[\d_.-]*\d[\d_.-]*")
 """Folders of one table: `year=2026`, and `2026-01` as well."""
@@ -114,11 +118,11 @@ def _name(pattern: str) -> str:
 def relation_columns(settings: FileSettings, pattern: str) -> list[LiveColumn]:
     """The columns of the files that a path or glob names, by their schema or first rows. Raises SourceFailed."""
     files = listed(settings, pattern, All())
-    with _asking(files) as ask:
-        described = [(str(row[0]), str(row[1])) for row in ask(f"describe {files.relation}")]
+    with _asking(files) as (ask, relation):
+        described = [(str(row[0]), str(row[1])) for row in ask(f"describe select * from {relation}")]  # noqa: S608
         texts = [name for name, stored in described if _is_text(files, name) or duckdb_types.is_doubtful(stored)]
         selected = ", ".join(f"cast(r.{quoted(name)} as varchar)" for name in texts)
-        rows = ask(f"select {selected} from ({files.relation}) as r limit {SAMPLE}") if texts else []  # noqa: S608
+        rows = ask(f"select {selected} from {relation} as r limit {SAMPLE}") if texts else []  # noqa: S608
     values = dict(zip(texts, zip(*rows, strict=True), strict=True)) if rows else {}
     wide = _wide_decimals(files)
     return [_column(files, name, stored, values.get(name, ()), is_wide=name in wide) for name, stored in described]
@@ -153,12 +157,17 @@ def _wide_decimals(files: Files) -> frozenset[str]:
 
 
 @contextmanager
-def _asking(files: Files) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
-    """Statements over the files. Raises SourceFailed."""
+def _asking(files: Files) -> Iterator[tuple[Callable[[str], list[tuple[Any, ...]]], str]]:
+    """Statements over the files, and the relation of all their columns. Raises SourceFailed."""
     import duckdb  # noqa: PLC0415 - only whoever reads needs it
 
+    csv_files = None
     try:
-        with connection(files, None, memory=MemoryLimits().usual, threads=1) as connected:
-            yield lambda sql: connected.execute(sql).fetchall()
+        with tempfile.TemporaryDirectory(prefix="files-") as scratch:
+            csv_files = csv_files_of(files, Path(scratch))
+            with connection(files, Path(scratch), memory=MemoryLimits().usual, threads=1) as connected:
+                relation = csv_files.whole() if csv_files else parquet.whole(files)
+                yield lambda sql: connected.execute(sql).fetchall(), relation
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        raise errors.relation_invalid(files.settings.id, files.settings.kind) from error
+        fault = csv_files.fault(error) if csv_files else None
+        raise fault or errors.relation_invalid(files.settings.id, files.settings.kind) from error

@@ -59,6 +59,11 @@ def parts(files: Files, used: Sequence[str], run: Run) -> list[Part]:
     return [_part(files, list(group), meant) for (meant, _), group in groupby(files.marks, shape)]
 
 
+def whole(files: Files) -> str:
+    """All columns of the files by their names, as DuckDB reads them."""
+    return f"read_parquet({files.names(files.marks)}, union_by_name = true, {hive_options(files)})"
+
+
 def _part(files: Files, paths: list[str], meant: _Shape) -> Part:
     rows = f"read_parquet({files.names(paths)}, union_by_name = true, {hive_options(files)})"
     return Part(rows, {name: _stored(each) for name, each in meant})

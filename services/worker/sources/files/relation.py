@@ -1,7 +1,7 @@
 """The rows of several files as one relation `r`, with the columns that a spec uses, and nothing of them changed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.contract.spec import ColumnType, JobSpec, Kind
 from services.worker.sources.duckdb.types import WHOLE, Columns, Stored, text, typed, widened
@@ -28,6 +28,10 @@ class Relation:
 
     sql: str
     columns: Columns
+
+    def without_rows(self) -> "Relation":
+        """The same columns, and none of the rows."""
+        return replace(self, sql=f"(select * from {self.sql} where false) as r")  # noqa: S608 - quoted
 
 
 def joined(parts: Sequence[Part], spec: JobSpec, settings: FileSettings) -> Relation:

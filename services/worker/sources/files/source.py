@@ -7,10 +7,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -20,13 +19,12 @@ from services.worker.sources import errors
 from services.worker.sources.duckdb import dialect
 from services.worker.sources.duckdb.connection import invalid_column, register
 from services.worker.sources.files import csv_faults, exact, parquet, row_groups
-from services.worker.sources.files.csv_copies import Copies
-from services.worker.sources.files.csv_files import CsvFiles
+from services.worker.sources.files.csv_files import csv_files_of
 from services.worker.sources.files.listing import Files, listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.place import Directory
 from services.worker.sources.files.relation import Relation, joined
-from services.worker.sources.files.settings import CsvSettings, FileSettings, ParquetSettings
+from services.worker.sources.files.settings import FileSettings
 from services.worker.sources.kind import RowOptions
 from services.worker.sources.rows.columns import NameAmbiguous, SourceColumn, source_columns, used_names
 from services.worker.sources.rows.conditions import Sql, literal
@@ -65,8 +63,6 @@ class FileSource:
         """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
         as_of = datetime.now(UTC)
         files = listed(self._settings, spec.relation.path, spec.filter)
-        if self._without_rows:
-            files = replace(files, relation=f"select * from ({files.relation}) where false")  # noqa: S608 - quoted
         whole = (
             None if self._options.careful or self._without_rows else row_groups.opened(files, spec, as_of, self._memory)
         )
@@ -81,7 +77,8 @@ class FileSource:
             def connected(memory: str, threads: int) -> "duckdb.DuckDBPyConnection":
                 return stack.enter_context(connection(files, scratch, memory=memory, threads=threads))
 
-            yield _Engine(connected, _threads(files, spec), files, scratch, self._memory).open(spec, as_of)
+            engine = _Engine(connected, _threads(files, spec), files, scratch, self._memory)
+            yield engine.open(spec, as_of, without_rows=self._without_rows)
 
 
 class _Engine:
@@ -93,9 +90,11 @@ class _Engine:
         self._connection = connected(memory.usual, threads)
         self._files = files
         self._settings = files.settings
-        self._csv = _csv_files(files, scratch)
+        self._csv = csv_files_of(files, scratch)
+        self._without_rows = False
 
-    def open(self, spec: JobSpec, as_of: datetime) -> Reading:
+    def open(self, spec: JobSpec, as_of: datetime, *, without_rows: bool) -> Reading:
+        self._without_rows = without_rows
         try:
             return self._reading(spec, as_of)
         except errors.SourceFailed as failed:
@@ -130,7 +129,7 @@ class _Engine:
         if absent:
             hint = self._csv.missing_hint() if self._csv else ""
             raise errors.column_missing(self._settings.id, absent, hint)
-        return relation
+        return relation.without_rows() if self._without_rows else relation
 
     def _run(self, statement: str) -> list[tuple[Any, ...]]:
         return self._rows(Sql(statement))
@@ -194,16 +193,6 @@ class _Engine:
         return fault or errors.relation_invalid(self._settings.id, self._settings.kind)
 
 
-def _csv_files(files: Files, scratch: Path) -> CsvFiles | None:
-    match files.settings:
-        case CsvSettings():
-            return CsvFiles(files, files.settings, Copies(files.place, files.settings.encoding, scratch / "csv"))
-        case ParquetSettings():
-            return None
-        case _:
-            assert_never(files.settings)
-
-
 def _is_short_of_memory(error: Exception) -> bool:
     """However it comes: what goes wrong behind a stream of Arrow is an OSError with DuckDB's words."""
     return "Out of Memory Error" in str(error)
@@ -216,9 +205,7 @@ def _threads(files: Files, spec: JobSpec) -> int:
 
 
 @contextmanager
-def connection(
-    files: Files, scratch: Path | None, *, memory: str, threads: int
-) -> Iterator["duckdb.DuckDBPyConnection"]:
+def connection(files: Files, scratch: Path, *, memory: str, threads: int) -> Iterator["duckdb.DuckDBPyConnection"]:
     """DuckDB, which reads nothing but the files and what is in `scratch`. Raises duckdb.Error, OSError."""
     import duckdb  # noqa: PLC0415 - only a child that reads needs it
 
