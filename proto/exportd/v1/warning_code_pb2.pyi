@@ -49,7 +49,7 @@ class _WarningCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningCo
     WARNING_CODE_COLUMN_EMPTY: _WarningCode.ValueType  # 11
     """No row of an API has a value for columns of the catalog: perhaps they are mistyped."""
     WARNING_CODE_TIMESTAMP_ROUNDED: _WarningCode.ValueType  # 12
-    """Timestamps were finer than a microsecond."""
+    """Times or timestamps were finer than a microsecond."""
     WARNING_CODE_INVALID_VALUE_AS_NULL: _WarningCode.ValueType  # 24
     """Values were not of their column's type: null stands for them, as the catalog says."""
     WARNING_CODE_INVALID_VALUE_AS_TEXT: _WarningCode.ValueType  # 25
@@ -105,7 +105,7 @@ WARNING_CODE_ROWS_CUT: WarningCode.ValueType  # 10
 WARNING_CODE_COLUMN_EMPTY: WarningCode.ValueType  # 11
 """No row of an API has a value for columns of the catalog: perhaps they are mistyped."""
 WARNING_CODE_TIMESTAMP_ROUNDED: WarningCode.ValueType  # 12
-"""Timestamps were finer than a microsecond."""
+"""Times or timestamps were finer than a microsecond."""
 WARNING_CODE_INVALID_VALUE_AS_NULL: WarningCode.ValueType  # 24
 """Values were not of their column's type: null stands for them, as the catalog says."""
 WARNING_CODE_INVALID_VALUE_AS_TEXT: WarningCode.ValueType  # 25
