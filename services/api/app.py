@@ -24,6 +24,7 @@ from services.api.notify.senders import senders_of
 from services.api.notify.signing import CallbackSecrets
 from services.api.notify.targets import Targets
 from services.api.ports.artifacts import ArtifactStore
+from services.api.ports.figures import QueueFigures
 from services.api.ports.live import Announcements, DetachedTasks, PreviewDesk
 from services.api.ports.store import Store
 from services.api.requests.plan import Planner
@@ -34,6 +35,7 @@ from services.api.rpc.server import Servers
 from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
 from services.api.settings import ApiSettings
+from services.api.steady_clock import SteadyClock
 from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.datadir import DataDirectory, key_file, secret_key
 from services.api.storage.sql.stores import sql_store
@@ -117,12 +119,20 @@ async def build(settings: ApiSettings, world: World) -> Api:
     _check_ports(settings)
     async with AsyncExitStack() as stack:
         kept = await _kept(settings, tenants, stack)
+        await _go_on_from(kept.store.figures, world)
         parts = _Parts(settings, world, tenants, catalog, kept)
         retention = Retention(kept.store.retention, kept.artifacts, parts.metrics, settings.retention, world)
         await retention.check_store()
         secrets = CallbackSecrets(kept.secret, tenants.callback_secrets)
         senders = await stack.enter_async_context(senders_of(settings.notify, secrets, world.wall))
         return parts.api(retention, senders, stack.pop_all())
+
+
+async def _go_on_from(figures: QueueFigures, world: World) -> None:
+    """What the last process wrote is not of the future, though the machine's clock was set back meanwhile."""
+    latest = await figures.latest()
+    if latest and isinstance(world.clock, SteadyClock):
+        world.clock.not_before(latest)
 
 
 def _check_ports(settings: ApiSettings) -> None:

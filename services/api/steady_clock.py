@@ -35,6 +35,15 @@ class SteadyClock:
             self._time += passed + self._correction(passed)
             return self._time
 
+    def not_before(self, moment: datetime) -> None:
+        """It is that time at least, as if a process that ended then had gone on: its machine may have been set back.
+
+        Nothing for a moment that is more than a day ahead.
+        """
+        with self._lock:
+            if timedelta() < moment - self._time <= MAX_MADE_UP:
+                self._time = moment
+
     def _correction(self, passed: timedelta) -> timedelta:
         behind = self.wall() - (self._time + passed)
         if behind > MAX_MADE_UP:

@@ -65,6 +65,20 @@ async def test_fault_22_an_api_whose_machine_is_set_ends_no_lease_and_holds_up_n
         assert [again.export_id for again in await worker.lease(max_jobs=2)] == [failed.id]
 
 
+async def test_fault_22_a_machine_that_is_set_back_between_two_apis_holds_up_no_retry(
+    settings: ApiSettings, clock: Clock
+) -> None:
+    async with serving(settings, World(clock=clock, monotonic=clock.monotonic)) as api:
+        export, worker = await api.create(max_attempts=2), Worker(api)
+        (job,) = await worker.lease()
+        await worker.heartbeat(job)
+        await worker.fail(job)
+    steady = SteadyClock(lambda: clock.now - timedelta(seconds=HOUR_S), clock.monotonic)
+    async with serving(settings, World(clock=steady, monotonic=clock.monotonic)) as api:
+        clock.now += 2 * settings.backoff.cap  # no delay is longer, but for what the clock makes up
+        assert [again.export_id for again in await Worker(api).lease()] == [export.id]
+
+
 @pytest.fixture
 def many(rig: Rig) -> Rig:
     """Its table has so many rows that their file is large."""

@@ -191,6 +191,14 @@ async def test_the_place_in_the_queue_is_a_thousand_at_most(store):
     assert await store.exports.queue_position(new_export()) == 1000
 
 
+async def test_the_latest_change_is_known(store):
+    assert await store.figures.latest() is None
+    first = await store.exports.create(new_export(), SPEC, None)
+    assert await store.figures.latest() == first.create_time
+    await store.exports.cancel("acme", first.id, START + SECOND, only_if_queued=False)
+    assert await store.figures.latest() == START + SECOND
+
+
 async def test_depth_counts_what_is_not_done_and_the_longest_wait(store):
     assert (await store.figures.depth(START)).oldest == timedelta()
     await failed(store)

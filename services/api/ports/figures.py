@@ -35,6 +35,10 @@ class QueueFigures(Protocol):
         """Every tenant that has exports which are not done, by name. Counts them all: for operators."""
         ...
 
+    async def latest(self) -> datetime | None:
+        """When an export that is there last changed its state; None when there is none."""
+        ...
+
     async def depth(self, now: datetime) -> Depth:
         """For metrics."""
         ...

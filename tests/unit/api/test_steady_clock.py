@@ -76,6 +76,12 @@ def test_it_never_goes_back(machine: Machine) -> None:
     assert all(earlier <= later for earlier, later in pairwise(seen))
 
 
+@pytest.mark.parametrize(("ahead", "counts"), [(-HOUR, False), (HOUR, True), (MAX_MADE_UP, True), (25 * HOUR, False)])
+def test_it_goes_on_from_where_another_process_ended(machine: Machine, ahead: timedelta, counts: bool) -> None:
+    machine.clock.not_before(NOON + ahead)
+    assert machine.clock() == (NOON + ahead if counts else NOON)
+
+
 def test_others_are_told_the_time_that_they_have(machine: Machine) -> None:
     world = World(clock=machine.clock)
     machine.is_set_by(HOUR)

@@ -31,6 +31,9 @@ class MemoryQueueFigures:
         turn = self._data.turns.get(tenant)
         return turn.vtime if turn else 0
 
+    async def latest(self) -> datetime | None:
+        return max((record.export.update_time for record in self._data.within(*State)), default=None)
+
     async def depth(self, now: datetime) -> Depth:
         counts = {state: sum(1 for _ in self._data.within(state)) for state in _NOT_DONE}
         return Depth(counts, max(self._waits(now), default=timedelta()))

@@ -148,6 +148,9 @@ class SqlQueueFigures:
     async def queue(self) -> list[TenantQueue]:
         return await self._db.read_list("", figures.queue)
 
+    async def latest(self) -> datetime | None:
+        return await self._db.read_for_workers(figures.latest)
+
     async def depth(self, now: datetime) -> Depth:
         return await self._db.read_for_workers(lambda db: figures.depth(db, now))
 

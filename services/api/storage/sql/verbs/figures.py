@@ -6,11 +6,12 @@ import sqlalchemy as sa
 
 from services.api.domain.states import TERMINAL, Event, State, target
 from services.api.ports.figures import Depth, TenantQueue
-from services.api.storage.sql.tables import exports, in_states, tenants
+from services.api.storage.sql.tables import exports, in_states, tenants, transitions
 
 _NOT_DONE = tuple(state for state in State if state not in TERMINAL)
 
 _c = exports.c
+_t = transitions.c
 
 
 def queue(db: sa.Connection) -> list[TenantQueue]:
@@ -27,6 +28,12 @@ def queue(db: sa.Connection) -> list[TenantQueue]:
 def _count_in(db: sa.Connection, state: State) -> dict[str, int]:
     counting = sa.select(_c.tenant, sa.func.count().label("exports")).where(in_states({state})).group_by(_c.tenant)
     return {row.tenant: row.exports for row in db.execute(counting)}
+
+
+def latest(db: sa.Connection) -> datetime | None:
+    """When an export last changed its state: the last entry of the history."""
+    moment: datetime | None = db.execute(sa.select(_t.time).order_by(_t.id.desc()).limit(1)).scalar()
+    return moment
 
 
 def depth(db: sa.Connection, now: datetime) -> Depth:
