@@ -18,10 +18,13 @@ from exportd.v1.export_pb2 import (
     XlsxOptions,
 )
 from exportd.v1.export_service_pb2 import (
+    COLLECTION_VIEW_BASIC,
+    COLLECTION_VIEW_FULL,
     CancelExportRequest,
     Collection,
     CreateExportRequest,
     DeleteExportRequest,
+    GetCollectionRequest,
     GetExportRequest,
     GetFileRequest,
     ListCollectionsRequest,
@@ -34,7 +37,7 @@ from exportd.v1.export_service_pb2 import (
 )
 from exportd_client import conversions
 from exportd_client import download as downloads
-from exportd_client.connection import Link, Outage, Patience
+from exportd_client.connection import MAX_PAGE_SIZE, Link, Outage, Patience
 from exportd_client.conversions import ColumnChoice, CompressionName, FormatName, PackagingName
 from exportd_client.download import Download, OnBytes, Source
 from exportd_client.enums import StateName, value_of
@@ -176,13 +179,9 @@ class ExportClient:
             created_before=conversions.timestamp(created_before),
             page_size=page_size,
         )
-        while True:
-            page = await self._link.ask(self._link.stub.ListExports, request)
+        async for page in self._link.pages(self._link.stub.ListExports, request):
             for export in page.exports:
                 yield export
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
     async def watch(self, export_id: str) -> AsyncGenerator[Export]:
         """The export as it is now, then again after each change and new progress, until it is done.
@@ -252,13 +251,15 @@ class ExportClient:
 
     async def transitions(self, export_id: str) -> Sequence[Transition]:
         """What happened to an export: every change of its state, oldest first."""
-        request = ListTransitionsRequest(export_id=export_id)
-        return (await self._link.ask(self._link.stub.ListTransitions, request)).transitions
+        request = ListTransitionsRequest(export_id=export_id, page_size=MAX_PAGE_SIZE)
+        pages = self._link.pages(self._link.stub.ListTransitions, request)
+        return [entry async for page in pages for entry in page.transitions]
 
     async def deliveries(self, export_id: str) -> Sequence[Delivery]:
         """Where the ends of an export were announced, and what came of it."""
-        request = ListDeliveriesRequest(export_id=export_id)
-        return (await self._link.ask(self._link.stub.ListDeliveries, request)).deliveries
+        request = ListDeliveriesRequest(export_id=export_id, page_size=MAX_PAGE_SIZE)
+        pages = self._link.pages(self._link.stub.ListDeliveries, request)
+        return [delivery async for page in pages for delivery in page.deliveries]
 
     async def get_file(self, file_id: str) -> File:
         """What a file is, before any byte of it is downloaded. FailedPrecondition: its time is over."""
@@ -290,10 +291,16 @@ class ExportClient:
         sha256 = source.sha256 if isinstance(source, File) else ""
         return downloads.read(self._link, source, offset=offset, limit=limit, sha256=sha256)
 
-    async def collections(self) -> Sequence[Collection]:
-        """What can be exported, in the catalog's order."""
-        answer = await self._link.ask(self._link.stub.ListCollections, ListCollectionsRequest())
-        return answer.collections
+    async def collections(self, *, with_columns: bool = False) -> Sequence[Collection]:
+        """What can be exported, in the catalog's order; `collection` shows the columns of one."""
+        view = COLLECTION_VIEW_FULL if with_columns else COLLECTION_VIEW_BASIC
+        request = ListCollectionsRequest(page_size=MAX_PAGE_SIZE, view=view)
+        pages = self._link.pages(self._link.stub.ListCollections, request)
+        return [collection async for page in pages for collection in page.collections]
+
+    async def collection(self, type: str) -> Collection:  # noqa: A002 - the API's word
+        """One collection with its columns. NotFound: there is none of this code."""
+        return await self._link.ask(self._link.stub.GetCollection, GetCollectionRequest(type=type))
 
 
 def _request_id(given: str | None, *, validate_only: bool) -> str:

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import grpc
 import grpc.aio
@@ -18,8 +18,27 @@ if TYPE_CHECKING:
     from exportd.v1.export_service_pb2_grpc import ExportServiceAsyncStub
     from exportd.v1.operator_service_pb2_grpc import OperatorServiceAsyncStub
 
+
+class PagedRequest(Protocol):
+    """What every request for a list has."""
+
+    page_token: str
+
+
+class Page(Protocol):
+    """What every page of a list has."""
+
+    @property
+    def next_page_token(self) -> str: ...
+
+
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
+ListRequest = TypeVar("ListRequest", bound=PagedRequest)
+ListAnswer = TypeVar("ListAnswer", bound=Page)
+
+MAX_PAGE_SIZE = 1000
+"""For who wants a whole list: the service bounds a page by its bytes, too."""
 
 _TENANT_KEY = "x-exportd-tenant"
 # A call that answers once must do so in this time; streams have none, keepalive watches over them.
@@ -34,8 +53,6 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 3_000),
     # An http_proxy in the environment is for web pages; it would even swallow calls to 127.0.0.1.
     ("grpc.enable_http_proxy", 0),
-    # Chunks are 1 MiB; the largest message is a page of exports that each carry a hundred errors.
-    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
 )
 
 
@@ -109,6 +126,17 @@ class Link:
             raise self._typed(error) from error
         self.answered = True
         return answer
+
+    async def pages(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[ListRequest, ListAnswer], request: ListRequest
+    ) -> AsyncGenerator[ListAnswer]:
+        """Every page of a list, each asked for when it is needed. `request` is changed on the way."""
+        while True:
+            page = await self.ask(method, request)
+            yield page
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
 
     async def listen(
         self, method: grpc.aio.UnaryStreamMultiCallable[Request, Answer], request: Request

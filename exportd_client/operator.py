@@ -13,7 +13,7 @@ from exportd.v1.operator_service_pb2 import (
     Worker,
 )
 from exportd_client import conversions
-from exportd_client.connection import Link
+from exportd_client.connection import MAX_PAGE_SIZE, Link
 
 
 class Operator:
@@ -41,12 +41,17 @@ class Operator:
         return await self._link.ask(self._link.operators.RedeliverNotification, request)
 
     async def queue(self) -> Queue:
-        """What is not done, by tenant."""
-        return await self._link.ask(self._link.operators.GetQueue, GetQueueRequest())
+        """What is not done, by tenant: all of them."""
+        whole = Queue()
+        async for page in self._link.pages(self._link.operators.GetQueue, GetQueueRequest(page_size=MAX_PAGE_SIZE)):
+            whole.tenants.extend(page.tenants)
+            whole.oldest_age.CopyFrom(page.oldest_age)
+        return whole
 
     async def workers(self) -> Sequence[Worker]:
         """Workers that were heard of within a minute."""
-        return (await self._link.ask(self._link.operators.ListWorkers, ListWorkersRequest())).workers
+        pages = self._link.pages(self._link.operators.ListWorkers, ListWorkersRequest(page_size=MAX_PAGE_SIZE))
+        return [worker async for page in pages for worker in page.workers]
 
     async def drain(self, worker_id: str) -> Worker:
         """Tells a worker to finish what it builds and to stop. NotFound: it was not heard of lately."""

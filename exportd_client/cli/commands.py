@@ -174,10 +174,16 @@ async def _bring(session: Session, id_: str, is_file: bool, path: str, view: Dis
 
 
 @main.command()
+@click.argument("type", required=False)
+@click.option("--columns", "with_columns", is_flag=True, help="Of each collection, its columns too.")
 @shared_options
 @in_session
-async def collections(session: Session, /) -> Exit:
-    """List what can be exported."""
-    answer = await session.client.collections()
+async def collections(session: Session, /, type: str | None, with_columns: bool) -> Exit:  # noqa: A002 - as above
+    """List what can be exported; with a TYPE, that collection and its columns."""
+    if type is not None:
+        collection = await session.client.collection(type)
+        session.output.result(collection, collection_facts(collection))
+        return Exit.OK
+    answer = await session.client.collections(with_columns=with_columns)
     session.output.each("collections", answer, map(collection_facts, answer))
     return Exit.OK

@@ -30,6 +30,7 @@ from services.api.ports.store import Store
 from services.api.requests.plan import Planner
 from services.api.rpc.export_service import MAX_DOWNLOADS, MAX_WATCHES, ExportServicer
 from services.api.rpc.operator_service import OperatorServicer
+from services.api.rpc.pages import Pages
 from services.api.rpc.queue_service import JobQueueServicer
 from services.api.rpc.server import Servers
 from services.api.secrets.page_tokens import PageTokens
@@ -239,11 +240,11 @@ class _Parts:
         )
 
     def _servers(self, jobs: Jobs) -> Servers:
-        exports = self._exports()
+        exports, pages = self._exports(), Pages(PageTokens(self._secret))
         downloads = Downloads(self._store.exports, self._artifacts, self._world.clock)
         return Servers(
-            ExportServicer(exports, downloads, self.metrics, self._world),
-            OperatorServicer(exports, self._operations()),
+            ExportServicer(exports, downloads, pages, self.metrics, self._world),
+            OperatorServicer(exports, self._operations(), pages),
             JobQueueServicer(jobs, self._preview_desk),
             self.metrics,
             self._world,
@@ -258,7 +259,6 @@ class _Parts:
             workers=self._workers,
             catalog=self._catalog,
             planner=self._planner(),
-            page_tokens=PageTokens(self._secret),
             preview_desk=self._preview_desk,
             detached=self._detached,
             fairness=self._tenants,

@@ -71,6 +71,30 @@ async def test_a_create_whose_export_was_deleted_says_so(store):
         await store.exports.create(new_export(), SPEC, MARK)
 
 
+async def test_a_request_id_that_nobody_used_has_made_nothing(store):
+    assert await store.exports.made_by("acme", MARK, START) is None
+
+
+async def test_what_a_request_id_made_is_found_as_it_is_now_by_the_same_request_alone(store):
+    first = await store.exports.create(new_export(), SPEC, MARK)
+    assert await store.exports.made_by("acme", MARK, START) == first
+    now_cancelled, _ = await store.exports.cancel("acme", first.id, START, only_if_queued=False)
+    assert await store.exports.made_by("acme", MARK, START) == now_cancelled
+    assert await store.exports.made_by("other", MARK, START) is None
+    with pytest.raises(RequestIdReused):
+        await store.exports.made_by("acme", RequestMark(MARK.request_id, b"another"), START)
+    await store.exports.delete("acme", first.id, START)
+    with pytest.raises(ExportDeleted):
+        await store.exports.made_by("acme", MARK, START)
+
+
+async def test_what_a_request_id_made_is_forgotten_after_a_day(store):
+    day = timedelta(hours=24)
+    first = await store.exports.create(new_export(), SPEC, MARK)
+    assert await store.exports.made_by("acme", MARK, START + day - SECOND) == first
+    assert await store.exports.made_by("acme", RequestMark(MARK.request_id, b"another"), START + day) is None
+
+
 # ---- cancelling
 
 

@@ -43,6 +43,20 @@ async def test_the_whole_life_of_an_export_is_told_in_order(store):
     assert (told[-1].after, told[-1].time) == (State.COMPLETED, due + POLICY.ttl + SECOND)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
+async def test_a_history_is_told_page_by_page_with_the_same_entries(store, limit):
+    driven = await failed(store)
+    await store.exports.cancel("acme", driven.export.id, START, only_if_queued=False)
+    whole = await store.exports.transitions("acme", driven.export.id)
+    told, after = [], 0
+    while page := await store.exports.transitions("acme", driven.export.id, after=after, limit=limit):
+        assert len(page) <= limit
+        told += page
+        after = page[-1].version
+    assert told == whole
+    assert len(whole) == 4
+
+
 async def test_reasons_say_why_and_are_short_enough_to_show(store):
     driven = await leased(store)
     long = Failure(FailureCode.SOURCE_UNAVAILABLE, "y" * 2000)

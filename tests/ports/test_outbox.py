@@ -54,6 +54,31 @@ async def test_an_end_is_announced_once_on_each_channel_that_was_asked_for(store
     assert {d.next_attempt_time for d in told} == {START}
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+async def test_deliveries_are_listed_page_by_page_in_the_same_order(store, outbox, limit):
+    export = await given_up(store)
+    await store.exports.retry("acme", export.id, 1, None, START + SECOND)
+    await store.exports.cancel("acme", export.id, START + SECOND, only_if_queued=False)
+    whole = await outbox.deliveries("acme", export.id)
+    told, after = [], None
+    while page := await outbox.deliveries("acme", export.id, after=after, limit=limit):
+        assert len(page) <= limit
+        told += page
+        after = page[-1].position
+    assert told == whole
+    assert [(d.run, d.channel) for d in whole] == [
+        (1, Channel.CALLBACK), (1, Channel.EMAIL), (2, Channel.CALLBACK), (2, Channel.EMAIL)
+    ]  # fmt: skip
+
+
+async def test_each_channel_is_held_as_long_as_its_tries_may_take(store, outbox):
+    await ended(store)
+    until = {Channel.CALLBACK: START + SECOND, Channel.EMAIL: START + 3 * SECOND}
+    assert len(await outbox.hold(100, until, START)) == 2
+    lapsed = await outbox.hold(100, until, START + 2 * SECOND)
+    assert [held.delivery.channel for held in lapsed] == [Channel.CALLBACK]
+
+
 async def test_nothing_is_announced_that_nobody_asked_for_or_that_is_no_end(store, outbox):
     await store.exports.cancel(
         "acme", (await store.exports.create(new_export(), SPEC, None)).id, START, only_if_queued=True

@@ -8,6 +8,10 @@ while the service is bound to loopback. Another tenant's things are NOT_FOUND.
 
 Errors: each carries google.rpc.ErrorInfo with domain "exportd" and a reason of ErrorReason. Any call can also end with
 INVALID_ARGUMENT / INVALID_REQUEST, UNAVAILABLE / SHUTTING_DOWN or STORE_UNAVAILABLE, and INTERNAL / INTERNAL.
+
+Lists: every list comes in pages of at most page_size entries and 3 MiB, so that no client has to raise its limit of 4 MiB. A page may
+have fewer entries than page_size; only an empty next_page_token says that it is the last. A page_token belongs to the tenant and to the
+other fields of its request; with others it is INVALID_ARGUMENT, and so is a negative page_size.
 """
 
 from collections import abc as _abc
@@ -17,6 +21,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -27,6 +32,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _CollectionView:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CollectionViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CollectionView.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    COLLECTION_VIEW_UNSPECIFIED: _CollectionView.ValueType  # 0
+    """As a request: BASIC."""
+    COLLECTION_VIEW_BASIC: _CollectionView.ValueType  # 1
+    """Everything but its columns."""
+    COLLECTION_VIEW_FULL: _CollectionView.ValueType  # 2
+    """Everything."""
+
+class CollectionView(_CollectionView, metaclass=_CollectionViewEnumTypeWrapper):
+    """How much of a collection is shown."""
+
+COLLECTION_VIEW_UNSPECIFIED: CollectionView.ValueType  # 0
+"""As a request: BASIC."""
+COLLECTION_VIEW_BASIC: CollectionView.ValueType  # 1
+"""Everything but its columns."""
+COLLECTION_VIEW_FULL: CollectionView.ValueType  # 2
+"""Everything."""
+Global___CollectionView: _TypeAlias = CollectionView  # noqa: Y015
 
 @_typing.final
 class CreateExportRequest(_message.Message):
@@ -312,9 +341,9 @@ class ListExportsRequest(_message.Message):
     CREATED_AFTER_FIELD_NUMBER: _builtins.int
     CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """1 to 1000; 0: 50; more is lowered to 1000; negative is refused."""
+    """1 to 1000; 0: 50; more is lowered to 1000."""
     page_token: _builtins.str
-    """next_page_token of the page before, with the same filters; empty: the first page."""
+    """next_page_token of the page before; empty: the first page."""
     type: _builtins.str
     """Code of a collection; empty: all."""
     @_builtins.property
@@ -457,16 +486,24 @@ class ListTransitionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPORT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
     """Of the export."""
+    page_size: _builtins.int
+    """1 to 1000; 0: 50; more is lowered to 1000."""
+    page_token: _builtins.str
+    """next_page_token of the page before; empty: the first page."""
     def __init__(
         self,
         *,
         export_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -479,18 +516,22 @@ class ListTransitionsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TRANSITIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Of the next page; empty on the last."""
     @_builtins.property
     def transitions(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Transition]:
-        """Oldest first; of more than 1000 the newest."""
+        """Oldest first."""
 
     def __init__(
         self,
         *,
         transitions: _abc.Iterable[_export_pb2.Transition] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["transitions", b"transitions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "transitions", b"transitions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -503,16 +544,24 @@ class ListDeliveriesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPORT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
     """Of the export."""
+    page_size: _builtins.int
+    """1 to 1000; 0: 50; more is lowered to 1000."""
+    page_token: _builtins.str
+    """next_page_token of the page before; empty: the first page."""
     def __init__(
         self,
         *,
         export_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -525,18 +574,22 @@ class ListDeliveriesResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DELIVERIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Of the next page; empty on the last."""
     @_builtins.property
     def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Delivery]:
-        """Of more than 200 the newest; none when nothing was asked for or no run has ended."""
+        """The first run first; none when nothing was asked for or no run has ended."""
 
     def __init__(
         self,
         *,
         deliveries: _abc.Iterable[_export_pb2.Delivery] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -668,12 +721,25 @@ class ListCollectionsRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """1 to 1000; 0: 50; more is lowered to 1000."""
+    page_token: _builtins.str
+    """next_page_token of the page before; empty: the first page."""
+    view: Global___CollectionView.ValueType
+    """Default BASIC."""
     def __init__(
         self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        view: Global___CollectionView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -686,22 +752,48 @@ class ListCollectionsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     COLLECTIONS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Of the next page; empty on the last."""
     @_builtins.property
     def collections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Collection]:
-        """All of them."""
+        """In the catalog's order."""
 
     def __init__(
         self,
         *,
         collections: _abc.Iterable[Global___Collection] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collections", b"collections"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collections", b"collections", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListCollectionsResponse: _TypeAlias = ListCollectionsResponse  # noqa: Y015
+
+@_typing.final
+class GetCollectionRequest(_message.Message):
+    """Of GetCollection."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """Code of the collection, such as "Invoices"; upper and lower case are told apart."""
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCollectionRequest: _TypeAlias = GetCollectionRequest  # noqa: Y015
 
 @_typing.final
 class Collection(_message.Message):
@@ -736,7 +828,7 @@ class Collection(_message.Message):
 
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___CollectionColumn]:
-        """Columns, in the order of the table."""
+        """Columns, in the order of the table; empty with the view BASIC."""
 
     def __init__(
         self,

@@ -97,6 +97,11 @@ class ExportServiceStub:
                 request_serializer=exportd_dot_v1_dot_export__service__pb2.ListCollectionsRequest.SerializeToString,
                 response_deserializer=exportd_dot_v1_dot_export__service__pb2.ListCollectionsResponse.FromString,
                 _registered_method=True)
+        self.GetCollection = channel.unary_unary(
+                '/exportd.v1.ExportService/GetCollection',
+                request_serializer=exportd_dot_v1_dot_export__service__pb2.GetCollectionRequest.SerializeToString,
+                response_deserializer=exportd_dot_v1_dot_export__service__pb2.Collection.FromString,
+                _registered_method=True)
 
 
 class ExportServiceServicer:
@@ -132,7 +137,7 @@ class ExportServiceServicer:
 
     def ListExports(self, request, context):
         """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
-        fewer than page_size, or none, and a next_page_token all the same. INVALID_ARGUMENT: a page token of other filters, a negative page_size.
+        fewer than page_size, or none, and a next_page_token all the same. No errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,7 +145,8 @@ class ExportServiceServicer:
 
     def WatchExport(self, request, context):
         """Sends the export as it is now, then again after each change and, while it is built, with new progress up to four times a second;
-        ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped.
+        ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped. While nothing
+        happens, the export is sent again every 15 s as it is then: compare version to tell a change.
         NOT_FOUND / EXPORT_NOT_FOUND, also when it is deleted meanwhile; UNAVAILABLE / SHUTTING_DOWN: watch again.
         RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
         """
@@ -197,7 +203,15 @@ class ExportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListCollections(self, request, context):
-        """Lists what can be exported, in the catalog's order. No errors of its own.
+        """Lists what can be exported, in the catalog's order. What the catalog gets or loses between two pages may be missing or there twice.
+        No errors of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCollection(self, request, context):
+        """Returns one collection with its columns. NOT_FOUND / COLLECTION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -265,6 +279,11 @@ def add_ExportServiceServicer_to_server(servicer, server):
                     servicer.ListCollections,
                     request_deserializer=exportd_dot_v1_dot_export__service__pb2.ListCollectionsRequest.FromString,
                     response_serializer=exportd_dot_v1_dot_export__service__pb2.ListCollectionsResponse.SerializeToString,
+            ),
+            'GetCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCollection,
+                    request_deserializer=exportd_dot_v1_dot_export__service__pb2.GetCollectionRequest.FromString,
+                    response_serializer=exportd_dot_v1_dot_export__service__pb2.Collection.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -592,6 +611,33 @@ class ExportService:
             '/exportd.v1.ExportService/ListCollections',
             exportd_dot_v1_dot_export__service__pb2.ListCollectionsRequest.SerializeToString,
             exportd_dot_v1_dot_export__service__pb2.ListCollectionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.v1.ExportService/GetCollection',
+            exportd_dot_v1_dot_export__service__pb2.GetCollectionRequest.SerializeToString,
+            exportd_dot_v1_dot_export__service__pb2.Collection.FromString,
             options,
             channel_credentials,
             insecure,

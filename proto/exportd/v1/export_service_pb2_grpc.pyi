@@ -8,6 +8,10 @@ while the service is bound to loopback. Another tenant's things are NOT_FOUND.
 
 Errors: each carries google.rpc.ErrorInfo with domain "exportd" and a reason of ErrorReason. Any call can also end with
 INVALID_ARGUMENT / INVALID_REQUEST, UNAVAILABLE / SHUTTING_DOWN or STORE_UNAVAILABLE, and INTERNAL / INTERNAL.
+
+Lists: every list comes in pages of at most page_size entries and 3 MiB, so that no client has to raise its limit of 4 MiB. A page may
+have fewer entries than page_size; only an empty next_page_token says that it is the last. A page_token belongs to the tenant and to the
+other fields of its request; with others it is INVALID_ARGUMENT, and so is a negative page_size.
 """
 
 from collections import abc as _abc
@@ -58,11 +62,12 @@ class ExportServiceStub:
     """Returns the export as it is now. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListExports: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListExportsRequest, _export_service_pb2.ListExportsResponse]
     """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
-    fewer than page_size, or none, and a next_page_token all the same. INVALID_ARGUMENT: a page token of other filters, a negative page_size.
+    fewer than page_size, or none, and a next_page_token all the same. No errors of its own.
     """
     WatchExport: _grpc.UnaryStreamMultiCallable[_export_service_pb2.WatchExportRequest, _export_pb2.Export]
     """Sends the export as it is now, then again after each change and, while it is built, with new progress up to four times a second;
-    ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped.
+    ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped. While nothing
+    happens, the export is sent again every 15 s as it is then: compare version to tell a change.
     NOT_FOUND / EXPORT_NOT_FOUND, also when it is deleted meanwhile; UNAVAILABLE / SHUTTING_DOWN: watch again.
     RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
     """
@@ -88,7 +93,11 @@ class ExportServiceStub:
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListDeliveriesRequest, _export_service_pb2.ListDeliveriesResponse]
     """Shows where the ends of an export were announced, and what came of it, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListCollections: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListCollectionsRequest, _export_service_pb2.ListCollectionsResponse]
-    """Lists what can be exported, in the catalog's order. No errors of its own."""
+    """Lists what can be exported, in the catalog's order. What the catalog gets or loses between two pages may be missing or there twice.
+    No errors of its own.
+    """
+    GetCollection: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetCollectionRequest, _export_service_pb2.Collection]
+    """Returns one collection with its columns. NOT_FOUND / COLLECTION_NOT_FOUND."""
 
 @_typing.type_check_only
 class ExportServiceAsyncStub(ExportServiceStub):
@@ -111,11 +120,12 @@ class ExportServiceAsyncStub(ExportServiceStub):
     """Returns the export as it is now. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListExports: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListExportsRequest, _export_service_pb2.ListExportsResponse]  # type: ignore[assignment]
     """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
-    fewer than page_size, or none, and a next_page_token all the same. INVALID_ARGUMENT: a page token of other filters, a negative page_size.
+    fewer than page_size, or none, and a next_page_token all the same. No errors of its own.
     """
     WatchExport: _aio.UnaryStreamMultiCallable[_export_service_pb2.WatchExportRequest, _export_pb2.Export]  # type: ignore[assignment]
     """Sends the export as it is now, then again after each change and, while it is built, with new progress up to four times a second;
-    ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped.
+    ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped. While nothing
+    happens, the export is sent again every 15 s as it is then: compare version to tell a change.
     NOT_FOUND / EXPORT_NOT_FOUND, also when it is deleted meanwhile; UNAVAILABLE / SHUTTING_DOWN: watch again.
     RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
     """
@@ -141,7 +151,11 @@ class ExportServiceAsyncStub(ExportServiceStub):
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListDeliveriesRequest, _export_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
     """Shows where the ends of an export were announced, and what came of it, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListCollections: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListCollectionsRequest, _export_service_pb2.ListCollectionsResponse]  # type: ignore[assignment]
-    """Lists what can be exported, in the catalog's order. No errors of its own."""
+    """Lists what can be exported, in the catalog's order. What the catalog gets or loses between two pages may be missing or there twice.
+    No errors of its own.
+    """
+    GetCollection: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetCollectionRequest, _export_service_pb2.Collection]  # type: ignore[assignment]
+    """Returns one collection with its columns. NOT_FOUND / COLLECTION_NOT_FOUND."""
 
 class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
     """Exports collections of records into files, in the background."""
@@ -185,7 +199,7 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.ListExportsResponse, _abc.Awaitable[_export_service_pb2.ListExportsResponse]]:
         """Lists the tenant's exports, newest first. Of many exports a page looks at the next 2000 only: when few of them are wanted it has
-        fewer than page_size, or none, and a next_page_token all the same. INVALID_ARGUMENT: a page token of other filters, a negative page_size.
+        fewer than page_size, or none, and a next_page_token all the same. No errors of its own.
         """
 
     @_abc_1.abstractmethod
@@ -195,7 +209,8 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_export_pb2.Export], _abc.AsyncIterator[_export_pb2.Export]]:
         """Sends the export as it is now, then again after each change and, while it is built, with new progress up to four times a second;
-        ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped.
+        ends with OK after the message that has done = true. Each message is the whole resource; intermediate ones may be skipped. While nothing
+        happens, the export is sent again every 15 s as it is then: compare version to tell a change.
         NOT_FOUND / EXPORT_NOT_FOUND, also when it is deleted meanwhile; UNAVAILABLE / SHUTTING_DOWN: watch again.
         RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
         """
@@ -263,6 +278,16 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.ListCollectionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.ListCollectionsResponse, _abc.Awaitable[_export_service_pb2.ListCollectionsResponse]]:
-        """Lists what can be exported, in the catalog's order. No errors of its own."""
+        """Lists what can be exported, in the catalog's order. What the catalog gets or loses between two pages may be missing or there twice.
+        No errors of its own.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCollection(
+        self,
+        request: _export_service_pb2.GetCollectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_export_service_pb2.Collection, _abc.Awaitable[_export_service_pb2.Collection]]:
+        """Returns one collection with its columns. NOT_FOUND / COLLECTION_NOT_FOUND."""
 
 def add_ExportServiceServicer_to_server(servicer: ExportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

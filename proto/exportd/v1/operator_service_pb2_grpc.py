@@ -86,7 +86,7 @@ class OperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetQueue(self, request, context):
-        """Counts what is not done, by tenant. No errors of its own.
+        """Counts what is not done, by tenant. Tenants come in pages, each counted anew. No errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -4,7 +4,7 @@ isort:skip_file
 The service for those who run exportd: look into the queue, retry exports, send announcements again, drain workers.
 
 It is served beside ExportService, within one tenant where a call names an export or a delivery; the queue and the workers belong to
-nobody. Errors are those of ExportService.
+nobody. Errors and pages are those of ExportService.
 """
 
 from collections import abc as _abc
@@ -48,7 +48,7 @@ class OperatorServiceStub:
     RedeliverNotification: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.RedeliverNotificationRequest, _export_pb2.Delivery]
     """Sends an announcement again, now, whatever came of it. NOT_FOUND / DELIVERY_NOT_FOUND."""
     GetQueue: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.GetQueueRequest, _operator_service_pb2.Queue]
-    """Counts what is not done, by tenant. No errors of its own."""
+    """Counts what is not done, by tenant. Tenants come in pages, each counted anew. No errors of its own."""
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListWorkersRequest, _operator_service_pb2.ListWorkersResponse]
     """Lists the workers that were heard of within a minute, by this process of the api. No errors of its own."""
     DrainWorker: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]
@@ -69,7 +69,7 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     RedeliverNotification: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.RedeliverNotificationRequest, _export_pb2.Delivery]  # type: ignore[assignment]
     """Sends an announcement again, now, whatever came of it. NOT_FOUND / DELIVERY_NOT_FOUND."""
     GetQueue: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.GetQueueRequest, _operator_service_pb2.Queue]  # type: ignore[assignment]
-    """Counts what is not done, by tenant. No errors of its own."""
+    """Counts what is not done, by tenant. Tenants come in pages, each counted anew. No errors of its own."""
     ListWorkers: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListWorkersRequest, _operator_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
     """Lists the workers that were heard of within a minute, by this process of the api. No errors of its own."""
     DrainWorker: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]  # type: ignore[assignment]
@@ -105,7 +105,7 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_service_pb2.GetQueueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_service_pb2.Queue, _abc.Awaitable[_operator_service_pb2.Queue]]:
-        """Counts what is not done, by tenant. No errors of its own."""
+        """Counts what is not done, by tenant. Tenants come in pages, each counted anew. No errors of its own."""
 
     @_abc_1.abstractmethod
     def ListWorkers(

@@ -1,5 +1,6 @@
 """The catalog: what can be exported, under which names, from where."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -129,10 +130,6 @@ class Segment:
     def __str__(self) -> str:
         return f"{{{self.text}}}" if self.is_parameter else self.text
 
-    def overlaps(self, other: "Segment") -> bool:
-        """Whether some text fits both."""
-        return self.is_parameter or other.is_parameter or self.text == other.text
-
 
 @dataclass(frozen=True, slots=True)
 class TenantColumn:
@@ -204,21 +201,34 @@ class Collection:
         fits = all(text != "" if s.is_parameter else text == s.text for s, text in pairs)
         return {s.text: text for s, text in pairs if s.is_parameter} if fits else None
 
-    def overlaps(self, other: "Collection") -> bool:
-        """Whether one path would name both."""
-        same_length = len(self.segments) == len(other.segments) > 0
-        return same_length and all(a.overlaps(b) for a, b in zip(self.segments, other.segments, strict=True))
-
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """All collections, in the order of the file."""
 
     collections: tuple[Collection, ...]
+    _places: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        places = {collection.code: place for place, collection in enumerate(self.collections)}
+        object.__setattr__(self, "_places", places)
 
     def by_code(self, code: str) -> Collection | None:
         """The collection of this code, upper and lower case told apart; None: there is none."""
-        return next((c for c in self.collections if c.code == code), None)
+        place = self._places.get(code)
+        return None if place is None else self.collections[place]
+
+    def following(self, code: str, place: int, limit: int) -> Sequence[Collection]:
+        """At most `limit` collections behind the one of this code, wherever it is now; it was at `place`.
+
+        When it has gone, those from its place on. An empty code: from the first one on.
+        """
+        start = self._places.get(code, place - 1) + 1 if code else 0
+        return self.collections[start : start + limit]
+
+    def place(self, code: str) -> int:
+        """Of a collection of this catalog, from 0."""
+        return self._places[code]
 
     def by_path(self, texts: tuple[str, ...]) -> tuple[Collection, dict[str, str]] | None:
         """The collection of the path with these segments, and its parameters' texts; None: there is none."""

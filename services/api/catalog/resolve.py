@@ -154,6 +154,11 @@ def _of_type(catalog: Catalog, code: str | None) -> Collection:
     if not code:
         field = "uri" if code is None else "type"
         raise InvalidRequest((Violation(field, "say what to export: give uri or type"),))
+    return collection_of(catalog, code)
+
+
+def collection_of(catalog: Catalog, code: str) -> Collection:
+    """The collection of this code. Raises CollectionNotFound, which names the nearest one."""
     collection = catalog.by_code(code)
     if collection is None:
         raise CollectionNotFound(shown(code), _nearest_code(catalog, code))

@@ -19,8 +19,6 @@ class Actor(Enum):
 
 
 MAX_REASON_CHARACTERS = 300
-MAX_TRANSITIONS_SHOWN = 1000
-"""Of one export, the newest: a worker that takes it and gives it back again and again adds two each time."""
 
 REASONS: Mapping[Event, str] = {
     Event.CANCEL: "asked for",

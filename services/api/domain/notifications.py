@@ -10,8 +10,6 @@ from services.api.domain.states import State
 
 MAX_TRIES_KEPT = 20
 MAX_OUTCOME_CHARACTERS = 200
-MAX_DELIVERIES_SHOWN = 200
-"""Of one export, those of its newest runs."""
 
 SUPERSEDED = "a later run has ended"
 """The outcome of an announcement that was not accepted before: it would contradict the later one."""
@@ -40,6 +38,14 @@ class Try:
     outcome: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Where a delivery stands among those of its export: by run, then by the name of the channel."""
+
+    run: int
+    channel: str
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One announcement of the end of run `run` of an export, on one channel.
@@ -62,6 +68,11 @@ class Delivery:
     create_time: datetime
     end_time: datetime | None
     tries: tuple[Try, ...] = ()
+
+    @property
+    def position(self) -> Position:
+        """Of no other delivery of the same export."""
+        return Position(self.run, self.channel.name)
 
 
 @dataclass(frozen=True, slots=True)

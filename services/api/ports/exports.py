@@ -64,6 +64,13 @@ class ExportStore(Protocol):
         """
         ...
 
+    async def made_by(self, tenant: str, mark: RequestMark, now: datetime) -> Export | None:
+        """The export that `mark` made within 24 h, as it is now; None: `create` would make a new one.
+
+        Raises RequestIdReused for another digest, ExportDeleted when that export is gone.
+        """
+        ...
+
     async def get(self, tenant: str, export_id: str) -> Export | None:
         """None for one that is not there, is another tenant's, or is deleted."""
         ...
@@ -111,6 +118,11 @@ class ExportStore(Protocol):
         """
         ...
 
-    async def transitions(self, tenant: str, export_id: str) -> list[Transition]:
-        """The newest of an export, oldest first, MAX_TRANSITIONS_SHOWN at most; empty for one that is not there."""
+    async def transitions(
+        self, tenant: str, export_id: str, *, after: int = 0, limit: int | None = None
+    ) -> list[Transition]:
+        """The history of an export, oldest first: entries of versions above `after`; empty for one that is not there.
+
+        `limit` None: all of them.
+        """
         ...

@@ -1,10 +1,10 @@
 """Announcements of ends that are still to be sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.api.domain.notifications import Delivery, Held
+from services.api.domain.notifications import Channel, Delivery, Held, Position
 
 
 class Outbox(Protocol):
@@ -13,7 +13,7 @@ class Outbox(Protocol):
     Every verb raises StoreUnavailable when nothing was written.
     """
 
-    async def hold(self, limit: int, until: datetime, now: datetime) -> list[Held]:
+    async def hold(self, limit: int, until: datetime | Mapping[Channel, datetime], now: datetime) -> list[Held]:
         """Take up to `limit` due deliveries; nobody else gets one before `until`. Counts a try of each."""
         ...
 
@@ -41,8 +41,12 @@ class Outbox(Protocol):
         """These were not tried: as if they had not been held, but due at `due`. Skips those whose hold had lapsed."""
         ...
 
-    async def deliveries(self, tenant: str, export_id: str) -> list[Delivery]:
-        """The newest of an export, deleted or not, the first run first, MAX_DELIVERIES_SHOWN at most."""
+    async def deliveries(
+        self, tenant: str, export_id: str, *, after: Position | None = None, limit: int | None = None
+    ) -> list[Delivery]:
+        """Those of an export, deleted or not, by their positions: behind `after` (None: from the first), at most
+        `limit` (None: all).
+        """
         ...
 
     async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:

@@ -118,7 +118,17 @@ class Planner:
         spec = replace(resolved.spec, table=choice.table, packaging=choice.packaging)
         export = _export(request, resolved, spec, tenant=tenant, now=now, export_id=self._new_id())
         sealed = self._passwords.sealed(request.password, export.id) if request.password else None
-        return Plan(export, spec, sealed, _mark(request, self._secret))
+        return Plan(export, spec, sealed, self.mark(request))
+
+    def mark(self, request: CreateRequest) -> RequestMark | None:
+        """How the same request is recognised, whatever the catalog and the settings say of it by then.
+
+        None: by nothing, since it has no request_id, or none that is taken. The digest is keyed: a plain hash would let
+        whoever reads the database guess what is secret in the body.
+        """
+        if not _REQUEST_ID.fullmatch(request.request_id):
+            return None
+        return RequestMark(request.request_id, hmac.new(self._secret, request.body, hashlib.sha256).digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +227,6 @@ def _options(request: CreateRequest, spec: JobSpec) -> Options:
         filter_mode=request.filter_mode,
         by_changes=bool(request.changed_since or request.since_export),
     )
-
-
-def _mark(request: CreateRequest, key: bytes) -> RequestMark | None:
-    """Keyed, since a plain hash would let whoever reads the database guess what is secret in the body."""
-    if not request.request_id:
-        return None
-    return RequestMark(request.request_id, hmac.new(key, request.body, hashlib.sha256).digest())
 
 
 def _violations(request: CreateRequest) -> Iterator[Violation]:

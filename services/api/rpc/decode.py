@@ -23,8 +23,6 @@ from services.contract.formats import Compression, Format, LineTerminator, LongT
 
 E = TypeVar("E", bound=Enum)
 
-DEFAULT_PAGE = 50
-MAX_PAGE_SIZE = 1000
 DEFAULT_PREVIEW_ROWS = 20
 MAX_PREVIEW_ROWS = 100
 
@@ -104,11 +102,12 @@ def _states(message: export_service_pb2.ListExportsRequest) -> frozenset[State]:
         raise InvalidRequest((Violation("states", "must be of " + ", ".join(State.__members__)),)) from None
 
 
-def page_size(message: export_service_pb2.ListExportsRequest) -> int:
-    """1 to 1000. Raises InvalidRequest for a negative one."""
-    if message.page_size < 0:
-        raise InvalidRequest((Violation("page_size", "must not be negative; 0 is 50"),))
-    return min(message.page_size or DEFAULT_PAGE, MAX_PAGE_SIZE)
+def with_columns(message: export_service_pb2.ListCollectionsRequest) -> bool:
+    """Whether collections are to be shown with their columns. Raises InvalidRequest for a view that is none."""
+    view = export_service_pb2.CollectionView
+    if message.view not in view.values():
+        raise InvalidRequest((Violation("view", f"{message.view} is not known to this version"),))
+    return message.view == view.COLLECTION_VIEW_FULL
 
 
 def download_request(message: export_service_pb2.DownloadFileRequest) -> DownloadRequest:

@@ -1,7 +1,5 @@
 """From the api's language to the messages that callers see."""
 
-from collections.abc import Iterable
-
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.catalog.model import Collection
 from services.api.domain.export import Export, StoredFile
@@ -91,11 +89,6 @@ def download_header(made_by: Export, file: StoredFile, offset: int) -> export_se
     """What a download sends first."""
     header = export_service_pb2.DownloadHeader(file=file_of(made_by, file), offset=offset)
     return export_service_pb2.DownloadFileResponse(header=header)
-
-
-def collections(known: Iterable[Collection]) -> export_service_pb2.ListCollectionsResponse:
-    """What can be exported."""
-    return export_service_pb2.ListCollectionsResponse(collections=[_collection(c) for c in known])
 
 
 def preview(seen: FirstRows) -> export_service_pb2.PreviewExportResponse:
@@ -192,7 +185,8 @@ def _options(export: Export) -> export_pb2.ExportOptions:
     )
 
 
-def _collection(known: Collection) -> export_service_pb2.Collection:
+def collection(known: Collection, *, with_columns: bool) -> export_service_pb2.Collection:
+    """Something that can be exported."""
     return export_service_pb2.Collection(
         type=known.code,
         path=known.path,
@@ -213,6 +207,6 @@ def _collection(known: Collection) -> export_service_pb2.Collection:
                 filterable=c.filter,
                 sortable=c.sort,
             )
-            for c in known.columns
+            for c in (known.columns if with_columns else ())
         ],
     )

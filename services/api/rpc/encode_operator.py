@@ -5,25 +5,22 @@ from datetime import datetime, timedelta
 from exportd.v1 import operator_service_pb2
 from services.api.domain.states import State
 from services.api.ports.live import WorkerSeen
-from services.api.usecases.operations import QueueView
+from services.api.usecases.operations import TenantPart
 from services.contract.codec import duration_to_pb
 from services.contract.codes import FailureCode
 
 
-def queue(view: QueueView) -> operator_service_pb2.Queue:
-    """What waits and what runs."""
-    tenants = [
-        operator_service_pb2.TenantQueue(
-            tenant=part.tenant,
-            queued=part.counts[State.QUEUED],
-            processing=part.counts[State.PROCESSING],
-            failed=part.counts[State.FAILED],
-            max_running=share.max_running,
-            weight=share.weight,
-        )
-        for part, share in view.tenants
-    ]
-    return operator_service_pb2.Queue(tenants=tenants, oldest_age=duration_to_pb(view.oldest))
+def tenant_queue(of_tenant: TenantPart) -> operator_service_pb2.TenantQueue:
+    """What waits and what runs of one tenant."""
+    part, share = of_tenant
+    return operator_service_pb2.TenantQueue(
+        tenant=part.tenant,
+        queued=part.counts[State.QUEUED],
+        processing=part.counts[State.PROCESSING],
+        failed=part.counts[State.FAILED],
+        max_running=share.max_running,
+        weight=share.weight,
+    )
 
 
 def worker(record: WorkerSeen, now: datetime) -> operator_service_pb2.Worker:

@@ -1,14 +1,21 @@
 """ExportService over gRPC: decode, call, encode."""
 
+from collections.abc import Sequence
+
 from google.protobuf.empty_pb2 import Empty
 
 from exportd.v1 import export_pb2, export_service_pb2, export_service_pb2_grpc
+from services.api.catalog.model import Catalog, Collection
+from services.api.catalog.resolve import collection_of
+from services.api.domain.history import Transition
+from services.api.domain.notifications import Delivery, Position
 from services.api.metrics import ApiMetrics
 from services.api.rpc import decode, encode, encode_history
 from services.api.rpc.call import export_id_of, tenant_of
 from services.api.rpc.download_stream import ChunkBudget, send
 from services.api.rpc.interceptor import Context
 from services.api.rpc.limits import Limit
+from services.api.rpc.pages import Pages, one_more
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
 from services.api.world import World
@@ -22,9 +29,10 @@ MAX_PREVIEWS = 64
 class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     """What callers reach."""
 
-    def __init__(self, exports: Exports, downloads: Downloads, metrics: ApiMetrics, world: World) -> None:
+    def __init__(self, exports: Exports, downloads: Downloads, pages: Pages, metrics: ApiMetrics, world: World) -> None:
         self._exports = exports
         self._downloads = downloads
+        self._pages = pages
         self._metrics = metrics
         self._world = world
         # A tenant has half of them at most: one that opens all it can leaves room for the others.
@@ -56,10 +64,14 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def ListExports(
         self, request: export_service_pb2.ListExportsRequest, context: Context
     ) -> export_service_pb2.ListExportsResponse:
-        views, token = await self._exports.list(
-            tenant_of(context), decode.export_filter(request), decode.page_size(request), request.page_token
+        tenant = tenant_of(context)
+        asked, wanted = self._pages.asked(request, tenant), decode.export_filter(request)
+        listed, token = await self._pages.filled(
+            asked,
+            lambda before_id, count: self._exports.list(tenant, wanted, before_id, count),
+            lambda view: encode.export(view, with_entries=False),
+            lambda view: view.export.id,
         )
-        listed = [encode.export(view, with_entries=False) for view in views]
         return export_service_pb2.ListExportsResponse(exports=listed, next_page_token=token)
 
     async def WatchExport(  # type: ignore[override]  # writes: a generator would be closed late
@@ -85,18 +97,32 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def ListTransitions(
         self, request: export_service_pb2.ListTransitionsRequest, context: Context
     ) -> export_service_pb2.ListTransitionsResponse:
-        transitions = await self._exports.transitions(tenant_of(context), export_id_of(request.export_id))
-        return export_service_pb2.ListTransitionsResponse(
-            transitions=[encode_history.transition(each) for each in transitions]
+        tenant, export_id = tenant_of(context), export_id_of(request.export_id)
+        listed, token = await self._pages.filled(
+            self._pages.asked(request, tenant),
+            one_more(
+                lambda after, count: self._exports.transitions(tenant, export_id, after=int(after or 0), limit=count),
+                _place_in_history,
+            ),
+            encode_history.transition,
+            _place_in_history,
         )
+        return export_service_pb2.ListTransitionsResponse(transitions=listed, next_page_token=token)
 
     async def ListDeliveries(
         self, request: export_service_pb2.ListDeliveriesRequest, context: Context
     ) -> export_service_pb2.ListDeliveriesResponse:
-        deliveries = await self._exports.deliveries(tenant_of(context), export_id_of(request.export_id))
-        return export_service_pb2.ListDeliveriesResponse(
-            deliveries=[encode_history.delivery(each) for each in deliveries]
+        tenant, export_id = tenant_of(context), export_id_of(request.export_id)
+        listed, token = await self._pages.filled(
+            self._pages.asked(request, tenant),
+            one_more(
+                lambda after, count: self._exports.deliveries(tenant, export_id, after=_position(after), limit=count),
+                _place_of_delivery,
+            ),
+            encode_history.delivery,
+            _place_of_delivery,
         )
+        return export_service_pb2.ListDeliveriesResponse(deliveries=listed, next_page_token=token)
 
     async def GetFile(self, request: export_service_pb2.GetFileRequest, context: Context) -> export_pb2.File:
         return encode.file_of(
@@ -118,5 +144,41 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def ListCollections(
         self, request: export_service_pb2.ListCollectionsRequest, context: Context
     ) -> export_service_pb2.ListCollectionsResponse:
+        catalog = self._exports.catalog.current
+        with_columns = decode.with_columns(request)
+
+        def place(collection: Collection) -> str:
+            return f"{catalog.place(collection.code)} {collection.code}"
+
+        listed, token = await self._pages.filled(
+            self._pages.asked(request, tenant_of(context)),
+            one_more(lambda after, count: _following(catalog, after, count), place),
+            lambda collection: encode.collection(collection, with_columns=with_columns),
+            place,
+        )
+        return export_service_pb2.ListCollectionsResponse(collections=listed, next_page_token=token)
+
+    async def GetCollection(
+        self, request: export_service_pb2.GetCollectionRequest, context: Context
+    ) -> export_service_pb2.Collection:
         tenant_of(context)
-        return encode.collections(self._exports.catalog.current.collections)
+        return encode.collection(collection_of(self._exports.catalog.current, request.type), with_columns=True)
+
+
+def _place_in_history(entry: Transition) -> str:
+    return str(entry.version)
+
+
+def _place_of_delivery(delivery: Delivery) -> str:
+    return f"{delivery.run} {delivery.channel.name}"
+
+
+def _position(place: str) -> Position | None:
+    run, _, channel = place.partition(" ")
+    return Position(int(run), channel) if place else None
+
+
+async def _following(catalog: Catalog, after: str, count: int) -> Sequence[Collection]:
+    """As many as asked for, behind a place of this catalog or of the one before it was read again."""
+    place, _, code = after.partition(" ")
+    return catalog.following(code, int(place or 0), count)

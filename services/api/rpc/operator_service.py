@@ -5,15 +5,18 @@ from services.api.requests.plan import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
 from services.api.rpc import decode, encode, encode_history, encode_operator
 from services.api.rpc.call import export_id_of, tenant_of
 from services.api.rpc.interceptor import Context
+from services.api.rpc.pages import Pages, fetched_from
 from services.api.usecases.exports import Exports
-from services.api.usecases.operations import Operations
+from services.api.usecases.operations import Operations, TenantPart
+from services.contract.codec import duration_to_pb
 from services.contract.errors import InvalidRequest, Violation
 
 
 class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
     """What operators reach."""
 
-    def __init__(self, exports: Exports, operations: Operations) -> None:
+    def __init__(self, exports: Exports, operations: Operations, pages: Pages) -> None:
+        self._pages = pages
         self._exports = exports
         self._operations = operations
 
@@ -36,15 +39,33 @@ class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
     async def GetQueue(
         self, request: operator_service_pb2.GetQueueRequest, context: Context
     ) -> operator_service_pb2.Queue:
-        return encode_operator.queue(await self._operations.queue())
+        view = await self._operations.queue()
+        tenants, token = await self._pages.filled(
+            self._pages.asked(request),
+            fetched_from(view.tenants, _name_of),
+            encode_operator.tenant_queue,
+            _name_of,
+        )
+        oldest_age = duration_to_pb(view.oldest)
+        return operator_service_pb2.Queue(tenants=tenants, oldest_age=oldest_age, next_page_token=token)
 
     async def ListWorkers(
         self, request: operator_service_pb2.ListWorkersRequest, context: Context
     ) -> operator_service_pb2.ListWorkersResponse:
         workers, now = await self._operations.workers()
-        return operator_service_pb2.ListWorkersResponse(workers=[encode_operator.worker(each, now) for each in workers])
+        listed, token = await self._pages.filled(
+            self._pages.asked(request),
+            fetched_from(workers, lambda worker: worker.id),
+            lambda worker: encode_operator.worker(worker, now),
+            lambda worker: worker.id,
+        )
+        return operator_service_pb2.ListWorkersResponse(workers=listed, next_page_token=token)
 
     async def DrainWorker(
         self, request: operator_service_pb2.DrainWorkerRequest, context: Context
     ) -> operator_service_pb2.Worker:
         return encode_operator.worker(*await self._operations.drain(decode.identifier("worker_id", request.worker_id)))
+
+
+def _name_of(part: TenantPart) -> str:
+    return part[0].tenant

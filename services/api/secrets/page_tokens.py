@@ -1,14 +1,12 @@
-"""Page tokens: sealed, bound to a tenant and its filters, and good for nothing else."""
+"""Page tokens: sealed, bound to what they are given for, and good for nothing else."""
 
 import base64
 import json
-from dataclasses import asdict
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from services.api.ports.exports import ExportFilter
 from services.contract.errors import InvalidRequest, Violation
 
 
@@ -19,25 +17,24 @@ class PageTokens:
         key = HKDF(SHA256(), 32, salt=None, info=b"exportd page token").derive(secret)
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
 
-    def sealed(self, last_id: str, tenant: str, filters: ExportFilter) -> str:
-        """The token of the page after the export `last_id`."""
-        return self._fernet.encrypt(json.dumps([last_id, _bound_to(tenant, filters)]).encode()).decode()
+    def sealed(self, place: str, bound_to: bytes) -> str:
+        """The token of the page behind a place in a list; `bound_to` says whose list, and by which filters."""
+        return self._fernet.encrypt(json.dumps([place, _digest(bound_to)]).encode()).decode()
 
-    def opened(self, token: str, tenant: str, filters: ExportFilter) -> str:
-        """The id after which the page begins; empty for the first. Raises InvalidRequest for any other token."""
+    def opened(self, token: str, bound_to: bytes) -> str:
+        """The place behind which the page begins; empty for the first. Raises InvalidRequest for any other token."""
         if not token:
             return ""
         try:
-            last_id, bound_to = json.loads(self._fernet.decrypt(token.encode()))
+            place, found = json.loads(self._fernet.decrypt(token.encode()))
         except (InvalidToken, UnicodeEncodeError):
-            bound_to = ""
-        if bound_to != _bound_to(tenant, filters):
+            found = ""
+        if found != _digest(bound_to):
             raise InvalidRequest((Violation("page_token", "is not one of this tenant and these filters; start again"),))
-        return str(last_id)
+        return str(place)
 
 
-def _bound_to(tenant: str, wanted: ExportFilter) -> str:
-    filters = asdict(wanted) | {"states": sorted(state.value for state in wanted.states)}
+def _digest(bound_to: bytes) -> str:
     digest = Hash(SHA256())
-    digest.update(json.dumps([tenant, filters], sort_keys=True, default=str).encode())
+    digest.update(bound_to)
     return digest.finalize().hex()

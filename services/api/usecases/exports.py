@@ -8,7 +8,7 @@ from services.api.catalog.live import LiveCatalog
 from services.api.domain.export import Export
 from services.api.domain.fairness import Shares
 from services.api.domain.history import Transition
-from services.api.domain.notifications import Delivery
+from services.api.domain.notifications import Delivery, Position
 from services.api.domain.states import LEASABLE, State
 from services.api.ports.exports import MAX_QUEUE_POSITION, ExportFilter, ExportStore
 from services.api.ports.figures import QueueFigures
@@ -16,7 +16,6 @@ from services.api.ports.live import Announcements, DetachedTasks, News, PreviewD
 from services.api.ports.outbox import Outbox
 from services.api.requests.packaging import password_violations
 from services.api.requests.plan import CreateRequest, Plan, Planner
-from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
 from services.api.usecases.lookup import export_of
 from services.api.world import World
@@ -28,15 +27,6 @@ from services.contract.preview import Previewed
 
 PROGRESS_INTERVAL_S = 0.25
 """Progress is sent at most this often."""
-
-MAX_PAGE_BYTES = 2 * 1024 * 1024
-"""Of one page, about: half of what clients take when nothing else is set."""
-
-FRAME_BYTES = 8
-"""Of one text in a message, beside the text."""
-
-USUAL_BYTES = 1024
-"""Of one export without its request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +67,6 @@ class Exports:
         workers: Workers,
         catalog: LiveCatalog,
         planner: Planner,
-        page_tokens: PageTokens,
         preview_desk: PreviewDesk,
         detached: DetachedTasks,
         fairness: Shares,
@@ -93,7 +82,6 @@ class Exports:
         self._outbox = outbox
         self._announcements = announcements
         self._workers = workers
-        self._page_tokens = page_tokens
         self._preview_desk = preview_desk
         self._fairness = fairness
         self._passwords = passwords
@@ -102,7 +90,14 @@ class Exports:
         self._keepalive_s = keepalive_s
 
     async def create(self, tenant: str, request: CreateRequest) -> View:
-        """Accept an export. Raises InvalidRequest, CollectionNotFound, RequestIdReused, ExportDeleted."""
+        """Accept an export, or return the one that the same request made before, whatever has changed since.
+
+        Raises InvalidRequest, CollectionNotFound, RequestIdReused, ExportDeleted.
+        """
+        mark = self._planner.mark(request)
+        made = await self._store.made_by(tenant, mark, self._world.clock()) if mark else None
+        if made is not None:
+            return await self._view(made)
         return await self._view(await self._detached.run(self._create(await self._planned(tenant, request))))
 
     async def validate(self, tenant: str, request: CreateRequest) -> Export:
@@ -122,20 +117,18 @@ class Exports:
         """Raises ExportNotFound."""
         return await self._view(await export_of(self._store, tenant, export_id))
 
-    async def list(self, tenant: str, filters: ExportFilter, page_size: int, token: str) -> tuple[list[View], str]:
-        """A page, newest first, and the token of the next one (empty on the last). Raises InvalidRequest.
+    async def list(self, tenant: str, filters: ExportFilter, before_id: str, limit: int) -> tuple[Sequence[View], str]:
+        """Newest first, those older than `before_id` (empty: from the newest), at most `limit`, and the next `before_id`.
 
-        A page may be empty and not the last: the store looks at so many exports for one, and no further.
+        It is empty behind the last. There may be fewer or none and others behind them: see `ExportStore.page`.
         """
-        before_id = self._page_tokens.opened(token, tenant, filters)
-        found = await self._store.page(tenant, filters, before_id, page_size)
-        page = _fitting(found.exports)
-        next_before = page[-1].id if len(page) < len(found.exports) else found.next_before
-        more = self._page_tokens.sealed(next_before, tenant, filters) if next_before else ""
-        queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in page) else []
+        found = await self._store.page(tenant, filters, before_id, limit)
+        exports = found.exports
+        queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in exports) else []
         places = {export_id: place for place, export_id in enumerate(queued, 1)}
-        moment = await self._moment(page)
-        return [self._seen(export, moment, places.get(export.id, MAX_QUEUE_POSITION)) for export in page], more
+        moment = await self._moment(exports)
+        views = [self._seen(export, moment, places.get(export.id, MAX_QUEUE_POSITION)) for export in exports]
+        return views, found.next_before
 
     async def watch(self, tenant: str, export_id: str) -> AsyncIterator[View]:
         """The export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""
@@ -182,15 +175,19 @@ class Exports:
         sealed = self._passwords.sealed(password, export_id) if password else None
         return await self._view(await self._detached.run(self._retry(tenant, export_id, budget, sealed)))
 
-    async def transitions(self, tenant: str, export_id: str) -> Sequence[Transition]:
-        """The history of an export, oldest first. Raises ExportNotFound."""
+    async def transitions(
+        self, tenant: str, export_id: str, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[Transition]:
+        """The history of an export, oldest first, as ExportStore.transitions. Raises ExportNotFound."""
         await export_of(self._store, tenant, export_id)
-        return await self._store.transitions(tenant, export_id)
+        return await self._store.transitions(tenant, export_id, after=after, limit=limit)
 
-    async def deliveries(self, tenant: str, export_id: str) -> Sequence[Delivery]:
-        """Where the ends of an export were announced. Raises ExportNotFound."""
+    async def deliveries(
+        self, tenant: str, export_id: str, *, after: Position | None = None, limit: int | None = None
+    ) -> Sequence[Delivery]:
+        """Where the ends of an export were announced, as Outbox.deliveries. Raises ExportNotFound."""
         await export_of(self._store, tenant, export_id)
-        return await self._outbox.deliveries(tenant, export_id)
+        return await self._outbox.deliveries(tenant, export_id, after=after, limit=limit)
 
     async def _create(self, planned: Plan) -> Export:
         export = await self._store.create(planned.export, planned.spec, planned.mark, planned.sealed_password)
@@ -256,27 +253,3 @@ class _Moment:
     worker_there: bool
     able: Sequence[Capabilities]
     running: Mapping[str, int]
-
-
-def _fitting(exports: Sequence[Export]) -> list[Export]:
-    """As many as make a message that clients take, and at least one: requests may be long."""
-    room, page = MAX_PAGE_BYTES, [*exports[:1]]
-    for export in exports[1:]:
-        room -= USUAL_BYTES + _own_bytes(export)
-        if room < 0:
-            break
-        page.append(export)
-    return page
-
-
-def _own_bytes(export: Export) -> int:
-    """Of the texts of an export, whoever wrote them: its caller, the catalog and its workers."""
-    warnings = [*export.warnings, *(export.stats.warnings if export.stats else ())]
-    texts = (
-        *(export.uri, export.options.query, export.options.filename, export.callback_url, *export.file_types),
-        *(text for label in export.labels.items() for text in label),
-        *(text for column in export.options.columns for text in (column.field, column.header)),
-        *(text for warning in warnings for text in (warning.code, warning.message)),
-        *(text for error in export.errors for text in (error.code, error.message)),
-    )
-    return sum(len(text.encode()) + FRAME_BYTES for text in texts)

@@ -12,12 +12,14 @@ from services.api.ports.outbox import Outbox
 from services.contract.errors import WorkerNotFound
 from services.contract.job import Hint
 
+TenantPart = tuple[TenantQueue, Share]
+
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
     """Everything that is not done: each tenant's part and its share, and how long the first in line has waited."""
 
-    tenants: tuple[tuple[TenantQueue, Share], ...]
+    tenants: tuple[TenantPart, ...]
     oldest: timedelta
 
 

@@ -4,6 +4,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from exportd.v1 import export_pb2, export_service_pb2
+from services.api.settings import ApiSettings
 from tests.integration.api.conftest import Api, Worker
 from tests.integration.api.refusals import refused
 
@@ -95,6 +96,19 @@ async def test_a_repeated_create_returns_the_export_as_it_is_now(api: Api, worke
     await worker.build(b"id\r\n1\r\n")
     again = await api.create(request_id="once")
     assert (again.id, again.state) == (first.id, export_pb2.Export.STATE_COMPLETED)
+
+
+async def test_a_create_whose_answer_was_lost_is_repeated_whatever_the_catalog_has_become(
+    api: Api, settings: ApiSettings
+) -> None:
+    first = await api.create(request_id="once", file_types=["order.pdf"])
+    text = settings.catalog.read_text()
+    settings.catalog.write_text(text.replace("}/orders", "}/sales").replace("Orders", "Sales"))
+    api.parts.catalog.reload()
+    assert (await refused(api.create(request_id="other"))).reason == "COLLECTION_NOT_FOUND"
+    assert (await api.create(request_id="once", file_types=["order.pdf"])) == first
+    refusal = await refused(api.create("/shops/8/orders", request_id="once"))
+    assert (refusal.code, refusal.reason) == ("ALREADY_EXISTS", "REQUEST_ID_REUSED")
 
 
 async def test_a_request_id_with_another_body_is_refused(api: Api) -> None:

@@ -71,6 +71,8 @@ class FakeExportService(ExportServiceServicer):
         # A create that is done and whose answer is lost.
         self.lost_answers = 0
         self.watchers = 0
+        # Of histories and deliveries, with one entry each.
+        self.pages = 1
         self._by_request_id: dict[str, str] = {}
         self._ids = itertools.count(1)
         self._changed = asyncio.Condition()
@@ -205,6 +207,18 @@ class FakeExportService(ExportServiceServicer):
         await self._begin("ListCollections", request, context)
         invoices = service.Collection(type="Invoices", path="/entities/{entityId}/invoices", formats=[pb.FORMAT_CSV])
         return service.ListCollectionsResponse(collections=[invoices])
+
+    async def ListTransitions(self, request, context):  # noqa: N802
+        await self._begin("ListTransitions", request, context)
+        place = int(request.page_token or 1)
+        token = str(place + 1) if place < self.pages else ""
+        return service.ListTransitionsResponse(transitions=[pb.Transition(version=place)], next_page_token=token)
+
+    async def ListDeliveries(self, request, context):  # noqa: N802
+        await self._begin("ListDeliveries", request, context)
+        place = int(request.page_token or 1)
+        token = str(place + 1) if place < self.pages else ""
+        return service.ListDeliveriesResponse(deliveries=[pb.Delivery(run=place)], next_page_token=token)
 
     async def _begin(self, name: str, request: Any, context: grpc.aio.ServicerContext) -> None:
         self.requests.append(request)

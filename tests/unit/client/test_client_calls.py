@@ -172,6 +172,14 @@ async def test_list_goes_through_all_pages(client: ExportClient, fake: FakeExpor
     assert len(fake.asked(service.ListExportsRequest)) == 3
 
 
+async def test_every_page_of_a_history_and_of_deliveries_is_fetched(
+    client: ExportClient, fake: FakeExportService
+) -> None:
+    fake.pages = 3
+    assert [entry.version for entry in await client.transitions("any")] == [1, 2, 3]
+    assert [delivery.run for delivery in await client.deliveries("any")] == [1, 2, 3]
+
+
 async def test_get_cancel_delete_and_files(client: ExportClient, fake: FakeExportService) -> None:
     export = await client.create("/invoices")
     assert (await client.get(export.id)).state == Export.STATE_QUEUED

@@ -19,7 +19,6 @@ from services.api.notify.addresses import AddressRules
 from services.api.notify.callback import wait_asked
 from services.api.notify.mail_address import is_mailbox
 from services.api.notify.mail_text import one_line
-from services.api.ports.exports import ExportFilter
 from services.api.requests.plan import Planner
 from services.api.rpc import decode
 from services.api.secrets.page_tokens import PageTokens
@@ -126,7 +125,7 @@ def others(catalog: Catalog) -> dict[str, Parser]:
         "nearest name": lambda t: hint(t, fields),
         "id": lambda t: decode.identifier("id", t),
         "tenant": decode.tenant,
-        "page token": lambda t: PAGES.opened(t, "default", ExportFilter()),
+        "page token": lambda t: PAGES.opened(t, b"default"),
         "if_sha256": lambda t: decode.download_request(pb2.DownloadFileRequest(export_id="", if_sha256=t)),
         "mail address": is_mailbox,
         "callback URL": lambda t: [*AddressRules(http=True).mistakes(t)],

@@ -22,7 +22,6 @@ from services.api.live.workers import LocalWorkers
 from services.api.metrics import ApiMetrics
 from services.api.requests.plan import CreateRequest, Planner
 from services.api.requests.table_options import TableChoices
-from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
 from services.api.storage.memory.artifacts import MemoryArtifactStore
 from services.api.storage.memory.store import memory_store
@@ -104,7 +103,6 @@ class UseCases:
             workers=workers,
             catalog=self.catalog,
             planner=Planner(self.catalog, Anywhere(), SECRET, passwords, world.new_export_id),
-            page_tokens=PageTokens(SECRET),
             preview_desk=LocalPreviewDesk(world.new_id, taken_within_s=1, answered_within_s=1),
             detached=detached,
             fairness=self.fairness,

@@ -82,6 +82,8 @@ class CollectionReader:
         )
         for wrong, why in ways_around(collection):
             self.table.wrong(wrong, why)
+        if (size := _shown_bytes(collection)) > keys.MAX_COLLECTION_BYTES:
+            self.table.wrong("", f"shows {size} bytes of texts and columns; at most {keys.MAX_COLLECTION_BYTES} go")
         return collection
 
     def _sub(self, key: str, of: keys.Keys) -> Table:
@@ -242,6 +244,13 @@ def _orders(relation: Relation, reading: ReadingMode, key: tuple[str, ...]) -> C
     if relation.http is not None:
         return [order.column for order in relation.http.order]
     return key if reading is ReadingMode.KEYSET else None
+
+
+def _shown_bytes(collection: Collection) -> int:
+    texts = [collection.code, collection.path, collection.description]
+    texts += [attachment.file_type for attachment in collection.attachments]
+    texts += [text for column in collection.columns for text in (column.field, column.header)]
+    return sum(len(text.encode()) for text in texts) + keys.COLUMN_BYTES * len(collection.columns)
 
 
 def _limits(table: Table) -> Limits:

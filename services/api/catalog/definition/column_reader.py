@@ -1,5 +1,6 @@
 """The columns of a collection in the catalog file."""
 
+from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import replace
 
@@ -16,6 +17,9 @@ from services.runtime.nearest import hint, listed
 from services.runtime.toml import Mistake, Table
 
 UNSORTABLE = frozenset({Kind.JSON, Kind.BINARY})
+
+# Once, and not for each column: a catalog has a hundred thousand of them.
+_MATCHES, _NULLS, _MASKS = ([member.value for member in kind] for kind in (Match, Nulls, Mask))
 
 
 class ColumnReader:
@@ -51,7 +55,7 @@ class ColumnReader:
             match=_match(table, type_),
             include_null_before=table.flag("include_null_before", default=False),
             include_null_after=table.flag("include_null_after", default=False),
-            nulls=Nulls(table.choice("nulls", [n.value for n in Nulls], Nulls.LAST.value) or Nulls.LAST.value),
+            nulls=Nulls(table.choice("nulls", _NULLS, Nulls.LAST.value) or Nulls.LAST.value),
             mask=mask,
             invalid=_invalid(table),
         )
@@ -75,9 +79,9 @@ class ColumnReader:
 
 def check_fields(table: Table, columns: Iterable[CatalogColumn]) -> None:
     """Note fields that are there more than once."""
-    fields = [c.field for c in columns]
-    for field in dict.fromkeys(f for f in fields if f and fields.count(f) > 1):
-        table.wrong("columns", f"the field {field} is there {fields.count(field)} times")
+    for field, count in Counter(c.field for c in columns if c.field).items():
+        if count > 1:
+            table.wrong("columns", f"the field {field} is there {count} times")
 
 
 def only_sorted_by(columns: tuple[CatalogColumn, ...], names: Container[str] | None) -> tuple[CatalogColumn, ...]:
@@ -112,13 +116,12 @@ def _invalid(table: Table) -> Invalid | None:
 
 
 def _mask(table: Table) -> Mask | None:
-    known = [m.value for m in Mask]
-    text = table.choice("mask", known) if table.has("mask") else ""
+    text = table.choice("mask", _MASKS) if table.has("mask") else ""
     return Mask(text) if text else None
 
 
 def _match(table: Table, type_: ColumnType) -> Match:
-    text = table.choice("match", [m.value for m in Match], Match.EXACT.value)
+    text = table.choice("match", _MATCHES, Match.EXACT.value)
     if table.has("match") and type_.kind is not Kind.TEXT:
         table.wrong("match", f"is for text, not for {type_}")
     return Match(text) if text else Match.EXACT

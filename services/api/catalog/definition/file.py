@@ -1,10 +1,10 @@
 """The catalog file, loaded whole or refused with every mistake in it."""
 
-from itertools import combinations
 from pathlib import Path
 
 from services.api.catalog.definition import keys
 from services.api.catalog.definition.collection import CollectionReader
+from services.api.catalog.definition.paths import collisions
 from services.api.catalog.definition.source_kinds import SOURCE_KINDS
 from services.api.catalog.model import Catalog, Collection
 from services.contract.spec import SourceRef
@@ -20,7 +20,7 @@ def load(path: Path) -> Catalog:
     if not tables:
         root.wrong("collections", "needs at least one table [collections.CODE]")
     collections = [CollectionReader(code, content, sources, mistakes).read() for code, content in tables.items()]
-    mistakes += [_collision(*pair) for pair in combinations(collections, 2) if pair[1].overlaps(pair[0])]
+    mistakes += [_collision(*pair) for pair in collisions(collections)]
     if mistakes:
         raise FileError(path, mistakes)
     return Catalog(tuple(collections))

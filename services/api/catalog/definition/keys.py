@@ -20,6 +20,13 @@ ITEM_LIMITS = range(1, 10**6 + 1)
 SECONDS = range(86_401)
 PAGES = range(10**6 + 1)
 
+MAX_COLLECTION_BYTES = 768 << 10
+"""Of what a collection shows: its texts, and COLUMN_BYTES for each column. Exports and previews of it show its columns,
+in messages of which clients receive 4 MiB."""
+
+COLUMN_BYTES = 32
+"""Of a column beside its texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.api.domain.export import Export
-from services.api.domain.history import MAX_TRANSITIONS_SHOWN, Actor, Transition
+from services.api.domain.history import Actor, Transition
 from services.api.domain.retry import BECAUSE_CANCELLED
 from services.api.domain.states import CancelReason, Event, State, sources
 from services.api.ports.exports import MAX_QUEUE_POSITION, REQUEST_ID_LASTS, ExportFilter, ExportPage, RequestMark
@@ -33,7 +33,7 @@ class MemoryExportStore:
     async def create(
         self, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None = None
     ) -> Export:
-        if mark is not None and (made := self._made(export, mark)) is not None:
+        if mark is not None and (made := await self.made_by(export.tenant, mark, export.create_time)) is not None:
             return made
         if export.id in self._data.records:
             raise RuleBroken("exports_key")
@@ -43,10 +43,9 @@ class MemoryExportStore:
             self._data.requests[export.tenant, mark.request_id] = taken
         return export
 
-    def _made(self, export: Export, mark: RequestMark) -> Export | None:
-        """What the request_id made within its time."""
-        request = self._data.requests.get((export.tenant, mark.request_id))
-        if request is None or request.create_time <= export.create_time - REQUEST_ID_LASTS:
+    async def made_by(self, tenant: str, mark: RequestMark, now: datetime) -> Export | None:
+        request = self._data.requests.get((tenant, mark.request_id))
+        if request is None or request.create_time <= now - REQUEST_ID_LASTS:
             return None
         if not hmac.compare_digest(request.mark.digest, mark.digest):
             raise RequestIdReused(mark.request_id)
@@ -138,8 +137,11 @@ class MemoryExportStore:
             because = BECAUSE_CANCELLED if requested else ""
             raise IllegalTransition(export.id, export.state.value, "retry", because)
 
-    async def transitions(self, tenant: str, export_id: str) -> list[Transition]:
-        return self._data.history[export_id][-MAX_TRANSITIONS_SHOWN:] if self._data.there(tenant, export_id) else []
+    async def transitions(
+        self, tenant: str, export_id: str, *, after: int = 0, limit: int | None = None
+    ) -> list[Transition]:
+        entries = self._data.history[export_id] if self._data.there(tenant, export_id) else []
+        return [entry for entry in entries if entry.version > after][:limit]
 
     def _found(self, tenant: str, export_id: str) -> Record:
         record = self._data.there(tenant, export_id)

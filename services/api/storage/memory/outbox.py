@@ -1,19 +1,12 @@
 """Announcements in memory, held and settled like jobs."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.api.domain.notifications import (
-    MAX_DELIVERIES_SHOWN,
-    MAX_OUTCOME_CHARACTERS,
-    Channel,
-    Delivery,
-    DeliveryState,
-    Held,
-)
+from services.api.domain.notifications import MAX_OUTCOME_CHARACTERS, Channel, Delivery, DeliveryState, Held, Position
 from services.api.storage.memory.data import MemoryData, settled
 from services.api.storage.memory.records import Announced
 from services.contract.errors import DeliveryNotFound
@@ -27,11 +20,12 @@ class MemoryOutbox:
     def __init__(self, data: MemoryData) -> None:
         self._data = data
 
-    async def hold(self, limit: int, until: datetime, now: datetime) -> list[Held]:
+    async def hold(self, limit: int, until: datetime | Mapping[Channel, datetime], now: datetime) -> list[Held]:
+        ends = until if isinstance(until, Mapping) else dict.fromkeys(Channel, until)
         waiting = ((delivery.next_attempt_time, delivery) for delivery in self._pending())
         due = [(moment, delivery) for moment, delivery in waiting if moment is not None and moment <= now]
         longest_due = sorted(due, key=lambda each: each[0])[:limit]
-        return [self._held(delivery, until) for _, delivery in longest_due]
+        return [self._held(delivery, ends[delivery.channel]) for _, delivery in longest_due]
 
     def _held(self, delivery: Delivery, until: datetime) -> Held:
         held = Held(replace(delivery, attempt=delivery.attempt + 1, next_attempt_time=until), secrets.token_hex(16))
@@ -72,10 +66,13 @@ class MemoryOutbox:
             back = replace(delivery, attempt=delivery.attempt - 1, next_attempt_time=due)
             self._data.deliveries[delivery.id] = Announced(back)
 
-    async def deliveries(self, tenant: str, export_id: str) -> list[Delivery]:
+    async def deliveries(
+        self, tenant: str, export_id: str, *, after: Position | None = None, limit: int | None = None
+    ) -> list[Delivery]:
         all_ = (announced.delivery for announced in self._data.deliveries.values())
         own = [delivery for delivery in all_ if (delivery.tenant, delivery.export_id) == (tenant, export_id)]
-        return sorted(own, key=lambda delivery: (delivery.run, delivery.channel.name))[-MAX_DELIVERIES_SHOWN:]
+        behind = [delivery for delivery in own if after is None or delivery.position > after]
+        return sorted(behind, key=lambda delivery: delivery.position)[:limit]
 
     async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:
         announced = self._data.deliveries.get(delivery_id)

@@ -9,7 +9,6 @@ from services.api.domain.export import Export
 from services.api.domain.history import (
     CREATED,
     MAX_REASON_CHARACTERS,
-    MAX_TRANSITIONS_SHOWN,
     REASONS,
     Actor,
     Transition,
@@ -31,8 +30,7 @@ _of_export = (
         exports.c.tenant == sa.bindparam("of_tenant"),
         exports.c.deleted_time.is_(None),
     )
-    .order_by(_t.id.desc())
-    .limit(MAX_TRANSITIONS_SHOWN + 1)
+    .order_by(_t.id)
 )
 
 
@@ -71,15 +69,19 @@ def worker_of(db: sa.Connection, export_id: str) -> str:
     return db.execute(_last, {"of_id": export_id}).scalar() or ""
 
 
-def of_export(db: sa.Connection, tenant: str, export_id: str) -> list[Transition]:
-    """The newest, oldest first; the one before them says only what state was before."""
-    newest = db.execute(_of_export, {"of_id": export_id, "of_tenant": tenant}).mappings().all()
+def of_export(
+    db: sa.Connection, tenant: str, export_id: str, after: int = 0, limit: int | None = None
+) -> list[Transition]:
+    """Oldest first, those of versions above `after`, at most `limit` of them (None: all)."""
     before: State | None = None
     found = []
-    for row in reversed(newest):
-        found.append(to_transition(row, before))
+    # From `after` itself on: its state is the state before the first.
+    entries = _of_export.where(_t.version >= after).limit(None if limit is None else limit + 1)
+    for row in db.execute(entries, {"of_id": export_id, "of_tenant": tenant}).mappings():
+        if row["version"] > after:
+            found.append(to_transition(row, before))
         before = row["state"]
-    return found[-MAX_TRANSITIONS_SHOWN:]
+    return found[:limit]
 
 
 def _entry(export: Export, event: str, actor: Actor, reason: str, worker_id: str) -> dict[str, Any]:

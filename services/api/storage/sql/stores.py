@@ -1,13 +1,13 @@
 """The ports of the store over any SQL database: each verb in a transaction of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.fairness import Fairness, Shares
 from services.api.domain.history import Transition
 from services.api.domain.leases import UNLIMITED, Ability, Claimed, LeasePolicy, Standing
-from services.api.domain.notifications import Delivery, DeliveryState, Held
+from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Position
 from services.api.domain.retry import Fate
 from services.api.ports.exports import ExportFilter, ExportPage, RequestMark
 from services.api.ports.figures import Depth, TenantQueue
@@ -50,6 +50,9 @@ class SqlExportStore:
     ) -> Export:
         return await self._db.write(lambda db: self._verbs.create(db, export, spec, mark, sealed_password))
 
+    async def made_by(self, tenant: str, mark: RequestMark, now: datetime) -> Export | None:
+        return await self._db.read(lambda db: self._verbs.made_by(db, tenant, mark, now))
+
     async def get(self, tenant: str, export_id: str) -> Export | None:
         return await self._db.read(lambda db: self._verbs.get(db, tenant, export_id))
 
@@ -80,8 +83,10 @@ class SqlExportStore:
             lambda db: self._verbs.retry(db, tenant, export_id, budget, sealed_password=sealed_password, now=now)
         )
 
-    async def transitions(self, tenant: str, export_id: str) -> list[Transition]:
-        return await self._db.read(lambda db: history.of_export(db, tenant, export_id))
+    async def transitions(
+        self, tenant: str, export_id: str, *, after: int = 0, limit: int | None = None
+    ) -> list[Transition]:
+        return await self._db.read(lambda db: history.of_export(db, tenant, export_id, after, limit))
 
 
 class SqlLeaseStore:
@@ -162,7 +167,7 @@ class SqlOutbox:
         self._db = database
         self._verbs = verbs
 
-    async def hold(self, limit: int, until: datetime, now: datetime) -> list[Held]:
+    async def hold(self, limit: int, until: datetime | Mapping[Channel, datetime], now: datetime) -> list[Held]:
         return await self._db.write(lambda db: self._verbs.hold(db, limit, until, now))
 
     async def next_due(self) -> datetime | None:
@@ -183,8 +188,10 @@ class SqlOutbox:
     async def put_back(self, held: Sequence[Held], due: datetime) -> None:
         await self._db.write(lambda db: self._verbs.put_back(db, held, due))
 
-    async def deliveries(self, tenant: str, export_id: str) -> list[Delivery]:
-        return await self._db.read(lambda db: self._verbs.of_export(db, tenant, export_id))
+    async def deliveries(
+        self, tenant: str, export_id: str, *, after: Position | None = None, limit: int | None = None
+    ) -> list[Delivery]:
+        return await self._db.read(lambda db: self._verbs.of_export(db, tenant, export_id, after, limit))
 
     async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:
         return await self._db.write(lambda db: self._verbs.redeliver(db, tenant, delivery_id, now))

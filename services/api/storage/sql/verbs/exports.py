@@ -34,7 +34,7 @@ _by_file = sa.select(*EXPORT_COLUMNS).where(
     _c.deleted_time.is_(None),
 )
 _first_with_request_id = (
-    sa.select(requests.c.digest.label("request_digest"), *EXPORT_COLUMNS)
+    sa.select(requests.c.digest.label("request_digest"), requests.c.create_time.label("request_time"), *EXPORT_COLUMNS)
     .join_from(requests, exports)
     .where(requests.c.tenant == sa.bindparam("of_tenant"), requests.c.request_id == sa.bindparam("of_request"))
 )
@@ -71,7 +71,7 @@ class ExportVerbs:
         sealed_password: bytes | None,
     ) -> Export:
         if mark is not None and not self._takes(db, export, mark):
-            return _made_before(db, export.tenant, mark)
+            return _the_same(_taken_by(db, export.tenant, mark).one(), mark)
         db.execute(sa.insert(exports), new_row(export, spec, sealed_password))
         self._history.created(db, export)
         return export
@@ -90,6 +90,12 @@ class ExportVerbs:
             },
         )
         return taken.first() is not None
+
+    def made_by(self, db: sa.Connection, tenant: str, mark: RequestMark, now: datetime) -> Export | None:
+        row = _taken_by(db, tenant, mark).first()
+        if row is None or row["request_time"] <= now - REQUEST_ID_LASTS:
+            return None
+        return _the_same(row, mark)
 
     def cancel(
         self, db: sa.Connection, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool
@@ -156,9 +162,13 @@ class ExportVerbs:
         return [*db.execute(_first_queued, {"of_tenant": tenant}).scalars()]
 
 
-def _made_before(db: sa.Connection, tenant: str, mark: RequestMark) -> Export:
-    found = db.execute(_first_with_request_id, {"of_tenant": tenant, "of_request": mark.request_id})
-    row = found.mappings().one()
+def _taken_by(db: sa.Connection, tenant: str, mark: RequestMark) -> sa.MappingResult:
+    """What the request_id stands for, lapsed or not."""
+    return db.execute(_first_with_request_id, {"of_tenant": tenant, "of_request": mark.request_id}).mappings()
+
+
+def _the_same(row: Row, mark: RequestMark) -> Export:
+    """The export that a request_id made, if the request is the same."""
     if not hmac.compare_digest(row["request_digest"], mark.digest):
         raise RequestIdReused(mark.request_id)
     if row["deleted_time"] is not None:

@@ -1,7 +1,7 @@
 """Announcements of ends: put beside the end in its transaction, then held and settled like jobs."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from services.api.domain.export import Export
 from services.api.domain.notifications import (
-    MAX_DELIVERIES_SHOWN,
     MAX_OUTCOME_CHARACTERS,
     SUPERSEDED,
     Channel,
     Delivery,
     DeliveryState,
     Held,
+    Position,
     Try,
     channels,
     notice,
@@ -28,10 +28,11 @@ from services.api.storage.sql.tables import deliveries, exports
 from services.contract.errors import DeliveryNotFound
 
 _d = deliveries.c
+_channel = sa.cast(_d.channel, sa.Text)  # by its name: an enumeration of an engine may have an order of its own
 _now = sa.bindparam("now", type_=UtcTime)
 _insert = sa.insert(deliveries)
 _due = (
-    sa.select(_d.id)
+    sa.select(_d.id, _d.channel)
     .where(PENDING, _d.next_attempt_time <= _now)
     .order_by(_d.next_attempt_time)
     .limit(sa.bindparam("count", type_=sa.Integer))
@@ -56,8 +57,7 @@ _put_back = (
 _of_export = (
     sa.select(deliveries)
     .where(_d.export_id == sa.bindparam("of_id"), _d.tenant == sa.bindparam("of_tenant"))
-    .order_by(_d.run.desc(), _d.channel.desc())
-    .limit(MAX_DELIVERIES_SHOWN)
+    .order_by(_d.run, _channel)
 )
 _redeliver = (
     sa.update(deliveries)
@@ -87,13 +87,16 @@ class OutboxVerbs:
                 of = {"of_id": export.id, "of_run": export.run, "outcome": SUPERSEDED, "now": export.end_time}
                 db.execute(self._settlements.supersede, of | {"now_micros": to_micros(export.update_time)})
 
-    def hold(self, db: sa.Connection, limit: int, until: datetime, now: datetime) -> list[Held]:
-        due = db.execute(_due, {"count": limit, "now": now}).scalars().all()
+    def hold(
+        self, db: sa.Connection, limit: int, until: datetime | Mapping[Channel, datetime], now: datetime
+    ) -> list[Held]:
+        ends = until if isinstance(until, Mapping) else dict.fromkeys(Channel, until)
+        due = db.execute(_due, {"count": limit, "now": now}).all()
         rows = [
-            db.execute(_hold, {"of_id": id_, "new_lease": secrets.token_hex(16), "until": until, "now": now})
+            db.execute(_hold, {"of_id": id_, "new_lease": secrets.token_hex(16), "until": ends[channel], "now": now})
             .mappings()
             .first()
-            for id_ in due
+            for id_, channel in due
         ]
         return [Held(to_delivery(row), row["lease_id"]) for row in rows if row is not None]
 
@@ -119,9 +122,14 @@ class OutboxVerbs:
             db.execute(_say_so(row["channel"]), {"of_id": row["export_id"], "of_run": row["run"]})
         return row is not None
 
-    def of_export(self, db: sa.Connection, tenant: str, export_id: str) -> list[Delivery]:
-        rows = db.execute(_of_export, {"of_id": export_id, "of_tenant": tenant}).mappings()
-        return [to_delivery(row) for row in reversed(rows.all())]
+    def of_export(
+        self, db: sa.Connection, tenant: str, export_id: str, after: Position | None, limit: int | None
+    ) -> list[Delivery]:
+        found = _of_export.limit(limit)
+        if after is not None:
+            found = found.where(sa.or_(_d.run > after.run, sa.and_(_d.run == after.run, _channel > after.channel)))
+        rows = db.execute(found, {"of_id": export_id, "of_tenant": tenant}).mappings()
+        return [to_delivery(row) for row in rows]
 
     def redeliver(self, db: sa.Connection, tenant: str, delivery_id: str, now: datetime) -> Delivery:
         row = db.execute(_redeliver, {"of_id": delivery_id, "of_tenant": tenant, "now": now}).mappings().first()
