@@ -302,7 +302,7 @@ class _Parts:
             senders,
             self.metrics,
             self._world,
-            hold=self._settings.notify.hold,
+            hold=self._settings.notify.holds,
             woken=self._announcements.notifications_due,
             limits=NotifierLimits(),
         )

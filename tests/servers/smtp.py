@@ -28,17 +28,26 @@ class Mail:
 
 @dataclass
 class MailServer:
-    """Answers RCPT and DATA with what stands in `recipient` and `data`, and keeps the mails that it accepted.
+    """Answers MAIL, RCPT and DATA with what stands in `mail_from`, `recipient` and `data`; keeps the mails it accepted.
 
     With `silent` it does not answer DATA before that is set.
     """
 
     port: int = 0
+    mail_from: str = OK
     recipient: str = OK
     data: str = OK
     silent: asyncio.Event | None = None
     mails: list[Mail] = field(default_factory=list)
     user: str = ""
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.mail_from == OK:
+            envelope.mail_from = address
+            envelope.mail_options.extend(options)
+        return self.mail_from
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]

@@ -3,19 +3,18 @@
 import asyncio
 import json
 import re
-import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Self
 
-import aiohttp
 from yarl import URL
 
 from services.api.domain.notifications import Delivery
-from services.api.notify.addresses import AddressRules, parse
-from services.api.notify.resolver import ASKER, Asker, CheckedResolver, LookupsBusy, LookupTimedOut
+from services.api.notify.addresses import AddressRules, literal_address, parse
+from services.api.notify.posting import PostFailed, post
+from services.api.notify.resolver import Asker, CheckedResolver, LookupsBusy, LookupTimedOut
 from services.api.notify.schedule import Accepted, Failed, Postponed
 from services.api.notify.signing import CallbackSecrets, signed
 from services.api.ports.clock import Clock
@@ -27,7 +26,7 @@ _NOT_PUBLIC = "refused: the host leads to an address that is not public"
 
 
 class CallbackSender:
-    """Posts notices to the URLs of callers. A context: it holds the session in which they are sent.
+    """Posts notices to the URLs of callers. A context: it holds the threads that look up names.
 
     Nothing of the answer but its status and Retry-After is read. No redirect is followed, no proxy and no password
     is taken from the environment, no cookie is kept, no connection is used twice: each has its own check.
@@ -51,21 +50,10 @@ class CallbackSender:
         self._resolver = resolver
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
-            resolver=self._resolver, use_dns_cache=False, force_close=True, limit=0, ssl=self._tls
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            timeout=aiohttp.ClientTimeout(total=None),
-        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
-        await self._resolver.close()
+        self._resolver.close()
 
     def receiver(self, delivery: Delivery) -> str:
         """Its host and port."""
@@ -78,8 +66,7 @@ class CallbackSender:
             return Failed("refused: the settings do not permit this URL any more")
         try:
             async with asyncio.timeout(self._timeout_s) as limit:
-                ASKER.set(self._asker(delivery, limit))
-                return await self._post(delivery)
+                return await self._post(delivery, self._asker(delivery, limit))
         except LookupsBusy:
             return Postponed()
         except LookupTimedOut:
@@ -88,8 +75,8 @@ class CallbackSender:
             return Failed("timed out")
         except AddressRefused:
             return Failed(_NOT_PUBLIC)
-        except (aiohttp.ClientError, OSError) as problem:
-            return Failed(_in_words(problem))
+        except PostFailed as failed:
+            return Failed(failed.outcome)
 
     def _asker(self, delivery: Delivery, limit: asyncio.Timeout) -> Asker:
         loop = asyncio.get_running_loop()
@@ -99,13 +86,24 @@ class CallbackSender:
             begun=lambda: limit.reschedule(loop.time() + self._timeout_s),
         )
 
-    async def _post(self, delivery: Delivery) -> Accepted | Failed:
+    async def _post(self, delivery: Delivery, asker: Asker) -> Accepted | Failed:
+        url = URL(delivery.target, encoded=True)
+        addresses = await self._addresses(url, asker)
         now = self._clock()
         body = written(delivery.notice)
         headers = _HEADERS | signed(delivery.id, now, body, self._secrets.of(delivery.tenant))
-        url = URL(delivery.target, encoded=True)
-        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-            return _judged(answer.status, answer.headers.get("retry-after", ""), now)
+        reply = await post(url, addresses, headers, body, self._tls)
+        return _judged(reply.status, reply.retry_after, now)
+
+    async def _addresses(self, url: URL, asker: Asker) -> list[str]:
+        """What the URL's host leads to, checked. Raises AddressRefused, LookupsBusy, LookupTimedOut, PostFailed."""
+        host = url.raw_host or ""
+        if literal := literal_address(host):
+            return [literal]  # its rules were checked with those of the URL
+        try:
+            return await self._resolver.resolve(host.rstrip("."), url.port or 0, asker)
+        except OSError as problem:
+            raise PostFailed("the host's name has no address") from problem
 
 
 def written(notice: dict[str, Any]) -> bytes:
@@ -130,20 +128,3 @@ def wait_asked(retry_after: str, now: datetime) -> timedelta | None:
     except (ValueError, OverflowError):
         return None
     return max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now, timedelta())
-
-
-def _in_words(problem: BaseException) -> str:
-    """What kind of problem it is: its own text may hold the URL, and what a URL holds is the caller's secret."""
-    match problem:
-        case aiohttp.ClientConnectorCertificateError():
-            return "TLS: the certificate is not valid for this host"
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return "TLS failed"
-        case aiohttp.ClientConnectorDNSError() | socket.gaierror():
-            return "the host's name has no address"
-        case aiohttp.ClientConnectorError():
-            return "could not connect"
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
-            return "the connection was cut"
-        case _:
-            return "no proper answer in HTTP"

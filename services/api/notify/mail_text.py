@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime
 from html import escape
 from typing import Any
@@ -14,10 +15,15 @@ from services.api.domain.notifications import Delivery
 
 MAX_SUBJECT_CHARACTERS = 150
 MAX_ERRORS = 20
+DEFAULT_TENANT = "default"
+CRLF = "\r\n"
 
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
-# Seven bits, so that it passes every server as it is.
-_POLICY = SMTP.clone(cte_type="7bit")
+_LINE_CHARACTERS = 76
+_WORD_CHARACTERS = 60
+"""A longer word does not fold: it is encoded, in pieces."""
+
+_TAIL_CHARACTERS = 30
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _THOUSAND = 1000
 _MINUTE_S = 60
@@ -35,14 +41,45 @@ def mail(delivery: Delivery, sender: str, now: datetime) -> EmailMessage:
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{delivery.id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(_text(delivery.notice))
-    message.add_alternative(_html(delivery.notice), subtype="html")
+    message.set_content(_text(delivery))
+    message.add_alternative(_html(delivery), subtype="html")
     return message
 
 
+class _Policy(EmailPolicy):
+    """Folds subjects so that the first line has words in it, which the library leaves empty when it can."""
+
+    def fold(self, name: str, value: Any) -> str:
+        return folded(value) if name.lower() == "subject" else super().fold(name, value)
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        return folded(value).encode("ascii") if name.lower() == "subject" else super().fold_binary(name, value)
+
+
+# Seven bits, so that it passes every server as it is.
+_POLICY = _Policy(linesep="\r\n", cte_type="7bit")
+
+
+def folded(subject: str) -> str:
+    """The header, in lines of at most 76 characters: as it is where that can be folded, else in encoded words."""
+    plain = subject.isascii() and all(len(word) <= _WORD_CHARACTERS for word in subject.split(" "))
+    header = Header(subject, "us-ascii" if plain else "utf-8", _LINE_CHARACTERS, "Subject")
+    return f"Subject: {header.encode(splitchars=' ', linesep=CRLF)}{CRLF}"
+
+
 def _subject(notice: dict[str, Any]) -> str:
-    file = f" ({notice['fileName']})" if notice["fileName"] else ""
-    return one_line(f"{_headline(notice)}: {notice['exportType']}{file}")[:MAX_SUBJECT_CHARACTERS]
+    head = one_line(f"{_headline(notice)}: {notice['exportType']}")
+    if not notice["fileName"]:
+        return shortened(head, MAX_SUBJECT_CHARACTERS)
+    head = shortened(head, MAX_SUBJECT_CHARACTERS // 2)
+    return f"{head} ({shortened(one_line(notice['fileName']), MAX_SUBJECT_CHARACTERS - len(head) - 3)})"
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many characters: without its middle, since names differ at their ends."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most - _TAIL_CHARACTERS - 1]}…{text[-_TAIL_CHARACTERS:]}"
 
 
 def one_line(text: str) -> str:
@@ -57,12 +94,18 @@ def _headline(notice: dict[str, Any]) -> str:
     return "Export completed" if notice["success"] else "Export did not complete"
 
 
-def _story(notice: dict[str, Any]) -> str:
+def _story(delivery: Delivery) -> str:
+    notice = delivery.notice
     if notice["success"]:
-        return "The file is ready to be downloaded."
+        return f"The file is ready. This command fetches it and checks it:\n\n{_command(delivery)}"
     if notice["errorMessages"]:
         return "There is no file. What went wrong:"
     return "There is no file: it was cancelled."
+
+
+def _command(delivery: Delivery) -> str:
+    tenant = "" if delivery.tenant == DEFAULT_TENANT else f" --tenant {delivery.tenant}"
+    return f"exportctl download {delivery.notice['idExportJob']} -o .{tenant}"
 
 
 def _rows(notice: dict[str, Any]) -> Iterator[Row]:
@@ -82,16 +125,20 @@ def _errors(notice: dict[str, Any]) -> list[str]:
     return [one_line(message) for message in notice["errorMessages"][-MAX_ERRORS:]]
 
 
-def _text(notice: dict[str, Any]) -> str:
+def _text(delivery: Delivery) -> str:
+    notice = delivery.notice
     rows = "\n".join(f"{name + ':':<8}{value}" for name, value in _rows(notice))
     errors = "\n".join(f"- {message}" for message in _errors(notice))
-    return "\n\n".join(filter(None, (_headline(notice), rows, _story(notice), errors))) + "\n"
+    return "\n\n".join(filter(None, (_headline(notice), rows, _story(delivery), errors))) + "\n"
 
 
-def _html(notice: dict[str, Any]) -> str:
+def _html(delivery: Delivery) -> str:
+    notice = delivery.notice
     rows = "".join(f"<tr><th align=left>{name}</th><td>{escape(value)}</td></tr>\n" for name, value in _rows(notice))
     errors = "".join(f"<li>{escape(message)}</li>\n" for message in _errors(notice))
-    story = f"<p>{escape(_story(notice))}</p>\n" + (f"<ul>\n{errors}</ul>\n" if errors else "")
+    words, _, command = (escape(part) for part in _story(delivery).partition("\n\n"))
+    story = f"<p>{words}</p>\n" + (f"<pre>{command}</pre>\n" if command else "")
+    story += f"<ul>\n{errors}</ul>\n" if errors else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"></head><body>\n'
         f"<h2>{_headline(notice)}</h2>\n<table>\n{rows}</table>\n{story}</body></html>\n"

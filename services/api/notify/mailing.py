@@ -7,15 +7,16 @@ from contextlib import suppress
 import aiosmtplib
 
 from services.api.domain.notifications import Delivery
+from services.api.notify.mail_refusals import Stage, about_recipient
 from services.api.notify.mail_text import mail
 from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.settings import MailSettings, Tls
 from services.api.ports.clock import Clock
+from services.runtime.tls import tls_reason
 
 GOODBYE_S = 2.0
 
-_PERMANENT = range(500, 600)
-_Refusal = aiosmtplib.SMTPSenderRefused | aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError
+_GOOD = range(200, 300)
 
 
 class MailSender:
@@ -31,32 +32,43 @@ class MailSender:
         return f"{self._settings.host}:{self._settings.port}"
 
     async def send(self, delivery: Delivery) -> Accepted | Failed:
-        """Hand it over once, within the timeout. What the server refuses with 5xx is refused for good.
+        """Hand it over once. What the server refuses about the recipient is refused for good.
 
-        But for its greeting and the login: these an operator mends.
+        All up to the message has the timeout; the answer to the message has `accept_timeout`: a server that has the
+        mail and is given up sends it, and so does the next try.
         """
         server = self._server()
         try:
-            async with asyncio.timeout(self._settings.timeout.total_seconds()):
-                await self._hand_over(delivery, server)
-        except TimeoutError:
-            server.close()
-            return Failed("timed out")
-        except aiosmtplib.SMTPRecipientsRefused as refused:
-            return _refused(refused.recipients[0])
-        except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as refused:
-            return _refused(refused)
+            return await self._hand_over(delivery, server)
+        except aiosmtplib.SMTPSenderRefused as refused:
+            return _refused(Stage.SENDER, refused)
+        except aiosmtplib.SMTPRecipientRefused as refused:
+            return _refused(Stage.RECIPIENT, refused)
+        except aiosmtplib.SMTPDataError as refused:
+            return Accepted(str(refused.code)) if refused.code in _GOOD else _refused(Stage.MESSAGE, refused)
         except (aiosmtplib.SMTPException, OSError) as problem:
             return Failed(_in_words(problem))
-        else:
-            return Accepted("250")
         finally:
             await _leave(server)
 
-    async def _hand_over(self, delivery: Delivery, server: aiosmtplib.SMTP) -> None:
-        message = mail(delivery, self._settings.sender, self._clock()).as_bytes()
-        await server.connect()
-        await server.sendmail(self._settings.sender, [delivery.target], message)
+    async def _hand_over(self, delivery: Delivery, server: aiosmtplib.SMTP) -> Accepted | Failed:
+        settings = self._settings
+        message = mail(delivery, settings.sender, self._clock()).as_bytes()
+        try:
+            async with asyncio.timeout(settings.timeout.total_seconds()):
+                await server.connect()
+                await server.mail(settings.sender)
+                await server.rcpt(delivery.target)
+        except TimeoutError:
+            server.close()
+            return Failed("timed out")
+        try:
+            async with asyncio.timeout(settings.accept_timeout.total_seconds()):
+                await server.data(message)
+        except TimeoutError:
+            server.close()
+            return Failed("timed out before the message was accepted: it may have arrived")
+        return Accepted("250")
 
     def _server(self) -> aiosmtplib.SMTP:
         settings = self._settings
@@ -69,7 +81,7 @@ class MailSender:
             start_tls=settings.tls is Tls.STARTTLS,
             tls_context=self._tls,
             local_hostname=settings.sender.rpartition("@")[2],
-            timeout=settings.timeout.total_seconds(),
+            timeout=None,  # the two timeouts of a try are around its commands
         )
 
 
@@ -81,17 +93,16 @@ async def _leave(server: aiosmtplib.SMTP) -> None:
     server.close()
 
 
-def _refused(refusal: _Refusal) -> Failed:
+def _refused(stage: Stage, refusal: aiosmtplib.SMTPResponseException) -> Failed:
     """With the code alone: the text may hold anything."""
-    what = {aiosmtplib.SMTPSenderRefused: "the sender", aiosmtplib.SMTPDataError: "the message"}
-    outcome = f"{refusal.code}: {what.get(type(refusal), 'the address')} was refused"
-    return Failed(outcome, for_good=refusal.code in _PERMANENT)
+    outcome = f"{refusal.code}: {stage.value} was refused"
+    return Failed(outcome, for_good=about_recipient(stage, refusal.code, refusal.message))
 
 
 def _in_words(problem: BaseException) -> str:
+    if reason := tls_reason(problem):
+        return f"TLS: {reason}"
     match problem:
-        case ssl.SSLCertVerificationError() | BaseException(__cause__=ssl.SSLCertVerificationError()):
-            return "TLS: the certificate of the mail server is not valid for it"
         case aiosmtplib.SMTPAuthenticationError():
             return f"{problem.code}: the mail server refused the login"
         case aiosmtplib.SMTPResponseException():

@@ -48,7 +48,7 @@ class Notifier:
         metrics: ApiMetrics,
         world: World,
         *,
-        hold: timedelta,
+        hold: timedelta | Mapping[Channel, timedelta],
         woken: asyncio.Event,
         limits: NotifierLimits,
     ) -> None:
@@ -56,7 +56,7 @@ class Notifier:
         self._senders = senders
         self._metrics = metrics
         self._world = world
-        self._hold = hold
+        self._holds = hold if isinstance(hold, Mapping) else dict.fromkeys(Channel, hold)
         self._limits = limits
         self._loads = Loads()
         self._tries: set[asyncio.Task[None]] = set()
@@ -117,7 +117,8 @@ class Notifier:
     async def _take(self) -> int:
         """Hold what is due and begin to try it, but for what finds no room. Returns how many were held."""
         now = self._world.clock()
-        taken = await self._outbox.hold(self._limits.max_deliveries - len(self._tries), now + self._hold, now)
+        until = {channel: now + hold for channel, hold in self._holds.items()}
+        taken = await self._outbox.hold(self._limits.max_deliveries - len(self._tries), until, now)
         aside = [held for held in taken if not self._begin(held)]
         failing = [held for held in aside if self._loads.failing(self._bounds(held))]
         await self._put_back([held for held in aside if held not in failing], self._limits.aside)

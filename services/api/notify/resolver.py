@@ -1,15 +1,11 @@
 """Names to addresses for callbacks: what was checked is what is connected to."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import ContextVar
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
-
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from services.api.notify.addresses import AddressRules
 from services.runtime.addresses import AddressRefused, numeric
@@ -50,12 +46,7 @@ class Asker:
     begun: Callable[[], None]
 
 
-_NOBODY = Asker("", lambda: None, lambda: None)
-ASKER: ContextVar[Asker] = ContextVar("asker", default=_NOBODY)
-"""Of the try that is under way: aiohttp hands nothing but the host to a resolver."""
-
-
-class CheckedResolver(AbstractResolver):
+class CheckedResolver:
     """Asks a name server once a connection, and gives its answer only when every address in it may be called.
 
     It waits in threads of its own: a name server that does not answer holds up nothing else, and not many of those.
@@ -69,23 +60,17 @@ class CheckedResolver(AbstractResolver):
         self._free = asyncio.Semaphore(limits.threads)
         self._free_of: WeakValueDictionary[tuple[str, ...], asyncio.Semaphore] = WeakValueDictionary()
 
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - every one
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int, asker: Asker) -> list[str]:
         """The addresses of a host. Raises AddressRefused, LookupsBusy, LookupTimedOut; OSError when it has none."""
-        asker = ASKER.get()
         asker.waiting()
         places = await self._places(asker.tenant, host)
         asker.begun()
         addresses = await self._addresses_of(host, port, places)
         if not self._rules.permit(addresses):
             raise AddressRefused(host)
-        return [_result(host, address, port) for address in addresses]
+        return addresses
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Begin nothing new."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -131,14 +116,3 @@ def _release(places: list[asyncio.Semaphore]) -> None:
 def _release_in(loop: asyncio.AbstractEventLoop, places: list[asyncio.Semaphore]) -> None:
     with suppress(RuntimeError):  # the loop may have ended before the thread
         loop.call_soon_threadsafe(_release, places)
-
-
-def _result(host: str, address: str, port: int) -> ResolveResult:
-    return ResolveResult(
-        hostname=host,
-        host=address,
-        port=port,
-        family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-        proto=socket.IPPROTO_TCP,
-        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-    )

@@ -7,12 +7,17 @@ from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 
+from services.api.domain.notifications import Channel
 from services.api.notify.addresses import HTTPS_ONLY, AddressRules, IPNetwork
 from services.api.notify.mail_address import is_mailbox
 from services.runtime.settings import SettingsReader
 from services.runtime.startup import using
 
 LAST_PORT = 65535
+DEFAULT_ACCEPT_TIMEOUT = timedelta(minutes=10)
+"""As RFC 5321, 4.5.3.2.6: a client that gives up earlier makes servers send mails twice."""
+
+MAX_ACCEPT_TIMEOUT_S = 3600
 SPARE = timedelta(seconds=15)
 """How much longer a hold is than the longest try: it also waits for its lookup, and its end is stored."""
 
@@ -30,7 +35,10 @@ _USUAL_PORT = {Tls.STARTTLS: 587, Tls.TLS: 465, Tls.NONE: 25}
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """A mail server, and who mails are from. No `user`: no login."""
+    """A mail server, and who mails are from. No `user`: no login.
+
+    `timeout` is for everything before the message, `accept_timeout` for the answer to it.
+    """
 
     host: str
     port: int
@@ -39,6 +47,7 @@ class MailSettings:
     password: str = field(repr=False)
     sender: str
     timeout: timedelta
+    accept_timeout: timedelta = DEFAULT_ACCEPT_TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +60,10 @@ class NotifySettings:
     ca_file: Path | None
 
     @property
-    def hold(self) -> timedelta:
-        """How long a delivery is one process's: longer than any try."""
-        return max(self.callback_timeout, self.mail.timeout if self.mail else timedelta()) + SPARE
+    def holds(self) -> dict[Channel, timedelta]:
+        """How long a delivery of each channel is one process's: longer than any try."""
+        mail = self.mail.timeout + self.mail.accept_timeout if self.mail else timedelta()
+        return {Channel.CALLBACK: self.callback_timeout + SPARE, Channel.EMAIL: mail + SPARE}
 
     def tls(self) -> ssl.SSLContext:
         """What receivers and the mail server prove themselves with. Raises CannotUse for a file of no authority."""
@@ -93,6 +103,9 @@ def _mail(read: SettingsReader) -> MailSettings:
         password=read.parsed("EXPORTD_SMTP_PASSWORD_FILE", "", _first_line, "a file that can be read"),
         sender=sender,
         timeout=read.seconds("EXPORTD_SMTP_TIMEOUT_S", 30, 1, 300),
+        accept_timeout=read.seconds(
+            "EXPORTD_SMTP_ACCEPT_TIMEOUT_S", DEFAULT_ACCEPT_TIMEOUT.total_seconds(), 1, MAX_ACCEPT_TIMEOUT_S
+        ),
     )
 
 

@@ -20,7 +20,7 @@ from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.signing import CallbackSecrets
 from services.runtime.addresses import numeric
 from tests.integration.notify.samples import LOOPBACK, NOTICE, callback_to
-from tests.servers.certificates import certified
+from tests.servers.certificates import certified, certified_by_lax_authority, strictly_trusting
 from tests.servers.webhook import Answer, Receiver, webhook_receiver
 
 SECRETS = CallbackSecrets(b"k" * 32, lambda _: ())
@@ -266,4 +266,17 @@ async def test_over_tls_the_certificate_must_be_of_the_host_in_the_url(tmp_path:
         async with sender(lookup=lambda _host, _port: ["127.0.0.1"]) as callbacks:
             unknown = await callbacks.send(callback_to(receiver.url(host="receiver.test")))
     assert right == Accepted("204")
-    assert wrong == unknown == Failed("TLS: the certificate is not valid for this host")
+    assert wrong == Failed("TLS: Hostname mismatch, certificate is not valid for 'other.test'.")
+    assert unknown == Failed("TLS: self-signed certificate")
+
+
+async def test_what_tls_finds_wrong_is_told_in_openssls_words(tmp_path: Path, receiver: Receiver) -> None:
+    certificate = certified_by_lax_authority(tmp_path, "127.0.0.1")
+    trusting = sender(tls=strictly_trusting(certificate.ca_file))
+    async with webhook_receiver(certificate.server) as strange, trusting as callbacks:
+        refused = await callbacks.send(callback_to(strange.url()))
+    assert refused == Failed("TLS: Basic Constraints of CA cert not marked critical")
+    async with sender() as callbacks:
+        plain = await callbacks.send(callback_to(receiver.url().replace("http:", "https:")))
+    assert isinstance(plain, Failed)
+    assert plain.outcome in ("TLS: wrong version number", "TLS: record layer failure", "TLS: http request")

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from services.api.notify.mailing import MailSender
 from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.settings import MailSettings, Tls
 from tests.integration.notify.samples import NOTICE, delivery
-from tests.servers.certificates import Certified, certified
+from tests.servers.certificates import Certified, certified, certified_by_lax_authority, strictly_trusting
 from tests.servers.smtp import PASSWORD, USER, MailServer, mail_server
 
 TO_ANNA = delivery(Channel.EMAIL, "anna@example.com")
@@ -68,8 +69,17 @@ async def test_without_the_encryption_that_is_asked_for_nothing_is_sent() -> Non
 async def test_a_certificate_that_nobody_vouches_for_is_not_believed(certificate: Certified, tls: Tls) -> None:
     async with mail_server(**{tls.value: certificate.server}) as server:  # type: ignore[arg-type]
         result = await sender(server, tls=tls).send(TO_ANNA)
-    assert result == Failed("TLS: the certificate of the mail server is not valid for it")
+    assert result == Failed("TLS: self-signed certificate")
     assert server.mails == []
+
+
+@pytest.mark.parametrize("tls", [Tls.STARTTLS, Tls.TLS])
+async def test_what_tls_finds_wrong_is_told_in_openssls_words(tmp_path: Path, tls: Tls) -> None:
+    certificate = certified_by_lax_authority(tmp_path, "127.0.0.1")
+    async with mail_server(**{tls.value: certificate.server}) as server:  # type: ignore[arg-type]
+        settings = replace(SETTINGS, port=server.port, tls=tls)
+        mails = MailSender(settings, lambda: datetime.now(UTC), tls=strictly_trusting(certificate.ca_file))
+        assert await mails.send(TO_ANNA) == Failed("TLS: Basic Constraints of CA cert not marked critical")
 
 
 async def test_a_refused_login_is_a_failure_that_an_operator_mends(certificate: Certified) -> None:
@@ -81,13 +91,20 @@ async def test_a_refused_login_is_a_failure_that_an_operator_mends(certificate: 
 @pytest.mark.parametrize(
     ("field", "answer", "expected"),
     [
+        ("mail_from", "530 Must issue STARTTLS", Failed("530: the sender was refused")),
+        ("mail_from", "530 5.7.0 Authentication required", Failed("530: the sender was refused")),
+        ("recipient", "554 5.7.1 Relay access denied", Failed("554: the address was refused")),
         ("recipient", "450 busy, come later", Failed("450: the address was refused")),
         ("recipient", "550 nobody of that name", Failed("550: the address was refused", for_good=True)),
         ("data", "451 disk full", Failed("451: the message was refused")),
-        ("data", "554 this is spam", Failed("554: the message was refused", for_good=True)),
+        ("data", "554 this is spam", Failed("554: the message was refused")),
+        ("data", "550 5.1.1 no such user", Failed("550: the message was refused", for_good=True)),
+        ("data", "251 forwarded", Accepted("251")),
     ],
 )
-async def test_a_refusal_is_for_good_when_the_server_says_so(field: str, answer: str, expected: Failed) -> None:
+async def test_a_refusal_is_for_good_when_it_is_about_the_recipient(
+    field: str, answer: str, expected: Accepted | Failed
+) -> None:
     async with mail_server() as server:
         setattr(server, field, answer)
         assert await sender(server).send(TO_ANNA) == expected
@@ -97,9 +114,20 @@ async def test_a_refusal_is_for_good_when_the_server_says_so(field: str, answer:
 async def test_a_server_that_does_not_answer_is_given_up_in_time() -> None:
     async with mail_server() as server:
         server.silent = asyncio.Event()
-        result = await sender(server, timeout=timedelta(seconds=0.3)).send(TO_ANNA)
+        result = await sender(server, accept_timeout=timedelta(seconds=0.3)).send(TO_ANNA)
         server.silent.set()
-    assert result == Failed("timed out")
+    assert result == Failed("timed out before the message was accepted: it may have arrived")
+
+
+async def test_a_server_that_greets_nobody_is_given_up_in_time() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        mails = sender(MailServer(port=server.sockets[0].getsockname()[1]), timeout=timedelta(seconds=0.3))
+        assert await mails.send(TO_ANNA) == Failed("timed out")
 
 
 async def test_a_server_that_is_away_is_a_failure() -> None:

@@ -1,5 +1,6 @@
 """What a mail says, and that nobody's words become a header of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.api.domain.notifications import Channel, Delivery, DeliveryState
-from services.api.notify.mail_text import MAX_ERRORS, MAX_SUBJECT_CHARACTERS, mail
+from services.api.notify.mail_text import MAX_ERRORS, MAX_SUBJECT_CHARACTERS, folded, mail, shortened
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 COMPLETED = {
@@ -75,6 +76,40 @@ def parts(message: EmailMessage) -> tuple[str, str]:
     assert text is not None
     assert html is not None
     return text.get_content().replace("\r\n", "\n"), html.get_content()
+
+
+WORDS = ["x", "é", "請", "ab ", "a b-", "é é", "x" * 61 + " "]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_subjects_fold_behind_their_first_words_and_are_read_back_whole(word: str) -> None:
+    for length in range(1, 300):
+        name = (word * 300)[:length]
+        (subject, *more) = folded(shortened(f"Export completed: Invoices ({name}.xlsx)", 150)).split("\r\n")[:-1]
+        assert subject.split()[1:], name
+        assert all(len(line) <= 78 for line in (subject, *more)), name
+        whole = "\r\n".join((subject, *more, "", "")).encode("ascii")
+        read = message_from_bytes(whole, policy=default)["Subject"]
+        assert read == shortened(f"Export completed: Invoices ({name}.xlsx)", 150)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_long_name_keeps_its_end(word: str) -> None:
+    notice = COMPLETED | {"fileName": (word * 200)[:200] + "2026-12.xlsx", "exportType": "Type" * 100}
+    subject = str(received(notice)["Subject"])
+    assert subject.startswith("Export completed: Type")
+    assert subject.endswith("2026-12.xlsx)")
+    assert len(subject) <= MAX_SUBJECT_CHARACTERS
+
+
+@pytest.mark.parametrize(("tenant", "option"), [("default", ""), ("acme", " --tenant acme")])
+def test_a_completed_export_is_told_with_the_command_that_fetches_it(tenant: str, option: str) -> None:
+    sent = mail(replace(delivery(COMPLETED), tenant=tenant), "exports@example.org", NOW).as_bytes()
+    message = message_from_bytes(sent, policy=default)
+    assert isinstance(message, EmailMessage)
+    for part in parts(message):
+        assert f"exportctl download {COMPLETED['idExportJob']} -o .{option}\n" in part.replace("</pre>", "\n")
+    assert all("exportctl" not in part for part in parts(received(FAILED)))
 
 
 def test_a_completed_export_is_told_with_its_file() -> None:

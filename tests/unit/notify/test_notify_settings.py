@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from services.api.domain.notifications import Channel
 from services.api.notify.settings import MailSettings, NotifySettings, Tls
 from services.api.notify.targets import Targets
 from services.contract.errors import Violation
@@ -29,7 +30,7 @@ def test_without_settings_https_to_public_addresses_is_permitted_and_there_is_no
     assert not settings.callbacks.http
     assert violations(settings, callback_url="https://receiver.example/hook") == []
     assert settings.callback_timeout == timedelta(seconds=15)
-    assert settings.hold > settings.callback_timeout
+    assert settings.holds[Channel.CALLBACK] > settings.callback_timeout
 
 
 def test_networks_ports_and_http_are_opened_by_settings() -> None:
