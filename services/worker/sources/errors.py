@@ -26,9 +26,10 @@ def unknown(source_id: str, kind: str) -> SourceFailed:
     return SourceFailed(FailureCode.SOURCE_UNKNOWN, f"This worker has no source {source_id!r} of kind {kind!r}.")
 
 
-def unavailable(source_id: str) -> SourceFailed:
-    """The source does not answer, or broke off."""
-    return SourceFailed(FailureCode.SOURCE_UNAVAILABLE, f"The source {source_id!r} cannot be read now.")
+def unavailable(source_id: str, why: str = "") -> SourceFailed:
+    """The source does not answer, or broke off; `why` is safe to show, as a reason of TLS is."""
+    reason = f": {why}" if why else ""
+    return SourceFailed(FailureCode.SOURCE_UNAVAILABLE, f"The source {source_id!r} cannot be read now{reason}.")
 
 
 def changed(source_id: str) -> SourceFailed:
@@ -156,6 +157,14 @@ def pages_endless(source_id: str, pages: int) -> SourceFailed:
 def page_too_large(source_id: str, most: int) -> SourceFailed:
     """An answer of an API is larger than allowed."""
     return SourceFailed(FailureCode.PAGE_TOO_LARGE, f"The source {source_id!r} gives a page of more than {most} bytes.")
+
+
+def page_too_dense(source_id: str, memory: int, most: int) -> SourceFailed:
+    """An answer of an API holds so many values that reading it takes more memory than allowed."""
+    return SourceFailed(
+        FailureCode.PAGE_TOO_LARGE,
+        f"The source {source_id!r} gives a page whose values take {memory} bytes of memory; {most} are allowed.",
+    )
 
 
 def rows_missing(source_id: str, total: int, received: int) -> SourceFailed:

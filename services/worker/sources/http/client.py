@@ -1,8 +1,8 @@
 """Requests to the one host of a source, tried again while that may help."""
 
 import io
-import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import BinaryIO, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -11,8 +11,10 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from services.runtime.addresses import AddressRefused
+from services.runtime.tls import tls_reason
 from services.worker.sources import errors
 from services.worker.sources.http.connections import pool_to
+from services.worker.sources.http.deadline import Deadline
 from services.worker.sources.http.pace import Pace, Patience
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.stores.streams import PIECE, stream, whole_stream
@@ -78,11 +80,12 @@ class HttpClient:
         """
 
         def taken() -> T:
-            response = self._answered(url, accept, "gzip")
-            try:
-                return take(response)
-            finally:
-                let_go(response)
+            with closing(Deadline(self.settings.timeout_s)) as deadline, deadline:
+                response = self._answered(url, accept, "gzip", deadline)
+                try:
+                    return take(response)
+                finally:
+                    let_go(response)
 
         return self._patiently(taken)
 
@@ -91,28 +94,47 @@ class HttpClient:
 
         A body of less than a MiB is read whole, and asked for again when it breaks off. Raises SourceFailed.
         """
-        return self._patiently(lambda: self._begun(self._answered(url, accept, "identity")))
+        return self._patiently(lambda: self._begun(url, accept))
 
-    def _begun(self, response: BaseHTTPResponse) -> BinaryIO | None:
-        keeping = False
+    def _begun(self, url: str, accept: str) -> BinaryIO | None:
+        deadline, start = Deadline(self.settings.timeout_s), None
         try:
-            if response.status in MISSING:
-                drained(response)
-                return None
-            start = response.read(PIECE, decode_content=True)
-            keeping = len(start) == PIECE
-            return self._rest(start, response) if keeping else whole_stream(start)
-        finally:
-            if not keeping:
-                let_go(response)
+            with deadline:
+                response = self._answered(url, accept, "identity", deadline)
+                try:
+                    start = self._beginning(response)
+                finally:
+                    if start is None or len(start) < PIECE:
+                        let_go(response)
+        except BaseException:
+            deadline.close()
+            raise
+        if start is not None and len(start) == PIECE:
+            return self._rest(start, response, deadline)
+        deadline.close()
+        return None if start is None else whole_stream(start)
 
-    def _rest(self, start: bytes, response: BaseHTTPResponse) -> BinaryIO:
+    def _beginning(self, response: BaseHTTPResponse) -> bytes | None:
+        if response.status in MISSING:
+            drained(response)
+            return None
+        return response.read(PIECE, decode_content=True)
+
+    def _rest(self, start: bytes, response: BaseHTTPResponse, deadline: Deadline) -> BinaryIO:
         begun = io.BytesIO(start)
 
         def read(size: int) -> bytes:
-            return begun.read(size) or response.read(size, decode_content=True)
+            if piece := begun.read(size):
+                return piece
+            with deadline:
+                deadline.start()
+                return response.read(size, decode_content=True)
 
-        return stream(read, lambda: let_go(response), (HTTPError, OSError), errors.unavailable(self.source_id))
+        def close() -> None:
+            let_go(response)
+            deadline.close()
+
+        return stream(read, close, (HTTPError, OSError), errors.unavailable(self.source_id))
 
     def _patiently(self, work: Callable[[], T]) -> T:
         patience = Patience(self.settings.retry_s)
@@ -121,19 +143,19 @@ class HttpClient:
                 return work()
             except (TryAgain, HTTPError, OSError) as problem:
                 if not patience.wait(getattr(problem, "after_s", None)):
-                    raise errors.unavailable(self.source_id) from problem
+                    raise errors.unavailable(self.source_id, _in_words(problem)) from problem
             except AddressRefused as refused:
                 raise errors.address_refused(self.source_id) from refused
 
-    def _answered(self, url: str, accept: str, encoding: str) -> BaseHTTPResponse:
-        """A good answer or one of MISSING, to be let go."""
-        response = self._sent(url, accept, encoding)
+    def _answered(self, url: str, accept: str, encoding: str, deadline: Deadline) -> BaseHTTPResponse:
+        """A good answer or one of MISSING, to be let go. Each request on the way to it has a time of its own."""
+        response = self._sent(url, accept, encoding, deadline)
         for _ in range(_MAX_REDIRECTS):
             if response.status not in _REDIRECTS:
                 break
             let_go(response)
             url = self.linked(url, response.headers.get("location", ""))
-            response = self._sent(url, accept, encoding)
+            response = self._sent(url, accept, encoding, deadline)
         try:
             self._check(response)
         except BaseException:
@@ -141,8 +163,9 @@ class HttpClient:
             raise
         return response
 
-    def _sent(self, url: str, accept: str, encoding: str) -> BaseHTTPResponse:
+    def _sent(self, url: str, accept: str, encoding: str, deadline: Deadline) -> BaseHTTPResponse:
         self._pace.wait()
+        deadline.start()
         parts = urlsplit(url)
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         return self._pool.urlopen(
@@ -173,17 +196,20 @@ class HttpClient:
             return None  # it makes no sense
 
 
-def whole(response: BaseHTTPResponse, most: int, timeout_s: float) -> bytes | None:
-    """The body, decompressed; None when it is larger than `most` bytes. Raises TryAgain when it drips."""
-    end = time.monotonic() + timeout_s
+def _in_words(problem: BaseException) -> str:
+    """What went wrong, where its reason holds nothing of the address but its host."""
+    reason = tls_reason(problem)
+    return f"TLS: {reason}" if reason else ""
+
+
+def whole(response: BaseHTTPResponse, most: int) -> bytearray | None:
+    """The body, decompressed; None when it is larger than `most` bytes."""
     body = bytearray()
     while chunk := response.read1(_CHUNK, decode_content=True):
         body += chunk
         if len(body) > most:
             return None
-        if time.monotonic() > end:
-            raise TryAgain
-    return bytes(body)
+    return body
 
 
 def drained(response: BaseHTTPResponse) -> None:

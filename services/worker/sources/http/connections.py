@@ -9,15 +9,20 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from services.runtime.addresses import resolved
+from services.worker.sources.http.deadline import watch
 
 
 class _Plain(HTTPConnection):
-    """Raises AddressRefused when the host leads where it must not."""
+    """Raises AddressRefused when the host leads where it must not. A deadline watches it, new or used again."""
 
     allow_private = False
 
     def _new_conn(self) -> socket.socket:
         return _connected(self, allow_private=self.allow_private)
+
+    def request(self, *args: Any, **named: Any) -> None:
+        _watch_again(self)
+        super().request(*args, **named)
 
 
 class _Secure(HTTPSConnection):
@@ -27,6 +32,10 @@ class _Secure(HTTPSConnection):
 
     def _new_conn(self) -> socket.socket:
         return _connected(self, allow_private=self.allow_private)
+
+    def request(self, *args: Any, **named: Any) -> None:
+        _watch_again(self)
+        super().request(*args, **named)
 
 
 class _PrivatePlain(_Plain):
@@ -67,6 +76,12 @@ def pool_to(base: SplitResult, most: int, *, allow_private: bool) -> HTTPConnect
     return _POOLS[base.scheme, allow_private](base.hostname, base.port, maxsize=most, retries=False)
 
 
+def _watch_again(connection: HTTPConnection) -> None:
+    """One that is connected already; a new one is watched when it is dialled, before it begins TLS."""
+    if connection.sock is not None:
+        watch(connection.sock.fileno())
+
+
 def _connected(connection: HTTPConnection, *, allow_private: bool) -> socket.socket:
     problem: OSError | None = None
     try:
@@ -87,4 +102,5 @@ def _dialled(address: str, connection: HTTPConnection) -> socket.socket:
     dialled = socket.create_connection((address, connection.port), timeout)
     for option in connection.socket_options or ():
         dialled.setsockopt(*option)
+    watch(dialled.fileno())
     return dialled

@@ -3,6 +3,7 @@
 import binascii
 import json
 import math
+import re
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -29,7 +30,28 @@ class TooMuch(Exception):
     """JSON that is right and goes beyond what is read here; its text says in what."""
 
 
-def decoded(body: bytes) -> Any:
+MEMORY_FACTOR = 12
+"""How many times max_page_bytes the values of a page may take in memory. Those of usual rows take 2 to 6 times what
+they take on the line, and those of a page of `{},` 27 times."""
+
+_OBJECT_BYTES, _KEYS_BYTES, _KEY_BYTES = 64, 120, 40
+_LIST_BYTES, _ITEM_BYTES = 56, 16
+_TEXT_BYTES, _WHOLE_BYTES, _DECIMAL_BYTES = 50, 32, 112
+_EXPONENT = re.compile(rb"[0-9][eE]")
+
+
+def memory_bytes(body: bytes | bytearray) -> int:
+    """About what a JSON document takes once it is decoded, counted by its marks; marks inside of texts count, too."""
+    objects, lists, keys, commas = (body.count(mark) for mark in (b"{", b"[", b":", b","))
+    texts = max(0, body.count(b'"') // 2 - keys)
+    numbers = max(0, objects + lists + commas - texts)  # one value before each comma and each end, at most
+    decimals = min(numbers, body.count(b".") + sum(1 for _ in _EXPONENT.finditer(body)))
+    structure = objects * _OBJECT_BYTES + min(objects, keys) * _KEYS_BYTES + keys * _KEY_BYTES
+    values_ = texts * _TEXT_BYTES + decimals * _DECIMAL_BYTES + (numbers - decimals) * _WHOLE_BYTES
+    return structure + lists * _LIST_BYTES + commas * _ITEM_BYTES + values_ + len(body)
+
+
+def decoded(body: bytes | bytearray) -> Any:
     """A JSON document; a number with a point is a Decimal, which has every digit that was sent.
 
     Raises ValueError when it is none, TooMuch.
