@@ -118,9 +118,9 @@ class Exports:
         return await self._view(await export_of(self._store, tenant, export_id))
 
     async def list(self, tenant: str, filters: ExportFilter, before_id: str, limit: int) -> tuple[Sequence[View], str]:
-        """Newest first, those older than `before_id` (empty: from the newest), at most `limit`, and the next `before_id`.
+        """At most `limit`, newest first, those older than `before_id` (empty: from the newest), and where to go on.
 
-        It is empty behind the last. There may be fewer or none and others behind them: see `ExportStore.page`.
+        That is empty behind the last. There may be fewer or none and others behind them: see `ExportStore.page`.
         """
         found = await self._store.page(tenant, filters, before_id, limit)
         exports = found.exports

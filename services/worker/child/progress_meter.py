@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from services.contract.outcome import Phase, Progress
+from services.worker.child.rate import Rate
 from services.worker.order import Report
 
 
@@ -27,8 +28,8 @@ class Meter:
         self._clock = clock
         self._phase = Phase.READING
         self._rows = 0
-        self._began = clock()
-        self._next = self._began
+        self._rate = Rate()
+        self._next = clock()
         self._is_behind = False
 
     def enter(self, phase: Phase) -> None:
@@ -41,6 +42,7 @@ class Meter:
     def wrote(self, rows: int) -> None:
         """So many rows are written, all in all."""
         self._rows = rows
+        self._rate.saw(rows, self._clock())
         self.enter(Phase.WRITING)
 
     def tick(self) -> None:
@@ -49,16 +51,16 @@ class Meter:
         self._is_behind = now < self._next
         if not self._is_behind:
             self._next = now + self._interval_s
-            self._report(Progress(self._phase, self._rows, self.rows_total, self._size(), self._eta(now)))
+            self._report(Progress(self._phase, self._rows, self.rows_total, self._size(), self._eta()))
 
     def catch_up(self) -> None:
         """Nothing was done since: report what was left out, if anything. A report of no news would look like news."""
         if self._is_behind:
             self.tick()
 
-    def _eta(self, now: float) -> timedelta | None:
-        """As if the rest went like the rows so far."""
-        if not self._rows or not self.rows_total:
+    def _eta(self) -> timedelta | None:
+        """Of the rows that are left; None when that is not known, and of what comes behind the rows."""
+        if self._phase is not Phase.WRITING or not self.rows_total:
             return None
-        left = max(0, self.rows_total - self._rows)
-        return timedelta(seconds=(now - self._began) / self._rows * left)
+        seconds = self._rate.seconds_for(max(0, self.rows_total - self._rows))
+        return None if seconds is None else timedelta(seconds=seconds)

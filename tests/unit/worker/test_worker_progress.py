@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import islice
 
@@ -69,13 +70,77 @@ def test_a_meter_that_nothing_follows_says_what_it_left_out_and_only_that() -> N
     assert [report.rows_written for report in reports] == [3, 4]
 
 
-def test_the_rest_is_expected_to_go_like_the_rows_so_far() -> None:
+def test_the_rest_is_expected_to_go_like_the_rows_since_the_first_ones() -> None:
     clock, reports = Clock(), []
     meter = Meter(reports.append, lambda: 0, INTERVAL_S, clock)
     meter.rows_total = 100
-    clock.now += 2
+    clock.now += 140  # the source is being opened
     meter.wrote(20)
-    assert reports[-1].eta == timedelta(seconds=8)
+    assert reports[-1].eta is None
+    clock.now += 2
+    meter.wrote(40)
+    assert reports[-1].eta == timedelta(seconds=6)
+
+
+ROWS = 100_000
+Story = Callable[[float], float]
+"""Seconds that a row takes, by the part of the rows that is written."""
+
+STORIES: dict[str, Story] = {
+    "evenly": lambda _: 0.001,
+    "in turn slow and quick": lambda part: 0.0005 if int(part * 50) % 2 else 0.0015,
+    "with a slow beginning": lambda part: 0.003 if part < 0.02 else 0.001,
+    "with a quick beginning": lambda part: 0.0003 if part < 0.02 else 0.001,
+    "ever slower": lambda part: 0.001 * (1 + part),
+    "ever quicker": lambda part: 0.001 * (2 - part),
+    "with a stop": lambda part: 0.02 if 0.5 < part < 0.505 else 0.001,
+}
+
+
+@pytest.mark.parametrize("batch", [100, 1_000, 4_000])
+@pytest.mark.parametrize("opening_s", [0, 300])
+@pytest.mark.parametrize("takes", STORIES.values(), ids=STORIES)
+def test_after_a_tenth_of_the_rows_the_rest_is_known_within_a_factor_of_two(
+    takes: Story, opening_s: float, batch: int
+) -> None:
+    clock, told = Clock(), []
+    meter = Meter(lambda report: told.append((clock.now, report)), lambda: 0, INTERVAL_S, clock)
+    meter.rows_total = ROWS
+    meter.enter(Phase.READING)
+    clock.now += opening_s
+    for written in range(batch, ROWS + 1, batch):
+        clock.now += batch * takes(written / ROWS)
+        meter.wrote(written)
+        meter.catch_up()
+    end = clock.now
+    later = [(at, report) for at, report in told if ROWS * 0.1 < report.rows_written < ROWS * 0.95]
+    assert later
+    for at, report in later:
+        assert report.eta is not None
+        assert (end - at) / 2 <= report.eta.total_seconds() <= (end - at) * 2, report
+
+
+def test_what_comes_behind_the_rows_has_no_time_that_is_known() -> None:
+    clock, reports = Clock(), []
+    meter = Meter(reports.append, lambda: 0, INTERVAL_S, clock)
+    meter.rows_total = 100
+    for written in (50, 100):
+        clock.now += 1
+        meter.wrote(written)
+    assert reports[-1].eta == timedelta()
+    meter.enter(Phase.PACKAGING)
+    assert reports[-1].eta is None
+
+
+def test_rows_that_come_at_one_instant_are_measured_with_the_next_ones() -> None:
+    clock, reports = Clock(), []
+    meter = Meter(reports.append, lambda: 0, INTERVAL_S, clock)
+    meter.rows_total = 100
+    for written in (10, 20, 30):
+        meter.wrote(written)
+    clock.now += 2
+    meter.wrote(50)
+    assert reports[-1].eta == timedelta(seconds=2.5)  # 40 rows in 2 s, 50 are left
 
 
 def test_a_worker_is_ready_while_answers_are_fresh() -> None:
