@@ -30,7 +30,7 @@ SERVICES = [
     file.DESCRIPTOR.services_by_name[name]
     for file, name in ((export_service_pb2, "ExportService"), (operator_service_pb2, "OperatorService"))
 ]
-SINGLE = {"Export", "File", "Collection", "Delivery", "PreviewExportResponse"}
+SINGLE = {"Export", "File", "Collection", "Delivery", "PreviewExportResponse", "Worker"}
 """Answers that are one thing: what they list is bounded by itself."""
 
 LISTS = [
@@ -51,6 +51,7 @@ ITEMS = {
     "ExportOptions.columns": MAX_COLLECTION_BYTES // COLUMN_BYTES,
     "File.entries": 0,
     "Delivery.tries": MAX_TRIES_KEPT,
+    "Worker.problems": MAX_LIST_ITEMS,
     "Collection.formats": 5,
     "Collection.file_types": 100,
     "Collection.parameters": 20,
