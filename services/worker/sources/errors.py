@@ -32,6 +32,13 @@ def unavailable(source_id: str, why: str = "") -> SourceFailed:
     return SourceFailed(FailureCode.SOURCE_UNAVAILABLE, f"The source {source_id!r} cannot be read now{reason}.")
 
 
+def locked(source_id: str) -> SourceFailed:
+    """Somebody else holds a lock that reading has to wait for, as a migration does."""
+    return SourceFailed(
+        FailureCode.SOURCE_UNAVAILABLE, f"The source {source_id!r} cannot be read now: what it reads is locked there."
+    )
+
+
 def changed(source_id: str) -> SourceFailed:
     """The source was replaced in the middle of a reading."""
     return SourceFailed(FailureCode.SOURCE_CHANGED, f"The source {source_id!r} changed while it was being read.")

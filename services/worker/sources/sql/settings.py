@@ -7,7 +7,7 @@ from services.worker.sources.sql import address
 
 KEYS = ("kind", "url", "statement_timeout_s", time_zone.KEY)
 SERVER_KEYS = (*KEYS, "password_file", "password_env")
-_MAX_S = 86_400
+MAX_TIMEOUT_S = 86_400
 
 
 def url_in(table: Table) -> str:
@@ -18,12 +18,12 @@ def url_in(table: Table) -> str:
 
 def read_timeout(table: Table) -> float:
     """Seconds that a statement may take; 0 is no limit."""
-    return table.real("statement_timeout_s", 0, 0, _MAX_S)
+    return table.real("statement_timeout_s", 0, 0, MAX_TIMEOUT_S)
 
 
-def read_server_url(table: Table, origin: Origin) -> str:
-    """The address of a server, with its password in it."""
-    table.allow(SERVER_KEYS)
+def read_server_url(table: Table, origin: Origin, *more: str) -> str:
+    """The address of a server, with its password in it; `more` are keys of its kind beside the common ones."""
+    table.allow((*SERVER_KEYS, *more))
     password = _password(table, origin)
     try:
         return address.completed(table.text("url"), password) if url_in(table) else table.text("url")

@@ -6,7 +6,7 @@ from services.worker.sources import errors
 from services.worker.sources.attachments.blobs import BlobStart
 from services.worker.sources.rows.conditions import Parameter, quoted
 from services.worker.sources.sql.adbc_blobs import AdbcBlobs
-from services.worker.sources.sql.postgres import dialect
+from services.worker.sources.sql.postgres import dialect, guards
 from services.worker.sources.sql.postgres.reading import connected
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 
@@ -19,6 +19,8 @@ class PostgresBlobs(AdbcBlobs):
         self._types: dict[tuple[Relation, str], str] = {}
         self._session.rows("set session characteristics as transaction isolation level repeatable read, read only")
         self._session.rows(f"set statement_timeout = {int(settings.statement_timeout_s * 1_000)}")
+        for name, value in guards.options(settings.lock_timeout_s).items():
+            self._session.rows(f"set {name} = {value}")
         self._session.end()
 
     def find(self, blob: Blob, key: tuple[str, ...]) -> BlobStart | None:

@@ -6,13 +6,16 @@ from typing import ClassVar
 from services.runtime.toml import Table
 from services.worker.sources.origin import Origin
 from services.worker.sources.sql import address
-from services.worker.sources.sql.settings import read_server_url, read_timeout, url_in
+from services.worker.sources.sql.settings import MAX_TIMEOUT_S, read_server_url, read_timeout, url_in
 from services.worker.sources.time_zone import read_time_zone
+
+DEFAULT_LOCK_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresSettings:
-    """`url` has the password in it. `statement_timeout_s` bounds each statement there, 0 does not.
+    """`url` has the password in it. `statement_timeout_s` bounds each statement there, 0 does not; `lock_timeout_s`
+    bounds each wait for a lock, 0 does not.
 
     `time_zone` (an IANA name) is where its timestamps without a zone are.
     """
@@ -21,12 +24,15 @@ class PostgresSettings:
     id: str
     url: str = field(repr=False)
     statement_timeout_s: float = 0
+    lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S
     time_zone: str = "UTC"
 
 
 def read(id_: str, table: Table, origin: Origin) -> PostgresSettings:
     """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
-    return PostgresSettings(id_, read_server_url(table, origin), read_timeout(table), read_time_zone(table))
+    url = read_server_url(table, origin, "lock_timeout_s")
+    lock_timeout_s = table.real("lock_timeout_s", DEFAULT_LOCK_TIMEOUT_S, 0, MAX_TIMEOUT_S)
+    return PostgresSettings(id_, url, read_timeout(table), lock_timeout_s, read_time_zone(table))
 
 
 def fits(table: Table) -> bool:

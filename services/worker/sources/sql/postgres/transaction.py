@@ -8,13 +8,14 @@ from services.contract.spec import JobSpec
 from services.worker.sources import errors
 from services.worker.sources.rows.columns import missing, source_columns
 from services.worker.sources.rows.conditions import Parameter, Sql, literal, quoted
-from services.worker.sources.sql.postgres import dialect
+from services.worker.sources.sql.postgres import dialect, guards
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.types import Columns, Stored
 from services.worker.sources.sql.time_bound import time_bound_s
 
 SNAPSHOT = "set transaction isolation level repeatable read read only"
 _TIMED_OUT = "57014"
+_LOCKED = "55P03"
 _WRONG_VALUE = "22"
 _WRONG_STATEMENT = ("42", "3F", "0A")
 
@@ -32,11 +33,10 @@ class Statements(Protocol):
 
 
 def with_options(url: str) -> str:
-    """A host that does not answer must not keep a job for minutes."""
+    """A host that does not answer must not keep a job for minutes. What the URL says itself stays."""
     query = urlsplit(url).query
-    if "connect_timeout=" in query:
-        return url
-    return f"{url}{'&' if query else '?'}connect_timeout=10&application_name=exportd-worker"
+    more = "&".join(f"{name}={value}" for name, value in guards.CONNECTION.items() if f"{name}=" not in query)
+    return f"{url}{'&' if query else '?'}{more}" if more else url
 
 
 def failed(sqlstate: str | None, source_id: str) -> errors.SourceFailed:
@@ -44,6 +44,8 @@ def failed(sqlstate: str | None, source_id: str) -> errors.SourceFailed:
     state = sqlstate or ""
     if state == _TIMED_OUT:
         return errors.too_long(source_id)
+    if state == _LOCKED:
+        return errors.locked(source_id)
     if is_wrong_value(state):
         return errors.value_unconvertible(source_id)
     if state.startswith(_WRONG_STATEMENT):
@@ -75,8 +77,10 @@ class Transaction:
             "extra_float_digits": "1",
             "standard_conforming_strings": "on",
             "statement_timeout": str(int(bound_s * 1000)),
+            **guards.options(self._settings.lock_timeout_s),
         }
         calls = ", ".join(f"set_config({literal(name)}, {literal(value)}, true)" for name, value in options.items())
+        calls = f"{calls}, {guards.CHECK_CONNECTION}"
         row = self._statements.rows(f"select current_setting('server_encoding'), statement_timestamp(), {calls}")[0]
         self.utf8 = row[0] == "UTF8"
         return datetime.fromisoformat(str(row[1])).astimezone(UTC)
