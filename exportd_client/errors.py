@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import grpc
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, RetryInfo
 from grpc_status import rpc_status
 
 _DOMAIN = "exportd"
@@ -25,8 +25,10 @@ class ExportdError(Exception):
     code: name of the gRPC status, such as "NOT_FOUND".
     reason: name of the ErrorReason, such as "COLLECTION_NOT_FOUND"; empty when the service itself did not answer.
     metadata: facts that go with the reason, such as {"nearest": "Invoices"}.
-    violations: of an INVALID_REQUEST, every one; else empty.
+    violations: of an INVALID_REQUEST, the first ones that an answer has room for; else empty.
+        metadata["violation_count"] says how many there are.
     retry_after: seconds that the service asks to wait; None when it does not say.
+    request_id: under which the service's log has the call; empty when the service itself did not answer.
     """
 
     default_code: ClassVar[str] = "UNKNOWN"
@@ -40,6 +42,7 @@ class ExportdError(Exception):
         metadata: Mapping[str, str] | None = None,
         violations: Sequence[Violation] = (),
         retry_after: float | None = None,
+        request_id: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -48,6 +51,7 @@ class ExportdError(Exception):
         self.metadata = dict(metadata or {})
         self.violations = tuple(violations)
         self.retry_after = retry_after
+        self.request_id = request_id
 
     @property
     def passing(self) -> bool:
@@ -150,6 +154,7 @@ class _Details:
     metadata: dict[str, str] = field(default_factory=dict)
     violations: tuple[Violation, ...] = ()
     retry_after: float | None = None
+    request_id: str = ""
 
 
 def from_rpc(error: grpc.aio.AioRpcError, target: str) -> ExportdError:
@@ -183,10 +188,12 @@ def _packed_details(error: grpc.aio.AioRpcError) -> Sequence[Any]:
 
 
 def _unpack(packed: Any, details: _Details) -> None:
-    info, bad, retry = ErrorInfo(), BadRequest(), RetryInfo()
+    info, bad, retry, call = ErrorInfo(), BadRequest(), RetryInfo(), RequestInfo()
     if packed.Unpack(info) and info.domain == _DOMAIN:
         details.reason, details.metadata = info.reason, dict(info.metadata)
     elif packed.Unpack(bad):
         details.violations = tuple(Violation(one.field, one.description) for one in bad.field_violations)
     elif packed.Unpack(retry):
         details.retry_after = retry.retry_delay.ToTimedelta().total_seconds()
+    elif packed.Unpack(call):
+        details.request_id = call.request_id

@@ -260,5 +260,8 @@ def error_lines(error: ExportdError) -> Iterator[str]:
     if error.violations:
         for violation in error.violations:
             yield f"{violation.field}: {violation.description}" if violation.field else violation.description
+        left = int(error.metadata.get("violation_count", 0)) - len(error.violations)
+        if left > 0:
+            yield f"and {left:,} more"
     else:
         yield f"{error.message} ({error.reason or error.code})"

@@ -248,6 +248,7 @@ class _Parts:
             JobQueueServicer(jobs, self._preview_desk),
             self.metrics,
             self._world,
+            reflection=self._settings.reflection,
         )
 
     def _exports(self) -> Exports:

@@ -10,7 +10,9 @@ from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import Backoff
 from services.api.notify.settings import NotifySettings
 from services.contract.preview import PREVIEW_S
-from services.runtime.settings import SettingsReader
+from services.runtime.settings import SettingsReader, is_loopback
+
+DEFAULT_LISTEN = "127.0.0.1:50051"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class ApiSettings:
     tenants: Path | None
     retention: RetentionPolicy
     notify: NotifySettings
+    reflection: bool
     waits: Waits = Waits()
 
     @classmethod
@@ -56,7 +59,7 @@ class ApiSettings:
             data_dir=data_dir,
             artifacts=read.path("EXPORTD_ARTIFACTS", data_dir / "artifacts"),
             secret_key_file=read.optional_path("EXPORTD_SECRET_KEY_FILE"),
-            listen=read.loopback("EXPORTD_LISTEN", "127.0.0.1:50051"),
+            listen=read.loopback("EXPORTD_LISTEN", DEFAULT_LISTEN),
             queue_listen=read.loopback("EXPORTD_QUEUE_LISTEN", "127.0.0.1:50052"),
             metrics=read.loopback_or_off("EXPORTD_API_METRICS", "127.0.0.1:9464"),
             drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 3600),
@@ -79,6 +82,13 @@ class ApiSettings:
                 rows_kept=read.seconds("EXPORTD_ROWS_KEPT_S", 90 * 86400, 86400, 3660 * 86400),
             ),
             notify=NotifySettings.read(read),
+            reflection=_reflection(read),
         )
         read.finish()
         return settings
+
+
+def _reflection(read: SettingsReader) -> bool:
+    """On by itself where nobody else can ask."""
+    choice = read.choice("EXPORTD_REFLECTION", "auto", ("auto", "on", "off"))
+    return choice == "on" or (choice == "auto" and is_loopback(read.text("EXPORTD_LISTEN", DEFAULT_LISTEN)))

@@ -72,6 +72,11 @@ class InvalidRequest(MendRequest):
     remedy = "correct what the violations name"
     violations: tuple[Violation, ...]
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """How many there are: an answer may hold the first ones only."""
+        return {"violation_count": str(len(self.violations))}
+
     def __str__(self) -> str:
         named = "; ".join(f"{v.field}: {v.description}"[:200] for v in self.violations[:3])
         return named if len(self.violations) <= 3 else f"{named}; and {len(self.violations) - 3} more"  # noqa: PLR2004

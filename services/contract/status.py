@@ -52,9 +52,16 @@ CODES: dict[type[errors.ExportdError], int] = {
 BY_REASON = {error.reason: error for error in CODES}
 
 
-def to_status(error: errors.ExportdError) -> grpc.Status:
-    """The status of `error`: its code, its message, ErrorInfo, and BadRequest or RetryInfo where they belong."""
-    details = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)]
+def to_status(error: errors.ExportdError, request_id: str = "") -> grpc.Status:
+    """The status of `error`: its code, its message, ErrorInfo, and BadRequest or RetryInfo where they belong.
+
+    With a `request_id`, RequestInfo too: under it the log has the call.
+    """
+    details: list[typing.Any] = [
+        error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    ]
+    if request_id:
+        details.append(error_details_pb2.RequestInfo(request_id=request_id))
     rich = status_pb2.Status(code=CODES[type(error)], message=str(error), details=_packed([*details, *_extra(error)]))
     return rpc_status.to_status(rich)
 

@@ -77,10 +77,10 @@ class SettingsReader:
     def loopback(self, name: str, default: str) -> str:
         """An address HOST:PORT on loopback: while there are no credentials, nobody else may call."""
         value = self.text(name, default)
-        host, _, port = value.rpartition(":")
+        _, _, port = value.rpartition(":")
         if not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port there is
             self._problems.append(f"{name} is {value!r}: it must be HOST:PORT, such as {default}")
-        elif not _is_loopback(host):
+        elif not is_loopback(value):
             self._problems.append(
                 f"{name} is {value!r}: binding beyond loopback needs credentials, which this version does not have; "
                 f"use {default}"
@@ -115,7 +115,9 @@ def _path(text: str) -> Path:
         raise ValueError from homeless
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether HOST:PORT is on loopback."""
+    host = address.rpartition(":")[0]
     if host == "localhost":
         return True
     try:

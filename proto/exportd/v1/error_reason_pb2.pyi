@@ -27,7 +27,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Never sent."""
     ERROR_REASON_INVALID_REQUEST: _ErrorReason.ValueType  # 1
-    """INVALID_ARGUMENT. The request breaks a rule; google.rpc.BadRequest lists every violation with its field."""
+    """INVALID_ARGUMENT. The request breaks a rule; google.rpc.BadRequest lists the violations with their fields, as many as the headers of an
+    answer hold. Metadata: violation_count, of all that were found.
+    """
     ERROR_REASON_BAD_CREDENTIALS: _ErrorReason.ValueType  # 2
     """UNAUTHENTICATED. No credentials, or none that are known. Not sent yet."""
     ERROR_REASON_COLLECTION_FORBIDDEN: _ErrorReason.ValueType  # 3
@@ -103,7 +105,9 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent."""
 ERROR_REASON_INVALID_REQUEST: ErrorReason.ValueType  # 1
-"""INVALID_ARGUMENT. The request breaks a rule; google.rpc.BadRequest lists every violation with its field."""
+"""INVALID_ARGUMENT. The request breaks a rule; google.rpc.BadRequest lists the violations with their fields, as many as the headers of an
+answer hold. Metadata: violation_count, of all that were found.
+"""
 ERROR_REASON_BAD_CREDENTIALS: ErrorReason.ValueType  # 2
 """UNAUTHENTICATED. No credentials, or none that are known. Not sent yet."""
 ERROR_REASON_COLLECTION_FORBIDDEN: ErrorReason.ValueType  # 3

@@ -1132,7 +1132,7 @@ class Progress(_message.Message):
     """Bytes of the file so far."""
     @_builtins.property
     def eta(self) -> _duration_pb2.Duration:
-        """Time left at the present speed; absent when not known."""
+        """Time that the rows that are left take, at the speed of late; absent when not known, and in PACKAGING and UPLOADING."""
 
     def __init__(
         self,

@@ -7,7 +7,11 @@ Tenant: every call acts within one tenant, named by the metadata "x-exportd-tena
 while the service is bound to loopback. Another tenant's things are NOT_FOUND.
 
 Errors: each carries google.rpc.ErrorInfo with domain "exportd" and a reason of ErrorReason. Any call can also end with
-INVALID_ARGUMENT / INVALID_REQUEST, UNAVAILABLE / SHUTTING_DOWN or STORE_UNAVAILABLE, and INTERNAL / INTERNAL.
+INVALID_ARGUMENT / INVALID_REQUEST, UNAVAILABLE / SHUTTING_DOWN or STORE_UNAVAILABLE, and INTERNAL / INTERNAL. A request of more than
+64 KiB is INVALID_ARGUMENT.
+
+Request id: every call has one, which the log has it under: that of the metadata "x-request-id" of the caller (64 characters at most), or
+a new one. It comes back in the initial metadata "x-request-id", and in errors as google.rpc.RequestInfo.
 
 Lists: every list comes in pages of at most page_size entries and 3 MiB, so that no client has to raise its limit of 4 MiB. A page may
 have fewer entries than page_size; only an empty next_page_token says that it is the last. A page_token belongs to the tenant and to the

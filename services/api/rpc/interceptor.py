@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 
 from services.api.metrics import ApiMetrics
 from services.api.world import World
@@ -27,9 +29,10 @@ Behaviour = Callable[[Any, Context], Awaitable[Any]]
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps each method of exportd's own services."""
 
-    def __init__(self, metrics: ApiMetrics, world: World) -> None:
+    def __init__(self, metrics: ApiMetrics, world: World, max_request_bytes: int) -> None:
         self._metrics = metrics
         self._world = world
+        self._max_request_bytes = max_request_bytes
 
     async def intercept_service(
         self,
@@ -47,7 +50,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
         return make(
             self._wrapped(method, inner),
-            request_deserializer=_decoding(handler.request_deserializer),
+            request_deserializer=_decoding(handler.request_deserializer, self._max_request_bytes),
             response_serializer=handler.response_serializer,
         )
 
@@ -59,22 +62,23 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             started = self._world.monotonic()
             code = "OK"
             try:
+                await _tell(context, request_id)
                 return await inner(_readable(request), context)
             except BaseException as raised:
                 error = _as_ours(raised, request_id)
                 code = error.reason if error else "CANCELLED"
                 if error is None:
                     raise
-                await self._abort(context, error, method)
+                await self._abort(context, error, method, request_id)
             finally:
                 self._account(method, code, self._world.monotonic() - started)
 
         return call
 
-    async def _abort(self, context: Context, error: ExportdError, method: str) -> NoReturn:
+    async def _abort(self, context: Context, error: ExportdError, method: str, request_id: str) -> NoReturn:
         if isinstance(error, Fenced):
             self._metrics.fenced(method)
-        await context.abort_with_status(status.to_status(error))
+        await context.abort_with_status(status.to_status(error, request_id))
 
     def _account(self, method: str, code: str, seconds: float) -> None:
         self._metrics.called(method, code, seconds)
@@ -90,22 +94,49 @@ def metadata(context: Context, key: str, default: str) -> str:
     return default
 
 
-def _decoding(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """A failed decode becomes a value: raised here, its text would go to the caller as UNKNOWN."""
+async def _tell(context: Context, request_id: str) -> None:
+    """Tell the caller under which id the log has its call, before the answer."""
+    with suppress(Exception):  # a caller that has left is told nothing
+        await context.send_initial_metadata(((REQUEST_ID_KEY, request_id),))
+
+
+def _decoding(deserialize: Callable[[bytes], Any], most: int) -> Callable[[bytes], Any]:
+    """A request of more than `most` bytes, or one that cannot be decoded, becomes a violation.
+
+    Raised here, it would go to the caller as UNKNOWN; and what gRPC itself refuses as too large looks like a quota.
+    """
 
     def decode(data: bytes) -> Any:
         try:
-            return deserialize(data)
-        except DecodeError as undecodable:
-            return undecodable
+            request = deserialize(data)
+        except DecodeError:
+            return Violation("", "the request cannot be decoded")
+        return request if len(data) <= most else _too_large(request, len(data), most)
 
     return decode
 
 
+def _too_large(request: Message, size: int, most: int) -> Violation:
+    """Names the field that takes most of it."""
+    sizes = {field.name: _alone(request, field).ByteSize() for field, _ in request.ListFields()}
+    largest = max(sizes, key=lambda name: sizes[name], default="")
+    return Violation(largest, f"the request has {size} bytes, {sizes.get(largest, 0)} of them here; at most {most} go")
+
+
+def _alone(request: Message, field: FieldDescriptor) -> Message:
+    """A request with this field only."""
+    alone = type(request)()
+    alone.CopyFrom(request)
+    for other, _ in request.ListFields():
+        if other.name != field.name:
+            alone.ClearField(other.name)
+    return alone
+
+
 def _readable(request: Any) -> Any:
-    """Raises InvalidRequest for one that could not be decoded."""
-    if isinstance(request, DecodeError):
-        raise InvalidRequest((Violation("", "the request cannot be decoded"),))
+    """Raises InvalidRequest for what is none."""
+    if isinstance(request, Violation):
+        raise InvalidRequest((request,))
     return request
 
 

@@ -5,6 +5,7 @@ import asyncio
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
 from exportd.queue.v1 import job_queue_service_pb2_grpc
 from exportd.v1 import export_service_pb2_grpc, operator_service_pb2_grpc
@@ -21,6 +22,18 @@ SERVICES = ("", "exportd.v1.ExportService", "exportd.v1.OperatorService", "expor
 """What health checks may ask about: the process as a whole, and each service."""
 
 
+SHOWN = (
+    "exportd.v1.ExportService",
+    "exportd.v1.OperatorService",
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1alpha.ServerReflection",
+)
+"""What reflection shows, on the callers' port: what is served there."""
+
+MAX_EXCESS_BYTES = 1 << 20
+"""A request that is larger by more is refused by gRPC itself, as RESOURCE_EXHAUSTED."""
+
+
 class Servers:
     """Both servers and their health. Not serving until `start`."""
 
@@ -31,14 +44,18 @@ class Servers:
         queue: JobQueueServicer,
         metrics: ApiMetrics,
         world: World,
+        *,
+        reflection: bool,
     ) -> None:
+        """`reflection`: callers may ask what the services and their messages are."""
         self._health = health.HealthServicer()
-        self._interceptor = CallInterceptor(metrics, world)
-        self._public = self._server(MAX_REQUEST_BYTES)
-        self._queue = self._server(MAX_QUEUE_MESSAGE_BYTES)
+        self._public = self._server(CallInterceptor(metrics, world, MAX_REQUEST_BYTES), MAX_REQUEST_BYTES)
+        self._queue = self._server(CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES), MAX_QUEUE_MESSAGE_BYTES)
         export_service_pb2_grpc.add_ExportServiceServicer_to_server(exports, self._public)
         operator_service_pb2_grpc.add_OperatorServiceServicer_to_server(operators, self._public)
         job_queue_service_pb2_grpc.add_JobQueueServiceServicer_to_server(queue, self._queue)
+        if reflection:
+            enable_server_reflection(SHOWN, self._public)
 
     async def start(self, listen: str, queue_listen: str) -> tuple[int, int]:
         """Serve; returns both ports, of use where port 0 was asked for. Raises CannotListen."""
@@ -62,8 +79,10 @@ class Servers:
         await self._health.enter_graceful_shutdown()
         await asyncio.gather(self._public.stop(grace_s), self._queue.stop(grace_s))
 
-    def _server(self, max_receive_bytes: int) -> grpc.aio.Server:
-        server = grpc.aio.server(interceptors=[self._interceptor], options=server_options(max_receive_bytes))
+    def _server(self, interceptor: CallInterceptor, max_request_bytes: int) -> grpc.aio.Server:
+        """Somewhat more is received than is taken, so that what is too large can be refused in our words."""
+        options = server_options(max_request_bytes + MAX_EXCESS_BYTES)
+        server = grpc.aio.server(interceptors=[interceptor], options=options)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         return server
 
