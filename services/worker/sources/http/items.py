@@ -42,9 +42,9 @@ _EXPONENT = re.compile(rb"[0-9][eE]")
 
 def memory_bytes(body: bytes | bytearray) -> int:
     """About what a JSON document takes once it is decoded, counted by its marks; marks inside of texts count, too."""
-    objects, lists, keys, commas = (body.count(mark) for mark in (b"{", b"[", b":", b","))
+    objects, lists, keys, commas = (body.count(mark) for mark in (b"{", b"[", b'":', b","))
     texts = max(0, body.count(b'"') // 2 - keys)
-    numbers = max(0, objects + lists + commas - texts)  # one value before each comma and each end, at most
+    numbers = max(0, commas + 1 - texts)  # a list of values has one more than commas
     decimals = min(numbers, body.count(b".") + sum(1 for _ in _EXPONENT.finditer(body)))
     structure = objects * _OBJECT_BYTES + min(objects, keys) * _KEYS_BYTES + keys * _KEY_BYTES
     values_ = texts * _TEXT_BYTES + decimals * _DECIMAL_BYTES + (numbers - decimals) * _WHOLE_BYTES
