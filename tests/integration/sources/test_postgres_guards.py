@@ -14,6 +14,7 @@ from services.contract.spec import Blob, BlobKey, JobSpec, ReadingMode, Relation
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.sql.postgres.blobs import PostgresBlobs
 from services.worker.sources.sql.postgres.copy import opened as opened_lines
+from services.worker.sources.sql.postgres.guards import tls_words
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.transaction import with_options
 from tests.integration.sources.copy_jobs import csv_spec
@@ -113,3 +114,30 @@ def _until(watcher: psycopg.Connection, counting: str, count: int) -> None:
 def test_what_an_address_says_itself_stays(url: str, expected: str) -> None:
     assert with_options(url).startswith(expected)
     assert with_options(with_options(url)) == with_options(url)
+
+
+def test_a_server_without_the_tls_that_is_asked_for_is_told_in_its_words(url: str) -> None:
+    secure = f"{url}{'&' if '?' in url else '?'}sslmode=require"
+    with pytest.raises(SourceFailed) as failed:
+        read(settings_of(secure), spec_of("sql", {"id": "integer"}, relation=Relation(table="things")))
+    assert failed.value.message == (
+        "The source 'things' cannot be read now: TLS: server does not support SSL, but SSL was required."
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            'connection to server at "10.0.0.7", port 5432 failed: SSL error: certificate verify failed\n',
+            "TLS: certificate verify failed",
+        ),
+        (
+            'failed: server certificate for "a.test" does not match host name "b.test"',
+            'TLS: server certificate for "a.test" does not match host name "b.test"',
+        ),
+        ('connection to server at "10.0.0.7", port 5432 failed: FATAL: password authentication failed for "x"', ""),
+    ],
+)
+def test_of_a_failed_connection_the_reason_of_tls_is_told_and_nothing_else(said: str, expected: str) -> None:
+    assert tls_words(said) == expected

@@ -17,7 +17,7 @@ from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import no_rows_warnings
 from services.worker.sources.sql import address
 from services.worker.sources.sql.adbc import DriverError
-from services.worker.sources.sql.postgres import dialect
+from services.worker.sources.sql.postgres import dialect, guards
 from services.worker.sources.sql.postgres.lines import line_value, may_be_lines
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.transaction import Transaction, failed, is_wrong_value, with_options
@@ -58,7 +58,7 @@ def connected(settings: PostgresSettings) -> Iterator["Session"]:
             prepare_threshold=None,
         )
     except psycopg.Error as error:
-        raise errors.unavailable(settings.id) from _driver_error(error, settings)
+        raise errors.unavailable(settings.id, guards.tls_words(str(error))) from _driver_error(error, settings)
     try:
         yield Session(connection, settings)
     finally:

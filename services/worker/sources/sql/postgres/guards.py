@@ -1,4 +1,6 @@
-"""What keeps a connection to PostgreSQL from holding a slot here, or a backend there, for long."""
+"""What keeps a connection to PostgreSQL from holding a slot here, or a backend there, for long; and why TLS failed."""
+
+import re
 
 CONNECTION = {
     "connect_timeout": "10",
@@ -27,3 +29,16 @@ def options(lock_timeout_s: float) -> dict[str, str]:
         "tcp_keepalives_interval": "10",
         "tcp_keepalives_count": "3",
     }
+
+
+_TLS = re.compile(
+    r"SSL error: [^\n]*"
+    r"|server does not support SSL[^\n]*"
+    r'|server certificate for "[^"]*"[^\n]* does not match host name "[^"]*"'
+)
+
+
+def tls_words(text: str) -> str:
+    """Of what libpq says of a connection that failed, the reason that TLS gave; empty: it was not TLS."""
+    match = _TLS.search(text)
+    return f"TLS: {match[0].removeprefix('SSL error: ')}" if match else ""

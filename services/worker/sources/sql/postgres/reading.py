@@ -16,7 +16,7 @@ from services.worker.sources.rows.reading import ReadingFacts, SnapshotReading
 from services.worker.sources.sql import address
 from services.worker.sources.sql.adbc import DriverError, Session
 from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pages
-from services.worker.sources.sql.postgres import dialect
+from services.worker.sources.sql.postgres import dialect, guards
 from services.worker.sources.sql.postgres.moments import with_moments
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.transaction import Transaction, failed, with_options
@@ -46,7 +46,9 @@ def connected(settings: PostgresSettings) -> Iterator[Session]:
     try:
         connection = adbc_driver_postgresql.dbapi.connect(with_options(settings.url))
     except adbc_driver_manager.Error as error:
-        raise errors.unavailable(settings.id) from DriverError(scrub(f"{type(error).__name__}: {error}"))
+        raise errors.unavailable(settings.id, guards.tls_words(str(error))) from DriverError(
+            scrub(f"{type(error).__name__}: {error}")
+        )
     with connection:
         yield Session(connection, settings.id, failure, scrub)
 
