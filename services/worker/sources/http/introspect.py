@@ -12,8 +12,9 @@ from services.contract.codes import FailureCode
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources import errors
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.http.client import MISSING, HttpClient, drained, whole
-from services.worker.sources.http.items import Item, TooMuch, at, decoded, values
+from services.worker.sources.http.client import MISSING, HttpClient, drained
+from services.worker.sources.http.documents import document_of
+from services.worker.sources.http.items import Item, TooMuch, at, values
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.introspect.keys import Row, with_keys
 from services.worker.sources.introspect.tables import GUESSED, LiveColumn, LiveTable, TableNames
@@ -50,11 +51,8 @@ def _document(client: HttpClient, path: str) -> Any:
         if response.status in MISSING:
             drained(response)
             raise errors.relation_missing(client.source_id)
-        body = whole(response, client.settings.max_page_bytes, client.settings.timeout_s)
-        if body is None:
-            raise errors.page_too_large(client.source_id, client.settings.max_page_bytes)
         try:
-            return decoded(body)
+            return document_of(response, client.settings)
         except (ValueError, TooMuch) as error:
             raise errors.answer_invalid(client.source_id, "JSON") from error
 

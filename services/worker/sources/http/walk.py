@@ -7,8 +7,9 @@ from urllib3 import BaseHTTPResponse
 from services.contract.spec import HttpPages, Paging
 from services.worker.sources import errors
 from services.worker.sources.http.answers import Answer, understood
-from services.worker.sources.http.client import MISSING, HttpClient, TryAgain, drained, whole
-from services.worker.sources.http.items import MEMORY_FACTOR, Item, TooMuch, decoded, memory_bytes
+from services.worker.sources.http.client import MISSING, HttpClient, TryAgain, drained
+from services.worker.sources.http.documents import document_of
+from services.worker.sources.http.items import Item, TooMuch
 from services.worker.sources.http.query import with_parameters
 from services.worker.sources.http.repeats import Repeats
 
@@ -111,14 +112,8 @@ class Walk:
         if response.status in MISSING:
             drained(response)
             return None
-        settings = self._client.settings
-        body = whole(response, settings.max_page_bytes)
-        if body is None:
-            raise errors.page_too_large(self._client.source_id, settings.max_page_bytes)
-        if (memory := memory_bytes(body)) > settings.max_page_bytes * MEMORY_FACTOR:
-            raise errors.page_too_dense(self._client.source_id, memory, settings.max_page_bytes * MEMORY_FACTOR)
         try:
-            document = decoded(body)
+            document = document_of(response, self._client.settings)
         except ValueError as error:  # cut, or a page of a proxy
             raise TryAgain from error
         except TooMuch as error:
