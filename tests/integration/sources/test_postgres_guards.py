@@ -116,15 +116,6 @@ def test_what_an_address_says_itself_stays(url: str, expected: str) -> None:
     assert with_options(with_options(url)) == with_options(url)
 
 
-def test_a_server_without_the_tls_that_is_asked_for_is_told_in_its_words(url: str) -> None:
-    secure = f"{url}{'&' if '?' in url else '?'}sslmode=require"
-    with pytest.raises(SourceFailed) as failed:
-        read(settings_of(secure), spec_of("sql", {"id": "integer"}, relation=Relation(table="things")))
-    assert failed.value.message == (
-        "The source 'things' cannot be read now: TLS: server does not support SSL, but SSL was required."
-    )
-
-
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

@@ -13,6 +13,10 @@ Failure = Callable[[Exception], errors.SourceFailed]
 """What an error of the driver means for callers."""
 
 
+LOCKED = "55P03"
+"""SQLSTATE of PostgreSQL: somebody else's lock was waited for long enough."""
+
+
 class DriverError(Exception):
     """The text of a driver's error, for the log, without secrets."""
 
@@ -40,6 +44,8 @@ class Session:
             try:
                 cursor.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
             except adbc_driver_manager.ProgrammingError as error:
+                if error.sqlstate == LOCKED:
+                    raise
                 raise errors.relation_missing(self._source_id) from error
             return [each[0] for each in cursor.description]
 

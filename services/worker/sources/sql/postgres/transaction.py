@@ -8,6 +8,7 @@ from services.contract.spec import JobSpec
 from services.worker.sources import errors
 from services.worker.sources.rows.columns import missing, source_columns
 from services.worker.sources.rows.conditions import Parameter, Sql, literal, quoted
+from services.worker.sources.sql.adbc import LOCKED
 from services.worker.sources.sql.postgres import dialect, guards
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.types import Columns, Stored
@@ -15,7 +16,6 @@ from services.worker.sources.sql.time_bound import time_bound_s
 
 SNAPSHOT = "set transaction isolation level repeatable read read only"
 _TIMED_OUT = "57014"
-_LOCKED = "55P03"
 _WRONG_VALUE = "22"
 _WRONG_STATEMENT = ("42", "3F", "0A")
 
@@ -44,7 +44,7 @@ def failed(sqlstate: str | None, source_id: str) -> errors.SourceFailed:
     state = sqlstate or ""
     if state == _TIMED_OUT:
         return errors.too_long(source_id)
-    if state == _LOCKED:
+    if state == LOCKED:
         return errors.locked(source_id)
     if is_wrong_value(state):
         return errors.value_unconvertible(source_id)
