@@ -12,7 +12,7 @@ from services.api.notify.mail_text import mail
 from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.settings import MailSettings, Tls
 from services.api.ports.clock import Clock
-from services.runtime.tls import tls_reason
+from services.runtime.addresses import tls_reason
 
 GOODBYE_S = 2.0
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from aiohappyeyeballs import start_connection
 from yarl import URL
 
-from services.runtime.tls import tls_reason
+from services.runtime.addresses import tls_reason
 
 MAX_LINE_BYTES = 64 << 10
 MAX_HEAD_BYTES = 256 << 10

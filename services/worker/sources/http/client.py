@@ -10,8 +10,7 @@ from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
-from services.runtime.addresses import AddressRefused
-from services.runtime.tls import tls_reason
+from services.runtime.addresses import AddressRefused, tls_reason
 from services.worker.sources import errors
 from services.worker.sources.http.connections import pool_to
 from services.worker.sources.http.deadline import Deadline
