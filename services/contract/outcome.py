@@ -98,12 +98,14 @@ class Built:
 class Failure:
     """An attempt that did not. `message` is safe to show to callers; `retry_after` None leaves the delay to the api.
 
+    `source_id` is the source that the worker could not have, where that is what failed; the worker alone knows it.
     Whether another attempt follows is a matter of the code.
     """
 
     code: FailureCode | UnknownCode
     message: str
     retry_after: timedelta | None = None
+    source_id: str = ""
 
     @property
     def retryable(self) -> bool:

@@ -27,11 +27,15 @@ class WorkerMetrics:
         self._busy = Gauge("exportd_slots_busy", "Slots with work in them.", registry=registry)
         self._ready = Gauge(
             "exportd_worker_ready",
-            "1 while the api answers and the artifact store is the right one.",
+            "1 while the api answers and the worker is healthy.",
             registry=registry,
         )
+        self._problems = Gauge(
+            "exportd_worker_problems", "What fails in the worker's own surroundings now.", registry=registry
+        )
 
-    def follow(self, busy: Callable[[], int], ready: Callable[[], bool]) -> None:
+    def follow(self, busy: Callable[[], int], ready: Callable[[], bool], problems: Callable[[], int]) -> None:
         """Where the gauges look when they are read."""
         self._busy.set_function(lambda: float(busy()))
         self._ready.set_function(lambda: float(ready()))
+        self._problems.set_function(lambda: float(problems()))

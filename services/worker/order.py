@@ -47,7 +47,16 @@ class PreviewOrder:
     sources: Sources = field(repr=False)
 
 
-Work = Order | PreviewOrder
+@dataclass(frozen=True, slots=True)
+class ProbeOrder:
+    """To try whether the source can be had; with an empty `source_id`, whether a job's usual memory can."""
+
+    source_id: str
+    reference: str
+    sources: Sources = field(repr=False)
+
+
+Work = Order | PreviewOrder | ProbeOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ class NotWarm:
 
 
 Run = Callable[[Any, Report], Outcome | Shown]
-"""Does a piece of work: an Outcome for an Order, Shown for a PreviewOrder.
+"""Does a piece of work: an Outcome for an Order, Shown for a PreviewOrder and, without rows, for a ProbeOrder.
 
 Must be importable by its name: it is sent to another process.
 """

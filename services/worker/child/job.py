@@ -41,7 +41,7 @@ def run(order: Order, report: Report) -> Outcome:
         return _built(order, report)
     except SourceFailed as failed:
         logs.get().warning("source_failed", reference=order.reference, code=failed.code, cause=logs.outline(failed))
-        return Failure(failed.code, failed.message)
+        return _of_source(order, failed)
     except CannotWrite as refused:
         return Failure(refused.code, refused.message)
     except RowsMissing as missing:
@@ -55,6 +55,15 @@ def run(order: Order, report: Report) -> Outcome:
         logs.get().error("job_failed", reference=order.reference, cause=logs.outline(unexpected))
         full = isinstance(unexpected, OSError) and unexpected.errno in _NO_ROOM
         return _disk_full() if full else internal(order.reference)
+
+
+def _of_source(order: Order, failed: SourceFailed) -> Failure:
+    """A source that failed and that this worker cannot connect to now is a matter of the worker."""
+    lost = order.sources.unreachable(order.job.spec) if failed.code is FailureCode.SOURCE_UNAVAILABLE else ""
+    if lost:
+        message = f"The worker cannot reach the source {lost!r}."
+        return Failure(FailureCode.SOURCE_UNREACHABLE, message, source_id=lost)
+    return Failure(failed.code, failed.message)
 
 
 def _disk_full() -> Failure:

@@ -58,6 +58,8 @@ class SourceKind(Generic[S]):
     open_lines: Callable[[S, JobSpec], AbstractContextManager[LinesReading | None]] | None = None
     """The lines of the file as the source itself writes them, where it can write the very same bytes."""
     open_attachments: Callable[[S], AttachmentFiles] | None = None
+    reach: Callable[[S], None] | None = None
+    """Connect to where the source is, and let go. Raises SourceFailed, OSError."""
     introspect: Callable[[S, TableNames], list[LiveTable]] | None = None
     """The tables of these names, for the draft of a catalog."""
 

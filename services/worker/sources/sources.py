@@ -42,12 +42,12 @@ class Sources:
     by_id: Mapping[str, SourceSettings]
     mask_key: bytes = field(default=b"", repr=False)
 
-    def capabilities(self) -> frozenset[str]:
-        """What a worker with these sources can do, by the names of contract/capabilities.py."""
-        return frozenset(self._capabilities())
+    def capabilities(self, but: frozenset[str] = frozenset()) -> frozenset[str]:
+        """What a worker with these sources can do, but for some of them, by the names of contract/capabilities.py."""
+        return frozenset(self._capabilities(but))
 
-    def _capabilities(self) -> Iterator[str]:
-        for settings in self.by_id.values():
+    def _capabilities(self, but: frozenset[str]) -> Iterator[str]:
+        for settings in (each for id_, each in self.by_id.items() if id_ not in but):
             kind = kind_of(settings)
             if kind.open_rows is not None:
                 yield capabilities.reads_rows(settings.kind, settings.id)
@@ -91,8 +91,33 @@ class Sources:
             raise errors.unknown(ref.id, ref.kind)
         return open_attachments(settings)
 
+    def reach(self, source_id: str) -> None:
+        """Connect to where a source is, and let go. Raises SourceFailed, OSError."""
+        settings = self.by_id.get(source_id)
+        if settings is None:
+            raise errors.unknown(source_id, "any")
+        reach = kind_of(settings).reach
+        if reach is not None:
+            reach(settings)
+
+    def unreachable(self, spec: JobSpec) -> str:
+        """The first source of a spec that this worker cannot connect to now; empty: it can to all of them."""
+        return next((id_ for id_ in _ids(spec) if not self._is_reachable(id_)), "")
+
+    def _is_reachable(self, source_id: str) -> bool:
+        try:
+            self.reach(source_id)
+        except Exception:  # noqa: BLE001 - whatever a driver raises
+            return False
+        return True
+
     def _named(self, ref: SourceRef) -> SourceSettings:
         settings = self.by_id.get(ref.id)
         if settings is None or settings.kind != ref.kind:
             raise errors.unknown(ref.id, ref.kind)
         return settings
+
+
+def _ids(spec: JobSpec) -> list[str]:
+    """The sources of a spec, each once."""
+    return [*dict.fromkeys((spec.source.id, *(each.source.id for each in spec.attachments)))]

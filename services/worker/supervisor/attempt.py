@@ -54,9 +54,12 @@ class WorkerContext:
 class Attempt:
     """The work under one lease. `run` once; the other methods are for the same event loop and never block."""
 
-    def __init__(self, job: Job, context: WorkerContext, freed: Callable[[], None]) -> None:
-        """`freed` is called when `busy` becomes false."""
+    def __init__(
+        self, job: Job, context: WorkerContext, freed: Callable[[], None], built: Callable[[Job, Outcome], None]
+    ) -> None:
+        """`freed` is called when `busy` becomes false, `built` with what building came to."""
         self.job = job
+        self._built = built
         self.reference = context.world.new_id()
         self._context = context
         self._freed = freed
@@ -117,9 +120,12 @@ class Attempt:
         """See reporting.Place."""
         await asyncio.to_thread(self._context.sink.withdraw, self.job.lease)
 
-    def mismatched(self, mismatch: StoreMismatch) -> None:
+    def mismatched(self, mismatch: StoreMismatch) -> Failure:
         """See reporting.Place."""
-        self._context.store.refuse(mismatch)
+        self._context.store.tell(mismatch)
+        failure = Failure(FailureCode.STORE_MISMATCH, "the worker and the api see different artifact stores")
+        self._built(self.job, failure)
+        return failure
 
     async def _live(self) -> Ending:
         building = asyncio.create_task(self._build())
@@ -132,6 +138,7 @@ class Attempt:
         except Exception:  # noqa: BLE001 - the api has to hear of any
             logs.get().exception("job_broken", reference=self.reference)
             self._outcome = internal(self.reference)
+        self._built(self.job, self._outcome)
         self._freed()
         return await self._reporting.outcome(self._outcome)
 

@@ -5,20 +5,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from services.contract.capabilities import Capabilities, built_in
-from services.contract.errors import ExportdError
 from services.contract.job import Job
 from services.runtime import logs
 from services.runtime.signals import StopSignals
 from services.worker.supervisor.attempt import Attempt, WorkerContext
 from services.worker.supervisor.contact import Contact
 from services.worker.supervisor.directives import Directives
+from services.worker.supervisor.health import Health
 from services.worker.supervisor.heartbeat import Heartbeat
 from services.worker.supervisor.leases import Leases
+from services.worker.supervisor.leasing import Leasing
 from services.worker.supervisor.outcome_log import Ending
 from services.worker.supervisor.preview_loop import Previewing
+from services.worker.supervisor.probing import Probing
 
-POLL_S = 20.0
 _LAST_WORDS_S = 10.0
 """What is left to end by itself once everything was told to stop."""
 
@@ -34,28 +34,45 @@ class Engine:
         self._contact = Contact(context.world.monotonic)
         self._woken = asyncio.Event()
         self._leases = Leases(slots, context.queue, self._attempt, self._woken.set)
-        context.metrics.follow(lambda: self._leases.busy, self.ready)
+        self._health = Health(context.world, Probing(context), self._health_changed)
+        self._leasing = Leasing(context, self._leases, self._contact, self._health)
+        context.metrics.follow(lambda: self._leases.busy, self.ready, lambda: len(self._health.problems()))
 
     def ready(self) -> bool:
-        """The api answers, and the artifact store is the one it means."""
-        return self._contact.fresh() and self._context.store.matches
+        """The api answers, and the worker is well."""
+        return self._contact.fresh() and self._health.fit
 
     async def run(self) -> None:
-        """Returns when the worker has drained."""
-        async with self._leases, asyncio.TaskGroup() as loops:
+        """Returns when the worker has drained. Raises CannotStart when the api means another artifact store."""
+        async with self._leases, self._health, asyncio.TaskGroup() as loops:
             beating = loops.create_task(self._heartbeat().run(self._woken))
             listening = loops.create_task(self._directives().run())
-            leasing = loops.create_task(self._lease())
-            previewing = loops.create_task(Previewing(self._context, self._leases, self._contact.confirmed.wait).run())
-            await self._stop.drain.wait()
-            leasing.cancel()
-            previewing.cancel()
+            leasing = asyncio.create_task(self._leasing.run())
+            previewing = loops.create_task(Previewing(self._context, self._leases, self._in_touch).run())
+            draining = asyncio.create_task(self._stop.drain.wait())
+            try:
+                await asyncio.wait({leasing, draining}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for loop in (leasing, draining, previewing):
+                    loop.cancel()
             await self._drained()
             beating.cancel()
             listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await leasing
+
+    async def _in_touch(self) -> None:
+        """Wait until the api answers and the worker is well."""
+        await self._health.until_fit()
+        await self._contact.confirmed.wait()
+
+    def _health_changed(self) -> None:
+        """The api is to know at once."""
+        self._woken.set()
+        self._leasing.ability_changed()
 
     def _attempt(self, job: Job, freed: Callable[[], None]) -> Attempt:
-        return Attempt(job, self._context, freed)
+        return Attempt(job, self._context, freed, self._health.heard)
 
     def _heartbeat(self) -> Heartbeat:
         return Heartbeat(
@@ -64,6 +81,7 @@ class Engine:
             self._leases,
             self._context.world,
             drain=self._stop.drain.set,
+            problems=self._health.problems,
             orphan_timeout_s=self._context.orphan_timeout_s,
         )
 
@@ -75,35 +93,6 @@ class Engine:
             beat_now=self._woken.set,
             drain=self._stop.drain.set,
         )
-
-    # ---- leasing
-
-    async def _lease(self) -> None:
-        """Ask for as many jobs as there are free slots, while heartbeats are answered and the store is right."""
-        while True:
-            await self._context.store.pause()
-            await self._contact.confirmed.wait()
-            for job in await self._polled(await self._leases.until_free()):
-                self._leases.adopt(job)
-
-    async def _polled(self, free: int) -> list[Job]:
-        """The answer to one poll, repeated under the same name until it is answered: its jobs are not lost then."""
-        poll_id = self._context.world.new_id()
-        for pause in self._context.world.pauses():
-            try:
-                jobs = await self._queue.lease(poll_id, free, POLL_S, await self._capabilities())
-            except ExportdError as error:
-                logs.get().warning("poll_unanswered", reason=error.reason, message=str(error))
-                await asyncio.sleep(pause)
-            else:
-                self._contact.answered()
-                return jobs
-        return []
-
-    async def _capabilities(self) -> Capabilities:
-        """As the sources and the store are now: each poll tells them anew."""
-        names = frozenset(built_in()) | self._context.sources.current.capabilities()
-        return Capabilities(names, await asyncio.to_thread(self._context.sink.store_id))
 
     # ---- draining
 

@@ -1,10 +1,10 @@
 """The heartbeat: one call for all leases, and what its answers mean for them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from services.contract.errors import ExportdError
-from services.contract.job import HeartbeatAnswer, LeaseVerdict, Verdict
+from services.contract.job import HeartbeatAnswer, LeaseVerdict, Verdict, WorkerProblem
 from services.runtime import logs
 from services.worker.ports import JobQueue
 from services.worker.supervisor.contact import Contact
@@ -19,7 +19,7 @@ class Heartbeat:
     """Beats until cancelled: as often as the api asks, and at once when woken.
 
     While no beat is answered, work goes on for `orphan_timeout_s`; then every lease is dropped. `drain` is called when
-    the api wants this worker to stop.
+    the api wants this worker to stop. `problems` are told with each beat.
     """
 
     def __init__(
@@ -30,12 +30,14 @@ class Heartbeat:
         world: World,
         *,
         drain: Callable[[], None],
+        problems: Callable[[], Sequence[WorkerProblem]],
         orphan_timeout_s: float,
     ) -> None:
         self._queue = queue
         self._contact = contact
         self._leases = leases
         self._drain = drain
+        self._problems = problems
         self._orphan_timeout_s = orphan_timeout_s
         self._world = world
         self._pauses = self._retries()
@@ -59,7 +61,7 @@ class Heartbeat:
         """Call once; seconds until the next."""
         try:
             answer = await self._queue.heartbeat(
-                self._leases.reports(), self._leases.free, draining=self._leases.draining
+                self._leases.reports(), self._leases.free, draining=self._leases.draining, problems=self._problems()
             )
         except ExportdError as error:
             return self._unanswered(error)

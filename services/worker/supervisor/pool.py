@@ -24,7 +24,7 @@ from services.runtime import logs
 from services.runtime.startup import CannotStart
 from services.worker import progress
 from services.worker.child import main as child
-from services.worker.order import Answer, NotWarm, Order, Outcome, PreviewOrder, Run, Shown, Work
+from services.worker.order import Answer, NotWarm, Order, Outcome, PreviewOrder, ProbeOrder, Run, Shown, Work
 from services.worker.supervisor import forkserver
 
 _RESPAWN_PAUSE_S = 1.0
@@ -168,7 +168,7 @@ class Pool:
     async def run(self, order: Order, heard: Callable[[Progress], None]) -> Outcome: ...
 
     @overload
-    async def run(self, order: PreviewOrder, heard: Callable[[Progress], None]) -> Shown: ...
+    async def run(self, order: PreviewOrder | ProbeOrder, heard: Callable[[Progress], None]) -> Shown: ...
 
     async def run(self, order: Work, heard: Callable[[Progress], None]) -> Outcome | Shown:
         """What comes of an order, a failure when its process dies.

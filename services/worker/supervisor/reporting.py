@@ -27,8 +27,8 @@ class Place(Protocol):
         """Remove the file: nothing points at it."""
         ...
 
-    def mismatched(self, mismatch: errors.StoreMismatch) -> None:
-        """The api does not see the file, or another store."""
+    def mismatched(self, mismatch: errors.StoreMismatch) -> Failure:
+        """The api does not see the file, or another store; how the attempt failed then."""
         ...
 
 
@@ -64,9 +64,8 @@ class Reporting:
         return Ending.RELEASED
 
     async def mismatch(self, mismatch: errors.StoreMismatch) -> Ending:
-        """Give the lease back: this worker cannot serve it, another one may."""
-        self.place.mismatched(mismatch)
-        return await self.release()
+        """Another worker may serve it: the api gives the attempt back, as long as that is allowed."""
+        return await self._fail(self.place.mismatched(mismatch))
 
     async def _complete(self, built: Built) -> Ending:
         """When nobody answers, the file stays: it may have been published."""

@@ -11,7 +11,7 @@ from services.contract.outcome import Built, Phase, Progress
 from services.runtime import logs
 from services.worker.child import dispatch as work
 from services.worker.child import job
-from services.worker.order import Order, Outcome, PreviewOrder, Report, Shown, Work
+from services.worker.order import Order, Outcome, PreviewOrder, ProbeOrder, Report, Shown, Work
 
 
 def gate_of(root: Path) -> Path:
@@ -33,6 +33,8 @@ def run(order: Work, report: Report) -> Outcome | Shown:
     if isinstance(order, PreviewOrder):
         MISDEEDS.get(order.spec.collection, lambda _: None)(report)
         return work.run(order, report)
+    if isinstance(order, ProbeOrder):
+        return work.run(order, report)
     report(Progress(Phase.READING, rows_written=7))
     misdeed = MISDEEDS.get(order.job.spec.collection)
     if misdeed is not None:
@@ -41,7 +43,9 @@ def run(order: Work, report: Report) -> Outcome | Shown:
     return job.run(order, report)
 
 
-def run_when_let_go(order: Order, report: Report) -> Outcome:
+def run_when_let_go(order: Work, report: Report) -> Outcome | Shown:
+    if not isinstance(order, Order):
+        return work.run(order, report)
     while not gate_of(order.artifacts.root).exists():
         time.sleep(0.01)  # between two looks
     outcome = job.run(order, report)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from services.contract.capabilities import Capabilities
+from services.contract.capabilities import Capabilities, requirement_of
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, StoreUnavailable
 from services.contract.job import (
     Directive,
@@ -44,10 +44,12 @@ class Entry:
     failures: list[Failure] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
     leases: list[str] = field(default_factory=list)
+    unchecked: bool = False
 
 
 class MemoryQueue:
-    """`down` makes every verb fail as when the api is away; `refuse_complete` is raised by the next complete calls.
+    """`down` makes every verb fail as when the api is away; `refuse_complete` and `refuse_lease`
+    are raised by the next calls of these verbs.
 
     `mute` loses the answers to complete until the worker has heard that its lease is lost; with `deaf` the calls
     themselves are lost.
@@ -62,6 +64,7 @@ class MemoryQueue:
         self.entries: dict[str, Entry] = {}
         self.down = False
         self.refuse_complete: ExportdError | None = None
+        self.refuse_lease: ExportdError | None = None
         self.mute = False
         self.deaf = False
         self.silent = False
@@ -82,8 +85,9 @@ class MemoryQueue:
 
     # ---- for tests
 
-    def offer(self, spec: JobSpec, run_timeout_s: float = 60.0) -> Entry:
-        entry = Entry(f"export-{len(self.entries) + 1}", spec, timedelta(seconds=run_timeout_s))
+    def offer(self, spec: JobSpec, run_timeout_s: float = 60.0, *, unchecked: bool = False) -> Entry:
+        """`unchecked`: as an api does that does not look at what a worker can do."""
+        entry = Entry(f"export-{len(self.entries) + 1}", spec, timedelta(seconds=run_timeout_s), unchecked=unchecked)
         self.entries[entry.export_id] = entry
         self._tell()
         return entry
@@ -122,11 +126,13 @@ class MemoryQueue:
     async def lease(self, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities) -> list[Job]:
         self._up("lease")
         self.told.append(can)
+        if self.refuse_lease is not None:
+            raise self.refuse_lease
         self.polls.append(poll_id)
         if poll_id not in self._answers:
             with suppress(TimeoutError):
-                await self.until(lambda: bool(self._waiting()), wait_s)
-            self._answers[poll_id] = [self._leased(e) for e in self._waiting()[:max_jobs]]
+                await self.until(lambda: bool(self._waiting(can)), wait_s)
+            self._answers[poll_id] = [self._leased(e) for e in self._waiting(can)[:max_jobs]]
             self._tell()
         return self._answers[poll_id]
 
@@ -193,8 +199,9 @@ class MemoryQueue:
         if self.down:
             raise StoreUnavailable
 
-    def _waiting(self) -> list[Entry]:
-        return [e for e in self.entries.values() if e.state == "QUEUED"]
+    def _waiting(self, can: Capabilities) -> list[Entry]:
+        queued = (e for e in self.entries.values() if e.state == "QUEUED")
+        return [e for e in queued if e.unchecked or can.meet(requirement_of(e.spec))]
 
     def _leased(self, entry: Entry) -> Job:
         entry.state, entry.lease, entry.attempt = "PROCESSING", secrets.token_hex(16), entry.attempt + 1

@@ -129,7 +129,7 @@ async def test_nothing_of_an_unexpected_error_reaches_the_caller_but_a_reference
 async def test_a_source_that_cannot_be_read_is_an_expected_failure(rig: Rig) -> None:
     rig.sources.clear()
     async with rig.working():
-        entry = rig.queue.offer(SPEC)
+        entry = rig.queue.offer(SPEC, unchecked=True)
         await rig.queue.until(lambda: entry.state == "FAILED")
     assert [(f.code, f.retryable) for f in entry.failures] == [("SOURCE_UNKNOWN", True)]
 
@@ -261,27 +261,28 @@ async def test_a_wanted_progress_brings_a_heartbeat_at_once(rig: Rig) -> None:
         rig.queue.cancel(entry, hint=True)
 
 
-async def test_another_artifact_store_means_no_work_and_no_attempt(rig: Rig) -> None:
+async def test_another_artifact_store_means_no_work_until_it_is_the_right_one(rig: Rig) -> None:
     (rig.root / MARKER).write_text("another store")
     async with rig.working():
         entry = rig.queue.offer(SPEC)
-        await rig.queue.until(lambda: entry.state == "RELEASED")
+        await rig.queue.until(lambda: entry.state == "FAILED")
         assert rig.engine is not None
         assert not rig.engine.ready()
-        assert entry.attempt == 0
+        await rig.queue.until(lambda: [problem.code for problem in rig.queue.problems] == ["STORE_MISMATCH"])
         (rig.root / MARKER).write_text(rig.queue.store_id)
         rig.queue.requeue(entry)
         await rig.queue.until(lambda: entry.state == "COMPLETED")
         assert rig.engine.ready()
+    assert [f.code for f in entry.failures] == ["STORE_MISMATCH"]
 
 
 async def test_a_store_that_the_api_does_not_see_means_the_same(rig: Rig) -> None:
     rig.queue.refuse_complete = StoreMismatch("3 bytes", "nothing")
     async with rig.working():
         entry = rig.queue.offer(SPEC)
-        await rig.queue.until(lambda: entry.state == "RELEASED")
+        await rig.queue.until(lambda: entry.state == "FAILED")
         assert rig.files() == []
-    assert (entry.attempt, entry.failures) == (0, [])
+    assert [f.code for f in entry.failures] == ["STORE_MISMATCH"]
 
 
 @pytest.mark.parametrize("folder", [".spool", ".scratch"])

@@ -67,8 +67,9 @@ class Place:
     async def withdraw(self) -> None:
         self.seen.append("withdrawn")
 
-    def mismatched(self, _mismatch: StoreMismatch) -> None:
+    def mismatched(self, _mismatch: StoreMismatch) -> Failure:
         self.seen.append("mismatched")
+        return Failure(FailureCode.STORE_MISMATCH, "another store")
 
 
 class Hasty(World):
@@ -150,7 +151,7 @@ async def test_a_completion_is_repeated_until_it_is_answered() -> None:
         (LeaseLost("export-1"), Ending.LOST, ["complete"], ["withdrawn"]),
         (JobCancelled("export-1"), Ending.CANCELLED, ["complete"], ["withdrawn"]),
         (RowsMissing(3, 2), Ending.FAILED, ["complete", "fail ROWS_MISSING"], ["withdrawn"]),
-        (StoreMismatch("a", "b"), Ending.RELEASED, ["complete", "release"], ["withdrawn", "mismatched"]),
+        (StoreMismatch("a", "b"), Ending.FAILED, ["complete", "fail STORE_MISMATCH"], ["withdrawn", "mismatched"]),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, ExportdError) else None,
 )

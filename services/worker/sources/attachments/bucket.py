@@ -14,7 +14,7 @@ from services.worker.sources.check.problems import Probe, Problem, failure
 from services.worker.sources.kind import SourceKind
 from services.worker.sources.origin import Origin
 from services.worker.sources.stores.folder import is_plain
-from services.worker.sources.stores.s3 import ROOT_KEYS, ObjectRoot, filesystem, read_root
+from services.worker.sources.stores.s3 import ROOT_KEYS, ObjectRoot, filesystem, reach, read_root
 from services.worker.sources.stores.streams import stream
 
 _NO_STEPS = frozenset({"", "."})  # of a key; some stores take them for a step
@@ -91,4 +91,8 @@ def _check(settings: BucketSettings, _: Sequence[Probe]) -> list[Problem]:
     return []
 
 
-BUCKET = SourceKind(BucketSettings, _read, open_attachments=BucketFiles, check=_check)
+def _reach(settings: BucketSettings) -> None:
+    reach(settings.root)
+
+
+BUCKET = SourceKind(BucketSettings, _read, open_attachments=BucketFiles, check=_check, reach=_reach)

@@ -59,4 +59,8 @@ def _check(settings: FolderSettings, _: Sequence[Probe]) -> list[Problem]:
         return [Problem(settings.id, "The folder cannot be listed.", "correct root in the sources file", cause=said)]
 
 
-FOLDER = SourceKind(FolderSettings, _read, open_attachments=FolderFiles, check=_check)
+def _reach(settings: FolderSettings) -> None:
+    os.scandir(settings.root).close()
+
+
+FOLDER = SourceKind(FolderSettings, _read, open_attachments=FolderFiles, check=_check, reach=_reach)

@@ -73,6 +73,14 @@ def filesystem(root: ObjectRoot) -> "S3FileSystem":
     )
 
 
+def reach(root: ObjectRoot) -> None:
+    """Ask the store for the bucket. Raises OSError when there is no answer, or no bucket."""
+    from pyarrow.fs import FileType  # noqa: PLC0415 - few sources are objects
+
+    if filesystem(root).get_file_info(root.bucket).type == FileType.NotFound:
+        raise FileNotFoundError(root.bucket)
+
+
 def _bucket(table: Table) -> tuple[str, str]:
     """Bucket and prefix."""
     root = table.value("root")

@@ -7,7 +7,8 @@ from services.worker.sources.attachments.blobs import BlobFiles
 from services.worker.sources.kind import RowOptions, SourceKind
 from services.worker.sources.sql.other.blobs import OtherSqlBlobs
 from services.worker.sources.sql.other.check import check
-from services.worker.sources.sql.other.cursor import opened
+from services.worker.sources.sql.other.cursor import guarded, opened
+from services.worker.sources.sql.other.engine import connected
 from services.worker.sources.sql.other.introspect import tables
 from services.worker.sources.sql.other.settings import OtherSqlSettings, read
 from services.worker.sources.sql.source import SqlSource
@@ -21,6 +22,17 @@ def _open_attachments(settings: OtherSqlSettings) -> AttachmentFiles:
     return BlobFiles(settings.id, partial(OtherSqlBlobs, settings))
 
 
+def _reach(settings: OtherSqlSettings) -> None:
+    with guarded(settings)(), connected(settings):
+        pass
+
+
 OTHER_SQL = SourceKind(
-    OtherSqlSettings, read, open_rows=_open_rows, open_attachments=_open_attachments, introspect=tables, check=check
+    OtherSqlSettings,
+    read,
+    open_rows=_open_rows,
+    open_attachments=_open_attachments,
+    reach=_reach,
+    introspect=tables,
+    check=check,
 )

@@ -22,6 +22,11 @@ def _open_attachments(settings: PostgresSettings) -> AttachmentFiles:
     return BlobFiles(settings.id, partial(PostgresBlobs, settings))
 
 
+def _reach(settings: PostgresSettings) -> None:
+    with copy.connected(settings) as session:
+        session.rows("select 1")
+
+
 POSTGRES = SourceKind(
     PostgresSettings,
     read,
@@ -29,6 +34,7 @@ POSTGRES = SourceKind(
     open_rows=_open_rows,
     open_lines=copy.opened,
     open_attachments=_open_attachments,
+    reach=_reach,
     introspect=tables,
     check=check,
 )

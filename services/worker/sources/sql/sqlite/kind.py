@@ -21,12 +21,18 @@ def _open_attachments(settings: SqliteSettings) -> AttachmentFiles:
     return BlobFiles(settings.id, partial(SqliteBlobs, settings))
 
 
+def _reach(settings: SqliteSettings) -> None:
+    with settings.path.open("rb"):
+        pass
+
+
 SQLITE = SourceKind(
     SqliteSettings,
     read,
     fits,
     open_rows=_open_rows,
     open_attachments=_open_attachments,
+    reach=_reach,
     introspect=tables,
     check=check,
 )

@@ -1,0 +1,91 @@
+"""Asking for jobs: as many as there are free slots, of what this worker can do now."""
+
+import asyncio
+
+from services.contract.capabilities import Capabilities, built_in
+from services.contract.codes import FailureCode
+from services.contract.errors import ExportdError, StoreMismatch
+from services.contract.job import Job
+from services.runtime import logs
+from services.runtime.startup import CannotStart
+from services.worker.supervisor.attempt import WorkerContext
+from services.worker.supervisor.contact import Contact
+from services.worker.supervisor.health import Health
+from services.worker.supervisor.leases import Leases
+
+POLL_S = 20.0
+
+
+class Leasing:
+    """Polls one after the other, until cancelled. `run` raises CannotStart when the first answer is STORE_MISMATCH."""
+
+    def __init__(self, context: WorkerContext, leases: Leases, contact: Contact, health: Health) -> None:
+        self._context = context
+        self._leases = leases
+        self._contact = contact
+        self._health = health
+        self._ability_changed = asyncio.Event()
+        self._was_answered = False
+
+    def ability_changed(self) -> None:
+        """Cut the open poll off: what this worker can do is not what it said."""
+        self._ability_changed.set()
+
+    async def run(self) -> None:
+        """Ask while heartbeats are answered and the worker is well. Raises CannotStart."""
+        while True:
+            await self._health.until_fit()
+            await self._contact.confirmed.wait()
+            for job in await self._polled(await self._leases.until_free()):
+                self._leases.adopt(job)
+
+    async def _polled(self, free: int) -> list[Job]:
+        """The answer to one poll, repeated under the same name until it is answered: its jobs are not lost then.
+
+        None when what this worker can do changes meanwhile: what was leased then is given back by the api, which
+        nobody could tell of it, or told again by a heartbeat.
+        """
+        poll_id = self._context.world.new_id()
+        self._ability_changed.clear()
+        for pause in self._context.world.pauses():
+            try:
+                jobs = await self._asked(poll_id, free)
+            except StoreMismatch as mismatch:
+                self._mismatched(mismatch)
+                return []
+            except ExportdError as error:
+                logs.get().warning("poll_unanswered", reason=error.reason, message=str(error))
+                await asyncio.sleep(pause)
+            else:
+                self._contact.answered()
+                self._was_answered = True
+                return jobs
+        return []
+
+    async def _asked(self, poll_id: str, free: int) -> list[Job]:
+        can = await self._capabilities()
+        polling = asyncio.create_task(self._context.queue.lease(poll_id, free, POLL_S, can))
+        changing = asyncio.create_task(self._ability_changed.wait())
+        try:
+            await asyncio.wait({polling, changing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            changing.cancel()
+            answered = polling.done()
+            polling.cancel()
+        return polling.result() if answered else []
+
+    async def _capabilities(self) -> Capabilities:
+        """As the sources and the store are now: each poll tells them anew."""
+        names = frozenset(built_in()) | self._context.sources.current.capabilities(but=self._health.lost_sources)
+        return Capabilities(names, await asyncio.to_thread(self._context.sink.store_id))
+
+    def _mismatched(self, mismatch: StoreMismatch) -> None:
+        """At the start it is a mistake in the settings; later the store may come back."""
+        self._contact.answered()
+        self._context.store.tell(mismatch)
+        if not self._was_answered:
+            raise CannotStart(
+                f"EXPORTD_ARTIFACTS is {self._context.sink.location}, where there is {mismatch.expected}, and the api "
+                f"has {mismatch.found}: give both services the same EXPORTD_ARTIFACTS (or EXPORTD_DATA_DIR)"
+            )
+        self._health.fall_ill(FailureCode.STORE_MISMATCH)
