@@ -71,13 +71,17 @@ class Leases:
         if job.lease.lease_id in self._seen:
             return
         if self.draining or not self.free:
-            self._start(self._give_back(job))
+            self.decline(job)
             return
         self._remember(job.lease.lease_id)
         attempt = self._make(job, self._changed.set)
         self._attempts[job.lease.lease_id] = attempt
         self._start(self._run(attempt))
         self._woken()
+
+    def decline(self, job: Job) -> None:
+        """Give a job back that cannot be begun now."""
+        self._start(self._give_back(job))
 
     def stop_all(self, why: Ending, *, unconfirmed_only: bool = False) -> None:
         """Stop every attempt, or those whose lease no heartbeat has confirmed."""

@@ -37,13 +37,16 @@ class Leasing:
             await self._health.until_fit()
             await self._contact.confirmed.wait()
             for job in await self._polled(await self._leases.until_free()):
-                self._leases.adopt(job)
+                if self._health.fit:
+                    self._leases.adopt(job)
+                else:  # the answer came in the moment in which the worker fell ill
+                    self._leases.decline(job)
 
     async def _polled(self, free: int) -> list[Job]:
         """The answer to one poll, repeated under the same name until it is answered: its jobs are not lost then.
 
-        None when what this worker can do changes meanwhile: what was leased then is given back by the api, which
-        nobody could tell of it, or told again by a heartbeat.
+        None when what this worker can do changes meanwhile: what was leased in that moment the api gives back, since
+        nobody takes its answer, or a heartbeat tells of it.
         """
         poll_id = self._context.world.new_id()
         self._ability_changed.clear()

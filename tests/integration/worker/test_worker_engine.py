@@ -270,9 +270,10 @@ async def test_another_artifact_store_means_no_work_until_it_is_the_right_one(ri
         assert not rig.engine.ready()
         await rig.queue.until(lambda: [problem.code for problem in rig.queue.problems] == ["STORE_MISMATCH"])
         (rig.root / MARKER).write_text(rig.queue.store_id)
+        await rig.queue.until(lambda: rig.queue.problems == [])
+        assert rig.engine.ready()
         rig.queue.requeue(entry)
         await rig.queue.until(lambda: entry.state == "COMPLETED")
-        assert rig.engine.ready()
     assert [f.code for f in entry.failures] == ["STORE_MISMATCH"]
 
 

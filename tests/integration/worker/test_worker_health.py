@@ -10,6 +10,7 @@ from services.contract.errors import StoreMismatch
 from services.contract.spec import Relation, SourceRef
 from services.runtime.startup import CannotStart
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
+from tests.integration.worker.memory_queue import HEARTBEAT
 from tests.integration.worker.rig import SPEC, Rig, bundled
 
 
@@ -41,9 +42,9 @@ async def test_a_store_without_a_place_for_files_stops_it_until_there_is_one(rig
         await rig.queue.until(lambda: entry.state == "FAILED" and problems(rig) == [("STORE_UNAVAILABLE", "")])
         assert rig.engine is not None
         assert not rig.engine.ready()
-        other = rig.queue.offer(SPEC)
-        polls = len(rig.queue.polls)
-        await rig.queue.until(lambda: rig.queue.problems[0].age.total_seconds() > 0.5)
+        await rig.queue.until(lambda: rig.queue.problems[0].age.total_seconds() > HEARTBEAT.total_seconds())
+        other, polls = rig.queue.offer(SPEC), len(rig.queue.polls)  # no poll is open any more
+        await rig.queue.until(lambda: rig.queue.problems[0].age.total_seconds() > 3 * HEARTBEAT.total_seconds())
         assert (other.state, len(rig.queue.polls)) == ("QUEUED", polls)
         spool.unlink()
         await rig.queue.until(lambda: other.state == "COMPLETED" and problems(rig) == [])
