@@ -1,8 +1,12 @@
 """What a driver said, for operators: never for callers, since it may hold values and addresses."""
 
+import re
+
 from services.worker.sources.errors import SourceFailed
 
 MAX_CHARACTERS = 500
+_BESIDES = re.compile(r"\s*(?:\[SQL: |\(Background on this error at)")
+"""Where SQLAlchemy goes on after the driver's own words."""
 
 
 def said(failed: BaseException) -> str:
@@ -10,7 +14,7 @@ def said(failed: BaseException) -> str:
     texts: list[str] = []
     cause = failed.__cause__ or failed.__context__
     while cause is not None:
-        texts.append(" ".join(str(cause).split()) or type(cause).__name__)
+        texts.append(" ".join(_BESIDES.split(str(cause))[0].split()) or type(cause).__name__)
         cause = cause.__cause__
     return ": ".join(dict.fromkeys(texts))[:MAX_CHARACTERS]
 

@@ -50,7 +50,13 @@ def test_the_nearest_name_is_given(program: str, mistake: str, meant: str) -> No
 
 
 @pytest.mark.parametrize(
-    "words", [("exportd-api", "catalog"), ("exportd-api", "callback-secret"), ("exportd-worker", "introspect")]
+    "words",
+    [
+        ("exportd-api", "catalog"),
+        ("exportd-api", "callback-secret"),
+        ("exportd-worker", "introspect"),
+        ("exportd-worker", "check"),
+    ],
 )
 def test_a_command_has_help_of_its_own(words: tuple[str, str]) -> None:
     program, command = words
