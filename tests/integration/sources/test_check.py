@@ -10,11 +10,12 @@ from typing import Any
 import duckdb
 import pytest
 
+from demo.seaweed import ObjectStore
 from services.worker.check.command import run
 from services.worker.sources.check.types import unfit
 from tests.integration.sources.drafts import drafted, drafted_from
 from tests.integration.sources.http_apis import api_of
-from tests.integration.sources.source_specs import type_of
+from tests.integration.sources.source_specs import BUCKET, type_of
 from tests.servers import databases, mariadb
 
 Problems = set[tuple[str, str, str]]
@@ -239,6 +240,22 @@ def test_an_api(tmp_path: Path) -> None:
         gone = collection("C", "", ID) + http.format("C", "/nowhere")
         code, told = checked(tmp_path, sources, bad + absent + gone)
         assert (code, {problem["collection"] for problem in told["problems"]}) == (1, {"A", "B", "C"})
+
+
+def test_a_bucket(tmp_path: Path, object_store: ObjectStore) -> None:
+    (tmp_path / "secret").write_text(object_store.secret_key)
+    (tmp_path / "access").write_text(object_store.access_key)
+    for bucket, code in {BUCKET: 0, "no-such-bucket": 1}.items():
+        sources = f"""
+            [sources.papers]
+            kind = "object"
+            root = "s3://{bucket}"
+            endpoint = "{object_store.endpoint}"
+            access_key = {{ file = "access" }}
+            secret_key = {{ file = "secret" }}
+            """
+        found, told = checked(tmp_path, sources)
+        assert (found, len(told["problems"])) == (code, code)
 
 
 def test_what_is_printed_and_what_cannot_be_used(tmp_path: Path) -> None:

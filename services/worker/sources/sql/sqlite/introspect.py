@@ -98,8 +98,10 @@ class _Database:
         listed = [row for row in listed if row[6] != _OF_VIRTUAL_TABLES]
         key = [row[1] for row in sorted(listed, key=lambda row: row[5]) if row[5]]
         key = key or ([] if is_view else self._unique(name))
+        key = key if all(map(_is_unicode, key)) else []
         values, note = self._of_view(name, listed) if is_view else self._of_table(name, listed)
-        columns = [live_column(row[1], str(row[2]), values.get(row[1], [])) for row in listed]
+        named = [row for row in listed if _is_unicode(row[1])]  # no statement of Python's can name the others
+        columns = [live_column(row[1], str(row[2]), values.get(row[1], [])) for row in named]
         foreign = self._rows(f"pragma foreign_key_list({quoted(name)})")
         alone = [row for row in foreign if sum(other[0] == row[0] for other in foreign) == 1]
         links = [Link(row[3], row[2]) for row in sorted(alone, key=lambda row: int(row[0]), reverse=True)]
