@@ -11,8 +11,10 @@ import duckdb
 import pytest
 
 from demo.seaweed import ObjectStore
+from services.contract.codes import FailureCode
 from services.worker.check.command import run
 from services.worker.sources.check.types import unfit
+from services.worker.sources.stores.s3 import ObjectRoot, filesystem
 from tests.integration.sources.drafts import drafted, drafted_from
 from tests.integration.sources.http_apis import api_of
 from tests.integration.sources.source_specs import BUCKET, type_of
@@ -191,7 +193,7 @@ def test_attachments_masks_and_tenants(tmp_path: Path) -> None:
     code, told = checked(tmp_path, sql(url), catalog)
     assert code == 1
     assert {(problem["part"], problem["fix"]) for problem in told["problems"]} == {
-        ("", "give every worker `EXPORTD_MASK_KEY_FILE`"),
+        ("", FailureCode.MASK_KEY_MISSING.remedy),
         ("column nmae", "did you mean name?"),
         ("attachment scan.pdf", "did you mean scan?"),
     }
@@ -243,6 +245,9 @@ def test_an_api(tmp_path: Path) -> None:
 
 
 def test_a_bucket(tmp_path: Path, object_store: ObjectStore) -> None:
+    root = ObjectRoot(BUCKET, "", object_store.endpoint, "us-east-1", object_store.access_key, object_store.secret_key)
+    with filesystem(root).open_output_stream(root.path("a.pdf")) as stream:
+        stream.write(b"a")
     (tmp_path / "secret").write_text(object_store.secret_key)
     (tmp_path / "access").write_text(object_store.access_key)
     for bucket, code in {BUCKET: 0, "no-such-bucket": 1}.items():
@@ -270,7 +275,7 @@ def test_what_is_printed_and_what_cannot_be_used(tmp_path: Path) -> None:
         "source shop (sql):\n"
         "  The source 'shop' cannot be read now.\n"
         "    said: unable to open database file\n"
-        "    fix: see that the source is up, and that the worker reaches it with the account of its sources file\n"
+        f"    fix: {FailureCode.SOURCE_UNAVAILABLE.remedy}\n"
         "1 problem\n"
     )
 

@@ -96,12 +96,12 @@ class _Database:
     def _table(self, name: str, *, is_view: bool) -> LiveTable:
         listed = self._rows(f"pragma table_xinfo({quoted(name)})")
         listed = [row for row in listed if row[6] != _OF_VIRTUAL_TABLES]
+        if not all(_is_unicode(row[1]) for row in listed):
+            return LiveTable(name, name, (), (), note="a column has a name that is not UTF-8")
         key = [row[1] for row in sorted(listed, key=lambda row: row[5]) if row[5]]
         key = key or ([] if is_view else self._unique(name))
-        key = key if all(map(_is_unicode, key)) else []
         values, note = self._of_view(name, listed) if is_view else self._of_table(name, listed)
-        named = [row for row in listed if _is_unicode(row[1])]  # no statement of Python's can name the others
-        columns = [live_column(row[1], str(row[2]), values.get(row[1], [])) for row in named]
+        columns = [live_column(row[1], str(row[2]), values.get(row[1], [])) for row in listed]
         foreign = self._rows(f"pragma foreign_key_list({quoted(name)})")
         alone = [row for row in foreign if sum(other[0] == row[0] for other in foreign) == 1]
         links = [Link(row[3], row[2]) for row in sorted(alone, key=lambda row: int(row[0]), reverse=True)]
@@ -118,7 +118,7 @@ class _Database:
 
     def _of_table(self, table: str, columns: list[Any]) -> tuple[dict[str, list[Any]], str]:
         """The first values of each column."""
-        return {row[1]: self._values(table, row[1]) for row in columns if _is_unicode(row[1])}, ""
+        return {row[1]: self._values(table, row[1]) for row in columns}, ""
 
     def _values(self, table: str, name: str) -> list[Any]:
         column = quoted(name)
