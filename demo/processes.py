@@ -59,6 +59,10 @@ class ServiceProcess:
         self._copying.join(STOP_TIMEOUT_S)
         return status
 
+    def wait_ended(self, timeout_s: float = START_TIMEOUT_S) -> int:
+        """Wait until it ends by itself; returns the exit status. Raises subprocess.TimeoutExpired."""
+        return self._process.wait(timeout_s)
+
     def kill(self) -> int:
         """SIGKILL; returns the exit status."""
         self._process.kill()

@@ -234,6 +234,8 @@ def workers_row(worker: Worker) -> tuple[str, ...]:
     """A worker in a line, as WORKERS_HEADER says."""
     silent = worker.last_seen_age.ToTimedelta().total_seconds()
     mood = "draining" if worker.draining else "working" if worker.running else "idle"
+    problems = [f"{problem.code} {problem.source_id}".strip() for problem in worker.problems]
+    mood = f"{mood} ({', '.join(problems)})" if problems else mood
     return (worker.id, f"{worker.running:,}", f"{worker.free_slots:,}", mood, f"{silent:.1f} s")
 
 
