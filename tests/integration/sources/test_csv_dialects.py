@@ -15,6 +15,7 @@ from services.contract.spec import Operator, OrderTerm, Relation, Term
 from services.runtime import logs
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.files.csv_faults import Fault, fault
+from services.worker.sources.files.introspect import relation_columns
 from services.worker.sources.files.settings import CsvSettings
 from services.worker.sources.files.source import FileSource
 from services.worker.sources.kind import RowOptions
@@ -281,6 +282,18 @@ def test_long_files_that_mix_line_ends_late_are_read(tmp_path: Path) -> None:
 def test_a_mixed_file_with_another_fault_is_refused_for_that(tmp_path: Path) -> None:
     put(tmp_path, f"id,name\n1,a\r\n2,{SECRET},c\n")
     assert "line 3 of 'a.csv' has 3 values" in refused(tmp_path, ID_NAME)
+
+
+def test_a_draft_goes_by_what_is_said_of_the_files(tmp_path: Path) -> None:
+    put(tmp_path, "id;año\r\n1;1,5\r\n2;-\n".encode("utf-16"))
+    settings = CsvSettings("things", tmp_path, delimiter=";", encoding="utf-16", null=("-",))
+    assert [column.name for column in relation_columns(settings, "a.csv")] == ["id", "año"]
+    put(tmp_path, "1\tx\n", "b.tsv")
+    without = relation_columns(CsvSettings("things", tmp_path, header=False), "b.tsv")
+    assert [(column.name, column.type.kind.value) for column in without] == [
+        ("column1", "integer"),
+        ("column2", "text"),
+    ]
 
 
 def test_copies_are_gone_with_the_reading(tmp_path: Path) -> None:

@@ -90,9 +90,15 @@ class CsvFiles:
         path = next(iter(self._files.marks))
         return csv_header.delimiter_hint(self.header(path), path)
 
-    def even(self) -> bool:
-        """Have copies with one sort of line end read of the files that mix them; whether there are any."""
-        mixing = [path for path in self._files.marks if self._copies.mixes(path)]
+    def mended(self, failed: errors.SourceFailed) -> bool:
+        """Whether another try may do what failed: copies with one sort of line end are read of the files that mix them.
+
+        In such a file DuckDB finds faults of any sort. Raises SourceFailed, OSError.
+        """
+        return csv_faults.fault(str(failed.__cause__)) is not None and self._mixing_evened()
+
+    def _mixing_evened(self) -> bool:
+        mixing = [path for path in self._files.marks if not self.header(path).is_made and self._copies.mixes(path)]
         for path in mixing:
             self._even(path)
         return bool(mixing)

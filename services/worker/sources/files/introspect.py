@@ -16,7 +16,7 @@ from services.contract.spec import All, ColumnType, Kind
 from services.worker.sources import errors
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.files import parquet
-from services.worker.sources.files.csv_files import csv_files_of
+from services.worker.sources.files.csv_files import CsvFiles, csv_files_of
 from services.worker.sources.files.listing import Files, listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.settings import CsvSettings, FileSettings
@@ -118,7 +118,18 @@ def _name(pattern: str) -> str:
 def relation_columns(settings: FileSettings, pattern: str) -> list[LiveColumn]:
     """The columns of the files that a path or glob names, by their schema or first rows. Raises SourceFailed."""
     files = listed(settings, pattern, All())
-    with _asking(files) as (ask, relation):
+    with tempfile.TemporaryDirectory(prefix="files-") as scratch:
+        csv_files = csv_files_of(files, Path(scratch))
+        try:
+            return _columns(files, csv_files, Path(scratch))
+        except SourceFailed as failed:
+            if csv_files is None or not csv_files.mended(failed):
+                raise
+            return _columns(files, csv_files, Path(scratch))
+
+
+def _columns(files: Files, csv_files: CsvFiles | None, scratch: Path) -> list[LiveColumn]:
+    with _asking(files, csv_files, scratch) as (ask, relation):
         described = [(str(row[0]), str(row[1])) for row in ask(f"describe select * from {relation}")]  # noqa: S608
         texts = [name for name, stored in described if _is_text(files, name) or duckdb_types.is_doubtful(stored)]
         selected = ", ".join(f"cast(r.{quoted(name)} as varchar)" for name in texts)
@@ -157,17 +168,16 @@ def _wide_decimals(files: Files) -> frozenset[str]:
 
 
 @contextmanager
-def _asking(files: Files) -> Iterator[tuple[Callable[[str], list[tuple[Any, ...]]], str]]:
+def _asking(
+    files: Files, csv_files: CsvFiles | None, scratch: Path
+) -> Iterator[tuple[Callable[[str], list[tuple[Any, ...]]], str]]:
     """Statements over the files, and the relation of all their columns. Raises SourceFailed."""
     import duckdb  # noqa: PLC0415 - only whoever reads needs it
 
-    csv_files = None
     try:
-        with tempfile.TemporaryDirectory(prefix="files-") as scratch:
-            csv_files = csv_files_of(files, Path(scratch))
-            with connection(files, Path(scratch), memory=MemoryLimits().usual, threads=1) as connected:
-                relation = csv_files.whole() if csv_files else parquet.whole(files)
-                yield lambda sql: connected.execute(sql).fetchall(), relation
+        with connection(files, scratch, memory=MemoryLimits().usual, threads=1) as connected:
+            relation = csv_files.whole() if csv_files else parquet.whole(files)
+            yield lambda sql: connected.execute(sql).fetchall(), relation
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         fault = csv_files.fault(error) if csv_files else None
         raise fault or errors.relation_invalid(files.settings.id, files.settings.kind) from error

@@ -18,7 +18,7 @@ from services.worker.ports import Reading
 from services.worker.sources import errors
 from services.worker.sources.duckdb import dialect
 from services.worker.sources.duckdb.connection import invalid_column, register
-from services.worker.sources.files import csv_faults, exact, parquet, row_groups
+from services.worker.sources.files import exact, parquet, row_groups
 from services.worker.sources.files.csv_files import csv_files_of
 from services.worker.sources.files.listing import Files, listed
 from services.worker.sources.files.memory import MemoryLimits
@@ -98,8 +98,7 @@ class _Engine:
         try:
             return self._reading(spec, as_of)
         except errors.SourceFailed as failed:
-            # Where lines end in several ways DuckDB finds faults of any sort.
-            if self._csv is None or csv_faults.fault(str(failed.__cause__)) is None or not self._csv.even():
+            if self._csv is None or not self._csv.mended(failed):
                 raise
             return self._reading(spec, as_of)
 
