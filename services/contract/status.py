@@ -14,8 +14,19 @@ from services.contract import errors
 
 DOMAIN = "exportd"
 
-MAX_VIOLATION_BYTES = 4000
-"""Details travel in HTTP/2 headers, of which clients take 8 KiB in all; the message needs some of them, twice."""
+MAX_MESSAGE_BYTES = 700
+"""A status travels in HTTP/2 headers, of which clients take 8 KiB in all. The message is there twice: as it is, where
+each byte beyond ASCII is three, and in the details, where three bytes are four."""
+
+MAX_VALUE_BYTES = 600
+"""Of one value of ErrorInfo's metadata."""
+
+MAX_VIOLATION_BYTES = 2800
+"""Of all violations."""
+
+MAX_FIELD_BYTES = 200
+MAX_DESCRIPTION_BYTES = 600
+"""Of one violation."""
 
 CODES: dict[type[errors.ExportdError], int] = {
     errors.InvalidRequest: code_pb2.INVALID_ARGUMENT,
@@ -57,13 +68,19 @@ def to_status(error: errors.ExportdError, request_id: str = "") -> grpc.Status:
 
     With a `request_id`, RequestInfo too: under it the log has the call.
     """
-    details: list[typing.Any] = [
-        error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
-    ]
+    metadata = {name: cut(value, MAX_VALUE_BYTES) for name, value in error.metadata.items()}
+    details: list[typing.Any] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)]
     if request_id:
         details.append(error_details_pb2.RequestInfo(request_id=request_id))
-    rich = status_pb2.Status(code=CODES[type(error)], message=str(error), details=_packed([*details, *_extra(error)]))
+    message = cut(str(error), MAX_MESSAGE_BYTES)
+    rich = status_pb2.Status(code=CODES[type(error)], message=message, details=_packed([*details, *_extra(error)]))
     return rpc_status.to_status(rich)
+
+
+def cut(text: str, most: int) -> str:
+    """At most so many bytes of UTF-8: whatever a caller sent, an answer repeats a part of it."""
+    data = text.encode(errors="replace")
+    return text if len(data) <= most else data[: most - len("…".encode())].decode(errors="ignore") + "…"
 
 
 def from_call(failed: grpc.aio.AioRpcError) -> errors.ExportdError | None:
@@ -90,7 +107,9 @@ def _field_violations(violations: Sequence[errors.Violation]) -> list[error_deta
     fields: list[error_details_pb2.BadRequest.FieldViolation] = []
     room = MAX_VIOLATION_BYTES
     for violation in violations:
-        field = error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description)
+        field = error_details_pb2.BadRequest.FieldViolation(
+            field=cut(violation.field, MAX_FIELD_BYTES), description=cut(violation.description, MAX_DESCRIPTION_BYTES)
+        )
         room -= field.ByteSize()
         if room < 0:
             break

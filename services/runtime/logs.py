@@ -1,7 +1,14 @@
-"""Logs: a constant event and its fields, one JSON object a line; on a terminal the form for people."""
+"""Logs: a constant event and its fields, one JSON object a line; on a terminal the form for people.
 
+Whatever a line is given, it is cut here: what callers and sources send may be long.
+"""
+
+import io
+import logging
+import os
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +17,14 @@ import structlog
 Log = structlog.stdlib.BoundLogger
 
 MAX_CAUSES = 8
+MAX_VALUE_CHARACTERS = 500
+"""Of one text in a line."""
+
+MAX_LINE_CHARACTERS = 16_000
+"""Of all texts in a line: a traceback with its causes."""
+
+MAX_ITEMS = 100
+"""Of a list or an object in a line."""
 
 
 # Without local variables: they may hold secrets.
@@ -19,7 +34,7 @@ _traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.Excepti
 def configure(service: str, style: str) -> None:
     """Set up logging of this process to stderr. `style`: json, human, or auto (human on a terminal)."""
     human = style == "human" or (style == "auto" and sys.stderr.isatty())
-    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    console = structlog.dev.ConsoleRenderer(exception_formatter=_short_traceback)
     renderer: Any = console if human else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
@@ -27,13 +42,14 @@ def configure(service: str, style: str) -> None:
             _of_service(service),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if human else [_traceback]),
+            *([_cut_for_people] if human else [_traceback, _cut]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+    _take_over_libraries()
 
 
 def bind(**fields: object) -> None:
@@ -65,3 +81,84 @@ def outline(raised: BaseException) -> list[str]:
         parts.append(f"{type(cause).__module__}.{type(cause).__qualname__}{error_number}{where}")
         cause = cause.__cause__ or cause.__context__
     return parts
+
+
+# ---- what is cut
+
+
+_MANY = (dict, list, tuple)
+
+
+class _Room:
+    """What is left of a line's length."""
+
+    def __init__(self) -> None:
+        self._left = MAX_LINE_CHARACTERS
+
+    def cut(self, value: Any) -> Any:
+        """The value with its texts cut, as long as there is room."""
+        self._left -= 1
+        if self._left <= 0:
+            return "…"
+        match value:
+            case None | bool() | int() | float():
+                return value
+            case dict():
+                return {self._text(str(name)): self.cut(each) for name, each in [*value.items()][:MAX_ITEMS]}
+            case list() | tuple():
+                return [self.cut(each) for each in [*value][:MAX_ITEMS]]
+            case _:
+                return self._text(value if isinstance(value, str) else repr(value))
+
+    def _text(self, text: str) -> str:
+        most = max(0, min(MAX_VALUE_CHARACTERS, self._left))
+        self._left -= min(len(text), most)
+        return text if len(text) <= most else text[:most] + "…"
+
+
+def cut(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a line, cut. Texts are there whatever else is: lists and objects share what is left."""
+    room = _Room()
+    return {name: (room if isinstance(value, _MANY) else _Room()).cut(value) for name, value in event.items()}
+
+
+def _cut(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return cut(event)
+
+
+def _cut_for_people(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Nor does anything move the cursor of their terminal."""
+    raised = {name: event.pop(name) for name in ("exc_info",) if name in event}
+    shown = {name: _printable(value) if isinstance(value, str) else value for name, value in cut(event).items()}
+    return shown | raised
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _short_traceback(to: Any, exc_info: Any) -> None:
+    whole = io.StringIO()
+    structlog.dev.plain_traceback(whole, exc_info)
+    room = _Room()
+    to.write("\n".join(_printable(room.cut(line)) for line in whole.getvalue().splitlines()))
+
+
+# ---- what libraries write
+
+
+class _Library(logging.Handler):
+    """A line of a library becomes one of ours. Of an exception the outline: its text may hold values of rows."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage().partition("\n")[0]
+        cause = outline(record.exc_info[1]) if record.exc_info and record.exc_info[1] else []
+        get().warning("library", logger=record.name, severity=record.levelname, message=text, cause=cause)
+
+
+def _take_over_libraries() -> None:
+    """Of gRPC the core, too, which would write past everything: what goes wrong with a call is told by its code."""
+    root = logging.getLogger()
+    root.handlers[:] = [*(each for each in root.handlers if not isinstance(each, _Library)), _Library()]
+    root.setLevel(logging.WARNING)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -48,8 +48,8 @@ def run(order: Order, report: Report) -> Outcome:
         return Failure(FailureCode.ROWS_MISSING, missing.message)
     except MemoryError:
         return Failure(FailureCode.OUT_OF_MEMORY, "the worker has too little memory for this export")
-    except StoreUnavailable:
-        logs.get().warning("store_unavailable", reference=order.reference, exc_info=True)
+    except StoreUnavailable as raised:
+        logs.get().warning("store_unavailable", reference=order.reference, cause=logs.outline(raised))
         return Failure(FailureCode.STORE_UNAVAILABLE, "the artifact store takes no files now")
     except Exception as unexpected:  # noqa: BLE001 - the caller gets a reference, the log the rest
         logs.get().error("job_failed", reference=order.reference, cause=logs.outline(unexpected))

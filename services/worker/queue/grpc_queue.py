@@ -130,7 +130,7 @@ class GrpcQueue:
             try:
                 jobs.append(codec.job_from_pb(message))
             except (ValueError, ArithmeticError) as error:
-                logs.get().error("job_unreadable", export_id=message.export_id, error=repr(error))
+                logs.get().error("job_unreadable", export_id=message.export_id, cause=logs.outline(error))
                 await self._refuse(message)
         return jobs
 

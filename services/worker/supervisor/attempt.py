@@ -107,8 +107,8 @@ class Attempt:
         ending = Ending.BROKEN
         try:
             ending = await self._live()
-        except Exception:  # noqa: BLE001 - one attempt's defect must not end the others
-            logs.get().exception("attempt_broken", reference=self.reference)
+        except Exception as raised:  # noqa: BLE001 - one attempt's defect must not end the others
+            logs.get().error("attempt_broken", reference=self.reference, cause=logs.outline(raised))
         finally:
             await asyncio.to_thread(self._context.scratch.remove, self.job.lease)
             now, metrics = self._context.world.monotonic(), self._context.metrics
@@ -135,8 +135,8 @@ class Attempt:
             self._outcome = building.result()
         except StoreMismatch as mismatch:
             return await self._reporting.mismatch(mismatch)
-        except Exception:  # noqa: BLE001 - the api has to hear of any
-            logs.get().exception("job_broken", reference=self.reference)
+        except Exception as raised:  # noqa: BLE001 - the api has to hear of any
+            logs.get().error("job_broken", reference=self.reference, cause=logs.outline(raised))
             self._outcome = internal(self.reference)
         self._built(self.job, self._outcome)
         self._freed()
@@ -165,8 +165,8 @@ class Attempt:
         await asyncio.to_thread(context.store.require, self.job)
         try:
             scratch = await asyncio.to_thread(context.scratch.folder_for, self.job.lease)
-        except OSError:
-            logs.get().exception("scratch_not_made", reference=self.reference)
+        except OSError as raised:
+            logs.get().error("scratch_not_made", reference=self.reference, cause=logs.outline(raised))
             return Failure(FailureCode.STORE_UNAVAILABLE, "the worker has no folder to work in now")
         return await self._watched(Order(self.job, context.artifacts, scratch, self.reference, context.sources.current))
 

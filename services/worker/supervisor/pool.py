@@ -229,8 +229,8 @@ class Pool:
         while True:
             try:
                 return await self._spawn()
-            except (ChildDied, ChildNotWarm, OSError, EOFError):
-                logs.get().exception("child_not_started")
+            except (ChildDied, ChildNotWarm, OSError, EOFError) as raised:
+                logs.get().error("child_not_started", cause=logs.outline(raised))
                 await asyncio.sleep(_RESPAWN_PAUSE_S)  # whatever is short now (memory, processes) needs time
 
     async def _spawn(self) -> None:
