@@ -4,10 +4,12 @@ from services.api.rpc import decode
 from services.api.rpc.interceptor import TENANT_KEY, Context, metadata
 from services.runtime import logs
 
+DEFAULT_TENANT = "default"
+
 
 def tenant_of(context: Context) -> str:
     """The tenant of a call, which its log line names from now on. Raises InvalidRequest."""
-    tenant = decode.tenant(metadata(context, TENANT_KEY, "default"))
+    tenant = decode.tenant(metadata(context, TENANT_KEY) or [DEFAULT_TENANT])
     logs.bind(tenant=tenant)
     return tenant
 

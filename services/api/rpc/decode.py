@@ -1,12 +1,11 @@
 """From the messages of callers to the api's language: what a message says is checked here, what it means is not."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
 
-from google.protobuf import unknown_fields
 from google.protobuf.message import Message
 
 from exportd.v1 import export_pb2, export_service_pb2
@@ -32,8 +31,11 @@ _DELIVERY = re.compile(r"msg_[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
-def tenant(name: str) -> str:
-    """The tenant named by metadata. Raises InvalidRequest."""
+def tenant(names: Sequence[str]) -> str:
+    """The tenant that metadata names, once. Raises InvalidRequest."""
+    name, *more = names
+    if more:
+        raise InvalidRequest((Violation("x-exportd-tenant", f"is there {len(names)} times; give it once"),))
     if not _TENANT.fullmatch(name):
         raise InvalidRequest((Violation("x-exportd-tenant", "must be 1 to 64 letters, digits, _, . and -"),))
     return name
@@ -41,7 +43,7 @@ def tenant(name: str) -> str:
 
 def create_request(message: export_service_pb2.CreateExportRequest) -> CreateRequest:
     """Everything but what the catalog decides; what is wrong is in its `violations`."""
-    violations = [*_create_violations(message)]
+    violations: list[Violation] = []
     body = export_service_pb2.CreateExportRequest()
     body.CopyFrom(message)
     body.ClearField("request_id")
@@ -138,19 +140,6 @@ def delivery_id(text: str) -> str:
     if not _DELIVERY.fullmatch(text):
         raise InvalidRequest((Violation("delivery_id", "must be msg_ and 32 hexadecimal digits"),))
     return text
-
-
-def _create_violations(message: export_service_pb2.CreateExportRequest) -> Iterator[Violation]:
-    yield from _unknown_fields("", message)
-    yield from _unknown_fields("csv.", message.csv)
-    yield from _unknown_fields("xlsx.", message.xlsx)
-    for place, column in enumerate(message.columns):
-        yield from _unknown_fields(f"columns[{place}].", column)
-
-
-def _unknown_fields(path: str, message: Message) -> Iterator[Violation]:
-    for unknown in unknown_fields.UnknownFieldSet(message):  # type: ignore[attr-defined]
-        yield Violation(f"{path}field {unknown.field_number}", "is not known to this version; leave it out")
 
 
 def _time(message: Message, field: str) -> datetime | None:

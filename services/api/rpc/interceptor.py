@@ -11,6 +11,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from services.api.metrics import ApiMetrics
+from services.api.rpc import unknown_fields
 from services.api.world import World
 from services.contract import status
 from services.contract.errors import ExportdError, Fenced, Internal, InvalidRequest, Overloaded, Violation
@@ -18,7 +19,11 @@ from services.runtime import logs, shortage
 
 TENANT_KEY = "x-exportd-tenant"
 REQUEST_ID_KEY = "x-request-id"
+MAX_REQUEST_ID_CHARACTERS = 64
 OURS = "/exportd."
+OF_CALLERS = "/exportd.v1."
+"""Services whose messages must hold nothing unknown; workers may be of a later version than their api."""
+
 QUIET = frozenset({"Heartbeat"})
 """Methods that are called several times a second: their success is not worth a line."""
 
@@ -39,36 +44,41 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """The handler, wrapped; None (UNIMPLEMENTED) and other services' handlers stay as they are."""
+        """The handler, wrapped; None (UNIMPLEMENTED) and what callers stream stay as they are."""
         handler = await continuation(handler_call_details)
-        if handler is None or not handler_call_details.method.startswith(OURS):
+        if handler is None or handler.request_streaming:
             return handler
-        method = handler_call_details.method.rpartition("/")[2]
-        inner = handler.unary_stream if handler.response_streaming else handler.unary_unary
-        make = (
-            grpc.unary_stream_rpc_method_handler if handler.response_streaming else grpc.unary_unary_rpc_method_handler
-        )
+        service, _, method = handler_call_details.method.rpartition("/")
+        streams = handler.response_streaming
+        inner = handler.unary_stream if streams else handler.unary_unary
+        own = service.startswith(OURS)
+        make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
         return make(
-            self._wrapped(method, inner),
+            self._wrapped(method, inner, strict=service.startswith(OF_CALLERS)) if own else _plain(inner),
             request_deserializer=_decoding(handler.request_deserializer, self._max_request_bytes),
             response_serializer=handler.response_serializer,
         )
 
-    def _wrapped(self, method: str, inner: Behaviour) -> Behaviour:
+    def _wrapped(self, method: str, inner: Behaviour, *, strict: bool) -> Behaviour:
+        """`strict`: fields that this version does not know are refused."""
+
         async def call(request: Any, context: Context) -> Any:
             structlog.contextvars.clear_contextvars()
-            request_id = metadata(context, REQUEST_ID_KEY, "")[:64] or self._world.new_id()
+            request_id = "".join(metadata(context, REQUEST_ID_KEY)[:1])[:MAX_REQUEST_ID_CHARACTERS]
+            request_id = request_id or self._world.new_id()
             logs.bind(method=method, request_id=request_id)
             started = self._world.monotonic()
             code = "OK"
             try:
                 await _tell(context, request_id)
+                if strict:
+                    unknown_fields.refuse(_readable(request))
                 return await inner(_readable(request), context)
             except BaseException as raised:
-                error = _as_ours(raised, request_id)
+                error = None if _has_left(context, raised) else _as_ours(raised, request_id)
                 code = error.reason if error else "CANCELLED"
                 if error is None:
-                    raise
+                    raise _end_of(raised) from None
                 await self._abort(context, error, method, request_id)
             finally:
                 self._account(method, code, self._world.monotonic() - started)
@@ -86,12 +96,31 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             logs.get().info("call", code=code, ms=round(seconds * 1000, 2))
 
 
-def metadata(context: Context, key: str, default: str) -> str:
-    """A value that the caller sent along."""
-    for name, value in context.invocation_metadata() or ():
-        if name == key and isinstance(value, str):
-            return value
-    return default
+def metadata(context: Context, key: str) -> list[str]:
+    """The values that the caller sent along under a key."""
+    return [value for name, value in context.invocation_metadata() or () if name == key and isinstance(value, str)]
+
+
+def _plain(inner: Behaviour) -> Behaviour:
+    """Of services that are not exportd's own, such as health: called many times, and worth no line."""
+
+    async def call(request: Any, context: Context) -> Any:
+        try:
+            return await inner(_readable(request), context)
+        except ExportdError as refused:
+            await context.abort_with_status(status.to_status(refused))
+
+    return call
+
+
+def _has_left(context: Context, raised: BaseException) -> bool:
+    """Whether the caller did. What gRPC could not send shows it before gRPC says so, and is nobody's defect."""
+    return context.cancelled() or isinstance(raised, grpc.aio.InternalError)
+
+
+def _end_of(raised: BaseException) -> BaseException:
+    """Of a call that nobody listens to: a defect of nobody is no news to gRPC either."""
+    return asyncio.CancelledError() if isinstance(raised, Exception) else raised
 
 
 async def _tell(context: Context, request_id: str) -> None:

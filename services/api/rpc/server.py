@@ -3,14 +3,14 @@
 import asyncio
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health
+from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
 from exportd.queue.v1 import job_queue_service_pb2_grpc
 from exportd.v1 import export_service_pb2_grpc, operator_service_pb2_grpc
 from services.api.metrics import ApiMetrics
 from services.api.rpc.export_service import ExportServicer
+from services.api.rpc.health_service import HealthServicer
 from services.api.rpc.interceptor import CallInterceptor
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.queue_service import JobQueueServicer
@@ -48,7 +48,7 @@ class Servers:
         reflection: bool,
     ) -> None:
         """`reflection`: callers may ask what the services and their messages are."""
-        self._health = health.HealthServicer()
+        self._health = HealthServicer(SERVICES)
         self._public = self._server(CallInterceptor(metrics, world, MAX_REQUEST_BYTES), MAX_REQUEST_BYTES)
         self._queue = self._server(CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES), MAX_QUEUE_MESSAGE_BYTES)
         export_service_pb2_grpc.add_ExportServiceServicer_to_server(exports, self._public)
@@ -70,13 +70,11 @@ class Servers:
 
     async def ready(self, *, ready: bool) -> None:
         """What health checks are told, for the process as a whole and for its services."""
-        status = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in SERVICES:
-            await self._health.set(name, status)
+        self._health.ready(ready=ready)
 
     async def stop(self, grace_s: float) -> None:
         """Take no new call, and give those under way so long to end."""
-        await self._health.enter_graceful_shutdown()
+        self._health.end()
         await asyncio.gather(self._public.stop(grace_s), self._queue.stop(grace_s))
 
     def _server(self, interceptor: CallInterceptor, max_request_bytes: int) -> grpc.aio.Server:

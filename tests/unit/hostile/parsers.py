@@ -124,7 +124,7 @@ def others(catalog: Catalog) -> dict[str, Parser]:
         "percent-encoding": percent_decoded,
         "nearest name": lambda t: hint(t, fields),
         "id": lambda t: decode.identifier("id", t),
-        "tenant": decode.tenant,
+        "tenant": lambda t: decode.tenant([t]),
         "page token": lambda t: PAGES.opened(t, b"default"),
         "if_sha256": lambda t: decode.download_request(pb2.DownloadFileRequest(export_id="", if_sha256=t)),
         "mail address": is_mailbox,
