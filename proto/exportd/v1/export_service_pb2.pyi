@@ -140,7 +140,9 @@ class CreateExportRequest(_message.Message):
     max_attempts: _builtins.int
     """1 to 10; 0: the default, 3."""
     filename: _builtins.str
-    """Suggested name, at most 200 characters, without a path; the extension is added when it is missing. Default "{file id}.{extension}"."""
+    """Suggested name, at most 200 bytes of UTF-8, without a path, and none that Windows takes for a device (CON); the extension is added when
+    it is missing. Default "{file id}.{extension}".
+    """
     validate_only: _builtins.bool
     """Nothing is made: the answer has options and warnings as an export of this request would, but no id, state and times."""
     since_export: _builtins.str

@@ -15,6 +15,7 @@ from services.api.catalog.model import Catalog
 from services.api.catalog.query.since import Since
 from services.api.catalog.resolve import Resolved, resolve
 from services.api.domain.export import Export, Options
+from services.api.domain.filenames import wrong_in_name
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
 from services.api.ports.exports import RequestMark
@@ -34,11 +35,9 @@ TTL_RANGE = (timedelta(minutes=1), timedelta(days=90))
 MAX_PRIORITY = 9
 MAX_LABELS = 64
 MAX_LABEL_BYTES = 256
-MAX_FILENAME_CHARACTERS = 200
 
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _LABEL_KEY = re.compile(r"[a-z0-9_.-]{1,64}")
-_NOT_IN_FILENAME = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +239,8 @@ def _violations(request: CreateRequest) -> Iterator[Violation]:
         yield Violation("priority", f"must be 0 to {MAX_PRIORITY}, higher first")
     if request.ttl is not None and not TTL_RANGE[0] <= request.ttl <= TTL_RANGE[1]:
         yield Violation("ttl", "must be from 60 s to 7776000 s (90 days)")
-    if len(request.filename) > MAX_FILENAME_CHARACTERS or _NOT_IN_FILENAME.search(request.filename):
-        yield Violation(
-            "filename", f'must be at most {MAX_FILENAME_CHARACTERS} characters without control characters or <>:"/\\|?*'
-        )
-    elif request.filename and request.filename.strip(". ") == "":
-        yield Violation("filename", "must be more than dots and spaces")
+    if why := wrong_in_name(request.filename):
+        yield Violation("filename", why)
     yield from _label_violations(request.labels)
 
 
