@@ -402,10 +402,11 @@ def test_a_mask_is_not_undone_by_the_names_of_attachments(mistakes) -> None:
         path = "{name}.jpg"
         """
     )
-    assert [m for m in found if "names attachments" in m] == found
-    assert len(found) == 2
-    assert "id is masked" in found[0]
-    assert "name is masked" in found[1]
+    assert found == [
+        "[collections.People] columns: id is masked, and names attachments in the ZIP",
+        "[collections.People] key: id is masked, and rows come in its order: sort = true says that this may be seen",
+        "[collections.People] columns: name is masked, and names attachments in the ZIP",
+    ]
 
 
 def test_a_mask_is_not_undone_by_what_else_a_collection_has(mistakes) -> None:
@@ -443,6 +444,67 @@ def test_a_mask_is_not_undone_by_what_else_a_collection_has(mistakes) -> None:
         "[collections.People] changed: born is masked, and changed_since would compare it",
         "[collections.People] columns: customer.card is masked, and customer, which is not, shows it too",
     ]
+
+
+PEOPLE = """
+[sources.db]
+kind = "sql"
+[collections.People]
+path = "{path}"
+source = "db"
+table = "people"
+key = "id"
+formats = ["CSV"]
+columns = [{{ field = "id" }}, {{ field = "c", mask = "redact" }}, {beside}]
+{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("beside", "field"),
+    [
+        ('{ field = "c.ssn" }', "c.ssn"),
+        ('{ field = "x", name = "C.ssn.last", type = "integer" }', "x"),
+        ('{ field = "c.ssn", type = "json" }', "c.ssn"),
+    ],
+)
+def test_a_part_of_a_masked_object_is_not_shown_bare(mistakes, beside: str, field: str) -> None:
+    found = mistakes(PEOPLE.format(path="/people", beside=beside, more=""))
+    assert found == [f"[collections.People] columns: c is masked, and {field}, which is not, shows it too"]
+
+
+@pytest.mark.parametrize("key", ["c", "C", "c.ssn"])
+def test_rows_do_not_come_in_the_order_of_what_is_masked(mistakes, key: str) -> None:
+    catalog = PEOPLE.format(path="/people", beside='{ field = "name" }', more="")
+    (found,) = mistakes(catalog.replace('key = "id"', f'key = "{key}"'))
+    assert found.startswith("[collections.People] key: c is masked, and rows come in its order")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('{ field = "name" }', '{ field = "cc.ssn" }'),
+        ('{ field = "name" }', '{ field = "c.ssn", mask = "hash" }'),
+        ('key = "id"', 'key = "name"'),
+        ('key = "id"', 'key = "cc"'),
+    ],
+)
+def test_what_is_masked_leaves_others_alone(tmp_path: Path, old: str, new: str) -> None:
+    catalog = PEOPLE.format(path="/people", beside='{ field = "name" }', more="")
+    (tmp_path / "catalog.toml").write_text(catalog.replace(old, new))
+    assert load(tmp_path / "catalog.toml").collections
+
+
+def test_rows_come_in_the_order_of_what_is_masked_where_the_author_says_so(tmp_path: Path) -> None:
+    catalog = PEOPLE.format(path="/people", beside='{ field = "name" }', more="").replace('key = "id"', 'key = "c"')
+    (tmp_path / "catalog.toml").write_text(catalog.replace('"redact" }', '"redact", sort = true }'))
+    assert load(tmp_path / "catalog.toml").collections
+
+
+def test_no_path_compares_a_part_of_what_is_masked(mistakes) -> None:
+    more = 'parameters.ssn = { column = "c.ssn" }'
+    found = mistakes(PEOPLE.format(path="/people/{ssn}", beside='{ field = "name" }', more=more))
+    assert found == ["[collections.People] parameters.ssn: compares c, which is masked and has no filter = true"]
 
 
 def test_beside_a_masked_column_stands_what_does_not_undo_it(tmp_path: Path) -> None:

@@ -22,8 +22,11 @@ def ways_around(read: Collection) -> Iterator[tuple[str, str]]:
 def _of_rows(read: Collection, masked: CatalogColumn) -> Iterator[tuple[str, str]]:
     """Entries of a ZIP are named by the key and by what stands in the path."""
     named = {name.casefold() for a in read.attachments for name in (*read.key, *_PLACEHOLDER.findall(a.path))}
-    if any(_holds(name, masked) for name in named):
+    if any(_touches(name, masked) for name in named):
         yield "columns", f"{masked.field} is masked, and names attachments in the ZIP"
+    # What the rows of an API come in the order of is the API's choice.
+    if read.relation.http is None and not masked.sort and any(_touches(name, masked) for name in read.key):
+        yield "key", f"{masked.field} is masked, and rows come in its order: sort = true says that this may be seen"
     for other in read.columns:
         if other.mask is None and _shows(other, masked):
             yield "columns", f"{masked.field} is masked, and {other.field}, which is not, shows it too"
@@ -31,18 +34,19 @@ def _of_rows(read: Collection, masked: CatalogColumn) -> Iterator[tuple[str, str
 
 def _of_queries(read: Collection, masked: CatalogColumn) -> Iterator[tuple[str, str]]:
     """The column of the tenant is compared with the caller's own tenant: that says nothing new."""
-    if read.changed and _same(read.changed.column.name, masked):
+    if read.changed and _touches(read.changed.column.name, masked):
         yield "changed", f"{masked.field} is masked, and changed_since would compare it"
     if any(c.mask and c.filter and _same(c.name, masked) for c in read.columns):
         return
     own = read.tenant.name if read.tenant else None
     for parameter in read.parameters:
-        if _same(parameter.column, masked) and parameter.column != own:
+        if _touches(parameter.column, masked) and parameter.column != own:
             yield f"parameters.{parameter.name}", f"compares {masked.field}, which is masked and has no filter = true"
 
 
 def _shows(other: CatalogColumn, masked: CatalogColumn) -> bool:
-    return _same(other.name, masked) or (other.type.kind in _OF_MEMBERS and _holds(other.name, masked))
+    """The same value, a part of it, or an object that may hold it."""
+    return _is_part(other.name, masked) or (other.type.kind in _OF_MEMBERS and _holds(other.name, masked))
 
 
 def _same(name: str, masked: CatalogColumn) -> bool:
@@ -50,4 +54,14 @@ def _same(name: str, masked: CatalogColumn) -> bool:
 
 
 def _holds(name: str, masked: CatalogColumn) -> bool:
+    """It is the masked one, or the object around it."""
     return _same(name, masked) or masked.name.casefold().startswith(f"{name.casefold()}.")
+
+
+def _is_part(name: str, masked: CatalogColumn) -> bool:
+    """It is the masked one, or a member of it."""
+    return _same(name, masked) or name.casefold().startswith(f"{masked.name.casefold()}.")
+
+
+def _touches(name: str, masked: CatalogColumn) -> bool:
+    return _holds(name, masked) or _is_part(name, masked)
