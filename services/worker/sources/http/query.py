@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from services.contract.spec import All, Filter, HttpFilter, HttpPages, JobSpec, Operator, Paging, Term, Value
 from services.worker.sources import errors
@@ -61,10 +61,15 @@ def filled(template: str, values: Mapping[str, str | None]) -> str | None:
     """
     parts = [values[name] or "" for name in _PLACEHOLDER.findall(template)]
     url = _PLACEHOLDER.sub(lambda match: quote(values[match[1]] or "", safe="", errors="replace"), template)
-    if any(not _DOTS.isdisjoint(re.split(r"[/\\]", part)) for part in parts):  # some servers decode before they climb
+    if any(not _DOTS.isdisjoint(re.split(r"[/\\]", _decoded(part))) for part in parts):
         return None
     climbs = not _DOTS.isdisjoint(url.partition("?")[0].split("/"))
     return None if "" in parts or (climbs and parts) else url
+
+
+def _decoded(part: str) -> str:
+    """As a server may see it that decodes before it climbs, and perhaps twice."""
+    return unquote(unquote(part))
 
 
 def spelled(value: Value) -> str:
