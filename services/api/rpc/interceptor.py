@@ -77,8 +77,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             except BaseException as raised:
                 error = None if _has_left(context, raised) else _as_ours(raised, request_id)
                 code = error.reason if error else "CANCELLED"
+                if error is None and isinstance(raised, Exception):
+                    raise asyncio.CancelledError from None  # a defect of nobody is no news to gRPC either
                 if error is None:
-                    raise _end_of(raised) from None
+                    raise
                 await self._abort(context, error, method, request_id)
             finally:
                 self._account(method, code, self._world.monotonic() - started)
@@ -116,11 +118,6 @@ def _plain(inner: Behaviour) -> Behaviour:
 def _has_left(context: Context, raised: BaseException) -> bool:
     """Whether the caller did. What gRPC could not send shows it before gRPC says so, and is nobody's defect."""
     return context.cancelled() or isinstance(raised, grpc.aio.InternalError)
-
-
-def _end_of(raised: BaseException) -> BaseException:
-    """Of a call that nobody listens to: a defect of nobody is no news to gRPC either."""
-    return asyncio.CancelledError() if isinstance(raised, Exception) else raised
 
 
 async def _tell(context: Context, request_id: str) -> None:
