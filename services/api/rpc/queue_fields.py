@@ -21,7 +21,7 @@ from services.runtime.nearest import shown
 MAX_LEASES = 256
 MAX_LISTED = 100
 MAX_PREVIEW_BYTES = 3 << 20
-"""Of all rows of a preview: what a caller's client takes in one message, with room for what stands beside them."""
+"""Of all rows and warnings of a preview: what a caller's client takes in one message, with room for its columns."""
 
 MAX_WARNINGS_BYTES = 64 << 10
 MAX_CODE_CHARACTERS = 64
@@ -189,7 +189,7 @@ def _warnings(message: Any) -> str:
 
 
 def _rows(message: Any) -> str:
-    size = sum(len(row.encode()) for row in message.rows)
+    size = sum(len(row.encode()) for row in message.rows) + sum(len(w.message.encode()) for w in message.warnings)
     return f"must be at most {MAX_PREVIEW_BYTES} bytes together" if size > MAX_PREVIEW_BYTES else ""
 
 

@@ -16,8 +16,8 @@ from services.worker.sources.rows import mask
 from services.worker.writers.json import JsonLinesWriter
 from services.worker.writers.values import CannotWrite
 
-MAX_PREVIEW_BYTES = 3 << 20
-"""Of all rows together: one message carries them."""
+MAX_PREVIEW_BYTES = 5 << 19
+"""Of all rows together: one message carries them, with columns and warnings, of which clients receive 4 MiB."""
 
 
 def run(order: PreviewOrder) -> Shown:

@@ -16,6 +16,7 @@ from services.api.domain.notifications import MAX_OUTCOME_CHARACTERS, MAX_TRIES_
 from services.api.requests.plan import MAX_FILENAME_CHARACTERS, MAX_LABEL_BYTES, MAX_LABELS
 from services.api.rpc.encode import MAX_LIST_ITEMS
 from services.api.rpc.pages import MAX_PAGE_BYTES, MAX_PAGE_SIZE, Asked, Pages, fetched_from
+from services.api.rpc.queue_fields import MAX_PREVIEW_BYTES
 from services.api.secrets.page_tokens import PageTokens
 from services.contract.errors import InvalidRequest
 from services.runtime.channels import MAX_REQUEST_BYTES
@@ -151,6 +152,14 @@ async def test_a_page_of_the_largest_entries_is_what_clients_receive(method: Any
         shown += len(page)
         assert bool(token) == (shown < len(found))
         request.page_token = token
+
+
+def test_a_preview_of_the_largest_rows_is_what_clients_receive() -> None:
+    answer = export_service_pb2.PreviewExportResponse(rows=["r" * MAX_PREVIEW_BYTES], query="q" * 10 * MAX_QUERY_BYTES)
+    widest: Any = largest(export_service_pb2.Collection.DESCRIPTOR)
+    answer.columns.extend(widest.columns)
+    answer.warnings.extend([export_pb2.Warning(code="C" * 64, message="m" * 400, count=2**63 - 1)] * MAX_LIST_ITEMS)
+    assert answer.ByteSize() < CLIENTS_RECEIVE_BYTES
 
 
 async def walked(ids: list[str], size: int, entry_bytes: int = 0) -> list[list[str]]:
