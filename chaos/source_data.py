@@ -9,6 +9,10 @@ import duckdb
 
 from chaos.workload import DRAFTS, EXTENSIONS, FILE_TYPES, NOTE, PAPERS, ROWS, SCAN, attachment, attachment_path, rows
 
+SOURCES = "sources.toml"
+FEWER_SOURCES = "fewer-sources.toml"
+"""Without the scans, as a worker has them that a roll-out has not reached."""
+
 DRAFTS_DATABASE = "drafts.sqlite3"
 _NUMBERS_DATABASE = "numbers.sqlite3"
 _SCANS = "scans"
@@ -19,7 +23,8 @@ def build(folder: Path, *, huge: bool) -> None:
     """Write catalog.toml, sources.toml and the data, that of Huge only if it is `huge`, into the empty `folder`."""
     folder.mkdir(parents=True)
     (folder / "catalog.toml").write_text(_catalog())
-    (folder / "sources.toml").write_text(_sources(folder))
+    (folder / SOURCES).write_text(_sources(folder) + _scans(folder))
+    (folder / FEWER_SOURCES).write_text(_sources(folder))
     with closing(sqlite3.connect(folder / _NUMBERS_DATABASE)) as database, database:
         _fill(database)
     for name in _FILES if huge else _FILES[:-1]:
@@ -57,7 +62,11 @@ url = "sqlite:///{folder / _NUMBERS_DATABASE}"
 [sources.drafts]
 kind = "sql"
 url = "sqlite:///{folder / DRAFTS_DATABASE}"
+"""
 
+
+def _scans(folder: Path) -> str:
+    return f"""
 [sources.scans]
 kind = "folder"
 root = "{folder / _SCANS}"

@@ -32,6 +32,10 @@ class Contact:
         self._answered = self._heartbeat = self.clock()
         self.confirmed.set()
 
+    def news(self) -> None:
+        """The next heartbeat has something to tell: until it is answered no new work is taken."""
+        self.confirmed.clear()
+
     def heartbeat_lost(self) -> None:
         """A heartbeat was not answered."""
         self.confirmed.clear()

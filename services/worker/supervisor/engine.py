@@ -67,7 +67,8 @@ class Engine:
         await self._contact.confirmed.wait()
 
     def _health_changed(self) -> None:
-        """The api is to know at once."""
+        """The api is to know at once, and before it is asked for work again."""
+        self._contact.news()
         self._woken.set()
         self._leasing.ability_changed()
 
