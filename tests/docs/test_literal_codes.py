@@ -28,7 +28,7 @@ def _literals(path: Path) -> Iterator[str]:
 
 def test_the_table_is_found() -> None:
     assert {text.rpartition(" ")[2] for text in _literals(TABLE)} == CODES
-    assert {"ROWS_MISSING", "STORE_UNAVAILABLE", "INTERNAL"} == AMBIGUOUS
+    assert {"ROWS_MISSING", "STORE_MISMATCH", "STORE_UNAVAILABLE", "INTERNAL"} == AMBIGUOUS
 
 
 @pytest.mark.parametrize("code", sorted(AMBIGUOUS))

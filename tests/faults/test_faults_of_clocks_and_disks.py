@@ -94,7 +94,9 @@ async def test_fault_19_a_disk_full_while_writing_fails_the_attempt_and_the_next
         entry = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: entry.state == "FAILED")
         await eventually(lambda: rig.files() == [])
+        await rig.queue.until(lambda: [problem.code for problem in rig.queue.problems] == ["DISK_FULL"])
         unlimited(limits)
+        await rig.queue.until(lambda: rig.queue.problems == [])
         rig.queue.requeue(entry)
         await rig.queue.until(lambda: entry.state == "COMPLETED")
     assert [(f.code, f.retryable) for f in entry.failures] == [("DISK_FULL", True)]
@@ -111,8 +113,10 @@ async def test_fault_19_a_disk_full_for_one_job_does_not_end_the_worker(many: Ri
         full = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: full.state == "FAILED")
         assert running.state == "PROCESSING"
+        await rig.queue.until(lambda: rig.queue.problems == [])
         assert rig.engine is not None
         assert rig.engine.ready()
+        assert running.state == "PROCESSING"
         rig.queue.cancel(running, hint=True)
 
 
