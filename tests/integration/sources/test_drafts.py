@@ -116,6 +116,18 @@ def test_secrets_are_masked_and_not_what_is_only_about_them(tmp_path: Path) -> N
     assert (row["password"], row["userToken"], row["secretary"]) == ("***", "***", "Ann")
 
 
+def test_a_key_that_looks_like_a_secret_is_masked_and_orders_the_rows(tmp_path: Path) -> None:
+    script = """create table sessions (token text primary key, user int);
+        insert into sessions values ('b', 1), ('a', 2);
+        create table devices (secret blob primary key, user int)"""
+    text, catalog = drafted(tmp_path, sqlite(tmp_path, script))
+    rows = exported(tmp_path, of(catalog, "Sessions")).rows
+    assert sorted((row["user"], row["token"]) for row in rows) == [(1, "***"), (2, "***")]
+    assert "# masked, as its name looks like a secret; rows come in its order, as it is the key" in text
+    assert catalog.by_code("Devices") is None
+    assert "# devices has no key: name the columns" in text
+
+
 def test_words_of_the_query_grammar_are_no_fields(tmp_path: Path) -> None:
     script = """create table books (id integer primary key, page int, "order" int, "Exists" int, properties text,
         "items per page" int, "limit" int); insert into books values (1, 2, 3, 1, 'p', 4, 5)"""

@@ -23,7 +23,9 @@ kind = "{kind}"
 """
 _WORDS = frozenset(word.casefold() for word in QUERY_WORDS)
 _UNCOMPARED = frozenset({Kind.TIME, Kind.DURATION, Kind.JSON, Kind.BINARY})
+_UNSORTED = frozenset({Kind.JSON, Kind.BINARY})
 _MASKED = "masked, as its name looks like a secret"
+_MASKED_KEY = f"{_MASKED}; rows come in its order, as it is the key"
 
 
 def draft(source_id: str, kind: str, tables: Iterable[LiveTable]) -> str:
@@ -61,7 +63,7 @@ def _part(table: LiveTable, given: _Given) -> str:
         return f"\n# {relation} cannot be drafted: {_one_line(table.note) or 'it has no columns'}.\n"
     remark = f"\n# {relation}: {_one_line(table.note)}\n" if table.note else ""
     text = "".join(_collections(table, fields, given))
-    if table.key or not table.needs_key:
+    if _is_ordered(table, fields):
         return remark + text
     why = f"\n# {relation} has no key: name the columns that tell its rows apart, then take the # away.\n"
     return remark + why + re.sub("(?m)^(?=.)", "# ", text.removeprefix("\n"))
@@ -93,7 +95,8 @@ def _collection(table: LiveTable, fields: list[_Field], code: str, path: str, so
         yield f"changed = {_text(changed.name)}  # proposed, as it looks like the time of a row's last change\n"
     yield f"formats = [{', '.join(_text(f.value) for f in Format)}]\ncolumns = [\n"
     for each, header in zip(fields, _headers(fields), strict=True):
-        yield f"  {_column(each, header)},{_remark(each)}\n"
+        in_key = each.column.name in table.key and table.needs_key
+        yield f"  {_column(each, header, in_key=in_key)},{_remark(each, in_key=in_key)}\n"
     yield "]\n"
 
 
@@ -143,13 +146,20 @@ def _headers(fields: list[_Field]) -> list[str]:
     return [f.column.name if times[text] > 1 else text for f, text in zip(fields, headers, strict=True)]
 
 
-def _remark(of: _Field) -> str:
-    parts = (_one_line(of.column.comment), _one_line(of.column.note), _MASKED if of.masked else "")
+def _remark(of: _Field, *, in_key: bool) -> str:
+    masked = (_MASKED_KEY if in_key else _MASKED) if of.masked else ""
+    parts = (_one_line(of.column.comment), _one_line(of.column.note), masked)
     remark = "; ".join(part for part in parts if part)
     return f"  # {remark}" if remark else ""
 
 
-def _column(of: _Field, header: str) -> str:
+def _is_ordered(table: LiveTable, fields: list[_Field]) -> bool:
+    """Whether it has a key, where it needs one, by which rows may be ordered."""
+    secret = [f for f in fields if f.masked and f.column.name in table.key and f.column.type.kind in _UNSORTED]
+    return not table.needs_key or (bool(table.key) and not secret)
+
+
+def _column(of: _Field, header: str, *, in_key: bool) -> str:
     column = of.column
     keys = {"field": of.name, "name": column.name, "type": str(column.type), "header": header}
     if column.name == of.name:
@@ -158,7 +168,8 @@ def _column(of: _Field, header: str) -> str:
         del keys["type"]
     if of.masked:
         keys["mask"] = Mask.REDACT.value
-    return "{ " + ", ".join(f"{key} = {_text(value)}" for key, value in keys.items()) + " }"
+    sort = ", sort = true" if of.masked and in_key else ""
+    return "{ " + ", ".join(f"{key} = {_text(value)}" for key, value in keys.items()) + sort + " }"
 
 
 def _key(name: str) -> str:
