@@ -11,9 +11,10 @@ from exportd.v1 import export_pb2, export_service_pb2, operator_service_pb2
 from services.api.catalog.definition.keys import MAX_COLLECTION_BYTES
 from services.api.catalog.resolve import MAX_QUERY_BYTES, MAX_URI_BYTES
 from services.api.domain.export import MAX_CODE_CHARACTERS, MAX_ERRORS, MAX_MESSAGE_CHARACTERS
+from services.api.domain.filenames import MAX_NAME_BYTES
 from services.api.domain.history import MAX_REASON_CHARACTERS
 from services.api.domain.notifications import MAX_OUTCOME_CHARACTERS, MAX_TRIES_KEPT
-from services.api.requests.plan import MAX_FILENAME_CHARACTERS, MAX_LABEL_BYTES, MAX_LABELS
+from services.api.requests.plan import MAX_LABEL_BYTES, MAX_LABELS
 from services.api.rpc.encode import MAX_LIST_ITEMS
 from services.api.rpc.pages import MAX_PAGE_BYTES, MAX_PAGE_SIZE, Asked, Pages, fetched_from
 from services.api.rpc.queue_fields import MAX_PREVIEW_BYTES
@@ -66,8 +67,8 @@ BYTES = {
     "LabelsEntry.key": 64,
     "LabelsEntry.value": MAX_LABEL_BYTES,
     "ExportOptions.query": 10 * MAX_QUERY_BYTES,  # in canonical form
-    "ExportOptions.filename": MAX_FILENAME_CHARACTERS * UTF8,
-    "File.filename": (MAX_FILENAME_CHARACTERS + 40) * UTF8,
+    "ExportOptions.filename": MAX_NAME_BYTES,
+    "File.filename": 255,
     "JobError.code": MAX_CODE_CHARACTERS,
     "JobError.message": MAX_MESSAGE_CHARACTERS * UTF8,
     "Warning.message": MAX_MESSAGE_CHARACTERS * UTF8,
