@@ -16,6 +16,7 @@ import pytest
 
 from services.contract.spec import Invalid, Operator, OrderTerm, Relation, Term
 from services.worker.sources.errors import SourceFailed
+from services.worker.sources.files.introspect import relation_columns
 from services.worker.sources.files.settings import ParquetSettings
 from tests.integration.sources.source_specs import Read, opened, read, spec_of, type_of
 
@@ -96,6 +97,15 @@ def test_of_columns_that_differ_by_case_the_very_name_is_read(tmp_path: Path, na
             assert read(tmp_path, spec_of("parquet", {"id": "integer"}, order=(), filter=term)).matched == count
     assert refused(tmp_path, "text", "Code").code == "NAME_AMBIGUOUS"
     assert "'Code'" in refused(tmp_path, "integer", "id", order=(OrderTerm("Code"),)).message
+
+
+def test_a_draft_has_the_names_of_columns_that_differ_by_case(tmp_path: Path) -> None:
+    pq.write_table(pa.table([["a"], ["A"], [1]], names=["v", "V", "V_1"]), tmp_path / "a.parquet")
+    drafted = [column.name for column in relation_columns(ParquetSettings("things", tmp_path), "a.parquet")]
+    assert drafted == ["v", "V", "V_1"]
+    assert read(tmp_path, spec_of("parquet", dict.fromkeys(drafted, "text"), order=())).rows == [
+        {"v": "a", "V": "A", "V_1": "1"}
+    ]
 
 
 def test_columns_that_differ_by_case_from_file_to_file(tmp_path: Path) -> None:

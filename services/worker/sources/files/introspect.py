@@ -135,8 +135,20 @@ def _columns(files: Files, csv_files: CsvFiles | None, scratch: Path) -> list[Li
         selected = ", ".join(f"cast(r.{quoted(name)} as varchar)" for name in texts)
         rows = ask(f"select {selected} from {relation} as r limit {SAMPLE}") if texts else []  # noqa: S608
     values = dict(zip(texts, zip(*rows, strict=True), strict=True)) if rows else {}
-    wide = _wide_decimals(files)
-    return [_column(files, name, stored, values.get(name, ()), is_wide=name in wide) for name, stored in described]
+    schema = _schema(files)
+    wide = {field.name for field in schema if pa.types.is_decimal256(field.type)}
+    own = _own_names([name for name, _ in described], schema.names)
+    return [
+        _column(files, name, stored, values.get(word, ()), is_wide=name in wide)
+        for name, (word, stored) in zip(own, described, strict=True)
+    ]
+
+
+def _own_names(words: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    """What a file calls its columns, `names`: where two differ by case only, DuckDB has other words for some."""
+    for place, word in enumerate(words):
+        own = names[place] if place < len(names) else word
+        yield word if word.casefold() == own.casefold() else own
 
 
 def _column(files: Files, name: str, stored: str, values: Iterable[str | None], *, is_wide: bool) -> LiveColumn:
@@ -154,17 +166,16 @@ def _is_text(files: Files, name: str) -> bool:
     return isinstance(files.settings, CsvSettings) or (files.partitioned and name.casefold() in pairs)
 
 
-def _wide_decimals(files: Files) -> frozenset[str]:
-    """Decimals of more digits than the catalog has, which DuckDB takes for reals."""
+def _schema(files: Files) -> pa.Schema:
+    """That of the first file; of CSV none."""
     if isinstance(files.settings, CsvSettings):
-        return frozenset()
+        return pa.schema([])
     first = next(iter(files.marks))
     try:
-        with files.place.opened(first) as file:
-            schema = pq.read_schema(file)
+        with files.place.seekable(first) as file:
+            return pq.read_schema(file)
     except (pa.ArrowException, OSError) as error:
         raise errors.relation_invalid(files.settings.id, files.settings.kind) from error
-    return frozenset(field.name for field in schema if pa.types.is_decimal256(field.type))
 
 
 @contextmanager
