@@ -11,6 +11,7 @@ from tests.integration.matrix.rows import Row, counted, exact, refused
 CUT, NOT_FINITE = "TIMESTAMP_ROUNDED", "FLOAT_NOT_FINITE"
 HUGE = str(2**127 - 1)
 NINES = "9" * 38
+JSON = '{"a": 1.10, "b": [123456789012345678901234567890.123, 1e400]}'
 NEVER, MOMENTS = ("infinity", "-infinity"), ("date", "timestamp", "timestamptz", "timestamp_ns")
 
 ROWS: list[Row] = [
@@ -59,6 +60,8 @@ ROWS: list[Row] = [
     exact("map {7: 'seven'}", "json", '{"7":"seven"}'),
     exact("[1234567890123456.78::decimal(18,2)]", "json", "[1234567890123456.78]"),
     exact("['a', 'b']", "text", '["a","b"]'),
+    *(exact(f"'{JSON}'::json", type_, JSON) for type_ in ("json", "text")),
+    exact("union_value(k := 11.4::float)", "json", '{"k":11.4}'),
     *(exact("null", type_, None)
       for type_ in ("text", "integer", "decimal(38,2)", "float", "boolean", "date", "timestamp", "json")),
 ]  # fmt: skip

@@ -259,6 +259,13 @@ def test_reals_and_decimals_in_other_values_are_written_as_they_are(tmp_path: Pa
     assert orjson.loads(column(tmp_path, "json")[0]) == [pytest.approx(1.7e38, rel=0.01)]
 
 
+def test_json_keeps_its_digits(tmp_path: Path) -> None:
+    text = '{"a": 1.10, "b": [123456789012345678901234567890.123]}'
+    duckdb.sql(f"copy (select '{text}'::json as v) to '{tmp_path}/a.parquet'")
+    for kind in ("json", "text"):
+        assert column(tmp_path, kind) == column(tmp_path, kind, order=(OrderTerm("v"),)) == [text]
+
+
 @pytest.mark.parametrize(("interval", "text"), [("14 months 2 days", "P1Y2M2D"), ("5400.5 seconds", "PT1H30M0.5S")])
 def test_an_interval_as_text_is_iso_8601(tmp_path: Path, interval: str, text: str) -> None:
     duckdb.sql(f"copy (select interval '{interval}' as v union all select null) to '{tmp_path}/a.parquet'")

@@ -18,6 +18,8 @@ def is_nested(stored_as: str) -> bool:
 
 def json_of(raw: str, stored_as: str) -> str:
     """The text that DuckDB's to_json gives, but reals of four bytes and decimals as what they are."""
+    if stored_as == "JSON":  # to_json would write its numbers anew, as doubles
+        return f"cast({raw} as varchar)"
     return f"cast(to_json({_exact(raw, stored_as)}) as varchar)"
 
 
