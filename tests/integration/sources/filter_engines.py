@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.worker.schema import arrow_type
+from services.worker.sources.files.settings import CsvSettings
 from services.worker.sources.kind import SourceSettings
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.postgres.settings import PostgresSettings
@@ -98,6 +99,23 @@ def quoted(value: Any) -> str:
     return "" if value is None else '"' + csv_text(value).replace('"', '""') + '"'
 
 
+def csv_of_others(directory: Path) -> SourceSettings:
+    """As another country's spreadsheet writes it."""
+    lines = [list(TYPES), *([_of_others(value) for value in row.values()] for row in ROWS)]
+    text = "".join(";".join(line) + "\r\n" for line in lines)
+    (directory / "a.csv").write_bytes(text.encode("utf-16"))
+    how = {"delimiter": ";", "encoding": "utf-16", "quote": "'", "null": ("-",), "decimal_comma": True}
+    return CsvSettings("things", directory, **how)  # type: ignore[arg-type]
+
+
+def _of_others(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = csv_text(value)
+    with_comma = text.replace(".", ",") if isinstance(value, Decimal | float | datetime) else text
+    return "'" + with_comma.replace("'", "''") + "'"
+
+
 def _at(kind: str, build: Callable[[Path], Path]) -> Callable[[Path], SourceSettings]:
     return lambda directory: settings_of(build(directory), kind)
 
@@ -114,7 +132,7 @@ def _postgres(declared: str, directory: Path) -> SourceSettings:
 
 
 def duckdb_table(directory: Path) -> SourceSettings:
-    """Through SQLAlchemy."""
+    """In DuckDB's own words."""
     file = directory / "things.duckdb"
     values = ", ".join(f"({', '.join(_literal(v) for v in row.values())})" for row in ROWS)
     declared = 'id integer, t varchar, n bigint, d decimal(18,2), f double, b boolean, day date, "at" timestamp'
@@ -143,5 +161,6 @@ ENGINES: Mapping[str, Callable[[Path], SourceSettings]] = {
     "parquet": _at("parquet", parquet),
     "parquet_of_texts": _at("parquet", parquet_of_texts),
     "csv_files": _at("csv", csv_files),
+    "csv_of_others": csv_of_others,
 }
 """The source `things`, built in an empty directory; its table is t, its files are those of its kind."""
