@@ -118,3 +118,13 @@ def test_a_database_that_cannot_be_written_is_read(tmp_path: Path) -> None:
     fold = Term("v", type_of("text"), Operator.EQUALS, ("1",), ignore_case=True)
     spec = spec_of("sql", {"v": "text"}, filter=fold)
     assert read(OtherSqlSettings("things", url), spec).rows == [{"v": "1"}]
+
+
+def test_a_reading_that_failed_leaves_nothing_open(tmp_path: Path) -> None:
+    """DuckDB waits for ever to open a file of which something is still there, as what a traceback holds is."""
+    held = []
+    for _ in range(3):
+        with pytest.raises(SourceFailed) as failed:
+            rows(tmp_path, "1 ; 1.5", "integer")
+        held.append(failed)
+    assert column(tmp_path, "2", "integer") == [2]

@@ -21,7 +21,7 @@ _OF_TEXT = {
 
 
 def where(filter_: Filter, columns: Columns) -> Sql:
-    """The rows that match, exactly."""
+    """The rows that match, exactly, but see Columns.decided_later."""
     return combined(filter_, lambda term: _term(term, columns))
 
 
@@ -46,10 +46,17 @@ def _term(term: Term, columns: Columns) -> Sql:
     raw = columns.raw(term.column, term.type)
     if term.operator in NULLS:
         return Sql(f"{raw} {term.operator.value}")
-    refusing = term.policy is Invalid.REFUSE
-    compared = (columns.checked if refusing else columns.comparable)(term.column, term.type)
-    condition = _text(compared, term) if term.type.kind is Kind.TEXT else _typed_term(compared, term)
-    return with_null(condition, raw, term)
+    comparable = columns.comparable(term.column, term.type)
+    if term.policy is not Invalid.REFUSE:
+        return with_null(_compared(comparable, term), raw, term)
+    if columns.decided_later:
+        invalid = Sql(f"({raw} is not null and {comparable} is null)")
+        return with_null(any_of((_compared(comparable, term), invalid)), raw, term)
+    return with_null(_compared(columns.checked(term.column, term.type), term), raw, term)
+
+
+def _compared(compared: str, term: Term) -> Sql:
+    return _text(compared, term) if term.type.kind is Kind.TEXT else _typed_term(compared, term)
 
 
 def _text(compared: str, term: Term) -> Sql:

@@ -75,12 +75,14 @@ def widened(sql: str, type_: str) -> tuple[str, str]:
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Columns of the relation by their names in the spec. `blank_is_null` where an empty text stands for no value,
-    `decimal_comma` where texts have one.
+    `decimal_comma` where texts have one. `decided_later`: a condition lets through rows with values that are not of
+    their type, for whoever decides all of them; else such a value is an error, whether its row matches or not.
     """
 
     stored: Mapping[str, Stored]
     blank_is_null: bool = False
     decimal_comma: bool = False
+    decided_later: bool = False
 
     def raw(self, name: str, type_: ColumnType) -> str:
         """The column as it is stored."""

@@ -72,8 +72,10 @@ def opened(settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
             connection = stack.enter_context(engine(settings).connect())
             driver: Any = connection.connection.driver_connection
         if connection.dialect.name == "duckdb":
-            with closing(driver.cursor().cursor()) as own:  # closed with its result, of which SQLAlchemy knows nothing
-                yield duckdb_reading.opened(own, settings, spec)
+            own = stack.enter_context(
+                closing(driver.cursor().cursor())
+            )  # with results that SQLAlchemy knows nothing of
+            yield stack.enter_context(duckdb_reading.opened(own, settings, spec))
             return
         yield _Cursor(connection, settings, guard).open(spec)
 

@@ -3,13 +3,14 @@
 That has no infinity, no months, no more than microseconds, and reals of four bytes with the digits of eight.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from services.contract.spec import JobSpec, Relation
+from services.contract.spec import All, JobSpec, Relation
 from services.worker.ports import Reading
 from services.worker.sources import errors
 from services.worker.sources.duckdb import dialect
@@ -17,7 +18,6 @@ from services.worker.sources.duckdb.connection import invalid_column, register
 from services.worker.sources.duckdb.types import Columns, Stored, widened
 from services.worker.sources.rows.columns import NameAmbiguous, place_of, source_columns, used_names, with_key
 from services.worker.sources.rows.conditions import Parameter, quoted
-from services.worker.sources.rows.page import sql_limit
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 from services.worker.sources.sql import address
 from services.worker.sources.sql.adbc import DriverError
@@ -28,9 +28,17 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def opened(connection: "duckdb.DuckDBPyConnection", settings: OtherSqlSettings, spec: JobSpec) -> Reading:
-    """Every row that matches, of one moment, in the order of the spec. Raises SourceFailed."""
-    return _Database(connection, settings).open(spec)
+@contextmanager
+def opened(connection: "duckdb.DuckDBPyConnection", settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
+    """Every row that matches, of one moment, in the order of the spec. Raises SourceFailed.
+
+    Nothing of it outlives the context: whoever opens the file again waits for as long as DuckDB has anything of it.
+    """
+    database = _Database(connection, settings)
+    try:
+        yield database.open(spec)
+    finally:
+        database.close()
 
 
 class _Database:
@@ -39,6 +47,12 @@ class _Database:
     def __init__(self, connection: "duckdb.DuckDBPyConnection", settings: OtherSqlSettings) -> None:
         self._connection = connection
         self._settings = settings
+        self._rows: Generator[pa.RecordBatch, None, None] | None = None
+
+    def close(self) -> None:
+        """End the statement, wherever its rows are."""
+        if self._rows is not None:
+            self._rows.close()
 
     def open(self, spec: JobSpec) -> Reading:
         as_of, time_zone = datetime.now(UTC), self._settings.time_zone
@@ -46,13 +60,16 @@ class _Database:
         self._guarded(lambda: self._connection.execute("set arrow_large_buffer_size = true"))
         columns, relation = self._relation(spec)
         matching = dialect.where(spec.filter, columns)
-        selection = tuple(c for c in with_key(source_columns(spec, deciding=False), spec) if c.name in columns.stored)
+        filtered = spec.filter != All()
+        wanted = with_key(source_columns(spec, deciding=filtered), spec)
+        selection = tuple(c for c in wanted if c.name in columns.stored)
         values = ", ".join(f"{columns.value(c.name, c.type)} as c{i}" for i, c in enumerate(selection))
-        rest = f"where {matching.text}{dialect.order(spec, columns)}{sql_limit(spec.page)}"
-        rows = self._batches(f"select {values} from {relation} {rest}", matching.parameters)  # noqa: S608 - quoted
+        rest = f"where {matching.text}{dialect.order(spec, columns)}"
+        self._rows = self._batches(f"select {values} from {relation} {rest}", matching.parameters)  # noqa: S608 - quoted
         bound_s = time_bound_s(self._settings.statement_timeout_s, spec)
-        facts = ReadingFacts(as_of, None, utf8=True, time_zone=time_zone)
-        return SnapshotReading(within(rows, bound_s, self._settings.id), selection, facts)
+        filter_ = spec.filter if filtered else None
+        facts = ReadingFacts(as_of, None, filter_, utf8=True, page=spec.page, time_zone=time_zone)
+        return SnapshotReading(within(self._rows, bound_s, self._settings.id), selection, facts)
 
     def _relation(self, spec: JobSpec) -> tuple[Columns, str]:
         rows = _rows(spec.relation)
@@ -70,14 +87,19 @@ class _Database:
         kept = {name: _kept(*described[place][:2]) for name, place in places.items() if place is not None}
         selected = ", ".join(f"{sql} as u{place}" for place, (sql, _) in enumerate(kept.values())) or "1"
         stored = {name: Stored(f"r.u{place}", type_) for place, (name, (_, type_)) in enumerate(kept.items())}
-        return Columns(stored), f"(select {selected} from {rows}) as r"  # noqa: S608 - quoted
+        return Columns(stored, decided_later=True), f"(select {selected} from {rows}) as r"  # noqa: S608 - quoted
 
-    def _batches(self, statement: str, parameters: tuple[Parameter, ...]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, statement: str, parameters: tuple[Parameter, ...]) -> Generator[pa.RecordBatch, None, None]:
+        reader: Any = None
         try:
-            rows = self._connection.sql(statement, params=list(parameters))
-            yield from rows.to_arrow_reader(BATCH_ROWS)
+            reader = self._connection.sql(statement, params=list(parameters)).to_arrow_reader(BATCH_ROWS)
+            yield from reader
         except _failures() as error:
             raise self._failed(error) from self._said(error)
+        finally:
+            if reader is not None:
+                reader.close()
+            del reader  # a traceback would keep it
 
     def _guarded(self, act: Callable[[], Any]) -> Any:
         try:
