@@ -65,7 +65,7 @@ def test_a_password_is_in_the_environment_or_in_a_file(tmp_path: Path, line: str
     (tmp_path / "a.password").write_text(f"{NASTY}\n")
     settings = load_one(tmp_path, line, "statement_timeout_s = 1.5", 'source_time_zone = "America/Lima"')
     url = "postgresql://me:p%40ss%2Fw%25rd%20%231%3F%3A%26@host/db"
-    assert settings == PostgresSettings("a", url, 1.5, "America/Lima")
+    assert settings == PostgresSettings("a", url, 1.5, time_zone="America/Lima")
     assert "w%25rd" not in repr(settings)
 
 
