@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ SAMPLE = Path("build/sample")
 OUT = Path("build/demo")
 STATE = Path("build/demo-data")
 ADDRESSES = {"EXPORTD_LISTEN": "127.0.0.1:50051", "EXPORTD_QUEUE_LISTEN": "127.0.0.1:50052"}
+PASSED_ON = ("EXPORTD_API_METRICS", "EXPORTD_WORKER_METRICS", "EXPORTD_LOG_FORMAT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,29 @@ def main() -> None:
 
 
 def _serve(console: Console) -> None:
-    """The environment may name other addresses and another data directory."""
+    """The environment may name other addresses, another data directory, metrics and the format of logs."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     listen, queue_listen = (os.environ.get(name, default) for name, default in ADDRESSES.items())
-    with running(SAMPLE, Path(os.environ.get("EXPORTD_DATA_DIR", STATE)), listen, queue_listen) as services:
-        console.print(f"serving on {services.target}; logs: {services.api.log}, {services.worker.log}", highlight=False)
-        console.print("try, in another terminal:  .venv/bin/exportctl collections", highlight=False)
-        console.print("then:  .venv/bin/exportctl create /airports --wait -o airports.xlsx", highlight=False)
-        console.print("Ctrl-C stops both", highlight=False)
+    more = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    data_dir = Path(os.environ.get("EXPORTD_DATA_DIR", STATE))
+    with running(SAMPLE, data_dir, listen, queue_listen, **more) as services:
+        for line in _invitation(services):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         stop.wait()
+
+
+def _invitation(services: Services) -> Iterator[str]:
+    """What can be done now, with commands that reach these services."""
+    moved = services.target != ADDRESSES["EXPORTD_LISTEN"]
+    target = f" --target {services.target}" if moved else ""
+    yield f"serving on {services.target}"
+    yield f"logs: {services.api.log}, {services.worker.log}"
+    yield "try, in another terminal:"
+    yield f"  .venv/bin/exportctl collections{target}"
+    yield f"  .venv/bin/exportctl create /airports -o airports.xlsx{target}"
+    yield "Ctrl-C stops both"
 
 
 def _demonstrate(console: Console) -> None:
@@ -85,7 +99,7 @@ def _demonstrate(console: Console) -> None:
 def _create(console: Console, services: Services, wanted: Wanted, label: str) -> None:
     options = [option for file_type in wanted.file_types for option in ("--file-type", file_type)]
     command = ["create", wanted.uri, "--format", wanted.format, *options, "--label", label]
-    command += ["--wait", "-o", str(OUT / wanted.file)]
+    command += ["-o", str(OUT / wanted.file), "--force"]
     console.print(f"\n$ exportctl {' '.join(command)}", style="bold", highlight=False, markup=False, soft_wrap=True)
     status = subprocess.run([_program(), "--target", services.target, *command], check=False).returncode
     if status:
@@ -104,8 +118,10 @@ def _program() -> str:
 
 def _table(made: list[dict[str, Any]]) -> Table:
     table = Table(title="What was made")
-    for heading in ("file", "state", "rows", "size", "seconds", "sha256"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("file")
+    table.add_column("state")
+    for heading in ("rows", "size", "seconds"):
+        table.add_column(heading, justify="right")
     for wanted, export in zip(WANTED, reversed(made), strict=True):
         file, result = export["file"], export["result"]
         table.add_row(
@@ -114,7 +130,6 @@ def _table(made: list[dict[str, Any]]) -> Table:
             f"{int(file['rowCount']):,}",
             f"{int(file['sizeBytes']):,}",
             f"{int(result['durationMs']) / 1000:.2f}",
-            file["sha256"],
         )
     return table
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -30,7 +31,7 @@ class ServiceProcess:
         self._news = threading.Event()
         self._process = subprocess.Popen(
             [Path(sys.executable).with_name(program)],
-            env=os.environ | settings | {"EXPORTD_LOG_FORMAT": "json"},
+            env={**os.environ, "EXPORTD_LOG_FORMAT": "json", **settings},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -80,10 +81,19 @@ class ServiceProcess:
             for line in lines:
                 log.write(line)
                 log.flush()
-                if not self.first_line and f'"event": "{self._started}"' in line:
-                    self.first_line = json.loads(line)
+                if not self.first_line and self._started in line:
+                    self.first_line = _fields(line)
                     self._news.set()
         self._news.set()
+
+
+def _fields(line: str) -> dict[str, Any]:
+    """Of a line of a log in either form, JSON or that for people, with or without colours."""
+    if line.startswith("{"):
+        fields: dict[str, Any] = json.loads(line)
+        return fields
+    pairs = re.findall(r"(\w+)=(\S+)", re.sub(r"\x1b\[[0-9;]*m", "", line))
+    return {name: int(value) if value.isdigit() else value for name, value in pairs}
 
 
 def start_api(catalog: Path, data_dir: Path, listen: str, queue_listen: str, **more: str) -> ServiceProcess:
@@ -120,11 +130,15 @@ class Services:
 
 
 @contextmanager
-def running(sample: Path, data_dir: Path, listen: str, queue_listen: str) -> Iterator[Services]:
-    """Both services on `sample` with their state in `data_dir`, stopped at the end. Raises DidNotStart."""
-    api = start_api(sample / "catalog.toml", data_dir, listen, queue_listen)
+def running(sample: Path, data_dir: Path, listen: str, queue_listen: str, **more: str) -> Iterator[Services]:
+    """Both services on `sample` with their state in `data_dir` and `more` settings, stopped at the end.
+
+    Raises DidNotStart.
+    """
+    api = start_api(sample / "catalog.toml", data_dir, listen, queue_listen, **more)
     try:
-        worker = start_worker(sample / "sources.toml", data_dir, f"127.0.0.1:{api.first_line['queue_port']}")
+        queue = f"127.0.0.1:{api.first_line['queue_port']}"
+        worker = start_worker(sample / "sources.toml", data_dir, queue, **more)
         try:
             yield Services(f"127.0.0.1:{api.first_line['port']}", api, worker)
         finally:

@@ -14,47 +14,113 @@ CsvOptions and XlsxOptions say how a table is written: `csv=CsvOptions(preset=Cs
 What comes back are the messages of the public API, fully typed: Export, File, Collection. Enums compare as
 `export.state == Export.STATE_COMPLETED`; `name_of(Export.State, export.state)` is the name without its prefix, and
 `state_name(export)` the most wanted one. All errors are ExportdError.
+
+Names are loaded when they are first used: `import exportd_client` alone imports neither gRPC nor protobuf.
 """
 
-from exportd.v1.export_pb2 import (
-    Column,
-    ColumnType,
-    Compression,
-    CsvOptions,
-    Delivery,
-    Export,
-    File,
-    Format,
-    Packaging,
-    Progress,
-    Result,
-    Transition,
-    XlsxOptions,
-)
-from exportd.v1.export_service_pb2 import Collection
-from exportd.v1.operator_service_pb2 import Queue, TenantQueue, Worker
-from exportd_client.client import ExportClient
-from exportd_client.connection import Patience
-from exportd_client.conversions import ColumnChoice, CompressionName, FormatName, PackagingName
-from exportd_client.download import Download, OnBytes, Source
-from exportd_client.enums import StateName, name_of, state_name
-from exportd_client.errors import (
-    AccessRefused,
-    AlreadyExists,
-    DownloadDamaged,
-    Exhausted,
-    ExportdError,
-    FailedPrecondition,
-    FileChanged,
-    FileDamaged,
-    InternalError,
-    InvalidArgument,
-    NotFound,
-    Unavailable,
-    Unreachable,
-    Violation,
-)
-from exportd_client.operator import Operator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exportd.v1.export_pb2 import (
+        Column,
+        ColumnType,
+        Compression,
+        CsvOptions,
+        Delivery,
+        Export,
+        File,
+        Format,
+        Packaging,
+        Progress,
+        Result,
+        Transition,
+        XlsxOptions,
+    )
+    from exportd.v1.export_service_pb2 import Collection, IdMatch
+    from exportd.v1.operator_service_pb2 import Queue, TenantQueue, Worker
+    from exportd_client.client import ExportClient
+    from exportd_client.connection import Patience
+    from exportd_client.conversions import ColumnChoice, CompressionName, FormatName, PackagingName
+    from exportd_client.download import Download, OnBytes, Source
+    from exportd_client.enums import StateName, name_of, state_name
+    from exportd_client.errors import (
+        AccessRefused,
+        AlreadyExists,
+        DownloadDamaged,
+        Exhausted,
+        ExportdError,
+        FailedPrecondition,
+        FileChanged,
+        FileDamaged,
+        InternalError,
+        InvalidArgument,
+        NotFound,
+        Unavailable,
+        Unreachable,
+        Violation,
+    )
+    from exportd_client.operator import Operator
+
+_NAMES = {
+    "exportd.v1.export_pb2": (
+        "Column",
+        "ColumnType",
+        "Compression",
+        "CsvOptions",
+        "Delivery",
+        "Export",
+        "File",
+        "Format",
+        "Packaging",
+        "Progress",
+        "Result",
+        "Transition",
+        "XlsxOptions",
+    ),
+    "exportd.v1.export_service_pb2": ("Collection", "IdMatch"),
+    "exportd.v1.operator_service_pb2": (
+        "Queue",
+        "TenantQueue",
+        "Worker",
+    ),
+    "exportd_client.client": ("ExportClient",),
+    "exportd_client.connection": ("Patience",),
+    "exportd_client.conversions": (
+        "ColumnChoice",
+        "CompressionName",
+        "FormatName",
+        "PackagingName",
+    ),
+    "exportd_client.download": (
+        "Download",
+        "OnBytes",
+        "Source",
+    ),
+    "exportd_client.enums": (
+        "StateName",
+        "name_of",
+        "state_name",
+    ),
+    "exportd_client.errors": (
+        "AccessRefused",
+        "AlreadyExists",
+        "DownloadDamaged",
+        "Exhausted",
+        "ExportdError",
+        "FailedPrecondition",
+        "FileChanged",
+        "FileDamaged",
+        "InternalError",
+        "InvalidArgument",
+        "NotFound",
+        "Unavailable",
+        "Unreachable",
+        "Violation",
+    ),
+    "exportd_client.operator": ("Operator",),
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "AccessRefused",
@@ -79,6 +145,7 @@ __all__ = [
     "FileDamaged",
     "Format",
     "FormatName",
+    "IdMatch",
     "InternalError",
     "InvalidArgument",
     "NotFound",
@@ -102,3 +169,14 @@ __all__ = [
     "name_of",
     "state_name",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that there is
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

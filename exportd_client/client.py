@@ -24,9 +24,11 @@ from exportd.v1.export_service_pb2 import (
     Collection,
     CreateExportRequest,
     DeleteExportRequest,
+    FindIdsRequest,
     GetCollectionRequest,
     GetExportRequest,
     GetFileRequest,
+    IdMatch,
     ListCollectionsRequest,
     ListDeliveriesRequest,
     ListExportsRequest,
@@ -48,7 +50,8 @@ from exportd_client.operator import Operator
 class ExportClient:
     """Calls one exportd service on behalf of one tenant; `async with` opens and closes it.
 
-    target: "host:port". patience: how long calls are repeated while nobody answers; all of them are safe to repeat.
+    target: "host:port"; without a port it is 50051. patience: how long calls are repeated while nobody answers; all of
+    them are safe to repeat.
     Every method raises ExportdError; Unreachable when nobody answers, InvalidArgument for a request that is wrong.
     """
 
@@ -60,6 +63,8 @@ class ExportClient:
         patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> None:
         self._link = Link(target, tenant, patience)
+        self.target = self._link.target
+        """With its port."""
         self.operator = Operator(self._link)
         """What operators do, over the same line."""
 
@@ -98,7 +103,7 @@ class ExportClient:
         validate_only: bool = False,
         request_id: str | None = None,
     ) -> Export:
-        """Asks for an export and returns at once, with the export in QUEUED.
+        """Creates an export and returns immediately, with the export in QUEUED.
 
         Name the collection by `uri` ("/entities/42/invoices?issuedAt[after]=…") or by `type` ("Invoices") with an
         optional `query`. format None: JSON. file_types: attachments to bundle.
@@ -110,13 +115,13 @@ class ExportClient:
         "separate": the table as `file` and the attachments as `attachments_file` of the export; no password then.
         password: 1 to 99 bytes of UTF-8, seals the ZIP; None: open.
 
-        priority: 0 to 9, higher first among the tenant's own. notify_email, callback_url: where the end is announced.
+        priority: 0 to 9, higher first among the tenant's own. notify_email, callback_url: notified when it is done.
         max_attempts 1 to 10; 0: 3. ttl: how long the file stays, 1 minute to 90 days; None: 7 days.
         filename: a suggestion; empty: from the id.
         lenient: drop what the query has wrong, with a warning each, in place of InvalidArgument.
         changed_since: rows changed at or after it; without a time zone it is UTC.
         since_export: rows changed since that export was built.
-        validate_only: nothing is made; the answer, without an id, is the request as understood, with its warnings.
+        validate_only: dry run; the answer, without an id, is the request as understood, with its warnings.
 
         request_id: the same one with the same request returns the same
         export within 24 h; None: a new one, so that the call can be repeated safely when the line breaks.
@@ -186,7 +191,7 @@ class ExportClient:
     async def watch(self, export_id: str) -> AsyncGenerator[Export]:
         """The export as it is now, then again after each change and new progress, until it is done.
 
-        Goes on by itself after the line broke. Break out under contextlib.aclosing to end the call at once.
+        Goes on by itself after the line broke. Break out under contextlib.aclosing to end the call immediately.
         NotFound: also when it is deleted meanwhile.
         """
         outage = Outage(self._link)
@@ -256,10 +261,17 @@ class ExportClient:
         return [entry async for page in pages for entry in page.transitions]
 
     async def deliveries(self, export_id: str) -> Sequence[Delivery]:
-        """Where the ends of an export were announced, and what came of it."""
+        """The notifications of an export and their outcomes."""
         request = ListDeliveriesRequest(export_id=export_id, page_size=MAX_PAGE_SIZE)
         pages = self._link.pages(self._link.stub.ListDeliveries, request)
         return [delivery async for page in pages for delivery in page.deliveries]
+
+    async def find_ids(self, prefix: str) -> Sequence[IdMatch]:
+        """Exports, files and notifications whose ids begin with `prefix`, at most 10 of each kind.
+
+        prefix: at least 4 characters of a UUID, or "msg_" and at least 4 digits.
+        """
+        return (await self._link.ask(self._link.stub.FindIds, FindIdsRequest(prefix=prefix))).matches
 
     async def get_file(self, file_id: str) -> File:
         """What a file is, before any byte of it is downloaded. FailedPrecondition: its time is over."""
@@ -269,7 +281,14 @@ class ExportClient:
         """The file that a download of `source` would send. FailedPrecondition: there is none, or not yet."""
         return await downloads.file_of(self._link, source)
 
-    async def download(self, source: Source, path: str | PathLike[str], *, progress: OnBytes | None = None) -> Download:
+    async def download(
+        self,
+        source: Source,
+        path: str | PathLike[str],
+        *,
+        overwrite: bool = True,
+        progress: OnBytes | None = None,
+    ) -> Download:
         """Brings the file of an export (its id will do), or a file, to `path`, and replaces what is there.
 
         The attachments of packaging "separate" are a file: `download(export.attachments_file, path)`.
@@ -278,9 +297,10 @@ class ExportClient:
         size and sha256, and durable. What has arrived is kept in `<path>.<16 digits>.part`: after the line broke, or
         in a later call, the download goes on there.
 
-        FailedPrecondition: no file, or not yet. FileChanged, DownloadDamaged: download again. OSError: from the disk.
+        FailedPrecondition: no file, or not yet. FileChanged, DownloadDamaged: download again. OSError: from the disk;
+        FileExistsError: something is there, and `overwrite` is False.
         """
-        return await downloads.download(self._link, source, path, progress)
+        return await downloads.download(self._link, source, path, overwrite=overwrite, progress=progress)
 
     def stream(self, source: Source, *, offset: int = 0, limit: int = 0) -> AsyncGenerator[bytes]:
         """The bytes of a file from `offset` on, at most `limit` of them (0: all), in pieces of up to 1 MiB.

@@ -40,6 +40,7 @@ ListAnswer = TypeVar("ListAnswer", bound=Page)
 MAX_PAGE_SIZE = 1000
 """For who wants a whole list: the service bounds a page by its bytes, too."""
 
+DEFAULT_PORT = 50051
 _TENANT_KEY = "x-exportd-tenant"
 # A call that answers once must do so in this time; streams have none, keepalive watches over them.
 _CALL_SECONDS = 30.0
@@ -71,13 +72,31 @@ class Patience:
     longest: float = 5.0
 
 
+def with_port(target: str) -> str:
+    """`target` with exportd's own port when it names none; gRPC would take that of https.
+
+    A target of gRPC's own with a scheme, such as "unix:/run/exportd" or "dns:///host", stays as it is.
+    """
+    if "/" in target or target.startswith("unix:"):
+        return target
+    host, port = target, ""
+    if target.startswith("["):  # an address of IPv6, whose colons are its own
+        host, _, port = target.partition("]")
+        host, port = f"{host}]", port.removeprefix(":")
+    elif target.count(":") == 1:
+        host, _, port = target.partition(":")
+    elif ":" in target:
+        host = f"[{target}]"
+    return f"{host}:{port or DEFAULT_PORT}"
+
+
 class Link:
     """Makes the calls. Opened and closed by `async with`; every error it raises is an ExportdError."""
 
     def __init__(self, target: str, tenant: str, patience: Patience) -> None:
         if not (tenant.isascii() and tenant.isprintable()):
             raise ValueError("a tenant is written in printable ASCII")
-        self.target = target
+        self.target = with_port(target)
         self.patience = patience
         self.answered = False
         self._metadata = ((_TENANT_KEY, tenant),)

@@ -32,11 +32,13 @@ class Download:
     resumed_at: int
 
 
-async def download(link: Link, source: Source, path: str | PathLike[str], progress: OnBytes | None) -> Download:
+async def download(
+    link: Link, source: Source, path: str | PathLike[str], *, overwrite: bool, progress: OnBytes | None
+) -> Download:
     """See ExportClient.download."""
     file = await file_of(link, source)
     target = await asyncio.to_thread(_destination, Path(path), file)
-    part = await asyncio.to_thread(Part.open, target, file)
+    part = await asyncio.to_thread(Part.open, target, file, overwrite=overwrite)
     try:
         resumed_at = part.size
         await _fill(link, source, part, file, progress or (lambda _done, _total: None))

@@ -17,7 +17,7 @@ from exportd_client.connection import MAX_PAGE_SIZE, Link
 
 
 class Operator:
-    """Looks into the queue and moves what is stuck: `ExportClient.operator`. Raises as ExportClient does."""
+    """Inspects the queue, retries exports and drains workers: `ExportClient.operator`. Raises as ExportClient does."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -36,12 +36,12 @@ class Operator:
         return await self._link.ask_once(self._link.operators.RetryExport, request)
 
     async def redeliver(self, delivery_id: str) -> Delivery:
-        """Sends an announcement again, whatever came of it. NotFound: there is none of this id."""
+        """Resends a notification, whatever its state. NotFound: no notification has this id."""
         request = RedeliverNotificationRequest(delivery_id=delivery_id)
         return await self._link.ask(self._link.operators.RedeliverNotification, request)
 
     async def queue(self) -> Queue:
-        """What is not done, by tenant: all of them."""
+        """Unfinished exports per tenant, of all tenants."""
         whole = Queue()
         async for page in self._link.pages(self._link.operators.GetQueue, GetQueueRequest(page_size=MAX_PAGE_SIZE)):
             whole.tenants.extend(page.tenants)
@@ -49,10 +49,10 @@ class Operator:
         return whole
 
     async def workers(self) -> Sequence[Worker]:
-        """Workers that were heard of within a minute."""
+        """Workers that have reported within the last minute."""
         pages = self._link.pages(self._link.operators.ListWorkers, ListWorkersRequest(page_size=MAX_PAGE_SIZE))
         return [worker async for page in pages for worker in page.workers]
 
     async def drain(self, worker_id: str) -> Worker:
-        """Tells a worker to finish what it builds and to stop. NotFound: it was not heard of lately."""
+        """Tells a worker to finish its current exports and to stop. NotFound: it has not reported lately."""
         return await self._link.ask(self._link.operators.DrainWorker, DrainWorkerRequest(worker_id=worker_id))

@@ -1,6 +1,7 @@
 """A file on its way to the disk. All of it blocks: call it from a thread."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -24,8 +25,9 @@ class Part:
     The name binds them to the file: what was left by an interrupted download is gone on with by the same file only.
     """
 
-    def __init__(self, path: Path, file: File, stream: BinaryIO) -> None:
+    def __init__(self, path: Path, file: File, stream: BinaryIO, *, overwrite: bool) -> None:
         self._path = path
+        self._overwrite = overwrite
         self._file = file
         self._stream = stream
         self._digest = hashlib.sha256()
@@ -34,14 +36,17 @@ class Part:
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, path: Path, file: File) -> Self:
+    def open(cls, path: Path, file: File, *, overwrite: bool = True) -> Self:
         """The part of `file` for `path`, with the bytes that are there already.
 
-        OSError: `path` can't be written, or another process is downloading the same file to it.
+        OSError: `path` can't be written, or another process is downloading the same file to it. FileExistsError:
+        `path` exists, and `overwrite` is False.
         """
+        if not overwrite and os.path.lexists(path):
+            raise _exists(path)
         if path.exists() and not path.is_file():
             raise OSError(f"{path} is not a regular file")
-        part = cls(path, file, _open_alone(part_path(path, file)))
+        part = cls(path, file, _open_alone(part_path(path, file)), overwrite=overwrite)
         part._take_up()
         return part
 
@@ -52,7 +57,7 @@ class Part:
                 self._add(data)
 
     def finish(self) -> None:
-        """Makes the part the file, durably. DownloadDamaged: it is not whole."""
+        """Makes the part the file, durably. DownloadDamaged: it is not whole. FileExistsError: as for `open`."""
         with self._lock:
             if self.size != self._file.size_bytes or self._digest.hexdigest() != self._file.sha256:
                 raise DownloadDamaged(
@@ -60,7 +65,7 @@ class Part:
                 )
             self._stream.flush()
             os.fsync(self._stream.fileno())
-            part_path(self._path, self._file).replace(self._path)
+            self._give_name()
             _make_names_durable(self._path.parent)
 
     def discard(self) -> None:
@@ -73,6 +78,22 @@ class Part:
         """Lets go of the part and leaves it on disk. May be repeated."""
         with self._lock:
             self._stream.close()
+
+    def _give_name(self) -> None:
+        part = part_path(self._path, self._file)
+        if self._overwrite:
+            part.replace(self._path)
+            return
+        try:  # unlike a rename it never replaces what somebody put there meanwhile
+            os.link(part, self._path)
+        except FileExistsError:
+            raise _exists(self._path) from None
+        except OSError:  # a file system without links
+            if os.path.lexists(self._path):
+                raise _exists(self._path) from None
+            part.replace(self._path)
+        else:
+            part.unlink()
 
     def _take_up(self) -> None:
         while block := self._stream.read(_BLOCK_BYTES):
@@ -107,6 +128,10 @@ def safe_name(file: File) -> str:
         if name:
             return name
     return "export"
+
+
+def _exists(path: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, "exists already", str(path))
 
 
 def _open_alone(path: Path) -> BinaryIO:

@@ -4,16 +4,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Protocol
 
-from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, SpinnerColumn, TextColumn
-from rich.progress import Progress as RichProgress
 
 from exportd_client import Export
-from exportd_client.cli.output import is_terminal
-from exportd_client.cli.words import phase_of, printable, rows_of, state_of
+from exportd_client.cli import streams
+from exportd_client.cli.words import phase_of, rows_of, state_of
 
 # Between two lines in a log, unless the label changes.
 _LINE_SECONDS = 5.0
@@ -68,18 +66,6 @@ class Pace:
         return (count - start) / (now - since) if now > since else 0.0
 
 
-class Bar:
-    """One line of a terminal, drawn again and again."""
-
-    def __init__(self, progress: RichProgress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("", total=None, figures="")
-
-    def draw(self, label: str, done: int, total: int | None, figures: str) -> None:
-        # rich takes None for "as before", so an unknown total is a new start of the pulse.
-        self._progress.update(self._task, description=label, completed=done, total=total, figures=printable(figures))
-
-
 class Lines:
     """A line whenever the label changes, and every few seconds."""
 
@@ -91,7 +77,7 @@ class Lines:
         now = time.monotonic()
         if label != self._label or now >= self._next:
             self._label, self._next = label, now + _LINE_SECONDS
-            print(printable(f"{label}: {figures}" if figures else label), file=sys.stderr, flush=True)
+            streams.note(f"{label}: {figures}" if figures else label)
 
 
 class Silence:
@@ -103,17 +89,13 @@ class Silence:
 @contextmanager
 def display(*, silent: bool) -> Iterator[Display]:
     """The display that fits stderr."""
-    if silent or not is_terminal(sys.stderr):
-        yield Display(Silence() if silent else Lines())
-        return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[figures]}", markup=False),
-    )
-    with RichProgress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield Display(Bar(progress))
+    if silent:
+        yield Display(Silence())
+    elif not streams.is_terminal(sys.stderr):
+        yield Display(Lines())
+    else:
+        with import_module("exportd_client.cli.bar").bar() as face:  # only a terminal needs what it imports
+            yield Display(face)
 
 
 def _trouble(export: Export) -> str:

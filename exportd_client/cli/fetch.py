@@ -12,27 +12,34 @@ from exportd_client.cli.values import STDOUT, attachments_path
 from exportd_client.partial_file import safe_name
 
 
-async def fetch_both(session: Session, export: Export, path: str, view: Display) -> tuple[File, dict[str, str]]:
-    """The file of an export, and where it is now; beside it the attachments, when they are a file of their own."""
-    file, arrived = await fetch(session, export, path, view)
+async def fetch_both(
+    session: Session, export: Export, path: str, view: Display, *, force: bool
+) -> tuple[File, dict[str, str]]:
+    """The file of an export, and where it is now; beside it the attachments, when they are a file of their own.
+
+    Without `force` a file that exists is not overwritten: FileExistsError.
+    """
+    file, arrived = await fetch(session, export, path, view, force=force)
     where = {"path": arrived}
     if export.HasField("attachments_file"):
         attachments = export.attachments_file
         if path == STDOUT:
-            words = ("download", attachments.id, "--file", "-o", safe_name(attachments))
+            words = ("download", attachments.id, "-o", safe_name(attachments))
             session.output.note(f"the attachments are another file; bring them with: {session.command(*words)}")
         else:
-            _, where["attachmentsPath"] = await fetch(session, attachments, attachments_path(path), view)
+            beside = attachments_path(path)
+            _, where["attachmentsPath"] = await fetch(session, attachments, beside, view, force=force)
     return file, where
 
 
-async def fetch(session: Session, source: Source, path: str, view: Display) -> tuple[File, str]:
-    """The file and the path at which it is now, verified; the path "-" is stdout."""
+async def fetch(session: Session, source: Source, path: str, view: Display, *, force: bool) -> tuple[File, str]:
+    """The file and the path at which it is now, verified; the path "-" is stdout. Raises as fetch_both."""
     view.next_download()
     if path == STDOUT:
         return await _to_stdout(session, source, view), STDOUT
-    _tell_how_to_go_on(session, source, path)
-    download = await session.client.download(source, path, progress=view.downloading)
+    _tell_ways_on(session, source, path, force=force)
+    download = await session.client.download(source, path, overwrite=force, progress=view.downloading)
+    session.ways_on = ()
     _note_other_ending(session, download.file, download.path)
     return download.file, str(download.path)
 
@@ -52,11 +59,11 @@ async def _to_stdout(session: Session, source: Source, view: Display) -> File:
     return file
 
 
-def _tell_how_to_go_on(session: Session, source: Source, path: str) -> None:
+def _tell_ways_on(session: Session, source: Source, path: str, *, force: bool) -> None:
     id_ = source if isinstance(source, str) else source.id
-    words = ["download", id_, "-o", path] + (["--file"] if isinstance(source, File) else [])
-    session.export_id = "" if isinstance(source, File) else id_
-    session.how_to_go_on = f"what has arrived is kept; go on with: {session.command(*words)}"
+    words = ["download", id_, "-o", path, *(["--force"] if force else [])]
+    session.export_id = source.export_id if isinstance(source, File) else id_
+    session.ways_on = (f"what has arrived is kept; go on with: {session.command(*words)}",)
 
 
 def _note_other_ending(session: Session, file: File, path: Path) -> None:

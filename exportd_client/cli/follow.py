@@ -7,12 +7,21 @@ from exportd_client import Export
 from exportd_client.cli.session import Session
 
 
-async def follow(session: Session, export_id: str, each: Callable[[Export], None]) -> Export:
-    """Gives every state of the export to `each`; returns the one in which it is done."""
+async def follow(session: Session, export_id: str, each: Callable[[Export], None], path: str = "FILE") -> Export:
+    """Gives every state of the export to `each`; returns the one in which it is done.
+
+    `path`: where its file is to go, for whoever stops this and goes on later.
+    """
     session.export_id = export_id
-    session.how_to_go_on = f"export {export_id} goes on; follow it with: {session.command('watch', export_id)}"
+    session.ways_on = (
+        f"export {export_id} goes on; now you can",
+        f"  follow it:     {session.command('watch', export_id)}",
+        f"  look at it:    {session.command('get', export_id)}",
+        f"  get its file:  {session.command('download', export_id, '-o', path)}",
+        f"  stop it:       {session.command('cancel', export_id)}",
+    )
     async with aclosing(session.client.watch(export_id)) as exports:
         async for export in exports:
             each(export)
-    session.how_to_go_on = ""
+    session.ways_on = ()
     return export

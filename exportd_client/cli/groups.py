@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-_REST = "Options"
+from exportd_client.cli.options import Decorated
 
-Decorated = Callable[..., Any]
+_REST = "Options"
 
 
 class GroupedOption(click.Option):

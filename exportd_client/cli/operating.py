@@ -1,54 +1,64 @@
-"""The commands of operators: what is stuck, and moving it."""
+"""The commands of operators: queue, workers, retries, notifications."""
 
 import click
 
 from exportd_client.cli.exits import Exit
-from exportd_client.cli.password import password_options
-from exportd_client.cli.session import Session, in_session, shared_options
-from exportd_client.cli.words import (
-    DELIVERIES_HEADER,
-    QUEUE_HEADER,
-    WORKERS_HEADER,
+from exportd_client.cli.ids import delivery_id_of, export_id_of, worker_id_of
+from exportd_client.cli.lists import (
+    DELIVERIES,
+    QUEUE,
+    WORKERS,
     deliveries_row,
-    delivery_facts,
-    export_facts,
+    problems_of,
     queue_row,
     worker_facts,
     workers_row,
 )
+from exportd_client.cli.options import shared_options
+from exportd_client.cli.password import password_options
+from exportd_client.cli.session import Session, in_session
+from exportd_client.cli.values import DELIVERY_ID, EXPORT_ID, WORKER_ID
+from exportd_client.cli.words import delivery_facts, export_facts
 
 
 @click.command()
-@click.argument("id")
-@click.option("--max-attempts", type=int, default=0, help="Of the new run, 1 to 10; default 3.")
+@click.argument("id", type=EXPORT_ID)
+@click.option("--max-attempts", type=click.IntRange(1, 10), help="Of the new run; default 3.")
 @password_options
 @shared_options
 @in_session
-async def retry(session: Session, /, id: str, max_attempts: int, password: str | None) -> Exit:  # noqa: A002 - in the help
-    """Retry the export ID, which has permanently failed. An encrypted one needs its password again."""
-    export = await session.client.operator.retry(id, max_attempts=max_attempts, password=password)
+async def retry(
+    session: Session,
+    /,
+    id: str,  # noqa: A002 - the argument's name in the help
+    max_attempts: int | None,
+    password: str | None,
+) -> Exit:
+    """Retry an export that has permanently failed. An encrypted export needs its password again."""
+    export_id = await export_id_of(session, id)
+    export = await session.client.operator.retry(export_id, max_attempts=max_attempts or 0, password=password)
     session.output.result(export, export_facts(export))
     return Exit.OK
 
 
 @click.command()
-@click.argument("id")
+@click.argument("id", type=EXPORT_ID)
 @shared_options
 @in_session
 async def deliveries(session: Session, /, id: str) -> Exit:  # noqa: A002 - as above
-    """List where the ends of the export ID were announced, and what came of it."""
-    answer = await session.client.deliveries(id)
-    session.output.table("deliveries", answer, DELIVERIES_HEADER, map(deliveries_row, answer))
+    """List the notifications of the export ID and their outcomes."""
+    answer = await session.client.deliveries(await export_id_of(session, id))
+    session.output.table("deliveries", answer, DELIVERIES, map(deliveries_row, answer))
     return Exit.OK
 
 
 @click.command()
-@click.argument("id")
+@click.argument("id", type=DELIVERY_ID)
 @shared_options
 @in_session
 async def redeliver(session: Session, /, id: str) -> Exit:  # noqa: A002 - as above
-    """Send the announcement ID (msg_…) again."""
-    delivery = await session.client.operator.redeliver(id)
+    """Resend the notification ID (msg_…)."""
+    delivery = await session.client.operator.redeliver(await delivery_id_of(session, id))
     session.output.result(delivery, delivery_facts(delivery))
     return Exit.OK
 
@@ -57,13 +67,13 @@ async def redeliver(session: Session, /, id: str) -> Exit:  # noqa: A002 - as ab
 @shared_options
 @in_session
 async def queue(session: Session, /) -> Exit:
-    """Count what is not done, by tenant."""
+    """Show unfinished exports per tenant."""
     depth = await session.client.operator.queue()
     if session.output.as_json:
         session.output.result(depth, ())
     else:
-        session.output.table("tenants", depth.tenants, QUEUE_HEADER, map(queue_row, depth.tenants))
-        session.output.note(f"the oldest waits {depth.oldest_age.ToTimedelta().total_seconds():,.1f} s")
+        session.output.table("tenants", depth.tenants, QUEUE, map(queue_row, depth.tenants))
+        session.output.note(f"longest wait: {depth.oldest_age.ToTimedelta().total_seconds():,.1f} s")
     return Exit.OK
 
 
@@ -71,21 +81,19 @@ async def queue(session: Session, /) -> Exit:
 @shared_options
 @in_session
 async def workers(session: Session, /) -> Exit:
-    """List the workers that were heard of within a minute."""
+    """List the workers that have reported within the last minute."""
     answer = await session.client.operator.workers()
-    session.output.table("workers", answer, WORKERS_HEADER, map(workers_row, answer))
+    problems = [problems_of(worker) for worker in answer]
+    session.output.table("workers", answer, WORKERS, map(workers_row, answer), problems)
     return Exit.OK
 
 
 @click.command()
-@click.argument("id")
+@click.argument("id", type=WORKER_ID)
 @shared_options
 @in_session
 async def drain(session: Session, /, id: str) -> Exit:  # noqa: A002 - as above
-    """Have the worker ID finish what it builds, take nothing new, and stop."""
-    worker = await session.client.operator.drain(id)
+    """Drain the worker ID: it finishes its current exports, takes no new ones and stops."""
+    worker = await session.client.operator.drain(await worker_id_of(session, id))
     session.output.result(worker, worker_facts(worker))
     return Exit.OK
-
-
-OPERATING = (retry, deliveries, redeliver, queue, workers, drain)

@@ -1,19 +1,19 @@
 """Where things are printed: results on stdout, all else on stderr; as text or as JSON."""
 
-import json
 import re
+import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from google.protobuf.message import Message
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from exportd_client import ExportdError
+from exportd_client.cli import streams, tables
 from exportd_client.cli.as_json import plain
-from exportd_client.cli.words import Fact, error_lines, printable
+from exportd_client.cli.streams import is_terminal, printable
+from exportd_client.cli.tables import Column
+from exportd_client.cli.words import Fact, error_lines
 
 
 class Output:
@@ -30,7 +30,7 @@ class Output:
     def result(self, message: Message, facts: Iterable[Fact], **extra: str) -> None:
         """One resource; `extra`, named as in JSON, is added to it."""
         if self.as_json:
-            self._json(plain(message) | extra)
+            streams.write_json(plain(message) | extra, self._results)
         else:
             self._facts([*facts, *((_spaced(name), text) for name, text in extra.items())])
 
@@ -39,88 +39,98 @@ class Output:
         if not self.as_json:
             self._facts(list(facts))
 
-    def each(self, name: str, messages: Sequence[Message], facts: Iterable[Iterable[Fact]]) -> None:
-        """Several resources, as a JSON object with the array `name`, or one block of text after the other."""
-        if self.as_json:
-            self._json({name: [plain(message) for message in messages]})
-            return
-        for index, block in enumerate(facts):
-            if index:
-                self._line("")
-            self._facts(list(block))
-
     def table(
-        self, name: str, messages: Sequence[Message], header: Sequence[str], rows: Iterable[Sequence[str]]
+        self,
+        name: str,
+        messages: Sequence[Message],
+        columns: Sequence[Column],
+        rows: Iterable[Sequence[str]],
+        remarks: Sequence[str] | None = None,
     ) -> None:
-        """Several resources, as a JSON object with the array `name`, a table, or, in a pipe, lines with tabs."""
+        """Several resources, as a JSON object with the array `name`, a table, or, in a pipe, lines with tabs.
+
+        `remarks`, one a row, are lines below their rows on a terminal and a last column NOTES in a pipe.
+        """
         if self.as_json:
-            self._json({name: [plain(message) for message in messages]})
+            streams.write_json({name: [plain(message) for message in messages]}, self._results)
         elif is_terminal(self._results):
-            _draw(header, rows)
+            self._draw(columns, [*rows], remarks or ())
         else:
-            for row in (header, *rows):
-                self._line("\t".join(printable(cell) for cell in row))
+            for row in _with_remarks(columns, rows, remarks):
+                self._line("\t".join(printable(cell, self._results) for cell in row))
+
+    def records(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+        """A table as text, or one block a row where the terminal is too narrow for that."""
+        if not is_terminal(self._results) or tables.fits(columns, self._shown(rows), self._width):
+            self.table("", (), columns, rows)
+            return
+        for number, row in enumerate(rows, 1):
+            self._line(f"-[ row {number} ]-")
+            self._facts([(column.name, cell) for column, cell in zip(columns, row, strict=True)])
 
     def note(self, text: str) -> None:
         """A remark for people."""
         if not self.as_json:
-            print(printable(text), file=sys.stderr, flush=True)
+            streams.note(text)
 
     def error(self, error: ExportdError, ways_out: Sequence[str]) -> None:
         """A failed call, and what to do about it."""
         if self.as_json:
-            _json_error(error.code, error.reason, error.message, _violations(error), error.metadata)
+            violations = [{"field": one.field, "description": one.description} for one in error.violations]
+            streams.write_error(
+                error.code, error.message, reason=error.reason, violations=violations, metadata=error.metadata
+            )
             return
         for line in (*error_lines(error), *ways_out):
             self.note(line)
 
-    def fault(self, code: str, message: str, metadata: Mapping[str, str] | None = None) -> None:
-        """Something else that ended the command."""
+    def fault(self, code: str, message: Sequence[str], metadata: Mapping[str, str] | None = None) -> None:
+        """Something else that ended the command, in lines."""
         if self.as_json:
-            _json_error(code, "", message, [], metadata or {})
+            streams.write_error(code, "\n".join(message), metadata=dict(metadata or {}))
         else:
-            self.note(message)
+            for line in message:
+                self.note(line)
 
-    def _json(self, value: Any) -> None:
-        self._line(json.dumps(value, ensure_ascii=False))
+    @property
+    def _width(self) -> int:
+        return shutil.get_terminal_size().columns
+
+    def _shown(self, rows: Iterable[Sequence[str]]) -> list[list[str]]:
+        return [[printable(cell, self._results) for cell in row] for row in rows]
+
+    def _draw(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], remarks: Sequence[str]) -> None:
+        end = streams.ellipsis(self._results)
+        named = [replace(column, name=printable(column.name, self._results)) for column in columns]
+        header, *drawn = tables.lines(named, self._shown(rows), self._width, end)
+        self._line(header)
+        for place, line in enumerate(drawn):
+            self._line(line)
+            if remarks and remarks[place]:
+                self._line(tables.cut(f"    {printable(remarks[place], self._results)}", self._width, end))
 
     def _facts(self, facts: Sequence[Fact]) -> None:
-        width = max(len(name) for name, _ in facts)
-        for name, text in facts:
-            self._line(f"{name:<{width}}  {printable(text)}")
+        shown = [[printable(text, self._results) for text in fact] for fact in facts]
+        width = max((tables.cells(name) for name, _ in shown), default=0)
+        for name, text in shown:
+            self._line(f"{name}{' ' * (width - tables.cells(name))}  {text}")
 
     def _line(self, line: str) -> None:
         print(line, file=self._results, flush=True)
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """True when `stream` understands control characters."""
-    return stream.isatty() and not Console(file=stream).is_dumb_terminal
+def _with_remarks(
+    columns: Sequence[Column], rows: Iterable[Sequence[str]], remarks: Sequence[str] | None
+) -> Iterator[Sequence[str]]:
+    header = [column.name for column in columns]
+    if remarks is None:
+        yield from (header, *rows)
+        return
+    yield [*header, "NOTES"]
+    for row, remark in zip(rows, remarks, strict=True):
+        yield [*row, remark or "-"]
 
 
 def _spaced(name: str) -> str:
     """Of "attachmentsPath", "attachments path"."""
     return re.sub("[A-Z]", lambda letter: f" {letter[0].lower()}", name)
-
-
-def _draw(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = Table(*header, box=None)
-    for row in rows:
-        # A Text is no markup, whatever brackets are in it.
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    Console().print(table)
-
-
-def _violations(error: ExportdError) -> list[dict[str, str]]:
-    return [{"field": one.field, "description": one.description} for one in error.violations]
-
-
-def _json_error(code: str, reason: str, message: str, violations: list[Any], metadata: Mapping[str, str]) -> None:
-    document = {
-        "code": code,
-        "reason": reason,
-        "message": message,
-        "violations": violations,
-        "metadata": dict(metadata),
-    }
-    print(json.dumps(document, ensure_ascii=False), file=sys.stderr, flush=True)

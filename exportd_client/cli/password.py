@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from exportd_client.cli.exits import Exit
-from exportd_client.cli.groups import Decorated, options_of
+from exportd_client.cli.groups import options_of
+from exportd_client.cli.options import Decorated, Text, wants_json
 from exportd_client.cli.output import Output
-from exportd_client.cli.session import wants_json
 from exportd_client.cli.values import STDIN
 
 _option = options_of("Password")
@@ -21,8 +21,16 @@ def password_options(command: Decorated) -> Decorated:
     It is asked for before the command starts its event loop, in which Ctrl-C would not end the question.
     """
 
-    @_option("--password", "ask", is_flag=True, help="Ask for it, twice; the file is then a ZIP sealed with AES-256.")
-    @_option("--password-file", "password_file", metavar="FILE", help="Its first line is the password; - is stdin.")
+    @_option(
+        "--password", "ask", is_flag=True, help="Prompt for a password; the file is then a ZIP encrypted with AES-256."
+    )
+    @_option(
+        "--password-file",
+        "password_file",
+        type=Text(),
+        metavar="FILE",
+        help="Its first line is the password; - is stdin.",
+    )
     @functools.wraps(command)
     def run(*args: object, ask: bool, password_file: str | None, **options: object) -> None:
         command(*args, password=_password(ask, password_file), **options)
@@ -45,7 +53,7 @@ def _prompted() -> str:
         answer: str = click.prompt("Password", hide_input=True, confirmation_prompt="Once more", err=True)
     except click.Abort:
         context = click.get_current_context()
-        Output(as_json=wants_json(context)).fault("INTERRUPTED", "interrupted")
+        Output(as_json=wants_json(context)).fault("INTERRUPTED", ["interrupted"])
         context.exit(Exit.INTERRUPTED)
     return answer
 

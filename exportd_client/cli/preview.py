@@ -1,38 +1,54 @@
 """exportctl preview: the first rows, before anything is exported."""
 
-import json
+import sys
 from typing import Any
 
 import click
 
 from exportd.v1.export_service_pb2 import PreviewExportResponse
+from exportd_client import ColumnType
+from exportd_client.cli import exact_json
+from exportd_client.cli.as_json import plain
 from exportd_client.cli.exits import Exit
-from exportd_client.cli.session import Session, in_session, shared_options
-from exportd_client.cli.values import ColumnWithHeader
+from exportd_client.cli.options import Text, shared_options
+from exportd_client.cli.session import Session, in_session
+from exportd_client.cli.streams import is_unicode
+from exportd_client.cli.tables import Column
+from exportd_client.cli.values import COLLECTION_CODE, COLLECTION_URI, ColumnWithHeader
+
+# Of which no character may be cut.
+_NUMBERS = (ColumnType.KIND_INTEGER, ColumnType.KIND_DECIMAL, ColumnType.KIND_FLOAT)
+_TIMES = (ColumnType.KIND_DATE, ColumnType.KIND_TIME, ColumnType.KIND_TIMESTAMP)
 
 
 @click.command()
-@click.argument("uri", required=False)
-@click.option("--type", help="Code of the collection, in place of URI.")
+@click.argument("uri", required=False, type=COLLECTION_URI)
+@click.option("--type", type=COLLECTION_CODE, help="Code of the collection, in place of URI.")
 @click.option("--query", default="", help="Filter and order, with --type.")
 @click.option("--column", "columns", type=ColumnWithHeader(), multiple=True, help="In this order; repeatable.")
-@click.option("--time-zone", metavar="NAME", help="Such as America/Mexico_City; default UTC.")
-@click.option("--lenient", is_flag=True, help="Drop what the query has wrong, with a warning each.")
-@click.option("--rows", "max_rows", type=int, default=0, help="1 to 100; default 20.")
+@click.option("--time-zone", type=Text(), metavar="NAME", help="Such as America/Mexico_City; default UTC.")
+@click.option("--lenient", is_flag=True, help="Ignore invalid query parameters, with a warning each.")
+@click.option("--rows", "max_rows", type=click.IntRange(1, 100), default=20, show_default=True, help="At most so many.")
 @shared_options
 @in_session
 async def preview(session: Session, /, **request: Any) -> Exit:
     """Show the first rows of URI, or of a --type with a --query; nothing is exported."""
     seen = await session.client.preview(**request)
+    rows = [exact_json.loads(row) for row in seen.rows]
     if session.output.as_json:
-        session.output.result(seen, ())
+        print(exact_json.dumps(plain(seen) | {"rows": rows}, ascii_only=not is_unicode(sys.stdout)), flush=True)
         return Exit.OK
-    header = [column.header for column in seen.columns]
-    session.output.table("rows", (), header, [_cells(seen, json.loads(row)) for row in seen.rows])
+    columns = [_column(column) for column in seen.columns]
+    session.output.records(columns, [_cells(seen, row) for row in rows])
     for warning in seen.warnings:
         session.output.note(f"warning: {warning.code}: {warning.message}")
     session.output.note(_count(seen))
     return Exit.OK
+
+
+def _column(column: Any) -> Column:
+    kind = column.type.kind
+    return Column(column.header, right=kind in _NUMBERS, flexible=kind not in (*_NUMBERS, *_TIMES))
 
 
 def _cells(seen: PreviewExportResponse, row: dict[str, Any]) -> list[str]:
@@ -50,7 +66,7 @@ def _value(row: Any, field: str) -> Any:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else exact_json.dumps(value)
 
 
 def _count(seen: PreviewExportResponse) -> str:

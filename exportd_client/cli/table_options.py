@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 
 from exportd_client import CsvOptions, PackagingName, XlsxOptions
-from exportd_client.cli.groups import Decorated, options_of
+from exportd_client.cli.groups import options_of
+from exportd_client.cli.options import Decorated, Text
 from exportd_client.cli.values import FORMATS, ColumnWithHeader, Delimiter
 from exportd_client.enums import names_of, value_of
 
@@ -37,22 +38,29 @@ def _choice_of(enum: "PbEnum[V]") -> dict[str, Any]:
 _OPTIONS = (
     _file("--format", type=_choice(*FORMATS), help="Default: as -o ends, else json."),
     _file("--gzip", "compression", flag_value="gzip", default=None, help="Default when -o ends with .gz."),
-    _file("--file-type", "file_types", multiple=True, metavar="NAME", help="Attachment to bundle; repeatable."),
+    _file(
+        "--file-type",
+        "file_types",
+        type=Text(),
+        multiple=True,
+        metavar="NAME",
+        help="Attachment to bundle; repeatable.",
+    ),
     _file(
         "--packaging",
         type=_choice(*get_args(PackagingName)),
-        help="auto: bare, or a ZIP when it must be one; separate: table and attachments as two files.",
+        help="auto: the bare table, or a ZIP where needed; separate: table and attachments as two files.",
     ),
-    _file("--filename", default="", help="Name that the file suggests for itself."),
+    _file("--filename", type=Text(), help="Suggested name of the file."),
     _table(
         "--column", "columns", type=ColumnWithHeader(), multiple=True, help="In this order; repeatable. Default: all."
     ),
-    _table("--time-zone", metavar="NAME", help="Such as America/Mexico_City; default UTC."),
+    _table("--time-zone", type=Text(), metavar="NAME", help="Such as America/Mexico_City; default UTC."),
     _csv("--csv-preset", f"{_CSV}preset", **_choice_of(CsvOptions.Preset), help="excel: BOM, formulas, times."),
     _csv("--delimiter", f"{_CSV}delimiter", type=Delimiter(), help="One character, or tab; default a comma."),
     _csv("--no-header", f"{_CSV}header", flag_value=False, type=bool, default=None, help="Rows only."),
     _csv("--decimal-comma", f"{_CSV}decimal_comma", flag_value=True, type=bool, default=None, help="1,5 for 1.5."),
-    _csv("--null-text", f"{_CSV}null_text", help="What stands for a null; default nothing."),
+    _csv("--null-text", f"{_CSV}null_text", help="Text for null; default empty."),
     _csv("--bom/--no-bom", f"{_CSV}bom", default=None, help="Begin with a byte order mark."),
     _csv(
         "--lf",

@@ -1,27 +1,41 @@
 """Values of the command line that click does not know."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
 import click
+from click.shell_completion import CompletionItem
 
-from exportd_client import CompressionName, FormatName
+from exportd_client import FormatName
+from exportd_client.cli import suggestions
+from exportd_client.cli.options import Decorated, Text
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_SUFFIXES: dict[str, FormatName] = {
-    ".xlsx": "xlsx",
-    ".csv": "csv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}
 FORMATS = get_args(FormatName)
 STDIN = STDOUT = "-"
-_GZIP = ".gz"
+GZIP = ".gz"
 _TAB = "\t"
+
+
+class Suggesting(Text):
+    """A text, not empty, that a shell completes with what `suggest` knows."""
+
+    def __init__(self, suggest: suggestions.Suggest) -> None:
+        self._suggest = suggest
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:  # noqa: ARG002 - click's signature
+        return self._suggest(ctx, incomplete)
+
+
+EXPORT_ID = Suggesting(suggestions.export_ids)
+EXPORT_OR_FILE_ID = Suggesting(suggestions.export_and_file_ids)
+DELIVERY_ID = Suggesting(suggestions.delivery_ids)
+WORKER_ID = Suggesting(suggestions.worker_ids)
+COLLECTION_CODE = Suggesting(suggestions.collection_codes)
+COLLECTION_URI = Suggesting(suggestions.collection_uris)
 
 
 class Span(click.ParamType[timedelta]):
@@ -85,7 +99,7 @@ class Delimiter(click.ParamType[str]):
         return delimiter
 
 
-class Destination(click.ParamType[str]):
+class Destination(click.Path):
     """Where a file goes: a path that can be written to, a directory, or - for stdout."""
 
     name = "file"
@@ -100,21 +114,26 @@ class Destination(click.ParamType[str]):
         return str(value)
 
 
-def format_of_name(path: str | None) -> FormatName | None:
-    """The format that the ending of a file's name tells, before .gz; None when it doesn't (a .zip may hold any)."""
-    return _SUFFIXES.get(_unzipped(Path(path)).suffix.lower()) if path else None
-
-
-def compression_of_name(path: str | None) -> CompressionName | None:
-    """The compression that the ending of a file's name tells; None when it tells none."""
-    return "gzip" if path and Path(path).suffix.lower() == _GZIP else None
-
-
 def attachments_path(path: str) -> str:
     """Where the attachments of the table at `path` go: "a.csv.gz" makes "a-attachments.zip"; a directory takes both."""
     table = Path(path)
-    return path if table.is_dir() else str(table.with_name(f"{_unzipped(table).stem}-attachments.zip"))
+    return path if table.is_dir() else str(table.with_name(f"{without_gzip(table).stem}-attachments.zip"))
 
 
-def _unzipped(path: Path) -> Path:
-    return path.with_suffix("") if path.suffix.lower() == _GZIP else path
+def without_gzip(path: Path) -> Path:
+    """Of "a.csv.gz", "a.csv"."""
+    return path.with_suffix("") if path.suffix.lower() == GZIP else path
+
+
+def destination_options(option: Callable[..., Callable[[Decorated], Decorated]]) -> Callable[[Decorated], Decorated]:
+    """-o and --force, declared by `option`; a file that exists is refused before anything else happens."""
+    path = option("-o", "path", type=Destination(), callback=_unless_there, help="A path, a directory or - for stdout.")
+    # Eager: whether the file may exist is known when its name is read.
+    force = option("--force", is_flag=True, is_eager=True, help="Overwrite a file that exists.")
+    return lambda command: path(force(command))
+
+
+def _unless_there(context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
+    if path is not None and not context.params["force"] and Path(path).is_file():
+        raise click.BadParameter(f"{path} exists already; --force overwrites it")
+    return path

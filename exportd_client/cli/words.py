@@ -1,4 +1,4 @@
-"""What people read: messages as rows of a name and a text, figures of progress. Pure."""
+"""What people read: one message as pairs of a name and a text, figures of progress. Pure."""
 
 from collections.abc import Iterator
 from datetime import UTC
@@ -15,25 +15,10 @@ from exportd_client import (
     File,
     Format,
     Progress,
-    TenantQueue,
-    Transition,
-    Worker,
     name_of,
 )
 
 Fact = tuple[str, str]
-
-LIST_HEADER = ("ID", "STATE", "TYPE", "FORMAT", "ROWS", "SIZE", "CREATED", "NOTES")
-
-HISTORY_HEADER = ("TIME", "EVENT", "STATE", "RUN", "ATTEMPT", "WHO", "WHY")
-DELIVERIES_HEADER = ("ID", "RUN", "CHANNEL", "STATE", "TRIES", "LAST", "TARGET")
-QUEUE_HEADER = ("TENANT", "QUEUED", "PROCESSING", "FAILED", "AT ONCE", "WEIGHT")
-WORKERS_HEADER = ("ID", "HELD", "FREE", "MOOD", "SILENT")
-
-
-def printable(text: str) -> str:
-    """`text` without any character that could steer a terminal."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def format_name(value: Format.ValueType) -> str:
@@ -101,8 +86,10 @@ def _outcome(export: Export) -> Iterator[Fact]:
         yield "progress", f"{phase_of(export.progress)}, {rows_of(export.progress)}"
     for warning in (*export.warnings, *export.result.warnings):
         yield "warning", f"{warning.code}: {warning.message} ({warning.count:,} times)"
+    # What an export got over is not its end.
+    failed = "earlier error" if export.state == Export.STATE_COMPLETED else "error"
     for error in export.result.errors:
-        yield "error", f"attempt {error.attempt}: {error.code}: {error.message}"
+        yield failed, f"attempt {error.attempt}: {error.code}: {error.message}"
     if export.HasField("file"):
         yield from file_facts(export.file)
     if export.HasField("attachments_file"):
@@ -147,7 +134,7 @@ def collection_facts(collection: Collection) -> Iterator[Fact]:
         yield "description", collection.description
     yield "formats", ", ".join(format_name(one) for one in collection.formats)
     if collection.file_types:
-        yield "file types", ", ".join(collection.file_types)
+        yield "attachments", ", ".join(collection.file_types)
     for parameter in collection.parameters:
         yield "parameter", f"{parameter.name} ({type_text(parameter.type)}{', optional' if parameter.optional else ''})"
     for column in collection.columns:
@@ -164,84 +151,14 @@ def _abilities(filterable: bool, sortable: bool) -> str:
     return (", filter" if filterable else "") + (", sort" if sortable else "")
 
 
-def list_row(export: Export) -> tuple[str, ...]:
-    """An export in a line, as LIST_HEADER says."""
-    built = export.HasField("file")
-    return (
-        export.id,
-        name_of(Export.State, export.state),
-        export.type,
-        format_name(export.format),
-        f"{export.file.row_count:,}" if built else "-",
-        decimal(export.file.size_bytes) if built else "-",
-        instant(export.create_time),
-        ", ".join(_notes(export)) or "-",
-    )
-
-
-def _notes(export: Export) -> Iterator[str]:
-    if export.encrypted:
-        yield "encrypted"
-    if export.HasField("attachments_file"):
-        yield f"attachments {decimal(export.attachments_file.size_bytes)}"
-
-
-def history_row(entry: Transition) -> tuple[str, ...]:
-    """A change of state in a line, as HISTORY_HEADER says."""
-    who = name_of(Transition.Actor, entry.actor).lower()
-    return (
-        entry.create_time.ToDatetime(tzinfo=UTC).isoformat(timespec="milliseconds"),
-        name_of(Transition.Event, entry.event),
-        name_of(Export.State, entry.after),
-        str(entry.run),
-        str(entry.attempt),
-        f"{who} {entry.worker_id}" if entry.worker_id else who,
-        entry.reason or "-",
-    )
-
-
-def deliveries_row(delivery: Delivery) -> tuple[str, ...]:
-    """An announcement in a line, as DELIVERIES_HEADER says."""
-    return (
-        delivery.id,
-        str(delivery.run),
-        name_of(Delivery.Channel, delivery.channel),
-        name_of(Delivery.State, delivery.state),
-        str(delivery.try_count),
-        delivery.tries[-1].outcome if delivery.tries else "-",
-        delivery.target,
-    )
-
-
 def delivery_facts(delivery: Delivery) -> Iterator[Fact]:
-    """An announcement and its tries."""
+    """A notification and its tries."""
     yield "id", delivery.id
     yield "export", delivery.export_id
     yield "channel", f"{name_of(Delivery.Channel, delivery.channel)} to {delivery.target}"
     yield "state", name_of(Delivery.State, delivery.state)
     for each in delivery.tries:
         yield "try", f"{instant(each.end_time)} {each.outcome}"
-
-
-def queue_row(part: TenantQueue) -> tuple[str, ...]:
-    """A tenant's part in a line, as QUEUE_HEADER says."""
-    counts = (part.queued, part.processing, part.failed)
-    cap = f"{part.max_running:,}" if part.max_running else "any"
-    return (part.tenant, *(f"{count:,}" for count in counts), cap, f"{part.weight:g}")
-
-
-def workers_row(worker: Worker) -> tuple[str, ...]:
-    """A worker in a line, as WORKERS_HEADER says."""
-    silent = worker.last_seen_age.ToTimedelta().total_seconds()
-    mood = "draining" if worker.draining else "working" if worker.running else "idle"
-    problems = [f"{problem.code} {problem.source_id}".strip() for problem in worker.problems]
-    mood = f"{mood} ({', '.join(problems)})" if problems else mood
-    return (worker.id, f"{worker.running:,}", f"{worker.free_slots:,}", mood, f"{silent:.1f} s")
-
-
-def worker_facts(worker: Worker) -> Iterator[Fact]:
-    """A worker."""
-    yield from zip((name.lower() for name in WORKERS_HEADER), workers_row(worker), strict=True)
 
 
 def phase_of(progress: Progress) -> str:

@@ -104,18 +104,18 @@ class FailureCode(StrEnum):
     SPEC_UNREADABLE = "SPEC_UNREADABLE", Retry.NEVER, "create the export again"
 
     # ---- the worker and what it stands on
-    ROWS_MISSING = "ROWS_MISSING", Retry.LATER, "tell the operator if it stays so"
+    ROWS_MISSING = "ROWS_MISSING", Retry.LATER, "tell the operator if it persists"
     DISK_FULL = "DISK_FULL", Retry.ELSEWHERE, "make room in the artifact store"
     OUT_OF_MEMORY = "OUT_OF_MEMORY", Retry.ELSEWHERE, "give the worker more memory, or fewer slots"
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE", Retry.ELSEWHERE, "see that the worker can write to the artifact store"
     STORE_MISMATCH = "STORE_MISMATCH", Retry.ELSEWHERE, "give api and workers the same `EXPORTD_ARTIFACTS`"
-    WORKER_CRASHED = "WORKER_CRASHED", Retry.LATER, "look into the worker's log; memory is the most frequent cause"
+    WORKER_CRASHED = "WORKER_CRASHED", Retry.LATER, "check the worker's log; memory is the most frequent cause"
     LEASE_EXPIRED = "LEASE_EXPIRED", Retry.LATER, "see that workers run and reach the api"
     RUN_TIMEOUT = "RUN_TIMEOUT", Retry.LATER, "narrow the filter, or raise `EXPORTD_RUN_TIMEOUT_S`"
-    NO_PROGRESS = "NO_PROGRESS", Retry.LATER, "see what the source waits for"
+    NO_PROGRESS = "NO_PROGRESS", Retry.LATER, "check what the source waits for"
     UNREADABLE_JOB = "UNREADABLE_JOB", Retry.ELSEWHERE, "run the same version of api and workers"
     PREVIEW_TIMEOUT = "PREVIEW_TIMEOUT", Retry.NEVER, "narrow the filter, or create the export"
-    INTERNAL = "INTERNAL", Retry.LATER, "tell the operator the reference, under which the log has the whole story"
+    INTERNAL = "INTERNAL", Retry.LATER, "give the operator the reference; the log has the details under it"
 
 
 class WarningCode(StrEnum):
@@ -139,7 +139,7 @@ class WarningCode(StrEnum):
     HEADER_UNUSED = "HEADER_UNUSED", "choose a format with headers"
 
     # ---- found in the rows
-    NO_ROWS = "NO_ROWS", "look at the filter if rows were expected"
+    NO_ROWS = "NO_ROWS", "check the filter if rows were expected"
     ROWS_REPEATED = "ROWS_REPEATED", "nothing"
     ROWS_CUT = "ROWS_CUT", "choose fewer columns to see them"
     COLUMN_EMPTY = "COLUMN_EMPTY", "look at the column's path in the catalog"

@@ -69,7 +69,7 @@ class InvalidRequest(MendRequest):
     """At least one violation; all that were found, at once."""
 
     reason = "INVALID_REQUEST"
-    remedy = "correct what the violations name"
+    remedy = "fix the fields named in the violations"
     violations: tuple[Violation, ...]
 
     @property
@@ -140,7 +140,7 @@ class ExportDeleted(NotFound):
 @dataclass(unsafe_hash=True)
 class IllegalTransition(WrongState):
     reason = "ILLEGAL_TRANSITION"
-    remedy = "look at the state"
+    remedy = "check the state"
     template = "cannot {verb} export {export_id}: it is {state}{because}"
     export_id: str
     state: str
@@ -276,7 +276,7 @@ class ShuttingDown(TryAgain):
 @dataclass(unsafe_hash=True)
 class StoreUnavailable(TryAgain):
     reason = "STORE_UNAVAILABLE"
-    remedy = "try again; nothing was promised"
+    remedy = "try again; nothing was acknowledged"
     template = "the store did not take it, and nothing was promised; try again"
 
 
@@ -318,6 +318,6 @@ class Internal(Broken):
     """`reference` is the request id under which the log has the whole story."""
 
     reason = "INTERNAL"
-    remedy = "tell the operator the reference"
+    remedy = "give the operator the reference"
     template = "internal error, reference {reference}"
     reference: str

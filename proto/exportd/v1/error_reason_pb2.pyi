@@ -49,19 +49,19 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 10
     """NOT_FOUND. The tenant has no delivery of this id. Metadata: delivery_id."""
     ERROR_REASON_WORKER_NOT_FOUND: _ErrorReason.ValueType  # 11
-    """NOT_FOUND. No worker of this id was heard of lately. Metadata: worker_id."""
+    """NOT_FOUND. No worker of this id has reported lately. Metadata: worker_id."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 12
     """ALREADY_EXISTS. The request_id was used for another body within 24 h. Metadata: request_id."""
     ERROR_REASON_ILLEGAL_TRANSITION: _ErrorReason.ValueType  # 13
     """FAILED_PRECONDITION. The state does not allow the verb. Metadata: export_id, state, verb."""
     ERROR_REASON_NOT_QUEUED: _ErrorReason.ValueType  # 14
-    """FAILED_PRECONDITION. only_if_queued was asked and a worker had picked the export up. Metadata: export_id, state."""
+    """FAILED_PRECONDITION. only_if_queued was set and a worker had already started the export. Metadata: export_id, state."""
     ERROR_REASON_EXPORT_NOT_READY: _ErrorReason.ValueType  # 15
     """FAILED_PRECONDITION. There is no file yet; it may still come. Metadata: export_id, state."""
     ERROR_REASON_EXPORT_CANCELLED: _ErrorReason.ValueType  # 16
     """FAILED_PRECONDITION. There is no file and none will come. Metadata: export_id."""
     ERROR_REASON_FILE_EXPIRED: _ErrorReason.ValueType  # 17
-    """FAILED_PRECONDITION. The file's time is over. Metadata: file_id."""
+    """FAILED_PRECONDITION. The file has expired. Metadata: file_id."""
     ERROR_REASON_PASSWORD_REQUIRED: _ErrorReason.ValueType  # 18
     """FAILED_PRECONDITION. A retry of an encrypted export needs its password again. Metadata: export_id."""
     ERROR_REASON_PREVIEW_FAILED: _ErrorReason.ValueType  # 19
@@ -85,15 +85,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_FILE_DAMAGED: _ErrorReason.ValueType  # 28
     """DATA_LOSS. The bytes of a completed export are gone or damaged. Metadata: file_id."""
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 29
-    """UNAVAILABLE. The process is stopping; ask again, another one or the next one answers."""
+    """UNAVAILABLE. The process is stopping; retry, and another process will answer."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 30
-    """UNAVAILABLE. The database or the artifact store did not take the write: nothing was promised; ask again."""
+    """UNAVAILABLE. The database or the artifact store did not take the write: nothing was acknowledged; retry."""
     ERROR_REASON_NO_WORKER: _ErrorReason.ValueType  # 31
-    """UNAVAILABLE. No worker is there to answer a preview."""
+    """UNAVAILABLE. No worker is available for a preview."""
     ERROR_REASON_READER_STALLED: _ErrorReason.ValueType  # 32
-    """UNAVAILABLE. A download was given up since its reader took no byte for five minutes. Metadata: seconds."""
+    """UNAVAILABLE. The download was ended because its reader took no byte for five minutes. Metadata: seconds."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 33
-    """INTERNAL. A defect of exportd. Metadata: reference, under which the log has the whole story."""
+    """INTERNAL. A defect of exportd. Metadata: reference; the log has the details under it."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 34
     """UNAVAILABLE. The process is short of open files, memory or threads: nothing was promised; ask again."""
 
@@ -127,19 +127,19 @@ ERROR_REASON_EXPORT_DELETED: ErrorReason.ValueType  # 9
 ERROR_REASON_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 10
 """NOT_FOUND. The tenant has no delivery of this id. Metadata: delivery_id."""
 ERROR_REASON_WORKER_NOT_FOUND: ErrorReason.ValueType  # 11
-"""NOT_FOUND. No worker of this id was heard of lately. Metadata: worker_id."""
+"""NOT_FOUND. No worker of this id has reported lately. Metadata: worker_id."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 12
 """ALREADY_EXISTS. The request_id was used for another body within 24 h. Metadata: request_id."""
 ERROR_REASON_ILLEGAL_TRANSITION: ErrorReason.ValueType  # 13
 """FAILED_PRECONDITION. The state does not allow the verb. Metadata: export_id, state, verb."""
 ERROR_REASON_NOT_QUEUED: ErrorReason.ValueType  # 14
-"""FAILED_PRECONDITION. only_if_queued was asked and a worker had picked the export up. Metadata: export_id, state."""
+"""FAILED_PRECONDITION. only_if_queued was set and a worker had already started the export. Metadata: export_id, state."""
 ERROR_REASON_EXPORT_NOT_READY: ErrorReason.ValueType  # 15
 """FAILED_PRECONDITION. There is no file yet; it may still come. Metadata: export_id, state."""
 ERROR_REASON_EXPORT_CANCELLED: ErrorReason.ValueType  # 16
 """FAILED_PRECONDITION. There is no file and none will come. Metadata: export_id."""
 ERROR_REASON_FILE_EXPIRED: ErrorReason.ValueType  # 17
-"""FAILED_PRECONDITION. The file's time is over. Metadata: file_id."""
+"""FAILED_PRECONDITION. The file has expired. Metadata: file_id."""
 ERROR_REASON_PASSWORD_REQUIRED: ErrorReason.ValueType  # 18
 """FAILED_PRECONDITION. A retry of an encrypted export needs its password again. Metadata: export_id."""
 ERROR_REASON_PREVIEW_FAILED: ErrorReason.ValueType  # 19
@@ -163,15 +163,15 @@ ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 27
 ERROR_REASON_FILE_DAMAGED: ErrorReason.ValueType  # 28
 """DATA_LOSS. The bytes of a completed export are gone or damaged. Metadata: file_id."""
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 29
-"""UNAVAILABLE. The process is stopping; ask again, another one or the next one answers."""
+"""UNAVAILABLE. The process is stopping; retry, and another process will answer."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 30
-"""UNAVAILABLE. The database or the artifact store did not take the write: nothing was promised; ask again."""
+"""UNAVAILABLE. The database or the artifact store did not take the write: nothing was acknowledged; retry."""
 ERROR_REASON_NO_WORKER: ErrorReason.ValueType  # 31
-"""UNAVAILABLE. No worker is there to answer a preview."""
+"""UNAVAILABLE. No worker is available for a preview."""
 ERROR_REASON_READER_STALLED: ErrorReason.ValueType  # 32
-"""UNAVAILABLE. A download was given up since its reader took no byte for five minutes. Metadata: seconds."""
+"""UNAVAILABLE. The download was ended because its reader took no byte for five minutes. Metadata: seconds."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 33
-"""INTERNAL. A defect of exportd. Metadata: reference, under which the log has the whole story."""
+"""INTERNAL. A defect of exportd. Metadata: reference; the log has the details under it."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 34
 """UNAVAILABLE. The process is short of open files, memory or threads: nothing was promised; ask again."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

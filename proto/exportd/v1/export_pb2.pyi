@@ -366,9 +366,9 @@ class Export(_message.Message):
     encrypted: _builtins.bool
     """True when the file is sealed with a password. The password itself is never returned."""
     notify_email: _builtins.str
-    """Where the end is announced by email; empty: nowhere."""
+    """Address that is notified by email when the export is done; empty: none."""
     callback_url: _builtins.str
-    """Where the end is announced by HTTP; empty: nowhere."""
+    """URL that is notified by HTTP when the export is done; empty: none."""
     priority: _builtins.int
     """0 to 9, higher first among the tenant's own exports."""
     queue_position: _builtins.int
@@ -403,7 +403,7 @@ class Export(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
-        """What was known at create and is worth knowing: a bare date in [before], for example. At most 100."""
+        """Warnings that were known when the export was created, such as a bare date in [before]. At most 100."""
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -988,7 +988,7 @@ class Result(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
-        """What building found: values that had to be written differently, attachments that are missing. At most 100."""
+        """Warnings of the build: values that had to be written differently, attachments that are missing. At most 100."""
 
     def __init__(
         self,
@@ -1052,7 +1052,7 @@ Global___JobError: _TypeAlias = JobError  # noqa: Y015
 
 @_typing.final
 class Warning(_message.Message):
-    """Something worth knowing that does not stop the export."""
+    """A problem that does not stop the export."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1311,7 +1311,7 @@ Global___Transition: _TypeAlias = Transition  # noqa: Y015
 
 @_typing.final
 class Delivery(_message.Message):
-    """The end of one run, announced on one channel."""
+    """The notification of one run's result on one channel."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1407,7 +1407,7 @@ class Delivery(_message.Message):
     export_id: _builtins.str
     """The export."""
     run: _builtins.int
-    """Export.run whose end it announces."""
+    """Export.run whose result it reports."""
     channel: Global___Delivery.Channel.ValueType
     """Never unspecified."""
     target: _builtins.str

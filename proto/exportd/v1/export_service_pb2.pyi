@@ -122,9 +122,9 @@ class CreateExportRequest(_message.Message):
     password: _builtins.str
     """Seals the file, which is then a ZIP, with WinZip AES-256; 1 to 128 characters, empty: open. Never returned. Not with SEPARATE."""
     notify_email: _builtins.str
-    """Where the end is announced by email, completed or not: one address, at most 254 characters. Refused when no mail server is set up."""
+    """Notified by email when the export is done, completed or not: one address, at most 254 characters. Refused when no mail server is set up."""
     callback_url: _builtins.str
-    """Where the end is announced by HTTP, completed or not: an https URL of at most 2 KiB without credentials, at a public address."""
+    """Notified by HTTP when the export is done, completed or not: an https URL of at most 2 KiB without credentials, at a public address."""
     request_id: _builtins.str
     """1 to 128 visible ASCII characters, chosen by the caller; within 24 h the same id and body return the export made first.
     Empty: each call makes an export.
@@ -144,7 +144,7 @@ class CreateExportRequest(_message.Message):
     it is missing. Default "{file id}.{extension}".
     """
     validate_only: _builtins.bool
-    """Nothing is made: the answer has options and warnings as an export of this request would, but no id, state and times."""
+    """Dry run: validate only. Nothing is created: the answer has options and warnings as an export of this request would, but no id, state and times."""
     since_export: _builtins.str
     """Instead of changed_since: id of a COMPLETED export of the same type. Its as_of is the watermark; rows count from the collection's
     overlap before it on, so that some come again.
@@ -231,7 +231,9 @@ class PreviewExportRequest(_message.Message):
     """How many rows to show, 1 to 100; 0: 20."""
     @_builtins.property
     def export(self) -> Global___CreateExportRequest:
-        """What would be asked for; request_id must be empty. Attachments, packaging and password do not matter."""
+        """What would be asked for; request_id must be empty. Format, attachments, packaging and password do not matter: rows are shown of any
+        collection, also of one that is not offered as JSON.
+        """
 
     def __init__(
         self,
@@ -926,3 +928,106 @@ class CollectionColumn(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CollectionColumn: _TypeAlias = CollectionColumn  # noqa: Y015
+
+@_typing.final
+class FindIdsRequest(_message.Message):
+    """Of FindIds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PREFIX_FIELD_NUMBER: _builtins.int
+    prefix: _builtins.str
+    """How the id begins: at least 4 characters of a UUID, or "msg_" and at least 4 hexadecimal digits; a whole id will do."""
+    def __init__(
+        self,
+        *,
+        prefix: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prefix", b"prefix"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindIdsRequest: _TypeAlias = FindIdsRequest  # noqa: Y015
+
+@_typing.final
+class FindIdsResponse(_message.Message):
+    """Of FindIds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def matches(self) -> _containers.RepeatedCompositeFieldContainer[Global___IdMatch]:
+        """By id, at most 10 of each kind."""
+
+    def __init__(
+        self,
+        *,
+        matches: _abc.Iterable[Global___IdMatch] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matches", b"matches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindIdsResponse: _TypeAlias = FindIdsResponse  # noqa: Y015
+
+@_typing.final
+class IdMatch(_message.Message):
+    """Something that has the id in question."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[IdMatch._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: IdMatch._Kind.ValueType  # 0
+        """Never sent."""
+        KIND_EXPORT: IdMatch._Kind.ValueType  # 1
+        """An export."""
+        KIND_FILE: IdMatch._Kind.ValueType  # 2
+        """A file of an export, also one whose time is over."""
+        KIND_DELIVERY: IdMatch._Kind.ValueType  # 3
+        """A notification: see Delivery."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What it is."""
+
+    KIND_UNSPECIFIED: IdMatch.Kind.ValueType  # 0
+    """Never sent."""
+    KIND_EXPORT: IdMatch.Kind.ValueType  # 1
+    """An export."""
+    KIND_FILE: IdMatch.Kind.ValueType  # 2
+    """A file of an export, also one whose time is over."""
+    KIND_DELIVERY: IdMatch.Kind.ValueType  # 3
+    """A notification: see Delivery."""
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    EXPORT_ID_FIELD_NUMBER: _builtins.int
+    kind: Global___IdMatch.Kind.ValueType
+    """Never unspecified."""
+    id: _builtins.str
+    """Whole."""
+    export_id: _builtins.str
+    """The export that it is or belongs to."""
+    def __init__(
+        self,
+        *,
+        kind: Global___IdMatch.Kind.ValueType = ...,
+        id: _builtins.str = ...,
+        export_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["export_id", b"export_id", "id", b"id", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IdMatch: _TypeAlias = IdMatch  # noqa: Y015

@@ -102,6 +102,11 @@ class ExportServiceStub:
                 request_serializer=exportd_dot_v1_dot_export__service__pb2.GetCollectionRequest.SerializeToString,
                 response_deserializer=exportd_dot_v1_dot_export__service__pb2.Collection.FromString,
                 _registered_method=True)
+        self.FindIds = channel.unary_unary(
+                '/exportd.v1.ExportService/FindIds',
+                request_serializer=exportd_dot_v1_dot_export__service__pb2.FindIdsRequest.SerializeToString,
+                response_deserializer=exportd_dot_v1_dot_export__service__pb2.FindIdsResponse.FromString,
+                _registered_method=True)
 
 
 class ExportServiceServicer:
@@ -109,10 +114,10 @@ class ExportServiceServicer:
     """
 
     def CreateExport(self, request, context):
-        """Accepts an export and returns at once, in QUEUED, however large the collection is. What is acknowledged is durable.
+        """Accepts an export and returns immediately, in QUEUED, however large the collection is. An acknowledged export is durable.
 
-        NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with every violation at once; a field or value that this
-        version does not honour is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
+        NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with all violations together; a field or value that this
+        version does not support is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
         NOT_FOUND / EXPORT_DELETED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -196,7 +201,7 @@ class ExportServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDeliveries(self, request, context):
-        """Shows where the ends of an export were announced, and what came of it, the first run first. NOT_FOUND / EXPORT_NOT_FOUND.
+        """Lists the notifications of an export and their outcomes, the first run first. NOT_FOUND / EXPORT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,6 +217,14 @@ class ExportServiceServicer:
 
     def GetCollection(self, request, context):
         """Returns one collection with its columns. NOT_FOUND / COLLECTION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindIds(self, request, context):
+        """Finds the tenant's exports, files and notifications whose ids begin with a prefix: for tools that take a short id from a person. No
+        errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -284,6 +297,11 @@ def add_ExportServiceServicer_to_server(servicer, server):
                     servicer.GetCollection,
                     request_deserializer=exportd_dot_v1_dot_export__service__pb2.GetCollectionRequest.FromString,
                     response_serializer=exportd_dot_v1_dot_export__service__pb2.Collection.SerializeToString,
+            ),
+            'FindIds': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindIds,
+                    request_deserializer=exportd_dot_v1_dot_export__service__pb2.FindIdsRequest.FromString,
+                    response_serializer=exportd_dot_v1_dot_export__service__pb2.FindIdsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -638,6 +656,33 @@ class ExportService:
             '/exportd.v1.ExportService/GetCollection',
             exportd_dot_v1_dot_export__service__pb2.GetCollectionRequest.SerializeToString,
             exportd_dot_v1_dot_export__service__pb2.Collection.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindIds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.v1.ExportService/FindIds',
+            exportd_dot_v1_dot_export__service__pb2.FindIdsRequest.SerializeToString,
+            exportd_dot_v1_dot_export__service__pb2.FindIdsResponse.FromString,
             options,
             channel_credentials,
             insecure,

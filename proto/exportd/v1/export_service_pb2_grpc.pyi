@@ -51,10 +51,10 @@ class ExportServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExportServiceAsyncStub: ...
     CreateExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.CreateExportRequest, _export_pb2.Export]
-    """Accepts an export and returns at once, in QUEUED, however large the collection is. What is acknowledged is durable.
+    """Accepts an export and returns immediately, in QUEUED, however large the collection is. An acknowledged export is durable.
 
-    NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with every violation at once; a field or value that this
-    version does not honour is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
+    NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with all violations together; a field or value that this
+    version does not support is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
     NOT_FOUND / EXPORT_DELETED.
     """
     PreviewExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.PreviewExportRequest, _export_service_pb2.PreviewExportResponse]
@@ -95,13 +95,17 @@ class ExportServiceStub:
     ListTransitions: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListTransitionsRequest, _export_service_pb2.ListTransitionsResponse]
     """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListDeliveriesRequest, _export_service_pb2.ListDeliveriesResponse]
-    """Shows where the ends of an export were announced, and what came of it, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
+    """Lists the notifications of an export and their outcomes, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListCollections: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListCollectionsRequest, _export_service_pb2.ListCollectionsResponse]
     """Lists what can be exported, in the catalog's order. What the catalog gets or loses between two pages may be missing or there twice.
     No errors of its own.
     """
     GetCollection: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetCollectionRequest, _export_service_pb2.Collection]
     """Returns one collection with its columns. NOT_FOUND / COLLECTION_NOT_FOUND."""
+    FindIds: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.FindIdsRequest, _export_service_pb2.FindIdsResponse]
+    """Finds the tenant's exports, files and notifications whose ids begin with a prefix: for tools that take a short id from a person. No
+    errors of its own.
+    """
 
 @_typing.type_check_only
 class ExportServiceAsyncStub(ExportServiceStub):
@@ -109,10 +113,10 @@ class ExportServiceAsyncStub(ExportServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.CreateExportRequest, _export_pb2.Export]  # type: ignore[assignment]
-    """Accepts an export and returns at once, in QUEUED, however large the collection is. What is acknowledged is durable.
+    """Accepts an export and returns immediately, in QUEUED, however large the collection is. An acknowledged export is durable.
 
-    NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with every violation at once; a field or value that this
-    version does not honour is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
+    NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with all violations together; a field or value that this
+    version does not support is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
     NOT_FOUND / EXPORT_DELETED.
     """
     PreviewExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.PreviewExportRequest, _export_service_pb2.PreviewExportResponse]  # type: ignore[assignment]
@@ -153,13 +157,17 @@ class ExportServiceAsyncStub(ExportServiceStub):
     ListTransitions: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListTransitionsRequest, _export_service_pb2.ListTransitionsResponse]  # type: ignore[assignment]
     """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListDeliveriesRequest, _export_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
-    """Shows where the ends of an export were announced, and what came of it, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
+    """Lists the notifications of an export and their outcomes, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListCollections: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListCollectionsRequest, _export_service_pb2.ListCollectionsResponse]  # type: ignore[assignment]
     """Lists what can be exported, in the catalog's order. What the catalog gets or loses between two pages may be missing or there twice.
     No errors of its own.
     """
     GetCollection: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetCollectionRequest, _export_service_pb2.Collection]  # type: ignore[assignment]
     """Returns one collection with its columns. NOT_FOUND / COLLECTION_NOT_FOUND."""
+    FindIds: _aio.UnaryUnaryMultiCallable[_export_service_pb2.FindIdsRequest, _export_service_pb2.FindIdsResponse]  # type: ignore[assignment]
+    """Finds the tenant's exports, files and notifications whose ids begin with a prefix: for tools that take a short id from a person. No
+    errors of its own.
+    """
 
 class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
     """Exports collections of records into files, in the background."""
@@ -170,10 +178,10 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.CreateExportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_pb2.Export, _abc.Awaitable[_export_pb2.Export]]:
-        """Accepts an export and returns at once, in QUEUED, however large the collection is. What is acknowledged is durable.
+        """Accepts an export and returns immediately, in QUEUED, however large the collection is. An acknowledged export is durable.
 
-        NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with every violation at once; a field or value that this
-        version does not honour is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
+        NOT_FOUND / COLLECTION_NOT_FOUND: no such path or type. INVALID_ARGUMENT: with all violations together; a field or value that this
+        version does not support is refused by name, never ignored. With request_id also ALREADY_EXISTS / REQUEST_ID_REUSED and
         NOT_FOUND / EXPORT_DELETED.
         """
 
@@ -274,7 +282,7 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _export_service_pb2.ListDeliveriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.ListDeliveriesResponse, _abc.Awaitable[_export_service_pb2.ListDeliveriesResponse]]:
-        """Shows where the ends of an export were announced, and what came of it, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
+        """Lists the notifications of an export and their outcomes, the first run first. NOT_FOUND / EXPORT_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListCollections(
@@ -293,5 +301,15 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_export_service_pb2.Collection, _abc.Awaitable[_export_service_pb2.Collection]]:
         """Returns one collection with its columns. NOT_FOUND / COLLECTION_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def FindIds(
+        self,
+        request: _export_service_pb2.FindIdsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_export_service_pb2.FindIdsResponse, _abc.Awaitable[_export_service_pb2.FindIdsResponse]]:
+        """Finds the tenant's exports, files and notifications whose ids begin with a prefix: for tools that take a short id from a person. No
+        errors of its own.
+        """
 
 def add_ExportServiceServicer_to_server(servicer: ExportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

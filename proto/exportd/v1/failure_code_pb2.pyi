@@ -35,7 +35,7 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_SOURCE_UNKNOWN: _FailureCode.ValueType  # 3
     """Given back. The worker has no source of this id and kind."""
     FAILURE_CODE_SOURCE_REFUSED: _FailureCode.ValueType  # 4
-    """An API refuses the request, and will again."""
+    """An API refuses the request permanently."""
     FAILURE_CODE_ADDRESS_REFUSED: _FailureCode.ValueType  # 5
     """An API is at a private address, which its settings do not allow."""
     FAILURE_CODE_LINK_FOREIGN: _FailureCode.ValueType  # 6
@@ -77,7 +77,7 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_TEXT_TOO_LONG: _FailureCode.ValueType  # 19
     """A text is longer than a cell of Excel holds; the message names column and row."""
     FAILURE_CODE_DATE_OUT_OF_RANGE: _FailureCode.ValueType  # 20
-    """A date lies too far from now to be written; the message names column and row."""
+    """A date is too far in the past or future to be written; the message names column and row."""
     FAILURE_CODE_TOO_MANY_COLUMNS: _FailureCode.ValueType  # 21
     """The table has more columns than a sheet of Excel holds, 16,384."""
     FAILURE_CODE_ROWS_TOO_LARGE: _FailureCode.ValueType  # 22
@@ -103,13 +103,13 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_RUN_TIMEOUT: _FailureCode.ValueType  # 30
     """Retried. The attempt took longer than an attempt may."""
     FAILURE_CODE_NO_PROGRESS: _FailureCode.ValueType  # 31
-    """Retried. The attempt stood still."""
+    """Retried. The attempt made no progress."""
     FAILURE_CODE_UNREADABLE_JOB: _FailureCode.ValueType  # 32
     """Given back. The worker cannot read the job: it is of another version than the api."""
     FAILURE_CODE_PREVIEW_TIMEOUT: _FailureCode.ValueType  # 33
     """The rows of a preview could not be read in time."""
     FAILURE_CODE_INTERNAL: _FailureCode.ValueType  # 34
-    """Retried. A defect of exportd; the message has the reference under which the log has the whole story."""
+    """Retried. A defect of exportd; the message has a reference, and the log has the details under it."""
 
 class FailureCode(_FailureCode, metaclass=_FailureCodeEnumTypeWrapper):
     """Why an attempt failed. A comment that begins with "Retried" is of a failure after which another attempt follows, as long as one is left. One that
@@ -128,7 +128,7 @@ FAILURE_CODE_SOURCE_CHANGED: FailureCode.ValueType  # 2
 FAILURE_CODE_SOURCE_UNKNOWN: FailureCode.ValueType  # 3
 """Given back. The worker has no source of this id and kind."""
 FAILURE_CODE_SOURCE_REFUSED: FailureCode.ValueType  # 4
-"""An API refuses the request, and will again."""
+"""An API refuses the request permanently."""
 FAILURE_CODE_ADDRESS_REFUSED: FailureCode.ValueType  # 5
 """An API is at a private address, which its settings do not allow."""
 FAILURE_CODE_LINK_FOREIGN: FailureCode.ValueType  # 6
@@ -170,7 +170,7 @@ FAILURE_CODE_ROWS_TOO_WIDE: FailureCode.ValueType  # 18
 FAILURE_CODE_TEXT_TOO_LONG: FailureCode.ValueType  # 19
 """A text is longer than a cell of Excel holds; the message names column and row."""
 FAILURE_CODE_DATE_OUT_OF_RANGE: FailureCode.ValueType  # 20
-"""A date lies too far from now to be written; the message names column and row."""
+"""A date is too far in the past or future to be written; the message names column and row."""
 FAILURE_CODE_TOO_MANY_COLUMNS: FailureCode.ValueType  # 21
 """The table has more columns than a sheet of Excel holds, 16,384."""
 FAILURE_CODE_ROWS_TOO_LARGE: FailureCode.ValueType  # 22
@@ -196,11 +196,11 @@ FAILURE_CODE_LEASE_EXPIRED: FailureCode.ValueType  # 29
 FAILURE_CODE_RUN_TIMEOUT: FailureCode.ValueType  # 30
 """Retried. The attempt took longer than an attempt may."""
 FAILURE_CODE_NO_PROGRESS: FailureCode.ValueType  # 31
-"""Retried. The attempt stood still."""
+"""Retried. The attempt made no progress."""
 FAILURE_CODE_UNREADABLE_JOB: FailureCode.ValueType  # 32
 """Given back. The worker cannot read the job: it is of another version than the api."""
 FAILURE_CODE_PREVIEW_TIMEOUT: FailureCode.ValueType  # 33
 """The rows of a preview could not be read in time."""
 FAILURE_CODE_INTERNAL: FailureCode.ValueType  # 34
-"""Retried. A defect of exportd; the message has the reference under which the log has the whole story."""
+"""Retried. A defect of exportd; the message has a reference, and the log has the details under it."""
 Global___FailureCode: _TypeAlias = FailureCode  # noqa: Y015

@@ -68,8 +68,8 @@ class OperatorServiceServicer:
     """
 
     def RetryExport(self, request, context):
-        """Begins a new run of an export that is CANCELLED for RETRIES_EXHAUSTED or NOT_RETRYABLE: it is QUEUED again, with attempts of its own,
-        and its end is announced once more. What happened before stays in its history.
+        """Retries an export that has permanently failed: CANCELLED with RETRIES_EXHAUSTED or NOT_RETRYABLE. A new run begins: the export is QUEUED
+        again, with attempts of its own, and its result is notified again. The history keeps the earlier runs.
 
         NOT_FOUND / EXPORT_NOT_FOUND; FAILED_PRECONDITION / ILLEGAL_TRANSITION in any other state and after a requested cancel;
         FAILED_PRECONDITION / PASSWORD_REQUIRED: an encrypted export needs its password again.
@@ -79,14 +79,14 @@ class OperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RedeliverNotification(self, request, context):
-        """Sends an announcement again, now, whatever came of it. NOT_FOUND / DELIVERY_NOT_FOUND.
+        """Resends a notification immediately, whatever its state. NOT_FOUND / DELIVERY_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetQueue(self, request, context):
-        """Counts what is not done, by tenant. Tenants come in pages, each counted anew. No errors of its own.
+        """Counts unfinished exports per tenant. Tenants come in pages, each counted anew. No errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,7 +100,7 @@ class OperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DrainWorker(self, request, context):
-        """Tells a worker to take no new work, to finish what it builds, and to stop. NOT_FOUND / WORKER_NOT_FOUND.
+        """Tells a worker to take no new work, to finish its current exports, and to stop. NOT_FOUND / WORKER_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

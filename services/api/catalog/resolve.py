@@ -62,6 +62,7 @@ def resolve(
     type_: str | None = None,
     query: str = "",
     format_: Format | None = None,
+    any_format: bool = False,
     file_types: Sequence[str] = (),
     columns: Sequence[ColumnChoice] = (),
     time_zone: tzinfo = UTC,
@@ -71,8 +72,9 @@ def resolve(
 ) -> Resolved:
     """Find the collection of `uri`, or of `type_` with `query`, and freeze what a worker needs.
 
-    `format_` None is JSON; no `columns` are all of them, unless the query has properties; `time_zone` is where bare
-    dates are. How the table is written beyond its format, and how it is packaged, is not decided here. Raises
+    `format_` None is JSON, and `any_format` takes one that the collection does not offer; no `columns` are all of them,
+    unless the query has properties; `time_zone` is where bare dates are. How the table is written beyond its format,
+    and how it is packaged, is not decided here. Raises
     CollectionNotFound, and InvalidRequest with every violation (fields uri, type, query, format, file_types[i],
     columns, columns[i].field and .header, that of `since`, and those of `query.parse_query`).
     """
@@ -83,7 +85,9 @@ def resolve(
         collection, target.query, violations, path=target.path, time_zone=time_zone, mode=mode, since=since
     )
     bound = All((*of_tenant(collection, tenant, violations), *meaning.filter.filters))
-    chosen = _format(collection, format_, violations)
+    chosen = format_ or Format.JSON
+    if not any_format:
+        _check_format(collection, chosen, violations, default="" if format_ else ", the default,")
     attachments = _attachments(collection, file_types, violations)
     shown_columns = choose(collection, columns or _properties(meaning), violations)
     if columns and meaning.properties:
@@ -231,13 +235,10 @@ def _masked(collection: Collection, texts: tuple[str, ...]) -> str:
 # ---- what to make of it
 
 
-def _format(collection: Collection, wanted: Format | None, violations: Violations) -> Format:
-    chosen = wanted or Format.JSON
+def _check_format(collection: Collection, chosen: Format, violations: Violations, default: str) -> None:
     if chosen not in collection.formats:
         offered = ", ".join(f.value for f in collection.formats)
-        default = "" if wanted else ", the default,"
         violations.add("format", f"{collection.code} is not offered as {chosen.value}{default} but as {offered}")
-    return chosen
 
 
 def _attachments(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Protocol
 
 from services.api.domain.export import Export
@@ -47,6 +48,31 @@ class ExportPage:
     next_before: str = ""
 
 
+class IdKind(Enum):
+    """What an id can be of."""
+
+    EXPORT = "EXPORT"
+    FILE = "FILE"
+    DELIVERY = "DELIVERY"
+
+
+@dataclass(frozen=True, slots=True)
+class IdRange:
+    """Ids from `first` to `last`, both included, all in one form."""
+
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdMatch:
+    """An id, what it is of, and the export that it is or belongs to."""
+
+    kind: IdKind
+    id: str
+    export_id: str
+
+
 class ExportStore(Protocol):
     """What callers and operators do with exports. Each change is one guarded statement, durable when the call returns.
 
@@ -77,6 +103,10 @@ class ExportStore(Protocol):
 
     async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
         """The export one of whose files has this id."""
+        ...
+
+    async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
+        """Of the tenant's exports and of their files, at most `limit` of each kind, each kind by id."""
         ...
 
     async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.api.domain.notifications import Channel, Delivery, Held, Position
+from services.api.ports.exports import IdMatch, IdRange
 
 
 class Outbox(Protocol):
@@ -47,6 +48,10 @@ class Outbox(Protocol):
         """Those of an export, deleted or not, by their positions: behind `after` (None: from the first), at most
         `limit` (None: all).
         """
+        ...
+
+    async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
+        """Of the tenant's deliveries, at most `limit`, by id."""
         ...
 
     async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:

@@ -45,7 +45,7 @@ class CreateRequest:
     """What a caller asks for. Of `uri` and `type` the one that was given is not None; no `columns` are all of them.
 
     `changed_since` None and an empty `since_export` (the id of an earlier export): rows count however old they are.
-    `validate_only`: nothing is to be made of it.
+    `validate_only`: nothing is to be made of it. `any_format`: no file either, so that every collection will do.
 
     `body` is the request in a deterministic form without its request_id: two requests are the same when it is the same.
     It holds the password. `violations` are those that decoding found already.
@@ -58,6 +58,7 @@ class CreateRequest:
     changed_since: datetime | None = None
     since_export: str = ""
     validate_only: bool = False
+    any_format: bool = False
     table: TableChoices = field(default_factory=TableChoices)
     columns: tuple[ColumnChoice, ...] = ()
     file_types: tuple[str, ...] = ()
@@ -168,6 +169,7 @@ class _Inquiry:
             type_=request.type,
             query=request.query,
             format_=request.table.format,
+            any_format=request.any_format,
             file_types=request.file_types,
             columns=request.columns,
             time_zone=ZoneInfo(zone) if is_zone(zone) else UTC,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
+from uuid import UUID
 
 from google.protobuf.message import Message
 
@@ -12,7 +13,7 @@ from exportd.v1 import export_pb2, export_service_pb2
 from services.api.catalog.columns import ColumnChoice
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
-from services.api.ports.exports import ExportFilter
+from services.api.ports.exports import ExportFilter, IdRange
 from services.api.requests.plan import MAX_LABELS, CreateRequest
 from services.api.requests.table_options import CsvChoices, Preset, TableChoices, XlsxChoices
 from services.api.usecases.downloads import DownloadRequest
@@ -24,10 +25,17 @@ E = TypeVar("E", bound=Enum)
 
 DEFAULT_PREVIEW_ROWS = 20
 MAX_PREVIEW_ROWS = 100
+MIN_PREFIX_CHARACTERS = 4
 
 _TENANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DELIVERY = re.compile(r"msg_[0-9a-f]{32}")
+_ID_RANGES = (
+    (str(UUID(int=0)), str(UUID(int=2**128 - 1)), _UUID),
+    (f"msg_{'0' * 32}", f"msg_{'f' * 32}", _DELIVERY),
+)
+"""Of each form of an id the first one, the last one, and what all look like."""
+_OR = f"or msg_ and {MIN_PREFIX_CHARACTERS} hexadecimal digits or more"
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -140,6 +148,15 @@ def delivery_id(text: str) -> str:
     if not _DELIVERY.fullmatch(text):
         raise InvalidRequest((Violation("delivery_id", "must be msg_ and 32 hexadecimal digits"),))
     return text
+
+
+def id_range(prefix: str) -> IdRange:
+    """The ids that begin with `prefix`. Raises InvalidRequest."""
+    for least, most, whole in _ID_RANGES:
+        first, last = prefix + least[len(prefix) :], prefix + most[len(prefix) :]
+        if len(prefix) >= MIN_PREFIX_CHARACTERS + least.find("0") and whole.fullmatch(first):
+            return IdRange(first.lower(), last.lower())
+    raise InvalidRequest((Violation("prefix", f"must be {MIN_PREFIX_CHARACTERS} characters of a UUID or more, {_OR}"),))
 
 
 def _time(message: Message, field: str) -> datetime | None:

@@ -4,6 +4,7 @@ from exportd.v1 import export_pb2, export_service_pb2
 from services.api.catalog.model import Collection
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.states import State
+from services.api.ports.exports import IdMatch
 from services.api.usecases.exports import FirstRows, View
 from services.contract.codec import (
     csv_to_pb,
@@ -59,6 +60,13 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
         wait_reason=_wait_reason(view),
         options=_options(resource),
         run=resource.run,
+    )
+
+
+def id_match(match: IdMatch) -> export_service_pb2.IdMatch:
+    """What has an id that was looked for."""
+    return export_service_pb2.IdMatch(
+        kind=enum_to_pb(export_service_pb2.IdMatch.Kind, match.kind), id=match.id, export_id=match.export_id
     )
 
 

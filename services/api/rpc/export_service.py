@@ -164,6 +164,12 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         tenant_of(context)
         return encode.collection(collection_of(self._exports.catalog.current, request.type), with_columns=True)
 
+    async def FindIds(
+        self, request: export_service_pb2.FindIdsRequest, context: Context
+    ) -> export_service_pb2.FindIdsResponse:
+        found = await self._exports.find_ids(tenant_of(context), decode.id_range(request.prefix))
+        return export_service_pb2.FindIdsResponse(matches=[encode.id_match(each) for each in found])
+
 
 def _place_in_history(entry: Transition) -> str:
     return str(entry.version)

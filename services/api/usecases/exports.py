@@ -1,7 +1,7 @@
 """The use cases of ExportService, but for downloads."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.api.catalog.live import LiveCatalog
@@ -10,7 +10,7 @@ from services.api.domain.fairness import Shares
 from services.api.domain.history import Transition
 from services.api.domain.notifications import Delivery, Position
 from services.api.domain.states import LEASABLE, State
-from services.api.ports.exports import MAX_QUEUE_POSITION, ExportFilter, ExportStore
+from services.api.ports.exports import MAX_QUEUE_POSITION, ExportFilter, ExportStore, IdMatch, IdRange
 from services.api.ports.figures import QueueFigures
 from services.api.ports.live import Announcements, DetachedTasks, News, PreviewDesk, Workers
 from services.api.ports.outbox import Outbox
@@ -27,6 +27,9 @@ from services.contract.preview import Previewed
 
 PROGRESS_INTERVAL_S = 0.25
 """Progress is sent at most this often."""
+
+MAX_ID_MATCHES = 10
+"""Of each kind: more do not help who typed too little of an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ class Exports:
 
     async def preview(self, tenant: str, request: CreateRequest, rows: int) -> FirstRows:
         """The first rows of what `request` asks for. Raises as `create`, and NoWorker, PreviewFailed."""
-        planned = await self._planned(tenant, request)
+        planned = await self._planned(tenant, replace(request, any_format=True))
         return FirstRows(planned, await self._preview_desk.show(planned.spec, rows))
 
     async def get(self, tenant: str, export_id: str) -> View:
@@ -129,6 +132,11 @@ class Exports:
         moment = await self._moment(exports)
         views = [self._seen(export, moment, places.get(export.id, MAX_QUEUE_POSITION)) for export in exports]
         return views, found.next_before
+
+    async def find_ids(self, tenant: str, within: IdRange) -> Sequence[IdMatch]:
+        """Exports, files and deliveries with such an id, at most MAX_ID_MATCHES of each kind."""
+        found = await self._store.ids(tenant, within, MAX_ID_MATCHES)
+        return [*found, *await self._outbox.ids(tenant, within, MAX_ID_MATCHES)]
 
     async def watch(self, tenant: str, export_id: str) -> AsyncIterator[View]:
         """The export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""

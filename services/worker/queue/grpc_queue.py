@@ -168,6 +168,6 @@ def _translated() -> Iterator[None]:
     except grpc.aio.AioRpcError as failed:
         raise status.from_call(failed) or QueueUnreachable(failed.code().name) from None
     except TimeoutError:
-        raise QueueUnreachable("SILENT") from None
+        raise QueueUnreachable("NO_ANSWER") from None
     except ValueError as unreadable:
         raise QueueUnreachable(f"an answer that this version cannot read: {unreadable}") from None

@@ -33,7 +33,7 @@ async def test_get_history_tells_a_line_a_change(api: Api, worker: Worker) -> No
     code, out, _ = await exportctl(api, "get", export.id, "--history")
     header, *lines = [line.split("\t") for line in out.splitlines()]
     assert code == 0
-    assert header == ["TIME", "EVENT", "STATE", "RUN", "ATTEMPT", "WHO", "WHY"]
+    assert header == ["TIME", "EVENT", "STATE", "RUN", "ATTEMPT", "ACTOR", "REASON"]
     assert [(line[1], line[2], line[5]) for line in lines] == [
         ("CREATE", "QUEUED", "caller"),
         ("LEASE", "PROCESSING", f"worker {worker.id}"),
@@ -43,7 +43,7 @@ async def test_get_history_tells_a_line_a_change(api: Api, worker: Worker) -> No
     assert [entry["event"] for entry in json.loads(out)["transitions"]] == ["CREATE", "LEASE", "GIVE_UP"]
 
 
-async def test_retry_sends_it_round_again_once(api: Api, worker: Worker) -> None:
+async def test_retry_begins_a_new_run_once(api: Api, worker: Worker) -> None:
     export = await given_up(api, worker)
     code, out, _ = await exportctl(api, "retry", export.id, "--max-attempts", "2", "--output", "json")
     again = json.loads(out)
@@ -59,7 +59,7 @@ async def test_queue_and_workers_show_what_there_is(api: Api, worker: Worker) ->
     await worker.lease()
     _, out, err = await exportctl(api, "queue")
     assert out.splitlines()[1].split("\t") == ["default", "1", "1", "0", "any", "1"]
-    assert "the oldest waits" in err
+    assert "longest wait" in err
     _, out, _ = await exportctl(api, "drain", worker.id)
     assert "draining" in out
     _, out, _ = await exportctl(api, "workers", "--output", "json")

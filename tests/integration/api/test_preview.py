@@ -54,6 +54,12 @@ async def test_a_preview_is_what_a_worker_read(api: Api) -> None:
     assert list(listed.exports) == []
 
 
+async def test_a_collection_that_is_not_offered_as_json_is_shown_too(api: Api) -> None:
+    asking = asyncio.ensure_future(preview(api, "/shops"))
+    await finish(api, (await take(api)).id, rows=['{"id": 1}'])
+    assert list((await asking).rows) == ['{"id": 1}']
+
+
 async def test_what_went_wrong_is_told(api: Api) -> None:
     asking = asyncio.ensure_future(refused(preview(api)))
     asked = await take(api)

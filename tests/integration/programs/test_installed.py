@@ -99,7 +99,7 @@ def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProc
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_starts_with_its_extra_and_names_it_without(program: str, site: tuple[str, Path]) -> None:
     extra, folder = site
-    arguments = ("get", "e1", "--target=127.0.0.1:1") if program == "exportctl" else ()
+    arguments = ("get", "export", "--target=127.0.0.1:1") if program == "exportctl" else ()
     done = run(folder, program, *arguments)
     assert "Traceback" not in done.stderr
     if extra == PROGRAMS[program][1]:

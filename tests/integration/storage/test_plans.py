@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason
-from services.api.ports.exports import ExportFilter, RequestMark
+from services.api.ports.exports import ExportFilter, IdRange, RequestMark
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.driving import WORKER, completed, expired, failed, given_up, leased
@@ -42,6 +42,7 @@ async def use_every_verb(store):
     await store.exports.delete("acme", export.id, START)
     done = await completed(store)
     await store.exports.get_by_file("acme", done.export.file.id)
+    await store.exports.ids("acme", IdRange(done.export.id, done.export.id), 10)
     await store.exports.page("acme", ExportFilter(labels={"a": "b"}), export.id, 10)
     await store.exports.queue_position(export)
     late = await expired(store)
@@ -65,6 +66,7 @@ async def use_the_outbox(outbox):
         await outbox.sent(held, "204", START)
         await outbox.redeliver("acme", held.delivery.id, START)
         await outbox.deliveries("acme", held.delivery.export_id)
+        await outbox.ids("acme", IdRange(held.delivery.id, held.delivery.id), 10)
     await outbox.next_due()
     await outbox.oldest(START)
 

@@ -73,6 +73,9 @@ class FakeExportService(ExportServiceServicer):
         self.watchers = 0
         # Of histories and deliveries, with one entry each.
         self.pages = 1
+        # Of notifications and the exports that they belong to.
+        self.deliveries: dict[str, str] = {}
+        self.previewed = service.PreviewExportResponse()
         self._by_request_id: dict[str, str] = {}
         self._ids = itertools.count(1)
         self._changed = asyncio.Condition()
@@ -179,6 +182,20 @@ class FakeExportService(ExportServiceServicer):
         del self.exports[request.export_id]
         return Empty()
 
+    async def FindIds(self, request, context):  # noqa: N802
+        await self._begin("FindIds", request, context)
+        kind = service.IdMatch
+        ids = [(kind.KIND_EXPORT, each.id, each.id) for each in self.exports.values()]
+        files = [file for each in self.exports.values() for file in (each.file, each.attachments_file)]
+        ids += [(kind.KIND_FILE, file.id, file.export_id) for file in files if file.id]
+        ids += [(kind.KIND_DELIVERY, id_, export_id) for id_, export_id in self.deliveries.items()]
+        found = [kind(kind=k, id=id_, export_id=of) for k, id_, of in sorted(ids) if id_.startswith(request.prefix)]
+        return service.FindIdsResponse(matches=found)
+
+    async def PreviewExport(self, request, context):  # noqa: N802
+        await self._begin("PreviewExport", request, context)
+        return self.previewed
+
     async def GetFile(self, request, context):  # noqa: N802
         await self._begin("GetFile", request, context)
         return await self._file(request.file_id, context)
@@ -205,8 +222,13 @@ class FakeExportService(ExportServiceServicer):
 
     async def ListCollections(self, request, context):  # noqa: N802
         await self._begin("ListCollections", request, context)
-        invoices = service.Collection(type="Invoices", path="/entities/{entityId}/invoices", formats=[pb.FORMAT_CSV])
-        return service.ListCollectionsResponse(collections=[invoices])
+        return service.ListCollectionsResponse(
+            collections=[_invoices(with_columns=request.view == service.COLLECTION_VIEW_FULL)]
+        )
+
+    async def GetCollection(self, request, context):  # noqa: N802
+        await self._begin("GetCollection", request, context)
+        return _invoices(with_columns=True)
 
     async def ListTransitions(self, request, context):  # noqa: N802
         await self._begin("ListTransitions", request, context)
@@ -262,6 +284,15 @@ class FakeExportService(ExportServiceServicer):
         if not export.HasField("file"):
             await Refusal("FAILED_PRECONDITION", "EXPORT_NOT_READY", metadata={"state": "QUEUED"}).abort(context)
         return export.file
+
+
+def _invoices(*, with_columns: bool) -> service.Collection:
+    invoices = service.Collection(type="Invoices", path="/entities/{entityId}/invoices", formats=[pb.FORMAT_CSV])
+    invoices.file_types.append("invoice.pdf")
+    if with_columns:
+        total = {"kind": pb.ColumnType.KIND_DECIMAL, "precision": 18, "scale": 2}
+        invoices.columns.add(field="total", header="total", type=total, filterable=True, sortable=True)
+    return invoices
 
 
 class Serving:

@@ -8,9 +8,7 @@ import pty
 import random
 import re
 import signal
-import sys
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,83 +17,20 @@ import pytest
 from exportd.v1 import export_service_pb2 as service
 from exportd_client import Export
 from exportd_client.partial_file import part_path
-from tests.patience import PATIENCE_S
 from tests.unit.client.fake_export_service import FakeExportService, Refusal, Serving, eventually
+from tests.unit.client.program import (
+    CONTENT,
+    PROGRAM,
+    Exportctl,
+    Start,
+    build,
+    end_of,
+    names_in,
+    question,
+    read_all,
+)
 
 pytestmark = pytest.mark.slow
-
-CONTENT = b"id,total\r\n1,10.00\r\n2,20.00\r\n3,30.00\r\n"
-PROGRAM = (sys.executable, "-m", "exportd_client.cli")
-
-
-@dataclass
-class Ended:
-    code: int | None
-    out: bytes
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def json_error(self) -> Any:
-        return json.loads(self.err)
-
-
-Exportctl = Callable[..., Awaitable[Ended]]
-Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
-
-
-@pytest.fixture
-def start(serving: Serving) -> Start:
-    async def started(
-        *words: str, stdin: int | None = None, start_new_session: bool = False, **environment: str
-    ) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *PROGRAM,
-            *words,
-            env={**os.environ, "EXPORTD_TARGET": serving.target, **environment},
-            stdin=stdin,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=start_new_session,
-        )
-
-    return started
-
-
-@pytest.fixture
-def exportctl(start: Start) -> Exportctl:
-    async def ended(*words: str | Path, **environment: str) -> Ended:
-        return await end_of(await start(*map(str, words), **environment))
-
-    return ended
-
-
-async def end_of(process: asyncio.subprocess.Process) -> Ended:
-    async with asyncio.timeout(PATIENCE_S):
-        out, err = await process.communicate()
-    assert b"\x1b" not in out + err, "a pipe gets no control characters"
-    return Ended(process.returncode, out, err.decode())
-
-
-def names_in(directory: Path) -> list[str]:
-    return [path.name for path in directory.iterdir()]
-
-
-async def build(fake: FakeExportService, content: bytes = CONTENT, attachments: bytes | None = None) -> Export:
-    """Builds the export that is asked for next, once somebody watches."""
-    await eventually(lambda: fake.watchers)
-    [export] = fake.exports.values()
-    await fake.change(export.id, state=Export.STATE_PROCESSING)
-    export.progress.phase, export.progress.rows_written, export.progress.rows_total = 2, 2, 3
-    await fake.change(export.id)
-    fake.put_file(export.id, content)
-    if attachments is not None:
-        fake.put_attachments(export.id, attachments)
-    await fake.change(export.id, state=Export.STATE_COMPLETED)
-    return export
 
 
 async def test_create_prints_the_export(exportctl: Exportctl, fake: FakeExportService) -> None:
@@ -180,10 +115,14 @@ async def test_create_passes_on_how_the_table_is_written(
         ("rows.JSONL.GZ", {"format": "FORMAT_JSONL", "compression": "COMPRESSION_GZIP"}),
         ("rows.gz", {"compression": "COMPRESSION_GZIP"}),
         ("rows.parquet", {"format": "FORMAT_PARQUET"}),
-        ("rows.zip", {}),
+        ("rows.zip", {"packaging": "PACKAGING_ZIP"}),
+        ("rows.tsv", {"format": "FORMAT_CSV", "csv": {"delimiter": "\t"}}),
+        ("rows.TSV.gz", {"format": "FORMAT_CSV", "csv": {"delimiter": "\t"}, "compression": "COMPRESSION_GZIP"}),
+        ("rows.ndjson", {"format": "FORMAT_JSONL"}),
+        ("rows", {}),
     ],
 )
-async def test_the_name_of_the_file_tells_format_and_compression(
+async def test_the_name_of_the_file_tells_what_it_is(
     exportctl: Exportctl, fake: FakeExportService, tmp_path: Path, name: str, asked: dict[str, Any]
 ) -> None:
     fake.refusals["CreateExport"] = [Refusal("INVALID_ARGUMENT", "INVALID_REQUEST")]
@@ -246,13 +185,6 @@ async def test_ctrl_c_ends_the_question_for_a_password(start: Start, fake: FakeE
     assert (ended.code, ended.err.strip(), fake.requests) == (130, "interrupted", [])
 
 
-async def question(process: asyncio.subprocess.Process, word: str) -> bytes:
-    """Reads up to the end of the question `word`; what is typed from then on is not shown."""
-    assert process.stderr is not None
-    async with asyncio.timeout(PATIENCE_S):
-        return await process.stderr.readuntil(f"{word}: ".encode())
-
-
 @pytest.mark.parametrize(
     ("words", "what"),
     [
@@ -306,7 +238,7 @@ async def test_stdout_gets_the_table_and_stderr_how_to_bring_the_attachments(
     attachments = fake.put_attachments(export.id, b"zipped")
     ended = await exportctl("download", export.id, "-o", "-")
     assert (ended.code, ended.out) == (0, CONTENT)
-    assert f"exportctl download {attachments.id} --file -o invoices-attachments.zip" in ended.err
+    assert f"exportctl download {attachments.id} -o invoices-attachments.zip" in ended.err
 
 
 async def test_get_and_list_show_what_is_encrypted_and_what_is_attached(
@@ -387,7 +319,6 @@ async def test_a_damaged_download_fails(
 
 
 async def test_a_disk_that_refuses_fails(exportctl: Exportctl, fake: FakeExportService, tmp_path: Path) -> None:
-    (tmp_path / "out.csv").write_bytes(b"")
     (tmp_path / f"out.csv.{hashlib.sha256(CONTENT).hexdigest()[:16]}.part").mkdir()
     ended = await exportctl("download", fake.with_file(CONTENT).id, "-o", tmp_path / "out.csv", "--output", "json")
     assert (ended.code, ended.json_error["code"]) == (3, "LOCAL")
@@ -525,7 +456,8 @@ async def test_ctrl_c_leaves_the_export_alone_and_says_how_to_go_on(
     process.send_signal(signal.SIGINT)
     ended = await end_of(process)
     assert ended.code == 130
-    assert f"exportctl watch export-1 --target={serving.target}" in ended.err
+    for way in ("watch export-1", "get export-1", "download export-1 -o FILE", "cancel export-1"):
+        assert f"exportctl {way} --target={serving.target}\n" in ended.err
     assert "Traceback" not in ended.err
     assert fake.exports["export-1"].state == Export.STATE_QUEUED
     assert fake.asked(service.CancelExportRequest) == []
@@ -588,14 +520,3 @@ async def test_a_terminal_gets_a_bar(serving: Serving, fake: FakeExportService, 
     assert await process.wait() == 0
     assert b"\x1b[" in screen
     assert b"37 bytes of 37 bytes" in screen
-
-
-def read_all(descriptor: int) -> bytes:
-    seen = b""
-    try:
-        while data := os.read(descriptor, 65_536):
-            seen += data
-    except OSError:  # a terminal ends with EIO
-        pass
-    os.close(descriptor)
-    return seen

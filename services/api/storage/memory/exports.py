@@ -5,11 +5,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.api.domain.export import Export
+from services.api.domain.export import Export, StoredFile
 from services.api.domain.history import Actor, Transition
 from services.api.domain.retry import BECAUSE_CANCELLED
 from services.api.domain.states import CancelReason, Event, State, sources
-from services.api.ports.exports import MAX_QUEUE_POSITION, REQUEST_ID_LASTS, ExportFilter, ExportPage, RequestMark
+from services.api.ports.exports import (
+    MAX_QUEUE_POSITION,
+    REQUEST_ID_LASTS,
+    ExportFilter,
+    ExportPage,
+    IdKind,
+    IdMatch,
+    IdRange,
+    RequestMark,
+)
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.records import Record, Request
 from services.api.storage.memory.rules import RuleBroken
@@ -60,6 +69,12 @@ class MemoryExportStore:
 
     async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
         return next((export for export in self._listed(tenant) if export.file_of(file_id)), None)
+
+    async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
+        own = self._listed(tenant)
+        made = [IdMatch(IdKind.EXPORT, export.id, export.id) for export in own]
+        files = [IdMatch(IdKind.FILE, file.id, export.id) for export in own for file in _files(export)]
+        return [*_within(made, within, limit), *_within(files, within, limit)]
 
     async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
         older = (export for export in self._listed(tenant) if not before_id or export.id < before_id)
@@ -148,6 +163,15 @@ class MemoryExportStore:
         if record is None:
             raise ExportNotFound(export_id)
         return record
+
+
+def _files(export: Export) -> list[StoredFile]:
+    return [file for file in (export.file, export.attachments_file) if file is not None]
+
+
+def _within(matches: list[IdMatch], within: IdRange, limit: int) -> list[IdMatch]:
+    found = (match for match in matches if within.first <= match.id <= within.last)
+    return sorted(found, key=lambda match: match.id)[:limit]
 
 
 def _place(export: Export) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.api.domain.notifications import MAX_OUTCOME_CHARACTERS, Channel, Delivery, DeliveryState, Held, Position
+from services.api.ports.exports import IdKind, IdMatch, IdRange
 from services.api.storage.memory.data import MemoryData, settled
 from services.api.storage.memory.records import Announced
 from services.contract.errors import DeliveryNotFound
@@ -35,6 +36,11 @@ class MemoryOutbox:
     async def next_due(self) -> datetime | None:
         due = (delivery.next_attempt_time for delivery in self._pending())
         return min((moment for moment in due if moment is not None), default=None)
+
+    async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
+        own = (each.delivery for each in self._data.deliveries.values() if each.delivery.tenant == tenant)
+        found = (IdMatch(IdKind.DELIVERY, each.id, each.export_id) for each in own)
+        return sorted((m for m in found if within.first <= m.id <= within.last), key=lambda match: match.id)[:limit]
 
     async def oldest(self, now: datetime) -> timedelta:
         first = min((delivery.create_time for delivery in self._pending()), default=now)

@@ -9,14 +9,14 @@ from services.api.domain.history import Transition
 from services.api.domain.leases import UNLIMITED, Ability, Claimed, LeasePolicy, Standing
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Position
 from services.api.domain.retry import Fate
-from services.api.ports.exports import ExportFilter, ExportPage, RequestMark
+from services.api.ports.exports import ExportFilter, ExportPage, IdMatch, IdRange, RequestMark
 from services.api.ports.figures import Depth, TenantQueue
 from services.api.ports.retention import Kept
 from services.api.ports.store import Store
 from services.api.storage.sql import history, turns
 from services.api.storage.sql.database import Database
 from services.api.storage.sql.statements import Statements
-from services.api.storage.sql.verbs import figures
+from services.api.storage.sql.verbs import figures, ids
 from services.api.storage.sql.verbs.exports import ExportVerbs
 from services.api.storage.sql.verbs.leases import LeaseVerbs
 from services.api.storage.sql.verbs.outbox import OutboxVerbs
@@ -58,6 +58,9 @@ class SqlExportStore:
 
     async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
         return await self._db.read(lambda db: self._verbs.get_by_file(db, tenant, file_id))
+
+    async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
+        return await self._db.read(lambda db: ids.of_exports(db, tenant, within, limit))
 
     async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
         return await self._db.read_list(tenant, lambda db: self._verbs.page(db, tenant, wanted, before_id, limit))
@@ -192,6 +195,9 @@ class SqlOutbox:
         self, tenant: str, export_id: str, *, after: Position | None = None, limit: int | None = None
     ) -> list[Delivery]:
         return await self._db.read(lambda db: self._verbs.of_export(db, tenant, export_id, after, limit))
+
+    async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
+        return await self._db.read(lambda db: ids.of_deliveries(db, tenant, within, limit))
 
     async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:
         return await self._db.write(lambda db: self._verbs.redeliver(db, tenant, delivery_id, now))

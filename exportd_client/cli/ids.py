@@ -1,0 +1,75 @@
+"""Ids as people type them: whole, or the beginning of one that no other id shares."""
+
+import re
+from collections.abc import Mapping
+
+from exportd_client import IdMatch, InvalidArgument, NotFound, Violation, name_of
+from exportd_client.cli.session import Session
+
+EXPORT, FILE, DELIVERY = IdMatch.KIND_EXPORT, IdMatch.KIND_FILE, IdMatch.KIND_DELIVERY
+MIN_PREFIX_CHARACTERS = 4
+ID_CHARACTERS = 36
+"""Of a UUID, and of "msg_" with its digits."""
+
+_UUID_START = re.compile(r"[0-9a-fA-F][0-9a-fA-F-]*")
+_DELIVERY_START = re.compile(r"msg_[0-9a-fA-F]*")
+
+
+async def export_id_of(session: Session, text: str) -> str:
+    """The export that `text` means. Raises NotFound, InvalidArgument."""
+    return (await _match(session, text, EXPORT)).id if _is_start(_UUID_START, text) else text
+
+
+async def delivery_id_of(session: Session, text: str) -> str:
+    """The delivery that `text` means. Raises NotFound, InvalidArgument."""
+    return (await _match(session, text, DELIVERY)).id if _is_start(_DELIVERY_START, text) else text
+
+
+async def export_or_file_of(session: Session, text: str, *, only_file: bool) -> IdMatch:
+    """The export or the file that `text` means. Raises NotFound, InvalidArgument."""
+    if not _UUID_START.fullmatch(text):  # the service says what is wrong with it
+        return IdMatch(kind=FILE if only_file else EXPORT, id=text)
+    return await _match(session, text, *((FILE,) if only_file else (EXPORT, FILE)))
+
+
+async def worker_id_of(session: Session, text: str) -> str:
+    """The worker that `text` means, of those that were heard of lately. Raises NotFound, InvalidArgument."""
+    if not _is_start(_UUID_START, text):
+        return text
+    ids = (worker.id for worker in await session.client.operator.workers())
+    return _only(text, {id_: f"{id_}  worker" for id_ in ids if id_.startswith(text.lower())}, "worker")
+
+
+def _is_start(of: re.Pattern[str], text: str) -> bool:
+    """True for the beginning of an id. A whole one needs no search; what is wrong with other texts the service says."""
+    return len(text) < ID_CHARACTERS and of.fullmatch(text) is not None
+
+
+async def _match(session: Session, text: str, *kinds: IdMatch.Kind.ValueType) -> IdMatch:
+    if len(text.removeprefix("msg_")) < MIN_PREFIX_CHARACTERS:
+        raise _refused(f"{text!r} is too short: give at least {MIN_PREFIX_CHARACTERS} characters of an id")
+    matches = {each.id: each for each in await session.client.find_ids(text.lower()) if each.kind in kinds}
+    what = " or ".join(_word(kind) for kind in kinds)
+    return matches[_only(text, {id_: _described(match) for id_, match in matches.items()}, what)]
+
+
+def _only(text: str, candidates: Mapping[str, str], what: str) -> str:
+    """The one id of `candidates`, which have a description each."""
+    if not candidates:
+        raise NotFound(f"no {what} has an id that begins with {text!r}")
+    if len(candidates) > 1:
+        raise _refused(f"{text!r} is the beginning of more than one id; give more of it:", *candidates.values())
+    return next(iter(candidates))
+
+
+def _refused(*lines: str) -> InvalidArgument:
+    return InvalidArgument(lines[0], violations=[Violation("", line) for line in lines])
+
+
+def _described(match: IdMatch) -> str:
+    of = f" of export {match.export_id}" if match.kind != EXPORT else ""
+    return f"{match.id}  {_word(match.kind)}{of}"
+
+
+def _word(kind: IdMatch.Kind.ValueType) -> str:
+    return "notification" if kind == DELIVERY else name_of(IdMatch.Kind, kind).lower()

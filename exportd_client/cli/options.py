@@ -1,0 +1,69 @@
+"""Options that every command of exportctl has, and types of values that several have. Imports little."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+Decorated = Callable[..., Any]
+
+DEFAULTS = {"target": "127.0.0.1:50051", "tenant": "default", "output": "text"}
+_META = "exportd.{}"
+_DISTRIBUTION = "exportd"
+
+
+class Text(click.ParamType[str]):
+    """A text that is not empty: an empty one would be taken for an option that is not given."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value:
+            self.fail("it is empty; leave it out", param, ctx)
+        return str(value)
+
+
+def shared_options(command: Decorated) -> Decorated:
+    """--target, --tenant and --output, which may stand before or after the name of the command, and --version."""
+    for option in (
+        click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell, help="The version."),
+        # Eager: a mistake in another option is already told in the form that is asked for.
+        _shared("--output", type=click.Choice(["text", "json"]), is_eager=True, help="For people or for programs."),
+        _shared("--tenant", type=Text(), envvar="EXPORTD_TENANT", help='Whose exports; default "default".'),
+        _shared(
+            "--target", type=Text(), envvar="EXPORTD_TARGET", help="Address of exportd-api; default 127.0.0.1:50051."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def chosen(context: click.Context, name: str) -> str:
+    """The value of a shared option."""
+    return str(context.meta.get(_META.format(name), DEFAULTS[name]))
+
+
+def wants_json(context: click.Context) -> bool:
+    """True with --output json."""
+    return chosen(context, "output") == "json"
+
+
+def _shared(name: str, **attributes: Any) -> Callable[[Decorated], Decorated]:
+    return click.option(name, callback=_keep, expose_value=False, **attributes)
+
+
+def _keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    # A context shares its meta with those of the commands below it; there only what is typed counts, else the
+    # environment would win over an option that stands before the command.
+    typed = context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+    if value is not None and (typed or context.parent is None):
+        context.meta[_META.format(option.name)] = value
+
+
+def _tell(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        from importlib.metadata import version  # noqa: PLC0415 - it takes longer to load than all the rest of --help
+
+        click.echo(f"exportctl {version(_DISTRIBUTION)}")
+        context.exit()

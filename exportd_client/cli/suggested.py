@@ -1,0 +1,108 @@
+"""What the service offers where a shell completes. A shell that is typed into neither waits nor sees an error."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from itertools import zip_longest
+
+import click
+from click.shell_completion import CompletionItem
+
+from exportd_client import Collection, Export, ExportClient, IdMatch, Patience, name_of
+from exportd_client.cli.options import chosen
+from exportd_client.cli.suggestions import Items
+
+MAX_WAIT_S = 1.0
+MAX_IDS = 50
+MIN_PREFIX_CHARACTERS = 4
+
+_HURRIED = Patience(first_contact=0, outage=0)
+Lookup = Callable[[ExportClient, str], Awaitable[Items]]
+
+
+def suggested(name: str, context: click.Context, incomplete: str) -> Items:
+    """What may stand where `incomplete` stands; nothing when the service can't be asked in time."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    try:
+        return asyncio.run(_within_time(_LOOKUPS[name], context, incomplete))
+    except Exception:  # noqa: BLE001 - whatever went wrong, it would be printed into a line that is being typed
+        return []
+
+
+async def _within_time(lookup: Lookup, context: click.Context, incomplete: str) -> Items:
+    async with asyncio.timeout(MAX_WAIT_S):
+        async with ExportClient(chosen(context, "target"), chosen(context, "tenant"), patience=_HURRIED) as client:
+            return await lookup(client, incomplete)
+
+
+async def _export_ids(client: ExportClient, incomplete: str) -> Items:
+    newest = {export.id: _about(export) async for export in _newest(client)}
+    found = await _found(client, incomplete, IdMatch.KIND_EXPORT)
+    return _starting(incomplete, (dict.fromkeys(found, "export") | newest).items())
+
+
+async def _export_and_file_ids(client: ExportClient, incomplete: str) -> Items:
+    files = await _found(client, incomplete, IdMatch.KIND_FILE)
+    return [*await _export_ids(client, incomplete), *_starting(incomplete, ((id_, "file") for id_ in files))]
+
+
+async def _delivery_ids(client: ExportClient, incomplete: str) -> Items:
+    return _starting(
+        incomplete, ((id_, "notification") for id_ in await _found(client, incomplete, IdMatch.KIND_DELIVERY))
+    )
+
+
+async def _worker_ids(client: ExportClient, incomplete: str) -> Items:
+    return _starting(incomplete, ((w.id, f"{w.running} running") for w in await client.operator.workers()))
+
+
+async def _collection_codes(client: ExportClient, incomplete: str) -> Items:
+    return _starting(incomplete, ((each.type, each.path) for each in await client.collections()))
+
+
+async def _collection_uris(client: ExportClient, incomplete: str) -> Items:
+    paths = ((_path(each, incomplete), each.description or each.type) for each in await client.collections())
+    return _starting(incomplete, paths)
+
+
+async def _newest(client: ExportClient) -> AsyncIterator[Export]:
+    async with aclosing(client.list(page_size=MAX_IDS)) as exports:
+        count = 0
+        async for export in exports:
+            yield export
+            count += 1
+            if count == MAX_IDS:
+                return
+
+
+async def _found(client: ExportClient, incomplete: str, kind: IdMatch.Kind.ValueType) -> list[str]:
+    if len(incomplete.removeprefix("msg_")) < MIN_PREFIX_CHARACTERS:
+        return []
+    return [match.id for match in await client.find_ids(incomplete) if match.kind == kind]
+
+
+def _path(collection: Collection, incomplete: str) -> str:
+    """The path of a collection with the values of its parameters that are typed already."""
+    segments = zip_longest(collection.path.split("/"), incomplete.split("/"))
+    return "/".join(
+        typed if typed and segment.startswith("{") else segment for segment, typed in segments if segment is not None
+    )
+
+
+def _about(export: Export) -> str:
+    return f"{name_of(Export.State, export.state)} {export.uri or export.type}"
+
+
+def _starting(incomplete: str, offers: Iterable[tuple[str, str]]) -> Items:
+    return [CompletionItem(value, help=help_) for value, help_ in offers if value.startswith(incomplete)]
+
+
+_LOOKUPS: dict[str, Lookup] = {
+    "export_ids": _export_ids,
+    "export_and_file_ids": _export_and_file_ids,
+    "delivery_ids": _delivery_ids,
+    "worker_ids": _worker_ids,
+    "collection_codes": _collection_codes,
+    "collection_uris": _collection_uris,
+}

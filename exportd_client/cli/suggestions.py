@@ -1,0 +1,28 @@
+"""What a shell offers where an id or a collection is expected: the service knows it, if it answers."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TypeAlias
+
+import click
+from click.shell_completion import CompletionItem
+
+Items: TypeAlias = list[CompletionItem[str]]
+Suggest: TypeAlias = Callable[[click.Context, str], Items]
+
+
+def _of(name: str) -> Suggest:
+    def suggest(context: click.Context, incomplete: str) -> Items:
+        # The client is loaded when somebody asks for what only it can tell.
+        items: Items = import_module("exportd_client.cli.suggested").suggested(name, context, incomplete)
+        return items
+
+    return suggest
+
+
+export_ids = _of("export_ids")
+export_and_file_ids = _of("export_and_file_ids")
+delivery_ids = _of("delivery_ids")
+worker_ids = _of("worker_ids")
+collection_codes = _of("collection_codes")
+collection_uris = _of("collection_uris")
