@@ -32,10 +32,7 @@ SOUND = {
     "PreviewExport": export_service_pb2.PreviewExportRequest(
         export=export_service_pb2.CreateExportRequest(uri="/shops/7/orders")
     ),
-    "CompleteJob": OF_WORKERS[0],
-    "Heartbeat": OF_WORKERS[1],
-    "FinishPreview": OF_WORKERS[2],
-    "FailJob": OF_WORKERS[3],
+    **{type(message).__name__.removesuffix("Request"): message for message in OF_WORKERS},
 }
 """What is right apart from the one field, where a method would else not come to look at it."""
 
