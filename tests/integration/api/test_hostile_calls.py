@@ -144,7 +144,8 @@ import sys, time
 import grpc
 from exportd.v1.export_service_pb2 import DownloadFileRequest
 method = grpc.insecure_channel(sys.argv[1]).unary_stream("/exportd.v1.ExportService/DownloadFile")
-next(method(DownloadFileRequest(export_id=sys.argv[2]).SerializeToString()))
+answers = method(DownloadFileRequest(export_id=sys.argv[2]).SerializeToString())
+next(answers)
 time.sleep(600)
 """
 
