@@ -1,6 +1,6 @@
 """What the SQL store needs of an engine: transactions, and what the engine spells its own way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -28,8 +28,11 @@ class Dialect(Protocol):
         """A JSON list with an object at its end; its first entry makes room when it holds `max_entries` already."""
         ...
 
-    def holds(self, object_: sa.ColumnElement[Any], name: str, value: str) -> sa.ColumnElement[bool]:
-        """A JSON object has this text under this name, whatever characters the name has."""
+    def holds(self, object_: sa.ColumnElement[Any], texts: Mapping[str, str]) -> sa.ColumnElement[bool]:
+        """A JSON object has all these texts, one at least, by their names, whatever characters a name has.
+
+        The object is looked through once, however many they are.
+        """
         ...
 
 

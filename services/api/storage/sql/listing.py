@@ -66,7 +66,7 @@ def _indexed(wanted: ExportFilter) -> list[Conditions]:
 
 
 def _not_indexed(dialect: Dialect, wanted: ExportFilter) -> Conditions:
-    conditions: Conditions = [dialect.holds(_c.labels, *label) for label in wanted.labels.items()]
+    conditions: Conditions = [dialect.holds(_c.labels, wanted.labels)] if wanted.labels else []
     if wanted.states and wanted.type:
         conditions.append(_c.type == wanted.type)
     if wanted.created_after is not None:

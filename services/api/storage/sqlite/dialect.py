@@ -1,6 +1,6 @@
 """What SQLite spells its own way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ class SqliteDialect:
         room = sa.case((is_full, sa.func.json_remove(list_, "$[0]")), else_=list_)
         return sa.func.json_insert(room, "$[#]", sa.func.json_object(*fields))
 
-    def holds(self, object_: sa.ColumnElement[Any], name: str, value: str) -> sa.ColumnElement[bool]:
+    def holds(self, object_: sa.ColumnElement[Any], texts: Mapping[str, str]) -> sa.ColumnElement[bool]:
         entries = sa.func.json_each(object_).table_valued("key", "value")
-        return sa.exists().select_from(entries).where(entries.c.key == name, entries.c.value == value)
+        wanted = sa.tuple_(entries.c.key, entries.c.value).in_([*texts.items()])
+        return sa.select(sa.func.count()).select_from(entries).where(wanted).scalar_subquery() == len(texts)
