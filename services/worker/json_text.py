@@ -17,7 +17,7 @@ import orjson
 MAX_DEPTH = 100
 """Arrays and objects in one another: DuckDB stops at 128, others later, and a file adds some of its own."""
 
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])', re.DOTALL)
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|([\[{])|([\]}])', re.DOTALL)
 _PAIR, _HALF = r"u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w", r"u[dD][89a-fA-F]\w\w"
 _ESCAPES = re.compile(rf"\\(?:{_PAIR}|({_HALF})|.)", re.DOTALL)
 

@@ -5,7 +5,7 @@ import re
 from services.worker.sources.errors import SourceFailed
 
 MAX_CHARACTERS = 500
-_BESIDES = re.compile(r"\s*(?:\[SQL: |\(Background on this error at)")
+_BESIDES = re.compile(r"(?:\[SQL: |\(Background on this error at)")
 """Where SQLAlchemy goes on after the driver's own words."""
 
 

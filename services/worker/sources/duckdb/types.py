@@ -32,7 +32,7 @@ _NEAR = 1e-14
 """Share of a real within which it stands for a decimal."""
 _NANOSECONDS = ("TIMESTAMP_NS", "TIMESTAMPTZ_NS", "TIMESTAMP_NS WITH TIME ZONE")
 
-_ALL_FRACTION = re.compile(r"DECIMAL\((\d+),\1\)")
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
 _TIME = r"\d\d:\d\d(:\d\d(\.\d+)?)?"
 _TEXTS = {
@@ -147,7 +147,9 @@ def text(raw: str, stored_as: str) -> str:
         return f"coalesce(try(decode({raw})), cast({raw} as varchar))"
     if stored_as == "INTERVAL":
         return iso(raw)
-    if _ALL_FRACTION.fullmatch(stored_as):  # DuckDB writes no zero before the point
+    if (decimal := _DECIMAL.fullmatch(stored_as)) and decimal[1] == decimal[
+        2
+    ]:  # DuckDB writes no zero before the point
         return rf"regexp_replace(cast({raw} as varchar), '^(-?)\.', '\10.')"
     return json_of(raw, stored_as) if is_nested(stored_as) else f"cast({raw} as varchar)"
 

@@ -10,17 +10,15 @@ _MIXED = "The CSV Parser state machine reached an invalid state."
 
 _LINE = re.compile(r"[A-Za-z ]*: CSV Error on Line: (\d+)\n")
 _FILE = re.compile(r"\n  file = ([^\n]*)\n  delimiter = ")
+_COUNT = re.compile(r"\nExpected Number of Columns: (\d+) Found: (\d+)\n")
+_QUOTE = re.compile(r"\nValue with unterminated quote found\.")
+_ENCODING = re.compile(r"\nInvalid unicode \(byte sequence mismatch\) detected\.")
+_LENGTH = re.compile(r"\nMaximum line size of \d+ bytes exceeded\.")
 _REASONS = (
-    (re.compile(r"\nExpected Number of Columns: (\d+) Found: (\d+)\n"), "has {1} values, and the header has {0}"),
-    (
-        re.compile(r"\nValue with unterminated quote found\."),
-        "has a quote that is not closed, or text behind it",
-    ),
-    (
-        re.compile(r"\nInvalid unicode \(byte sequence mismatch\) detected\."),
-        "is not UTF-8, and the sources file can say its encoding",
-    ),
-    (re.compile(r"\nMaximum line size of \d+ bytes exceeded\."), "is longer than 64 MiB"),
+    (_COUNT, "has {1} values, and the header has {0}"),
+    (_QUOTE, "has a quote that is not closed, or text behind it"),
+    (_ENCODING, "is not UTF-8, and the sources file can say its encoding"),
+    (_LENGTH, "is longer than 64 MiB"),
 )
 
 

@@ -30,7 +30,7 @@ from services.worker.sources.stores import globs
 
 _ENDINGS = {"parquet": ("parquet", "pq", "parq"), "csv": ("csv", "tsv", "tab")}
 _DIGITS = re.compile(r"\d+")
-_PARTITION = re.compile(r"[^/=]+=[^/=]*|[\d_.-]*\d[\d_.-]*")
+_PARTITION = re.compile(r"[^/=]+=[^/=]*|[_.-]*\d[\d_.-]*")
 """Folders of one table: `year=2026`, and `2026-01` as well."""
 _WILD = re.compile(r"([*?\[])")
 _WIDE = "a decimal of more than 38 digits"

@@ -44,7 +44,7 @@ _CLOCK_DURATION = r"^([+-]?)(\d{1,8}):(\d\d):(\d\d(?:\.\d{1,6})?)$"
 
 _MAX_SAFE_CHARACTERS = 37
 """Digits that surely fit into a decimal."""
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
 _EXACT = Context(prec=38)
 
 _LONGER_THAN_A_GAP = pa.scalar(timedelta(hours=3), pa.duration("us"))

@@ -37,7 +37,7 @@ order by ordinal_position"""  # noqa: S608 - a constant
 _JSON_CHECKS = """
 select constraint_schema, table_name, check_clause from information_schema.check_constraints
 where check_clause like 'json_valid(%%'"""
-_CHECKED = re.compile(r"json_valid\(`(.+)`\)")
+_CHECKED = re.compile(r"json_valid\(`([^`]+)`\)")
 _DIGITS = re.compile(r"\((\d+)(?:,(\d+))?\)")
 Name = tuple[str, str]
 """A schema and a table."""
