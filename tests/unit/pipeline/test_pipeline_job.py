@@ -131,7 +131,10 @@ def test_rows_bytes_and_the_time_left_are_reported(rows, table_format):
     outcome = run(rows, TableOptions(table_format), heard)
     assert isinstance(outcome, Built)
     writing = [p for p in heard if p.phase is Phase.WRITING]
-    assert any(0 < p.rows_written < ROWS and p.bytes_written > 0 and p.eta for p in writing)
+    halfway = [p for p in writing if 0 < p.rows_written < ROWS and p.bytes_written > 0]
+    assert halfway
+    if len({p.rows_written for p in halfway}) > 1:  # Parquet comes in so few parts that there may be no rate
+        assert any(p.eta for p in halfway)
     assert all(p.rows_total == ROWS for p in writing)
     counts = [p.rows_written for p in heard]
     assert counts == sorted(counts)
