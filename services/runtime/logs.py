@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -31,10 +32,28 @@ MAX_ITEMS = 100
 _traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
+def _with_causes(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A cause that was never raised itself, as in `raise … from Cause(…)`, has no traceback, and would be left out."""
+    raised: BaseException | None = sys.exc_info()[1] if event.get("exc_info") is True else None
+    while raised is not None:
+        cause = raised.__cause__
+        if cause is not None and cause.__traceback__ is None:
+            cause.__traceback__ = _last(raised.__traceback__)
+        raised = cause
+    return event
+
+
+def _last(frames: TracebackType | None) -> TracebackType | None:
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    return frames
+
+
 def configure(service: str, style: str) -> None:
     """Set up logging of this process to stderr. `style`: json, human, or auto (human on a terminal)."""
     human = style == "human" or (style == "auto" and sys.stderr.isatty())
     console = structlog.dev.ConsoleRenderer(exception_formatter=_short_traceback)
+    shown: list[structlog.typing.Processor] = [_cut_for_people] if human else [_with_causes, _traceback, _cut]
     renderer: Any = console if human else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
@@ -42,7 +61,7 @@ def configure(service: str, style: str) -> None:
             _of_service(service),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([_cut_for_people] if human else [_traceback, _cut]),
+            *shown,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),

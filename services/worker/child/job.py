@@ -14,6 +14,7 @@ from services.worker.child.main import internal
 from services.worker.child.output import JobContext
 from services.worker.child.packaging import JobFiles, job_files
 from services.worker.child.progress_meter import Meter
+from services.worker.child.source_failures import outlined, referenced
 from services.worker.concurrency.prefetch import prefetch
 from services.worker.order import Order, Outcome, Report
 from services.worker.ports import Counted, LinesUnfit, Rows, StoreUnavailable
@@ -40,7 +41,7 @@ def run(order: Order, report: Report) -> Outcome:
     try:
         return _built(order, report)
     except SourceFailed as failed:
-        logs.get().warning("source_failed", reference=order.reference, code=failed.code, cause=logs.outline(failed))
+        logs.get().warning("source_failed", export_id=order.job.lease.export_id, **outlined(failed, order.reference))
         return _of_source(order, failed)
     except CannotWrite as refused:
         return Failure(refused.code, refused.message)
@@ -61,9 +62,9 @@ def _of_source(order: Order, failed: SourceFailed) -> Failure:
     """A source that failed and that this worker cannot connect to now is a matter of the worker."""
     lost = order.sources.unreachable(order.job.spec) if failed.code is FailureCode.SOURCE_UNAVAILABLE else ""
     if lost:
-        message = f"The worker cannot reach the source {lost!r}."
+        message = f"The worker cannot reach the source {lost!r}. Reference {order.reference}."
         return Failure(FailureCode.SOURCE_UNREACHABLE, message, source_id=lost)
-    return Failure(failed.code, failed.message)
+    return Failure(failed.code, referenced(failed, order.reference))
 
 
 def _disk_full() -> Failure:

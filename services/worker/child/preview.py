@@ -10,6 +10,7 @@ from services.contract.preview import Previewed
 from services.contract.spec import JobSpec, Page
 from services.runtime import logs
 from services.worker.child.main import internal
+from services.worker.child.source_failures import outlined, referenced
 from services.worker.order import PreviewOrder, Shown
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.rows import mask
@@ -25,8 +26,8 @@ def run(order: PreviewOrder) -> Shown:
     try:
         return _first_rows(order) if order.rows else _counted(order)
     except SourceFailed as failed:
-        logs.get().warning("preview_failed", reference=order.reference, code=failed.code, cause=logs.outline(failed))
-        return Failure(failed.code, failed.message)
+        logs.get().warning("preview_failed", **outlined(failed, order.reference))
+        return Failure(failed.code, referenced(failed, order.reference))
     except CannotWrite as refused:
         return Failure(refused.code, refused.message)
     except Exception as unexpected:  # noqa: BLE001 - the caller gets a reference, the log the rest

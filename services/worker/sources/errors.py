@@ -21,6 +21,18 @@ class SourceFailed(Exception):
         return SourceFailed, (self.code, self.message)
 
 
+class DriverError(Exception):
+    """What a database or its driver says: its text is for the log, without a secret and without a value of a row."""
+
+
+def said(failed: BaseException) -> str:
+    """What the database said that made a source fail; empty when there is nothing to be read."""
+    cause: BaseException | None = failed
+    while cause is not None and not isinstance(cause, DriverError):
+        cause = cause.__cause__
+    return str(cause) if cause is not None else ""
+
+
 def unknown(source_id: str, kind: str) -> SourceFailed:
     """The worker has no such source, or one of another kind."""
     return SourceFailed(FailureCode.SOURCE_UNKNOWN, f"This worker has no source {source_id!r} of kind {kind!r}.")
@@ -45,10 +57,46 @@ def changed(source_id: str) -> SourceFailed:
 
 
 def relation_missing(source_id: str) -> SourceFailed:
-    """The table or files of the collection are not there, or its query cannot be run."""
+    """The table or the files of the collection are not there."""
     return SourceFailed(
         FailureCode.RELATION_MISSING, f"The source {source_id!r} does not hold the rows of this collection."
     )
+
+
+def permission_denied(source_id: str) -> SourceFailed:
+    """The account has no right to select what the collection needs."""
+    return SourceFailed(
+        FailureCode.PERMISSION_DENIED,
+        f"The account that reads the source {source_id!r} has no right to select the rows of this collection.",
+    )
+
+
+def columns_denied(source_id: str, columns: list[str]) -> SourceFailed:
+    """The account has no right to select these columns."""
+    return SourceFailed(
+        FailureCode.PERMISSION_DENIED,
+        f"The account that reads the source {source_id!r} has no right to select: {', '.join(columns)}.",
+    )
+
+
+def function_missing(source_id: str) -> SourceFailed:
+    """The database lacks something that the table or the query of the collection is made with."""
+    return SourceFailed(
+        FailureCode.FUNCTION_MISSING,
+        f"The source {source_id!r} lacks a function, type, collation or extension that this collection needs.",
+    )
+
+
+def name_ambiguous(source_id: str) -> SourceFailed:
+    """Several columns or tables have one name; which, the database says."""
+    return SourceFailed(
+        FailureCode.NAME_AMBIGUOUS, f"The source {source_id!r} has several columns of one name for this collection."
+    )
+
+
+def query_invalid(source_id: str) -> SourceFailed:
+    """The database refuses the statement, for a reason that its sentence in the log says."""
+    return SourceFailed(FailureCode.QUERY_INVALID, f"The source {source_id!r} cannot run the query of this collection.")
 
 
 def relation_invalid(source_id: str, kind: str) -> SourceFailed:

@@ -98,6 +98,15 @@ CASES = {
 }
 
 
+def refusal(source: SourceSettings, asked: JobSpec) -> str:
+    """What a failure says. Nothing of the reading stays: DuckDB opens no file anew that a traceback keeps open."""
+    try:
+        read(source, asked)
+    except SourceFailed as failed:
+        return failed.message
+    return ""
+
+
 def spec(case: Case, invalid: Invalid | None, **more: Any) -> JobSpec:
     """Rows: 1 null, 2 invalid, 3 valid."""
     rows = [f"select {i} as id, {v} as v" for i, v in enumerate(("null", case.invalid, case.valid), 1)]
@@ -109,12 +118,9 @@ def spec(case: Case, invalid: Invalid | None, **more: Any) -> JobSpec:
 @pytest.mark.parametrize(("engine", "name"), CASES)
 def test_refused_with_the_value_and_the_key(sources: Source, engine: str, name: str) -> None:
     case = CASES[engine, name]
-    with pytest.raises(SourceFailed) as failed:
-        read(sources(engine), spec(case, Invalid.REFUSE))
+    message = refusal(sources(engine), spec(case, Invalid.REFUSE))
     shown = case.text if len(case.text) <= MAX_VALUE_CHARACTERS else case.text[:MAX_VALUE_CHARACTERS] + "…"
-    assert failed.value.message == (
-        f"Column 'v' holds a value in row 2 that is not {case.type}: {shown!r}, where id is '2'."
-    )
+    assert message == f"Column 'v' holds a value in row 2 that is not {case.type}: {shown!r}, where id is '2'."
 
 
 @pytest.mark.parametrize(("engine", "name"), CASES)
@@ -157,15 +163,17 @@ def test_a_filter_takes_it_for_a_value_that_compares_with_nothing(sources: Sourc
 
 
 @pytest.fixture
-def mixed(sources: Source) -> Callable[..., list[Any]]:
+def mixed(sources: Source) -> Callable[..., list[Any] | str]:
     """Rows of two owners, of which one has a value that is no integer."""
     relation = Relation(
         query="select 1 as id, 'a' as owner, '1' as n union all select 2, 'b', 'secret' union all select 3, 'a', '3'"
     )
 
-    def ids(engine: str, filter_: Filter, **changes: Any) -> list[Any]:
+    def ids(engine: str, filter_: Filter, **changes: Any) -> list[Any] | str:
         made = spec_of("sql", {"id": "integer", "n": "integer"}, relation=relation, filter=filter_)
-        return [row["id"] for row in read(sources(engine), replace(made, **changes)).rows]
+        asked = replace(made, **changes)
+        message = refusal(sources(engine), asked)
+        return message or [row["id"] for row in read(sources(engine), asked).rows]
 
     return ids
 
@@ -174,7 +182,7 @@ OWNER_A = Term("owner", type_of("text"), Operator.EQUALS, ("a",))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_values_of_rows_that_do_not_match_stop_nothing(mixed: Callable[..., list[Any]], engine: str) -> None:
+def test_values_of_rows_that_do_not_match_stop_nothing(mixed: Callable[..., list[Any] | str], engine: str) -> None:
     folded = replace(OWNER_A, values=("A",), ignore_case=True)
     assert mixed(engine, OWNER_A) == mixed(engine, folded) == [1, 3]
     positive = Term("n", type_of("integer"), Operator.GREATER, (0,))
@@ -182,17 +190,16 @@ def test_values_of_rows_that_do_not_match_stop_nothing(mixed: Callable[..., list
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_value_on_which_it_depends_whether_its_row_matches(mixed: Callable[..., list[Any]], engine: str) -> None:
+def test_a_value_on_which_it_depends_whether_its_row_matches(
+    mixed: Callable[..., list[Any] | str], engine: str
+) -> None:
     positive = Term("n", type_of("integer"), Operator.GREATER, (0,))
-    with pytest.raises(SourceFailed) as failed:
-        mixed(engine, positive)
-    assert failed.value.message == (
+    assert mixed(engine, positive) == (
         "Column 'n', which the filter compares, holds a value that is not integer: 'secret', where id is '2'."
     )
     assert mixed(engine, AnyOf((positive, replace(OWNER_A, values=("b",)))), page=Page(0, 1)) == [1]
-    with pytest.raises(SourceFailed) as hidden:
-        mixed(engine, positive, secret=("N",))
-    assert hidden.value.message == "Column 'n', which the filter compares, holds a value that is not integer."
+    hidden = "Column 'n', which the filter compares, holds a value that is not integer."
+    assert mixed(engine, positive, secret=("N",)) == hidden
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -206,10 +213,9 @@ def test_what_is_masked_or_secret_is_in_no_message(sources: Source, engine: str)
         (replace(made, secret=("ID",)), "'many'"),
         (replace(masked, secret=("id",)), "integer"),
     ):
-        with pytest.raises(SourceFailed) as failed:
-            read(sources(engine), hidden)
-        assert failed.value.message.endswith(f"{shown}.")
-        assert ("many" in failed.value.message, "'2'" in failed.value.message) == (shown == "'many'", "id" in shown)
+        message = refusal(sources(engine), hidden)
+        assert message.endswith(f"{shown}.")
+        assert ("many" in message, "'2'" in message) == (shown == "'many'", "id" in shown)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

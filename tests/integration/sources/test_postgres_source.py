@@ -134,12 +134,6 @@ def failure(settings: SourceSettings, **changes: Any) -> SourceFailed:
     return failed.value
 
 
-@pytest.mark.parametrize("relation", [Relation(table="nope"), Relation(query="select nope"), Relation(query="se")])
-def test_a_missing_relation(empty: str, relation: Relation) -> None:
-    failed = failure(source(empty), relation=relation)
-    assert failed.code == "RELATION_MISSING"
-
-
 def test_every_missing_column_is_named(empty: str) -> None:
     order = (OrderTerm("at"), OrderTerm("id"))
     failed = failure(source(empty), relation=Relation(query="select 1 as v"), order=order)

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from services.contract.spec import ColumnType, Kind
-from services.worker.sources.sql.other.driver_values import Unwritable, as_text
+from services.worker.sources.sql.other.driver_values import Unwritable, array, as_text
 
 TEXT, JSON, DECIMAL = ColumnType(Kind.TEXT), ColumnType(Kind.JSON), ColumnType(Kind.DECIMAL, 38, 30)
 BIG = 2**127 - 1
@@ -61,3 +61,9 @@ def test_a_real_becomes_the_decimal_that_its_text_says(value: float, text: str) 
 def test_a_real_of_more_digits_than_the_scale_keeps_them() -> None:
     assert as_text(1.005, ColumnType(Kind.DECIMAL, 18, 2)) == "1.005"
     assert as_text(float("inf"), DECIMAL) == "inf"
+
+
+def test_what_has_no_text_is_set_apart() -> None:
+    told = array([b"Mar\xeda", "plain", "cut \ud83d", None, object()], TEXT)
+    assert told.field("value").to_pylist() == [None, "plain", None, None, None]
+    assert told.field("invalid").to_pylist() == ["Mar\ufffd", None, "cut \ufffd", None, "object"]

@@ -8,27 +8,21 @@ import pyarrow as pa
 
 from services.worker.sources import errors
 from services.worker.sources.rows.conditions import Parameter
+from services.worker.sources.sql.failures import driver_error
 
 Failure = Callable[[Exception], errors.SourceFailed]
 """What an error of the driver means for callers."""
-
-
-LOCKED = "55P03"
-"""SQLSTATE of PostgreSQL: somebody else's lock was waited for long enough."""
-
-
-class DriverError(Exception):
-    """The text of a driver's error, for the log, without secrets."""
+Said = Callable[[Exception], errors.DriverError]
+"""What of it is for the log."""
 
 
 class Session:
-    """Statements one after the other on one connection of ADBC; `scrub` takes secrets out of an error's text."""
+    """Statements one after the other on one connection of ADBC."""
 
-    def __init__(self, connection: Any, source_id: str, failure: Failure, scrub: Callable[[str], str] = str) -> None:
+    def __init__(self, connection: Any, failure: Failure, said: Said = driver_error) -> None:
         self._connection = connection
-        self._source_id = source_id
         self._failure = failure
-        self._scrub = scrub
+        self._said = said
 
     def rows(self, sql: str, parameters: tuple[Parameter, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a statement that gives few. Raises SourceFailed."""
@@ -37,16 +31,9 @@ class Session:
             return list(cursor.fetchall())
 
     def names(self, relation: str) -> list[str]:
-        """Columns of a relation. Raises SourceFailed, with RELATION_MISSING when it can't be asked."""
-        import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
-
+        """Columns of a relation. Raises SourceFailed."""
         with self.guarded(), self._connection.cursor() as cursor:
-            try:
-                cursor.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
-            except adbc_driver_manager.ProgrammingError as error:
-                if error.sqlstate == LOCKED:
-                    raise
-                raise errors.relation_missing(self._source_id) from error
+            cursor.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
             return [each[0] for each in cursor.description]
 
     def batches(self, sql: str, parameters: tuple[Parameter, ...] = (), **options: str) -> Iterator[pa.RecordBatch]:
@@ -75,4 +62,4 @@ class Session:
         try:
             yield
         except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
-            raise self._failure(error) from DriverError(self._scrub(f"{type(error).__name__}: {error}"))
+            raise self._failure(error) from self._said(error)

@@ -16,7 +16,7 @@ from services.worker.sources.rows.columns import SourceColumn, missing, order_ty
 from services.worker.sources.rows.conditions import Parameter
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 from services.worker.sources.sql import address
-from services.worker.sources.sql.adbc import DriverError
+from services.worker.sources.sql.failures import driver_error, of_words
 from services.worker.sources.sql.mysql import dialect
 from services.worker.sources.sql.mysql.dialect import Code, Columns
 from services.worker.sources.sql.mysql.settings import MysqlSettings
@@ -30,7 +30,7 @@ _CONNECT_TIMEOUT_S = 10
 _WRITE_TIMEOUT_S = 3_600
 """How long the server waits for a worker that is busy with what it has got."""
 _TIMED_OUT = frozenset({1969, 3024})
-_WRONG_STATEMENT = frozenset({1054, 1060, 1064, 1102, 1103, 1109, 1142, 1143, 1146, 1305, 1356, 1370})
+_WRONG_STATEMENT = frozenset({1044, 1052, 1054, 1060, 1064, 1102, 1103, 1109, 1142, 1143, 1146, 1273, 1305, 1356, 1370})
 _SNAPSHOT = "start transaction with consistent snapshot, read only"
 
 
@@ -111,8 +111,10 @@ def _guarded(settings: MysqlSettings) -> Callable[[], AbstractContextManager[Non
         try:
             yield
         except (sae.SQLAlchemyError, ImportError, OSError) as error:
-            said = DriverError(address.scrubbed(f"{type(error).__name__}: {error}", settings.url))
-            raise _failed(_number(error), settings.id) from said
+            original = getattr(error, "orig", None) or error
+            told = driver_error(original, of_value=isinstance(error, sae.DataError | sae.IntegrityError))
+            said = errors.DriverError(address.scrubbed(str(told), settings.url))
+            raise _failed(_number(error), str(original), settings.id) from said
 
     return guard
 
@@ -123,10 +125,12 @@ def _number(error: Exception) -> int:
     return arguments[0] if arguments and isinstance(arguments[0], int) else 0
 
 
-def _failed(number: int, source_id: str) -> errors.SourceFailed:
+def _failed(number: int, text: str, source_id: str) -> errors.SourceFailed:
     if number in _TIMED_OUT:
         return errors.too_long(source_id)
-    return errors.relation_missing(source_id) if number in _WRONG_STATEMENT else errors.unavailable(source_id)
+    return (
+        of_words(text, source_id, errors.query_invalid) if number in _WRONG_STATEMENT else errors.unavailable(source_id)
+    )
 
 
 def _reading(session: Session, settings: MysqlSettings, spec: JobSpec, bound_s: float) -> Reading:

@@ -4,7 +4,7 @@ What such a database compares exactly is not known: a condition narrows down wha
 is certain, and every row is decided here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,14 +16,14 @@ from services.contract.outcome import Consistency
 from services.contract.spec import All, AnyOf, Filter, JobSpec, Kind, Operator, ReadingMode, Term, Value
 from services.worker.ports import Reading
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import SourceColumn, missing, source_columns, with_key
-from services.worker.sources.rows.parse import Array
+from services.worker.sources.rows.columns import SourceColumn, source_columns, with_key
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 from services.worker.sources.rows.step import utc
 from services.worker.sources.sql import address
-from services.worker.sources.sql.adbc import DriverError
+from services.worker.sources.sql.failures import driver_error, of_words
+from services.worker.sources.sql.names import resolved
 from services.worker.sources.sql.other import duckdb_reading
-from services.worker.sources.sql.other.driver_values import Unwritable, as_text
+from services.worker.sources.sql.other.driver_values import array
 from services.worker.sources.sql.other.engine import engine
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.time_bound import time_bound_s, within
@@ -67,8 +67,7 @@ def opened(settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
     if spec.reading is ReadingMode.KEYSET:
         raise errors.reading_unsupported(settings.id)
     with ExitStack() as stack:
-        guard = guarded(settings)
-        with guard():
+        with guarded(settings, connecting=True)():
             connection = stack.enter_context(engine(settings).connect())
             driver: Any = connection.connection.driver_connection
         if connection.dialect.name == "duckdb":
@@ -77,11 +76,11 @@ def opened(settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
             )  # with results that SQLAlchemy knows nothing of
             yield stack.enter_context(duckdb_reading.opened(own, settings, spec))
             return
-        yield _Cursor(connection, settings, guard).open(spec)
+        yield _Cursor(connection, settings, guarded(settings)).open(spec)
 
 
-def guarded(settings: OtherSqlSettings) -> Callable[[], Any]:
-    """A context in which errors of the database become SourceFailed."""
+def guarded(settings: OtherSqlSettings, *, connecting: bool = False) -> Callable[[], Any]:
+    """A context in which errors of the database become SourceFailed; `connecting`: whatever it is, it may pass."""
 
     @contextmanager
     def guard() -> Iterator[None]:
@@ -90,11 +89,22 @@ def guarded(settings: OtherSqlSettings) -> Callable[[], Any]:
         try:
             yield
         except (sae.SQLAlchemyError, ImportError, OSError) as error:
-            wrong = isinstance(error, sae.ProgrammingError | sae.NoSuchTableError)
-            failed = errors.relation_missing(settings.id) if wrong else errors.unavailable(settings.id)
-            raise failed from DriverError(address.scrubbed(f"{type(error).__name__}: {error}", settings.url))
+            failed = errors.unavailable(settings.id) if connecting else _failure(error, settings.id)
+            of_value = isinstance(error, sae.DataError | sae.IntegrityError)
+            told = driver_error(getattr(error, "orig", None) or error, of_value=of_value)
+            raise failed from errors.DriverError(address.scrubbed(str(told), settings.url))
 
     return guard
+
+
+def _failure(error: Exception, source_id: str) -> errors.SourceFailed:
+    import sqlalchemy.exc as sae  # noqa: PLC0415
+
+    if isinstance(error, sae.DataError):
+        return errors.value_unconvertible(source_id)
+    refused = isinstance(error, sae.ProgrammingError | sae.NoSuchTableError)
+    text = str(getattr(error, "orig", None) or error)
+    return of_words(text, source_id, errors.query_invalid if refused else errors.unavailable)
 
 
 class _Cursor:
@@ -104,6 +114,7 @@ class _Cursor:
         self._connection = connection
         self._settings = settings
         self._guard = guard
+        self._meant: Mapping[str, str] = {}
 
     def open(self, spec: JobSpec) -> Reading:
         """Every row that may match, in the order of the spec."""
@@ -114,7 +125,7 @@ class _Cursor:
         narrowed = bool(spec.filter != All())
         selection = with_key(source_columns(spec, deciding=narrowed), spec)
         facts = ReadingFacts(as_of, None, spec.filter if narrowed else None, page=spec.page, time_zone=time_zone)
-        statement = _statement(relation, spec, [c.name for c in selection], types)
+        statement = _statement(relation, spec, [c.name for c in selection], types, self._meant)
         bound_s = time_bound_s(self._settings.statement_timeout_s, spec)
         rows = within(self._batches(statement, selection), bound_s, self._settings.id)
         one_moment = self._connection.dialect.name in _ONE_STATEMENT_ONE_MOMENT
@@ -126,9 +137,7 @@ class _Cursor:
 
         bare = _bare(spec)
         names = list(self._connection.execute(sa.select(sa.text("*")).select_from(bare).where(sa.false())).keys())
-        absent = missing(spec, names)
-        if absent:
-            raise errors.column_missing(self._settings.id, absent)
+        self._meant = resolved(spec, names, self._settings.id)
         columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in names]
         query = spec.relation.query.strip().rstrip(";")
         if query:
@@ -151,8 +160,8 @@ class _Cursor:
             return {}
         types: dict[str, set[str]] = {}
         for name, type_ in rows:
-            types.setdefault(name, set()).add(str(type_).lower())
-        single = {name.casefold(): each.pop().partition("(")[0] for name, each in types.items() if len(each) == 1}
+            types.setdefault(name.casefold(), set()).add(str(type_).lower())
+        single = {name: each.pop().partition("(")[0] for name, each in types.items() if len(each) == 1}
         return {name: _KNOWN[type_] for name, type_ in single.items() if type_ in _KNOWN}
 
     def _batches(self, statement: "sa.Select[Any]", selection: tuple[SourceColumn, ...]) -> Iterator[pa.RecordBatch]:
@@ -173,14 +182,16 @@ def _bare(spec: JobSpec) -> "sa.FromClause":
     return sa.table(table, schema=schema or None)
 
 
-def _statement(relation: "sa.FromClause", spec: JobSpec, names: list[str], types: dict[str, str]) -> "sa.Select[Any]":
+def _statement(
+    relation: "sa.FromClause", spec: JobSpec, names: list[str], types: dict[str, str], meant: Mapping[str, str]
+) -> "sa.Select[Any]":
     import sqlalchemy as sa  # noqa: PLC0415
 
-    columns = {name.casefold(): column for name, column in relation.c.items()}
-    values = [columns[name.casefold()].label(f"c{i}") for i, name in enumerate(names)]
+    columns = {name: relation.c[column] for name, column in meant.items()}
+    values = [columns[name].label(f"c{i}") for i, name in enumerate(names)]
     order: list[Any] = []
     for term in spec.order:
-        column = columns[term.column.casefold()]
+        column = columns[term.column]
         # Not every dialect knows NULLS LAST.
         order.append(sa.case((column.is_(None), 0 if term.nulls_first else 1), else_=1 if term.nulls_first else 0))
         order.append(column.desc() if term.descending else column.asc())
@@ -193,7 +204,7 @@ def _condition(filter_: Filter, columns: dict[str, Any], types: dict[str, str]) 
 
     match filter_:
         case Term():
-            column = columns[filter_.column.casefold()]
+            column = columns[filter_.column]
             if filter_.operator is Operator.IS_NULL:
                 return column.is_(None)
             if filter_.operator is Operator.IS_NOT_NULL:
@@ -247,14 +258,6 @@ def _around_day(value: Value) -> tuple[Any, Any]:
 
 
 def _batch(rows: Any, selection: tuple[SourceColumn, ...]) -> pa.RecordBatch:
-    """Column by column, as text that parse.py reads; binary as bytes. Raises SourceFailed."""
-    columns = [_array(values, column) for values, column in zip(zip(*rows, strict=True), selection, strict=True)]
+    """Column by column, as text that parse.py reads; binary as bytes."""
+    columns = [array(values, column.type) for values, column in zip(zip(*rows, strict=True), selection, strict=True)]
     return pa.RecordBatch.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))])
-
-
-def _array(values: Any, column: SourceColumn) -> Array:
-    type_ = pa.large_binary() if column.type.kind is Kind.BINARY else pa.large_string()
-    try:
-        return pa.array([as_text(value, column.type) for value in values], type_)
-    except Unwritable as unwritable:
-        raise errors.value_invalid(column.label, column.type) from unwritable

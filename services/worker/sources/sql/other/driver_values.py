@@ -2,18 +2,25 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal
 from typing import Any
 
+import pyarrow as pa
+
 from services.contract.spec import ColumnType, Kind
+from services.worker.sources.rows.invalid import with_invalid
+from services.worker.sources.rows.parse import Array
 
 _TEXT = ColumnType(Kind.TEXT)
 _HOLDING = (Mapping, list, tuple, set, frozenset)
 _BARE = (bool, int, float, Decimal)
 _EXACT = Context(prec=400)
 """Enough for the largest real with 38 digits behind its point."""
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Of surrogate pairs, and bytes that are not UTF-8 as Python keeps them in a text."""
 _NOISE = Decimal("1e-14")
 """Share of a real within which it stands for a decimal."""
 _MIDNIGHT = datetime(1, 1, 1, tzinfo=UTC)
@@ -32,6 +39,27 @@ def as_text(value: Any, type_: ColumnType) -> str | bytes | None:
     if isinstance(value, _HOLDING) or (type_.kind is Kind.JSON and not isinstance(value, str)):
         return _whole_json(value)
     return _scalar(value, type_)
+
+
+def array(values: Sequence[Any], type_: ColumnType) -> Array:
+    """A column as parse.py reads it: texts, or bytes for binary; what has no text is invalid, see invalid.py."""
+    arrow = pa.large_binary() if type_.kind is Kind.BINARY else pa.large_string()
+    try:
+        return pa.array([as_text(value, type_) for value in values], arrow)
+    except (Unwritable, UnicodeEncodeError):
+        told = [_told(value, type_) for value in values]
+        return with_invalid(pa.array([text for text, _ in told], arrow), [wrong for _, wrong in told])
+
+
+def _told(value: Any, type_: ColumnType) -> tuple[str | bytes | None, str | None]:
+    """The text of a value, or what stands for it when it has none."""
+    try:
+        text = as_text(value, type_)
+    except Unwritable:
+        return None, type(value).__name__
+    if isinstance(text, str) and _HALVES.search(text):
+        return None, _HALVES.sub("\ufffd", text)
+    return text, None
 
 
 def _scalar(value: Any, type_: ColumnType) -> str:

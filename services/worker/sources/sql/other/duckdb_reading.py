@@ -20,12 +20,14 @@ from services.worker.sources.rows.columns import NameAmbiguous, place_of, source
 from services.worker.sources.rows.conditions import Parameter, quoted
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 from services.worker.sources.sql import address
-from services.worker.sources.sql.adbc import DriverError
+from services.worker.sources.sql.failures import driver_error, of_words
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.time_bound import time_bound_s, within
 
 if TYPE_CHECKING:
     import duckdb
+
+_LACKS_MODULE = "Required module"
 
 
 @contextmanager
@@ -113,16 +115,17 @@ class _Database:
         column = invalid_column(error)
         if column:
             return errors.value_invalid(column, "of its type")
-        if isinstance(error, _of_statements()):
-            return errors.relation_missing(self._settings.id)
+        if isinstance(error, _of_statements()) or _LACKS_MODULE in str(error):
+            return of_words(str(error), self._settings.id, errors.query_invalid)
         if isinstance(error, duckdb.DataError | duckdb.InvalidInputException):
             return errors.value_unconvertible(self._settings.id)
         return errors.unavailable(self._settings.id)
 
-    def _said(self, error: Exception) -> DriverError:
+    def _said(self, error: Exception) -> errors.DriverError:
         """Only what is wrong with a statement is said in full: other words may hold values of rows."""
-        text = f"{type(error).__name__}: {error}" if isinstance(error, _of_statements()) else type(error).__name__
-        return DriverError(address.scrubbed(text, self._settings.url))
+        of_statement = isinstance(error, _of_statements()) or _LACKS_MODULE in str(error)
+        told = driver_error(error, of_value=not of_statement)
+        return errors.DriverError(address.scrubbed(str(told), self._settings.url))
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -9,13 +9,12 @@ from services.contract.spec import ColumnType, JobSpec, Kind, Relation
 from services.worker.sources.check.nothing import of_nothing, read_nothing
 from services.worker.sources.check.problems import Probe, Problem, problems
 from services.worker.sources.introspect.tables import LiveColumn
-from services.worker.sources.sql import address
-from services.worker.sources.sql.adbc import DriverError
+from services.worker.sources.sql.failures import of_state
 from services.worker.sources.sql.postgres import dialect
 from services.worker.sources.sql.postgres.introspect import type_of
 from services.worker.sources.sql.postgres.reading import opened
 from services.worker.sources.sql.postgres.settings import PostgresSettings
-from services.worker.sources.sql.postgres.transaction import failed, with_options
+from services.worker.sources.sql.postgres.transaction import said, with_options
 from services.worker.sources.sql.source import SqlSource
 
 
@@ -41,8 +40,7 @@ def _guarded(settings: PostgresSettings) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        said = DriverError(address.scrubbed(f"{error}", settings.url))
-        raise failed(error.sqlstate, settings.id) from said
+        raise of_state(error.sqlstate, settings.id) from said(error, settings.url)
 
 
 class _Live:

@@ -15,12 +15,11 @@ from services.worker.sources.rows.columns import order_types, source_columns
 from services.worker.sources.rows.conditions import Parameter, literal
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import no_rows_warnings
-from services.worker.sources.sql import address
-from services.worker.sources.sql.adbc import DriverError
+from services.worker.sources.sql.failures import of_state
 from services.worker.sources.sql.postgres import dialect, guards
 from services.worker.sources.sql.postgres.lines import line_value, may_be_lines
 from services.worker.sources.sql.postgres.settings import PostgresSettings
-from services.worker.sources.sql.postgres.transaction import Transaction, failed, is_wrong_value, with_options
+from services.worker.sources.sql.postgres.transaction import Transaction, is_wrong_value, said, with_options
 from services.worker.sources.sql.postgres.types import Columns
 
 if TYPE_CHECKING:
@@ -58,15 +57,11 @@ def connected(settings: PostgresSettings) -> Iterator["Session"]:
             prepare_threshold=None,
         )
     except psycopg.Error as error:
-        raise errors.unavailable(settings.id, guards.tls_words(str(error))) from _driver_error(error, settings)
+        raise errors.unavailable(settings.id, guards.tls_words(str(error))) from said(error, settings.url)
     try:
         yield Session(connection, settings)
     finally:
         connection.close()
-
-
-def _driver_error(error: object, settings: PostgresSettings) -> DriverError:
-    return DriverError(address.scrubbed(f"{type(error).__name__}: {error}", settings.url))
 
 
 class Session:
@@ -84,13 +79,8 @@ class Session:
 
     def names(self, relation: str) -> list[str]:
         """See transaction.Statements."""
-        import psycopg  # noqa: PLC0415 - only a child that reads needs it
-
         with self._guarded():
-            try:
-                cursor = self._connection.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
-            except psycopg.ProgrammingError as error:
-                raise errors.relation_missing(self._settings.id) from _driver_error(error, self._settings)
+            cursor = self._connection.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
             return [column.name for column in cursor.description]
 
     def modifiers(self, sql: str) -> list[int]:
@@ -136,7 +126,7 @@ class Session:
         try:
             yield
         except psycopg.Error as error:
-            raise failed(error.sqlstate, self._settings.id) from _driver_error(error, self._settings)
+            raise of_state(error.sqlstate, self._settings.id) from said(error, self._settings.url)
 
 
 def _rows(server: "PGconn") -> Iterator[list[Any]]:

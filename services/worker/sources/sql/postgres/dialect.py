@@ -101,7 +101,7 @@ def order(terms: Iterable[OrderTerm], types: dict[str, ColumnType], columns: Col
 def _sortable(name: str, type_: ColumnType | None, columns: Columns) -> str:
     oid = columns.oid(name)
     if oid in _TEXTUAL and type_ and type_.kind in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
-        raw = columns.raw(name)
+        raw = columns.text(name)  # a nondeterministic collation knows no patterns
         return f"case when {raw} ~ '{_NUMBER}' then {raw}::numeric end"
     return columns.text(name) if oid in _TEXTUAL or oid in _UNSORTED else columns.raw(name)
 

@@ -13,13 +13,13 @@ from services.worker.sources.rows.columns import SourceColumn, order_types, sour
 from services.worker.sources.rows.conditions import Sql
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import ReadingFacts, SnapshotReading
-from services.worker.sources.sql import address
-from services.worker.sources.sql.adbc import DriverError, Session
+from services.worker.sources.sql.adbc import Session
+from services.worker.sources.sql.failures import of_state
 from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pages
 from services.worker.sources.sql.postgres import dialect, guards
 from services.worker.sources.sql.postgres.moments import with_moments
 from services.worker.sources.sql.postgres.settings import PostgresSettings
-from services.worker.sources.sql.postgres.transaction import Transaction, failed, with_options
+from services.worker.sources.sql.postgres.transaction import Transaction, said, state_of, with_options
 from services.worker.sources.sql.postgres.types import Columns
 
 
@@ -37,20 +37,15 @@ def connected(settings: PostgresSettings) -> Iterator[Session]:
     import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
     import adbc_driver_postgresql.dbapi  # noqa: PLC0415
 
-    def scrub(text: str) -> str:
-        return address.scrubbed(text, settings.url)
-
     def failure(error: Exception) -> errors.SourceFailed:
-        return failed(getattr(error, "sqlstate", None), settings.id)
+        return of_state(state_of(error), settings.id)
 
     try:
         connection = adbc_driver_postgresql.dbapi.connect(with_options(settings.url))
     except adbc_driver_manager.Error as error:
-        raise errors.unavailable(settings.id, guards.tls_words(str(error))) from DriverError(
-            scrub(f"{type(error).__name__}: {error}")
-        )
+        raise errors.unavailable(settings.id, guards.tls_words(str(error))) from said(error, settings.url)
     with connection:
-        yield Session(connection, settings.id, failure, scrub)
+        yield Session(connection, failure, lambda error: said(error, settings.url))
 
 
 class Database(Transaction):

@@ -1,23 +1,36 @@
 """A transaction of PostgreSQL, whichever driver it goes through."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+import pyarrow as pa
+
 from services.contract.spec import JobSpec
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import missing, source_columns
 from services.worker.sources.rows.conditions import Parameter, Sql, literal, quoted
-from services.worker.sources.sql.adbc import LOCKED
+from services.worker.sources.sql import address
+from services.worker.sources.sql.failures import driver_error, is_of_value
+from services.worker.sources.sql.names import resolved
 from services.worker.sources.sql.postgres import dialect, guards
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.types import Columns, Stored
 from services.worker.sources.sql.time_bound import time_bound_s
 
+_COLUMNS = (
+    "select attname::text, has_column_privilege(attrelid, attnum, 'select') from pg_attribute"
+    " where attrelid = to_regclass($1::text) and attnum > 0 and not attisdropped order by attnum"
+)
 SNAPSHOT = "set transaction isolation level repeatable read read only"
-_TIMED_OUT = "57014"
 _WRONG_VALUE = "22"
-_WRONG_STATEMENT = ("42", "3F", "0A")
+_AMONG_ROWS = "Execution error"
+_STATES = (
+    (re.compile("statement timeout"), "57014"),
+    (re.compile("invalid input|invalid byte|invalid value|division by zero|out of range|(over|under)flow"), "22000"),
+)
+_AT_A_ROW = "ReadRecord"
+"""In the text of ADBC that quotes what it could not convert."""
 
 
 class Statements(Protocol):
@@ -39,23 +52,25 @@ def with_options(url: str) -> str:
     return f"{url}{'&' if query else '?'}{more}" if more else url
 
 
-def failed(sqlstate: str | None, source_id: str) -> errors.SourceFailed:
-    """What an error of PostgreSQL means for callers."""
-    state = sqlstate or ""
-    if state == _TIMED_OUT:
-        return errors.too_long(source_id)
-    if state == LOCKED:
-        return errors.locked(source_id)
-    if is_wrong_value(state):
-        return errors.value_unconvertible(source_id)
-    if state.startswith(_WRONG_STATEMENT):
-        return errors.relation_missing(source_id)
-    return errors.unavailable(source_id)
-
-
 def is_wrong_value(sqlstate: str | None) -> bool:
     """Whether a value could not be converted or computed."""
     return (sqlstate or "").startswith(_WRONG_VALUE)
+
+
+def state_of(error: BaseException) -> str | None:
+    """The SQLSTATE. Of an error that comes in the midst of rows ADBC gives but the words."""
+    state: str | None = getattr(error, "sqlstate", None)
+    if state or _AMONG_ROWS not in str(error):
+        return state
+    return next((code for words, code in _STATES if words.search(str(error))), None)
+
+
+def said(error: BaseException, url: str) -> errors.DriverError:
+    """What PostgreSQL or its driver says, for the log."""
+    state = state_of(error)
+    unsure = state is None and isinstance(error, pa.ArrowException | OSError)
+    told = driver_error(error, state=state, of_value=is_of_value(state) or unsure or _AT_A_ROW in str(error))
+    return errors.DriverError(address.scrubbed(str(told), url))
 
 
 class Transaction:
@@ -86,17 +101,27 @@ class Transaction:
         return datetime.fromisoformat(str(row[1])).astimezone(UTC)
 
     def columns(self, spec: JobSpec) -> Columns:
-        """The columns that the spec uses. Raises RELATION_MISSING, COLUMN_MISSING."""
+        """The columns that the spec uses. Raises SourceFailed when the relation is not there, or not what the spec
+        says.
+        """
         relation = dialect.relation(spec.relation)
-        names = self._statements.names(relation)
-        absent = missing(spec, names)
-        if absent:
-            raise errors.column_missing(self._settings.id, absent)
-        by_name = {name.casefold(): name for name in names} | {name: name for name in names if name == name.casefold()}
-        used = {c.name for c in source_columns(spec, deciding=True)} | {t.column for t in spec.order} | {*spec.key}
-        stored_names = [by_name[name] for name in dict.fromkeys(n.casefold() for n in sorted(used)) if name in by_name]
-        stored = self._types(relation, stored_names)
-        return Columns({column.name.casefold(): column for column in stored}, self._settings.time_zone)
+        meant = resolved(spec, self._names(spec, relation), self._settings.id)
+        stored = self._types(relation, list(dict.fromkeys(meant.values())))
+        by_name = {column.name: column for column in stored}
+        return Columns({name: by_name[column] for name, column in meant.items()}, self._settings.time_zone)
+
+    def _names(self, spec: JobSpec, relation: str) -> list[str]:
+        """Of a table only those that the account may select: `select *` would be refused for the others' sake."""
+        if not spec.relation.table:
+            return self._statements.names(relation)
+        rows = self._statements.rows(_COLUMNS, (dialect.table_name(spec.relation.table),))
+        if not rows:
+            raise errors.relation_missing(self._settings.id)
+        names = [name for name, _ in rows]
+        denied = {name for name, may in rows if not may} & set(resolved(spec, names, self._settings.id).values())
+        if denied:
+            raise errors.columns_denied(self._settings.id, sorted(denied))
+        return names
 
     def _types(self, relation: str, names: list[str]) -> list[Stored]:
         """Their types without a row being read; those of domains are the ones below."""

@@ -59,22 +59,22 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns of the relation `r` by their names without case; timestamps without a zone are in `time_zone`."""
+    """Columns of the relation `r` by the names that the spec has; timestamps without a zone are in `time_zone`."""
 
     stored: Mapping[str, Stored]
     time_zone: str = "UTC"
 
     def oid(self, name: str) -> int:
         """Its type's number."""
-        return self.stored[name.casefold()].oid
+        return self.stored[name].oid
 
     def type(self, name: str) -> str:
         """Its type's name, fit for a cast."""
-        return self.stored[name.casefold()].type
+        return self.stored[name].type
 
     def raw(self, name: str) -> str:
         """The column as it is stored."""
-        return f"r.{quoted(self.stored[name.casefold()].name)}"
+        return f"r.{quoted(self.stored[name].name)}"
 
     def text(self, name: str) -> str:
         """The column as text that is compared by its bytes, whatever the database's collation."""
@@ -113,6 +113,7 @@ _DURATION = (
     f" when {_LENGTH} < 0 then '-PT' || trim_scale(-{_LENGTH}::numeric)::text || 'S'"
     f" else 'PT' || trim_scale({_LENGTH}::numeric)::text || 'S' end"
 )
+_WHOLE = "case when {raw} = trunc({raw}) and abs({raw}) < 9.2e18 then {raw}::int8::text else {raw}::text end"
 _AS_FLOAT8 = "{raw}::float8"
 FLOAT4_AS_FLOAT8 = "{raw}::text::float8"
 """The number that the shortest text of a real of four bytes says: 11.4, and no 11.399999618530273."""
@@ -120,7 +121,7 @@ FLOAT4_AS_FLOAT8 = "{raw}::text::float8"
 # What Arrow takes as it is, and what becomes of other types; any type not named leaves as its text.
 _DIRECT: dict[Kind, tuple[frozenset[Oid], dict[int, str]]] = {
     Kind.TEXT: (PLAIN_TEXT, {}),
-    Kind.INTEGER: (WHOLE, {Oid.NUMERIC: "trim_scale({raw})::text"}),
+    Kind.INTEGER: (WHOLE, {Oid.NUMERIC: "trim_scale({raw})::text", **dict.fromkeys(REAL, _WHOLE)}),
     Kind.DECIMAL: (
         frozenset({Oid.NUMERIC}),
         {Oid.MONEY: "{raw}::numeric", **dict.fromkeys(REAL, _DECIMAL)},

@@ -10,6 +10,7 @@ from services.worker.sources import errors
 from services.worker.sources.check.nothing import of_nothing, read_nothing
 from services.worker.sources.check.problems import Probe, Problem, problems
 from services.worker.sources.introspect.tables import LiveColumn
+from services.worker.sources.sql.failures import driver_error, of_words
 from services.worker.sources.sql.source import SqlSource
 from services.worker.sources.sql.sqlite import dialect
 from services.worker.sources.sql.sqlite.introspect import opened as looked_into
@@ -43,10 +44,10 @@ class _Live:
                 return relation_columns(connection, relation)
         except sqlite3.OperationalError as error:
             reached = "unable to open" not in str(error)
-            failed = errors.relation_missing(self._settings.id) if reached else errors.unavailable(self._settings.id)
-            raise failed from error
+            refused = errors.query_invalid if reached else errors.unavailable
+            raise of_words(str(error), self._settings.id, refused) from driver_error(error)
         except sqlite3.Error as error:
-            raise errors.unavailable(self._settings.id) from error
+            raise errors.unavailable(self._settings.id) from driver_error(error)
 
     def select(self, spec: JobSpec) -> None:
         """See problems.Live."""

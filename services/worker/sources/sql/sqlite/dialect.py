@@ -7,6 +7,7 @@ unqualified name in double quotes for text.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ from services.worker.sources.rows.conditions import (
 from services.worker.sources.rows.step import on_step, utc
 from services.worker.sources.sql.sqlite.iso_shapes import DATE_GLOB, Shape
 
+_COLLATE = re.compile(r"""\bcollate\s+["'`\[]?(\w+)""", re.IGNORECASE)
+_BUILT_IN = frozenset({"binary", "nocase", "rtrim"})
 NUMERIC = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.BOOLEAN})
 _MAX_PARAMETERS = 32_000
 """SQLite takes 32,766 a statement, and those of a key come on top."""
@@ -57,6 +60,17 @@ def relation(of: Relation) -> str:
     """The rows as `r`."""
     query = of.query.strip().rstrip(";")
     return f"(\n{query}\n) as r" if query else f"{quoted(of.table)} as r"
+
+
+def own_collations(definition: str) -> set[str]:
+    """The collations in a definition that SQLite itself does not bring."""
+    return {name.casefold() for name in _COLLATE.findall(definition)} - _BUILT_IN
+
+
+def by_bytes(of: str, names: Iterable[str]) -> str:
+    """A relation whose columns of these names compare their texts by bytes, whatever their collation."""
+    columns = ", ".join(f"{column(name)} collate binary as {quoted(name)}" for name in names)
+    return f"(select {columns} from {of}) as r"  # noqa: S608 - quoted
 
 
 def column(name: str) -> str:

@@ -16,6 +16,7 @@ from services.worker.sources.introspect import types
 from services.worker.sources.introspect.keys import MAX_ROWS, Row, with_keys
 from services.worker.sources.introspect.tables import GUESSED, SAMPLE, Link, LiveColumn, LiveTable, TableNames
 from services.worker.sources.rows.conditions import quoted
+from services.worker.sources.sql.failures import driver_error
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 
 _DIGITS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
@@ -34,7 +35,7 @@ def tables(settings: SqliteSettings, names: TableNames) -> list[LiveTable]:
             database = _Database(connection, settings.id)
             return with_keys(database.tables(names), database.look)
     except sqlite3.Error as error:
-        raise errors.unavailable(settings.id) from error
+        raise errors.unavailable(settings.id) from driver_error(error)
 
 
 def opened(settings: SqliteSettings) -> sqlite3.Connection:

@@ -4,6 +4,7 @@ ADBC brings a SQLite of its own: a file that is open here must not be open throu
 file in WAL mode is read while others write to it; in the older modes a long reading makes writers wait.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,17 +15,20 @@ import pyarrow as pa
 from services.contract.spec import JobSpec, ReadingMode
 from services.worker.ports import Reading
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import SourceColumn, missing, order_types, source_columns, with_key
+from services.worker.sources.rows.columns import SourceColumn, order_types, source_columns, with_key
 from services.worker.sources.rows.conditions import Parameter, Sql
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 from services.worker.sources.sql.adbc import Session
+from services.worker.sources.sql.failures import driver_error, of_words
 from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pages
+from services.worker.sources.sql.names import resolved
 from services.worker.sources.sql.sqlite import dialect
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from services.worker.sources.sql.sqlite.storage_classes import storage_of
 from services.worker.sources.sql.time_bound import time_bound_s, within
 
+_NO_DATABASE = re.compile("not a database|malformed")
 _PATIENCE_MS = 5_000
 _BATCHES = {"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)}
 
@@ -46,11 +50,19 @@ def connected(settings: SqliteSettings) -> Iterator[Session]:
     try:
         connection = adbc_driver_sqlite.dbapi.connect(f"file:{quote(str(settings.path))}?mode=ro")
     except adbc_driver_manager.Error as error:
-        raise errors.unavailable(settings.id) from error
+        raise errors.unavailable(settings.id) from driver_error(error)
     with connection:
-        session = Session(connection, settings.id, lambda _: errors.unavailable(settings.id))
+        session = Session(connection, lambda error: _failure(error, settings.id))
         session.rows(f"pragma busy_timeout = {_PATIENCE_MS}")
         yield session
+
+
+def _failure(error: Exception, source_id: str) -> errors.SourceFailed:
+    import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
+
+    broken = _NO_DATABASE.search(str(error))
+    refused = isinstance(error, adbc_driver_manager.ProgrammingError) and not broken
+    return of_words(str(error), source_id, errors.query_invalid if refused else errors.unavailable)
 
 
 class _File:
@@ -65,7 +77,7 @@ class _File:
         as_of, time_zone = datetime.now(UTC), self._settings.time_zone
         self._session.rows("select count(*) from sqlite_schema")  # the first read takes the snapshot
         relation = self._checked(spec)
-        storage = storage_of(self._session.rows, spec, time_zone)
+        storage = storage_of(self._session.rows, spec, relation, time_zone)
         matching = dialect.where(spec.filter, storage)
         selection = with_key(source_columns(spec, deciding=not matching.exact), spec)
         facts = ReadingFacts(as_of, None, spec.filter, page=spec.page, time_zone=time_zone)
@@ -114,12 +126,16 @@ class _File:
         return KeysetReading(pages(behind, shared, self._session.end, len(keys), ambiguous), selection, facts)
 
     def _checked(self, spec: JobSpec) -> str:
-        """The relation. Raises RELATION_MISSING, COLUMN_MISSING."""
+        """The relation. Raises SourceFailed when it is not there, or not what the spec says."""
         relation = dialect.relation(spec.relation)
-        absent = missing(spec, self._session.names(relation))
-        if absent:
-            raise errors.column_missing(self._settings.id, absent)
-        return relation
+        names = self._session.names(relation)
+        resolved(spec, names, self._settings.id)
+        return dialect.by_bytes(relation, names) if self._has_own_collations() else relation
+
+    def _has_own_collations(self) -> bool:
+        """Whether tables have collations that their application brings, without which SQLite compares nothing."""
+        rows = self._session.rows("select sql from sqlite_schema where sql like '%collate%'")
+        return any(dialect.own_collations(sql) for (sql,) in rows)
 
     def _batches(
         self, selection: tuple[SourceColumn, ...], keys: Iterable[str], rest: str, parameters: tuple[Parameter, ...]

@@ -14,14 +14,14 @@ Ask = Callable[[str, tuple[Parameter, ...]], list[tuple[Any, ...]]]
 _ANY_SHAPE = Shape("T", 0, "Z")
 
 
-def storage_of(ask: Ask, spec: JobSpec, time_zone: str = "UTC") -> Storage:
+def storage_of(ask: Ask, spec: JobSpec, relation: str, time_zone: str = "UTC") -> Storage:
     """Ask about each column that SQLite compares exactly only when it is stored in one way.
 
     Timestamps without a zone are in `time_zone`: only in UTC does SQLite compare them exactly.
 
     Only rows that the terms of text let through are asked about: an index on a text column keeps that cheap.
     """
-    rows = f"from {dialect.relation(spec.relation)} where "
+    rows = f"from {relation} where "
     certain = dialect.where(only(spec.filter, lambda term: term.type.kind is Kind.TEXT), {})
     storage = {(name, kind): _stored(ask, rows, certain, name, kind) for name, kind in _doubtful(spec)}
     return {each: stored if _is_sure(stored, time_zone) else MIXED for each, stored in storage.items()}

@@ -1,0 +1,74 @@
+"""What the errors of databases mean for callers, and what of their words an operator may read."""
+
+import re
+from collections.abc import Callable
+
+from services.worker.sources import errors
+from services.worker.sources.errors import DriverError, SourceFailed
+
+MAX_SENTENCE_CHARACTERS = 500
+
+_OF_STATE: tuple[tuple[str, Callable[[str], SourceFailed]], ...] = (
+    ("57014", errors.too_long),
+    ("55P03", errors.locked),
+    ("42501", errors.permission_denied),
+    ("42P01", errors.relation_missing),
+    ("3F", errors.relation_missing),
+    ("42883", errors.function_missing),
+    ("42704", errors.function_missing),
+    ("58P01", errors.function_missing),
+    ("0A", errors.function_missing),
+    ("42702", errors.name_ambiguous),
+    ("42725", errors.name_ambiguous),
+    ("42P09", errors.name_ambiguous),
+    ("42", errors.query_invalid),
+    ("22", errors.value_unconvertible),
+)
+"""By the beginning of an SQLSTATE, as PostgreSQL has them; the first that fits."""
+
+_DENIED = r"permission (was )?denied|(access|command) denied|not authorized|insufficient privilege"
+_MADE_WITH = r"(function|collation|module|extension|type)"
+_NO_FUNCTION = rf"(no such|unknown) {_MADE_WITH}|\b{_MADE_WITH}\b.*(not exist|not found|unknown|failed)"
+_NO_TABLE = r"no such table|unknown table|invalid object name|\b(table|view|relation|schema)\b.*(n.t exist|not found)"
+_OF_WORDS: tuple[tuple[str, Callable[[str], SourceFailed]], ...] = (
+    (_DENIED, errors.permission_denied),
+    (r"ambiguous", errors.name_ambiguous),
+    (_NO_FUNCTION, errors.function_missing),
+    (_NO_TABLE, errors.relation_missing),
+)
+"""By words of a sentence, where a database has no codes that all of its drivers give."""
+
+_NO_VALUES = ("08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "F0", "HV", "XX")
+"""Classes of SQLSTATE whose sentences quote statements at most, never a value."""
+_BEHIND = re.compile(r"\n|\. SQLSTATE:|\[SQL:|original line", re.IGNORECASE)
+
+
+def of_state(state: str | None, source_id: str) -> SourceFailed:
+    """What an SQLSTATE means; for an unknown one and for none: the source cannot be read now."""
+    found = (failure for beginning, failure in _OF_STATE if (state or "").startswith(beginning))
+    return next(found, errors.unavailable)(source_id)
+
+
+def of_words(text: str, source_id: str, otherwise: Callable[[str], SourceFailed]) -> SourceFailed:
+    """What the sentence of a database means that refuses a statement."""
+    said = sentence(text)
+    found = (failure for words, failure in _OF_WORDS if re.search(words, said, re.IGNORECASE))
+    return next(found, otherwise)(source_id)
+
+
+def is_of_value(state: str | None) -> bool:
+    """Whether the sentence of an error may quote a value."""
+    return bool(state) and not str(state).startswith(_NO_VALUES)
+
+
+def driver_error(error: BaseException, *, state: str | None = None, of_value: bool = False) -> DriverError:
+    """The error's sentence for the log; without its words when they may quote a value. Secrets are the caller's."""
+    name = f"{type(error).__name__}{f' {state}' if state else ''}"
+    return DriverError(name if of_value else f"{name}: {sentence(str(error))}")
+
+
+def sentence(text: str) -> str:
+    """The first line of what a driver says: statements, hints, details and lines of files follow it."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    first = _BEHIND.split(lines[0])[0] if lines else ""
+    return " ".join(first.split())[:MAX_SENTENCE_CHARACTERS]

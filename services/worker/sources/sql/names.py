@@ -1,0 +1,28 @@
+"""Which columns of a relation the names of a spec mean."""
+
+from collections.abc import Mapping, Sequence
+
+from services.contract.spec import JobSpec
+from services.worker.sources import errors
+from services.worker.sources.rows.columns import NameAmbiguous, missing, place_of, used_names
+
+_SECOND = ":1"
+"""What SQLite puts behind the name of a second column of one name."""
+
+
+def resolved(spec: JobSpec, names: Sequence[str], source_id: str) -> Mapping[str, str]:
+    """The column that each name means, by the name. Raises SourceFailed (COLUMN_MISSING, NAME_AMBIGUOUS)."""
+    absent = missing(spec, names)
+    if absent:
+        raise errors.column_missing(source_id, absent)
+    try:
+        return {name: _meant(name, names) for name in dict.fromkeys([*used_names(spec), *spec.key])}
+    except NameAmbiguous as ambiguous:
+        raise errors.column_ambiguous(source_id, ambiguous.name) from None
+
+
+def _meant(name: str, names: Sequence[str]) -> str:
+    meant = names[place_of(name, names) or 0]
+    if meant + _SECOND in names:
+        raise NameAmbiguous(name)
+    return meant
