@@ -60,7 +60,6 @@ def engines(shop: str, sqlite_table: Fill) -> Engines:
 
 @pytest.fixture
 def json_logs(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    logs.configure("worker", "json")
     yield capsys
     structlog.reset_defaults()
 
@@ -184,6 +183,7 @@ def _raise() -> None:
 
 
 def test_a_cause_that_nobody_raised_is_in_the_log_too(json_logs: pytest.CaptureFixture[str]) -> None:
+    logs.configure("worker", "json")
     try:
         _raise()
     except ValueError:

@@ -66,4 +66,4 @@ def test_a_real_of_more_digits_than_the_scale_keeps_them() -> None:
 def test_what_has_no_text_is_set_apart() -> None:
     told = array([b"Mar\xeda", "plain", "cut \ud83d", None, object()], TEXT)
     assert told.field("value").to_pylist() == [None, "plain", None, None, None]
-    assert told.field("invalid").to_pylist() == ["Mar\ufffd", None, "cut \ufffd", None, "object"]
+    assert told.field("invalid").to_pylist() == ["Mar\ufffda", None, "cut \ufffd", None, "object"]
