@@ -38,8 +38,27 @@ _OF_WORDS: tuple[tuple[str, Callable[[str], SourceFailed]], ...] = (
 )
 """By words of a sentence, where a database has no codes that all of its drivers give."""
 
-_NO_VALUES = ("08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "F0", "HV", "XX")
-"""Classes of SQLSTATE whose sentences quote statements at most, never a value."""
+_NO_VALUES = (
+    "08",
+    "0A",
+    "22012",
+    "25",
+    "26",
+    "28",
+    "3D",
+    "3F",
+    "40",
+    "42",
+    "53",
+    "54",
+    "55",
+    "57",
+    "58",
+    "F0",
+    "HV",
+    "XX",
+)
+"""Classes and codes of SQLSTATE whose sentences quote statements at most, never a value."""
 _BEHIND = re.compile(r"\n|\. SQLSTATE:|\[SQL:|original line", re.IGNORECASE)
 
 
