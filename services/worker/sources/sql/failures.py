@@ -26,13 +26,22 @@ _OF_STATE: tuple[tuple[str, Callable[[str], SourceFailed]], ...] = (
 )
 """By the beginning of an SQLSTATE, as PostgreSQL has them; the first that fits."""
 
-_DENIED = r"permission (was )?denied|(access|command) denied|not authorized|insufficient privilege"
-_MADE_WITH = r"(function|collation|module|extension|type)"
-_NO_FUNCTION = rf"(no such|unknown) {_MADE_WITH}|\b{_MADE_WITH}\b.*(not exist|not found|unknown|failed)"
-_NO_TABLE = r"no such table|unknown table|invalid object name|\b(table|view|relation|schema)\b.*(n.t exist|not found)"
-_OF_WORDS: tuple[tuple[str, Callable[[str], SourceFailed]], ...] = (
+_DENIED = re.compile(
+    r"permission (was )?denied|(access|command) denied|not authorized|insufficient privilege", re.IGNORECASE
+)
+_AMBIGUOUS = re.compile("ambiguous", re.IGNORECASE)
+_NO_FUNCTION = re.compile(
+    r"(no such|unknown) (function|collation|module|extension|type)"
+    r"|\b(function|collation|module|extension|type)\b.{0,200}(not exist|not found|unknown|failed)",
+    re.IGNORECASE,
+)
+_NO_TABLE = re.compile(
+    r"no such table|unknown table|invalid object name|\b(table|view|relation|schema)\b.{0,200}(n.t exist|not found)",
+    re.IGNORECASE,
+)
+_OF_WORDS: tuple[tuple[re.Pattern[str], Callable[[str], SourceFailed]], ...] = (
     (_DENIED, errors.permission_denied),
-    (r"ambiguous", errors.name_ambiguous),
+    (_AMBIGUOUS, errors.name_ambiguous),
     (_NO_FUNCTION, errors.function_missing),
     (_NO_TABLE, errors.relation_missing),
 )
@@ -71,7 +80,7 @@ def of_state(state: str | None, source_id: str) -> SourceFailed:
 def of_words(text: str, source_id: str, otherwise: Callable[[str], SourceFailed]) -> SourceFailed:
     """What the sentence of a database means that refuses a statement."""
     said = sentence(text)
-    found = (failure for words, failure in _OF_WORDS if re.search(words, said, re.IGNORECASE))
+    found = (failure for words, failure in _OF_WORDS if words.search(said))
     return next(found, otherwise)(source_id)
 
 

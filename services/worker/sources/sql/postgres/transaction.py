@@ -25,10 +25,9 @@ _COLUMNS = (
 SNAPSHOT = "set transaction isolation level repeatable read read only"
 _WRONG_VALUE = "22"
 _AMONG_ROWS = "Execution error"
-_STATES = (
-    (re.compile("statement timeout"), "57014"),
-    (re.compile("invalid input|invalid byte|invalid value|division by zero|out of range|(over|under)flow"), "22000"),
-)
+_TOOK_TOO_LONG = re.compile("statement timeout")
+_NOT_CONVERTED = re.compile("invalid input|invalid byte|invalid value|division by zero|out of range|(over|under)flow")
+_STATES = ((_TOOK_TOO_LONG, "57014"), (_NOT_CONVERTED, "22000"))
 _AT_A_ROW = "ReadRecord"
 """In the text of ADBC that quotes what it could not convert."""
 
