@@ -71,8 +71,6 @@ async def test_a_worker_in_another_folder_than_the_api_says_so_and_ends(
     assert "cannot start" in said
     assert "give both services the same EXPORTD_ARTIFACTS" in said
     seen = await client.get(export.id)
-    assert (seen.state, seen.attempt, seen.wait_reason) == (
-        Export.STATE_QUEUED,
-        0,
-        Export.WAIT_REASON_NO_CAPABLE_WORKER,
-    )
+    assert (seen.state, seen.attempt) == (Export.STATE_QUEUED, 0)
+    # The worker that ended is forgotten a few seconds later: a slow machine asks after that.
+    assert seen.wait_reason in (Export.WAIT_REASON_NO_CAPABLE_WORKER, Export.WAIT_REASON_NO_WORKER)
