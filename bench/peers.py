@@ -46,9 +46,9 @@ def exportd(sources: list[str], out: str, table_format: str) -> int:
     from services.contract.formats import Format
     from services.contract.spec import JobSpec, Relation, SourceRef, TableOptions
     from services.worker.concurrency.prefetch import prefetch
+    from services.worker.sources.access import RowOptions
     from services.worker.sources.files.settings import ParquetSettings
     from services.worker.sources.files.source import FileSource
-    from services.worker.sources.kind import RowOptions
     from services.worker.writers.registry import open_writer
 
     table, place = TableOptions(Format(table_format)), Path(sources[0])

@@ -19,7 +19,7 @@ from services.runtime.startup import CannotStart, check_folder, using
 from services.worker import environment
 from services.worker.artifacts import open_sink
 from services.worker.artifacts.store_check import StoreCheck
-from services.worker.child import dispatch, warm_up
+from services.worker.child import entry
 from services.worker.metrics import WorkerMetrics
 from services.worker.queue.grpc_queue import connected
 from services.worker.scratch import Scratch
@@ -106,7 +106,8 @@ async def build(settings: WorkerSettings, sources: LiveSources, world: World) ->
         sink, scratch = open_sink(settings.artifacts), Scratch(settings.scratch, worker_id)
         for last in (sink.close, sink.sweep, scratch.close):  # the last one first, once the children are dead
             stack.push_async_callback(asyncio.to_thread, last)
-        pool = Pool(settings.slots, dispatch.run, partial(warm_up.up, settings.log_format), [dispatch.__name__])
+        preloaded = [*entry.MODULES, *sources.current.modules]
+        pool = Pool(settings.slots, entry.run, partial(entry.warm_up, settings.log_format), preloaded)
         metrics.registry.register(LostLogLines(lambda: stderr.lost_lines() + pool.lost_lines))
         context = WorkerContext(
             queue=await stack.enter_async_context(connected(settings.queue_address, worker_id)),

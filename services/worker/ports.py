@@ -9,15 +9,16 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias
 
 from services.contract.capabilities import Capabilities
 from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, LeaseReport, WorkerProblem
 from services.contract.outcome import Built, Consistency, ExportWarning, Failure, MatchedBy
 from services.contract.preview import Preview, Previewed
 from services.contract.spec import AttachmentSpec, JobSpec
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # the supervisor does not need it
 
 
 class JobQueue(Protocol):
@@ -78,7 +79,7 @@ class LinesUnfit(Exception):
     """A row has a value that the source does not write as the table's writer does: read it as batches instead."""
 
 
-Rows = pa.RecordBatch | Lines
+Rows: TypeAlias = "pa.RecordBatch | Lines"
 """What a package takes."""
 
 
@@ -103,7 +104,7 @@ class Counted(Protocol):
 class Reading(Counted, Protocol):
     """One repeatable reading of a source: the rows of a spec, filtered, in its order."""
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def batches(self) -> "Iterator[pa.RecordBatch]":
         """Every row once. With attachments in the spec each batch also carries the key and placeholder columns as
         text, after the table's columns, named by `schema.hidden_name`. Raises sources.errors.SourceFailed.
         """
@@ -153,7 +154,7 @@ class AttachmentFiles(Protocol):
 class Writer(Protocol):
     """Writes one table in one format to a seekable binary file that it does not own."""
 
-    def write(self, batch: pa.RecordBatch) -> None:
+    def write(self, batch: "pa.RecordBatch") -> None:
         """Add rows, in order. Raises values.CannotWrite for a value that the format cannot hold."""
         ...
 

@@ -71,8 +71,7 @@ def _problems(sources: Known, asked: Sequence[Probe], mask_key: bytes) -> Iterat
         if not wrong:
             of_source[probe.spec.source.id].append(probe)
     for id_, settings in sources.items():
-        check = kind_of(settings).check
-        yield from check(settings, tuple(of_source[id_])) if check else ()
+        yield from kind_of(settings).access().check(settings, tuple(of_source[id_]))
 
 
 def _of_masks(probe: Probe, mask_key: bytes) -> Iterator[Problem]:

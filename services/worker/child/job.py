@@ -18,8 +18,8 @@ from services.worker.child.source_failures import outlined, referenced
 from services.worker.concurrency.prefetch import prefetch
 from services.worker.order import Order, Outcome, Report
 from services.worker.ports import Counted, LinesUnfit, Rows, StoreUnavailable
+from services.worker.sources.access import RowOptions
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.kind import RowOptions
 from services.worker.sources.rows import mask
 from services.worker.writers.values import CannotWrite
 

@@ -1,17 +1,15 @@
-"""What is known of a kind of source: how its settings are read, and what can be had of it."""
+"""What is known of a kind of source without its libraries: how its settings are read, and what it has."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Generic, Protocol, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
-from services.contract.spec import JobSpec
 from services.runtime.toml import Table
-from services.worker.ports import AttachmentFiles, LinesReading, Source
-from services.worker.sources.check.problems import Probe, Problem
-from services.worker.sources.introspect.tables import LiveTable, TableNames
 from services.worker.sources.origin import Origin
+
+if TYPE_CHECKING:
+    from services.worker.sources.access import Access
 
 
 class SourceSettings(Protocol):
@@ -29,16 +27,6 @@ class SourceSettings(Protocol):
 S = TypeVar("S", bound=SourceSettings)
 
 
-@dataclass(frozen=True, slots=True)
-class RowOptions:
-    """Big sorts go into `temp_dir`, None being the system's own, and leave it empty. `careful`: the same rows, in no
-    way that could end the process.
-    """
-
-    temp_dir: Path | None = None
-    careful: bool = False
-
-
 def _always(_: Table) -> bool:
     return True
 
@@ -47,26 +35,23 @@ def _always(_: Table) -> bool:
 class SourceKind(Generic[S]):
     """A kind, by its class of settings. Several may share a word: the first of the table that `fits` is meant.
 
-    `read` makes the settings of a table in sources.toml, fit for use only when it notes no mistake. Each of the others
-    is None where the kind has no such thing; what they do raises SourceFailed.
+    `read` makes the settings of a table in sources.toml, fit for use only when it notes no mistake. `rows` and
+    `attachments` say whether it has such; `module` is the one with its ACCESS, which opens them.
     """
 
     settings: type[S]
     read: Callable[[str, Table, Origin], S]
+    module: str
     fits: Callable[[Table], bool] = _always
-    open_rows: Callable[[S, RowOptions], Source] | None = None
-    open_lines: Callable[[S, JobSpec], AbstractContextManager[LinesReading | None]] | None = None
-    """The lines of the file as the source itself writes them, where it can write the very same bytes."""
-    open_attachments: Callable[[S], AttachmentFiles] | None = None
-    reach: Callable[[S], None] | None = None
-    """Connect to where the source is, and let go. Raises SourceFailed, OSError."""
-    introspect: Callable[[S, TableNames], list[LiveTable]] | None = None
-    """The tables of these names, for the draft of a catalog."""
-
-    check: Callable[[S, Sequence[Probe]], list[Problem]] | None = None
-    """What is wrong with the source, which is reached for it, and with collections of it; no row is read."""
+    rows: bool = False
+    attachments: bool = False
 
     @property
     def word(self) -> str:
         """`kind` of such a source."""
         return self.settings.kind
+
+    def access(self) -> "Access[S]":
+        """Import what opens its sources, libraries and all."""
+        access: Access[S] = import_module(self.module).ACCESS
+        return access

@@ -3,8 +3,7 @@
 from typing import Any
 
 from services.runtime.toml import Table
-from services.worker.sources.attachments.bucket import BUCKET
-from services.worker.sources.attachments.folder import FOLDER
+from services.worker.sources.attachments.kind import BUCKET, FOLDER
 from services.worker.sources.files.kind import CSV, PARQUET
 from services.worker.sources.http.kind import HTTP
 from services.worker.sources.kind import SourceKind, SourceSettings

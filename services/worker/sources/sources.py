@@ -1,40 +1,26 @@
 """The sources of a worker: rows, lines and attachments by the source that a spec names."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
 from services.contract import capabilities
 from services.contract.spec import AttachmentSpec, JobSpec, SourceRef
-from services.worker.ports import AttachmentFiles, LinesReading, Row, Source
 from services.worker.sources import errors
-from services.worker.sources.kind import RowOptions, SourceSettings
+from services.worker.sources.kind import SourceSettings
 from services.worker.sources.kinds import kind_of
-from services.worker.sources.limits import GuardedSource, check_rows
 
-
-class JobAttachments:
-    """Attachments of several sources; see ports.AttachmentFiles."""
-
-    def __init__(self, files: Mapping[SourceRef, AttachmentFiles]) -> None:
-        self._files = files
-        self.concurrency = max((each.concurrency for each in files.values()), default=1)
-
-    def open(self, attachment: AttachmentSpec, path: str, row: Row) -> BinaryIO | None:
-        """See ports.AttachmentFiles."""
-        return self._files[attachment.source].open(attachment, path, row)
-
-    def close(self) -> None:
-        """See ports.AttachmentFiles. What one raises does not keep the others open."""
-        with ExitStack() as stack:
-            for each in self._files.values():
-                stack.callback(each.close)
+if TYPE_CHECKING:
+    from services.worker.ports import AttachmentFiles, LinesReading, Source
+    from services.worker.sources.access import RowOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """They travel to children. `mask_key` is what masked values are hashed with; empty: there is none.
+    """They travel to children, which alone import what opens them.
+
+    `mask_key` is what masked values are hashed with; empty: there is none.
 
     What a source is not there for, or is of another kind for, raises SourceFailed (SOURCE_UNKNOWN).
     """
@@ -46,31 +32,41 @@ class Sources:
         """What a worker with these sources can do, but for some of them, by the names of contract/capabilities.py."""
         return frozenset(self._capabilities(but))
 
+    @property
+    def modules(self) -> list[str]:
+        """What opens them, each module once."""
+        return [*dict.fromkeys(kind_of(settings).module for settings in self.by_id.values())]
+
     def _capabilities(self, but: frozenset[str]) -> Iterator[str]:
         for settings in (each for id_, each in self.by_id.items() if id_ not in but):
             kind = kind_of(settings)
-            if kind.open_rows is not None:
+            if kind.rows:
                 yield capabilities.reads_rows(settings.kind, settings.id)
-            if kind.open_attachments is not None:
+            if kind.attachments:
                 yield capabilities.reads_attachments(settings.kind, settings.id)
         if self.mask_key:
             yield capabilities.has_mask_key(capabilities.MASK_KEY)
 
-    def open_rows(self, ref: SourceRef, options: RowOptions = RowOptions()) -> Source:  # noqa: B008 - frozen
+    def open_rows(self, ref: SourceRef, options: "RowOptions | None" = None) -> "Source":
         """The rows of a source, guarded: within the spec's limits, and masked."""
+        from services.worker.sources.access import RowOptions  # noqa: PLC0415 - see above
+        from services.worker.sources.limits import GuardedSource  # noqa: PLC0415 - see above
+
         settings = self._named(ref)
-        open_rows = kind_of(settings).open_rows
+        open_rows = kind_of(settings).access().open_rows
         if open_rows is None:
             raise errors.unknown(ref.id, ref.kind)
-        return GuardedSource(open_rows(settings, options), self.mask_key)
+        return GuardedSource(open_rows(settings, options or RowOptions()), self.mask_key)
 
     @contextmanager
-    def open_lines(self, spec: JobSpec) -> Iterator[LinesReading | None]:
+    def open_lines(self, spec: JobSpec) -> "Iterator[LinesReading | None]":
         """A reading of the spec by a source that itself writes the file's lines, within the spec's limits; None: it
         can't, or it would not write the very same bytes. Raises SourceFailed.
         """
+        from services.worker.sources.limits import check_rows  # noqa: PLC0415 - see above
+
         settings = self._named(spec.source)
-        open_lines = kind_of(settings).open_lines
+        open_lines = kind_of(settings).access().open_lines
         if open_lines is None:
             yield None
             return
@@ -79,14 +75,16 @@ class Sources:
                 check_rows(reading.rows_total, spec.limits.max_rows, exact=True)
             yield reading
 
-    def open_attachments(self, attachments: tuple[AttachmentSpec, ...]) -> AttachmentFiles:
+    def open_attachments(self, attachments: tuple[AttachmentSpec, ...]) -> "AttachmentFiles":
         """Those of a job, wherever each of them is; whoever asks closes them."""
+        from services.worker.sources.job_attachments import JobAttachments  # noqa: PLC0415 - see above
+
         return JobAttachments({ref: self.files(ref) for ref in dict.fromkeys(a.source for a in attachments)})
 
-    def files(self, ref: SourceRef) -> AttachmentFiles:
+    def files(self, ref: SourceRef) -> "AttachmentFiles":
         """The attachments of a source; whoever asks closes them."""
         settings = self._named(ref)
-        open_attachments = kind_of(settings).open_attachments
+        open_attachments = kind_of(settings).access().open_attachments
         if open_attachments is None:
             raise errors.unknown(ref.id, ref.kind)
         return open_attachments(settings)
@@ -96,9 +94,7 @@ class Sources:
         settings = self.by_id.get(source_id)
         if settings is None:
             raise errors.unknown(source_id, "any")
-        reach = kind_of(settings).reach
-        if reach is not None:
-            reach(settings)
+        kind_of(settings).access().reach(settings)
 
     def unreachable(self, spec: JobSpec) -> str:
         """The first source of a spec that this worker cannot connect to now; empty: it can to all of them."""

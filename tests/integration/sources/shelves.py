@@ -14,8 +14,7 @@ import duckdb
 from demo.seaweed import ObjectStore
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
 from services.worker.ports import AttachmentFiles
-from services.worker.sources.attachments.bucket import BucketSettings
-from services.worker.sources.attachments.folder import FolderSettings
+from services.worker.sources.attachments.settings import BucketSettings, FolderSettings
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.kind import SourceSettings
 from services.worker.sources.sources import Sources

@@ -24,8 +24,9 @@ from services.contract.spec import (
 )
 from services.worker.ports import Reading, Source
 from services.worker.schema import arrow_schema
+from services.worker.sources.access import RowOptions
 from services.worker.sources.files.settings import CsvSettings, ParquetSettings
-from services.worker.sources.kind import RowOptions, SourceSettings
+from services.worker.sources.kind import SourceSettings
 from services.worker.sources.rows import mask
 from services.worker.sources.sources import Sources
 from services.worker.sources.sql.sqlite.settings import SqliteSettings

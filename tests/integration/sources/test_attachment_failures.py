@@ -11,7 +11,7 @@ import pytest
 
 from demo.seaweed import ObjectStore
 from services.contract.spec import AttachmentSpec, Blob, BlobKey, Relation, SourceRef
-from services.worker.sources.attachments.bucket import BucketSettings
+from services.worker.sources.attachments.settings import BucketSettings
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.files.settings import CsvSettings
 from services.worker.sources.http.settings import HttpSettings

@@ -13,12 +13,12 @@ import pytest
 
 from services.contract.spec import Operator, OrderTerm, Relation, Term
 from services.runtime import logs
+from services.worker.sources.access import RowOptions
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.files.csv_faults import Fault, fault
 from services.worker.sources.files.introspect import relation_columns
 from services.worker.sources.files.settings import CsvSettings
 from services.worker.sources.files.source import FileSource
-from services.worker.sources.kind import RowOptions
 from tests.integration.sources.source_specs import Read, read, spec_of, type_of
 
 SECRET = "hunter2"

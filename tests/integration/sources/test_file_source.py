@@ -13,9 +13,9 @@ import pytest
 
 from services.contract.outcome import MatchedBy
 from services.contract.spec import ColumnType, Kind, Operator, OrderTerm, Relation, Term
+from services.worker.sources.access import RowOptions
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.files.settings import CsvSettings, ParquetSettings
-from services.worker.sources.kind import RowOptions
 from tests.integration.sources.source_specs import ATTACHMENT, Read, opened, read, spec_of
 
 SCANDIR = os.scandir

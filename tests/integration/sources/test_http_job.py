@@ -26,7 +26,7 @@ from services.contract.store import artifact_prefix
 from services.worker.artifacts.settings import FolderStore
 from services.worker.child import job
 from services.worker.order import Order, Outcome
-from services.worker.sources.attachments.folder import FolderSettings
+from services.worker.sources.attachments.settings import FolderSettings
 from services.worker.sources.sources import Sources
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.http_apis import INTEGER, LINKED, TEXT, api_of, settings_of

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from services.api.domain.states import State
 from services.api.ports.exports import ExportFilter, RequestMark
@@ -18,6 +20,7 @@ from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import metadata
 from services.api.storage.sqlite.database import SqliteDatabase, writing_engine
 from services.api.storage.sqlite.migrate import MIGRATIONS, ForeignKeysBroken, SchemaTooNew, SchemaTooOld, migrate
+from services.api.storage.sqlite.schema import newest
 from services.contract.errors import RequestIdReused
 from tests.integration.storage.old_databases import restore
 from tests.integration.storage.schemas import schema
@@ -72,6 +75,12 @@ def made(tmp_path):
     engine = writing_engine(tmp_path / "made.sqlite3")
     metadata.create_all(engine)
     return schema(engine)
+
+
+def test_the_newest_revision_is_known_by_the_name_of_its_file():
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert newest() == ScriptDirectory.from_config(config).get_current_head()
 
 
 def test_the_migrations_lead_to_the_tables_that_the_code_uses(database, made):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.contract.store import MARKER
-from services.worker.sources.attachments.folder import FolderSettings
+from services.worker.sources.attachments.settings import FolderSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.worker.memory_queue import MemoryQueue
 from tests.integration.worker.rig import ROWS, STORE, Rig

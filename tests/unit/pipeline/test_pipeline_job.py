@@ -21,8 +21,8 @@ from services.contract.store import artifact_prefix
 from services.worker.artifacts.settings import FolderStore
 from services.worker.child import job
 from services.worker.order import Order, Outcome
+from services.worker.sources.access import RowOptions
 from services.worker.sources.files.settings import ParquetSettings
-from services.worker.sources.kind import RowOptions
 from services.worker.sources.sources import Sources
 
 ROWS = 200_000

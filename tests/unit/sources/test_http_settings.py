@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.runtime.toml import FileError
-from services.worker.sources.attachments.bucket import BucketSettings
+from services.worker.sources.attachments.settings import BucketSettings
 from services.worker.sources.http.settings import HttpSettings
 from services.worker.sources.kind import SourceSettings
 from services.worker.sources.settings import load

@@ -21,14 +21,15 @@ def test_the_catalog_and_the_worker_know_the_same_kinds() -> None:
 @pytest.mark.parametrize("word", SOURCE_KINDS)
 def test_the_catalog_takes_from_a_kind_what_the_worker_can_read_of_it(word: str) -> None:
     for kind in named(word):
-        assert (kind.open_rows is not None) == bool(SOURCE_KINDS[word].relations), kind.settings
-        assert (kind.open_attachments is not None) == (SOURCE_KINDS[word].attachments is not None), kind.settings
+        assert kind.rows == bool(SOURCE_KINDS[word].relations), kind.settings
+        assert kind.attachments == (SOURCE_KINDS[word].attachments is not None), kind.settings
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.settings.__name__)
-def test_every_kind_can_be_checked_and_what_has_rows_drafted(kind: SourceKind[Any]) -> None:
-    assert kind.check
-    assert (kind.introspect is not None) == (kind.open_rows is not None)
+def test_of_every_kind_there_is_access_to_what_it_says_it_has(kind: SourceKind[Any]) -> None:
+    access = kind.access()
+    assert (access.open_rows is not None, access.open_attachments is not None) == (kind.rows, kind.attachments)
+    assert (access.introspect is not None) == kind.rows
 
 
 @pytest.mark.parametrize(

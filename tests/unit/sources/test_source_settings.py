@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from services.runtime.toml import FileError
-from services.worker.sources.attachments.bucket import BucketSettings
-from services.worker.sources.attachments.folder import FolderSettings
+from services.worker.sources.attachments.settings import BucketSettings, FolderSettings
 from services.worker.sources.errors import SourceFailed, unavailable
 from services.worker.sources.files.settings import ENCODINGS, CsvSettings, ParquetSettings
 from services.worker.sources.http.settings import HttpSettings

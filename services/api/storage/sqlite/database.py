@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from services.api.storage.sql.database import Dialect
 from services.api.storage.sql.fair_slots import FairSlots
 from services.api.storage.sqlite.dialect import SqliteDialect
-from services.api.storage.sqlite.migrate import migrate
+from services.api.storage.sqlite.schema import bring_up_to_date
 from services.api.storage.sqlite.writer import WriterThread, is_damage, is_passing, unavailable
 from services.runtime.ownership import own_file
 from services.runtime.startup import CannotStart
@@ -106,7 +106,7 @@ class SqliteDatabase:
         for file in (database, *database.parent.glob(f"{database.name}[-.]*")):  # what SQLite makes has the same mode
             own_file(file)
         try:
-            await asyncio.to_thread(migrate, writing_engine(database), database)
+            await asyncio.to_thread(bring_up_to_date, writing_engine(database), database)
         except sa.exc.DatabaseError as error:
             if not (is_passing(error) or is_damage(error)):
                 raise

@@ -3,34 +3,22 @@
 import threading
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO
 
 from services.contract.spec import AttachmentSpec
-from services.runtime.toml import Table
 from services.worker.ports import Row
 from services.worker.sources import errors
+from services.worker.sources.access import Access
+from services.worker.sources.attachments.settings import BucketSettings
 from services.worker.sources.check.problems import Probe, Problem, failure
-from services.worker.sources.kind import SourceKind
-from services.worker.sources.origin import Origin
 from services.worker.sources.stores.folder import is_plain
-from services.worker.sources.stores.s3 import ROOT_KEYS, ObjectRoot, filesystem, reach, read_root
+from services.worker.sources.stores.s3 import filesystem, reach
 from services.worker.sources.stores.streams import stream
 
 _NO_STEPS = frozenset({"", "."})  # of a key; some stores take them for a step
 _FAILURES = (OSError, ValueError)
-_KEYS = ("kind", *ROOT_KEYS)
 _CONCURRENCY = 16
 """What is asked for over HTTP takes longer than a file, and costs its server less."""
-
-
-@dataclass(frozen=True, slots=True)
-class BucketSettings:
-    """`root` is what every object is below."""
-
-    kind: ClassVar[str] = "object"
-    id: str
-    root: ObjectRoot
 
 
 class BucketFiles:
@@ -77,11 +65,6 @@ class BucketFiles:
         self._bucket_seen.set()
 
 
-def _read(id_: str, table: Table, origin: Origin) -> BucketSettings:
-    table.allow(_KEYS)
-    return BucketSettings(id_, read_root(table, origin))
-
-
 def _check(settings: BucketSettings, _: Sequence[Probe]) -> list[Problem]:
     try:
         with closing(BucketFiles(settings)) as files:
@@ -95,4 +78,4 @@ def _reach(settings: BucketSettings) -> None:
     reach(settings.root)
 
 
-BUCKET = SourceKind(BucketSettings, _read, open_attachments=BucketFiles, check=_check, reach=_reach)
+ACCESS = Access(open_attachments=BucketFiles, check=_check, reach=_reach)

@@ -2,31 +2,17 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO
 
 from services.contract.spec import AttachmentSpec
-from services.runtime.toml import Table
 from services.worker.ports import Row
+from services.worker.sources.access import Access
+from services.worker.sources.attachments.settings import FolderSettings
 from services.worker.sources.check.problems import Probe, Problem
-from services.worker.sources.kind import SourceKind
-from services.worker.sources.origin import Origin
-from services.worker.sources.stores.folder import HARD_LINKS, Folder
+from services.worker.sources.stores.folder import Folder
 
-_KEYS = ("kind", "root", HARD_LINKS)
 _CONCURRENCY = 4
 """A folder across a network takes its time for each file: a few are on their way while another is packed."""
-
-
-@dataclass(frozen=True, slots=True)
-class FolderSettings:
-    """`root` is the directory that every file is below; absolute. `hard_links`: whether they may have other names."""
-
-    kind: ClassVar[str] = "folder"
-    id: str
-    root: Path
-    hard_links: bool = False
 
 
 class FolderFiles:
@@ -45,11 +31,6 @@ class FolderFiles:
         """See ports.AttachmentFiles. Nothing is kept open."""
 
 
-def _read(id_: str, table: Table, origin: Origin) -> FolderSettings:
-    table.allow(_KEYS)
-    return FolderSettings(id_, origin.path(table.text("root")), table.flag(HARD_LINKS, default=False))
-
-
 def _check(settings: FolderSettings, _: Sequence[Probe]) -> list[Problem]:
     try:
         with os.scandir(settings.root):
@@ -63,4 +44,4 @@ def _reach(settings: FolderSettings) -> None:
     os.scandir(settings.root).close()
 
 
-FOLDER = SourceKind(FolderSettings, _read, open_attachments=FolderFiles, check=_check, reach=_reach)
+ACCESS = Access(open_attachments=FolderFiles, check=_check, reach=_reach)

@@ -1,28 +1,7 @@
 """Sources of kind parquet and csv."""
 
-import os
+from services.worker.sources.files.settings import CsvSettings, ParquetSettings, read_csv, read_parquet
+from services.worker.sources.kind import SourceKind
 
-from services.worker.ports import Source
-from services.worker.sources.files.check import check
-from services.worker.sources.files.introspect import tables
-from services.worker.sources.files.settings import CsvSettings, FileSettings, ParquetSettings, read_csv, read_parquet
-from services.worker.sources.files.source import FileSource
-from services.worker.sources.kind import RowOptions, SourceKind
-from services.worker.sources.stores import s3
-from services.worker.sources.stores.s3 import ObjectRoot
-
-
-def _open_rows(settings: FileSettings, options: RowOptions) -> Source:
-    return FileSource(settings, options)
-
-
-def _reach(settings: FileSettings) -> None:
-    match settings.root:
-        case ObjectRoot():
-            s3.reach(settings.root)
-        case _:
-            os.scandir(settings.root).close()
-
-
-PARQUET = SourceKind(ParquetSettings, read_parquet, open_rows=_open_rows, introspect=tables, check=check, reach=_reach)
-CSV = SourceKind(CsvSettings, read_csv, open_rows=_open_rows, introspect=tables, check=check, reach=_reach)
+PARQUET = SourceKind(ParquetSettings, read_parquet, "services.worker.sources.files.access", rows=True)
+CSV = SourceKind(CsvSettings, read_csv, "services.worker.sources.files.access", rows=True)

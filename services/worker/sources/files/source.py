@@ -16,6 +16,7 @@ import pyarrow as pa
 from services.contract.spec import All, JobSpec
 from services.worker.ports import Reading
 from services.worker.sources import errors
+from services.worker.sources.access import RowOptions
 from services.worker.sources.duckdb import dialect
 from services.worker.sources.duckdb.connection import invalid_column, register
 from services.worker.sources.files import exact, parquet, row_groups
@@ -25,7 +26,6 @@ from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.place import Directory
 from services.worker.sources.files.relation import Relation, joined
 from services.worker.sources.files.settings import FileSettings
-from services.worker.sources.kind import RowOptions
 from services.worker.sources.rows.columns import NameAmbiguous, SourceColumn, source_columns, used_names
 from services.worker.sources.rows.conditions import Sql, literal
 from services.worker.sources.rows.page import rows_on, sql_limit

@@ -1,38 +1,6 @@
 """Sources of kind http: rows page by page, attachments at URLs."""
 
-import socket
-from urllib.parse import urlsplit
-
-from services.runtime.addresses import resolved
-from services.worker.ports import Source
-from services.worker.sources.http.attachments import UrlFiles
-from services.worker.sources.http.check import check
-from services.worker.sources.http.introspect import tables
 from services.worker.sources.http.settings import HttpSettings, read
-from services.worker.sources.http.source import HttpSource
-from services.worker.sources.kind import RowOptions, SourceKind
+from services.worker.sources.kind import SourceKind
 
-_PORTS = {"http": 80, "https": 443}
-
-
-def _open_rows(settings: HttpSettings, _: RowOptions) -> Source:
-    return HttpSource(settings)
-
-
-def _reach(settings: HttpSettings) -> None:
-    """To one of the addresses that requests may go to: what the server answers is no matter of the worker."""
-    url, problem = urlsplit(settings.url), OSError("the host has no address")
-    port = url.port or _PORTS[url.scheme]
-    for address in resolved(url.hostname or "", port, allow_private=settings.allow_private):
-        try:
-            socket.create_connection((address, port), settings.connect_timeout_s).close()
-        except OSError as refused:
-            problem = refused
-        else:
-            return
-    raise problem
-
-
-HTTP = SourceKind(
-    HttpSettings, read, open_rows=_open_rows, open_attachments=UrlFiles, introspect=tables, check=check, reach=_reach
-)
+HTTP = SourceKind(HttpSettings, read, "services.worker.sources.http.access", rows=True, attachments=True)

@@ -1,38 +1,8 @@
 """Sources of kind sql in MySQL and MariaDB."""
 
-from functools import partial
-
-from services.worker.ports import AttachmentFiles, Source
-from services.worker.sources.attachments.blobs import BlobFiles
-from services.worker.sources.kind import RowOptions, SourceKind
-from services.worker.sources.sql.mysql.check import check
-from services.worker.sources.sql.mysql.introspect import tables
-from services.worker.sources.sql.mysql.reading import connected, opened
+from services.worker.sources.kind import SourceKind
 from services.worker.sources.sql.mysql.settings import MysqlSettings, fits, read
-from services.worker.sources.sql.other.blobs import OtherSqlBlobs
-from services.worker.sources.sql.source import SqlSource
-
-
-def _open_rows(settings: MysqlSettings, _: RowOptions) -> Source:
-    return SqlSource(partial(opened, settings))
-
-
-def _open_attachments(settings: MysqlSettings) -> AttachmentFiles:
-    return BlobFiles(settings.id, partial(OtherSqlBlobs, settings))
-
-
-def _reach(settings: MysqlSettings) -> None:
-    with connected(settings):
-        pass
-
 
 MYSQL = SourceKind(
-    MysqlSettings,
-    read,
-    fits,
-    open_rows=_open_rows,
-    open_attachments=_open_attachments,
-    reach=_reach,
-    introspect=tables,
-    check=check,
+    MysqlSettings, read, "services.worker.sources.sql.mysql.access", fits=fits, rows=True, attachments=True
 )

@@ -1,38 +1,6 @@
 """Sources of kind sql in any other database of SQLAlchemy."""
 
-from functools import partial
-
-from services.worker.ports import AttachmentFiles, Source
-from services.worker.sources.attachments.blobs import BlobFiles
-from services.worker.sources.kind import RowOptions, SourceKind
-from services.worker.sources.sql.other.blobs import OtherSqlBlobs
-from services.worker.sources.sql.other.check import check
-from services.worker.sources.sql.other.cursor import guarded, opened
-from services.worker.sources.sql.other.engine import connected
-from services.worker.sources.sql.other.introspect import tables
+from services.worker.sources.kind import SourceKind
 from services.worker.sources.sql.other.settings import OtherSqlSettings, read
-from services.worker.sources.sql.source import SqlSource
 
-
-def _open_rows(settings: OtherSqlSettings, _: RowOptions) -> Source:
-    return SqlSource(partial(opened, settings))
-
-
-def _open_attachments(settings: OtherSqlSettings) -> AttachmentFiles:
-    return BlobFiles(settings.id, partial(OtherSqlBlobs, settings))
-
-
-def _reach(settings: OtherSqlSettings) -> None:
-    with guarded(settings)(), connected(settings):
-        pass
-
-
-OTHER_SQL = SourceKind(
-    OtherSqlSettings,
-    read,
-    open_rows=_open_rows,
-    open_attachments=_open_attachments,
-    reach=_reach,
-    introspect=tables,
-    check=check,
-)
+OTHER_SQL = SourceKind(OtherSqlSettings, read, "services.worker.sources.sql.other.access", rows=True, attachments=True)

@@ -1,0 +1,35 @@
+"""What can be had of sources of kind sql in MySQL and MariaDB."""
+
+from functools import partial
+
+from services.worker.ports import AttachmentFiles, Source
+from services.worker.sources.access import Access, RowOptions
+from services.worker.sources.attachments.blobs import BlobFiles
+from services.worker.sources.sql.mysql.check import check
+from services.worker.sources.sql.mysql.introspect import tables
+from services.worker.sources.sql.mysql.reading import connected, opened
+from services.worker.sources.sql.mysql.settings import MysqlSettings
+from services.worker.sources.sql.other.blobs import OtherSqlBlobs
+from services.worker.sources.sql.source import SqlSource
+
+
+def _open_rows(settings: MysqlSettings, _: RowOptions) -> Source:
+    return SqlSource(partial(opened, settings))
+
+
+def _open_attachments(settings: MysqlSettings) -> AttachmentFiles:
+    return BlobFiles(settings.id, partial(OtherSqlBlobs, settings))
+
+
+def _reach(settings: MysqlSettings) -> None:
+    with connected(settings):
+        pass
+
+
+ACCESS = Access(
+    open_rows=_open_rows,
+    open_attachments=_open_attachments,
+    reach=_reach,
+    introspect=tables,
+    check=check,
+)

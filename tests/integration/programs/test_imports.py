@@ -1,0 +1,26 @@
+"""What a process has not imported costs it neither time nor memory."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("pyarrow", "polars", "numpy", "duckdb", "sqlalchemy", "psycopg", "pymysql", "httpx", "cryptography", "alembic")
+PRINT = "import {module}, json, sys; print(json.dumps([name for name in {names} if name in sys.modules]))"
+
+
+@pytest.mark.parametrize(
+    ("module", "needed"),
+    [
+        ("services.api.app", ["sqlalchemy", "cryptography"]),
+        ("services.worker.app", []),
+        ("services.worker.sources.kinds", []),
+        ("exportd_client", []),
+        ("exportd_client.cli.program", []),
+    ],
+)
+def test_a_process_imports_no_library_that_another_one_needs(module: str, needed: list[str]) -> None:
+    asked = PRINT.format(module=module, names=HEAVY)
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == needed
