@@ -24,8 +24,8 @@ def test_the_store_does_what_the_model_does(kind: str) -> None:
     prove(kind, examples, steps, repeatable=not asked)
 
 
-@every_store
 @pytest.mark.parametrize("defect", PLANTED)
-def test_a_planted_defect_does_not_escape_the_machine(kind: str, defect: str) -> None:
+def test_a_planted_defect_does_not_escape_the_machine(defect: str) -> None:
+    """What is tested is the machine, which is the same for every store: over the quickest one."""
     with pytest.raises(AssertionError):
-        prove(kind, 500, 30, repeatable=True, phases=[Phase.generate], defect=PLANTED[defect])
+        prove("memory", 500, 30, repeatable=True, phases=[Phase.generate], defect=PLANTED[defect])
