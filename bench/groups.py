@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from bench import report, sources
+from bench import calls, cold_start, pickups, report, small_exports, sources
 from bench.peer import NotMeasured, in_fresh_process
 from bench.peers import OPENPYXL_ROWS, PEERS
 from bench.report import Goal, Result, compared
@@ -47,10 +47,12 @@ def memory() -> Iterator[Result]:
     yield guarded(of_postgresql, goal, lambda: sources.memory_of_postgresql(of_postgresql, goal), "MB")
 
 
-def latency() -> Iterator[Result]:
-    """How soon an idle worker begins."""
-    name, unit, goal = "pickup_latency", "ms", Goal("p50 <= 10 and p99 <= 50", lambda *_: False)
-    yield guarded(name, goal, lambda: _pickup_latency(name, unit, goal.text), unit)
+def queue() -> Iterator[Result]:
+    """What calls and small exports cost beside their work."""
+    yield from calls.calls()
+    yield from small_exports.small_exports()
+    yield from pickups.pickups()
+    yield from cold_start.cold_start()
 
 
 def large() -> Iterator[Result]:
@@ -65,12 +67,11 @@ GROUPS: dict[str, Callable[[], Iterator[Result]]] = {
     "csv": csv,
     "zip": zip_,
     "memory": memory,
-    "latency": latency,
+    "queue": queue,
     "sources": sources.sources,
     "large": large,
 }
-DEFAULT = ("xlsx", "csv", "zip", "memory", "latency")
-_PICKUPS = 300
+DEFAULT = ("xlsx", "csv", "zip", "memory", "queue")
 _TIMES = 3
 """One short export may pass without the moment in which most memory is in use, which a long one has many times."""
 _LARGE: tuple[tuple[FormatName, int], ...] = (("csv", 10), ("parquet", 10), ("xlsx", 3))
@@ -139,20 +140,6 @@ def _memory_flat(name: str, table_format: FormatName, goal: Goal, query: str = "
             raise NotMeasured(f"1,000,000 rows took {ran.seconds:.0f} s: ten times that is too long")
         peaks.append(ran.peak_mb)
     return compared(name, "MB", peaks[1], peaks[0], f"1,000,000 rows, {table_format}", peaks[1], goal)
-
-
-def _pickup_latency(name: str, unit: str, goal: str) -> Result:
-    with Service("csv") as service:
-        service.pickups(_PICKUPS // 10)  # the first ones find caches empty
-        waits = service.pickups(_PICKUPS)
-    (p50, p99), inside = (_percentiles_ms(sorted(column)) for column in zip(*waits, strict=True))
-    beside = f"the caller's watch: p99 {p99:.1f}; the service's clocks: p50 {inside[0]:.1f}, p99 {inside[1]:.1f}"
-    return report.judged(name, unit, p50, goal, ok=p50 <= 10 and p99 <= 50, beside=beside)
-
-
-def _percentiles_ms(ordered: list[float]) -> tuple[float, float]:
-    """The 50th and the 99th."""
-    return ordered[len(ordered) // 2] * 1000, ordered[len(ordered) * 99 // 100] * 1000
 
 
 def _large(name: str, table_format: FormatName, millions: int) -> Result:

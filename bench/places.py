@@ -88,7 +88,7 @@ def sqlalchemy() -> Iterator[Place]:
 @contextmanager
 def postgresql() -> Iterator[Place]:
     """A table, loaded each time, and a query of MORE times its rows. Raises NotMeasured when there is no server."""
-    with _started("PostgreSQL", postgres()) as url:
+    with started("PostgreSQL", postgres()) as url:
         psql(url, _POSTGRESQL)
         psql(url, f"\\copy invoices from '{_csv()}' with (format csv, header)")
         psql(url, "vacuum analyze invoices")
@@ -101,7 +101,7 @@ def s3() -> Iterator[Place]:
     """The first Parquet file in an object store. Raises NotMeasured when there is none."""
     with tempfile.TemporaryDirectory(prefix="exportd-weed-") as name:
         home = Path(name)
-        with _started("SeaweedFS", object_store(home, _BUCKET)) as store:
+        with started("SeaweedFS", object_store(home, _BUCKET)) as store:
             secrets = {"access_key": store.access_key, "secret_key": store.secret_key}
             _upload(store.endpoint, secrets)
             for key, secret in secrets.items():
@@ -151,7 +151,8 @@ def psql(url: str, command: str) -> None:
 
 
 @contextmanager
-def _started(name: str, server: AbstractContextManager[T]) -> Iterator[T]:
+def started(name: str, server: AbstractContextManager[T]) -> Iterator[T]:
+    """A server while the context lasts. Raises NotMeasured when there is none."""
     with ExitStack() as stack:
         try:
             running = stack.enter_context(server)

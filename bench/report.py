@@ -49,13 +49,13 @@ def at_most(ratio: float, rss_mb: float = float("inf")) -> Goal:
     return Goal(f"<= {ratio:g}{memory}", lambda found, rss: found <= ratio and rss <= rss_mb)
 
 
-def compared(name: str, unit: str, ours: float, peer: float, peer_name: str, rss_mb: float, goal: Goal) -> Result:  # noqa: PLR0917
-    """Ours beside a peer's."""
-    ratio = ours / peer
-    return Result(
-        name, unit, _short(ours), _short(peer), peer_name, _short(ratio), goal.text, goal.reached(ratio, rss_mb),
-        _short(rss_mb),
-    )  # fmt: skip
+def compared(  # noqa: PLR0917
+    name: str, unit: str, ours: float, peer: float, peer_name: str, rss_mb: float | None, goal: Goal
+) -> Result:
+    """Ours beside a peer's. `rss_mb` None: memory is not what it is about."""
+    ratio, memory_mb = ours / peer, None if rss_mb is None else _short(rss_mb)
+    ok = goal.reached(ratio, rss_mb or 0.0)
+    return Result(name, unit, _short(ours), _short(peer), peer_name, _short(ratio), goal.text, ok, memory_mb)
 
 
 def alone(name: str, unit: str, ours: float, rss_mb: float) -> Result:

@@ -24,22 +24,19 @@ class Service:
     Entering raises NotMeasured when they don't start.
     """
 
-    def __init__(self, table_format: FormatName, source: Place | None = None) -> None:
+    def __init__(self, table_format: FormatName, source: Place | None = None, slots: int = 2) -> None:
         self._format: FormatName = table_format
         self._source = source
         self._directory = folder() / f"service-{table_format}"
+        self._more = {"EXPORTD_SLOTS": str(slots)}
         self._stack = ExitStack()
         self._services: Services
 
     def __enter__(self) -> Self:
-        shutil.rmtree(self._directory, ignore_errors=True)
-        self._directory.mkdir(parents=True)
-        source = self._source or parquet_files()
-        (self._directory / "catalog.toml").write_text(_catalog(source, self._format))
-        (self._directory / "sources.toml").write_text(f'[sources.rows]\nkind = "{source.kind}"\n{source.settings}\n')
+        configure(self._directory, self._format, self._source or parquet_files())
         try:
             self._services = self._stack.enter_context(
-                running(self._directory, self._directory / "data", "127.0.0.1:0", "127.0.0.1:0")
+                running(self._directory, self._directory / "data", "127.0.0.1:0", "127.0.0.1:0", **self._more)
             )
         except DidNotStart as problem:
             raise NotMeasured(str(problem).strip().splitlines()[-1][-300:]) from problem
@@ -59,25 +56,20 @@ class Service:
         """
         return asyncio.run(self._export(f"/invoices-{which}{query}", name, options))
 
-    def pickups(self, count: int) -> list[tuple[float, float]]:
-        """Exports of ten rows, one after the other, to a worker that is idle: how many seconds each waited, as its
-        caller's watch saw it and by the service's own clocks. Raises NotMeasured when one fails.
-        """
-        return asyncio.run(self._pickups(count))
+    @property
+    def target(self) -> str:
+        """Where callers reach the api."""
+        return self._services.target
 
-    async def _pickups(self, count: int) -> list[tuple[float, float]]:
-        async with ExportClient(self._services.target) as client:
-            return [await self._pickup(client) for _ in range(count)]
+    @property
+    def processes(self) -> dict[str, int]:
+        """The pids of both services, each above its children."""
+        return {"api": self._services.api.pid, "worker": self._services.worker.pid}
 
-    async def _pickup(self, client: ExportClient) -> tuple[float, float]:
-        started = time.perf_counter()
-        made = await client.create("/few", format=self._format)
-        async for export in client.watch(made.id):
-            if export.state != Export.STATE_QUEUED:
-                break
-        seen = time.perf_counter() - started
-        done = await self._finished(client, made)
-        return seen, (done.start_time.ToNanoseconds() - done.create_time.ToNanoseconds()) / 1e9
+    @property
+    def artifacts(self) -> Path:
+        """The folder of the files that were made."""
+        return self._directory / "data" / "artifacts"
 
     async def _export(self, uri: str, name: str, options: dict[str, Any]) -> Ran:
         unknown = options.keys() - inspect.signature(ExportClient.create).parameters.keys()
@@ -87,22 +79,13 @@ class Service:
             async with ExportClient(self._services.target) as client:
                 started = time.perf_counter()
                 made = await client.create(uri, format=self._format, **options)
-                done = await self._finished(client, made)
+                done = await finished(client, made.id)
                 seconds = time.perf_counter() - started
                 peak = self._peak_mb()
                 output = await self._fetched(client, done, name)
         except ExportdError as refused:
             raise NotMeasured(str(refused)[:300]) from refused
         return Ran(done.file.row_count, seconds, peak, output)
-
-    @staticmethod
-    async def _finished(client: ExportClient, made: Export) -> Export:
-        async for export in client.watch(made.id):
-            made = export
-        if made.state != Export.STATE_COMPLETED:
-            why = made.result.errors[-1].message if made.result.errors else "no word"
-            raise NotMeasured(f"{name_of(Export.State, made.state)}: {why}"[:300])
-        return made
 
     async def _fetched(self, client: ExportClient, done: Export, name: str) -> Path:
         kept = folder() / "out"
@@ -115,6 +98,24 @@ class Service:
     def _peak_mb(self) -> float:
         children = psutil.Process(self._services.worker.pid).children(recursive=True)
         return max((peak_mb(child.pid) for child in children), default=0.0)
+
+
+async def finished(client: ExportClient, export_id: str) -> Export:
+    """The export once it is COMPLETED. Raises NotMeasured when it comes to anything else."""
+    async for export in client.watch(export_id):
+        last = export
+    if last.state != Export.STATE_COMPLETED:
+        why = last.result.errors[-1].message if last.result.errors else "no word"
+        raise NotMeasured(f"{name_of(Export.State, last.state)}: {why}"[:300])
+    return last
+
+
+def configure(directory: Path, table_format: FormatName, source: Place) -> None:
+    """Make the directory anew, with a catalog and the sources of both services."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    (directory / "catalog.toml").write_text(_catalog(source, table_format))
+    (directory / "sources.toml").write_text(f'[sources.rows]\nkind = "{source.kind}"\n{source.settings}\n')
 
 
 def _catalog(source: Place, table_format: str) -> str:

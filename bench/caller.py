@@ -1,0 +1,68 @@
+"""The caller of create_vs_echo and get_vs_echo, the same for both sides, in a process of its own: unary calls over one
+channel, IN_FLIGHT at once. `python -m bench.caller TARGET METHOD SECONDS [EXPORT_ID…]` prints what it saw as JSON.
+
+CreateExport asks for ten rows under a new request_id, as ExportClient does; GetExport asks for one id after the other.
+"""
+
+import asyncio
+import itertools
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from uuid import uuid4
+
+import grpc
+import uvloop
+
+from exportd.v1.export_pb2 import FORMAT_CSV
+from exportd.v1.export_service_pb2 import CreateExportRequest, GetExportRequest
+from exportd.v1.export_service_pb2_grpc import ExportServiceStub
+
+IN_FLIGHT = 50
+_OPTIONS = (("grpc.enable_http_proxy", 0),)
+TENANT = "bench"
+_METADATA = (("x-exportd-tenant", TENANT),)
+
+Request = CreateExportRequest | GetExportRequest
+
+
+def main() -> None:
+    """Call for so many seconds."""
+    target, method, seconds, *ids = sys.argv[1:]
+    try:
+        print(json.dumps(uvloop.run(_called(target, method, float(seconds), ids))))
+    except grpc.aio.AioRpcError as refused:
+        sys.exit(f"{refused.code().name}: {refused.details()}")
+
+
+async def _called(target: str, method: str, seconds: float, ids: Sequence[str]) -> dict[str, object]:
+    """`ids`: of each answer. `waits_ms`: the median and the 99th percentile."""
+    waits, answered = [], []
+    async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
+        ask, following = getattr(ExportServiceStub(channel), method), _requests(ids)
+        await ask(following(), metadata=_METADATA)  # the line is there
+        begun = time.perf_counter()
+
+        async def one_after_the_other() -> None:
+            while (asked := time.perf_counter()) - begun < seconds:
+                answer = await ask(following(), metadata=_METADATA)
+                waits.append(time.perf_counter() - asked)
+                answered.append(answer.id)
+
+        await asyncio.gather(*(one_after_the_other() for _ in range(IN_FLIGHT)))
+        took = time.perf_counter() - begun
+    waits.sort()
+    percentiles = [waits[len(waits) * part // 100] * 1000 for part in (50, 99)]
+    return {"calls": len(waits), "seconds": took, "waits_ms": percentiles, "ids": answered}
+
+
+def _requests(ids: Sequence[str]) -> Callable[[], Request]:
+    if not ids:
+        return lambda: CreateExportRequest(uri="/few", format=FORMAT_CSV, request_id=str(uuid4()))
+    asked = itertools.cycle(ids)
+    return lambda: GetExportRequest(export_id=next(asked))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""How long programs take from exec until they are of use: the api until it serves, a worker until it has taken its
+first job, `exportctl --help` until it has printed.
+"""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+from bench import report
+from bench.places import parquet_files
+from bench.report import Goal, Result
+from bench.service import configure, finished
+from bench.turns import guarded
+from bench.workload import folder
+from demo.processes import start_api, start_worker
+from exportd_client import ExportClient
+
+_TIMES = 5
+_GOALS_S = {"api": 0.6, "worker": 1.2, "exportctl": 0.15}
+
+
+def cold_start() -> Iterator[Result]:
+    """The median of some starts of each; the first one, which writes and reads bytecode, does not count."""
+    for program, measure in (("api", _api), ("worker", _worker), ("exportctl", _exportctl)):
+        goal = Goal(f"<= {_GOALS_S[program]:g} s", lambda *_: False)
+        yield guarded(f"cold_start_{program}", goal, lambda p=program, m=measure: _judged(p, m), "s")  # type: ignore[misc]
+
+
+def _judged(program: str, measure: Callable[[], float]) -> Result:
+    measure()
+    seconds = sorted(measure() for _ in range(_TIMES))
+    middle, goal_s = median(seconds), _GOALS_S[program]
+    beside = f"from {seconds[0]:.2f} to {seconds[-1]:.2f}"
+    return report.judged(f"cold_start_{program}", "s", middle, f"<= {goal_s:g} s", ok=middle <= goal_s, beside=beside)
+
+
+def _api() -> float:
+    """Over a database that is there."""
+    directory = _configured()
+    begun = time.perf_counter()
+    api = start_api(directory / "catalog.toml", directory / "data", "127.0.0.1:0", "127.0.0.1:0")
+    seconds = time.perf_counter() - begun
+    api.terminate()
+    return seconds
+
+
+def _worker() -> float:
+    """With a job that waits for it."""
+    directory = _configured()
+    api = start_api(directory / "catalog.toml", directory / "data", "127.0.0.1:0", "127.0.0.1:0")
+    try:
+        return asyncio.run(_first_job(directory, api.first_line))
+    finally:
+        api.terminate()
+
+
+async def _first_job(directory: Path, ports: dict[str, int]) -> float:
+    async with ExportClient(f"127.0.0.1:{ports['port']}") as client:
+        made = await client.create("/few", format="csv")
+        begun = time.time()
+        sources, data, queue = directory / "sources.toml", directory / "data", f"127.0.0.1:{ports['queue_port']}"
+        worker = await asyncio.to_thread(start_worker, sources, data, queue)
+        try:
+            return (await finished(client, made.id)).start_time.ToNanoseconds() / 1e9 - begun
+        finally:
+            await asyncio.to_thread(worker.terminate)
+
+
+def _exportctl() -> float:
+    begun = time.perf_counter()
+    subprocess.run([Path(sys.executable).with_name("exportctl"), "--help"], check=True, capture_output=True)  # noqa: S603
+    return time.perf_counter() - begun
+
+
+def _configured() -> Path:
+    """The directory of these measurements, made by the first."""
+    directory = folder() / "cold-start"
+    if not directory.exists():
+        configure(directory, "csv", parquet_files())
+    return directory

@@ -1,0 +1,108 @@
+"""Servers that a caller in a process of its own asks: the api without a worker, and a bare one beside it."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.caller import IN_FLIGHT, TENANT
+from bench.peer import NotMeasured
+from bench.places import parquet_files
+from bench.processor_time import Watched
+from bench.service import configure
+from demo.processes import DidNotStart, start_api
+
+_H2LOAD_S = 2
+_HEADERS = [
+    argument
+    for header in ("content-type: application/grpc", "te: trailers", f"x-exportd-tenant: {TENANT}")
+    for argument in ("-H", header)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What one turn of calls came to. `processor_ms`: of the server, a call. `waits_ms`: their median and 99th
+    percentile. `ids`: of the exports in the answers.
+    """
+
+    calls_per_s: float
+    processor_ms: float
+    waits_ms: tuple[float, float]
+    ids: Sequence[str]
+
+
+class Server:
+    """`target` is where it listens."""
+
+    def __init__(self, target: str, pid: int) -> None:
+        self.target = target
+        self._watched = Watched({"server": pid})
+
+    def called(self, method: str, seconds: float, ids: Sequence[str]) -> Called:
+        """See bench.caller. Raises NotMeasured when a call fails."""
+        command = [sys.executable, "-m", "bench.caller", self.target, method, str(seconds), *ids]
+        told, took = self._watched.during(lambda: json.loads(output_of(command)))
+        processor_ms = took["server"] * 1000 / told["calls"]
+        return Called(told["calls"] / told["seconds"], processor_ms, told["waits_ms"], told["ids"])
+
+    def called_by_h2load(self, method: str, request: bytes) -> float | None:
+        """Calls a second as h2load finds them, a client that takes little itself; None where it is not installed."""
+        if not shutil.which("h2load"):
+            return None
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"\0" + len(request).to_bytes(4, "big") + request)
+            file.flush()
+            url = f"http://{self.target}/exportd.v1.ExportService/{method}"
+            said = output_of(
+                ["h2load", "-D", str(_H2LOAD_S), "-c", "1", "-m", str(IN_FLIGHT), "-d", file.name, *_HEADERS, url]
+            )
+        found = re.search(r"([0-9.]+) req/s", said)
+        if found is None or ", 0 failed" not in said:
+            raise NotMeasured(f"h2load: {said.strip()[-200:]}")
+        return float(found[1])
+
+
+@contextmanager
+def api(directory: Path) -> Iterator[Server]:
+    """An api with its data below `directory` and no worker: exports stay queued. Raises NotMeasured."""
+    configure(directory, "csv", parquet_files())
+    try:
+        process = start_api(directory / "catalog.toml", directory / "data", "127.0.0.1:0", "127.0.0.1:0")
+    except DidNotStart as problem:
+        raise NotMeasured(str(problem).strip().splitlines()[-1][-300:]) from problem
+    try:
+        yield Server(f"127.0.0.1:{process.first_line['port']}", process.pid)
+    finally:
+        process.terminate()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def echo(answer: bytes) -> Iterator[Server]:
+    """A bare server that answers everything with `answer`."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(answer)
+        file.flush()
+        with subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "bench.echo", file.name], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            try:
+                yield Server(f"127.0.0.1:{int(process.stdout.readline())}", process.pid)
+            finally:
+                process.terminate()
+
+
+def output_of(command: list[str]) -> str:
+    """What a program prints. Raises NotMeasured with the last line of its complaint."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise NotMeasured(f"{command[0]}: {(done.stderr.strip() or 'no word').splitlines()[-1][:300]}")
+    return done.stdout
