@@ -132,6 +132,15 @@ def column_ambiguous(source_id: str, column: str) -> SourceFailed:
     )
 
 
+def name_not_utf8(source_id: str) -> SourceFailed:
+    """What a query gives has a column that nobody can name."""
+    return SourceFailed(
+        FailureCode.QUERY_INVALID,
+        f"The query of this collection gives a column of the source {source_id!r} whose name is not UTF-8:"
+        " select the others by their names.",
+    )
+
+
 MAX_VALUE_CHARACTERS = 100
 """Of a value in a message."""
 

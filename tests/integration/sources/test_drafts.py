@@ -63,17 +63,6 @@ def test_one_text_that_is_not_utf8_stops_no_draft(tmp_path: Path) -> None:
         exported(tmp_path, of(catalog, "Notes"))
 
 
-def test_a_table_with_a_name_that_is_not_utf8_is_told(tmp_path: Path) -> None:
-    url = sqlite(tmp_path, "create table t (id integer primary key); create table fine (id integer primary key)")
-    sql = "cast('create table t (id integer primary key, n' as blob) || x'ff' || cast(' text, v text)' as blob)"
-    with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as connection, connection:
-        connection.execute("pragma writable_schema = on")
-        connection.execute(f"update sqlite_schema set sql = cast({sql} as text) where name = 't'")
-    text, catalog = drafted(tmp_path, url)
-    assert [c.code for c in catalog.collections] == ["Fine"]
-    assert "# t cannot be drafted: a column has a name that is not UTF-8." in text
-
-
 def test_what_cannot_be_read_of_a_database_is_named_and_the_rest_drafted(tmp_path: Path) -> None:
     script = "create table t (id integer primary key); create view broken as select * from gone;"
     text, catalog = drafted(tmp_path, sqlite(tmp_path, script))

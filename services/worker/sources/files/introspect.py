@@ -20,7 +20,7 @@ from services.worker.sources.files.csv_files import CsvFiles, csv_files_of
 from services.worker.sources.files.listing import Files, listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.settings import CsvSettings, FileSettings
-from services.worker.sources.files.source import connection
+from services.worker.sources.files.source import connection, unreadable
 from services.worker.sources.introspect import duckdb_types
 from services.worker.sources.introspect.tables import GUESSED, SAMPLE, LiveColumn, LiveTable, TableNames
 from services.worker.sources.introspect.types import type_of_texts
@@ -191,4 +191,4 @@ def _asking(
             yield lambda sql: connected.execute(sql).fetchall(), relation
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         fault = csv_files.fault(error) if csv_files else None
-        raise fault or errors.relation_invalid(files.settings.id, files.settings.kind) from error
+        raise fault or unreadable(files.settings, error) from error

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _THREADS = 2
+_NAME_NOT_UTF8 = "Invalid unicode (byte sequence mismatch) detected in value construction"
+"""DuckDB's words for the schema of such a file; those for a text of a row are others."""
 
 Connected = Callable[[str, int], "duckdb.DuckDBPyConnection"]
 """A connection with so much memory and so many threads, which is closed with the reading."""
@@ -189,7 +191,13 @@ class _Engine:
         if isinstance(error, duckdb.IOException | OSError):
             return errors.unavailable(self._settings.id)
         fault = self._csv.fault(error) if self._csv else None
-        return fault or errors.relation_invalid(self._settings.id, self._settings.kind)
+        return fault or unreadable(self._settings, error)
+
+
+def unreadable(settings: FileSettings, error: Exception) -> errors.SourceFailed:
+    """The failure by a file that is not what it should be."""
+    why = ": the name of a column is not UTF-8" if _NAME_NOT_UTF8 in str(error) else ""
+    return errors.relation_invalid(settings.id, f"{settings.kind}{why}")
 
 
 def _is_short_of_memory(error: Exception) -> bool:

@@ -61,7 +61,8 @@ def _part(table: LiveTable, given: _Given) -> str:
     fields = _fields(table)
     if not fields:
         return f"\n# {relation} cannot be drafted: {_one_line(table.note) or 'it has no columns'}.\n"
-    remark = f"\n# {relation}: {_one_line(table.note)}\n" if table.note else ""
+    notes = "; ".join(filter(None, (_left_out(table, fields), table.note)))
+    remark = f"\n# {relation}: {_one_line(notes)}\n" if notes else ""
     text = "".join(_collections(table, fields, given))
     if _is_ordered(table, fields):
         return remark + text
@@ -114,8 +115,14 @@ def _keys(table: LiveTable) -> Iterator[str]:
 def _fields(table: LiveTable) -> list[_Field]:
     """Of the columns that a catalog has words for."""
     given = Names()
-    columns = [column for column in table.columns if column.name.strip() and _is_unicode(column.name)]
+    columns = [column for column in table.columns if column.name.strip() and names.is_unicode(column.name)]
     return [_Field(column, given.free(_name(column, table)), is_secret(column)) for column in columns]
+
+
+def _left_out(table: LiveTable, fields: list[_Field]) -> str:
+    drafted = [each.column for each in fields]
+    others = [_one_line(column.name) or "''" for column in table.columns if column not in drafted]
+    return f"left out, as no catalog can name them: {', '.join(others)}" if others else ""
 
 
 def _name(column: LiveColumn, table: LiveTable) -> str:
@@ -154,7 +161,9 @@ def _remark(of: _Field, *, in_key: bool) -> str:
 
 
 def _is_ordered(table: LiveTable, fields: list[_Field]) -> bool:
-    """Whether it has a key, where it needs one, by which rows may be ordered."""
+    """Whether it has a key, where it needs one, that a catalog can name and by which rows may be ordered."""
+    if not all(map(names.is_unicode, table.key)):
+        return not table.needs_key
     secret = [f for f in fields if f.masked and f.column.name in table.key and f.column.type.kind in _UNSORTED]
     return not table.needs_key or (bool(table.key) and not secret)
 
@@ -184,7 +193,3 @@ def _text(text: str) -> str:
 def _one_line(text: str) -> str:
     """For a comment: no character that ends a line or is no Unicode."""
     return "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in " ".join(text.split()))
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= c <= "\udfff" for c in text)

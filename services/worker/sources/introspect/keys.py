@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import Any
 
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.introspect.names import words
+from services.worker.sources.introspect.names import is_unicode, words
 from services.worker.sources.introspect.tables import LiveTable
 
 MAX_ROWS = 10_000
@@ -51,4 +51,6 @@ def _with_key(table: LiveTable, known: Collection[str], look: Look) -> LiveTable
 
 
 def _is_candidate(name: str, known: Collection[str]) -> bool:
+    if not is_unicode(name):
+        return False
     return name.casefold() in known or (words(name) or [""])[-1] in _WORDS

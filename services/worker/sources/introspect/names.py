@@ -32,6 +32,14 @@ class Names:
         return name
 
 
+NAME_NOT_UNICODE = "its name is not UTF-8"
+
+
+def is_unicode(name: str) -> bool:
+    """Whether it is UTF-8: bytes that are not are halves of surrogate pairs, as Python keeps them."""
+    return name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name)
+
+
 def words(name: str) -> list[str]:
     """The words of a name in any style, in lower case; none when it has no letter and no digit."""
     plain = _plain(name)

@@ -61,5 +61,5 @@ class Session:
 
         try:
             yield
-        except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
+        except (adbc_driver_manager.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise self._failure(error) from self._said(error)

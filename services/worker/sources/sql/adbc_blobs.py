@@ -59,11 +59,14 @@ class AdbcBlobs(ABC):
     def _check(self, blob: Blob) -> None:
         if blob in self._checked:
             return
-        names = {name.casefold() for name in self._session.names(self._rows_of(blob.relation))}
+        names = {name.casefold() for name in self._names(blob.relation)}
         absent = [name for name in (blob.column, *(k.column for k in blob.key)) if name.casefold() not in names]
         if absent:
             raise errors.column_missing(self._id, absent)
         self._checked.add(blob)
+
+    def _names(self, relation: Relation) -> list[str]:
+        return self._session.names(self._rows_of(relation))
 
     @abstractmethod
     def _rows_of(self, relation: Relation) -> str: ...

@@ -1,6 +1,7 @@
 """Which columns of a relation the names of a spec mean."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from services.contract.spec import JobSpec
 from services.worker.sources import errors
@@ -19,6 +20,13 @@ def resolved(spec: JobSpec, names: Sequence[str], source_id: str) -> Mapping[str
         return {name: _meant(name, names) for name in dict.fromkeys([*used_names(spec), *spec.key])}
     except NameAmbiguous as ambiguous:
         raise errors.column_ambiguous(source_id, ambiguous.name) from None
+
+
+def in_utf8(names: Iterable[bytes]) -> Iterator[str]:
+    """Those that a spec can mean, for what it has is UTF-8."""
+    for name in names:
+        with suppress(UnicodeDecodeError):
+            yield name.decode()
 
 
 def _meant(name: str, names: Sequence[str]) -> str:

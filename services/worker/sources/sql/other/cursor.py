@@ -88,7 +88,7 @@ def guarded(settings: OtherSqlSettings, *, connecting: bool = False) -> Callable
 
         try:
             yield
-        except (sae.SQLAlchemyError, ImportError, OSError) as error:
+        except (sae.SQLAlchemyError, ImportError, OSError, UnicodeDecodeError) as error:
             failed = errors.unavailable(settings.id) if connecting else _failure(error, settings.id)
             of_value = isinstance(error, sae.DataError | sae.IntegrityError)
             told = driver_error(getattr(error, "orig", None) or error, of_value=of_value)
@@ -100,6 +100,8 @@ def guarded(settings: OtherSqlSettings, *, connecting: bool = False) -> Callable
 def _failure(error: Exception, source_id: str) -> errors.SourceFailed:
     import sqlalchemy.exc as sae  # noqa: PLC0415
 
+    if isinstance(error, UnicodeDecodeError):
+        return errors.name_not_utf8(source_id)
     if isinstance(error, sae.DataError):
         return errors.value_unconvertible(source_id)
     refused = isinstance(error, sae.ProgrammingError | sae.NoSuchTableError)
@@ -168,8 +170,11 @@ class _Cursor:
         with self._guard():
             streamed = self._connection.execution_options(stream_results=True, yield_per=BATCH_ROWS)
             with streamed.execute(statement) as result:
-                for rows in result.partitions():
-                    yield _batch(rows, selection)
+                try:
+                    for rows in result.partitions():
+                        yield _batch(rows, selection)
+                except UnicodeDecodeError as error:
+                    raise errors.value_unconvertible(self._settings.id) from driver_error(error)
 
 
 def _bare(spec: JobSpec) -> "sa.FromClause":

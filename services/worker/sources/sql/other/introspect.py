@@ -66,7 +66,7 @@ def _table_or_why(inspector: "sa.Inspector", name: str, schema: str | None) -> L
         return LiveTable(relation, name, (), (), note=_DOTTED)
     try:
         return _table(inspector, relation, name, schema)
-    except (sae.SQLAlchemyError, NotImplementedError, SourceFailed) as error:
+    except (sae.SQLAlchemyError, NotImplementedError, SourceFailed, UnicodeDecodeError) as error:
         return LiveTable(relation, name, (), (), note=said(error) or str(error).partition("\n")[0])
 
 

@@ -6,15 +6,18 @@ from functools import partial
 from typing import Any
 
 from services.contract.spec import ColumnType, JobSpec, Kind, Relation
+from services.worker.sources import errors
 from services.worker.sources.check.nothing import of_nothing, read_nothing
 from services.worker.sources.check.problems import Probe, Problem, problems
 from services.worker.sources.introspect.tables import LiveColumn
+from services.worker.sources.rows.conditions import quoted
 from services.worker.sources.sql.failures import of_state
+from services.worker.sources.sql.names import in_utf8
 from services.worker.sources.sql.postgres import dialect
 from services.worker.sources.sql.postgres.introspect import type_of
 from services.worker.sources.sql.postgres.reading import opened
 from services.worker.sources.sql.postgres.settings import PostgresSettings
-from services.worker.sources.sql.postgres.transaction import said, with_options
+from services.worker.sources.sql.postgres.transaction import COLUMNS, is_not_unicode, said, with_options
 from services.worker.sources.sql.source import SqlSource
 
 
@@ -28,7 +31,7 @@ def _reached(settings: PostgresSettings) -> Iterator["_Live"]:
     with _guarded(settings):
         import psycopg  # noqa: PLC0415 - few need it
 
-        connection = psycopg.connect(with_options(settings.url), autocommit=True)
+        connection = psycopg.connect(with_options(settings.url), client_encoding="utf8", autocommit=True)
     with connection:
         yield _Live(connection, settings)
 
@@ -40,6 +43,8 @@ def _guarded(settings: PostgresSettings) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
+        if is_not_unicode(error.sqlstate):
+            raise errors.name_not_utf8(settings.id) from said(error, settings.url)
         raise of_state(error.sqlstate, settings.id) from said(error, settings.url)
 
 
@@ -52,15 +57,26 @@ class _Live:
 
     def columns(self, relation: Relation) -> Sequence[LiveColumn]:
         """See problems.Live."""
-        statement = f"select * from {dialect.relation(relation)} limit 0"  # noqa: S608 - quoted
         with _guarded(self._settings), self._connection.cursor() as cursor:
-            cursor.execute(statement.encode())
+            cursor.execute(f"select {self._selected(relation)} from {dialect.relation(relation)} limit 0".encode())  # noqa: S608
             return [LiveColumn(each.name, self._type(each)) for each in cursor.description]
 
     def select(self, spec: JobSpec) -> None:
         """See problems.Live."""
         relation = dialect.relation(spec.relation).removesuffix(" as r")
-        read_nothing(SqlSource(partial(opened, self._settings)), of_nothing(spec, f"{relation} as s"))
+        with _guarded(self._settings):
+            selected = self._selected(spec.relation)
+        read_nothing(SqlSource(partial(opened, self._settings)), of_nothing(spec, f"{relation} as r", selected))
+
+    def _selected(self, relation: Relation) -> str:
+        """Of a table the columns whose names are UTF-8; of a query all, or it is refused."""
+        import psycopg  # noqa: PLC0415
+
+        if not relation.table:
+            return "*"
+        with psycopg.RawCursor(self._connection) as cursor:
+            listed = cursor.execute(COLUMNS, (dialect.table_name(relation.table),)).fetchall()
+        return ", ".join(f"r.{quoted(name)}" for name in in_utf8(raw for raw, _ in listed)) or "*"
 
     def _type(self, column: Any) -> ColumnType:
         """Of a number without digits, as of anything that nobody knows here, text: then the values say."""

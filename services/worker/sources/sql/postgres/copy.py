@@ -4,6 +4,7 @@ import select
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,13 @@ from services.worker.sources.sql.failures import of_state
 from services.worker.sources.sql.postgres import dialect, guards
 from services.worker.sources.sql.postgres.lines import line_value, may_be_lines
 from services.worker.sources.sql.postgres.settings import PostgresSettings
-from services.worker.sources.sql.postgres.transaction import Transaction, is_wrong_value, said, with_options
+from services.worker.sources.sql.postgres.transaction import (
+    Transaction,
+    is_not_unicode,
+    is_wrong_value,
+    said,
+    with_options,
+)
 from services.worker.sources.sql.postgres.types import Columns
 
 if TYPE_CHECKING:
@@ -79,7 +86,7 @@ class Session:
 
     def names(self, relation: str) -> list[str]:
         """See transaction.Statements."""
-        with self._guarded():
+        with self._guarded(naming=True):
             cursor = self._connection.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
             return [column.name for column in cursor.description]
 
@@ -119,14 +126,16 @@ class Session:
         raise error_from_result(result)
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Errors of the driver become SourceFailed."""
+    def _guarded(self, *, naming: bool = False) -> Iterator[None]:
+        """Errors of the driver become SourceFailed. `naming`: nothing but the names of columns is asked for."""
         import psycopg  # noqa: PLC0415 - only a child that reads needs it
 
         try:
             yield
         except psycopg.Error as error:
-            raise of_state(error.sqlstate, self._settings.id) from said(error, self._settings.url)
+            unnamed = naming and is_not_unicode(error.sqlstate)
+            failed = (errors.name_not_utf8 if unnamed else partial(of_state, error.sqlstate))(self._settings.id)
+            raise failed from said(error, self._settings.url)
 
 
 def _rows(server: "PGconn") -> Iterator[list[Any]]:

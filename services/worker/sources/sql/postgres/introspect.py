@@ -7,6 +7,7 @@ from typing import Any
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources import errors
 from services.worker.sources.introspect.keys import MAX_ROWS, Row, with_keys
+from services.worker.sources.introspect.names import NAME_NOT_UNICODE, is_unicode
 from services.worker.sources.introspect.tables import GUESSED, SAMPLE, Link, LiveColumn, LiveTable, TableNames
 from services.worker.sources.introspect.types import MAX_DIGITS, decimal_of
 from services.worker.sources.rows.conditions import literal, quoted
@@ -15,6 +16,7 @@ from services.worker.sources.sql.adbc import Session
 from services.worker.sources.sql.postgres import dialect
 from services.worker.sources.sql.postgres.reading import connected
 from services.worker.sources.sql.postgres.settings import PostgresSettings
+from services.worker.sources.sql.postgres.transaction import NATIVE
 from services.worker.sources.sql.postgres.types import Oid
 
 _PATIENCE_S = 15.0
@@ -32,7 +34,7 @@ _KINDS: Mapping[int, Kind] = {
     Oid.INTERVAL: Kind.DURATION,
 }
 # Text and JSON only: they come as they are, whatever the types below.
-_TABLES = """
+_LISTED = """
 select n.nspname::text, c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''),
   (select json_agg(json_build_object('name', a.attname, 'base', coalesce(nullif(t.typbasetype, 0), t.oid)::int8,
     'digits', case when t.typbasetype <> 0 then t.typtypmod else a.atttypmod end, 'array', t.typcategory = 'A',
@@ -53,6 +55,12 @@ where c.relkind in ('r', 'v', 'm', 'p', 'f') and not c.relispartition
   and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
 order by n.nspname = 'public' desc, n.nspname, c.relname
 """
+_GIVEN = ("schema", "name", "comment", "columns", "key", "links")
+_TABLES = (
+    f"select {', '.join(f'convert_to(t.{quoted(each)}, {NATIVE})' for each in _GIVEN)}"  # noqa: S608 - constants
+    f" from ({_LISTED}) as t({', '.join(map(quoted, _GIVEN))})"
+)
+"""As bytes: names and comments of a database without an encoding may be no UTF-8."""
 
 
 def tables(settings: PostgresSettings, names: TableNames) -> list[LiveTable]:
@@ -74,7 +82,8 @@ class _Database:
 
     def tables(self, names: TableNames) -> list[LiveTable]:
         """Those that are meant."""
-        return [self._table(row) for row in self._rows(_TABLES) if names.mean(row[1], row[0])]
+        listed = [[_text(each) for each in row] for row in self._rows(_TABLES)]
+        return [self._table(row) for row in listed if names.mean(row[1], row[0])]
 
     def look(self, relation: str, columns: Sequence[str]) -> list[Row]:
         """See keys.Look."""
@@ -96,14 +105,18 @@ class _Database:
         finally:
             self._session.undo()
 
-    def _table(self, row: tuple[Any, ...]) -> LiveTable:
+    def _table(self, row: list[str]) -> LiveTable:
         schema, name, comment, listed, key, links = row
+        if not is_unicode(schema + name):
+            return LiveTable(f"{schema}.{name}", name, (), (), note=NAME_NOT_UNICODE)
         linked = tuple(Link(link["column"], link["table"]) for link in json.loads(links or "[]"))
         relation = _part(name) if schema == "public" else f"{_part(schema)}.{_part(name)}"
         columns = json.loads(listed or "[]")
-        values, note = self._values(relation, [c["name"] for c in columns if c["readable"] and _is_doubtful(c)])
+        doubtful = [c["name"] for c in columns if c["readable"] and is_unicode(c["name"]) and _is_doubtful(c)]
+        values, note = self._values(relation, doubtful)
         live_columns = tuple(_column(c, values.get(c["name"], [])) for c in columns)
-        return LiveTable(relation, name, tuple(json.loads(key or "[]")), live_columns, linked, comment, note)
+        key_ = tuple(json.loads(key or "[]"))
+        return LiveTable(relation, name, key_, live_columns, linked, _unicode(comment), note)
 
     def _values(self, relation: str, names: list[str]) -> tuple[dict[str, list[str]], str]:
         """The values of the first rows as text, and a note when they cannot be had."""
@@ -115,6 +128,15 @@ class _Database:
             return {}, f"its values could not be looked at: {said(failed)}"
         columns = zip(names, zip(*rows, strict=True), strict=True) if rows else ()
         return {name: [value for value in values if value is not None] for name, values in columns}, ""
+
+
+def _text(raw: bytes | None) -> str:
+    """Bytes that are not UTF-8 are surrogates."""
+    return bytes(raw or b"").decode("utf-8", "surrogateescape")
+
+
+def _unicode(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _part(name: str) -> str:
@@ -129,7 +151,7 @@ def _is_doubtful(column: dict[str, Any]) -> bool:
 
 
 def _column(column: dict[str, Any], values: list[str]) -> LiveColumn:
-    name, comment = column["name"], column["comment"]
+    name, comment = column["name"], _unicode(column["comment"])
     declared = _type(column)
     if declared:
         odd, what = _ODD.get(declared.kind, (None, ""))

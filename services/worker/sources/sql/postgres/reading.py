@@ -38,6 +38,8 @@ def connected(settings: PostgresSettings) -> Iterator[Session]:
     import adbc_driver_postgresql.dbapi  # noqa: PLC0415
 
     def failure(error: Exception) -> errors.SourceFailed:
+        if isinstance(error, UnicodeDecodeError):
+            return errors.name_not_utf8(settings.id)
         return of_state(state_of(error), settings.id)
 
     try:

@@ -12,14 +12,16 @@ from services.worker.sources import errors
 from services.worker.sources.rows.conditions import Parameter, Sql, literal, quoted
 from services.worker.sources.sql import address
 from services.worker.sources.sql.failures import driver_error, is_of_value
-from services.worker.sources.sql.names import resolved
+from services.worker.sources.sql.names import in_utf8, resolved
 from services.worker.sources.sql.postgres import dialect, guards
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.types import Columns, Stored
 from services.worker.sources.sql.time_bound import time_bound_s
 
-_COLUMNS = (
-    "select attname::text, has_column_privilege(attrelid, attnum, 'select') from pg_attribute"
+NATIVE = "case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end"
+"""What names are asked for in, as bytes: of a database without an encoding they may be no UTF-8."""
+COLUMNS = (
+    f"select convert_to(attname::text, {NATIVE}), has_column_privilege(attrelid, attnum, 'select') from pg_attribute"  # noqa: S608
     " where attrelid = to_regclass($1::text) and attnum > 0 and not attisdropped order by attnum"
 )
 SNAPSHOT = "set transaction isolation level repeatable read read only"
@@ -49,6 +51,11 @@ def with_options(url: str) -> str:
     query = urlsplit(url).query
     more = "&".join(f"{name}={value}" for name, value in guards.CONNECTION.items() if f"{name}=" not in query)
     return f"{url}{'&' if query else '?'}{more}" if more else url
+
+
+def is_not_unicode(sqlstate: str | None) -> bool:
+    """Whether something has no UTF-8 that the client could be sent."""
+    return sqlstate in ("22021", "22P05")
 
 
 def is_wrong_value(sqlstate: str | None) -> bool:
@@ -113,11 +120,14 @@ class Transaction:
         """Of a table only those that the account may select: `select *` would be refused for the others' sake."""
         if not spec.relation.table:
             return self._statements.names(relation)
-        rows = self._statements.rows(_COLUMNS, (dialect.table_name(spec.relation.table),))
+        rows = self._statements.rows(COLUMNS, (dialect.table_name(spec.relation.table),))
         if not rows:
             raise errors.relation_missing(self._settings.id)
-        names = [name for name, _ in rows]
-        denied = {name for name, may in rows if not may} & set(resolved(spec, names, self._settings.id).values())
+        may_select = {name: may for raw, may in rows for name in in_utf8([bytes(raw)])}
+        names = list(may_select)
+        denied = {name for name, may in may_select.items() if not may} & set(
+            resolved(spec, names, self._settings.id).values()
+        )
         if denied:
             raise errors.columns_denied(self._settings.id, sorted(denied))
         return names

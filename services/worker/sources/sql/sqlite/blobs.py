@@ -4,7 +4,7 @@ from services.contract.spec import All, Blob, ColumnType, Kind, Operator, Relati
 from services.worker.sources.rows.conditions import Parameter
 from services.worker.sources.sql.adbc_blobs import AdbcBlobs
 from services.worker.sources.sql.sqlite import dialect
-from services.worker.sources.sql.sqlite.reading import connected
+from services.worker.sources.sql.sqlite.reading import connected, names_of
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 
 _TEXT = ColumnType(Kind.TEXT)
@@ -15,6 +15,9 @@ class SqliteBlobs(AdbcBlobs):
 
     def __init__(self, settings: SqliteSettings) -> None:
         super().__init__(settings.id, connected(settings))
+
+    def _names(self, relation: Relation) -> list[str]:
+        return names_of(self._session, relation)
 
     def _rows_of(self, relation: Relation) -> str:
         return dialect.relation(relation)

@@ -36,20 +36,27 @@ class _Live:
 
     def __init__(self, settings: SqliteSettings) -> None:
         self._settings = settings
+        self._names: dict[Relation, list[str]] = {}
 
     def columns(self, relation: Relation) -> Sequence[LiveColumn]:
         """See problems.Live."""
         try:
             with closing(looked_into(self._settings)) as connection:
-                return relation_columns(connection, relation)
+                columns = relation_columns(connection, relation)
         except sqlite3.OperationalError as error:
             reached = "unable to open" not in str(error)
             refused = errors.query_invalid if reached else errors.unavailable
             raise of_words(str(error), self._settings.id, refused) from driver_error(error)
+        except UnicodeDecodeError as error:
+            raise errors.name_not_utf8(self._settings.id) from driver_error(error)
         except sqlite3.Error as error:
             raise errors.unavailable(self._settings.id) from driver_error(error)
+        self._names[relation] = [column.name for column in columns]
+        return columns
 
     def select(self, spec: JobSpec) -> None:
         """See problems.Live."""
-        relation = dialect.relation(spec.relation).removesuffix(" as r")
-        read_nothing(SqlSource(partial(opened, self._settings)), of_nothing(spec, f"{relation} as s"))
+        names = self._names.get(spec.relation, ())
+        selected = ", ".join(map(dialect.column, names)) if spec.relation.table else "*"
+        nothing = of_nothing(spec, dialect.relation(spec.relation), selected or "*")
+        read_nothing(SqlSource(partial(opened, self._settings)), nothing)

@@ -52,6 +52,8 @@ class Stored:
     shape: Shape | None = None
 
 
+NAMES = "select cast(name as blob) from pragma_table_xinfo(?) where hidden <> 1 order by cid"
+"""The columns of a table or view, without those that virtual tables keep out of `select *`."""
 Storage = Mapping[tuple[str, Kind], Stored]
 MIXED = Stored(plain=False)
 

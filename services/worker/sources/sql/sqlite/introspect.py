@@ -14,6 +14,7 @@ from services.contract.spec import ColumnType, Kind, Relation
 from services.worker.sources import errors
 from services.worker.sources.introspect import types
 from services.worker.sources.introspect.keys import MAX_ROWS, Row, with_keys
+from services.worker.sources.introspect.names import NAME_NOT_UNICODE, is_unicode
 from services.worker.sources.introspect.tables import GUESSED, SAMPLE, Link, LiveColumn, LiveTable, TableNames
 from services.worker.sources.rows.conditions import quoted
 from services.worker.sources.sql.failures import driver_error
@@ -46,13 +47,18 @@ def opened(settings: SqliteSettings) -> sqlite3.Connection:
 
 
 def relation_columns(connection: sqlite3.Connection, relation: Relation) -> list[LiveColumn]:
-    """The columns of a table or query by its first rows. Raises sqlite3.Error."""
+    """The columns of a table or query by its first rows; of a table those whose names are UTF-8.
+
+    Raises sqlite3.Error, and UnicodeDecodeError when a query gives others.
+    """
     end = time.monotonic() + _PATIENCE_S
     connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
-    declared = {row[1]: str(row[2]) for row in connection.execute(f"pragma table_xinfo({quoted(relation.table)})")}
+    listed = connection.execute(f"pragma table_xinfo({quoted(relation.table)})").fetchall()
+    declared = {row[1]: str(row[2]) for row in _shown(listed) if is_unicode(row[1])}
     query = relation.query.strip().rstrip(";")
-    read = f"(\n{query}\n)" if query else quoted(relation.table)
-    cursor = connection.execute(f"select * from {read} limit {SAMPLE}")  # noqa: S608 - quoted, or the catalog's own
+    read = f"(\n{query}\n)" if query else f"{quoted(relation.table)} as r"
+    selected = ", ".join(f"r.{quoted(name)}" for name in declared) or "*"
+    cursor = connection.execute(f"select {selected} from {read} limit {SAMPLE}")  # noqa: S608 - quoted, or the catalog's
     names = [column[0] for column in cursor.description]
     columns = zip(*cursor.fetchall(), strict=True)
     values = [[value for value in column if value is not None] for column in columns] or [[]] * len(names)
@@ -72,7 +78,7 @@ class _Database:
             "select name, type from sqlite_schema where type in ('table', 'view') and name not glob 'sqlite_*'"
             " order by name"
         )
-        meant = [(name, kind) for name, kind in listed if names.mean(name, "main") and _is_unicode(name)]
+        meant = [(name, kind) for name, kind in listed if names.mean(name, "main")]
         return [self._table_or_why(name, is_view=kind == "view") for name, kind in meant]
 
     def look(self, table: str, columns: Sequence[str]) -> list[Row]:
@@ -89,19 +95,19 @@ class _Database:
         return self._connection.execute(sql).fetchall()
 
     def _table_or_why(self, name: str, *, is_view: bool) -> LiveTable:
+        if not is_unicode(name):
+            return LiveTable(name, name, (), (), note=NAME_NOT_UNICODE)
         try:
             return self._table(name, is_view=is_view)
         except sqlite3.Error as error:
             return LiveTable(name, name, (), (), note=f"{error}")
 
     def _table(self, name: str, *, is_view: bool) -> LiveTable:
-        listed = self._rows(f"pragma table_xinfo({quoted(name)})")
-        listed = [row for row in listed if row[6] != _OF_VIRTUAL_TABLES]
-        if not all(_is_unicode(row[1]) for row in listed):
-            return LiveTable(name, name, (), (), note="a column has a name that is not UTF-8")
+        listed = _shown(self._rows(f"pragma table_xinfo({quoted(name)})"))
         key = [row[1] for row in sorted(listed, key=lambda row: row[5]) if row[5]]
         key = key or ([] if is_view else self._unique(name))
-        values, note = self._of_view(name, listed) if is_view else self._of_table(name, listed)
+        nameable = [row for row in listed if is_unicode(row[1])]
+        values, note = self._of_view(name, nameable) if is_view else self._of_table(name, nameable)
         columns = [live_column(row[1], str(row[2]), values.get(row[1], [])) for row in listed]
         foreign = self._rows(f"pragma foreign_key_list({quoted(name)})")
         alone = [row for row in foreign if sum(other[0] == row[0] for other in foreign) == 1]
@@ -131,7 +137,8 @@ class _Database:
     def _of_view(self, view: str, columns: list[Any]) -> tuple[dict[str, list[Any]], str]:
         """The values of its first rows, and a note when they do not come: each statement may go through everything."""
         try:
-            rows = self._rows(f"select * from {quoted(view)} limit {SAMPLE}")  # noqa: S608 - quoted
+            selected = ", ".join(f"r.{quoted(column[1])}" for column in columns)
+            rows = self._rows(f"select {selected} from {quoted(view)} as r limit {SAMPLE}")  # noqa: S608 - quoted
         except sqlite3.OperationalError as error:
             if "interrupted" not in str(error):
                 raise
@@ -140,16 +147,17 @@ class _Database:
         return {column[1]: [v for v in values if v is not None] for column, values in by_column}, ""
 
 
+def _shown(listed: list[Any]) -> list[Any]:
+    """Rows of pragma table_xinfo of the columns that `select *` gives."""
+    return [row for row in listed if row[6] != _OF_VIRTUAL_TABLES]
+
+
 def live_column(name: str, declared: str, values: list[Any]) -> LiveColumn:
     """The column that is declared so and has these values."""
-    if any(isinstance(value, str) and not _is_unicode(value) for value in values):
+    if any(isinstance(value, str) and not is_unicode(value) for value in values):
         return LiveColumn(name, ColumnType(Kind.TEXT), note=_NO_UTF8)
     type_, note = _type(declared.upper(), values)
     return LiveColumn(name, type_, note=note or _resembles(type_, values))
-
-
-def _is_unicode(text: str) -> bool:
-    return text.isascii() or not any("\udc80" <= c <= "\udcff" for c in text)
 
 
 def _type(declared: str, values: list[Any]) -> tuple[ColumnType, str]:

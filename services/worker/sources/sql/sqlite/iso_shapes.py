@@ -36,7 +36,7 @@ class Shape:
         return f"{moment.date().isoformat()}{self.separator}{moment:%H:%M:%S}{fraction}{self.zone}"
 
 
-def shape_of(text: object) -> Shape | None:
-    """The shape of one stored value; None for any text whose order is not that of time."""
-    match = _TIMESTAMP.fullmatch(text) if isinstance(text, str) else None
+def shape_of(text: bytes | None) -> Shape | None:
+    """The shape of one stored text; None for any whose order is not that of time."""
+    match = _TIMESTAMP.fullmatch(text.decode("ascii", "replace")) if text is not None else None
     return Shape(match[1], len(match[2] or ""), match[3]) if match else None

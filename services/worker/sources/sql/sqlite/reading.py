@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from services.contract.spec import JobSpec, ReadingMode
+from services.contract.spec import JobSpec, ReadingMode, Relation
 from services.worker.ports import Reading
 from services.worker.sources import errors
 from services.worker.sources.rows.columns import SourceColumn, order_types, source_columns, with_key
@@ -22,7 +22,7 @@ from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, Snaps
 from services.worker.sources.sql.adbc import Session
 from services.worker.sources.sql.failures import driver_error, of_words
 from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pages
-from services.worker.sources.sql.names import resolved
+from services.worker.sources.sql.names import in_utf8, resolved
 from services.worker.sources.sql.sqlite import dialect
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from services.worker.sources.sql.sqlite.storage_classes import storage_of
@@ -57,9 +57,20 @@ def connected(settings: SqliteSettings) -> Iterator[Session]:
         yield session
 
 
+def names_of(session: Session, relation: Relation) -> list[str]:
+    """Columns of a relation; of a table those that have a name in UTF-8, which all that a spec names have.
+
+    Raises SourceFailed.
+    """
+    rows = session.rows(dialect.NAMES, (relation.table,)) if relation.table else []
+    return list(in_utf8(bytes(name) for (name,) in rows)) or session.names(dialect.relation(relation))
+
+
 def _failure(error: Exception, source_id: str) -> errors.SourceFailed:
     import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
 
+    if isinstance(error, UnicodeDecodeError):
+        return errors.name_not_utf8(source_id)
     broken = _NO_DATABASE.search(str(error))
     refused = isinstance(error, adbc_driver_manager.ProgrammingError) and not broken
     return of_words(str(error), source_id, errors.query_invalid if refused else errors.unavailable)
@@ -128,7 +139,7 @@ class _File:
     def _checked(self, spec: JobSpec) -> str:
         """The relation. Raises SourceFailed when it is not there, or not what the spec says."""
         relation = dialect.relation(spec.relation)
-        names = self._session.names(relation)
+        names = names_of(self._session, spec.relation)
         resolved(spec, names, self._settings.id)
         return dialect.by_bytes(relation, names) if self._has_own_collations() else relation
 
@@ -163,13 +174,15 @@ def _key_text(key: str) -> str:
     """A key as text from which it can be had again: SQLite has no types of columns to go by."""
     return (
         f"case typeof({key}) when 'blob' then 'b' || hex({key})"
-        f" when 'real' then 'r' || format('%!.17g', {key}) else substr(typeof({key}), 1, 1) || {key} end"
+        f" when 'real' then 'r' || format('%!.17g', {key}) when 'text' then 't' || hex({key}) else 'i' || {key} end"
     )
 
 
-_KEYS: dict[str, Callable[[str], Parameter]] = {"i": int, "r": float, "t": str, "b": bytes.fromhex}
+_KEYS: dict[str, Callable[[str], Parameter]] = {"i": int, "r": float, "t": bytes.fromhex, "b": bytes.fromhex}
 
 
 def _compared(keys: list[str], how: str, last: Key) -> Sql:
     values = tuple(_KEYS[text[0]](text[1:]) for text in last)
-    return Sql(f"({', '.join(keys)}) {how} ({', '.join('?' * len(keys))})", values)
+    # A parameter is UTF-8, which a text need not be; and the plus keeps a cast from casting what it is compared with.
+    marks = ("+cast(? as text)" if text[0] == "t" else "?" for text in last)
+    return Sql(f"({', '.join(keys)}) {how} ({', '.join(marks)})", values)

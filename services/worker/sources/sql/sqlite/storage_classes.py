@@ -57,6 +57,7 @@ def _stored(ask: Ask, rows: str, certain: Sql, name: str, kind: Kind) -> Stored:
         return Stored(none(f"{col} >= ''"))  # any text and any blob comes after every number
     if kind is Kind.DATE:
         return Stored(all_like(DATE_GLOB))
-    sample = ask(f"select {col} {rows}{certain.text} and {col} is not null limit 1", certain.parameters)
+    content = f"case typeof({col}) when 'text' then cast({col} as blob) end"  # a text need not be UTF-8
+    sample = ask(f"select {content} {rows}{certain.text} and {col} is not null limit 1", certain.parameters)
     shape = shape_of(sample[0][0]) if sample else _ANY_SHAPE
     return Stored(plain=True, shape=shape) if shape and all_like(shape.glob) else MIXED
