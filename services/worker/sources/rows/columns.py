@@ -105,9 +105,11 @@ def order_types(spec: JobSpec) -> dict[str, ColumnType]:
 
 
 def used_names(spec: JobSpec) -> list[str]:
-    """Names of source columns that the spec uses, each once: shown, hidden, filtered and sorted by."""
+    """Names of source columns that the spec uses, each once: shown, hidden, filtered and sorted by, and the key, by
+    which messages say which row they mean.
+    """
     used = [c.name for c in source_columns(spec, deciding=True)] + [term.column for term in spec.order]
-    return list(dict.fromkeys(used))
+    return list(dict.fromkeys([*used, *spec.key]))
 
 
 def missing(spec: JobSpec, names: Iterable[str]) -> list[str]:

@@ -17,7 +17,7 @@ def resolved(spec: JobSpec, names: Sequence[str], source_id: str) -> Mapping[str
     if absent:
         raise errors.column_missing(source_id, absent)
     try:
-        return {name: _meant(name, names) for name in dict.fromkeys([*used_names(spec), *spec.key])}
+        return {name: _meant(name, names) for name in used_names(spec)}
     except NameAmbiguous as ambiguous:
         raise errors.column_ambiguous(source_id, ambiguous.name) from None
 
@@ -30,7 +30,9 @@ def in_utf8(names: Iterable[bytes]) -> Iterator[str]:
 
 
 def _meant(name: str, names: Sequence[str]) -> str:
-    meant = names[place_of(name, names) or 0]
+    place = place_of(name, names)
+    assert place is not None, name  # noqa: S101 - else it is missing
+    meant = names[place]
     if meant + _SECOND in names:
         raise NameAmbiguous(name)
     return meant

@@ -63,8 +63,7 @@ class _Database:
         columns, relation = self._relation(spec)
         matching = dialect.where(spec.filter, columns)
         filtered = spec.filter != All()
-        wanted = with_key(source_columns(spec, deciding=filtered), spec)
-        selection = tuple(c for c in wanted if c.name in columns.stored)
+        selection = with_key(source_columns(spec, deciding=filtered), spec)
         values = ", ".join(f"{columns.value(c.name, c.type)} as c{i}" for i, c in enumerate(selection))
         rest = f"where {matching.text}{dialect.order(spec, columns)}"
         self._rows = self._batches(f"select {values} from {relation} {rest}", matching.parameters)  # noqa: S608 - quoted
@@ -80,7 +79,7 @@ class _Database:
         names = [str(name) for name, *_ in described]
         used = used_names(spec)
         try:
-            places = {name: place_of(name, names) for name in dict.fromkeys([*used, *spec.key])}
+            places = {name: place_of(name, names) for name in used}
         except NameAmbiguous as ambiguous:
             raise errors.column_ambiguous(self._settings.id, ambiguous.name) from ambiguous
         absent = [name for name in used if places[name] is None]
