@@ -11,7 +11,7 @@ from services.runtime.nearest import nearest
 from services.worker.sources.check.types import unfit
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.introspect.tables import LiveColumn
-from services.worker.sources.rows.columns import source_columns, used_names
+from services.worker.sources.rows.columns import named, source_columns
 from services.worker.sources.said import said
 
 
@@ -95,7 +95,7 @@ def _of_probe(live: Live, probe: Probe) -> Iterator[Problem]:
 
 def _absent(probe: Probe, columns: dict[str, LiveColumn], names: list[str]) -> Iterator[Problem]:
     spec = probe.spec
-    for name in used_names(spec):
+    for name in named(spec):
         if name.casefold() not in columns:
             meant = nearest(name, names)
             fix = f"did you mean {meant}?" if meant else "take it out of the catalog, or add it to the query or view"

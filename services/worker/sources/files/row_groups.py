@@ -4,7 +4,7 @@ Only where there is nothing to do but to decode, and little to hold: columns tha
 row groups that fit into memory as a whole. Everything else is DuckDB's.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,7 +61,7 @@ def opened(files: Files, spec: JobSpec, as_of: datetime, memory: MemoryLimits) -
         return None
     selection = source_columns(spec, deciding=False)
     try:
-        parts = [part for path in files.marks for part in _parts(files.place.path(path), spec, memory)]
+        parts = [part for path in files.marks for part in _parts(files.place.path(path), selection, memory)]
         first = _frame(parts[0], selection) if parts else None
     except (_Unfit, *_FAILURES):
         return None
@@ -80,11 +80,10 @@ def _types(selection: Sequence[SourceColumn]) -> list[pa.DataType]:
     return [arrow_type(c.type) for c in selection]
 
 
-def _parts(path: Path, spec: JobSpec, most: MemoryLimits) -> Iterator[_Part]:
+def _parts(path: Path, selection: Sequence[SourceColumn], most: MemoryLimits) -> Iterator[_Part]:
     """Neighbouring row groups are read at once as long as they are small. Raises _Unfit."""
     metadata = pq.read_metadata(path)
-    selection = source_columns(spec, deciding=False)
-    names = _names(metadata.schema.to_arrow_schema(), selection, spec.key)
+    names = _names(metadata.schema.to_arrow_schema(), selection)
     indexes = _indexes(metadata, names)
     start = rows = size = 0
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
@@ -115,14 +114,12 @@ def _check_chunks(group: pq.RowGroupMetaData, indexes: Sequence[int]) -> None:
             raise _Unfit
 
 
-def _names(schema: pa.Schema, selection: Sequence[SourceColumn], key: Collection[str]) -> tuple[str, ...]:
+def _names(schema: pa.Schema, selection: Sequence[SourceColumn]) -> tuple[str, ...]:
     """What the file calls each column, names being compared without case as DuckDB does. Raises _Unfit."""
     stored = {_folded(field.name): field for field in schema}
     if len(stored) < len(schema.names):
         raise _Unfit
     fields = [stored.get(_folded(c.name)) for c in selection]
-    if not stored.keys() >= {_folded(name) for name in key}:
-        raise _Unfit
     if not all(field and _is_stored_as(c, field.type) for c, field in zip(selection, fields, strict=True)):
         raise _Unfit
     return tuple(field.name for field in fields if field)

@@ -105,17 +105,20 @@ def order_types(spec: JobSpec) -> dict[str, ColumnType]:
 
 
 def used_names(spec: JobSpec) -> list[str]:
-    """Names of source columns that the spec uses, each once: shown, hidden, filtered and sorted by, and the key, by
-    which messages say which row they mean.
-    """
+    """Names of source columns that the spec uses, each once: shown, hidden, filtered and sorted by."""
     used = [c.name for c in source_columns(spec, deciding=True)] + [term.column for term in spec.order]
-    return list(dict.fromkeys([*used, *spec.key]))
+    return list(dict.fromkeys(used))
+
+
+def named(spec: JobSpec) -> list[str]:
+    """Those that it uses, and the key, by which messages say which row they mean; rows of files have a place."""
+    return list(dict.fromkeys([*used_names(spec), *spec.key]))
 
 
 def missing(spec: JobSpec, names: Iterable[str]) -> list[str]:
-    """What the spec uses and `names`, compared without case as every engine here does, do not have."""
+    """What the spec names and `names`, compared without case as every engine here does, do not have."""
     have = {name.casefold() for name in names}
-    return [name for name in used_names(spec) if name.casefold() not in have]
+    return [name for name in named(spec) if name.casefold() not in have]
 
 
 class NameAmbiguous(Exception):

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from services.contract.spec import JobSpec
 from services.worker.sources import errors
-from services.worker.sources.rows.columns import NameAmbiguous, missing, place_of, used_names
+from services.worker.sources.rows.columns import NameAmbiguous, missing, named, place_of
 
 _SECOND = ":1"
 """What SQLite puts behind the name of a second column of one name."""
@@ -17,7 +17,7 @@ def resolved(spec: JobSpec, names: Sequence[str], source_id: str) -> Mapping[str
     if absent:
         raise errors.column_missing(source_id, absent)
     try:
-        return {name: _meant(name, names) for name in used_names(spec)}
+        return {name: _meant(name, names) for name in named(spec)}
     except NameAmbiguous as ambiguous:
         raise errors.column_ambiguous(source_id, ambiguous.name) from None
 

@@ -16,7 +16,7 @@ from services.worker.sources import errors
 from services.worker.sources.duckdb import dialect
 from services.worker.sources.duckdb.connection import invalid_column, register
 from services.worker.sources.duckdb.types import Columns, Stored, widened
-from services.worker.sources.rows.columns import NameAmbiguous, place_of, source_columns, used_names, with_key
+from services.worker.sources.rows.columns import NameAmbiguous, named, place_of, source_columns, with_key
 from services.worker.sources.rows.conditions import Parameter, quoted
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 from services.worker.sources.sql import address
@@ -77,7 +77,7 @@ class _Database:
         statement = f"describe select * from {rows}"  # noqa: S608 - quoted
         described = self._guarded(lambda: self._connection.execute(statement).fetchall())
         names = [str(name) for name, *_ in described]
-        used = used_names(spec)
+        used = named(spec)
         try:
             places = {name: place_of(name, names) for name in used}
         except NameAmbiguous as ambiguous:
