@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,20 @@ AMBIGUOUS = BY_REASON.keys() & {*FailureCode, *WarningCode}
 CODES = {*FailureCode, *WarningCode} - AMBIGUOUS
 
 
+@cache
+def _strings(path: Path) -> tuple[tuple[int, str], ...]:
+    """Every string of a module, with its line."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    constants = (node for node in nodes if isinstance(node, ast.Constant))
+    return tuple((node.lineno, node.value) for node in constants if isinstance(node.value, str))
+
+
 def _literals(path: Path) -> Iterator[str]:
     """Codes in strings of a module, also those that begin a longer one, as in "CODE: message"."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            word = node.value.partition(":")[0]
-            if word in CODES:
-                yield f"{path.relative_to(ROOT)}:{node.lineno}: {word}"
+    for line, text in _strings(path):
+        word = text.partition(":")[0]
+        if word in CODES:
+            yield f"{path.relative_to(ROOT)}:{line}: {word}"
 
 
 def test_the_table_is_found() -> None:
@@ -33,12 +41,7 @@ def test_the_table_is_found() -> None:
 
 @pytest.mark.parametrize("code", sorted(AMBIGUOUS))
 def test_a_name_that_is_a_reason_too_is_written_where_reasons_are(code: str) -> None:
-    found = {
-        str(path.relative_to(ROOT))
-        for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and node.value == code
-    }
+    found = {str(path.relative_to(ROOT)) for path in SOURCES for _, text in _strings(path) if text == code}
     assert found <= {"services/contract/codes.py", "services/contract/errors.py", "chaos/preview_checks.py"}
 
 

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[3]
 PACKAGES = ("services", "exportd_client")
 USES = {"fullmatch": Use.WHOLE, "match": Use.START}
 METHODS = frozenset({"fullmatch", "match", "search", "findall", "finditer", "sub", "subn", "split"})
+METHOD = re.compile(rf"\.\s*(?:{'|'.join(sorted(METHODS))})\b")
+"""Stands in each module that uses a pattern; the others need not be parsed."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,10 @@ def _calls(tree: ast.AST) -> Iterator[ast.Call]:
 
 
 def _of(path: Path) -> Iterator[Pattern]:
-    tree, module = ast.parse(path.read_text(encoding="utf-8")), _module(path)
+    text, module = path.read_text(encoding="utf-8"), _module(path)
+    if not METHOD.search(text):
+        return
+    tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in METHODS:
             found = getattr(importlib.import_module(module), node.value.id, None) if node.value.id != "re" else None
