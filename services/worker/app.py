@@ -121,6 +121,7 @@ async def build(settings: WorkerSettings, sources: LiveSources, world: World) ->
             sources=sources,
             no_progress_timeout_s=settings.no_progress_timeout.total_seconds(),
             orphan_timeout_s=settings.orphan_timeout.total_seconds(),
+            threads=settings.threads,
             previews=PreviewTimes(),
         )
         return Worker(id=worker_id, settings=settings, context=context, resources=stack.pop_all())

@@ -10,6 +10,7 @@ from services.contract.outcome import Built, Failure, Progress
 from services.contract.preview import Previewed
 from services.contract.spec import JobSpec
 from services.worker.artifacts.settings import ArtifactSettings
+from services.worker.concurrency.threads import THREADS
 from services.worker.sources.sources import Sources
 
 Outcome = Built | Failure
@@ -35,6 +36,8 @@ class Order:
     sources: Sources = field(repr=False)
     report_interval_s: float = 0.1
     """Between two reports of the same phase, at least."""
+    threads: int = THREADS
+    """Of each stage."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Settings of the worker, from the environment."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -7,12 +8,13 @@ from pathlib import Path
 
 from services.runtime.settings import SettingsReader
 from services.worker.artifacts.settings import ArtifactSettings, FolderStore
+from services.worker.concurrency.threads import threads_for
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """An empty `metrics` serves none. `slots` is how many jobs run at the same time. `scratch` is a folder for what
-    they need while they build.
+    they need while they build. `threads` is how many each stage of a job has.
 
     `mask_key` is the file with the key that masked values are hashed with; None: there is none.
     """
@@ -23,6 +25,7 @@ class WorkerSettings:
     sources: Path
     mask_key: Path | None
     slots: int
+    threads: int
     metrics: str
     drain_grace: timedelta
     orphan_timeout: timedelta
@@ -35,13 +38,15 @@ def from_env(environ: Mapping[str, str]) -> WorkerSettings:
     read = SettingsReader(environ)
     folder = read.path("EXPORTD_DATA_DIR", Path("exportd-data"))
     artifacts = read.path("EXPORTD_ARTIFACTS", folder / "artifacts").absolute()
+    slots = read.integer("EXPORTD_SLOTS", 2, 1, 64)
     settings = WorkerSettings(
         queue_address=read.loopback("EXPORTD_QUEUE_ADDRESS", "127.0.0.1:50052"),
         artifacts=FolderStore(artifacts),
         scratch=read.path("EXPORTD_SCRATCH", artifacts / ".scratch").absolute(),
         sources=read.required_path("EXPORTD_SOURCES", "the file sources.toml").absolute(),
         mask_key=read.optional_path("EXPORTD_MASK_KEY_FILE"),
-        slots=read.integer("EXPORTD_SLOTS", 2, 1, 64),
+        slots=slots,
+        threads=read.integer("EXPORTD_THREADS", threads_for(os.cpu_count() or 1, slots), 1, 64),
         metrics=read.loopback_or_off("EXPORTD_WORKER_METRICS", "127.0.0.1:9465"),
         drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 86_400),
         orphan_timeout=read.seconds("EXPORTD_ORPHAN_TIMEOUT_S", 600, 1, 86_400),

@@ -23,6 +23,7 @@ from services.worker.bundle.archive import Archive
 from services.worker.bundle.attachments import MISSING, Attachments
 from services.worker.bundle.long_text import LONG_TEXT, LongTexts
 from services.worker.bundle.names import MAX_NAME_BYTES, cut, safe_part
+from services.worker.concurrency.threads import THREADS
 from services.worker.ports import AttachmentFiles, Lines, Rows
 from services.worker.schema import arrow_schema
 from services.worker.writers.registry import open_writer
@@ -65,6 +66,7 @@ class BundleWriter:
         targets: Targets,
         attachments: AttachmentFiles,
         spool_dir: Path,
+        threads: int = THREADS,
     ) -> None:
         self._spec = spec
         self._targets = targets
@@ -79,7 +81,9 @@ class BundleWriter:
         in_archive = isinstance(targets.table, Archive)
         self._table_file = self._temporary(spool_dir) if in_archive else cast("BinaryIO", targets.table)
         take = self._long_texts.take if self._long_texts else None
-        self._table = open_writer(spec.table, self._table_file, self._columns, spec.table_name, take)
+        self._table = open_writer(
+            spec.table, self._table_file, self._columns, spec.table_name, long_text=take, threads=threads
+        )
 
     def write(self, rows: Rows) -> None:
         """Add the attachments of the rows, then the rows. Lines are for a table of text, and have no attachments."""

@@ -85,7 +85,9 @@ def _made(order: Order, report: Report, *, as_lines: bool) -> Built:
     with (
         closing(order.sources.open_attachments(order.job.spec.attachments)) as attachments,
         closing(open_sink(order.artifacts)) as sink,
-        job_files(JobContext(job, sink, order.scratch, datetime.now(UTC), meter.tick), attachments) as files,
+        job_files(
+            JobContext(job, sink, order.scratch, datetime.now(UTC), meter.tick, order.threads), attachments
+        ) as files,
     ):
         stats = _written(order, files, meter, as_lines=as_lines)
         meter.enter(Phase.UPLOADING)
@@ -120,7 +122,8 @@ def _opened(order: Order, *, as_lines: bool) -> Iterator[tuple[Counted, Iterator
                 yield lined, lined.lines()
                 return
     careful = order.job.attempt > 1  # the last one may have ended with its process
-    with order.sources.open_rows(spec.source, RowOptions(order.scratch, careful)).read(spec) as reading:
+    options = RowOptions(order.scratch, careful=careful, threads=order.threads)
+    with order.sources.open_rows(spec.source, options).read(spec) as reading:
         yield reading, reading.batches()
 
 

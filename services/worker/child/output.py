@@ -10,6 +10,7 @@ from services.contract.formats import Compression, FileKind
 from services.contract.job import Job
 from services.contract.outcome import Artifact
 from services.worker.bundle.archive import Archive
+from services.worker.concurrency.threads import THREADS
 from services.worker.ports import ArtifactSink
 from services.worker.writers.growing import GrowingFile
 
@@ -21,7 +22,7 @@ Tick = Callable[[], None]
 class JobContext:
     """Whose files, where they go, a folder for what is needed meanwhile, and who is told that it goes on.
 
-    `began` is the time that the files bear.
+    `began` is the time that the files bear, `threads` how many encode and compress.
     """
 
     job: Job
@@ -29,6 +30,7 @@ class JobContext:
     scratch: Path
     began: datetime
     tick: Tick
+    threads: int = THREADS
 
 
 class Output:
@@ -57,7 +59,7 @@ class Output:
 
     def growing(self, compression: Compression) -> BinaryIO:
         """A file to append to until `end`; what is appended is compressed on its way."""
-        self._growing = GrowingFile(self._writer, compression)
+        self._growing = GrowingFile(self._writer, compression, self._context.threads)
         return cast("BinaryIO", self._growing)
 
     def archive(self) -> Archive:

@@ -102,7 +102,7 @@ def job_files(context: JobContext, attachments: AttachmentFiles) -> Iterator[Job
         table = opened.enter_context(Output(context, "export", table_kind(spec, zipped=layout.zipped)))
         separate = opened.enter_context(Output(context, "attachments", ZIP)) if layout.separate else None
         targets = _targets(spec, table, separate, layout)
-        writer = BundleWriter(spec, targets, attachments, context.scratch)
+        writer = BundleWriter(spec, targets, attachments, context.scratch, context.threads)
         opened.callback(writer.release)
         yield JobFiles(context, table, separate, writer)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from services.contract.spec import JobSpec
+from services.worker.concurrency.threads import THREADS
 from services.worker.ports import AttachmentFiles, LinesReading, Source
 from services.worker.sources.check.problems import Probe, Problem
 from services.worker.sources.introspect.tables import LiveTable, TableNames
@@ -20,11 +21,12 @@ S_contra = TypeVar("S_contra", contravariant=True)
 @dataclass(frozen=True, slots=True)
 class RowOptions:
     """Big sorts go into `temp_dir`, None being the system's own, and leave it empty. `careful`: the same rows, in no
-    way that could end the process.
+    way that could end the process. `threads` is for a reader that reads and sorts with several.
     """
 
     temp_dir: Path | None = None
     careful: bool = False
+    threads: int = THREADS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

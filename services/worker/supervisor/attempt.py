@@ -48,6 +48,7 @@ class WorkerContext:
     sources: LiveSources = field(repr=False)
     no_progress_timeout_s: float
     orphan_timeout_s: float
+    threads: int
     previews: PreviewTimes
 
 
@@ -168,7 +169,10 @@ class Attempt:
         except OSError as raised:
             logs.get().error("scratch_not_made", reference=self.reference, cause=logs.outline(raised))
             return Failure(FailureCode.STORE_UNAVAILABLE, "the worker has no folder to work in now")
-        return await self._watched(Order(self.job, context.artifacts, scratch, self.reference, context.sources.current))
+        sources, threads = context.sources.current, context.threads
+        return await self._watched(
+            Order(self.job, context.artifacts, scratch, self.reference, sources, threads=threads)
+        )
 
     async def _watched(self, order: Order) -> Outcome:
         """The outcome of the child, or that it took too long."""

@@ -9,6 +9,7 @@ import polars as pl
 from services.contract.codes import WarningCode
 from services.contract.formats import CsvDialect
 from services.contract.spec import ColumnSpec, Kind
+from services.worker.concurrency.threads import THREADS
 from services.worker.writers.lines import LineWriter
 from services.worker.writers.text_bytes import blocks_of
 from services.worker.writers.values import Cells, Losses, local_time_text, plain_text, zoned_header
@@ -37,9 +38,10 @@ class CsvWriter(LineWriter):
         dialect: CsvDialect = _COMMON,
         *,
         careful: bool = False,
+        threads: int = THREADS,
     ) -> None:
         """`careful` leaves polars' writer out everywhere: slower, and what the quick way is compared with."""
-        super().__init__(file, columns, time_zone)
+        super().__init__(file, columns, time_zone, threads=threads)
         self._careful = careful
         self._dialect = dialect
         # What holds neither delimiters nor quotes goes to polars' writer as it is, which saves a third of the time.

@@ -6,12 +6,12 @@ from typing import Protocol
 
 from services.contract.formats import Compression
 from services.worker.concurrency.serial_sink import SerialSink
+from services.worker.concurrency.threads import THREADS
 from services.worker.zip.content import Piece, joined_crc, last_piece, piece
 
 Block = bytes | memoryview
 
 _MAX_PENDING_BLOCKS = 3
-_THREADS = 2
 # No name, no time, no system: the same rows give the same bytes.
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LENGTH = 1 << 32
@@ -30,9 +30,9 @@ class GrowingFile:
 
     closed = False
 
-    def __init__(self, file: Appendable, compression: Compression) -> None:
+    def __init__(self, file: Appendable, compression: Compression, threads: int = THREADS) -> None:
         self._taken = 0
-        self._member = _Member(file) if compression is Compression.GZIP else None
+        self._member = _Member(file, threads) if compression is Compression.GZIP else None
         self._sink: SerialSink[Block] | None = None if self._member else SerialSink(file.write, _MAX_PENDING_BLOCKS)
 
     def write(self, block: Block) -> int:
@@ -67,10 +67,10 @@ class GrowingFile:
 class _Member:
     """One gzip member, of pieces that threads compress side by side."""
 
-    def __init__(self, file: Appendable) -> None:
+    def __init__(self, file: Appendable, threads: int) -> None:
         self._file = file
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="exportd-gzip")
-        self._sink: SerialSink[Callable[[], Piece]] = SerialSink(self._append, _MAX_PENDING_BLOCKS)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="exportd-gzip")
+        self._sink: SerialSink[Callable[[], Piece]] = SerialSink(self._append, threads + 1)
         self._size = 0
         self._crc = 0
         file.write(_GZIP_HEADER)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from services.contract.codes import WarningCode
 from services.contract.spec import ColumnSpec, Kind
+from services.worker.concurrency.threads import THREADS
 from services.worker.json_text import all_json, is_json
 from services.worker.writers.lines import Block, LineWriter
 from services.worker.writers.text_bytes import blocks_of, octets
@@ -25,8 +26,10 @@ class JsonLinesWriter(LineWriter):
 
     _before, _after = "", "\n"
 
-    def __init__(self, file: BinaryIO, columns: tuple[ColumnSpec, ...], time_zone: str) -> None:
-        super().__init__(file, columns, time_zone)
+    def __init__(
+        self, file: BinaryIO, columns: tuple[ColumnSpec, ...], time_zone: str, *, threads: int = THREADS
+    ) -> None:
+        super().__init__(file, columns, time_zone, threads=threads)
         self._template = template(field_tree(tuple(c.field for c in columns)))
 
     def _text(self, cells: list[Cells], losses: Losses) -> list[memoryview]:

@@ -11,13 +11,12 @@ import pyarrow as pa
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
 from services.worker.concurrency.ordered_pool import OrderedPool
+from services.worker.concurrency.threads import THREADS
 from services.worker.ports import Lines
 from services.worker.writers.values import Cells, Losses
 
 _ROWS_AT_ONCE = 32_768
 _BYTES_AT_ONCE = 8 << 20
-_THREADS = 2
-_IN_FLIGHT = 2
 _MIN_ROWS = 2_048
 """Fewer are encoded before another thread would have begun."""
 
@@ -48,17 +47,20 @@ class Block:
 class LineWriter(ABC):
     """Writes rows that are each a piece of text of their own; a subclass says what the text is.
 
-    Two large batches are encoded at the same time, and what is wrong with one is raised by a later call.
+    As many large batches as there are `threads` are encoded at the same time, and what is wrong with one is raised by a
+    later call.
     """
 
-    def __init__(self, file: BinaryIO, columns: tuple[ColumnSpec, ...], time_zone: str) -> None:
+    def __init__(
+        self, file: BinaryIO, columns: tuple[ColumnSpec, ...], time_zone: str, *, threads: int = THREADS
+    ) -> None:
         self._file = file
         self._columns = columns
         self._time_zone = time_zone
         self._losses = Losses()
         self._next_row = 1
         self._rows_written = 0
-        self._encoders: OrderedPool[Block] = OrderedPool(_THREADS, _IN_FLIGHT, self._put, "lines")
+        self._encoders: OrderedPool[Block] = OrderedPool(threads, threads, self._put, "lines")
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows, in order."""

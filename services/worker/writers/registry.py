@@ -4,6 +4,7 @@ from typing import BinaryIO
 
 from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, TableOptions
+from services.worker.concurrency.threads import THREADS
 from services.worker.ports import Writer
 from services.worker.writers.csv import CsvWriter
 from services.worker.writers.json import JsonLinesWriter, JsonWriter
@@ -20,7 +21,9 @@ def open_writer(
     file: BinaryIO,
     columns: tuple[ColumnSpec, ...],
     table_name: str,
+    *,
     long_text: LongText | None = None,
+    threads: int = THREADS,
 ) -> Writer:
     """A writer of one table to `file`, which stays the caller's and is not compressed here.
 
@@ -29,12 +32,14 @@ def open_writer(
     """
     match table.format:
         case Format.CSV:
-            return CsvWriter(file, columns, table.time_zone, table.csv)
+            return CsvWriter(file, columns, table.time_zone, table.csv, threads=threads)
         case Format.JSON:
-            return JsonWriter(file, columns, table.time_zone)
+            return JsonWriter(file, columns, table.time_zone, threads=threads)
         case Format.JSONL:
-            return JsonLinesWriter(file, columns, table.time_zone)
+            return JsonLinesWriter(file, columns, table.time_zone, threads=threads)
         case Format.XLSX:
-            return XlsxWriter(file, columns, table_name, table.time_zone, table.xlsx, long_text=long_text)
+            return XlsxWriter(
+                file, columns, table_name, table.time_zone, table.xlsx, long_text=long_text, threads=threads
+            )
         case Format.PARQUET:
             return ParquetWriter(file, columns)

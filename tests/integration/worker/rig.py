@@ -25,6 +25,7 @@ from services.runtime.signals import StopSignals
 from services.worker.artifacts import open_sink
 from services.worker.artifacts.settings import FolderStore
 from services.worker.artifacts.store_check import StoreCheck
+from services.worker.concurrency.threads import THREADS
 from services.worker.metrics import WorkerMetrics
 from services.worker.scratch import Scratch
 from services.worker.sources.kind import SourceSettings
@@ -100,6 +101,7 @@ class Rig:
                 LiveSources(lambda: Sources(self.sources)),
                 self.no_progress_s,
                 self.orphan_s,
+                THREADS,
                 PreviewTimes(rows_s=30, count_s=30),  # a caller waits for seconds only; a busy machine has time here
             )
             self.engine = Engine(context, self.slots, timedelta(seconds=self.drain_grace_s), self.stop)

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import python_calamine
 
 from services.contract.formats import Compression, CsvDialect, Format
 from services.contract.job import Job, LeaseRef
@@ -20,6 +21,7 @@ from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Relati
 from services.contract.store import artifact_prefix
 from services.worker.artifacts.settings import FolderStore
 from services.worker.child import job
+from services.worker.concurrency.threads import THREADS
 from services.worker.order import Order, Outcome
 from services.worker.sources.access import RowOptions
 from services.worker.sources.files.settings import ParquetSettings
@@ -46,7 +48,14 @@ def rows(tmp_path: Path, parquet: bytes) -> Path:
 
 
 def run(
-    folder: Path, table: TableOptions, heard: list[Progress], columns=COLUMNS, *, attempt=1, kind=Sources
+    folder: Path,
+    table: TableOptions,
+    heard: list[Progress],
+    columns=COLUMNS,
+    *,
+    attempt=1,
+    kind=Sources,
+    threads=THREADS,
 ) -> Outcome:
     spec = JobSpec("Things", SourceRef("f", "parquet"), Relation(path="a.parquet"), (), columns, (), table, "things")
     never, lease = timedelta(0), LeaseRef("export", "lease")
@@ -54,7 +63,8 @@ def run(
     scratch.mkdir()
     given = Job(lease, attempt, 3, never, never, never, spec, artifact_prefix(lease), store_id="")
     sources = kind({"f": ParquetSettings("f", folder)})
-    return job.run(Order(given, FolderStore(folder), scratch, "reference", sources, report_interval_s=0), heard.append)
+    order = Order(given, FolderStore(folder), scratch, "reference", sources, report_interval_s=0, threads=threads)
+    return job.run(order, heard.append)
 
 
 def built(folder: Path, table: TableOptions) -> tuple[Built, bytes]:
@@ -97,6 +107,47 @@ def test_what_may_have_ended_a_process_is_not_tried_twice(rows):
     assert isinstance(carefully, Built)
     assert carefully.artifact.sha256 == quickly.artifact.sha256
     assert Watched.careful == [False, True]
+
+
+class Counting(list[Progress]):
+    """Counts the threads of a stage while there is progress."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.most = 0
+
+    def append(self, progress: Progress) -> None:
+        super().append(progress)
+        self.most = max(self.most, sum(t.name.startswith(self._prefix) for t in threading.enumerate()))
+
+
+@pytest.mark.parametrize(
+    ("table", "stage"),
+    [
+        (TableOptions(Format.CSV), "lines"),
+        (TableOptions(Format.JSONL), "lines"),
+        (TableOptions(Format.XLSX), "xlsx"),
+        (TableOptions(Format.CSV, compression=Compression.GZIP), "exportd-gzip"),
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 5])
+def test_the_rows_are_the_same_however_many_threads_each_stage_has(rows, tmp_path_factory, table, stage, threads):
+    elsewhere, heard = tmp_path_factory.mktemp("other"), Counting(stage)
+    shutil.copyfile(rows / "a.parquet", elsewhere / "a.parquet")
+    one = run(elsewhere, table, heard, threads=threads)
+    other, content = built(rows, table)
+    assert isinstance(one, Built)
+    assert 1 <= heard.most <= threads
+    if table.format is Format.XLSX:
+        pages = [
+            python_calamine.load_workbook(folder / made.artifact.key)
+            for folder, made in ((elsewhere, one), (rows, other))
+        ]
+        assert pages[0].get_sheet_by_index(0).to_python() == pages[1].get_sheet_by_index(0).to_python()
+    elif table.compression is Compression.GZIP:
+        assert gzip.decompress((elsewhere / one.artifact.key).read_bytes()) == gzip.decompress(content)
+    else:
+        assert (elsewhere / one.artifact.key).read_bytes() == content
 
 
 @pytest.mark.parametrize("table_format", [Format.CSV, Format.JSON, Format.JSONL])

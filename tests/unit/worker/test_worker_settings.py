@@ -5,6 +5,7 @@ import pytest
 
 from services.runtime.settings import SettingsError
 from services.worker.artifacts.settings import FolderStore
+from services.worker.concurrency.threads import threads_for
 from services.worker.settings import from_env
 
 LEAST = {"EXPORTD_SOURCES": "/etc/exportd/sources.toml"}
@@ -30,6 +31,15 @@ def test_scratch_is_in_the_artifact_folder_unless_it_has_its_own_setting() -> No
     own = {**LEAST, "EXPORTD_ARTIFACTS": "/mnt/files"}
     assert from_env(own).scratch == Path("/mnt/files/.scratch")
     assert from_env({**own, "EXPORTD_SCRATCH": "/srv/scratch"}).scratch == Path("/srv/scratch")
+
+
+@pytest.mark.parametrize(("cores", "slots", "threads"), [(1, 2, 2), (2, 2, 2), (16, 2, 8), (16, 4, 4), (16, 64, 2)])
+def test_jobs_share_the_cores(cores: int, slots: int, threads: int) -> None:
+    assert threads_for(cores, slots) == threads
+
+
+def test_how_many_threads_a_job_has_can_be_said() -> None:
+    assert from_env({**LEAST, "EXPORTD_THREADS": "5"}).threads == 5
 
 
 def test_metrics_can_be_off() -> None:

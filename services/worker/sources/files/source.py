@@ -34,7 +34,6 @@ from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, Snaps
 if TYPE_CHECKING:
     import duckdb
 
-_THREADS = 2
 _NAME_NOT_UTF8 = "Invalid unicode (byte sequence mismatch) detected in value construction"
 """DuckDB's words for the schema of such a file; those for a text of a row are others."""
 
@@ -79,7 +78,7 @@ class FileSource:
             def connected(memory: str, threads: int) -> "duckdb.DuckDBPyConnection":
                 return stack.enter_context(connection(files, scratch, memory=memory, threads=threads))
 
-            engine = _Engine(connected, _threads(files, spec), files, scratch, self._memory)
+            engine = _Engine(connected, _threads(files, spec, self._options.threads), files, scratch, self._memory)
             yield engine.open(spec, as_of, without_rows=self._without_rows)
 
 
@@ -205,10 +204,10 @@ def _is_short_of_memory(error: Exception) -> bool:
     return "Out of Memory Error" in str(error)
 
 
-def _threads(files: Files, spec: JobSpec) -> int:
+def _threads(files: Files, spec: JobSpec, most: int) -> int:
     """One where decoding is all there is to do: writers are slower than that, and want the other core."""
     only_decoding = files.settings.has_row_groups and not spec.order and spec.filter == All()
-    return 1 if only_decoding and isinstance(files.place, Directory) else _THREADS
+    return 1 if only_decoding and isinstance(files.place, Directory) else most
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The writer: cuts batches into segments, has two threads encode them, and puts them into the file in order."""
+"""The writer: cuts batches into segments, has threads encode them, and puts them into the file in order."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +13,7 @@ from services.contract.formats import XlsxLayout
 from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.concurrency.ordered_pool import OrderedPool
+from services.worker.concurrency.threads import THREADS
 from services.worker.schema import arrow_schema
 from services.worker.writers.values import CannotWrite, Cells, Losses, zoned_header
 from services.worker.writers.xlsx.book import Book
@@ -25,8 +26,7 @@ from services.worker.writers.xlsx.shared import MIN_ROWS, SharedTexts
 from services.worker.writers.xlsx.sheet import SheetFrame
 from services.worker.writers.xlsx.styles import styles_for
 
-_THREADS = 2
-_IN_FLIGHT = 4
+_IN_FLIGHT_A_THREAD = 2
 _SEGMENT_ROWS = 16_384
 _SEGMENT_BYTES = 10_000_000
 _CELL_BYTES = 50  # of XML around a value
@@ -56,6 +56,7 @@ class XlsxWriter:
         max_sheet_bytes: int = MAX_SHEET_BYTES,
         share_from_rows: int = MIN_ROWS,
         written_at: datetime | None = None,
+        threads: int = THREADS,
     ) -> None:
         if len(columns) > MAX_SHEET_COLUMNS:
             raise CannotWrite(
@@ -73,7 +74,9 @@ class XlsxWriter:
         self._max_rows = max_sheet_rows
         self._max_bytes = max_sheet_bytes
         self._next = Place(sheet=1, sheet_row=2, table_row=1)
-        self._encoders: OrderedPool[Segment] = OrderedPool(_THREADS, _IN_FLIGHT, self._book.add, "xlsx")
+        self._encoders: OrderedPool[Segment] = OrderedPool(
+            threads, threads * _IN_FLIGHT_A_THREAD, self._book.add, "xlsx"
+        )
         self._ended = False
 
     def write(self, batch: pa.RecordBatch) -> None:
