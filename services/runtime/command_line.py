@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from services.runtime.nearest import hint, shown
@@ -30,13 +31,17 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A service. `extra` is what pip has to install for it; `serve` runs it and returns the exit code."""
+    """A service. `extra` is what pip has to install for it; `serve` runs it and returns the exit code.
+
+    `needs` are libraries that its other processes import: without them it would find out late.
+    """
 
     name: str
     purpose: str
     extra: str
     commands: tuple[Command, ...]
     serve: Callable[[], int]
+    needs: tuple[str, ...] = ()
 
     def run(self, arguments: Sequence[str]) -> int:
         """Do what the arguments say; the exit code, 2 for a mistake or when the service cannot start."""
@@ -59,6 +64,7 @@ class Program:
     def _run(self, arguments: Sequence[str]) -> int:
         if not arguments:
             _name_process(self.name)
+            self._check_needs()
             return self.serve()
         first, *rest = arguments
         if first in _HELP:
@@ -71,6 +77,11 @@ class Program:
             if command.name == first:
                 return command.run(rest)
         return self._unknown(first)
+
+    def _check_needs(self) -> None:
+        for name in self.needs:
+            if find_spec(name) is None:
+                raise ModuleNotFoundError(name=name)
 
     def _unknown(self, name: str) -> int:
         kind = "option" if name.startswith("-") else "command"

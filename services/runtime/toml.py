@@ -4,10 +4,11 @@ A reader takes a `document`, reads it through `Table`s, which note mistakes and 
 when there were any.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import tomli  # the compiled tomllib: three times as fast
 
 from services.runtime.nearest import hint, nearest
 from services.runtime.startup import CannotStart
@@ -39,7 +40,7 @@ class FileError(CannotStart):
 def document(file: Path) -> dict[str, object]:
     """What a file of TOML holds. Raises FileError when it cannot be read as such."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomli.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise FileError(file, [Mistake("", "", f"cannot be read: {error.strerror}")]) from error
     except ValueError as error:  # of TOML and of UTF-8

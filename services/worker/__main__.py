@@ -58,6 +58,7 @@ def program(early: EarlySignals) -> "Program":
             Command("check", "reach every source, and compare a catalog with them", _check),
         ),
         serve=partial(_serve, early),
+        needs=("duckdb", "polars", "pyarrow"),
     )
 
 

@@ -19,7 +19,7 @@ from services.runtime.toml import Mistake, Table
 UNSORTABLE = frozenset({Kind.JSON, Kind.BINARY})
 
 # Once, and not for each column: a catalog has a hundred thousand of them.
-_MATCHES, _NULLS, _MASKS = ([member.value for member in kind] for kind in (Match, Nulls, Mask))
+_MATCHES, _NULLS, _MASKS, _INVALIDS = ([member.value for member in kind] for kind in (Match, Nulls, Mask, Invalid))
 
 
 class ColumnReader:
@@ -110,8 +110,7 @@ def without_parquet(table: Table, columns: Iterable[CatalogColumn], formats: Con
 
 
 def _invalid(table: Table) -> Invalid | None:
-    known = [i.value for i in Invalid]
-    text = table.choice("invalid", known) if table.has("invalid") else ""
+    text = table.choice("invalid", _INVALIDS) if table.has("invalid") else ""
     return Invalid(text) if text else None
 
 

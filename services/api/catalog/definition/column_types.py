@@ -8,6 +8,7 @@ from services.runtime.nearest import hint
 from services.runtime.toml import Table
 
 _DECIMAL = re.compile(r"decimal\(\s*([0-9]{1,2})\s*,\s*([0-9]{1,2})\s*\)")
+_TYPES = {kind.value: ColumnType(kind) for kind in Kind if kind is not Kind.DECIMAL}
 
 
 def column_type(text: str) -> ColumnType | None:
@@ -18,8 +19,7 @@ def column_type(text: str) -> ColumnType | None:
         return (
             ColumnType(Kind.DECIMAL, precision, scale) if scale <= precision and 1 <= precision <= MAX_DIGITS else None
         )
-    kinds = {kind.value: kind for kind in Kind if kind is not Kind.DECIMAL}
-    return ColumnType(kinds[text]) if text in kinds else None
+    return _TYPES.get(text)
 
 
 def read_type(table: Table, key: str = "type") -> ColumnType:
@@ -27,8 +27,7 @@ def read_type(table: Table, key: str = "type") -> ColumnType:
     text = table.text(key, Kind.TEXT.value)
     type_ = column_type(text)
     if text and type_ is None:
-        names = [k.value for k in Kind if k is not Kind.DECIMAL]
         decimal = text.startswith(Kind.DECIMAL.value)
         allowed = f"decimal(p,s) has 1 to {MAX_DIGITS} digits, s of them (0 to p) after the point"
-        table.wrong(key, f'"{text}" is no type; {allowed if decimal else hint(text, [*names, "decimal(p,s)"])}')
+        table.wrong(key, f'"{text}" is no type; {allowed if decimal else hint(text, [*_TYPES, "decimal(p,s)"])}')
     return type_ or ColumnType(Kind.TEXT)

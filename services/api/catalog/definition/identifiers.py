@@ -24,4 +24,6 @@ def is_word(text: str) -> bool:
 
 def _without_marks(text: str) -> str:
     """Many scripts write vowels as marks on a letter, which are no letters to `re`."""
+    if text.isascii():
+        return text
     return text[:1] + "".join(c for c in text[1:] if not unicodedata.category(c).startswith("M"))
