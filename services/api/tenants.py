@@ -42,6 +42,7 @@ class LiveTenants:
         """Raises FileError."""
         self._file = file
         self._current = load(file)
+        self._edition = 0
 
     def reload(self) -> None:
         """Read the file again; one with mistakes is told to the log, and everything stays as it was."""
@@ -52,11 +53,17 @@ class LiveTenants:
         except FileError as error:
             logs.get().error("tenants_refused", problem=str(error))
         else:
+            self._edition += 1
             logs.get().info("tenants_reloaded", tenants=len(self._current.fairness.shares))
 
     def callback_secrets(self, tenant: str) -> Sequence[bytes]:
         """The raw keys of a tenant, the newest first; none when the file has none of it."""
         return self._current.callback_secrets.get(tenant, ())
+
+    @property
+    def edition(self) -> int:
+        """See Shares."""
+        return self._edition
 
     @property
     def caps(self) -> bool:

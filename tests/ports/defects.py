@@ -143,6 +143,30 @@ def _uncapped(make: Make, policy: LeasePolicy, fairness: Fairness) -> Store:
     return make(policy, Fairness(Share(weight=fairness.default.weight), weights))
 
 
+class _Leaking(Fairness):
+    """Counts what a tenant runs, and takes one that had as many as it may for one that runs them still."""
+
+    @property
+    def caps(self) -> bool:
+        return True
+
+    def capped(self, tenant: str, running: int) -> bool:
+        full: set[str] = self.__dict__.setdefault("full", set())
+        if super().capped(tenant, running):
+            full.add(tenant)
+        return tenant in full
+
+
+def _leaves_the_line(make: Make, policy: LeasePolicy, fairness: Fairness) -> Store:
+    return make(policy, _Leaking(fairness.default, fairness.shares))
+
+
+def _stands_still(make: Make, policy: LeasePolicy, fairness: Fairness) -> Store:
+    """A turn so short that it moves the virtual time by nothing."""
+    shares = {tenant: replace(share, weight=1e12) for tenant, share in fairness.shares.items()}
+    return make(policy, replace(fairness, shares=shares))
+
+
 def _too_patient(make: Make, policy: LeasePolicy, fairness: Fairness) -> Store:
     return make(replace(policy, given_back_limit=policy.given_back_limit + 1), fairness)
 
@@ -158,6 +182,8 @@ PLANTED: dict[str, Defect] = {
     "a poll that is not known again": _with_leases(_Forgetful),
     "an announcement that is dropped": _with_leases(_Silent),
     "a cap that is not heeded": _uncapped,
+    "a tenant that leaves the line although work waits": _leaves_the_line,
+    "a virtual time that is not moved": _stands_still,
     "a late word on a delivery": _any_hold,
     "a worker that gets what it cannot do": _with_leases(_Credulous),
     "a worker that gets again what it gave back": _with_leases(_Insistent),

@@ -130,6 +130,12 @@ def nothing_is_stranded(_: Snapshot, after: Snapshot) -> Findings:
             yield None not in (stored.lease_id, stored.lease_expire_time), export_id
 
 
+def the_line_has_all_that_waits(_: Snapshot, after: Snapshot) -> Findings:
+    """Each tenant with exports that wait is found in the line, in its turn."""
+    for fault in after.strayed:
+        yield False, fault
+
+
 def passwords_are_erased(_: Snapshot, after: Snapshot) -> Findings:
     """A sealed password is there exactly until the export is done."""
     for export_id, stored in after.exports.items():
@@ -150,5 +156,6 @@ EVERY: Sequence[Any] = (
     ends_are_announced_once,
     announcements_are_true,
     nothing_is_stranded,
+    the_line_has_all_that_waits,
     passwords_are_erased,
 )

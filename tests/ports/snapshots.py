@@ -35,8 +35,11 @@ class StoredDelivery:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """By id; the history of an export is in the order of its entries."""
+    """By id; the history of an export is in the order of its entries. `strayed` says what is wrong with the line of
+    tenants, of a store that keeps one.
+    """
 
     exports: dict[str, StoredExport] = field(default_factory=dict)
     history: dict[str, list[Transition]] = field(default_factory=dict)
     deliveries: tuple[StoredDelivery, ...] = ()
+    strayed: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from services.api.storage.sql.history import to_transition
 from services.api.storage.sql.rows import Row, to_export
 from services.api.storage.sql.tables import deliveries, exports, transitions
 from services.api.storage.sql.verbs.outbox import to_delivery
+from tests.ports.lining_up import strayed
 from tests.ports.snapshots import Snapshot, StoredDelivery, StoredExport
 
 
@@ -18,6 +19,7 @@ def sql_snapshot(db: sa.Connection) -> Snapshot:
         {row["id"]: _stored(row) for row in db.execute(sa.select(exports)).mappings()},
         _history(db),
         tuple(StoredDelivery(to_delivery(row), row["lease_id"] or "") for row in held),
+        tuple(strayed(db)),
     )
 
 

@@ -24,6 +24,11 @@ class Shares(Protocol):
     """The shares of all tenants that are in force: a Fairness, or what changes from one to another."""
 
     @property
+    def edition(self) -> int:
+        """Another number whenever the shares have changed."""
+        ...
+
+    @property
     def caps(self) -> bool:
         """True when some tenant may not run as many as it likes."""
         ...
@@ -43,6 +48,7 @@ class Fairness:
 
     default: Share = Share()
     shares: Mapping[str, Share] = field(default_factory=dict)
+    edition: int = 0
 
     def share(self, tenant: str) -> Share:
         """Of a tenant."""
@@ -76,5 +82,8 @@ class Turn:
 
 
 def first(turns: Mapping[str, Turn], present: int) -> str:
-    """The tenant whose job begins first; of equals the one that was served least, then by name."""
+    """The tenant whose job begins first; of equals the one that was served least, then by name.
+
+    Whatever the present is, that is the order of (`vtime`, name): a store can keep an index of it.
+    """
     return min(turns, key=lambda tenant: (turns[tenant].starts(present), turns[tenant].vtime, tenant))

@@ -1,6 +1,7 @@
-"""A claim costs the same however much waits: counted in steps of SQLite's machine, not in time."""
+"""A claim costs the same however much waits: counted in steps of SQLite's machine and in statements, not in time."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,11 +15,15 @@ from services.api.storage.sql.tables import exports
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.capabilities import Capabilities, Requirement
 from tests.ports.driving import WORKER, lease
+from tests.ports.lining_up import line_up
 from tests.ports.samples import CRASH, SECOND, SPEC, START, new_export
 
 FEW, MANY, MORE = 1_000, 100_000, 20_000
+FEW_TENANTS, MANY_TENANTS = 100, 10_000
 EVERY = 10
 """Steps between two counts."""
+
+SHOP, FLIGHTS = (Requirement(frozenset({name})) for name in ("rows/sql/shop", "rows/csv/flights"))
 
 
 @pytest.fixture
@@ -34,25 +39,52 @@ def store(database):
 
 async def flood(database, export_id: str, count: int, tenant: str) -> None:
     """Copies of one export, in the state in which it is."""
-    changed = {"id": sa.text(f"'{tenant}-{count}-' || n"), "tenant": sa.text(f"'{tenant}'")}
+    await _copy(database, export_id, count, id=sa.text(f"'{tenant}-{count}-' || n"), tenant=sa.text(f"'{tenant}'"))
+
+
+async def flood_tenants(
+    database, export_id: str, count: int, *, prefix: str = "t", due: datetime | None = START + SECOND * 3600
+) -> None:
+    """One export each of so many tenants, FAILED and due at some time, or QUEUED."""
+    state = State.FAILED if due else State.QUEUED
+    await _copy(
+        database,
+        export_id,
+        count,
+        id=sa.text(f"'{prefix}-{count}-' || n"),
+        tenant=sa.text(f"'{prefix}-' || n"),
+        state=sa.text(f"'{state.name}'"),
+        lease_id=sa.null(),
+        next_attempt_time=sa.literal(due, exports.c.next_attempt_time.type),
+        attempt=sa.literal(1),
+        lease_count=sa.literal(1),
+    )
+
+
+async def _copy(database, export_id: str, count: int, **changed: Any) -> None:
     columns = [changed.get(column.name, column) for column in exports.c]
     numbers = sa.text(
         f"(WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT {count}) SELECT n FROM r)"
     )
     copies = sa.select(*columns).select_from(exports, numbers).where(exports.c.id == export_id)
-    await database.write(lambda db: db.execute(sa.insert(exports).from_select(exports.c.keys(), copies)))
+
+    def copy(db):
+        db.execute(sa.insert(exports).from_select(exports.c.keys(), copies))
+        line_up(db)
+
+    await database.write(copy)
 
 
-async def steps_of_a_claim(database, store, poll_id: str, ability: Ability = UNLIMITED) -> int:
-    """Of one that leases a job, after one that has filled the caches."""
+async def steps_of_a_claim(database, store, poll_id: str, ability: Ability = UNLIMITED, jobs: int = 1) -> int:
+    """Of one that leases so many jobs, after one that has filled the caches."""
     counted = []
 
     def watch(handler):
         return lambda db: db.connection.driver_connection.set_progress_handler(handler, EVERY)
 
-    assert await store.leases.claim(WORKER, f"{poll_id}-first", 1, START, ability)
+    assert len(await store.leases.claim(WORKER, f"{poll_id}-first", jobs, START, ability)) == jobs
     await database.write(watch(lambda: counted.append(1)))
-    assert await store.leases.claim(WORKER, f"{poll_id}-counted", 1, START, ability)
+    assert len(await store.leases.claim(WORKER, f"{poll_id}-counted", jobs, START, ability)) == jobs
     await database.write(watch(None))
     return len(counted) * EVERY
 
@@ -65,12 +97,38 @@ async def test_a_claim_among_a_hundred_thousand_exports_takes_as_many_steps_as_a
     assert await steps_of_a_claim(database, store, "many") <= few * 1.2
 
 
+@pytest.mark.parametrize("jobs", [1, 16])
+async def test_a_claim_among_ten_thousand_tenants_takes_as_many_steps_as_among_a_hundred(database, store, jobs):
+    queued = await store.exports.create(new_export(), SPEC, None)
+    for prefix in ("x", "y"):
+        await flood_tenants(database, queued.id, FEW_TENANTS, prefix=prefix, due=None)
+    few = await steps_of_a_claim(database, store, "few", jobs=jobs)
+    for prefix in ("x", "y"):
+        await flood_tenants(database, queued.id, MANY_TENANTS, prefix=prefix, due=None)
+    assert await steps_of_a_claim(database, store, "many", jobs=jobs) <= few * 1.2
+
+
 async def test_what_a_capped_tenant_piles_up_costs_the_others_nothing(database, store):
     queued = await store.exports.create(new_export(), SPEC, None)
     await flood(database, queued.id, 10, "other")
     await flood(database, queued.id, FEW, "capped")
     few = await steps_of_a_claim(database, store, "few")
     await flood(database, f"capped-{FEW}-999", MORE, "capped")  # one that still waits
+    assert await steps_of_a_claim(database, store, "many") <= few * 1.2
+
+
+async def test_tenants_that_run_as_many_as_they_may_are_not_looked_at_one_by_one(database):
+    """However many: they have left the line until an export of theirs ends."""
+    store = sql_store(database, fairness=Fairness(Share(max_running=1), {"acme": Share()}))
+    queued = await store.exports.create(new_export(), SPEC, None)
+    await flood(database, queued.id, 10, "acme")
+    few = await steps_of_a_claim(database, store, "few")
+    await flood(database, "acme-10-9", MORE, "acme")  # one that still waits
+    for count in (FEW, FEW + 1):  # so many tenants, two exports each
+        await flood_tenants(database, queued.id, count, prefix="x", due=None)
+    await store.leases.claim("another worker", "fill", 2 * FEW, START)
+    running = await store.figures.running()
+    assert all(running[f"x-{n}"] == 1 for n in range(1, FEW + 1))
     assert await steps_of_a_claim(database, store, "many") <= few * 1.2
 
 
@@ -86,9 +144,7 @@ async def test_what_is_not_due_costs_nothing(database, store):
     assert await steps_of_a_claim(database, store, "many") <= few * 1.2
 
 
-async def test_tenants_of_whom_nothing_can_be_taken_are_not_looked_at_one_by_one(database, store):
-    """Their number counts once, in a walk along an index: not once more for each of them."""
-
+async def test_tenants_of_whom_nothing_is_due_are_not_looked_at_one_by_one(database, store):
     async def steps_beside(tenants: int) -> int:
         await flood_tenants(database, queued.id, tenants)
         return await steps_of_a_claim(database, store, f"beside-{tenants}")
@@ -97,39 +153,55 @@ async def test_tenants_of_whom_nothing_can_be_taken_are_not_looked_at_one_by_one
     await store.leases.claim(WORKER, "fill", 1, START)  # the one that the cap allows
     for _ in range(20):
         await store.exports.create(new_export(), SPEC, None)
-    few, many = await steps_beside(100), await steps_beside(1_000)
-    assert many < few * 20
-
-
-async def flood_tenants(
-    database, export_id: str, count: int, *, prefix: str = "t", due: datetime | None = START + SECOND * 3600
-) -> None:
-    """One export each of so many tenants, FAILED and due at some time, or QUEUED."""
-    state = State.FAILED if due else State.QUEUED
-    changed = {
-        "id": sa.text(f"'{prefix}-{count}-' || n"), "tenant": sa.text(f"'{prefix}-{count}-' || n"),
-        "state": sa.text(f"'{state.name}'"), "lease_id": sa.null(),
-        "next_attempt_time": sa.literal(due, exports.c.next_attempt_time.type),
-        "attempt": sa.literal(1), "lease_count": sa.literal(1),
-    }  # fmt: skip
-    columns = [changed.get(column.name, column) for column in exports.c]
-    numbers = sa.text(
-        f"(WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT {count}) SELECT n FROM r)"
-    )
-    copies = sa.select(*columns).select_from(exports, numbers).where(exports.c.id == export_id)
-    await database.write(lambda db: db.execute(sa.insert(exports).from_select(exports.c.keys(), copies)))
+    few = await steps_beside(FEW_TENANTS)
+    assert await steps_beside(MANY_TENANTS) <= few * 1.2
 
 
 async def test_what_a_worker_cannot_do_costs_its_claims_nothing_however_many_tenants_wait_for_it(database, store):
     """One step a requirement, not one a tenant or an export."""
-    shop, flights = (Requirement(frozenset({name})) for name in ("rows/sql/shop", "rows/csv/flights"))
-    ability = Ability(Capabilities(shop.needs))
+    ability = Ability(Capabilities(SHOP.needs))
     for _ in range(4):
-        await store.exports.create(new_export(requirement=shop), SPEC, None)
+        await store.exports.create(new_export(requirement=SHOP), SPEC, None)
     few = await steps_of_a_claim(database, store, "few", ability)
     for priority in (0, 9):
-        other = await store.exports.create(new_export(requirement=flights, priority=priority), SPEC, None)
+        other = await store.exports.create(new_export(requirement=FLIGHTS, priority=priority), SPEC, None)
         await flood(database, other.id, FEW, f"flood-{priority}")
         await flood_tenants(database, other.id, FEW, prefix=f"queued-{priority}", due=None)
         await flood_tenants(database, other.id, FEW, prefix=f"failed-{priority}", due=START)
     assert await steps_of_a_claim(database, store, "many", ability) <= few * 1.5
+
+
+@pytest.mark.parametrize("jobs", [1, 16])
+async def test_tenants_whose_first_exports_a_worker_cannot_do_cost_it_no_more_steps(database, store, jobs):
+    """Each of them has one that it can do behind one that it cannot."""
+    first, behind = [
+        await store.exports.create(new_export(requirement=requirement, priority=priority), SPEC, None)
+        for requirement, priority in ((FLIGHTS, 9), (SHOP, 0))
+    ]
+    ability = Ability(Capabilities(SHOP.needs))
+    await flood_tenants(database, behind.id, FEW_TENANTS, prefix="t", due=None)
+    few = await steps_of_a_claim(database, store, "few", ability, jobs)
+    await flood_tenants(database, behind.id, MANY_TENANTS, prefix="t", due=None)
+    await flood_tenants(database, first.id, MANY_TENANTS + 1, prefix="t", due=None)
+    assert await steps_of_a_claim(database, store, "many", ability, jobs) <= few * 1.3
+
+
+async def test_a_claim_takes_as_many_statements_for_ten_thousand_tenants_as_for_a_hundred(database, store):
+    def counted(connection, cursor, statement, *_):
+        statements.append(statement)
+
+    async def statements_of_a_claim(poll_id: str) -> int:
+        statements.clear()
+        assert len(await store.leases.claim(WORKER, poll_id, 16, START)) == 16
+        return len(statements)
+
+    statements: list[str] = []
+    queued = await store.exports.create(new_export(), SPEC, None)
+    await flood_tenants(database, queued.id, FEW_TENANTS, due=None)
+    sa.event.listen(sa.Engine, "before_cursor_execute", counted)
+    try:
+        few = await statements_of_a_claim("few")
+        await flood_tenants(database, queued.id, MANY_TENANTS, due=None)
+        assert await statements_of_a_claim("many") <= few
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", counted)

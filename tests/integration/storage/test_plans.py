@@ -24,15 +24,15 @@ def statements(database):
     seen = {}
 
     def record(connection, cursor, statement, parameters, *context_and_many):
-        if statement.startswith(("SELECT", "UPDATE", "INSERT")):
-            seen[statement] = parameters
+        if statement.startswith(("SELECT", "UPDATE", "INSERT", "DELETE", "WITH")):
+            seen[statement] = parameters[-1] if context_and_many[-1] else parameters
 
     sa.event.listen(sa.Engine, "before_cursor_execute", record)
     yield seen
     sa.event.remove(sa.Engine, "before_cursor_execute", record)
 
 
-SCANS = tuple(f"SCAN {table}" for table in ("exports", "requests", "transitions", "deliveries"))
+SCANS = tuple(f"SCAN {table}" for table in ("exports", "requests", "transitions", "deliveries", "line"))
 
 
 async def use_every_verb(store):
@@ -84,4 +84,6 @@ async def test_no_statement_reads_the_whole_table(database, statements):
         # Counting walks the small index of what is counted, the oldest is the first step of one; nothing else walks.
         counts = "count(*)" in statement and all("COVERING INDEX exports_" in scan for scan in scans)
         one_step = "LIMIT" in statement and all("INDEX exports_oldest" in scan for scan in scans)
-        assert not scans or counts or one_step, statement
+        # When the shares have changed, who was capped by the old ones comes back.
+        who_is_capped = all(scan == "SCAN line USING INDEX line_capped" for scan in scans)
+        assert not scans or counts or one_step or who_is_capped, statement

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.api.domain.notifications import DeliveryState
-from services.api.domain.states import TERMINAL, Event, target
+from services.api.domain.states import LEASABLE, TERMINAL, Event, target
 from services.api.ports.exports import REQUEST_ID_LASTS
 from services.api.ports.retention import Kept
 from services.api.storage.memory.data import MemoryData
@@ -48,7 +48,9 @@ class MemoryRetentionStore:
     def _forget_idle_tenants(self) -> int:
         """As if they had never been there: they start at the present. The one that says when that is stays."""
         present = max((turn.served for turn in self._data.turns.values()), default=0)
-        idle = [name for name, turn in self._data.turns.items() if turn.vtime <= present and turn.served < present]
+        waiting = {record.export.tenant for record in self._data.within(*LEASABLE)}
+        past = (name for name, turn in self._data.turns.items() if turn.vtime <= present and turn.served < present)
+        idle = [name for name in past if name not in waiting]
         for name in idle:
             del self._data.turns[name]
         return len(idle)

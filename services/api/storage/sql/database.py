@@ -7,9 +7,17 @@ import sqlalchemy as sa
 
 T = TypeVar("T")
 
+Columns = sa.ColumnCollection[str, sa.ColumnElement[Any]]
+"""Columns of a table, by name."""
+
 
 class Dialect(Protocol):
     """Statements that no two engines spell alike; all others are SQLAlchemy's business."""
+
+    @property
+    def one_writer(self) -> bool:
+        """True when transactions that write come one after the other: no row must be locked before it is looked at."""
+        ...
 
     def insert_or_set(
         self, table: sa.Table, set_: Sequence[str], when: sa.ColumnElement[bool] | None = None
@@ -17,6 +25,13 @@ class Dialect(Protocol):
         """An INSERT of one row; where one with its primary key is there, these columns of that one are set.
 
         But for one that is not as `when` says: it stays, and RETURNING returns nothing.
+        """
+        ...
+
+    def insert_or_merge(self, table: sa.Table, merged: Callable[[Columns], Mapping[str, Any]]) -> sa.Insert:
+        """An INSERT of one row; where one with its primary key is there, it becomes what `merged` makes of the new one.
+
+        That row is locked until the transaction ends.
         """
         ...
 

@@ -1,4 +1,6 @@
-"""What stands beside a change of state, in its transaction: its entry in the history, the announcement of an end."""
+"""What stands beside a change of state, in its transaction: its entry in the history, its tenant's place in the line,
+the announcement of an end.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,6 +16,7 @@ from services.api.domain.history import (
     Transition,
 )
 from services.api.domain.states import ENDINGS, Event, State
+from services.api.storage.sql.line import Line
 from services.api.storage.sql.rows import Row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, transitions
@@ -35,14 +38,16 @@ _of_export = (
 
 
 class History:
-    """Writes entries and announcements."""
+    """Writes entries, places and announcements."""
 
     def __init__(self, sql: Statements) -> None:
         self._outbox = OutboxVerbs(sql)
+        self._line = Line(sql.dialect)
 
     def created(self, db: sa.Connection, export: Export) -> None:
         """Begin the history of a new export."""
         db.execute(_insert, _entry(export, CREATED, Actor.CALLER, "", ""))
+        self._line.waits(db, [export])
 
     def happened(
         self,
@@ -59,6 +64,7 @@ class History:
         if changed:
             why = reason or REASONS.get(event, "")
             db.execute(_insert, [_entry(export, event.name, actor, why, worker_id) for export in changed])
+        self._line.happened(db, event, changed)
         if event in ENDINGS:
             self._outbox.announce(db, changed)
         return changed

@@ -13,7 +13,7 @@ from services.api.ports.exports import ExportFilter, ExportPage, IdMatch, IdRang
 from services.api.ports.figures import Depth, TenantQueue
 from services.api.ports.retention import Kept
 from services.api.ports.store import Store
-from services.api.storage.sql import history, turns
+from services.api.storage.sql import history
 from services.api.storage.sql.database import Database
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.verbs import figures, ids
@@ -107,7 +107,12 @@ class SqlLeaseStore:
         now: datetime,
         ability: Ability = UNLIMITED,
     ) -> list[Claimed]:
-        return await self._db.write(lambda db: self._verbs.claim(db, worker_id, poll_id, limit, now, ability=ability))
+        edition = self._verbs.turns.edition
+        claimed = await self._db.write(
+            lambda db: self._verbs.claim(db, worker_id, poll_id, limit, now, ability=ability)
+        )
+        self._verbs.turns.heeded(edition)
+        return claimed
 
     async def next_due(self, now: datetime) -> datetime | None:
         return await self._db.read_for_workers(lambda db: self._verbs.next_due(db, now))
@@ -151,7 +156,7 @@ class SqlQueueFigures:
         self._db = database
 
     async def running(self) -> dict[str, int]:
-        return await self._db.read(turns.running)
+        return await self._db.read(figures.running)
 
     async def queue(self) -> list[TenantQueue]:
         return await self._db.read_list("", figures.queue)

@@ -4,7 +4,7 @@ Times and lengths are integer microseconds. A deleted export stays as a tombston
 """
 
 from collections.abc import Iterable
-from enum import Enum
+from enum import Enum, auto
 from typing import Any
 
 import sqlalchemy as sa
@@ -149,6 +149,36 @@ tenants = sa.Table(
     sa.Index("tenants_served", "served"),
 )
 
+
+class Place(Enum):
+    """Where a tenant stands in the line."""
+
+    WAITING = auto()
+    """A claim looks at it when it is its turn."""
+
+    LATER = auto()
+    """Not before something of it becomes due again."""
+
+    CAPPED = auto()
+    """Not before one of its exports ends: it runs as many as it may."""
+
+
+line = sa.Table(
+    "line",
+    metadata,
+    # A row for each tenant and requirement of which exports wait; where none does any more a claim removes it.
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("requirement", sa.Text, primary_key=True),
+    sa.Column("needs", sa.Text, nullable=False),
+    # The tenant's, the same in all of its rows: 0 when `tenants` has none.
+    sa.Column("vtime", sa.BigInteger, nullable=False),
+    sa.Column("place", _named(Place), nullable=False),
+    # No export that failed is due before; NULL: none is waiting to be tried again.
+    sa.Column("due", UtcTime),
+    sa.CheckConstraint("place IN ('CAPPED', 'LATER', 'WAITING')", name="place_known"),
+    sa.CheckConstraint("place <> 'LATER' OR due IS NOT NULL", name="later_is_due"),
+)
+
 transitions = sa.Table(
     "transitions",
     metadata,
@@ -199,6 +229,16 @@ def _index(name: str, *columns: sa.ColumnElement[Any], where: sa.ColumnElement[b
     sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
+def at(place: Place, of: sa.FromClause = line) -> sa.ColumnElement[bool]:
+    """A row of the line stands there. Spelled out, as in `one_of`."""
+    column: sa.ColumnElement[Place] = of.c.place
+    return column == sa.literal_column(f"'{place.name}'")
+
+
+# A claim reads the line of a requirement from its head; the others find who comes back.
+_index("line_turn", line.c.requirement, line.c.vtime, line.c.tenant, where=at(Place.WAITING))
+_index("line_due", line.c.due, where=at(Place.LATER))
+_index("line_capped", line.c.tenant, where=at(Place.CAPPED))
 _index("deliveries_due", deliveries.c.next_attempt_time, where=sa.literal_column("state = 'PENDING'", sa.Boolean))
 
 
@@ -274,7 +314,7 @@ for _name, _rule in RULES.items():
     exports.append_constraint(sa.CheckConstraint(_rule, name=_name))
 
 
-# One index a question: the claim asks for each requirement and tenant, callers for their own place, the gauges for the
+# One index a question: a claim asks for a tenant's own of one requirement, callers for their place, the gauges for the
 # oldest of all. `state` spares counting rows.
 _queued, _failed = in_states({State.QUEUED}), in_states(_waits)
 _index("exports_turn", _c.tenant, _c.priority.desc(), _c.id, _c.state, where=_queued)

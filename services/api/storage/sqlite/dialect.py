@@ -1,14 +1,18 @@
 """What SQLite spells its own way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from services.api.storage.sql.database import Columns
+
 
 class SqliteDialect:
     """The Dialect of SQLite."""
+
+    one_writer = True
 
     def insert_or_set(
         self, table: sa.Table, set_: Sequence[str], when: sa.ColumnElement[bool] | None = None
@@ -16,6 +20,10 @@ class SqliteDialect:
         new = insert(table)
         taken = {name: new.excluded[name] for name in set_}
         return new.on_conflict_do_update(index_elements=[*table.primary_key], set_=taken, where=when)
+
+    def insert_or_merge(self, table: sa.Table, merged: Callable[[Columns], Mapping[str, Any]]) -> sa.Insert:
+        new = insert(table)
+        return new.on_conflict_do_update(index_elements=[*table.primary_key], set_=merged(new.excluded))
 
     def insert_or_keep(self, table: sa.Table) -> sa.Insert:
         return insert(table).on_conflict_do_nothing(index_elements=[*table.primary_key])

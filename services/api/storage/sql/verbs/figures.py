@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from services.api.domain.states import TERMINAL, Event, State, target
+from services.api.domain.states import TERMINAL, Event, State, sources, target
 from services.api.ports.figures import Depth, TenantQueue
 from services.api.storage.sql.tables import exports, in_states, tenants, transitions
 
@@ -12,6 +12,13 @@ _NOT_DONE = tuple(state for state in State if state not in TERMINAL)
 
 _c = exports.c
 _t = transitions.c
+_running = in_states(sources(Event.RELEASE))
+_count_running = sa.select(_c.tenant, sa.func.count().label("running")).where(_running).group_by(_c.tenant)
+
+
+def running(db: sa.Connection) -> dict[str, int]:
+    """How many exports each tenant runs; those that run none are left out."""
+    return {row.tenant: row.running for row in db.execute(_count_running)}
 
 
 def queue(db: sa.Connection) -> list[TenantQueue]:

@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,10 +16,11 @@ from services.api.domain.states import CancelReason, Event, sources, target
 from services.api.storage.sql import transitions as changes
 from services.api.storage.sql.column_types import UtcTime, to_micros
 from services.api.storage.sql.history import History, worker_of
+from services.api.storage.sql.reading_line import Candidate
 from services.api.storage.sql.rows import EXPORT_COLUMNS, JOB_COLUMNS, Row, file_values, to_export, to_spec
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states
-from services.api.storage.sql.turns import Chosen, Turns
+from services.api.storage.sql.turns import Asked, Turns
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing
 from services.contract.job import LeaseRef, Verdict
 from services.contract.outcome import Failure, RunStats
@@ -52,7 +52,7 @@ class LeaseVerbs:
     def __init__(self, sql: Statements, policy: LeasePolicy, fairness: Shares) -> None:
         self._failures = sql.failures
         self._history = History(sql)
-        self._turns = Turns(sql, fairness, policy.avoidance)
+        self.turns = Turns(sql, fairness, policy.avoidance)
         self._policy = policy
 
     def claim(
@@ -62,9 +62,10 @@ class LeaseVerbs:
         if again:
             return [_claimed(row) for row in again]
         by = {"by_worker": worker_id, "by_poll": poll_id, "now": now, "until": now + self._policy.confirm_window}
-        in_turn = islice(self._turns.in_turn(db, now, worker_id, ability), limit)
-        rows = [row for chosen in in_turn if (row := _lease(db, chosen, by)) is not None]
+        choice = self.turns.choose(db, Asked(worker_id, ability, limit, now))
+        rows = [row for candidate in choice.taken if (row := _lease(db, candidate, by)) is not None]
         self._history.happened(db, Event.LEASE, rows, Actor.WORKER, worker_id=worker_id)
+        self.turns.settle(db, choice)
         return [_claimed(row) for row in rows]
 
     def next_due(self, db: sa.Connection, now: datetime) -> datetime | None:
@@ -165,8 +166,8 @@ class LeaseVerbs:
         yield Event.EXPIRE, self._failures.expire
 
 
-def _lease(db: sa.Connection, chosen: Chosen, by: Mapping[str, Any]) -> Row | None:
-    of = {"of_id": chosen.export_id, "of_requirement": chosen.requirement, "new_lease": secrets.token_hex(16)}
+def _lease(db: sa.Connection, candidate: Candidate, by: Mapping[str, Any]) -> Row | None:
+    of = {"of_id": candidate.export_id, "of_requirement": candidate.requirement, "new_lease": secrets.token_hex(16)}
     return db.execute(changes.LEASE, {**of, **by}).mappings().first()
 
 

@@ -11,7 +11,7 @@ from services.api.ports.retention import Kept
 from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.statements import Statements
-from services.api.storage.sql.tables import deliveries, exports, in_states, installation, requests, tenants
+from services.api.storage.sql.tables import deliveries, exports, in_states, installation, line, requests, tenants
 from services.contract.job import LeaseRef
 
 _c = exports.c
@@ -42,8 +42,9 @@ _lapsed = sa.delete(requests).where(
     )
 )
 _present = sa.select(sa.func.max(tenants.c.served)).scalar_subquery()
+_in_line = sa.exists().where(line.c.tenant == tenants.c.tenant)
 # As if it had never been there: it starts at the present either way. The one that says when that is stays.
-_idle = sa.delete(tenants).where(tenants.c.vtime <= _present, tenants.c.served < _present)
+_idle = sa.delete(tenants).where(tenants.c.vtime <= _present, tenants.c.served < _present, sa.not_(_in_line))
 _store = sa.select(installation.c.store_id)
 _any_export = sa.select(_c.id).limit(1)
 

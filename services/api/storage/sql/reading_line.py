@@ -1,0 +1,156 @@
+"""What a claim reads: the heads of the line, and what of each tenant's exports comes first."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.api.domain.states import Event, State, sources, target
+from services.api.storage.sql.column_types import UtcTime
+from services.api.storage.sql.line import LineKey
+from services.api.storage.sql.tables import Place, at, exports, in_states, line, tenants
+
+MAX_RETRIES_COMPARED = 100
+"""Of a tenant's exports of one requirement that are due again, so many of the longest due are compared by priority."""
+
+_c, _l = exports.c, line.c
+_queued = in_states({State.QUEUED})
+_failed = in_states({target(Event.FAIL)})
+_running = in_states(sources(Event.RELEASE))
+_waiting = at(Place.WAITING)
+_requirement = sa.bindparam("of_requirement", type_=sa.Text)
+_most = sa.bindparam("most", type_=sa.Integer)
+_own = (_c.requirement == _requirement, _c.tenant == sa.bindparam("of_tenant"))
+_not_kept = sa.or_(
+    _c.given_back_by.is_(None),
+    _c.given_back_by != sa.bindparam("kept_from"),
+    _c.update_time <= sa.bindparam("kept_since", type_=UtcTime),
+)
+_by_priority = (_c.priority.desc(), _c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first row of a requirement."""
+
+    requirement: str
+    needs: str
+    vtime: int
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a worker gave back since a time is kept from it; an empty id: nothing is kept."""
+
+    worker_id: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Candidate:
+    """An export that may be leased; what comes first is the least."""
+
+    minus_priority: int
+    export_id: str
+    requirement: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """A row of the line, with the first of its exports that were never tried."""
+
+    place: tuple[int, str]
+    due: datetime | None
+    first: Candidate | None
+
+
+def _heads() -> sa.Select[Any]:
+    """One step along the index a requirement, however many tenants wait for it."""
+    first = sa.select(sa.func.min(_l.requirement).label("requirement")).where(_waiting)
+    found = first.cte("requirements", recursive=True)
+    after = sa.select(sa.func.min(_l.requirement)).where(_waiting, _l.requirement > found.c.requirement)
+    found = found.union_all(sa.select(after.scalar_subquery()).where(found.c.requirement.is_not(None)))
+    other = line.alias("other")
+    head = (
+        sa.select(other.c.tenant)
+        .where(at(Place.WAITING, other), other.c.requirement == found.c.requirement)
+        .order_by(other.c.vtime, other.c.tenant)
+        .limit(1)
+        .scalar_subquery()
+    )
+    its = sa.and_(_l.requirement == found.c.requirement, _l.tenant == head)
+    return sa.select(_l.requirement, _l.needs, _l.vtime, _l.tenant).select_from(found.join(line, its))
+
+
+def _fronts() -> sa.Select[Any]:
+    first = exports.alias("first")
+    of_row = (_c.requirement == _l.requirement, _c.tenant == _l.tenant)
+    first_id = sa.select(_c.id).where(_queued, *of_row, _not_kept).order_by(*_by_priority).limit(1).scalar_subquery()
+    begin = sa.tuple_(sa.bindparam("from_vtime", type_=sa.BigInteger), sa.bindparam("from_tenant", type_=sa.Text))
+    place = (_l.vtime, _l.tenant)
+    return (
+        sa.select(*place, _l.due, first.c.id, first.c.priority)
+        .select_from(line.outerjoin(first, first.c.id == first_id))
+        .where(_waiting, _l.requirement == _requirement, sa.tuple_(*place) >= begin)
+        .order_by(*place)
+        .limit(_most)
+    )
+
+
+_find_heads, _find_fronts = _heads(), _fronts()
+_find_new = sa.select(_c.id, _c.priority).where(_queued, *_own, _not_kept).order_by(*_by_priority).limit(_most)
+_find_again = (
+    sa.select(_c.id, _c.priority)
+    .where(_failed, *_own, _c.next_attempt_time <= sa.bindparam("now", type_=UtcTime))
+    .order_by(_c.next_attempt_time, _c.id)
+    .limit(_most)
+)
+_find_running = sa.select(_c.id).where(_running, _c.tenant == sa.bindparam("of_tenant")).limit(_most)
+_count_running = sa.select(sa.func.count()).select_from(_find_running.subquery())
+_present = sa.select(sa.func.max(tenants.c.served))
+
+
+def heads(db: sa.Connection) -> Iterator[Head]:
+    """Of every requirement that somebody waits with."""
+    return (Head(*row) for row in db.execute(_find_heads).all())
+
+
+def fronts(db: sa.Connection, requirement: str, kept: Kept, begin: tuple[int, str], most: int) -> Iterator[Front]:
+    """Rows of a requirement from a place on, `most` of them."""
+    vtime, tenant = begin
+    of = {"of_requirement": requirement, "from_vtime": vtime, "from_tenant": tenant, "most": most, **_params(kept)}
+    for row in db.execute(_find_fronts, of).all():
+        first = None if row.id is None else Candidate(-row.priority, row.id, requirement)
+        yield Front((row.vtime, row.tenant), row.due, first)
+
+
+def new(db: sa.Connection, key: LineKey, kept: Kept, most: int) -> list[Candidate]:
+    """The first of a tenant's exports of a requirement that were never tried."""
+    tenant, requirement = key
+    of = {"of_tenant": tenant, "of_requirement": requirement, "most": most, **_params(kept)}
+    return [Candidate(-row.priority, row.id, requirement) for row in db.execute(_find_new, of)]
+
+
+def again(db: sa.Connection, key: LineKey, now: datetime, passed_over: int) -> list[Candidate]:
+    """Those that are due again, MAX_RETRIES_COMPARED beyond what is passed over."""
+    tenant, requirement = key
+    most = MAX_RETRIES_COMPARED + passed_over
+    of = {"of_tenant": tenant, "of_requirement": requirement, "now": now, "most": most}
+    return [Candidate(-row.priority, row.id, requirement) for row in db.execute(_find_again, of)]
+
+
+def running(db: sa.Connection, tenant: str, most: int) -> int:
+    """How many exports a tenant runs, counted up to `most`."""
+    return db.execute(_count_running, {"of_tenant": tenant, "most": most}).scalar_one()
+
+
+def present(db: sa.Connection) -> int:
+    """When the last job of anybody began, in virtual time."""
+    return db.execute(_present).scalar() or 0
+
+
+def _params(kept: Kept) -> dict[str, Any]:
+    return {"kept_from": kept.worker_id, "kept_since": kept.since}

@@ -1,0 +1,46 @@
+"""The line as the exports have it: what tests put there, and what they hold a store's line against."""
+
+import sqlalchemy as sa
+
+from services.api.domain.states import LEASABLE, State
+from services.api.storage.sql.tables import Place, exports, in_states, line, tenants
+
+_c = exports.c
+_place = sa.case((sa.func.max(_c.state == State.QUEUED), "WAITING"), else_="LATER")
+_rows = (
+    sa.select(
+        _c.tenant,
+        _c.requirement,
+        sa.func.max(_c.needs).label("needs"),
+        sa.func.coalesce(sa.func.max(tenants.c.vtime), 0).label("vtime"),
+        _place.label("place"),
+        sa.func.min(_c.next_attempt_time).label("due"),
+    )
+    .select_from(exports.outerjoin(tenants, tenants.c.tenant == _c.tenant))
+    .where(in_states(LEASABLE))
+    .group_by(_c.tenant, _c.requirement)
+)
+
+
+def line_up(db: sa.Connection) -> None:
+    """After exports were written past the store."""
+    db.execute(sa.delete(line))
+    db.execute(sa.insert(line).from_select(["tenant", "requirement", "needs", "vtime", "place", "due"], _rows))
+
+
+def strayed(db: sa.Connection) -> list[str]:
+    """What is wrong with the line: rows that it lacks, in which nobody would look in time, or out of order."""
+    there = {(row.tenant, row.requirement): row for row in db.execute(sa.select(line))}
+    return [fault for row in db.execute(_rows) if (fault := _fault(row, there.get((row.tenant, row.requirement))))]
+
+
+def _fault(due: sa.Row, row: sa.Row | None) -> str:
+    if row is None:
+        return f"{due.tenant} waits and is not in the line"
+    if due.place == "WAITING" and row.place is Place.LATER:
+        return f"{due.tenant} waits and is not looked at"
+    if due.due is not None and (row.due is None or row.due > due.due):
+        return f"{due.tenant} is due again before that is looked at"
+    if (row.needs, row.vtime) != (due.needs, due.vtime):
+        return f"{due.tenant} stands elsewhere in the line than its turn is"
+    return ""

@@ -1,0 +1,200 @@
+"""The line of tenants: whoever has work that waits is found in it, whatever happens at the same time."""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.api.domain.fairness import Fairness, Share
+from services.api.domain.leases import Ability, LeasePolicy
+from services.api.domain.retry import GiveBack, RetryAfter
+from services.api.domain.states import State
+from services.contract.capabilities import EVERYTHING, Capabilities, Requirement
+from services.contract.errors import ExportdError
+from tests.ports.driving import WORKER
+from tests.ports.rigs import RIGS
+from tests.ports.samples import CRASH, DISK_FULL, SECOND, SPEC, START, STATS, new_export, new_file
+
+SHOP, FLIGHTS = (Requirement(frozenset({name})) for name in ("rows/sql/shop", "rows/csv/flights"))
+TENANTS = tuple(f"tenant-{number}" for number in range(12))
+
+
+@pytest.fixture(params=sorted(RIGS))
+async def rig(request, tmp_path):
+    opened = await RIGS[request.param](tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def store(rig, fairness):
+    return rig.store(LeasePolicy(), fairness)
+
+
+class Rush:
+    """Creates, claims, ends and cancels at the same time, all over few tenants, so that rows come and go."""
+
+    def __init__(self, store, seed: int) -> None:
+        self._store = store
+        self._random = random.Random(seed)
+        self.made: set[str] = set()
+        self.ended: Counter[str] = Counter()
+        self._waiting: list[tuple[str, str]] = []
+
+    async def create(self, count: int) -> None:
+        for _ in range(count):
+            tenant, requirement = self._random.choice(TENANTS), self._random.choice((SHOP, FLIGHTS))
+            made = new_export(tenant=tenant, requirement=requirement, max_attempts=100)
+            export = await self._store.exports.create(made, SPEC, None)
+            self.made.add(export.id)
+            self._waiting.append((tenant, export.id))
+            await asyncio.sleep(0)
+
+    async def cancel(self, count: int) -> None:
+        for _ in range(count):
+            if self._waiting:
+                of = self._waiting.pop(self._random.randrange(len(self._waiting)))
+                cancelled = await asyncio.gather(
+                    self._store.exports.cancel(*of, START, only_if_queued=True), return_exceptions=True
+                )
+                self.ended.update(of[1] for answer in cancelled if not isinstance(answer, ExportdError))
+            await asyncio.sleep(0)
+
+    async def claim(self, worker: str, can: Capabilities, polls: int) -> None:
+        for poll in range(polls):
+            jobs = await self._store.leases.claim(worker, f"{worker}-{poll}", 3, START, Ability(can))
+            await asyncio.gather(*(self._end(job) for job in jobs))
+            await asyncio.sleep(0)
+
+    async def _end(self, job) -> None:
+        match self._random.randrange(4):
+            case 0:
+                await self._store.leases.release([job.ref], START)
+            case 1:
+                await self._store.leases.fail(job.ref, CRASH, RetryAfter(timedelta()), START)
+            case 2:
+                await self._store.leases.fail(job.ref, DISK_FULL, GiveBack(RetryAfter(timedelta())), START)
+            case _:
+                await self._complete(job)
+
+    async def _complete(self, job) -> None:
+        file = replace(new_file(job.export.id), id=f"{job.export.id}-{job.lease_id}")
+        await self._store.leases.complete(job.ref, file, STATS, START)
+        self.ended[job.export.id] += 1
+
+    async def drain(self) -> None:
+        """One patient worker ends what is left."""
+        polls = 0
+        while jobs := await self._store.leases.claim("patient", f"patient-{polls}", 16, START):
+            await asyncio.gather(*(self._complete(job) for job in jobs))
+            polls += 1
+
+
+@pytest.mark.parametrize("fairness", [Fairness(), Fairness(Share(max_running=2))], ids=["free", "capped"])
+@pytest.mark.parametrize("seed", range(3))
+async def test_nothing_is_stranded_while_creates_claims_and_removals_race(rig, store, seed):
+    rush = Rush(store, seed)
+    can = (EVERYTHING, Capabilities(SHOP.needs), Capabilities(FLIGHTS.needs))
+    creators = [rush.create(40) for _ in range(6)]
+    claimers = [rush.claim(f"w{number}", can[number % 3], 60) for number in range(6)]
+    await asyncio.gather(*creators, *claimers, rush.cancel(40))
+    assert (await rig.snapshot()).strayed == ()
+    await rush.drain()
+    assert set(rush.ended) == rush.made
+    assert set(rush.ended.values()) == {1}
+    assert (await rig.snapshot()).strayed == ()
+
+
+async def claim(store, limit: int, poll: str, can: Capabilities = EVERYTHING, now=START) -> list[str]:
+    return [one.export.tenant for one in await store.leases.claim(WORKER, poll, limit, now, Ability(can))]
+
+
+async def test_a_tenant_has_one_turn_whatever_it_waits_for(store):
+    """A turn that it takes in one requirement moves it back in all of them."""
+    for tenant in ("a", "b"):
+        for requirement in (SHOP, FLIGHTS) * 3:
+            await store.exports.create(new_export(tenant=tenant, requirement=requirement), SPEC, None)
+    assert await claim(store, 1, "p1", Capabilities(SHOP.needs)) == ["a"]
+    assert await claim(store, 2, "p2", Capabilities(FLIGHTS.needs)) == ["b", "a"]
+    assert await claim(store, 3, "p3") == ["b", "a", "b"]
+
+
+async def test_a_tenant_that_left_the_line_comes_back_where_its_turn_is(store):
+    for tenant, count in (("often", 3), ("other", 4)):
+        for _ in range(count):
+            await store.exports.create(new_export(tenant=tenant), SPEC, None)
+    assert Counter(await claim(store, 6, "p1")) == {"often": 3, "other": 3}
+    await store.exports.create(new_export(tenant="often"), SPEC, None)
+    await store.exports.create(new_export(tenant="newcomer"), SPEC, None)
+    assert await claim(store, 3, "p2") == ["newcomer", "often", "other"]
+
+
+async def test_what_is_due_again_is_found_then_and_not_before(store):
+    for requirement in (SHOP, FLIGHTS):
+        await store.exports.create(new_export(requirement=requirement), SPEC, None)
+    for delay, job in enumerate(await store.leases.claim(WORKER, "p1", 2, START), 1):
+        await store.leases.fail(job.ref, CRASH, RetryAfter(delay * SECOND), START)
+    assert await claim(store, 2, "p2") == []
+    assert await claim(store, 2, "p3", now=START + SECOND) == ["acme"]
+    assert await claim(store, 2, "p4", now=START + 2 * SECOND) == ["acme"]
+
+
+async def test_a_clock_that_goes_back_strands_nothing(store):
+    await store.exports.create(new_export(), SPEC, None)
+    (job,) = await store.leases.claim(WORKER, "p1", 1, START)
+    await store.leases.fail(job.ref, CRASH, RetryAfter(10 * SECOND), START)
+    assert await claim(store, 1, "p2", Capabilities(SHOP.needs), now=START + 20 * SECOND) == ["acme"]
+    (job,) = await store.leases.unconfirmed(WORKER, START + 60 * SECOND)
+    await store.leases.fail(job.ref, CRASH, RetryAfter(10 * SECOND), START + 20 * SECOND)
+    assert await claim(store, 1, "p3") == []
+    assert await claim(store, 1, "p4", now=START + 30 * SECOND) == ["acme"]
+
+
+async def test_a_late_word_that_ends_what_waited_again_leaves_the_others_of_its_tenant_in_the_line(store):
+    for _ in range(2):
+        await store.exports.create(new_export(), SPEC, None)
+    (job,) = await store.leases.claim(WORKER, "p1", 1, START)
+    await store.leases.renew(WORKER, [job.ref], START)
+    late = START + LeasePolicy().ttl
+    (expired,) = await store.leases.expire(late)
+    assert expired.state is State.FAILED
+    await store.leases.complete(job.ref, new_file(job.export.id), STATS, late)
+    assert await claim(store, 2, "p2", now=late) == ["acme"]
+    assert await claim(store, 2, "p3", now=late) == []
+
+
+# ---- caps
+
+
+@pytest.mark.parametrize("raised", [Fairness(Share(max_running=2), edition=1), Fairness(edition=1)])
+async def test_a_cap_that_is_raised_lets_the_tenant_go_on_at_once(rig, raised):
+    shares = LiveShares(Fairness(Share(max_running=1)))
+    store = rig.store(LeasePolicy(), shares)
+    for _ in range(3):
+        await store.exports.create(new_export(), SPEC, None)
+    assert await claim(store, 3, "p1") == ["acme"]
+    assert await claim(store, 3, "p2") == []
+    shares.current = raised
+    assert len(await claim(store, 1, "p3")) == 1
+
+
+async def test_a_store_that_begins_with_other_caps_heeds_them(rig):
+    before = rig.store(LeasePolicy(), Fairness(Share(max_running=1)))
+    for _ in range(3):
+        await before.exports.create(new_export(), SPEC, None)
+    assert await claim(before, 3, "p1") == ["acme"]
+    after = rig.store(LeasePolicy(), Fairness(Share(max_running=2)))
+    assert await claim(after, 3, "p2") == ["acme"]
+
+
+class LiveShares:
+    """Shares that change while a store goes by them."""
+
+    def __init__(self, current: Fairness) -> None:
+        self.current = current
+
+    def __getattr__(self, name):
+        return getattr(self.current, name)
