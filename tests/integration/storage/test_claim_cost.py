@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.api.domain.fairness import Fairness, Share
-from services.api.domain.leases import UNLIMITED, Ability
+from services.api.domain.leases import UNLIMITED, Ability, LeasePolicy
 from services.api.domain.retry import RetryAfter
 from services.api.domain.states import State
 from services.api.storage.sql.stores import sql_store
@@ -16,7 +16,7 @@ from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.capabilities import Capabilities, Requirement
 from tests.ports.driving import WORKER, lease
 from tests.ports.lining_up import line_up
-from tests.ports.samples import CRASH, SECOND, SPEC, START, new_export
+from tests.ports.samples import CRASH, SECOND, SPEC, START, STATS, new_export, new_file
 
 FEW, MANY, MORE = 1_000, 100_000, 20_000
 FEW_TENANTS, MANY_TENANTS = 100, 10_000
@@ -75,16 +75,18 @@ async def _copy(database, export_id: str, count: int, **changed: Any) -> None:
     await database.write(copy)
 
 
-async def steps_of_a_claim(database, store, poll_id: str, ability: Ability = UNLIMITED, jobs: int = 1) -> int:
+async def steps_of_a_claim(
+    database, store, poll_id: str, ability: Ability = UNLIMITED, jobs: int = 1, *, now: datetime = START
+) -> int:
     """Of one that leases so many jobs, after one that has filled the caches."""
     counted = []
 
     def watch(handler):
         return lambda db: db.connection.driver_connection.set_progress_handler(handler, EVERY)
 
-    assert len(await store.leases.claim(WORKER, f"{poll_id}-first", jobs, START, ability)) == jobs
+    assert len(await store.leases.claim(WORKER, f"{poll_id}-first", jobs, now, ability)) == jobs
     await database.write(watch(lambda: counted.append(1)))
-    assert len(await store.leases.claim(WORKER, f"{poll_id}-counted", jobs, START, ability)) == jobs
+    assert len(await store.leases.claim(WORKER, f"{poll_id}-counted", jobs, now, ability)) == jobs
     await database.write(watch(None))
     return len(counted) * EVERY
 
@@ -155,6 +157,22 @@ async def test_tenants_of_whom_nothing_is_due_are_not_looked_at_one_by_one(datab
         await store.exports.create(new_export(), SPEC, None)
     few = await steps_beside(FEW_TENANTS)
     assert await steps_beside(MANY_TENANTS) <= few * 1.2
+
+
+async def test_tenants_of_whom_late_words_left_nothing_are_met_once(database, store):
+    """Their exports had run out, so they stood in the line, and were completed all the same."""
+    for number in range(FEW_TENANTS):
+        await store.exports.create(new_export(tenant=f"t-{number}"), SPEC, None)
+    jobs = await store.leases.claim("another worker", "poll", FEW_TENANTS, START)
+    await store.leases.renew("another worker", [job.ref for job in jobs], START)
+    for _ in range(4):
+        await store.exports.create(new_export(), SPEC, None)
+    few = await steps_of_a_claim(database, store, "few")
+    late = START + LeasePolicy().ttl
+    assert len(await store.leases.expire(late)) > FEW_TENANTS
+    for job in jobs:
+        await store.leases.complete(job.ref, new_file(job.export.id), STATS, late)
+    assert await steps_of_a_claim(database, store, "many", now=late) <= few * 2
 
 
 async def test_what_a_worker_cannot_do_costs_its_claims_nothing_however_many_tenants_wait_for_it(database, store):
