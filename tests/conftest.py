@@ -1,11 +1,29 @@
 """What holds for every test."""
 
+import gc
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 # Two busy cores may hold any example up: how long one takes, or takes to be made, says nothing.
 settings.register_profile("exportd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("exportd")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Thousands of tests stay until the end: whoever looks for garbage passes over them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()
 
 
 @pytest.hookimpl(tryfirst=True)

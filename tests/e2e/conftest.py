@@ -1,6 +1,8 @@
 """An api and workers as processes on the sample data, and the client that everybody uses."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from exportd_client import ExportClient
 from sample.build import build
 from tests.e2e.held import CATALOG as HELD_CATALOG
 from tests.e2e.held import Held
+from tests.once import once
 
 QUICK = {"EXPORTD_LEASE_TTL_S": "2", "EXPORTD_CONFIRM_WINDOW_S": "2"}
 """Leases that run out while a test waits."""
@@ -20,6 +23,7 @@ PATIENT = {"EXPORTD_LEASE_TTL_S": "20", "EXPORTD_CONFIRM_WINDOW_S": "20"}
 """Leases that outlast a restart of the api on a busy machine: only then must no attempt be lost."""
 
 
+INVOICES = 20_000
 NUMBERS = 3_000_000
 COPIES = 10
 """The collection /numbers has its rows so many times over that no machine is at their end when a test cancels it."""
@@ -39,6 +43,13 @@ type = "integer"
 field = "text"
 """
 
+NUMBERS_SOURCES = """
+[sources.numbers]
+kind = "parquet"
+root = "numbers"
+hard_links = true
+"""
+
 
 @pytest.fixture(scope="session")
 def held_api() -> Iterator[Held]:
@@ -56,19 +67,27 @@ def held(held_api: Held) -> Iterator[Held]:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory, held_api: Held) -> Path:
-    """Sample data with all flights, a few invoices, numbers, and a collection that waits."""
+    """Catalog and sources of sample data with all flights, a few invoices, numbers, and a collection that waits."""
+    data = once(tmp_path_factory, "sample", _build)
     directory = tmp_path_factory.mktemp("sample") / "sample"
-    build(directory, invoices=20_000)
+    directory.mkdir()
+    catalog, sources = ((data / name).read_text() for name in ("catalog.toml", "sources.toml"))
+    (directory / "catalog.toml").write_text(catalog + NUMBERS_CATALOG + HELD_CATALOG)
+    sources += NUMBERS_SOURCES
+    (directory / "sources.toml").write_text(
+        re.sub('(root = "|sqlite:///)', rf"\g<1>{data}/", sources) + held_api.sources
+    )
+    return directory
+
+
+def _build(directory: Path) -> None:
+    build(directory, invoices=INVOICES)
     (directory / "numbers").mkdir()
     rows = f"SELECT range AS n, 'number ' || range AS text FROM range({NUMBERS})"
     first = directory / "numbers" / "numbers-0.parquet"
     duckdb.sql(f"COPY ({rows}) TO '{first}'")
     for copy in range(1, COPIES):
         first.with_name(f"numbers-{copy}.parquet").hardlink_to(first)
-    with (directory / "catalog.toml").open("a") as catalog, (directory / "sources.toml").open("a") as sources:
-        catalog.write(NUMBERS_CATALOG + HELD_CATALOG)
-        sources.write('\n[sources.numbers]\nkind = "parquet"\nroot = "numbers"\nhard_links = true\n' + held_api.sources)
-    return directory
 
 
 @dataclass
@@ -97,19 +116,29 @@ class House:
         return process
 
     def worker(self, **settings: str) -> ServiceProcess:
-        """Start a worker."""
+        """Start a worker, of one slot when nothing else is said: each has to be warmed."""
         queue = f"127.0.0.1:{self.ports[1]}"
-        process = start_worker(self.sample / "sources.toml", self.data_dir, queue, **settings)
+        process = start_worker(
+            self.sample / "sources.toml", self.data_dir, queue, **({"EXPORTD_SLOTS": "1"} | settings)
+        )
         self.processes.append(process)
         return process
 
 
+@contextmanager
+def _house(sample: Path, data_dir: Path) -> Iterator[House]:
+    house = House(sample, data_dir)
+    try:
+        yield house
+    finally:
+        for process in reversed(house.processes):
+            process.terminate()
+
+
 @pytest.fixture
 def house(sample: Path, tmp_path: Path) -> Iterator[House]:
-    house = House(sample, tmp_path / "data")
-    yield house
-    for process in reversed(house.processes):
-        process.terminate()
+    with _house(sample, tmp_path / "data") as house:
+        yield house
 
 
 @pytest.fixture
@@ -118,3 +147,12 @@ async def client(house: House) -> AsyncIterator[ExportClient]:
     house.api()
     async with ExportClient(house.target) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def quiet_house(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """An api and a worker for the tests of a module that end and change neither."""
+    with _house(sample, tmp_path_factory.mktemp("house") / "data") as house:
+        house.api(**PATIENT)
+        house.worker(EXPORTD_SLOTS="2")
+        yield house

@@ -43,27 +43,20 @@ def run(words: list[str | Path], folder: Path, target: str) -> str:
     return ended.stdout
 
 
-@pytest.fixture
-def served(house: House) -> House:
-    house.api()
-    house.worker()
-    return house
-
-
 @pytest.mark.parametrize("page", ["README.md", "docs/cli.md"])
-def test_the_commands_work_as_they_are_written(served: House, tmp_path: Path, page: str) -> None:
+def test_the_commands_work_as_they_are_written(quiet_house: House, tmp_path: Path, page: str) -> None:
     lines = [*commands(page)]
     assert len(lines) >= 4
     for words in lines:
-        run([FOLDER / "exportctl", *words], tmp_path, served.target)
+        run([FOLDER / "exportctl", *words], tmp_path, quiet_house.target)
     named = [words[words.index("-o") + 1] for words in lines if "-o" in words]
     assert {*named} <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_the_program_in_python_works_as_it_is_written(served: House, tmp_path: Path) -> None:
+def test_the_program_in_python_works_as_it_is_written(quiet_house: House, tmp_path: Path) -> None:
     (program,) = blocks("README.md", "python")
     assert DEFAULT_TARGET in program
-    out = run([sys.executable, "-c", program.replace(DEFAULT_TARGET, served.target)], tmp_path, served.target)
+    out = run([sys.executable, "-c", program.replace(DEFAULT_TARGET, quiet_house.target)], tmp_path, quiet_house.target)
     state, rows = out.splitlines()[-1].split()
     assert (state, int(rows) > 100_000) == ("COMPLETED", True)
     assert (tmp_path / "flights.xlsx").read_bytes().startswith(b"PK")

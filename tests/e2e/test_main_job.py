@@ -5,6 +5,7 @@ import hashlib
 import json
 import random
 import zipfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -20,14 +21,17 @@ FLIGHTS = 336_776
 INVOICES = f"/entities/{DEMO_ENTITY}/invoices?issuedAt[after]=2026-01-01"
 
 
+@pytest.fixture
+async def client(quiet_house: House) -> AsyncIterator[ExportClient]:
+    async with ExportClient(quiet_house.target) as client:
+        yield client
+
+
 async def _done(client: ExportClient, export: Export) -> Export:
     return [seen async for seen in client.watch(export.id)][-1]
 
 
-async def test_all_flights_as_csv_are_all_there_and_read_back(
-    house: House, client: ExportClient, tmp_path: Path
-) -> None:
-    house.worker()
+async def test_all_flights_as_csv_are_all_there_and_read_back(client: ExportClient, tmp_path: Path) -> None:
     export = await _done(client, await client.create("/flights", format="csv"))
     assert export.state == Export.STATE_COMPLETED
     assert export.result.rows_matched == export.result.rows_written == export.file.row_count == FLIGHTS
@@ -39,8 +43,7 @@ async def test_all_flights_as_csv_are_all_there_and_read_back(
     assert hashlib.sha256((tmp_path / "flights.csv").read_bytes()).hexdigest() == export.file.sha256
 
 
-async def test_invoices_come_with_their_xml_in_a_zip(house: House, client: ExportClient, tmp_path: Path) -> None:
-    house.worker()
+async def test_invoices_come_with_their_xml_in_a_zip(client: ExportClient, tmp_path: Path) -> None:
     export = await _done(client, await client.create(INVOICES, format="xlsx", file_types=["invoice.cfdi.xml"]))
     assert (export.state, export.file.media_type) == (Export.STATE_COMPLETED, "application/zip")
     await client.download(export, tmp_path / "invoices.zip")
@@ -59,9 +62,8 @@ async def test_invoices_come_with_their_xml_in_a_zip(house: House, client: Expor
 
 @pytest.mark.parametrize("format_", ["json", "jsonl", "csv", "xlsx"])
 async def test_leading_zeros_and_digits_survive_every_format(
-    house: House, client: ExportClient, tmp_path: Path, format_: str
+    client: ExportClient, tmp_path: Path, format_: str
 ) -> None:
-    house.worker()
     export = await _done(client, await client.create(INVOICES, format=format_))
     path = tmp_path / f"invoices.{format_}"
     await client.download(export, path)
@@ -79,8 +81,7 @@ async def test_leading_zeros_and_digits_survive_every_format(
     assert "01" in codes
 
 
-async def test_a_download_cut_at_ten_random_offsets_is_whole(house: House, client: ExportClient) -> None:
-    house.worker()
+async def test_a_download_cut_at_ten_random_offsets_is_whole(client: ExportClient) -> None:
     export = await _done(client, await client.create("/flights", format="csv"))
     cuts = sorted(random.Random(3).sample(range(export.file.size_bytes), 10))
     digest = hashlib.sha256()
@@ -90,8 +91,7 @@ async def test_a_download_cut_at_ten_random_offsets_is_whole(house: House, clien
     assert digest.hexdigest() == export.file.sha256
 
 
-async def test_a_collection_without_rows_is_a_success_with_a_warning(house: House, client: ExportClient) -> None:
-    house.worker()
+async def test_a_collection_without_rows_is_a_success_with_a_warning(client: ExportClient) -> None:
     export = await _done(client, await client.create("/entities/nobody/invoices", format="json"))
     assert (export.state, export.file.row_count) == (Export.STATE_COMPLETED, 0)
     assert [warning.code for warning in export.result.warnings] == ["NO_ROWS"]
@@ -103,7 +103,6 @@ async def test_the_nearest_collection_is_named(client: ExportClient) -> None:
         await client.create("/flight")
 
 
-async def test_a_second_api_on_the_same_directory_is_refused(house: House) -> None:
-    house.api()
+async def test_a_second_api_on_the_same_directory_is_refused(quiet_house: House) -> None:
     with pytest.raises(DidNotStart, match="in use"):
-        start_api(house.sample / "catalog.toml", house.data_dir, "127.0.0.1:0", "127.0.0.1:0")
+        start_api(quiet_house.sample / "catalog.toml", quiet_house.data_dir, "127.0.0.1:0", "127.0.0.1:0")
