@@ -1,13 +1,15 @@
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from exportd_client import ExportClient
+from exportd_client.cli.program import COMMANDS
+from tests.servers.warm import Started, WarmProgram
 from tests.unit.client.fake_export_service import IMPATIENT, FakeExportService, Serving
-from tests.unit.client.program import PROGRAM, Ended, Exportctl, Start, end_of
+from tests.unit.client.program import Ended, Exportctl, Start, end_of
 
 
 @pytest.fixture
@@ -29,13 +31,21 @@ async def client(serving: Serving) -> AsyncIterator[ExportClient]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def warm_exportctl() -> Iterator[WarmProgram]:
+    places = [place for commands in COMMANDS.values() for place, _ in commands.values()]
+    modules = {f"exportd_client.cli.{place.partition(':')[0]}" for place in places}
+    program = WarmProgram("exportd_client.cli", sorted(modules))
+    yield program
+    program.close()
+
+
 @pytest.fixture
-def start(serving: Serving) -> Start:
+def start(serving: Serving, warm_exportctl: WarmProgram) -> Start:
     async def started(
         *words: str, stdin: int | None = None, start_new_session: bool = False, **environment: str
-    ) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *PROGRAM,
+    ) -> Started:
+        return await warm_exportctl.start(
             *words,
             env={**os.environ, "EXPORTD_TARGET": serving.target, **environment},
             stdin=stdin,

@@ -11,6 +11,7 @@ from typing import Any
 
 from exportd_client import Export
 from tests.patience import PATIENCE_S
+from tests.servers.warm import Started
 from tests.unit.client.fake_export_service import FakeExportService, eventually
 
 CONTENT = b"id,total\r\n1,10.00\r\n2,20.00\r\n3,30.00\r\n"
@@ -33,10 +34,10 @@ class Ended:
 
 
 Exportctl = Callable[..., Awaitable[Ended]]
-Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
+Start = Callable[..., Awaitable[Started]]
 
 
-async def end_of(process: asyncio.subprocess.Process) -> Ended:
+async def end_of(process: Started) -> Ended:
     async with asyncio.timeout(PATIENCE_S):
         out, err = await process.communicate()
     assert b"\x1b" not in out + err, "a pipe gets no control characters"
@@ -61,7 +62,7 @@ async def build(fake: FakeExportService, content: bytes = CONTENT, attachments: 
     return export
 
 
-async def question(process: asyncio.subprocess.Process, word: str) -> bytes:
+async def question(process: Started, word: str) -> bytes:
     """Reads up to the end of the question `word`; what is typed from then on is not shown."""
     assert process.stderr is not None
     async with asyncio.timeout(PATIENCE_S):

@@ -5,7 +5,9 @@ import json
 import os
 import pty
 import termios
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -15,21 +17,32 @@ from exportd_client.cli import tables
 from exportd_client.cli.lists import age, problems_of, short_count, short_size, workers_row
 from exportd_client.cli.tables import Column
 from tests.patience import PATIENCE_S
+from tests.servers.warm import WarmProgram
 from tests.unit.client.fake_export_service import FakeExportService, Serving
-from tests.unit.client.program import CONTENT, PROGRAM, Exportctl, read_all
+from tests.unit.client.program import CONTENT, Exportctl, read_all
 
 pytestmark = pytest.mark.slow
 
 IDS = [f"019e5c2a-7b3c-7000-8000-0000000000{n:02}" for n in range(10)]
 
 
-async def on_terminal(serving: Serving, *words: str, columns: int = 80, lines: int = 24, **environment: str) -> str:
+OnTerminal = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def on_terminal(serving: Serving, warm_exportctl: WarmProgram) -> OnTerminal:
+    return partial(_on_terminal, serving, warm_exportctl)
+
+
+async def _on_terminal(
+    serving: Serving, exportctl: WarmProgram, *words: str, columns: int = 80, lines: int = 24, **environment: str
+) -> str:
     """What a terminal shows of a command that ends by itself."""
     outer, inner = pty.openpty()
     termios.tcsetwinsize(inner, (lines, columns))
     size = {"COLUMNS": str(columns), "LINES": str(lines)}  # whoever runs the tests may have others
-    process = await asyncio.create_subprocess_exec(
-        *(*PROGRAM, *words),
+    process = await exportctl.start(
+        *words,
         env={**os.environ, "EXPORTD_TARGET": serving.target, "TERM": "xterm", **size, **environment},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=inner,
@@ -62,9 +75,9 @@ def exports_of_all_kinds(fake: FakeExportService) -> None:
     running.progress.rows_written, running.progress.rows_total = 1_000, 4_000
 
 
-async def test_a_list_on_80_columns_cuts_no_id_and_no_line(serving: Serving, fake: FakeExportService) -> None:
+async def test_a_list_on_80_columns_cuts_no_id_and_no_line(on_terminal: OnTerminal, fake: FakeExportService) -> None:
     exports_of_all_kinds(fake)
-    shown = (await on_terminal(serving, "list")).splitlines()
+    shown = (await on_terminal("list")).splitlines()
     assert max(map(len, shown)) <= 80
     rows = {line[:36]: line.split() for line in shown if line[:8] == IDS[0][:8]}
     assert set(rows) == set(IDS[:5])
@@ -74,7 +87,7 @@ async def test_a_list_on_80_columns_cuts_no_id_and_no_line(serving: Serving, fak
 
 
 async def test_a_list_says_why_an_export_failed_and_not_what_it_got_over(
-    serving: Serving, exportctl: Exportctl, fake: FakeExportService
+    on_terminal: OnTerminal, exportctl: Exportctl, fake: FakeExportService
 ) -> None:
     exports_of_all_kinds(fake)
     lines = [line.split("\t") for line in (await exportctl("list")).out.decode().splitlines()]
@@ -86,7 +99,7 @@ async def test_a_list_says_why_an_export_failed_and_not_what_it_got_over(
         "NO_WORKER",
         "writing, 1,000 of 4,000 rows",
     ]
-    shown = await on_terminal(serving, "list")
+    shown = await on_terminal("list")
     assert "\n    NOT_RETRYABLE: COLUMN_MISSING: no column total\n" in shown
     assert "SOURCE_UNAVAILABLE" not in shown
 
@@ -97,10 +110,12 @@ async def test_a_completed_export_shows_what_it_got_over_as_such(exportctl: Expo
     assert b"\nerror       attempt 2: COLUMN_MISSING" in (await exportctl("get", IDS[1])).out
 
 
-async def test_a_wide_list_has_more_and_cuts_neither_id_nor_time(serving: Serving, fake: FakeExportService) -> None:
+async def test_a_wide_list_has_more_and_cuts_neither_id_nor_time(
+    on_terminal: OnTerminal, fake: FakeExportService
+) -> None:
     exports_of_all_kinds(fake)
     fake.exports[IDS[0]].uri = "/entities/42/invoices?issuedAt[after]=2026-01-01"
-    shown = (await on_terminal(serving, "list", "--wide")).splitlines()
+    shown = (await on_terminal("list", "--wide")).splitlines()
     assert shown[0].split() == ["ID", "STATE", "TYPE", "FORMAT", "ROWS", "SIZE", "CREATED", "URI", "NOTES"]
     created = fake.exports[IDS[0]].create_time.ToDatetime().strftime("%Y-%m-%dT%H:%M:%SZ")
     assert all(created in line for line in shown[1:])
@@ -238,9 +253,11 @@ async def test_a_preview_as_json_has_objects_with_types(
     assert rows[1]["total"] == "1E+2"
 
 
-async def test_a_preview_too_wide_for_the_terminal_is_a_block_a_row(serving: Serving, fake: FakeExportService) -> None:
+async def test_a_preview_too_wide_for_the_terminal_is_a_block_a_row(
+    on_terminal: OnTerminal, fake: FakeExportService
+) -> None:
     fake.previewed = type(fake.previewed)(**PREVIEWED)
-    wide = await on_terminal(serving, "preview", "/invoices", columns=80)
+    wide = await on_terminal("preview", "/invoices", columns=80)
     assert wide.splitlines()[0].split() == ["id", "total", "RFC", "extra"]
-    narrow = (await on_terminal(serving, "preview", "/invoices", columns=40)).splitlines()
+    narrow = (await on_terminal("preview", "/invoices", columns=40)).splitlines()
     assert narrow[:5] == ["-[ row 1 ]-", f"id     {TEXT[0]}", f"total  {TEXT[1]}", "RFC    é", f"extra  {TEXT[3]}"]

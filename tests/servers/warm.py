@@ -1,0 +1,182 @@
+"""A program of Python that is started again and again: imported once, and forked for each start.
+
+Each start is a process of its own, with its arguments, environment, folder, standard files and signals; it ends as
+Python ends a program. What it does not show is what is imported when: tests of that start the program itself.
+"""
+
+import asyncio
+import importlib
+import os
+import pickle
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+MAX_START_BYTES = 1 << 20
+"""Of arguments and environment."""
+
+
+class WarmProgram:
+    """What `python -m module` runs, in a process that waits for starts; `imported` are there by then."""
+
+    def __init__(self, module: str, imported: list[str]) -> None:
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_START_BYTES)
+        command = [sys.executable, "-m", "tests.servers.warm", str(theirs.fileno()), module, *imported]
+        with theirs:
+            self._server = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()])
+
+    def close(self) -> None:
+        """It ends; what it started goes on."""
+        self._channel.close()
+        self._server.wait()
+
+    async def start(
+        self,
+        *words: str,
+        env: Mapping[str, str],
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        start_new_session: bool = False,
+    ) -> "Started":
+        """As asyncio.create_subprocess_exec starts one: files are descriptors, PIPE, DEVNULL or None, our own."""
+        ours, theirs = zip(*(_ends(file, fd) for fd, file in enumerate((stdin, stdout, stderr))), strict=True)
+        told, telling = os.pipe()
+        message = pickle.dumps((words, dict(env), str(Path.cwd()), start_new_session))
+        socket.send_fds(self._channel, [message], [*theirs, telling])
+        for file, fd in zip((stdin, stdout, stderr), theirs, strict=True):
+            if file in (asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL):
+                os.close(fd)
+        os.close(telling)
+        started = Started(*[await _reader(fd) for fd in (ours[1], ours[2], told)], ours[0])
+        await started.begun()
+        return started
+
+
+class Started:
+    """A process that a WarmProgram started, as asyncio.subprocess.Process shows one."""
+
+    def __init__(
+        self,
+        stdout: asyncio.StreamReader | None,
+        stderr: asyncio.StreamReader | None,
+        told: asyncio.StreamReader,
+        stdin: int | None,
+    ) -> None:
+        self.stdout, self.stderr = stdout, stderr
+        self.pid = 0
+        self.returncode: int | None = None
+        self._told, self._stdin = told, stdin
+
+    async def begun(self) -> None:
+        """Wait until it has its number."""
+        self.pid = int(await self._told.readline())
+
+    async def communicate(self, typed: bytes = b"") -> tuple[bytes, bytes]:
+        """What it writes until it has ended; `typed`, which fits into a pipe, is all that it reads."""
+        if self._stdin is not None:
+            os.write(self._stdin, typed)
+            os.close(self._stdin)
+        out, err = await asyncio.gather(_rest(self.stdout), _rest(self.stderr))
+        await self.wait()
+        return out, err
+
+    async def wait(self) -> int:
+        """Its exit code once it has ended, the negative number of the signal that ended it."""
+        if self.returncode is None:
+            self.returncode = int(await self._told.readline())
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+
+def _ends(file: int | None, own: int) -> tuple[int | None, int]:
+    """Ours, if there is one, and that of the program."""
+    if file == asyncio.subprocess.PIPE:
+        reading, writing = os.pipe()
+        return (writing, reading) if own == 0 else (reading, writing)
+    if file == asyncio.subprocess.DEVNULL:
+        return None, os.open(os.devnull, os.O_RDWR)
+    return None, own if file is None else file
+
+
+async def _reader(fd: int | None) -> Any:
+    if fd is None:
+        return None
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", buffering=0)
+    )
+    return reader
+
+
+async def _rest(reader: asyncio.StreamReader | None) -> bytes:
+    return await reader.read() if reader else b""
+
+
+def _wait_for_start(channel: socket.socket) -> None:
+    """Returns in each process that is to be the program. Ends this one when nobody can ask any more."""
+    while True:
+        message, files, _, _ = socket.recv_fds(channel, MAX_START_BYTES, 4)
+        if not message:
+            os._exit(0)
+        if os.fork() == 0:
+            channel.close()
+            if _kept(files.pop()):
+                _become(files, *pickle.loads(message))  # noqa: S301 - of the test itself
+                return
+        for fd in files:
+            os.close(fd)
+
+
+def _kept(telling: int) -> bool:
+    """True in the process that is to be the program; its parent tells how it ends, and ends, too."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    pid = os.fork()
+    if pid == 0:
+        os.close(telling)
+        return True
+    os.write(telling, b"%d\n" % pid)
+    for fd in (0, 1, 2):
+        os.close(fd)
+    _, status = os.waitpid(pid, 0)
+    os.write(telling, b"%d\n" % os.waitstatus_to_exitcode(status))
+    os._exit(0)
+
+
+def _become(files: list[int], words: list[str], env: Mapping[str, str], folder: str, new_session: bool) -> None:
+    if new_session:
+        os.setsid()
+    for own, fd in enumerate(files):
+        os.dup2(fd, own)
+        os.close(fd)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(env)
+    time.tzset()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv[1:] = words
+    encoding, _, errors = env.get("PYTHONIOENCODING", "utf-8").partition(":")
+    sys.stdin = open(0, encoding=encoding, errors=errors or None, closefd=False)  # noqa: SIM115 - until its end
+    sys.stdout = open(1, "w", encoding=encoding, errors=errors or None, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, encoding=encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    descriptor, module, *imported = sys.argv[1:]
+    for name in imported:
+        importlib.import_module(name)
+    _wait_for_start(socket.socket(fileno=int(descriptor)))
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
