@@ -9,14 +9,18 @@ import importlib
 import os
 import pickle
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 MAX_START_BYTES = 1 << 20
@@ -38,6 +42,19 @@ class WarmProgram:
         self._channel.close()
         self._server.wait()
 
+    def run(self, *words: str, env: Mapping[str, str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """As subprocess.run, of a program that reads nothing and ends by itself."""
+        with open(os.devnull) as nothing, TemporaryFile("w+") as out, TemporaryFile("w+") as err:  # noqa: PTH123
+            told = self._begin([nothing.fileno(), out.fileno(), err.fileno()], words, env, cwd, new_session=False)
+            with os.fdopen(told) as lines:
+                pid = int(lines.readline())
+                if not select.select([lines], [], [], PATIENCE_S)[0]:
+                    os.kill(pid, signal.SIGKILL)
+                code = int(lines.readline())
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess(words, code, out.read(), err.read())
+
     async def start(
         self,
         *words: str,
@@ -49,16 +66,23 @@ class WarmProgram:
     ) -> "Started":
         """As asyncio.create_subprocess_exec starts one: files are descriptors, PIPE, DEVNULL or None, our own."""
         ours, theirs = zip(*(_ends(file, fd) for fd, file in enumerate((stdin, stdout, stderr))), strict=True)
-        told, telling = os.pipe()
-        message = pickle.dumps((words, dict(env), str(Path.cwd()), start_new_session))
-        socket.send_fds(self._channel, [message], [*theirs, telling])
+        told = self._begin(theirs, words, env, None, new_session=start_new_session)
         for file, fd in zip((stdin, stdout, stderr), theirs, strict=True):
             if file in (asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL):
                 os.close(fd)
-        os.close(telling)
         started = Started(*[await _reader(fd) for fd in (ours[1], ours[2], told)], ours[0])
         await started.begun()
         return started
+
+    def _begin(
+        self, files: Sequence[int], words: Sequence[str], env: Mapping[str, str], cwd: Path | None, *, new_session: bool
+    ) -> int:
+        """What is read there tells the number of the process, and how it ended once it has."""
+        told, telling = os.pipe()
+        message = pickle.dumps(([*words], dict(env), str(cwd or Path.cwd()), new_session))
+        socket.send_fds(self._channel, [message], [*files, telling])
+        os.close(telling)
+        return told
 
 
 class Started:

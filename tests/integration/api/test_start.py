@@ -3,9 +3,7 @@
 import os
 import socket
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from services.api.storage.datadir import DataDirectory
 from services.api.storage.sqlite.database import writing_engine
 from services.api.storage.sqlite.migrate import migrate
 from tests.integration.api.conftest import CATALOG
-from tests.patience import PATIENCE_S
+from tests.servers.warm import WarmProgram
 
 
 @pytest.fixture
@@ -33,17 +31,22 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def _refusal(environ: dict[str, str]) -> str:
-    """What a real process says that must not start."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("EXPORTD_")}
-    ended = subprocess.run(
-        [sys.executable, "-m", "services.api"],
-        env=kept | environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
-    assert ended.returncode == 2, ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert ended.stderr.count("exportd-api cannot start:\n") == 1
-    return ended.stderr
+Refusal = Callable[[dict[str, str]], str]
+
+
+@pytest.fixture
+def refusal(warm_programs: Mapping[str, WarmProgram]) -> Refusal:
+    """What a process says that must not start."""
+
+    def said(environ: dict[str, str]) -> str:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("EXPORTD_")}
+        ended = warm_programs["exportd-api"].run(env=kept | environ)
+        assert ended.returncode == 2, ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert ended.stderr.count("exportd-api cannot start:\n") == 1
+        return ended.stderr
+
+    return said
 
 
 @contextmanager
@@ -59,64 +62,64 @@ def database(environ: dict[str, str]) -> Path:
     return Path(environ["EXPORTD_DATA_DIR"]) / "exportd.sqlite3"
 
 
-def test_wrong_settings(environ: dict[str, str]) -> None:
-    said = _refusal(environ | {"EXPORTD_LISTEN": "0.0.0.0:1", "EXPORTD_LEASE_TTL_S": "soon"})
+def test_wrong_settings(refusal: Refusal, environ: dict[str, str]) -> None:
+    said = refusal(environ | {"EXPORTD_LISTEN": "0.0.0.0:1", "EXPORTD_LEASE_TTL_S": "soon"})
     assert "EXPORTD_LISTEN" in said
     assert "EXPORTD_LEASE_TTL_S" in said
 
 
-def test_a_catalog_with_mistakes(environ: dict[str, str]) -> None:
+def test_a_catalog_with_mistakes(refusal: Refusal, environ: dict[str, str]) -> None:
     Path(environ["EXPORTD_CATALOG"]).write_text(CATALOG.replace("key =", "kee ="))
-    assert "kee: unknown key; did you mean key?" in _refusal(environ)
+    assert "kee: unknown key; did you mean key?" in refusal(environ)
 
 
-def test_a_data_directory_in_use(environ: dict[str, str]) -> None:
+def test_a_data_directory_in_use(refusal: Refusal, environ: dict[str, str]) -> None:
     with DataDirectory.open(Path(environ["EXPORTD_DATA_DIR"])):
-        assert f"is in use by process {os.getpid()}" in _refusal(environ)
+        assert f"is in use by process {os.getpid()}" in refusal(environ)
 
 
-def test_a_key_that_is_too_short(environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_key_that_is_too_short(refusal: Refusal, environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"short")
-    assert "holds 5 bytes" in _refusal(environ | {"EXPORTD_SECRET_KEY_FILE": str(tmp_path / "key")})
+    assert "holds 5 bytes" in refusal(environ | {"EXPORTD_SECRET_KEY_FILE": str(tmp_path / "key")})
 
 
-def test_a_key_file_that_is_not_there(environ: dict[str, str], tmp_path: Path) -> None:
-    assert "nowhere" in _refusal(environ | {"EXPORTD_SECRET_KEY_FILE": str(tmp_path / "nowhere")})
+def test_a_key_file_that_is_not_there(refusal: Refusal, environ: dict[str, str], tmp_path: Path) -> None:
+    assert "nowhere" in refusal(environ | {"EXPORTD_SECRET_KEY_FILE": str(tmp_path / "nowhere")})
 
 
-def test_a_folder_that_belongs_to_something_else(environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_folder_that_belongs_to_something_else(refusal: Refusal, environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "artifacts").mkdir()
     (tmp_path / "artifacts" / MARKER).write_text("no UUID")
-    said = _refusal(environ | {"EXPORTD_ARTIFACTS": str(tmp_path / "artifacts")})
+    said = refusal(environ | {"EXPORTD_ARTIFACTS": str(tmp_path / "artifacts")})
     assert "does not hold the UUID of an artifact store" in said
 
 
-def test_a_database_of_a_newer_version(environ: dict[str, str], database: Path) -> None:
+def test_a_database_of_a_newer_version(refusal: Refusal, environ: dict[str, str], database: Path) -> None:
     migrate(writing_engine(database), database)
     with _opened(database) as later:
         later.execute("UPDATE alembic_version SET version_num = '9999'")
-    assert "has schema 9999" in _refusal(environ)
+    assert "has schema 9999" in refusal(environ)
 
 
-def test_a_database_of_a_version_that_is_too_old(environ: dict[str, str], database: Path) -> None:
+def test_a_database_of_a_version_that_is_too_old(refusal: Refusal, environ: dict[str, str], database: Path) -> None:
     migrate(writing_engine(database), database)
     with _opened(database) as old:
         old.execute("UPDATE alembic_version SET version_num = '0003'")
-    assert "has schema 0003" in _refusal(environ)
+    assert "has schema 0003" in refusal(environ)
 
 
-def test_a_file_that_is_no_database(environ: dict[str, str], database: Path) -> None:
+def test_a_file_that_is_no_database(refusal: Refusal, environ: dict[str, str], database: Path) -> None:
     database.write_bytes(b"no database at all" * 500)
-    assert f"the database {database} cannot be used: file is not a database" in _refusal(environ)
+    assert f"the database {database} cannot be used: file is not a database" in refusal(environ)
 
 
 @pytest.mark.parametrize("name", ["EXPORTD_LISTEN", "EXPORTD_QUEUE_LISTEN", "EXPORTD_API_METRICS"])
-def test_a_port_that_is_taken(environ: dict[str, str], name: str) -> None:
+def test_a_port_that_is_taken(refusal: Refusal, environ: dict[str, str], name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        assert f"cannot listen on {address}" in _refusal(environ | {name: address})
+        assert f"cannot listen on {address}" in refusal(environ | {name: address})
 
 
-def test_a_data_directory_that_cannot_be_made(environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_data_directory_that_cannot_be_made(refusal: Refusal, environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "file" in _refusal(environ | {"EXPORTD_DATA_DIR": str(tmp_path / "file" / "data")})
+    assert "file" in refusal(environ | {"EXPORTD_DATA_DIR": str(tmp_path / "file" / "data")})

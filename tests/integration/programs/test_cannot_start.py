@@ -1,10 +1,13 @@
 """Whatever a start needs and lacks is told in few lines that name the setting, before anything is made; exit code 2."""
 
 import socket
+from collections.abc import Callable, Mapping
+from subprocess import CompletedProcess
 
 import pytest
 
-from tests.integration.programs.conftest import Place, ended
+from tests.integration.programs.conftest import PROGRAMS, Place, ended
+from tests.servers.warm import WarmProgram
 
 MAX_LINES = 3
 LONG = "n" * 300
@@ -40,9 +43,20 @@ WRONG = [
 ]
 
 
-def refusal(program: str, place: Place, **settings: str) -> str:
+Refusal = Callable[..., str]
+
+
+@pytest.fixture
+def refusal(warm_programs: Mapping[str, WarmProgram], place: Place) -> Refusal:
     """What a program says that must not start; it stands in `place`."""
-    refused = ended(program, environ=place.environ(**settings), folder=place.folder)
+
+    def said(program: str, **settings: str) -> str:
+        return said_by(program, warm_programs[program].run(env=place.environ(**settings), cwd=place.folder))
+
+    return said
+
+
+def said_by(program: str, refused: CompletedProcess[str]) -> str:
     assert refused.returncode == 2, refused.stderr
     first, *rest = [line for line in refused.stderr.splitlines() if not line.startswith("{")]
     assert first == f"{program} cannot start:"
@@ -50,13 +64,22 @@ def refusal(program: str, place: Place, **settings: str) -> str:
     return "\n".join(rest)
 
 
-@pytest.mark.parametrize(("program", "setting", "value", "said"), WRONG)
-def test_it_says_what_is_wrong_and_where(program: str, setting: str, value: str, said: str, place: Place) -> None:
+@pytest.mark.parametrize("case", WRONG, ids="-".join)
+def test_it_says_what_is_wrong_and_where(case: tuple[str, str, str, str], place: Place, refusal: Refusal) -> None:
+    program, setting, value, said = case
     (place.folder / "file").write_text("")
     before = sorted(place.folder.iterdir())
-    assert said in refusal(program, place, **{setting: value})
+    assert said in refusal(program, **{setting: value})
     made = {path.name for path in place.folder.iterdir()} - {path.name for path in before}
     assert made <= {"data"}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_it_does_when_it_is_started_as_everybody_does(program: str, place: Place) -> None:
+    """The other tests fork it from a process that has imported it."""
+    (place.folder / "file").write_text("")
+    refused = ended(program, environ=place.environ(EXPORTD_ARTIFACTS="file/artifacts"), folder=place.folder)
+    assert "EXPORTD_ARTIFACTS: " in said_by(program, refused)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +93,7 @@ def test_it_says_what_is_wrong_and_where(program: str, setting: str, value: str,
 )
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 def test_a_port_that_is_taken_is_named_with_its_setting_before_anything_is_made(
-    program: str, setting: str, host: str, place: Place
+    program: str, setting: str, host: str, place: Place, refusal: Refusal
 ) -> None:
     family = socket.AF_INET6 if host == "[::1]" else socket.AF_INET
     try:
@@ -79,7 +102,7 @@ def test_a_port_that_is_taken_is_named_with_its_setting_before_anything_is_made(
         pytest.skip("this machine has no such loopback")
     with taken:
         address = f"{host}:{taken.getsockname()[1]}"
-        said = refusal(program, place, **{setting: address})
+        said = refusal(program, **{setting: address})
     assert f"cannot listen on {address}" in said
     assert setting in said
     assert not place.data.exists()
