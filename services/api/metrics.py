@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -18,8 +19,11 @@ class ApiMetrics:
 
     def __init__(self) -> None:
         self.registry = of = CollectorRegistry()
-        self._calls = Counter("exportd_calls", "Calls by method and status code.", ["method", "code"], registry=of)
-        self._call_seconds = Histogram("exportd_call_seconds", "Length of calls.", ["method"], registry=of)
+        calls = Counter("exportd_calls", "Calls by method and status code.", ["method", "code"], registry=of)
+        self._calls_of = cache(calls.labels)  # there are few methods and codes: each is looked up once
+        self._call_seconds_of = cache(
+            Histogram("exportd_call_seconds", "Length of calls.", ["method"], registry=of).labels
+        )
         self._fenced = Counter("exportd_fence_rejected", "Verbs of leases that no longer count.", ["verb"], registry=of)
         self.downloads = Gauge("exportd_downloads_active", "Downloads under way.", registry=of)
         self.watches = Gauge("exportd_watches_active", "Watches under way.", registry=of)
@@ -66,8 +70,8 @@ class ApiMetrics:
 
     def called(self, method: str, code: str, seconds: float) -> None:
         """Count a call that has ended."""
-        self._calls.labels(method, code).inc()
-        self._call_seconds.labels(method).observe(seconds)
+        self._calls_of(method, code).inc()
+        self._call_seconds_of(method).observe(seconds)
 
     def fenced(self, verb: str) -> None:
         """Count a verb that was refused because its lease no longer counts."""

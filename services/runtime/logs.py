@@ -4,13 +4,15 @@ Whatever a line is given, it is cut here: what callers and sources send may be l
 """
 
 import io
+import json
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import structlog
@@ -27,6 +29,9 @@ MAX_LINE_CHARACTERS = 16_000
 MAX_ITEMS = 100
 """Of a list or an object in a line."""
 
+
+_json = json.JSONEncoder()
+_bound: ContextVar[Mapping[str, object]] = ContextVar("fields of lines", default=MappingProxyType({}))
 
 # Without local variables: they may hold secrets.
 _traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
@@ -54,10 +59,10 @@ def configure(service: str, style: str) -> None:
     human = style == "human" or (style == "auto" and sys.stderr.isatty())
     console = structlog.dev.ConsoleRenderer(exception_formatter=_short_traceback)
     shown: list[structlog.typing.Processor] = [_cut_for_people] if human else [_with_causes, _traceback, _cut]
-    renderer: Any = console if human else structlog.processors.JSONRenderer()
+    renderer: Any = console if human else structlog.processors.JSONRenderer(serializer=_as_json)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            with_bound,
             _of_service(service),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -71,15 +76,30 @@ def configure(service: str, style: str) -> None:
     _take_over_libraries()
 
 
+def begin(**fields: object) -> None:
+    """Put these fields, and no others, into every line that this task writes from now on."""
+    _bound.set(fields)
+
+
 def bind(**fields: object) -> None:
-    """Put fields into every line that this task writes from now on."""
-    structlog.contextvars.bind_contextvars(**fields)
+    """Put more fields into every line that this task writes from now on."""
+    _bound.set({**_bound.get(), **fields})
+
+
+def with_bound(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """The processor that puts them there; what a line itself says counts."""
+    return {**_bound.get(), **event}
 
 
 def get() -> Log:
     """The logger of this process."""
     log: Log = structlog.get_logger()
     return log
+
+
+def _as_json(event: Mapping[str, Any], **_: object) -> str:
+    """Of what `cut` has left, which is plain. In ASCII: no reader sees a line end or a terminal's word in a value."""
+    return _json.encode(event)
 
 
 def _of_service(service: str) -> structlog.typing.Processor:
@@ -106,6 +126,7 @@ def outline(raised: BaseException) -> list[str]:
 
 
 _MANY = (dict, list, tuple)
+_PLAIN = frozenset({int, float, bool, type(None)})
 
 
 class _Room:
@@ -138,7 +159,16 @@ class _Room:
 def cut(event: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a line, cut. Texts are there whatever else is: lists and objects share what is left."""
     room = _Room()
-    return {name: (room if isinstance(value, _MANY) else _Room()).cut(value) for name, value in event.items()}
+    return {name: value if _is_short(value) else _cut_value(value, room) for name, value in event.items()}
+
+
+def _is_short(value: Any) -> bool:
+    """Most are: nothing is to be cut of them."""
+    return len(value) <= MAX_VALUE_CHARACTERS if type(value) is str else type(value) in _PLAIN
+
+
+def _cut_value(value: Any, shared: _Room) -> Any:
+    return (shared if isinstance(value, _MANY) else _Room()).cut(value)
 
 
 def _cut(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -48,6 +48,14 @@ class ExportPage:
     next_before: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An export and its place in the queue."""
+
+    export: Export
+    queue_position: int
+
+
 class IdKind(Enum):
     """What an id can be of."""
 
@@ -101,6 +109,10 @@ class ExportStore(Protocol):
         """None for one that is not there, is another tenant's, or is deleted."""
         ...
 
+    async def placed(self, tenant: str, export_id: str) -> Placed | None:
+        """As `get` and `queue_position` together."""
+        ...
+
     async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
         """The export one of whose files has this id."""
         ...
@@ -117,7 +129,10 @@ class ExportStore(Protocol):
         ...
 
     async def queue_position(self, export: Export) -> int:
-        """1 plus the number of the tenant's QUEUED exports before this one, by priority and age; at most 1000."""
+        """1 plus the number of the tenant's QUEUED exports before this one, by priority and age; at most 1000.
+
+        0 for one that is not QUEUED. That it is 1000 may be known from a moment before.
+        """
         ...
 
     async def first_queued(self, tenant: str) -> list[str]:

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 import grpc
-import structlog
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
@@ -38,6 +37,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._metrics = metrics
         self._world = world
         self._max_request_bytes = max_request_bytes
+        self._handlers: dict[str, Any] = {}  # by the full names of methods, which stay what they are
 
     async def intercept_service(
         self,
@@ -45,10 +45,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
         """The handler, wrapped; None (UNIMPLEMENTED) and what callers stream stay as they are."""
+        known = self._handlers.get(handler_call_details.method)
+        if known is not None:
+            return known
         handler = await continuation(handler_call_details)
         if handler is None or handler.request_streaming:
             return handler
-        service, _, method = handler_call_details.method.rpartition("/")
+        self._handlers[handler_call_details.method] = wrapped = self._handler(handler, handler_call_details.method)
+        return wrapped
+
+    def _handler(self, handler: Any, name: str) -> Any:
+        service, _, method = name.rpartition("/")
         streams = handler.response_streaming
         inner = handler.unary_stream if streams else handler.unary_unary
         own = service.startswith(OURS)
@@ -63,10 +70,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         """`strict`: fields that this version does not know are refused."""
 
         async def call(request: Any, context: Context) -> Any:
-            structlog.contextvars.clear_contextvars()
             request_id = "".join(metadata(context, REQUEST_ID_KEY)[:1])[:MAX_REQUEST_ID_CHARACTERS]
             request_id = request_id or self._world.new_id()
-            logs.bind(method=method, request_id=request_id)
+            logs.begin(method=method, request_id=request_id)
             started = self._world.monotonic()
             code = "OK"
             try:

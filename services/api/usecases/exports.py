@@ -20,7 +20,7 @@ from services.api.secrets.passwords import Passwords
 from services.api.usecases.lookup import export_of
 from services.api.world import World
 from services.contract.capabilities import Capabilities
-from services.contract.errors import InvalidRequest, ShuttingDown, Violation
+from services.contract.errors import CollectionNotFound, ExportNotFound, InvalidRequest, ShuttingDown, Violation
 from services.contract.job import Hint
 from services.contract.outcome import Progress
 from services.contract.preview import Previewed
@@ -97,11 +97,20 @@ class Exports:
 
         Raises InvalidRequest, CollectionNotFound, RequestIdReused, ExportDeleted.
         """
+        try:
+            planned = await self._planned(tenant, request)
+        except (InvalidRequest, CollectionNotFound):
+            made = await self._made_before(tenant, request)
+            if made is None:
+                raise
+        else:
+            made = await self._detached.run(self._create(planned))
+        return await self._view(made)
+
+    async def _made_before(self, tenant: str, request: CreateRequest) -> Export | None:
+        """Of a request that is refused now: what it made when it was not."""
         mark = self._planner.mark(request)
-        made = await self._store.made_by(tenant, mark, self._world.clock()) if mark else None
-        if made is not None:
-            return await self._view(made)
-        return await self._view(await self._detached.run(self._create(await self._planned(tenant, request))))
+        return await self._store.made_by(tenant, mark, self._world.clock()) if mark else None
 
     async def validate(self, tenant: str, request: CreateRequest) -> Export:
         """The export that `create` would accept; nothing of it is kept. Raises InvalidRequest, CollectionNotFound."""
@@ -118,7 +127,10 @@ class Exports:
 
     async def get(self, tenant: str, export_id: str) -> View:
         """Raises ExportNotFound."""
-        return await self._view(await export_of(self._store, tenant, export_id))
+        placed = await self._store.placed(tenant, export_id)
+        if placed is None:
+            raise ExportNotFound(export_id)
+        return self._seen(placed.export, await self._moment([placed.export]), placed.queue_position)
 
     async def list(self, tenant: str, filters: ExportFilter, before_id: str, limit: int) -> tuple[Sequence[View], str]:
         """At most `limit`, newest first, those older than `before_id` (empty: from the newest), and where to go on.

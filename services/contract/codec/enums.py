@@ -1,6 +1,7 @@
 """Values of enums: in a message they bear their enum's prefix (STATE_QUEUED), everywhere else they do not."""
 
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ def enum_to_pb(pb_enum: "PbEnum[V]", member: Enum | None) -> V:
     return name_to_pb(pb_enum, member.name if member else UNSPECIFIED)
 
 
+@cache
 def name_to_pb(pb_enum: "PbEnum[V]", name: str) -> V:
     """The value of this name. Raises ValueError when there is none."""
     return pb_enum.Value(_prefix(pb_enum) + name)
@@ -42,6 +44,7 @@ def enum_from_pb(kind: type[E], pb_enum: "PbEnum[V]", number: int, default: E | 
     return kind[name]
 
 
+@cache
 def _prefix(pb_enum: "PbEnum[V]") -> str:
     """What the names of an enum's values begin with, such as "STATE_"; the lint of proto/ holds every enum to it."""
     return pb_enum.DESCRIPTOR.values_by_number[0].name.removesuffix(UNSPECIFIED)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
+from services.runtime import logs
 from tests.integration.api.conftest import Api, Worker
 
 
@@ -15,7 +15,7 @@ def of(lines: list[Any], method: str) -> Mapping[str, Any]:
 
 
 async def test_each_call_of_a_worker_names_its_worker_its_exports_and_its_leases(api: Api, worker: Worker) -> None:
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with capture_logs(processors=[logs.with_bound]) as lines:
         export = await api.create()
         (given_back,) = await worker.lease()
         await worker.heartbeat(given_back)
@@ -26,7 +26,7 @@ async def test_each_call_of_a_worker_names_its_worker_its_exports_and_its_leases
     assert by_worker.items() <= of(lines, "ReleaseJobs").items()
     assert of(lines, "CreateExport")["export_id"] == export.id
 
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with capture_logs(processors=[logs.with_bound]) as lines:
         (failed,) = await worker.lease()
         await worker.fail(failed)
     of_lease = {"export_id": export.id, "lease_id": failed.lease_id, "failure": "SOURCE_UNAVAILABLE"}
@@ -35,7 +35,7 @@ async def test_each_call_of_a_worker_names_its_worker_its_exports_and_its_leases
 
 async def test_a_completion_says_how_much_was_written(api: Api, worker: Worker) -> None:
     await api.create()
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with capture_logs(processors=[logs.with_bound]) as lines:
         job = await worker.build(b"id\r\n1\r\n")
     of_job = {"export_id": job.export_id, "lease_id": job.lease_id, "rows": 2, "bytes": 7}
     assert of_job.items() <= of(lines, "CompleteJob").items()

@@ -70,10 +70,9 @@ def test_a_traceback_is_cut(log: Log) -> None:
 
 def test_what_is_bound_is_cut_too(log: Log) -> None:
     log.begin()
-    structlog.contextvars.clear_contextvars()
-    logs.bind(worker_id=LONG)
+    logs.begin(worker_id=LONG)
     logs.get().info("told")
-    structlog.contextvars.clear_contextvars()
+    logs.begin()
     assert all(len(line) < 2 * logs.MAX_VALUE_CHARACTERS for line in log.lines())
 
 

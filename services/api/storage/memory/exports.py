@@ -17,6 +17,7 @@ from services.api.ports.exports import (
     IdKind,
     IdMatch,
     IdRange,
+    Placed,
     RequestMark,
 )
 from services.api.storage.memory.data import MemoryData
@@ -67,6 +68,10 @@ class MemoryExportStore:
         record = self._data.there(tenant, export_id)
         return record.export if record else None
 
+    async def placed(self, tenant: str, export_id: str) -> Placed | None:
+        export = await self.get(tenant, export_id)
+        return Placed(export, await self.queue_position(export)) if export else None
+
     async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
         return next((export for export in self._listed(tenant) if export.file_of(file_id)), None)
 
@@ -87,6 +92,8 @@ class MemoryExportStore:
         return [each.export for each in records if each.export.tenant == tenant and each.deleted_time is None]
 
     async def queue_position(self, export: Export) -> int:
+        if export.state is not State.QUEUED:
+            return 0
         place = _place(export)
         ahead = sum(_place(waiting) < place for waiting in self._queued(export.tenant))
         return min(1 + ahead, MAX_QUEUE_POSITION)

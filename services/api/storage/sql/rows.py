@@ -1,11 +1,10 @@
 """Exports <-> rows. Each pair stands together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
-
-import sqlalchemy as sa
 
 from services.api.domain.export import Export, JobError, Options, StoredFile
 from services.api.domain.filter_mode import FilterMode
@@ -18,7 +17,11 @@ from services.contract.formats import Compression, CsvDialect, LineTerminator, L
 from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec, ColumnType, Invalid, JobSpec, Kind, Mask
 
-Row = sa.RowMapping
+Row = Mapping[str, Any]
+"""The values of a row by the names of its columns."""
+
+MAX_COLUMNS_KNOWN = 4096
+"""Columns of files that are not made again for each export: most exports have those of others."""
 
 JOB_COLUMNS = (exports.c.spec, exports.c.sealed_password)
 """What a job has beyond its export: for workers only."""
@@ -229,7 +232,7 @@ def _options_from_json(stored: dict[str, Any]) -> Options:
     csv, xlsx = stored.get("csv"), stored.get("xlsx")
     return Options(
         query=stored["query"],
-        columns=tuple(_column_from_json(column) for column in stored["columns"]),
+        columns=tuple(_column_from_json(*column) for column in stored["columns"]),
         packaging=Packaging(stored["packaging"]),
         time_zone=stored["time_zone"],
         ttl=timedelta(microseconds=stored["ttl"]),
@@ -249,9 +252,12 @@ def _column_to_json(column: ColumnSpec) -> list[Any]:
     return [column.name, column.field, column.header, kind.kind.value, kind.precision, kind.scale, mask, invalid]
 
 
-def _column_from_json(stored: list[Any]) -> ColumnSpec:
+@lru_cache(MAX_COLUMNS_KNOWN)
+def _column_from_json(  # noqa: PLR0917
+    name: str, field: str, header: str, kind: str, precision: int, scale: int, mask: str | None = None,
+    invalid: str | None = None,
+) -> ColumnSpec:  # fmt: skip
     """Those before masks have six parts, those before invalid values seven."""
-    name, field, header, kind, precision, scale, mask, invalid = [*stored, None, None][:8]
     type_ = ColumnType(Kind(kind), precision, scale)
     return ColumnSpec(name, field, header, type_, Mask(mask) if mask else None, Invalid(invalid) if invalid else None)
 

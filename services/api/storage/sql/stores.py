@@ -9,7 +9,7 @@ from services.api.domain.history import Transition
 from services.api.domain.leases import UNLIMITED, Ability, Claimed, LeasePolicy, Standing
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Position
 from services.api.domain.retry import Fate
-from services.api.ports.exports import ExportFilter, ExportPage, IdMatch, IdRange, RequestMark
+from services.api.ports.exports import ExportFilter, ExportPage, IdMatch, IdRange, Placed, RequestMark
 from services.api.ports.figures import Depth, TenantQueue
 from services.api.ports.retention import Kept
 from services.api.ports.store import Store
@@ -55,6 +55,9 @@ class SqlExportStore:
 
     async def get(self, tenant: str, export_id: str) -> Export | None:
         return await self._db.read(lambda db: self._verbs.get(db, tenant, export_id))
+
+    async def placed(self, tenant: str, export_id: str) -> Placed | None:
+        return await self._db.read(lambda db: self._verbs.placed(db, tenant, export_id))
 
     async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
         return await self._db.read(lambda db: self._verbs.get_by_file(db, tenant, file_id))

@@ -6,24 +6,20 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from services.api.storage.sql.database import Dialect
 from services.api.storage.sql.fair_slots import FairSlots
 from services.api.storage.sqlite.dialect import SqliteDialect
+from services.api.storage.sqlite.readers import Readers
 from services.api.storage.sqlite.schema import bring_up_to_date
-from services.api.storage.sqlite.writer import WriterThread, is_damage, is_passing, unavailable
+from services.api.storage.sqlite.writer import WriterThread, is_damage, is_passing
 from services.runtime.ownership import own_file
 from services.runtime.startup import CannotStart
 
 T = TypeVar("T")
 
-CALLER_READERS = 4
-WORKER_READERS = 2
-"""Connections of their own: what callers ask for must not hold up a heartbeat."""
-
 MAX_CONCURRENT_LISTS = 2
-"""Lists read at once: a long one looks at thousands of exports, and a get should not wait for it."""
+"""Lists read at once, in threads of their own: one looks at thousands of exports, and a get must not wait for it."""
 
 BUSY_TIMEOUT_MS = 5000
 ERASING_MS = 100
@@ -62,13 +58,11 @@ def writing_engine(database: Path) -> sa.Engine:
     return engine
 
 
-def reading_engine(database: Path, connections: int) -> AsyncEngine:
+def reading_engine(database: Path) -> sa.Engine:
     """Connections that cannot write; each query sees all that was committed before it."""
-    url = sa.URL.create("sqlite+aiosqlite", database=str(database))
-    engine = create_async_engine(
-        url, pool_size=connections, max_overflow=0, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True
-    )
-    _on_connect(engine.sync_engine, READER_PRAGMAS)
+    url = sa.URL.create("sqlite", database=str(database))
+    engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
+    _on_connect(engine, READER_PRAGMAS)
     return engine
 
 
@@ -79,16 +73,6 @@ class DatabaseUnusable(CannotStart):
         super().__init__(f"the database {database} cannot be used: {cause}")
 
 
-async def _read(engine: AsyncEngine, query: Callable[[sa.Connection], T]) -> T:
-    try:
-        async with engine.connect() as connection:
-            return await connection.run_sync(query)
-    except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-        if isinstance(error, sa.exc.TimeoutError) or is_passing(error):
-            raise unavailable(error) from error
-        raise
-
-
 class SqliteDatabase:
     """One SQLite file: a thread that writes, and readers beside it. The caller holds the lock of the data directory."""
 
@@ -96,8 +80,10 @@ class SqliteDatabase:
 
     def __init__(self, database: Path) -> None:
         self._writer = WriterThread(writing_engine(database))
-        self._for_callers = reading_engine(database, CALLER_READERS)
-        self._for_workers = reading_engine(database, WORKER_READERS)
+        engine = reading_engine(database)
+        self._for_callers = Readers(engine, 1, "exportd-reader")
+        self._for_workers = Readers(engine, 1, "exportd-worker-reader")
+        self._for_lists = Readers(engine, MAX_CONCURRENT_LISTS, "exportd-list-reader")
         self._lists = FairSlots(MAX_CONCURRENT_LISTS)
 
     @classmethod
@@ -115,8 +101,8 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Finish what was begun. The writer closes last, so that the last checkpoint is its own. Idempotent."""
-        await self._for_callers.dispose()
-        await self._for_workers.dispose()
+        for readers in (self._for_callers, self._for_workers, self._for_lists):
+            await readers.close()
         await self._writer.close()
 
     async def __aenter__(self) -> Self:
@@ -131,16 +117,16 @@ class SqliteDatabase:
 
     async def read(self, query: Callable[[sa.Connection], T]) -> T:
         """For callers."""
-        return await _read(self._for_callers, query)
+        return await self._for_callers.run(query)
 
     async def read_list(self, holder: str, query: Callable[[sa.Connection], T]) -> T:
         """For callers, and perhaps long: a few at a time, of each holder one."""
         async with self._lists.held(holder):
-            return await self.read(query)
+            return await self._for_lists.run(query)
 
     async def read_for_workers(self, query: Callable[[sa.Connection], T]) -> T:
         """For workers and the clock."""
-        return await _read(self._for_workers, query)
+        return await self._for_workers.run(query)
 
     async def erase(self) -> bool:
         """See Database: empties the log, whose frames keep old pages."""

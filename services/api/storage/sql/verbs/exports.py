@@ -9,10 +9,19 @@ from services.api.domain.export import Export
 from services.api.domain.history import Actor
 from services.api.domain.retry import BECAUSE_CANCELLED
 from services.api.domain.states import CancelReason, Event, State, sources, target
-from services.api.ports.exports import MAX_QUEUE_POSITION, REQUEST_ID_LASTS, ExportFilter, ExportPage, RequestMark
+from services.api.ports.exports import (
+    MAX_QUEUE_POSITION,
+    REQUEST_ID_LASTS,
+    ExportFilter,
+    ExportPage,
+    Placed,
+    RequestMark,
+)
 from services.api.storage.sql import transitions as changes
 from services.api.storage.sql.history import History
 from services.api.storage.sql.listing import MAX_LOOKED_AT, Listing
+from services.api.storage.sql.places import Places
+from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import EXPORT_COLUMNS, Row, new_row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states, requests
@@ -27,7 +36,9 @@ from services.contract.errors import (
 from services.contract.spec import JobSpec
 
 _c = exports.c
-_by_id = sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id"), _c.tenant == sa.bindparam("of_tenant"))
+_by_id = Prepared(
+    sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id"), _c.tenant == sa.bindparam("of_tenant"))
+)
 _by_file = sa.select(*EXPORT_COLUMNS).where(
     sa.or_(_c.file_id == sa.bindparam("of_file"), _c.attachments_id == sa.bindparam("of_file")),
     _c.tenant == sa.bindparam("of_tenant"),
@@ -39,18 +50,6 @@ _first_with_request_id = (
     .where(requests.c.tenant == sa.bindparam("of_tenant"), requests.c.request_id == sa.bindparam("of_request"))
 )
 _queued_by = sa.select(_c.id).where(in_states({State.QUEUED}), _c.tenant == sa.bindparam("of_tenant"))
-_priority = sa.bindparam("of_priority", type_=sa.Integer)
-
-
-def _count(before: sa.Select[str]) -> sa.Select[int]:
-    return sa.select(sa.func.count()).select_from(before.limit(MAX_QUEUE_POSITION - 1).subquery())
-
-
-# Two ranges of one index: together they would be a walk over all that waits.
-_ahead = (
-    _count(_queued_by.where(_c.priority > _priority)),
-    _count(_queued_by.where(_c.priority == _priority, _c.id < sa.bindparam("of_id"))),
-)
 _first_queued = _queued_by.order_by(_c.priority.desc(), _c.id).limit(MAX_QUEUE_POSITION)
 
 
@@ -61,6 +60,7 @@ class ExportVerbs:
         self._take_request_id = sql.take_request_id
         self._listing = Listing(sql.dialect, max_looked_at)
         self._history = History(sql)
+        self._places = Places()
 
     def create(
         self,
@@ -153,10 +153,12 @@ class ExportVerbs:
     def page(self, db: sa.Connection, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
         return self._listing.page(db, tenant, wanted, before_id, limit)
 
+    def placed(self, db: sa.Connection, tenant: str, export_id: str) -> Placed | None:
+        export = self.get(db, tenant, export_id)
+        return Placed(export, self.queue_position(db, export)) if export else None
+
     def queue_position(self, db: sa.Connection, export: Export) -> int:
-        of = {"of_tenant": export.tenant, "of_priority": export.priority}
-        ahead = db.execute(_ahead[0], of).scalar_one() + db.execute(_ahead[1], {**of, "of_id": export.id}).scalar_one()
-        return min(1 + ahead, MAX_QUEUE_POSITION)
+        return self._places.of(db, export) if export.state is State.QUEUED else 0
 
     def first_queued(self, db: sa.Connection, tenant: str) -> list[str]:
         return [*db.execute(_first_queued, {"of_tenant": tenant}).scalars()]
@@ -193,4 +195,4 @@ def _may_go_round_again(export: Export) -> bool:
 
 def _row(db: sa.Connection, tenant: str, export_id: str) -> Row | None:
     """Tombstones too."""
-    return db.execute(_by_id, {"of_tenant": tenant, "of_id": export_id}).mappings().first()
+    return _by_id.first(db, {"of_tenant": tenant, "of_id": export_id})

@@ -1,0 +1,70 @@
+"""Statements that every call asks for, handed to the driver as they are.
+
+SQLAlchemy works out at each execution what never changes; for one row by an index that takes most of the time.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+Process = Callable[[Any], Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelled:
+    """As one engine spells it. A parameter that the statement itself gives has its value in `given`."""
+
+    text: str
+    given: Mapping[str, Any]
+    order: tuple[str, ...]
+    names: tuple[str, ...]
+    bind: Mapping[str, Process]
+    processed: tuple[tuple[str, Callable[[Any], Any]], ...]
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """In the form of the driver: by place where there is an order, else by name."""
+        known = {**self.given, **values}
+        for name, process in self.bind.items():
+            if process is not None:
+                known[name] = process(known[name])
+        return [known[name] for name in self.order] if self.order else known
+
+
+class Prepared:
+    """A SELECT whose parameters have names. Errors are the driver's own."""
+
+    def __init__(self, select: sa.Select[Any]) -> None:
+        self._select = select
+        self._spelled: dict[str, _Spelled] = {}
+
+    def first(self, db: sa.Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The first row by the names of its columns; None when there is none."""
+        spelled = self._spelled.get(db.dialect.name) or self._spell(db.dialect)
+        driver: Any = db.connection.driver_connection
+        found = driver.execute(spelled.text, spelled.parameters(values)).fetchone()
+        if found is None:
+            return None
+        row = dict(zip(spelled.names, found, strict=True))
+        for name, process in spelled.processed:
+            row[name] = process(row[name])
+        return row
+
+    def _spell(self, dialect: sa.Dialect) -> _Spelled:
+        compiled = self._select.compile(dialect=dialect)
+        columns = self._select.selected_columns
+        after = {c.name: _impl(c, dialect).result_processor(dialect, None) for c in columns}
+        self._spelled[dialect.name] = spelled = _Spelled(
+            text=str(compiled),
+            given={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
+            order=tuple(compiled.positiontup or ()),
+            names=tuple(after),
+            bind={name: _impl(bind, dialect).bind_processor(dialect) for name, bind in compiled.binds.items()},
+            processed=tuple((name, process) for name, process in after.items() if process is not None),
+        )
+        return spelled
+
+
+def _impl(element: sa.ColumnElement[Any], dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+    return element.type.dialect_impl(dialect)

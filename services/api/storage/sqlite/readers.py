@@ -1,0 +1,127 @@
+"""Threads that read, each over a connection of its own that cannot write.
+
+What gathered while a thread read is read and answered together: at each handing over between a thread and the event
+loop both wait for the interpreter's lock, which costs more than finding a row by an index.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from services.api.storage.sqlite.writer import is_passing, unavailable
+from services.contract.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+MAX_TOGETHER = 64
+"""Queries that are answered together: the first of them waits for the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    query: Callable[[sa.Connection], Any]
+    answer: asyncio.Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What a caller gets instead of a value."""
+
+    error: BaseException
+
+
+class Readers:
+    """Runs queries, each in the first of its threads that is free; one event loop may use it.
+
+    `engine` opens connections that see all that was committed before a query begins.
+    """
+
+    def __init__(self, engine: sa.Engine, threads: int, name: str) -> None:
+        self._engine = engine
+        self._loop = asyncio.get_running_loop()
+        self._inbox: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._closed = False
+        self._threads = [threading.Thread(target=self._serve, name=name, daemon=True) for _ in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    async def run(self, query: Callable[[sa.Connection], T]) -> T:
+        """What the query returns; a caller that is cancelled leaves. Raises what it raises, and StoreUnavailable."""
+        if self._closed:
+            raise StoreUnavailable
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self._inbox.put(_Asked(query, answer))
+        return await answer
+
+    async def close(self) -> None:
+        """Answer what was asked, then end. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            for _ in self._threads:
+                self._inbox.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+
+    def _serve(self) -> None:
+        reader = _Reader(self._engine)
+        while asked := self._gathered():
+            outcomes = [reader.outcome(each.query) for each in asked]
+            if not self._loop.is_closed():  # one that is has no callers left
+                self._loop.call_soon_threadsafe(_settle, asked, outcomes)
+        reader.close()
+
+    def _gathered(self) -> list[_Asked]:
+        """Wait for one, and take what has gathered; empty at the end."""
+        asked: list[_Asked] = []
+        each = self._inbox.get()
+        while each is not None:
+            asked.append(each)
+            if len(asked) == MAX_TOGETHER:
+                return asked
+            try:
+                each = self._inbox.get_nowait()
+            except Empty:
+                return asked
+        if asked:
+            self._inbox.put(None)  # the end comes after these
+        return asked
+
+
+class _Reader:
+    """A connection, opened when it is first needed and again after it failed."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._connection: sa.Connection | None = None
+
+    def outcome(self, query: Callable[[sa.Connection], Any]) -> Any:
+        """What a query came to."""
+        try:
+            self._connection = self._connection or self._engine.connect()
+            return query(self._connection)
+        except BaseException as error:  # noqa: BLE001  # it is its caller's
+            if isinstance(error, (sa.exc.DBAPIError, sqlite3.Error)):
+                self.close()  # a statement that it left in its middle would go on seeing what was there then
+            return _Failed(unavailable(error) if is_passing(error) else error)
+
+    def close(self) -> None:
+        """Give it back. Idempotent."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _settle(asked: Sequence[_Asked], outcomes: Sequence[Any]) -> None:
+    for each, outcome in zip(asked, outcomes, strict=True):
+        if each.answer.done():  # its caller was cancelled
+            continue
+        if isinstance(outcome, _Failed):
+            each.answer.set_exception(outcome.error)
+        else:
+            each.answer.set_result(outcome)
