@@ -2,7 +2,7 @@
 
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as PbEnum
@@ -19,10 +19,10 @@ def enum_to_pb(pb_enum: "PbEnum[V]", member: Enum | None) -> V:
     return name_to_pb(pb_enum, member.name if member else UNSPECIFIED)
 
 
-@cache
 def name_to_pb(pb_enum: "PbEnum[V]", name: str) -> V:
     """The value of this name. Raises ValueError when there is none."""
-    return pb_enum.Value(_prefix(pb_enum) + name)
+    value: V = _value(pb_enum, name)
+    return value
 
 
 def name_from_pb(pb_enum: "PbEnum[V]", number: int) -> str:
@@ -42,6 +42,11 @@ def enum_from_pb(kind: type[E], pb_enum: "PbEnum[V]", number: int, default: E | 
     if name not in kind.__members__:
         raise ValueError(f"{name} is not a {kind.__name__}")
     return kind[name]
+
+
+@cache
+def _value(pb_enum: Any, name: str) -> Any:
+    return pb_enum.Value(_prefix(pb_enum) + name)
 
 
 @cache

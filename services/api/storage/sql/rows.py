@@ -6,6 +6,8 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
+import sqlalchemy as sa
+
 from services.api.domain.export import Export, JobError, Options, StoredFile
 from services.api.domain.filter_mode import FilterMode
 from services.api.storage.sql.column_types import MICROSECOND, from_micros
@@ -17,7 +19,7 @@ from services.contract.formats import Compression, CsvDialect, LineTerminator, L
 from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec, ColumnType, Invalid, JobSpec, Kind, Mask
 
-Row = Mapping[str, Any]
+Row = sa.RowMapping | Mapping[str, Any]
 """The values of a row by the names of its columns."""
 
 MAX_COLUMNS_KNOWN = 4096
