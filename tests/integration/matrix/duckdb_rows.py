@@ -62,6 +62,24 @@ ROWS: list[Row] = [
     exact("['a', 'b']", "text", '["a","b"]'),
     *(exact(f"'{JSON}'::json", type_, JSON) for type_ in ("json", "text")),
     exact("union_value(k := 11.4::float)", "json", '{"k":11.4}'),
+    *(exact(f"{before}'{JSON}'::json{after}", type_, f"{start}{JSON}{end}")
+      for before, after, start, end in (
+          ("[", "]", "[", "]"),
+          ("{'a b\"': ", "}", '{"a b\\"":', "}"),
+          ("map {'k': [[", "]]}", '{"k":[[', "]]}"),
+          ("[{'x': [", "]}, null]", '[{"x":[', "]},null]"),
+          ("union_value(k := ", ")", '{"k":', "}"),
+          ("row(11.4::float, ", ", null::int)", "[11.4,", ",null]"),
+      ) for type_ in ("json", "text")),
+    exact("map {1.5::decimal(38,8): {'d': 12345678901234567890.12345678::decimal(38,8)}}",
+          "json", '{"1.50000000":{"d":12345678901234567890.12345678}}'),
+    exact(f"map {{{HUGE}::hugeint: [{2**128 - 1}::uhugeint]}}", "json", f'{{"{HUGE}":[{2**128 - 1}]}}'),
+    exact(f"['-0.{NINES}'::decimal(38,38)]", "json", f"[-0.{NINES}]"),
+    exact("{'e': 'x'::enum('a]', 'x', ')('), 'j': '1.10'::json}", "json", '{"e":"x","j":1.10}'),
+    *(exact(f"{number}::variant", "json", text) for number, text in (
+        ("12345678901234567890.12345678::decimal(38,8)", "12345678901234567890.12345678"), ("11.4::float", "11.4"))),
+    exact("[]::json[]", "json", "[]"),
+    exact("null::json[]", "json", None),
     *(exact("null", type_, None)
       for type_ in ("text", "integer", "decimal(38,2)", "float", "boolean", "date", "timestamp", "json")),
 ]  # fmt: skip

@@ -1,12 +1,22 @@
 """Values of DuckDB that hold others: lists, structs, maps; as JSON with every digit."""
 
+import json
 import re
+from collections.abc import Iterator
 
-_HOLDING = re.compile(r"\]$|^(STRUCT|MAP|UNION|VARIANT|JSON)\b")
+from services.worker.sources.rows.conditions import literal
+
+_HOLDING = re.compile(r"\]$|^(STRUCT|TUPLE|MAP|UNION|VARIANT|JSON)\b")
 _QUOTED = r"\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'"
 _END = r"(?=[\[\]),]|$)"  # behind a type; behind the name of a field there is a space
 _REAL = re.compile(rf"{_QUOTED}|\bFLOAT{_END}")
 _DECIMAL = re.compile(rf"{_QUOTED}|\bDECIMAL\((\d+),(\d+)\){_END}")
+_REWRITTEN = re.compile(rf"{_QUOTED}|\b(JSON|VARIANT|DECIMAL\(38,38\)){_END}")
+"""Types whose values to_json writes anew: numbers of JSON as doubles, and a fraction without the zero before it."""
+_TOKEN = re.compile(rf"{_QUOTED}|[(\[]|[)\]]|,|[^\"'()\[\],]+")
+_FIELD = re.compile(r"(\"(?:[^\"]|\"\")*\"|[^\" ]+) (.*)", re.DOTALL)
+_COMMA = " || ',' || "
+_VARIABLE = re.compile(r"\beach(\d+)\b")
 _EXACT_DIGITS = 15
 """Of a decimal that DuckDB writes through a double, which it does up to 18 of them."""
 
@@ -17,10 +27,102 @@ def is_nested(stored_as: str) -> bool:
 
 
 def json_of(raw: str, stored_as: str) -> str:
-    """The text that DuckDB's to_json gives, but reals of four bytes and decimals as what they are."""
-    if stored_as == "JSON":  # to_json would write its numbers anew, as doubles
-        return f"cast({raw} as varchar)"
-    return f"cast(to_json({_exact(raw, stored_as)}) as varchar)"
+    """The text that DuckDB's to_json gives, but JSON as it is stored, and numbers with their own digits."""
+    if not any(part[1] for part in _REWRITTEN.finditer(stored_as)):
+        return f"cast(to_json({_exact(raw, stored_as)}) as varchar)"
+    if stored_as.endswith("]"):
+        return _list(raw, stored_as[: stored_as.rindex("[")])
+    kind, _, rest = stored_as.partition("(")
+    inside = list(_split(rest[:-1]))
+    match kind:
+        case "STRUCT":
+            return _struct(raw, [_field(part) for part in inside])
+        case "TUPLE":
+            return _tuple(raw, inside)
+        case "MAP":
+            return _map(raw, inside[1])
+        case "UNION":
+            return _union(raw, [_field(part) for part in inside])
+    return _written_anew(raw, stored_as)
+
+
+def with_zero(number: str) -> str:
+    """A number as text: DuckDB writes no zero before the point of a fraction that takes all of its digits."""
+    return rf"regexp_replace(cast({number} as varchar), '^(-?)\.', '\10.')"
+
+
+def _written_anew(raw: str, stored_as: str) -> str:
+    if stored_as == "VARIANT":
+        number = f"regexp_matches(variant_typeof({raw}), '^(DECIMAL|FLOAT)')"
+        return f"case when {number} then {with_zero(raw)} else cast(to_json({raw}) as varchar) end"
+    return f"cast({raw} as varchar)" if stored_as == "JSON" else with_zero(raw)
+
+
+def _list(raw: str, of: str) -> str:
+    each = _variable(raw)
+    items = f"list_transform({raw}, lambda {each}: {_or_null(each, of)})"
+    return f"('[' || array_to_string({items}, ',') || ']')"
+
+
+def _map(raw: str, of: str) -> str:
+    each = _variable(raw)
+    name = f"cast(to_json(cast(struct_extract({each}, 'key') as varchar)) as varchar)"
+    value = _or_null(f"struct_extract({each}, 'value')", of)
+    member = f"{name} || ':' || {value}"
+    members = f"list_transform(map_entries({raw}), lambda {each}: {member})"
+    return f"('{{' || array_to_string({members}, ',') || '}}')"
+
+
+def _struct(raw: str, fields: list[tuple[str, str]]) -> str:
+    members = [_member(name, f"struct_extract({raw}, {literal(name)})", of) for name, of in fields]
+    return _unless_null(raw, f"'{{' || {_COMMA.join(members)} || '}}'")
+
+
+def _tuple(raw: str, types: list[str]) -> str:
+    items = [_or_null(f"struct_extract({raw}, {place})", of) for place, of in enumerate(types, 1)]
+    return _unless_null(raw, f"'[' || {_COMMA.join(items)} || ']'")
+
+
+def _union(raw: str, fields: list[tuple[str, str]]) -> str:
+    members = ((name, _member(name, f"union_extract({raw}, {literal(name)})", of)) for name, of in fields)
+    cases = " ".join(f"when {literal(name)} then '{{' || {member} || '}}'" for name, member in members)
+    return _unless_null(raw, f"case cast(union_tag({raw}) as varchar) {cases} end")
+
+
+def _member(name: str, value: str, of: str) -> str:
+    return f"{literal(json.dumps(name, ensure_ascii=False) + ':')} || {_or_null(value, of)}"
+
+
+def _or_null(value: str, of: str) -> str:
+    return f"coalesce({json_of(value, of)}, 'null')"
+
+
+def _unless_null(raw: str, text: str) -> str:
+    return f"case when {raw} is not null then {text} end"
+
+
+def _variable(raw: str) -> str:
+    """One that no lambda around has."""
+    return f"each{max(map(int, _VARIABLE.findall(raw)), default=0) + 1}"
+
+
+def _field(text: str) -> tuple[str, str]:
+    """The name and the type of a field."""
+    name, of = _FIELD.fullmatch(text).groups()  # type: ignore[union-attr] - as DuckDB writes it
+    return (name[1:-1].replace('""', '"') if name[0] == '"' else name), of
+
+
+def _split(text: str) -> Iterator[str]:
+    """The parts between the commas that are in no brackets."""
+    part, depth = "", 0
+    for word in _TOKEN.findall(text):
+        depth += (word in ("(", "[")) - (word in (")", "]"))
+        if word == "," and not depth:
+            yield part.strip()
+            part = ""
+        else:
+            part += word
+    yield part.strip()
 
 
 def _exact(raw: str, stored_as: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources.duckdb.intervals import iso
-from services.worker.sources.duckdb.nested import is_nested, json_of
+from services.worker.sources.duckdb.nested import is_nested, json_of, with_zero
 from services.worker.sources.rows.conditions import literal
 
 INVALID = "exportd:value-invalid:"
@@ -147,10 +147,9 @@ def text(raw: str, stored_as: str) -> str:
         return f"coalesce(try(decode({raw})), cast({raw} as varchar))"
     if stored_as == "INTERVAL":
         return iso(raw)
-    if (decimal := _DECIMAL.fullmatch(stored_as)) and decimal[1] == decimal[
-        2
-    ]:  # DuckDB writes no zero before the point
-        return rf"regexp_replace(cast({raw} as varchar), '^(-?)\.', '\10.')"
+    decimal = _DECIMAL.fullmatch(stored_as)
+    if decimal and decimal[1] == decimal[2]:
+        return with_zero(raw)
     return json_of(raw, stored_as) if is_nested(stored_as) else f"cast({raw} as varchar)"
 
 

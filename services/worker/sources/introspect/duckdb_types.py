@@ -8,7 +8,7 @@ from services.worker.sources.introspect.tables import LiveColumn
 from services.worker.sources.introspect.types import INT64, MAX_DIGITS
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
-_NESTED = ("STRUCT(", "MAP(", "UNION(")
+_NESTED = ("STRUCT(", "TUPLE(", "MAP(", "UNION(", "VARIANT")
 _KINDS = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"), Kind.INTEGER),
     **dict.fromkeys(("FLOAT", "DOUBLE"), Kind.FLOAT),
