@@ -1,7 +1,8 @@
 """A source that failed: what the log has of it, and what whoever asked for the rows reads."""
 
 from services.runtime import logs
-from services.worker.sources.errors import SourceFailed, said
+from services.worker.sources.errors import SourceFailed
+from services.worker.sources.said import said
 
 
 def outlined(failed: SourceFailed, reference: str) -> dict[str, object]:

@@ -25,14 +25,6 @@ class DriverError(Exception):
     """What a database or its driver says: its text is for the log, without a secret and without a value of a row."""
 
 
-def said(failed: BaseException) -> str:
-    """What the database said that made a source fail; empty when there is nothing to be read."""
-    cause: BaseException | None = failed
-    while cause is not None and not isinstance(cause, DriverError):
-        cause = cause.__cause__
-    return str(cause) if cause is not None else ""
-
-
 def unknown(source_id: str, kind: str) -> SourceFailed:
     """The worker has no such source, or one of another kind."""
     return SourceFailed(FailureCode.SOURCE_UNKNOWN, f"This worker has no source {source_id!r} of kind {kind!r}.")

@@ -1,8 +1,9 @@
-"""What a driver said, for operators: never for callers, since it may hold values and addresses."""
+"""What a driver said that made a source fail: never for callers, since it may hold values and addresses."""
 
 import re
+from collections.abc import Iterator
 
-from services.worker.sources.errors import SourceFailed
+from services.worker.sources.errors import DriverError, SourceFailed
 
 MAX_CHARACTERS = 500
 _BESIDES = re.compile(r"(?:\[SQL: |\(Background on this error at)")
@@ -10,16 +11,23 @@ _BESIDES = re.compile(r"(?:\[SQL: |\(Background on this error at)")
 
 
 def said(failed: BaseException) -> str:
-    """The texts of what caused a failure, in one line; empty when nothing did."""
-    texts: list[str] = []
-    cause = failed.__cause__ or failed.__context__
-    while cause is not None:
-        texts.append(" ".join(_BESIDES.split(str(cause))[0].split()) or type(cause).__name__)
-        cause = cause.__cause__
+    """The sentence of a DriverError among the causes, which is fit for a log; empty when there is none."""
+    return next((str(cause) for cause in _causes(failed) if isinstance(cause, DriverError)), "")
+
+
+def all_said(failed: BaseException) -> str:
+    """The texts of all causes in one line, for whoever runs a command; empty when there is none."""
+    texts = (" ".join(_BESIDES.split(str(cause))[0].split()) or type(cause).__name__ for cause in _causes(failed))
     return ": ".join(dict.fromkeys(texts))[:MAX_CHARACTERS]
 
 
 def told(failed: SourceFailed) -> str:
     """What callers are told, and what the driver said."""
-    cause = said(failed)
-    return f"{failed.message} {cause}".strip()
+    return f"{failed.message} {all_said(failed)}".strip()
+
+
+def _causes(failed: BaseException) -> Iterator[BaseException]:
+    cause = failed.__cause__ or failed.__context__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__

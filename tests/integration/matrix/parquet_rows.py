@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +12,14 @@ from services.worker.sources.kind import SourceSettings
 from tests.integration.matrix.rows import Row, counted, exact, refused
 
 CUT, NOT_FINITE = "TIMESTAMP_ROUNDED", "FLOAT_NOT_FINITE"
+
+
+class Int96(NamedTuple):
+    """A value that is stored with moments of 96 bits; `numbered` is its type with numbers for them."""
+
+    type: pa.DataType
+    numbered: pa.DataType
+    value: Any
 
 
 def one(value: Any, type_: pa.DataType) -> Any:
@@ -83,6 +91,31 @@ TIMES = [
     refused(moment(2**63 - 1, "us", "UTC"), "timestamp"),
     refused(moment(-(2**63) + 1, "us", "UTC"), "timestamp"),
 ]
+LENGTHS = [
+    exact(number(-90, pa.duration("s"), pa.int64()), "duration", "-PT1M30S"),
+    exact(number(86_400_001, pa.duration("ms"), pa.int64()), "duration", "P1DT0.001S"),
+    exact(number(2**63 - 1, pa.duration("us"), pa.int64()), "duration", "P106751991DT4H54.775807S"),
+    counted(number(1_999, pa.duration("ns"), pa.int64()), "duration", "PT0.000001S", CUT),
+    exact(number(1_000, pa.duration("ns"), pa.int64()), "duration", "PT0.000001S"),
+    exact(pa.nulls(1, pa.duration("ms")), "duration", None),
+    refused(number(2**63 - 1, pa.duration("s"), pa.int64()), "duration"),
+    exact(number(90, pa.duration("s"), pa.int64()), "integer", "90"),
+    refused(one(90, pa.int64()), "duration"),
+]
+
+
+NS = pa.timestamp("ns")
+LIST = pa.list_(NS)
+NESTED_MOMENTS = [
+    counted(Int96(LIST, pa.list_(pa.int64()), [1_767_225_599_123_456_789]),
+            "json", '["2025-12-31 23:59:59.123456"]', CUT),
+    counted(Int96(*(pa.struct({"a": pa.list_(pa.struct({"n": pa.int64(), "t": t}))}) for t in (NS, pa.int64())),
+                  {"a": [{"n": 5, "t": 1_767_225_599_123_456_000}, None, {"n": 6, "t": -1}]}),
+            "json", '{"a":[{"n":5,"t":"2025-12-31 23:59:59.123456"},null,{"n":6,"t":"1969-12-31 23:59:59.999999"}]}', CUT),
+    exact(Int96(LIST, pa.list_(pa.int64()), [1_767_225_599_123_456_000]), "json", '["2025-12-31 23:59:59.123456"]'),
+    exact(pa.array([[1_767_225_599_123_456_789]], pa.list_(pa.int64())).cast(LIST),
+          "json", '["2025-12-31 23:59:59.123456789"]'),
+]  # fmt: skip
 OTHERS = [
     exact(one(True, pa.bool_()), "boolean", "true"),
     exact(one("", pa.string()), "text", ""),
@@ -101,9 +134,12 @@ NULLS = [
     exact(pa.nulls(1), type_, None)
     for type_ in ("text", "integer", "decimal(38,2)", "float", "boolean", "date", "time", "timestamp", "json", "binary")
 ]
-ROWS: list[Row] = [*WHOLE, *REALS, *DECIMALS, *TIMES, *OTHERS, *NULLS]
+ROWS: list[Row] = [*WHOLE, *REALS, *DECIMALS, *TIMES, *LENGTHS, *NESTED_MOMENTS, *OTHERS, *NULLS]
 
 
 def source(directory: Path, stored: Any) -> SourceSettings:
-    pq.write_table(pa.table({"id": [1], "v": stored}), directory / "a.parquet")
+    old = isinstance(stored, Int96)
+    values = pa.array([stored.value], stored.numbered).cast(stored.type) if old else stored
+    table = pa.table({"id": [1], "v": values})
+    pq.write_table(table, directory / "a.parquet", use_deprecated_int96_timestamps=old)
     return ParquetSettings("things", directory)

@@ -18,6 +18,7 @@ from services.runtime import logs
 from services.worker.sources import errors
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.kind import SourceSettings
+from services.worker.sources.said import said as said_of
 from services.worker.sources.sql.failures import of_words, sentence
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
@@ -89,9 +90,9 @@ def test_each_reason_has_a_code_and_the_log_the_sentence(
 ) -> None:
     failed = failure(engines(engine), relation)
     assert (failed.code, failed.code.retry.name) == (code, "NEVER")
-    assert said in errors.said(failed)
-    assert "\n" not in errors.said(failed)
-    assert "select" not in failed.message + errors.said(failed)
+    assert said in said_of(failed)
+    assert "\n" not in said_of(failed)
+    assert "select" not in failed.message + said_of(failed)
 
 
 def test_no_right_to_select(shop: str) -> None:
@@ -99,7 +100,7 @@ def test_no_right_to_select(shop: str) -> None:
     for relation in (Relation(table="t"), Relation(query="select id from t"), Relation(table="closed.t")):
         assert failure(stranger, relation).code == "PERMISSION_DENIED"
     denied = failure(stranger, Relation(query="select id from t"))
-    assert errors.said(denied).endswith("permission denied for table t")
+    assert said_of(denied).endswith("permission denied for table t")
 
 
 def test_a_table_of_which_only_some_columns_may_be_selected(shop: str) -> None:
@@ -123,8 +124,8 @@ def test_a_table_of_which_only_some_columns_may_be_selected(shop: str) -> None:
 def test_a_sentence_that_may_quote_a_value_is_in_no_log(shop: str, query: str) -> None:
     failed = failure(PostgresSettings("things", shop), Relation(query=query), id="integer", v="text")
     assert failed.code == "VALUE_INVALID"
-    assert errors.said(failed) in ("DataError 22P02", "DataError 22007", "OSError 22000")
-    assert SECRET not in failed.message + errors.said(failed)
+    assert said_of(failed) in ("DataError 22P02", "DataError 22007", "OSError 22000")
+    assert SECRET not in failed.message + said_of(failed)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from services.worker.sources.check.types import unfit
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.introspect.tables import LiveColumn
 from services.worker.sources.rows.columns import named, source_columns
-from services.worker.sources.said import said
+from services.worker.sources.said import all_said
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def failure(source_id: str, failed: SourceFailed, probe: Probe | None = None) ->
     """A reading that failed, as a problem."""
     remedy = failed.code.remedy if isinstance(failed.code, FailureCode) else ""
     collection, part = (probe.collection, probe.part) if probe else ("", "")
-    return Problem(source_id, failed.message, remedy, collection, part, said(failed))
+    return Problem(source_id, failed.message, remedy, collection, part, all_said(failed))
 
 
 def _of_probe(live: Live, probe: Probe) -> Iterator[Problem]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
-from services.contract.spec import JobSpec, Relation
+from services.contract.spec import ColumnType, JobSpec, Kind, Relation
 from services.worker.sources import errors
 from services.worker.sources.check.nothing import read_nothing
 from services.worker.sources.check.problems import Probe, Problem, problems
@@ -12,6 +13,9 @@ from services.worker.sources.files.listing import place_of
 from services.worker.sources.files.settings import FileSettings
 from services.worker.sources.files.source import FileSource
 from services.worker.sources.introspect.tables import LiveColumn
+
+_TEXT = ColumnType(Kind.TEXT)
+"""Of what Arrow takes for a length of time and the file has as a number: either can be read."""
 
 
 def check(settings: FileSettings, probes: Sequence[Probe]) -> list[Problem]:
@@ -36,7 +40,8 @@ class _Live:
 
     def columns(self, relation: Relation) -> Sequence[LiveColumn]:
         """See problems.Live."""
-        return relation_columns(self._settings, relation.path)
+        columns = relation_columns(self._settings, relation.path)
+        return [replace(each, type=_TEXT) if each.type.kind is Kind.DURATION else each for each in columns]
 
     def select(self, spec: JobSpec) -> None:
         """See problems.Live."""

@@ -105,9 +105,51 @@ def _decimals(source: Any, group: int, column: str) -> Any:
 
 def _finer(source: Any, group: int, column: str) -> Any:
     """Beyond the years that 64 bits of nanoseconds hold both go round alike, and the difference stays."""
-    nanoseconds = _read(source, group, column).view(pa.int64())
+    nanoseconds = _read(source, group, column)
     source.seek(0)
-    microseconds = _read(source, group, column, coerce_int96_timestamp_unit="us").view(pa.int64())
+    microseconds = _read(source, group, column, coerce_int96_timestamp_unit="us")
+    if pa.types.is_nested(nanoseconds.type):
+        return pa.array(_finer_inside(nanoseconds, microseconds))
+    return _finer_moments(nanoseconds, microseconds)
+
+
+def _finer_inside(nanoseconds: Any, microseconds: Any) -> Any:
+    """Of values that hold others, one a row."""
+    types = nanoseconds.type, microseconds.type
+    rows = zip(*(each.cast(_numbered(each.type)).to_pylist() for each in (nanoseconds, microseconds)), strict=True)
+    return [_differ(types, values) for values in rows]
+
+
+def _numbered(type_: Any) -> Any:
+    """The type with numbers for moments, which may be no moments that Python has."""
+    if pa.types.is_map(type_):
+        return pa.map_(_numbered(type_.key_type), _numbered(type_.item_type))
+    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        return pa.list_(_numbered(type_.value_type))
+    if pa.types.is_struct(type_):
+        return pa.struct([(field.name, _numbered(field.type)) for field in type_])
+    return pa.int64() if pa.types.is_timestamp(type_) else type_
+
+
+def _differ(types: tuple[Any, Any], values: tuple[Any, Any]) -> bool:
+    """Whether a moment in there has digits beyond microseconds: the first type has it finer than the second one."""
+    (fine, coarse), (first, second) = types, values
+    if first is None or fine == coarse:
+        return False
+    if pa.types.is_timestamp(fine):
+        return (first - second * 1_000) % 2**64 != 0
+    if pa.types.is_struct(fine):
+        pairs = zip(fine, coarse, strict=True)
+        return any(_differ((f.type, c.type), (first[f.name], second[c.name])) for f, c in pairs)
+    if pa.types.is_map(fine):
+        of_parts = ((fine.key_type, coarse.key_type), (fine.item_type, coarse.item_type))
+        entries = (zip(of_parts, zip(*both, strict=True), strict=True) for both in zip(first, second, strict=True))
+        return any(_differ(types, values) for entry in entries for types, values in entry)
+    return any(_differ((fine.value_type, coarse.value_type), both) for both in zip(first, second, strict=True))
+
+
+def _finer_moments(nanoseconds: Any, microseconds: Any) -> Any:
+    nanoseconds, microseconds = nanoseconds.view(pa.int64()), microseconds.view(pa.int64())
     with np.errstate(over="ignore"):
         rest = _numbers(nanoseconds) - _numbers(microseconds) * np.int64(1000)
     return pa.array(rest != 0)

@@ -136,10 +136,10 @@ def _columns(files: Files, csv_files: CsvFiles | None, scratch: Path) -> list[Li
         rows = ask(f"select {selected} from {relation} as r limit {SAMPLE}") if texts else []  # noqa: S608
     values = dict(zip(texts, zip(*rows, strict=True), strict=True)) if rows else {}
     schema = _schema(files)
-    wide = {field.name for field in schema if pa.types.is_decimal256(field.type)}
+    odd = {field.name: odd for field in schema if (odd := _odd(field.type))}
     own = _own_names([name for name, _ in described], schema.names)
     return [
-        _column(files, name, stored, values.get(word, ()), is_wide=name in wide)
+        LiveColumn(name, *odd[name]) if name in odd else _column(files, name, stored, values.get(word, ()))
         for name, (word, stored) in zip(own, described, strict=True)
     ]
 
@@ -151,9 +151,14 @@ def _own_names(words: Sequence[str], names: Sequence[str]) -> Iterator[str]:
         yield word if word.casefold() == own.casefold() else own
 
 
-def _column(files: Files, name: str, stored: str, values: Iterable[str | None], *, is_wide: bool) -> LiveColumn:
-    if is_wide:
-        return LiveColumn(name, ColumnType(Kind.TEXT), note=_WIDE)
+def _odd(type_: pa.DataType) -> tuple[ColumnType, str, str] | None:
+    """The type, comment and note of a column of which Arrow's type says more than DuckDB's."""
+    if pa.types.is_decimal256(type_):
+        return ColumnType(Kind.TEXT), "", _WIDE
+    return (ColumnType(Kind.DURATION), "", "") if pa.types.is_duration(type_) else None
+
+
+def _column(files: Files, name: str, stored: str, values: Iterable[str | None]) -> LiveColumn:
     texts = [value for value in values if value is not None and (value or not files.settings.blank_is_null)]
     if _is_text(files, name):
         return LiveColumn(name, type_of_texts(texts), note=GUESSED if texts else "no values to go by")

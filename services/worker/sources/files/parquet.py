@@ -2,18 +2,24 @@
 DuckDB would drop digits.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from services.worker.sources import errors
-from services.worker.sources.duckdb.types import Stored
+from services.worker.sources.duckdb.types import INVALID, Stored
 from services.worker.sources.files import exact, partitions
 from services.worker.sources.files.listing import Files, hive_options
 from services.worker.sources.files.relation import Part
 from services.worker.sources.rows.columns import place_of
 from services.worker.sources.rows.conditions import literal, quoted
+
+_PER_UNIT = {"s": (1, 1_000_000), "ms": (1, 1_000), "us": (1, 1), "ns": (1_000, 1)}
+"""How many of them are a microsecond, and how many microseconds one of them is."""
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 """The rows of a statement. Raises SourceFailed."""
@@ -24,13 +30,17 @@ _MAX_DIGITS = 38
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column of a file: `type` is DuckDB's. `wide`: a decimal that DuckDB has not; `holds_wide`: with one in it."""
+    """A column of a file: `type` is DuckDB's. `wide`: a decimal that DuckDB has not; `holds_wide`: with one in it.
+    `holds_int96`: it is a moment of 96 bits, or has one in it. `unit`: of whole numbers that are lengths of time to
+    Arrow, which is asked only where the spec wants such; empty for any other column.
+    """
 
     name: str
     type: str
     wide: bool = False
     holds_wide: bool = False
-    is_int96: bool = False
+    holds_int96: bool = False
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +54,15 @@ class _Meant:
 _Shape = tuple[tuple[str, _Meant], ...]
 
 
-def parts(files: Files, used: Sequence[str], run: Run) -> list[Part]:
-    """The files in their order, neighbours together that store the used columns alike. Raises SourceFailed."""
+def parts(files: Files, used: Sequence[str], run: Run, lengths: Collection[str] = ()) -> list[Part]:
+    """The files in their order, neighbours together that store the used columns alike. `lengths` are the names of
+    columns that the spec has as durations. Raises SourceFailed, OSError, ArrowException.
+    """
     schemas = _schemas(files, run)
     shapes: dict[tuple[object, ...], _Shape] = {}
 
     def shape(path: str) -> tuple[_Shape, object]:
-        columns = schemas[files.place.name_in_duckdb(path)]
+        columns = _with_units(files, path, schemas[files.place.name_in_duckdb(path)], lengths)
         key = (columns, partitions.names(path))
         if key not in shapes:
             shapes[key] = _shape(files, path, columns, used, run)
@@ -71,9 +83,31 @@ def _part(files: Files, paths: list[str], meant: _Shape) -> Part:
 
 def _stored(meant: _Meant) -> Stored:
     there = f"{literal(meant.column.name)}, filename, file_row_number"
+    if meant.column.unit:
+        return _length(meant)
     if meant.column.wide:
         return Stored(f"{exact.DIGITS}({there})", "VARCHAR")
-    return Stored(meant.sql, meant.column.type, f"{exact.FINER}({there})" if meant.column.is_int96 else "")
+    return Stored(meant.sql, meant.column.type, f"{exact.FINER}({there})" if meant.column.holds_int96 else "")
+
+
+def _length(meant: _Meant) -> Stored:
+    """What Arrow takes for a length of time, and the file has as a number."""
+    per, micros = _PER_UNIT[meant.column.unit]
+    number = f"cast({meant.sql} as hugeint) * {micros} // {per}"
+    most = 2**63 - 1
+    wrong = f"error({literal(INVALID + meant.column.name)})::interval"
+    length = f"case when abs({number}) <= {most} then to_microseconds(cast({number} as bigint)) else {wrong} end"
+    given = f"case when {meant.sql} is not null then {length} end"
+    return Stored(given, "INTERVAL", f"{meant.sql} % {per} <> 0" if per > 1 else "")
+
+
+def _with_units(files: Files, path: str, columns: tuple[_Column, ...], lengths: Collection[str]) -> tuple[_Column, ...]:
+    wanted = {name.casefold() for name in lengths}
+    if not any(column.type == "BIGINT" and column.name.casefold() in wanted for column in columns):
+        return columns
+    with files.place.seekable(path) as source:
+        units = {field.name: field.type.unit for field in pq.read_schema(source) if pa.types.is_duration(field.type)}
+    return tuple(replace(column, unit=units.get(column.name, "")) for column in columns)
 
 
 def _has_twins(columns: Sequence[_Column]) -> bool:
@@ -126,7 +160,8 @@ def _end(elements: Sequence[Sequence[str | None]], place: int) -> int:
 
 
 def _column(elements: Sequence[Sequence[str | None]]) -> _Column:
-    name, physical, *_, type_ = elements[0]
+    name, *_, type_ = elements[0]
     wide = any(int(precision or 0) > _MAX_DIGITS for *_, precision, _, _ in elements)
     alone = len(elements) == 1
-    return _Column(name or "", type_ or "", wide and alone, wide and not alone, physical == "INT96")
+    int96 = any(each == "INT96" for _, each, *_ in elements)
+    return _Column(name or "", type_ or "", wide and alone, wide and not alone, int96)

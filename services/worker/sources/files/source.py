@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from services.contract.spec import All, JobSpec
+from services.contract.spec import All, JobSpec, Kind
 from services.worker.ports import Reading
 from services.worker.sources import errors
 from services.worker.sources.access import RowOptions
@@ -24,9 +24,9 @@ from services.worker.sources.files.csv_files import csv_files_of
 from services.worker.sources.files.listing import Files, listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.place import Directory
-from services.worker.sources.files.relation import Relation, joined
+from services.worker.sources.files.relation import Part, Relation, joined
 from services.worker.sources.files.settings import FileSettings
-from services.worker.sources.rows.columns import NameAmbiguous, SourceColumn, source_columns, used_names
+from services.worker.sources.rows.columns import NameAmbiguous, SourceColumn, order_types, source_columns, used_names
 from services.worker.sources.rows.conditions import Sql, literal
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
@@ -121,7 +121,7 @@ class _Engine:
         used = used_names(spec)
         try:
             with self._guarded():
-                parts = self._csv.parts(used) if self._csv else parquet.parts(self._files, used, self._run)
+                parts = self._csv.parts(used) if self._csv else self._parquet(spec, used)
         except NameAmbiguous as ambiguous:
             raise errors.column_ambiguous(self._settings.id, ambiguous.name) from ambiguous
         relation = joined(parts, spec, self._settings)
@@ -130,6 +130,10 @@ class _Engine:
             hint = self._csv.missing_hint() if self._csv else ""
             raise errors.column_missing(self._settings.id, absent, hint)
         return relation.without_rows() if self._without_rows else relation
+
+    def _parquet(self, spec: JobSpec, used: list[str]) -> list[Part]:
+        lengths = [name for name, type_ in order_types(spec).items() if type_.kind is Kind.DURATION]
+        return parquet.parts(self._files, used, self._run, lengths)
 
     def _run(self, statement: str) -> list[tuple[Any, ...]]:
         return self._rows(Sql(statement))

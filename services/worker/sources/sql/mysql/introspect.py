@@ -10,7 +10,7 @@ from services.worker.sources.errors import SourceFailed
 from services.worker.sources.introspect import types
 from services.worker.sources.introspect.keys import MAX_ROWS, Row, with_keys
 from services.worker.sources.introspect.tables import GUESSED, SAMPLE, Link, LiveColumn, LiveTable, TableNames
-from services.worker.sources.said import said
+from services.worker.sources.said import all_said
 from services.worker.sources.sql.mysql import dialect
 from services.worker.sources.sql.mysql.reading import Session, connected
 from services.worker.sources.sql.mysql.settings import MysqlSettings
@@ -127,7 +127,7 @@ class _Database:
             statement = f"select {selected} from {_quoted(relation)} as r limit {SAMPLE}"  # noqa: S608 - quoted
             rows = self._session.rows(statement) if names else []
         except SourceFailed as failed:
-            return {}, f"its values could not be looked at: {said(failed)}"
+            return {}, f"its values could not be looked at: {all_said(failed)}"
         columns = zip(names, zip(*rows, strict=True), strict=True) if rows else ()
         return {name: [value for value in values if value is not None] for name, values in columns}, ""
 

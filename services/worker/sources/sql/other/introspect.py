@@ -8,7 +8,7 @@ from services.worker.sources.errors import SourceFailed
 from services.worker.sources.introspect.keys import MAX_ROWS, Row, with_keys
 from services.worker.sources.introspect.tables import Link, LiveColumn, LiveTable, TableNames
 from services.worker.sources.introspect.types import MAX_DIGITS
-from services.worker.sources.said import said
+from services.worker.sources.said import all_said
 from services.worker.sources.sql.other import duckdb_tables
 from services.worker.sources.sql.other.cursor import guarded
 from services.worker.sources.sql.other.engine import connected
@@ -67,7 +67,7 @@ def _table_or_why(inspector: "sa.Inspector", name: str, schema: str | None) -> L
     try:
         return _table(inspector, relation, name, schema)
     except (sae.SQLAlchemyError, NotImplementedError, SourceFailed, UnicodeDecodeError) as error:
-        return LiveTable(relation, name, (), (), note=said(error) or str(error).partition("\n")[0])
+        return LiveTable(relation, name, (), (), note=all_said(error) or str(error).partition("\n")[0])
 
 
 def _table(inspector: "sa.Inspector", relation: str, name: str, schema: str | None) -> LiveTable:

@@ -17,7 +17,7 @@ from services.worker.sources.sql.postgres import dialect
 from services.worker.sources.sql.postgres.introspect import type_of
 from services.worker.sources.sql.postgres.reading import opened
 from services.worker.sources.sql.postgres.settings import PostgresSettings
-from services.worker.sources.sql.postgres.transaction import COLUMNS, is_not_unicode, said, with_options
+from services.worker.sources.sql.postgres.transaction import COLUMNS, driver_said, is_not_unicode, with_options
 from services.worker.sources.sql.source import SqlSource
 
 
@@ -44,8 +44,8 @@ def _guarded(settings: PostgresSettings) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         if is_not_unicode(error.sqlstate):
-            raise errors.name_not_utf8(settings.id) from said(error, settings.url)
-        raise of_state(error.sqlstate, settings.id) from said(error, settings.url)
+            raise errors.name_not_utf8(settings.id) from driver_said(error, settings.url)
+        raise of_state(error.sqlstate, settings.id) from driver_said(error, settings.url)
 
 
 class _Live:

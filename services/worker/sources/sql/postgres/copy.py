@@ -22,9 +22,9 @@ from services.worker.sources.sql.postgres.lines import line_value, may_be_lines
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.postgres.transaction import (
     Transaction,
+    driver_said,
     is_not_unicode,
     is_wrong_value,
-    said,
     with_options,
 )
 from services.worker.sources.sql.postgres.types import Columns
@@ -64,7 +64,7 @@ def connected(settings: PostgresSettings) -> Iterator["Session"]:
             prepare_threshold=None,
         )
     except psycopg.Error as error:
-        raise errors.unavailable(settings.id, guards.tls_words(str(error))) from said(error, settings.url)
+        raise errors.unavailable(settings.id, guards.tls_words(str(error))) from driver_said(error, settings.url)
     try:
         yield Session(connection, settings)
     finally:
@@ -135,7 +135,7 @@ class Session:
         except psycopg.Error as error:
             unnamed = naming and is_not_unicode(error.sqlstate)
             failed = (errors.name_not_utf8 if unnamed else partial(of_state, error.sqlstate))(self._settings.id)
-            raise failed from said(error, self._settings.url)
+            raise failed from driver_said(error, self._settings.url)
 
 
 def _rows(server: "PGconn") -> Iterator[list[Any]]:

@@ -11,7 +11,7 @@ from services.worker.sources.introspect.names import NAME_NOT_UNICODE, is_unicod
 from services.worker.sources.introspect.tables import GUESSED, SAMPLE, Link, LiveColumn, LiveTable, TableNames
 from services.worker.sources.introspect.types import MAX_DIGITS, decimal_of
 from services.worker.sources.rows.conditions import literal, quoted
-from services.worker.sources.said import said
+from services.worker.sources.said import all_said
 from services.worker.sources.sql.adbc import Session
 from services.worker.sources.sql.postgres import dialect
 from services.worker.sources.sql.postgres.reading import connected
@@ -125,7 +125,7 @@ class _Database:
         try:
             rows = self._rows(f"select {selected} from {table} as r limit {SAMPLE}") if names else []  # noqa: S608
         except errors.SourceFailed as failed:
-            return {}, f"its values could not be looked at: {said(failed)}"
+            return {}, f"its values could not be looked at: {all_said(failed)}"
         columns = zip(names, zip(*rows, strict=True), strict=True) if rows else ()
         return {name: [value for value in values if value is not None] for name, values in columns}, ""
 

@@ -19,7 +19,7 @@ from services.worker.sources.sql.keyset import PAGE_ROWS, Key, KeysetReading, pa
 from services.worker.sources.sql.postgres import dialect, guards
 from services.worker.sources.sql.postgres.moments import with_moments
 from services.worker.sources.sql.postgres.settings import PostgresSettings
-from services.worker.sources.sql.postgres.transaction import Transaction, said, state_of, with_options
+from services.worker.sources.sql.postgres.transaction import Transaction, driver_said, state_of, with_options
 from services.worker.sources.sql.postgres.types import Columns
 
 
@@ -45,9 +45,9 @@ def connected(settings: PostgresSettings) -> Iterator[Session]:
     try:
         connection = adbc_driver_postgresql.dbapi.connect(with_options(settings.url))
     except adbc_driver_manager.Error as error:
-        raise errors.unavailable(settings.id, guards.tls_words(str(error))) from said(error, settings.url)
+        raise errors.unavailable(settings.id, guards.tls_words(str(error))) from driver_said(error, settings.url)
     with connection:
-        yield Session(connection, failure, lambda error: said(error, settings.url))
+        yield Session(connection, failure, lambda error: driver_said(error, settings.url))
 
 
 class Database(Transaction):

@@ -71,7 +71,7 @@ def state_of(error: BaseException) -> str | None:
     return next((code for words, code in _STATES if words.search(str(error))), None)
 
 
-def said(error: BaseException, url: str) -> errors.DriverError:
+def driver_said(error: BaseException, url: str) -> errors.DriverError:
     """What PostgreSQL or its driver says, for the log."""
     state = state_of(error)
     unsure = state is None and isinstance(error, pa.ArrowException | OSError)
