@@ -108,7 +108,9 @@ def _variable(raw: str) -> str:
 
 def _field(text: str) -> tuple[str, str]:
     """The name and the type of a field."""
-    name, of = _FIELD.fullmatch(text).groups()  # type: ignore[union-attr] - as DuckDB writes it
+    match = _FIELD.fullmatch(text)
+    assert match is not None, text  # noqa: S101 - DuckDB writes it so
+    name, of = match.groups()
     return (name[1:-1].replace('""', '"') if name[0] == '"' else name), of
 
 

@@ -137,7 +137,7 @@ def _differ(types: tuple[Any, Any], values: tuple[Any, Any]) -> bool:
     if first is None or fine == coarse:
         return False
     if pa.types.is_timestamp(fine):
-        return (first - second * 1_000) % 2**64 != 0
+        return bool((first - second * 1_000) % 2**64)
     if pa.types.is_struct(fine):
         pairs = zip(fine, coarse, strict=True)
         return any(_differ((f.type, c.type), (first[f.name], second[c.name])) for f, c in pairs)
