@@ -33,11 +33,11 @@ class Peer:
 
 def as_a_child_of_the_worker() -> None:
     """The settings of the processes in which the service writes files."""
+    from services.runtime import resources
     from services.worker import environment
-    from services.worker.child import memory
 
     environment.limit_threads(os.environ)
-    memory.keep_what_was_used()
+    resources.keep_memory(resources.OF_JOBS)
 
 
 def exportd(sources: list[str], out: str, table_format: str) -> int:

@@ -48,10 +48,11 @@ from services.api.usecases.jobs import Jobs
 from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
 from services.api.world import World
-from services.runtime import logs, open_files, stderr
+from services.runtime import logs, resources, stderr
 from services.runtime.early_signals import EarlySignals
 from services.runtime.metrics import LostLogLines, served
 from services.runtime.reloading import Reloading
+from services.runtime.resources import Kept
 from services.runtime.signals import StopSignals, on_hangup
 from services.runtime.startup import CannotStart, check_free, using
 
@@ -60,6 +61,9 @@ SPARE_FILES = 256
 
 OPEN_FILES = MAX_WATCHES + 2 * MAX_DOWNLOADS + SPARE_FILES
 """Each watch and each download may have a connection of its own; a download has a file, too."""
+
+KEPT_MEMORY = Kept(block_bytes=4 << 20, free_bytes=16 << 20)
+"""Each piece of a download takes and gives back three blocks of a mebibyte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +96,8 @@ def main(environ: Mapping[str, str], early: EarlySignals) -> int:
     """Run until told to stop; the exit code. Raises CannotStart."""
     settings = ApiSettings.from_env(environ)
     logs.configure("api", settings.log_format)
-    open_files.raise_limit(OPEN_FILES)
+    resources.raise_limit_of_files(OPEN_FILES)
+    resources.keep_memory(KEPT_MEMORY)
     uvloop.run(_main(settings, early))
     return 0
 

@@ -9,7 +9,7 @@ from typing import Self
 
 import uvloop
 
-from services.runtime import logs, open_files, stderr
+from services.runtime import logs, resources, stderr
 from services.runtime.early_signals import EarlySignals
 from services.runtime.metrics import LostLogLines, served
 from services.runtime.ownership import check_owner
@@ -44,7 +44,7 @@ def main(environ: MutableMapping[str, str], early: EarlySignals) -> int:
     environment.forget(environ)
     environment.limit_threads(environ)
     logs.configure("worker", settings.log_format)
-    open_files.raise_limit(OPEN_FILES)
+    resources.raise_limit_of_files(OPEN_FILES)
     uvloop.run(_main(settings, sources, early))
     return 0
 

@@ -1,11 +1,13 @@
 """Where workers put files and callers fetch them from."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from services.contract.job import LeaseRef
+
+T = TypeVar("T")
 
 
 class ArtifactReader(Protocol):
@@ -13,8 +15,11 @@ class ArtifactReader(Protocol):
 
     size_bytes: int
 
-    async def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes, fewer only at the end. Off the event loop."""
+    async def read(self, offset: int, length: int, then: Callable[[bytes], T]) -> T:
+        """What `then` makes of exactly `length` bytes, fewer only at the end; both off the event loop.
+
+        One read at a time. Most begin where the last one ended: a store that is far away goes on with one stream.
+        """
         ...
 
     async def close(self) -> None:

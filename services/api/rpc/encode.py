@@ -18,6 +18,11 @@ from services.contract.codec import (
     xlsx_to_pb,
 )
 
+_DATA_TAG = bytes((export_service_pb2.DownloadFileResponse.DATA_FIELD_NUMBER << 3 | 2,))
+"""On the wire: the field, and that its length follows."""
+_MORE = 0x80
+"""The bit of a byte of a number that another one follows."""
+
 MAX_LIST_ITEMS = 100
 """Lists inside a resource show so many at most; their full count stands beside them."""
 
@@ -93,10 +98,15 @@ def file_of(made_by: Export, file: StoredFile) -> export_pb2.File:
     return _file(made_by, file, with_entries=True)
 
 
-def download_header(made_by: Export, file: StoredFile, offset: int) -> export_service_pb2.DownloadFileResponse:
-    """What a download sends first."""
+def download_header(made_by: Export, file: StoredFile, offset: int) -> bytes:
+    """What a download sends first: a DownloadFileResponse on the wire."""
     header = export_service_pb2.DownloadHeader(file=file_of(made_by, file), offset=offset)
-    return export_service_pb2.DownloadFileResponse(header=header)
+    return export_service_pb2.DownloadFileResponse(header=header).SerializeToString()
+
+
+def download_data(data: bytes) -> bytes:
+    """What a download sends then: DownloadFileResponse(data=data) on the wire, with one copy of the data."""
+    return b"".join((_DATA_TAG, _varint(len(data)), data))
 
 
 def preview(seen: FirstRows) -> export_service_pb2.PreviewExportResponse:
@@ -113,6 +123,15 @@ def preview(seen: FirstRows) -> export_service_pb2.PreviewExportResponse:
         query=planned.export.options.query,
         warnings=warnings[:MAX_LIST_ITEMS],
     )
+
+
+def _varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; all but the last byte have the eighth bit, too."""
+    lower = bytearray()
+    while number >= _MORE:
+        lower.append(number & 0xFF | _MORE)
+        number >>= 7
+    return bytes((*lower, number))
 
 
 def _file_if_any(made_by: Export, file: StoredFile | None, *, with_entries: bool) -> export_pb2.File | None:

@@ -12,7 +12,7 @@ from services.api.domain.notifications import Delivery, Position
 from services.api.metrics import ApiMetrics
 from services.api.rpc import decode, encode, encode_history
 from services.api.rpc.call import export_id_of, tenant_of
-from services.api.rpc.download_stream import ChunkBudget, send
+from services.api.rpc.download_stream import PieceBudget, send
 from services.api.rpc.interceptor import Context
 from services.api.rpc.limits import Limit
 from services.api.rpc.pages import Pages, one_more
@@ -39,7 +39,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         self._watches = Limit("watch", MAX_WATCHES, MAX_WATCHES // 2)
         self._sends = Limit("download", MAX_DOWNLOADS, MAX_DOWNLOADS // 2)
         self._previews = Limit("preview", MAX_PREVIEWS, MAX_PREVIEWS // 2)
-        self._budget = ChunkBudget()
+        self._budget = PieceBudget()
 
     async def CreateExport(
         self, request: export_service_pb2.CreateExportRequest, context: Context

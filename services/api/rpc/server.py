@@ -7,7 +7,7 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
 from exportd.queue.v1 import job_queue_service_pb2_grpc
-from exportd.v1 import export_service_pb2_grpc, operator_service_pb2_grpc
+from exportd.v1 import export_service_pb2, export_service_pb2_grpc, operator_service_pb2_grpc
 from services.api.metrics import ApiMetrics
 from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.health_service import HealthServicer
@@ -52,6 +52,7 @@ class Servers:
         self._public = self._server(CallInterceptor(metrics, world, MAX_REQUEST_BYTES), MAX_REQUEST_BYTES)
         self._queue = self._server(CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES), MAX_QUEUE_MESSAGE_BYTES)
         export_service_pb2_grpc.add_ExportServiceServicer_to_server(exports, self._public)
+        _write_bytes(self._public, exports)
         operator_service_pb2_grpc.add_OperatorServiceServicer_to_server(operators, self._public)
         job_queue_service_pb2_grpc.add_JobQueueServiceServicer_to_server(queue, self._queue)
         if reflection:
@@ -83,6 +84,16 @@ class Servers:
         server = grpc.aio.server(interceptors=[interceptor], options=options)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         return server
+
+
+def _write_bytes(server: grpc.aio.Server, exports: ExportServicer) -> None:
+    """DownloadFile writes messages that are bytes already: protobuf would copy each of them three times."""
+    handler: grpc.RpcMethodHandler[export_service_pb2.DownloadFileRequest, bytes] = (
+        grpc.unary_stream_rpc_method_handler(
+            exports.DownloadFile, request_deserializer=export_service_pb2.DownloadFileRequest.FromString
+        )
+    )
+    server.add_registered_method_handlers("exportd.v1.ExportService", {"DownloadFile": handler})
 
 
 def _bound(server: grpc.aio.Server, address: str, setting: str) -> int:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 from services.contract.codes import FailureCode
 from services.contract.outcome import Failure
-from services.runtime import logs, stderr
-from services.worker.child import memory
+from services.runtime import logs, resources, stderr
 from services.worker.order import Answer, NotWarm, Outcome, Report, Run, Shown, Work
 from services.worker.progress import Teller
 
@@ -36,7 +35,7 @@ def main(
     _outlive_only(supervisor)
     _be_first_when_memory_is_short()
     _leave_signals_to_supervisor()
-    memory.keep_what_was_used()
+    resources.keep_memory(resources.OF_JOBS)
     try:
         warm()
     except Exception as problem:  # noqa: BLE001 - whoever starts the worker hears of any

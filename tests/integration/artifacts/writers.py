@@ -26,6 +26,6 @@ async def content_of(reader: ArtifactStore, key: str) -> bytes | None:
     if file is None:
         return None
     try:
-        return await file.read(0, file.size_bytes)
+        return await file.read(0, file.size_bytes, bytes)
     finally:
         await file.close()

@@ -1,13 +1,17 @@
 """Files on their way to readers: every byte, or an error."""
 
+import asyncio
+import gc
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import pytest
 
 from exportd.v1.export_service_pb2 import DownloadFileResponse
-from services.api.rpc.download_stream import IN_FLIGHT, LARGE, SMALL, ChunkBudget, send
+from services.api.rpc import encode
+from services.api.rpc.download_stream import IN_FLIGHT, LARGE, SMALL, PieceBudget, send
 from services.api.usecases.downloads import Download
 from services.contract.errors import FileDamaged
 from tests.ports.samples import new_export, new_file
@@ -17,17 +21,21 @@ CONTENT = bytes(range(256)) * (3 * SMALL // 256) + b"the end"
 
 QUICK_S, SLOW_S = 0.01, 1.0
 
+T = TypeVar("T")
+
 
 class Reader:
     """An open file. `cut` makes of the bytes that are read at an offset those that come."""
 
     def __init__(self, content: bytes, cut: Callable[[bytes, int], bytes] = lambda data, _: data) -> None:
         self.size_bytes = len(content)
+        self.begun: list[tuple[int, int]] = []
         self._content = content
         self._cut = cut
 
-    async def read(self, offset: int, length: int) -> bytes:
-        return self._cut(self._content[offset : offset + length], offset)
+    async def read(self, offset: int, length: int, then: Callable[[bytes], T]) -> T:
+        self.begun.append((offset, length))
+        return then(self._cut(self._content[offset : offset + length], offset))
 
     async def close(self) -> None:
         """Nothing is to be given back."""
@@ -41,9 +49,10 @@ class Caller:
     now: float = 0.0
     received: list[DownloadFileResponse] = field(default_factory=list)
 
-    async def write(self, message: DownloadFileResponse) -> None:
+    async def write(self, message: bytes) -> None:
+        await asyncio.sleep(0)  # what is read ahead begins
         self.now += self.seconds
-        self.received.append(message)
+        self.received.append(DownloadFileResponse.FromString(message))
 
     @property
     def chunks(self) -> list[bytes]:
@@ -52,11 +61,22 @@ class Caller:
         return [message.data for message in data]
 
 
-async def sent(reader: Reader, offset: int = 0, seconds: float = SLOW_S, budget: ChunkBudget | None = None) -> Caller:
-    caller, export = Caller(seconds), new_export()
-    download = Download(export, new_file(export.id), reader, offset, reader.size_bytes)
+async def sent(  # noqa: PLR0917
+    reader: Reader,
+    offset: int = 0,
+    seconds: float = SLOW_S,
+    budget: PieceBudget | None = None,
+    caller: Caller | None = None,
+    sha256: str = "",
+) -> Caller:
+    """Without a hash the file is another one than this export's: its bytes are sent as a part of it."""
+    caller, export = caller or Caller(seconds), new_export()
+    file = new_file(export.id)
+    if sha256:
+        file = replace(file, artifact=replace(file.artifact, sha256=sha256, size_bytes=reader.size_bytes))
     context: Any = caller  # that of a call has far more
-    await send(download, context, budget or ChunkBudget(), lambda: caller.now)
+    download = Download(export, file, reader, offset, reader.size_bytes)
+    await send(download, context, budget or PieceBudget(), lambda: caller.now)
     return caller
 
 
@@ -84,16 +104,63 @@ async def test_a_file_that_cannot_be_read_is_damaged() -> None:
 async def test_chunks_grow_for_whoever_keeps_up_and_only_then() -> None:
     content = bytes(5 * LARGE)
     quick = [len(chunk) for chunk in (await sent(Reader(content), seconds=QUICK_S)).chunks]
-    assert quick[:6] == [SMALL, 2 * SMALL, 4 * SMALL, 8 * SMALL, LARGE, LARGE]
+    assert quick[:9] == [SMALL, *(SMALL << doubled for doubled in range(7)), LARGE]
     assert {len(chunk) for chunk in (await sent(Reader(content))).chunks} == {SMALL}
 
 
 async def test_the_budget_of_large_chunks_is_given_back_at_the_end_and_after_damage() -> None:
     room = (LARGE - SMALL) * IN_FLIGHT
-    budget, content = ChunkBudget(room), bytes(5 * LARGE)
+    budget, content = PieceBudget(room), bytes(5 * LARGE)
     with pytest.raises(FileDamaged):
         await sent(Reader(content, lambda data, at: data if at < 3 * LARGE else b""), seconds=QUICK_S, budget=budget)
     for _ in range(2):
-        assert len((await sent(Reader(content), seconds=QUICK_S, budget=budget)).chunks[5]) == LARGE
+        assert len((await sent(Reader(content), seconds=QUICK_S, budget=budget)).chunks[7]) == LARGE
     assert budget.resized(SMALL, LARGE) == LARGE  # and it is all there again
     assert {len(chunk) for chunk in (await sent(Reader(content), seconds=QUICK_S, budget=budget)).chunks} == {SMALL}
+
+
+@pytest.mark.parametrize("length", [1, 127, 128, 16_383, 16_384, LARGE - 1, LARGE])
+def test_the_wire_form_of_data_is_that_of_protobuf(length: int) -> None:
+    data = bytes(range(256)) * (length // 256) + bytes(range(length % 256))
+    assert encode.download_data(data) == DownloadFileResponse(data=data).SerializeToString()
+
+
+async def test_a_whole_file_ends_only_with_its_hash_and_a_part_of_it_with_its_bytes() -> None:
+    def changed(data: bytes, offset: int) -> bytes:
+        return data if offset else b"X" + data[1:]
+
+    await sent_whole(Reader(CONTENT))
+    with pytest.raises(FileDamaged):
+        await sent_whole(Reader(CONTENT, changed))
+    assert (await sent(Reader(CONTENT, changed), 1)).chunks
+
+
+async def test_one_piece_is_read_ahead_and_no_more() -> None:
+    class Stops(Caller):
+        async def write(self, message: bytes) -> None:
+            await super().write(message)
+            if len(self.received) == 3:
+                raise ConnectionError("the reader has left")
+
+    reader = Reader(CONTENT)
+    with pytest.raises(ConnectionError):
+        await sent(reader, caller=Stops())
+    assert [offset for offset, _ in reader.begun] == [0, SMALL, 2 * SMALL]
+
+
+async def test_damage_that_was_found_ahead_of_a_reader_who_left_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    class Leaves(Caller):
+        async def write(self, message: bytes) -> None:
+            await super().write(message)
+            if len(self.received) == 2:
+                raise ConnectionError("the reader has left")
+
+    with pytest.raises(ConnectionError):
+        await sent(Reader(CONTENT, lambda data, at: data if at < SMALL else b""), caller=Leaves())
+    gc.collect()
+    assert caplog.records == []
+
+
+async def sent_whole(reader: Reader) -> Caller:
+    """As `sent`, of a file whose hash is known."""
+    return await sent(reader, sha256=hashlib.sha256(CONTENT).hexdigest())

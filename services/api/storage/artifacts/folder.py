@@ -6,10 +6,10 @@ import os
 import threading
 import uuid
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Self, TypeVar
 
 from services.api.ports.artifacts import StoredPrefix
 from services.contract.job import LeaseRef
@@ -27,6 +27,8 @@ MAX_HASHING = 2
 """Objects that are hashed at once: they take a thread each, of those that also send files."""
 
 _BLOCK_BYTES = 1 << 20
+
+T = TypeVar("T")
 
 
 class MarkerUnreadable(CannotStart):
@@ -169,16 +171,16 @@ class FileReader:
         self._lock = threading.Lock()
         self.size_bytes = os.fstat(descriptor).st_size
 
-    async def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes, fewer only at the end. ValueError after close."""
-        return await asyncio.to_thread(self.read_now, offset, length)
+    async def read(self, offset: int, length: int, then: Callable[[bytes], T]) -> T:
+        """What `then` makes of exactly `length` bytes, fewer only at the end, in one thread. ValueError after close."""
+        return await asyncio.to_thread(lambda: then(self.read_now(offset, length)))
 
     async def close(self) -> None:
         """Idempotent."""
         await asyncio.to_thread(self._close)
 
     def read_now(self, offset: int, length: int) -> bytes:
-        """As `read`, in the caller's thread."""
+        """The bytes themselves, in the caller's thread."""
         with self._lock:
             chunk = b""
             while len(chunk) < length and (more := self._pread(offset + len(chunk), length - len(chunk))):

@@ -1,13 +1,16 @@
 """Artifacts in memory."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
+from typing import TypeVar
 from uuid import uuid4
 
 from services.api.ports.artifacts import StoredPrefix
 from services.contract.job import LeaseRef
 from services.contract.store import artifact_key, artifact_prefix, is_prefix
+
+T = TypeVar("T")
 
 
 class MemoryReader:
@@ -17,11 +20,11 @@ class MemoryReader:
         self._content: bytes | None = content
         self.size_bytes = len(content)
 
-    async def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes, fewer only at the end. ValueError after close."""
+    async def read(self, offset: int, length: int, then: Callable[[bytes], T]) -> T:
+        """What `then` makes of exactly `length` bytes, fewer only at the end. ValueError after close."""
         if self._content is None:
             raise ValueError("the reader is closed")
-        return self._content[offset : offset + length]
+        return then(self._content[offset : offset + length])
 
     async def close(self) -> None:
         """Idempotent."""
