@@ -10,7 +10,9 @@ from typing import TypeAlias
 
 from exportd.v1.export_pb2 import Export, File
 from exportd.v1.export_service_pb2 import DownloadFileRequest, DownloadHeader
+from exportd_client.behind import Behind
 from exportd_client.connection import Link, Outage
+from exportd_client.download_message import data_of, header_of
 from exportd_client.errors import DownloadDamaged, ExportdError, FailedPrecondition, FileChanged, InvalidArgument
 from exportd_client.partial_file import Part, safe_name
 
@@ -77,6 +79,14 @@ async def read(
     link: Link, source: Source, *, offset: int = 0, limit: int = 0, sha256: str = ""
 ) -> AsyncGenerator[bytes]:
     """See ExportClient.stream. sha256: of the only file that will do; empty: the first that is sent."""
+    async with aclosing(_pieces(link, source, offset=offset, limit=limit, sha256=sha256)) as pieces:
+        async for piece in pieces:
+            yield bytes(piece)
+
+
+async def _pieces(
+    link: Link, source: Source, *, offset: int, limit: int = 0, sha256: str = ""
+) -> AsyncGenerator[memoryview]:
     if offset < 0 or limit < 0:
         raise InvalidArgument("offset and limit can't be negative")
     outage = Outage(link)
@@ -95,20 +105,21 @@ async def read(
             await outage.pause_after(error)
 
 
-async def _one_stream(link: Link, request: DownloadFileRequest) -> AsyncGenerator[tuple[File, bytes]]:
+async def _one_stream(link: Link, request: DownloadFileRequest) -> AsyncGenerator[tuple[File, memoryview]]:
     """The file with each of its pieces, the first one empty. Raises unless all that was asked for has come."""
     position = request.offset
-    async with aclosing(link.listen(link.stub.DownloadFile, request)) as messages:
+    async with aclosing(link.listen(link.downloads, request)) as messages:
         first = await anext(messages, None)
         if first is None:
             raise link.cut_off()
-        file = _accepted(first.header, request)
-        yield file, b""
+        file = _accepted(header_of(first), request)
+        yield file, memoryview(b"")
         async for message in messages:
-            position += len(message.data)
+            data = data_of(message)
+            position += len(data)
             if position > _end(file, request):
                 raise DownloadDamaged("the service sent more bytes than the file has; download it again")
-            yield file, message.data
+            yield file, data
     if position < _end(file, request):
         raise link.cut_off()
 
@@ -135,11 +146,17 @@ def _request(source: Source, *, offset: int = 0, limit: int = 0, sha256: str = "
 
 
 async def _fill(link: Link, source: Source, part: Part, file: File, progress: OnBytes) -> None:
-    progress(part.size, file.size_bytes)
-    async with aclosing(read(link, source, offset=part.size, sha256=file.sha256)) as pieces:
+    """What has arrived gets written, also when the line breaks or the caller cancels."""
+    arrived = part.size
+    progress(arrived, file.size_bytes)
+    async with (
+        aclosing(_pieces(link, source, offset=arrived, sha256=file.sha256)) as pieces,
+        Behind(part.append) as behind,
+    ):
         async for data in pieces:
-            await asyncio.to_thread(part.append, data)
-            progress(part.size, file.size_bytes)
+            await behind.take(data)
+            arrived += len(data)
+            progress(arrived, file.size_bytes)
 
 
 def _destination(path: Path, file: File) -> Path:

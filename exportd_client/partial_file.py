@@ -17,6 +17,7 @@ if sys.platform != "win32":
     import fcntl
 
 _BLOCK_BYTES = 1024 * 1024
+_WRITEBACK_BYTES = 8 * 1024 * 1024
 
 
 class Part:
@@ -32,6 +33,7 @@ class Part:
         self._stream = stream
         self._digest = hashlib.sha256()
         self.size = 0
+        self._sent_off = 0
         # A cancelled download closes while the thread of its last append may still run.
         self._lock = threading.Lock()
 
@@ -50,7 +52,7 @@ class Part:
         part._take_up()
         return part
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes | memoryview) -> None:
         """Adds the next bytes. Nothing happens once the part is closed."""
         with self._lock:
             if not self._stream.closed:
@@ -105,12 +107,23 @@ class Part:
     def _start_over(self) -> None:
         self._stream.seek(0)
         self._stream.truncate()
-        self._digest, self.size = hashlib.sha256(), 0
+        self._digest, self.size, self._sent_off = hashlib.sha256(), 0, 0
 
-    def _add(self, data: bytes) -> None:
+    def _add(self, data: bytes | memoryview) -> None:
         self._stream.write(data)
         self._digest.update(data)
         self.size += len(data)
+        if self.size - self._sent_off >= _WRITEBACK_BYTES:
+            self._send_off()
+
+    def _send_off(self) -> None:
+        """Begin to bring what was written to the disk, and wait for nothing: else all of it waits for the end."""
+        if sys.platform == "linux":
+            self._stream.flush()
+            size = self.size - self._sent_off
+            with contextlib.suppress(OSError):  # not every file system takes advice
+                os.posix_fadvise(self._stream.fileno(), self._sent_off, size, os.POSIX_FADV_DONTNEED)
+        self._sent_off = self.size
 
 
 def part_path(path: Path, file: File) -> Path:

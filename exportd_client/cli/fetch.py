@@ -6,6 +6,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from exportd_client import DownloadDamaged, Export, File, Source
+from exportd_client.behind import Behind
 from exportd_client.cli.display import Display
 from exportd_client.cli.session import Session
 from exportd_client.cli.values import STDOUT, attachments_path
@@ -47,10 +48,10 @@ async def fetch(session: Session, source: Source, path: str, view: Display, *, f
 async def _to_stdout(session: Session, source: Source, view: Display) -> File:
     file = await session.client.file_of(source)
     digest, done = hashlib.sha256(), 0
-    async with aclosing(session.client.stream(file)) as pieces:
+    async with aclosing(session.client.stream(file)) as pieces, Behind(digest.update) as behind:
         async for data in pieces:
+            await behind.take(data)
             sys.stdout.buffer.write(data)
-            digest.update(data)
             done += len(data)
             view.downloading(done, file.size_bytes)
     sys.stdout.buffer.flush()
