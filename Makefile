@@ -60,7 +60,7 @@ check: $(READY) proto-check ## Lint of code and interfaces, types, generated cod
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest tests/test_architecture.py tests/test_patience.py
 
-bench: $(VENV)/.bench-ready ## Measure beside others: make bench, make bench BENCH=xlsx (csv zip memory queue sources large)
+bench: $(VENV)/.bench-ready ## Measure beside others: make bench, make bench BENCH=xlsx (csv zip memory queue download sources large)
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m bench $(BENCH)
 $(VENV)/.bench-ready: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'

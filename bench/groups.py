@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from bench import calls, cold_start, pickups, report, small_exports, sources
+from bench.download import download
 from bench.peer import NotMeasured, in_fresh_process
 from bench.peers import OPENPYXL_ROWS, PEERS
 from bench.report import Goal, Result, compared
@@ -68,10 +69,11 @@ GROUPS: dict[str, Callable[[], Iterator[Result]]] = {
     "zip": zip_,
     "memory": memory,
     "queue": queue,
+    "download": download,
     "sources": sources.sources,
     "large": large,
 }
-DEFAULT = ("xlsx", "csv", "zip", "memory", "queue")
+DEFAULT = ("xlsx", "csv", "zip", "memory", "queue", "download")
 _TIMES = 3
 """One short export may pass without the moment in which most memory is in use, which a long one has many times."""
 _LARGE: tuple[tuple[FormatName, int], ...] = (("csv", 10), ("parquet", 10), ("xlsx", 3))

@@ -71,6 +71,22 @@ class Service:
         """The folder of the files that were made."""
         return self._directory / "data" / "artifacts"
 
+    def completed(self, which: int | str) -> Export:
+        """One export of the collection `invoices-{which}`, with its file. Raises NotMeasured as `export` does."""
+        return asyncio.run(self._completed(f"/invoices-{which}"))
+
+    def stored(self, done: Export) -> Path:
+        """Where the file of an export lies."""
+        size = done.file.size_bytes
+        return next(p for p in self.artifacts.glob(f"{done.id}/*/*") if p.stat().st_size == size)
+
+    async def _completed(self, uri: str) -> Export:
+        try:
+            async with ExportClient(self.target) as client:
+                return await finished(client, (await client.create(uri, format=self._format)).id)
+        except ExportdError as refused:
+            raise NotMeasured(str(refused)[:300]) from refused
+
     async def _export(self, uri: str, name: str, options: dict[str, Any]) -> Ran:
         unknown = options.keys() - inspect.signature(ExportClient.create).parameters.keys()
         if unknown:

@@ -1,0 +1,228 @@
+"""Downloads beside a bare stream of the same file, by the wall and by processor time, and what stalled ones cost.
+
+One file, in turns: DownloadFile to a bare reader, the bare stream to the same reader, ExportClient.download to a file.
+A noisy hour slows all of them by the wall; a slow program has more processor time a MB.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+from bench import report
+from bench.bare_stream import METHOD
+from bench.checks import WrongOutput
+from bench.peer import NotMeasured, peak_mb
+from bench.report import Goal, Result
+from bench.service import Service
+from bench.stream_reader import Asked, Read
+from bench.workload import folder, parts
+from exportd.v1.export_service_pb2 import DownloadFileRequest
+from exportd_client import Export, ExportClient
+
+_PARTS = 3
+"""As JSON Lines 785 MB."""
+_ROUNDS = 5
+_STREAM, _CLIENT = report.at_least(0.9), report.at_least(0.6)
+_STALLED = 200
+_TAKEN_BYTES = 4 << 20
+"""By each reader before it stalls: more than it takes for pieces to grow to their largest."""
+_CALLS = 1000
+_GROWTH_MB, _SLOWER = 64, 2.0
+_STALLED_GOAL = Goal(f"<= {_GROWTH_MB} MB and p99 <= {_SLOWER:g} x", lambda *_: False)
+_NAMES = ("download_vs_stream", "client_download_vs_stream")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """One download: seconds by the wall, and of processor time of the process that sends and of the one that reads."""
+
+    seconds: float
+    sent_cpu_s: float
+    read_cpu_s: float
+
+
+def download() -> Iterator[Result]:
+    """A service of its own, and one file."""
+    try:
+        parts(folder() / "rows", _PARTS)
+        with Service("jsonl") as service:
+            done = service.completed(_PARTS)
+            yield _stalled(service, done)
+            yield from _beside(service, done)
+    except NotMeasured as problem:
+        goals = {"stalled_downloads": _STALLED_GOAL, _NAMES[0]: _STREAM, _NAMES[1]: _CLIENT}
+        yield from (report.not_measured(name, "MB/s", goal, str(problem)) for name, goal in goals.items())
+
+
+def _beside(service: Service, done: Export) -> Iterator[Result]:
+    with _bare(service.stored(done)) as (pid, target):
+        bare = Asked(target, METHOD, done.file.size_bytes)
+        best = _in_turns({
+            "api": lambda: _run(service.processes["api"], _ours(service, done), done),
+            "client": lambda: _run(service.processes["api"], _to_file(service, done), done),
+            "peer": lambda: _run(pid, bare, done),
+        })  # fmt: skip
+    yield from _judged(_NAMES[0], done, service, best, best["api"], _STREAM, _sent_s)
+    yield from _judged(_NAMES[1], done, service, best, best["client"], _CLIENT, _both_s)
+
+
+def _in_turns(runs: dict[str, Callable[[], _Ran]]) -> dict[str, _Ran]:
+    """The least of each figure of each: they are of the program, all above is of the machine."""
+    found: dict[str, list[_Ran]] = {name: [] for name in runs}
+    for _ in range(_ROUNDS):
+        for name, run in runs.items():
+            found[name].append(run())
+    return {
+        name: _Ran(min(r.seconds for r in ran), min(r.sent_cpu_s for r in ran), min(r.read_cpu_s for r in ran))
+        for name, ran in found.items()
+    }
+
+
+def _judged(  # noqa: PLR0917
+    name: str,
+    done: Export,
+    service: Service,
+    best: dict[str, _Ran],
+    ours: _Ran,
+    goal: Goal,
+    cpu: Callable[[_Ran], float],
+) -> Iterator[Result]:
+    """By the wall, and by processor time as `cpu` counts it."""
+    size_mb, rss_mb, peer = done.file.size_bytes / 1e6, peak_mb(service.processes["api"]), best["peer"]
+    beside = f"ms a MB: {_costs(ours, size_mb)}; a bare grpc.aio stream: {_costs(peer, size_mb)}"
+    yield report.compared(name, "MB/s", size_mb / ours.seconds, size_mb / peer.seconds, beside, rss_mb, goal)
+    rates = size_mb / cpu(ours), size_mb / cpu(peer)
+    yield report.compared(f"{name}_cpu", "MB/CPU s", *rates, "the same runs", rss_mb, goal)
+
+
+def _sent_s(ran: _Ran) -> float:
+    return ran.sent_cpu_s
+
+
+def _both_s(ran: _Ran) -> float:
+    return ran.sent_cpu_s + ran.read_cpu_s
+
+
+def _costs(ran: _Ran, size_mb: float) -> str:
+    return f"{ran.sent_cpu_s / size_mb * 1e3:.2f} to send, {ran.read_cpu_s / size_mb * 1e3:.2f} to read"
+
+
+def _ours(service: Service, done: Export) -> Asked:
+    request = DownloadFileRequest(export_id=done.id).SerializeToString().hex()
+    method = "/exportd.v1.ExportService/DownloadFile"
+    return Asked(service.target, method, done.file.size_bytes, request, framed=True)
+
+
+def _to_file(service: Service, done: Export) -> Asked:
+    path = folder() / "out" / "downloaded"
+    path.parent.mkdir(exist_ok=True)
+    return Asked(service.target, done.id, done.file.size_bytes, path=str(path))
+
+
+def _run(sender: int, asked: Asked, done: Export) -> _Ran:
+    """Raises WrongOutput, NotMeasured."""
+    os.sync()
+    before = _cpu_s(sender)
+    ran = subprocess.run(
+        [sys.executable, "-m", "bench.stream_reader"],
+        input=json.dumps(asdict(asked)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    sent_cpu_s = _cpu_s(sender) - before
+    if ran.returncode:
+        raise NotMeasured((ran.stderr.strip() or "no word").splitlines()[-1][:300])
+    read = Read(**json.loads(ran.stdout))
+    if read.sha256 != done.file.sha256:
+        raise WrongOutput(f"{asked.method}: its sha256 is {read.sha256}, that of the file {done.file.sha256}")
+    return _Ran(read.seconds, sent_cpu_s, read.cpu_s)
+
+
+@contextmanager
+def _bare(path: Path) -> Iterator[tuple[int, str]]:
+    """The peer: its process and where it serves."""
+    with _talking("bench.bare_stream", str(path)) as (process, said):
+        yield process.pid, f"127.0.0.1:{said}"
+
+
+@contextmanager
+def _stalled_readers(asked: Asked) -> Iterator[None]:
+    with _talking("bench.stalled_readers", str(_STALLED), str(_TAKEN_BYTES), told=json.dumps(asdict(asked))):
+        yield
+
+
+@contextmanager
+def _talking(module: str, *arguments: str, told: str = "") -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A process with its first line, until the context ends. Raises NotMeasured."""
+    command = [sys.executable, "-m", module, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(told + "\n")
+        process.stdin.flush()
+        said = process.stdout.readline().strip()
+        if not said:
+            raise NotMeasured(f"{module} ended at once")
+        yield process, said
+
+
+def _stalled(service: Service, done: Export) -> Result:
+    """What the api grows by, and how long a call takes at worst, with none and with many that take nothing."""
+    _p99_ms(service, done)  # the first calls find caches empty
+    asked, before_mb, most_mb = _ours(service, done), _rss_mb(service), 0.0
+    p99s: list[tuple[float, float]] = []
+    for _ in range(2):
+        idle = _p99_ms(service, done)
+        with _stalled_readers(asked):
+            _at_rest(service)
+            p99s.append((idle, _p99_ms(service, done)))
+            most_mb = max(most_mb, _rss_mb(service))
+    grown_mb = most_mb - before_mb
+    idle, stalled = (min(column) for column in zip(*p99s, strict=True))
+    beside = f"{_STALLED} readers; GetExport p99 {stalled:.2f} ms, with none {idle:.2f}, {stalled / idle:.2f} x"
+    ok = grown_mb <= _GROWTH_MB and stalled <= _SLOWER * idle
+    return report.judged("stalled_downloads", "MB more", grown_mb, _STALLED_GOAL.text, ok=ok, beside=beside)
+
+
+def _at_rest(service: Service) -> None:
+    """Until the api has sent what fits into the windows: it has nothing to do then."""
+    for _ in range(100):
+        before = _cpu_s(service.processes["api"])
+        time.sleep(0.2)
+        if _cpu_s(service.processes["api"]) - before < 0.02:
+            return
+
+
+def _p99_ms(service: Service, done: Export) -> float:
+    return sorted(asyncio.run(_calls_s(service.target, done.id)))[_CALLS * 99 // 100] * 1000
+
+
+async def _calls_s(target: str, export_id: str) -> list[float]:
+    """One after the other."""
+    async with ExportClient(target) as client:
+        return [await _call_s(client, export_id) for _ in range(_CALLS)]
+
+
+async def _call_s(client: ExportClient, export_id: str) -> float:
+    started = time.perf_counter()
+    await client.get(export_id)
+    return time.perf_counter() - started
+
+
+def _cpu_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
+def _rss_mb(service: Service) -> float:
+    return psutil.Process(service.processes["api"]).memory_info().rss / 1e6

@@ -1,0 +1,110 @@
+"""Who reads in the measurements of downloads: `python -m bench.stream_reader` asks as its standard input says, in JSON,
+and prints what it took. The bytes are kept in memory and hashed when the clock has stopped, so that hashing is no part
+of a measurement and no run goes unchecked.
+"""
+
+import asyncio
+import hashlib
+import json
+import mmap
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import grpc
+import uvloop
+
+from exportd_client import ExportClient
+
+TENANT = (("x-exportd-tenant", "default"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One stream. `request` in hexadecimal digits; `framed`: messages are DownloadFileResponse, the first a header.
+
+    With a `path` ExportClient downloads to it what has the id `method`.
+    """
+
+    target: str
+    method: str
+    size_bytes: int
+    request: str = ""
+    framed: bool = False
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one stream took: seconds by the wall, and of this process's processor time."""
+
+    seconds: float
+    cpu_s: float
+    sha256: str
+
+
+async def read(asked: Asked) -> Read:
+    """The whole stream, into memory whose pages are not new while the clock runs."""
+    with mmap.mmap(-1, asked.size_bytes) as kept:
+        kept.write(bytes(asked.size_bytes))
+        kept.seek(0)
+        async with grpc.aio.insecure_channel(asked.target) as channel:
+            await channel.channel_ready()
+            took = await _timed(lambda: _fill(kept, channel, asked))
+        return Read(*took, hashlib.sha256(memoryview(kept)[: kept.tell()]).hexdigest())
+
+
+def download(asked: Asked) -> Read:
+    """As programs do, to a file."""
+    path = Path(asked.path)
+    path.unlink(missing_ok=True)
+    took = asyncio.run(_download(asked, path))
+    with path.open("rb") as arrived:
+        found = hashlib.file_digest(arrived, "sha256").hexdigest()
+    path.unlink()
+    return Read(*took, found)
+
+
+async def _download(asked: Asked, path: Path) -> tuple[float, float]:
+    async with ExportClient(asked.target) as client:
+        file = await client.file_of(asked.method)
+        return await _timed(lambda: client.download(file, path))
+
+
+async def _timed(measured: Callable[[], Awaitable[object]]) -> tuple[float, float]:
+    started, cpu_s = time.perf_counter(), time.process_time()
+    await measured()
+    return time.perf_counter() - started, time.process_time() - cpu_s
+
+
+def called(channel: grpc.aio.Channel, asked: Asked) -> "grpc.aio.UnaryStreamCall[bytes, bytes]":
+    """With its messages as they come."""
+    method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(asked.method)
+    return method(bytes.fromhex(asked.request), metadata=TENANT)
+
+
+async def _fill(kept: mmap.mmap, channel: grpc.aio.Channel, asked: Asked) -> None:
+    call = called(channel, asked)
+    if asked.framed:
+        await call.read()
+    while isinstance(message := await call.read(), bytes):
+        kept.write(_data(message) if asked.framed else message)
+
+
+def _data(message: bytes) -> memoryview:
+    """The only field of a message: behind its number and its length, which ends with a byte below 128."""
+    begin = next(place for place in range(1, len(message)) if message[place] < 0x80) + 1
+    return memoryview(message)[begin:]
+
+
+def main() -> None:
+    """One stream."""
+    asked = Asked(**json.load(sys.stdin))
+    took = download(asked) if asked.path else uvloop.run(read(asked))
+    print(json.dumps(asdict(took)))
+
+
+if __name__ == "__main__":
+    main()
