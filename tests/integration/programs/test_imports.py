@@ -6,7 +6,19 @@ import sys
 
 import pytest
 
-HEAVY = ("pyarrow", "polars", "numpy", "duckdb", "sqlalchemy", "psycopg", "pymysql", "httpx", "cryptography", "alembic")
+HEAVY = (
+    "pyarrow",
+    "polars",
+    "numpy",
+    "duckdb",
+    "sqlalchemy",
+    "psycopg",
+    "pymysql",
+    "httpx",
+    "cryptography",
+    "alembic",
+    "sqlalchemy.orm",
+)
 PRINT = "import {module}, json, sys; print(json.dumps([name for name in {names} if name in sys.modules]))"
 
 

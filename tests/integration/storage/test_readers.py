@@ -5,7 +5,8 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 
-from services.api.storage.sqlite.database import reading_engine, writing_engine
+from services.api.storage.sqlite.database import reading_engine, set_up_reader, writing_engine
+from services.api.storage.sqlite.long_readers import LongReaders
 from services.api.storage.sqlite.readers import MAX_TOGETHER, Readers
 from services.contract.errors import StoreUnavailable
 
@@ -73,5 +74,20 @@ async def test_what_was_asked_is_answered_before_the_end(file):
     await asyncio.sleep(0)
     await readers.close()
     assert await asyncio.gather(*asked) == [6] * len(asked)
+    with pytest.raises(StoreUnavailable):
+        await readers.run(total)
+
+
+async def test_long_ones_see_what_is_committed_cannot_write_and_end_with_their_close(file):
+    readers = LongReaders(file, 1, set_up_reader)
+    assert await readers.run(total) == 6
+    with writing_engine(file).begin() as db:
+        db.exec_driver_sql("INSERT INTO numbers VALUES (10)")
+    assert await asyncio.gather(*(readers.run(total) for _ in range(5))) == [16] * 5
+    with pytest.raises(StoreUnavailable):
+        await readers.run(lambda db: db.exec_driver_sql("DELETE FROM numbers"))
+    with pytest.raises(sa.exc.OperationalError):
+        await readers.run(missing)
+    await readers.close()
     with pytest.raises(StoreUnavailable):
         await readers.run(total)

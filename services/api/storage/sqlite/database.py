@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from services.api.storage.sql.database import Dialect
 from services.api.storage.sql.fair_slots import FairSlots
 from services.api.storage.sqlite.dialect import SqliteDialect
+from services.api.storage.sqlite.long_readers import LongReaders
 from services.api.storage.sqlite.readers import Readers
 from services.api.storage.sqlite.schema import bring_up_to_date
 from services.api.storage.sqlite.writer import WriterThread, is_damage, is_passing
@@ -19,7 +20,7 @@ from services.runtime.startup import CannotStart
 T = TypeVar("T")
 
 MAX_CONCURRENT_LISTS = 2
-"""Lists read at once, in threads of their own: one looks at thousands of exports, and a get must not wait for it."""
+"""Lists read at once, over connections of their own: one looks at thousands of exports, and no get waits for it."""
 
 BUSY_TIMEOUT_MS = 5000
 ERASING_MS = 100
@@ -62,8 +63,13 @@ def reading_engine(database: Path) -> sa.Engine:
     """Connections that cannot write; each query sees all that was committed before it."""
     url = sa.URL.create("sqlite", database=str(database))
     engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
-    _on_connect(engine, READER_PRAGMAS)
+    set_up_reader(engine)
     return engine
+
+
+def set_up_reader(engine: sa.Engine) -> None:
+    """Have its connections write nothing."""
+    _on_connect(engine, READER_PRAGMAS)
 
 
 class DatabaseUnusable(CannotStart):
@@ -83,7 +89,7 @@ class SqliteDatabase:
         engine = reading_engine(database)
         self._for_callers = Readers(engine, 1, "exportd-reader")
         self._for_workers = Readers(engine, 1, "exportd-worker-reader")
-        self._for_lists = Readers(engine, MAX_CONCURRENT_LISTS, "exportd-list-reader")
+        self._for_lists = LongReaders(database, MAX_CONCURRENT_LISTS, set_up_reader)
         self._lists = FairSlots(MAX_CONCURRENT_LISTS)
 
     @classmethod
