@@ -4,6 +4,7 @@ import ipaddress
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -50,6 +51,12 @@ def certified_by_lax_authority(directory: Path, host: str = "localhost") -> Cert
         .sign(authority_key, SHA256())
     )
     return _certified(directory, host, key, certificate, authority)
+
+
+@cache
+def usually_trusting() -> ssl.SSLContext:
+    """A client's side of TLS with the authorities of the system, which take long to read."""
+    return ssl.create_default_context()
 
 
 def strictly_trusting(ca_file: Path) -> ssl.SSLContext:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -152,6 +153,9 @@ def _wait_for_start(channel: socket.socket) -> None:
     """Returns in each process that is to be the program. Ends this one when nobody can ask any more."""
     while True:
         message, files, _, _ = socket.recv_fds(channel, MAX_START_BYTES, 4)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if not message:
             os._exit(0)
         if os.fork() == 0:
@@ -165,7 +169,6 @@ def _wait_for_start(channel: socket.socket) -> None:
 
 def _kept(telling: int) -> bool:
     """True in the process that is to be the program; its parent tells how it ends, and ends, too."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if pid == 0:
         os.close(telling)
@@ -198,7 +201,6 @@ def _become(files: list[int], words: list[str], env: Mapping[str, str], folder: 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     descriptor, module, *imported = sys.argv[1:]
     for name in imported:
         importlib.import_module(name)

@@ -5,6 +5,7 @@ import ssl
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
+from functools import cache
 from pathlib import Path
 
 from services.api.domain.notifications import Channel
@@ -67,10 +68,11 @@ class NotifySettings:
 
     def tls(self) -> ssl.SSLContext:
         """What receivers and the mail server prove themselves with. Raises CannotUse for a file of no authority."""
+        if not self.ca_file:
+            return _authorities_of_the_system()
         context = ssl.create_default_context()
-        if self.ca_file:
-            with using("EXPORTD_NOTIFY_CA_FILE", self.ca_file):
-                context.load_verify_locations(self.ca_file)
+        with using("EXPORTD_NOTIFY_CA_FILE", self.ca_file):
+            context.load_verify_locations(self.ca_file)
         return context
 
     @classmethod
@@ -86,6 +88,12 @@ class NotifySettings:
             mail=_mail(read) if read.text("EXPORTD_SMTP_HOST", "") else None,
             ca_file=read.parsed("EXPORTD_NOTIFY_CA_FILE", None, _file, "a file that can be read"),
         )
+
+
+@cache
+def _authorities_of_the_system() -> ssl.SSLContext:
+    """Read once a process: there are more than a hundred."""
+    return ssl.create_default_context()
 
 
 def _mail(read: SettingsReader) -> MailSettings:

@@ -1,7 +1,6 @@
 """Exports that ended in a real database, and a notifier that announces them to real receivers."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from services.api.world import World
 from tests.integration.notify.samples import LOOPBACK
 from tests.patience import PATIENCE_S
 from tests.ports.samples import SPEC, START, STATS, new_export, new_file
+from tests.servers.certificates import usually_trusting
 from tests.servers.smtp import MailServer, mail_server
 from tests.servers.webhook import Receiver, webhook_receiver
 
@@ -105,7 +105,7 @@ async def mails() -> AsyncIterator[MailServer]:
 async def office(tmp_path: Path, mails: MailServer) -> AsyncIterator[Office]:
     clock = Clock()
     rules = AddressRules(networks=LOOPBACK, ports=(range(1, 65536),), http=True)
-    limit, tls = timedelta(seconds=20), ssl.create_default_context()
+    limit, tls = timedelta(seconds=20), usually_trusting()
     mail = MailSettings("127.0.0.1", mails.port, Tls.NONE, "", "", "exports@example.org", limit)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(await SqliteDatabase.open(tmp_path / "exportd.sqlite3"))

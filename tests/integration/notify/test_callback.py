@@ -20,7 +20,7 @@ from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.signing import CallbackSecrets
 from services.runtime.addresses import numeric
 from tests.integration.notify.samples import LOOPBACK, NOTICE, callback_to
-from tests.servers.certificates import certified, certified_by_lax_authority, strictly_trusting
+from tests.servers.certificates import certified, certified_by_lax_authority, strictly_trusting, usually_trusting
 from tests.servers.webhook import Answer, Receiver, webhook_receiver
 
 SECRETS = CallbackSecrets(b"k" * 32, lambda _: ())
@@ -39,7 +39,7 @@ def sender(
         SECRETS,
         lambda: datetime.now(UTC),
         timeout=timedelta(seconds=timeout_s),
-        tls=tls or ssl.create_default_context(),
+        tls=tls or usually_trusting(),
         resolver=CheckedResolver(rules, LookupLimits(), lookup),
     )
 

@@ -13,7 +13,13 @@ from services.api.notify.mailing import MailSender
 from services.api.notify.schedule import Accepted, Failed
 from services.api.notify.settings import MailSettings, Tls
 from tests.integration.notify.samples import NOTICE, delivery
-from tests.servers.certificates import Certified, certified, certified_by_lax_authority, strictly_trusting
+from tests.servers.certificates import (
+    Certified,
+    certified,
+    certified_by_lax_authority,
+    strictly_trusting,
+    usually_trusting,
+)
 from tests.servers.smtp import PASSWORD, USER, MailServer, mail_server
 
 TO_ANNA = delivery(Channel.EMAIL, "anna@example.com")
@@ -22,7 +28,7 @@ SETTINGS = MailSettings("127.0.0.1", 0, Tls.NONE, "", "", "exports@example.org",
 
 def sender(server: MailServer, ca: Certified | None = None, **changed: object) -> MailSender:
     settings = replace(SETTINGS, port=server.port, **changed)  # type: ignore[arg-type]
-    tls = ssl.create_default_context(cafile=ca.ca_file if ca else None)
+    tls = ssl.create_default_context(cafile=ca.ca_file) if ca else usually_trusting()
     return MailSender(settings, lambda: datetime.now(UTC), tls=tls)
 
 

@@ -1,7 +1,6 @@
 """Lookups of names by threads that name servers hold up."""
 
 import asyncio
-import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -15,6 +14,7 @@ from services.api.notify.schedule import Accepted, Failed, Postponed
 from services.api.notify.signing import CallbackSecrets
 from tests.integration.notify.conftest import eventually
 from tests.integration.notify.samples import LOOPBACK, callback_to
+from tests.servers.certificates import usually_trusting
 from tests.servers.webhook import Answer, Receiver
 
 PATIENT = LookupLimits(lookup_s=3600, wait_s=3600)
@@ -51,7 +51,7 @@ async def sender(resolver: CheckedResolver, timeout_s: float = 60) -> AsyncItera
         CallbackSecrets(b"k" * 32, lambda _: ()),
         lambda: datetime.now(UTC),
         timeout=timedelta(seconds=timeout_s),
-        tls=ssl.create_default_context(),
+        tls=usually_trusting(),
         resolver=resolver,
     )
     async with callbacks:

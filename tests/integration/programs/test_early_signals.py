@@ -1,5 +1,6 @@
 """A signal at any moment after the start of a program is heard, also when it is process 1 of a container."""
 
+import itertools
 import shutil
 import signal
 import subprocess
@@ -99,18 +100,13 @@ def inner(running: Running) -> list[psutil.Process]:
     return psutil.Process(running.process.pid).children()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_what_a_service_manager_sends_to_the_whole_group_reaches_the_supervisor_alone(
-    number: signal.Signals, place: Place
-) -> None:
+def test_what_a_service_manager_sends_to_the_whole_group_reaches_the_supervisor_alone(place: Place) -> None:
     """From the first moment on: a child or its server that ends early is a start that fails."""
     with up("exportd-worker", place, EXPORTD_SLOTS="3") as running:
         family = psutil.Process(running.process.pid).children(recursive=True)
         assert len(family) >= 4
-        for one in family:
-            blocked_or_ignored = masked(one.pid)
-            assert blocked_or_ignored >> number - 1 & 1, one.cmdline()
-        for one in family:
+        for one, number in itertools.product(family, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)):
+            assert masked(one.pid) >> number - 1 & 1, one.cmdline()
             one.send_signal(number)
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(PATIENCE_S) == 0

@@ -23,8 +23,15 @@ DELIVERY = f"msg_{'ab' * 16}"
 Complete = Callable[[str], Awaitable[list[str]]]
 
 
+@pytest.fixture(scope="module")
+def script() -> str:
+    """What a shell evaluates when it starts."""
+    command = [Path(sys.executable).with_name("exportctl"), "completion", "bash"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.fixture
-def complete(serving: Serving, fake: FakeExportService) -> Complete:
+def complete(serving: Serving, fake: FakeExportService, script: str) -> Complete:
     """What a real bash offers for a line whose last word is being typed."""
     export = fake.with_file(CONTENT)
     fake.exports[ID] = fake.exports.pop(export.id)
@@ -35,14 +42,14 @@ def complete(serving: Serving, fake: FakeExportService) -> Complete:
 
     async def completed(line: str) -> list[str]:
         words = line.split(" ")
-        script = f"""
-            eval "$(exportctl completion bash)"
+        asking = f"""
+            {script}
             COMP_WORDS=({" ".join(map(shlex.quote, words))}); COMP_CWORD={len(words) - 1}
             _exportctl_completion exportctl
             printf '%s\\n' "${{COMPREPLY[@]}}"
         """
         process = await asyncio.create_subprocess_exec(
-            *("bash", "--norc", "-c", script),
+            *("bash", "--norc", "-c", asking),
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
