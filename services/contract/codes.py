@@ -144,6 +144,7 @@ class WarningCode(StrEnum):
     ROWS_CUT = "ROWS_CUT", "choose fewer columns to see them"
     COLUMN_EMPTY = "COLUMN_EMPTY", "look at the column's path in the catalog"
     TIMESTAMP_ROUNDED = "TIMESTAMP_ROUNDED", "nothing"
+    LONG_NUMBER_ROUNDED = "LONG_NUMBER_ROUNDED", "make the columns ones of type integer, decimal or text in the catalog"
     INVALID_VALUE_AS_NULL = "INVALID_VALUE_AS_NULL", "correct the values, or the type of their column in the catalog"
     INVALID_VALUE_AS_TEXT = "INVALID_VALUE_AS_TEXT", "correct the values, or the type of their column in the catalog"
     ATTACHMENT_MISSING = "ATTACHMENT_MISSING", "see missing-files.csv"

@@ -50,6 +50,8 @@ class _WarningCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningCo
     """No row of an API has a value for columns of the catalog: perhaps they are mistyped."""
     WARNING_CODE_TIMESTAMP_ROUNDED: _WarningCode.ValueType  # 12
     """Times or timestamps were finer than a microsecond."""
+    WARNING_CODE_LONG_NUMBER_ROUNDED: _WarningCode.ValueType  # 26
+    """Whole numbers beyond 2^53 in columns of type float are the nearest of those that a float has."""
     WARNING_CODE_INVALID_VALUE_AS_NULL: _WarningCode.ValueType  # 24
     """Values were not of their column's type: null stands for them, as the catalog says."""
     WARNING_CODE_INVALID_VALUE_AS_TEXT: _WarningCode.ValueType  # 25
@@ -106,6 +108,8 @@ WARNING_CODE_COLUMN_EMPTY: WarningCode.ValueType  # 11
 """No row of an API has a value for columns of the catalog: perhaps they are mistyped."""
 WARNING_CODE_TIMESTAMP_ROUNDED: WarningCode.ValueType  # 12
 """Times or timestamps were finer than a microsecond."""
+WARNING_CODE_LONG_NUMBER_ROUNDED: WarningCode.ValueType  # 26
+"""Whole numbers beyond 2^53 in columns of type float are the nearest of those that a float has."""
 WARNING_CODE_INVALID_VALUE_AS_NULL: WarningCode.ValueType  # 24
 """Values were not of their column's type: null stands for them, as the catalog says."""
 WARNING_CODE_INVALID_VALUE_AS_TEXT: WarningCode.ValueType  # 25

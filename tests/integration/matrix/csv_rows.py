@@ -6,7 +6,7 @@ from services.worker.sources.files.settings import CsvSettings
 from services.worker.sources.kind import SourceSettings
 from tests.integration.matrix.rows import Row, counted, exact, refused
 
-CUT, NOT_FINITE = "TIMESTAMP_ROUNDED", "FLOAT_NOT_FINITE"
+CUT, ROUNDED, NOT_FINITE = "TIMESTAMP_ROUNDED", "LONG_NUMBER_ROUNDED", "FLOAT_NOT_FINITE"
 NINES = "9" * 38
 TYPES = ("integer", "decimal(38,2)", "float", "boolean", "date", "time", "timestamp", "duration")
 
@@ -27,6 +27,8 @@ ROWS: list[Row] = [
     exact("5e-324", "float", "5e-324"),
     exact("1.7976931348623157e308", "float", "1.7976931348623157e+308"),
     refused("1e999", "float"),
+    counted("9007199254740993", "float", "9007199254740992.0", ROUNDED),
+    exact("9007199254740994", "float", "9007199254740994.0"),
     *(counted(text, "float", None, NOT_FINITE) for text in ("inf", "-inf", "NaN")),
     *(exact(text, "boolean", "true") for text in ("1", "TRUE")),
     refused("yes", "boolean"),

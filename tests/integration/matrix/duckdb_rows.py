@@ -8,7 +8,7 @@ from services.worker.sources.kind import SourceSettings
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from tests.integration.matrix.rows import Row, counted, exact, refused
 
-CUT, NOT_FINITE = "TIMESTAMP_ROUNDED", "FLOAT_NOT_FINITE"
+CUT, ROUNDED, NOT_FINITE = "TIMESTAMP_ROUNDED", "LONG_NUMBER_ROUNDED", "FLOAT_NOT_FINITE"
 HUGE = str(2**127 - 1)
 NINES = "9" * 38
 JSON = '{"a": 1.10, "b": [123456789012345678901234567890.123, 1e400]}'
@@ -27,6 +27,11 @@ ROWS: list[Row] = [
     exact(f"'-0.{NINES}'::decimal(38,38)", "decimal(38,38)", f"-0.{NINES}"),
     exact(f"'0.{NINES}'::decimal(38,38)", "text", f"0.{NINES}"),
     exact("11.4::float", "float", "11.4"),
+    counted(f"{2**53 + 1}::bigint", "float", "9007199254740992.0", ROUNDED),
+    counted(f"{HUGE}::hugeint", "float", "1.7014118346046923e+38", ROUNDED),
+    counted("9007199254740993::decimal(38,2)", "float", "9007199254740992.0", ROUNDED),
+    exact(f"{2**53 + 2}::bigint", "float", "9007199254740994.0"),
+    exact("0.1::decimal(38,2)", "float", "0.1"),
     exact("'3.4028235e38'::float", "float", "3.4028235e+38"),
     exact("5e-324::double", "float", "5e-324"),
     exact("0.1::double", "decimal(38,30)", f"0.1{'0' * 29}"),

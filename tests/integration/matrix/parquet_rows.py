@@ -11,7 +11,7 @@ from services.worker.sources.files.settings import ParquetSettings
 from services.worker.sources.kind import SourceSettings
 from tests.integration.matrix.rows import Row, counted, exact, refused
 
-CUT, NOT_FINITE = "TIMESTAMP_ROUNDED", "FLOAT_NOT_FINITE"
+CUT, ROUNDED, NOT_FINITE = "TIMESTAMP_ROUNDED", "LONG_NUMBER_ROUNDED", "FLOAT_NOT_FINITE"
 
 
 class Int96(NamedTuple):
@@ -47,6 +47,10 @@ WHOLE = [
 REALS = [
     exact(one(3.4028234663852886e38, pa.float32()), "float", "3.4028235e+38"),
     exact(one(1e-45, pa.float32()), "float", "1e-45"),
+    counted(one(2**53 + 1, pa.int64()), "float", "9007199254740992.0", ROUNDED),
+    counted(one(2**64 - 1, pa.uint64()), "float", "1.8446744073709552e+19", ROUNDED),
+    exact(one(2**53 + 2, pa.int64()), "float", "9007199254740994.0"),
+    exact(one(2**32 - 1, pa.uint32()), "float", "4294967295.0"),
     exact(one(11.4, pa.float32()), "float", "11.4"),
     exact(one(1.7976931348623157e308, pa.float64()), "float", "1.7976931348623157e+308"),
     exact(one(5e-324, pa.float64()), "float", "5e-324"),

@@ -24,8 +24,9 @@ from tests.integration.sources.copy_jobs import run
 from tests.integration.sources.source_specs import read, spec_of
 from tests.servers import databases
 
+MARKS = {"INVALID_VALUE_AS_NULL": "!", "TIMESTAMP_ROUNDED": "~", "LONG_NUMBER_ROUNDED": "≈"}
 FOLDER = Path(__file__).parent / "database_rows"
-NULL, NULL_TEXT, INVALID, CUT = "null", "null-text", "!", "~"
+NULL, NULL_TEXT, INVALID, CUT, NEAREST = "null", "null-text", "!", "~", "≈"
 
 
 class Row(NamedTuple):
@@ -76,7 +77,11 @@ def test_values_at_the_extremes(
     assert found(tmp_path, file) == [shown(row.expected) for row in cases]
     assert {w.code: w.count for w in done.stats.warnings} == {
         code: count
-        for code, mark in (("INVALID_VALUE_AS_NULL", INVALID), ("TIMESTAMP_ROUNDED", CUT))
+        for code, mark in (
+            ("INVALID_VALUE_AS_NULL", INVALID),
+            ("TIMESTAMP_ROUNDED", CUT),
+            ("LONG_NUMBER_ROUNDED", NEAREST),
+        )
         if (count := sum(row.expected.startswith(mark) for row in cases))
     }
 
@@ -93,7 +98,7 @@ def test_what_is_not_of_the_type_is_refused_with_its_key(sources: Mapping[str, S
 def shown(expected: str) -> str | None:
     if expected in (NULL, INVALID):
         return None
-    return NULL if expected == NULL_TEXT else expected.removeprefix(CUT)
+    return NULL if expected == NULL_TEXT else expected.lstrip(CUT + NEAREST)
 
 
 def found(folder: Path, file: bytes) -> list[str | None]:

@@ -6,7 +6,7 @@ import pytest
 
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources.http.items import TooMuch, apart, array, decoded
-from services.worker.sources.rows.parse import NotOfType
+from services.worker.sources.rows.parse import NotOfType, typed
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from services.worker.sources.rows.parse import NotOfType
     ],
 )
 def test_a_number_is_the_nearest_float(body: bytes, expected: list[Any]) -> None:
-    assert array(decoded(body), ColumnType(Kind.FLOAT)).to_pylist() == expected
+    assert typed(array(decoded(body), ColumnType(Kind.FLOAT)), ColumnType(Kind.FLOAT)).to_pylist() == expected
 
 
 @pytest.mark.parametrize("text", [b"1e400", b"-1e400", b"1" + b"0" * 400])

@@ -27,6 +27,7 @@ TYPES = {
     Kind.BINARY: "blob",
 }
 WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
+_ARE_DOUBLES = WHOLE - {"BIGINT", "UBIGINT"} | {"DOUBLE"}
 _BIG = frozenset({"HUGEINT", "UHUGEINT"})
 _NEAR = 1e-14
 """Share of a real within which it stands for a decimal."""
@@ -98,6 +99,8 @@ class Columns:
         raw, stored_as = self.raw(name, type_), self.stored[name].type
         if stored_as == "VARCHAR" or (stored_as == "BLOB" and type_.kind in (Kind.TEXT, Kind.BINARY)):
             return raw
+        if type_.kind is Kind.FLOAT and _is_number(stored_as) and stored_as not in _ARE_DOUBLES:
+            return f"cast({raw} as varchar)"  # whoever types it counts what no double is
         value = typed(raw, stored_as, type_)
         if value == raw:
             return raw

@@ -90,7 +90,7 @@ def array(column: list[Any], type_: ColumnType) -> Array:
     """Values as parse.py takes them: texts, or of the type already. Raises NotOfType."""
     kinds = set(map(type, column)) - {NoneType}
     able, native = _NATIVE.get(type_.kind, (frozenset(), pa.null()))
-    if type_.kind is Kind.FLOAT and kinds <= _NUMBERS:
+    if type_.kind is Kind.FLOAT and kinds <= _NUMBERS and not any(map(_is_far, column)):
         return pa.array(_each(column, _double), pa.float64())
     if kinds and kinds <= able:
         return _native(column, native)
@@ -145,9 +145,28 @@ def _double(value: Any) -> float:
     return double
 
 
+def _near_double(value: Any) -> str:
+    """A number, or text that may be one, as it is: unless it is a number beyond every double."""
+    if type(value) in _NUMBERS:
+        _double(value)
+    return _number(value)
+
+
+def _is_far(value: Any) -> bool:
+    """Whether it may be a whole number that is no double: see parse.beyond_doubles."""
+    return type(value) in _EXACT and bool(abs(value) > _LAST_CERTAIN)
+
+
+_LAST_CERTAIN = 2**53
+_EXACT = frozenset({int, Decimal})
 _NUMBERS = frozenset({int, float, Decimal})
 _DIGITS = 20
-_AS_TEXT: Mapping[Kind, Callable[[Any], str]] = {Kind.JSON: json_text, Kind.INTEGER: _whole, Kind.DECIMAL: _number}
+_AS_TEXT: Mapping[Kind, Callable[[Any], str]] = {
+    Kind.JSON: json_text,
+    Kind.INTEGER: _whole,
+    Kind.DECIMAL: _number,
+    Kind.FLOAT: _near_double,
+}
 
 
 def _native(column: list[Any], type_: pa.DataType) -> Array:

@@ -15,6 +15,7 @@
 Digits of a time or timestamp beyond microseconds are cut.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -46,6 +47,11 @@ _MAX_SAFE_CHARACTERS = 37
 """Digits that surely fit into a decimal."""
 _DECIMAL = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
 _EXACT = Context(prec=38)
+
+_LAST_CERTAIN = 2**53
+"""Up to here every whole number is a double."""
+_LONG_WHOLE = r"^[+-]?0*[1-9]\d{15,400}(\.0*)?$"
+_WIDE = pa.decimal128(38, 0)
 
 _LONGER_THAN_A_GAP = pa.scalar(timedelta(hours=3), pa.duration("us"))
 
@@ -102,7 +108,9 @@ def rows_wrong(array: Array, convert: Callable[[Array], object], start: int = 0)
 
 
 def _cast(array: Array, type_: ColumnType) -> Array:
-    return pc.cast(array, arrow_type(type_))
+    """Whole numbers that are no doubles are the nearest ones: see beyond_doubles."""
+    nearest = type_.kind is Kind.FLOAT and pa.types.is_integer(array.type)
+    return pc.cast(array, arrow_type(type_), safe=not nearest)
 
 
 def _integer(text: Array, type_: ColumnType) -> Array:
@@ -233,12 +241,32 @@ _KERNELS: dict[Kind, Callable[[Array, ColumnType], Array]] = {
 }
 
 
-def finer_than_microseconds(text: Array) -> int:
-    """How many times or timestamps lose digits."""
+def finer_than_microseconds(text: Array) -> Array | None:
+    """Which times or timestamps lose digits; None: none does."""
     longest = pc.max(pc.binary_length(text)).as_py() or 0
-    if longest < _MIN_FINER_CHARACTERS:
-        return 0
-    return pc.sum(pc.match_substring_regex(text, r"\.\d{6}\d*[1-9]")).as_py() or 0
+    return pc.match_substring_regex(text, r"\.\d{6}\d*[1-9]") if longest >= _MIN_FINER_CHARACTERS else None
+
+
+def beyond_doubles(values: Array) -> Array | None:
+    """Which whole numbers, as such or as texts, are no double; None: none is one of those."""
+    if not is_text(values):
+        far = pc.greater(pc.abs(values), _LAST_CERTAIN) if pa.types.is_int64(values.type) else None
+        doubles = pc.cast(values, pa.float64(), safe=False) if far is not None and pc.any(far).as_py() else None
+        return None if doubles is None else pc.not_equal(pc.cast(doubles, _WIDE), pc.cast(values, _WIDE))
+    if (pc.max(pc.binary_length(values)).as_py() or 0) < len(str(_LAST_CERTAIN)):
+        return None
+    whole = pc.fill_null(pc.match_substring_regex(values, _LONG_WHOLE), fill_value=False)
+    return pa.array([is_whole and _is_rounded(text) for is_whole, text in _pairs(whole, values)])
+
+
+def _pairs(first: Array, second: Array) -> Iterator[tuple[Any, Any]]:
+    return zip(first.to_pylist(), second.to_pylist(), strict=True)
+
+
+def _is_rounded(text: str) -> bool:
+    number = Decimal(text)
+    double = float(number)
+    return math.isfinite(double) and Decimal(double) != number
 
 
 def _where(text: Array, pattern: str) -> Array:

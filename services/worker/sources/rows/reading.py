@@ -1,6 +1,7 @@
 """The part of a reading that is the same for every source: typing, deciding, counting."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,6 +42,23 @@ def no_rows_warnings(rows: int) -> list[ExportWarning]:
     return [] if rows else [ExportWarning(WarningCode.NO_ROWS, "No row matches; the file is complete and holds none.")]
 
 
+_LOST = {
+    WarningCode.TIMESTAMP_ROUNDED: "Times finer than a microsecond lost the digits beyond it.",
+    WarningCode.LONG_NUMBER_ROUNDED: "Whole numbers beyond 2^53 became the nearest one that a float has.",
+}
+
+
+def _finer(values: parse.Array) -> parse.Array | None:
+    return parse.finer_than_microseconds(values) if parse.is_text(values) else None
+
+
+_LOSING: Mapping[Kind, tuple[WarningCode, Callable[[parse.Array], parse.Array | None]]] = {
+    Kind.TIME: (WarningCode.TIMESTAMP_ROUNDED, _finer),
+    Kind.TIMESTAMP: (WarningCode.TIMESTAMP_ROUNDED, _finer),
+    Kind.FLOAT: (WarningCode.LONG_NUMBER_ROUNDED, parse.beyond_doubles),
+}
+
+
 class SnapshotReading:
     """ports.Reading over raw batches, one column a SourceColumn, in order: text to be parsed, values to be cast, or
     both with the texts of invalid ones (see invalid.py).
@@ -57,11 +75,12 @@ class SnapshotReading:
         self._facts = facts
         self._invalid_values = InvalidValues(selection)
         self._matched = 0
-        self._rounded = facts.rounded
+        self._counts = Counter({WarningCode.TIMESTAMP_ROUNDED: facts.rounded})
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """See ports.Reading."""
         for kept in page.cut(self._decided(), self._facts.page):
+            self._count(kept)
             settled = self._invalid_values.settled(kept, self._matched)
             self._matched += kept.num_rows
             yield settled
@@ -73,25 +92,42 @@ class SnapshotReading:
     def warnings(self) -> list[ExportWarning]:
         """See ports.Reading."""
         warnings = no_rows_warnings(self.rows_matched())
-        if self._rounded:
-            message = "Times finer than a microsecond lost the digits beyond it."
-            warnings.append(ExportWarning(WarningCode.TIMESTAMP_ROUNDED, message, self._rounded))
+        warnings += [
+            ExportWarning(code, text, self._counts[code]) for code, text in _LOST.items() if self._counts[code]
+        ]
         return warnings + self._invalid_values.warnings()
 
     def _decided(self) -> Iterator[pa.RecordBatch]:
         for batch in self._raw:
-            kept = self._decide([self._typed(i, batch.column(i)) for i in range(len(self._selection))], batch.num_rows)
+            kept = self._decide(batch)
             if kept.num_rows:
                 yield kept
 
+    def _lost(self, batch: pa.RecordBatch) -> Iterator[tuple[str, parse.Array]]:
+        """Beside the columns of a batch, which of their values lose digits, by names that begin with the code."""
+        for index, column in enumerate(self._selection):
+            code, is_lost = _LOSING.get(column.type.kind, (None, None))
+            values: parse.Array = batch.column(index)
+            values = values.field("value") if pa.types.is_struct(values.type) else values
+            lost = is_lost(values) if is_lost and column.field else None
+            if lost is not None:
+                yield f"{code} {index}", lost
+
+    def _count(self, batch: pa.RecordBatch) -> None:
+        for name in batch.schema.names:
+            code = next((code for code in _LOST if name.startswith(f"{code} ")), None)
+            if code:
+                self._counts[code] += pc.sum(batch.column(name)).as_py() or 0
+
     def _typed(self, index: int, values: parse.Array) -> Typed:
         column = self._selection[index]
-        if column.type.kind in (Kind.TIME, Kind.TIMESTAMP) and parse.is_text(values):
-            self._rounded += parse.finer_than_microseconds(values)
         return typed(values, column.parsed_as, utf8=self._facts.utf8, time_zone=self._facts.time_zone)
 
-    def _decide(self, columns: list[Typed], rows: int) -> pa.RecordBatch:
-        batch = self._invalid_values.batch_of(columns)
+    def _decide(self, raw: pa.RecordBatch) -> pa.RecordBatch:
+        columns = [self._typed(i, raw.column(i)) for i in range(len(self._selection))]
+        rows, batch = raw.num_rows, self._invalid_values.batch_of(columns)
+        for name, lost in self._lost(raw):
+            batch = batch.append_column(name, lost)
         if self._facts.filter is None:
             return batch
         by_term = {(c.name, c.type): column for c, column in zip(self._selection, columns, strict=True)}

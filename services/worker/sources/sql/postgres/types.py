@@ -114,7 +114,6 @@ _DURATION = (
     f" else 'PT' || trim_scale({_LENGTH}::numeric)::text || 'S' end"
 )
 _WHOLE = "case when {raw} = trunc({raw}) and abs({raw}) < 9.2e18 then {raw}::int8::text else {raw}::text end"
-_AS_FLOAT8 = "{raw}::float8"
 FLOAT4_AS_FLOAT8 = "{raw}::text::float8"
 """The number that the shortest text of a real of four bytes says: 11.4, and no 11.399999618530273."""
 
@@ -127,8 +126,8 @@ _DIRECT: dict[Kind, tuple[frozenset[Oid], dict[int, str]]] = {
         {Oid.MONEY: "{raw}::numeric", **dict.fromkeys(REAL, _DECIMAL)},
     ),
     Kind.FLOAT: (
-        frozenset({Oid.FLOAT8, Oid.NUMERIC}),
-        {Oid.FLOAT4: FLOAT4_AS_FLOAT8, **dict.fromkeys(WHOLE, _AS_FLOAT8)},
+        frozenset({Oid.FLOAT8, Oid.NUMERIC, *WHOLE}),
+        {Oid.FLOAT4: FLOAT4_AS_FLOAT8},
     ),
     Kind.BOOLEAN: (frozenset({Oid.BOOL}), {}),
     Kind.DATE: (frozenset({Oid.DATE}), {Oid.TIMESTAMP: _MIDNIGHT}),
