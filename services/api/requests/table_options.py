@@ -86,7 +86,12 @@ class TableChoices:
 
 def is_zone(name: str) -> bool:
     """Whether it is the IANA name of a time zone."""
-    return name in _zones()
+    return name in _known_zones()
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    return frozenset(_zones())
 
 
 @cache

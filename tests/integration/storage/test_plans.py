@@ -30,7 +30,10 @@ def statements(database):
             seen[re.sub(r"'[^']*'|\b\d+\b", "?", statement)] = statement
 
     def listen(connection, _record):
-        connection.set_trace_callback(record)
+        if hasattr(connection, "run_async"):  # aiosqlite's
+            connection.run_async(lambda driver: driver.set_trace_callback(record))
+        else:
+            connection.set_trace_callback(record)
 
     sa.event.listen(sa.Engine, "connect", listen)
     yield seen

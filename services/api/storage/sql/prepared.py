@@ -3,7 +3,7 @@
 SQLAlchemy works out at each execution what never changes; for one row by an index that takes most of the time.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,17 +33,26 @@ class _Spelled:
 
 
 class Prepared:
-    """A SELECT whose parameters have names. Errors are the driver's own."""
+    """A statement whose parameters have names. Errors are the driver's own.
 
-    def __init__(self, select: sa.Select[Any]) -> None:
-        self._select = select
+    It begins no transaction: what writes is for within one.
+    """
+
+    def __init__(self, statement: sa.Select[Any] | sa.Insert, *, sets: Sequence[str] = ()) -> None:
+        """`sets`: the columns that an INSERT sets."""
+        self._statement = statement
+        self._sets = [*sets]
         self._spelled: dict[str, _Spelled] = {}
+
+    def run(self, db: sa.Connection, values: Mapping[str, Any]) -> None:
+        """For what returns no row."""
+        self._executed(db, values)
 
     def first(self, db: sa.Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The first row by the names of its columns; None when there is none."""
-        spelled = self._spelled.get(db.dialect.name) or self._spell(db.dialect)
-        driver: Any = db.connection.driver_connection
-        found = driver.execute(spelled.text, spelled.parameters(values)).fetchone()
+        spelled, cursor = self._executed(db, values)
+        found = cursor.fetchone()
+        cursor.close()
         if found is None:
             return None
         row = dict(zip(spelled.names, found, strict=True))
@@ -51,9 +60,14 @@ class Prepared:
             row[name] = process(row[name])
         return row
 
+    def _executed(self, db: sa.Connection, values: Mapping[str, Any]) -> tuple[_Spelled, Any]:
+        spelled = self._spelled.get(db.dialect.name) or self._spell(db.dialect)
+        driver: Any = db.connection.driver_connection
+        return spelled, driver.execute(spelled.text, spelled.parameters(values))
+
     def _spell(self, dialect: sa.Dialect) -> _Spelled:
-        compiled = self._select.compile(dialect=dialect)
-        columns = self._select.selected_columns
+        compiled: Any = self._statement.compile(dialect=dialect, column_keys=self._sets or None)
+        columns = self._statement.exported_columns
         after = {c.name: _impl(c, dialect).result_processor(dialect, None) for c in columns}
         self._spelled[dialect.name] = spelled = _Spelled(
             text=str(compiled),

@@ -32,6 +32,15 @@ EXPORT_COLUMNS = tuple(column for column in exports.c if column not in {*JOB_COL
 """All that an Export is made of."""
 
 
+NEW_COLUMNS = (
+    "id", "tenant", "uri", "type", "format", "file_types", "labels", "options", "warnings", "spec", "encrypted",
+    "sealed_password", "state", "version", "run", "attempt", "max_attempts", "create_time", "update_time", "errors",
+    "priority", "notify_email", "callback_url", "email_sent", "callback_sent", "lease_confirmed", "lease_count",
+    "unconfirmed_count", "requirement", "needs", "given_back_count",
+)  # fmt: skip
+"""What `new_row` sets."""
+
+
 def new_row(export: Export, spec: JobSpec, sealed_password: bytes | None) -> dict[str, Any]:
     """The row of an export that nobody has leased yet."""
     return {

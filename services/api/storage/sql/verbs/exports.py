@@ -22,7 +22,7 @@ from services.api.storage.sql.history import History
 from services.api.storage.sql.listing import MAX_LOOKED_AT, Listing
 from services.api.storage.sql.places import Places
 from services.api.storage.sql.prepared import Prepared
-from services.api.storage.sql.rows import EXPORT_COLUMNS, Row, new_row, to_export
+from services.api.storage.sql.rows import EXPORT_COLUMNS, NEW_COLUMNS, Row, new_row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states, requests
 from services.contract.errors import (
@@ -39,6 +39,7 @@ _c = exports.c
 _by_id = Prepared(
     sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id"), _c.tenant == sa.bindparam("of_tenant"))
 )
+_insert = Prepared(sa.insert(exports), sets=NEW_COLUMNS)
 _by_file = sa.select(*EXPORT_COLUMNS).where(
     sa.or_(_c.file_id == sa.bindparam("of_file"), _c.attachments_id == sa.bindparam("of_file")),
     _c.tenant == sa.bindparam("of_tenant"),
@@ -57,7 +58,7 @@ class ExportVerbs:
     """The verbs of an ExportStore."""
 
     def __init__(self, sql: Statements, max_looked_at: int = MAX_LOOKED_AT) -> None:
-        self._take_request_id = sql.take_request_id
+        self._take_request_id = Prepared(sql.take_request_id, sets=requests.c.keys())
         self._listing = Listing(sql.dialect, max_looked_at)
         self._history = History(sql)
         self._places = Places()
@@ -72,24 +73,21 @@ class ExportVerbs:
     ) -> Export:
         if mark is not None and not self._takes(db, export, mark):
             return _the_same(_taken_by(db, export.tenant, mark).one(), mark)
-        db.execute(sa.insert(exports), new_row(export, spec, sealed_password))
+        _insert.run(db, new_row(export, spec, sealed_password))
         self._history.created(db, export)
         return export
 
     def _takes(self, db: sa.Connection, export: Export, mark: RequestMark) -> bool:
         """True when the request_id now stands for this export, False when it stands for another."""
-        taken = db.execute(
-            self._take_request_id,
-            {
-                "tenant": export.tenant,
-                "request_id": mark.request_id,
-                "digest": mark.digest,
-                "export_id": export.id,
-                "create_time": export.create_time,
-                "lapsed": export.create_time - REQUEST_ID_LASTS,
-            },
-        )
-        return taken.first() is not None
+        taken = {
+            "tenant": export.tenant,
+            "request_id": mark.request_id,
+            "digest": mark.digest,
+            "export_id": export.id,
+            "create_time": export.create_time,
+            "lapsed": export.create_time - REQUEST_ID_LASTS,
+        }
+        return self._take_request_id.first(db, taken) is not None
 
     def made_by(self, db: sa.Connection, tenant: str, mark: RequestMark, now: datetime) -> Export | None:
         row = _taken_by(db, tenant, mark).first()
