@@ -33,7 +33,7 @@ class _Spelled:
 
 
 class Prepared:
-    """A statement whose parameters have names. Errors are the driver's own.
+    """A statement whose parameters have names. Raises what SQLAlchemy would.
 
     It begins no transaction: what writes is for within one.
     """
@@ -62,8 +62,13 @@ class Prepared:
 
     def _executed(self, db: sa.Connection, values: Mapping[str, Any]) -> tuple[_Spelled, Any]:
         spelled = self._spelled.get(db.dialect.name) or self._spell(db.dialect)
-        driver: Any = db.connection.driver_connection
-        return spelled, driver.execute(spelled.text, spelled.parameters(values))
+        driver, parameters = _driver(db), spelled.parameters(values)
+        try:
+            return spelled, driver.execute(spelled.text, parameters)
+        except db.dialect.loaded_dbapi.Error as error:
+            raise sa.exc.DBAPIError.instance(
+                spelled.text, parameters, error, db.dialect.loaded_dbapi.Error, hide_parameters=True, dialect=db.dialect
+            ) from error
 
     def _spell(self, dialect: sa.Dialect) -> _Spelled:
         compiled: Any = self._statement.compile(dialect=dialect, column_keys=self._sets or None)
@@ -78,6 +83,10 @@ class Prepared:
             processed=tuple((name, process) for name, process in after.items() if process is not None),
         )
         return spelled
+
+
+def _driver(db: sa.Connection) -> Any:
+    return db.connection.driver_connection
 
 
 def _impl(element: sa.ColumnElement[Any], dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:

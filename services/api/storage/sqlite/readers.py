@@ -5,7 +5,6 @@ loop both wait for the interpreter's lock, which costs more than finding a row b
 """
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -106,7 +105,7 @@ class _Reader:
             self._connection = self._connection or self._engine.connect()
             return query(self._connection)
         except BaseException as error:  # noqa: BLE001  # it is its caller's
-            if isinstance(error, (sa.exc.DBAPIError, sqlite3.Error)):
+            if isinstance(error, sa.exc.DBAPIError):
                 self.close()  # a statement that it left in its middle would go on seeing what was there then
             return _Failed(unavailable(error) if is_passing(error) else error)
 
