@@ -1,7 +1,6 @@
 """Sends a file: small pieces to readers that lag, large ones to readers that keep up, and bounded memory for all."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 
 from services.api.rpc import encode
@@ -67,8 +66,6 @@ class _Pieces:
     def __init__(self, download: Download) -> None:
         self._download = download
         self._position = download.offset
-        self._is_whole = download.offset == 0 and download.end == download.file.artifact.size_bytes
-        self._digest = hashlib.sha256()
 
     def begin(self, size: int) -> asyncio.Task[bytes] | None:
         """Begin to read the next piece, of at most `size` bytes; None at the end."""
@@ -80,9 +77,8 @@ class _Pieces:
 
     def check(self) -> None:
         """Raises FileDamaged for a whole file with another hash."""
-        file = self._download.file
-        if self._is_whole and self._digest.hexdigest() != file.artifact.sha256:
-            raise FileDamaged(file.id)
+        if self._download.inspection and not self._download.inspection.is_right():
+            raise FileDamaged(self._download.file.id)
 
     async def _read(self, position: int, length: int) -> bytes:
         try:
@@ -95,8 +91,8 @@ class _Pieces:
     def _message(self, data: bytes, length: int) -> bytes:
         if len(data) != length:
             raise FileDamaged(self._download.file.id)
-        if self._is_whole:
-            self._digest.update(data)
+        if self._download.inspection:
+            self._download.inspection.update(data)
         return encode.download_data(data)
 
 

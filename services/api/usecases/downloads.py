@@ -7,6 +7,7 @@ from services.api.domain.states import State
 from services.api.ports.artifacts import ArtifactReader, ArtifactStore
 from services.api.ports.clock import Clock
 from services.api.ports.exports import ExportStore
+from services.api.secrets.seals import Inspection, Seals
 from services.api.usecases.lookup import export_of, file_of
 from services.contract.errors import (
     ExportCancelled,
@@ -31,13 +32,17 @@ class DownloadRequest:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """The bytes from `offset` to before `end` of an open file; whoever has it closes `reader`."""
+    """The bytes from `offset` to before `end` of an open file; whoever has it closes `reader`.
+
+    `inspection` looks at the bytes of a whole file; a part has none.
+    """
 
     export: Export
     file: StoredFile
     reader: ArtifactReader
     offset: int
     end: int
+    inspection: Inspection | None
 
 
 class Downloads:
@@ -47,6 +52,7 @@ class Downloads:
         self._store = store
         self._artifacts = artifacts
         self._clock = clock
+        self._seals = Seals()
 
     async def file(self, tenant: str, file_id: str) -> tuple[Export, StoredFile]:
         """A file that can be downloaded, and the export that made it. Raises FileNotFound, FileExpired."""
@@ -67,7 +73,9 @@ class Downloads:
             await reader.close()
             raise FileDamaged(file.id)
         end = min(size, request.offset + request.limit) if request.limit else size
-        return Download(export, file, reader, request.offset, end)
+        is_whole = request.offset == 0 and end == size
+        inspection = self._seals.inspection(file.artifact.sha256) if is_whole else None
+        return Download(export, file, reader, request.offset, end, inspection)
 
     async def _requested(self, tenant: str, request: DownloadRequest) -> tuple[Export, StoredFile]:
         if request.file_id:

@@ -12,6 +12,7 @@ import pytest
 from exportd.v1.export_service_pb2 import DownloadFileResponse
 from services.api.rpc import encode
 from services.api.rpc.download_stream import IN_FLIGHT, LARGE, SMALL, PieceBudget, send
+from services.api.secrets.seals import Seals
 from services.api.usecases.downloads import Download
 from services.contract.errors import FileDamaged
 from tests.ports.samples import new_export, new_file
@@ -75,7 +76,7 @@ async def sent(  # noqa: PLR0917
     if sha256:
         file = replace(file, artifact=replace(file.artifact, sha256=sha256, size_bytes=reader.size_bytes))
     context: Any = caller  # that of a call has far more
-    download = Download(export, file, reader, offset, reader.size_bytes)
+    download = Download(export, file, reader, offset, reader.size_bytes, Seals().inspection(sha256) if sha256 else None)
     await send(download, context, budget or PieceBudget(), lambda: caller.now)
     return caller
 
