@@ -1,12 +1,24 @@
-"""A spec in DuckDB's SQL, compared by DuckDB, exactly: a value that is not of its column's type is an error there."""
+"""A spec in DuckDB's SQL, compared by DuckDB, exactly: where a match depends on a value that is not of its column's
+type, that is an error there.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
 
 from services.contract.spec import ColumnType, Filter, Invalid, JobSpec, Kind, Operator, Term, Value
-from services.worker.sources.duckdb.types import TYPES, Columns
-from services.worker.sources.rows.columns import order_types
-from services.worker.sources.rows.conditions import NULLS, Parameter, Sql, any_of, combined, comparand, with_null
+from services.worker.sources.duckdb.types import INVALID, TYPES, Columns
+from services.worker.sources.rows.columns import only, order_types, terms
+from services.worker.sources.rows.conditions import (
+    NULLS,
+    Parameter,
+    Sql,
+    any_of,
+    combined,
+    comparand,
+    every,
+    literal,
+    with_null,
+)
 from services.worker.sources.rows.step import decimal_floor, on_step, utc
 
 FOLDED = "exportd_folded"
@@ -21,8 +33,40 @@ _OF_TEXT = {
 
 
 def where(filter_: Filter, columns: Columns) -> Sql:
-    """The rows that match, exactly, but see Columns.decided_later."""
-    return combined(filter_, lambda term: _term(term, columns))
+    """The rows that match, exactly, but see Columns.decided_later.
+
+    A row is an error when it depends on a value that is not of its type whether it matches. Terms of other columns
+    stand by themselves as well, so that they can be pushed down.
+    """
+    if columns.decided_later:
+        return combined(filter_, lambda term: _term(term, columns, letting=_doubtful(term, columns)))
+    certain = combined(filter_, lambda term: _term(term, columns))
+    doubtful = dict.fromkeys(_place(term) for term in terms(filter_) if _doubtful(term, columns))
+    if not doubtful:
+        return certain
+    plain = combined(only(filter_, lambda term: _place(term) not in doubtful), lambda term: _term(term, columns))
+    possible = [_possible(filter_, columns, place) for place in doubtful]
+    errors = "".join(
+        f" when {each.text} then cast(error({literal(INVALID + name)}) as boolean)"
+        for each, (name, _) in zip(possible, doubtful, strict=True)
+    )
+    decided = f"case when {certain.text} then true{errors} else false end"
+    return every((plain, Sql(decided, tuple(p for each in (certain, *possible) for p in each.parameters))))
+
+
+def _possible(filter_: Filter, columns: Columns, place: tuple[str, ColumnType]) -> Sql:
+    """The rows that match, or would with another value of the column."""
+    return combined(filter_, lambda term: _term(term, columns, letting=_place(term) == place))
+
+
+def _place(term: Term) -> tuple[str, ColumnType]:
+    return term.column, term.type
+
+
+def _doubtful(term: Term, columns: Columns) -> bool:
+    """Whether a value that is not of the type must not be passed over."""
+    compares = term.operator not in NULLS and term.policy is Invalid.REFUSE
+    return compares and columns.comparable(term.column, term.type) != columns.raw(term.column, term.type)
 
 
 def order(spec: JobSpec, columns: Columns) -> str:
@@ -42,17 +86,16 @@ def order(spec: JobSpec, columns: Columns) -> str:
     return f" order by {', '.join(parts)}" if parts else ""
 
 
-def _term(term: Term, columns: Columns) -> Sql:
+def _term(term: Term, columns: Columns, *, letting: bool = False) -> Sql:
+    """`letting` through the values that are not of the type, which else compare with nothing."""
     raw = columns.raw(term.column, term.type)
     if term.operator in NULLS:
         return Sql(f"{raw} {term.operator.value}")
     comparable = columns.comparable(term.column, term.type)
-    if term.policy is not Invalid.REFUSE:
-        return with_null(_compared(comparable, term), raw, term)
-    if columns.decided_later:
-        invalid = Sql(f"({raw} is not null and {comparable} is null)")
-        return with_null(any_of((_compared(comparable, term), invalid)), raw, term)
-    return with_null(_compared(columns.checked(term.column, term.type), term), raw, term)
+    compared = _compared(comparable, term)
+    if letting:
+        compared = any_of((compared, Sql(f"({raw} is not null and {comparable} is null)")))
+    return with_null(compared, raw, term)
 
 
 def _compared(compared: str, term: Term) -> Sql:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from services.contract.spec import ColumnType, Kind
 from services.worker.sources.duckdb.intervals import iso
 from services.worker.sources.duckdb.nested import is_nested, json_of, with_zero
-from services.worker.sources.rows.conditions import literal
 
 INVALID = "exportd:value-invalid:"
 """What DuckDB's error begins with when a value is not of its column's type; the column's name follows."""
@@ -77,7 +76,7 @@ def widened(sql: str, type_: str) -> tuple[str, str]:
 class Columns:
     """Columns of the relation by their names in the spec. `blank_is_null` where an empty text stands for no value,
     `decimal_comma` where texts have one. `decided_later`: a condition lets through rows with values that are not of
-    their type, for whoever decides all of them; else such a value is an error, whether its row matches or not.
+    their type, for whoever decides all of them; else such a value is an error where it decides.
     """
 
     stored: Mapping[str, Stored]
@@ -111,10 +110,6 @@ class Columns:
         """The column typed; null where it can't be."""
         raw, stored_as = self.raw(name, type_), self.stored[name].type
         return _parsed(raw, type_) if stored_as == "VARCHAR" else typed(raw, stored_as, type_)
-
-    def checked(self, name: str, type_: ColumnType) -> str:
-        """The column typed; an error where it can't be."""
-        return _or_error(name, self.raw(name, type_), self.comparable(name, type_))
 
     def rounded(self, name: str, type_: ColumnType) -> str | None:
         """A condition: the value loses digits beyond a microsecond; None when none does."""
@@ -154,12 +149,6 @@ def text(raw: str, stored_as: str) -> str:
     if decimal and decimal[1] == decimal[2]:
         return with_zero(raw)
     return json_of(raw, stored_as) if is_nested(stored_as) else f"cast({raw} as varchar)"
-
-
-def _or_error(name: str, raw: str, typed_: str) -> str:
-    if typed_ == raw:
-        return raw
-    return f"case when {raw} is null or {typed_} is not null then {typed_} else error({literal(INVALID + name)}) end"
 
 
 def _parsed(raw: str, type_: ColumnType) -> str:
