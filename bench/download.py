@@ -1,6 +1,8 @@
 """Downloads beside a bare stream of the same file, by the wall and by processor time, and what stalled ones cost.
 
 One file, in turns: DownloadFile to a bare reader, the bare stream to the same reader, ExportClient.download to a file.
+The api has sent it before: the first time, which stands alone, it is slower, for it has yet to learn that the file is
+right.
 A noisy hour slows all of them by the wall; a slow program has more processor time a MB.
 """
 
@@ -66,11 +68,14 @@ def download() -> Iterator[Result]:
 def _beside(service: Service, done: Export) -> Iterator[Result]:
     with _bare(service.stored(done)) as (pid, target):
         bare = Asked(target, METHOD, done.file.size_bytes)
+        first = _run(service.processes["api"], _ours(service, done), done)
         best = _in_turns({
             "api": lambda: _run(service.processes["api"], _ours(service, done), done),
             "client": lambda: _run(service.processes["api"], _to_file(service, done), done),
             "peer": lambda: _run(pid, bare, done),
         })  # fmt: skip
+    size_mb = done.file.size_bytes / 1e6
+    yield report.alone("download_first", "MB/s", size_mb / first.seconds, peak_mb(service.processes["api"]))
     yield from _judged(_NAMES[0], done, service, best, best["api"], _STREAM, _sent_s)
     yield from _judged(_NAMES[1], done, service, best, best["client"], _CLIENT, _both_s)
 
