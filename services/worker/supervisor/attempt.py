@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from services.contract.codes import FailureCode
@@ -163,9 +164,8 @@ class Attempt:
         """Raises StoreMismatch."""
         await self._confirmed.wait()
         context = self._context
-        await asyncio.to_thread(context.store.require, self.job)
         try:
-            scratch = await asyncio.to_thread(context.scratch.folder_for, self.job.lease)
+            scratch = await asyncio.to_thread(self._place)
         except OSError as raised:
             logs.get().error("scratch_not_made", reference=self.reference, cause=logs.outline(raised))
             return Failure(FailureCode.STORE_UNAVAILABLE, "the worker has no folder to work in now")
@@ -173,6 +173,11 @@ class Attempt:
         return await self._watched(
             Order(self.job, context.artifacts, scratch, self.reference, sources, threads=threads)
         )
+
+    def _place(self) -> Path:
+        """A folder to work in, of a job whose files go where the api looks for them. Raises StoreMismatch, OSError."""
+        self._context.store.require(self.job)
+        return self._context.scratch.folder_for(self.job.lease)
 
     async def _watched(self, order: Order) -> Outcome:
         """The outcome of the child, or that it took too long."""

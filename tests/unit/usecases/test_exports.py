@@ -110,7 +110,7 @@ async def test_a_file_is_read_back_until_its_time_is_over(api: UseCases) -> None
     job = await api.lease()
     await api.jobs.complete(job.lease, api.built(job))
     download = await api.downloads.open("acme", DownloadRequest(export_id=export.id, offset=4))
-    assert await download.reader.read(download.offset, download.end) == CONTENT[4:]
+    assert await download.reader.read(download.offset, download.end, bytes) == CONTENT[4:]
     await download.reader.close()
     with pytest.raises(FileChanged):
         await api.downloads.open("acme", DownloadRequest(export_id=export.id, if_sha256="cd" * 32))
