@@ -17,7 +17,9 @@ from services.contract.outcome import Built
 from services.contract.spec import Invalid, Relation, TableOptions
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.kind import SourceSettings
+from services.worker.sources.said import said
 from services.worker.sources.sources import Sources
+from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.copy_jobs import run
@@ -37,15 +39,21 @@ class Row(NamedTuple):
 
 
 def rows(kind: str) -> Iterator[Row]:
-    lines = (FOLDER / f"{kind}.txt").read_text(encoding="utf-8").splitlines()
-    return (Row(*(cell.strip() for cell in line.split(" | ", 3))) for line in lines if not line.startswith("#"))
+    lines = (FOLDER / f"{LIKE.get(kind, kind)}.txt").read_text(encoding="utf-8").splitlines()
+    listed = (Row(*(cell.strip() for cell in line.split(" | ", 3))) for line in lines if not line.startswith("#"))
+    return (row for row in listed if row.expression not in NOT_LIKE.get(kind, ()))
 
 
 def groups(kind: str) -> list[tuple[str, str, str]]:
     return [(kind, *of) for of, _ in groupby(rows(kind), key=lambda row: row[:2])]
 
 
-KINDS = sorted(path.stem for path in FOLDER.glob("*.txt"))
+LIKE = {"sqlalchemy": "sqlite"}
+"""Kinds that have the rows of another one: any database, through a driver of SQLAlchemy."""
+NOT_UTF8 = "cast(x'4D6172ED61' as text)"
+NOT_LIKE = {"sqlalchemy": (NOT_UTF8, "-0.0")}
+"""What a driver makes something else of: it keeps the sign of nothing, and gives no text that is not UTF-8."""
+KINDS = sorted([*(path.stem for path in FOLDER.glob("*.txt")), *LIKE])
 GROUPS = [group for kind in KINDS for group in groups(kind)]
 
 
@@ -57,6 +65,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, SourceSett
     return {
         "postgres": PostgresSettings("things", databases.new_database()),
         "sqlite": SqliteSettings("things", file),
+        "sqlalchemy": OtherSqlSettings("things", f"sqlite+pysqlite:///{file}"),
     }
 
 
@@ -93,6 +102,13 @@ def test_what_is_not_of_the_type_is_refused_with_its_key(sources: Mapping[str, S
             query = Relation(query=f"select 7 as id, {row.expression} as v")
             with pytest.raises(SourceFailed, match=r"^VALUE_INVALID: Column 'v' .* in row 1 .*, where id is '7'\."):
                 read(sources[kind], spec_of("sql", {"v": row.type}, relation=query))
+
+
+def test_a_text_that_the_driver_cannot_give_is_an_invalid_value(sources: Mapping[str, SourceSettings]) -> None:
+    spec = spec_of("sql", {"v": "text"}, relation=Relation(query=f"select 7 as id, {NOT_UTF8} as v"))
+    with pytest.raises(SourceFailed, match=r"^VALUE_INVALID: ") as failed:
+        read(sources["sqlalchemy"], spec)
+    assert said(failed.value) == "OperationalError"
 
 
 def shown(expected: str) -> str | None:

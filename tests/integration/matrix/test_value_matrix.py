@@ -8,12 +8,15 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import duckdb
 import pytest
+from python_calamine import CalamineWorkbook
 
 from services.contract.formats import Format
 from services.contract.outcome import ExportWarning
@@ -65,6 +68,67 @@ def in_parquet(file: Path, content: bytes, type_: str) -> str | None:
         return value
     digits = re.sub(r"^(-?)\.", r"\g<1>0.", value)  # DuckDB writes no zero before the point of what is all fraction
     return f"{digits.rstrip('0').rstrip('.')}Z" if type_ == "timestamp" else digits
+
+
+def in_xlsx(content: bytes) -> Any:
+    """The cell as calamine reads it: a text, a number, a boolean, or a moment."""
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
+    return rows[1][1] if len(rows[1]) > 1 else None
+
+
+OF_XLSX = {
+    str: {"LONG_NUMBER_AS_TEXT", "DATE_AS_TEXT", "DURATION_AS_TEXT"},
+    datetime: {"FRACTION_CUT"},
+    date: set[str](),
+    time: {"FRACTION_CUT"},
+    timedelta: {"FRACTION_CUT"},
+}
+"""Codes of what a cell of a value that is no text may have lost, by what the cell is."""
+MILLISECOND = timedelta(milliseconds=1)
+MOMENTS: dict[str, Callable[[str], datetime]] = {
+    "date": datetime.fromisoformat,
+    "time": lambda text: datetime.fromisoformat(f"1899-12-31T{text}"),
+    "timestamp": lambda text: datetime.fromisoformat(text.removesuffix("Z")),
+}
+
+
+def is_same(cell: Any, row: Row, codes: set[str]) -> bool:
+    """Whether a cell is the value, or says by a code that it is less."""
+    if row.text is None or row.type in ("text", "json", "binary") or isinstance(cell, str):
+        as_it_is = cell == (row.text or "")
+        return as_it_is and (row.text is None or row.type in ("text", "json", "binary") or bool(codes & OF_XLSX[str]))
+    if row.type in MOMENTS:
+        moment = MOMENTS[row.type](row.text)
+        lost = moment - as_moment(cell)
+        return timedelta() <= lost < MILLISECOND and (not lost or "FRACTION_CUT" in codes)
+    if row.type == "duration":
+        assert isinstance(cell, timedelta), cell
+        return abs(cell - length(row.text)) < MILLISECOND
+    if row.type == "boolean":
+        return cell is (row.text == "true")
+    return float(cell) == float(row.text)
+
+
+def length(text: str) -> timedelta:
+    parts = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?", text)
+    assert parts, text
+    days, hours, minutes, seconds = (float(part or 0) for part in parts.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def as_moment(cell: Any) -> datetime:
+    if isinstance(cell, datetime):
+        return cell
+    return datetime.combine(cell, time()) if isinstance(cell, date) else datetime.combine(date(1899, 12, 31), cell)
+
+
+@pytest.mark.parametrize(("kind", "row"), [case for case in CASES if not case.values[1].refused])
+def test_a_cell_is_the_value_or_says_what_it_lacks(tmp_path: Path, kind: str, row: Row) -> None:
+    sources = Sources({"things": KINDS[kind].source(tmp_path, row.stored)})
+    content, warnings = exported(sources, spec_of(kind, {"id": "integer", "v": row.type}, order=()), Format.XLSX)
+    codes = {w.code for w in warnings}
+    assert is_same(in_xlsx(content), row, codes), (in_xlsx(content), codes)
+    assert not row.code or row.code in codes
 
 
 @pytest.mark.parametrize(("kind", "row"), CASES)

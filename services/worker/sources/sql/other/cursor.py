@@ -40,6 +40,8 @@ _KNOWN = {
     **dict.fromkeys(("date", "datetime", "timestamp", "timestamp with time zone"), _DAY),
 }
 """What a condition may compare, by the names that the standard's list of columns has for types."""
+_NOT_UTF8 = "Could not decode to UTF-8"
+"""What the driver of SQLite says of a text, as of a fault of its own."""
 _SHARE = Decimal("1e-9")
 _ZONES = timedelta(days=2)
 
@@ -90,7 +92,7 @@ def guarded(settings: OtherSqlSettings, *, connecting: bool = False) -> Callable
             yield
         except (sae.SQLAlchemyError, ImportError, OSError, UnicodeDecodeError) as error:
             failed = errors.unavailable(settings.id) if connecting else _failure(error, settings.id)
-            of_value = isinstance(error, sae.DataError | sae.IntegrityError)
+            of_value = isinstance(error, sae.DataError | sae.IntegrityError) or _NOT_UTF8 in str(error)
             told = driver_error(getattr(error, "orig", None) or error, of_value=of_value)
             raise failed from errors.DriverError(address.scrubbed(str(told), settings.url))
 
@@ -102,7 +104,7 @@ def _failure(error: Exception, source_id: str) -> errors.SourceFailed:
 
     if isinstance(error, UnicodeDecodeError):
         return errors.name_not_utf8(source_id)
-    if isinstance(error, sae.DataError):
+    if isinstance(error, sae.DataError) or _NOT_UTF8 in str(error):
         return errors.value_unconvertible(source_id)
     refused = isinstance(error, sae.ProgrammingError | sae.NoSuchTableError)
     text = str(getattr(error, "orig", None) or error)
