@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,21 +20,28 @@ class DidNotStart(Exception):
     """A process ended, or said nothing, before it served; its log says why."""
 
 
+Begin = Callable[[str, Mapping[str, str]], "subprocess.Popen[str]"]
+"""Begins a program of that name in that environment, its stderr in a pipe."""
+
+
+def installed(program: str, environ: Mapping[str, str]) -> "subprocess.Popen[str]":
+    """That of the environment of this Python."""
+    command = [Path(sys.executable).with_name(program)]
+    return subprocess.Popen(command, env=dict(environ), stderr=subprocess.PIPE, text=True)
+
+
 class ServiceProcess:
     """One process of exportd; its log goes to a file, and the first line with the event `started` is `first_line`."""
 
-    def __init__(self, program: str, settings: Mapping[str, str], log: Path, started: str) -> None:
+    def __init__(
+        self, program: str, settings: Mapping[str, str], log: Path, started: str, begin: Begin = installed
+    ) -> None:
         self.log = log
         self.first_line: dict[str, Any] = {}
         self._program, self._started = program, started
         self._begin = log.stat().st_size if log.exists() else 0
         self._news = threading.Event()
-        self._process = subprocess.Popen(
-            [Path(sys.executable).with_name(program)],
-            env={**os.environ, "EXPORTD_LOG_FORMAT": "json", **settings},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self._process = begin(program, {**os.environ, "EXPORTD_LOG_FORMAT": "json", **settings})
         self._copying = threading.Thread(target=self._copy, daemon=True)
         self._copying.start()
 
@@ -96,7 +103,9 @@ def _fields(line: str) -> dict[str, Any]:
     return {name: int(value) if value.isdigit() else value for name, value in pairs}
 
 
-def start_api(catalog: Path, data_dir: Path, listen: str, queue_listen: str, **more: str) -> ServiceProcess:
+def start_api(
+    catalog: Path, data_dir: Path, listen: str, queue_listen: str, *, begin: Begin = installed, **more: str
+) -> ServiceProcess:
     """An api, serving; port 0 takes a free one, `first_line` has `port` and `queue_port`. Raises DidNotStart."""
     data_dir.mkdir(parents=True, exist_ok=True)
     settings = {
@@ -106,10 +115,10 @@ def start_api(catalog: Path, data_dir: Path, listen: str, queue_listen: str, **m
         "EXPORTD_QUEUE_LISTEN": queue_listen,
         "EXPORTD_API_METRICS": "off",
     }
-    return ServiceProcess("exportd-api", settings | more, data_dir / "api.log", "serving").wait_started()
+    return ServiceProcess("exportd-api", settings | more, data_dir / "api.log", "serving", begin).wait_started()
 
 
-def start_worker(sources: Path, data_dir: Path, queue: str, **more: str) -> ServiceProcess:
+def start_worker(sources: Path, data_dir: Path, queue: str, *, begin: Begin = installed, **more: str) -> ServiceProcess:
     """A worker of the api at `queue`, with warm slots. Raises DidNotStart."""
     settings = {
         "EXPORTD_SOURCES": str(sources),
@@ -117,7 +126,9 @@ def start_worker(sources: Path, data_dir: Path, queue: str, **more: str) -> Serv
         "EXPORTD_QUEUE_ADDRESS": queue,
         "EXPORTD_WORKER_METRICS": "off",
     }
-    return ServiceProcess("exportd-worker", settings | more, data_dir / "worker.log", "worker_ready").wait_started()
+    return ServiceProcess(
+        "exportd-worker", settings | more, data_dir / "worker.log", "worker_ready", begin
+    ).wait_started()
 
 
 @dataclass(frozen=True, slots=True)

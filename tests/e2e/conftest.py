@@ -1,7 +1,7 @@
 """An api and workers as processes on the sample data, and the client that everybody uses."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +9,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from demo.processes import ServiceProcess, start_api, start_worker
+from demo.processes import Begin, ServiceProcess, installed, start_api, start_worker
 from exportd_client import ExportClient
 from sample.build import build
 from tests.e2e.held import CATALOG as HELD_CATALOG
 from tests.e2e.held import Held
+from tests.integration.conftest import warm_programs  # noqa: F401 - a fixture
 from tests.once import once
+from tests.servers.warm import WarmProgram
 
 QUICK = {"EXPORTD_LEASE_TTL_S": "2", "EXPORTD_CONFIRM_WINDOW_S": "2"}
 """Leases that run out while a test waits."""
@@ -96,6 +98,7 @@ class House:
 
     sample: Path
     data_dir: Path
+    begin: Begin = installed
     ports: tuple[int, int] = (0, 0)
     processes: list[ServiceProcess] = field(default_factory=list)
 
@@ -110,7 +113,8 @@ class House:
     def api(self, **settings: str) -> ServiceProcess:
         """Start the api; a second one takes the ports of the first, as after a restart."""
         listen, queue = (f"127.0.0.1:{port}" for port in self.ports)
-        process = start_api(self.sample / "catalog.toml", self.data_dir, listen, queue, **(QUICK | settings))
+        catalog = self.sample / "catalog.toml"
+        process = start_api(catalog, self.data_dir, listen, queue, begin=self.begin, **(QUICK | settings))
         self.ports = (process.first_line["port"], process.first_line["queue_port"])
         self.processes.append(process)
         return process
@@ -118,16 +122,15 @@ class House:
     def worker(self, **settings: str) -> ServiceProcess:
         """Start a worker, of one slot when nothing else is said: each has to be warmed."""
         queue = f"127.0.0.1:{self.ports[1]}"
-        process = start_worker(
-            self.sample / "sources.toml", self.data_dir, queue, **({"EXPORTD_SLOTS": "1"} | settings)
-        )
+        sources, settings = self.sample / "sources.toml", {"EXPORTD_SLOTS": "1"} | settings
+        process = start_worker(sources, self.data_dir, queue, begin=self.begin, **settings)
         self.processes.append(process)
         return process
 
 
 @contextmanager
-def _house(sample: Path, data_dir: Path) -> Iterator[House]:
-    house = House(sample, data_dir)
+def _house(sample: Path, data_dir: Path, begin: Begin = installed) -> Iterator[House]:
+    house = House(sample, data_dir, begin)
     try:
         yield house
     finally:
@@ -136,8 +139,13 @@ def _house(sample: Path, data_dir: Path) -> Iterator[House]:
 
 
 @pytest.fixture
-def house(sample: Path, tmp_path: Path) -> Iterator[House]:
-    with _house(sample, tmp_path / "data") as house:
+def house(
+    sample: Path,
+    tmp_path: Path,
+    warm_programs: Mapping[str, WarmProgram],  # noqa: F811 - the fixture
+) -> Iterator[House]:
+    """Its processes are forked from programs that are imported already; those of `quiet_house` are the programs."""
+    with _house(sample, tmp_path / "data", lambda name, environ: warm_programs[name].begin(env=environ)) as house:
         yield house
 
 

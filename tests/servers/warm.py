@@ -56,6 +56,14 @@ class WarmProgram:
             err.seek(0)
             return subprocess.CompletedProcess(words, code, out.read(), err.read())
 
+    def begin(self, *words: str, env: Mapping[str, str]) -> "Forked":
+        """As subprocess.Popen, with its stderr in a pipe and nothing to read."""
+        ours, theirs = os.pipe()
+        with open(os.devnull) as nothing:  # noqa: PTH123
+            told = self._begin([nothing.fileno(), 1, theirs], words, env, None, new_session=False)
+        os.close(theirs)
+        return Forked(told, ours)
+
     async def start(
         self,
         *words: str,
@@ -84,6 +92,36 @@ class WarmProgram:
         socket.send_fds(self._channel, [message], [*files, telling])
         os.close(telling)
         return told
+
+
+class Forked:
+    """A process that a WarmProgram began, as subprocess.Popen shows one."""
+
+    def __init__(self, told: int, stderr: int) -> None:
+        self._told = os.fdopen(told)
+        self.stderr = os.fdopen(stderr)
+        self.pid = int(self._told.readline())
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code once it has ended. Raises subprocess.TimeoutExpired."""
+        if self.returncode is None:
+            if not select.select([self._told], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+            with self._told:
+                self.returncode = int(self._told.readline())
+        return self.returncode
+
+    def terminate(self) -> None:
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            if self.returncode is None:
+                os.kill(self.pid, number)
 
 
 class Started:
