@@ -146,10 +146,10 @@ def running(sample: Path, data_dir: Path, listen: str, queue_listen: str, **more
 
     Raises DidNotStart.
     """
-    api = start_api(sample / "catalog.toml", data_dir, listen, queue_listen, **more)
+    api = start_api(sample / "catalog.toml", data_dir, listen, queue_listen, begin=installed, **more)
     try:
         queue = f"127.0.0.1:{api.first_line['queue_port']}"
-        worker = start_worker(sample / "sources.toml", data_dir, queue, **more)
+        worker = start_worker(sample / "sources.toml", data_dir, queue, begin=installed, **more)
         try:
             yield Services(f"127.0.0.1:{api.first_line['port']}", api, worker)
         finally:
