@@ -6,6 +6,13 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 
 T = TypeVar("T")
+Item = TypeVar("Item")
+
+ListVerb = Callable[[sa.Connection, Sequence[Item]], Sequence[T | Exception]]
+"""A unit of work for each of a list: what it came to, in the same order; an exception is raised to that one's caller.
+
+When it raises, nothing of the list was done, and each is done again by itself.
+"""
 
 Columns = sa.ColumnCollection[str, sa.ColumnElement[Any]]
 """Columns of a table, by name."""
@@ -33,6 +40,10 @@ class Dialect(Protocol):
 
         That row is locked until the transaction ends.
         """
+        ...
+
+    def rows_given(self, name: str, types: Mapping[str, sa.types.TypeEngine[Any]]) -> sa.FromClause:
+        """A table of what a parameter has: a list in JSON of lists, each with the values of these columns in order."""
         ...
 
     def insert_or_keep(self, table: sa.Table) -> sa.Insert:
@@ -64,6 +75,10 @@ class Database(Protocol):
 
         A caller that is cancelled leaves; its unit runs all the same.
         """
+        ...
+
+    async def write_listed(self, verb: ListVerb[Item, T], item: Item) -> T:
+        """As `write`, by a verb that takes a list: those that gathered one after the other go into one call of it."""
         ...
 
     async def read(self, query: Callable[[sa.Connection], T]) -> T:

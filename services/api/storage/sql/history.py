@@ -2,7 +2,7 @@
 the announcement of an end.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,10 +44,10 @@ class History:
         self._outbox = OutboxVerbs(sql)
         self._line = Line(sql.dialect)
 
-    def created(self, db: sa.Connection, export: Export) -> None:
-        """Begin the history of a new export."""
-        db.execute(_insert, _entry(export, CREATED, Actor.CALLER, "", ""))
-        self._line.waits(db, [export])
+    def created(self, db: sa.Connection, new: Sequence[Export]) -> None:
+        """Begin the history of new exports."""
+        db.execute(_insert, [_entry(export, CREATED, Actor.CALLER, "", "") for export in new])
+        self._line.waits(db, new)
 
     def happened(
         self,
@@ -57,13 +57,19 @@ class History:
         actor: Actor,
         *,
         reason: str = "",
-        worker_id: str = "",
+        worker_id: str | Callable[[Row], str] = "",
     ) -> list[Export]:
-        """Record what an event did, and announce it when it was an end; returns the exports that it happened to."""
+        """Record what an event did, and announce it when it was an end; returns the exports that it happened to.
+
+        `worker_id` may be told of each row.
+        """
+        rows = [*rows]
+        workers = [worker_id if isinstance(worker_id, str) else worker_id(row) for row in rows]
         changed = [to_export(row) for row in rows]
         if changed:
             why = reason or REASONS.get(event, "")
-            db.execute(_insert, [_entry(export, event.name, actor, why, worker_id) for export in changed])
+            told = zip(changed, workers, strict=True)
+            db.execute(_insert, [_entry(export, event.name, actor, why, worker) for export, worker in told])
         self._line.happened(db, event, changed)
         if event in ENDINGS:
             self._outbox.announce(db, changed)

@@ -110,6 +110,7 @@ _find_again = (
 )
 _find_running = sa.select(_c.id).where(_running, _c.tenant == sa.bindparam("of_tenant")).limit(_most)
 _count_running = sa.select(sa.func.count()).select_from(_find_running.subquery())
+_given_back = sa.select(_c.id).where(_c.given_back_by.is_not(None), _c.given_back_by > sa.literal_column("''")).limit(1)
 _present = sa.select(sa.func.max(tenants.c.served))
 
 
@@ -145,6 +146,11 @@ def again(db: sa.Connection, key: LineKey, now: datetime, passed_over: int) -> l
 def running(db: sa.Connection, tenant: str, most: int) -> int:
     """How many exports a tenant runs, counted up to `most`."""
     return db.execute(_count_running, {"of_tenant": tenant, "most": most}).scalar_one()
+
+
+def any_given_back(db: sa.Connection) -> bool:
+    """Whether something waits that a worker gave back."""
+    return db.execute(_given_back).first() is not None
 
 
 def present(db: sa.Connection) -> int:

@@ -40,6 +40,13 @@ NEW_COLUMNS = (
 )  # fmt: skip
 """What `new_row` sets."""
 
+FILE_COLUMNS = (
+    *(column.name for column in exports.c if column.name.startswith("file_") and column.name != "file_types"),
+    *("attachments_id", "attachments", "rows_matched", "rows_written", "matched_by", "consistency", "as_of"),
+    "build_warnings",
+)
+"""What completing writes into a row: see file_values."""
+
 
 def new_row(export: Export, spec: JobSpec, sealed_password: bytes | None) -> dict[str, Any]:
     """The row of an export that nobody has leased yet."""

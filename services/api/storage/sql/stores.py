@@ -16,9 +16,10 @@ from services.api.ports.store import Store
 from services.api.storage.sql import history
 from services.api.storage.sql.database import Database
 from services.api.storage.sql.statements import Statements
+from services.api.storage.sql.turns import Asked
 from services.api.storage.sql.verbs import figures, ids
-from services.api.storage.sql.verbs.exports import ExportVerbs
-from services.api.storage.sql.verbs.leases import LeaseVerbs
+from services.api.storage.sql.verbs.exports import Creation, ExportVerbs
+from services.api.storage.sql.verbs.leases import Completion, LeaseVerbs, Renewal
 from services.api.storage.sql.verbs.outbox import OutboxVerbs
 from services.api.storage.sql.verbs.retention import RetentionVerbs
 from services.contract.job import LeaseRef
@@ -48,7 +49,7 @@ class SqlExportStore:
     async def create(
         self, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None = None
     ) -> Export:
-        return await self._db.write(lambda db: self._verbs.create(db, export, spec, mark, sealed_password))
+        return await self._db.write_listed(self._verbs.create, Creation(export, spec, mark, sealed_password))
 
     async def made_by(self, tenant: str, mark: RequestMark, now: datetime) -> Export | None:
         return await self._db.read(lambda db: self._verbs.made_by(db, tenant, mark, now))
@@ -111,9 +112,7 @@ class SqlLeaseStore:
         ability: Ability = UNLIMITED,
     ) -> list[Claimed]:
         edition = self._verbs.turns.edition
-        claimed = await self._db.write(
-            lambda db: self._verbs.claim(db, worker_id, poll_id, limit, now, ability=ability)
-        )
+        claimed = await self._db.write_listed(self._verbs.claim, Asked(worker_id, poll_id, ability, limit, now))
         self._verbs.turns.heeded(edition)
         return claimed
 
@@ -124,7 +123,7 @@ class SqlLeaseStore:
         return await self._db.read_for_workers(lambda db: self._verbs.standings(db, leases))
 
     async def renew(self, worker_id: str, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
-        return await self._db.write(lambda db: self._verbs.renew(db, worker_id, leases, now))
+        return await self._db.write_listed(self._verbs.renew, Renewal(worker_id, tuple(leases), now))
 
     async def unconfirmed(self, worker_id: str, leased_before: datetime) -> list[Claimed]:
         return await self._db.read_for_workers(lambda db: self._verbs.unconfirmed(db, worker_id, leased_before))
@@ -138,9 +137,7 @@ class SqlLeaseStore:
         *,
         attachments: StoredFile | None = None,
     ) -> Export | None:
-        return await self._db.write(
-            lambda db: self._verbs.complete(db, lease, file, stats, now, attachments=attachments)
-        )
+        return await self._db.write_listed(self._verbs.complete, Completion(lease, file, stats, now, attachments))
 
     async def fail(self, lease: LeaseRef, failure: Failure, fate: Fate, now: datetime) -> Export | None:
         return await self._db.write(lambda db: self._verbs.fail(db, lease, failure, fate, now))

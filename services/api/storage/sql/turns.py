@@ -6,8 +6,8 @@ jobs: what else waits, of whatever tenants and requirements, costs it nothing. I
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -24,14 +24,26 @@ Place = tuple[int, str]
 """In the order of turns: virtual time and tenant."""
 
 
+PollKey = tuple[str, str]
+"""Of a poll: its worker and its id."""
+
+MAX_JOBS_TOGETHER = 256
+"""Chosen at once for several polls: each has a specification of some kilobytes, seldom of some hundred."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How many exports who asks for, and when."""
+    """A poll: who asks, what that worker can do, for how many exports, and when."""
 
     worker_id: str
+    poll_id: str
     ability: Ability
     limit: int
     now: datetime
+
+    @property
+    def key(self) -> PollKey:
+        return self.worker_id, self.poll_id
 
 
 @dataclass(slots=True)
@@ -63,12 +75,27 @@ class Turns:
         """Shares of this edition decided over a claim that is durable."""
         self._edition = edition
 
-    def choose(self, db: sa.Connection, asked: Asked) -> Choice:
-        """What to lease. `settle` must come after that, in the same transaction."""
+    def in_one_go(self, db: sa.Connection, polls: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
+        """Those that follow each other and may have the same exports; what was given back is kept from one of them."""
+        apart = len(polls) > 1 and any(poll.ability.others for poll in polls) and reading_line.any_given_back(db)
+        together: list[Asked] = []
+        for poll in polls:
+            jobs = sum(each.limit for each in together) + poll.limit
+            if together and (apart or poll.ability != together[0].ability or jobs > MAX_JOBS_TOGETHER):
+                yield together
+                together = []
+            together.append(poll)
+        if together:
+            yield together
+
+    def choose(self, db: sa.Connection, polls: Sequence[Asked], now: datetime) -> Choice:
+        """What to lease, for the first poll first. `settle` must come after that, in the same transaction."""
         if self._edition != self.edition:
             self._line.all_freed(db)
-        self._line.those_due(db, asked.now)
-        return _Choosing(db, asked, self._fairness, asked.now - self._avoidance).all()
+        self._line.those_due(db, now)
+        first, limit = polls[0], sum(poll.limit for poll in polls)
+        together = replace(first, limit=limit, now=now)
+        return _Choosing(db, together, self._fairness, now - self._avoidance).all()
 
     def settle(self, db: sa.Connection, choice: Choice) -> None:
         """Write what came of the turns, once everything that was chosen is leased."""

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
-from services.api.storage.sql.database import Dialect
+from services.api.storage.sql.database import Dialect, Item, ListVerb
 from services.api.storage.sql.fair_slots import FairSlots
 from services.api.storage.sqlite.dialect import SqliteDialect
 from services.api.storage.sqlite.long_readers import LongReaders
@@ -120,6 +120,10 @@ class SqliteDatabase:
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
         """As Database says: see WriterThread.run."""
         return await self._writer.run(work)
+
+    async def write_listed(self, verb: ListVerb[Item, T], item: Item) -> T:
+        """As Database says: see WriterThread.run_listed."""
+        return await self._writer.run_listed(verb, item)
 
     async def read(self, query: Callable[[sa.Connection], T]) -> T:
         """For callers."""

@@ -25,6 +25,14 @@ class SqliteDialect:
         new = insert(table)
         return new.on_conflict_do_update(index_elements=[*table.primary_key], set_=merged(new.excluded))
 
+    def rows_given(self, name: str, types: Mapping[str, sa.types.TypeEngine[Any]]) -> sa.FromClause:
+        each = sa.func.json_each(sa.bindparam(name, type_=sa.Text)).table_valued("value")
+        values = (
+            sa.type_coerce(sa.func.json_extract(each.c.value, f"$[{place}]"), type_).label(column)
+            for place, (column, type_) in enumerate(types.items())
+        )
+        return sa.select(*values).select_from(each).subquery(f"{name}_rows")
+
     def insert_or_keep(self, table: sa.Table) -> sa.Insert:
         return insert(table).on_conflict_do_nothing(index_elements=[*table.primary_key])
 

@@ -1,7 +1,8 @@
 """The one thread that writes.
 
-Each change is a unit: a function over the connection. What gathered while the last commit ran goes into the next
-transaction, each unit behind a savepoint of its own, and its caller hears of it after the commit.
+Each change is a unit: a function over the connection, or an item for a verb that takes a list. What gathered while the
+last commit ran goes into the next transaction, items that follow each other for the same verb in one call of it; each
+such call and each function stands behind a savepoint of its own, and its caller hears of it after the commit.
 """
 
 import asyncio
@@ -9,11 +10,13 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from services.api.storage.sql.database import Item, ListVerb
 from services.contract.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -60,6 +63,8 @@ class _Unit:
     answer: asyncio.Future[Any]
     is_apart: bool = False
     """Runs between two transactions, in none."""
+    verb: ListVerb[Any, Any] | None = None
+    item: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +93,21 @@ class WriterThread:
 
         Raises what the unit raises, and StoreUnavailable when nothing was written.
         """
-        return await self._answer(work, is_apart=False)
+        return await self._answer(work)
+
+    async def run_listed(self, verb: ListVerb[Item, T], item: Item) -> T:
+        """As `run`, for an item of a verb that takes a list."""
+        return await self._answer(lambda db: _told(verb(db, [item])[0]), verb=verb, item=item)
 
     async def run_apart(self, work: Callable[[sa.Connection], T]) -> T:
         """As `run`, between two transactions: for what SQLite does in none. `work` begins none either."""
         return await self._answer(work, is_apart=True)
 
-    async def _answer(self, work: Callable[[sa.Connection], T], *, is_apart: bool) -> T:
+    async def _answer(self, work: Callable[[sa.Connection], T], **more: Any) -> T:
         if self._closed:
             raise StoreUnavailable
         answer: asyncio.Future[T] = self._loop.create_future()
-        self._inbox.put(_Unit(work, answer, is_apart))
+        self._inbox.put(_Unit(work, answer, **more))
         return await answer
 
     async def close(self) -> None:
@@ -172,7 +181,23 @@ def _commit(connection: sa.Connection, units: Sequence[_Unit]) -> list[Any]:
     if len(units) == 1:
         return [_commit_alone(connection, units[0])]
     with connection.begin():
-        return [_attempt(connection, unit) for unit in units]
+        runs = groupby(units, key=lambda unit: unit.verb)
+        return [outcome for verb, run in runs for outcome in _run(connection, verb, [*run])]
+
+
+def _run(connection: sa.Connection, verb: ListVerb[Any, Any] | None, units: Sequence[_Unit]) -> list[Any]:
+    """Those that follow each other for the same verb, together if they can be; those for none one by one."""
+    if verb is not None and len(units) > 1:
+        outcomes = _attempt(connection, lambda db: verb(db, [unit.item for unit in units]))
+        if not isinstance(outcomes, _Refused):
+            return [_refused(outcome) if isinstance(outcome, Exception) else outcome for outcome in outcomes]
+    return [_attempt(connection, unit.work) for unit in units]
+
+
+def _told(outcome: T | Exception) -> T:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _commit_alone(connection: sa.Connection, unit: _Unit) -> Any:
@@ -187,10 +212,10 @@ def _commit_alone(connection: sa.Connection, unit: _Unit) -> Any:
     return value
 
 
-def _attempt(connection: sa.Connection, unit: _Unit) -> Any:
+def _attempt(connection: sa.Connection, work: Callable[[sa.Connection], Any]) -> Any:
     connection.exec_driver_sql("SAVEPOINT unit")
     try:
-        value = unit.work(connection)
+        value = work(connection)
     except Exception as error:
         if not _in_transaction(connection):
             raise  # SQLite has rolled back everything, the other units too

@@ -1,6 +1,8 @@
 """What callers and operators do with exports."""
 
 import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -27,6 +29,7 @@ from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states, requests
 from services.contract.errors import (
     ExportDeleted,
+    ExportdError,
     ExportNotFound,
     IllegalTransition,
     NotQueued,
@@ -54,6 +57,16 @@ _queued_by = sa.select(_c.id).where(in_states({State.QUEUED}), _c.tenant == sa.b
 _first_queued = _queued_by.order_by(_c.priority.desc(), _c.id).limit(MAX_QUEUE_POSITION)
 
 
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What `create` is asked for; see ExportStore."""
+
+    export: Export
+    spec: JobSpec
+    mark: RequestMark | None
+    sealed_password: bytes | None
+
+
 class ExportVerbs:
     """The verbs of an ExportStore."""
 
@@ -63,19 +76,34 @@ class ExportVerbs:
         self._history = History(sql)
         self._places = Places()
 
-    def create(
-        self,
-        db: sa.Connection,
-        export: Export,
-        spec: JobSpec,
-        mark: RequestMark | None,
-        sealed_password: bytes | None,
-    ) -> Export:
-        if mark is not None and not self._takes(db, export, mark):
-            return _the_same(_taken_by(db, export.tenant, mark).one(), mark)
-        _insert.run(db, new_row(export, spec, sealed_password))
-        self._history.created(db, export)
-        return export
+    def create(self, db: sa.Connection, creations: Sequence[Creation]) -> list[Export | Exception]:
+        """A ListVerb."""
+        new: list[Creation] = []
+        outcomes = [self._created(db, creation, new) for creation in creations]
+        self._write(db, new)
+        return outcomes
+
+    def _created(self, db: sa.Connection, creation: Creation, new: list[Creation]) -> Export | Exception:
+        """Adds to what is to be written, or finds what the request_id stands for."""
+        mark = creation.mark
+        if mark is None or self._takes(db, creation.export, mark):
+            new.append(creation)
+            return creation.export
+        self._write(db, new)  # what it stands for may be one of them
+        new.clear()
+        try:
+            return _the_same(_taken_by(db, creation.export.tenant, mark).one(), mark)
+        except ExportdError as refusal:
+            return refusal
+
+    def _write(self, db: sa.Connection, new: Sequence[Creation]) -> None:
+        rows = [new_row(each.export, each.spec, each.sealed_password) for each in new]
+        if len(rows) == 1:
+            _insert.run(db, rows[0])
+        elif rows:
+            db.execute(sa.insert(exports), rows)
+        if new:
+            self._history.created(db, [each.export for each in new])
 
     def _takes(self, db: sa.Connection, export: Export, mark: RequestMark) -> bool:
         """True when the request_id now stands for this export, False when it stands for another."""

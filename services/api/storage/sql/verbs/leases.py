@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,17 +12,25 @@ import sqlalchemy as sa
 from services.api.domain.export import MAX_CODE_CHARACTERS, MAX_MESSAGE_CHARACTERS, Export, StoredFile
 from services.api.domain.fairness import Shares
 from services.api.domain.history import Actor
-from services.api.domain.leases import Ability, Claimed, LeasePolicy, Standing
+from services.api.domain.leases import Claimed, LeasePolicy, Standing
 from services.api.domain.retry import Fate, GiveBack, GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, Event, sources, target
 from services.api.storage.sql import transitions as changes
-from services.api.storage.sql.column_types import UtcTime, to_micros
+from services.api.storage.sql.column_types import Length, UtcTime, to_micros
 from services.api.storage.sql.history import History, worker_of
-from services.api.storage.sql.reading_line import Candidate
-from services.api.storage.sql.rows import EXPORT_COLUMNS, JOB_COLUMNS, Row, file_values, to_export, to_spec
+from services.api.storage.sql.listed import Listed, Types
+from services.api.storage.sql.rows import (
+    EXPORT_COLUMNS,
+    FILE_COLUMNS,
+    JOB_COLUMNS,
+    Row,
+    file_values,
+    to_export,
+    to_spec,
+)
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states
-from services.api.storage.sql.turns import Asked, Turns
+from services.api.storage.sql.turns import Asked, PollKey, Turns
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing
 from services.contract.job import LeaseRef, Verdict
 from services.contract.outcome import Failure, RunStats
@@ -33,17 +43,57 @@ _next_due = sa.select(sa.func.min(_c.next_attempt_time)).where(
 
 _unconfirmed = (
     sa.select(*EXPORT_COLUMNS, *JOB_COLUMNS)
-    .where(
-        in_states(sources(Event.EXPIRE_UNCONFIRMED)),
-        _c.lease_worker_id == sa.bindparam("of_worker"),
-        sa.not_(_c.lease_confirmed),
-    )
+    .where(in_states(sources(Event.EXPIRE_UNCONFIRMED)), sa.not_(_c.lease_confirmed))
     .order_by(_c.id)
 )
-_of_poll = _unconfirmed.where(_c.lease_poll_id == sa.bindparam("of_poll"))
-_leased_before = _unconfirmed.where(_c.lease_create_time < _moment)
+_leased_before = _unconfirmed.where(_c.lease_worker_id == sa.bindparam("of_worker"), _c.lease_create_time < _moment)
+_of_polls = _unconfirmed.where(
+    _c.lease_worker_id.in_(sa.bindparam("workers", expanding=True)),
+    _c.lease_poll_id.in_(sa.bindparam("polls", expanding=True)),
+)
 
+_text, _time = sa.Text(), UtcTime()
+_LEASING: Types = {
+    **dict.fromkeys(("of_id", "of_requirement", "new_lease", "by_worker", "by_poll"), _text),
+    **dict.fromkeys(("now", "until"), _time),
+}
+_RENEWING: Types = {
+    **dict.fromkeys(("of_id", "of_lease", "by_worker"), _text),
+    "until": _time,
+    "longest": Length(),
+}
+_COMPLETING: Types = {"of_id": _text, "of_lease": _text, "now": _time}
+_FILE: Types = {name: _c[name].type for name in FILE_COLUMNS}
 _by_ids = sa.select(*EXPORT_COLUMNS).where(_c.id.in_(sa.bindparam("ids", expanding=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What `renew` is asked for; see LeaseStore."""
+
+    worker_id: str
+    leases: tuple[LeaseRef, ...]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What `complete` is asked for; see LeaseStore."""
+
+    lease: LeaseRef
+    file: StoredFile
+    stats: RunStats
+    now: datetime
+    attachments: StoredFile | None
+
+    @property
+    def has_every_row(self) -> bool:
+        return self.stats.rows_matched == self.stats.rows_written
+
+    def values(self) -> dict[str, Any]:
+        """For a list of them."""
+        of = {"of_id": self.lease.export_id, "of_lease": self.lease.lease_id, "now": self.now}
+        return of | file_values(self.file, self.stats, self.attachments)
 
 
 class LeaseVerbs:
@@ -54,19 +104,48 @@ class LeaseVerbs:
         self._history = History(sql)
         self.turns = Turns(sql, fairness, policy.avoidance)
         self._policy = policy
+        self._leasing = Listed.of(sql.dialect, changes.LEASE, _LEASING)
+        self._renewing = Listed.of(sql.dialect, changes.RENEW, _RENEWING)
+        self._completing = Listed.of(sql.dialect, changes.COMPLETE, _COMPLETING, _FILE)
 
-    def claim(
-        self, db: sa.Connection, worker_id: str, poll_id: str, limit: int, now: datetime, *, ability: Ability
-    ) -> list[Claimed]:
-        again = db.execute(_of_poll, {"of_worker": worker_id, "of_poll": poll_id}).mappings().all()
-        if again:
-            return [_claimed(row) for row in again]
-        by = {"by_worker": worker_id, "by_poll": poll_id, "now": now, "until": now + self._policy.confirm_window}
-        choice = self.turns.choose(db, Asked(worker_id, ability, limit, now))
-        rows = [row for candidate in choice.taken if (row := _lease(db, candidate, by)) is not None]
-        self._history.happened(db, Event.LEASE, rows, Actor.WORKER, worker_id=worker_id)
+    def claim(self, db: sa.Connection, asked: Sequence[Asked]) -> list[list[Claimed] | Exception]:
+        """A ListVerb. Polls of workers that can do the same are served in one go, one after the other."""
+        leased = _leased_to(db, asked)
+        repeated = {*leased}
+        answers: list[list[Claimed] | Exception] = []
+        new = {poll.key: poll for poll in asked if poll.key not in leased}
+        for polls in self.turns.in_one_go(db, [*new.values()]):
+            leased |= self._lease(db, polls)
+        for poll in asked:
+            claimed = leased[poll.key]
+            answers.append(sorted(claimed, key=lambda one: one.export.id) if poll.key in repeated else claimed)
+            repeated.add(poll.key)
+        return answers
+
+    def _lease(self, db: sa.Connection, polls: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
+        now = max(poll.now for poll in polls)
+        choice = self.turns.choose(db, polls, now)
+        by = [poll for poll in polls for _ in range(poll.limit)]
+        given = [
+            {
+                "of_id": candidate.export_id,
+                "of_requirement": candidate.requirement,
+                "new_lease": secrets.token_hex(16),
+                "by_worker": poll.worker_id,
+                "by_poll": poll.poll_id,
+                "now": now,
+                "until": now + self._policy.confirm_window,
+            }
+            for candidate, poll in zip(choice.taken, by, strict=False)
+        ]
+        rows = {row["id"]: row for row in self._leasing.changed(db, given)}
+        in_turn = [rows[each["of_id"]] for each in given if each["of_id"] in rows]
+        self._history.happened(db, Event.LEASE, in_turn, Actor.WORKER, worker_id=_holder)
         self.turns.settle(db, choice)
-        return [_claimed(row) for row in rows]
+        leased: dict[PollKey, list[Claimed]] = {poll.key: [] for poll in polls}
+        for row in in_turn:
+            leased[row["lease_worker_id"], row["lease_poll_id"]].append(_claimed(row))
+        return leased
 
     def next_due(self, db: sa.Connection, now: datetime) -> datetime | None:
         return db.execute(_next_due, {"moment": now}).scalar()
@@ -80,36 +159,51 @@ class LeaseVerbs:
         rows = {row["id"]: row for row in db.execute(_by_ids, {"ids": ids}).mappings()}
         return [_standing(rows.get(lease.export_id), lease) for lease in leases]
 
-    def renew(self, db: sa.Connection, worker_id: str, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
-        policy = self._policy
-        by = {"by_worker": worker_id, "until": now + policy.ttl, "longest": policy.run_timeout + policy.ttl}
-        revived: list[Row] = []
-        for lease in leases:
-            of = {**by, "of_id": lease.export_id, "of_lease": lease.lease_id}
-            if db.execute(changes.RENEW, of).first() is None:
-                revived += db.execute(changes.REVIVE, {**of, "now": now}).mappings().all()
-        return self._history.happened(db, Event.RENEW, revived, Actor.WORKER, worker_id=worker_id)
+    def renew(self, db: sa.Connection, asked: Sequence[Renewal]) -> list[list[Export] | Exception]:
+        """A ListVerb."""
+        given = {lease: self._renewed(renewal, lease) for renewal in asked for lease in renewal.leases}
+        renewed = {LeaseRef(row["id"], row["lease_id"]) for row in self._renewing.changed(db, given.values())}
+        return [self._revive(db, renewal, renewed) for renewal in asked]
 
-    def complete(
-        self,
-        db: sa.Connection,
-        lease: LeaseRef,
-        file: StoredFile,
-        stats: RunStats,
-        now: datetime,
-        *,
-        attachments: StoredFile | None,
-    ) -> Export | None:
-        if stats.rows_matched != stats.rows_written:
-            raise RowsMissing(stats.rows_matched, stats.rows_written)
-        of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
-        row = db.execute(changes.COMPLETE, {**of, **file_values(file, stats, attachments)}).mappings().first()
-        if row is not None:
-            return self._by_worker(db, Event.COMPLETE, row, row["lease_worker_id"])
+    def _renewed(self, renewal: Renewal, lease: LeaseRef) -> dict[str, Any]:
+        policy = self._policy
+        by = {"by_worker": renewal.worker_id, "until": renewal.now + policy.ttl}
+        return {"of_id": lease.export_id, "of_lease": lease.lease_id, "longest": policy.run_timeout + policy.ttl, **by}
+
+    def _revive(self, db: sa.Connection, renewal: Renewal, renewed: AbstractSet[LeaseRef]) -> list[Export]:
+        """Those of which a renewal comes late."""
+        rows: list[Row] = []
+        for lease in renewal.leases:
+            if lease not in renewed:
+                of = {**self._renewed(renewal, lease), "now": renewal.now}
+                rows += db.execute(changes.REVIVE, of).mappings().all()
+        return self._history.happened(db, Event.RENEW, rows, Actor.WORKER, worker_id=renewal.worker_id)
+
+    def complete(self, db: sa.Connection, asked: Sequence[Completion]) -> list[Export | Exception | None]:
+        """A ListVerb. Of those of one export the first comes first."""
+        first: dict[str, Completion] = {}
+        for completion in asked:
+            first.setdefault(completion.lease.export_id, completion)
+        whole = [completion for completion in first.values() if completion.has_every_row]
+        rows = self._completing.changed(db, [completion.values() for completion in whole])
+        exports = self._history.happened(db, Event.COMPLETE, rows, Actor.WORKER, worker_id=_holder)
+        done = {export.id: export for export in exports}
+        later = [each for each in asked if first[each.lease.export_id] is not each]
+        then = iter(self.complete(db, later) if later else ())
+        return [
+            self._completed(db, each, done) if first[each.lease.export_id] is each else next(then) for each in asked
+        ]
+
+    def _completed(self, db: sa.Connection, asked: Completion, done: Mapping[str, Export]) -> Export | Exception | None:
+        stats, lease = asked.stats, asked.lease
+        if not asked.has_every_row:
+            return RowsMissing(stats.rows_matched, stats.rows_written)
+        if lease.export_id in done:
+            return done[lease.export_id]
         there = _row(db, lease)
-        if there is not None and _completed_with(there, lease, file.artifact.sha256):
+        if there is not None and _completed_with(there, lease, asked.file.artifact.sha256):
             return None
-        raise _why_fenced(there, lease)
+        return _why_fenced(there, lease)
 
     def fail(self, db: sa.Connection, lease: LeaseRef, failure: Failure, fate: Fate, now: datetime) -> Export | None:
         of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
@@ -166,9 +260,18 @@ class LeaseVerbs:
         yield Event.EXPIRE, self._failures.expire
 
 
-def _lease(db: sa.Connection, candidate: Candidate, by: Mapping[str, Any]) -> Row | None:
-    of = {"of_id": candidate.export_id, "of_requirement": candidate.requirement, "new_lease": secrets.token_hex(16)}
-    return db.execute(changes.LEASE, {**of, **by}).mappings().first()
+def _leased_to(db: sa.Connection, asked: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
+    """What polls leased before and have not confirmed; without those that have none."""
+    of = {"workers": sorted({poll.worker_id for poll in asked}), "polls": sorted({poll.poll_id for poll in asked})}
+    found: dict[PollKey, list[Claimed]] = {}
+    for row in db.execute(_of_polls, of).mappings():
+        found.setdefault((row["lease_worker_id"], row["lease_poll_id"]), []).append(_claimed(row))
+    return found
+
+
+def _holder(row: Row) -> str:
+    worker_id: str = row["lease_worker_id"]
+    return worker_id
 
 
 def _claimed(row: Row) -> Claimed:

@@ -14,6 +14,8 @@ CREATE INDEX line_capped ON line (tenant) WHERE place = 'CAPPED';
 CREATE INDEX line_due ON line (due) WHERE place = 'LATER';
 CREATE INDEX line_turn ON line (requirement, vtime, tenant) WHERE place = 'WAITING';
 
+CREATE INDEX exports_given_back ON exports (given_back_by) WHERE given_back_by IS NOT NULL;
+
 INSERT INTO line (tenant, requirement, needs, vtime, place, due)
 SELECT
     e.tenant, e.requirement, max(e.needs), coalesce(max(t.vtime), 0),

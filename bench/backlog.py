@@ -1,0 +1,105 @@
+"""What a claim costs however much waits, and how long one export waits behind those of another tenant."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bench import report
+from bench.report import Result, compared, judged
+from bench.waiting import SPEC, START, STATS, new_export, new_file, opened, waiting
+from services.api.ports.store import Store
+
+_MANY, _TENANTS = 1_000_000, 10_000
+_FEW, _FEW_TENANTS = 1_000, 10
+_CLAIMS = 200
+_GOAL = report.at_most(2)
+_FLOOD, _SLOTS, _BEFORE = 10_000, 4, 20
+_MAX_JOBS_A_SLOT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Milliseconds: of the clock at the median and the 99th percentile, and of the processor, one claim."""
+
+    p50: float
+    p99: float
+    processor: float
+
+
+def backlog() -> Iterator[Result]:
+    """With so much that waits beside so little, in claims of one job and of as many as an answer has."""
+    for name, many, few in (("backlog", _TENANTS, _FEW_TENANTS), ("backlog_of_one_tenant", 1, 1)):
+        ours = asyncio.run(_claims(_MANY, many))
+        beside = asyncio.run(_claims(_FEW, few))
+        for jobs, claims in ours.items():
+            yield _compared(f"{name}_{jobs}", claims, beside[jobs])
+    yield asyncio.run(_fairness())
+
+
+def _compared(name: str, claims: Claims, few: Claims) -> Result:
+    costs = (
+        f"{_FEW:,} waiting; p50 {claims.p50:.2f} beside {few.p50:.2f}, processor {claims.processor:.2f} beside "
+        f"{few.processor:.2f} ms"
+    )
+    return compared(name, "ms p99", claims.p99, few.p99, costs, None, _GOAL)
+
+
+async def _claims(count: int, tenants: int) -> dict[int, Claims]:
+    """By the number of jobs of each."""
+    async with waiting(count, tenants) as store:
+        return {jobs: await _timed(store, jobs) for jobs in (1, 16)}
+
+
+async def _timed(store: Store, jobs: int) -> Claims:
+    """Of claims that are given back after each, so that as much waits for the next. Raises WrongOutput."""
+    took, processor = [], 0.0
+    for number in range(_CLAIMS):
+        begun, used = time.perf_counter(), time.process_time()
+        claimed = await store.leases.claim("worker", f"poll-{jobs}-{number}", jobs, START)
+        took.append(time.perf_counter() - begun)
+        processor += time.process_time() - used
+        assert len(claimed) == jobs
+        await store.leases.release([one.ref for one in claimed], START)
+    p50, p99 = statistics.median(took), statistics.quantiles(took, n=100)[98]
+    return Claims(p50 * 1000, p99 * 1000, processor * 1000 / _CLAIMS)
+
+
+async def _fairness() -> Result:
+    """Jobs of a tenant that floods which begin after another one's export is created and before that begins."""
+    async with opened() as (_, store):
+        await _create(store, "flood", _FLOOD)
+        slots = _Slots(store)
+        for _ in range(_BEFORE):
+            await slots.next_job()
+        await _create(store, "one", 1)
+        jobs = 0
+        while await slots.next_job() != "one":
+            jobs += 1
+    a_slot = jobs / _SLOTS
+    goal = f"<= {_MAX_JOBS_A_SLOT}"
+    return judged("fairness", "jobs a slot", a_slot, goal, ok=a_slot <= _MAX_JOBS_A_SLOT, beside=f"behind {_FLOOD:,}")
+
+
+async def _create(store: Store, tenant: str, count: int) -> None:
+    await asyncio.gather(*(store.exports.create(new_export(tenant), SPEC, None) for _ in range(count)))
+
+
+class _Slots:
+    """Slots of workers that are never idle."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._busy: list[Callable[[], object]] = []
+        self._polls = 0
+
+    async def next_job(self) -> str:
+        """The tenant of the job that begins when a slot becomes free."""
+        if len(self._busy) == _SLOTS:
+            await self._busy.pop(0)()  # type: ignore[misc]
+        self._polls += 1
+        (job,) = await self._store.leases.claim("worker", f"poll-{self._polls}", 1, START)
+        await self._store.leases.renew("worker", [job.ref], START)
+        self._busy.append(lambda: self._store.leases.complete(job.ref, new_file(job.export.id), STATS, START))
+        return job.export.tenant

@@ -1,0 +1,83 @@
+"""Whole durable lives of exports through the store's port, beside jobs that do nothing in other queues."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from bench import report
+from bench.checks import WrongOutput
+from bench.peer import NotMeasured
+from bench.report import Result, compared, not_measured
+from bench.small_exports import _no_op_jobs, _worked
+from bench.waiting import SPEC, START, STATS, new_export, new_file, opened
+from services.api.domain.states import State
+from services.api.ports.store import Store
+
+IN_FLIGHT = 50
+_LIVES = 3_000
+_TENANTS = 10
+_TURNS = 3
+_EVENTS = ["CREATE", "LEASE", "COMPLETE"]
+_GOAL = report.at_least(4)
+_NAME, _PEER = "store_lives", "procrastinate's no-op jobs on PostgreSQL"
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """So many a second by the clock, and what one took of the processor in ms."""
+
+    per_s: float
+    processor_ms: float
+
+
+def store_lives() -> Iterator[Result]:
+    """On SQLite, by the clock and by the processor."""
+    try:
+        with _no_op_jobs() as (jobs, url):
+            turns = [(asyncio.run(lived()), _worked(jobs, url)) for _ in range(_TURNS)]
+    except NotMeasured as problem:
+        yield not_measured(_NAME, "lives/s", _GOAL, str(problem))
+        return
+    ours, theirs = max(ours.per_s for ours, _ in turns), max(peer.per_s for _, peer in turns)
+    yield compared(_NAME, "lives/s", ours, theirs, _PEER, None, _GOAL)
+    ours, theirs = (1000 / min(side.processor_ms for side in sides) for sides in zip(*turns, strict=True))
+    yield compared(f"{_NAME}_processor", "lives/processor s", ours, theirs, _PEER, None, _GOAL)
+
+
+async def lived(lives: int = _LIVES) -> Lives:
+    """Raises WrongOutput when one is not COMPLETED with its history and its announcement."""
+    async with opened() as (_, store):
+        await _live(store, IN_FLIGHT)  # the first ones find caches empty
+        begun, used = time.perf_counter(), time.process_time()
+        ids = await _live(store, lives)
+        took, used = time.perf_counter() - begun, time.process_time() - used
+        for tenant, export_id in ids[:: max(1, lives // 100)]:
+            await _check(store, tenant, export_id)
+        return Lives(lives / took, used * 1000 / lives)
+
+
+async def _live(store: Store, lives: int) -> list[tuple[str, str]]:
+    """Each of IN_FLIGHT goes from create to complete, and then to the next one."""
+    left, polls, ids = iter(range(lives)), count(), []
+
+    async def one_after_the_other(worker: str) -> None:
+        for number in left:
+            export = new_export(f"tenant-{number % _TENANTS}")
+            ids.append((export.tenant, export.id))
+            await store.exports.create(export, SPEC, None)
+            (job,) = await store.leases.claim(worker, f"{worker}-{next(polls)}", 1, START)
+            await store.leases.renew(worker, [job.ref], START)
+            await store.leases.complete(job.ref, new_file(job.export.id), STATS, START)
+
+    await asyncio.gather(*(one_after_the_other(f"worker-{lives}-{number}") for number in range(IN_FLIGHT)))
+    return ids
+
+
+async def _check(store: Store, tenant: str, export_id: str) -> None:
+    export = await store.exports.get(tenant, export_id)
+    history = [entry.event for entry in await store.exports.transitions(tenant, export_id)]
+    told = await store.outbox.deliveries(tenant, export_id)
+    if not (export and export.state is State.COMPLETED and history == _EVENTS and len(told) == 1):
+        raise WrongOutput(f"{export_id} is not whole: {history}, {len(told)} announcements")

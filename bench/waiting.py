@@ -1,0 +1,106 @@
+"""A store in which exports wait: so many, of so many tenants, written past the store since creating them takes long."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from services.api.domain.export import Export, Options, StoredFile
+from services.api.domain.states import State
+from services.api.ports.store import Store
+from services.api.storage.sql.rows import new_row
+from services.api.storage.sql.stores import sql_store
+from services.api.storage.sql.tables import exports
+from services.api.storage.sqlite.database import SqliteDatabase
+from services.contract.capabilities import requirement_of
+from services.contract.formats import Format, Packaging
+from services.contract.outcome import Artifact, Consistency, Entry, MatchedBy, RunStats
+from services.contract.spec import ColumnSpec, ColumnType, JobSpec, Kind, Relation, SourceRef, TableOptions
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+_COLUMNS = tuple(ColumnSpec(name, name, name.title(), ColumnType(Kind.TEXT)) for name in ("uuid", "issuer", "concept"))
+SPEC = JobSpec(
+    collection="Invoices",
+    source=SourceRef("invoices", "sql"),
+    relation=Relation(table="invoices"),
+    key=("uuid",),
+    columns=_COLUMNS,
+    order=(),
+    table=TableOptions(Format.CSV),
+    table_name="invoices",
+)
+STATS = RunStats(10, MatchedBy.COUNT, 10, Consistency.SNAPSHOT, as_of=START)
+_LINE = """INSERT INTO line (tenant, requirement, needs, vtime, place)
+  SELECT tenant, requirement, max(needs), 0, 'WAITING' FROM exports GROUP BY tenant, requirement"""
+
+
+def new_export(tenant: str) -> Export:
+    """One that waits, and tells a receiver of its end."""
+    return Export(
+        id=str(uuid4()),
+        tenant=tenant,
+        uri="/invoices?order[uuid]=asc",
+        type="Invoices",
+        format=Format.CSV,
+        file_types=(),
+        labels={"team": "tax"},
+        options=Options("order[uuid]=asc", _COLUMNS, Packaging.AUTO, "UTC", timedelta(days=7)),
+        callback_url="https://receiver.example/done",
+        requirement=requirement_of(SPEC),
+        state=State.QUEUED,
+        version=1,
+        run=1,
+        attempt=0,
+        max_attempts=3,
+        cancel_reason=None,
+        next_attempt_time=None,
+        create_time=START,
+        update_time=START,
+        start_time=None,
+        end_time=None,
+        duration=None,
+    )
+
+
+def new_file(export_id: str) -> StoredFile:
+    """What its worker built."""
+    artifact = Artifact(f"{export_id}/t.csv", 800, "ab" * 32, "text/csv", "csv", (Entry("t.csv", 800),), 1)
+    return StoredFile(str(uuid4()), "invoices.csv", artifact, 10, START, START + timedelta(days=7))
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[tuple[SqliteDatabase, Store]]:
+    """An empty store on a disk."""
+    folder = Path(tempfile.mkdtemp(prefix="exportd-bench-"))
+    try:
+        async with await SqliteDatabase.open(folder / "exportd.sqlite3") as database:
+            yield database, sql_store(database)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def waiting(count: int, tenants: int) -> AsyncIterator[Store]:
+    """So many exports that wait, dealt out to so many tenants."""
+    async with opened() as (database, store):
+        await database.write(lambda db: _fill(db, count, tenants))
+        yield store
+
+
+def _fill(db: sa.Connection, count: int, tenants: int) -> None:
+    row = new_row(replace(new_export("t"), callback_url=""), SPEC, None)
+    own = {"id": "printf('%036d', n)", "tenant": f"printf('tenant-%05d', n % {tenants})"}
+    numbers = sa.select(sa.literal(1).label("n")).cte("numbers", recursive=True)
+    numbers = numbers.union_all(sa.select(numbers.c.n + 1).where(numbers.c.n < count))
+    values = [
+        sa.literal_column(own[name]) if name in own else sa.literal(value, exports.c[name].type)
+        for name, value in row.items()
+    ]
+    db.execute(sa.insert(exports).from_select([*row], sa.select(*values).select_from(numbers)))
+    db.exec_driver_sql(_LINE)
