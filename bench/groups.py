@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from bench import calls, cold_start, pickups, report, small_exports, sources
+from bench import backlog, calls, cold_start, pickups, report, small_exports, sources, store_lives
 from bench.download import download
 from bench.peer import NotMeasured, in_fresh_process
 from bench.peers import OPENPYXL_ROWS, PEERS
@@ -54,6 +54,8 @@ def queue() -> Iterator[Result]:
     yield from small_exports.small_exports()
     yield from pickups.pickups()
     yield from cold_start.cold_start()
+    yield from store_lives.store_lives()
+    yield from backlog.backlog()
 
 
 def large() -> Iterator[Result]:

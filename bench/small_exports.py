@@ -65,9 +65,9 @@ class Burst:
 def small_exports() -> Iterator[Result]:
     """By the clock and by the processor."""
     try:
-        with Service("csv", slots=SLOTS) as service, _no_op_jobs() as (jobs, url):
+        with Service("csv", slots=SLOTS) as service, no_op_jobs() as (jobs, url):
             _exported(service, IN_FLIGHT)  # the first ones find caches empty
-            turns = [(_exported(service, _EXPORTS), _worked(jobs, url)) for _ in range(_TURNS)]
+            turns = [(_exported(service, _EXPORTS), worked(jobs, url)) for _ in range(_TURNS)]
     except NotMeasured as problem:
         yield report.not_measured(_NAME, "exports/s", _GOAL, str(problem))
         return
@@ -140,7 +140,7 @@ def _check(exports: Sequence[Export], count: int, artifacts: Path) -> None:
 
 
 @contextmanager
-def _no_op_jobs() -> Iterator[tuple[Watched, str]]:
+def no_op_jobs() -> Iterator[tuple[Watched, str]]:
     """A server and a worker: their processes, and the URL of the database. Raises NotMeasured."""
     with started("PostgreSQL", postgres()) as url:
         command = [sys.executable, "-m", "bench.no_op_jobs", "worker", url]
@@ -154,7 +154,7 @@ def _no_op_jobs() -> Iterator[tuple[Watched, str]]:
                 worker.terminate()
 
 
-def _worked(jobs: Watched, url: str) -> Burst:
+def worked(jobs: Watched, url: str) -> Burst:
     """Raises NotMeasured."""
     command = [sys.executable, "-m", "bench.no_op_jobs", "defer", url, str(_JOBS)]
     seconds, processor_s = jobs.during(lambda: float(output_of(command)))

@@ -10,7 +10,7 @@ from bench import report
 from bench.checks import WrongOutput
 from bench.peer import NotMeasured
 from bench.report import Result, compared, not_measured
-from bench.small_exports import _no_op_jobs, _worked
+from bench.small_exports import no_op_jobs, worked
 from bench.waiting import SPEC, START, STATS, new_export, new_file, opened
 from services.api.domain.states import State
 from services.api.ports.store import Store
@@ -35,8 +35,8 @@ class Lives:
 def store_lives() -> Iterator[Result]:
     """On SQLite, by the clock and by the processor."""
     try:
-        with _no_op_jobs() as (jobs, url):
-            turns = [(asyncio.run(lived()), _worked(jobs, url)) for _ in range(_TURNS)]
+        with no_op_jobs() as (jobs, url):
+            turns = [(asyncio.run(lived()), worked(jobs, url)) for _ in range(_TURNS)]
     except NotMeasured as problem:
         yield not_measured(_NAME, "lives/s", _GOAL, str(problem))
         return

@@ -21,14 +21,20 @@ class FullTable:
         self._table = table
 
     async def write(self, work):
-        def refused(db):
+        return await self._database.write(self._refusing(work))
+
+    async def write_listed(self, verb, item):
+        return await self._database.write_listed(self._refusing(verb), item)
+
+    def _refusing(self, work):
+        def refused(db, *items):
             sa.event.listen(db, "before_execute", self._refuse)
             try:
-                return work(db)
+                return work(db, *items)
             finally:
                 sa.event.remove(db, "before_execute", self._refuse)
 
-        return await self._database.write(refused)
+        return refused
 
     def _refuse(self, connection, statement, *_) -> None:
         if isinstance(statement, sa.Insert) and statement.table is self._table:

@@ -2,8 +2,7 @@
 
 import asyncio
 import sqlite3
-import threading
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +12,7 @@ from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import requests
 from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.errors import ExportNotFound, StoreUnavailable
+from tests.integration.storage.gathering import gathering
 from tests.ports.samples import SPEC, START, new_export
 
 
@@ -44,26 +44,6 @@ async def test_what_is_acknowledged_is_on_the_disk(database):
 
 def _pragma(name):
     return lambda db: db.exec_driver_sql(f"PRAGMA {name}").scalar()
-
-
-@asynccontextmanager
-async def gathering(database):
-    """What is written meanwhile waits behind a unit, and then goes into one transaction."""
-    held, go_on = asyncio.Event(), threading.Event()
-    loop = asyncio.get_running_loop()
-
-    def hold(_):
-        loop.call_soon_threadsafe(held.set)
-        go_on.wait()
-
-    holding = asyncio.create_task(database.write(hold))
-    await held.wait()
-    try:
-        yield
-        await asyncio.sleep(0)  # lets the tasks made meanwhile hand in their units
-    finally:
-        go_on.set()
-        await holding
 
 
 async def there(store) -> set[str]:

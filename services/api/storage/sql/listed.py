@@ -38,7 +38,8 @@ class Listed:
             return given.c[element.key] if is_given else None
 
         whole = change.values({name: given.c[name] for name in sets}) if sets else change
-        return cls(replacement_traverse(whole, {"stop_on": [given]}, replaced), types)
+        listed: Any = replacement_traverse(whole, {"stop_on": [given]}, replaced)
+        return cls(listed, types)
 
     def changed(self, db: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         """What RETURNING says of those that were changed, in no order."""

@@ -111,16 +111,13 @@ class LeaseVerbs:
     def claim(self, db: sa.Connection, asked: Sequence[Asked]) -> list[list[Claimed] | Exception]:
         """A ListVerb. Polls of workers that can do the same are served in one go, one after the other."""
         leased = _leased_to(db, asked)
-        repeated = {*leased}
-        answers: list[list[Claimed] | Exception] = []
-        new = {poll.key: poll for poll in asked if poll.key not in leased}
+        new: dict[PollKey, Asked] = {}
+        for poll in asked:
+            if poll.key not in leased:
+                new.setdefault(poll.key, poll)
         for polls in self.turns.in_one_go(db, [*new.values()]):
             leased |= self._lease(db, polls)
-        for poll in asked:
-            claimed = leased[poll.key]
-            answers.append(sorted(claimed, key=lambda one: one.export.id) if poll.key in repeated else claimed)
-            repeated.add(poll.key)
-        return answers
+        return [leased[poll.key] if new.get(poll.key) is poll else _by_id(leased[poll.key]) for poll in asked]
 
     def _lease(self, db: sa.Connection, polls: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
         now = max(poll.now for poll in polls)
@@ -267,6 +264,11 @@ def _leased_to(db: sa.Connection, asked: Sequence[Asked]) -> dict[PollKey, list[
     for row in db.execute(_of_polls, of).mappings():
         found.setdefault((row["lease_worker_id"], row["lease_poll_id"]), []).append(_claimed(row))
     return found
+
+
+def _by_id(claimed: Sequence[Claimed]) -> list[Claimed]:
+    """The order in which a poll gets again what it has."""
+    return sorted(claimed, key=lambda one: one.export.id)
 
 
 def _holder(row: Row) -> str:
