@@ -52,13 +52,13 @@ async def test_a_reader_gives_exactly_the_bytes_asked_for(store):
     assert await store.size(KEY) == 10
     reader = await store.open(KEY)
     assert reader.size_bytes == 10
-    assert await reader.read(2, 3) == b"234"
-    assert await reader.read(8, 100) == b"89"
-    assert await reader.read(10, 5) == b""
+    assert await reader.read(2, 3, bytes) == b"234"
+    assert await reader.read(8, 100, bytes) == b"89"
+    assert await reader.read(10, 5, bytes) == b""
     await reader.close()
     await reader.close()
     with pytest.raises(ValueError, match="closed"):
-        await reader.read(0, 1)
+        await reader.read(0, 1, bytes)
 
 
 @pytest.mark.usefixtures("content")
@@ -76,7 +76,7 @@ async def test_an_open_reader_outlives_its_artifact(store):
     await store.remove(PREFIX)
     assert await store.size(KEY) is None
     assert await store.open(KEY) is None
-    assert await asyncio.gather(reader.read(0, 5), reader.read(5, 5)) == [b"01234", b"56789"]
+    assert await asyncio.gather(reader.read(0, 5, bytes), reader.read(5, 5, bytes)) == [b"01234", b"56789"]
     await reader.close()
 
 
