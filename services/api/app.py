@@ -124,7 +124,7 @@ async def build(settings: ApiSettings, world: World) -> Api:
     catalog, tenants = LiveCatalog(settings.catalog), LiveTenants(settings.tenants)
     _check_ports(settings)
     async with AsyncExitStack() as stack:
-        kept = await _kept(settings, tenants, stack)
+        kept = await _kept(settings, tenants, world, stack)
         await _go_on_from(kept.store.figures, world)
         parts = _Parts(settings, world, tenants, catalog, kept)
         retention = Retention(kept.store.retention, kept.artifacts, parts.metrics, settings.retention, world)
@@ -172,13 +172,13 @@ class _Kept:
     store: Store
 
 
-async def _kept(settings: ApiSettings, tenants: LiveTenants, stack: AsyncExitStack) -> _Kept:
+async def _kept(settings: ApiSettings, tenants: LiveTenants, world: World, stack: AsyncExitStack) -> _Kept:
     directory = stack.enter_context(_data_directory(settings))
     secret = _secret(settings)
     with using("EXPORTD_ARTIFACTS", settings.artifacts):
         artifacts = FolderArtifactStore.in_folder(settings.artifacts)
     database = await stack.enter_async_context(await SqliteDatabase.open(directory.database))
-    return _Kept(secret, artifacts, sql_store(database, settings.leases, tenants))
+    return _Kept(secret, artifacts, sql_store(database, settings.leases, tenants, world.monotonic))
 
 
 def _data_directory(settings: ApiSettings) -> DataDirectory:

@@ -135,7 +135,11 @@ def children_limited(size_bytes: int) -> list[tuple[psutil.Process, tuple[int, i
 
 
 def _is_forked(child: psutil.Process) -> bool:
-    return "forkserver" in " ".join(child.cmdline())
+    """Those that have ended, of whatever test, are none."""
+    try:
+        return "forkserver" in " ".join(child.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def unlimited(limits: list[tuple[psutil.Process, tuple[int, int]]]) -> None:

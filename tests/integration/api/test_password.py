@@ -8,6 +8,7 @@ import pytest
 
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.settings import ApiSettings
+from services.runtime import logs
 from tests.integration.api.conftest import Api, Worker, serving
 from tests.integration.api.refusals import refused
 
@@ -83,6 +84,7 @@ async def test_the_worker_gets_the_password_and_the_caller_only_that_there_is_on
 async def test_no_file_and_no_log_ever_holds_it(
     api: Api, worker: Worker, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    logs.configure("api", "human")  # which shows letters as they are
     await api.create(password=PASSWORD, request_id="once")
     await refused(api.create(password=PASSWORD + "!", request_id="once"))
     await refused(api.create(password=PASSWORD * 20, time_zone="nowhere"))

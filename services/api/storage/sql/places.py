@@ -1,6 +1,5 @@
 """Places in the queue."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -45,26 +44,31 @@ class _Last:
 
 
 class Places:
-    """Counts who is before an export. A queue that is longer than is counted is counted once in LAST_KNOWN_S."""
+    """Counts who is before an export. A queue that is longer than is counted is counted once in LAST_KNOWN_S.
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    `monotonic` counts seconds and never goes back; without it every queue is counted each time.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] | None = None) -> None:
         self._monotonic = monotonic
         self._last: dict[str, _Last] = {}
 
     def of(self, db: sa.Connection, export: Export) -> int:
         """As ExportStore.queue_position."""
+        if self._monotonic is None:
+            return _position(db, export)
         place, now = (-export.priority, export.id), self._monotonic()
         last = self._last.get(export.tenant)
         if last is not None and now < last.until and last.place <= place:
             return MAX_QUEUE_POSITION
-        position = min(1 + _counted(db, export), MAX_QUEUE_POSITION)
+        position = _position(db, export)
         if position == MAX_QUEUE_POSITION:
             self._last = {tenant: each for tenant, each in self._last.items() if now < each.until}
             self._last[export.tenant] = _Last(place, now + LAST_KNOWN_S)
         return position
 
 
-def _counted(db: sa.Connection, export: Export) -> int:
+def _position(db: sa.Connection, export: Export) -> int:
     of = {"of_tenant": export.tenant, "of_priority": export.priority, "of_id": export.id}
     row = _ahead.first(db, of)
-    return int(row["ahead"]) if row else 0
+    return min(1 + row["ahead"], MAX_QUEUE_POSITION) if row else 1

@@ -1,6 +1,6 @@
 """The ports of the store over any SQL database: each verb in a transaction of its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.api.domain.export import Export, StoredFile
@@ -27,11 +27,16 @@ from services.contract.outcome import Failure, RunStats
 from services.contract.spec import JobSpec
 
 
-def sql_store(database: Database, policy: LeasePolicy | None = None, fairness: Shares | None = None) -> Store:
-    """Every port over one database."""
+def sql_store(
+    database: Database,
+    policy: LeasePolicy | None = None,
+    fairness: Shares | None = None,
+    monotonic: Callable[[], float] | None = None,
+) -> Store:
+    """Every port over one database. `monotonic`: see Places."""
     sql = Statements.of(database.dialect)
     return Store(
-        exports=SqlExportStore(database, ExportVerbs(sql)),
+        exports=SqlExportStore(database, ExportVerbs(sql, monotonic=monotonic)),
         leases=SqlLeaseStore(database, LeaseVerbs(sql, policy or LeasePolicy(), fairness or Fairness())),
         figures=SqlQueueFigures(database),
         outbox=SqlOutbox(database, OutboxVerbs(sql)),

@@ -1,7 +1,7 @@
 """What callers and operators do with exports."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,13 +68,18 @@ class Creation:
 
 
 class ExportVerbs:
-    """The verbs of an ExportStore."""
+    """The verbs of an ExportStore. `monotonic`: see Places."""
 
-    def __init__(self, sql: Statements, max_looked_at: int = MAX_LOOKED_AT) -> None:
+    def __init__(
+        self,
+        sql: Statements,
+        max_looked_at: int = MAX_LOOKED_AT,
+        monotonic: Callable[[], float] | None = None,
+    ) -> None:
         self._take_request_id = Prepared(sql.take_request_id, sets=requests.c.keys())
         self._listing = Listing(sql.dialect, max_looked_at)
         self._history = History(sql)
-        self._places = Places()
+        self._places = Places(monotonic)
 
     def create(self, db: sa.Connection, creations: Sequence[Creation]) -> list[Export | Exception]:
         """A ListVerb."""
