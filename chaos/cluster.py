@@ -43,6 +43,7 @@ SETTINGS = {
     "EXPORTD_SMTP_TLS": "none",
     "EXPORTD_SMTP_FROM": SENDER,
     "EXPORTD_SMTP_TIMEOUT_S": "5",
+    "EXPORTD_SMTP_ACCEPT_TIMEOUT_S": "30",  # a mail that an api was killed with is held for longer than that
     "EXPORTD_API_METRICS": "off",
     "EXPORTD_WORKER_METRICS": "off",
 }

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.settings import ApiSettings
@@ -81,23 +82,20 @@ async def test_the_worker_gets_the_password_and_the_caller_only_that_there_is_on
     assert (done.encrypted, done.file.encrypted) == (True, True)
 
 
-async def test_no_file_and_no_log_ever_holds_it(
-    api: Api, worker: Worker, data: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    logs.configure("api", "human")  # which shows letters as they are
-    await api.create(password=PASSWORD, request_id="once")
-    await refused(api.create(password=PASSWORD + "!", request_id="once"))
-    await refused(api.create(password=PASSWORD * 20, time_zone="nowhere"))
-    (sealed,) = _sealed(data)
-    assert sealed is not None
-    assert _holding(data, PASSWORD) == []
-    (job,) = await worker.lease()
-    await worker.complete(job, worker.file(job, b"x", extension="zip", encrypted=True))
+async def test_no_file_and_no_log_ever_holds_it(api: Api, worker: Worker, data: Path) -> None:
+    with capture_logs(processors=[logs.with_bound]) as lines:
+        await api.create(password=PASSWORD, request_id="once")
+        await refused(api.create(password=PASSWORD + "!", request_id="once"))
+        await refused(api.create(password=PASSWORD * 20, time_zone="nowhere"))
+        (sealed,) = _sealed(data)
+        assert sealed is not None
+        assert _holding(data, PASSWORD) == []
+        (job,) = await worker.lease()
+        await worker.complete(job, worker.file(job, b"x", extension="zip", encrypted=True))
     assert _sealed(data) == [None]
     assert _holding(data, PASSWORD) == []
-    logged = "".join(capsys.readouterr())
-    assert "CreateExport" in logged
-    assert "sésamo" not in logged
+    assert "CreateExport" in str(lines)
+    assert "sésamo" not in str(lines)
 
 
 async def test_an_end_without_a_file_erases_it_too(api: Api, worker: Worker, data: Path) -> None:
