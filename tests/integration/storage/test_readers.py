@@ -5,9 +5,10 @@ import asyncio
 import pytest
 import sqlalchemy as sa
 
+from services.api.storage.sql.readers import MAX_TOGETHER, Readers
 from services.api.storage.sqlite.database import reading_engine, set_up_reader, writing_engine
+from services.api.storage.sqlite.faults import SqliteFaults
 from services.api.storage.sqlite.long_readers import LongReaders
-from services.api.storage.sqlite.readers import MAX_TOGETHER, Readers
 from services.contract.errors import StoreUnavailable
 
 
@@ -22,7 +23,7 @@ def file(tmp_path):
 
 @pytest.fixture
 async def readers(file):
-    opened = Readers(reading_engine(file), 1, "reader")
+    opened = Readers(reading_engine(file), SqliteFaults(), 1, "reader")
     yield opened
     await opened.close()
 
@@ -69,7 +70,7 @@ async def test_a_caller_that_leaves_holds_up_nobody(readers):
 
 
 async def test_what_was_asked_is_answered_before_the_end(file):
-    readers = Readers(reading_engine(file), 2, "reader")
+    readers = Readers(reading_engine(file), SqliteFaults(), 2, "reader")
     asked = [asyncio.ensure_future(readers.run(total)) for _ in range(2 * MAX_TOGETHER)]
     await asyncio.sleep(0)
     await readers.close()

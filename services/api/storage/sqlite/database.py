@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from services.api.storage.sql.database import Dialect, Item, ListVerb
 from services.api.storage.sql.fair_slots import FairSlots
+from services.api.storage.sql.readers import Readers
+from services.api.storage.sql.writer import WriterThread
 from services.api.storage.sqlite.dialect import SqliteDialect
+from services.api.storage.sqlite.faults import SqliteFaults, is_damage
 from services.api.storage.sqlite.long_readers import LongReaders
-from services.api.storage.sqlite.readers import Readers
 from services.api.storage.sqlite.schema import bring_up_to_date
-from services.api.storage.sqlite.writer import WriterThread, is_damage, is_passing
 from services.runtime.ownership import own_file
 from services.runtime.startup import CannotStart
 
@@ -85,10 +86,10 @@ class SqliteDatabase:
     dialect: Dialect = SqliteDialect()
 
     def __init__(self, database: Path) -> None:
-        self._writer = WriterThread(writing_engine(database))
-        engine = reading_engine(database)
-        self._for_callers = Readers(engine, 1, "exportd-reader")
-        self._for_workers = Readers(engine, 1, "exportd-worker-reader")
+        faults, engine = SqliteFaults(), reading_engine(database)
+        self._writer = WriterThread(writing_engine(database), faults)
+        self._for_callers = Readers(engine, faults, 1, "exportd-reader")
+        self._for_workers = Readers(engine, faults, 1, "exportd-worker-reader")
         self._for_lists = LongReaders(database, MAX_CONCURRENT_LISTS, set_up_reader)
         self._lists = FairSlots(MAX_CONCURRENT_LISTS)
 
@@ -100,7 +101,7 @@ class SqliteDatabase:
         try:
             await asyncio.to_thread(bring_up_to_date, writing_engine(database), database)
         except sa.exc.DatabaseError as error:
-            if not (is_passing(error) or is_damage(error)):
+            if not (SqliteFaults().is_passing(error) or is_damage(error)):
                 raise
             raise DatabaseUnusable(database, error.orig) from error
         return cls(database)

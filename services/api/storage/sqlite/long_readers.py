@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
-from services.api.storage.sqlite.writer import is_passing, unavailable
+from services.api.storage.sql.faults import unavailable
+from services.api.storage.sqlite.faults import SqliteFaults
 from services.contract.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class LongReaders:
             async with engine.connect() as connection:
                 return await connection.run_sync(query)
         except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
-            if isinstance(error, sa.exc.TimeoutError) or is_passing(error):
+            if isinstance(error, sa.exc.TimeoutError) or SqliteFaults().is_passing(error):
                 raise unavailable(error) from error
             raise
 

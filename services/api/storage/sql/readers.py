@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from services.api.storage.sqlite.writer import is_passing, unavailable
+from services.api.storage.sql.faults import Faults, unavailable
 from services.contract.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -41,8 +41,9 @@ class Readers:
     `engine` opens connections that see all that was committed before a query begins.
     """
 
-    def __init__(self, engine: sa.Engine, threads: int, name: str) -> None:
+    def __init__(self, engine: sa.Engine, faults: Faults, threads: int, name: str) -> None:
         self._engine = engine
+        self._faults = faults
         self._loop = asyncio.get_running_loop()
         self._inbox: SimpleQueue[_Asked | None] = SimpleQueue()
         self._closed = False
@@ -68,7 +69,7 @@ class Readers:
             await asyncio.to_thread(thread.join)
 
     def _serve(self) -> None:
-        reader = _Reader(self._engine)
+        reader = _Reader(self._engine, self._faults)
         while asked := self._gathered():
             outcomes = [reader.outcome(each.query) for each in asked]
             if not self._loop.is_closed():  # one that is has no callers left
@@ -95,8 +96,9 @@ class Readers:
 class _Reader:
     """A connection, opened when it is first needed and again after it failed."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, faults: Faults) -> None:
         self._engine = engine
+        self._faults = faults
         self._connection: sa.Connection | None = None
 
     def outcome(self, query: Callable[[sa.Connection], Any]) -> Any:
@@ -107,7 +109,7 @@ class _Reader:
         except BaseException as error:  # noqa: BLE001  # it is its caller's
             if isinstance(error, sa.exc.DBAPIError):
                 self.close()  # a statement that it left in its middle would go on seeing what was there then
-            return _Failed(unavailable(error) if is_passing(error) else error)
+            return _Failed(unavailable(error) if self._faults.is_passing(error) else error)
 
     def close(self) -> None:
         """Give it back. Idempotent."""

@@ -1,0 +1,262 @@
+"""The one thread of a process that writes.
+
+Each change is a unit: a function over the connection, or an item for a verb that takes a list. What gathered while the
+last commit ran goes into the next transaction, items that follow each other for the same verb in one call of it; each
+such call and each function stands behind a savepoint of its own, and its caller hears of it after the commit.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import groupby
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from services.api.storage.sql.database import Item, ListVerb
+from services.api.storage.sql.faults import Faults, unavailable
+from services.contract.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+MAX_BATCH = 256
+MAX_TRIES = 5
+"""Of a unit that another transaction is in the way of."""
+
+
+class Way(Enum):
+    """How a unit is committed."""
+
+    TOGETHER = auto()
+    """With whatever gathered beside it."""
+
+    IN_TURN = auto()
+    """In a transaction that begins with a lock, so that no two of them run at once in whatever process; only with its
+    like, since whatever it held besides would be waited for by whom it waits for.
+    """
+
+    APART = auto()
+    """Between two transactions, in none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    work: Callable[[sa.Connection], Any]
+    answer: asyncio.Future[Any]
+    way: Way = Way.TOGETHER
+    verb: ListVerb[Any, Any] | None = None
+    item: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """What a unit's caller gets instead of a value."""
+
+    error: BaseException
+
+
+class WriterThread:
+    """Runs units of writing in the order in which they came; one event loop may use it.
+
+    `engine` opens a connection, which the thread alone uses. `take_turn` takes the lock that a transaction of units
+    IN_TURN begins with, where more than one process writes.
+    """
+
+    def __init__(
+        self, engine: sa.Engine, faults: Faults, take_turn: Callable[[sa.Connection], None] = lambda _: None
+    ) -> None:
+        self._transactions = _Transactions(engine, faults, take_turn)
+        self._loop = asyncio.get_running_loop()
+        self._inbox: SimpleQueue[_Unit | None] = SimpleQueue()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="exportd-writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """The unit's value, once it is durable. A caller that is cancelled leaves; its unit runs all the same.
+
+        Raises what the unit raises, and StoreUnavailable when nothing was written, as far as is known.
+        """
+        return await self._answer(work)
+
+    async def run_listed(self, verb: ListVerb[Item, T], item: Item, way: Way = Way.TOGETHER) -> T:
+        """As `run`, for an item of a verb that takes a list."""
+        return await self._answer(lambda db: _told(verb(db, [item])[0]), way=way, verb=verb, item=item)
+
+    async def run_apart(self, work: Callable[[sa.Connection], T]) -> T:
+        """As `run`, between two transactions: for what an engine does in none. `work` begins none either."""
+        return await self._answer(work, way=Way.APART)
+
+    async def _answer(self, work: Callable[[sa.Connection], T], **more: Any) -> T:
+        if self._closed:
+            raise StoreUnavailable
+        answer: asyncio.Future[T] = self._loop.create_future()
+        self._inbox.put(_Unit(work, answer, **more))
+        return await answer
+
+    async def close(self) -> None:
+        """Finish what was taken on, then end. Idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._inbox.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _serve(self) -> None:
+        while units := self._next_units():
+            for _, some in groupby(units, key=lambda unit: unit.way):
+                together = [*some]
+                self._tell(together, self._transactions.outcomes(together))
+        self._transactions.close()
+
+    def _next_units(self) -> list[_Unit]:
+        """Wait for one, and take what has gathered; empty at the end."""
+        units: list[_Unit] = []
+        unit = self._inbox.get()
+        while unit is not None:
+            units.append(unit)
+            if len(units) == MAX_BATCH:
+                return units
+            try:
+                unit = self._inbox.get_nowait()
+            except Empty:
+                return units
+        if units:
+            self._inbox.put(None)  # the end comes after these
+        return units
+
+    def _tell(self, units: Sequence[_Unit], outcomes: Sequence[Any]) -> None:
+        # A loop that is closed has no callers left.
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_settle, units, outcomes)
+
+
+def _settle(units: Sequence[_Unit], outcomes: Sequence[Any]) -> None:
+    for unit, outcome in zip(units, outcomes, strict=True):
+        if unit.answer.done():  # its caller was cancelled
+            continue
+        if isinstance(outcome, _Refused):
+            unit.answer.set_exception(outcome.error)
+        else:
+            unit.answer.set_result(outcome)
+
+
+class _InDoubt(Exception):
+    """A COMMIT failed: nobody knows whether it took place."""
+
+
+class _Transactions:
+    """Transactions over one connection, opened when it is first needed and again after it failed."""
+
+    def __init__(self, engine: sa.Engine, faults: Faults, take_turn: Callable[[sa.Connection], None]) -> None:
+        self._engine = engine
+        self._faults = faults
+        self._take_turn = take_turn
+        self._connection: sa.Connection | None = None
+
+    def outcomes(self, units: Sequence[_Unit]) -> Sequence[Any]:
+        """What each of these came to, all of one way. They share a transaction, unless another one was in the way."""
+        for tries in range(1, MAX_TRIES + 1):
+            is_used = self._connection is not None
+            try:
+                return self._outcomes(self._connected(), units)
+            except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
+                self._undo(error)
+                cause = error
+            may_be_done = isinstance(cause, _InDoubt)
+            lost = is_used and tries == 1 and self._faults.is_lost(cause)  # perhaps long before these came
+            if may_be_done or not (lost or self._faults.is_conflict(cause)):
+                break
+            if len(units) > 1 and not lost:
+                return [outcome for unit in units for outcome in self.outcomes([unit])]
+        why = cause.__cause__ if isinstance(cause, _InDoubt) and cause.__cause__ else cause
+        return [_Refused(unavailable(why)) for _ in units]
+
+    def close(self) -> None:
+        """Close it for good: after a failed COMMIT, the engine may still be inside of the transaction. Idempotent."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+    def _undo(self, error: BaseException) -> None:
+        """A connection that is sound after a conflict goes on."""
+        if self._connection is None or not self._faults.is_conflict(error):
+            self.close()
+            return
+        try:
+            self._connection.rollback()
+        except Exception:  # noqa: BLE001 - it is not sound, then
+            self.close()
+
+    def _connected(self) -> sa.Connection:
+        self._connection = self._connection or self._engine.connect()
+        return self._connection
+
+    def _outcomes(self, connection: sa.Connection, units: Sequence[_Unit]) -> list[Any]:
+        """Raises when the transaction as a whole failed."""
+        way = units[0].way
+        if way is Way.APART:
+            return [self._apart(connection, unit) for unit in units]
+        transaction = connection.begin()
+        if way is Way.IN_TURN:
+            self._take_turn(connection)
+        outcomes = [self._alone(connection, units[0])] if len(units) == 1 else [*self._runs(connection, units)]
+        if len(units) == 1 and isinstance(outcomes[0], _Refused):
+            transaction.rollback()
+            return outcomes
+        try:
+            transaction.commit()
+        except BaseException as error:
+            raise _InDoubt from error
+        return outcomes
+
+    def _apart(self, connection: sa.Connection, unit: _Unit) -> Any:
+        try:
+            return unit.work(connection)
+        except Exception as error:  # noqa: BLE001 - it is its caller's
+            return self._refused(error)
+
+    def _alone(self, connection: sa.Connection, unit: _Unit) -> Any:
+        """Alone, a unit needs no savepoint: its transaction is its own."""
+        try:
+            return unit.work(connection)
+        except Exception as error:
+            if self._faults.is_conflict(error) or self._faults.is_lost(error):
+                raise
+            return self._refused(error)
+
+    def _runs(self, connection: sa.Connection, units: Sequence[_Unit]) -> Iterator[Any]:
+        for verb, some in groupby(units, key=lambda unit: unit.verb):
+            yield from self._run(connection, verb, [*some])
+
+    def _run(self, connection: sa.Connection, verb: ListVerb[Any, Any] | None, units: Sequence[_Unit]) -> Sequence[Any]:
+        """Those that follow each other for the same verb, together if they can be; those for none one by one."""
+        if verb is not None and len(units) > 1:
+            outcomes = self._attempt(connection, lambda db: verb(db, [unit.item for unit in units]))
+            if not isinstance(outcomes, _Refused):
+                return [self._refused(each) if isinstance(each, Exception) else each for each in outcomes]
+        return [self._attempt(connection, unit.work) for unit in units]
+
+    def _attempt(self, connection: sa.Connection, work: Callable[[sa.Connection], Any]) -> Any:
+        connection.exec_driver_sql("SAVEPOINT unit")
+        try:
+            value = work(connection)
+        except Exception as error:
+            if self._faults.is_conflict(error) or not self._faults.stands(connection):
+                raise  # the other units are gone, too
+            connection.exec_driver_sql("ROLLBACK TO unit")
+            value = self._refused(error)
+        connection.exec_driver_sql("RELEASE unit")
+        return value
+
+    def _refused(self, error: Exception) -> _Refused:
+        return _Refused(unavailable(error) if self._faults.is_passing(error) else error)
+
+
+def _told(outcome: T | Exception) -> T:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
