@@ -14,12 +14,12 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make the virtual environment .venv with everything in it
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml clients/python/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "exportd needs Python 3.11 or newer; say which: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up $(VENV) (half a minute the first time)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[dev]'
 	@touch $@
 
 # protoc into the directory $(1): messages of every file, stubs of the files with a service.
@@ -27,6 +27,8 @@ PROTOC = $(BIN)/python -m grpc_tools.protoc -Iproto --plugin=protoc-gen-mypy=$(B
   --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc
 generate = $(PROTOC) --python_out=$(1) --mypy_out=quiet:$(1) $(PROTOS) && \
   $(PROTOC) --grpc_python_out=$(1) --mypy_grpc_out=quiet:$(1) $(filter %_service.proto,$(PROTOS))
+# Whether $(1) holds what was generated into $(2), beside what nobody generates.
+same = diff -r -x '*.proto' -x py.typed -x __pycache__ $(1) $(2)
 
 demo: $(SAMPLE) ## Run the main job on real data: three exports into build/demo/
 	@$(BIN)/python -m demo
@@ -63,7 +65,7 @@ check: $(READY) proto-check ## Lint of code and interfaces, types, generated cod
 bench: $(VENV)/.bench-ready ## Measure beside others: make bench, make bench BENCH=xlsx (csv zip memory queue download sources large)
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m bench $(BENCH)
 $(VENV)/.bench-ready: $(READY)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[dev,bench]'
 	@touch $@
 
 chaos: $(READY) ## Both services under fire: make chaos, make chaos ROUNDS=200 (SECONDS=120, SEED=7)
@@ -81,14 +83,20 @@ docs: $(READY) ## Write the pages that are made from tested tables: docs/referen
 golden: $(READY) ## Keep what the writers make now as the expected files of tests/golden/
 	@$(BIN)/python -m tests.golden.update
 
-clean: ## Remove build/, caches and .venv
-	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+dist: $(READY) ## Build every wheel into dist/: the services' and the client's
+	@rm -f $(DIST)/exportd*.whl
+	@$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(DIST) clients/python .
+DIST ?= dist
+
+clean: ## Remove build/, dist/, caches and .venv
+	@rm -rf build dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 proto: $(READY) ## Generate the Python of proto/
-	@$(call generate,proto)
+	@tmp=$$(mktemp -d) && trap "rm -rf $$tmp" EXIT && $(call generate,$$tmp) && \
+	cp -r $$tmp/exportd/v1 clients/python/exportd/ && cp -r $$tmp/exportd/queue proto/exportd/
 
 proto-check: $(READY) ## Fail when the generated code is not what proto/ says
 	@tmp=$$(mktemp -d) && trap "rm -rf $$tmp" EXIT && $(call generate,$$tmp) && \
-	diff -r -x '*.proto' -x py.typed -x __pycache__ proto/exportd $$tmp/exportd && echo "generated code is up to date"
+	$(call same,clients/python/exportd/v1,$$tmp/exportd/v1) && $(call same,proto/exportd/queue,$$tmp/exportd/queue) && echo "generated code is up to date"
 
-.PHONY: help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden clean proto proto-check
+.PHONY: help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check

@@ -8,7 +8,8 @@ from exportd_client.cli.program import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-SOURCES = [path for folder in ("services", "exportd_client") for path in (ROOT / folder).rglob("*.py")]
+CLIENT = ROOT / "clients" / "python" / "exportd_client"
+SOURCES = [path for folder in (ROOT / "services", CLIENT) for path in folder.rglob("*.py")]
 
 
 def _table(heading: str) -> list[list[str]]:
@@ -44,6 +45,6 @@ RIDDLES = re.compile(r"\b(MOOD|HELD|SILENT|AT ONCE|round again|[Ww]hat passes|ev
 
 
 def test_no_page_and_no_help_has_a_riddle_again() -> None:
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *(ROOT / "exportd_client/cli").glob("*.py")]
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *(CLIENT / "cli").glob("*.py")]
     found = [f"{path.name}: {hit[0]}" for path in pages for hit in RIDDLES.finditer(path.read_text(encoding="utf-8"))]
     assert found == []

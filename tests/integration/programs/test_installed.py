@@ -1,134 +1,160 @@
-"""What pip installs: each program with its extra alone, a sentence without it, and types for who uses the client.
+"""What pip installs: each program with its extra alone, a sentence without it, and types for who uses the client."""
 
-The wheel is a real one. What an extra brings is linked from the libraries of this environment, so that nothing is
-fetched but what builds the wheel.
-"""
-
-import re
+import sqlite3
 import subprocess
 import sys
-import venv
-from collections.abc import Iterator
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from packaging.requirements import Requirement
 
+from demo.processes import Begin, start_api, start_worker
+from tests.integration.programs.wheels import CLIENT, ROOT, SERVICES, Installed, build, install, wheel_of
+from tests.once import once
 from tests.patience import PATIENCE_S
 
-ROOT = Path(__file__).parents[3]
-EXTRAS = ("", "client", "api", "worker")
-PROGRAMS = {
-    "exportd-api": ("services.api.__main__", "api"),
-    "exportd-worker": ("services.worker.__main__", "worker"),
-    "exportctl": ("exportd_client.cli", "client"),
-}
+ENVIRONMENTS = [(CLIENT, ""), (CLIENT, "cli"), (SERVICES, ""), (SERVICES, "api"), (SERVICES, "worker")]
+PROGRAMS = {"exportd-api": (SERVICES, "api"), "exportd-worker": (SERVICES, "worker"), "exportctl": (CLIENT, "cli")}
+"""By program: the distribution and the extra that it needs."""
+
+BASES = {"exportd.v1": ROOT / "clients/python", "exportd_client": ROOT / "clients/python", "exportd": ROOT / "proto"}
 ROOMS = {
-    "": ("exportd", "exportd_client"),
-    "client": ("exportd_client", "exportd_client.cli"),
-    "api": ("services.api", "services.contract", "services.runtime"),
-    "worker": ("services.worker", "services.contract", "services.runtime"),
+    (CLIENT, ""): ("exportd.v1", "exportd_client"),
+    (CLIENT, "cli"): ("exportd_client.cli",),
+    (SERVICES, ""): ("exportd.queue", "exportd.v1", "exportd_client"),
+    (SERVICES, "api"): ("services.api", "services.contract", "services.runtime"),
+    (SERVICES, "worker"): ("services.worker", "services.contract", "services.runtime"),
 }
 """Packages whose modules an extra is enough for."""
 
-APART = {
-    "": ("exportd_client.cli.",),
-    "api": ("services.api.storage.sqlite.migrations.env",),  # which alembic alone may run
-}
-"""Modules that are run, or need more."""
+APART = ("services.api.storage.sqlite.migrations.env.",)
+"""Modules that are run, here by alembic alone."""
+
+CATALOG = """
+[sources.shop]
+kind = "sql"
+[collections.Orders]
+path = "/orders"
+source = "shop"
+table = "orders"
+key = "id"
+formats = ["CSV"]
+columns = [{ field = "id" }, { field = "total" }]
+"""
+SOURCES = """
+[sources.shop]
+kind = "sql"
+url = "sqlite:///shop.sqlite3"
+"""
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
-    built = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    if built.returncode and re.search("Could not find a version|Connection|Network", built.stderr):
-        pytest.skip("no package index has what builds a wheel")
-    assert built.returncode == 0, built.stderr
-    (file,) = folder.glob("*.whl")
-    return file
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return once(tmp_path_factory, "wheels", build)
 
 
-@pytest.fixture(scope="session", params=EXTRAS, ids=lambda extra: extra or "no extra")
-def site(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """An extra, and a folder with the wheel and with what it needs under that extra."""
-    folder = tmp_path_factory.mktemp("site")
-    with ZipFile(wheel) as packed:
-        packed.extractall(folder)
-    (info,) = folder.glob("exportd-*.dist-info")
-    for needed in closure(Distribution.at(info), request.param, set()):
-        for top in {file.parts[0] for file in needed.files or () if file.parts[0] not in ("..", "__pycache__")}:
-            place = folder / top
-            if not place.exists():
-                place.symlink_to(str(needed.locate_file(top)))
-    return request.param, folder
+@pytest.fixture(scope="session")
+def environments(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, str], Installed]:
+    home = tmp_path_factory.mktemp("installed")
+    return {
+        (name, extra): install(wheels, name, extra, home / f"{name}-{extra or 'alone'}") for name, extra in ENVIRONMENTS
+    }
 
 
-def closure(of: Distribution, extra: str, seen: set[str]) -> Iterator[Distribution]:
-    """What a distribution needs, and what that needs."""
-    for requirement in map(Requirement, of.requires or ()):
-        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
-            continue
-        for wanted in ("", *sorted(requirement.extras)):
-            if (mark := f"{requirement.name}[{wanted}]") in seen:
-                continue
-            seen.add(mark)
-            try:
-                needed = distribution(requirement.name)
-            except PackageNotFoundError:
-                continue  # of another platform
-            yield needed
-            yield from closure(needed, wanted, seen)
+@pytest.fixture(params=ENVIRONMENTS, ids="-".join)
+def environment(
+    request: pytest.FixtureRequest, environments: Mapping[tuple[str, str], Installed]
+) -> tuple[tuple[str, str], Installed]:
+    return request.param, environments[request.param]
 
 
-def python(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
-    """Run a program with what is in the folder, and nothing else."""
-    code = f"import sys\nsys.path.append({str(folder)!r})\n{program}"
-    command = [sys.executable, "-I", "-S", "-c", code]
-    return subprocess.run(command, env={}, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-
-
-def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    module, _ = PROGRAMS[program]
-    return python(folder, f"sys.argv = {[program, *arguments]!r}\nfrom {module} import main\nmain()")
+def test_no_file_is_in_two_wheels(wheels: Path) -> None:
+    """pip would let the second one overwrite it, and remove it with either."""
+    names = [{*ZipFile(wheel_of(wheels, each)).namelist()} for each in (CLIENT, SERVICES)]
+    assert names[0] & names[1] == set()
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_program_starts_with_its_extra_and_names_it_without(program: str, site: tuple[str, Path]) -> None:
-    extra, folder = site
+def test_a_program_starts_with_its_extra_and_names_it_without(
+    program: str, environment: tuple[tuple[str, str], Installed]
+) -> None:
+    place, installed = environment
+    needed = PROGRAMS[program]
+    if program.startswith("exportd-") and place[0] == CLIENT:
+        assert not (installed.programs / program).exists()
+        return
     arguments = ("get", "export", "--target=127.0.0.1:1") if program == "exportctl" else ()
-    done = run(folder, program, *arguments)
+    done = installed.run(program, *arguments)
     assert "Traceback" not in done.stderr
-    if extra == PROGRAMS[program][1]:
+    if place == needed:
         assert "pip install" not in done.stderr
         assert done.returncode == (5 if program == "exportctl" else 2)
     else:
-        assert f"{program} needs pip install 'exportd[{PROGRAMS[program][1]}]'" in done.stderr
+        assert f"{program} needs pip install '{needed[0]}[{needed[1]}]'" in done.stderr
         assert done.returncode == 2
 
 
 @pytest.mark.parametrize("program", ["exportd-api", "exportd-worker"])
-def test_help_and_version_need_no_extra(program: str, site: tuple[str, Path]) -> None:
-    _, folder = site
-    assert run(folder, program, "--help").stdout.startswith(f"usage: {program}")
-    assert run(folder, program, "--version").stdout == f"{program} 0.1.0\n"
+def test_help_and_version_need_no_extra(program: str, environments: Mapping[tuple[str, str], Installed]) -> None:
+    installed = environments[SERVICES, ""]
+    assert installed.run(program, "--help").stdout.startswith(f"usage: {program}")
+    assert installed.run(program, "--version").stdout == f"{program} 0.1.0\n"
 
 
-def test_an_extra_brings_all_that_its_modules_import(site: tuple[str, Path]) -> None:
-    extra, folder = site
-    modules = [module for room in ROOMS[extra] for module in modules_of(room)]
-    left = [m for m in modules if not f"{m}.".startswith(APART.get(extra, ("-",))) and not m.endswith("__main__")]
-    done = python(folder, f"import importlib\nfor name in {left!r}:\n    importlib.import_module(name)")
+def test_exportctl_tells_the_version_of_its_distribution(environments: Mapping[tuple[str, str], Installed]) -> None:
+    assert environments[CLIENT, "cli"].run("exportctl", "--version").stdout == "exportctl 0.1.0\n"
+
+
+def test_an_extra_brings_all_that_its_modules_import(environment: tuple[tuple[str, str], Installed]) -> None:
+    place, installed = environment
+    modules = [module for room in ROOMS[place] for module in _modules_of(room)]
+    assert modules
+    left = [m for m in modules if not f"{m}.".startswith(_apart(place)) and not m.endswith("__main__")]
+    done = installed.python(f"import importlib\nfor name in {left!r}:\n    importlib.import_module(name)")
     assert done.returncode == 0, done.stderr
 
 
-def modules_of(package: str) -> Iterator[str]:
-    base = ROOT / "proto" if package == "exportd" else ROOT
+def _apart(place: tuple[str, str]) -> tuple[str, ...]:
+    return APART if place[1] else ("exportd_client.cli.",)
+
+
+def _modules_of(package: str) -> Iterator[str]:
+    base = next((base for below, base in BASES.items() if f"{package}.".startswith(f"{below}.")), ROOT)
     for path in sorted((base / package.replace(".", "/")).rglob("*.py")):
         yield ".".join(path.relative_to(base).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_three_environments_make_one_export(environments: Mapping[tuple[str, str], Installed], tmp_path: Path) -> None:
+    """The api, a worker and exportctl, each from the wheels with its extra alone."""
+    (tmp_path / "catalog.toml").write_text(CATALOG)
+    (tmp_path / "sources.toml").write_text(SOURCES)
+    with sqlite3.connect(tmp_path / "shop.sqlite3") as shop:
+        shop.execute("create table orders (id text primary key, total text)")
+        shop.execute("insert into orders values ('a', '1.50')")
+    begin = _from(environments)
+    free = "127.0.0.1:0"
+    api = start_api(tmp_path / "catalog.toml", tmp_path / "data", free, free, begin=begin)
+    queue = f"127.0.0.1:{api.first_line['queue_port']}"
+    worker = start_worker(tmp_path / "sources.toml", tmp_path / "data", queue, begin=begin)
+    try:
+        words = ("create", "/orders", f"--target=127.0.0.1:{api.first_line['port']}", "-o", str(tmp_path / "o.csv"))
+        done = environments[CLIENT, "cli"].run("exportctl", *words)
+        assert done.returncode == 0, done.stderr
+    finally:
+        statuses = worker.terminate(), api.terminate()
+    assert (tmp_path / "o.csv").read_text().split() == ["id,total", "a,1.50"]
+    assert statuses == (0, 0)
+
+
+def _from(environments: Mapping[tuple[str, str], Installed]) -> Begin:
+    def begin(program: str, environ: Mapping[str, str]) -> "subprocess.Popen[str]":
+        installed = environments[PROGRAMS[program]]
+        settings = {name: value for name, value in environ.items() if name.startswith("EXPORTD_")}
+        command = [installed.programs / program]
+        return subprocess.Popen(command, cwd=installed.home, env=settings, stderr=subprocess.PIPE, text=True)
+
+    return begin
 
 
 USER = """
@@ -145,24 +171,14 @@ async def rows(uri: str) -> int:
 """
 
 
-@pytest.fixture(scope="session")
-def users_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment in which the wheel is installed."""
-    home = tmp_path_factory.mktemp("user")
-    venv.create(home, with_pip=False)
-    (packages,) = home.glob("lib/python*/site-packages")
-    with ZipFile(wheel) as packed:
-        packed.extractall(packages)
-    libraries = Path(distribution("grpcio").locate_file(""))
-    (packages / "libraries.pth").write_text(f"{libraries}\n")
-    return home / "bin" / "python"
-
-
 @pytest.mark.parametrize(("field", "mistake"), [("rows_written", ""), ("rows_writen", "has no attribute")])
-def test_who_uses_the_client_has_its_types(field: str, mistake: str, users_python: Path, tmp_path: Path) -> None:
-    """Under mypy --strict: right use passes, a mistyped field is found."""
+def test_who_uses_the_client_has_its_types(
+    field: str, mistake: str, environments: Mapping[tuple[str, str], Installed], tmp_path: Path
+) -> None:
+    """Under mypy --strict, with the wheel alone: right use passes, a mistyped field is found."""
     (tmp_path / "user.py").write_text(USER.replace("{field}", field))
-    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(users_python), "user.py"]
+    its_python = str(environments[CLIENT, ""].programs / "python")
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-executable", its_python, "user.py"]
     checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert checked.returncode == (1 if mistake else 0), checked.stdout
     assert mistake in checked.stdout

@@ -10,7 +10,9 @@ from pathlib import Path
 from tests.linters.backtracking import Use
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("services", "exportd_client")
+BASES = {"services": ROOT, "exportd_client": ROOT / "clients" / "python"}
+"""The folder of each package."""
+
 USES = {"fullmatch": Use.WHOLE, "match": Use.START}
 METHODS = frozenset({"fullmatch", "match", "search", "findall", "finditer", "sub", "subn", "split"})
 METHOD = re.compile(rf"\.\s*(?:{'|'.join(sorted(METHODS))})\b")
@@ -29,21 +31,24 @@ class Pattern:
 
 
 def patterns() -> Iterator[Pattern]:
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            yield from _of(path)
+    for path in _files():
+        yield from _of(path)
 
 
 def unnamed() -> Iterator[str]:
     """Places where a pattern is made that `patterns` does not see."""
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            named = {id(node.value) for node in tree.body if isinstance(node, ast.Assign)}
-            for call in _calls(tree):
-                constant = bool(call.args) and isinstance(call.args[0], ast.Constant)
-                if id(call) not in named and (call.func.attr == "compile" or not constant):
-                    yield path.relative_to(ROOT).as_posix()
+    for path in _files():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        named = {id(node.value) for node in tree.body if isinstance(node, ast.Assign)}
+        for call in _calls(tree):
+            constant = bool(call.args) and isinstance(call.args[0], ast.Constant)
+            if id(call) not in named and (call.func.attr == "compile" or not constant):
+                yield path.relative_to(ROOT).as_posix()
+
+
+def _files() -> Iterator[Path]:
+    for package, base in BASES.items():
+        yield from sorted((base / package).rglob("*.py"))
 
 
 def _calls(tree: ast.AST) -> Iterator[ast.Call]:
@@ -71,4 +76,5 @@ def _of(path: Path) -> Iterator[Pattern]:
 
 
 def _module(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    base = next(base for package, base in BASES.items() if path.is_relative_to(base / package))
+    return ".".join(path.relative_to(base).with_suffix("").parts).removesuffix(".__init__")

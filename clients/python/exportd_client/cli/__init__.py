@@ -15,5 +15,5 @@ def main(**attributes: Any) -> None:
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in _OF_THE_EXTRA:
             raise
-        sys.stderr.write(f"exportctl needs pip install 'exportd[client]': there is no {missing.name}\n")
+        sys.stderr.write(f"exportctl needs pip install 'exportd-client[cli]': there is no {missing.name}\n")
         sys.exit(2)

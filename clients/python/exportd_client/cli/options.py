@@ -10,7 +10,7 @@ Decorated = Callable[..., Any]
 
 DEFAULTS = {"target": "127.0.0.1:50051", "tenant": "default", "output": "text"}
 _META = "exportd.{}"
-_DISTRIBUTION = "exportd"
+_DISTRIBUTION = "exportd-client"
 
 
 class Text(click.ParamType[str]):
