@@ -6,9 +6,19 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from demo import seaweed
+from tests.servers import object_store as object_stores
+
 # Two busy cores may hold any example up: how long one takes, or takes to be made, says nothing.
 settings.register_profile("exportd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("exportd")
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[seaweed.ObjectStore]:
+    """A real one, with one bucket, for every test that needs it: each has a prefix of its own."""
+    with object_stores.running() as store:
+        yield store
 
 
 @pytest.hookimpl(wrapper=True)

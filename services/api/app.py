@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import uvloop
@@ -48,6 +49,7 @@ from services.api.usecases.jobs import Jobs
 from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
 from services.api.world import World
+from services.objects.settings import BucketStore
 from services.runtime import logs, resources, stderr
 from services.runtime.early_signals import EarlySignals
 from services.runtime.metrics import LostLogLines, served
@@ -175,10 +177,18 @@ class _Kept:
 async def _kept(settings: ApiSettings, tenants: LiveTenants, world: World, stack: AsyncExitStack) -> _Kept:
     directory = stack.enter_context(_data_directory(settings))
     secret = _secret(settings)
-    with using("EXPORTD_ARTIFACTS", settings.artifacts):
-        artifacts = FolderArtifactStore.in_folder(settings.artifacts)
+    artifacts = _artifacts(settings.artifacts)
     database = await stack.enter_async_context(await SqliteDatabase.open(directory.database))
     return _Kept(secret, artifacts, sql_store(database, settings.leases, tenants, world.monotonic))
+
+
+def _artifacts(place: Path | BucketStore) -> ArtifactStore:
+    if isinstance(place, BucketStore):
+        from services.api.storage.artifacts.objects import ObjectArtifactStore  # noqa: PLC0415 - a folder needs none of it
+
+        return ObjectArtifactStore.in_bucket(place)
+    with using("EXPORTD_ARTIFACTS", place):
+        return FolderArtifactStore.in_folder(place)
 
 
 def _data_directory(settings: ApiSettings) -> DataDirectory:

@@ -10,6 +10,7 @@ from services.api.domain.leases import LeasePolicy
 from services.api.domain.retry import Backoff
 from services.api.notify.settings import NotifySettings
 from services.contract.preview import PREVIEW_S
+from services.objects.settings import BucketStore, artifacts_from
 from services.runtime.settings import SettingsReader, is_loopback
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
@@ -34,7 +35,7 @@ class ApiSettings:
 
     catalog: Path
     data_dir: Path
-    artifacts: Path
+    artifacts: Path | BucketStore
     secret_key_file: Path | None
     listen: str
     queue_listen: str
@@ -57,7 +58,7 @@ class ApiSettings:
         settings = cls(
             catalog=read.required_path("EXPORTD_CATALOG", "the catalog file, such as catalog.toml"),
             data_dir=data_dir,
-            artifacts=read.path("EXPORTD_ARTIFACTS", data_dir / "artifacts"),
+            artifacts=artifacts_from(read, environ, data_dir / "artifacts"),
             secret_key_file=read.optional_path("EXPORTD_SECRET_KEY_FILE"),
             listen=read.loopback("EXPORTD_LISTEN", DEFAULT_LISTEN),
             queue_listen=read.loopback("EXPORTD_QUEUE_LISTEN", "127.0.0.1:50052"),

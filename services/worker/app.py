@@ -18,6 +18,7 @@ from services.runtime.signals import StopSignals, on_hangup
 from services.runtime.startup import CannotStart, check_folder, using
 from services.worker import environment
 from services.worker.artifacts import open_sink
+from services.worker.artifacts.settings import FolderStore
 from services.worker.artifacts.store_check import StoreCheck
 from services.worker.child import entry
 from services.worker.metrics import WorkerMetrics
@@ -50,8 +51,11 @@ def main(environ: MutableMapping[str, str], early: EarlySignals) -> int:
 
 
 def _check_folders(settings: WorkerSettings) -> None:
-    """Whether both can be written to, and are this user's. Raises CannotStart."""
-    for setting, folder in (("EXPORTD_ARTIFACTS", settings.artifacts.root), ("EXPORTD_SCRATCH", settings.scratch)):
+    """Whether they can be written to, and are this user's. Raises CannotStart."""
+    folders = [("EXPORTD_SCRATCH", settings.scratch)]
+    if isinstance(settings.artifacts, FolderStore):
+        folders.insert(0, ("EXPORTD_ARTIFACTS", settings.artifacts.root))
+    for setting, folder in folders:
         with using(setting, folder):
             check_owner(folder)
         check_folder(folder, setting)

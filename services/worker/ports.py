@@ -189,15 +189,21 @@ class StoredFile:
 class ArtifactWriter(Protocol):
     """A file that nobody sees before `close`: written at its end only by `write`, else by what `seekable` gives.
 
-    Bytes that find no room raise OSError (ENOSPC and the like), from whichever verb notices.
+    Bytes that find no room, or a store that does not take them, raise OSError from whichever verb notices.
     """
+
+    seeks: bool
+    """Whether there is a `seekable`: an object is written from its start to its end."""
 
     def write(self, block: bytes | memoryview) -> int:
         """Append all of it, and count it in the sha256. By one thread at a time, not always the same one."""
         ...
 
     def seekable(self) -> BinaryIO:
-        """The file, for formats that go back to what they wrote: its bytes are read again for the sha256."""
+        """The file, for formats that go back to what they wrote: its bytes are read again for the sha256.
+
+        Raises OSError (ESPIPE) unless the writer `seeks`.
+        """
         ...
 
     def size(self) -> int:
@@ -229,10 +235,10 @@ class ArtifactSink(Protocol):
         """The UUID in its marker; empty when there is none: the api has not made this store, or it is out of reach."""
         ...
 
-    def open(self, lease: LeaseRef, name: str) -> ArtifactWriter:
+    def open(self, lease: LeaseRef, name: str, media_type: str = "application/octet-stream") -> ArtifactWriter:
         """A new file of the attempt under this lease. ValueError for a lease or a name that no key may have.
 
-        Raises StoreUnavailable.
+        `media_type` is what a store of objects tells whoever downloads the file from it. Raises StoreUnavailable.
         """
         ...
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from services.objects.settings import BucketStore, artifacts_from
 from services.runtime.settings import SettingsReader
 from services.worker.artifacts.settings import ArtifactSettings, FolderStore
 from services.worker.concurrency.threads import threads_for
@@ -33,16 +34,21 @@ class WorkerSettings:
     log_format: str
 
 
+def _scratch(artifacts: Path | BucketStore, data_dir: Path) -> Path:
+    """Where there is as much room as for the files themselves; a bucket has none for what is not whole."""
+    return data_dir / "scratch" if isinstance(artifacts, BucketStore) else artifacts / ".scratch"
+
+
 def from_env(environ: Mapping[str, str]) -> WorkerSettings:
     """Raises SettingsError with every problem."""
     read = SettingsReader(environ)
     folder = read.path("EXPORTD_DATA_DIR", Path("exportd-data"))
-    artifacts = read.path("EXPORTD_ARTIFACTS", folder / "artifacts").absolute()
+    artifacts = artifacts_from(read, environ, folder / "artifacts")
     slots = read.integer("EXPORTD_SLOTS", 2, 1, 64)
     settings = WorkerSettings(
         queue_address=read.loopback("EXPORTD_QUEUE_ADDRESS", "127.0.0.1:50052"),
-        artifacts=FolderStore(artifacts),
-        scratch=read.path("EXPORTD_SCRATCH", artifacts / ".scratch").absolute(),
+        artifacts=artifacts if isinstance(artifacts, BucketStore) else FolderStore(artifacts.absolute()),
+        scratch=read.path("EXPORTD_SCRATCH", _scratch(artifacts, folder)).absolute(),
         sources=read.required_path("EXPORTD_SOURCES", "the file sources.toml").absolute(),
         mask_key=read.optional_path("EXPORTD_MASK_KEY_FILE"),
         slots=slots,

@@ -129,7 +129,7 @@ class House:
 
 
 @contextmanager
-def _house(sample: Path, data_dir: Path, begin: Begin = installed) -> Iterator[House]:
+def opened_house(sample: Path, data_dir: Path, begin: Begin = installed) -> Iterator[House]:
     house = House(sample, data_dir, begin)
     try:
         yield house
@@ -145,7 +145,7 @@ def house(
     warm_programs: Mapping[str, WarmProgram],  # noqa: F811 - the fixture
 ) -> Iterator[House]:
     """Its processes are forked from programs that are imported already; those of `quiet_house` are the programs."""
-    with _house(sample, tmp_path / "data", lambda name, environ: warm_programs[name].begin(env=environ)) as house:
+    with opened_house(sample, tmp_path / "data", lambda name, environ: warm_programs[name].begin(env=environ)) as house:
         yield house
 
 
@@ -160,7 +160,7 @@ async def client(house: House) -> AsyncIterator[ExportClient]:
 @pytest.fixture(scope="module")
 def quiet_house(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """An api and a worker for the tests of a module that end and change neither."""
-    with _house(sample, tmp_path_factory.mktemp("house") / "data") as house:
+    with opened_house(sample, tmp_path_factory.mktemp("house") / "data") as house:
         house.api(**PATIENT)
         house.worker(EXPORTD_SLOTS="2")
         yield house

@@ -9,7 +9,7 @@ from services.contract.formats import Format, XlsxLayout
 from services.worker.writers.values import CannotWrite
 from services.worker.writers.xlsx import XlsxWriter
 from tests.golden import shown
-from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, Row, batch_of, file_of, text_column
+from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, Row, appended_file_of, batch_of, file_of, text_column
 
 _SHEET = "xl/worksheets/sheet1.xml"
 _TWO = (text_column("short"), text_column("a longer header"))
@@ -64,6 +64,7 @@ CASES: dict[str, Callable[[], str | bytes]] = {
     "5-long-text.txt": _refused,
     "6-styles.txt": lambda: shown.part(_values(Format.XLSX), "xl/styles.xml"),
     "7-zip.txt": lambda: shown.entries(_two()),
+    "7-zip-appended.txt": lambda: shown.entries(appended_file_of(Format.XLSX, _TWO, _TWO_ROWS)),
     "values.xlsx.txt": lambda: shown.cells(_values(Format.XLSX)),
     "values-mexico.xlsx.txt": lambda: shown.cells(_values(Format.XLSX, "America/Mexico_City")),
     "values.csv": lambda: _values(Format.CSV),

@@ -3,12 +3,14 @@
 import io
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-from services.contract.formats import Format, XlsxLayout
+from services.contract.formats import Compression, Format, XlsxLayout
 from services.contract.spec import ColumnSpec, ColumnType, Kind, TableOptions
 from services.worker.schema import arrow_schema
+from services.worker.writers.growing import GrowingFile
 from services.worker.writers.registry import open_writer
 
 Row = dict[str, object]
@@ -93,4 +95,15 @@ def file_of(
     writer = open_writer(TableOptions(table_format, time_zone, xlsx=layout), file, columns, name)
     writer.write(batch_of(columns, rows))
     writer.close()
+    return file.getvalue()
+
+
+def appended_file_of(table_format: Format, columns: tuple[ColumnSpec, ...], rows: list[Row]) -> bytes:
+    """The same where a file is only appended to, as an object is."""
+    file = io.BytesIO()
+    growing = GrowingFile(file, Compression.NONE)
+    writer = open_writer(TableOptions(table_format, "UTC"), cast("BinaryIO", growing), columns, "invoices")
+    writer.write(batch_of(columns, rows))
+    writer.close()
+    growing.end()
     return file.getvalue()

@@ -12,12 +12,15 @@ import pytest
 LIBARCHIVE_READER = Path(__file__).with_name("libarchive_reader.py")
 
 
-def exit_code(name: str, *arguments: object) -> int:
-    """What the program says, which is 0 for an archive without a fault. Skips the test where there is none."""
+def exit_code(name: str, *arguments: object, stdin: bytes = b"") -> int:
+    """What the program says, which is 0 for an archive without a fault. Skips the test where there is none.
+
+    `stdin` comes to it through a pipe.
+    """
     done = subprocess.run(
         [*_command(name), *map(str, arguments)],
         check=False,
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -18,7 +18,7 @@ import pytest
 
 from services.contract.formats import Format, XlsxLayout
 from services.worker.writers.xlsx import XlsxWriter
-from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, batch_of, file_of, text_column
+from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, appended_file_of, batch_of, file_of, text_column
 from tests.linters.node import Node, NoNode, node
 from tests.patience import PATIENCE_S
 
@@ -85,6 +85,12 @@ def _install(found: Node) -> None:
 def test_a_workbook_of_every_kind_of_value_is_valid(validator, tmp_path, layout):
     path = tmp_path / "values.xlsx"
     path.write_bytes(file_of(Format.XLSX, VALUES, VALUE_ROWS, layout=layout))
+    assert validator.verdict(path) == ""
+
+
+def test_a_workbook_that_was_only_appended_to_is_valid(validator, tmp_path):
+    path = tmp_path / "appended.xlsx"
+    path.write_bytes(appended_file_of(Format.XLSX, VALUES, VALUE_ROWS))
     assert validator.verdict(path) == ""
 
 

@@ -49,8 +49,8 @@ class ArtifactStore(Protocol):
         """Of an object's bytes, as they are now; empty when the store does not say: gone, far away, too large."""
         ...
 
-    async def open(self, key: str) -> ArtifactReader | None:
-        """None when it is not there."""
+    async def open(self, key: str, offset: int = 0) -> ArtifactReader | None:
+        """None when it is not there. The first read will most likely begin at `offset`."""
         ...
 
     def prefixes(self) -> AsyncIterator[StoredPrefix]:

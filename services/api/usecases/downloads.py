@@ -66,7 +66,7 @@ class Downloads:
         size = file.artifact.size_bytes
         if not 0 <= request.offset <= size or request.limit < 0:
             raise OffsetOutOfRange(request.limit if request.limit < 0 else request.offset, size)
-        reader = await self._artifacts.open(file.artifact.key)
+        reader = await self._artifacts.open(file.artifact.key, request.offset)
         if reader is None:
             raise FileDamaged(file.id)
         if reader.size_bytes != size:

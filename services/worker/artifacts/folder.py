@@ -26,7 +26,7 @@ class FolderSink:
         except (OSError, ValueError):
             return ""
 
-    def open(self, lease: LeaseRef, name: str) -> FolderWriter:
+    def open(self, lease: LeaseRef, name: str, media_type: str = "") -> FolderWriter:  # noqa: ARG002 - nobody asks a file
         """See ArtifactSink."""
         key, place = artifact_key(lease, name), self._spool.place(lease, name)
         try:

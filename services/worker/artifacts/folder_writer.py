@@ -21,6 +21,8 @@ class FolderWriter:
     Both are steps with slashes between them. No link leads out of the root at any of them.
     """
 
+    seeks = True
+
     def __init__(self, file: BinaryIO, root: Path, place: str, key: str) -> None:
         self._file = file
         self._root = root

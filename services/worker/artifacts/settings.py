@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.objects.settings import BucketStore
+
 
 @dataclass(frozen=True, slots=True)
 class FolderStore:
@@ -11,4 +13,4 @@ class FolderStore:
     root: Path
 
 
-ArtifactSettings = FolderStore
+ArtifactSettings = FolderStore | BucketStore

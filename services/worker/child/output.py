@@ -34,14 +34,15 @@ class JobContext:
 
 
 class Output:
-    """A file `export.csv` or the like, for one of: bytes at any place (`seekable`), bytes at its end (`growing`),
-    entries of a ZIP (`archive`). Raises StoreUnavailable. A context: what is not stored within it is given up.
+    """A file `export.csv` or the like, for one of: bytes of a format that goes back (`seekable`), bytes at its end
+    (`growing`), entries of a ZIP (`archive`). Raises StoreUnavailable. A context: what is not stored within it is given
+    up.
     """
 
     def __init__(self, context: JobContext, stem: str, kind: FileKind) -> None:
         self._context = context
         self._kind = kind
-        self._writer = context.sink.open(context.job.lease, f"{stem}.{kind.extension}")
+        self._writer = context.sink.open(context.job.lease, f"{stem}.{kind.extension}", kind.media_type)
         self._growing: GrowingFile | None = None
         self._archive: Archive | None = None
 
@@ -54,8 +55,8 @@ class Output:
         self._writer.abort()
 
     def seekable(self) -> BinaryIO:
-        """A file to write to at any place."""
-        return self._writer.seekable()
+        """A file to write to at any place, where the store has that; else one that says it is only appended to."""
+        return self._writer.seekable() if self._writer.seeks else self.growing(Compression.NONE)
 
     def growing(self, compression: Compression) -> BinaryIO:
         """A file to append to until `end`; what is appended is compressed on its way."""
@@ -65,13 +66,12 @@ class Output:
     def archive(self) -> Archive:
         """A ZIP, sealed with the job's password if it has one."""
         context = self._context
-        file = self._writer.seekable()
-        self._archive = Archive(file, context.began, context.scratch, context.job.password, context.tick)
+        self._archive = Archive(self.seekable(), context.began, context.scratch, context.job.password, context.tick)
         return self._archive
 
     def end(self) -> None:
-        """Wait for what was appended. Raises what went wrong with it."""
-        if self._growing:
+        """Wait for what was appended; an archive ends when it is stored. Raises what went wrong with it."""
+        if self._growing and self._archive is None:
             self._growing.end()
 
     def size(self) -> int:
@@ -84,6 +84,8 @@ class Output:
 
     def store(self) -> Artifact:
         """Make it an artifact. Raises OSError."""
+        if self._growing and self._archive:
+            self._growing.end()
         stored = self._writer.close(self._context.tick)
         kind, archive = self._kind, self._archive
         bare = Artifact(stored.key, stored.size_bytes, stored.sha256, kind.media_type, kind.extension)

@@ -48,6 +48,10 @@ class GrowingFile:
         """Bytes written, before compression."""
         return self._taken
 
+    def seekable(self) -> bool:
+        """Never."""
+        return False
+
     def flush(self) -> None:
         """Nothing waits for a fuller block."""
 

@@ -1,8 +1,9 @@
 """Appends entries to a ZIP.
 
-Sizes and CRC are put into the local header when an entry ends: there are no data descriptors, and version, flags and
-method are the same in local and central header, since Excel offers a repair for anything else. zip64 is used where a
-number needs it and nowhere else. The central directory waits in a spool: memory does not grow with the entries.
+Sizes and CRC are put into the local header when an entry ends. In a file that cannot seek (a store of objects) they
+follow the content, as data descriptors, for entries whose sizes were not known before. Version, flags and method are
+the same in local and central header, since Excel offers a repair for anything else. zip64 is used where a number needs
+it and nowhere else. The central directory waits in a spool: memory does not grow with the entries.
 """
 
 import shutil
@@ -33,7 +34,8 @@ _IN_MEMORY = 1 << 18
 
 
 class ZipAppender:
-    """A ZIP in `file`, which is seekable, empty and stays the caller's; nobody else writes to it until `close`.
+    """A ZIP in `file`, which is empty and stays the caller's; nobody else writes to it until `close`. One that is not
+    `seekable` is only appended to.
 
     `written_at` is the time shown with each entry; `unix_times` adds it in UTC, in nine bytes a header, so that it is
     the same moment wherever the ZIP is unpacked. `spool_dir` takes the central directory when it is large, in a file
@@ -81,7 +83,8 @@ class ZipAppender:
 
         `may_be_large` keeps room for sizes from 4 GiB on, which costs 20 bytes; without it they are refused.
         """
-        opening = self._opening(name, method, room=may_be_large)
+        described = not self._file.seekable()
+        opening = self._opening(name, method, room=may_be_large, described=described)
         seal = self._seals.take() if self._seals else None
         return OpenEntry(self._file, opening, self._limits, seal, partial(self._ended, opening))
 
@@ -95,7 +98,8 @@ class ZipAppender:
 
     def stream(self, name: str, start: bytes, content: Readable) -> int:
         """Append `start` and what is left to read in `content`; returns their size."""
-        method, chunk = method_for(name, start), start
+        # Who reads a described entry as a stream finds the end of what is deflated, and not of what is stored.
+        method, chunk = method_for(name, start) if self._file.seekable() else DEFLATED, start
         pack = piece if method == DEFLATED else stored_piece
         entry = self.open(name, method, may_be_large=True)
         while chunk:
@@ -116,9 +120,17 @@ class ZipAppender:
         if self._seals:
             self._seals.close()
 
-    def _opening(self, name: str, method: int, *, room: bool) -> Opening:
-        encrypted = self._seals is not None
-        return Opening(records.encoded_name(name), method, self._moment, self._end, encrypted, room, self._unix_time)
+    def _opening(self, name: str, method: int, *, room: bool, described: bool = False) -> Opening:
+        return Opening(
+            records.encoded_name(name),
+            method,
+            self._moment,
+            self._end,
+            encrypted=self._seals is not None,
+            room=room,
+            described=described,
+            unix_time=self._unix_time,
+        )
 
     def _ended(self, opening: Opening, sizes: Sizes) -> None:
         """An entry is complete: note it in the directory."""

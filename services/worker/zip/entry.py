@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from services.worker.zip.aes import Seal
 from services.worker.zip.content import Piece, joined_crc
-from services.worker.zip.records import Limits, Opening, Sizes, local_header
+from services.worker.zip.records import Limits, Opening, Sizes, descriptor, local_header
 
 
 class EntryTooLarge(Exception):
@@ -43,14 +43,20 @@ class OpenEntry:
             raise EntryTooLarge
 
     def close(self) -> None:
-        """End the entry: what is known now goes into its header."""
+        """End the entry: what is known now goes into its header, or behind its content."""
         if self._seal:
             self._write(self._seal.tail())
+        if self._opening.described:
+            self._file.write(descriptor(self._opening, self._sizes))
+        else:
+            self._patch_header()
+        self._ended(self._sizes)
+
+    def _patch_header(self) -> None:
         end = self._file.tell()
         self._file.seek(self._opening.offset)
         self._file.write(local_header(self._opening, self._sizes, self._limits))
         self._file.seek(end)
-        self._ended(self._sizes)
 
     def _write(self, packed: bytes | memoryview) -> None:
         self._file.write(packed)

@@ -9,6 +9,7 @@ DEFLATED = 8
 _AES = 99
 
 _ENCRYPTED = 0x0001
+_DESCRIBED = 0x0008
 _UTF8 = 0x0800
 _PLAIN_VERSION = 20
 _ZIP64_VERSION = 45
@@ -39,8 +40,9 @@ class Limits:
 class Opening:
     """What is known of an entry when it begins. `method` is that of its content, below the encryption.
 
-    `room` keeps room for sizes of more than 4 GiB in the local header. `unix_time` is the moment in seconds since 1970;
-    None leaves it out, and readers take `moment` for their own local time.
+    `room` keeps room for sizes of more than 4 GiB in the local header. `described` puts CRC and sizes behind the
+    content, for a file that is only appended to: the header is not written again. `unix_time` is the moment in seconds
+    since 1970; None leaves it out, and readers take `moment` for their own local time.
     """
 
     name: bytes
@@ -49,6 +51,7 @@ class Opening:
     offset: int
     encrypted: bool = False
     room: bool = False
+    described: bool = False
     unix_time: int | None = None
 
 
@@ -92,9 +95,18 @@ def encoded_name(name: str) -> bytes:
 
 
 def local_header(entry: Opening, sizes: Sizes, limits: Limits) -> bytes:
-    """The header before an entry's content. Its length depends on `entry` alone: it is written again at the end."""
-    extra = (_local_sizes(sizes, limits) if entry.room else b"") + _time_extra(entry) + _aes_extra(entry)
-    return b"PK\x03\x04" + _common(entry, sizes, extra, limits) + entry.name + extra
+    """The header before an entry's content. Its length depends on `entry` alone: it is written again at the end, but
+    for an entry that is `described`, whose header has no sizes.
+    """
+    room = b"" if not entry.room else _zip64_extra(0, 0) if entry.described else _local_sizes(sizes, limits)
+    extra = room + _time_extra(entry) + _aes_extra(entry)
+    return b"PK\x03\x04" + _common(entry, sizes, extra, limits, local=True) + entry.name + extra
+
+
+def descriptor(entry: Opening, sizes: Sizes) -> bytes:
+    """What follows the content of an entry that is `described`; with `room`, sizes have eight bytes each."""
+    numbers = (_shown_crc(entry, sizes), sizes.packed, sizes.raw)
+    return struct.pack("<4sL2Q" if entry.room else "<4s3L", b"PK\x07\x08", *numbers)
 
 
 def central_header(entry: Opening, sizes: Sizes, limits: Limits) -> bytes:
@@ -104,7 +116,7 @@ def central_header(entry: Opening, sizes: Sizes, limits: Limits) -> bytes:
     extra = (_zip64_extra(*numbers) if numbers else b"") + _time_extra(entry) + _aes_extra(entry)
     made_by = struct.pack("<H", _UNIX | _version(entry, sizes, limits))
     place = struct.pack("<3H2L", 0, 0, 0, _MODE, _FULL_32 if far else entry.offset)
-    return b"PK\x01\x02" + made_by + _common(entry, sizes, extra, limits) + place + entry.name + extra
+    return b"PK\x01\x02" + made_by + _common(entry, sizes, extra, limits, local=False) + place + entry.name + extra
 
 
 def end_of_directory(count: int, offset: int, size: int, limits: Limits) -> bytes:
@@ -129,13 +141,16 @@ def _end(count: int, offset: int, size: int) -> bytes:
     return struct.pack("<4sHHHHLLH", b"PK\x05\x06", 0, 0, count, count, size, offset, 0)
 
 
-def _common(entry: Opening, sizes: Sizes, extra: bytes, limits: Limits) -> bytes:
-    """The fields that both headers have, in both of them the same."""
+def _common(entry: Opening, sizes: Sizes, extra: bytes, limits: Limits, *, local: bool) -> bytes:
+    """The fields that both headers have, in both of them the same, but for what is described behind the content."""
     flags = (_ENCRYPTED if entry.encrypted else 0) | (0 if entry.name.isascii() else _UTF8)
+    flags |= _DESCRIBED if entry.described else 0
     method = _AES if entry.encrypted else entry.method
     version = _version(entry, sizes, limits)
+    crc = _shown_crc(entry, sizes)
     packed, raw = (_FULL_32, _FULL_32) if sizes.need_zip64(limits) else (sizes.packed, sizes.raw)
-    crc = 0 if entry.encrypted else sizes.crc  # AE-2: the CRC would tell about the content
+    if entry.described and local:
+        crc, packed, raw = 0, *((_FULL_32, _FULL_32) if entry.room else (0, 0))
     return struct.pack("<5H3L2H", version, flags, method, *entry.moment, crc, packed, raw, len(entry.name), len(extra))
 
 
@@ -143,7 +158,12 @@ def _version(entry: Opening, sizes: Sizes, limits: Limits) -> int:
     """What a reader must know; from the end of an entry on, the same in both headers."""
     if entry.encrypted:
         return _AES_VERSION
-    return _ZIP64_VERSION if sizes.need_zip64(limits) or entry.offset >= limits.size else _PLAIN_VERSION
+    wide = entry.described and entry.room  # its sizes have eight bytes, whatever they come to
+    return _ZIP64_VERSION if wide or sizes.need_zip64(limits) or entry.offset >= limits.size else _PLAIN_VERSION
+
+
+def _shown_crc(entry: Opening, sizes: Sizes) -> int:
+    return 0 if entry.encrypted else sizes.crc  # AE-2: the CRC would tell about the content
 
 
 def _local_sizes(sizes: Sizes, limits: Limits) -> bytes:

@@ -9,12 +9,15 @@ import pytest
 from services.api.ports.artifacts import ArtifactStore
 from services.worker.artifacts import open_sink
 from services.worker.ports import ArtifactSink
-from tests.integration.artifacts.places import PLACES, FolderPlace, Place
+from tests.integration.artifacts.places import BucketPlace, FolderPlace, Place
+from tests.servers.object_store import bucket_of
 
 
-@pytest.fixture(params=PLACES, ids=lambda made: made.__name__)
+@pytest.fixture(params=["folder", "bucket"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    return request.param(tmp_path)
+    if request.param == "folder":
+        return FolderPlace(tmp_path)
+    return BucketPlace(bucket_of(request.getfixturevalue("object_store")))
 
 
 @pytest.fixture

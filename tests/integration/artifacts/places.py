@@ -4,9 +4,15 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+import obstore
+
 from services.api.ports.artifacts import ArtifactStore
 from services.api.storage.artifacts.folder import FolderArtifactStore
+from services.api.storage.artifacts.objects import ObjectArtifactStore
 from services.contract.store import MARKER
+from services.objects.client import opened
+from services.objects.settings import BucketStore
+from services.objects.uploads import open_uploads
 from services.worker.artifacts.settings import ArtifactSettings, FolderStore
 
 
@@ -35,4 +41,13 @@ class FolderPlace:
         return sorted(str(path.relative_to(self.root)) for path in found if path.name != MARKER)
 
 
-PLACES = [FolderPlace]
+class BucketPlace:
+    def __init__(self, bucket: BucketStore) -> None:
+        self.settings = bucket
+
+    def opened_by_api(self) -> ObjectArtifactStore:
+        return ObjectArtifactStore.in_bucket(self.settings)
+
+    def names(self) -> list[str]:
+        listed = [each["path"] for some in obstore.list(opened(self.settings)) for each in some]
+        return sorted([name for name in listed if name != MARKER] + [u.key for u in open_uploads(self.settings, "")])

@@ -5,6 +5,7 @@ import multiprocessing
 import threading
 from contextlib import closing
 
+import pyarrow as pa
 import pytest
 
 from services.contract.job import LeaseRef
@@ -33,6 +34,7 @@ async def test_what_is_appended_is_what_a_download_gets(sink, reader, content):
     assert await content_of(reader, KEY) == content
 
 
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
 async def test_a_format_may_go_back_to_what_it_wrote(sink, reader):
     ticks: list[None] = []
     writer = sink.open(LEASE, NAME)
@@ -48,6 +50,14 @@ async def test_a_format_may_go_back_to_what_it_wrote(sink, reader):
     assert await content_of(reader, KEY) == expected
     assert writer.size() == len(expected)
     assert ticks
+
+
+async def test_bytes_of_any_buffer_are_taken(sink, reader):
+    writer = sink.open(LEASE, NAME)
+    for block in (b"bytes, ", memoryview(bytearray(b"an array, ")), memoryview(pa.py_buffer(b"and Arrow's"))):
+        assert writer.write(block) == len(block)
+    assert writer.close(nothing).size_bytes == 28
+    assert await content_of(reader, KEY) == b"bytes, an array, and Arrow's"
 
 
 async def test_other_threads_may_append(sink, reader):
@@ -84,9 +94,6 @@ def test_nothing_stays_of_what_is_aborted(sink, place):
     writer.write(CONTENT)
     writer.abort()
     writer.abort()
-    seekable = sink.open(LEASE, NAME)
-    seekable.seekable().write(b"held back")
-    seekable.abort()
     assert place.names() == []
 
 
@@ -201,6 +208,15 @@ def other(place, reader):
     process.join()
 
 
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
+def test_nothing_stays_of_what_is_given_up_and_was_written_at_any_place(sink, place):
+    writer = sink.open(LEASE, NAME)
+    writer.seekable().write(b"held back")
+    writer.abort()
+    assert place.names() == []
+
+
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
 def test_the_sweep_removes_what_the_dead_left_and_nothing_of_the_living(sink, place, other):
     mine = sink.open(LEASE, NAME)
     before = place.names()
@@ -215,6 +231,7 @@ def test_the_sweep_removes_what_the_dead_left_and_nothing_of_the_living(sink, pl
     assert place.names() == [KEY]
 
 
+@pytest.mark.parametrize("place", ["folder"], indirect=True)
 def test_what_a_killed_process_wrote_is_withdrawn_with_its_lease(sink, place, other):
     other.kill()
     other.join()

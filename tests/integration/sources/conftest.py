@@ -1,7 +1,6 @@
 """Sources built for a test."""
 
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -9,18 +8,8 @@ from typing import Any
 
 import pytest
 
-from demo import postgres, seaweed
-from tests.integration.sources.source_specs import BUCKET, Fill
-
-
-@pytest.fixture(scope="session")
-def object_store() -> Iterator[seaweed.ObjectStore]:
-    """A real one, with one bucket, for every test that needs it: each has a prefix of its own."""
-    with (
-        tempfile.TemporaryDirectory(prefix="exportd-weed-") as directory,
-        seaweed.object_store(Path(directory), BUCKET) as store,
-    ):
-        yield store
+from demo import postgres
+from tests.integration.sources.source_specs import Fill
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,8 @@ from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from services.worker.sources.stores.s3 import ObjectRoot, filesystem
-from tests.integration.sources.source_specs import BUCKET
 from tests.servers.api_platform import ApiPlatform, served
+from tests.servers.object_store import BUCKET
 
 Row = dict[str, str | None]
 

@@ -33,7 +33,6 @@ from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from services.worker.sources.stores.s3 import ObjectRoot
 
 ATTACHMENT = AttachmentSpec("invoice.xml", SourceRef("files", "folder"), "{folder}/{id}.xml")
-BUCKET = "bucket-of-tests"
 Place = Path | ObjectRoot | SourceSettings
 
 

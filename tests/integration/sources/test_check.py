@@ -17,8 +17,9 @@ from services.worker.sources.check.types import unfit
 from services.worker.sources.stores.s3 import ObjectRoot, filesystem
 from tests.integration.sources.drafts import drafted, drafted_from
 from tests.integration.sources.http_apis import api_of
-from tests.integration.sources.source_specs import BUCKET, type_of
+from tests.integration.sources.source_specs import type_of
 from tests.servers import databases, mariadb
+from tests.servers.object_store import BUCKET
 
 Problems = set[tuple[str, str, str]]
 

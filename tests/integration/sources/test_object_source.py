@@ -14,8 +14,9 @@ from demo.seaweed import ObjectStore
 from services.contract.spec import Operator, Relation, Term
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.stores.s3 import ObjectRoot, filesystem
-from tests.integration.sources.source_specs import BUCKET, opened, read, settings_of, spec_of, type_of
+from tests.integration.sources.source_specs import opened, read, settings_of, spec_of, type_of
 from tests.servers.counting_relay import counting_relay
+from tests.servers.object_store import BUCKET
 
 Put = Callable[[str, bytes], None]
 

@@ -32,8 +32,10 @@ def read(path, password=None) -> dict[str, bytes]:
         return {i.filename: archive.read(i) for i in archive.infolist()}
 
 
-def test_content_of_every_kind_and_size_reads_back_in_order(tmp_path):
-    found = read(zip_of(CONTENTS.items(), tmp_path))
+@pytest.mark.parametrize("limits", [None, LOW])
+@pytest.mark.parametrize("seekable", [True, False])
+def test_content_of_every_kind_and_size_reads_back_in_order(tmp_path, limits, seekable):
+    found = read(zip_of(CONTENTS.items(), tmp_path, limits=limits, seekable=seekable))
     assert list(found.items()) == list(CONTENTS.items())
 
 
@@ -42,13 +44,24 @@ def test_the_container_has_no_fault_that_a_reader_could_repair(tmp_path):
         assert zip_faults(file) == []
 
 
+@pytest.mark.parametrize("limits", [None, LOW])
+def test_where_nothing_is_patched_sizes_follow_what_was_not_known_before(tmp_path, limits):
+    """libarchive reads from start to end what comes through a pipe."""
+    path = zip_of(CONTENTS.items(), tmp_path, limits=limits, seekable=False)
+    with path.open("rb") as file:
+        described = {fault.where for fault in zip_faults(file) if fault.rule == "zip-data-descriptor"}
+    assert described == {"large.csv", "random.bin", "one-chunk.csv", "photo.jpg"}
+    assert exit_code("libarchive", "/dev/stdin", stdin=path.read_bytes()) == 0
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("seekable", [True, False])
 @pytest.mark.parametrize("limits", [None, LOW])
 @pytest.mark.parametrize(
     "command", [("unzip", "-tqq"), ("libarchive",), ("7zz", "t"), ("zip", "-T")], ids=lambda c: c[0]
 )
-def test_other_programs_find_no_fault_with_and_without_zip64(tmp_path, command, limits):
-    path = zip_of(CONTENTS.items(), tmp_path, limits=limits)
+def test_other_programs_find_no_fault_with_and_without_zip64(tmp_path, command, limits, seekable):
+    path = zip_of(CONTENTS.items(), tmp_path, limits=limits, seekable=seekable)
     assert exit_code(*command, path) == 0
 
 

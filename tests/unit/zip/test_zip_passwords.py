@@ -34,8 +34,9 @@ def read(file, password: str = PASSWORD) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("limits", [None, LOW])
-def test_what_was_sealed_reads_back_with_the_password(tmp_path, limits):
-    assert read(zip_of(CONTENTS.items(), tmp_path, PASSWORD, limits)) == CONTENTS
+@pytest.mark.parametrize("seekable", [True, False])
+def test_what_was_sealed_reads_back_with_the_password(tmp_path, limits, seekable):
+    assert read(zip_of(CONTENTS.items(), tmp_path, PASSWORD, limits, seekable=seekable)) == CONTENTS
 
 
 @pytest.mark.parametrize("password", ["wrong", "", "correct horse "])
@@ -46,10 +47,10 @@ def test_another_password_is_refused(tmp_path, password):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limits", [None, LOW])
+@pytest.mark.parametrize("container", [{"limits": None}, {"limits": LOW}, {"seekable": False}], ids=str)
 @pytest.mark.parametrize(("password", "seven_zip", "libarchive"), [(PASSWORD, 0, 0), ("wrong", 2, FAULT)])
-def test_7zip_and_libarchive_agree(tmp_path, password, seven_zip, libarchive, limits):
-    path = zip_of(CONTENTS.items(), tmp_path, PASSWORD, limits)
+def test_7zip_and_libarchive_agree(tmp_path, password, seven_zip, libarchive, container):
+    path = zip_of(CONTENTS.items(), tmp_path, PASSWORD, **container)
     assert exit_code("7zz", "t", f"-p{password}", path) == seven_zip
     assert exit_code("libarchive", password, path) == libarchive
 

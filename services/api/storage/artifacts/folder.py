@@ -72,7 +72,7 @@ class FolderArtifactStore:
         async with self._hashing:
             return await asyncio.to_thread(self.sha256_now, key)
 
-    async def open(self, key: str) -> "FileReader | None":
+    async def open(self, key: str, offset: int = 0) -> "FileReader | None":  # noqa: ARG002 - any place is as near
         """None when it is not there."""
         return await asyncio.to_thread(self.open_now, key)
 

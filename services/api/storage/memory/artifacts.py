@@ -56,7 +56,7 @@ class MemoryArtifactStore:
         content = self._objects.get(key)
         return "" if content is None else hashlib.sha256(content).hexdigest()
 
-    async def open(self, key: str) -> MemoryReader | None:
+    async def open(self, key: str, offset: int = 0) -> MemoryReader | None:  # noqa: ARG002 - any place is as near
         """None when it is not there."""
         content = self._objects.get(key)
         return None if content is None else MemoryReader(content)

@@ -1,0 +1,1 @@
+"""Object stores with the interface of S3, Google Cloud Storage or Azure: what api and worker share to reach one."""

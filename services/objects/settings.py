@@ -1,0 +1,90 @@
+"""Which bucket artifacts are in, from the environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.runtime.settings import SettingsReader
+
+_S3_OPTIONS = """
+AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_REGION AWS_DEFAULT_REGION AWS_ENDPOINT_URL
+AWS_VIRTUAL_HOSTED_STYLE_REQUEST AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_WEB_IDENTITY_TOKEN_FILE
+AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE
+AWS_SERVER_SIDE_ENCRYPTION AWS_SSE_KMS_KEY_ID AWS_SSE_BUCKET_KEY_ENABLED AWS_REQUEST_PAYER
+"""
+_GS_OPTIONS = "GOOGLE_APPLICATION_CREDENTIALS GOOGLE_SERVICE_ACCOUNT GOOGLE_SERVICE_ACCOUNT_KEY GOOGLE_BASE_URL"
+_AZ_OPTIONS = """
+AZURE_STORAGE_ACCOUNT_NAME AZURE_STORAGE_ACCOUNT_KEY AZURE_STORAGE_SAS_TOKEN AZURE_STORAGE_ENDPOINT
+AZURE_STORAGE_USE_EMULATOR AZURE_CLIENT_ID AZURE_CLIENT_SECRET AZURE_TENANT_ID AZURE_AUTHORITY_HOST
+AZURE_FEDERATED_TOKEN_FILE AZURE_MSI_ENDPOINT
+"""
+OPTIONS = {
+    scheme: tuple(names.split()) for scheme, names in (("s3", _S3_OPTIONS), ("gs", _GS_OPTIONS), ("az", _AZ_OPTIONS))
+}
+"""By the scheme of a URL: the names in the environment that say how its store is reached, as its own tools know them.
+Whatever else begins so is for those tools.
+"""
+
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT")
+_MUST = "a folder, or s3://BUCKET, gs://BUCKET or az://CONTAINER with or without /PREFIX"
+
+
+@dataclass(frozen=True, slots=True)
+class BucketStore:
+    """A bucket, or a part of it below a prefix, with what it takes to reach it: names in capitals, as AWS_REGION."""
+
+    url: str
+    options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def scheme(self) -> str:
+        """A key of OPTIONS."""
+        return self.url.partition("://")[0]
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name, or the container's."""
+        return self.url.partition("://")[2].partition("/")[0]
+
+    @property
+    def prefix(self) -> str:
+        """What every key begins with: empty, or steps that each end with a slash."""
+        steps = self.url.partition("://")[2].partition("/")[2].strip("/")
+        return f"{steps}/" if steps else ""
+
+    @property
+    def endpoint(self) -> str:
+        """Where the store is when it is not where its maker has it; else empty."""
+        return self.option(*_ENDPOINTS)
+
+    def option(self, *names: str) -> str:
+        """The first of these that is set; else empty."""
+        known = dict(self.options)
+        return next((known[name] for name in names if known.get(name)), "")
+
+    def __str__(self) -> str:
+        return self.url
+
+
+def artifacts_from(read: SettingsReader, environ: Mapping[str, str], default: Path) -> Path | BucketStore:
+    """EXPORTD_ARTIFACTS: a folder's path, or a bucket's URL with the settings of its kind in `environ`."""
+    text = read.text("EXPORTD_ARTIFACTS", "")
+    if "://" not in text:
+        return read.path("EXPORTD_ARTIFACTS", default)
+    fallback: Path | BucketStore = default
+    return read.parsed("EXPORTD_ARTIFACTS", fallback, lambda url: _bucket(url, environ), _MUST)
+
+
+def _bucket(url: str, environ: Mapping[str, str]) -> BucketStore:
+    """Raises ValueError."""
+    scheme, _, place = url.partition("://")
+    bucket, *steps = place.rstrip("/").split("/")
+    if scheme not in OPTIONS or not bucket or not all(map(_is_plain, (bucket, *steps))):
+        raise ValueError
+    given = ((name, environ.get(name, "").strip()) for name in OPTIONS[scheme])
+    return BucketStore(url.rstrip("/"), tuple((name, value) for name, value in given if value))
+
+
+def _is_plain(step: str) -> bool:
+    """What stands in a URL as it is, and is no way up."""
+    return bool(step.strip(".")) and step.isascii() and all(c.isalnum() or c in "._-" for c in step)
