@@ -91,12 +91,16 @@ DIST ?= dist
 clean: ## Remove build/, dist/, caches and .venv
 	@rm -rf build dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-proto: $(READY) ## Generate the Python of proto/
+proto: $(READY) ## Generate the Python of proto/, and the client for threads from that for asyncio
 	@tmp=$$(mktemp -d) && trap "rm -rf $$tmp" EXIT && $(call generate,$$tmp) && \
 	cp -r $$tmp/exportd/v1 clients/python/exportd/ && cp -r $$tmp/exportd/queue proto/exportd/
+	@$(BIN)/python clients/python/synchronize.py clients/python/exportd_client/sync
 
 proto-check: $(READY) ## Fail when the generated code is not what proto/ says
 	@tmp=$$(mktemp -d) && trap "rm -rf $$tmp" EXIT && $(call generate,$$tmp) && \
-	$(call same,clients/python/exportd/v1,$$tmp/exportd/v1) && $(call same,proto/exportd/queue,$$tmp/exportd/queue) && echo "generated code is up to date"
+	$(call same,clients/python/exportd/v1,$$tmp/exportd/v1) && $(call same,proto/exportd/queue,$$tmp/exportd/queue) && \
+	$(BIN)/python clients/python/synchronize.py $$tmp/sync && \
+	for made in $$tmp/sync/*.py; do diff $$made clients/python/exportd_client/sync/$${made##*/} || exit 1; done && \
+	echo "generated code is up to date"
 
 .PHONY: help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check

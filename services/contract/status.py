@@ -74,7 +74,17 @@ def to_status(error: errors.ExportdError, request_id: str = "") -> grpc.Status:
         details.append(error_details_pb2.RequestInfo(request_id=request_id))
     message = cut(str(error), MAX_MESSAGE_BYTES)
     rich = status_pb2.Status(code=CODES[type(error)], message=message, details=_packed([*details, *_extra(error)]))
-    return rpc_status.to_status(rich)
+    return _paced(rpc_status.to_status(rich), error)
+
+
+def _paced(status: grpc.Status, error: errors.ExportdError) -> grpc.Status:
+    """Channels that retry by themselves read no RetryInfo; this they do wait for."""
+    if not isinstance(error, errors.TryAgain):
+        return status
+    pushback = ("grpc-retry-pushback-ms", str(round(error.retry_after_s * 1000)))
+    trailing = (*status.trailing_metadata, pushback)
+    paced: grpc.Status = status._replace(trailing_metadata=trailing)  # type: ignore[attr-defined]  # a namedtuple
+    return paced
 
 
 def cut(text: str, most: int) -> str:

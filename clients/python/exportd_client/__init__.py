@@ -9,6 +9,12 @@
 
 CsvOptions and XlsxOptions say how a table is written: `csv=CsvOptions(preset=CsvOptions.PRESET_EXCEL)`.
 
+`SyncExportClient` has the same methods for threads: Django, Flask, Celery, scripts.
+
+    with SyncExportClient("127.0.0.1:50051") as client:
+        export = client.wait(client.create("/flights", format="parquet").id, timeout=600)
+        frame = client.to_polars(export)
+
 `client.operator` has what operators do: retry, redeliver, queue, workers, drain.
 
 What comes back are the messages of the public API, fully typed: Export, File, Collection. Enums compare as
@@ -39,14 +45,15 @@ if TYPE_CHECKING:
     )
     from exportd.v1.export_service_pb2 import Collection, IdMatch
     from exportd.v1.operator_service_pb2 import Queue, TenantQueue, Worker
-    from exportd_client.client import ExportClient
-    from exportd_client.connection import Patience
+    from exportd_client.aio.client import ExportClient
+    from exportd_client.aio.operator import Operator
+    from exportd_client.channel import ApiKey, Pem, Target, Tls
     from exportd_client.conversions import ColumnChoice, CompressionName, FormatName, PackagingName
-    from exportd_client.download import Download, OnBytes, Source
     from exportd_client.enums import StateName, name_of, state_name
     from exportd_client.errors import (
         AccessRefused,
         AlreadyExists,
+        DeadlineExceeded,
         DownloadDamaged,
         Exhausted,
         ExportdError,
@@ -60,7 +67,10 @@ if TYPE_CHECKING:
         Unreachable,
         Violation,
     )
-    from exportd_client.operator import Operator
+    from exportd_client.patience import Patience
+    from exportd_client.sources import Download, OnBytes, Source
+    from exportd_client.sync.client import SyncExportClient
+    from exportd_client.sync.operator import SyncOperator
 
 _NAMES = {
     "exportd.v1.export_pb2": (
@@ -84,18 +94,14 @@ _NAMES = {
         "TenantQueue",
         "Worker",
     ),
-    "exportd_client.client": ("ExportClient",),
-    "exportd_client.connection": ("Patience",),
+    "exportd_client.aio.client": ("ExportClient",),
+    "exportd_client.aio.operator": ("Operator",),
+    "exportd_client.channel": ("ApiKey", "Pem", "Target", "Tls"),
     "exportd_client.conversions": (
         "ColumnChoice",
         "CompressionName",
         "FormatName",
         "PackagingName",
-    ),
-    "exportd_client.download": (
-        "Download",
-        "OnBytes",
-        "Source",
     ),
     "exportd_client.enums": (
         "StateName",
@@ -105,6 +111,7 @@ _NAMES = {
     "exportd_client.errors": (
         "AccessRefused",
         "AlreadyExists",
+        "DeadlineExceeded",
         "DownloadDamaged",
         "Exhausted",
         "ExportdError",
@@ -118,13 +125,17 @@ _NAMES = {
         "Unreachable",
         "Violation",
     ),
-    "exportd_client.operator": ("Operator",),
+    "exportd_client.patience": ("Patience",),
+    "exportd_client.sources": ("Download", "OnBytes", "Source"),
+    "exportd_client.sync.client": ("SyncExportClient",),
+    "exportd_client.sync.operator": ("SyncOperator",),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "AccessRefused",
     "AlreadyExists",
+    "ApiKey",
     "Collection",
     "Column",
     "ColumnChoice",
@@ -132,6 +143,7 @@ __all__ = [
     "Compression",
     "CompressionName",
     "CsvOptions",
+    "DeadlineExceeded",
     "Delivery",
     "Download",
     "DownloadDamaged",
@@ -154,12 +166,17 @@ __all__ = [
     "Packaging",
     "PackagingName",
     "Patience",
+    "Pem",
     "Progress",
     "Queue",
     "Result",
     "Source",
     "StateName",
+    "SyncExportClient",
+    "SyncOperator",
+    "Target",
     "TenantQueue",
+    "Tls",
     "Transition",
     "Unavailable",
     "Unreachable",

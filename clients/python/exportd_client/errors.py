@@ -125,6 +125,12 @@ class Unreachable(Unavailable):
     """No answer came, or it broke off: nobody listens, or the network is down. What was asked may have been done."""
 
 
+class DeadlineExceeded(ExportdError):
+    """The caller's own time for waiting is over. The export goes on: wait again, or look later."""
+
+    default_code = "DEADLINE_EXCEEDED"
+
+
 class InternalError(ExportdError):
     """A defect of the service: report it with `metadata["reference"]`."""
 
@@ -157,31 +163,30 @@ class _Details:
     request_id: str = ""
 
 
-def from_rpc(error: grpc.aio.AioRpcError, target: str) -> ExportdError:
+def from_rpc(error: grpc.RpcError, target: str) -> ExportdError:
     """The typed error of a failed call to `target`, with all that google.rpc.Status tells."""
-    details = _details(error)
-    if not details.reason and _is_of_transport(error):
-        return Unreachable(f"no answer from exportd at {target}: {error.details()}", code=error.code().name)
-    kind = _BY_CODE.get(error.code(), InternalError)
-    return kind(error.details() or error.code().name, code=error.code().name, **vars(details))
+    call: Any = error  # it has what a Call has: code, details, trailing metadata
+    details, code, text = _details(call), call.code(), call.details()
+    if not details.reason and _is_of_transport(code, text):
+        return Unreachable(f"no answer from exportd at {target}: {text}", code=code.name)
+    return _BY_CODE.get(code, InternalError)(text or code.name, code=code.name, **vars(details))
 
 
-def _is_of_transport(error: grpc.aio.AioRpcError) -> bool:
+def _is_of_transport(code: grpc.StatusCode, text: str | None) -> bool:
     # gRPC reports a stream that HTTP/2 reset as INTERNAL; only the text tells it from a defect.
-    return error.code() in _OF_TRANSPORT or "RST_STREAM" in (error.details() or "")
+    return code in _OF_TRANSPORT or "RST_STREAM" in (text or "")
 
 
-def _details(error: grpc.aio.AioRpcError) -> _Details:
+def _details(call: grpc.Call) -> _Details:
     details = _Details()
-    for packed in _packed_details(error):
+    for packed in _packed_details(call):
         _unpack(packed, details)
     return details
 
 
-def _packed_details(error: grpc.aio.AioRpcError) -> Sequence[Any]:
+def _packed_details(call: grpc.Call) -> Sequence[Any]:
     try:
-        # The stubs ask for a Call, of which only code(), details() and trailing_metadata() are used.
-        status = rpc_status.from_call(error)  # type: ignore[arg-type]
+        status = rpc_status.from_call(call)
     except ValueError:  # a status that contradicts the call's: not one of exportd's
         return ()
     return status.details if status is not None else ()

@@ -143,6 +143,12 @@ def safe_name(file: File) -> str:
     return "export"
 
 
+def destination(path: Path, file: File) -> Path:
+    """A link is followed, so that the file lands where it points; in a directory the file has its own name."""
+    resolved = path.resolve()
+    return resolved / safe_name(file) if resolved.is_dir() else resolved
+
+
 def _exists(path: Path) -> FileExistsError:
     return FileExistsError(errno.EEXIST, "exists already", str(path))
 

@@ -14,7 +14,14 @@ from tests.integration.programs.wheels import CLIENT, ROOT, SERVICES, Installed,
 from tests.once import once
 from tests.patience import PATIENCE_S
 
-ENVIRONMENTS = [(CLIENT, ""), (CLIENT, "cli"), (SERVICES, ""), (SERVICES, "api"), (SERVICES, "worker")]
+ENVIRONMENTS = [
+    (CLIENT, ""),
+    (CLIENT, "cli"),
+    (CLIENT, "arrow"),
+    (SERVICES, ""),
+    (SERVICES, "api"),
+    (SERVICES, "worker"),
+]
 PROGRAMS = {"exportd-api": (SERVICES, "api"), "exportd-worker": (SERVICES, "worker"), "exportctl": (CLIENT, "cli")}
 """By program: the distribution and the extra that it needs."""
 
@@ -22,14 +29,20 @@ BASES = {"exportd.v1": ROOT / "clients/python", "exportd_client": ROOT / "client
 ROOMS = {
     (CLIENT, ""): ("exportd.v1", "exportd_client"),
     (CLIENT, "cli"): ("exportd_client.cli",),
+    (CLIENT, "arrow"): ("exportd.v1", "exportd_client"),
     (SERVICES, ""): ("exportd.queue", "exportd.v1", "exportd_client"),
     (SERVICES, "api"): ("services.api", "services.contract", "services.runtime"),
     (SERVICES, "worker"): ("services.worker", "services.contract", "services.runtime"),
 }
 """Packages whose modules an extra is enough for."""
 
-APART = ("services.api.storage.sqlite.migrations.env.",)
-"""Modules that are run, here by alembic alone."""
+APART = {
+    (CLIENT, ""): ("exportd_client.cli.", "exportd_client.text_tables.", "exportd_client.json_tables."),
+    (CLIENT, "arrow"): ("exportd_client.cli.",),
+    (SERVICES, ""): ("exportd_client.cli.", "exportd_client.text_tables.", "exportd_client.json_tables."),
+    (SERVICES, "api"): ("services.api.storage.sqlite.migrations.env.",),  # which alembic alone may run
+}
+"""Modules that are run, or need more."""
 
 CATALOG = """
 [sources.shop]
@@ -110,13 +123,9 @@ def test_an_extra_brings_all_that_its_modules_import(environment: tuple[tuple[st
     place, installed = environment
     modules = [module for room in ROOMS[place] for module in _modules_of(room)]
     assert modules
-    left = [m for m in modules if not f"{m}.".startswith(_apart(place)) and not m.endswith("__main__")]
+    left = [m for m in modules if not f"{m}.".startswith(APART.get(place, ("-",))) and not m.endswith("__main__")]
     done = installed.python(f"import importlib\nfor name in {left!r}:\n    importlib.import_module(name)")
     assert done.returncode == 0, done.stderr
-
-
-def _apart(place: tuple[str, str]) -> tuple[str, ...]:
-    return APART if place[1] else ("exportd_client.cli.",)
 
 
 def _modules_of(package: str) -> Iterator[str]:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from exportd_client import ExportClient
+from exportd_client import ExportClient, SyncExportClient
 from exportd_client.cli.program import COMMANDS
 from tests.servers.warm import Started, WarmProgram
 from tests.unit.client.fake_export_service import IMPATIENT, FakeExportService, Serving
 from tests.unit.client.program import Ended, Exportctl, Start, end_of
+from tests.unit.client.threaded import Threaded
 
 
 @pytest.fixture
@@ -25,10 +26,15 @@ def fake(serving: Serving) -> FakeExportService:
     return serving.fake
 
 
-@pytest.fixture
-async def client(serving: Serving) -> AsyncIterator[ExportClient]:
-    async with ExportClient(serving.target, patience=IMPATIENT) as client:
-        yield client
+@pytest.fixture(params=["asyncio", "threads"])
+async def client(request: pytest.FixtureRequest, serving: Serving) -> AsyncIterator[ExportClient | Threaded]:
+    """Both clients: what holds for one holds for the other."""
+    if request.param == "asyncio":
+        async with ExportClient(serving.target, patience=IMPATIENT) as client:
+            yield client
+    else:
+        with SyncExportClient(serving.target, patience=IMPATIENT) as client:
+            yield Threaded(client)
 
 
 @pytest.fixture(scope="session")

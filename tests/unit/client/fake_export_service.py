@@ -48,6 +48,8 @@ class Refusal:
             packed = Packed()
             packed.Pack(detail)
             status.details.append(packed)
+        pushback = () if self.retry_after is None else (("grpc-retry-pushback-ms", str(int(self.retry_after * 1000))),)
+        context.set_trailing_metadata(pushback)
         await context.abort_with_status(rpc_status.to_status(status))
         raise AssertionError
 
@@ -61,6 +63,8 @@ class FakeExportService(ExportServiceServicer):
         self.contents: dict[str, bytes] = {}
         self.requests: list[Any] = []
         self.tenants: set[str] = set()
+        # Of every call: its name, what came with it, and how many seconds it may take.
+        self.calls: list[tuple[str, dict[str, str], float | None]] = []
         # By the name of the RPC: what to answer to the next calls, before any is served again.
         self.refusals: dict[str, list[Refusal]] = {}
         # Each stream from now on ends, without a word, when it has come to the next of these.
@@ -75,6 +79,8 @@ class FakeExportService(ExportServiceServicer):
         self.pages = 1
         # Of notifications and the exports that they belong to.
         self.deliveries: dict[str, str] = {}
+        # Of its collection; none: a total.
+        self.columns: list[service.CollectionColumn] = []
         self.previewed = service.PreviewExportResponse()
         self._by_request_id: dict[str, str] = {}
         self._ids = itertools.count(1)
@@ -228,7 +234,9 @@ class FakeExportService(ExportServiceServicer):
 
     async def GetCollection(self, request, context):  # noqa: N802
         await self._begin("GetCollection", request, context)
-        return _invoices(with_columns=True)
+        collection = _invoices(with_columns=not self.columns)
+        collection.columns.extend(self.columns)
+        return collection
 
     async def ListTransitions(self, request, context):  # noqa: N802
         await self._begin("ListTransitions", request, context)
@@ -244,7 +252,9 @@ class FakeExportService(ExportServiceServicer):
 
     async def _begin(self, name: str, request: Any, context: grpc.aio.ServicerContext) -> None:
         self.requests.append(request)
-        self.tenants.add(dict(context.invocation_metadata()).get("x-exportd-tenant", ""))
+        metadata = dict(context.invocation_metadata())
+        self.tenants.add(metadata.get("x-exportd-tenant", ""))
+        self.calls.append((name, metadata, context.time_remaining()))
         waiting = self.refusals.get(name)
         if waiting:
             await waiting.pop(0).abort(context)
@@ -296,11 +306,12 @@ def _invoices(*, with_columns: bool) -> service.Collection:
 
 
 class Serving:
-    """A FakeExportService on a loopback port that can go away and come back."""
+    """A FakeExportService on a loopback port that can go away and come back. With credentials it speaks TLS."""
 
-    def __init__(self, fake: FakeExportService) -> None:
+    def __init__(self, fake: FakeExportService, credentials: grpc.ServerCredentials | None = None) -> None:
         self.fake = fake
         self.port = 0
+        self._credentials = credentials
 
     @property
     def target(self) -> str:
@@ -309,7 +320,12 @@ class Serving:
     async def start(self) -> None:
         self._server = grpc.aio.server()
         add_ExportServiceServicer_to_server(self.fake, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        address = f"127.0.0.1:{self.port}"
+        self.port = (
+            self._server.add_secure_port(address, self._credentials)
+            if self._credentials
+            else self._server.add_insecure_port(address)
+        )
         await self._server.start()
 
     async def stop(self) -> None:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from exportd_client.behind import Behind
+from exportd_client.aio.behind import Behind
 from tests.patience import PATIENCE_S
 
 

@@ -232,7 +232,9 @@ async def test_violations_are_told_one_by_one(client: ExportClient, fake: FakeEx
 
 
 async def test_the_service_says_when_to_come_back(serving: Serving, fake: FakeExportService) -> None:
-    fake.refusals["GetExport"] = [Refusal("UNAVAILABLE", "STORE_UNAVAILABLE", retry_after=0.5)]
+    fake.refusals["GetExport"] = [
+        Refusal("UNAVAILABLE", "STORE_UNAVAILABLE", retry_after=0.5)
+    ] * 3  # the channel retries
     async with ExportClient(serving.target, patience=HASTY) as client:
         with pytest.raises(Unavailable) as caught:
             await client.get("any")

@@ -208,6 +208,7 @@ async def test_two_downloads_of_one_file_to_one_path_do_not_mix(
     assert (tmp_path / "out.csv").read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("client", ["asyncio"], indirect=True)  # a thread is not cancelled
 async def test_a_cancelled_download_keeps_what_arrived(
     client: ExportClient, fake: FakeExportService, tmp_path: Path
 ) -> None:

@@ -8,8 +8,8 @@ import click
 import pytest
 
 from exportd.v1 import export_service_pb2 as service
+from exportd_client.channel import with_port
 from exportd_client.cli.program import COMMANDS, program
-from exportd_client.connection import with_port
 from tests.unit.client.fake_export_service import FakeExportService
 from tests.unit.client.program import CONTENT, Exportctl, names_in
 
@@ -178,7 +178,7 @@ async def test_a_file_in_a_directory_is_not_overwritten_either(
         ("::1", "[::1]:50051"),
         ("[::1]", "[::1]:50051"),
         ("[::1]:7", "[::1]:7"),
-        ("dns:///exportd", "dns:///exportd"),
+        ("dns:///exportd", "dns:///exportd:50051"),
         ("unix:/run/exportd", "unix:/run/exportd"),
     ],
 )

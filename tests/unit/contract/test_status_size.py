@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
-from services.contract.errors import ExportdError, InvalidRequest, Violation
+from services.contract.errors import ExportdError, ExportNotFound, InvalidRequest, ShuttingDown, Violation
 from services.contract.status import CODES, to_status
 
 MAX_HEADER_BYTES = 8192
@@ -39,3 +39,9 @@ def test_violations_fit_and_some_of_them_are_there(text: str, count: int) -> Non
         detail.Unpack(bad)
     assert bad.field_violations
     assert all(violation.description for violation in bad.field_violations)
+
+
+def test_channels_that_retry_by_themselves_are_told_when_to() -> None:
+    """They read no RetryInfo."""
+    assert dict(to_status(ShuttingDown()).trailing_metadata)["grpc-retry-pushback-ms"] == "1000"
+    assert "grpc-retry-pushback-ms" not in dict(to_status(ExportNotFound("id")).trailing_metadata)

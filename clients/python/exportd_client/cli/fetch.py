@@ -6,7 +6,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 from exportd_client import DownloadDamaged, Export, File, Source
-from exportd_client.behind import Behind
+from exportd_client.aio.behind import Behind
 from exportd_client.cli.display import Display
 from exportd_client.cli.session import Session
 from exportd_client.cli.values import STDOUT, attachments_path

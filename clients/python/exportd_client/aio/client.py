@@ -4,7 +4,6 @@ import uuid
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
-from os import PathLike
 from typing import Self
 
 from exportd.v1.export_pb2 import (
@@ -13,7 +12,6 @@ from exportd.v1.export_pb2 import (
     CsvOptions,
     Delivery,
     Export,
-    File,
     Transition,
     XlsxOptions,
 )
@@ -27,7 +25,6 @@ from exportd.v1.export_service_pb2 import (
     FindIdsRequest,
     GetCollectionRequest,
     GetExportRequest,
-    GetFileRequest,
     IdMatch,
     ListCollectionsRequest,
     ListDeliveriesRequest,
@@ -38,31 +35,43 @@ from exportd.v1.export_service_pb2 import (
     WatchExportRequest,
 )
 from exportd_client import conversions
-from exportd_client import download as downloads
-from exportd_client.connection import MAX_PAGE_SIZE, Link, Outage, Patience
+from exportd_client.aio.connection import MAX_PAGE_SIZE, MAX_STREAM_S, Link
+from exportd_client.aio.files import Files
+from exportd_client.aio.operator import Operator
+from exportd_client.aio.threads import sleep
+from exportd_client.channel import ApiKey, Target, Tls, endpoint
 from exportd_client.conversions import ColumnChoice, CompressionName, FormatName, PackagingName
-from exportd_client.download import Download, OnBytes, Source
 from exportd_client.enums import StateName, value_of
 from exportd_client.errors import ExportdError
-from exportd_client.operator import Operator
+from exportd_client.patience import Outage, Patience
 
 
-class ExportClient:
+class ExportClient(Files):
     """Calls one exportd service on behalf of one tenant; `async with` opens and closes it.
 
-    target: "host:port"; without a port it is 50051. patience: how long calls are repeated while nobody answers; all of
-    them are safe to repeat.
+    target: "host:port"; without a port it is 50051. "dns:///host:port" asks a name for all its addresses, and several
+    IP addresses may be given: calls then go to each in turn, and to those that are left when one is away.
+    tenant: whose exports; None: "default", or that of the API key.
+    tls: True, or a Tls with certificates of your own; False: not encrypted.
+    api_key: the key, or a function that gives the present one; sent over TLS, or on this machine, only.
+    timeout: seconds that a call which answers once may take. A stream ends after an hour and is gone on with.
+    patience: how long calls are repeated while nobody answers; all of them are safe to repeat.
+
     Every method raises ExportdError; Unreachable when nobody answers, InvalidArgument for a request that is wrong.
+    ValueError: the client cannot be made of what is given.
     """
 
     def __init__(
         self,
-        target: str = "127.0.0.1:50051",
-        tenant: str = "default",
+        target: Target = "127.0.0.1:50051",
+        tenant: str | None = None,
         *,
+        tls: Tls | bool = False,
+        api_key: ApiKey = "",
+        timeout: float = 30.0,
         patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> None:
-        self._link = Link(target, tenant, patience)
+        super().__init__(Link(endpoint(target, tenant, tls, api_key), patience, timeout))
         self.target = self._link.target
         """With its port."""
         self.operator = Operator(self._link)
@@ -72,8 +81,12 @@ class ExportClient:
         await self._link.__aenter__()
         return self
 
-    async def __aexit__(self, *error: object) -> None:
-        await self._link.__aexit__(*error)
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the calls that are left and closes the line, as leaving `async with` does. May be repeated."""
+        await self._link.close()
 
     async def create(
         self,
@@ -188,28 +201,38 @@ class ExportClient:
             for export in page.exports:
                 yield export
 
-    async def watch(self, export_id: str) -> AsyncGenerator[Export]:
+    async def watch(self, export_id: str, *, timeout: float | None = None) -> AsyncGenerator[Export]:  # noqa: ASYNC109
         """The export as it is now, then again after each change and new progress, until it is done.
 
         Goes on by itself after the line broke. Break out under contextlib.aclosing to end the call immediately.
-        NotFound: also when it is deleted meanwhile.
+        timeout: seconds in all; None: as long as it takes.
+        NotFound: also when it is deleted meanwhile. DeadlineExceeded: it is not done in time.
         """
-        outage = Outage(self._link)
+        outage = Outage(self._link, timeout)
         last: Export | None = None
         while last is None or not last.done:
             try:
-                async with aclosing(self._one_watch(export_id)) as exports:
+                async with aclosing(self._one_watch(export_id, outage)) as exports:
                     async for export in exports:
                         outage.over()
                         if export != last:  # a new stream begins by repeating what is known
                             last = export
                             yield export
             except ExportdError as error:
-                await outage.pause_after(error)
+                await sleep(outage.pause_after(error))
 
-    async def _one_watch(self, export_id: str) -> AsyncGenerator[Export]:
+    async def wait(self, export_id: str, *, timeout: float | None = None) -> Export:  # noqa: ASYNC109
+        """The export once it is done: COMPLETED, or CANCELLED. As `watch`, whose last message it is."""
+        async with aclosing(self.watch(export_id, timeout=timeout)) as exports:
+            last = Export()
+            async for export in exports:
+                last = export
+            return last
+
+    async def _one_watch(self, export_id: str, outage: Outage) -> AsyncGenerator[Export]:
         request = WatchExportRequest(export_id=export_id)
-        async with aclosing(self._link.listen(self._link.stub.WatchExport, request)) as exports:
+        within = outage.left(MAX_STREAM_S)
+        async with aclosing(self._link.listen(self._link.stub.WatchExport, request, within=within)) as exports:
             async for export in exports:
                 yield export
                 if export.done:
@@ -272,44 +295,6 @@ class ExportClient:
         prefix: at least 4 characters of a UUID, or "msg_" and at least 4 digits.
         """
         return (await self._link.ask(self._link.stub.FindIds, FindIdsRequest(prefix=prefix))).matches
-
-    async def get_file(self, file_id: str) -> File:
-        """What a file is, before any byte of it is downloaded. FailedPrecondition: its time is over."""
-        return await self._link.ask(self._link.stub.GetFile, GetFileRequest(file_id=file_id))
-
-    async def file_of(self, source: Source) -> File:
-        """The file that a download of `source` would send. FailedPrecondition: there is none, or not yet."""
-        return await downloads.file_of(self._link, source)
-
-    async def download(
-        self,
-        source: Source,
-        path: str | PathLike[str],
-        *,
-        overwrite: bool = True,
-        progress: OnBytes | None = None,
-    ) -> Download:
-        """Brings the file of an export (its id will do), or a file, to `path`, and replaces what is there.
-
-        The attachments of packaging "separate" are a file: `download(export.attachments_file, path)`.
-
-        In a directory the file gets the name that the service suggests. It appears only when it is whole, verified by
-        size and sha256, and durable. What has arrived is kept in `<path>.<16 digits>.part`: after the line broke, or
-        in a later call, the download goes on there.
-
-        FailedPrecondition: no file, or not yet. FileChanged, DownloadDamaged: download again. OSError: from the disk;
-        FileExistsError: something is there, and `overwrite` is False.
-        """
-        return await downloads.download(self._link, source, path, overwrite=overwrite, progress=progress)
-
-    def stream(self, source: Source, *, offset: int = 0, limit: int = 0) -> AsyncGenerator[bytes]:
-        """The bytes of a file from `offset` on, at most `limit` of them (0: all), in pieces of up to 1 MiB.
-
-        Goes on by itself after the line broke; verifying the sha256 is up to the caller.
-        InvalidArgument: the offset lies beyond the end.
-        """
-        sha256 = source.sha256 if isinstance(source, File) else ""
-        return downloads.read(self._link, source, offset=offset, limit=limit, sha256=sha256)
 
     async def collections(self, *, with_columns: bool = False) -> Sequence[Collection]:
         """What can be exported, in the catalog's order; `collection` shows the columns of one."""

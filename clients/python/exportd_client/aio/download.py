@@ -1,37 +1,20 @@
 """Downloads that go on where they were cut off."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TypeAlias
 
 from exportd.v1.export_pb2 import Export, File
 from exportd.v1.export_service_pb2 import DownloadFileRequest, DownloadHeader
-from exportd_client.behind import Behind
-from exportd_client.connection import Link, Outage
+from exportd_client.aio.behind import Behind
+from exportd_client.aio.connection import Link
+from exportd_client.aio.threads import in_thread, sleep
 from exportd_client.download_message import data_of, header_of
 from exportd_client.errors import DownloadDamaged, ExportdError, FailedPrecondition, FileChanged, InvalidArgument
-from exportd_client.partial_file import Part, safe_name
-
-# What to download: the id of an export, an export, or a file.
-Source: TypeAlias = str | Export | File
-# Called with the bytes that are there and the bytes of the whole file; it must not block.
-OnBytes: TypeAlias = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Download:
-    """A file that arrived: whole, verified and durable.
-
-    resumed_at: bytes that an earlier, interrupted download had left; 0 when it began at the start.
-    """
-
-    file: File
-    path: Path
-    resumed_at: int
+from exportd_client.partial_file import Part, destination
+from exportd_client.patience import Outage
+from exportd_client.sources import Download, OnBytes, Source
 
 
 async def download(
@@ -39,14 +22,14 @@ async def download(
 ) -> Download:
     """See ExportClient.download."""
     file = await file_of(link, source)
-    target = await asyncio.to_thread(_destination, Path(path), file)
-    part = await asyncio.to_thread(Part.open, target, file, overwrite=overwrite)
+    target = await in_thread(destination, Path(path), file)
+    part = await in_thread(Part.open, target, file, overwrite=overwrite)
     try:
         resumed_at = part.size
         await _fill(link, source, part, file, progress or (lambda _done, _total: None))
-        await asyncio.to_thread(part.finish)
+        await in_thread(part.finish)
     except (FileChanged, DownloadDamaged):
-        await asyncio.to_thread(part.discard)
+        await in_thread(part.discard)
         raise
     finally:
         part.close()
@@ -68,25 +51,26 @@ async def _describe(link: Link, source: Source) -> File:
     request = _request(source, limit=1)
     while True:
         try:
-            async with aclosing(_one_stream(link, request)) as pieces:
-                files = [file async for file, _ in pieces]
+            async with aclosing(_one_stream(link, request)) as arriving:
+                files = [file async for file, _ in arriving]
                 return files[0]
         except ExportdError as error:
-            await outage.pause_after(error)
+            await sleep(outage.pause_after(error))
 
 
 async def read(
     link: Link, source: Source, *, offset: int = 0, limit: int = 0, sha256: str = ""
 ) -> AsyncGenerator[bytes]:
     """See ExportClient.stream. sha256: of the only file that will do; empty: the first that is sent."""
-    async with aclosing(_pieces(link, source, offset=offset, limit=limit, sha256=sha256)) as pieces:
-        async for piece in pieces:
+    async with aclosing(pieces(link, source, offset=offset, limit=limit, sha256=sha256)) as arriving:
+        async for piece in arriving:
             yield bytes(piece)
 
 
-async def _pieces(
-    link: Link, source: Source, *, offset: int, limit: int = 0, sha256: str = ""
+async def pieces(
+    link: Link, source: Source, *, offset: int = 0, limit: int = 0, sha256: str = ""
 ) -> AsyncGenerator[memoryview]:
+    """As `read`, without a copy."""
     if offset < 0 or limit < 0:
         raise InvalidArgument("offset and limit can't be negative")
     outage = Outage(link)
@@ -94,15 +78,15 @@ async def _pieces(
     while goal is None or offset < goal:
         request = _request(source, offset=offset, limit=goal - offset if goal is not None else 0, sha256=sha256)
         try:
-            async with aclosing(_one_stream(link, request)) as pieces:
-                async for file, data in pieces:
+            async with aclosing(_one_stream(link, request)) as arriving:
+                async for file, data in arriving:
                     sha256, goal = file.sha256, _end(file, request)
                     if data:
                         outage.over()
                         offset += len(data)
                         yield data
         except ExportdError as error:
-            await outage.pause_after(error)
+            await sleep(outage.pause_after(error))
 
 
 async def _one_stream(link: Link, request: DownloadFileRequest) -> AsyncGenerator[tuple[File, memoryview]]:
@@ -150,16 +134,10 @@ async def _fill(link: Link, source: Source, part: Part, file: File, progress: On
     arrived = part.size
     progress(arrived, file.size_bytes)
     async with (
-        aclosing(_pieces(link, source, offset=arrived, sha256=file.sha256)) as pieces,
+        aclosing(pieces(link, source, offset=arrived, sha256=file.sha256)) as arriving,
         Behind(part.append) as behind,
     ):
-        async for data in pieces:
+        async for data in arriving:
             await behind.take(data)
             arrived += len(data)
             progress(arrived, file.size_bytes)
-
-
-def _destination(path: Path, file: File) -> Path:
-    """A link is followed, so that the file lands where it points; in a directory the file has its own name."""
-    resolved = path.resolve()
-    return resolved / safe_name(file) if resolved.is_dir() else resolved

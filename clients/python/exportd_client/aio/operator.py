@@ -13,11 +13,11 @@ from exportd.v1.operator_service_pb2 import (
     Worker,
 )
 from exportd_client import conversions
-from exportd_client.connection import MAX_PAGE_SIZE, Link
+from exportd_client.aio.connection import MAX_PAGE_SIZE, Link
 
 
 class Operator:
-    """Inspects the queue, retries exports and drains workers: `ExportClient.operator`. Raises as ExportClient does."""
+    """Inspects the queue, retries exports and drains workers. Raises as ExportClient does."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

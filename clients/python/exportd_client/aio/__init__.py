@@ -1,0 +1,1 @@
+"""The client for asyncio. exportd_client/sync is made from it."""

@@ -1,0 +1,161 @@
+"""How a service is reached: its addresses, the options of a channel, what proves who calls."""
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+import grpc
+
+DEFAULT_PORT = 50051
+_TENANT_KEY = "x-exportd-tenant"
+_API_KEY = "authorization"
+_LISTS = ("ipv4:", "ipv6:")
+"""Schemes of gRPC that take several addresses."""
+
+_SERVICE_CONFIG = Path(__file__).with_name("service_config.json")
+_OPTIONS = (
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    # A watch of an export that waits has no data for hours, and is to be kept alive all the same.
+    ("grpc.http2.max_pings_without_data", 0),
+    # The default of 120 s would outlast the patience with an outage.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 3_000),
+    # An http_proxy in the environment is for web pages; it would even swallow calls to 127.0.0.1.
+    ("grpc.enable_http_proxy", 0),
+)
+
+# PEM, or a file that holds it.
+Pem: TypeAlias = bytes | str | PathLike[str]
+# The key itself, or what gives the present one: it is asked before each call.
+ApiKey: TypeAlias = str | Callable[[], str]
+# One address, or several that share the calls.
+Target: TypeAlias = str | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Tls:
+    """How the line is encrypted, and whom it believes.
+
+    ca: certificates of the authorities that may vouch for the service; None: those that gRPC brings along.
+    certificate, key: what the client shows of itself (mutual TLS); both or none.
+    server_name: the name in the service's certificate, when it is not the host of the target.
+    """
+
+    ca: Pem | None = None
+    certificate: Pem | None = None
+    key: Pem | None = None
+    server_name: str = ""
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Reads the files. OSError: one cannot be read. ValueError: a certificate without its key."""
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("a client's certificate needs its key, and the key its certificate")
+        return grpc.ssl_channel_credentials(_pem(self.ca), _pem(self.key), _pem(self.certificate))
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a service is, and as whom it is called."""
+
+    target: str
+    tls: Tls | None
+    _tenant: str
+    _api_key: ApiKey = field(repr=False)
+
+    def options(self) -> Sequence[tuple[str, int | str]]:
+        """Of the channel."""
+        config = ("grpc.service_config", _SERVICE_CONFIG.read_text(encoding="utf-8"))
+        name = self.tls.server_name if self.tls else ""
+        return (*_OPTIONS, config, *([("grpc.ssl_target_name_override", name)] if name else []))
+
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """None: the line is not encrypted."""
+        return self.tls.credentials() if self.tls else None
+
+    def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        """Of the next call. ValueError: the key cannot stand in a header."""
+        key = self._api_key() if callable(self._api_key) else self._api_key
+        tenant = [(_TENANT_KEY, self._tenant)] if self._tenant else []
+        proof = [(_API_KEY, f"Bearer {_header('an API key', key)}")] if key else []
+        return (*tenant, *proof)
+
+
+def endpoint(target: Target, tenant: str | None, tls: "Tls | bool", api_key: ApiKey) -> Endpoint:
+    """ValueError: an address, a tenant or a key that makes no sense, or a key that others could read on its way."""
+    where = address(target)
+    if api_key and not tls and not _is_local(where):
+        raise ValueError("an API key is sent over TLS only: give tls=True, or a target on this machine")
+    key = api_key if callable(api_key) else _header("an API key", api_key)
+    whose = _header("a tenant", tenant if tenant is not None else "" if api_key else "default")
+    return Endpoint(where, (Tls() if tls is True else tls) or None, whose, key)
+
+
+def address(target: Target) -> str:
+    """`target` as gRPC takes it. ValueError: several that are not all addresses of one family."""
+    if isinstance(target, str) and target.startswith(_LISTS):
+        return target
+    several = target.split(",") if isinstance(target, str) else list(target)
+    if len(several) == 1:
+        return with_port(several[0])
+    hosts = [with_port(each.strip()) for each in several]
+    families = {_family(each) for each in hosts}
+    if len(families) != 1 or None in families:
+        raise ValueError("several targets must all be IPv4 or all IPv6; for a name of several hosts use dns:///name")
+    return f"{families.pop()}:{','.join(hosts)}"
+
+
+def with_port(target: str) -> str:
+    """`target` with exportd's own port when it names none; gRPC would take that of https.
+
+    A target of gRPC's own, such as "unix:/run/exportd" or "xds:///exportd", stays as it is; "dns:///host" gets a port.
+    """
+    if target.startswith("dns:///"):
+        return "dns:///" + with_port(target.removeprefix("dns:///"))
+    if "/" in target or target.startswith(("unix:", *_LISTS)):
+        return target
+    host, port = target, ""
+    if target.startswith("["):  # an address of IPv6, whose colons are its own
+        host, _, port = target.partition("]")
+        host, port = f"{host}]", port.removeprefix(":")
+    elif target.count(":") == 1:
+        host, _, port = target.partition(":")
+    elif ":" in target:
+        host = f"[{target}]"
+    return f"{host}:{port or DEFAULT_PORT}"
+
+
+def _family(host_and_port: str) -> str | None:
+    host = host_and_port.rpartition(":")[0].strip("[]")
+    try:
+        return f"ipv{ipaddress.ip_address(host).version}"
+    except ValueError:
+        return None
+
+
+def _is_local(where: str) -> bool:
+    if where.startswith("unix:"):
+        return True
+    for scheme in ("dns:///", *_LISTS):
+        where = where.removeprefix(scheme)
+    return all(_is_loopback(each.rpartition(":")[0].strip("[]")) for each in where.split(","))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _header(what: str, text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError(f"{what} is written in printable ASCII")
+    return text
+
+
+def _pem(source: Pem | None) -> bytes | None:
+    return source if source is None or isinstance(source, bytes) else Path(source).read_bytes()

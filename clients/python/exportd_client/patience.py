@@ -1,0 +1,83 @@
+"""How long an operation goes on while the service does not answer."""
+
+import random
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from exportd_client.errors import DeadlineExceeded, ExportdError
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long calls are repeated while the service can't be reached, in seconds.
+
+    first_contact: when it has never answered: most likely the address is wrong.
+    outage: since it last answered: most likely it restarts.
+    shortest, longest: pauses between two calls; they double from one to the other, with jitter.
+    """
+
+    first_contact: float = 3.0
+    outage: float = 60.0
+    shortest: float = 0.1
+    longest: float = 5.0
+
+
+class Contact(Protocol):
+    """What is known of a line."""
+
+    @property
+    def patience(self) -> Patience: ...
+
+    @property
+    def answered(self) -> bool:
+        """True once the service has answered anything."""
+
+
+class Outage:
+    """The failures in a row of one operation, which may last `timeout` seconds in all; None: as long as it takes."""
+
+    def __init__(self, line: Contact, timeout: float | None = None) -> None:
+        self._line = line
+        self._timeout = timeout
+        self._ends = None if timeout is None else time.monotonic() + timeout
+        self.over()
+
+    def over(self) -> None:
+        """The operation made progress: the next failure is a first one again."""
+        self._since: float | None = None
+        self._pause = self._line.patience.shortest
+
+    def left(self, most: float) -> float:
+        """Seconds that the next call may take, at most `most`. Raises DeadlineExceeded."""
+        if self._ends is None:
+            return most
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise self._late()
+        return min(left, most)
+
+    def pause_after(self, error: ExportdError) -> float:
+        """Seconds until the call is to be made again. Raises `error` when it does not pass or patience is at its end.
+
+        DeadlineExceeded: the time of the operation is over.
+        """
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
+        pause = max(random.uniform(self._pause / 2, self._pause), error.retry_after or 0.0)  # noqa: S311 - jitter
+        if not error.passing:
+            raise error
+        if self._ends is not None and now + pause >= self._ends:
+            raise self._late() from error
+        if now + pause > self._since + self._patience:
+            raise error
+        self._pause = min(self._pause * 2, self._line.patience.longest)
+        return pause
+
+    def _late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(f"not done within {self._timeout:g} s; it goes on all the same")
+
+    @property
+    def _patience(self) -> float:
+        patience = self._line.patience
+        return patience.outage if self._line.answered else patience.first_contact
