@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
         path.write_text(synchronous((AIO / path.name).read_text(encoding="utf-8"), path.stem), encoding="utf-8")
     ruff = Path(sys.executable).with_name("ruff")
     config = Path(__file__).parents[2] / "pyproject.toml"
-    for words in (["check", "--fix", "--exit-zero", "--select", "I,F401,UP,RET"], ["format"]):
+    for words in (["check", "--fix", "--exit-zero", "--select", "I,F401"], ["format"]):
         subprocess.run([ruff, *words, "--quiet", "--config", config, *written], check=True)  # noqa: S603 - ours
 
 

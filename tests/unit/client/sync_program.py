@@ -10,6 +10,7 @@ import sys
 import threading
 
 from exportd_client import Patience, SyncExportClient
+from tests.patience import PATIENCE_S
 
 CHILDREN = 3
 
@@ -46,7 +47,7 @@ def _begin_watch(client: SyncExportClient) -> None:
             began.set()
 
     threading.Thread(target=watch, daemon=True).start()
-    assert began.wait(60)
+    assert began.wait(PATIENCE_S)
 
 
 def _forked(client: SyncExportClient) -> int:

@@ -214,7 +214,7 @@ async def test_every_call_has_a_deadline(client: ExportClient | Threaded, servin
 async def test_whoever_waits_may_say_how_long(client: ExportClient | Threaded, serving: Serving) -> None:
     export = await client.create("/invoices")
     with pytest.raises(DeadlineExceeded, match="not done within 0"):
-        await client.wait(export.id, timeout=0.2)
+        await client.wait(export.id, timeout=0.2)  # it never is
     await eventually(lambda: serving.fake.watchers == 0)
     with pytest.raises(DeadlineExceeded):
-        await client.wait(export.id, timeout=0)
+        await client.wait(export.id, timeout=0)  # as above
