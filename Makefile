@@ -55,7 +55,7 @@ test-unit: $(READY) ## Run the tests that need no server, no process and no pati
 proof: $(READY) ## Drive the store through 2,000 random stories of 50 steps, beside its model: make proof PROOF=2000,50
 	@EXPORTD_PROOF=$(PROOF) $(BIN)/python -m pytest tests/ports/test_state_machine.py -k the_model -o faulthandler_timeout=0
 
-check: $(READY) proto-check ## Lint of code and interfaces, types, generated code and the import rule
+check: $(READY) proto-check breaking ## Lint of code and interfaces, types, generated code and the import rule
 	@$(BIN)/buf lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet . || { echo "run .venv/bin/ruff format ."; exit 1; }
@@ -74,6 +74,12 @@ chaos: $(READY) ## Both services under fire: make chaos, make chaos ROUNDS=200 (
 
 chaos-measure: $(READY) ## Throughput under kills, time to stop, to recover, memory: into build/chaos-measure.json
 	@GRPC_VERBOSITY=ERROR $(BIN)/python -m chaos.measure $(ONLY)
+
+coverage: $(VENV)/.coverage-ready ## Run every test and show what no test runs: build/coverage/index.html
+	@$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(ARGS)
+$(VENV)/.coverage-ready: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,coverage]'
+	@touch $@
 
 docs: $(READY) ## Write the pages that are made from tested tables: docs/reference/, docs/query-grammar.md, docs/catalog.md
 	@$(BIN)/python -m tests.unit.catalog.grammar_shown
@@ -103,4 +109,14 @@ proto-check: $(READY) ## Fail when the generated code is not what proto/ says
 	for made in $$tmp/sync/*.py; do diff $$made clients/python/exportd_client/sync/$${made##*/} || exit 1; done && \
 	echo "generated code is up to date"
 
-.PHONY: help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check
+# The release whose clients the interfaces must not break.
+RELEASED := v0.2.0
+breaking: $(READY) ## Fail when the interfaces break clients of the last release
+	@if ! git rev-parse --quiet --verify refs/tags/$(RELEASED) > /dev/null; then \
+	  echo "there is no tag $(RELEASED) here (a shallow clone?): the interfaces are not compared with it"; \
+	else \
+	  tmp=$$(mktemp -d) && trap "rm -rf $$tmp" EXIT && \
+	  git archive $(RELEASED) buf.yaml proto third_party | tar -x -C $$tmp && $(BIN)/buf breaking --against $$tmp; \
+	fi
+
+.PHONY: breaking coverage help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check

@@ -19,44 +19,62 @@ class ApiMetrics:
 
     def __init__(self) -> None:
         self.registry = of = CollectorRegistry()
-        calls = Counter("exportd_calls", "Calls by method and status code.", ["method", "code"], registry=of)
+        calls = Counter(
+            "exportd_calls", "Calls that have ended, by method and gRPC status.", ["method", "code"], registry=of
+        )
         self._calls_of = cache(calls.labels)  # there are few methods and codes: each is looked up once
         self._call_seconds_of = cache(
-            Histogram("exportd_call_seconds", "Length of calls.", ["method"], registry=of).labels
+            Histogram("exportd_call_seconds", "Duration of calls.", ["method"], registry=of).labels
         )
-        self._fenced = Counter("exportd_fence_rejected", "Verbs of leases that no longer count.", ["verb"], registry=of)
-        self.downloads = Gauge("exportd_downloads_active", "Downloads under way.", registry=of)
-        self.watches = Gauge("exportd_watches_active", "Watches under way.", registry=of)
-        self._polls_waiting = Gauge("exportd_polls_waiting", "Polls of workers that wait for work.", registry=of)
-        self._previews_waiting = Gauge("exportd_previews_waiting", "Previews that no worker has taken.", registry=of)
+        self._fenced = Counter(
+            "exportd_fence_rejected",
+            "Calls of workers refused because their lease is no longer in force.",
+            ["verb"],
+            registry=of,
+        )
+        self.downloads = Gauge("exportd_downloads_active", "Downloads in progress.", registry=of)
+        self.watches = Gauge("exportd_watches_active", "Watches in progress.", registry=of)
+        self._polls_waiting = Gauge("exportd_polls_waiting", "Workers that are waiting for a job.", registry=of)
+        self._previews_waiting = Gauge(
+            "exportd_previews_waiting", "Previews that are waiting for a worker.", registry=of
+        )
         self._declare_queue(of)
         self._declare_background(of)
 
     def _declare_queue(self, of: CollectorRegistry) -> None:
         self._depth = Gauge("exportd_queue_depth", "Exports that are not done, by state.", ["state"], registry=of)
-        self._oldest = Gauge("exportd_queue_oldest_seconds", "Age of the oldest export that waits.", registry=of)
+        self._oldest = Gauge("exportd_queue_oldest_seconds", "Age of the oldest export that is waiting.", registry=of)
         self._wait_seconds = Histogram(
-            "exportd_queue_wait_seconds", "From create to the first lease.", buckets=_WAIT_SECONDS, registry=of
+            "exportd_queue_wait_seconds",
+            "Time from the creation of an export to its first lease.",
+            buckets=_WAIT_SECONDS,
+            registry=of,
         )
         self._run_seconds = Histogram(
-            "exportd_run_seconds", "Length of attempts that completed.", ["format"], buckets=_RUN_SECONDS, registry=of
+            "exportd_run_seconds",
+            "Duration of attempts that completed, by file format.",
+            ["format"],
+            buckets=_RUN_SECONDS,
+            registry=of,
         )
         self._rows = Counter("exportd_rows", "Rows in completed exports.", registry=of)
         self._bytes = Counter("exportd_bytes", "Bytes of completed files.", registry=of)
 
     def _declare_background(self, of: CollectorRegistry) -> None:
-        self._expired = Counter("exportd_lease_expired", "Leases that ran out.", registry=of)
+        self._expired = Counter("exportd_lease_expired", "Leases that expired.", registry=of)
         self._unconfirmed = Counter(
-            "exportd_lease_unconfirmed", "Leases that ran out and that no worker had confirmed.", registry=of
+            "exportd_lease_unconfirmed", "Leases that expired before a worker confirmed them.", registry=of
         )
-        self._swept_leases = Counter("exportd_swept_leases", "Leases whose bytes were removed.", registry=of)
-        self._swept_rows = Counter("exportd_swept_rows", "Rows that were removed.", registry=of)
+        self._swept_leases = Counter("exportd_swept_leases", "Leases whose bytes a sweep deleted.", registry=of)
+        self._swept_rows = Counter(
+            "exportd_swept_rows", "Database rows of old exports that a sweep deleted.", registry=of
+        )
         self._outbox_oldest = Gauge(
-            "exportd_outbox_oldest_seconds", "Age of the oldest notification to be sent.", registry=of
+            "exportd_outbox_oldest_seconds", "Age of the oldest notification that is due.", registry=of
         )
         self._notifications = Counter(
             "exportd_notifications",
-            "Tries to send a notification, by what came of it: sent, again, given_up.",
+            "Attempts to deliver a notification, by outcome: `sent`, `again` (it will be retried), `given_up`.",
             ["channel", "outcome"],
             registry=of,
         )

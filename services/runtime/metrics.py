@@ -18,7 +18,7 @@ class LostLogLines(Collector):
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Its value now."""
-        yield CounterMetricFamily("exportd_log_lines_lost", "Lines of the log that were not written.", self._count())
+        yield CounterMetricFamily("exportd_log_lines_lost", "Log lines that could not be written.", self._count())
 
 
 @contextmanager

@@ -13,25 +13,31 @@ class WorkerMetrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self.run_seconds = Histogram(
-            "exportd_run_seconds", "How long attempts took.", ["format"], buckets=_SECONDS, registry=registry
+            "exportd_run_seconds",
+            "Duration of attempts, by file format.",
+            ["format"],
+            buckets=_SECONDS,
+            registry=registry,
         )
-        self.rows = Counter("exportd_rows", "Rows in the files that were completed.", registry=registry)
-        self.bytes = Counter("exportd_bytes", "Bytes of the files that were completed.", registry=registry)
-        self.attempts = Counter("exportd_attempts", "Attempts by how they ended.", ["outcome"], registry=registry)
+        self.rows = Counter("exportd_rows", "Rows in completed files.", registry=registry)
+        self.bytes = Counter("exportd_bytes", "Bytes of completed files.", registry=registry)
+        self.attempts = Counter("exportd_attempts", "Attempts by outcome.", ["outcome"], registry=registry)
         self.cancel_to_stop = Histogram(
             "exportd_cancel_to_stop_seconds",
-            "From hearing of a cancel to the end of the process and its files.",
+            "Time from the notice of a cancellation until the job has stopped and its files are removed.",
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
             registry=registry,
         )
-        self._busy = Gauge("exportd_slots_busy", "Slots with work in them.", registry=registry)
+        self._busy = Gauge("exportd_slots_busy", "Slots that are running a job.", registry=registry)
         self._ready = Gauge(
             "exportd_worker_ready",
-            "1 while the api answers and the worker is healthy.",
+            "1 while the api answers and the worker is healthy, else 0.",
             registry=registry,
         )
         self._problems = Gauge(
-            "exportd_worker_problems", "What fails in the worker's own surroundings now.", registry=registry
+            "exportd_worker_problems",
+            "Problems of the worker itself: its store, disk, memory or sources.",
+            registry=registry,
         )
 
     def follow(self, busy: Callable[[], int], ready: Callable[[], bool], problems: Callable[[], int]) -> None:

@@ -1,4 +1,4 @@
-"""The pages of docs/reference: made of the tables that the code goes by, and of the comments of the interfaces.
+"""The generated pages of docs/: docs/reference, from the code and the comments of proto/, and the list of decisions.
 
 python -m tests.docs.reference writes them anew.
 """
@@ -10,11 +10,15 @@ from pathlib import Path
 from google.rpc import code_pb2
 
 from services.api.domain.states import TERMINAL, TRANSITIONS, State
+from services.api.settings_help import HELP as API_HELP
 from services.contract.codes import FailureCode, Retry, WarningCode
 from services.contract.status import BY_REASON, CODES
+from services.worker.settings_help import HELP as WORKER_HELP
+from tests.docs import figures_reference, metrics_reference, settings_reference
 from tests.docs.proto_comments import values_of
 
-FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+DOCS = Path(__file__).parents[2] / "docs"
+FOLDER = DOCS / "reference"
 NOTE = "<!-- Made by `make docs` of the code and of the comments in proto/: change those. -->\n"
 SAID = {Retry.LATER: "Retried. ", Retry.ELSEWHERE: "Given back. ", Retry.NEVER: ""}
 """How the comment of a code begins in the interfaces."""
@@ -38,6 +42,63 @@ carry `google.rpc.RetryInfo`. A reason without a remedy is not sent by this vers
 _STATES = """\
 Where an export stands, and every way from one state to another. There is no other. `ListTransitions` shows what
 happened to an export by these names, beginning with `CREATE`."""
+
+_DECISIONS = "What was decided and why, what was tried, and what follows. A later decision may replace an earlier one."
+_SETTINGS = """\
+Both services and `exportctl` read their settings from environment variables. A variable that is not set, or blank, has
+its default. A service that finds mistakes in its settings does not start, and reports all of them in one message. Names
+that end in `_S` are seconds."""
+_METRICS = """\
+Each service has a Prometheus endpoint, `http://ADDRESS/metrics`, on its own address (`EXPORTD_API_METRICS`,
+`EXPORTD_WORKER_METRICS`). Names that end in `_seconds` are seconds, those of bytes are bytes. A histogram has the usual
+series `_bucket`, `_sum` and `_count`."""
+
+
+def settings() -> str:
+    """Of all programs."""
+    read = settings_reference
+    return _page(
+        "Settings",
+        _SETTINGS,
+        "## exportd-api",
+        _table(read.HEAD, read.rows(read.of_api(), API_HELP)),
+        "## exportd-worker",
+        _table(read.HEAD, read.rows(read.of_worker(), WORKER_HELP)),
+        "## exportctl",
+        _table(read.HEAD, read.client_rows()),
+    )
+
+
+def metrics() -> str:
+    """Of both services."""
+    return _page(
+        "Metrics",
+        _METRICS,
+        "## exportd-api",
+        _table(metrics_reference.HEAD, metrics_reference.api_rows()),
+        "## exportd-worker",
+        _table(metrics_reference.HEAD, metrics_reference.worker_rows()),
+    )
+
+
+def figures() -> str:
+    """Of the last whole measurement."""
+    kept = figures_reference.measurement()
+    return _page(
+        "Figures",
+        f"Measured on {kept['measured']} with `{kept['command']}`, on {kept['machine']}.",
+        *kept["remarks"],
+        _table(figures_reference.HEAD, figures_reference.rows()),
+        "## Reliability",
+        *kept["reliability"],
+    )
+
+
+def decisions() -> str:
+    """The list of docs/adr, by the titles of the pages."""
+    pages = ((page.name, page.read_text(encoding="utf-8").partition("\n")[0]) for page in (DOCS / "adr").glob("0*.md"))
+    links = "\n".join(f"- [{title.removeprefix('# ')}]({name})" for name, title in sorted(pages))
+    return _page("Decisions", _DECISIONS, links)
 
 
 def failures() -> str:
@@ -96,11 +157,16 @@ def states() -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "failures.md": failures,
-    "reasons.md": reasons,
-    "states.md": states,
-    "warnings.md": warnings,
+    "adr/README.md": decisions,
+    "reference/failures.md": failures,
+    "reference/figures.md": figures,
+    "reference/metrics.md": metrics,
+    "reference/reasons.md": reasons,
+    "reference/settings.md": settings,
+    "reference/states.md": states,
+    "reference/warnings.md": warnings,
 }
+"""By the name of the file below docs/."""
 
 
 def _reason(name: str, said: str) -> Sequence[str]:
@@ -121,7 +187,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
     for file, page in PAGES.items():
-        (FOLDER / file).write_text(page(), encoding="utf-8")
-        sys.stdout.write(f"{FOLDER / file}\n")
+        (DOCS / file).write_text(page(), encoding="utf-8")
+        sys.stdout.write(f"{DOCS / file}\n")

@@ -1,17 +1,26 @@
 """docs/reference says what the code does: the pages are those that it makes, and nothing is missing on any side."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+import exportd_client
+import services
 from exportd.v1 import error_reason_pb2, export_pb2, failure_code_pb2, warning_code_pb2
 from exportd_client.enums import names_of
 from services.api.domain.history import CREATED
 from services.api.domain.states import CancelReason, Event, State
+from services.api.metrics import ApiMetrics
+from services.api.settings_help import HELP as API_HELP
 from services.contract.codes import FailureCode, Retry, WarningCode
 from services.contract.status import BY_REASON
-from tests.docs import reference
+from services.worker.settings_help import HELP as WORKER_HELP
+from tests.docs import reference, settings_reference
 from tests.docs.proto_comments import values_of
+
+ROOT = reference.FOLDER.parents[1]
+PROGRAMS = [path for of in (services, exportd_client) for path in Path(of.__path__[0]).rglob("*.py")]
 
 
 def _shown(file: str, table: int = 0) -> list[list[str]]:
@@ -24,11 +33,11 @@ def _shown(file: str, table: int = 0) -> list[list[str]]:
 
 @pytest.mark.parametrize("file", reference.PAGES)
 def test_a_page_is_the_one_that_make_docs_writes(file: str) -> None:
-    assert (reference.FOLDER / file).read_text(encoding="utf-8") == reference.PAGES[file]()
+    assert (reference.DOCS / file).read_text(encoding="utf-8") == reference.PAGES[file]()
 
 
 def test_no_page_is_left_over() -> None:
-    assert {path.name for path in reference.FOLDER.iterdir()} >= set(reference.PAGES)
+    assert {f"reference/{path.name}" for path in reference.FOLDER.iterdir()} <= set(reference.PAGES)
 
 
 def test_failures_are_the_same_in_code_interface_and_documentation() -> None:
@@ -64,6 +73,37 @@ def test_every_code_and_reason_has_a_remedy() -> None:
         *(e.remedy for e in BY_REASON.values()),
     ]
     assert [remedy for remedy in remedies if not remedy or remedy != remedy.strip() or remedy.endswith(".")] == []
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    used = {name for path in PROGRAMS for name in re.findall(r'"(EXPORTD_[A-Z_]+)"', path.read_text(encoding="utf-8"))}
+    assert {row[0] for table in range(3) for row in _shown("settings.md", table)} == used
+
+
+@pytest.mark.parametrize(
+    ("read", "meanings"), [(settings_reference.of_api, API_HELP), (settings_reference.of_worker, WORKER_HELP)]
+)
+def test_every_setting_that_a_service_reads_has_a_meaning_and_no_other(read, meanings) -> None:
+    assert {setting.name for setting in read()} == set(meanings)
+    assert [text for text in meanings.values() if not text.endswith(".")] == []
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    declared = {
+        name
+        for path in PROGRAMS
+        if path.name == "metrics.py"
+        for name in re.findall(r'"(exportd_[a-z_]+)"', path.read_text(encoding="utf-8"))
+    }
+    rows = [*_shown("metrics.md"), *_shown("metrics.md", 1)]
+    assert {row[0].removesuffix("_total") for row in rows} == declared
+    assert [row for row in rows if not row[3].endswith(".")] == []
+
+
+def test_a_metric_of_the_reference_is_what_prometheus_is_shown() -> None:
+    names = {sample.name for family in ApiMetrics().registry.collect() for sample in family.samples}
+    unlabelled = {row[0] for row in _shown("metrics.md") if not row[2] and row[1] != "histogram"}
+    assert unlabelled - {"exportd_log_lines_lost_total"} <= names
 
 
 def test_states_and_events_are_the_same_in_code_and_interface() -> None:

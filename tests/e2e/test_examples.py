@@ -1,72 +1,123 @@
-"""The examples of the README and of docs/cli.md do what they say."""
+"""The examples of the README and of docs/ do what they say. tests/docs/test_pages.py sees that there are no others."""
 
+import fcntl
 import os
+import pty
 import re
 import shlex
 import sqlite3
+import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+import termios
 from pathlib import Path
 
 import pytest
 
 from demo.processes import start_api, start_worker
+from services.api import tenants
+from services.api.settings import ApiSettings
+from tests.docs import pages
 from tests.e2e.conftest import House
 from tests.patience import PATIENCE_S
 
-ROOT = Path(__file__).parents[2]
 FOLDER = Path(sys.executable).parent
 DEFAULT_TARGET = "127.0.0.1:50051"
+WALK = "docs/your-own-database.md"
+"""Its commands need a database of their own: test_own_database.py."""
 
 
-def blocks(page: str, language: str = "") -> list[str]:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    fenced = re.findall(r"^```([a-z]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [block for of, block in fenced if of == language]
+def exportctl_lines(page: str) -> list[str]:
+    lines = (line.removeprefix(".venv/bin/") for line in pages.commands(page))
+    return [re.sub(r'^eval "\$\((.*)\)"', r"\1", line) for line in lines if "exportctl " in line.partition("#")[0]]
 
 
-def commands(page: str) -> Iterator[list[str]]:
-    """Lines that call exportctl, without what a comment says."""
-    for block in blocks(page):
-        for line in block.splitlines():
-            if line.removeprefix(".venv/bin/").startswith("exportctl "):
-                yield shlex.split(line, comments=True)[1:]
+WITH_COMMANDS = [page for page in pages.PAGES if page != WALK and exportctl_lines(page)]
+
+
+def environment(folder: Path, target: str) -> dict[str, str]:
+    """With a home of its own, where the shells' folders are."""
+    (folder / ".config/fish/completions").mkdir(parents=True, exist_ok=True)
+    return {**os.environ, "EXPORTD_TARGET": target, "PATH": f"{FOLDER}:{os.environ['PATH']}", "HOME": str(folder)}
 
 
 def run(words: list[str | Path], folder: Path, target: str) -> str:
-    environment = {**os.environ, "EXPORTD_TARGET": target, "PATH": f"{FOLDER}:{os.environ['PATH']}"}
     ended = subprocess.run(
-        words, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        words,
+        cwd=folder,
+        env=environment(folder, target),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert ended.returncode == 0, f"{words} ended with {ended.returncode}: {ended.stderr}"
     return ended.stdout
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/cli.md"])
+@pytest.mark.parametrize("page", WITH_COMMANDS)
 def test_the_commands_work_as_they_are_written(quiet_house: House, tmp_path: Path, page: str) -> None:
-    lines = [*commands(page)]
-    assert len(lines) >= 4
-    for words in lines:
-        run([FOLDER / "exportctl", *words], tmp_path, quiet_house.target)
-    named = [words[words.index("-o") + 1] for words in lines if "-o" in words]
+    for line in exportctl_lines(page):
+        run(["bash", "-c", line], tmp_path, quiet_house.target)
+    words = [shlex.split(line, comments=True) for line in exportctl_lines(page)]
+    named = [each[each.index("-o") + 1] for each in words if "-o" in each]
     assert {*named} <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_the_program_in_python_works_as_it_is_written(quiet_house: House, tmp_path: Path) -> None:
-    (program,) = blocks("README.md", "python")
+def on_a_terminal(line: str, folder: Path, target: str) -> str:
+    """What a shell shows of a command in a window of 80 columns; of its stderr, only what it fails with."""
+    ours, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
+    settings = environment(folder, target) | {"EXPORTD_TENANT": "reader"}
+    began = subprocess.Popen(["bash", "-c", line], cwd=folder, env=settings, stdout=terminal, stderr=subprocess.PIPE)
+    os.close(terminal)
+    _, said = began.communicate(timeout=PATIENCE_S)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:  # how Linux says that nobody writes there any more
+        pass
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n") + (said.decode() if began.returncode else "")
+
+
+def without_what_changes(text: str) -> str:
+    """Ids, sizes, seconds and ages are others each time; so is the room for them."""
+    for changing in (
+        r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        r"[\d.,]+ [kM]?B\b",
+        r"[\d,]+ bytes",
+        r"\b\d+s\b",
+        r"\b\d+\.\d$",
+    ):
+        text = re.sub(changing, "…", text, flags=re.MULTILINE)
+    return "\n".join(re.sub(r" +", " ", line).strip() for line in text.strip().splitlines())
+
+
+@pytest.mark.parametrize("page", [page for page in pages.PAGES if pages.blocks(page, "console")])
+def test_a_transcript_shows_what_a_terminal_shows(quiet_house: House, tmp_path: Path, page: str) -> None:
+    for block in pages.blocks(page, "console"):
+        steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block.text, re.MULTILINE)
+        assert len(steps) > 1
+        for line, output in steps:
+            shown = on_a_terminal(line, tmp_path, quiet_house.target)
+            assert without_what_changes(shown) == without_what_changes(output), line
+
+
+@pytest.mark.parametrize(("page", "file"), [("README.md", "flights.xlsx"), ("docs/clients.md", "airports.csv")])
+def test_the_program_in_python_works_as_it_is_written(quiet_house: House, tmp_path: Path, page: str, file: str) -> None:
+    program = pages.blocks(page, "python")[0].text
     assert DEFAULT_TARGET in program
-    out = run([sys.executable, "-c", program.replace(DEFAULT_TARGET, quiet_house.target)], tmp_path, quiet_house.target)
-    state, rows = out.splitlines()[-1].split()
-    assert (state, int(rows) > 100_000) == ("COMPLETED", True)
-    assert (tmp_path / "flights.xlsx").read_bytes().startswith(b"PK")
+    run([sys.executable, "-c", program.replace(DEFAULT_TARGET, quiet_house.target)], tmp_path, quiet_house.target)
+    assert (tmp_path / file).stat().st_size > 1000
 
 
 def test_the_catalog_and_the_sources_work_as_they_are_written(tmp_path: Path) -> None:
-    both = blocks("README.md", "toml")[0].splitlines()
+    both = pages.blocks("README.md", "toml")[0].text.splitlines()
     middle = both[0].index("# sources.toml")  # two files beside each other, the second one behind a #
-    (tmp_path / "catalog.toml").write_text("\n".join(line[:middle] for line in both))
-    (tmp_path / "sources.toml").write_text("\n".join(line[middle + 1 :] for line in both[1:]))
+    (tmp_path / "catalog.toml").write_text("\n".join(line[:middle] if "#" in line else line for line in both))
+    (tmp_path / "sources.toml").write_text("\n".join(line[middle + 1 :] for line in both[1:] if "#" in line))
     with sqlite3.connect(tmp_path / "shop.sqlite3") as shop:
         shop.execute("create table orders (id text primary key, shop_id text, total text)")
         shop.execute("insert into orders values ('a', '7', '1.50'), ('b', '8', '2.50')")
@@ -79,3 +130,51 @@ def test_the_catalog_and_the_sources_work_as_they_are_written(tmp_path: Path) ->
         worker.terminate()
         api.terminate()
     assert (tmp_path / "orders.csv").read_text().split() == ["id,total", "a,1.50"]
+
+
+def test_the_services_answer_as_the_page_for_operators_says(tmp_path: Path) -> None:
+    lines = [line for line in pages.commands("docs/operate.md") if line.startswith("exportd-")]
+    assert lines
+    for line in lines:
+        assert "exportd-api" in run(["bash", "-c", line], tmp_path, DEFAULT_TARGET)
+
+
+def test_signals_reach_the_services_by_the_names_of_the_page(quiet_house: House) -> None:
+    names = {Path(f"/proc/{process.pid}/comm").read_text().strip() for process in quiet_house.processes}
+    signalled = {
+        line.split()[3] for page in pages.PAGES for line in pages.commands(page) if line.startswith("pkill -HUP -x ")
+    }
+    assert signalled == names
+
+
+def test_the_tenants_file_is_one(tmp_path: Path) -> None:
+    (block,) = [b for b in pages.blocks("docs/operate.md", "toml") if b.text.startswith("# tenants.toml")]
+    (tmp_path / "tenants.toml").write_text(block.text)
+    read = tenants.load(tmp_path / "tenants.toml")
+    assert (read.fairness.share("acme").weight, len(read.callback_secrets["acme"])) == (2.0, 1)
+
+
+def test_the_settings_for_trying_callbacks_are_taken(tmp_path: Path) -> None:
+    (line,) = [line for line in pages.commands("docs/notifications.md") if line.startswith("EXPORTD_")]
+    environ = dict(word.split("=", 1) for word in shlex.split(line))
+    rules = ApiSettings.from_env({**environ, "EXPORTD_CATALOG": "catalog.toml"}).notify.callbacks
+    assert (rules.http, bool(rules.networks), 8000 in rules.ports[0]) == (True, True, True)
+
+
+def test_a_receiver_verifies_as_the_page_says() -> None:
+    from standardwebhooks.webhooks import Webhook  # noqa: PLC0415 - the example imports it itself
+
+    secret = "whsec_c2VjcmV0LXRoYXQtaXMtbG9uZy1lbm91Z2gtMzI="
+    (program,) = pages.blocks("docs/notifications.md", "python")
+    (body,) = (block.text for block in pages.blocks("docs/notifications.md", "json"))
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    now = datetime.now(UTC)
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(secret).sign("msg_1", now, body),
+    }
+    names = {"body": body, "headers": headers}
+    exec(program.text.replace("whsec_…", secret), names)  # noqa: S102 - the example of a page of ours
+    assert names["notice"]["status"] == "COMPLETED"  # type: ignore[index]

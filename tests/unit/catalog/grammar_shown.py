@@ -22,7 +22,7 @@ The part of a URI behind the `?`, or the field `query` of a request that names a
 Platform's, so that URIs of such an API can be exported as they are. The tables below are the test of it: each row is
 run.
 
-```
+```text
 {grammar}
 ```
 

@@ -1,0 +1,41 @@
+"""What each setting of the api means, in one sentence; `exportd-api --help` and docs/reference/settings.md show it.
+
+It imports nothing: `--help` answers also where the service's libraries are not installed.
+"""
+
+from collections.abc import Mapping
+
+HELP: Mapping[str, str] = {
+    "EXPORTD_CATALOG": "The catalog file: what callers may export. Read again at SIGHUP.",
+    "EXPORTD_DATA_DIR": "Folder of the database, the key, the lock and, unless set otherwise, the artifacts.",
+    "EXPORTD_ARTIFACTS": "Folder of the finished files. Api and workers must have the same one.",
+    "EXPORTD_SECRET_KEY_FILE": "File with the server's key, 32 random bytes or more. Created at the first start.",
+    "EXPORTD_LISTEN": "Address for callers.",
+    "EXPORTD_QUEUE_LISTEN": "Address for workers.",
+    "EXPORTD_API_METRICS": "Address of the Prometheus endpoint, `/metrics`.",
+    "EXPORTD_REFLECTION": "gRPC reflection on the callers' port. `auto` is `on` if that port is on loopback.",
+    "EXPORTD_LOG_FORMAT": "Format of the log. `auto` is `human` on a terminal and `json` elsewhere.",
+    "EXPORTD_DRAIN_GRACE_S": "After SIGTERM: how long calls that are under way may take to end.",
+    "EXPORTD_TENANTS": "The tenants file: weights, caps and callback secrets. Read again at SIGHUP.",
+    "EXPORTD_CONFIRM_WINDOW_S": "How long a new lease is valid until the worker's first heartbeat.",
+    "EXPORTD_LEASE_TTL_S": "How long a lease is valid after each heartbeat. Workers send three in this time.",
+    "EXPORTD_RUN_TIMEOUT_S": "How long one attempt may take.",
+    "EXPORTD_RETRY_BASE_S": "Delay after the first failed attempt. It doubles with each further attempt.",
+    "EXPORTD_RETRY_CAP_S": "Upper limit of the delay between two attempts.",
+    "EXPORTD_SWEEP_INTERVAL_S": "How often expired files and old rows are deleted.",
+    "EXPORTD_SWEEP_GRACE_S": "How long the bytes of an expired file stay in the artifact store.",
+    "EXPORTD_ROWS_KEPT_S": "How long an export that is done stays listed.",
+    "EXPORTD_CALLBACK_ALLOW_HTTP": "`yes` accepts callback URLs without TLS.",
+    "EXPORTD_CALLBACK_PORTS": "Ports that callback URLs may name.",
+    "EXPORTD_CALLBACK_ALLOW_NETWORKS": "Networks that callbacks may reach beside the public Internet.",
+    "EXPORTD_CALLBACK_TIMEOUT_S": "Time limit of one attempt to deliver a callback.",
+    "EXPORTD_SMTP_HOST": "The mail server. Without it `notify_email` is refused.",
+    "EXPORTD_SMTP_PORT": "Port of the mail server.",
+    "EXPORTD_SMTP_TLS": "Encryption of the connection to the mail server. `tls` encrypts from the first byte.",
+    "EXPORTD_SMTP_USER": "User name for the mail server. Needs encryption.",
+    "EXPORTD_SMTP_PASSWORD_FILE": "File whose first line is the password of that user.",
+    "EXPORTD_SMTP_FROM": "Sender address of mails. Required with a mail server.",
+    "EXPORTD_SMTP_TIMEOUT_S": "Time limit of one attempt to send a mail, up to the message itself.",
+    "EXPORTD_SMTP_ACCEPT_TIMEOUT_S": "How long the server may take to accept a message. Too short sends it twice.",
+    "EXPORTD_NOTIFY_CA_FILE": "Certificate authorities, beside the system's, for callbacks and the mail server (PEM).",
+}

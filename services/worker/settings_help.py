@@ -1,0 +1,22 @@
+"""What each setting of a worker means, in one sentence; `exportd-worker --help` and docs/reference/settings.md show it.
+
+It imports nothing: `--help` answers also where the service's libraries are not installed.
+"""
+
+from collections.abc import Mapping
+
+HELP: Mapping[str, str] = {
+    "EXPORTD_SOURCES": "The sources file: addresses and credentials. Read again at SIGHUP.",
+    "EXPORTD_QUEUE_ADDRESS": "Address of the api's queue port.",
+    "EXPORTD_DATA_DIR": "Folder that holds the artifacts, unless `EXPORTD_ARTIFACTS` is set.",
+    "EXPORTD_ARTIFACTS": "Folder of the finished files. Api and workers must have the same one, and run as one user.",
+    "EXPORTD_SCRATCH": "Folder for temporary data of a job: sorts, and tables before they are zipped.",
+    "EXPORTD_MASK_KEY_FILE": 'Key file for columns with `mask = "hash"`, 32 bytes or more. Read again at SIGHUP.',
+    "EXPORTD_SLOTS": "Jobs that run at the same time.",
+    "EXPORTD_THREADS": "Threads of each stage of a job (reading, encoding, compressing). Memory grows with them.",
+    "EXPORTD_WORKER_METRICS": "Address of the Prometheus endpoint, `/metrics`.",
+    "EXPORTD_DRAIN_GRACE_S": "After SIGTERM: how long running jobs may take to end before they are given back.",
+    "EXPORTD_ORPHAN_TIMEOUT_S": "How long a job continues while the api cannot be reached.",
+    "EXPORTD_NO_PROGRESS_TIMEOUT_S": "How long an attempt may go without progress before it fails.",
+    "EXPORTD_LOG_FORMAT": "Format of the log. `auto` is `human` on a terminal and `json` elsewhere.",
+}
