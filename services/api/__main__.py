@@ -45,6 +45,7 @@ def _callback_secret(arguments: Sequence[str]) -> int:
 
 def program(early: EarlySignals) -> "Program":
     """Its commands, and the service, which takes over the signals that came before."""
+    from services.api.settings_help import HELP  # noqa: PLC0415 - see above
     from services.runtime.command_line import Command, Program  # noqa: PLC0415 - see above
 
     return Program(
@@ -52,12 +53,11 @@ def program(early: EarlySignals) -> "Program":
         purpose="Serves exports to callers and jobs to workers, over gRPC.",
         extra="api",
         commands=(
-            Command("catalog", "look at a catalog file: check, show, schema", _catalog),
-            Command(
-                "callback-secret", "show what a receiver checks the signatures of callbacks with", _callback_secret
-            ),
+            Command("catalog", "check or show a catalog file, or print its JSON Schema", _catalog),
+            Command("callback-secret", "print the secret with which a receiver verifies callbacks", _callback_secret),
         ),
         serve=partial(_serve, early),
+        settings=HELP,
     )
 
 

@@ -11,7 +11,7 @@ class Retry(Enum):
     """Whether another attempt follows a failure.
 
     NEVER: what the request, the catalog or the rows have wrong stays wrong. LATER: the next attempt may go well.
-    ELSEWHERE: the worker's own surroundings failed, so the attempt is given back and another worker is preferred.
+    ELSEWHERE: the worker's own environment failed, so the attempt is given back and another worker is preferred.
     """
 
     NEVER = "never"
@@ -36,19 +36,19 @@ class FailureCode(StrEnum):
     SOURCE_UNAVAILABLE = (
         "SOURCE_UNAVAILABLE",
         Retry.LATER,
-        "see that the source is up and does not break off long readings",
+        "check that the source is up and does not interrupt long reads",
     )
     SOURCE_UNREACHABLE = (
         "SOURCE_UNREACHABLE",
         Retry.ELSEWHERE,
-        "see that the source is up, and that the worker reaches it with the account of its sources file",
+        "check that the source is up, and that the worker can connect with the account in its sources file",
     )
     SOURCE_CHANGED = "SOURCE_CHANGED", Retry.LATER, "nothing; replace the files of a source while no export reads them"
     SOURCE_UNKNOWN = "SOURCE_UNKNOWN", Retry.ELSEWHERE, "add the source to the sources file of the workers"
     SOURCE_REFUSED = (
         "SOURCE_REFUSED",
         Retry.NEVER,
-        "look at the headers in the sources file, and at the path in the catalog",
+        "check the headers in the sources file, and the path in the catalog",
     )
     ADDRESS_REFUSED = (
         "ADDRESS_REFUSED",
@@ -60,7 +60,7 @@ class FailureCode(StrEnum):
     PAGE_TOO_LARGE = (
         "PAGE_TOO_LARGE",
         Retry.NEVER,
-        "ask for smaller pages, or raise `max_page_bytes` in the sources file",
+        "request smaller pages, or raise `max_page_bytes` in the sources file",
     )
 
     # ---- what the catalog says of it
@@ -68,15 +68,19 @@ class FailureCode(StrEnum):
     PERMISSION_DENIED = (
         "PERMISSION_DENIED",
         Retry.NEVER,
-        "grant the account of the sources file the right to select what the log names under the reference",
+        "grant `select` to the account in the sources file; the log names the objects under the reference",
     )
     FUNCTION_MISSING = (
         "FUNCTION_MISSING",
         Retry.NEVER,
         "install what the log names under the reference, or correct the query in the catalog",
     )
-    NAME_AMBIGUOUS = "NAME_AMBIGUOUS", Retry.NEVER, "name the columns of the query in the catalog apart, by `as`"
-    QUERY_INVALID = "QUERY_INVALID", Retry.NEVER, "correct the query in the catalog: the log has what the database says"
+    NAME_AMBIGUOUS = (
+        "NAME_AMBIGUOUS",
+        Retry.NEVER,
+        "give the columns of the query in the catalog different names with `as`",
+    )
+    QUERY_INVALID = "QUERY_INVALID", Retry.NEVER, "correct the query in the catalog; the log has the database's message"
     RELATION_INVALID = "RELATION_INVALID", Retry.NEVER, "correct the files, the key or the kind in the catalog"
     COLUMN_MISSING = "COLUMN_MISSING", Retry.NEVER, "correct the columns in the catalog, or choose others"
     VALUE_INVALID = (
@@ -84,7 +88,7 @@ class FailureCode(StrEnum):
         Retry.NEVER,
         "correct the value or the type of its column, or set `invalid` to null or text, in the catalog",
     )
-    MASK_KEY_MISSING = "MASK_KEY_MISSING", Retry.ELSEWHERE, "give the workers `EXPORTD_MASK_KEY_FILE`"
+    MASK_KEY_MISSING = "MASK_KEY_MISSING", Retry.ELSEWHERE, "set `EXPORTD_MASK_KEY_FILE` for the workers"
     READING_UNSUPPORTED = "READING_UNSUPPORTED", Retry.NEVER, "set `reading` to snapshot in the catalog"
 
     # ---- what was asked for
@@ -104,15 +108,15 @@ class FailureCode(StrEnum):
     SPEC_UNREADABLE = "SPEC_UNREADABLE", Retry.NEVER, "create the export again"
 
     # ---- the worker and what it stands on
-    ROWS_MISSING = "ROWS_MISSING", Retry.LATER, "tell the operator if it persists"
+    ROWS_MISSING = "ROWS_MISSING", Retry.LATER, "report it to the operator if it persists"
     DISK_FULL = "DISK_FULL", Retry.ELSEWHERE, "make room in the artifact store"
     OUT_OF_MEMORY = "OUT_OF_MEMORY", Retry.ELSEWHERE, "give the worker more memory, or fewer slots"
-    STORE_UNAVAILABLE = "STORE_UNAVAILABLE", Retry.ELSEWHERE, "see that the worker can write to the artifact store"
-    STORE_MISMATCH = "STORE_MISMATCH", Retry.ELSEWHERE, "give api and workers the same `EXPORTD_ARTIFACTS`"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE", Retry.ELSEWHERE, "check that the worker can write to the artifact store"
+    STORE_MISMATCH = "STORE_MISMATCH", Retry.ELSEWHERE, "set the same `EXPORTD_ARTIFACTS` for api and workers"
     WORKER_CRASHED = "WORKER_CRASHED", Retry.LATER, "check the worker's log; memory is the most frequent cause"
-    LEASE_EXPIRED = "LEASE_EXPIRED", Retry.LATER, "see that workers run and reach the api"
+    LEASE_EXPIRED = "LEASE_EXPIRED", Retry.LATER, "check that workers run and can reach the api"
     RUN_TIMEOUT = "RUN_TIMEOUT", Retry.LATER, "narrow the filter, or raise `EXPORTD_RUN_TIMEOUT_S`"
-    NO_PROGRESS = "NO_PROGRESS", Retry.LATER, "check what the source waits for"
+    NO_PROGRESS = "NO_PROGRESS", Retry.LATER, "check for locks in the source"
     UNREADABLE_JOB = "UNREADABLE_JOB", Retry.ELSEWHERE, "run the same version of api and workers"
     PREVIEW_TIMEOUT = "PREVIEW_TIMEOUT", Retry.NEVER, "narrow the filter, or create the export"
     INTERNAL = "INTERNAL", Retry.LATER, "give the operator the reference; the log has the details under it"
@@ -130,35 +134,35 @@ class WarningCode(StrEnum):
         return code
 
     # ---- known when the export is created
-    BARE_DATE_IN_BEFORE = "BARE_DATE_IN_BEFORE", "give the day after, or a time"
-    PARAMETER_IGNORED = "PARAMETER_IGNORED", "correct the parameter: without it there are more rows"
+    BARE_DATE_IN_BEFORE = "BARE_DATE_IN_BEFORE", "use the following day, or add a time"
+    PARAMETER_IGNORED = "PARAMETER_IGNORED", "correct the parameter; without it more rows are exported"
     PARAMETER_REPEATED = "PARAMETER_REPEATED", "give several values as `field[]=`"
-    ITEMS_PER_PAGE_IGNORED = "ITEMS_PER_PAGE_IGNORED", "give `page` as well for one page"
-    ITEMS_PER_PAGE_LOWERED = "ITEMS_PER_PAGE_LOWERED", "ask for no more than the collection allows"
-    SINCE_OTHER_QUERY = "SINCE_OTHER_QUERY", "give an export of the same query, or `changed_since`"
+    ITEMS_PER_PAGE_IGNORED = "ITEMS_PER_PAGE_IGNORED", "add `page` to get one page"
+    ITEMS_PER_PAGE_LOWERED = "ITEMS_PER_PAGE_LOWERED", "request no more than the collection allows"
+    SINCE_OTHER_QUERY = "SINCE_OTHER_QUERY", "use an export of the same query, or `changed_since`"
     HEADER_UNUSED = "HEADER_UNUSED", "choose a format with headers"
 
     # ---- found in the rows
     NO_ROWS = "NO_ROWS", "check the filter if rows were expected"
     ROWS_REPEATED = "ROWS_REPEATED", "nothing"
-    ROWS_CUT = "ROWS_CUT", "choose fewer columns to see them"
-    COLUMN_EMPTY = "COLUMN_EMPTY", "look at the column's path in the catalog"
+    ROWS_CUT = "ROWS_CUT", "select fewer columns"
+    COLUMN_EMPTY = "COLUMN_EMPTY", "check the column's path in the catalog"
     TIMESTAMP_ROUNDED = "TIMESTAMP_ROUNDED", "nothing"
-    LONG_NUMBER_ROUNDED = "LONG_NUMBER_ROUNDED", "make the columns ones of type integer, decimal or text in the catalog"
+    LONG_NUMBER_ROUNDED = "LONG_NUMBER_ROUNDED", "use the type integer, decimal or text in the catalog"
     INVALID_VALUE_AS_NULL = "INVALID_VALUE_AS_NULL", "correct the values, or the type of their column in the catalog"
     INVALID_VALUE_AS_TEXT = "INVALID_VALUE_AS_TEXT", "correct the values, or the type of their column in the catalog"
     ATTACHMENT_MISSING = "ATTACHMENT_MISSING", "see missing-files.csv"
 
     # ---- written differently from what it is
-    LONG_NUMBER_AS_TEXT = "LONG_NUMBER_AS_TEXT", "choose another format to have numbers"
-    DATE_AS_TEXT = "DATE_AS_TEXT", "choose another format to have dates"
-    DURATION_AS_TEXT = "DURATION_AS_TEXT", "choose another format to have durations"
-    FRACTION_CUT = "FRACTION_CUT", "choose another format to have microseconds"
-    CHARACTER_REPLACED = "CHARACTER_REPLACED", "choose another format to have the characters"
-    FLOAT_NOT_FINITE = "FLOAT_NOT_FINITE", "choose Parquet to have them"
-    INVALID_JSON_AS_TEXT = "INVALID_JSON_AS_TEXT", "correct the values, or make the column one of type text"
-    NULL_AS_EMPTY_LINE = "NULL_AS_EMPTY_LINE", "give `csv.null_text`, or another column"
-    FORMULA_ESCAPED = "FORMULA_ESCAPED", "nothing: it was asked for"
+    LONG_NUMBER_AS_TEXT = "LONG_NUMBER_AS_TEXT", "use another format to keep numbers"
+    DATE_AS_TEXT = "DATE_AS_TEXT", "use another format to keep dates"
+    DURATION_AS_TEXT = "DURATION_AS_TEXT", "use another format to keep durations"
+    FRACTION_CUT = "FRACTION_CUT", "use another format to keep microseconds"
+    CHARACTER_REPLACED = "CHARACTER_REPLACED", "use another format to keep the characters"
+    FLOAT_NOT_FINITE = "FLOAT_NOT_FINITE", "use Parquet to keep them"
+    INVALID_JSON_AS_TEXT = "INVALID_JSON_AS_TEXT", "correct the values, or use the type text in the catalog"
+    NULL_AS_EMPTY_LINE = "NULL_AS_EMPTY_LINE", "set `csv.null_text`, or add a column"
+    FORMULA_ESCAPED = "FORMULA_ESCAPED", "nothing; the request asked for it"
     LONG_TEXT_BUNDLED = "LONG_TEXT_BUNDLED", "see long-text.csv"
 
 

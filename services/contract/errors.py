@@ -93,8 +93,8 @@ class RequestIdReused(MendRequest):
 @dataclass(unsafe_hash=True)
 class OffsetOutOfRange(MendRequest):
     reason = "OFFSET_OUT_OF_RANGE"
-    remedy = "ask for a part that lies in the file"
-    template = "offset {offset} lies outside the file of {size_bytes} bytes"
+    remedy = "request a part of the file"
+    template = "offset {offset} is beyond the file, which has {size_bytes} bytes"
     offset: int
     size_bytes: int
 
@@ -120,12 +120,12 @@ class CollectionNotFound(NotFound):
     """`nearest` is the known name closest to `collection`, empty when none is near."""
 
     reason = "COLLECTION_NOT_FOUND"
-    remedy = "take the nearest name, or see ListCollections"
+    remedy = "use the nearest name, or call ListCollections"
     collection: str
     nearest: str = ""
 
     def __str__(self) -> str:
-        hint = f"did you mean {self.nearest}?" if self.nearest else "ListCollections shows what there is"
+        hint = f"did you mean {self.nearest}?" if self.nearest else "ListCollections lists them all"
         return f"there is no collection {self.collection}; {hint}"
 
 
@@ -178,7 +178,7 @@ class ExportCancelled(WrongState):
 class FileExpired(WrongState):
     reason = "FILE_EXPIRED"
     remedy = "create it again"
-    template = "the time of file {file_id} is over; create the export again"
+    template = "file {file_id} has expired; create the export again"
     file_id: str
 
 
@@ -186,7 +186,7 @@ class FileExpired(WrongState):
 class PasswordRequired(WrongState):
     reason = "PASSWORD_REQUIRED"
     remedy = "give the password of the encrypted export again"
-    template = "export {export_id} is sealed with a password, which was erased: give it again"
+    template = "export {export_id} is encrypted, and its password has been erased; give it again"
     export_id: str
 
 
@@ -202,23 +202,23 @@ class DeliveryNotFound(NotFound):
 class WorkerNotFound(NotFound):
     reason = "WORKER_NOT_FOUND"
     remedy = "see ListWorkers"
-    template = "no worker {worker_id} was heard of lately; ListWorkers shows those that were"
+    template = "no worker {worker_id} has reported in the last minute; ListWorkers lists those that have"
     worker_id: str
 
 
 @dataclass(unsafe_hash=True)
 class LeaseLost(Fenced):
     reason = "LEASE_LOST"
-    remedy = "drop the work"
-    template = "another lease or none is in force on export {export_id}; drop the work"
+    remedy = "discard the work"
+    template = "export {export_id} has another lease, or none; discard the work"
     export_id: str
 
 
 @dataclass(unsafe_hash=True)
 class JobCancelled(Fenced):
     reason = "JOB_CANCELLED"
-    remedy = "drop the work"
-    template = "export {export_id} was cancelled; drop the work"
+    remedy = "discard the work"
+    template = "export {export_id} was cancelled; discard the work"
     export_id: str
 
 
@@ -234,8 +234,8 @@ class RowsMissing(WrongState):
 @dataclass(unsafe_hash=True)
 class StoreMismatch(WrongState):
     reason = "STORE_MISMATCH"
-    remedy = "give both services the same EXPORTD_ARTIFACTS"
-    template = "the api sees {found} where {expected} was reported; give both services the same EXPORTD_ARTIFACTS"
+    remedy = "set the same EXPORTD_ARTIFACTS for both services"
+    template = "the api found {found} instead of {expected}; set the same EXPORTD_ARTIFACTS for both services"
     expected: str
     found: str
 
@@ -252,7 +252,7 @@ class FileChanged(WrongState):
 @dataclass(unsafe_hash=True)
 class TooManyStreams(TryAgain):
     reason = "TOO_MANY_STREAMS"
-    remedy = "try again after the delay given"
+    remedy = "try again after the given delay"
     template = "this process serves {limit} {kind} streams already; try again"
     kind: str
     limit: int
@@ -261,8 +261,8 @@ class TooManyStreams(TryAgain):
 @dataclass(unsafe_hash=True)
 class ReaderStalled(TryAgain):
     reason = "READER_STALLED"
-    remedy = "download again from the byte where you stopped"
-    template = "nothing was read for {seconds} s; download again from the byte where you stopped"
+    remedy = "resume the download at the byte where it stopped"
+    template = "nothing was read for {seconds} s; resume the download at the byte where it stopped"
     seconds: int
 
 
@@ -277,14 +277,14 @@ class ShuttingDown(TryAgain):
 class StoreUnavailable(TryAgain):
     reason = "STORE_UNAVAILABLE"
     remedy = "try again; nothing was acknowledged"
-    template = "the store did not take it, and nothing was promised; try again"
+    template = "the store did not accept the write, and nothing was acknowledged; try again"
 
 
 @dataclass(unsafe_hash=True)
 class Overloaded(TryAgain):
     reason = "OVERLOADED"
-    remedy = "try again after the delay given"
-    template = "this process is short of open files, memory or threads; try again"
+    remedy = "try again after the given delay"
+    template = "this process is short of file descriptors, memory or threads; try again"
 
 
 @dataclass(unsafe_hash=True)
@@ -300,7 +300,7 @@ class PreviewFailed(WrongState):
 
     reason = "PREVIEW_FAILED"
     remedy = "see the failure it names; create the export if it was only too slow"
-    template = "the rows cannot be shown: {message} ({failure})"
+    template = "the rows cannot be read: {message} ({failure})"
     failure: str
     message: str
 

@@ -37,7 +37,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class WorkerProblem:
-    """What a worker's own surroundings fail in: the code that exports would fail with, and since when.
+    """What a worker's own environment has problems with: the code that exports would fail with, and since when.
 
     `source_id` is the source that cannot be had; empty: the worker as a whole takes nothing.
     """

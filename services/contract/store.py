@@ -52,7 +52,7 @@ def folder_of(root: Path, prefix: str) -> Path:
     """
     folder = Path(os.path.normpath(root / prefix))
     if folder.parent.parent != Path(os.path.normpath(root)) or not all(map(is_part, folder.parts[-2:])):
-        raise ValueError(f"{prefix!r} is no prefix of artifacts")
+        raise ValueError(f"{prefix!r} is not a prefix of artifacts")
     return folder
 
 

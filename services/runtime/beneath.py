@@ -74,6 +74,6 @@ def open_file(root: Path, steps: Sequence[str], *, other_names: bool = False) ->
 
 def _check(found: os.stat_result, name: str, *, other_names: bool) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise FileNotFoundError(errno.ENOENT, "this is no regular file", name)
+        raise FileNotFoundError(errno.ENOENT, "this is not a regular file", name)
     if found.st_nlink > 1 and not other_names:
-        raise OtherNames(errno.EPERM, "this file has other names, too", name)
+        raise OtherNames(errno.EPERM, "this file is a hard link", name)

@@ -5,9 +5,9 @@ It imports nothing that the service needs: it answers also where the service's l
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,7 +33,8 @@ class Command:
 class Program:
     """A service. `extra` is what pip has to install for it; `serve` runs it and returns the exit code.
 
-    `needs` are libraries that its other processes import: without them it would find out late.
+    `needs` are libraries that its other processes import: without them it would find out late. `settings` are the
+    environment variables that the service reads, with their meanings.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Program:
     commands: tuple[Command, ...]
     serve: Callable[[], int]
     needs: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, arguments: Sequence[str]) -> int:
         """Do what the arguments say; the exit code, 2 for a mistake or when the service cannot start."""
@@ -68,7 +70,7 @@ class Program:
             return self.serve()
         first, *rest = arguments
         if first in _HELP:
-            sys.stdout.write(self._usage())
+            sys.stdout.write(self._usage() + self._settings())
             return OK
         if first in _VERSION:
             sys.stdout.write(f"{self.name} {_version()}\n")
@@ -94,8 +96,12 @@ class Program:
         return (
             f"usage: {self.name} [-h | --version | COMMAND ...]\n\n{self.purpose}\n\n"
             f"commands (COMMAND -h says more):\n{commands}\n"
-            "Without a command the service starts; it is set up by variables of the environment, EXPORTD_....\n"
+            "Without a command the service starts. Its settings are environment variables; --help lists them.\n"
         )
+
+    def _settings(self) -> str:
+        lines = (f"  {name}\n      {meaning.replace('`', '')}\n" for name, meaning in self.settings.items())
+        return f"\nsettings, from the environment:\n{''.join(lines)}"
 
 
 def _name_process(name: str) -> None:

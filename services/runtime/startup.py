@@ -16,7 +16,7 @@ class CannotListen(CannotStart):
 
     def __init__(self, address: str, setting: str) -> None:
         super().__init__(
-            f"cannot listen on {address}: it is in use, or not an address of this machine; {setting} names another one"
+            f"cannot listen on {address}: it is in use, or not an address of this machine; set {setting} to another one"
         )
 
 

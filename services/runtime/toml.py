@@ -46,7 +46,7 @@ def document(file: Path) -> dict[str, object]:
     except ValueError as error:  # of TOML and of UTF-8
         raise FileError(file, [Mistake("", "", f"is not TOML in UTF-8: {error}")]) from error
     except RecursionError:
-        raise FileError(file, [Mistake("", "", "holds values too deep in one another")]) from None
+        raise FileError(file, [Mistake("", "", "has values nested too deeply")]) from None
 
 
 class Table:
@@ -98,7 +98,7 @@ class Table:
         value = self._content.get(key, default)
         if isinstance(value, str) and (value.strip() or value == default):
             return value
-        self.wrong(key, "is missing" if value is None else "must be text that is not empty")
+        self.wrong(key, "is missing" if value is None else "must be a text that is not empty")
         return ""
 
     def flag(self, key: str, *, default: bool) -> bool:

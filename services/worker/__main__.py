@@ -48,6 +48,7 @@ def _check(arguments: Sequence[str]) -> int:
 def program(early: EarlySignals) -> "Program":
     """Its commands, and the service, which takes over the signals that came before."""
     from services.runtime.command_line import Command, Program  # noqa: PLC0415 - see above
+    from services.worker.settings_help import HELP  # noqa: PLC0415 - see above
 
     return Program(
         name="exportd-worker",
@@ -55,9 +56,10 @@ def program(early: EarlySignals) -> "Program":
         extra="worker",
         commands=(
             Command("introspect", "print a first draft of a catalog from a live source", _introspect),
-            Command("check", "reach every source, and compare a catalog with them", _check),
+            Command("check", "connect to every source, and compare a catalog with them", _check),
         ),
         serve=partial(_serve, early),
+        settings=HELP,
         needs=("duckdb", "polars", "pyarrow"),
     )
 

@@ -174,7 +174,7 @@ class Writer(Protocol):
 
 
 class StoreUnavailable(Exception):
-    """The artifact store takes no files now."""
+    """The artifact store does not accept files at the moment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Scratch:
         """What is removed is asked for here: a wrong name would take away what is not ours."""
         folder = Path(os.path.normpath(self._own / lease.lease_id))
         if not is_part(lease.lease_id) or folder.parent != Path(os.path.normpath(self._own)):
-            raise ValueError(f"{lease.lease_id!r} is no name for a folder")
+            raise ValueError(f"{lease.lease_id!r} is not a name for a folder")
         return folder
 
 

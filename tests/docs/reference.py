@@ -29,7 +29,7 @@ NOT_SENT = "Not sent yet."
 _FAILURES = """\
 An attempt that fails leaves one of these codes in `result.errors`, with a message; a preview that fails has it in the
 metadata `failure` of PREVIEW_FAILED. After a failure that is retried another attempt follows, as long as one is left.
-A failure of the worker's own surroundings gives the attempt back: it does not count, and the export is QUEUED again,
+A failure of the worker's own environment gives the attempt back: it does not count, and the export is QUEUED again,
 for another worker where there is one; from the tenth time in a run on it counts and is retried. After any other failure
 the export is CANCELLED with the reason NOT_RETRYABLE. A code that is not here is one of another version."""
 _WARNINGS = """\

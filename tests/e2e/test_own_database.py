@@ -83,7 +83,7 @@ def test_the_draft_has_what_the_page_shows(reader: Reader) -> None:
 
 
 def test_the_draft_is_sound_as_it_is(reader: Reader) -> None:
-    assert "sound" in reader.run(line_of("exportd-api catalog check"))
+    assert "valid" in reader.run(line_of("exportd-api catalog check"))
     assert "0 problems" in reader.run(line_of("exportd-worker check", "--catalog"))
 
 

@@ -91,7 +91,7 @@ def resolve(
     attachments = _attachments(collection, file_types, violations)
     shown_columns = choose(collection, columns or _properties(meaning), violations)
     if columns and meaning.properties:
-        violations.add("columns", "the query has properties, which pick columns too; give one of both")
+        violations.add("columns", "the query has properties, which select columns, too; use one of the two")
     violations.check()
     spec = _spec(collection, replace(meaning, filter=bound), chosen, shown_columns, attachments)
     return Resolved(collection, spec, (*meaning.warnings, *unused_headers(collection, columns, chosen)))
@@ -157,7 +157,7 @@ def _bounded(query: str, violations: Violations) -> str:
 def _of_type(catalog: Catalog, code: str | None) -> Collection:
     if not code:
         field = "uri" if code is None else "type"
-        raise InvalidRequest((Violation(field, "say what to export: give uri or type"),))
+        raise InvalidRequest((Violation(field, "name the collection: give uri or type"),))
     return collection_of(catalog, code)
 
 
@@ -184,7 +184,7 @@ def _split(uri: str, violations: Violations) -> tuple[str, str]:
     if len(uri.encode(errors="replace")) > MAX_URI_BYTES:
         violations.add("uri", f"it is longer than {MAX_URI_BYTES} bytes")
     elif _SCHEME.match(uri):
-        violations.add("uri", "it names a host: give the path and the query only, from the first / of the path on")
+        violations.add("uri", "it names a host; give only the path and the query, from the first / of the path on")
     elif not uri.startswith("/"):
         violations.add("uri", "it does not begin with /")
     violations.check()

@@ -28,7 +28,7 @@ class Violations:
             return
         self._bytes += len((field + description).encode())
         if self._bytes > MAX_VIOLATION_BYTES:
-            note = Violation(field, "wrong too, and more than an answer holds; the rest was not checked")
+            note = Violation(field, "also wrong; the response has no room for more, and the rest was not checked")
             raise InvalidRequest((*self._found, note))
         self._found[violation] = None
 

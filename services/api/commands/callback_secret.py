@@ -32,7 +32,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="exportd-api callback-secret",
-        description="Show what a receiver checks the signatures of callbacks with. The settings are those of the api.",
+        description="Print the secret with which a receiver verifies callbacks. The settings are those of the api.",
     )
     parser.add_argument("tenant", nargs="?", default=DEFAULT_TENANT, help=f"default: {DEFAULT_TENANT}")
     return parser

@@ -17,13 +17,13 @@ SOUND, MISTAKEN = 0, 1
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
-    """Exit code: 0 when the file is sound, 1 when it has mistakes or lacks what is asked for; usage ends with 2."""
+    """Exit code: 0 when the file is valid, 1 when it has mistakes or lacks what is asked for; usage ends with 2."""
     asked = _parser().parse_args(arguments)
     if asked.verb == "schema":
         return _print_json(catalog_schema(), out)
     file = asked.file or environ.get("EXPORTD_CATALOG")
     if not file:
-        err.write("say which file: as an argument, or in EXPORTD_CATALOG\n")
+        err.write("name the file as an argument or in EXPORTD_CATALOG\n")
         return MISTAKEN
     as_json = asked.output == "json"
     try:
@@ -36,11 +36,11 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="exportd-api catalog", description="Look at a catalog file.")
+    parser = argparse.ArgumentParser(prog="exportd-api catalog", description="Check or show a catalog file.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    check = verbs.add_parser("check", help="say every mistake of the file")
-    show = verbs.add_parser("show", help="what the file offers, with every default filled in")
-    verbs.add_parser("schema", help="the JSON Schema of the file, for editors")
+    check = verbs.add_parser("check", help="report every mistake in the file")
+    show = verbs.add_parser("show", help="show what the file offers, with every default filled in")
+    verbs.add_parser("schema", help="print the JSON Schema of the file, for editors")
     for verb in (check, show):
         verb.add_argument("file", nargs="?", help="default: EXPORTD_CATALOG")
         verb.add_argument("--output", choices=("text", "json"), default="text")
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 def _refused(error: FileError, to: TextIO, *, as_json: bool) -> int:
     if as_json:
         mistakes = [{"table": m.table, "key": m.key, "message": m.message} for m in error.mistakes]
-        _print_json({"file": str(error.file), "sound": False, "mistakes": mistakes}, to)
+        _print_json({"file": str(error.file), "valid": False, "mistakes": mistakes}, to)
     else:
         to.write(f"{error}\n")
     return MISTAKEN
@@ -59,9 +59,9 @@ def _refused(error: FileError, to: TextIO, *, as_json: bool) -> int:
 
 def _sound(file: str, catalog: Catalog, out: TextIO, *, as_json: bool) -> int:
     if as_json:
-        return _print_json({"file": file, "sound": True, "mistakes": []}, out)
+        return _print_json({"file": file, "valid": True, "mistakes": []}, out)
     count = len(catalog.collections)
-    out.write(f"{file} is sound: {count} collection{'s' if count > 1 else ''}\n")
+    out.write(f"{file} is valid: {count} collection{'s' if count > 1 else ''}\n")
     return SOUND
 
 

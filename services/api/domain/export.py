@@ -76,7 +76,7 @@ class Export:
     An empty `notify_email` or `callback_url` announces nothing there; `email_sent` and `callback_sent` say whether the
     end of this run was accepted there.
 
-    `requirement` is what building it needs of a worker. `given_back_by` is the worker whose own surroundings failed it,
+    `requirement` is what building it needs of a worker. `given_back_by` is the worker whose own environment failed,
     while it waits for another one; empty: none.
     """
 

@@ -27,7 +27,7 @@ def wrong_in_name(name: str) -> str:
     if len(name.encode(errors="replace")) > MAX_NAME_BYTES:
         return f"must be at most {MAX_NAME_BYTES} bytes of UTF-8"
     if _NOT_IN_NAMES.search(name) or any(map(_is_unseen, name)):
-        return 'must hold none of <>:"/\\|?* and no character that controls, orders or breaks text'
+        return 'must contain none of <>:"/\\|?* and no control, direction or line-break character'
     if name and name.strip(". ") == "":
         return "must be more than dots and spaces"
     if name.partition(".")[0].rstrip(" ").casefold() in _DEVICES:

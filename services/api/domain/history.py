@@ -22,7 +22,7 @@ MAX_REASON_CHARACTERS = 300
 
 REASONS: Mapping[Event, str] = {
     Event.CANCEL: "asked for",
-    Event.RENEW: "heard from after its lease ran out",
+    Event.RENEW: "reported after its lease had expired",
     Event.RELEASE: "given back",
     Event.EXPIRE_UNCONFIRMED: "no worker confirmed the lease",
     Event.EXPIRE: f"{EXPIRED_CODE}: {EXPIRED_MESSAGE}",

@@ -22,7 +22,7 @@ from services.runtime.addresses import AddressRefused
 
 _HEADERS = {"content-type": "application/json", "user-agent": "exportd"}
 _SECONDS = re.compile(r"\d{1,9}")
-_NOT_PUBLIC = "refused: the host leads to an address that is not public"
+_NOT_PUBLIC = "refused: the host resolves to an address that is not public"
 
 
 class CallbackSender:

@@ -17,7 +17,7 @@ TEXT_FORMATS = (Format.CSV, Format.JSON, Format.JSONL)
 def password_violations(password: str) -> Iterator[Violation]:
     """A password that is too long. It is never repeated."""
     if (size := len(password.encode())) > MAX_PASSWORD_BYTES:
-        reason = "7-Zip opens no file with a longer one"
+        reason = "7-Zip cannot open a file with a longer one"
         yield Violation("password", f"must be at most {MAX_PASSWORD_BYTES} bytes of UTF-8, not {size}: {reason}")
 
 
@@ -49,13 +49,17 @@ class PackagingChoice:
 
     def _separate_violations(self) -> Iterator[Violation]:
         if self.requested is Packaging.SEPARATE and self.password:
-            yield Violation("packaging", "SEPARATE leaves the table bare, which no password seals: use AUTO or ZIP")
+            yield Violation(
+                "packaging", "SEPARATE keeps the table outside the ZIP, where no password encrypts it: use AUTO or ZIP"
+            )
         if self.requested is Packaging.SEPARATE and self._bundles_long_text:
-            yield Violation("packaging", "SEPARATE leaves the table bare, and long_text BUNDLE needs a ZIP: use AUTO")
+            yield Violation(
+                "packaging", "SEPARATE keeps the table outside the ZIP, and long_text BUNDLE needs a ZIP: use AUTO"
+            )
 
     def _gzip_violations(self) -> Iterator[Violation]:
         if self.table.format not in TEXT_FORMATS:
             names = ", ".join(f.value for f in TEXT_FORMATS)
-            yield Violation("compression", f"GZIP is for {names}; {self.table.format.value} is compressed as it is")
+            yield Violation("compression", f"GZIP is for {names}; {self.table.format.value} is already compressed")
         elif self.packaging is Packaging.ZIP:
-            yield Violation("compression", "GZIP is for a bare file, and this one is a ZIP; leave it out")
+            yield Violation("compression", "GZIP is for files outside a ZIP, and this one is a ZIP; leave it out")

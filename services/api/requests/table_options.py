@@ -142,7 +142,7 @@ def _dialect_violations(dialect: CsvDialect) -> Iterator[Violation]:
     if len(dialect.null_text) > MAX_NULL_TEXT_CHARACTERS:
         yield Violation("csv.null_text", f"must be at most {MAX_NULL_TEXT_CHARACTERS} characters")
     if any(character in dialect.null_text for character in {*_STRUCTURE, *delimiter, "\0"}):
-        yield Violation("csv.null_text", "must hold no delimiter, quote, line break or NUL")
+        yield Violation("csv.null_text", "must not contain the delimiter, a quote, a line break or NUL")
     # One character, such as "-", is no formula: nothing follows it.
     if dialect.escape_formulas and len(dialect.null_text) > 1 and dialect.null_text.startswith(FORMULA_STARTS):
-        yield Violation("csv.null_text", "must not begin as a formula does: escape_formulas is set")
+        yield Violation("csv.null_text", "must not begin like a formula, because escape_formulas is set")

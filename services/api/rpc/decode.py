@@ -165,7 +165,7 @@ def _time(message: Message, field: str) -> datetime | None:
     try:
         return timestamp_from_pb(getattr(message, field))
     except (ValueError, OverflowError):
-        raise InvalidRequest((Violation(field, "is no time between the years 1 and 9999"),)) from None
+        raise InvalidRequest((Violation(field, "is not a time between the years 1 and 9999"),)) from None
 
 
 def _choice(kind: type[E], number: int, pb_enum: Any, field: str, violations: list[Violation]) -> E:
@@ -250,5 +250,5 @@ def _ttl(message: export_service_pb2.CreateExportRequest, violations: list[Viola
     try:
         return duration_from_pb(message.ttl)
     except (ValueError, OverflowError):
-        violations.append(Violation("ttl", "is no duration"))
+        violations.append(Violation("ttl", "is not a duration"))
         return None

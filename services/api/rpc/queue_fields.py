@@ -74,7 +74,7 @@ def _moment(moment: Timestamp) -> str:
     try:
         moment.ToDatetime()
     except (ValueError, OverflowError):
-        return "is no time between the years 1 and 9999"
+        return "is not a time between the years 1 and 9999"
     return ""
 
 

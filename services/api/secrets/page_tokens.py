@@ -30,7 +30,9 @@ class PageTokens:
         except (InvalidToken, UnicodeEncodeError):
             found = ""
         if found != _digest(bound_to):
-            raise InvalidRequest((Violation("page_token", "is not one of this tenant and these filters; start again"),))
+            raise InvalidRequest(
+                (Violation("page_token", "belongs to another tenant or other filters; start with the first page"),)
+            )
         return str(place)
 
 

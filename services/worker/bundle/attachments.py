@@ -70,7 +70,7 @@ class Attachments:
     @property
     def warnings(self) -> list[ExportWarning]:
         """That some were missing."""
-        text = f"attachments that were not there: listed in {MISSING}"
+        text = f"missing attachments; they are listed in {MISSING}"
         return [ExportWarning(WarningCode.ATTACHMENT_MISSING, text, self.missing_count)] if self.missing_count else []
 
     def add(self, batch: pa.RecordBatch) -> list[list[str]]:

@@ -42,5 +42,5 @@ class LongTexts:
     @property
     def warnings(self) -> list[ExportWarning]:
         """That there are any."""
-        text = f"texts of more characters than a cell holds: written to {LONG_TEXT}"
+        text = f"texts longer than a cell; they are written to {LONG_TEXT}"
         return [ExportWarning(WarningCode.LONG_TEXT_BUNDLED, text, self.count)] if self.count else []

@@ -48,7 +48,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "exportd-worker check",
-        description="Reach every source that EXPORTD_SOURCES names, and compare a catalog with them. No row is read.",
+        description="Connect to every source in EXPORTD_SOURCES, and compare a catalog with them. No row is read.",
     )
     parser.add_argument("--catalog", default="", help="the api's catalog file; default: EXPORTD_CATALOG, else none")
     parser.add_argument("--output", choices=("text", "json"), default="text")
@@ -97,7 +97,7 @@ def _unknown(sources: Known, probe: Probe) -> Iterator[Problem]:
 
 def _as_json(sources: Known, catalog: Catalog, found: Sequence[Problem]) -> str:
     content = {
-        "sound": not found,
+        "valid": not found,
         "sources": [{"id": id_, "kind": settings.kind} for id_, settings in sources.items()],
         "collections": [collection.code for collection in catalog.collections],
         "problems": [asdict(problem) for problem in found],

@@ -51,7 +51,7 @@ def run(order: Order, report: Report) -> Outcome:
         return Failure(FailureCode.OUT_OF_MEMORY, "the worker has too little memory for this export")
     except StoreUnavailable as raised:
         logs.get().warning("store_unavailable", reference=order.reference, cause=logs.outline(raised))
-        return Failure(FailureCode.STORE_UNAVAILABLE, "the artifact store takes no files now")
+        return Failure(FailureCode.STORE_UNAVAILABLE, "the artifact store does not accept files at the moment")
     except Exception as unexpected:  # noqa: BLE001 - the caller gets a reference, the log the rest
         logs.get().error("job_failed", reference=order.reference, cause=logs.outline(unexpected))
         full = isinstance(unexpected, OSError) and unexpected.errno in _NO_ROOM

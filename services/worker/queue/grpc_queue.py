@@ -30,7 +30,7 @@ _SILENCE_S = 45.0
 """A stream of hints without even a ping (one each 15 s) for so long is dead."""
 
 UNREADABLE = Failure(
-    FailureCode.UNREADABLE_JOB, "this worker cannot read the job; run api and worker in matching versions"
+    FailureCode.UNREADABLE_JOB, "this worker cannot read the job; run the same version of api and worker"
 )
 
 

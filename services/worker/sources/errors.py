@@ -39,7 +39,7 @@ def unavailable(source_id: str, why: str = "") -> SourceFailed:
 def locked(source_id: str) -> SourceFailed:
     """Somebody else holds a lock that reading has to wait for, as a migration does."""
     return SourceFailed(
-        FailureCode.SOURCE_UNAVAILABLE, f"The source {source_id!r} cannot be read now: what it reads is locked there."
+        FailureCode.SOURCE_UNAVAILABLE, f"The source {source_id!r} cannot be read now: the data is locked there."
     )
 
 
@@ -49,7 +49,7 @@ def changed(source_id: str) -> SourceFailed:
 
 
 def relation_missing(source_id: str) -> SourceFailed:
-    """The table or the files of the collection are not there."""
+    """The table or the files of the collection do not exist."""
     return SourceFailed(
         FailureCode.RELATION_MISSING, f"The source {source_id!r} does not hold the rows of this collection."
     )
@@ -59,7 +59,7 @@ def permission_denied(source_id: str) -> SourceFailed:
     """The account has no right to select what the collection needs."""
     return SourceFailed(
         FailureCode.PERMISSION_DENIED,
-        f"The account that reads the source {source_id!r} has no right to select the rows of this collection.",
+        f"The account that reads the source {source_id!r} may not select the rows of this collection.",
     )
 
 
@@ -67,7 +67,7 @@ def columns_denied(source_id: str, columns: list[str]) -> SourceFailed:
     """The account has no right to select these columns."""
     return SourceFailed(
         FailureCode.PERMISSION_DENIED,
-        f"The account that reads the source {source_id!r} has no right to select: {', '.join(columns)}.",
+        f"The account that reads the source {source_id!r} may not select: {', '.join(columns)}.",
     )
 
 
@@ -82,7 +82,8 @@ def function_missing(source_id: str) -> SourceFailed:
 def name_ambiguous(source_id: str) -> SourceFailed:
     """Several columns or tables have one name; which, the database says."""
     return SourceFailed(
-        FailureCode.NAME_AMBIGUOUS, f"The source {source_id!r} has several columns of one name for this collection."
+        FailureCode.NAME_AMBIGUOUS,
+        f"The source {source_id!r} has several columns with the same name for this collection.",
     )
 
 
@@ -179,7 +180,7 @@ def limit_exceeded(limit: str, most: int, count: str) -> SourceFailed:
 
 def mask_key_missing(columns: list[str]) -> SourceFailed:
     """Columns are to be hashed, and this worker was given no key."""
-    return SourceFailed(FailureCode.MASK_KEY_MISSING, f"This worker has no key to mask: {', '.join(columns)}.")
+    return SourceFailed(FailureCode.MASK_KEY_MISSING, f"This worker has no mask key for: {', '.join(columns)}.")
 
 
 def refused(source_id: str, status: int) -> SourceFailed:
@@ -198,16 +199,12 @@ def address_refused(source_id: str) -> SourceFailed:
 
 def link_foreign(source_id: str) -> SourceFailed:
     """A link or a redirect leads to another host, port or scheme."""
-    return SourceFailed(
-        FailureCode.LINK_FOREIGN, f"The source {source_id!r} gives a link that leads to another server."
-    )
+    return SourceFailed(FailureCode.LINK_FOREIGN, f"The source {source_id!r} returns a link to another server.")
 
 
 def pages_endless(source_id: str, pages: int) -> SourceFailed:
-    """The pages of an API repeat, or are more than allowed."""
-    return SourceFailed(
-        FailureCode.PAGES_ENDLESS, f"The source {source_id!r} does not come to an end after {pages} page(s)."
-    )
+    """The pages of an API repeat, or there are more than allowed."""
+    return SourceFailed(FailureCode.PAGES_ENDLESS, f"The source {source_id!r} did not end after {pages} page(s).")
 
 
 def page_too_large(source_id: str, most: int) -> SourceFailed:
@@ -252,9 +249,7 @@ def unsorted(source_id: str, columns: list[str]) -> SourceFailed:
 
 def too_long(source_id: str) -> SourceFailed:
     """The source's or the collection's bound of time was reached."""
-    return SourceFailed(
-        FailureCode.READING_TOO_LONG, f"Reading the source {source_id!r} takes longer than it is allowed to."
-    )
+    return SourceFailed(FailureCode.READING_TOO_LONG, f"Reading the source {source_id!r} exceeded its time limit.")
 
 
 def order_not_by_key(key: tuple[str, ...]) -> SourceFailed:
@@ -267,7 +262,7 @@ def order_not_by_key(key: tuple[str, ...]) -> SourceFailed:
 
 def reading_unsupported(source_id: str) -> SourceFailed:
     """The source has no keyset reading."""
-    return SourceFailed(FailureCode.READING_UNSUPPORTED, f"The source {source_id!r} is read as a snapshot only.")
+    return SourceFailed(FailureCode.READING_UNSUPPORTED, f"The source {source_id!r} can only be read as a snapshot.")
 
 
 def key_ambiguous(source_id: str, columns: list[str]) -> SourceFailed:

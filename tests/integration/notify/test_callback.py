@@ -215,7 +215,7 @@ async def test_a_name_that_leads_astray_is_not_connected_to(receiver: Receiver, 
     async with sender(lookup=lambda _host, _port: addresses) as callbacks:
         result = await callbacks.send(callback_to(receiver.url(host="receiver.test")))
     assert isinstance(result, Failed)
-    assert result.outcome == "refused: the host leads to an address that is not public"
+    assert result.outcome == "refused: the host resolves to an address that is not public"
     assert receiver.requests == []
 
 
@@ -224,7 +224,7 @@ async def test_without_permission_neither_loopback_nor_the_name_of_it_is_called(
         by_address = await callbacks.send(callback_to(receiver.url()))
         by_name = await callbacks.send(callback_to(receiver.url(host="localhost")))
     assert isinstance(by_address, Failed)
-    assert by_name == Failed("refused: the host leads to an address that is not public")
+    assert by_name == Failed("refused: the host resolves to an address that is not public")
     assert receiver.requests == []
 
 

@@ -92,7 +92,7 @@ def test_a_draft_is_sound(tmp_path: Path, database: str) -> None:
     code, told = checked(tmp_path, sql(url), text)
     assert (code, told) == (
         0,
-        {"sound": True, "sources": [{"id": "shop", "kind": "sql"}], "collections": ["T"], "problems": []},
+        {"valid": True, "sources": [{"id": "shop", "kind": "sql"}], "collections": ["T"], "problems": []},
     )
 
 

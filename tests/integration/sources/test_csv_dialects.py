@@ -215,8 +215,8 @@ def test_a_header_of_many_columns_is_not_shown(tmp_path: Path) -> None:
 FAULTS = [
     (f"1,{SECRET}\n2,{SECRET},extra\n", "line 3 of 'deep/b.csv' has 3 values, and the header has 2."),
     (f"1,{SECRET}\n2\n", "line 3 of 'deep/b.csv' has 1 values, and the header has 2."),
-    (f'1,"{SECRET}\n2,{SECRET}\n', "line 2 of 'deep/b.csv' has a quote that is not closed, or text behind it."),
-    (f'1,"{SECRET}"x\n', "line 2 of 'deep/b.csv' has a quote that is not closed, or text behind it."),
+    (f'1,"{SECRET}\n2,{SECRET}\n', "line 2 of 'deep/b.csv' has an unclosed quote, or text after a closing quote."),
+    (f'1,"{SECRET}"x\n', "line 2 of 'deep/b.csv' has an unclosed quote, or text after a closing quote."),
     (b"1,\xff" + SECRET.encode() + b"\n", "line 2 of 'deep/b.csv' is not UTF-8"),
 ]
 
@@ -243,7 +243,7 @@ def test_a_row_cannot_say_what_is_wrong_with_it(tmp_path: Path) -> None:
     assert fault("Invalid Input Error: something else") is None
     real = f"Invalid Input Error: CSV Error on Line: 2\nOriginal Line: CSV Error on Line: 9\n{lie}\n"
     told = f"{real}Value with unterminated quote found.\n\n  file = /a.csv\n  delimiter = ,"
-    assert fault(told) == Fault("/a.csv", 2, "has a quote that is not closed, or text behind it")
+    assert fault(told) == Fault("/a.csv", 2, "has an unclosed quote, or text after a closing quote")
 
 
 MIXED = [

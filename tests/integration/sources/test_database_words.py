@@ -109,7 +109,7 @@ def test_a_table_of_which_only_some_columns_may_be_selected(shop: str) -> None:
     denied = failure(reader, Relation(table="t"), id="integer", secret="text")
     assert (denied.code, denied.message) == (
         "PERMISSION_DENIED",
-        "The account that reads the source 'things' has no right to select: secret.",
+        "The account that reads the source 'things' may not select: secret.",
     )
 
 

@@ -23,7 +23,7 @@ from tests.patience import PATIENCE_S
 from tests.servers import databases
 
 SOON_S = 0.3
-LOCKED = "The source 'things' cannot be read now: what it reads is locked there."
+LOCKED = "The source 'things' cannot be read now: the data is locked there."
 ENDLESS = """
 import sys
 from services.contract.spec import Relation

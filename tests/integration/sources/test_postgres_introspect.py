@@ -72,7 +72,7 @@ def test_what_sqlite_does_not_declare_is_guessed_and_marked(tmp_path: Path) -> N
         "price": "decimal(38,2) # guessed from the values",
         "third": "float # guessed from the values",
         "fine": "decimal(38,3) # guessed from the values",
-        "none": "text # no values to go by",
+        "none": "text # no values to guess from",
         "at": "text # looks like timestamps",
         "day": "text # looks like dates",
         "said": "text",
@@ -132,7 +132,7 @@ def test_a_numeric_without_digits_takes_the_scale_of_its_values_or_is_text(tmp_p
         "odd": unfit,
         "large": unfit,
         "huge": "decimal(38,2) # guessed from the values",
-        "none": f"text # no values to go by: {advice}",
+        "none": f"text # no values to guess from: {advice}",
     }
     spec = spec_of("sql", types(catalog, "NS"), relation=catalog.collections[0].relation)
     rows = read(PostgresSettings("shop", url), spec).rows
@@ -148,7 +148,7 @@ def test_a_table_that_may_not_be_read_is_drafted_all_the_same(tmp_path: Path) ->
     url = databases.new_database(*NUMERICS, f"create role {name} login")
     try:
         text, _ = drafted(tmp_path, re.sub(r"//[^@/]*@", f"//{name}@", url))
-        assert lines(text)["price"].startswith("text # no values to go by")
+        assert lines(text)["price"].startswith("text # no values to guess from")
     finally:
         databases.run(url, f"drop role {name}")
 

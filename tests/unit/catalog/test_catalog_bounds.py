@@ -122,7 +122,7 @@ def test_properties_of_the_query_pick_columns(catalog: Catalog) -> None:
 
 def test_columns_and_properties_do_not_go_together(catalog: Catalog) -> None:
     both = refused(catalog, uri=f"{URI}?properties[]=id", columns=[ColumnChoice("id")])
-    assert both == {"columns": "the query has properties, which pick columns too; give one of both"}
+    assert both == {"columns": "the query has properties, which select columns, too; use one of the two"}
 
 
 def test_what_has_changed_since_a_moment_is_what_after_means(catalog: Catalog) -> None:

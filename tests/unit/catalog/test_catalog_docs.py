@@ -118,16 +118,16 @@ def file(tmp_path: Path, sound: str) -> str:
 
 
 def test_a_sound_file_is_checked_by_name_or_as_the_api_would_find_it(file: str) -> None:
-    assert ran("check", file) == (0, f"{file} is sound: 3 collections\n", "")
+    assert ran("check", file) == (0, f"{file} is valid: 3 collections\n", "")
     assert ran("check", environ={"EXPORTD_CATALOG": file})[0] == 0
-    assert ran("check") == (1, "", "say which file: as an argument, or in EXPORTD_CATALOG\n")
+    assert ran("check") == (1, "", "name the file as an argument or in EXPORTD_CATALOG\n")
 
 
 def test_mistakes_come_as_json_for_programs(file: str, sound: str) -> None:
     Path(file).write_text(sound.replace('kind = "sql"', 'kind = "sqlite"'), encoding="utf-8")
     code, out, err = ran("check", file, "--output", "json")
     told: dict[str, Any] = json.loads(out)
-    assert (code, err, told["sound"]) == (1, "", False)
+    assert (code, err, told["valid"]) == (1, "", False)
     assert [(m["table"], m["key"]) for m in told["mistakes"]] == [("[sources.books]", "kind")]
 
 
@@ -155,4 +155,4 @@ def test_the_command_is_one_of_the_api_and_needs_no_settings(file: str) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("EXPORTD_")}
     command = [sys.executable, "-m", "services.api", "catalog", "check", file]
     ended = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{file} is sound: 3 collections\n", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{file} is valid: 3 collections\n", "")

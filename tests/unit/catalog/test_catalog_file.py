@@ -88,7 +88,7 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
         (
             'source = "books"\ntable',
             'source = "papers"\ntable',
-            "[collections.Invoices] source: papers is of kind folder, which is for attachments; rows come from others",
+            "[collections.Invoices] source: papers is of kind folder, which is for attachments; rows need another kind",
         ),
         (
             'table = "invoices"',
@@ -110,7 +110,7 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
             "",
             "[collections.Invoices] needs exactly one of table, query, file, http; it has none",
         ),
-        ('table = "invoices"', 'table = " "', "[collections.Invoices] table: must be text that is not empty"),
+        ('table = "invoices"', 'table = " "', "[collections.Invoices] table: must be a text that is not empty"),
         (
             '"2013/*.parquet"',
             '"../*.parquet"',
@@ -125,7 +125,7 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
         (
             '["-issuedAt"]',
             '["-isuedAt"]',
-            '[collections.Invoices] order: "isuedAt" is no field; did you mean issuedAt?',
+            '[collections.Invoices] order: "isuedAt" is not a field; did you mean issuedAt?',
         ),
         ('["-issuedAt"]', '["note"]', '[collections.Invoices] order: "note" cannot be ordered by; '),
         ('["-issuedAt"]', '["id", "-id"]', "[collections.Invoices] order: has the same field twice"),
@@ -183,23 +183,23 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
         (
             'field = "pages", type = "integer"',
             'field = "page", name = "pages", filter = false',
-            "[[collections.Invoices.columns]] no. 11 field: page is a word of the query grammar; call it something",
+            "[[collections.Invoices.columns]] no. 11 field: page is a reserved word of the query grammar",
         ),
         ("filter = false", 'filter = "no"', "[[collections.Invoices.columns]] no. 12 filter: must be true or false"),
         (
             'path = "/flights"',
             'path = "flights"',
-            '[collections.Flights] path: "flights" is no path: "/word" and "/{parameter}" in turn',
+            '[collections.Flights] path: "flights" is not a path: it needs segments "/word" and "/{parameter}"',
         ),
         (
             'path = "/flights"',
             'path = "/flights/"',
-            '[collections.Flights] path: "/flights/" is no path: "/word" and "/{parameter}" in turn, without',
+            '[collections.Flights] path: "/flights/" is not a path: it needs segments "/word"',
         ),
         (
             'path = "/flights"',
             'path = "/flights/{a"',
-            '[collections.Flights] path: "/flights/{a" is no path: "/word" and "/{parameter}" in turn, without',
+            '[collections.Flights] path: "/flights/{a" is not a path: it needs segments "/word"',
         ),
         (
             'path = "/flights"',
@@ -219,12 +219,12 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
         (
             'path = "/flights"',
             'path = "/{year}"\nparameters.year.column = "y"',
-            "[collections.Flights] path: needs a word beside its parameters",
+            "[collections.Flights] path: needs at least one word besides its parameters",
         ),
         (
             'path = "/flights"',
             'path = "/a/{y}/{y}"\nparameters.y.column = "y"',
-            "[collections.Flights] path: has the same parameter twice",
+            "[collections.Flights] path: names the same parameter twice",
         ),
         (
             'path = "/flights"',
@@ -244,7 +244,7 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
         (
             'path = "/flights"',
             'path = "/flights/{page}"\nparameters.page.column = "y"',
-            "[collections.Flights.parameters.page] page is a word of the query grammar; call it something else",
+            "[collections.Flights.parameters.page] page is a reserved word of the query grammar; choose another name",
         ),
         (
             'path = "/flights"',
@@ -259,7 +259,7 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
         (
             '"{uuid}.pdf"',
             '"{uuid.pdf"',
-            '[collections.Invoices.attachments."invoice.pdf"] path: a placeholder is {column}, ',
+            '[collections.Invoices.attachments."invoice.pdf"] path: a placeholder is written {column}, ',
         ),
         (
             '"{uuid}.pdf"',
@@ -269,7 +269,7 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
         (
             "[collections.Flights]",
             '[collections."Flights 2013"]',
-            "[collections.Flights 2013] a code is letters, digits, _ and -, and begins with a letter",
+            "[collections.Flights 2013] a code consists of letters, digits, _ and -, and begins with a letter",
         ),
     ],
 )
@@ -403,9 +403,9 @@ def test_a_mask_is_not_undone_by_the_names_of_attachments(mistakes) -> None:
         """
     )
     assert found == [
-        "[collections.People] columns: id is masked, and names attachments in the ZIP",
-        "[collections.People] key: id is masked, and rows come in its order: sort = true says that this may be seen",
-        "[collections.People] columns: name is masked, and names attachments in the ZIP",
+        "[collections.People] columns: id is masked, and would appear in names of attachments in the ZIP",
+        "[collections.People] key: id is masked, and the rows are sorted by it; sort = true allows that",
+        "[collections.People] columns: name is masked, and would appear in names of attachments in the ZIP",
     ]
 
 
@@ -438,7 +438,7 @@ def test_a_mask_is_not_undone_by_what_else_a_collection_has(mistakes) -> None:
         """
     )
     assert found == [
-        "[collections.People] columns: tax is masked, and names attachments in the ZIP",
+        "[collections.People] columns: tax is masked, and would appear in names of attachments in the ZIP",
         "[collections.People] columns: tax is masked, and again, which is not, shows it too",
         "[collections.People] parameters.pin: compares tax, which is masked and has no filter = true",
         "[collections.People] changed: born is masked, and changed_since would compare it",
@@ -477,7 +477,7 @@ def test_a_part_of_a_masked_object_is_not_shown_bare(mistakes, beside: str, fiel
 def test_rows_do_not_come_in_the_order_of_what_is_masked(mistakes, key: str) -> None:
     catalog = PEOPLE.format(path="/people", beside='{ field = "name" }', more="")
     (found,) = mistakes(catalog.replace('key = "id"', f'key = "{key}"'))
-    assert found.startswith("[collections.People] key: c is masked, and rows come in its order")
+    assert found.startswith("[collections.People] key: c is masked, and the rows are sorted by it")
 
 
 @pytest.mark.parametrize(

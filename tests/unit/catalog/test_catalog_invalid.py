@@ -63,7 +63,7 @@ def test_a_column_whose_invalid_values_are_text_is_text_to_callers(tmp_path: Pat
         (
             {"formats": '"CSV", "PARQUET"'},
             (
-                "formats: price is decimal(9,2), and with invalid = text all of it would be text: "
+                "formats: price is decimal(9,2), and with invalid = text the whole column would be text: "
                 "allowed are XLSX, CSV, JSON, JSONL; or choose invalid = null"
             ),
         ),

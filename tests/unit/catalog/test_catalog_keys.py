@@ -255,7 +255,7 @@ def test_a_binary_column_is_of_the_collections_own_table_unless_it_says_otherwis
         ),
         ('tenant_type = "integer"' + TABLE, "[collections.C] tenant_type: needs a tenant_column"),
         ('tenant_column = "t"\ntenant_type = "uuid"' + TABLE, '[collections.C] tenant_type: "uuid" is not known; '),
-        ('changed = "when"' + TABLE, '[collections.C] changed: "when" is no field; '),
+        ('changed = "when"' + TABLE, '[collections.C] changed: "when" is not a field; '),
         ('changed = "n"' + TABLE, "[collections.C] changed: n is integer; only a timestamp is allowed"),
         (
             'changed_overlap_seconds = -1\nchanged = "at"' + TABLE,
@@ -280,14 +280,14 @@ def test_a_binary_column_is_of_the_collections_own_table_unless_it_says_otherwis
             "[collections.C.http] next: is missing: paging cursor needs to know where the next one is",
         ),
         (WEB + "page_size = 10", "[collections.C.http] page_size: goes together with size_parameter"),
-        (WEB + 'filters = { nam = "x" }', '[collections.C.http] filters: "nam" is no field; did you mean name?'),
+        (WEB + 'filters = { nam = "x" }', '[collections.C.http] filters: "nam" is not a field; did you mean name?'),
         (
             WEB + 'filters = { "at[between]" = "x" }',
             '[collections.C.http] filters: "at[between]" has no operator to pass on',
         ),
-        (WEB + 'filters = { "at[" = "x" }', '[collections.C.http] filters: "at[" is no name such as field'),
+        (WEB + 'filters = { "at[" = "x" }', '[collections.C.http] filters: "at[" is not a name such as field'),
         (WEB + 'filters = { name = "" }', "[collections.C.http] filters: must be a table of texts that are not empty"),
-        (WEB + 'order = { nam = "x" }', '[collections.C.http] order: "nam" is no field; did you mean name?'),
+        (WEB + 'order = { nam = "x" }', '[collections.C.http] order: "nam" is not a field; did you mean name?'),
         (WEB.replace("{shop_id}", "{shop_id"), "[collections.C.http] path: a placeholder is {column}"),
         ('order = ["name"]' + WEB, '[collections.C] order: "name" cannot be ordered by; '),
         (
@@ -300,7 +300,7 @@ def test_a_binary_column_is_of_the_collections_own_table_unless_it_says_otherwis
         ),
         (
             TABLE + '[collections.C.attachments."a"]\nsource = "other"\npath = "x"\ncolumn = "pdf"',
-            '[collections.C.attachments."a"] table: is missing: the collection\'s own rows are no table of that source',
+            '[collections.C.attachments."a"] table: is missing: the rows of the collection are not a table',
         ),
         (
             TABLE

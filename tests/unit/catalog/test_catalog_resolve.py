@@ -164,8 +164,8 @@ def test_an_unknown_collection_is_not_found_and_the_nearest_named(
 
 
 def test_a_request_names_its_collection_once(catalog: Catalog) -> None:
-    assert refused(catalog) == [("uri", "say what to export: give uri or type")]
-    assert refused(catalog, type_="") == [("type", "say what to export: give uri or type")]
+    assert refused(catalog) == [("uri", "name the collection: give uri or type")]
+    assert refused(catalog, type_="") == [("type", "name the collection: give uri or type")]
     assert refused(catalog, uri="/flights", type_="Flights", query="a=1") == [
         ("type", "give either uri or type"),
         ("query", "this is for type only; put it into uri, after a ?"),

@@ -35,7 +35,7 @@ def messages(file: Path) -> list[str]:
 def test_values_deep_in_one_another_are_refused_in_words(
     tmp_path: Path, load: Callable[[Path], object], content: str
 ) -> None:
-    with pytest.raises(FileError, match="holds values too deep in one another"):
+    with pytest.raises(FileError, match="has values nested too deeply"):
         load(written(tmp_path, content))
 
 
@@ -57,12 +57,12 @@ def test_each_getter_notes_its_mistake_and_gives_something_to_go_on_with() -> No
     assert table.choice("c", ["one", "two"]) == ""
     assert table.pairs("d") == {}
     assert [(m.key, m.message) for m in mistakes] == [
-        ("t", "must be text that is not empty"),
+        ("t", "must be a text that is not empty"),
         ("f", "must be true or false"),
         ("n", "must be a whole number from 0 to 9"),
         ("r", "must be a number from 0.1 to 2"),
         ("x", "must be a list of texts that are not empty"),
-        ("c", "must be text that is not empty"),
+        ("c", "must be a text that is not empty"),
         ("d", "must be a table of texts that are not empty"),
     ]
 

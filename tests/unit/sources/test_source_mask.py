@@ -101,7 +101,7 @@ def test_without_a_key_nothing_is_hashed() -> None:
     with pytest.raises(SourceFailed) as failed:
         mask.check(columns, b"")
     assert failed.value.code == "MASK_KEY_MISSING"
-    assert failed.value.message == "This worker has no key to mask: secret."
+    assert failed.value.message == "This worker has no mask key for: secret."
     mask.check((replace(columns[0], mask=Mask.LAST4),), b"")
 
 

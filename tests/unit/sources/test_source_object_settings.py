@@ -65,7 +65,7 @@ def test_paths_in_a_bucket() -> None:
             'root = "s3://lake"\nendpoint = "https://me:hunter2@host"',
             "[sources.a] endpoint: must be https://HOST or https://HOST:PORT, or http",
         ),
-        ('root = "s3://lake"\nregion = 5', "[sources.a] region: must be text that is not empty"),
+        ('root = "s3://lake"\nregion = 5', "[sources.a] region: must be a text that is not empty"),
         ('root = "s3://lake"\nreegion = "x"', "[sources.a] reegion: unknown key; did you mean region?"),
         (
             'root = "s3://lake"\naccess_key = { env = "LAKE_KEY" }',

@@ -95,13 +95,13 @@ def test_every_mistake_is_named_at_once_and_no_secret_is(tmp_path: Path) -> None
         "[sources.b] url: must be sqlite:///FILE, postgresql://USER@HOST/DATABASE or another URL of SQLAlchemy",
         "[sources.b] statement_timeout_s: must be a number from 0 to 86400",
         "[sources.c] root: is missing",
-        "[sources.d] root: must be text that is not empty",
+        "[sources.d] root: must be a text that is not empty",
         "[sources.e] rot: unknown key; did you mean root?",
         "[sources.f] password_file: unknown key; allowed: kind, url, statement_timeout_s, source_time_zone",
         "[sources.f] url: must be sqlite:///FILE, with four slashes for an absolute path",
         "[sources.g] kind: is missing",
         "[sources.h] url: is missing",
-        "[sources.h] source_time_zone: must be text that is not empty",
+        "[sources.h] source_time_zone: must be a text that is not empty",
     ]
     assert all(str(m) in str(mistaken.value) for m in mistaken.value.mistakes)
     assert "hunter2" not in str(mistaken.value)

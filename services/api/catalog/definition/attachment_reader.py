@@ -45,7 +45,7 @@ def _blob(table: Table, source: SourceRef, rows: tuple[SourceRef, Relation, tupl
     if own.table and own.query:
         table.wrong("query", "give either table or query")
     if own == Relation() and (of_rows != source or not relation.table):
-        table.wrong("table", "is missing: the collection's own rows are no table of that source")
+        table.wrong("table", "is missing: the rows of the collection are not a table of that source")
     pairs = table.pairs("key") or {name: name for name in names}
     return Blob(relation if own == Relation() else own, table.text("column"), _blob_key(pairs))
 
@@ -57,7 +57,7 @@ def _blob_key(pairs: dict[str, str]) -> tuple[BlobKey, ...]:
 def check_placeholders(table: Table, key: str, path: str) -> None:
     """Note braces that do not belong together."""
     if not _PLACEHOLDERS.fullmatch(path):
-        table.wrong(key, "a placeholder is {column}, with a name in it and both braces")
+        table.wrong(key, "a placeholder is written {column}, with a name and both braces")
 
 
 def check_below_root(table: Table, key: str, path: str) -> None:

@@ -48,7 +48,7 @@ class CollectionReader:
     def read(self) -> Collection:
         """Fit for use only when no mistake was noted."""
         if not is_name(self.code):
-            self.table.wrong("", "a code is letters, digits, _ and -, and begins with a letter")
+            self.table.wrong("", "a code consists of letters, digits, _ and -, and begins with a letter")
         tenant = self._tenant()
         segments = self._segments()
         columns = ColumnReader(self.code, tenant.name if tenant else "", self.mistakes).read(
@@ -98,12 +98,13 @@ class CollectionReader:
         names = [s.text for s in segments if s.is_parameter]
         if path and not (path.startswith("/") and all(_is_sound(s) for s in segments)):
             self.table.wrong(
-                "path", f'"{path}" is no path: "/word" and "/{{parameter}}" in turn, without a / at the end'
+                "path",
+                f'"{path}" is not a path: it needs segments "/word" and "/{{parameter}}", without a / at the end',
             )
         elif path and len(names) == len(segments):
-            self.table.wrong("path", "needs a word beside its parameters")
+            self.table.wrong("path", "needs at least one word besides its parameters")
         if len(set(names)) < len(names):
-            self.table.wrong("path", "has the same parameter twice")
+            self.table.wrong("path", "names the same parameter twice")
         return segments
 
     def _parameters(
@@ -127,7 +128,7 @@ class CollectionReader:
         type_ = read_type(table)
         parameter = PathParameter(name, table.text("column"), type_, table.flag("optional", default=False))
         if name in QUERY_WORDS:
-            table.wrong("", f"{name} is a word of the query grammar; call it something else")
+            table.wrong("", f"{name} is a reserved word of the query grammar; choose another name")
         if type_.kind not in FILTERABLE:
             table.wrong(
                 "type", f"{type_} cannot be compared; allowed: {listed([k.value for k in Kind if k in FILTERABLE])}"
@@ -143,7 +144,7 @@ class CollectionReader:
         kind = kind_of(source)
         if kind and not kind.relations:
             self.table.wrong(
-                "source", f"{source.id} is of kind {source.kind}, which is for attachments; rows come from others"
+                "source", f"{source.id} is of kind {source.kind}, which is for attachments; rows need another kind"
             )
         return source
 
@@ -216,7 +217,7 @@ class CollectionReader:
         for name, _ in terms:
             if name not in sortable:
                 unsortable = any(c.field == name for c in columns)
-                why = "cannot be ordered by" if unsortable else "is no field"
+                why = "cannot be ordered by" if unsortable else "is not a field"
                 self.table.wrong("order", f'"{name}" {why}; {hint(name, sortable)}')
         if len({name for name, _ in terms}) < len(terms):
             self.table.wrong("order", "has the same field twice")

@@ -38,9 +38,9 @@ class ColumnReader:
         table = Table(f"[[collections.{self._code}.columns]] no. {number}", content, keys.COLUMN, self._mistakes)
         field = table.text("field")
         if field and not is_field(field):
-            table.wrong("field", f'"{field}" is no name: letters, digits, _ and -, parts joined by dots')
+            table.wrong("field", f'"{field}" is not a name: use letters, digits, _ and -, and dots between parts')
         if field in QUERY_WORDS:
-            table.wrong("field", f"{field} is a word of the query grammar; call it something else")
+            table.wrong("field", f"{field} is a reserved word of the query grammar; choose another name")
         name, type_, mask = table.text("name", field), read_type(table), _mask(table)
         open_ = table.flag("filter", default=mask is None and name != self._tenant_column)
         can_filter = open_ and (table.has("filter") or type_.kind in FILTERABLE)
@@ -96,7 +96,7 @@ def named_column(table: Table, key: str, columns: Iterable[CatalogColumn]) -> Ca
     field = table.text(key, "")
     by_field = {c.field: c for c in columns}
     if field and field not in by_field:
-        table.wrong(key, f'"{field}" is no field; {hint(field, by_field)}')
+        table.wrong(key, f'"{field}" is not a field; {hint(field, by_field)}')
     return by_field.get(field) if field else None
 
 
@@ -105,7 +105,7 @@ def without_parquet(table: Table, columns: Iterable[CatalogColumn], formats: Con
     for column in columns if Format.PARQUET in formats else ():
         if column.spec.becomes_text:
             allowed = listed([f.value for f in Format if f is not Format.PARQUET])
-            why = f"{column.field} is {column.type}, and with invalid = text all of it would be text"
+            why = f"{column.field} is {column.type}, and with invalid = text the whole column would be text"
             table.wrong("formats", f"{why}: allowed are {allowed}; or choose invalid = null")
 
 

@@ -29,5 +29,5 @@ def read_type(table: Table, key: str = "type") -> ColumnType:
     if text and type_ is None:
         decimal = text.startswith(Kind.DECIMAL.value)
         allowed = f"decimal(p,s) has 1 to {MAX_DIGITS} digits, s of them (0 to p) after the point"
-        table.wrong(key, f'"{text}" is no type; {allowed if decimal else hint(text, [*_TYPES, "decimal(p,s)"])}')
+        table.wrong(key, f'"{text}" is not a type; {allowed if decimal else hint(text, [*_TYPES, "decimal(p,s)"])}')
     return type_ or ColumnType(Kind.TEXT)

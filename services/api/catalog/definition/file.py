@@ -31,5 +31,5 @@ def _source(id_: str, content: object, mistakes: list[Mistake]) -> SourceRef:
 
 
 def _collision(first: Collection, second: Collection) -> Mistake:
-    message = f"{second.path} and {first.path} of {first.code} would fit the same path; change one"
+    message = f"{second.path} and {first.path} of {first.code} match the same paths; change one"
     return Mistake(f"[collections.{second.code}]", "path", message)

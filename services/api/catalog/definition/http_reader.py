@@ -60,7 +60,7 @@ def _filters(table: Table, by_field: dict[str, CatalogColumn]) -> Iterator[HttpF
         try:
             parameter = read_parameter(ours)
         except Refused:
-            table.wrong("filters", f'"{ours}" is no name such as field, field[after] or exists[field]')
+            table.wrong("filters", f'"{ours}" is not a name such as field, field[after] or exists[field]')
             continue
         yield from _filter(table, parameter, theirs, by_field)
 
@@ -94,5 +94,5 @@ def _order(table: Table, by_field: dict[str, CatalogColumn]) -> Iterator[HttpOrd
 
 def _column(table: Table, key: str, field: str, by_field: dict[str, CatalogColumn]) -> CatalogColumn | None:
     if field not in by_field:
-        table.wrong(key, f'"{field}" is no field; {hint(field, by_field)}')
+        table.wrong(key, f'"{field}" is not a field; {hint(field, by_field)}')
     return by_field.get(field)

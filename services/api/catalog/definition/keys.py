@@ -86,18 +86,16 @@ TYPE: Schema = {
 }
 
 SOURCE: Keys = {
-    "kind": Key(
-        "What it is; where it is and how to log in is in the worker's sources file.", choice(*SOURCE_KINDS), True
-    ),
+    "kind": Key("Its kind. Address and credentials are in the worker's sources file.", choice(*SOURCE_KINDS), True),
 }
 
 COLUMN: Keys = {
     "field": Key("Its name in queries and JSON; dots make nested objects.", text(), True),
     "name": Key("Its name in the source. Default: field.", text()),
-    "header": Key("Its name in the first line of XLSX and CSV. Default: field.", text()),
+    "header": Key("Its header in XLSX and CSV. Default: field.", text()),
     "type": Key("Type of its values. Default: text.", TYPE),
     "filter": Key("Whether queries may compare it. Default: true, unless masked or of a type that cannot.", FLAG),
-    "exists": Key("Whether queries may ask if it is null. Default: true, unless filter is false or masked.", FLAG),
+    "exists": Key("Whether queries may test it with exists. Default: true, unless filter is false or masked.", FLAG),
     "sort": Key("Whether queries may order by it. Default: as filter; with http never what is not in its order.", FLAG),
     "match": Key(
         "How field=value compares text; the i forms ignore case. Default: exact.", choice(*(m.value for m in Match))
@@ -106,7 +104,7 @@ COLUMN: Keys = {
     "include_null_after": Key("Whether nulls match [after] and [strictly_after]. Default: false.", FLAG),
     "nulls": Key("Where nulls stand in an order by it. Default: last.", choice(*(n.value for n in Nulls))),
     "mask": Key(
-        "What the file shows instead of a value: *** (redact), a keyed hash, its last four characters, half at most.",
+        "What the file shows instead of a value: *** (redact), a keyed hash, or the last four characters.",
         choice(*(m.value for m in Mask)),
     ),
     "invalid": Key(
@@ -124,7 +122,7 @@ PARAMETER: Keys = {
 
 ATTACHMENT: Keys = {
     "source": Key("Id of a source of kind folder, object, http or sql.", text(), True),
-    "path": Key("Where the file is, with {column} for values of the row; with sql: its name.", text(), True),
+    "path": Key("Path of the file, with {column} for values of the row; with sql: its name.", text(), True),
     "column": Key("With sql, where it is needed: the binary column that holds the file.", text()),
     "table": Key("With sql: the table of that column. Default: the collection's, of the same source.", text()),
     "query": Key("With sql, instead of table: a SELECT with that column.", text()),
@@ -132,10 +130,10 @@ ATTACHMENT: Keys = {
 }
 
 LIMITS: Keys = {
-    "max_rows": Key("An export of more rows is refused while it is built. Default: no limit.", number(ROW_LIMITS)),
-    "max_items_per_page": Key("The most that itemsPerPage may be. Default: 1000.", number(ITEM_LIMITS)),
+    "max_rows": Key("An export of more rows fails. Default: no limit.", number(ROW_LIMITS)),
+    "max_items_per_page": Key("Maximum of itemsPerPage. Default: 1000.", number(ITEM_LIMITS)),
     "max_snapshot_seconds": Key(
-        "How long a snapshot of a database may be held. Default: no limit.", number(range(1, SECONDS.stop))
+        "How long a snapshot of a database may last. Default: no limit.", number(range(1, SECONDS.stop))
     ),
 }
 
@@ -152,14 +150,15 @@ HTTP: Keys = {
     "page_size": Key("Items to ask for at once; needs size_parameter.", number(range(1, PAGES.stop))),
     "total": Key("Dotted path of the number of all items. Default: hydra:totalItems, if there is one.", text()),
     "filters": Key(
-        "Comparisons that the remote makes: ours (field, field[after], exists[field] …) = its parameter.", named(text())
+        "Comparisons that the API makes itself: ours (field, field[after], exists[field] …) = its parameter.",
+        named(text()),
     ),
-    "order": Key("Fields that the remote sorts by: field = its parameter, which takes asc or desc.", named(text())),
+    "order": Key("Fields that the API sorts by itself: field = its parameter, which takes asc or desc.", named(text())),
 }
 
 COLLECTION: Keys = {
-    "path": Key('Its address: "/entities/{entityId}/invoices".', text(pattern="^/"), True),
-    "description": Key("For people.", text()),
+    "path": Key('Its path, such as "/entities/{entityId}/invoices".', text(pattern="^/"), True),
+    "description": Key("Description, shown to callers.", text()),
     "source": Key("Id of the source of its rows.", text(), True),
     "table": Key("With sql: a table or view.", text()),
     "query": Key("With sql: a SELECT.", text()),
@@ -179,7 +178,7 @@ COLLECTION: Keys = {
         "How a database is read; by keyset the only order is the key. Default: snapshot.",
         choice(*(r.value for r in ReadingMode)),
     ),
-    "limits": Key("What an export may not exceed.", table(LIMITS)),
+    "limits": Key("Limits of an export.", table(LIMITS)),
     "parameters": Key("The parameters of the path, by name.", named(table(PARAMETER))),
     "columns": Key("The columns, in order.", {"type": "array", "items": table(COLUMN), "minItems": 1}, True),
     "attachments": Key("Files that can be bundled, by file type.", named(table(ATTACHMENT))),

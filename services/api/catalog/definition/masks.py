@@ -23,10 +23,10 @@ def _of_rows(read: Collection, masked: CatalogColumn) -> Iterator[tuple[str, str
     """Entries of a ZIP are named by the key and by what stands in the path."""
     named = {name.casefold() for a in read.attachments for name in (*read.key, *_PLACEHOLDER.findall(a.path))}
     if any(_touches(name, masked) for name in named):
-        yield "columns", f"{masked.field} is masked, and names attachments in the ZIP"
+        yield "columns", f"{masked.field} is masked, and would appear in names of attachments in the ZIP"
     # What the rows of an API come in the order of is the API's choice.
     if read.relation.http is None and not masked.sort and any(_touches(name, masked) for name in read.key):
-        yield "key", f"{masked.field} is masked, and rows come in its order: sort = true says that this may be seen"
+        yield "key", f"{masked.field} is masked, and the rows are sorted by it; sort = true allows that"
     for other in read.columns:
         if other.mask is None and _shows(other, masked):
             yield "columns", f"{masked.field} is masked, and {other.field}, which is not, shows it too"

@@ -70,7 +70,7 @@ def _property(reading: Reading, parameter: Parameter, column: CatalogColumn) -> 
         case (operator,):
             raise Refused(f"unknown operator {shown(operator)}: {reading.hint(operator, [*OPERATORS])}")
         case _:
-            raise Refused("an array stands where one value is meant: write property[operator]=value")
+            raise Refused("an array is given where one value is expected: write property[operator]=value")
 
 
 def _equals(reading: Reading, parameter: Parameter, column: CatalogColumn) -> None:

@@ -94,7 +94,7 @@ class Reading:
         """The page wanted; None: every row. Warns of a size without a number."""
         if self.number is None:
             if self.size is not None:
-                message = "itemsPerPage alone is ignored: an export has every row; add page=… to have one page only"
+                message = "itemsPerPage alone is ignored: an export has every row; add page=… to export one page only"
                 self.warn(WarningCode.ITEMS_PER_PAGE_IGNORED, message)
             return None
         limit = self.size or min(DEFAULT_ITEMS_PER_PAGE, self.collection.max_items_per_page)

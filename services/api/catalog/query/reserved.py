@@ -27,10 +27,10 @@ def _order(reading: Reading, parameter: Parameter) -> None:
             term = FieldOrder(column, _descending(parameter))
         case _:
             names = listed([c.field for c in reading.collection.columns if c.sort])
-            raise Refused(f"say by what: order[property]=asc or desc; properties: {names}")
+            raise Refused(f"name the property: order[property]=asc or desc; properties: {names}")
     same = [t for t in reading.order if t.column.name == term.column.name]
     if any(t.descending != term.descending for t in same):
-        raise Refused(f"{name} is ordered by twice, in both directions; choose one")
+        raise Refused(f"{name} is given twice in the order, in both directions; choose one")
     if not same:
         _check_keyset(reading, term)
         reading.order.append(term)
@@ -48,16 +48,16 @@ def _check_keyset(reading: Reading, term: FieldOrder) -> None:
 def _descending(parameter: Parameter) -> bool:
     direction = value_of(parameter).lower()
     if direction not in {"asc", "desc"}:
-        raise Refused(f"{shown(direction) or 'nothing'} is no direction: write asc or desc")
+        raise Refused(f"{shown(direction) or 'nothing'} is not a direction: write asc or desc")
     return direction == "desc"
 
 
 def _exists(reading: Reading, parameter: Parameter) -> None:
     match parameter.brackets:
         case (name,) if name:
-            column = reading.property(name, lambda c: c.exists, "cannot be asked for")
+            column = reading.property(name, lambda c: c.exists, "cannot be tested with exists")
         case _:
-            raise Refused("say of what: exists[property]=true or false")
+            raise Refused("name the property: exists[property]=true or false")
     there = _answer(parameter)
     term = Term(column.name, column.type, Operator.IS_NOT_NULL if there else Operator.IS_NULL, ())
     reading.conditions.append(Condition(parameter.name, "true" if there else "false", column.name, term))
@@ -100,7 +100,7 @@ def _page(reading: Reading, parameter: Parameter) -> None:
     """Refused in LENIENT mode too: instead of a page, everything would come."""
     number = _positive(parameter)
     if number is None:
-        raise AlwaysRefused(f"{shown(parameter.value or '') or 'nothing'} is no page: the first one is 1")
+        raise AlwaysRefused(f"{shown(parameter.value or '') or 'nothing'} is not a page: the first one is 1")
     if number * reading.collection.max_items_per_page > MAX_ROWS:
         raise AlwaysRefused(f"{number} is too large")
     if reading.number not in (None, number):
@@ -114,7 +114,8 @@ def _items_per_page(reading: Reading, parameter: Parameter) -> None:
         raise Refused(f"{shown(parameter.value or '') or 'nothing'} is not one of 1 to {most}")
     if size > most:
         reading.warn(
-            WarningCode.ITEMS_PER_PAGE_LOWERED, f"itemsPerPage={size} is lowered to {most}, the most of this collection"
+            WarningCode.ITEMS_PER_PAGE_LOWERED,
+            f"itemsPerPage={size} is lowered to {most}, the maximum of this collection",
         )
         size = most
     if reading.size not in (None, size):

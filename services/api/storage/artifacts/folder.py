@@ -88,7 +88,7 @@ class FolderArtifactStore:
         ValueError for a prefix that cannot be one.
         """
         if not is_prefix(prefix):
-            raise ValueError(f"{prefix!r} is no prefix of artifacts")
+            raise ValueError(f"{prefix!r} is not a prefix of artifacts")
         folder = folder_of(self._root, prefix)
         await asyncio.to_thread(remove_inner, self._root, folder.parent.name, folder.name)
 

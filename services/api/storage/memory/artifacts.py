@@ -69,6 +69,6 @@ class MemoryArtifactStore:
     async def remove(self, prefix: str) -> None:
         """Remove everything below a prefix. Idempotent. ValueError for a prefix that cannot be one."""
         if not is_prefix(prefix):
-            raise ValueError(f"{prefix!r} is no prefix of artifacts")
+            raise ValueError(f"{prefix!r} is not a prefix of artifacts")
         self._objects = {key: content for key, content in self._objects.items() if not key.startswith(prefix)}
         self._modified = {lease: at for lease, at in self._modified.items() if artifact_prefix(lease) != prefix}

@@ -22,7 +22,7 @@ class SchemaTooNew(CannotStart):
     def __init__(self, database: Path, found: str, known: str) -> None:
         super().__init__(
             f"{database} has schema {found} and this version of exportd knows {known} at most: "
-            f"start the newer version again, or put back the copy that it made ({database.name}.*.backup)"
+            f"start the newer version again, or restore the backup that it made ({database.name}.*.backup)"
         )
 
 

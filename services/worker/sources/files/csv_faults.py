@@ -16,8 +16,8 @@ _ENCODING = re.compile(r"\nInvalid unicode \(byte sequence mismatch\) detected\.
 _LENGTH = re.compile(r"\nMaximum line size of \d+ bytes exceeded\.")
 _REASONS = (
     (_COUNT, "has {1} values, and the header has {0}"),
-    (_QUOTE, "has a quote that is not closed, or text behind it"),
-    (_ENCODING, "is not UTF-8, and the sources file can say its encoding"),
+    (_QUOTE, "has an unclosed quote, or text after a closing quote"),
+    (_ENCODING, "is not UTF-8; set encoding in the sources file"),
     (_LENGTH, "is longer than 64 MiB"),
 )
 

@@ -89,7 +89,7 @@ def _header(text: str, path: str, settings: CsvSettings, *, whole: bool) -> Head
 
 def _text(content: bytes) -> str:
     if content.startswith(_UTF16):
-        raise HeaderFaulty('begins as UTF-16 does; the sources file can say encoding = "utf-16"')
+        raise HeaderFaulty('looks like UTF-16; set encoding = "utf-16" in the sources file')
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(content)
     except UnicodeDecodeError as error:
@@ -97,7 +97,7 @@ def _text(content: bytes) -> str:
         # Whoever reads the rows says it of them.
         text = content[: error.start].decode("utf-8-sig") if line > 1 else ""
         if not text:
-            raise HeaderFaulty("is not UTF-8; the sources file can say its encoding") from None
+            raise HeaderFaulty("is not UTF-8; set encoding in the sources file") from None
     if "\0" in text.partition("\n")[0]:
         raise HeaderFaulty("has NUL characters in its first line; is its encoding UTF-16?")
     return text

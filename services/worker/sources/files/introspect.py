@@ -161,7 +161,7 @@ def _odd(type_: pa.DataType) -> tuple[ColumnType, str, str] | None:
 def _column(files: Files, name: str, stored: str, values: Iterable[str | None]) -> LiveColumn:
     texts = [value for value in values if value is not None and (value or not files.settings.blank_is_null)]
     if _is_text(files, name):
-        return LiveColumn(name, type_of_texts(texts), note=GUESSED if texts else "no values to go by")
+        return LiveColumn(name, type_of_texts(texts), note=GUESSED if texts else "no values to guess from")
     return duckdb_types.live_column(name, stored, texts)
 
 

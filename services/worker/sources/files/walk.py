@@ -67,7 +67,7 @@ class Walk:
         except OSError as error:
             if error.errno not in beneath.NOTHING_THERE:
                 raise
-            raise FileRefused("/".join(link), "is a link that leads nowhere") from error
+            raise FileRefused("/".join(link), "is a broken link") from error
         if real is None:
             raise FileRefused("/".join(link), "is a link that leads out of it")
         return real
@@ -75,9 +75,9 @@ class Walk:
     def _checked(self, file: Steps) -> Steps:
         found = self._stat(file)
         if not stat.S_ISREG(found.st_mode):
-            raise FileRefused("/".join(file), "is no regular file")
+            raise FileRefused("/".join(file), "is not a regular file")
         if found.st_nlink > 1 and not self._hard_links:
-            raise FileRefused("/".join(file), "has other names, too, and hard_links = false")
+            raise FileRefused("/".join(file), "is a hard link, and hard_links = false")
         return file
 
     def _is_folder(self, steps: Steps) -> bool:

@@ -114,7 +114,7 @@ def _leaves(item: Mapping[str, Any], above: str = "", depth: int = 1) -> Iterato
 def _type(found: list[Any]) -> tuple[ColumnType, str]:
     """By JSON's own types; texts may be dates and times."""
     if not found:
-        return ColumnType(Kind.TEXT), "no values to go by"
+        return ColumnType(Kind.TEXT), "no values to guess from"
     kinds = set(map(type, found))
     if kinds == {bool}:
         return ColumnType(Kind.BOOLEAN), ""

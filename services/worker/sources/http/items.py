@@ -63,7 +63,7 @@ def decoded(body: bytes | bytearray) -> Any:
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise
     except RecursionError:
-        raise TooMuch("values too deep in one another") from None
+        raise TooMuch("values nested too deeply") from None
     except (InvalidOperation, ValueError):
         raise TooMuch("a number of too many digits") from None
 

@@ -82,7 +82,7 @@ def _headers(table: Table, origin: Origin) -> tuple[tuple[str, str], ...]:
 def _header(headers: Table, name: str, origin: Origin) -> str:
     content = origin.secret(headers, name)
     if not _HEADER.fullmatch(name) or name.casefold() in _OURS:
-        headers.wrong(name, "is no name of a header that can be set")
+        headers.wrong(name, "is not the name of a header that can be set")
     if not content.isascii() or not content.isprintable():
         headers.wrong(name, "must be printable ASCII")
     return content

@@ -130,7 +130,7 @@ class PagedReading(SnapshotReading):
         """See ports.Reading."""
         warnings = super().warnings()
         if self._walk.repeated:
-            text = "rows that came twice, since others were added while pages were read: written once"
+            text = "rows that were returned twice because others were added meanwhile; written once"
             warnings.append(ExportWarning(WarningCode.ROWS_REPEATED, text, self._walk.repeated))
         if self._rows.absent and self._walk.received:
             text = f"columns without a value in any row: {', '.join(self._rows.absent.values())}"

@@ -43,8 +43,8 @@ def no_rows_warnings(rows: int) -> list[ExportWarning]:
 
 
 _LOST = {
-    WarningCode.TIMESTAMP_ROUNDED: "Times finer than a microsecond lost the digits beyond it.",
-    WarningCode.LONG_NUMBER_ROUNDED: "Whole numbers beyond 2^53 became the nearest one that a float has.",
+    WarningCode.TIMESTAMP_ROUNDED: "Times with more precision than a microsecond were cut.",
+    WarningCode.LONG_NUMBER_ROUNDED: "Whole numbers beyond 2^53 were rounded to the nearest float.",
 }
 
 

@@ -159,7 +159,7 @@ def _column(column: dict[str, Any], values: list[str]) -> LiveColumn:
             return LiveColumn(name, ColumnType(Kind.TEXT), comment, f"holds {what}, which no {declared.kind.value} has")
         return LiveColumn(name, declared, comment, _MONTHS if declared.kind is Kind.DURATION else "")
     decimal = decimal_of(values)
-    why = "no scale up to 10 fits all values" if values else "no values to go by"
+    why = "no scale up to 10 fits all values" if values else "no values to guess from"
     return LiveColumn(name, decimal or ColumnType(Kind.TEXT), comment, GUESSED if decimal else f"{why}: {_ELSE}")
 
 

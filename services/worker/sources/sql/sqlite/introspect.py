@@ -180,7 +180,7 @@ def _decimal(declared: str, values: list[Any]) -> tuple[ColumnType, str]:
     is_declared = 0 < precision <= types.MAX_DIGITS and scale <= precision
     if is_declared and (not values or (decimal and decimal.scale <= scale)):
         return ColumnType(Kind.DECIMAL, precision, scale), ""
-    return decimal or _guessed(values), GUESSED if values else "no values to go by"
+    return decimal or _guessed(values), GUESSED if values else "no values to guess from"
 
 
 def decimal_of_numbers(values: list[Any]) -> ColumnType | None:
