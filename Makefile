@@ -78,7 +78,7 @@ chaos-measure: $(READY) ## Throughput under kills, time to stop, to recover, mem
 coverage: $(VENV)/.coverage-ready ## Run every test and show what no test runs: build/coverage/index.html
 	@$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(ARGS)
 $(VENV)/.coverage-ready: $(READY)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,coverage]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[dev,coverage]'
 	@touch $@
 
 docs: $(READY) ## Write the pages that are made from tested tables: docs/reference/, docs/query-grammar.md, docs/catalog.md

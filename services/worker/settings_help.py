@@ -9,7 +9,7 @@ HELP: Mapping[str, str] = {
     "EXPORTD_SOURCES": "The sources file: addresses and credentials. Read again at SIGHUP.",
     "EXPORTD_QUEUE_ADDRESS": "Address of the api's queue port.",
     "EXPORTD_DATA_DIR": "Folder that holds the artifacts, unless `EXPORTD_ARTIFACTS` is set.",
-    "EXPORTD_ARTIFACTS": "Folder of the finished files. Api and workers must have the same one, and run as one user.",
+    "EXPORTD_ARTIFACTS": "The artifact store, the same for api and workers: a folder, or `s3://…`, `gs://…`, `az://…`.",
     "EXPORTD_SCRATCH": "Folder for temporary data of a job: sorts, and tables before they are zipped.",
     "EXPORTD_MASK_KEY_FILE": 'Key file for columns with `mask = "hash"`, 32 bytes or more. Read again at SIGHUP.',
     "EXPORTD_SLOTS": "Jobs that run at the same time.",

@@ -24,7 +24,7 @@ REQUIRED = "required"
 
 COMPUTED = {
     "EXPORTD_ARTIFACTS": "`artifacts` in the data directory",
-    "EXPORTD_SCRATCH": "`.scratch` in the artifact store",
+    "EXPORTD_SCRATCH": "`.scratch` in the artifact folder; with a bucket, `scratch` in the data directory",
     "EXPORTD_SECRET_KEY_FILE": "`secret.key` in the data directory",
     "EXPORTD_THREADS": "cores / slots, at least 2",
     "EXPORTD_CALLBACK_PORTS": "443",
