@@ -241,7 +241,7 @@ def test_hard_links_are_read_unless_the_operator_says_no(tmp_path: Path) -> None
     with opened(CsvSettings("things", tmp_path), spec) as reading:
         assert reading.rows_matched() == 1
     with (
-        pytest.raises(SourceFailed, match=r"a\.csv', which has other names"),
+        pytest.raises(SourceFailed, match=r"a\.csv', which is a hard link"),
         opened(CsvSettings("things", tmp_path, hard_links=False), spec),
     ):
         pass

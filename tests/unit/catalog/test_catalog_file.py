@@ -148,7 +148,7 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
         (
             '{ field = "carrier" }',
             '{ field = "a[b]" }',
-            '[[collections.Flights.columns]] no. 1 field: "a[b]" is no name',
+            '[[collections.Flights.columns]] no. 1 field: "a[b]" is not a name',
         ),
         (
             '{ field = "carrier" }',
@@ -158,17 +158,17 @@ def test_a_catalog_is_looked_up_by_code_and_by_path(catalog: Catalog) -> None:
         (
             '{ field = "carrier" }',
             '{ field = "carrier", type = "string" }',
-            '[[collections.Flights.columns]] no. 1 type: "string" is no type; known are text, integer, ',
+            '[[collections.Flights.columns]] no. 1 type: "string" is not a type; known are text, integer, ',
         ),
         (
             '{ field = "carrier" }',
             '{ field = "carrier", type = "interger" }',
-            '[[collections.Flights.columns]] no. 1 type: "interger" is no type; did you mean integer?',
+            '[[collections.Flights.columns]] no. 1 type: "interger" is not a type; did you mean integer?',
         ),
         (
             "decimal(18,2)",
             "decimal(2,18)",
-            '[[collections.Invoices.columns]] no. 7 type: "decimal(2,18)" is no type; ',
+            '[[collections.Invoices.columns]] no. 7 type: "decimal(2,18)" is not a type; ',
         ),
         (
             'type = "json"',

@@ -288,7 +288,7 @@ def test_a_binary_column_is_of_the_collections_own_table_unless_it_says_otherwis
         (WEB + 'filters = { "at[" = "x" }', '[collections.C.http] filters: "at[" is not a name such as field'),
         (WEB + 'filters = { name = "" }', "[collections.C.http] filters: must be a table of texts that are not empty"),
         (WEB + 'order = { nam = "x" }', '[collections.C.http] order: "nam" is not a field; did you mean name?'),
-        (WEB.replace("{shop_id}", "{shop_id"), "[collections.C.http] path: a placeholder is {column}"),
+        (WEB.replace("{shop_id}", "{shop_id"), "[collections.C.http] path: a placeholder is written {column}"),
         ('order = ["name"]' + WEB, '[collections.C] order: "name" cannot be ordered by; '),
         (
             WEB.replace('source = "web"', 'source = "books"'),

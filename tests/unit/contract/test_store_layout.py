@@ -20,5 +20,5 @@ def test_a_prefix_is_a_folder_below_the_root() -> None:
      "../../a/b", "a/.b", ".spool/a", "/srv/artifacts/../other/a/b"],
 )  # fmt: skip
 def test_nothing_else_is_a_folder_to_remove(prefix: str) -> None:
-    with pytest.raises(ValueError, match="no prefix"):
+    with pytest.raises(ValueError, match="not a prefix"):
         folder_of(ROOT, prefix)

@@ -49,17 +49,17 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_DELIVERY_NOT_FOUND: _ErrorReason.ValueType  # 10
     """NOT_FOUND. The tenant has no delivery of this id. Metadata: delivery_id."""
     ERROR_REASON_WORKER_NOT_FOUND: _ErrorReason.ValueType  # 11
-    """NOT_FOUND. No worker of this id has reported lately. Metadata: worker_id."""
+    """NOT_FOUND. No worker with this id has reported in the last minute. Metadata: worker_id."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 12
     """ALREADY_EXISTS. The request_id was used for another body within 24 h. Metadata: request_id."""
     ERROR_REASON_ILLEGAL_TRANSITION: _ErrorReason.ValueType  # 13
-    """FAILED_PRECONDITION. The state does not allow the verb. Metadata: export_id, state, verb."""
+    """FAILED_PRECONDITION. The state of the export does not allow the call. Metadata: export_id, state, verb."""
     ERROR_REASON_NOT_QUEUED: _ErrorReason.ValueType  # 14
     """FAILED_PRECONDITION. only_if_queued was set and a worker had already started the export. Metadata: export_id, state."""
     ERROR_REASON_EXPORT_NOT_READY: _ErrorReason.ValueType  # 15
-    """FAILED_PRECONDITION. There is no file yet; it may still come. Metadata: export_id, state."""
+    """FAILED_PRECONDITION. The export has no file yet. Metadata: export_id, state."""
     ERROR_REASON_EXPORT_CANCELLED: _ErrorReason.ValueType  # 16
-    """FAILED_PRECONDITION. There is no file and none will come. Metadata: export_id."""
+    """FAILED_PRECONDITION. The export has no file and will not get one. Metadata: export_id."""
     ERROR_REASON_FILE_EXPIRED: _ErrorReason.ValueType  # 17
     """FAILED_PRECONDITION. The file has expired. Metadata: file_id."""
     ERROR_REASON_PASSWORD_REQUIRED: _ErrorReason.ValueType  # 18
@@ -67,35 +67,35 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PREVIEW_FAILED: _ErrorReason.ValueType  # 19
     """FAILED_PRECONDITION. The rows of a preview cannot be read. Metadata: failure, the code that an export's error would have."""
     ERROR_REASON_LEASE_LOST: _ErrorReason.ValueType  # 20
-    """FAILED_PRECONDITION. Another lease, or none, is in force: stop and drop the work. Metadata: export_id."""
+    """FAILED_PRECONDITION. The export has another lease, or none: stop and discard the work. Metadata: export_id."""
     ERROR_REASON_JOB_CANCELLED: _ErrorReason.ValueType  # 21
-    """FAILED_PRECONDITION. The export was cancelled: stop and drop the work. Metadata: export_id."""
+    """FAILED_PRECONDITION. The export was cancelled: stop and discard the work. Metadata: export_id."""
     ERROR_REASON_ROWS_MISSING: _ErrorReason.ValueType  # 22
-    """FAILED_PRECONDITION. CompleteJob reported another number of rows written than matched. Metadata: rows_matched, rows_written."""
+    """FAILED_PRECONDITION. CompleteJob reported a number of rows written that differs from the number matched. Metadata: rows_matched, rows_written."""
     ERROR_REASON_STORE_MISMATCH: _ErrorReason.ValueType  # 23
-    """FAILED_PRECONDITION. The worker writes to another artifact store than the api reads. Metadata: expected, found."""
+    """FAILED_PRECONDITION. The worker writes to an artifact store other than the one that the api reads. Metadata: expected, found."""
     ERROR_REASON_FILE_CHANGED: _ErrorReason.ValueType  # 24
-    """ABORTED. if_sha256 names another file than this one. Metadata: file_id, sha256."""
+    """ABORTED. The file does not have the sha256 given in if_sha256. Metadata: file_id, sha256."""
     ERROR_REASON_OFFSET_OUT_OF_RANGE: _ErrorReason.ValueType  # 25
     """OUT_OF_RANGE. The offset lies outside the file. Metadata: offset, size_bytes."""
     ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 26
     """RESOURCE_EXHAUSTED. A quota of the tenant is used up; google.rpc.RetryInfo says when to ask again. Metadata: quota. Not sent yet."""
     ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 27
-    """RESOURCE_EXHAUSTED. This process serves as many streams as it may; google.rpc.RetryInfo says when to ask again."""
+    """RESOURCE_EXHAUSTED. This process already serves the maximum number of streams; google.rpc.RetryInfo says when to ask again."""
     ERROR_REASON_FILE_DAMAGED: _ErrorReason.ValueType  # 28
     """DATA_LOSS. The bytes of a completed export are gone or damaged. Metadata: file_id."""
     ERROR_REASON_SHUTTING_DOWN: _ErrorReason.ValueType  # 29
-    """UNAVAILABLE. The process is stopping; retry, and another process will answer."""
+    """UNAVAILABLE. The process is stopping; retry later."""
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 30
-    """UNAVAILABLE. The database or the artifact store did not take the write: nothing was acknowledged; retry."""
+    """UNAVAILABLE. The database or the artifact store did not accept the write; nothing was acknowledged; retry."""
     ERROR_REASON_NO_WORKER: _ErrorReason.ValueType  # 31
     """UNAVAILABLE. No worker is available for a preview."""
     ERROR_REASON_READER_STALLED: _ErrorReason.ValueType  # 32
-    """UNAVAILABLE. The download was ended because its reader took no byte for five minutes. Metadata: seconds."""
+    """UNAVAILABLE. The download was ended because the client read nothing for five minutes. Metadata: seconds."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 33
     """INTERNAL. A defect of exportd. Metadata: reference; the log has the details under it."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 34
-    """UNAVAILABLE. The process is short of open files, memory or threads: nothing was promised; ask again."""
+    """UNAVAILABLE. The process is short of file descriptors, memory or threads; nothing was acknowledged; retry."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason in google.rpc.ErrorInfo. The comment of each value names the status code that it comes with. A value that is "Not sent yet"
@@ -127,17 +127,17 @@ ERROR_REASON_EXPORT_DELETED: ErrorReason.ValueType  # 9
 ERROR_REASON_DELIVERY_NOT_FOUND: ErrorReason.ValueType  # 10
 """NOT_FOUND. The tenant has no delivery of this id. Metadata: delivery_id."""
 ERROR_REASON_WORKER_NOT_FOUND: ErrorReason.ValueType  # 11
-"""NOT_FOUND. No worker of this id has reported lately. Metadata: worker_id."""
+"""NOT_FOUND. No worker with this id has reported in the last minute. Metadata: worker_id."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 12
 """ALREADY_EXISTS. The request_id was used for another body within 24 h. Metadata: request_id."""
 ERROR_REASON_ILLEGAL_TRANSITION: ErrorReason.ValueType  # 13
-"""FAILED_PRECONDITION. The state does not allow the verb. Metadata: export_id, state, verb."""
+"""FAILED_PRECONDITION. The state of the export does not allow the call. Metadata: export_id, state, verb."""
 ERROR_REASON_NOT_QUEUED: ErrorReason.ValueType  # 14
 """FAILED_PRECONDITION. only_if_queued was set and a worker had already started the export. Metadata: export_id, state."""
 ERROR_REASON_EXPORT_NOT_READY: ErrorReason.ValueType  # 15
-"""FAILED_PRECONDITION. There is no file yet; it may still come. Metadata: export_id, state."""
+"""FAILED_PRECONDITION. The export has no file yet. Metadata: export_id, state."""
 ERROR_REASON_EXPORT_CANCELLED: ErrorReason.ValueType  # 16
-"""FAILED_PRECONDITION. There is no file and none will come. Metadata: export_id."""
+"""FAILED_PRECONDITION. The export has no file and will not get one. Metadata: export_id."""
 ERROR_REASON_FILE_EXPIRED: ErrorReason.ValueType  # 17
 """FAILED_PRECONDITION. The file has expired. Metadata: file_id."""
 ERROR_REASON_PASSWORD_REQUIRED: ErrorReason.ValueType  # 18
@@ -145,33 +145,33 @@ ERROR_REASON_PASSWORD_REQUIRED: ErrorReason.ValueType  # 18
 ERROR_REASON_PREVIEW_FAILED: ErrorReason.ValueType  # 19
 """FAILED_PRECONDITION. The rows of a preview cannot be read. Metadata: failure, the code that an export's error would have."""
 ERROR_REASON_LEASE_LOST: ErrorReason.ValueType  # 20
-"""FAILED_PRECONDITION. Another lease, or none, is in force: stop and drop the work. Metadata: export_id."""
+"""FAILED_PRECONDITION. The export has another lease, or none: stop and discard the work. Metadata: export_id."""
 ERROR_REASON_JOB_CANCELLED: ErrorReason.ValueType  # 21
-"""FAILED_PRECONDITION. The export was cancelled: stop and drop the work. Metadata: export_id."""
+"""FAILED_PRECONDITION. The export was cancelled: stop and discard the work. Metadata: export_id."""
 ERROR_REASON_ROWS_MISSING: ErrorReason.ValueType  # 22
-"""FAILED_PRECONDITION. CompleteJob reported another number of rows written than matched. Metadata: rows_matched, rows_written."""
+"""FAILED_PRECONDITION. CompleteJob reported a number of rows written that differs from the number matched. Metadata: rows_matched, rows_written."""
 ERROR_REASON_STORE_MISMATCH: ErrorReason.ValueType  # 23
-"""FAILED_PRECONDITION. The worker writes to another artifact store than the api reads. Metadata: expected, found."""
+"""FAILED_PRECONDITION. The worker writes to an artifact store other than the one that the api reads. Metadata: expected, found."""
 ERROR_REASON_FILE_CHANGED: ErrorReason.ValueType  # 24
-"""ABORTED. if_sha256 names another file than this one. Metadata: file_id, sha256."""
+"""ABORTED. The file does not have the sha256 given in if_sha256. Metadata: file_id, sha256."""
 ERROR_REASON_OFFSET_OUT_OF_RANGE: ErrorReason.ValueType  # 25
 """OUT_OF_RANGE. The offset lies outside the file. Metadata: offset, size_bytes."""
 ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 26
 """RESOURCE_EXHAUSTED. A quota of the tenant is used up; google.rpc.RetryInfo says when to ask again. Metadata: quota. Not sent yet."""
 ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 27
-"""RESOURCE_EXHAUSTED. This process serves as many streams as it may; google.rpc.RetryInfo says when to ask again."""
+"""RESOURCE_EXHAUSTED. This process already serves the maximum number of streams; google.rpc.RetryInfo says when to ask again."""
 ERROR_REASON_FILE_DAMAGED: ErrorReason.ValueType  # 28
 """DATA_LOSS. The bytes of a completed export are gone or damaged. Metadata: file_id."""
 ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 29
-"""UNAVAILABLE. The process is stopping; retry, and another process will answer."""
+"""UNAVAILABLE. The process is stopping; retry later."""
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 30
-"""UNAVAILABLE. The database or the artifact store did not take the write: nothing was acknowledged; retry."""
+"""UNAVAILABLE. The database or the artifact store did not accept the write; nothing was acknowledged; retry."""
 ERROR_REASON_NO_WORKER: ErrorReason.ValueType  # 31
 """UNAVAILABLE. No worker is available for a preview."""
 ERROR_REASON_READER_STALLED: ErrorReason.ValueType  # 32
-"""UNAVAILABLE. The download was ended because its reader took no byte for five minutes. Metadata: seconds."""
+"""UNAVAILABLE. The download was ended because the client read nothing for five minutes. Metadata: seconds."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 33
 """INTERNAL. A defect of exportd. Metadata: reference; the log has the details under it."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 34
-"""UNAVAILABLE. The process is short of open files, memory or threads: nothing was promised; ask again."""
+"""UNAVAILABLE. The process is short of file descriptors, memory or threads; nothing was acknowledged; retry."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -153,7 +153,7 @@ class _MatchedByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatchedBy.V
     """The source's own count of the rows it sent, with proof that its stream ended regularly."""
 
 class MatchedBy(_MatchedBy, metaclass=_MatchedByEnumTypeWrapper):
-    """Who counted Result.rows_matched. It is never the encoder that wrote the file."""
+    """How Result.rows_matched was counted. It is never counted by the encoder that writes the file."""
 
 MATCHED_BY_UNSPECIFIED: MatchedBy.ValueType  # 0
 """Not known."""
@@ -174,26 +174,26 @@ class _ConsistencyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Consisten
     CONSISTENCY_SNAPSHOT: _Consistency.ValueType  # 1
     """All rows are as they were at Result.as_of."""
     CONSISTENCY_KEYSET: _Consistency.ValueType  # 2
-    """Pages by an immutable key: no row twice, none that was there throughout is missing."""
+    """Pages by an immutable key: no row appears twice, and no row that existed throughout is missing."""
     CONSISTENCY_PAGED: _Consistency.ValueType  # 3
     """As consistent as the pages of the source."""
 
 class Consistency(_Consistency, metaclass=_ConsistencyEnumTypeWrapper):
-    """What the rows of one file have in common in time."""
+    """How the rows of one file relate to points in time."""
 
 CONSISTENCY_UNSPECIFIED: Consistency.ValueType  # 0
 """Not known."""
 CONSISTENCY_SNAPSHOT: Consistency.ValueType  # 1
 """All rows are as they were at Result.as_of."""
 CONSISTENCY_KEYSET: Consistency.ValueType  # 2
-"""Pages by an immutable key: no row twice, none that was there throughout is missing."""
+"""Pages by an immutable key: no row appears twice, and no row that existed throughout is missing."""
 CONSISTENCY_PAGED: Consistency.ValueType  # 3
 """As consistent as the pages of the source."""
 Global___Consistency: _TypeAlias = Consistency  # noqa: Y015
 
 @_typing.final
 class Export(_message.Message):
-    """One export: a collection, asked for once, that becomes a file in the background."""
+    """One export: one request for a collection, which becomes a file in the background."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -214,7 +214,7 @@ class Export(_message.Message):
         STATE_FAILED: Export._State.ValueType  # 4
         """The last attempt failed; it runs again at next_attempt_time. Not final."""
         STATE_CANCELLED: Export._State.ValueType  # 5
-        """Over, without a file; cancel_reason says why. Final."""
+        """Ended without a file; cancel_reason says why. Final."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Where the export stands. Only COMPLETED and CANCELLED are final."""
@@ -230,7 +230,7 @@ class Export(_message.Message):
     STATE_FAILED: Export.State.ValueType  # 4
     """The last attempt failed; it runs again at next_attempt_time. Not final."""
     STATE_CANCELLED: Export.State.ValueType  # 5
-    """Over, without a file; cancel_reason says why. Final."""
+    """Ended without a file; cancel_reason says why. Final."""
 
     class _CancelReason:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -239,25 +239,25 @@ class Export(_message.Message):
     class _CancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Export._CancelReason.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         CANCEL_REASON_UNSPECIFIED: Export._CancelReason.ValueType  # 0
-        """It is not."""
+        """The export is not CANCELLED."""
         CANCEL_REASON_REQUESTED: Export._CancelReason.ValueType  # 1
-        """By CancelExport."""
+        """The caller called CancelExport."""
         CANCEL_REASON_RETRIES_EXHAUSTED: Export._CancelReason.ValueType  # 2
         """The last allowed attempt failed; result.errors has them all."""
         CANCEL_REASON_NOT_RETRYABLE: Export._CancelReason.ValueType  # 3
-        """An attempt failed for a reason that no retry mends."""
+        """An attempt failed for a reason that a retry cannot solve."""
 
     class CancelReason(_CancelReason, metaclass=_CancelReasonEnumTypeWrapper):
         """Why an export is CANCELLED."""
 
     CANCEL_REASON_UNSPECIFIED: Export.CancelReason.ValueType  # 0
-    """It is not."""
+    """The export is not CANCELLED."""
     CANCEL_REASON_REQUESTED: Export.CancelReason.ValueType  # 1
-    """By CancelExport."""
+    """The caller called CancelExport."""
     CANCEL_REASON_RETRIES_EXHAUSTED: Export.CancelReason.ValueType  # 2
     """The last allowed attempt failed; result.errors has them all."""
     CANCEL_REASON_NOT_RETRYABLE: Export.CancelReason.ValueType  # 3
-    """An attempt failed for a reason that no retry mends."""
+    """An attempt failed for a reason that a retry cannot solve."""
 
     class _WaitReason:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -266,9 +266,9 @@ class Export(_message.Message):
     class _WaitReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Export._WaitReason.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
         WAIT_REASON_UNSPECIFIED: Export._WaitReason.ValueType  # 0
-        """It is not waiting."""
+        """The export is not waiting."""
         WAIT_REASON_NO_WORKER: Export._WaitReason.ValueType  # 1
-        """No worker has asked for work lately."""
+        """No worker has asked for work in the last minute."""
         WAIT_REASON_NO_CAPABLE_WORKER: Export._WaitReason.ValueType  # 5
         """No worker that asks for work can build it now: its source is in no worker's file, cannot be reached, or the worker is unhealthy."""
         WAIT_REASON_TENANT_CAP: Export._WaitReason.ValueType  # 2
@@ -276,15 +276,15 @@ class Export(_message.Message):
         WAIT_REASON_BACKOFF: Export._WaitReason.ValueType  # 3
         """The next attempt is due at next_attempt_time."""
         WAIT_REASON_QUEUE: Export._WaitReason.ValueType  # 4
-        """Others are before it."""
+        """Other exports are ahead of it."""
 
     class WaitReason(_WaitReason, metaclass=_WaitReasonEnumTypeWrapper):
         """Why a QUEUED or FAILED export is not being built."""
 
     WAIT_REASON_UNSPECIFIED: Export.WaitReason.ValueType  # 0
-    """It is not waiting."""
+    """The export is not waiting."""
     WAIT_REASON_NO_WORKER: Export.WaitReason.ValueType  # 1
-    """No worker has asked for work lately."""
+    """No worker has asked for work in the last minute."""
     WAIT_REASON_NO_CAPABLE_WORKER: Export.WaitReason.ValueType  # 5
     """No worker that asks for work can build it now: its source is in no worker's file, cannot be reached, or the worker is unhealthy."""
     WAIT_REASON_TENANT_CAP: Export.WaitReason.ValueType  # 2
@@ -292,7 +292,7 @@ class Export(_message.Message):
     WAIT_REASON_BACKOFF: Export.WaitReason.ValueType  # 3
     """The next attempt is due at next_attempt_time."""
     WAIT_REASON_QUEUE: Export.WaitReason.ValueType  # 4
-    """Others are before it."""
+    """Other exports are ahead of it."""
 
     @_typing.final
     class LabelsEntry(_message.Message):
@@ -358,13 +358,13 @@ class Export(_message.Message):
     done: _builtins.bool
     """True exactly in COMPLETED and CANCELLED: nothing about the build changes any more."""
     attempt: _builtins.int
-    """Leases that counted so far, 0 to max_attempts."""
+    """Attempts that have counted so far, 0 to max_attempts."""
     max_attempts: _builtins.int
     """1 to 10."""
     cancel_reason: Global___Export.CancelReason.ValueType
     """Unspecified unless CANCELLED."""
     encrypted: _builtins.bool
-    """True when the file is sealed with a password. The password itself is never returned."""
+    """True if the file is encrypted with a password. The password is never returned."""
     notify_email: _builtins.str
     """Address that is notified by email when the export is done; empty: none."""
     callback_url: _builtins.str
@@ -372,13 +372,13 @@ class Export(_message.Message):
     priority: _builtins.int
     """0 to 9, higher first among the tenant's own exports."""
     queue_position: _builtins.int
-    """Of a QUEUED export, how many of the tenant's own are before it, plus one; 1000 means 1000 or more; 0: it does not wait."""
+    """Position of a QUEUED export among the tenant's own, from 1; 1000 means 1000 or more; 0 if it is not QUEUED."""
     file_expired: _builtins.bool
-    """True when there was a file and its time is over."""
+    """True when the file has expired."""
     version: _builtins.int
     """Counts durable changes from 1. Progress alone does not change it."""
     wait_reason: Global___Export.WaitReason.ValueType
-    """Why it waits; unspecified in PROCESSING and when done."""
+    """Why the export waits; unspecified in PROCESSING and when done."""
     run: _builtins.int
     """1, plus one for each retry by an operator."""
     @_builtins.property
@@ -419,15 +419,15 @@ class Export(_message.Message):
 
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
-        """When the present or last attempt started; absent before the first."""
+        """When the current or last attempt started; absent before the first."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """When it became done; absent before."""
+        """When the export became COMPLETED or CANCELLED; absent before."""
 
     @_builtins.property
     def options(self) -> Global___ExportOptions:
-        """What was asked for, as understood. Holds no secret."""
+        """The request as understood, without secrets."""
 
     @_builtins.property
     def attachments_file(self) -> Global___File:
@@ -478,7 +478,7 @@ Global___Export: _TypeAlias = Export  # noqa: Y015
 
 @_typing.final
 class ExportOptions(_message.Message):
-    """What an export was asked to be, with every default filled in."""
+    """The request of an export, with every default filled in."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -567,20 +567,20 @@ class ColumnType(_message.Message):
         KIND_BOOLEAN: ColumnType._Kind.ValueType  # 5
         """True or false."""
         KIND_DATE: ColumnType._Kind.ValueType  # 6
-        """A day."""
+        """A calendar day."""
         KIND_TIME: ColumnType._Kind.ValueType  # 7
         """A time of day."""
         KIND_TIMESTAMP: ColumnType._Kind.ValueType  # 8
-        """A moment."""
+        """A point in time."""
         KIND_DURATION: ColumnType._Kind.ValueType  # 9
-        """A length of time."""
+        """A duration."""
         KIND_JSON: ColumnType._Kind.ValueType  # 10
         """A JSON value of any shape."""
         KIND_BINARY: ColumnType._Kind.ValueType  # 11
         """Bytes."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
-        """What the values are."""
+        """The kind of a column's values."""
 
     KIND_UNSPECIFIED: ColumnType.Kind.ValueType  # 0
     """Never sent."""
@@ -595,13 +595,13 @@ class ColumnType(_message.Message):
     KIND_BOOLEAN: ColumnType.Kind.ValueType  # 5
     """True or false."""
     KIND_DATE: ColumnType.Kind.ValueType  # 6
-    """A day."""
+    """A calendar day."""
     KIND_TIME: ColumnType.Kind.ValueType  # 7
     """A time of day."""
     KIND_TIMESTAMP: ColumnType.Kind.ValueType  # 8
-    """A moment."""
+    """A point in time."""
     KIND_DURATION: ColumnType.Kind.ValueType  # 9
-    """A length of time."""
+    """A duration."""
     KIND_JSON: ColumnType.Kind.ValueType  # 10
     """A JSON value of any shape."""
     KIND_BINARY: ColumnType.Kind.ValueType  # 11
@@ -857,9 +857,9 @@ class File(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     ENTRY_COUNT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUID of its own; another one for each file."""
+    """UUID of the file."""
     type: _builtins.str
-    """Always "Export"."""
+    """Always "Export": the kind of the resource that owns the file."""
     export_id: _builtins.str
     """The export that made it."""
     media_type: _builtins.str
@@ -867,28 +867,28 @@ class File(_message.Message):
     extension: _builtins.str
     """Without a dot, such as "xlsx"."""
     size_bytes: _builtins.int
-    """Exact."""
+    """Size of the file in bytes."""
     filename: _builtins.str
-    """A suggestion for a name on disk, without any directory."""
+    """Suggested file name, without a directory."""
     sha256: _builtins.str
-    """Of the final bytes, 64 lower-case hexadecimal digits."""
+    """SHA-256 of the file, 64 lower-case hexadecimal digits."""
     encrypted: _builtins.bool
-    """True when a password is needed to open it."""
+    """True if the file is encrypted with a password."""
     row_count: _builtins.int
     """Rows of the table, without headers."""
     entry_count: _builtins.int
-    """Of a ZIP, how many entries there are; 0 for a bare file."""
+    """Number of entries of a ZIP; 0 for other files."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Entry]:
-        """Of a ZIP, the first 100 entries; empty in ListExports."""
+        """The first 100 entries of a ZIP; empty in ListExports."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was completed."""
+        """When the file was completed."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When it stops being downloadable."""
+        """When the file expires: it can no longer be downloaded."""
 
     def __init__(
         self,
@@ -944,7 +944,7 @@ Global___Entry: _TypeAlias = Entry  # noqa: Y015
 
 @_typing.final
 class Result(_message.Message):
-    """What building came to."""
+    """Statistics of the finished build."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -963,9 +963,9 @@ class Result(_message.Message):
     success: _builtins.bool
     """True exactly in COMPLETED."""
     duration_ms: _builtins.int
-    """Of the last attempt, lease to report; 0 when none was started."""
+    """Duration of the last attempt, from lease to report; 0 if none was started."""
     file_size_bytes: _builtins.int
-    """0 without a file."""
+    """Size of the file; 0 without a file."""
     callback_sent: _builtins.bool
     """True once the receiver accepted the callback."""
     notify_email_sent: _builtins.bool
@@ -977,7 +977,7 @@ class Result(_message.Message):
     rows_written: _builtins.int
     """Rows in the encoder's finished output. Equal to rows_matched in COMPLETED."""
     consistency: Global___Consistency.ValueType
-    """What the rows have in common in time."""
+    """How the rows relate to points in time."""
     @_builtins.property
     def errors(self) -> _containers.RepeatedCompositeFieldContainer[Global___JobError]:
         """One for each attempt that failed, oldest first; the last 100."""
@@ -1032,7 +1032,7 @@ class JobError(_message.Message):
     """Safe to show to anyone who may see the export; at most 1,000 characters."""
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """When the attempt ended: its failure was reported, or its lease was over."""
+        """When the attempt ended: its failure was reported, or its lease expired."""
 
     def __init__(
         self,
@@ -1062,9 +1062,9 @@ class Warning(_message.Message):
     code: _builtins.str
     """A WarningCode without its prefix, such as "BARE_DATE_IN_BEFORE", or a code of another version."""
     message: _builtins.str
-    """For people."""
+    """Description for people."""
     count: _builtins.int
-    """How often; at least 1."""
+    """Number of occurrences, at least 1."""
     def __init__(
         self,
         *,
@@ -1082,7 +1082,7 @@ Global___Warning: _TypeAlias = Warning  # noqa: Y015
 
 @_typing.final
 class Progress(_message.Message):
-    """How far the present attempt has come. Figures are the worker's last report, up to 10 s old when nobody watches."""
+    """Progress of the current attempt, as last reported by the worker; up to 10 s old while nobody watches."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1127,12 +1127,12 @@ class Progress(_message.Message):
     rows_written: _builtins.int
     """Rows given to the encoder so far."""
     rows_total: _builtins.int
-    """Rows expected; 0: not known."""
+    """Rows expected; 0 if not known."""
     bytes_written: _builtins.int
     """Bytes of the file so far."""
     @_builtins.property
     def eta(self) -> _duration_pb2.Duration:
-        """Time that the rows that are left take, at the speed of late; absent when not known, and in PACKAGING and UPLOADING."""
+        """Estimated time for the remaining rows, at the recent speed; absent if not known, and in PACKAGING and UPLOADING."""
 
     def __init__(
         self,
@@ -1153,7 +1153,7 @@ Global___Progress: _TypeAlias = Progress  # noqa: Y015
 
 @_typing.final
 class Transition(_message.Message):
-    """One change of an export's state. They are never changed afterwards."""
+    """One change of an export's state. A transition never changes afterwards."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1170,23 +1170,23 @@ class Transition(_message.Message):
         EVENT_LEASE: Transition._Event.ValueType  # 2
         """A worker leased it."""
         EVENT_RENEW: Transition._Event.ValueType  # 3
-        """Its worker confirmed or renewed a lease that seemed to be over."""
+        """Its worker confirmed or renewed a lease that had expired."""
         EVENT_COMPLETE: Transition._Event.ValueType  # 4
         """Its worker completed it."""
         EVENT_FAIL: Transition._Event.ValueType  # 5
         """An attempt failed, and another one follows."""
         EVENT_GIVE_UP: Transition._Event.ValueType  # 6
-        """An attempt failed, and no other one follows."""
+        """An attempt failed, and no further attempt follows."""
         EVENT_EXPIRE: Transition._Event.ValueType  # 7
-        """A confirmed lease ran out, and another attempt follows."""
+        """A confirmed lease expired, and another attempt follows."""
         EVENT_EXPIRE_LAST: Transition._Event.ValueType  # 8
-        """A confirmed lease ran out, and no other attempt follows."""
+        """A confirmed lease expired, and no further attempt follows."""
         EVENT_EXPIRE_UNCONFIRMED: Transition._Event.ValueType  # 9
-        """A lease ran out that was never confirmed; the attempt does not count."""
+        """A lease expired before it was confirmed; the attempt does not count."""
         EVENT_RELEASE: Transition._Event.ValueType  # 10
         """Its worker drained and gave it back; the attempt does not count."""
         EVENT_GIVE_BACK: Transition._Event.ValueType  # 13
-        """Its worker's own surroundings failed; the attempt does not count."""
+        """Its worker's own environment failed; the attempt does not count."""
         EVENT_CANCEL: Transition._Event.ValueType  # 11
         """CancelExport."""
         EVENT_RETRY: Transition._Event.ValueType  # 12
@@ -1202,23 +1202,23 @@ class Transition(_message.Message):
     EVENT_LEASE: Transition.Event.ValueType  # 2
     """A worker leased it."""
     EVENT_RENEW: Transition.Event.ValueType  # 3
-    """Its worker confirmed or renewed a lease that seemed to be over."""
+    """Its worker confirmed or renewed a lease that had expired."""
     EVENT_COMPLETE: Transition.Event.ValueType  # 4
     """Its worker completed it."""
     EVENT_FAIL: Transition.Event.ValueType  # 5
     """An attempt failed, and another one follows."""
     EVENT_GIVE_UP: Transition.Event.ValueType  # 6
-    """An attempt failed, and no other one follows."""
+    """An attempt failed, and no further attempt follows."""
     EVENT_EXPIRE: Transition.Event.ValueType  # 7
-    """A confirmed lease ran out, and another attempt follows."""
+    """A confirmed lease expired, and another attempt follows."""
     EVENT_EXPIRE_LAST: Transition.Event.ValueType  # 8
-    """A confirmed lease ran out, and no other attempt follows."""
+    """A confirmed lease expired, and no further attempt follows."""
     EVENT_EXPIRE_UNCONFIRMED: Transition.Event.ValueType  # 9
-    """A lease ran out that was never confirmed; the attempt does not count."""
+    """A lease expired before it was confirmed; the attempt does not count."""
     EVENT_RELEASE: Transition.Event.ValueType  # 10
     """Its worker drained and gave it back; the attempt does not count."""
     EVENT_GIVE_BACK: Transition.Event.ValueType  # 13
-    """Its worker's own surroundings failed; the attempt does not count."""
+    """Its worker's own environment failed; the attempt does not count."""
     EVENT_CANCEL: Transition.Event.ValueType  # 11
     """CancelExport."""
     EVENT_RETRY: Transition.Event.ValueType  # 12
@@ -1237,12 +1237,12 @@ class Transition(_message.Message):
         ACTOR_WORKER: Transition._Actor.ValueType  # 2
         """The worker in worker_id."""
         ACTOR_CLOCK: Transition._Actor.ValueType  # 3
-        """The api, since a time was over."""
+        """The api, because a time limit was reached."""
         ACTOR_OPERATOR: Transition._Actor.ValueType  # 4
         """An operator."""
 
     class Actor(_Actor, metaclass=_ActorEnumTypeWrapper):
-        """Who made it."""
+        """Who caused it."""
 
     ACTOR_UNSPECIFIED: Transition.Actor.ValueType  # 0
     """Never sent."""
@@ -1251,7 +1251,7 @@ class Transition(_message.Message):
     ACTOR_WORKER: Transition.Actor.ValueType  # 2
     """The worker in worker_id."""
     ACTOR_CLOCK: Transition.Actor.ValueType  # 3
-    """The api, since a time was over."""
+    """The api, because a time limit was reached."""
     ACTOR_OPERATOR: Transition.Actor.ValueType  # 4
     """An operator."""
 
@@ -1280,12 +1280,12 @@ class Transition(_message.Message):
     actor: Global___Transition.Actor.ValueType
     """Never unspecified."""
     worker_id: _builtins.str
-    """UUID of the worker's process start; empty when no worker made it."""
+    """UUID of the worker process; empty if no worker caused it."""
     reason: _builtins.str
     """For people; may be empty; at most 300 characters."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it happened."""
+        """Time of the transition."""
 
     def __init__(
         self,
@@ -1329,7 +1329,7 @@ class Delivery(_message.Message):
         """By mail to Export.notify_email."""
 
     class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
-        """How it is sent."""
+        """The channel of a notification."""
 
     CHANNEL_UNSPECIFIED: Delivery.Channel.ValueType  # 0
     """Never sent."""
@@ -1351,10 +1351,10 @@ class Delivery(_message.Message):
         STATE_SENT: Delivery._State.ValueType  # 2
         """The receiver accepted it."""
         STATE_GIVEN_UP: Delivery._State.ValueType  # 3
-        """No try is left, or none would help."""
+        """No attempt is left, or another one cannot help."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
-        """How far it has come."""
+        """The state of a notification."""
 
     STATE_UNSPECIFIED: Delivery.State.ValueType  # 0
     """Never sent."""
@@ -1363,11 +1363,11 @@ class Delivery(_message.Message):
     STATE_SENT: Delivery.State.ValueType  # 2
     """The receiver accepted it."""
     STATE_GIVEN_UP: Delivery.State.ValueType  # 3
-    """No try is left, or none would help."""
+    """No attempt is left, or another one cannot help."""
 
     @_typing.final
     class Try(_message.Message):
-        """One try."""
+        """One attempt to deliver the notification."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1403,7 +1403,7 @@ class Delivery(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     TRIES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """"msg_" and 32 hexadecimal digits; the same in every try, so that a receiver can tell a repetition."""
+    """"msg_" and 32 hexadecimal digits; the same in every attempt, so that a receiver can recognise a repetition."""
     export_id: _builtins.str
     """The export."""
     run: _builtins.int
@@ -1415,10 +1415,10 @@ class Delivery(_message.Message):
     state: Global___Delivery.State.ValueType
     """Never unspecified."""
     try_count: _builtins.int
-    """Tries so far."""
+    """Number of attempts so far."""
     @_builtins.property
     def next_try_time(self) -> _timestamp_pb2.Timestamp:
-        """While PENDING; absent otherwise."""
+        """When the next attempt is due; absent unless PENDING."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -1426,11 +1426,11 @@ class Delivery(_message.Message):
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was SENT or GIVEN_UP; absent before."""
+        """When the notification became SENT or GIVEN_UP; absent before."""
 
     @_builtins.property
     def tries(self) -> _containers.RepeatedCompositeFieldContainer[Global___Delivery.Try]:
-        """The last 20 tries, oldest first."""
+        """The last 20 attempts, oldest first."""
 
     def __init__(
         self,

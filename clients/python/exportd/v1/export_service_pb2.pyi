@@ -51,7 +51,7 @@ class _CollectionViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Collec
     """Everything."""
 
 class CollectionView(_CollectionView, metaclass=_CollectionViewEnumTypeWrapper):
-    """How much of a collection is shown."""
+    """Which parts of a collection are returned."""
 
 COLLECTION_VIEW_UNSPECIFIED: CollectionView.ValueType  # 0
 """As a request: BASIC."""
@@ -63,7 +63,7 @@ Global___CollectionView: _TypeAlias = CollectionView  # noqa: Y015
 
 @_typing.final
 class CreateExportRequest(_message.Message):
-    """Of CreateExport. The whole request is at most 64 KiB."""
+    """Request of CreateExport. The whole request is at most 64 KiB."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -120,7 +120,7 @@ class CreateExportRequest(_message.Message):
     format: _export_pb2.Format.ValueType
     """Default JSON."""
     password: _builtins.str
-    """Seals the file, which is then a ZIP, with WinZip AES-256; 1 to 128 characters, empty: open. Never returned. Not with SEPARATE."""
+    """Encrypts the file, which is then a ZIP, with WinZip AES-256. 1 to 99 bytes of UTF-8; empty: not encrypted. Never returned. Not with SEPARATE."""
     notify_email: _builtins.str
     """Notified by email when the export is done, completed or not: one address, at most 254 characters. Refused when no mail server is set up."""
     callback_url: _builtins.str
@@ -153,7 +153,7 @@ class CreateExportRequest(_message.Message):
     """Default NONE. GZIP with CSV, JSON or JSONL, and not for a ZIP: its file is "….csv.gz", of type application/gzip."""
     @_builtins.property
     def file_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Attachments to bundle, such as "invoice.cfdi.xml"; each must be one of the collection's; no duplicates."""
+        """File types of the attachments to bundle, such as "invoice.cfdi.xml". Each must be one of the collection's; no duplicates."""
 
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Column]:
@@ -221,18 +221,18 @@ Global___CreateExportRequest: _TypeAlias = CreateExportRequest  # noqa: Y015
 
 @_typing.final
 class PreviewExportRequest(_message.Message):
-    """Of PreviewExport."""
+    """Request of PreviewExport."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPORT_FIELD_NUMBER: _builtins.int
     MAX_ROWS_FIELD_NUMBER: _builtins.int
     max_rows: _builtins.int
-    """How many rows to show, 1 to 100; 0: 20."""
+    """Maximum number of rows, 1 to 100; 0 means 20."""
     @_builtins.property
     def export(self) -> Global___CreateExportRequest:
-        """What would be asked for; request_id must be empty. Format, attachments, packaging and password do not matter: rows are shown of any
-        collection, also of one that is not offered as JSON.
+        """The export to preview; request_id must be empty. Format, attachments, packaging and password are ignored: any collection can be
+        previewed, even if it is not offered as JSON.
         """
 
     def __init__(
@@ -251,7 +251,7 @@ Global___PreviewExportRequest: _TypeAlias = PreviewExportRequest  # noqa: Y015
 
 @_typing.final
 class PreviewExportResponse(_message.Message):
-    """Of PreviewExport."""
+    """Response of PreviewExport."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -261,7 +261,7 @@ class PreviewExportResponse(_message.Message):
     QUERY_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     rows_total: _builtins.int
-    """How many rows match; 0 when that is not known."""
+    """Number of rows that match; 0 if it is not known."""
     query: _builtins.str
     """The filter and order as understood, as in ExportOptions.query."""
     @_builtins.property
@@ -274,7 +274,7 @@ class PreviewExportResponse(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Warning]:
-        """What is worth knowing of the request, then of the rows."""
+        """Warnings about the request, then about the rows."""
 
     def __init__(
         self,
@@ -295,13 +295,13 @@ Global___PreviewExportResponse: _TypeAlias = PreviewExportResponse  # noqa: Y015
 
 @_typing.final
 class GetExportRequest(_message.Message):
-    """Of GetExport."""
+    """Request of GetExport."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPORT_ID_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
-    """Of the export."""
+    """Id of the export."""
     def __init__(
         self,
         *,
@@ -317,7 +317,7 @@ Global___GetExportRequest: _TypeAlias = GetExportRequest  # noqa: Y015
 
 @_typing.final
 class ListExportsRequest(_message.Message):
-    """Of ListExports. Filters that are set must all hold."""
+    """Request of ListExports. All filters that are set must match."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -349,18 +349,18 @@ class ListExportsRequest(_message.Message):
     CREATED_AFTER_FIELD_NUMBER: _builtins.int
     CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """1 to 1000; 0: 50; more is lowered to 1000."""
+    """Entries per page, 1 to 1000. 0 means 50; larger values are lowered to 1000."""
     page_token: _builtins.str
-    """next_page_token of the page before; empty: the first page."""
+    """next_page_token of the previous page; empty for the first page."""
     type: _builtins.str
     """Code of a collection; empty: all."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_export_pb2.Export.State.ValueType]:
-        """Any of these; empty: all. [QUEUED] is the list of what waits."""
+        """Only exports in one of these states; empty: all."""
 
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Each must be there with this value."""
+        """Only exports that have all of these labels."""
 
     @_builtins.property
     def created_after(self) -> _timestamp_pb2.Timestamp:
@@ -391,14 +391,14 @@ Global___ListExportsRequest: _TypeAlias = ListExportsRequest  # noqa: Y015
 
 @_typing.final
 class ListExportsResponse(_message.Message):
-    """Of ListExports."""
+    """Response of ListExports."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPORTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Of the next page, which there may be after an empty one, too; empty on the last."""
+    """Token of the next page; empty on the last page. A page may be empty and still have a next one."""
     @_builtins.property
     def exports(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Export]:
         """Newest first; File.entries is left out."""
@@ -419,13 +419,13 @@ Global___ListExportsResponse: _TypeAlias = ListExportsResponse  # noqa: Y015
 
 @_typing.final
 class WatchExportRequest(_message.Message):
-    """Of WatchExport."""
+    """Request of WatchExport."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPORT_ID_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
-    """Of the export."""
+    """Id of the export."""
     def __init__(
         self,
         *,
@@ -441,16 +441,16 @@ Global___WatchExportRequest: _TypeAlias = WatchExportRequest  # noqa: Y015
 
 @_typing.final
 class CancelExportRequest(_message.Message):
-    """Of CancelExport."""
+    """Request of CancelExport."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPORT_ID_FIELD_NUMBER: _builtins.int
     ONLY_IF_QUEUED_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
-    """Of the export."""
+    """Id of the export."""
     only_if_queued: _builtins.bool
-    """Refuse unless no worker has picked it up."""
+    """Refuse the call if a worker has already started the export."""
     def __init__(
         self,
         *,
@@ -467,13 +467,13 @@ Global___CancelExportRequest: _TypeAlias = CancelExportRequest  # noqa: Y015
 
 @_typing.final
 class DeleteExportRequest(_message.Message):
-    """Of DeleteExport."""
+    """Request of DeleteExport."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPORT_ID_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
-    """Of the export."""
+    """Id of the export."""
     def __init__(
         self,
         *,
@@ -489,7 +489,7 @@ Global___DeleteExportRequest: _TypeAlias = DeleteExportRequest  # noqa: Y015
 
 @_typing.final
 class ListTransitionsRequest(_message.Message):
-    """Of ListTransitions."""
+    """Request of ListTransitions."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -497,11 +497,11 @@ class ListTransitionsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
-    """Of the export."""
+    """Id of the export."""
     page_size: _builtins.int
-    """1 to 1000; 0: 50; more is lowered to 1000."""
+    """Entries per page, 1 to 1000. 0 means 50; larger values are lowered to 1000."""
     page_token: _builtins.str
-    """next_page_token of the page before; empty: the first page."""
+    """next_page_token of the previous page; empty for the first page."""
     def __init__(
         self,
         *,
@@ -519,14 +519,14 @@ Global___ListTransitionsRequest: _TypeAlias = ListTransitionsRequest  # noqa: Y0
 
 @_typing.final
 class ListTransitionsResponse(_message.Message):
-    """Of ListTransitions."""
+    """Response of ListTransitions."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TRANSITIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @_builtins.property
     def transitions(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Transition]:
         """Oldest first."""
@@ -547,7 +547,7 @@ Global___ListTransitionsResponse: _TypeAlias = ListTransitionsResponse  # noqa: 
 
 @_typing.final
 class ListDeliveriesRequest(_message.Message):
-    """Of ListDeliveries."""
+    """Request of ListDeliveries."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -555,11 +555,11 @@ class ListDeliveriesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
-    """Of the export."""
+    """Id of the export."""
     page_size: _builtins.int
-    """1 to 1000; 0: 50; more is lowered to 1000."""
+    """Entries per page, 1 to 1000. 0 means 50; larger values are lowered to 1000."""
     page_token: _builtins.str
-    """next_page_token of the page before; empty: the first page."""
+    """next_page_token of the previous page; empty for the first page."""
     def __init__(
         self,
         *,
@@ -577,14 +577,14 @@ Global___ListDeliveriesRequest: _TypeAlias = ListDeliveriesRequest  # noqa: Y015
 
 @_typing.final
 class ListDeliveriesResponse(_message.Message):
-    """Of ListDeliveries."""
+    """Response of ListDeliveries."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DELIVERIES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @_builtins.property
     def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Delivery]:
         """The first run first; none when nothing was asked for or no run has ended."""
@@ -605,13 +605,13 @@ Global___ListDeliveriesResponse: _TypeAlias = ListDeliveriesResponse  # noqa: Y0
 
 @_typing.final
 class GetFileRequest(_message.Message):
-    """Of GetFile."""
+    """Request of GetFile."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FILE_ID_FIELD_NUMBER: _builtins.int
     file_id: _builtins.str
-    """Of the file."""
+    """Id of the file."""
     def __init__(
         self,
         *,
@@ -627,7 +627,7 @@ Global___GetFileRequest: _TypeAlias = GetFileRequest  # noqa: Y015
 
 @_typing.final
 class DownloadFileRequest(_message.Message):
-    """Of DownloadFile."""
+    """Request of DownloadFile."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -641,11 +641,11 @@ class DownloadFileRequest(_message.Message):
     file_id: _builtins.str
     """This file."""
     offset: _builtins.int
-    """First byte to send, 0 to size_bytes; at size_bytes the stream has a header and no data."""
+    """First byte to send, 0 to size_bytes. With size_bytes the stream has a header and no data."""
     limit: _builtins.int
-    """Bytes to send at most; 0: to the end."""
+    """Maximum number of bytes to send; 0 means to the end."""
     if_sha256: _builtins.str
-    """Refuse any other file than the one with this sha256; empty: any."""
+    """Refuse the download if the file has another sha256; empty: any file."""
     def __init__(
         self,
         *,
@@ -667,7 +667,7 @@ Global___DownloadFileRequest: _TypeAlias = DownloadFileRequest  # noqa: Y015
 
 @_typing.final
 class DownloadFileResponse(_message.Message):
-    """Of DownloadFile."""
+    """Response of DownloadFile."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -697,7 +697,7 @@ Global___DownloadFileResponse: _TypeAlias = DownloadFileResponse  # noqa: Y015
 
 @_typing.final
 class DownloadHeader(_message.Message):
-    """What a download sends first."""
+    """The first message of a download."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -707,7 +707,7 @@ class DownloadHeader(_message.Message):
     """Where in the file the data begins."""
     @_builtins.property
     def file(self) -> _export_pb2.File:
-        """The file that is sent."""
+        """The file that is being sent."""
 
     def __init__(
         self,
@@ -725,7 +725,7 @@ Global___DownloadHeader: _TypeAlias = DownloadHeader  # noqa: Y015
 
 @_typing.final
 class ListCollectionsRequest(_message.Message):
-    """Of ListCollections."""
+    """Request of ListCollections."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -733,9 +733,9 @@ class ListCollectionsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """1 to 1000; 0: 50; more is lowered to 1000."""
+    """Entries per page, 1 to 1000. 0 means 50; larger values are lowered to 1000."""
     page_token: _builtins.str
-    """next_page_token of the page before; empty: the first page."""
+    """next_page_token of the previous page; empty for the first page."""
     view: Global___CollectionView.ValueType
     """Default BASIC."""
     def __init__(
@@ -755,14 +755,14 @@ Global___ListCollectionsRequest: _TypeAlias = ListCollectionsRequest  # noqa: Y0
 
 @_typing.final
 class ListCollectionsResponse(_message.Message):
-    """Of ListCollections."""
+    """Response of ListCollections."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     COLLECTIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @_builtins.property
     def collections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Collection]:
         """In the catalog's order."""
@@ -783,7 +783,7 @@ Global___ListCollectionsResponse: _TypeAlias = ListCollectionsResponse  # noqa: 
 
 @_typing.final
 class GetCollectionRequest(_message.Message):
-    """Of GetCollection."""
+    """Request of GetCollection."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -931,7 +931,7 @@ Global___CollectionColumn: _TypeAlias = CollectionColumn  # noqa: Y015
 
 @_typing.final
 class FindIdsRequest(_message.Message):
-    """Of FindIds."""
+    """Request of FindIds."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -953,7 +953,7 @@ Global___FindIdsRequest: _TypeAlias = FindIdsRequest  # noqa: Y015
 
 @_typing.final
 class FindIdsResponse(_message.Message):
-    """Of FindIds."""
+    """Response of FindIds."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -27,11 +27,11 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_UNSPECIFIED: _FailureCode.ValueType  # 0
     """Never sent."""
     FAILURE_CODE_SOURCE_UNAVAILABLE: _FailureCode.ValueType  # 1
-    """Retried. The source broke off, or answered that it cannot serve now."""
+    """Retried. The source closed the connection, or reported that it is unavailable."""
     FAILURE_CODE_SOURCE_UNREACHABLE: _FailureCode.ValueType  # 46
-    """Given back. The worker cannot connect to the source, or not find its folder."""
+    """Given back. The worker cannot connect to the source, or cannot find its folder."""
     FAILURE_CODE_SOURCE_CHANGED: _FailureCode.ValueType  # 2
-    """Retried. The files of the source were replaced, or the pages of an API moved, while they were read."""
+    """Retried. The files of the source were replaced, or the pages of an API changed, while they were being read."""
     FAILURE_CODE_SOURCE_UNKNOWN: _FailureCode.ValueType  # 3
     """Given back. The worker has no source of this id and kind."""
     FAILURE_CODE_SOURCE_REFUSED: _FailureCode.ValueType  # 4
@@ -41,13 +41,13 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_LINK_FOREIGN: _FailureCode.ValueType  # 6
     """A next link or a redirect of an API leads to another server."""
     FAILURE_CODE_PAGES_ENDLESS: _FailureCode.ValueType  # 7
-    """The pages of an API repeat, or are more than allowed."""
+    """The pages of an API repeat, or there are more than allowed."""
     FAILURE_CODE_PAGE_TOO_LARGE: _FailureCode.ValueType  # 8
     """A page of an API is larger than allowed."""
     FAILURE_CODE_RELATION_MISSING: _FailureCode.ValueType  # 9
-    """The table or the files of the collection are not there."""
+    """The table or the files of the collection do not exist."""
     FAILURE_CODE_PERMISSION_DENIED: _FailureCode.ValueType  # 36
-    """The account that reads the database has no right to select the table, or columns of it."""
+    """The database account may not select the table, or some of its columns."""
     FAILURE_CODE_FUNCTION_MISSING: _FailureCode.ValueType  # 37
     """The database lacks a function, type, collation, extension or module that the table or the query needs."""
     FAILURE_CODE_NAME_AMBIGUOUS: _FailureCode.ValueType  # 38
@@ -63,17 +63,17 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_VALUE_INVALID: _FailureCode.ValueType  # 12
     """A value is not of its column's type; the message has column, row, value and key where they are known and may be seen."""
     FAILURE_CODE_MASK_KEY_MISSING: _FailureCode.ValueType  # 13
-    """Given back. A column is to be hashed, and the worker was given no key."""
+    """Given back. A column has to be hashed, and the worker has no mask key."""
     FAILURE_CODE_READING_UNSUPPORTED: _FailureCode.ValueType  # 14
-    """The catalog asks for a keyset reading, and the source has none."""
+    """The catalog asks for keyset reading, which the source does not support."""
     FAILURE_CODE_LIMIT_EXCEEDED: _FailureCode.ValueType  # 15
     """More rows match than the collection allows in one export."""
     FAILURE_CODE_READING_TOO_LONG: _FailureCode.ValueType  # 16
     """Reading took longer than the source or the collection allows."""
     FAILURE_CODE_ORDER_NOT_BY_KEY: _FailureCode.ValueType  # 17
-    """A collection that is read by its key was to be ordered by something else."""
+    """A collection with keyset reading can only be sorted by its key."""
     FAILURE_CODE_ROWS_TOO_WIDE: _FailureCode.ValueType  # 18
-    """Rows of files do not fit into the memory for reading and sorting them."""
+    """The rows of the files are too wide to be read or sorted in memory."""
     FAILURE_CODE_TEXT_TOO_LONG: _FailureCode.ValueType  # 19
     """A text is longer than a cell of Excel holds; the message names column and row."""
     FAILURE_CODE_DATE_OUT_OF_RANGE: _FailureCode.ValueType  # 20
@@ -85,23 +85,23 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
     FAILURE_CODE_PASSWORD_UNREADABLE: _FailureCode.ValueType  # 23
     """The server's key was changed since the export was created: its password cannot be read."""
     FAILURE_CODE_SPEC_UNREADABLE: _FailureCode.ValueType  # 35
-    """Another version of exportd stored the export, and this one cannot read what is to be built."""
+    """Another version of exportd stored the export, and this version cannot read it."""
     FAILURE_CODE_ROWS_MISSING: _FailureCode.ValueType  # 24
-    """Retried. Fewer or more rows were written than matched, or an API gave fewer than it stated."""
+    """Retried. The number of rows written differs from the number that matched, or an API returned fewer rows than it announced."""
     FAILURE_CODE_DISK_FULL: _FailureCode.ValueType  # 25
     """Given back. The artifact store has no room for the file."""
     FAILURE_CODE_OUT_OF_MEMORY: _FailureCode.ValueType  # 26
     """Given back. The worker has too little memory for this export."""
     FAILURE_CODE_STORE_UNAVAILABLE: _FailureCode.ValueType  # 27
-    """Given back. The artifact store takes no files now."""
+    """Given back. The artifact store does not accept files at the moment."""
     FAILURE_CODE_STORE_MISMATCH: _FailureCode.ValueType  # 47
-    """Given back. The worker's artifact store is not the one that the api means, or the api does not see there what the worker wrote."""
+    """Given back. The worker's artifact store is not the api's, or the api does not find in it what the worker wrote."""
     FAILURE_CODE_WORKER_CRASHED: _FailureCode.ValueType  # 28
     """Retried. The process that built the file died."""
     FAILURE_CODE_LEASE_EXPIRED: _FailureCode.ValueType  # 29
     """Retried. The worker stopped answering."""
     FAILURE_CODE_RUN_TIMEOUT: _FailureCode.ValueType  # 30
-    """Retried. The attempt took longer than an attempt may."""
+    """Retried. The attempt exceeded the time limit of an attempt."""
     FAILURE_CODE_NO_PROGRESS: _FailureCode.ValueType  # 31
     """Retried. The attempt made no progress."""
     FAILURE_CODE_UNREADABLE_JOB: _FailureCode.ValueType  # 32
@@ -113,18 +113,18 @@ class _FailureCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FailureCo
 
 class FailureCode(_FailureCode, metaclass=_FailureCodeEnumTypeWrapper):
     """Why an attempt failed. A comment that begins with "Retried" is of a failure after which another attempt follows, as long as one is left. One that
-    begins with "Given back" is of a failure of the worker's own surroundings: the attempt does not count and the export is QUEUED again, for another
+    begins with "Given back" is of a failure of the worker's own environment: the attempt does not count and the export is QUEUED again, for another
     worker where there is one; from the tenth time on it counts. After any other failure the export is CANCELLED, NOT_RETRYABLE.
     """
 
 FAILURE_CODE_UNSPECIFIED: FailureCode.ValueType  # 0
 """Never sent."""
 FAILURE_CODE_SOURCE_UNAVAILABLE: FailureCode.ValueType  # 1
-"""Retried. The source broke off, or answered that it cannot serve now."""
+"""Retried. The source closed the connection, or reported that it is unavailable."""
 FAILURE_CODE_SOURCE_UNREACHABLE: FailureCode.ValueType  # 46
-"""Given back. The worker cannot connect to the source, or not find its folder."""
+"""Given back. The worker cannot connect to the source, or cannot find its folder."""
 FAILURE_CODE_SOURCE_CHANGED: FailureCode.ValueType  # 2
-"""Retried. The files of the source were replaced, or the pages of an API moved, while they were read."""
+"""Retried. The files of the source were replaced, or the pages of an API changed, while they were being read."""
 FAILURE_CODE_SOURCE_UNKNOWN: FailureCode.ValueType  # 3
 """Given back. The worker has no source of this id and kind."""
 FAILURE_CODE_SOURCE_REFUSED: FailureCode.ValueType  # 4
@@ -134,13 +134,13 @@ FAILURE_CODE_ADDRESS_REFUSED: FailureCode.ValueType  # 5
 FAILURE_CODE_LINK_FOREIGN: FailureCode.ValueType  # 6
 """A next link or a redirect of an API leads to another server."""
 FAILURE_CODE_PAGES_ENDLESS: FailureCode.ValueType  # 7
-"""The pages of an API repeat, or are more than allowed."""
+"""The pages of an API repeat, or there are more than allowed."""
 FAILURE_CODE_PAGE_TOO_LARGE: FailureCode.ValueType  # 8
 """A page of an API is larger than allowed."""
 FAILURE_CODE_RELATION_MISSING: FailureCode.ValueType  # 9
-"""The table or the files of the collection are not there."""
+"""The table or the files of the collection do not exist."""
 FAILURE_CODE_PERMISSION_DENIED: FailureCode.ValueType  # 36
-"""The account that reads the database has no right to select the table, or columns of it."""
+"""The database account may not select the table, or some of its columns."""
 FAILURE_CODE_FUNCTION_MISSING: FailureCode.ValueType  # 37
 """The database lacks a function, type, collation, extension or module that the table or the query needs."""
 FAILURE_CODE_NAME_AMBIGUOUS: FailureCode.ValueType  # 38
@@ -156,17 +156,17 @@ FAILURE_CODE_COLUMN_MISSING: FailureCode.ValueType  # 11
 FAILURE_CODE_VALUE_INVALID: FailureCode.ValueType  # 12
 """A value is not of its column's type; the message has column, row, value and key where they are known and may be seen."""
 FAILURE_CODE_MASK_KEY_MISSING: FailureCode.ValueType  # 13
-"""Given back. A column is to be hashed, and the worker was given no key."""
+"""Given back. A column has to be hashed, and the worker has no mask key."""
 FAILURE_CODE_READING_UNSUPPORTED: FailureCode.ValueType  # 14
-"""The catalog asks for a keyset reading, and the source has none."""
+"""The catalog asks for keyset reading, which the source does not support."""
 FAILURE_CODE_LIMIT_EXCEEDED: FailureCode.ValueType  # 15
 """More rows match than the collection allows in one export."""
 FAILURE_CODE_READING_TOO_LONG: FailureCode.ValueType  # 16
 """Reading took longer than the source or the collection allows."""
 FAILURE_CODE_ORDER_NOT_BY_KEY: FailureCode.ValueType  # 17
-"""A collection that is read by its key was to be ordered by something else."""
+"""A collection with keyset reading can only be sorted by its key."""
 FAILURE_CODE_ROWS_TOO_WIDE: FailureCode.ValueType  # 18
-"""Rows of files do not fit into the memory for reading and sorting them."""
+"""The rows of the files are too wide to be read or sorted in memory."""
 FAILURE_CODE_TEXT_TOO_LONG: FailureCode.ValueType  # 19
 """A text is longer than a cell of Excel holds; the message names column and row."""
 FAILURE_CODE_DATE_OUT_OF_RANGE: FailureCode.ValueType  # 20
@@ -178,23 +178,23 @@ FAILURE_CODE_ROWS_TOO_LARGE: FailureCode.ValueType  # 22
 FAILURE_CODE_PASSWORD_UNREADABLE: FailureCode.ValueType  # 23
 """The server's key was changed since the export was created: its password cannot be read."""
 FAILURE_CODE_SPEC_UNREADABLE: FailureCode.ValueType  # 35
-"""Another version of exportd stored the export, and this one cannot read what is to be built."""
+"""Another version of exportd stored the export, and this version cannot read it."""
 FAILURE_CODE_ROWS_MISSING: FailureCode.ValueType  # 24
-"""Retried. Fewer or more rows were written than matched, or an API gave fewer than it stated."""
+"""Retried. The number of rows written differs from the number that matched, or an API returned fewer rows than it announced."""
 FAILURE_CODE_DISK_FULL: FailureCode.ValueType  # 25
 """Given back. The artifact store has no room for the file."""
 FAILURE_CODE_OUT_OF_MEMORY: FailureCode.ValueType  # 26
 """Given back. The worker has too little memory for this export."""
 FAILURE_CODE_STORE_UNAVAILABLE: FailureCode.ValueType  # 27
-"""Given back. The artifact store takes no files now."""
+"""Given back. The artifact store does not accept files at the moment."""
 FAILURE_CODE_STORE_MISMATCH: FailureCode.ValueType  # 47
-"""Given back. The worker's artifact store is not the one that the api means, or the api does not see there what the worker wrote."""
+"""Given back. The worker's artifact store is not the api's, or the api does not find in it what the worker wrote."""
 FAILURE_CODE_WORKER_CRASHED: FailureCode.ValueType  # 28
 """Retried. The process that built the file died."""
 FAILURE_CODE_LEASE_EXPIRED: FailureCode.ValueType  # 29
 """Retried. The worker stopped answering."""
 FAILURE_CODE_RUN_TIMEOUT: FailureCode.ValueType  # 30
-"""Retried. The attempt took longer than an attempt may."""
+"""Retried. The attempt exceeded the time limit of an attempt."""
 FAILURE_CODE_NO_PROGRESS: FailureCode.ValueType  # 31
 """Retried. The attempt made no progress."""
 FAILURE_CODE_UNREADABLE_JOB: FailureCode.ValueType  # 32

@@ -4,7 +4,7 @@ isort:skip_file
 The service for operators: inspect the queue, retry exports, resend notifications, drain workers.
 
 It is served beside ExportService, within one tenant where a call names an export or a delivery; the queue and the workers belong to
-nobody. Errors and pages are those of ExportService.
+no tenant. Errors and pages are those of ExportService.
 """
 
 from collections import abc as _abc
@@ -25,7 +25,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class RetryExportRequest(_message.Message):
-    """Of RetryExport."""
+    """Request of RetryExport."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -33,7 +33,7 @@ class RetryExportRequest(_message.Message):
     MAX_ATTEMPTS_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
-    """Of the export."""
+    """Id of the export."""
     max_attempts: _builtins.int
     """Attempts of the new run, 1 to 10; 0: the default, 3."""
     password: _builtins.str
@@ -55,13 +55,13 @@ Global___RetryExportRequest: _TypeAlias = RetryExportRequest  # noqa: Y015
 
 @_typing.final
 class RedeliverNotificationRequest(_message.Message):
-    """Of RedeliverNotification."""
+    """Request of RedeliverNotification."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DELIVERY_ID_FIELD_NUMBER: _builtins.int
     delivery_id: _builtins.str
-    """Of the delivery."""
+    """Id of the delivery."""
     def __init__(
         self,
         *,
@@ -77,16 +77,16 @@ Global___RedeliverNotificationRequest: _TypeAlias = RedeliverNotificationRequest
 
 @_typing.final
 class GetQueueRequest(_message.Message):
-    """Of GetQueue."""
+    """Request of GetQueue."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """1 to 1000; 0: 50; more is lowered to 1000."""
+    """Entries per page, 1 to 1000. 0 means 50; larger values are lowered to 1000."""
     page_token: _builtins.str
-    """next_page_token of the page before; empty: the first page."""
+    """next_page_token of the previous page; empty for the first page."""
     def __init__(
         self,
         *,
@@ -111,7 +111,7 @@ class Queue(_message.Message):
     OLDEST_AGE_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Of the next page of tenants; empty on the last."""
+    """Token of the next page of tenants; empty on the last page."""
     @_builtins.property
     def tenants(self) -> _containers.RepeatedCompositeFieldContainer[Global___TenantQueue]:
         """By name; tenants without unfinished exports are left out."""
@@ -179,16 +179,16 @@ Global___TenantQueue: _TypeAlias = TenantQueue  # noqa: Y015
 
 @_typing.final
 class ListWorkersRequest(_message.Message):
-    """Of ListWorkers."""
+    """Request of ListWorkers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """1 to 1000; 0: 50; more is lowered to 1000."""
+    """Entries per page, 1 to 1000. 0 means 50; larger values are lowered to 1000."""
     page_token: _builtins.str
-    """next_page_token of the page before; empty: the first page."""
+    """next_page_token of the previous page; empty for the first page."""
     def __init__(
         self,
         *,
@@ -205,14 +205,14 @@ Global___ListWorkersRequest: _TypeAlias = ListWorkersRequest  # noqa: Y015
 
 @_typing.final
 class ListWorkersResponse(_message.Message):
-    """Of ListWorkers."""
+    """Response of ListWorkers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     WORKERS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @_builtins.property
     def workers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Worker]:
         """By id."""
@@ -253,11 +253,11 @@ class Worker(_message.Message):
     """True when it takes no new work."""
     @_builtins.property
     def last_seen_age(self) -> _duration_pb2.Duration:
-        """How long ago it was last heard of."""
+        """Time since its last report."""
 
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerProblem]:
-        """What its own surroundings fail in now; at most 100. While one has no source the worker takes no work."""
+        """What its own environment has problems with now; at most 100. While one has no source the worker takes no work."""
 
     def __init__(
         self,
@@ -279,7 +279,7 @@ Global___Worker: _TypeAlias = Worker  # noqa: Y015
 
 @_typing.final
 class WorkerProblem(_message.Message):
-    """What a worker's own surroundings fail in."""
+    """What a worker's own environment has problems with."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -311,7 +311,7 @@ Global___WorkerProblem: _TypeAlias = WorkerProblem  # noqa: Y015
 
 @_typing.final
 class DrainWorkerRequest(_message.Message):
-    """Of DrainWorker."""
+    """Request of DrainWorker."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

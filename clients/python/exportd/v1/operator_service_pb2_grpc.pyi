@@ -4,7 +4,7 @@ isort:skip_file
 The service for operators: inspect the queue, retry exports, resend notifications, drain workers.
 
 It is served beside ExportService, within one tenant where a call names an export or a delivery; the queue and the workers belong to
-nobody. Errors and pages are those of ExportService.
+no tenant. Errors and pages are those of ExportService.
 """
 
 from collections import abc as _abc
@@ -50,7 +50,7 @@ class OperatorServiceStub:
     GetQueue: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.GetQueueRequest, _operator_service_pb2.Queue]
     """Counts unfinished exports per tenant. Tenants come in pages, each counted anew. No errors of its own."""
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListWorkersRequest, _operator_service_pb2.ListWorkersResponse]
-    """Lists the workers that were heard of within a minute, by this process of the api. No errors of its own."""
+    """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
     DrainWorker: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]
     """Tells a worker to take no new work, to finish its current exports, and to stop. NOT_FOUND / WORKER_NOT_FOUND."""
 
@@ -71,7 +71,7 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     GetQueue: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.GetQueueRequest, _operator_service_pb2.Queue]  # type: ignore[assignment]
     """Counts unfinished exports per tenant. Tenants come in pages, each counted anew. No errors of its own."""
     ListWorkers: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListWorkersRequest, _operator_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
-    """Lists the workers that were heard of within a minute, by this process of the api. No errors of its own."""
+    """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
     DrainWorker: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]  # type: ignore[assignment]
     """Tells a worker to take no new work, to finish its current exports, and to stop. NOT_FOUND / WORKER_NOT_FOUND."""
 
@@ -113,7 +113,7 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_service_pb2.ListWorkersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_service_pb2.ListWorkersResponse, _abc.Awaitable[_operator_service_pb2.ListWorkersResponse]]:
-        """Lists the workers that were heard of within a minute, by this process of the api. No errors of its own."""
+        """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
 
     @_abc_1.abstractmethod
     def DrainWorker(

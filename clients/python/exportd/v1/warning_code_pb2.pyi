@@ -27,7 +27,7 @@ class _WarningCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningCo
     WARNING_CODE_UNSPECIFIED: _WarningCode.ValueType  # 0
     """Never sent."""
     WARNING_CODE_BARE_DATE_IN_BEFORE: _WarningCode.ValueType  # 1
-    """A bare date in [before] is its midnight: nearly all of that day is left out."""
+    """A date without a time in [before] means its midnight: nearly all of that day is left out."""
     WARNING_CODE_PARAMETER_IGNORED: _WarningCode.ValueType  # 2
     """LENIENT dropped a parameter of the query."""
     WARNING_CODE_PARAMETER_REPEATED: _WarningCode.ValueType  # 3
@@ -35,7 +35,7 @@ class _WarningCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningCo
     WARNING_CODE_ITEMS_PER_PAGE_IGNORED: _WarningCode.ValueType  # 4
     """itemsPerPage was given without page: everything is exported."""
     WARNING_CODE_ITEMS_PER_PAGE_LOWERED: _WarningCode.ValueType  # 5
-    """LENIENT lowered itemsPerPage to the collection's most."""
+    """LENIENT lowered itemsPerPage to the maximum of the collection."""
     WARNING_CODE_SINCE_OTHER_QUERY: _WarningCode.ValueType  # 6
     """The export of since_export had another query."""
     WARNING_CODE_HEADER_UNUSED: _WarningCode.ValueType  # 7
@@ -43,41 +43,41 @@ class _WarningCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningCo
     WARNING_CODE_NO_ROWS: _WarningCode.ValueType  # 8
     """No row matches; the file is complete and holds none."""
     WARNING_CODE_ROWS_REPEATED: _WarningCode.ValueType  # 9
-    """An API gave rows twice, since others were added meanwhile; they are written once."""
+    """An API returned rows twice, because others were added meanwhile; they are written once."""
     WARNING_CODE_ROWS_CUT: _WarningCode.ValueType  # 10
     """Rows of a preview are too large to be shown."""
     WARNING_CODE_COLUMN_EMPTY: _WarningCode.ValueType  # 11
-    """No row of an API has a value for columns of the catalog: perhaps they are mistyped."""
+    """No row of an API has a value for some columns of the catalog; their names may be misspelled."""
     WARNING_CODE_TIMESTAMP_ROUNDED: _WarningCode.ValueType  # 12
-    """Times or timestamps were finer than a microsecond."""
+    """Times or timestamps had more precision than a microsecond; it is cut off."""
     WARNING_CODE_LONG_NUMBER_ROUNDED: _WarningCode.ValueType  # 26
-    """Whole numbers beyond 2^53 in columns of type float are the nearest of those that a float has."""
+    """Whole numbers beyond 2^53 in columns of type float were rounded to the nearest float."""
     WARNING_CODE_INVALID_VALUE_AS_NULL: _WarningCode.ValueType  # 24
-    """Values were not of their column's type: null stands for them, as the catalog says."""
+    """Values were not of their column's type; they are written as null, as the catalog says."""
     WARNING_CODE_INVALID_VALUE_AS_TEXT: _WarningCode.ValueType  # 25
-    """Values were not of their column's type: they are text, as the catalog says. Bytes that are not UTF-8 became U+FFFD."""
+    """Values were not of their column's type; they are written as text, as the catalog says. Bytes that are not UTF-8 became U+FFFD."""
     WARNING_CODE_ATTACHMENT_MISSING: _WarningCode.ValueType  # 13
-    """Attachments were not there; missing-files.csv lists them."""
+    """Attachments were missing; missing-files.csv lists them."""
     WARNING_CODE_LONG_NUMBER_AS_TEXT: _WarningCode.ValueType  # 14
-    """Numbers have more digits than the 15 that Excel keeps: they are text, with every digit."""
+    """Numbers have more than the 15 digits that Excel keeps; they are written as text, with every digit."""
     WARNING_CODE_DATE_AS_TEXT: _WarningCode.ValueType  # 15
-    """Dates lie outside of what Excel knows: they are ISO 8601 text."""
+    """Dates are outside the range of Excel; they are written as ISO 8601 text."""
     WARNING_CODE_DURATION_AS_TEXT: _WarningCode.ValueType  # 16
-    """Durations are negative or too long for Excel: they are ISO 8601 text."""
+    """Durations are negative or too long for Excel; they are written as ISO 8601 text."""
     WARNING_CODE_FRACTION_CUT: _WarningCode.ValueType  # 17
-    """Fractions of a second were cut to milliseconds, the most that Excel keeps."""
+    """Fractions of a second were cut to milliseconds, the precision of Excel."""
     WARNING_CODE_CHARACTER_REPLACED: _WarningCode.ValueType  # 18
-    """Texts held characters that XML forbids: U+FFFD stands for them."""
+    """Texts contained characters that XML forbids; they are replaced by U+FFFD."""
     WARNING_CODE_FLOAT_NOT_FINITE: _WarningCode.ValueType  # 19
     """NaN and infinity are written as no value."""
     WARNING_CODE_INVALID_JSON_AS_TEXT: _WarningCode.ValueType  # 20
-    """A json column held what is no JSON: it is a JSON string."""
+    """A json column contained invalid JSON; it is written as a JSON string."""
     WARNING_CODE_NULL_AS_EMPTY_LINE: _WarningCode.ValueType  # 21
-    """CSV of one column: rows of one null are empty lines, which many readers skip."""
+    """In a CSV file with one column, nulls are empty lines, which many readers skip."""
     WARNING_CODE_FORMULA_ESCAPED: _WarningCode.ValueType  # 22
-    """Texts that a spreadsheet would take for a formula have an apostrophe before them."""
+    """Texts that a spreadsheet would run as a formula are preceded by an apostrophe."""
     WARNING_CODE_LONG_TEXT_BUNDLED: _WarningCode.ValueType  # 23
-    """Texts are too long for a cell: long-text.csv has them whole."""
+    """Texts are too long for a cell; long-text.csv contains them in full."""
 
 class WarningCode(_WarningCode, metaclass=_WarningCodeEnumTypeWrapper):
     """A problem that does not stop the export. Those up to HEADER_UNUSED are known when the export is created, the others are found while it is built or previewed."""
@@ -85,7 +85,7 @@ class WarningCode(_WarningCode, metaclass=_WarningCodeEnumTypeWrapper):
 WARNING_CODE_UNSPECIFIED: WarningCode.ValueType  # 0
 """Never sent."""
 WARNING_CODE_BARE_DATE_IN_BEFORE: WarningCode.ValueType  # 1
-"""A bare date in [before] is its midnight: nearly all of that day is left out."""
+"""A date without a time in [before] means its midnight: nearly all of that day is left out."""
 WARNING_CODE_PARAMETER_IGNORED: WarningCode.ValueType  # 2
 """LENIENT dropped a parameter of the query."""
 WARNING_CODE_PARAMETER_REPEATED: WarningCode.ValueType  # 3
@@ -93,7 +93,7 @@ WARNING_CODE_PARAMETER_REPEATED: WarningCode.ValueType  # 3
 WARNING_CODE_ITEMS_PER_PAGE_IGNORED: WarningCode.ValueType  # 4
 """itemsPerPage was given without page: everything is exported."""
 WARNING_CODE_ITEMS_PER_PAGE_LOWERED: WarningCode.ValueType  # 5
-"""LENIENT lowered itemsPerPage to the collection's most."""
+"""LENIENT lowered itemsPerPage to the maximum of the collection."""
 WARNING_CODE_SINCE_OTHER_QUERY: WarningCode.ValueType  # 6
 """The export of since_export had another query."""
 WARNING_CODE_HEADER_UNUSED: WarningCode.ValueType  # 7
@@ -101,39 +101,39 @@ WARNING_CODE_HEADER_UNUSED: WarningCode.ValueType  # 7
 WARNING_CODE_NO_ROWS: WarningCode.ValueType  # 8
 """No row matches; the file is complete and holds none."""
 WARNING_CODE_ROWS_REPEATED: WarningCode.ValueType  # 9
-"""An API gave rows twice, since others were added meanwhile; they are written once."""
+"""An API returned rows twice, because others were added meanwhile; they are written once."""
 WARNING_CODE_ROWS_CUT: WarningCode.ValueType  # 10
 """Rows of a preview are too large to be shown."""
 WARNING_CODE_COLUMN_EMPTY: WarningCode.ValueType  # 11
-"""No row of an API has a value for columns of the catalog: perhaps they are mistyped."""
+"""No row of an API has a value for some columns of the catalog; their names may be misspelled."""
 WARNING_CODE_TIMESTAMP_ROUNDED: WarningCode.ValueType  # 12
-"""Times or timestamps were finer than a microsecond."""
+"""Times or timestamps had more precision than a microsecond; it is cut off."""
 WARNING_CODE_LONG_NUMBER_ROUNDED: WarningCode.ValueType  # 26
-"""Whole numbers beyond 2^53 in columns of type float are the nearest of those that a float has."""
+"""Whole numbers beyond 2^53 in columns of type float were rounded to the nearest float."""
 WARNING_CODE_INVALID_VALUE_AS_NULL: WarningCode.ValueType  # 24
-"""Values were not of their column's type: null stands for them, as the catalog says."""
+"""Values were not of their column's type; they are written as null, as the catalog says."""
 WARNING_CODE_INVALID_VALUE_AS_TEXT: WarningCode.ValueType  # 25
-"""Values were not of their column's type: they are text, as the catalog says. Bytes that are not UTF-8 became U+FFFD."""
+"""Values were not of their column's type; they are written as text, as the catalog says. Bytes that are not UTF-8 became U+FFFD."""
 WARNING_CODE_ATTACHMENT_MISSING: WarningCode.ValueType  # 13
-"""Attachments were not there; missing-files.csv lists them."""
+"""Attachments were missing; missing-files.csv lists them."""
 WARNING_CODE_LONG_NUMBER_AS_TEXT: WarningCode.ValueType  # 14
-"""Numbers have more digits than the 15 that Excel keeps: they are text, with every digit."""
+"""Numbers have more than the 15 digits that Excel keeps; they are written as text, with every digit."""
 WARNING_CODE_DATE_AS_TEXT: WarningCode.ValueType  # 15
-"""Dates lie outside of what Excel knows: they are ISO 8601 text."""
+"""Dates are outside the range of Excel; they are written as ISO 8601 text."""
 WARNING_CODE_DURATION_AS_TEXT: WarningCode.ValueType  # 16
-"""Durations are negative or too long for Excel: they are ISO 8601 text."""
+"""Durations are negative or too long for Excel; they are written as ISO 8601 text."""
 WARNING_CODE_FRACTION_CUT: WarningCode.ValueType  # 17
-"""Fractions of a second were cut to milliseconds, the most that Excel keeps."""
+"""Fractions of a second were cut to milliseconds, the precision of Excel."""
 WARNING_CODE_CHARACTER_REPLACED: WarningCode.ValueType  # 18
-"""Texts held characters that XML forbids: U+FFFD stands for them."""
+"""Texts contained characters that XML forbids; they are replaced by U+FFFD."""
 WARNING_CODE_FLOAT_NOT_FINITE: WarningCode.ValueType  # 19
 """NaN and infinity are written as no value."""
 WARNING_CODE_INVALID_JSON_AS_TEXT: WarningCode.ValueType  # 20
-"""A json column held what is no JSON: it is a JSON string."""
+"""A json column contained invalid JSON; it is written as a JSON string."""
 WARNING_CODE_NULL_AS_EMPTY_LINE: WarningCode.ValueType  # 21
-"""CSV of one column: rows of one null are empty lines, which many readers skip."""
+"""In a CSV file with one column, nulls are empty lines, which many readers skip."""
 WARNING_CODE_FORMULA_ESCAPED: WarningCode.ValueType  # 22
-"""Texts that a spreadsheet would take for a formula have an apostrophe before them."""
+"""Texts that a spreadsheet would run as a formula are preceded by an apostrophe."""
 WARNING_CODE_LONG_TEXT_BUNDLED: WarningCode.ValueType  # 23
-"""Texts are too long for a cell: long-text.csv has them whole."""
+"""Texts are too long for a cell; long-text.csv contains them in full."""
 Global___WarningCode: _TypeAlias = WarningCode  # noqa: Y015

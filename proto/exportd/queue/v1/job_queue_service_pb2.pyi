@@ -32,7 +32,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class LeaseJobsRequest(_message.Message):
-    """Of LeaseJobs."""
+    """Request of LeaseJobs."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -105,7 +105,7 @@ Global___Capabilities: _TypeAlias = Capabilities  # noqa: Y015
 
 @_typing.final
 class LeaseJobsResponse(_message.Message):
-    """Of LeaseJobs."""
+    """Response of LeaseJobs."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -172,7 +172,7 @@ class Job(_message.Message):
     attempt: _builtins.int
     """This attempt, from 1."""
     max_attempts: _builtins.int
-    """How many there are at most."""
+    """Maximum number of attempts."""
     artifact_prefix: _builtins.str
     """Prefix of the artifact, "{export_id}/{lease_id}/": nobody else writes there."""
     password: _builtins.str
@@ -185,7 +185,7 @@ class Job(_message.Message):
 
     @_builtins.property
     def heartbeat_interval(self) -> _duration_pb2.Duration:
-        """How often to heartbeat."""
+        """Interval of heartbeats."""
 
     @_builtins.property
     def run_timeout(self) -> _duration_pb2.Duration:
@@ -257,7 +257,7 @@ Global___LeaseReport: _TypeAlias = LeaseReport  # noqa: Y015
 
 @_typing.final
 class HeartbeatRequest(_message.Message):
-    """Of Heartbeat."""
+    """Request of Heartbeat."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -278,7 +278,7 @@ class HeartbeatRequest(_message.Message):
 
     @_builtins.property
     def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkerProblem]:
-        """What its own surroundings fail in now; at most 100."""
+        """What its own environment has problems with now; at most 100."""
 
     def __init__(
         self,
@@ -299,7 +299,7 @@ Global___HeartbeatRequest: _TypeAlias = HeartbeatRequest  # noqa: Y015
 
 @_typing.final
 class WorkerProblem(_message.Message):
-    """What a worker's own surroundings fail in."""
+    """What a worker's own environment has problems with."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -312,7 +312,7 @@ class WorkerProblem(_message.Message):
     """The source that it cannot have; empty: the worker as a whole takes no work."""
     @_builtins.property
     def age(self) -> _duration_pb2.Duration:
-        """Since when."""
+        """Time since the problem began."""
 
     def __init__(
         self,
@@ -331,7 +331,7 @@ Global___WorkerProblem: _TypeAlias = WorkerProblem  # noqa: Y015
 
 @_typing.final
 class HeartbeatResponse(_message.Message):
-    """Of Heartbeat."""
+    """Response of Heartbeat."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -371,7 +371,7 @@ Global___HeartbeatResponse: _TypeAlias = HeartbeatResponse  # noqa: Y015
 
 @_typing.final
 class LeaseVerdict(_message.Message):
-    """What a lease is worth."""
+    """The state of a lease."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -384,11 +384,11 @@ class LeaseVerdict(_message.Message):
         VERDICT_UNSPECIFIED: LeaseVerdict._Verdict.ValueType  # 0
         """Never sent."""
         VERDICT_KEEP: LeaseVerdict._Verdict.ValueType  # 1
-        """Go on; the lease is confirmed and renewed."""
+        """Continue; the lease is confirmed and renewed."""
         VERDICT_CANCELLED: LeaseVerdict._Verdict.ValueType  # 2
-        """The export was cancelled: stop and drop the work."""
+        """The export was cancelled: stop and discard the work."""
         VERDICT_LOST: LeaseVerdict._Verdict.ValueType  # 3
-        """The lease no longer counts: stop and drop the work."""
+        """The lease is no longer in force: stop and discard the work."""
 
     class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
         """What to do."""
@@ -396,11 +396,11 @@ class LeaseVerdict(_message.Message):
     VERDICT_UNSPECIFIED: LeaseVerdict.Verdict.ValueType  # 0
     """Never sent."""
     VERDICT_KEEP: LeaseVerdict.Verdict.ValueType  # 1
-    """Go on; the lease is confirmed and renewed."""
+    """Continue; the lease is confirmed and renewed."""
     VERDICT_CANCELLED: LeaseVerdict.Verdict.ValueType  # 2
-    """The export was cancelled: stop and drop the work."""
+    """The export was cancelled: stop and discard the work."""
     VERDICT_LOST: LeaseVerdict.Verdict.ValueType  # 3
-    """The lease no longer counts: stop and drop the work."""
+    """The lease is no longer in force: stop and discard the work."""
 
     LEASE_ID_FIELD_NUMBER: _builtins.int
     VERDICT_FIELD_NUMBER: _builtins.int
@@ -424,7 +424,7 @@ Global___LeaseVerdict: _TypeAlias = LeaseVerdict  # noqa: Y015
 
 @_typing.final
 class WatchDirectivesRequest(_message.Message):
-    """Of WatchDirectives."""
+    """Request of WatchDirectives."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -480,7 +480,7 @@ class Directive(_message.Message):
 
     @_builtins.property
     def progress_wanted(self) -> _empty_pb2.Empty:
-        """Somebody watches: heartbeat now and then as the answer says."""
+        """A caller watches the export: send a heartbeat now, then as often as the answer says."""
 
     @_builtins.property
     def drain(self) -> _empty_pb2.Empty:
@@ -510,7 +510,7 @@ Global___Directive: _TypeAlias = Directive  # noqa: Y015
 
 @_typing.final
 class CompleteJobRequest(_message.Message):
-    """Of CompleteJob."""
+    """Request of CompleteJob."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -529,7 +529,7 @@ class CompleteJobRequest(_message.Message):
 
     @_builtins.property
     def stats(self) -> Global___RunStats:
-        """What building came to."""
+        """Statistics of the finished build."""
 
     @_builtins.property
     def attachments_artifact(self) -> Global___Artifact:
@@ -569,20 +569,20 @@ class Artifact(_message.Message):
     key: _builtins.str
     """Key in the store, below the job's artifact_prefix."""
     size_bytes: _builtins.int
-    """Exact."""
+    """Size of the object in bytes."""
     sha256: _builtins.str
-    """Of the final bytes, 64 lower-case hexadecimal digits."""
+    """SHA-256 of the object, 64 lower-case hexadecimal digits."""
     media_type: _builtins.str
     """IANA media type."""
     extension: _builtins.str
     """Without a dot."""
     entry_count: _builtins.int
-    """Of a ZIP, all of them; 0 for a bare file."""
+    """Number of entries of a ZIP; 0 for other files."""
     encrypted: _builtins.bool
-    """True when sealed with the job's password."""
+    """True if encrypted with the job's password."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Entry]:
-        """Of a ZIP, the first 100."""
+        """The first 100 entries of a ZIP."""
 
     def __init__(
         self,
@@ -606,7 +606,7 @@ Global___Artifact: _TypeAlias = Artifact  # noqa: Y015
 
 @_typing.final
 class RunStats(_message.Message):
-    """What building came to."""
+    """Statistics of the finished build."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -617,20 +617,20 @@ class RunStats(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     rows_matched: _builtins.int
-    """Counted by the source."""
+    """Rows that match, counted by the source."""
     matched_by: _export_pb2.MatchedBy.ValueType
-    """How."""
+    """How they were counted."""
     rows_written: _builtins.int
-    """Counted by the encoder."""
+    """Rows written, counted by the encoder."""
     consistency: _export_pb2.Consistency.ValueType
-    """What the rows have in common in time."""
+    """How the rows relate to points in time."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
         """When the snapshot was taken, by the clock of the worker."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Warning]:
-        """What building found; at most 100."""
+        """Warnings of the build; at most 100."""
 
     def __init__(
         self,
@@ -652,7 +652,7 @@ Global___RunStats: _TypeAlias = RunStats  # noqa: Y015
 
 @_typing.final
 class CompleteJobResponse(_message.Message):
-    """Of CompleteJob."""
+    """Response of CompleteJob."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -669,7 +669,7 @@ Global___CompleteJobResponse: _TypeAlias = CompleteJobResponse  # noqa: Y015
 
 @_typing.final
 class FailJobRequest(_message.Message):
-    """Of FailJob."""
+    """Request of FailJob."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -687,7 +687,7 @@ class FailJobRequest(_message.Message):
 
     @_builtins.property
     def retry_after(self) -> _duration_pb2.Duration:
-        """Not before; absent: the api's own backoff."""
+        """Earliest time of the next attempt, from now; absent: the api's own backoff."""
 
     def __init__(
         self,
@@ -721,7 +721,7 @@ class Failure(_message.Message):
     message: _builtins.str
     """Safe to show to the caller; at most 1,000 characters, cut beyond."""
     retryable: _builtins.bool
-    """Whether another attempt may go well. For codes that the api does not know: of those it knows, its own table decides."""
+    """Whether another attempt may succeed. Used only for codes that the api does not know; its own table decides for the others."""
     def __init__(
         self,
         *,
@@ -739,7 +739,7 @@ Global___Failure: _TypeAlias = Failure  # noqa: Y015
 
 @_typing.final
 class FailJobResponse(_message.Message):
-    """Of FailJob."""
+    """Response of FailJob."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -756,7 +756,7 @@ Global___FailJobResponse: _TypeAlias = FailJobResponse  # noqa: Y015
 
 @_typing.final
 class ReleaseJobsRequest(_message.Message):
-    """Of ReleaseJobs."""
+    """Request of ReleaseJobs."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -784,7 +784,7 @@ Global___ReleaseJobsRequest: _TypeAlias = ReleaseJobsRequest  # noqa: Y015
 
 @_typing.final
 class ReleaseJobsResponse(_message.Message):
-    """Of ReleaseJobs."""
+    """Response of ReleaseJobs."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -801,7 +801,7 @@ Global___ReleaseJobsResponse: _TypeAlias = ReleaseJobsResponse  # noqa: Y015
 
 @_typing.final
 class TakePreviewRequest(_message.Message):
-    """Of TakePreview."""
+    """Request of TakePreview."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -829,7 +829,7 @@ Global___TakePreviewRequest: _TypeAlias = TakePreviewRequest  # noqa: Y015
 
 @_typing.final
 class TakePreviewResponse(_message.Message):
-    """Of TakePreview."""
+    """Response of TakePreview."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -853,7 +853,7 @@ Global___TakePreviewResponse: _TypeAlias = TakePreviewResponse  # noqa: Y015
 
 @_typing.final
 class Preview(_message.Message):
-    """The first rows of what an export would hold, wanted at once."""
+    """A request for the first rows of an export, without an export."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -862,16 +862,16 @@ class Preview(_message.Message):
     MAX_ROWS_FIELD_NUMBER: _builtins.int
     TIMEOUT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Names the question."""
+    """Id of the preview."""
     max_rows: _builtins.int
-    """How many rows, 1 to 100."""
+    """Maximum number of rows, 1 to 100."""
     @_builtins.property
     def spec(self) -> _job_spec_pb2.JobSpec:
         """What to read; its format, packaging and attachments do not matter."""
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
-        """How long it may take; the answer is of no use afterwards."""
+        """Time limit; a later answer is ignored."""
 
     def __init__(
         self,
@@ -891,7 +891,7 @@ Global___Preview: _TypeAlias = Preview  # noqa: Y015
 
 @_typing.final
 class FinishPreviewRequest(_message.Message):
-    """Of FinishPreview."""
+    """Request of FinishPreview."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -901,20 +901,20 @@ class FinishPreviewRequest(_message.Message):
     WARNINGS_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     preview_id: _builtins.str
-    """Of the question."""
+    """Id of the preview."""
     rows_total: _builtins.int
-    """How many rows match; 0: not known, since counting them was not cheap."""
+    """Number of rows that match; 0 if it is not known because counting is expensive."""
     @_builtins.property
     def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Each row as a JSON object of its fields; at most 100 of at most 4 MiB together."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_export_pb2.Warning]:
-        """What reading found."""
+        """Warnings of the reading."""
 
     @_builtins.property
     def failure(self) -> Global___Failure:
-        """Present when there are no rows since it failed."""
+        """Present if the preview failed."""
 
     def __init__(
         self,
@@ -935,7 +935,7 @@ Global___FinishPreviewRequest: _TypeAlias = FinishPreviewRequest  # noqa: Y015
 
 @_typing.final
 class FinishPreviewResponse(_message.Message):
-    """Of FinishPreview."""
+    """Response of FinishPreview."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

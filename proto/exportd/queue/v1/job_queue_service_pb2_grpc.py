@@ -82,7 +82,7 @@ class JobQueueServiceServicer:
     """
 
     def LeaseJobs(self, request, context):
-        """Waits for work that this worker can do: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE /
+        """Waits for work that this worker can do: a long poll that returns as soon as there is some, or empty after `wait`. UNAVAILABLE /
         SHUTTING_DOWN when the api drains: ask again. FAILED_PRECONDITION / STORE_MISMATCH: the worker sees another artifact store than the api.
         A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
         """
@@ -91,7 +91,7 @@ class JobQueueServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Heartbeat(self, request, context):
-        """Confirms, renews and reports all leases that a worker holds, in one call; the answer says which of them still count.
+        """Confirms, renews and reports all leases that a worker holds, in one call; the answer says which of them are still in force.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,14 +116,14 @@ class JobQueueServiceServicer:
 
     def FailJob(self, request, context):
         """Ends an attempt without a file; the api decides whether and when the next one comes, and by the code whether the attempt counts: a failure
-        of the worker's own surroundings gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
+        of the worker's own environment gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def TakePreview(self, request, context):
-        """Waits for somebody who asks for a preview: a long poll that answers as soon as there is one, empty after `wait`. There is no lease: a
+        """Waits for a preview to answer: a long poll that returns as soon as there is one, or empty after `wait`. There is no lease: a
         preview that is not answered in time is forgotten. UNAVAILABLE / SHUTTING_DOWN when the api drains: ask again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -131,14 +131,14 @@ class JobQueueServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FinishPreview(self, request, context):
-        """Answers a preview. OK also when nobody waits for it any more.
+        """Answers a preview. OK also if the caller no longer waits for it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseJobs(self, request, context):
-        """Gives leases back unfinished: no attempt is spent. Leases that no longer count are passed over.
+        """Gives leases back unfinished; no attempt is used up. Leases that are no longer in force are ignored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

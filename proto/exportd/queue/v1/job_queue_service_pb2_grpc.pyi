@@ -40,12 +40,12 @@ class JobQueueServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> JobQueueServiceAsyncStub: ...
     LeaseJobs: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.LeaseJobsRequest, _job_queue_service_pb2.LeaseJobsResponse]
-    """Waits for work that this worker can do: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE /
+    """Waits for work that this worker can do: a long poll that returns as soon as there is some, or empty after `wait`. UNAVAILABLE /
     SHUTTING_DOWN when the api drains: ask again. FAILED_PRECONDITION / STORE_MISMATCH: the worker sees another artifact store than the api.
     A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
     """
     Heartbeat: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.HeartbeatRequest, _job_queue_service_pb2.HeartbeatResponse]
-    """Confirms, renews and reports all leases that a worker holds, in one call; the answer says which of them still count."""
+    """Confirms, renews and reports all leases that a worker holds, in one call; the answer says which of them are still in force."""
     WatchDirectives: _grpc.UnaryStreamMultiCallable[_job_queue_service_pb2.WatchDirectivesRequest, _job_queue_service_pb2.Directive]
     """Hints, so that a worker need not wait for its next heartbeat. A lost hint costs time, never correctness. Ends with
     UNAVAILABLE / SHUTTING_DOWN when the api drains; open it again.
@@ -57,16 +57,16 @@ class JobQueueServiceStub:
     """
     FailJob: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.FailJobRequest, _job_queue_service_pb2.FailJobResponse]
     """Ends an attempt without a file; the api decides whether and when the next one comes, and by the code whether the attempt counts: a failure
-    of the worker's own surroundings gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
+    of the worker's own environment gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
     """
     TakePreview: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.TakePreviewRequest, _job_queue_service_pb2.TakePreviewResponse]
-    """Waits for somebody who asks for a preview: a long poll that answers as soon as there is one, empty after `wait`. There is no lease: a
+    """Waits for a preview to answer: a long poll that returns as soon as there is one, or empty after `wait`. There is no lease: a
     preview that is not answered in time is forgotten. UNAVAILABLE / SHUTTING_DOWN when the api drains: ask again.
     """
     FinishPreview: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.FinishPreviewRequest, _job_queue_service_pb2.FinishPreviewResponse]
-    """Answers a preview. OK also when nobody waits for it any more."""
+    """Answers a preview. OK also if the caller no longer waits for it."""
     ReleaseJobs: _grpc.UnaryUnaryMultiCallable[_job_queue_service_pb2.ReleaseJobsRequest, _job_queue_service_pb2.ReleaseJobsResponse]
-    """Gives leases back unfinished: no attempt is spent. Leases that no longer count are passed over."""
+    """Gives leases back unfinished; no attempt is used up. Leases that are no longer in force are ignored."""
 
 @_typing.type_check_only
 class JobQueueServiceAsyncStub(JobQueueServiceStub):
@@ -74,12 +74,12 @@ class JobQueueServiceAsyncStub(JobQueueServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     LeaseJobs: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.LeaseJobsRequest, _job_queue_service_pb2.LeaseJobsResponse]  # type: ignore[assignment]
-    """Waits for work that this worker can do: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE /
+    """Waits for work that this worker can do: a long poll that returns as soon as there is some, or empty after `wait`. UNAVAILABLE /
     SHUTTING_DOWN when the api drains: ask again. FAILED_PRECONDITION / STORE_MISMATCH: the worker sees another artifact store than the api.
     A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
     """
     Heartbeat: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.HeartbeatRequest, _job_queue_service_pb2.HeartbeatResponse]  # type: ignore[assignment]
-    """Confirms, renews and reports all leases that a worker holds, in one call; the answer says which of them still count."""
+    """Confirms, renews and reports all leases that a worker holds, in one call; the answer says which of them are still in force."""
     WatchDirectives: _aio.UnaryStreamMultiCallable[_job_queue_service_pb2.WatchDirectivesRequest, _job_queue_service_pb2.Directive]  # type: ignore[assignment]
     """Hints, so that a worker need not wait for its next heartbeat. A lost hint costs time, never correctness. Ends with
     UNAVAILABLE / SHUTTING_DOWN when the api drains; open it again.
@@ -91,16 +91,16 @@ class JobQueueServiceAsyncStub(JobQueueServiceStub):
     """
     FailJob: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.FailJobRequest, _job_queue_service_pb2.FailJobResponse]  # type: ignore[assignment]
     """Ends an attempt without a file; the api decides whether and when the next one comes, and by the code whether the attempt counts: a failure
-    of the worker's own surroundings gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
+    of the worker's own environment gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
     """
     TakePreview: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.TakePreviewRequest, _job_queue_service_pb2.TakePreviewResponse]  # type: ignore[assignment]
-    """Waits for somebody who asks for a preview: a long poll that answers as soon as there is one, empty after `wait`. There is no lease: a
+    """Waits for a preview to answer: a long poll that returns as soon as there is one, or empty after `wait`. There is no lease: a
     preview that is not answered in time is forgotten. UNAVAILABLE / SHUTTING_DOWN when the api drains: ask again.
     """
     FinishPreview: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.FinishPreviewRequest, _job_queue_service_pb2.FinishPreviewResponse]  # type: ignore[assignment]
-    """Answers a preview. OK also when nobody waits for it any more."""
+    """Answers a preview. OK also if the caller no longer waits for it."""
     ReleaseJobs: _aio.UnaryUnaryMultiCallable[_job_queue_service_pb2.ReleaseJobsRequest, _job_queue_service_pb2.ReleaseJobsResponse]  # type: ignore[assignment]
-    """Gives leases back unfinished: no attempt is spent. Leases that no longer count are passed over."""
+    """Gives leases back unfinished; no attempt is used up. Leases that are no longer in force are ignored."""
 
 class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
     """Hands jobs to workers and takes their results."""
@@ -111,7 +111,7 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_queue_service_pb2.LeaseJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_queue_service_pb2.LeaseJobsResponse, _abc.Awaitable[_job_queue_service_pb2.LeaseJobsResponse]]:
-        """Waits for work that this worker can do: a long poll that answers as soon as there is some, empty after `wait`. UNAVAILABLE /
+        """Waits for work that this worker can do: a long poll that returns as soon as there is some, or empty after `wait`. UNAVAILABLE /
         SHUTTING_DOWN when the api drains: ask again. FAILED_PRECONDITION / STORE_MISMATCH: the worker sees another artifact store than the api.
         A repeated call with the same poll_id returns the jobs that the first one leased, while they are unconfirmed.
         """
@@ -122,7 +122,7 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_queue_service_pb2.HeartbeatRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_queue_service_pb2.HeartbeatResponse, _abc.Awaitable[_job_queue_service_pb2.HeartbeatResponse]]:
-        """Confirms, renews and reports all leases that a worker holds, in one call; the answer says which of them still count."""
+        """Confirms, renews and reports all leases that a worker holds, in one call; the answer says which of them are still in force."""
 
     @_abc_1.abstractmethod
     def WatchDirectives(
@@ -152,7 +152,7 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_queue_service_pb2.FailJobResponse, _abc.Awaitable[_job_queue_service_pb2.FailJobResponse]]:
         """Ends an attempt without a file; the api decides whether and when the next one comes, and by the code whether the attempt counts: a failure
-        of the worker's own surroundings gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
+        of the worker's own environment gives it back (see FailureCode). Repeated: OK. LEASE_LOST, JOB_CANCELLED.
         """
 
     @_abc_1.abstractmethod
@@ -161,7 +161,7 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_queue_service_pb2.TakePreviewRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_queue_service_pb2.TakePreviewResponse, _abc.Awaitable[_job_queue_service_pb2.TakePreviewResponse]]:
-        """Waits for somebody who asks for a preview: a long poll that answers as soon as there is one, empty after `wait`. There is no lease: a
+        """Waits for a preview to answer: a long poll that returns as soon as there is one, or empty after `wait`. There is no lease: a
         preview that is not answered in time is forgotten. UNAVAILABLE / SHUTTING_DOWN when the api drains: ask again.
         """
 
@@ -171,7 +171,7 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_queue_service_pb2.FinishPreviewRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_queue_service_pb2.FinishPreviewResponse, _abc.Awaitable[_job_queue_service_pb2.FinishPreviewResponse]]:
-        """Answers a preview. OK also when nobody waits for it any more."""
+        """Answers a preview. OK also if the caller no longer waits for it."""
 
     @_abc_1.abstractmethod
     def ReleaseJobs(
@@ -179,6 +179,6 @@ class JobQueueServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_queue_service_pb2.ReleaseJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_job_queue_service_pb2.ReleaseJobsResponse, _abc.Awaitable[_job_queue_service_pb2.ReleaseJobsResponse]]:
-        """Gives leases back unfinished: no attempt is spent. Leases that no longer count are passed over."""
+        """Gives leases back unfinished; no attempt is used up. Leases that are no longer in force are ignored."""
 
 def add_JobQueueServiceServicer_to_server(servicer: JobQueueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

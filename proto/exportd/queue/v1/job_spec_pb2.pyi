@@ -183,7 +183,7 @@ Global___JobSpec: _TypeAlias = JobSpec  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):
-    """What an export may not exceed."""
+    """Limits of an export."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
