@@ -86,6 +86,9 @@ docs: $(READY) ## Write the pages that are made from tested tables: docs/referen
 	@$(BIN)/python -m tests.unit.catalog.catalog_docs
 	@$(BIN)/python -m tests.docs.reference
 
+site: $(READY) ## Make a site of docs/ in build/site/: python -m http.server -d build/site
+	@$(BIN)/python -m zensical build --strict -f site.toml
+
 golden: $(READY) ## Keep what the writers make now as the expected files of tests/golden/
 	@$(BIN)/python -m tests.golden.update
 
@@ -119,4 +122,4 @@ breaking: $(READY) ## Fail when the interfaces break clients of the last release
 	  git archive $(RELEASED) buf.yaml proto third_party | tar -x -C $$tmp && $(BIN)/buf breaking --against $$tmp; \
 	fi
 
-.PHONY: breaking coverage help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check
+.PHONY: breaking coverage site help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check
