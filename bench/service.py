@@ -127,7 +127,7 @@ async def finished(client: ExportClient, export_id: str) -> Export:
 
 
 def configure(directory: Path, table_format: FormatName, source: Place) -> None:
-    """Make the directory anew, with a catalog and the sources of both services."""
+    """Make the directory again, with a catalog and the sources of both services."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     (directory / "catalog.toml").write_text(_catalog(source, table_format))

@@ -90,7 +90,7 @@ def _difference(announcement: Announcement, end: Export, errors: tuple[str, ...]
 
 
 def _errors(account: Account, run: int, channel: Channel) -> tuple[str, ...]:
-    """Messages of the attempts of a run that failed for good; none of one that completed."""
+    """Messages of the attempts of a run that failed permanently; none of one that completed."""
     end = account.ends[run]
     if end.state == Export.STATE_COMPLETED:
         return ()

@@ -13,7 +13,7 @@ Answer = TypeVar("Answer")
 
 CLIENT_PATIENCE = Patience(first_contact=60, outage=60, shortest=0.05, longest=1)
 _RETRY_TIMEOUT_S = 300.0
-"""How long one thing is tried again. Nothing in the plan lasts so long."""
+"""How long one thing is retried. Nothing in the plan lasts so long."""
 
 
 async def with_retries(call: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -138,7 +138,7 @@ class Cluster:
             proxy.heal()
 
     async def heal(self) -> None:
-        """Mend everything that is broken; returns when all processes serve. Raises TimeoutError."""
+        """Fix everything that is broken; returns when all processes serve. Raises TimeoutError."""
         self.heal_proxies()
         for disk in (self.files, self.database):
             await asyncio.to_thread(disk.free)

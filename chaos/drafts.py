@@ -9,7 +9,7 @@ from threading import Lock
 from chaos.workload import DRAFTS, ROWS, row
 
 UNKNOWN = "not known yet"
-"""What stands for a number in one row of each batch: its export fails, VALUE_INVALID, which no retry mends."""
+"""What stands for a number in one row of each batch: its export fails, VALUE_INVALID, which no retry fixes."""
 
 _UNKNOWN_ROW = 17
 

@@ -1,4 +1,4 @@
-"""Breaking what the plan says, and mending it again."""
+"""Breaking what the plan says, and fixing it again."""
 
 import asyncio
 import os
@@ -51,7 +51,7 @@ class Faults:
             self.counts[fault.kind] += 1
 
     async def _end(self, supervisor: Supervisor, fault: Fault) -> bool:
-        """Usually when it serves, often when something is being built; now and then while it starts."""
+        """Usually when it serves, often when something is being built; occasionally while it starts."""
         end = supervisor.kill if fault.kind in (FaultKind.KILL_API, FaultKind.KILL_WORKER) else supervisor.terminate
         if fault.draw % 8 == 0 and end(fault.seconds):
             return True

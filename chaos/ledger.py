@@ -99,7 +99,7 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class PreviewRecord:
-    """A preview and what came of it: `rows` as they were answered, or None with the reason of the `refusal`.
+    """A preview and its outcome: `rows` as they were answered, or None with the reason of the `refusal`.
 
     `rows_total` 0: it was not known. `under_fire` is false for one that was asked for when everything was healed.
     """
@@ -126,7 +126,7 @@ class Ledger:
 
 
 def _retried(before: Export, after: Export) -> bool:
-    """An operator began a new run of an export that had failed for good."""
+    """An operator began a new run of an export that had failed permanently."""
     failed = before.state == Export.STATE_CANCELLED and before.cancel_reason != Export.CANCEL_REASON_REQUESTED
     return failed and after.run > before.run
 

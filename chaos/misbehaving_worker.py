@@ -128,7 +128,7 @@ class MisbehavingWorker:
             self._add_finding(lease, before, "renewed")
 
     async def _release(self, worker: _Session, lease: MisusedLease, free_at: float) -> None:
-        """A release of a lease that no longer counts is passed over.
+        """A release of a lease that is no longer in force is skipped.
 
         The attempt in force cannot have been given back for another reason before its confirm window was over.
         """

@@ -1,4 +1,4 @@
-"""The operator, who retries exports that failed for good."""
+"""The operator, who retries exports that failed permanently."""
 
 from chaos.calls import with_retries
 from chaos.findings import Findings, Violation
@@ -17,7 +17,7 @@ class Operator:
         self._findings = findings
 
     async def retry(self, client: ExportClient, account: Account, ended: Export) -> None:
-        """Begin a new run of an export that `ended` as failed for good; a finding when that is refused."""
+        """Begin a new run of an export that `ended` as failed permanently; a finding when that is refused."""
         try:
             if account.scenario.password:
                 await self._retry_without_password(client, account)

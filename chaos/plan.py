@@ -25,7 +25,7 @@ class CallerAction(Enum):
 
 
 RETRIED_ACTIONS = frozenset({CallerAction.DOWNLOAD, CallerAction.CUT_DOWNLOAD, CallerAction.RETRY})
-"""Callers who ask an operator to retry an export that failed for good."""
+"""Callers who ask an operator to retry an export that failed permanently."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ _PAUSE_S = 0.2
 
 
 class Previews:
-    """Ask questions over `clients`, one a tenant, and write into the `ledger` what came of them."""
+    """Ask questions over `clients`, one a tenant, and write the outcomes into the `ledger`."""
 
     def __init__(self, clients: Mapping[str, ExportClient], ledger: Ledger) -> None:
         self._clients = clients

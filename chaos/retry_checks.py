@@ -37,7 +37,7 @@ def _problems(account: Account, export: Export, transitions: Sequence[Transition
 
 
 def _corrected_problems(account: Account, export: Export) -> Iterator[str]:
-    """A draft fails for good at first, and completes once it is corrected, unless faults used up its attempts."""
+    """A draft fails permanently at first, and completes once it is corrected, unless faults used up its attempts."""
     first = account.ends.get(1)
     if first is None or first.state != Export.STATE_CANCELLED or first.cancel_reason == Export.CANCEL_REASON_REQUESTED:
         yield f"its first run did not fail for good: {first}"

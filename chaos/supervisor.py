@@ -91,7 +91,7 @@ class Supervisor:
             _send(self._stopped.pop(), signal.SIGCONT)
 
     async def close(self) -> None:
-        """End it for good: SIGTERM, and SIGKILL when that takes too long."""
+        """End it permanently: SIGTERM, and SIGKILL when that takes too long."""
         self.go_on()
         if self._supervision is None:
             return

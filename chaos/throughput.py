@@ -9,7 +9,7 @@ from chaos.figures import Figure
 from exportd_client import Export, ExportClient
 
 QUIET_S = 25.0
-"""Before the kills, and once more after them: a machine that becomes slower or faster does so for both."""
+"""Before the kills, and again after them: a machine that becomes slower or faster does so for both."""
 KILLS = 3
 KILL_EACH_S = 15.0
 """A worker's start costs some seconds of processor time, which a busy machine of two cores takes from the exports."""

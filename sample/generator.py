@@ -149,7 +149,7 @@ def _currency(rng: Random) -> tuple[str, str]:
 
 
 def _notes(rng: Random) -> str | None:
-    """Mostly none; now and then one of the texts that careless exporters break, or an empty one."""
+    """Mostly none; occasionally one of the texts that careless exporters break, or an empty one."""
     drawn = rng.random()
     if drawn < 0.9:
         return None

@@ -23,7 +23,7 @@ def object_store() -> Iterator[seaweed.ObjectStore]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Thousands of tests stay until the end: whoever looks for garbage passes over them."""
+    """Thousands of tests stay until the end: whoever looks for garbage skips them."""
     gc.disable()
     try:
         return (yield)

@@ -32,7 +32,7 @@ def _modules() -> Iterator[tuple[str, Path]]:
 
 
 def _statements(block: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Those of a block and of the blocks in it; what is in expressions is passed over, which is most of a module."""
+    """Those of a block and of the blocks in it; what is in expressions is skipped, which is most of a module."""
     for statement in block:
         yield statement
         parts = [statement, *getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]

@@ -92,7 +92,7 @@ class ApiMetrics:
         self._call_seconds_of(method).observe(seconds)
 
     def fenced(self, verb: str) -> None:
-        """Count a verb that was refused because its lease no longer counts."""
+        """Count a verb that was refused because its lease is no longer in force."""
         self._fenced.labels(verb).inc()
 
     # ---- the queue
@@ -109,7 +109,7 @@ class ApiMetrics:
             self._wait_seconds.observe((export.start_time - export.create_time).total_seconds())
 
     def expired(self, export: Export) -> None:
-        """Count a lease that ran out; one that nobody had confirmed gives its attempt back."""
+        """Count a lease that expired; one that nobody had confirmed gives its attempt back."""
         self._expired.inc()
         if export.state is State.QUEUED:
             self._unconfirmed.inc()

@@ -16,7 +16,7 @@ class SteadyClock:
 
     Until when a lease holds and when a retry is due are kept as times of day. With a clock that is set ahead by an hour
     every lease would end at once; with one that is set back whatever waits would wait an hour longer. This one runs on,
-    a quarter faster or slower until it is where `wall` is: a span is at most a quarter off.
+    25 % faster or slower until it is where `wall` is: a span is at most a quarter off.
 
     `elapsed` counts seconds from any moment and never goes back. Any thread may ask.
     """

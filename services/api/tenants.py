@@ -45,7 +45,7 @@ class LiveTenants:
         self._edition = 0
 
     def reload(self) -> None:
-        """Read the file again; one with mistakes is told to the log, and everything stays as it was."""
+        """Read the file again; one with mistakes is logged, and everything stays as it was."""
         if self._file is None:
             return
         try:

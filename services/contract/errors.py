@@ -43,7 +43,7 @@ class WrongState(ExportdError):
 
 
 class Fenced(WrongState):
-    """A worker's lease no longer counts: stop and drop the work."""
+    """A worker's lease is no longer in force: stop and drop the work."""
 
 
 class TryAgain(ExportdError):
@@ -58,7 +58,7 @@ class Broken(ExportdError):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One rule that a request breaks: the field as a path ("uri", "labels[x]"), and how to mend it."""
+    """One rule that a request breaks: the field as a path ("uri", "labels[x]"), and how to fix it."""
 
     field: str
     description: str

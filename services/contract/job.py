@@ -48,7 +48,7 @@ class WorkerProblem:
 
 
 class Verdict(Enum):
-    """What a lease is worth: go on, stop since the export was cancelled, stop since the lease no longer counts."""
+    """What a lease is worth: go on, stop since the export was cancelled, stop since the lease is no longer in force."""
 
     KEEP = "KEEP"
     CANCELLED = "CANCELLED"

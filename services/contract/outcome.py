@@ -75,7 +75,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class RunStats:
-    """What building came to; `as_of` is when the snapshot was taken, None when there is none."""
+    """The result of building; `as_of` is when the snapshot was taken, None when there is none."""
 
     rows_matched: int
     matched_by: MatchedBy

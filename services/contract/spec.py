@@ -49,7 +49,7 @@ class Mask(Enum):
 
 
 class Invalid(Enum):
-    """What becomes of a value that is not of its column's type.
+    """What happens to a value that is not of its column's type.
 
     REFUSE: the export fails (VALUE_INVALID). NULL: the file has null instead. TEXT: the file has the value's text; as a
     column has one type there, all of it is text, but for json: what is no JSON is a JSON string. In a column of text
@@ -82,7 +82,7 @@ class ColumnSpec:
 
     @property
     def policy(self) -> Invalid:
-        """What becomes of a value that is not of the type."""
+        """What happens to a value that is not of the type."""
         return policy_of(self.type, self.invalid)
 
     @property
@@ -97,7 +97,7 @@ class ColumnSpec:
 
 
 def policy_of(type_: ColumnType, invalid: Invalid | None) -> Invalid:
-    """What becomes of a value that is not of the type; None: as the type has it."""
+    """What happens to a value that is not of the type; None: as the type has it."""
     return invalid or (Invalid.TEXT if type_.kind is Kind.JSON else Invalid.REFUSE)
 
 
@@ -156,7 +156,7 @@ class Term:
 
     @property
     def policy(self) -> Invalid:
-        """What becomes of a value that is not of the type."""
+        """What happens to a value that is not of the type."""
         return policy_of(self.type, self.invalid)
 
 

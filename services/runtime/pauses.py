@@ -6,7 +6,7 @@ SPREAD = 0.2
 
 
 def pauses(random: Callable[[], float], first_s: float, max_s: float) -> Iterator[float]:
-    """Seconds to wait before the next try: doubling up to `max_s`, each up to a fifth more or less, without end.
+    """Seconds to wait before the next try: doubling up to `max_s`, each up to 20 % more or less, without end.
 
     `random` gives numbers from 0 to less than 1.
     """

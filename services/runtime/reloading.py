@@ -7,7 +7,7 @@ from services.runtime import logs
 
 
 class Reloading:
-    """Reads files again when asked, in a thread: a large one must not hold up the event loop.
+    """Reads files again when asked, in a thread: a large one must not delay the event loop.
 
     Each of `files` reads one and, when that has mistakes, says so in the log and keeps what it has.
     """
@@ -19,7 +19,7 @@ class Reloading:
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
-        """Read them soon; asked again meanwhile, once more."""
+        """Read them soon; if asked again meanwhile, once more."""
         self._asked.set()
 
     async def run(self) -> None:

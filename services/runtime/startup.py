@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class CannotStart(Exception):
-    """What keeps a process from starting, and how to mend it: the message is for whoever starts it."""
+    """What keeps a process from starting, and how to fix it: the message is for whoever starts it."""
 
 
 class CannotListen(CannotStart):

@@ -13,7 +13,7 @@ def create_locked(path: Path) -> int:
     What is made is its owner's alone. Waits while somebody else holds it. Raises OSError.
     """
     while True:
-        with suppress(FileNotFoundError):  # a folder was removed in between: once more
+        with suppress(FileNotFoundError):  # a folder was removed in between: try once more
             _make(path.parent)
             with _opened(path.parent) as folder:
                 return create_locked_in(folder, path.name)

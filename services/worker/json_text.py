@@ -23,7 +23,7 @@ _ESCAPES = re.compile(rf"\\(?:{_PAIR}|({_HALF})|.)", re.DOTALL)
 
 
 def all_json(texts: Sequence[str]) -> bool:
-    """Whether every text is JSON, found in one go; false, too, for what only orjson refuses, such as 1e400.
+    """Whether every text is JSON, found together; false, too, for what only orjson refuses, such as 1e400.
 
     Each is wrapped in an object under a key nobody can guess. Texts that only make sense together (`1},{"x":2`) would
     add a key or take one away, so the count of objects with just that key tells.

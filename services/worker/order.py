@@ -64,7 +64,7 @@ Work = Order | PreviewOrder | ProbeOrder
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a child answers: what came of the work, and how many lines of the log it could not write so far."""
+    """What a child answers: the outcome of the work, and how many lines of the log it could not write so far."""
 
     outcome: Outcome | Shown
     lost_lines: int

@@ -216,7 +216,7 @@ class ArtifactWriter(Protocol):
 
     def close(self, tick: Callable[[], None]) -> StoredFile:
         """Make it an artifact. It is durable then; what is killed before leaves a whole one or none. `tick` is called
-        now and then. Raises OSError: then `abort`.
+        occasionally. Raises OSError: then `abort`.
         """
         ...
 

@@ -1,6 +1,6 @@
 """The generated pages of docs/: docs/reference, from the code and the comments of proto/, and the list of decisions.
 
-python -m tests.docs.reference writes them anew.
+python -m tests.docs.reference writes them again.
 """
 
 import sys

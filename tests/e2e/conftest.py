@@ -19,7 +19,7 @@ from tests.once import once
 from tests.servers.warm import WarmProgram
 
 QUICK = {"EXPORTD_LEASE_TTL_S": "2", "EXPORTD_CONFIRM_WINDOW_S": "2"}
-"""Leases that run out while a test waits."""
+"""Leases that expire while a test waits."""
 
 PATIENT = {"EXPORTD_LEASE_TTL_S": "20", "EXPORTD_CONFIRM_WINDOW_S": "20"}
 """Leases that outlast a restart of the api on a busy machine: only then must no attempt be lost."""

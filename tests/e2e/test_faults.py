@@ -111,7 +111,7 @@ async def test_a_cancelled_job_stops_at_once_and_leaves_no_bytes(house: House, c
 
 
 def _spooled(artifacts: Path) -> list[Path]:
-    """Unlike glob, os.walk passes over a folder that a worker removes meanwhile."""
+    """Unlike glob, os.walk skips a folder that a worker removes meanwhile."""
     found = [Path(folder, name) for folder, _, names in os.walk(artifacts / ".spool") for name in names]
     return [path for path in found if path.name != "lock" and not path.name.startswith(".")]
 

@@ -14,7 +14,7 @@ from tests.ports.conftest import store  # noqa: F401 - fixtures
 
 @pytest.fixture
 async def api(settings: ApiSettings, clock: Clock) -> AsyncIterator[Api]:  # noqa: F811
-    """An api whose leases run out when a test lets their time pass, and not because the machine is slow."""
+    """An api whose leases expire when a test lets their time pass, and not because the machine is slow."""
     async with serving(settings, World(clock=clock, monotonic=clock.monotonic)) as served:
         clock.now += settings.leases.ttl  # for so long after its start nothing expires
         yield served

@@ -85,7 +85,7 @@ class _Insistent(_Wrapper):
 
 
 class _Silent(_Wrapper):
-    """Gives announcements of what failed for good up by itself."""
+    """Gives announcements of what failed permanently up by itself."""
 
     async def fail(self, lease: LeaseRef, failure: Any, fate: Any, now: datetime) -> Export | None:
         failed = await self._port.fail(lease, failure, fate, now)

@@ -84,4 +84,4 @@ WAYS = {
     State.FAILED: expired,
     State.CANCELLED: cancelled,
 }
-"""One way into each state; FAILED by expiry, since there the lease still counts."""
+"""One way into each state; FAILED by expiry, since there the lease is still in force."""

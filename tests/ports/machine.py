@@ -124,14 +124,14 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(move=st.one_of(MOVES["renew"], MOVES["complete"], MOVES["fail"], MOVES["claim"]))
     def stopped_and_continued(self, move: Move) -> None:
-        """A worker that was away while its lease ran out: its late word, or another worker, comes first."""
+        """A worker that was away while its lease expired: its late word, or another worker, comes first."""
         self.world.now += POLICY.ttl
         self.made([expire(self.world)])
         self.made([move(self.world)])
 
     @rule(words=st.lists(ZOMBIES, min_size=1, max_size=2), worker=st.sampled_from(["w1", "w2"]))
     def leased_again_meanwhile(self, words: Sequence[Move], worker: str) -> None:
-        """Perhaps by the same worker; what came of the first lease is said after that."""
+        """Perhaps by the same worker; the outcome of the first lease is said after that."""
         self.world.now += POLICY.ttl
         self.made([expire(self.world)])
         self.made([claim(self.world, worker, "again", 4)])
@@ -140,7 +140,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(times=st.integers(2, 4), backs=st.sampled_from([0, 1]))
     def workers_fail_in_turn(self, times: int, backs: int) -> None:
-        """Their own surroundings do, whatever they are handed, until that counts."""
+        """Their own environment fails, whatever they are handed, until that counts."""
         for time in range(times):
             self.made([claim(self.world, f"w{1 + time % 2}", f"ill {self.world.now} {time}", 4)])
             self.made([fail(self.world, back, 0.0, GIVEN_BACK) for back in range(backs + 1)])

@@ -1,4 +1,4 @@
-"""A worker is handed what it can do, and not again what its own surroundings failed while another could build it."""
+"""A worker is handed what it can do, and not again what its own environment failed while another could build it."""
 
 from datetime import timedelta
 

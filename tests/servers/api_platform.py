@@ -50,7 +50,7 @@ class Request:
 
 
 Moment = Callable[[Request, Reply], Reply]
-"""What becomes of the answer to one request."""
+"""What happens to the answer to one request."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What is downloaded, and what came of it."""
+"""What is downloaded, and its outcome."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

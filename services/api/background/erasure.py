@@ -9,7 +9,7 @@ INTERVAL_S = 30.0
 """Once in this time, whatever was erased meanwhile: an end does not wait for it."""
 
 HELD_UP_S = 5.0
-"""Before it is tried again."""
+"""Before it is retried."""
 
 
 class Erasure:
@@ -25,7 +25,7 @@ class Erasure:
             await asyncio.sleep(INTERVAL_S if is_done else HELD_UP_S)  # the period
 
     async def run_once(self) -> bool:
-        """False when it was held up."""
+        """False when it was delayed."""
         try:
             return await self._store.erase()
         except Exception:  # noqa: BLE001 - whatever it is, the next one must come

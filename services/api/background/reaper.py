@@ -1,4 +1,4 @@
-"""Ends leases that ran out, and keeps the gauges of the queue up to date."""
+"""Ends leases that expired, and keeps the gauges of the queue up to date."""
 
 import asyncio
 from typing import Protocol

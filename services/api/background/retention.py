@@ -51,7 +51,7 @@ class Swept:
 
 
 class Retention:
-    """An idempotent sweep that looks at everything anew each time: any number of them may run, and be cut off."""
+    """An idempotent sweep that looks at everything again each time: any number of them may run, and be cut off."""
 
     def __init__(
         self,

@@ -73,7 +73,7 @@ class _Before:
                 self._own_headers.setdefault(header, place)
 
     def wrong(self, choice: ColumnChoice) -> Iterator[tuple[str, str]]:
-        """Which part of a choice is wrong, and how to mend it."""
+        """Which part of a choice is wrong, and how to fix it."""
         if choice.field not in self._known:
             what = f"unknown {shown(choice.field)}" if choice.field else "it is empty"
             yield "field", f"{what}: {hint(choice.field, self._known)}"

@@ -22,7 +22,7 @@ class LiveCatalog:
         return self._current
 
     def reload(self) -> None:
-        """Read the file again; one with mistakes is told to the log, and the catalog stays as it was."""
+        """Read the file again; one with mistakes is logged, and the catalog stays as it was."""
         try:
             self._current = load(self._path)
         except FileError as error:

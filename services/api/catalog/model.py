@@ -73,7 +73,7 @@ class CatalogColumn:
 
     `filter`, `exists` and `sort`: whether queries may compare it, ask whether it is null, and order by it.
     `include_null_before` and `include_null_after`: whether nulls match the operators [before] and [after]. `invalid`:
-    what becomes of a value that is not of the type; None: as the type has it.
+    what happens to a value that is not of the type; None: as the type has it.
     """
 
     field: str

@@ -180,7 +180,7 @@ def _of_uri(catalog: Catalog, uri: str, violations: Violations) -> _Target:
 
 
 def _split(uri: str, violations: Violations) -> tuple[str, str]:
-    """Path and query. Small blemishes are noted and mended, so that the rest can be checked too."""
+    """Path and query. Small blemishes are noted and fixed, so that the rest can be checked too."""
     if len(uri.encode(errors="replace")) > MAX_URI_BYTES:
         violations.add("uri", f"it is longer than {MAX_URI_BYTES} bytes")
     elif _SCHEME.match(uri):

@@ -7,7 +7,7 @@ MAX_VIOLATION_BYTES = 2000
 
 
 class Refused(ValueError):
-    """One thing is wrong; the message says what, and how to mend it."""
+    """One thing is wrong; the message says what, and how to fix it."""
 
 
 class AlwaysRefused(Refused):

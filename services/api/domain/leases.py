@@ -11,7 +11,7 @@ from services.contract.spec import JobSpec
 
 EXPIRED_CODE = FailureCode.LEASE_EXPIRED
 EXPIRED_MESSAGE = "the worker stopped answering"
-"""How an attempt failed whose lease ran out."""
+"""How an attempt failed whose lease expired."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which workers are there: heard of lately, and whether they drain. Held in memory; a restart learns it anew."""
+"""Which workers are there: seen recently, and whether they drain. Held in memory; after a restart it is learned again."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +10,7 @@ from services.contract.capabilities import EVERYTHING, Capabilities
 from services.contract.job import WorkerProblem
 
 ABSENT_AFTER = timedelta(seconds=60)
-"""A worker that was not heard of for so long is taken to be gone; polls and heartbeats come at least twice in it."""
+"""A worker that was not seen for so long is taken to be gone; polls and heartbeats come at least twice in it."""
 
 
 class LocalWorkers:
@@ -53,7 +53,7 @@ class LocalWorkers:
         return known.stays and known.healthy and not silent
 
     async def present(self) -> list[WorkerSeen]:
-        """Those heard of lately, by id."""
+        """Those seen recently, by id."""
         self._forget()
         return sorted(self._seen.values(), key=lambda worker: worker.id)
 

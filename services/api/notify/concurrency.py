@@ -28,7 +28,7 @@ class Loads:
         return True
 
     def tried(self, names: Iterable[str], *, failed: bool) -> None:
-        """What came of one that is still counted."""
+        """The outcome of one that is still counted."""
         for name in names:
             self._loads[name].failing = failed
 

@@ -1,4 +1,4 @@
-"""What a refusal of a mail server is about: only what is about the recipient is for good, all else an operator mends.
+"""What a refusal of a mail server is about: only what is about the recipient is permanent, all else an operator fixes.
 
 By RFC 5321 (codes), RFC 3463 and the registry of enhanced codes (5.1.1), and RFC 7504 (556).
 """
@@ -16,7 +16,7 @@ _OF_SENDER = frozenset({(_ADDRESS, 7), (_ADDRESS, 8), (_ADDRESS, 9)})
 _OF_RECIPIENT = frozenset({550, 551, 552, 553, 556})
 """Of RCPT, where no enhanced code says more: no such mailbox, elsewhere, full, not allowed, a domain without mail.
 
-Not 500 to 504, 521, 530 to 538, 554, 555 and 571: commands, encryption, login and policy, which operators mend.
+Not 500 to 504, 521, 530 to 538, 554, 555 and 571: commands, encryption, login and policy, which operators fix.
 """
 
 

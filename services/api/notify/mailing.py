@@ -32,7 +32,7 @@ class MailSender:
         return f"{self._settings.host}:{self._settings.port}"
 
     async def send(self, delivery: Delivery) -> Accepted | Failed:
-        """Hand it over once. What the server refuses about the recipient is refused for good.
+        """Hand it over once. What the server refuses about the recipient is refused permanently.
 
         All up to the message has the timeout; the answer to the message has `accept_timeout`: a server that has the
         mail and is given up sends it, and so does the next try.

@@ -34,9 +34,9 @@ class NotifierLimits:
 
 
 class Notifier:
-    """Holds due deliveries, tries them, and says what came of it.
+    """Holds due deliveries, tries them, and stores the outcomes.
 
-    A delivery whose process dies, or whose end could not be stored, is tried again when its hold lapses: `hold` is
+    A delivery whose process dies, or whose end could not be stored, is retried when its hold lapses: `hold` is
     longer than any try. Whoever puts something in the outbox sets `woken`. A dead receiver, or a tenant with many of
     them, takes no more of the tries than `limits` say.
     """
@@ -67,7 +67,7 @@ class Notifier:
     async def running(self, grace_s: float, now: asyncio.Event | None = None) -> AsyncIterator[None]:
         """Send while the context lasts; at its end begin nothing new, and give what is under way `grace_s` to end.
 
-        Until `now` is set: then it is cut off, and tried again when its hold lapses.
+        Until `now` is set: then it is cut off, and retried when its hold lapses.
         """
         run = asyncio.create_task(self.run())
         try:
@@ -177,7 +177,7 @@ class Notifier:
             return Failed("internal error")
 
     async def _settle(self, held: Held, result: Accepted | Failed) -> tuple[str, bool]:
-        """Say what came of it; returns that in a word, and whether the hold had not lapsed."""
+        """Say its outcome; returns that in a word, and whether the hold had not lapsed."""
         now = self._world.clock()
         if isinstance(result, Accepted):
             return "sent", await self._outbox.sent(held, result.outcome, now)

@@ -49,7 +49,7 @@ class Asker:
 class CheckedResolver:
     """Asks a name server once a connection, and gives its answer only when every address in it may be called.
 
-    It waits in threads of its own: a name server that does not answer holds up nothing else, and not many of those.
+    It waits in threads of its own: a name server that does not answer delays nothing else, and not many of those.
     """
 
     def __init__(self, rules: AddressRules, limits: LookupLimits, lookup: Lookup = numeric) -> None:

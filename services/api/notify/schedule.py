@@ -1,4 +1,4 @@
-"""What came of a try to deliver, and when the next one is due: the schedule of Standard Webhooks."""
+"""The outcome of a try to deliver, and when the next one is due: the schedule of Standard Webhooks."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +24,7 @@ MAX_WAIT = timedelta(days=1)
 """A receiver that asks for more patience is asked again after a day."""
 
 JITTER = 0.2
-"""A delay is up to a fifth longer, so that what failed together is not tried together again."""
+"""A delay is up to 20 % longer, so that what failed together is not tried together again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Sender(Protocol):
     """Delivers on one channel."""
 
     def receiver(self, delivery: Delivery) -> str:
-        """Who is asked to take it, such as a host: one that is dead must not hold up what others wait for."""
+        """Who is asked to take it, such as a host: one that is dead must not delay what others wait for."""
         ...
 
     async def send(self, delivery: Delivery) -> Accepted | Failed | Postponed:

@@ -30,7 +30,7 @@ class LeaseStore(Protocol):
         still, exactly those again.
 
         Of what the worker can build, tenants take turns, as domain/fairness.py says; each one's own go by priority,
-        then by age. What it gave back lately, since its own surroundings had failed, is kept from it as long as
+        then by age. What it gave back lately, since its own environment had failed, is kept from it as long as
         another worker could build it.
         """
         ...
@@ -74,7 +74,7 @@ class LeaseStore(Protocol):
         ...
 
     async def release(self, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
-        """Give back the attempts of those that still count; returns their exports, QUEUED."""
+        """Give back the attempts of those that are still in force; returns their exports, QUEUED."""
         ...
 
     async def expire(self, now: datetime) -> list[Export]:

@@ -143,10 +143,10 @@ class Announcements(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """A worker as it was last heard of. `beat`: its last heartbeat, None before the first one.
+    """A worker as it was last seen. `beat`: its last heartbeat, None before the first one.
 
     `asked_to_drain`: an operator wants it to stop. `can` is what it could do when it asked last; `store_matches` False:
-    it sees another artifact store than this api. `problems` are those of its own surroundings.
+    it sees another artifact store than this api. `problems` are those of its own environment.
     """
 
     id: str
@@ -172,7 +172,7 @@ class WorkerSeen:
 
 
 class Workers(Protocol):
-    """Which workers are there: heard of lately, and whether they drain."""
+    """Which workers are there: seen recently, and whether they drain."""
 
     async def polled(self, worker_id: str, can: Capabilities = EVERYTHING) -> None:
         """A worker asked for work that it can do."""
@@ -195,7 +195,7 @@ class Workers(Protocol):
         ...
 
     async def present(self) -> list[WorkerSeen]:
-        """Those heard of lately, by id."""
+        """Those seen recently, by id."""
         ...
 
     async def anybody(self) -> bool:

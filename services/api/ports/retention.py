@@ -38,5 +38,5 @@ class RetentionStore(Protocol):
         ...
 
     async def erase(self) -> bool:
-        """Leave nothing on disk of what the store no longer holds, such as passwords; False: held up, call it again."""
+        """Leave nothing on disk of what the store no longer holds, such as passwords; False: delayed, call it again."""
         ...

@@ -24,7 +24,7 @@ def tenant_queue(of_tenant: TenantPart) -> operator_service_pb2.TenantQueue:
 
 
 def worker(record: WorkerSeen, now: datetime) -> operator_service_pb2.Worker:
-    """A worker as it was last heard of."""
+    """A worker as it was last seen."""
     return operator_service_pb2.Worker(
         id=record.id,
         running=record.held,

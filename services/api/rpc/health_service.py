@@ -31,7 +31,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         self._set(serving.SERVING if ready and not self._is_ending else serving.NOT_SERVING)
 
     def end(self) -> None:
-        """Not ready, for good."""
+        """Not ready any more, permanently."""
         self._is_ending = True
         self.ready(ready=False)
 

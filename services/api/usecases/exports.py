@@ -182,7 +182,7 @@ class Exports:
         await self._detached.run(self._delete(tenant, export_id))
 
     async def retry(self, tenant: str, export_id: str, budget: int, password: str) -> View:
-        """Begin a new run of an export that failed for good. For operators.
+        """Begin a new run of an export that failed permanently. For operators.
 
         An encrypted one needs its password again. Raises ExportNotFound, IllegalTransition, PasswordRequired,
         InvalidRequest for a password that the export does not ask for.

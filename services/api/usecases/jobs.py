@@ -190,11 +190,11 @@ class Jobs:
         return await self._workers.ability(worker_id)
 
     async def release(self, leases: Sequence[LeaseRef]) -> None:
-        """Give attempts back; leases that no longer count are passed over."""
+        """Give attempts back; leases that are no longer in force are skipped."""
         await self._detached.run(self._release(leases))
 
     async def expire(self) -> list[Export]:
-        """End the leases that ran out; returns their exports."""
+        """End the leases that expired; returns their exports."""
         return await self._detached.run(self._expire())
 
     # ---- a change and its announcement, which stand together
@@ -250,12 +250,12 @@ class Jobs:
             self._announcements.work(poll.wanted)
 
     async def _seconds_to_next_due(self, now: datetime) -> float:
-        """Counted from the `now` of the claim before: what became due since then is not passed over."""
+        """Counted from the `now` of the claim before: what became due since then is not skipped."""
         due = await self._leases.next_due(now)
         return max(0.0, (due - self._world.clock()).total_seconds()) if due else MAX_WAIT_S
 
     async def _jobs(self, claimed: Sequence[Claimed]) -> list[Job]:
-        """What can be handed out. One that cannot be read ends here, and holds nobody else up."""
+        """What can be handed out. One that cannot be read ends here, and delays nobody else."""
         jobs: list[Job] = []
         for one in claimed:
             try:
@@ -325,7 +325,7 @@ class Jobs:
         return standing.export
 
     async def _leased(self, lease: LeaseRef) -> Export:
-        """The export that a lease names, to decide with: the store decides whether the lease still counts."""
+        """The export that a lease names, to decide with: the store decides whether the lease is still in force."""
         (standing,) = await self._leases.standings([lease])
         if standing.export is None:
             raise LeaseLost(lease.export_id)

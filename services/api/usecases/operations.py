@@ -50,7 +50,7 @@ class Operations:
         return QueueView(tuple((each, self._fairness.share(each.tenant)) for each in queues), depth.oldest)
 
     async def workers(self) -> tuple[list[WorkerSeen], datetime]:
-        """The workers that were heard of lately, and the time now."""
+        """The workers that were seen recently, and the time now."""
         return await self._workers.present(), self._clock()
 
     async def drain(self, worker_id: str) -> tuple[WorkerSeen, datetime]:

@@ -1,4 +1,4 @@
-"""Types of columns, and what becomes of values that are not of them."""
+"""Types of columns, and what happens to values that are not of them."""
 
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from exportd.v1 import export_pb2

@@ -84,7 +84,7 @@ class FolderWriter:
         self._is_seekable = False
 
     def _move(self) -> None:
-        """Whoever withdraws another attempt takes the export's folder along when it is empty: then once more."""
+        """Whoever withdraws another attempt takes the export's folder along when it is empty: then try once more."""
         *steps, name = self._key.split("/")
         while True:
             try:

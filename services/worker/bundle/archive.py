@@ -22,7 +22,7 @@ class Archive:
     """Appends entries to a ZIP in `file`, which is seekable, empty and stays the caller's.
 
     `written_at` is the time shown with each entry. A `password` encrypts every entry, the manifest too. `tick` is
-    called now and then while content is read. What is kept aside is in `spool_dir`, in files without a name.
+    called occasionally while content is read. What is kept aside is in `spool_dir`, in files without a name.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`manifest.json`, the last entry of a ZIP: what was asked for, what came of it, and how to check each entry.
+"""`manifest.json`, the last entry of a ZIP: what was asked for, its outcome, and how to check each entry.
 
 One object in UTF-8, its keys in this order:
 

@@ -41,7 +41,7 @@ def main(
     except Exception as problem:  # noqa: BLE001 - whoever starts the worker hears of any
         orders.send(NotWarm(f"{type(problem).__name__}: {problem}"))
         return
-    gc.freeze()  # what is there now stays: the collections below pass over it
+    gc.freeze()  # what is there now stays: the collections below skip it
     report = Teller(tell)
     orders.send(READY)
     while True:

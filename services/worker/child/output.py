@@ -15,7 +15,7 @@ from services.worker.ports import ArtifactSink
 from services.worker.writers.growing import GrowingFile
 
 Tick = Callable[[], None]
-"""Called now and then in long steps."""
+"""Called occasionally in long steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Output:
         return self._writer.size()
 
     def push(self) -> None:
-        """Have the store begin with what is in the file. For now and then."""
+        """Have the store begin with what is in the file. To be called occasionally."""
         self._writer.push()
 
     def store(self) -> Artifact:

@@ -1,4 +1,4 @@
-"""Measures how far a job has come, and reports it now and then."""
+"""Measures how far a job has come, and reports it occasionally."""
 
 import time
 from collections.abc import Callable

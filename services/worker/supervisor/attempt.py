@@ -59,7 +59,7 @@ class Attempt:
     def __init__(
         self, job: Job, context: WorkerContext, freed: Callable[[], None], built: Callable[[Job, Outcome], None]
     ) -> None:
-        """`freed` is called when `busy` becomes false, `built` with what building came to."""
+        """`freed` is called when `busy` becomes false, `built` with the result of building."""
         self.job = job
         self._built = built
         self.reference = context.world.new_id()

@@ -1,4 +1,4 @@
-"""What failed in the worker's own surroundings, and what it takes no work for until that is well again.
+"""What failed in the worker's own environment, and what it takes no work for until that is well again.
 
 A failure of the artifact store, the disk or the memory makes the worker unhealthy as a whole; one of its connection to
 a source keeps it from that source alone. It waits, twice as long after each failure, and then tries that very thing

@@ -103,5 +103,5 @@ class Heartbeat:
                 attempt.stop(Ending.LOST)
 
     def _retries(self) -> Iterator[float]:
-        """Soon again: leases run out in the meantime."""
+        """Soon again: leases expire in the meantime."""
         return self._world.pauses(max_s=2.0)

@@ -78,7 +78,7 @@ class Leasing:
         return polling.result() if answered else []
 
     async def _capabilities(self) -> Capabilities:
-        """As the sources and the store are now: each poll tells them anew."""
+        """As the sources and the store are now: each poll tells them again."""
         names = frozenset(built_in()) | self._context.sources.current.capabilities(but=self._health.lost_sources)
         return Capabilities(names, await asyncio.to_thread(self._context.sink.store_id))
 

@@ -28,7 +28,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt that is over. `outcome` is what building came to, None when it was stopped before."""
+    """An attempt that is over. `outcome` is the result of building, None when it was stopped before."""
 
     job: Job
     reference: str

@@ -1,6 +1,6 @@
 """A pool of warm child processes, one order at a time each.
 
-A library's pool shares one pipe and its locks among all children, so that one killed at the wrong moment holds up its
+A library's pool shares one pipe and its locks among all children, so that one killed at the wrong moment delays its
 neighbours, and it reports a job as cancelled before its process is gone. Here each child has a pipe of its own, and
 whoever stops an order gets control back when the process is dead: what it wrote can be removed safely.
 """

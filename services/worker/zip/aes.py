@@ -27,7 +27,7 @@ _PIECE_BLOCKS = _PIECE // _BLOCK
 
 @dataclass(frozen=True, slots=True)
 class EntryKey:
-    """What one entry is sealed with: its `salt`, the keys made from it, and two bytes by which a reader can tell at
+    """What one entry is encrypted with: its `salt`, the keys made from it, and two bytes by which a reader can tell at
     once that a password is wrong.
     """
 

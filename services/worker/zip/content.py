@@ -14,7 +14,7 @@ from isal import isal_zlib
 from services.worker.zip.records import DEFLATED, STORED
 
 CHUNK = 1 << 20
-"""Content is read in pieces of so many bytes; what is smaller is packed in one go."""
+"""Content is read in pieces of so many bytes; what is smaller is packed together."""
 
 WIDEST = 15
 """The widest window of deflate, as the logarithm of its bytes."""

@@ -24,7 +24,7 @@ _AES_EXTRA = 0x9901
 _TIME_EXTRA = 0x5455  # "extended timestamp" of Info-ZIP: Unix time, so that no reader guesses a zone
 _TIME_MODIFIED = 1
 _LAST_UNIX_TIME = 2**31 - 1
-_PADDING_EXTRA = 0xA220  # "Open Packaging growth hint": room for what became no zip64 field; readers pass over it
+_PADDING_EXTRA = 0xA220  # "Open Packaging growth hint": room for what became no zip64 field; readers skip it
 _PADDING_SIGNATURE = 0xA028
 
 

@@ -92,7 +92,7 @@ def requests(method: Any, text: str) -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def logged() -> Iterator[None]:
-    """Within a test: pytest takes stderr over anew for each of its phases."""
+    """Within a test: pytest takes stderr over again for each of its phases."""
     handlers = [*logging.getLogger().handlers]
     logs.configure("api", "json")
     yield

@@ -28,7 +28,7 @@ async def history(api: Api, export_id: str) -> list[export_pb2.Transition]:
 
 
 async def given_up(api: Api, worker: Worker, **fields: object) -> export_pb2.Export:
-    """An export whose only attempt failed for good."""
+    """An export whose only attempt failed permanently."""
     export = await api.create(**fields)
     (job,) = await worker.lease()
     await worker.fail(job, "COLUMN_MISSING")

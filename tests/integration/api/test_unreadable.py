@@ -1,4 +1,4 @@
-"""An export that cannot be read ends, and holds nobody up who waits behind it."""
+"""An export that cannot be read ends, and delays nobody who waits behind it."""
 
 import sqlite3
 from contextlib import closing

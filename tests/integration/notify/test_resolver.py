@@ -1,4 +1,4 @@
-"""Lookups of names by threads that name servers hold up."""
+"""Lookups of names by threads that name servers delay."""
 
 import asyncio
 import threading

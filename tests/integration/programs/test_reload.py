@@ -32,7 +32,7 @@ def test_the_api_reads_its_catalog_and_its_tenants_again_and_keeps_what_is_sound
         assert '"tenants": 2' in api.log.read_text()
         tenants.write_text(BROKEN)
         hang_up(api, "tenants_refused")
-        assert api.log.read_text().count('"catalog_reloaded"') >= 2  # one broken file does not hold up the others
+        assert api.log.read_text().count('"catalog_reloaded"') >= 2  # one broken file does not delay the others
         (place.folder / "catalog.toml").write_text(BROKEN)
         hang_up(api, "catalog_refused")
         tenants.unlink()

@@ -1,4 +1,4 @@
-"""What is no missing attachment: an attempt that cannot read one fails, and is tried again."""
+"""What is no missing attachment: an attempt that cannot read one fails, and is retried."""
 
 import sqlite3
 import traceback

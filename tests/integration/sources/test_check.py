@@ -1,4 +1,4 @@
-"""`exportd-worker check` over real sources: what is wrong, all of it at once, each with its mend."""
+"""`exportd-worker check` over real sources: what is wrong, all of it at once, each with its fix."""
 
 import io
 import json

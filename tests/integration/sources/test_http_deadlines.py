@@ -1,4 +1,4 @@
-"""A remote that sends a little now and then is late all the same; and a small page is no large document."""
+"""A remote that sends a little occasionally is late all the same; and a small page is no large document."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""What becomes of values that are not of their column's type: refused with value and key, null, or text, and counted;
+"""What happens to values that are not of their column's type: refused with value and key, null, or text, and counted;
 the same from every database.
 """
 
@@ -99,7 +99,7 @@ CASES = {
 
 
 def refusal(source: SourceSettings, asked: JobSpec) -> str:
-    """What a failure says. Nothing of the reading stays: DuckDB opens no file anew that a traceback keeps open."""
+    """What a failure says. Nothing of the reading stays: DuckDB opens no file again that a traceback keeps open."""
     try:
         read(source, asked)
     except SourceFailed as failed:

@@ -1,4 +1,4 @@
-"""What a PostgreSQL server holds up, and what it is left with: locks of others, and backends of killed children."""
+"""What delays a PostgreSQL server, and what it is left with: locks of others, and backends of killed children."""
 
 import subprocess
 import sys

@@ -160,7 +160,7 @@ async def test_tenants_of_whom_nothing_is_due_are_not_looked_at_one_by_one(datab
 
 
 async def test_tenants_of_whom_late_words_left_nothing_are_met_once(database, store):
-    """Their exports had run out, so they stood in the line, and were completed all the same."""
+    """Their exports had expired, so they stood in the line, and were completed all the same."""
     for number in range(FEW_TENANTS):
         await store.exports.create(new_export(tenant=f"t-{number}"), SPEC, None)
     jobs = await store.leases.claim("another worker", "poll", FEW_TENANTS, START)

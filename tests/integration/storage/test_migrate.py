@@ -122,7 +122,7 @@ async def test_an_export_of_the_first_version_goes_on_as_it_was(old):
 
 
 async def test_what_another_version_stored_to_be_built_is_told_apart_from_what_can_be_built(old):
-    """A spec of that version has other types: a claim that raises would hold up every export behind it."""
+    """A spec of that version has other types: a claim that raises would delay every export behind it."""
     new = await old.exports.create(new_export(tenant="new", id="0" * 36), SPEC, None)
     claimed = {one.export.tenant: one for one in await old.leases.claim(WORKER, "poll", 10, START)}
     assert {tenant: one.spec for tenant, one in claimed.items()} == {"acme": None, "new": SPEC}

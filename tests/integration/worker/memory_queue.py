@@ -93,7 +93,7 @@ class MemoryQueue:
         return entry
 
     def requeue(self, entry: Entry) -> None:
-        """It is to be built once more."""
+        """It is to be built again."""
         entry.state = "QUEUED"
         self._tell()
 

@@ -121,6 +121,6 @@ class Rig:
 
     def files(self) -> list[str]:
         """Every file in the store but its marker and locks."""
-        # Unlike rglob, os.walk passes over a folder that a worker removes meanwhile.
+        # Unlike rglob, os.walk skips a folder that a worker removes meanwhile.
         found = (Path(folder, name) for folder, _, names in os.walk(self.root) for name in names)
         return sorted(str(p.relative_to(self.root)) for p in found if p.name not in (MARKER, "lock"))

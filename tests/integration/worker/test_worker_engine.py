@@ -94,7 +94,7 @@ async def test_a_job_over_its_run_timeout_fails(rig: Rig) -> None:
 
 
 async def test_fault_14_a_child_that_hangs_fails_and_one_with_progress_does_not(rig: Rig) -> None:
-    rig.no_progress_s = 3.0  # far more than a child that moves is ever held up
+    rig.no_progress_s = 3.0  # far more than a child that moves is ever delayed
     async with rig.working():
         stuck, moving = rig.queue.offer(named("spin")), rig.queue.offer(named("tick"))
         await rig.queue.until(lambda: stuck.state == "FAILED")

@@ -1,4 +1,4 @@
-"""A worker whose own surroundings fail says so, takes nothing that needs them, and goes on when they are back."""
+"""A worker whose own environment fails says so, takes nothing that needs them, and goes on when they are back."""
 
 import shutil
 from dataclasses import replace

@@ -1,6 +1,6 @@
 """docs/catalog.md: its examples, and the tables of keys in it, which are made of the ones that the reader goes by.
 
-python -m tests.unit.catalog.catalog_docs writes those tables and docs/catalog.schema.json anew.
+python -m tests.unit.catalog.catalog_docs writes those tables and docs/catalog.schema.json again.
 """
 
 import json

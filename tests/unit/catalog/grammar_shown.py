@@ -1,6 +1,6 @@
 """What a query means, in words; and docs/query-grammar.md, which is made of the table of cases.
 
-python -m tests.unit.catalog.grammar_shown writes the page anew.
+python -m tests.unit.catalog.grammar_shown writes the page again.
 """
 
 import sys

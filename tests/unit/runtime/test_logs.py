@@ -16,7 +16,7 @@ LONG = "x" * 1_000_000
 
 @dataclass
 class Log:
-    """What is written from `begin` on, within a test: pytest takes stderr over anew for each of its phases."""
+    """What is written from `begin` on, within a test: pytest takes stderr over again for each of its phases."""
 
     style: str
     capsys: pytest.CaptureFixture[str]

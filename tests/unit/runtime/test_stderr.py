@@ -110,7 +110,7 @@ WRITERS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("statement", WRITERS.values(), ids=WRITERS)
 def test_whatever_writes_there_the_process_goes_on_and_ends_as_it_should(pipe: tuple[int, int], statement: str) -> None:
-    """Python's own stderr keeps what it could not write, fails once more at the end, and makes the exit code 120."""
+    """Python's own stderr keeps what it could not write, fails again at the end, and makes the exit code 120."""
     reader, writer = pipe
     os.close(reader)
     program = (

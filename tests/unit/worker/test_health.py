@@ -1,4 +1,4 @@
-"""When a worker takes work again whose own surroundings failed."""
+"""When a worker takes work again whose own environment failed."""
 
 import asyncio
 from collections.abc import Iterator

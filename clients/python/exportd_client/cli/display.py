@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, a line now and then in a log, nothing beside JSON."""
+"""Progress on stderr: a bar on a terminal, a line occasionally in a log, nothing beside JSON."""
 
 import sys
 import time

@@ -33,7 +33,7 @@ async def export_or_file_of(session: Session, text: str, *, only_file: bool) -> 
 
 
 async def worker_id_of(session: Session, text: str) -> str:
-    """The worker that `text` means, of those that were heard of lately. Raises NotFound, InvalidArgument."""
+    """The worker that `text` means, of those that were seen recently. Raises NotFound, InvalidArgument."""
     if not _is_start(_UUID_START, text):
         return text
     ids = (worker.id for worker in await session.client.operator.workers())

@@ -1,4 +1,4 @@
-"""Figures of the queue, counted anew each time."""
+"""Figures of the queue, counted each time."""
 
 from collections import Counter
 from datetime import datetime, timedelta

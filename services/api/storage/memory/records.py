@@ -12,7 +12,7 @@ from services.contract.spec import JobSpec
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease in force. It stays when it ran out and nobody else took the export, and when it completed."""
+    """A lease in force. It stays when it expired and nobody else took the export, and when it completed."""
 
     id: str
     worker_id: str

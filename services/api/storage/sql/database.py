@@ -9,7 +9,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 ListVerb = Callable[[sa.Connection, Sequence[Item]], Sequence[T | Exception]]
-"""A unit of work for each of a list: what it came to, in the same order; an exception is raised to that one's caller.
+"""A unit of work for each of a list: the results, in the same order; an exception is raised to that one's caller.
 
 When it raises, nothing of the list was done, and each is done again by itself.
 """
@@ -86,7 +86,7 @@ class Database(Protocol):
         ...
 
     async def read_list(self, holder: str, query: Callable[[sa.Connection], T]) -> T:
-        """As `read`, and perhaps long: it must hold up no other read, and those of one holder none of another's."""
+        """As `read`, and perhaps long: it must delay no other read, and those of one holder none of another's."""
         ...
 
     async def read_for_workers(self, query: Callable[[sa.Connection], T]) -> T:

@@ -136,7 +136,7 @@ def new(db: sa.Connection, key: LineKey, kept: Kept, most: int) -> list[Candidat
 
 
 def again(db: sa.Connection, key: LineKey, now: datetime, passed_over: int) -> list[Candidate]:
-    """Those that are due again, MAX_RETRIES_COMPARED beyond what is passed over."""
+    """Those that are due again, MAX_RETRIES_COMPARED beyond what is skipped."""
     tenant, requirement = key
     most = MAX_RETRIES_COMPARED + passed_over
     of = {"of_tenant": tenant, "of_requirement": requirement, "now": now, "most": most}

@@ -125,7 +125,7 @@ def to_export(row: Row) -> Export:
 
 
 def to_spec(row: Row) -> JobSpec | None:
-    """None for one that this version cannot read: a row that raises would hold up all that wait behind it."""
+    """None for one that this version cannot read: a row that raises would delay all that wait behind it."""
     try:
         return spec_from_bytes(row["spec"])
     except ValueError:

@@ -22,7 +22,7 @@ HELD = (_d.id == sa.bindparam("of_id"), _d.lease_id == sa.bindparam("of_lease"),
 
 @dataclass(frozen=True, slots=True)
 class Settlements:
-    """`again`: due once more; `end`: no try is left to make; `supersede`: a later run of its export has ended."""
+    """`again`: due again; `end`: no try is left to make; `supersede`: a later run of its export has ended."""
 
     again: sa.Update
     end: sa.Update

@@ -59,7 +59,7 @@ exports = sa.Table(
     sa.Column("duration", Length),
     sa.Column("errors", Json, nullable=False),
     sa.Column("deleted_time", UtcTime),
-    # The lease in force. It stays when it ran out and nobody else took the export, and when it completed.
+    # The lease in force. It stays when it expired and nobody else took the export, and when it completed.
     sa.Column("lease_id", sa.Text),
     sa.Column("lease_worker_id", sa.Text),
     sa.Column("lease_poll_id", sa.Text),
@@ -97,7 +97,7 @@ exports = sa.Table(
     # The file of the attachments, when it is apart; its times are those of the file.
     sa.Column("attachments_id", sa.Text),
     sa.Column("attachments", Json),
-    # Its place among the tenant's own, where its end is announced, and what came of it in this run.
+    # Its place among the tenant's own, where its end is announced, and its outcome in this run.
     sa.Column("priority", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("notify_email", sa.Text),
     sa.Column("callback_url", sa.Text),
@@ -106,7 +106,7 @@ exports = sa.Table(
     # What a worker must be able to do: the key of a set of names, and the set in its canonical form.
     sa.Column("requirement", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Column("needs", sa.Text, nullable=False, server_default=sa.text("''")),
-    # How often workers gave it back in this run since their own surroundings failed, and which one did while it waits.
+    # How often workers gave it back in this run since their own environment failed, and which one did while it waits.
     sa.Column("given_back_count", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("given_back_by", sa.Text),
 )
@@ -173,7 +173,7 @@ line = sa.Table(
     # The tenant's, the same in all of its rows: 0 when `tenants` has none.
     sa.Column("vtime", sa.BigInteger, nullable=False),
     sa.Column("place", _named(Place), nullable=False),
-    # No export that failed is due before; NULL: none is waiting to be tried again.
+    # No export that failed is due before; NULL: none is waiting to be retried.
     sa.Column("due", UtcTime),
     sa.CheckConstraint("place IN ('CAPPED', 'LATER', 'WAITING')", name="place_known"),
     sa.CheckConstraint("place <> 'LATER' OR due IS NOT NULL", name="later_is_due"),
@@ -210,7 +210,7 @@ deliveries = sa.Table(
     sa.Column("notice", Json, nullable=False),
     sa.Column("state", _named(DeliveryState), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
-    # While it is tried, the end of the hold: when nobody says what came of it, it is tried again then.
+    # While it is tried, the end of the hold: when nobody says its outcome, it is retried then.
     sa.Column("next_attempt_time", UtcTime),
     sa.Column("lease_id", sa.Text),
     sa.Column("create_time", UtcTime, nullable=False),

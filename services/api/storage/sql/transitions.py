@@ -133,7 +133,7 @@ _renewed = {
 RENEW = _of_worker(
     sa.update(exports).values(**_renewed).where(in_states(sources(Event.RENEW) & {target(Event.RENEW)}))
 ).returning(_c.id, _c.lease_id)
-# Not beyond the longest time of a lease: it would run out at once, over and over.
+# Not beyond the longest time of a lease: it would expire at once, over and over.
 REVIVE = _of_worker(_on(Event.RENEW, next_attempt_time=None, **_renewed)).where(
     in_states(sources(Event.RENEW) - {target(Event.RENEW)}), _longest > _now
 )

@@ -28,7 +28,7 @@ PollKey = tuple[str, str]
 """Of a poll: its worker and its id."""
 
 MAX_JOBS_TOGETHER = 256
-"""Chosen at once for several polls: each has a specification of some kilobytes, seldom of some hundred."""
+"""Chosen at once for several polls: each has a specification of some kilobytes, rarely of some hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Turns:
         return _Choosing(db, together, self._fairness, now - self._avoidance).all()
 
     def settle(self, db: sa.Connection, choice: Choice) -> None:
-        """Write what came of the turns, once everything that was chosen is leased."""
+        """Write the outcome of the turns, once everything that was chosen is leased."""
         taken = [
             {"tenant": tenant, "vtime": turn.vtime, "served": turn.served}
             for tenant, turn in sorted(choice.turns.items())

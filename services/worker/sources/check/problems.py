@@ -29,7 +29,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, how to mend it, and what the driver said, which is for operators only.
+    """What is wrong, how to fix it, and what the driver said, which is for operators only.
 
     `collection` empty: with the source itself; `part`: a column or attachment of the collection, empty: all of it.
     """
@@ -105,7 +105,7 @@ def _absent(probe: Probe, columns: dict[str, LiveColumn], names: list[str]) -> I
 
 
 def _types(probe: Probe, columns: dict[str, LiveColumn]) -> Iterator[Problem]:
-    """Each column of the source with each type that the catalog gives it, unless it says what becomes of others."""
+    """Each column of the source with each type that the catalog gives it, unless it says what happens to others."""
     columns_used = source_columns(probe.spec, deciding=True)
     refusing = (column for column in columns_used if column.invalid is Invalid.REFUSE)
     for name, type_ in dict.fromkeys((column.name, column.type) for column in refusing):

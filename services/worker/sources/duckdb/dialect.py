@@ -64,7 +64,7 @@ def _place(term: Term) -> tuple[str, ColumnType]:
 
 
 def _doubtful(term: Term, columns: Columns) -> bool:
-    """Whether a value that is not of the type must not be passed over."""
+    """Whether a value that is not of the type must not be skipped."""
     compares = term.operator not in NULLS and term.policy is Invalid.REFUSE
     return compares and columns.comparable(term.column, term.type) != columns.raw(term.column, term.type)
 

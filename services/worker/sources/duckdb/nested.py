@@ -12,7 +12,7 @@ _END = r"(?=[\[\]),]|$)"  # behind a type; behind the name of a field there is a
 _REAL = re.compile(rf"{_QUOTED}|\bFLOAT{_END}")
 _DECIMAL = re.compile(rf"{_QUOTED}|\bDECIMAL\((\d+),(\d+)\){_END}")
 _REWRITTEN = re.compile(rf"{_QUOTED}|\b(JSON|VARIANT|DECIMAL\(38,38\)){_END}")
-"""Types whose values to_json writes anew: numbers of JSON as doubles, and a fraction without the zero before it."""
+"""Types whose values to_json writes again: numbers of JSON as doubles, and a fraction without the zero before it."""
 _TOKEN = re.compile(rf"{_QUOTED}|[(\[]|[)\]]|,|[^\"'()\[\],]+")
 _FIELD = re.compile(r"(\"(?:[^\"]|\"\")*\"|[^\" ]+) (.*)", re.DOTALL)
 _COMMA = " || ',' || "

@@ -1,7 +1,7 @@
 """What a pattern names below a directory: found step by step, and nothing that fits it left out in silence.
 
 Links are followed as long as they stay below the root. A link that leads out of it, or nowhere, and a file that is not
-a plain one are refused by their names: pathlib passes over them, and the rows that they would have held are missing.
+a plain one are refused by their names: pathlib skips them, and the rows that they would have held are missing.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Requests to the one host of a source, tried again while that may help."""
+"""Requests to the one host of a source, retried while that may help."""
 
 import io
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """The time that one answer has, over everything: dialling, TLS, headers, interim answers and the body.
 
-A timeout of a socket is for each wait: a remote that sends a byte now and then is never late. At the deadline the
+A timeout of a socket is for each wait: a remote that sends a byte occasionally is never late. At the deadline the
 connection is shut down from another thread, whatever it is waiting for.
 """
 

@@ -29,7 +29,7 @@ class Pace:
 
 
 class Patience:
-    """How long one request is tried again: `budget_s` seconds, 12 tries."""
+    """How long one request is retried: `budget_s` seconds, 12 tries."""
 
     def __init__(self, budget_s: float) -> None:
         self._end = time.monotonic() + budget_s

@@ -26,7 +26,7 @@ class HttpSettings:
 
     `headers` go with every request. `allow_private` lets the host lead to addresses that are not public.
     `requests_per_second` is the most of one job; 0 is no limit. `timeout_s` is for one answer from its request to its
-    last byte; of an attachment, for each part. `retry_s` is how long one request is tried again. `max_page_bytes`
+    last byte; of an attachment, for each part. `retry_s` is how long one request is retried. `max_page_bytes`
     is of a page once decompressed.
     """
 

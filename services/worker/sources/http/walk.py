@@ -47,7 +47,7 @@ class Walk:
 
     @property
     def repeated(self) -> int:
-        """Rows that came once more, and were left out."""
+        """Rows that came again, and were left out."""
         return self._repeats.count
 
     def pages(self) -> Iterator[list[Item]]:

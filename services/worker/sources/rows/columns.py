@@ -1,4 +1,4 @@
-"""Which columns a reading takes from its source, and what becomes of each."""
+"""Which columns a reading takes from its source, and what happens to each."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ class SourceColumn:
     """A column to read: `name` in the source, `label` for people, `field` in the batch, empty if it is not for the
     file.
 
-    `invalid`: what becomes of values that are not of the type. `secret`: no message has its values. `in_key`: messages
+    `invalid`: what happens to values that are not of the type. `secret`: no message has its values. `in_key`: messages
     say by it which row they mean.
     """
 

@@ -1,4 +1,4 @@
-"""What becomes of values that are not of their column's type, in the rows that match."""
+"""What happens to values that are not of their column's type, in the rows that match."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

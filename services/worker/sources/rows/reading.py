@@ -140,6 +140,6 @@ class SnapshotReading:
         return batch.filter(certain)
 
     def _doubtful(self, by_term: filtering.Columns) -> Iterator[tuple[SourceColumn, filtering.Place]]:
-        """Columns with an invalid value that must not be passed over."""
+        """Columns with an invalid value that must not be skipped."""
         refusing = ((c, (c.name, c.type)) for c in self._selection if c.invalid is Invalid.REFUSE)
         return ((column, place) for column, place in refusing if by_term[place].invalid is not None)

@@ -109,7 +109,7 @@ class LeaseVerbs:
         self._completing = Listed.of(sql.dialect, changes.COMPLETE, _COMPLETING, _FILE)
 
     def claim(self, db: sa.Connection, asked: Sequence[Asked]) -> list[list[Claimed] | Exception]:
-        """A ListVerb. Polls of workers that can do the same are served in one go, one after the other."""
+        """A ListVerb. Polls of workers that can do the same are served in one call, one after the other."""
         leased = _leased_to(db, asked)
         new: dict[PollKey, Asked] = {}
         for poll in asked:
@@ -218,7 +218,7 @@ class LeaseVerbs:
     def _fates(
         self, fate: Fate, error: Mapping[str, str], now: datetime
     ) -> Iterator[tuple[Event, sa.Update, Mapping[str, Any]]]:
-        """What to try, in this order: giving back once more than is allowed changes nothing."""
+        """What to try, in this order: giving back more often than is allowed changes nothing."""
         told = {**error, "now_micros": to_micros(now)}
         match fate:
             case GiveBack(otherwise):

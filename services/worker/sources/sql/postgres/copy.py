@@ -141,7 +141,7 @@ class Session:
 def _rows(server: "PGconn") -> Iterator[list[Any]]:
     """Rows without their line ends, some at a time: the server sends one a message.
 
-    A driver that waits for the next message holds up every other thread; so it is only asked for what is there.
+    A driver that waits for the next message delays every other thread; so it is only asked for what is there.
     """
     arriving = select.poll()
     arriving.register(server.socket, select.POLLIN)

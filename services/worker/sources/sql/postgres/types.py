@@ -117,7 +117,7 @@ _WHOLE = "case when {raw} = trunc({raw}) and abs({raw}) < 9.2e18 then {raw}::int
 FLOAT4_AS_FLOAT8 = "{raw}::text::float8"
 """The number that the shortest text of a real of four bytes says: 11.4, and no 11.399999618530273."""
 
-# What Arrow takes as it is, and what becomes of other types; any type not named leaves as its text.
+# What Arrow takes as it is, and what happens to other types; any type not named leaves as its text.
 _DIRECT: dict[Kind, tuple[frozenset[Oid], dict[int, str]]] = {
     Kind.TEXT: (PLAIN_TEXT, {}),
     Kind.INTEGER: (WHOLE, {Oid.NUMERIC: "trim_scale({raw})::text", **dict.fromkeys(REAL, _WHOLE)}),
