@@ -1,4 +1,4 @@
-"""Which workers are there: seen recently, and whether they drain. Held in memory; after a restart it is learned again."""
+"""Which workers were seen recently, and whether they drain. Held in memory; after a restart it is learned again."""
 
 from dataclasses import replace
 from datetime import timedelta
