@@ -42,12 +42,22 @@ class Requirement:
     @property
     def text(self) -> str:
         """The canonical form: names in order, a space between two."""
-        return " ".join(sorted(self.needs))
+        return _text_of(self.needs)
 
     @property
     def key(self) -> str:
         """The same for equal requirements only: 32 hexadecimal digits; empty without needs."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:_KEY_CHARACTERS] if self.needs else ""
+        return _key_of(self.needs)
+
+
+@lru_cache(maxsize=1024)
+def _text_of(needs: frozenset[str]) -> str:
+    return " ".join(sorted(needs))
+
+
+@lru_cache(maxsize=1024)
+def _key_of(needs: frozenset[str]) -> str:
+    return hashlib.sha256(_text_of(needs).encode()).hexdigest()[:_KEY_CHARACTERS] if needs else ""
 
 
 NOTHING_NEEDED = Requirement()

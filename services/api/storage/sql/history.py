@@ -17,14 +17,16 @@ from services.api.domain.history import (
 )
 from services.api.domain.states import ENDINGS, Event, State
 from services.api.storage.sql.line import Line
+from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import Row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, transitions
 from services.api.storage.sql.verbs.outbox import OutboxVerbs
 
 _t = transitions.c
-_insert = sa.insert(transitions)
-_last = sa.select(_t.worker_id).where(_t.export_id == sa.bindparam("of_id")).order_by(_t.id.desc()).limit(1)
+_ENTRY_COLUMNS = tuple(column.name for column in _t if column.name != "id")
+_insert = Prepared(sa.insert(transitions).inline(), sets=_ENTRY_COLUMNS)
+_last = Prepared(sa.select(_t.worker_id).where(_t.export_id == sa.bindparam("of_id")).order_by(_t.id.desc()).limit(1))
 _of_export = (
     sa.select(transitions)
     .join_from(transitions, exports)
@@ -46,7 +48,7 @@ class History:
 
     def created(self, db: sa.Connection, new: Sequence[Export]) -> None:
         """Begin the history of new exports."""
-        db.execute(_insert, [_entry(export, CREATED, Actor.CALLER, "", "") for export in new])
+        _insert.run_each(db, [_entry(export, CREATED, Actor.CALLER, "", "") for export in new])
         self._line.waits(db, new)
 
     def happened(
@@ -56,29 +58,32 @@ class History:
         rows: Iterable[Row],
         actor: Actor,
         *,
-        reason: str = "",
+        reason: str | Callable[[Row], str] = "",
         worker_id: str | Callable[[Row], str] = "",
     ) -> list[Export]:
         """Record what an event did, and announce it when it was an end; returns the exports that it happened to.
 
-        `worker_id` may be told of each row.
+        `reason` and `worker_id` may be told of each row.
         """
         rows = [*rows]
-        workers = [worker_id if isinstance(worker_id, str) else worker_id(row) for row in rows]
+        workers, why = _told(worker_id, rows), _told(reason or REASONS.get(event, ""), rows)
         changed = [to_export(row) for row in rows]
-        if changed:
-            why = reason or REASONS.get(event, "")
-            told = zip(changed, workers, strict=True)
-            db.execute(_insert, [_entry(export, event.name, actor, why, worker) for export, worker in told])
+        told = zip(changed, why, workers, strict=True)
+        _insert.run_each(db, [_entry(export, event.name, actor, *each) for export, *each in told])
         self._line.happened(db, event, changed)
         if event in ENDINGS:
             self._outbox.announce(db, changed)
         return changed
 
 
+def _told(what: str | Callable[[Row], str], rows: Sequence[Row]) -> list[str]:
+    """Of each row."""
+    return [what if isinstance(what, str) else what(row) for row in rows]
+
+
 def worker_of(db: sa.Connection, export_id: str) -> str:
     """The worker of the export's last transition: while it is PROCESSING, the one that builds it."""
-    return db.execute(_last, {"of_id": export_id}).scalar() or ""
+    return _last.scalar(db, {"of_id": export_id}) or ""
 
 
 def of_export(

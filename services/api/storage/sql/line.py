@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from services.api.domain.export import Export
 from services.api.domain.fairness import Turn
 from services.api.domain.states import LEASABLE, Event, State, sources, target
-from services.api.storage.sql.column_types import UtcTime
+from services.api.storage.sql.column_types import UtcTime, to_micros
 from services.api.storage.sql.database import Columns, Dialect
+from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.tables import Place, at, exports, in_states, line, tenants
 
 LineKey = tuple[str, str]
@@ -35,18 +36,20 @@ _EMPTIES = {Event.CANCEL, Event.RENEW}
 """What waited does not any more. Claims look for themselves, and at what a late COMPLETE has left there."""
 
 _waiting, _later = (sa.literal(place, _l.place.type) for place in (Place.WAITING, Place.LATER))
-_lock = sa.select(_l.tenant).where(*_of_row).with_for_update()
-_leave = sa.delete(line).where(*_of_row, sa.not_(_new), _again.is_(None))
-_stay = (
+_lock = Prepared(sa.select(_l.tenant).where(*_of_row).with_for_update())
+_leave = Prepared(sa.delete(line).where(*_of_row, sa.not_(_new), _again.is_(None)))
+_stay = Prepared(
     sa.update(line)
     .values(due=_again, place=sa.case((at(Place.CAPPED), _l.place), (_new, _waiting), else_=_later))
     .where(*_of_row, sa.or_(sa.not_(_new), _l.due.is_not(None)))
 )
-_freed = sa.update(line).values(place=Place.WAITING).where(_of_tenant, at(Place.CAPPED))
-_all_freed = sa.update(line).values(place=Place.WAITING).where(at(Place.CAPPED))
-_capped = sa.update(line).values(place=Place.CAPPED).where(_of_tenant, at(Place.WAITING))
-_due = sa.update(line).values(place=Place.WAITING).where(at(Place.LATER), _l.due <= sa.bindparam("now", type_=UtcTime))
-_moved = sa.update(line).values(vtime=sa.bindparam("to_vtime", type_=sa.BigInteger)).where(_of_tenant)
+_freed = Prepared(sa.update(line).values(place=Place.WAITING).where(_of_tenant, at(Place.CAPPED)))
+_all_freed = Prepared(sa.update(line).values(place=Place.WAITING).where(at(Place.CAPPED)))
+_capped = Prepared(sa.update(line).values(place=Place.CAPPED).where(_of_tenant, at(Place.WAITING)))
+_due = Prepared(
+    sa.update(line).values(place=Place.WAITING).where(at(Place.LATER), _l.due <= sa.bindparam("now", type_=UtcTime))
+)
+_moved = Prepared(sa.update(line).values(vtime=sa.bindparam("to_vtime", type_=sa.BigInteger)).where(_of_tenant))
 
 
 class Line:
@@ -55,12 +58,13 @@ class Line:
     def __init__(self, dialect: Dialect) -> None:
         self._one_writer = dialect.one_writer
         own = sa.select(tenants.c.vtime).where(tenants.c.tenant == sa.bindparam("of_tenant")).scalar_subquery()
-        self._stand = dialect.insert_or_merge(line, _with_new).values(vtime=sa.func.coalesce(own, 0))
+        stand = dialect.insert_or_merge(line, _with_new).values(vtime=sa.func.coalesce(own, 0))
+        self._stand = Prepared(stand, sets=("tenant", "requirement", "needs", "place", "due"))
 
     def happened(self, db: sa.Connection, event: Event, changed: Sequence[Export]) -> None:
         """What an event other than LEASE changes."""
         if event in _FREES:
-            _execute(db, _freed, ({"of_tenant": tenant} for tenant in _tenants(changed)))
+            _freed.run_each(db, ({"of_tenant": tenant} for tenant in _tenants(changed)))
         if target(event) in LEASABLE:
             self.waits(db, changed)
         if event in _EMPTIES:
@@ -68,32 +72,33 @@ class Line:
 
     def waits(self, db: sa.Connection, waiting: Sequence[Export]) -> None:
         """Have their tenants stand in the line. All are QUEUED or FAILED."""
-        _execute(db, self._stand, map(_row, sorted(waiting, key=lambda each: (each.tenant, each.requirement.key))))
+        rows = {_place_of(export): export for export in waiting}
+        self._stand.run_each(db, (_row(export) for _, export in sorted(rows.items())))
 
     def look_again(self, db: sa.Connection, rows: Iterable[LineKey]) -> None:
         """Let those leave of which nothing waits, and know when the others are due."""
         of = [{"of_tenant": tenant, "of_requirement": requirement} for tenant, requirement in sorted(rows)]
         if not self._one_writer:
             for each in of:
-                db.execute(_lock, each)
-        _execute(db, _leave, of)
-        _execute(db, _stay, of)
+                _lock.first(db, each)
+        _leave.run_each(db, of)
+        _stay.run_each(db, of)
 
     def moved(self, db: sa.Connection, turns: Mapping[str, Turn]) -> None:
         """Tenants have had their turns."""
-        _execute(db, _moved, ({"of_tenant": tenant, "to_vtime": turns[tenant].vtime} for tenant in sorted(turns)))
+        _moved.run_each(db, ({"of_tenant": tenant, "to_vtime": turns[tenant].vtime} for tenant in sorted(turns)))
 
     def capped(self, db: sa.Connection, names: Iterable[str]) -> None:
         """Tenants run as many as they may."""
-        _execute(db, _capped, ({"of_tenant": tenant} for tenant in sorted(names)))
+        _capped.run_each(db, ({"of_tenant": tenant} for tenant in sorted(names)))
 
     def all_freed(self, db: sa.Connection) -> None:
         """The shares have changed: perhaps no tenant runs as many as it may."""
-        db.execute(_all_freed)
+        _all_freed.run(db, {})
 
     def those_due(self, db: sa.Connection, now: Any) -> None:
         """Have those stand in the line of which something has become due."""
-        db.execute(_due, {"now": now})
+        _due.run(db, {"now": now})
 
 
 def _with_new(new: Columns) -> Mapping[str, Any]:
@@ -102,6 +107,12 @@ def _with_new(new: Columns) -> Mapping[str, Any]:
         "place": sa.case((new.place == _waiting, new.place), else_=_l.place),
         "due": sa.case((sooner, new.due), else_=_l.due),
     }
+
+
+def _place_of(export: Export) -> tuple[str, str, int]:
+    """What writes the same into the line, in the order in which rows are locked."""
+    due = export.next_attempt_time
+    return export.tenant, export.requirement.key, to_micros(due) if due else 0
 
 
 def _row(export: Export) -> dict[str, Any]:
@@ -119,8 +130,3 @@ def _row(export: Export) -> dict[str, Any]:
 
 def _tenants(exports: Sequence[Export]) -> list[str]:
     return sorted({export.tenant for export in exports})
-
-
-def _execute(db: sa.Connection, statement: sa.Executable, of: Iterable[Mapping[str, Any]]) -> None:
-    if rows := [*of]:
-        db.execute(statement, rows)

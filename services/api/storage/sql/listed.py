@@ -4,17 +4,21 @@ The rows are one parameter in JSON, so that the statement is the same however ma
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from services.api.storage.sql.column_types import MICROSECOND, to_micros
 from services.api.storage.sql.database import Dialect
+from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import Row
+
+T = TypeVar("T")
+Item = TypeVar("Item")
 
 Types = Mapping[str, sa.types.TypeEngine[Any]]
 """Of the columns of the rows given, by name."""
@@ -23,8 +27,8 @@ Types = Mapping[str, sa.types.TypeEngine[Any]]
 class Listed:
     """An UPDATE whose rows are given as a list. Each may change one row of its table; no two the same one."""
 
-    def __init__(self, statement: sa.Executable, names: Collection[str]) -> None:
-        self._statement = statement
+    def __init__(self, statement: sa.Update, names: Collection[str]) -> None:
+        self._statement = Prepared(statement)
         self._names = tuple(names)
 
     @classmethod
@@ -41,10 +45,29 @@ class Listed:
         listed: Any = replacement_traverse(whole, {"stop_on": [given]}, replaced)
         return cls(listed, types)
 
-    def changed(self, db: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
+    def changed(self, db: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> Sequence[Row]:
         """What RETURNING says of those that were changed, in no order."""
         given = [[_plain(row[name]) for name in self._names] for row in rows]
-        return [*db.execute(self._statement, {"given": json.dumps(given)}).mappings()] if given else []
+        return self._statement.all(db, {"given": json.dumps(given)}) if given else []
+
+
+def in_rounds(
+    asked: Sequence[Item], rows: Callable[[Item], Iterable[str]], verb: Callable[[Sequence[Item]], Sequence[T]]
+) -> list[T]:
+    """What a verb answers to a list in which `rows`, by their ids, may come more than once: one after the other then,
+    in their order.
+    """
+    answers: list[T] = []
+    together: list[Item] = []
+    taken: set[str] = set()
+    for item in asked:
+        own = {*rows(item)}
+        if own & taken:
+            answers += verb(together)
+            together, taken = [], set()
+        together.append(item)
+        taken |= own
+    return [*answers, *(verb(together) if together else ())]
 
 
 def _plain(value: Any) -> Any:

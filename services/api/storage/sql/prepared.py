@@ -3,86 +3,154 @@
 SQLAlchemy works out at each execution what never changes; for one row by an index that takes most of the time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-Process = Callable[[Any], Any] | None
+Values = Mapping[str, Any]
+"""Of the parameters, or of the columns of a row, by name."""
+
+Process = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Spelled:
-    """As one engine spells it. A parameter that the statement itself gives has its value in `given`."""
+    """As one engine spells it. `given` holds what the statement itself gives, in the form of the driver: by place or
+    by name. `asked` are the other parameters, each with its place there, `processed` the columns of rows that are made
+    of what the driver gives.
+    """
 
     text: str
-    given: Mapping[str, Any]
-    order: tuple[str, ...]
+    given: Any
+    asked: Sequence[tuple[Any, str, Process | None]]
     names: tuple[str, ...]
-    bind: Mapping[str, Process]
-    processed: tuple[tuple[str, Callable[[Any], Any]], ...]
+    processed: Sequence[tuple[int, Process]]
 
-    def parameters(self, values: Mapping[str, Any]) -> Any:
-        """In the form of the driver: by place where there is an order, else by name."""
-        known = {**self.given, **values}
-        for name, process in self.bind.items():
-            if process is not None:
-                known[name] = process(known[name])
-        return [known[name] for name in self.order] if self.order else known
+    def parameters(self, values: Values) -> Any:
+        filled = copy(self.given)
+        for place, name, process in self.asked:
+            value = values[name]
+            filled[place] = value if process is None else process(value)
+        return filled
+
+    def row(self, found: Sequence[Any]) -> dict[str, Any]:
+        values = [*found]
+        for place, process in self.processed:
+            values[place] = process(values[place])
+        return dict(zip(self.names, values, strict=True))
 
 
 class Prepared:
-    """A statement whose parameters have names. Raises what SQLAlchemy would.
+    """A statement whose parameters have names, and none of them a list. Raises what SQLAlchemy would.
 
     It begins no transaction: what writes is for within one.
     """
 
-    def __init__(self, statement: sa.Select[Any] | sa.Insert, *, sets: Sequence[str] = ()) -> None:
-        """`sets`: the columns that an INSERT sets."""
+    def __init__(self, statement: Any, *, sets: Sequence[str] = ()) -> None:
+        """`sets`: the columns that an INSERT sets by parameters of their names, where it does not say so itself."""
         self._statement = statement
         self._sets = [*sets]
         self._spelled: dict[str, _Spelled] = {}
 
-    def run(self, db: sa.Connection, values: Mapping[str, Any]) -> None:
+    def run(self, db: sa.Connection, values: Values) -> None:
         """For what returns no row."""
-        self._executed(db, values)
+        spelled = self._as_of(db)
+        _executed(db, spelled.text, spelled.parameters(values))
 
-    def first(self, db: sa.Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The first row by the names of its columns; None when there is none."""
-        spelled, cursor = self._executed(db, values)
-        found = cursor.fetchone()
-        cursor.close()
-        if found is None:
-            return None
-        row = dict(zip(spelled.names, found, strict=True))
-        for name, process in spelled.processed:
-            row[name] = process(row[name])
-        return row
+    def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> None:
+        """As `run`, with each of these parameters; with none of them nothing."""
+        spelled = self._as_of(db)
+        given = [spelled.parameters(values) for values in rows]
+        if len(given) == 1:
+            _executed(db, spelled.text, given[0])
+        elif given:
+            _executed(db, spelled.text, given, many=True)
 
-    def _executed(self, db: sa.Connection, values: Mapping[str, Any]) -> tuple[_Spelled, Any]:
-        spelled = self._spelled.get(db.dialect.name) or self._spell(db.dialect)
-        driver, parameters = _driver(db), spelled.parameters(values)
-        try:
-            return spelled, driver.execute(spelled.text, parameters)
-        except db.dialect.loaded_dbapi.Error as error:
-            raise sa.exc.DBAPIError.instance(
-                spelled.text, parameters, error, db.dialect.loaded_dbapi.Error, hide_parameters=True, dialect=db.dialect
-            ) from error
+    def all(self, db: sa.Connection, values: Values) -> list[dict[str, Any]]:
+        """Every row that it returns."""
+        spelled = self._as_of(db)
+        found = _executed(db, spelled.text, spelled.parameters(values), _fetch_all)
+        return [spelled.row(each) for each in found]
+
+    def first(self, db: sa.Connection, values: Values) -> dict[str, Any] | None:
+        """The first row; None when there is none."""
+        spelled = self._as_of(db)
+        found = _executed(db, spelled.text, spelled.parameters(values), _fetch_one)
+        return None if found is None else spelled.row(found)
+
+    def scalar(self, db: sa.Connection, values: Values) -> Any:
+        """The first value of the first row; None when there is no row."""
+        row = self.first(db, values)
+        return None if row is None else next(iter(row.values()))
+
+    def _as_of(self, db: sa.Connection) -> _Spelled:
+        return self._spelled.get(db.dialect.name) or self._spell(db.dialect)
 
     def _spell(self, dialect: sa.Dialect) -> _Spelled:
         compiled: Any = self._statement.compile(dialect=dialect, column_keys=self._sets or None)
-        columns = self._statement.exported_columns
-        after = {c.name: _impl(c, dialect).result_processor(dialect, None) for c in columns}
+        columns = getattr(self._statement, "exported_columns", ())
+        after = [_impl(column, dialect).result_processor(dialect, None) for column in columns]
+        given, asked = _split(compiled, dialect)
         self._spelled[dialect.name] = spelled = _Spelled(
             text=str(compiled),
-            given={name: bind.value for name, bind in compiled.binds.items() if not bind.required},
-            order=tuple(compiled.positiontup or ()),
-            names=tuple(after),
-            bind={name: _impl(bind, dialect).bind_processor(dialect) for name, bind in compiled.binds.items()},
-            processed=tuple((name, process) for name, process in after.items() if process is not None),
+            given=given,
+            asked=asked,
+            names=tuple(column.name for column in columns),
+            processed=[(place, process) for place, process in enumerate(after) if process is not None],
         )
         return spelled
+
+
+def _split(compiled: Any, dialect: sa.Dialect) -> tuple[Any, Sequence[tuple[Any, str, Process | None]]]:
+    """`given` and `asked` of a statement."""
+    order = compiled.positiontup
+    places = [*enumerate(order)] if order is not None else [(name, name) for name in compiled.binds]
+    given: Any = [None] * len(places) if order is not None else {}
+    asked = []
+    for place, name in places:
+        bind = compiled.binds[name]
+        process = _impl(bind, dialect).bind_processor(dialect)
+        if bind.required:
+            asked.append((place, name, process))
+        else:
+            given[place] = bind.value if process is None else process(bind.value)
+    return given, asked
+
+
+def _fetch_nothing(_: Any) -> None:
+    """Of what returns no row."""
+
+
+def _fetch_one(cursor: Any) -> Any:
+    return cursor.fetchone()
+
+
+def _fetch_all(cursor: Any) -> Any:
+    return cursor.fetchall()
+
+
+def _executed(
+    db: sa.Connection,
+    text: str,
+    parameters: Any,
+    fetch: Callable[[Any], Any] = _fetch_nothing,
+    *,
+    many: bool = False,
+) -> Any:
+    """What was fetched. `many`: the parameters are a list, and nothing is."""
+    dbapi, cursor = db.dialect.loaded_dbapi, _driver(db).cursor()
+    try:
+        (cursor.executemany if many else cursor.execute)(text, parameters)
+        return fetch(cursor)
+    except dbapi.Error as error:
+        raise sa.exc.DBAPIError.instance(
+            text, parameters, error, dbapi.Error, hide_parameters=True, dialect=db.dialect
+        ) from error
+    finally:
+        cursor.close()
 
 
 def _driver(db: sa.Connection) -> Any:

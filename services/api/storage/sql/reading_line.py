@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from services.api.domain.states import Event, State, sources, target
 from services.api.storage.sql.column_types import UtcTime
 from services.api.storage.sql.line import LineKey
+from services.api.storage.sql.prepared import Prepared
+from services.api.storage.sql.rows import Row
 from services.api.storage.sql.tables import Place, at, exports, in_states, line, tenants
 
 MAX_RETRIES_COMPARED = 100
@@ -100,39 +102,43 @@ def _fronts() -> sa.Select[Any]:
     )
 
 
-_find_heads, _find_fronts = _heads(), _fronts()
-_find_new = sa.select(_c.id, _c.priority).where(_queued, *_own, _not_kept).order_by(*_by_priority).limit(_most)
-_find_again = (
+_find_heads, _find_fronts = Prepared(_heads()), Prepared(_fronts())
+_find_new = Prepared(
+    sa.select(_c.id, _c.priority).where(_queued, *_own, _not_kept).order_by(*_by_priority).limit(_most)
+)
+_find_again = Prepared(
     sa.select(_c.id, _c.priority)
     .where(_failed, *_own, _c.next_attempt_time <= sa.bindparam("now", type_=UtcTime))
     .order_by(_c.next_attempt_time, _c.id)
     .limit(_most)
 )
 _find_running = sa.select(_c.id).where(_running, _c.tenant == sa.bindparam("of_tenant")).limit(_most)
-_count_running = sa.select(sa.func.count()).select_from(_find_running.subquery())
-_given_back = sa.select(_c.id).where(_c.given_back_by.is_not(None), _c.given_back_by > sa.literal_column("''")).limit(1)
-_present = sa.select(sa.func.max(tenants.c.served))
+_count_running = Prepared(sa.select(sa.func.count().label("running")).select_from(_find_running.subquery()))
+_given_back = Prepared(
+    sa.select(_c.id).where(_c.given_back_by.is_not(None), _c.given_back_by > sa.literal_column("''")).limit(1)
+)
+_present = Prepared(sa.select(sa.func.max(tenants.c.served).label("present")))
 
 
 def heads(db: sa.Connection) -> Iterator[Head]:
     """Of every requirement that somebody waits with."""
-    return (Head(*row) for row in db.execute(_find_heads).all())
+    return (Head(**row) for row in _find_heads.all(db, {}))
 
 
 def fronts(db: sa.Connection, requirement: str, kept: Kept, begin: tuple[int, str], most: int) -> Iterator[Front]:
     """Rows of a requirement from a place on, `most` of them."""
     vtime, tenant = begin
     of = {"of_requirement": requirement, "from_vtime": vtime, "from_tenant": tenant, "most": most, **_params(kept)}
-    for row in db.execute(_find_fronts, of).all():
-        first = None if row.id is None else Candidate(-row.priority, row.id, requirement)
-        yield Front((row.vtime, row.tenant), row.due, first)
+    for row in _find_fronts.all(db, of):
+        first = None if row["id"] is None else _candidate(row, requirement)
+        yield Front((row["vtime"], row["tenant"]), row["due"], first)
 
 
 def new(db: sa.Connection, key: LineKey, kept: Kept, most: int) -> list[Candidate]:
     """The first of a tenant's exports of a requirement that were never tried."""
     tenant, requirement = key
     of = {"of_tenant": tenant, "of_requirement": requirement, "most": most, **_params(kept)}
-    return [Candidate(-row.priority, row.id, requirement) for row in db.execute(_find_new, of)]
+    return [_candidate(row, requirement) for row in _find_new.all(db, of)]
 
 
 def again(db: sa.Connection, key: LineKey, now: datetime, passed_over: int) -> list[Candidate]:
@@ -140,22 +146,26 @@ def again(db: sa.Connection, key: LineKey, now: datetime, passed_over: int) -> l
     tenant, requirement = key
     most = MAX_RETRIES_COMPARED + passed_over
     of = {"of_tenant": tenant, "of_requirement": requirement, "now": now, "most": most}
-    return [Candidate(-row.priority, row.id, requirement) for row in db.execute(_find_again, of)]
+    return [_candidate(row, requirement) for row in _find_again.all(db, of)]
 
 
 def running(db: sa.Connection, tenant: str, most: int) -> int:
     """How many exports a tenant runs, counted up to `most`."""
-    return db.execute(_count_running, {"of_tenant": tenant, "most": most}).scalar_one()
+    return int(_count_running.scalar(db, {"of_tenant": tenant, "most": most}))
 
 
 def any_given_back(db: sa.Connection) -> bool:
     """Whether something waits that a worker gave back."""
-    return db.execute(_given_back).first() is not None
+    return _given_back.first(db, {}) is not None
 
 
 def present(db: sa.Connection) -> int:
     """When the last job of anybody began, in virtual time."""
-    return db.execute(_present).scalar() or 0
+    return _present.scalar(db, {}) or 0
+
+
+def _candidate(row: Row, requirement: str) -> Candidate:
+    return Candidate(-row["priority"], row["id"], requirement)
 
 
 def _params(kept: Kept) -> dict[str, Any]:

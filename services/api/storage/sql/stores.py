@@ -19,8 +19,9 @@ from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.turns import Asked
 from services.api.storage.sql.verbs import figures, ids
 from services.api.storage.sql.verbs.exports import Creation, ExportVerbs
-from services.api.storage.sql.verbs.leases import Completion, LeaseVerbs, Renewal
-from services.api.storage.sql.verbs.outbox import OutboxVerbs
+from services.api.storage.sql.verbs.lease_reports import Completion, Failed, Release, Renewal
+from services.api.storage.sql.verbs.leases import LeaseVerbs
+from services.api.storage.sql.verbs.outbox import OutboxVerbs, Settled
 from services.api.storage.sql.verbs.retention import RetentionVerbs
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure, RunStats
@@ -145,10 +146,10 @@ class SqlLeaseStore:
         return await self._db.write_listed(self._verbs.complete, Completion(lease, file, stats, now, attachments))
 
     async def fail(self, lease: LeaseRef, failure: Failure, fate: Fate, now: datetime) -> Export | None:
-        return await self._db.write(lambda db: self._verbs.fail(db, lease, failure, fate, now))
+        return await self._db.write_listed(self._verbs.fail, Failed(lease, failure, fate, now))
 
     async def release(self, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
-        return await self._db.write(lambda db: self._verbs.release(db, leases, now))
+        return await self._db.write_listed(self._verbs.release, Release(tuple(leases), now))
 
     async def expire(self, now: datetime) -> list[Export]:
         return await self._db.write(lambda db: self._verbs.expire(db, now))
@@ -193,7 +194,7 @@ class SqlOutbox:
         return await self._end(held, DeliveryState.SENT, outcome, now)
 
     async def try_again(self, held: Held, outcome: str, due: datetime, now: datetime) -> bool:
-        return await self._db.write(lambda db: self._verbs.try_again(db, held, outcome, due, now))
+        return await self._db.write_listed(self._verbs.try_again, Settled(held, outcome, now, due=due))
 
     async def give_up(self, held: Held, outcome: str, now: datetime) -> bool:
         return await self._end(held, DeliveryState.GIVEN_UP, outcome, now)
@@ -213,7 +214,7 @@ class SqlOutbox:
         return await self._db.write(lambda db: self._verbs.redeliver(db, tenant, delivery_id, now))
 
     async def _end(self, held: Held, state: DeliveryState, outcome: str, now: datetime) -> bool:
-        return await self._db.write(lambda db: self._verbs.end(db, held, state, outcome, now))
+        return await self._db.write_listed(self._verbs.end, Settled(held, outcome, now, state))
 
 
 class SqlRetentionStore:

@@ -16,6 +16,7 @@ from services.api.domain.fairness import Shares, Turn
 from services.api.domain.leases import Ability
 from services.api.storage.sql import reading_line
 from services.api.storage.sql.line import Line, LineKey
+from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.reading_line import Candidate, Front, Kept
 from services.api.storage.sql.statements import Statements
 from services.contract.capabilities import requirement_in
@@ -60,7 +61,7 @@ class Turns:
     """Tenants in their turn, by the shares of `fairness`. `avoidance`: see LeasePolicy."""
 
     def __init__(self, sql: Statements, fairness: Shares, avoidance: timedelta) -> None:
-        self._take = sql.take_turn
+        self._take = Prepared(sql.take_turn, sets=("tenant", "vtime", "served"))
         self._line = Line(sql.dialect)
         self._fairness = fairness
         self._avoidance = avoidance
@@ -99,12 +100,8 @@ class Turns:
 
     def settle(self, db: sa.Connection, choice: Choice) -> None:
         """Write the outcome of the turns, once everything that was chosen is leased."""
-        taken = [
-            {"tenant": tenant, "vtime": turn.vtime, "served": turn.served}
-            for tenant, turn in sorted(choice.turns.items())
-        ]
-        if taken:
-            db.execute(self._take, taken)
+        turns = sorted(choice.turns.items())
+        self._take.run_each(db, ({"tenant": name, "vtime": turn.vtime, "served": turn.served} for name, turn in turns))
         self._line.moved(db, choice.turns)
         self._line.capped(db, choice.capped)
         self._line.look_again(db, choice.looked_at)

@@ -42,7 +42,7 @@ _c = exports.c
 _by_id = Prepared(
     sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id"), _c.tenant == sa.bindparam("of_tenant"))
 )
-_insert = Prepared(sa.insert(exports), sets=NEW_COLUMNS)
+_insert = Prepared(sa.insert(exports).inline(), sets=NEW_COLUMNS)
 _by_file = sa.select(*EXPORT_COLUMNS).where(
     sa.or_(_c.file_id == sa.bindparam("of_file"), _c.attachments_id == sa.bindparam("of_file")),
     _c.tenant == sa.bindparam("of_tenant"),
@@ -103,10 +103,7 @@ class ExportVerbs:
 
     def _write(self, db: sa.Connection, new: Sequence[Creation]) -> None:
         rows = [new_row(each.export, each.spec, each.sealed_password) for each in new]
-        if len(rows) == 1:
-            _insert.run(db, rows[0])
-        elif rows:
-            db.execute(sa.insert(exports), rows)
+        _insert.run_each(db, rows)
         if new:
             self._history.created(db, [each.export for each in new])
 

@@ -1,44 +1,45 @@
 """What workers and the clock do with leases."""
 
+import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.api.domain.export import MAX_CODE_CHARACTERS, MAX_MESSAGE_CHARACTERS, Export, StoredFile
+from services.api.domain.export import Export
 from services.api.domain.fairness import Shares
 from services.api.domain.history import Actor
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
-from services.api.domain.retry import Fate, GiveBack, GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, Event, sources, target
 from services.api.storage.sql import transitions as changes
 from services.api.storage.sql.column_types import Length, UtcTime, to_micros
 from services.api.storage.sql.history import History, worker_of
-from services.api.storage.sql.listed import Listed, Types
+from services.api.storage.sql.listed import Listed, Types, in_rounds
+from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import (
     EXPORT_COLUMNS,
     FILE_COLUMNS,
     JOB_COLUMNS,
     Row,
-    file_values,
     to_export,
     to_spec,
 )
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states
 from services.api.storage.sql.turns import Asked, PollKey, Turns
+from services.api.storage.sql.verbs.lease_reports import Completion, Failed, Release, Renewal
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing
 from services.contract.job import LeaseRef, Verdict
-from services.contract.outcome import Failure, RunStats
 
 _c = exports.c
 _moment = sa.bindparam("moment", type_=UtcTime)
-_next_due = sa.select(sa.func.min(_c.next_attempt_time)).where(
-    in_states({target(Event.FAIL)}), _c.next_attempt_time > _moment
+_next_due = Prepared(
+    sa.select(sa.func.min(_c.next_attempt_time).label("due")).where(
+        in_states({target(Event.FAIL)}), _c.next_attempt_time > _moment
+    )
 )
 
 _unconfirmed = (
@@ -46,10 +47,8 @@ _unconfirmed = (
     .where(in_states(sources(Event.EXPIRE_UNCONFIRMED)), sa.not_(_c.lease_confirmed))
     .order_by(_c.id)
 )
-_leased_before = _unconfirmed.where(_c.lease_worker_id == sa.bindparam("of_worker"), _c.lease_create_time < _moment)
-_of_polls = _unconfirmed.where(
-    _c.lease_worker_id.in_(sa.bindparam("workers", expanding=True)),
-    _c.lease_poll_id.in_(sa.bindparam("polls", expanding=True)),
+_leased_before = Prepared(
+    _unconfirmed.where(_c.lease_worker_id == sa.bindparam("of_worker"), _c.lease_create_time < _moment)
 )
 
 _text, _time = sa.Text(), UtcTime()
@@ -62,38 +61,10 @@ _RENEWING: Types = {
     "until": _time,
     "longest": Length(),
 }
-_COMPLETING: Types = {"of_id": _text, "of_lease": _text, "now": _time}
+_OF_LEASE: Types = {"of_id": _text, "of_lease": _text, "now": _time}
+_ERROR: Types = {"code": _text, "message": _text, "now_micros": sa.BigInteger()}
 _FILE: Types = {name: _c[name].type for name in FILE_COLUMNS}
-_by_ids = sa.select(*EXPORT_COLUMNS).where(_c.id.in_(sa.bindparam("ids", expanding=True)))
-
-
-@dataclass(frozen=True, slots=True)
-class Renewal:
-    """What `renew` is asked for; see LeaseStore."""
-
-    worker_id: str
-    leases: tuple[LeaseRef, ...]
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """What `complete` is asked for; see LeaseStore."""
-
-    lease: LeaseRef
-    file: StoredFile
-    stats: RunStats
-    now: datetime
-    attachments: StoredFile | None
-
-    @property
-    def has_every_row(self) -> bool:
-        return self.stats.rows_matched == self.stats.rows_written
-
-    def values(self) -> dict[str, Any]:
-        """For a list of them."""
-        of = {"of_id": self.lease.export_id, "of_lease": self.lease.lease_id, "now": self.now}
-        return of | file_values(self.file, self.stats, self.attachments)
+_by_id = Prepared(sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id")))
 
 
 class LeaseVerbs:
@@ -106,18 +77,33 @@ class LeaseVerbs:
         self._policy = policy
         self._leasing = Listed.of(sql.dialect, changes.LEASE, _LEASING)
         self._renewing = Listed.of(sql.dialect, changes.RENEW, _RENEWING)
-        self._completing = Listed.of(sql.dialect, changes.COMPLETE, _COMPLETING, _FILE)
+        self._completing = Listed.of(sql.dialect, changes.COMPLETE, _OF_LEASE, _FILE)
+        self._releasing = Listed.of(sql.dialect, changes.RELEASE, _OF_LEASE)
+        self._failing = _failing(sql)
+        asked = sql.dialect.rows_given("given", {"id": _text})
+        self._asked_for = Prepared(sa.select(*EXPORT_COLUMNS).where(_c.id == asked.c.id))
+        poll = sql.dialect.rows_given("given", {"worker": _text, "poll": _text})
+        self._of_polls = Prepared(
+            _unconfirmed.where(_c.lease_worker_id == poll.c.worker, _c.lease_poll_id == poll.c.poll)
+        )
 
     def claim(self, db: sa.Connection, asked: Sequence[Asked]) -> list[list[Claimed] | Exception]:
         """A ListVerb. Polls of workers that can do the same are served in one call, one after the other."""
-        leased = _leased_to(db, asked)
+        leased = self._leased_to(db, asked)
         new: dict[PollKey, Asked] = {}
         for poll in asked:
             if poll.key not in leased:
                 new.setdefault(poll.key, poll)
         for polls in self.turns.in_one_go(db, [*new.values()]):
             leased |= self._lease(db, polls)
-        return [leased[poll.key] if new.get(poll.key) is poll else _by_id(leased[poll.key]) for poll in asked]
+        return [leased[poll.key] if new.get(poll.key) is poll else _in_order(leased[poll.key]) for poll in asked]
+
+    def _leased_to(self, db: sa.Connection, asked: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
+        """What polls leased before and have not confirmed; without those that have none."""
+        found: dict[PollKey, list[Claimed]] = {}
+        for row in self._of_polls.all(db, {"given": json.dumps(sorted({poll.key for poll in asked}))}):
+            found.setdefault((row["lease_worker_id"], row["lease_poll_id"]), []).append(_claimed(row))
+        return found
 
     def _lease(self, db: sa.Connection, polls: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
         now = max(poll.now for poll in polls)
@@ -145,15 +131,16 @@ class LeaseVerbs:
         return leased
 
     def next_due(self, db: sa.Connection, now: datetime) -> datetime | None:
-        return db.execute(_next_due, {"moment": now}).scalar()
+        due: datetime | None = _next_due.scalar(db, {"moment": now})
+        return due
 
     def unconfirmed(self, db: sa.Connection, worker_id: str, leased_before: datetime) -> list[Claimed]:
-        rows = db.execute(_leased_before, {"of_worker": worker_id, "moment": leased_before}).mappings()
+        rows = _leased_before.all(db, {"of_worker": worker_id, "moment": leased_before})
         return [_claimed(row) for row in rows]
 
     def standings(self, db: sa.Connection, leases: Sequence[LeaseRef]) -> list[Standing]:
-        ids = sorted({lease.export_id for lease in leases})
-        rows = {row["id"]: row for row in db.execute(_by_ids, {"ids": ids}).mappings()}
+        ids = sorted({(lease.export_id,) for lease in leases})
+        rows = {row["id"]: row for row in self._asked_for.all(db, {"given": json.dumps(ids)})}
         return [_standing(rows.get(lease.export_id), lease) for lease in leases]
 
     def renew(self, db: sa.Connection, asked: Sequence[Renewal]) -> list[list[Export] | Exception]:
@@ -178,18 +165,13 @@ class LeaseVerbs:
 
     def complete(self, db: sa.Connection, asked: Sequence[Completion]) -> list[Export | Exception | None]:
         """A ListVerb. Of those of one export the first comes first."""
-        first: dict[str, Completion] = {}
-        for completion in asked:
-            first.setdefault(completion.lease.export_id, completion)
-        whole = [completion for completion in first.values() if completion.has_every_row]
-        rows = self._completing.changed(db, [completion.values() for completion in whole])
+        return in_rounds(asked, _own_export, lambda some: self._complete(db, some))
+
+    def _complete(self, db: sa.Connection, asked: Sequence[Completion]) -> list[Export | Exception | None]:
+        rows = self._completing.changed(db, [each.values() for each in asked if each.has_every_row])
         exports = self._history.happened(db, Event.COMPLETE, rows, Actor.WORKER, worker_id=_holder)
         done = {export.id: export for export in exports}
-        later = [each for each in asked if first[each.lease.export_id] is not each]
-        then = iter(self.complete(db, later) if later else ())
-        return [
-            self._completed(db, each, done) if first[each.lease.export_id] is each else next(then) for each in asked
-        ]
+        return [self._completed(db, each, done) for each in asked]
 
     def _completed(self, db: sa.Connection, asked: Completion, done: Mapping[str, Export]) -> Export | Exception | None:
         stats, lease = asked.stats, asked.lease
@@ -202,45 +184,41 @@ class LeaseVerbs:
             return None
         return _why_fenced(there, lease)
 
-    def fail(self, db: sa.Connection, lease: LeaseRef, failure: Failure, fate: Fate, now: datetime) -> Export | None:
-        of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
-        error = {"code": failure.code[:MAX_CODE_CHARACTERS], "message": failure.message[:MAX_MESSAGE_CHARACTERS]}
-        for event, change, more in self._fates(fate, error, now):
-            row = db.execute(change, {**of, **more}).mappings().first()
-            if row is not None:
-                reason = f"{error['code']}: {error['message']}"
-                return self._by_worker(db, event, row, worker_of(db, lease.export_id), reason)
-        there = _row(db, lease)
-        if there is not None and _failed_before(there, lease):
-            return None
-        raise _why_fenced(there, lease)
+    def fail(self, db: sa.Connection, asked: Sequence[Failed]) -> list[Export | Exception | None]:
+        """A ListVerb. Of those of one export the first comes first."""
+        return in_rounds(asked, _own_export, lambda some: self._fail(db, some))
 
-    def _fates(
-        self, fate: Fate, error: Mapping[str, str], now: datetime
-    ) -> Iterator[tuple[Event, sa.Update, Mapping[str, Any]]]:
-        """What to try, in this order: giving back more often than is allowed changes nothing."""
-        told = {**error, "now_micros": to_micros(now)}
-        match fate:
-            case GiveBack(otherwise):
-                yield Event.GIVE_BACK, changes.GIVE_BACK, {"given_back_limit": self._policy.given_back_limit}
-                yield from self._fates(otherwise, error, now)
-            case RetryAfter(delay):
-                yield Event.FAIL, self._failures.fail, {**told, "due": now + delay}
-            case GiveUp(reason):
-                yield Event.GIVE_UP, self._failures.give_up, {**told, "reason": reason}
+    def _fail(self, db: sa.Connection, asked: Sequence[Failed]) -> list[Export | Exception | None]:
+        failed: dict[str, Export] = {}
+        for event, change in self._failing.items():
+            left = [each for each in asked if each.lease.export_id not in failed]
+            given = [values for each in left if (values := each.values(event, self._policy)) is not None]
+            why = {each.lease.export_id: each.reason for each in left}
+            rows = change.changed(db, given)
+            exports = self._by_workers(db, event, rows, lambda row, why=why: why[row["id"]])
+            failed |= {export.id: export for export in exports}
+        return [failed.get(each.lease.export_id) or _not_failed(db, each.lease) for each in asked]
 
-    def _by_worker(self, db: sa.Connection, event: Event, row: Row, worker_id: str, reason: str = "") -> Export:
-        (export,) = self._history.happened(db, event, [row], Actor.WORKER, worker_id=worker_id, reason=reason)
-        return export
+    def _by_workers(
+        self, db: sa.Connection, event: Event, rows: Sequence[Row], reason: str | Callable[[Row], str] = ""
+    ) -> list[Export]:
+        """What happened to exports that no worker holds any more."""
+        return self._history.happened(
+            db, event, rows, Actor.WORKER, worker_id=lambda row: worker_of(db, row["id"]), reason=reason
+        )
 
-    def release(self, db: sa.Connection, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
-        released = []
-        for lease in leases:
-            of = {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": now}
-            row = db.execute(changes.RELEASE, of).mappings().first()
-            if row is not None:
-                released.append(self._by_worker(db, Event.RELEASE, row, worker_of(db, lease.export_id)))
-        return released
+    def release(self, db: sa.Connection, asked: Sequence[Release]) -> list[list[Export] | Exception]:
+        """A ListVerb. Of those of one export the first comes first."""
+        return in_rounds(
+            asked,
+            lambda each: each.export_ids,
+            lambda some: self._release(db, some),
+        )
+
+    def _release(self, db: sa.Connection, asked: Sequence[Release]) -> list[list[Export] | Exception]:
+        rows = self._releasing.changed(db, [values for each in asked for values in each.values()])
+        released = {export.id: export for export in self._by_workers(db, Event.RELEASE, rows)}
+        return [[released[id_] for id_ in each.export_ids if id_ in released] for each in asked]
 
     def expire(self, db: sa.Connection, now: datetime) -> list[Export]:
         at = {"now": now, "now_micros": to_micros(now), "unconfirmed_limit": self._policy.unconfirmed_limit}
@@ -257,16 +235,21 @@ class LeaseVerbs:
         yield Event.EXPIRE, self._failures.expire
 
 
-def _leased_to(db: sa.Connection, asked: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
-    """What polls leased before and have not confirmed; without those that have none."""
-    of = {"workers": sorted({poll.worker_id for poll in asked}), "polls": sorted({poll.poll_id for poll in asked})}
-    found: dict[PollKey, list[Claimed]] = {}
-    for row in db.execute(_of_polls, of).mappings():
-        found.setdefault((row["lease_worker_id"], row["lease_poll_id"]), []).append(_claimed(row))
-    return found
+def _failing(sql: Statements) -> Mapping[Event, Listed]:
+    """What to try, in this order: giving back once more than is allowed changes nothing."""
+    dialect, failures = sql.dialect, sql.failures
+    return {
+        Event.GIVE_BACK: Listed.of(dialect, changes.GIVE_BACK, {**_OF_LEASE, "given_back_limit": sa.Integer()}),
+        Event.FAIL: Listed.of(dialect, failures.fail, {**_OF_LEASE, **_ERROR, "due": _time}),
+        Event.GIVE_UP: Listed.of(dialect, failures.give_up, {**_OF_LEASE, **_ERROR, "reason": _c.cancel_reason.type}),
+    }
 
 
-def _by_id(claimed: Sequence[Claimed]) -> list[Claimed]:
+def _own_export(asked: Completion | Failed) -> list[str]:
+    return [asked.lease.export_id]
+
+
+def _in_order(claimed: Sequence[Claimed]) -> list[Claimed]:
     """The order in which a poll gets again what it has."""
     return sorted(claimed, key=lambda one: one.export.id)
 
@@ -312,7 +295,13 @@ def _failed_before(row: Row, lease: LeaseRef) -> bool:
 
 
 def _row(db: sa.Connection, lease: LeaseRef) -> Row | None:
-    return db.execute(_by_ids, {"ids": [lease.export_id]}).mappings().first()
+    return _by_id.first(db, {"of_id": lease.export_id})
+
+
+def _not_failed(db: sa.Connection, lease: LeaseRef) -> ExportdError | None:
+    """Why an attempt was not ended, unless it had failed before."""
+    there = _row(db, lease)
+    return None if there is not None and _failed_before(there, lease) else _why_fenced(there, lease)
 
 
 def _why_fenced(row: Row | None, lease: LeaseRef) -> ExportdError:

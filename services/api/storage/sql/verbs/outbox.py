@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,8 @@ from services.api.domain.notifications import (
     notice,
 )
 from services.api.storage.sql.column_types import UtcTime, from_micros, to_micros
+from services.api.storage.sql.listed import Listed, Types, in_rounds
+from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import Row
 from services.api.storage.sql.settlements import HELD, PENDING
 from services.api.storage.sql.statements import Statements
@@ -30,8 +33,9 @@ from services.contract.errors import DeliveryNotFound
 _d = deliveries.c
 _channel = sa.cast(_d.channel, sa.Text)  # by its name: an enumeration of an engine may have an order of its own
 _now = sa.bindparam("now", type_=UtcTime)
-_insert = sa.insert(deliveries)
-_due = (
+_NEW_COLUMNS = tuple(column.name for column in _d if column.name not in {"lease_id", "end_time"})
+_insert = Prepared(sa.insert(deliveries).inline(), sets=_NEW_COLUMNS)
+_due = Prepared(
     sa.select(_d.id, _d.channel)
     .where(PENDING, _d.next_attempt_time <= _now)
     .order_by(_d.next_attempt_time)
@@ -47,12 +51,13 @@ _hold = (
     .where(_d.id == sa.bindparam("of_id"), PENDING, _d.next_attempt_time <= _now)
     .returning(deliveries)
 )
-_next_due = sa.select(sa.func.min(_d.next_attempt_time)).where(PENDING)
-_oldest = sa.select(sa.func.min(_d.create_time)).where(PENDING)
+_next_due = Prepared(sa.select(sa.func.min(_d.next_attempt_time).label("due")).where(PENDING))
+_oldest = Prepared(sa.select(sa.func.min(_d.create_time).label("oldest")).where(PENDING))
 _put_back = (
     sa.update(deliveries)
     .values(lease_id=None, next_attempt_time=sa.bindparam("due", type_=UtcTime), attempt=_d.attempt - 1)
     .where(*HELD)
+    .returning(_d.id)
 )
 _of_export = (
     sa.select(deliveries)
@@ -65,14 +70,53 @@ _redeliver = (
     .where(_d.id == sa.bindparam("of_id"), _d.tenant == sa.bindparam("of_tenant"))
     .returning(deliveries)
 )
-_told = {Channel.CALLBACK: {"callback_sent": True}, Channel.EMAIL: {"email_sent": True}}
+_this_run = (exports.c.id == sa.bindparam("of_id"), exports.c.run == sa.bindparam("of_run"))
+_say_so = {
+    Channel.CALLBACK: Prepared(sa.update(exports).values(callback_sent=True).where(*_this_run)),
+    Channel.EMAIL: Prepared(sa.update(exports).values(email_sent=True).where(*_this_run)),
+}
+"""On the export; not on that of a later run."""
+
+_text, _time, _micros = sa.Text(), UtcTime(), sa.BigInteger()
+_HELD: Types = {"of_id": _text, "of_lease": _text}
+_TRIED: Types = {**_HELD, "outcome": _text, "now_micros": _micros}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A try that has ended: no other one follows when `state` says so, else it is due again."""
+
+    held: Held
+    outcome: str
+    now: datetime
+    state: DeliveryState = DeliveryState.PENDING
+    due: datetime | None = None
+
+    def values(self) -> dict[str, Any]:
+        """For a list of them."""
+        return {
+            "of_id": self.held.delivery.id,
+            "of_lease": self.held.lease_id,
+            "outcome": self.outcome[:MAX_OUTCOME_CHARACTERS],
+            "now_micros": to_micros(self.now),
+            "now": self.now,
+            "ended_as": self.state,
+            "due": self.due,
+        }
 
 
 class OutboxVerbs:
     """The verbs of an Outbox."""
 
     def __init__(self, sql: Statements) -> None:
-        self._settlements = sql.settlements
+        self._supersede = Prepared(sql.settlements.supersede)
+        self._holding = Listed.of(
+            sql.dialect, _hold, {"of_id": _text, "new_lease": _text, "until": _time, "now": _time}
+        )
+        self._again = Listed.of(sql.dialect, sql.settlements.again, {**_TRIED, "due": _time})
+        ended_as = {"now": _time, "ended_as": _d.state.type}
+        self._ending = Listed.of(sql.dialect, sql.settlements.end, {**_TRIED, **ended_as})
+        self._putting_back = Listed.of(sql.dialect, _put_back, {**_HELD, "due": _time})
 
     def announce(self, db: sa.Connection, ended: Sequence[Export]) -> None:
         """Put what is to be announced of these ends, in place of what was not yet told of earlier runs.
@@ -80,47 +124,60 @@ class OutboxVerbs:
         An old end that came after the new one would contradict it, and its receiver could not tell.
         """
         rows = [_row(export, channel, target) for export in ended for channel, target in channels(export).items()]
-        if rows:
-            db.execute(_insert, rows)
+        _insert.run_each(db, rows)
         for export in ended:
             if export.run > 1:
                 of = {"of_id": export.id, "of_run": export.run, "outcome": SUPERSEDED, "now": export.end_time}
-                db.execute(self._settlements.supersede, of | {"now_micros": to_micros(export.update_time)})
+                self._supersede.run(db, of | {"now_micros": to_micros(export.update_time)})
 
     def hold(
         self, db: sa.Connection, limit: int, until: datetime | Mapping[Channel, datetime], now: datetime
     ) -> list[Held]:
         ends = until if isinstance(until, Mapping) else dict.fromkeys(Channel, until)
-        due = db.execute(_due, {"count": limit, "now": now}).all()
-        rows = [
-            db.execute(_hold, {"of_id": id_, "new_lease": secrets.token_hex(16), "until": ends[channel], "now": now})
-            .mappings()
-            .first()
-            for id_, channel in due
+        due = _due.all(db, {"count": limit, "now": now})
+        given = [
+            {
+                "of_id": row["id"],
+                "new_lease": secrets.token_hex(16),
+                "until": ends[row["channel"]],
+                "now": now,
+            }
+            for row in due
         ]
-        return [Held(to_delivery(row), row["lease_id"]) for row in rows if row is not None]
+        rows = {row["id"]: row for row in self._holding.changed(db, given)}
+        return [Held(to_delivery(row), row["lease_id"]) for each in due if (row := rows.get(each["id"]))]
 
     def next_due(self, db: sa.Connection) -> datetime | None:
-        return db.execute(_next_due).scalar()
+        due: datetime | None = _next_due.scalar(db, {})
+        return due
 
     def oldest(self, db: sa.Connection, now: datetime) -> timedelta:
-        first = db.execute(_oldest).scalar()
+        first = _oldest.scalar(db, {})
         return now - first if first else timedelta()
 
-    def try_again(self, db: sa.Connection, held: Held, outcome: str, due: datetime, now: datetime) -> bool:
-        done = db.execute(self._settlements.again, {**_of(held, outcome, now), "due": due})
-        return done.first() is not None
+    def try_again(self, db: sa.Connection, asked: Sequence[Settled]) -> list[bool | Exception]:
+        """A ListVerb."""
+        return in_rounds(asked, _own_delivery, lambda some: _answers(some, self._settled(db, self._again, some)))
+
+    def end(self, db: sa.Connection, asked: Sequence[Settled]) -> list[bool | Exception]:
+        """A ListVerb."""
+        return in_rounds(asked, _own_delivery, lambda some: self._end(db, some))
+
+    def _end(self, db: sa.Connection, asked: Sequence[Settled]) -> list[bool | Exception]:
+        rows = self._settled(db, self._ending, asked)
+        sent = [row for row in rows if row["state"] is DeliveryState.SENT]
+        for channel, say_so in _say_so.items():
+            its = (row for row in sent if row["channel"] is channel)
+            say_so.run_each(db, ({"of_id": row["export_id"], "of_run": row["run"]} for row in its))
+        return _answers(asked, rows)
+
+    def _settled(self, db: sa.Connection, change: Listed, asked: Sequence[Settled]) -> Sequence[Row]:
+        return change.changed(db, [each.values() for each in asked])
 
     def put_back(self, db: sa.Connection, held: Sequence[Held], due: datetime) -> None:
-        for each in held:
-            db.execute(_put_back, {"of_id": each.delivery.id, "of_lease": each.lease_id, "due": due})
-
-    def end(self, db: sa.Connection, held: Held, state: DeliveryState, outcome: str, now: datetime) -> bool:
-        of = _of(held, outcome, now) | {"ended_as": state, "now": now}
-        row = db.execute(self._settlements.end, of).mappings().first()
-        if row is not None and state is DeliveryState.SENT:
-            db.execute(_say_so(row["channel"]), {"of_id": row["export_id"], "of_run": row["run"]})
-        return row is not None
+        self._putting_back.changed(
+            db, [{"of_id": each.delivery.id, "of_lease": each.lease_id, "due": due} for each in held]
+        )
 
     def of_export(
         self, db: sa.Connection, tenant: str, export_id: str, after: Position | None, limit: int | None
@@ -138,19 +195,14 @@ class OutboxVerbs:
         return to_delivery(row)
 
 
-def _say_so(channel: Channel) -> sa.Update:
-    """On the export; not on that of a later run."""
-    this_run = (exports.c.id == sa.bindparam("of_id"), exports.c.run == sa.bindparam("of_run"))
-    return sa.update(exports).values(_told[channel]).where(*this_run)
+def _own_delivery(asked: Settled) -> list[str]:
+    return [asked.held.delivery.id]
 
 
-def _of(held: Held, outcome: str, now: datetime) -> dict[str, Any]:
-    return {
-        "of_id": held.delivery.id,
-        "of_lease": held.lease_id,
-        "outcome": outcome[:MAX_OUTCOME_CHARACTERS],
-        "now_micros": to_micros(now),
-    }
+def _answers(asked: Sequence[Settled], rows: Sequence[Row]) -> list[bool | Exception]:
+    """Whose hold had not lapsed."""
+    settled = {row["id"] for row in rows}
+    return [each.held.delivery.id in settled for each in asked]
 
 
 def _row(export: Export, channel: Channel, target: str) -> dict[str, Any]:
