@@ -190,14 +190,17 @@ class LeaseVerbs:
 
     def _fail(self, db: sa.Connection, asked: Sequence[Failed]) -> list[Export | Exception | None]:
         failed: dict[str, Export] = {}
-        for event, change in self._failing.items():
-            left = [each for each in asked if each.lease.export_id not in failed]
-            given = [values for each in left if (values := each.values(event, self._policy)) is not None]
-            why = {each.lease.export_id: each.reason for each in left}
-            rows = change.changed(db, given)
-            exports = self._by_workers(db, event, rows, lambda row, why=why: why[row["id"]])
-            failed |= {export.id: export for export in exports}
+        for event in self._failing:
+            left = {each.lease.export_id: each for each in asked if each.lease.export_id not in failed}
+            failed |= self._fail_by(db, event, left)
         return [failed.get(each.lease.export_id) or _not_failed(db, each.lease) for each in asked]
+
+    def _fail_by(self, db: sa.Connection, event: Event, asked: Mapping[str, Failed]) -> dict[str, Export]:
+        """Those to which this event happens."""
+        given = [values for each in asked.values() if (values := each.values(event, self._policy)) is not None]
+        rows = self._failing[event].changed(db, given)
+        exports = self._by_workers(db, event, rows, lambda row: asked[row["id"]].reason)
+        return {export.id: export for export in exports}
 
     def _by_workers(
         self, db: sa.Connection, event: Event, rows: Sequence[Row], reason: str | Callable[[Row], str] = ""
