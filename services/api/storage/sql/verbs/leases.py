@@ -239,7 +239,7 @@ class LeaseVerbs:
 
 
 def _failing(sql: Statements) -> Mapping[Event, Listed]:
-    """What to try, in this order: giving back once more than is allowed changes nothing."""
+    """What to try, in this order: giving back more often than is allowed changes nothing."""
     dialect, failures = sql.dialect, sql.failures
     return {
         Event.GIVE_BACK: Listed.of(dialect, changes.GIVE_BACK, {**_OF_LEASE, "given_back_limit": sa.Integer()}),
