@@ -23,10 +23,13 @@ RUN = {
     "toml": "tests/e2e/test_examples.py, test_own_database.py; tests/unit/catalog/test_catalog_docs.py",
     "sql": "tests/e2e/test_own_database.py",
     "json": "here",
+    "typescript": "tests/e2e/clients",
+    "go": "tests/e2e/clients",
+    "java": "tests/e2e/clients, which compiles it",
 }
 """Languages of blocks, and where those are run. Blocks of `text` are pictures and messages."""
 
-PROGRAMS = {"exportctl", "exportd-api", "exportd-worker", "make", "pkill", "eval", "export"}
+PROGRAMS = {"exportctl", "exportd-api", "exportd-worker", "make", "pkill", "eval", "export", "pip", "buf", "grpcurl"}
 MAX_README_LINES = 150
 
 

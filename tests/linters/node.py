@@ -25,10 +25,18 @@ class Node:
     environ: dict[str, str]
 
 
-def node() -> Node:
-    """Raises NoNode."""
-    npm = shutil.which("npm")
-    return Node((npm,), dict(os.environ)) if npm and shutil.which("node") else _of_wheel()
+def node(minimum: int = 0) -> Node:
+    """Of at least a major version. Raises NoNode."""
+    npm, program = shutil.which("npm"), shutil.which("node")
+    new_enough = npm and program and _version(program) >= minimum
+    return Node((npm,), dict(os.environ)) if npm and new_enough else _of_wheel()
+
+
+def _version(program: str) -> int:
+    """The major one, as in v24.19.0; 0 for a program that does not tell."""
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    major = told.removeprefix("v").partition(".")[0]
+    return int(major) if major.isdigit() else 0
 
 
 def _of_wheel() -> Node:

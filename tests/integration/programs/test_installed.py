@@ -167,7 +167,7 @@ def _from(environments: Mapping[tuple[str, str], Installed]) -> Begin:
 
 
 USER = """
-from exportd_client import Export, ExportClient, state_name
+from exportd_client import Export, ExportClient, SyncExportClient, Tls, state_name
 
 
 async def rows(uri: str) -> int:
@@ -177,6 +177,12 @@ async def rows(uri: str) -> int:
             print(state_name(seen), seen.progress.{field})
         await client.download(export, "file.xlsx")
         return export.progress.rows_written
+
+
+def table(uri: str, target: list[str]) -> None:
+    with SyncExportClient(target, tls=Tls(ca="ca.pem"), api_key=lambda: "key") as client:
+        export: Export = client.wait(client.create(uri, format="parquet").id, timeout=60)
+        print(export.file.row_count, client.to_arrow(export).num_rows)
 """
 
 

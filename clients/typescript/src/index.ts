@@ -1,0 +1,12 @@
+// The client of exportd for Node.js: ExportClient, its errors, and the messages of the public API.
+
+export { ExportClient, stateName } from "./client.js";
+export type { CreateOptions, FormatName, ListOptions, StateName, WatchOptions } from "./client.js";
+export type { Download, DownloadOptions, Source, StreamOptions } from "./download.js";
+export { ExportdError } from "./errors.js";
+export type { Reason, Violation } from "./errors.js";
+export * from "./gen/exportd/v1/export_pb.js";
+export type { Collection, CollectionColumn, PathParameter } from "./gen/exportd/v1/export_service_pb.js";
+export { ErrorReason } from "./gen/exportd/v1/error_reason_pb.js";
+export type { CallOptions, ClientOptions } from "./line.js";
+export type { Patience } from "./patience.js";

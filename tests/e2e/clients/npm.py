@@ -1,0 +1,66 @@
+"""The TypeScript client, installed and built: by `npm ci`, once for each lock file."""
+
+import fcntl
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.linters.node import Node, NoNode, node
+from tests.patience import PATIENCE_S
+
+ROOT = Path(__file__).parents[3]
+PACKAGE = ROOT / "clients" / "typescript"
+MINIMUM = 22
+"""Of Node.js, for @connectrpc/connect-node."""
+
+_STAMP = PACKAGE / "node_modules" / ".installed"
+_INSTALL_S = 600.0
+
+
+def built() -> Node:
+    """What runs it. Fails the test when npm cannot bring its libraries."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / "typescript.lock").open("w") as lock:  # of several processes of one run of tests
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            found = node(MINIMUM)
+        except NoNode as why:
+            pytest.fail(f"the TypeScript client cannot be tested: {why}")
+        _install(found)
+        _build(found)
+    return found
+
+
+def run(found: Node, *command: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """In the folder of the package."""
+    environ = found.environ | more
+    return subprocess.run(
+        command, cwd=PACKAGE, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+
+
+def _install(found: Node) -> None:
+    wanted = hashlib.sha256((PACKAGE / "package-lock.json").read_bytes()).hexdigest()
+    if _STAMP.exists() and _STAMP.read_text() == wanted:
+        return
+    command = [*found.npm, "ci", "--no-audit", "--no-fund"]
+    done = subprocess.run(
+        command, cwd=PACKAGE, env=found.environ, capture_output=True, text=True, timeout=_INSTALL_S, check=False
+    )
+    if done.returncode:
+        pytest.fail(f"npm ci in clients/typescript failed; is the npm registry reached?\n{done.stderr[-1000:]}")
+    _STAMP.write_text(wanted)
+
+
+def _build(found: Node) -> None:
+    buf = Path(sys.executable).with_name("buf")
+    made = subprocess.run(
+        [buf, "generate", "--template", "clients/typescript/buf.gen.yaml"],
+        cwd=ROOT, env=found.environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    compiled = run(found, *found.npm, "run", "--silent", "build")
+    assert compiled.returncode == 0, compiled.stdout

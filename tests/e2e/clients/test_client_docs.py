@@ -1,0 +1,215 @@
+"""The programs of docs/clients.md do what they say, where the tool to run them is installed."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from tests.docs import pages
+from tests.e2e.clients import npm
+from tests.e2e.conftest import House
+from tests.e2e.test_examples import DEFAULT_TARGET, run
+from tests.patience import PATIENCE_S
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[3]
+PAGE = "docs/clients.md"
+SERVICE_CONFIG = ROOT / "clients" / "python" / "exportd_client" / "service_config.json"
+GO_LIBRARIES = Path("/usr/share/gocode")
+"""Where Debian keeps those of golang-google-grpc-dev."""
+
+JAVA_LIBRARIES = Path("/usr/share/java")
+DEBIANS = {"protoc-gen-grpc-java": "grpc_java_plugin"}
+"""What Debian calls a plugin."""
+
+
+def texts(language: str) -> list[str]:
+    return [block.text for block in pages.blocks(PAGE, language)]
+
+
+def program(language: str, name: str, target: str) -> str:
+    """The block whose first line names it, with the address of the services under test."""
+    (text,) = [block for block in texts(language) if block.split("\n", 1)[0].lstrip("#/ ") == name]
+    return text.replace(DEFAULT_TARGET, target)
+
+
+def test_every_program_is_run_by_a_test() -> None:
+    named = {
+        block.split("\n", 1)[0].lstrip("#/ ") for of in ("python", "typescript", "go", "java") for block in texts(of)
+    }
+    source = Path(__file__).read_text(encoding="utf-8")
+    assert {name for name in named if f'"{name}"' not in source} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "made"),
+    [
+        ("export.py", "COMPLETED", "airports.csv"),
+        ("script.py", "", "airports.jsonl"),
+        ("frames.py", "2475", ""),  # miles from JFK to San Francisco and Los Angeles are fewer than to Honolulu
+    ],
+)
+def test_python(name: str, said: str, made: str, quiet_house: House, tmp_path: Path) -> None:
+    out = run([sys.executable, "-c", program("python", name, quiet_house.target)], tmp_path, quiet_house.target)
+    assert said in out
+    assert not made or (tmp_path / made).stat().st_size > 1000
+
+
+def test_python_connects(quiet_house: House, tmp_path: Path) -> None:
+    """No one is there, but every client can be made; a certificate is read when the line is opened."""
+    run([sys.executable, "-c", program("python", "connecting.py", quiet_house.target)], tmp_path, quiet_house.target)
+
+
+DJANGO = """
+import json, sys
+from django.conf import settings
+settings.configure(DEFAULT_CHARSET="utf-8")
+from django.test import RequestFactory
+sys.path.insert(0, ".")
+import views
+requests = RequestFactory()
+begun = [json.loads(views.begin(requests.post("/", {"form_id": "one"})).content) for _ in range(2)]
+assert begun[0] == begun[1], begun
+export_id = begun[0]["id"]
+views.exportd.wait(export_id)
+assert json.loads(views.show(requests.get("/"), export_id).content)["state"] == "COMPLETED"
+response = views.download(requests.get("/"), export_id)
+content = b"".join(response.streaming_content)
+assert len(content) == int(response["Content-Length"]) > 1000
+print(content[:2].decode())
+"""
+
+
+def test_django_views(quiet_house: House, tmp_path: Path) -> None:
+    (tmp_path / "views.py").write_text(program("python", "views.py", quiet_house.target))
+    assert run([sys.executable, "-c", DJANGO], tmp_path, quiet_house.target) == "PK\n"
+
+
+CELERY = """
+import sys
+sys.path.insert(0, ".")
+import tasks
+from celery.contrib.testing.worker import start_worker
+tasks.app.conf.update(broker_url="memory://", result_backend="cache+memory://")
+with start_worker(tasks.app, pool="solo", perform_ping_check=False):
+    rows = [tasks.report.delay("2026-11-28", "report.parquet").get() for _ in range(2)]
+assert rows[0] == rows[1] > 100_000, rows
+assert len([e for e in tasks.exportd.list() if e.format == 5 and e.uri == "/flights?origin=JFK"]) >= 1
+"""
+
+
+def test_a_celery_task(quiet_house: House, tmp_path: Path) -> None:
+    (tmp_path / "tasks.py").write_text(program("python", "tasks.py", quiet_house.target))
+    run([sys.executable, "-c", CELERY], tmp_path, quiet_house.target)
+    assert (tmp_path / "report.parquet").read_bytes().startswith(b"PAR1")
+
+
+def test_node(quiet_house: House, tmp_path: Path) -> None:
+    node = npm.built()
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "node_modules" / "exportd-client").symlink_to(npm.PACKAGE)
+    (tmp_path / "export.mts").write_text(program("typescript", "export.mts", quiet_house.target))
+    ended = subprocess.run(
+        ["node", "export.mts"],
+        cwd=tmp_path, env=node.environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "flights.xlsx").read_bytes().startswith(b"PK")
+
+
+def test_go(quiet_house: House, tmp_path: Path) -> None:
+    """With Debian's golang-go, protoc-gen-go, protoc-gen-go-grpc and golang-google-grpc-dev."""
+    missing = [name for name in ("go", "protoc-gen-go", "protoc-gen-go-grpc") if not shutil.which(name)]
+    if missing or not (GO_LIBRARIES / "src/google.golang.org/grpc").exists():
+        pytest.skip(f"Go was not tried: there is no {', '.join(missing) or 'golang-google-grpc-dev'}")
+    generated("go", tmp_path / "src")
+    (tmp_path / "src" / "example").mkdir()
+    (tmp_path / "src" / "example" / "main.go").write_text(program("go", "main.go", quiet_house.target))
+    environ = {
+        **os.environ,
+        "GO111MODULE": "off",
+        "GOFLAGS": "",
+        "GOPATH": f"{tmp_path}:{GO_LIBRARIES}",
+        "GOCACHE": str(ROOT / "build" / "gocache"),
+    }
+    built = subprocess.run(
+        ["go", "build", "-o", tmp_path / "example", "example"],
+        cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    out = run([tmp_path / "example", quiet_house.target, SERVICE_CONFIG], tmp_path, quiet_house.target)
+    assert out == "STATE_COMPLETED 1458\n"
+    assert len((tmp_path / "airports.csv").read_text().splitlines()) == 1459
+
+
+@pytest.mark.parametrize(
+    ("language", "suffix", "names"), [("java", "java", "Export.java"), ("csharp", "cs", "Export.cs")]
+)
+def test_other_languages_are_generated(language: str, suffix: str, names: str, tmp_path: Path) -> None:
+    """Their messages, by Debian's protobuf-compiler; their stubs where the plugin of gRPC is installed."""
+    if not shutil.which("protoc"):
+        pytest.skip(f"{language} was not generated: there is no protoc")
+    generated(language, tmp_path)
+    files = [path.name for path in tmp_path.rglob(f"*.{suffix}")]
+    assert names in files
+    assert len(files) >= 6
+
+
+def generated(language: str, into: Path) -> None:
+    """By its template, into another folder; without plugins that are not installed."""
+    template = ROOT / "clients" / language / "buf.gen.yaml"
+    text = re.sub(r"out: .*", f"out: {into}", template.read_text(encoding="utf-8"))
+    for name, debians in DEBIANS.items():
+        text = text if shutil.which(name) else text.replace(name, debians)
+    head, *plugins = re.split(r"^(?=  - (?:local|protoc_builtin): )", text, flags=re.MULTILINE)
+    there = [each for each in plugins if "protoc_builtin" in each or shutil.which(each.split()[2])]
+    assert there
+    (into.parent / f"{language}.yaml").write_text(head + "".join(there))
+    made = subprocess.run(
+        [Path(sys.executable).with_name("buf"), "generate", "--template", into.parent / f"{language}.yaml"],
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+
+
+def test_java_compiles(tmp_path: Path) -> None:
+    """With Debian's default-jdk-headless, libgrpc-java, libprotobuf-java and protobuf-compiler-grpc-java-plugin."""
+    jars = [path for path in JAVA_LIBRARIES.glob("*.jar") if re.match(r"grpc-|protobuf|guava|geronimo-ann", path.name)]
+    told = subprocess.run(["javac", "-version"], capture_output=True, check=False) if shutil.which("javac") else None
+    plugin = any(map(shutil.which, ("protoc-gen-grpc-java", *DEBIANS.values())))
+    if told is None or told.returncode or not plugin or not any("protobuf" in jar.name for jar in jars):
+        pytest.skip("Java was not tried: there is no javac that works, no plugin of protoc or no libgrpc-java")
+    generated("java", tmp_path / "src")
+    (tmp_path / "src" / "Example.java").write_text(program("java", "Example.java", DEFAULT_TARGET))
+    sources = [str(path) for path in (tmp_path / "src").rglob("*.java")]
+    run(["javac", "-nowarn", "-d", tmp_path, "-cp", ":".join(map(str, jars)), *sources], tmp_path, DEFAULT_TARGET)
+    assert (tmp_path / "Example.class").exists()
+
+
+def test_grpcurl(quiet_house: House, tmp_path: Path) -> None:
+    grpcurl = shutil.which("grpcurl")
+    if not grpcurl:
+        pytest.skip("grpcurl is not installed; test_reflection_names_what_it_asks_for asks what it would")
+    for line in pages.commands(PAGE):
+        if line.startswith("grpcurl") and "…" not in line:
+            run(["sh", "-c", line.replace(DEFAULT_TARGET, quiet_house.target)], tmp_path, quiet_house.target)
+
+
+def test_reflection_names_what_it_asks_for(quiet_house: House) -> None:
+    """What grpcurl needs: the services, the methods and the fields of the commands on the page."""
+    calls = [re.search(r"-d '(.*)' \S+ (\S+)/(\S+)", line) for line in pages.commands(PAGE)]
+    with grpc.insecure_channel(quiet_house.target) as channel:
+        pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+        for call in filter(None, calls):
+            method = pool.FindServiceByName(call[2]).methods_by_name[call[3]]
+            assert json.loads(call[1]).keys() <= method.input_type.fields_by_name.keys()
+    assert len([*filter(None, calls)]) == 2
