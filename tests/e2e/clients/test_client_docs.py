@@ -55,7 +55,7 @@ def test_every_program_is_run_by_a_test() -> None:
     [
         ("export.py", "COMPLETED", "airports.csv"),
         ("script.py", "", "airports.jsonl"),
-        ("frames.py", "2475", ""),  # miles from JFK to San Francisco and Los Angeles are fewer than to Honolulu
+        ("frames.py", "(111279, 19) 4983", ""),  # miles from JFK to Honolulu
     ],
 )
 def test_python(name: str, said: str, made: str, quiet_house: House, tmp_path: Path) -> None:
@@ -101,16 +101,17 @@ import tasks
 from celery.contrib.testing.worker import start_worker
 tasks.app.conf.update(broker_url="memory://", result_backend="cache+memory://")
 with start_worker(tasks.app, pool="solo", perform_ping_check=False):
-    rows = [tasks.report.delay("2026-11-28", "report.parquet").get() for _ in range(2)]
+    rows = [tasks.report.delay("2026-11-28", "report.csv").get() for _ in range(2)]
 assert rows[0] == rows[1] > 100_000, rows
-assert len([e for e in tasks.exportd.list() if e.format == 5 and e.uri == "/flights?origin=JFK"]) >= 1
+exports = [export for export in tasks.exportd.list() if export.uri == "/flights?origin=JFK" and export.format == 2]
+assert len(exports) >= 1
 """
 
 
 def test_a_celery_task(quiet_house: House, tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text(program("python", "tasks.py", quiet_house.target))
     run([sys.executable, "-c", CELERY], tmp_path, quiet_house.target)
-    assert (tmp_path / "report.parquet").read_bytes().startswith(b"PAR1")
+    assert (tmp_path / "report.csv").read_bytes().startswith(b"id,")
 
 
 def test_node(quiet_house: House, tmp_path: Path) -> None:
@@ -126,6 +127,25 @@ def test_node(quiet_house: House, tmp_path: Path) -> None:
     assert (tmp_path / "flights.xlsx").read_bytes().startswith(b"PK")
 
 
+GO_CODEC = """
+package main
+
+import (
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/protobuf/proto"
+)
+
+// Debian's grpc 1.33 encodes by a library of 2020, which panics at what protoc-gen-go makes of a oneof.
+type codec struct{}
+
+func (codec) Marshal(v interface{}) ([]byte, error)      { return proto.Marshal(v.(proto.Message)) }
+func (codec) Unmarshal(data []byte, v interface{}) error { return proto.Unmarshal(data, v.(proto.Message)) }
+func (codec) Name() string                               { return "proto" }
+
+func init() { encoding.RegisterCodec(codec{}) }
+"""
+
+
 def test_go(quiet_house: House, tmp_path: Path) -> None:
     """With Debian's golang-go, protoc-gen-go, protoc-gen-go-grpc and golang-google-grpc-dev."""
     missing = [name for name in ("go", "protoc-gen-go", "protoc-gen-go-grpc") if not shutil.which(name)]
@@ -134,6 +154,7 @@ def test_go(quiet_house: House, tmp_path: Path) -> None:
     generated("go", tmp_path / "src")
     (tmp_path / "src" / "example").mkdir()
     (tmp_path / "src" / "example" / "main.go").write_text(program("go", "main.go", quiet_house.target))
+    (tmp_path / "src" / "example" / "codec.go").write_text(GO_CODEC)
     environ = {
         **os.environ,
         "GO111MODULE": "off",
@@ -211,5 +232,5 @@ def test_reflection_names_what_it_asks_for(quiet_house: House) -> None:
         pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
         for call in filter(None, calls):
             method = pool.FindServiceByName(call[2]).methods_by_name[call[3]]
-            assert json.loads(call[1]).keys() <= method.input_type.fields_by_name.keys()
+            assert json.loads(call[1]).keys() <= {*method.input_type.fields_by_name}
     assert len([*filter(None, calls)]) == 2
