@@ -43,6 +43,18 @@ def _callback_secret(arguments: Sequence[str]) -> int:
     return callback_secret.run(arguments, os.environ, sys.stdout, sys.stderr)
 
 
+def _keys(arguments: Sequence[str]) -> int:
+    from services.api.commands import keys  # noqa: PLC0415 - see above
+
+    return keys.run(arguments, os.environ, sys.stdout, sys.stderr)
+
+
+def _dev_certificates(arguments: Sequence[str]) -> int:
+    from services.api.commands import dev_certificates  # noqa: PLC0415 - see above
+
+    return dev_certificates.run(arguments, os.environ, sys.stdout, sys.stderr)
+
+
 def program(early: EarlySignals) -> "Program":
     """Its commands, and the service, which takes over the signals that came before."""
     from services.api.settings_help import HELP  # noqa: PLC0415 - see above
@@ -53,6 +65,8 @@ def program(early: EarlySignals) -> "Program":
         purpose="Serves exports to callers and jobs to workers, over gRPC.",
         extra="api",
         commands=(
+            Command("keys", "create, list and revoke API keys and worker tokens", _keys),
+            Command("dev-certificates", "create certificates to try TLS with", _dev_certificates),
             Command("catalog", "check or show a catalog file, or print its JSON Schema", _catalog),
             Command("callback-secret", "print the secret with which a receiver verifies callbacks", _callback_secret),
         ),

@@ -13,6 +13,7 @@ from services.api.background.erasure import Erasure
 from services.api.background.reaper import Reaper
 from services.api.background.retention import Retention
 from services.api.catalog.live import LiveCatalog
+from services.api.domain.keys import Holder
 from services.api.domain.notifications import Channel
 from services.api.live.announcements import LocalAnnouncements
 from services.api.live.detached_tasks import LocalDetachedTasks
@@ -26,14 +27,17 @@ from services.api.notify.signing import CallbackSecrets
 from services.api.notify.targets import Targets
 from services.api.ports.artifacts import ArtifactStore
 from services.api.ports.figures import QueueFigures
+from services.api.ports.keys import KeyStore
 from services.api.ports.live import Announcements, DetachedTasks, PreviewDesk
 from services.api.ports.store import Store
 from services.api.requests.plan import Planner
 from services.api.rpc.export_service import MAX_DOWNLOADS, MAX_WATCHES, ExportServicer
+from services.api.rpc.gate import CallersGate, WorkersGate
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.pages import Pages
 from services.api.rpc.queue_service import JobQueueServicer
-from services.api.rpc.server import Servers
+from services.api.rpc.server import Gates, Listening, Servers, Servicers
+from services.api.secrets.keys import KeyDigests
 from services.api.secrets.page_tokens import PageTokens
 from services.api.secrets.passwords import Passwords
 from services.api.settings import ApiSettings
@@ -46,6 +50,7 @@ from services.api.tenants import LiveTenants
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
 from services.api.usecases.jobs import Jobs
+from services.api.usecases.keys import KnownKeys
 from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
 from services.api.world import World
@@ -55,8 +60,10 @@ from services.runtime.early_signals import EarlySignals
 from services.runtime.metrics import LostLogLines, served
 from services.runtime.reloading import Reloading
 from services.runtime.resources import Kept
+from services.runtime.settings import is_loopback
 from services.runtime.signals import StopSignals, on_hangup
 from services.runtime.startup import CannotStart, check_free, using
+from services.tls.server import ServerCertificates
 
 SPARE_FILES = 256
 """What is open beside the calls: libraries, the database, connections of callers that only ask."""
@@ -125,8 +132,10 @@ async def build(settings: ApiSettings, world: World) -> Api:
     """Open and check everything; nothing is served yet. Raises CannotStart, OSError."""
     catalog, tenants = LiveCatalog(settings.catalog), LiveTenants(settings.tenants)
     _check_ports(settings)
+    _listening(settings)  # certificates that are none are told before anything is made
     async with AsyncExitStack() as stack:
         kept = await _kept(settings, tenants, world, stack)
+        await _check_credentials(settings, kept.store.keys)
         await _go_on_from(kept.store.figures, world)
         parts = _Parts(settings, world, tenants, catalog, kept)
         retention = Retention(kept.store.retention, kept.artifacts, parts.metrics, settings.retention, world)
@@ -157,7 +166,7 @@ async def run(
     settings, grace_s = api.settings, api.settings.drain_grace.total_seconds()
     files = Reloading((api.catalog.reload, api.tenants.reload), then=api.announcements.wake_polls)
     with on_hangup(files.ask, early), served(settings.metrics, api.metrics.registry, "EXPORTD_API_METRICS"):
-        started(*await api.servers.start(settings.listen, settings.queue_listen))
+        started(*await api.servers.start(*_listening(settings)))
         async with api.notifier.running(grace_s, stop.now):
             async with _running(api.reaper.run(), api.retention.run(), api.erasure.run(), files.run()):
                 await stop.drain.wait()
@@ -189,6 +198,33 @@ def _artifacts(place: Path | BucketStore) -> ArtifactStore:
         return ObjectArtifactStore.in_bucket(place)
     with using("EXPORTD_ARTIFACTS", place):
         return FolderArtifactStore.in_folder(place)
+
+
+async def _check_credentials(settings: ApiSettings, keys: KeyStore) -> None:
+    """Beyond loopback nobody is let in unknown. Raises CannotStart."""
+    workers_show_one = settings.queue_tls is not None and settings.queue_tls.authority is not None
+    for name, address, holder, command in (
+        ("EXPORTD_LISTEN", settings.listen, Holder.CALLER, "exportd-api keys create"),
+        ("EXPORTD_QUEUE_LISTEN", settings.queue_listen, Holder.WORKER, "exportd-api keys create --worker"),
+    ):
+        if is_loopback(address) or (holder is Holder.WORKER and workers_show_one) or await keys.any(holder):
+            continue
+        raise CannotStart(f"{name} is {address!r} and there is no key yet: make the first one by `{command}`")
+
+
+def _listening(settings: ApiSettings) -> tuple[Listening, Listening]:
+    """Both ports. Raises CannotStart for certificates that are none."""
+    public, queue = (
+        ServerCertificates(files, setting) if files else None
+        for files, setting in (
+            (settings.tls, "EXPORTD_TLS_CERTIFICATE"),
+            (settings.queue_tls, "EXPORTD_QUEUE_TLS_CERTIFICATE"),
+        )
+    )
+    return (
+        Listening(settings.listen, "EXPORTD_LISTEN", public),
+        Listening(settings.queue_listen, "EXPORTD_QUEUE_LISTEN", queue),
+    )
 
 
 def _data_directory(settings: ApiSettings) -> DataDirectory:
@@ -257,14 +293,19 @@ class _Parts:
     def _servers(self, jobs: Jobs) -> Servers:
         exports, pages = self._exports(), Pages(PageTokens(self._secret))
         downloads = Downloads(self._store.exports, self._artifacts, self._world.clock)
-        return Servers(
+        servicers = Servicers(
             ExportServicer(exports, downloads, pages, self.metrics, self._world),
             OperatorServicer(exports, self._operations(), pages),
             JobQueueServicer(jobs, self._preview_desk),
-            self.metrics,
-            self._world,
-            reflection=self._settings.reflection,
         )
+        reflection = self._settings.reflection
+        return Servers(servicers, self._gates(), self.metrics, self._world, reflection=reflection)
+
+    def _gates(self) -> Gates:
+        settings, digests = self._settings, KeyDigests(self._secret)
+        keys = KnownKeys(self._store.keys, digests, self._world.clock, self._world.monotonic)
+        by_certificate = settings.queue_tls is not None and settings.queue_tls.authority is not None
+        return Gates(CallersGate(keys), WorkersGate(keys, settings.worker_names, by_certificate=by_certificate))
 
     def _exports(self) -> Exports:
         return Exports(

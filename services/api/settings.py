@@ -1,7 +1,7 @@
 """Settings of the api."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +12,15 @@ from services.api.notify.settings import NotifySettings
 from services.contract.preview import PREVIEW_S
 from services.objects.settings import BucketStore, artifacts_from
 from services.runtime.settings import SettingsReader, is_loopback
+from services.tls.files import TlsFiles, tls_files
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
+DEFAULT_QUEUE_LISTEN = "127.0.0.1:50052"
+
+_NO_TLS = (
+    "beyond loopback it needs TLS (EXPORTD_TLS_CERTIFICATE and EXPORTD_TLS_KEY; `exportd-api dev-certificates` makes "
+    "some to try out), or EXPORTD_TLS_OFF_BEHIND_PROXY=yes where something else brings it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,10 @@ class ApiSettings:
     retention: RetentionPolicy
     notify: NotifySettings
     reflection: bool
+    tls: TlsFiles | None = None
+    queue_tls: TlsFiles | None = None
+    worker_names: tuple[str, ...] = ()
+    tls_off: bool = False
     waits: Waits = Waits()
 
     @classmethod
@@ -60,8 +71,12 @@ class ApiSettings:
             data_dir=data_dir,
             artifacts=artifacts_from(read, environ, data_dir / "artifacts"),
             secret_key_file=read.optional_path("EXPORTD_SECRET_KEY_FILE"),
-            listen=read.loopback("EXPORTD_LISTEN", DEFAULT_LISTEN),
-            queue_listen=read.loopback("EXPORTD_QUEUE_LISTEN", "127.0.0.1:50052"),
+            listen=read.address("EXPORTD_LISTEN", DEFAULT_LISTEN),
+            queue_listen=read.address("EXPORTD_QUEUE_LISTEN", DEFAULT_QUEUE_LISTEN),
+            tls=(tls := tls_files(read, "EXPORTD_TLS_CERTIFICATE", "EXPORTD_TLS_KEY", "EXPORTD_TLS_CLIENT_AUTHORITY")),
+            queue_tls=_queue_tls(read, tls),
+            worker_names=_names(read.text("EXPORTD_QUEUE_TLS_ALLOWED_NAMES", "")),
+            tls_off=read.yes("EXPORTD_TLS_OFF_BEHIND_PROXY"),
             metrics=read.loopback_or_off("EXPORTD_API_METRICS", "127.0.0.1:9464"),
             drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 3600),
             log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
@@ -85,8 +100,29 @@ class ApiSettings:
             notify=NotifySettings.read(read),
             reflection=_reflection(read),
         )
+        for name, address, files in (
+            ("EXPORTD_LISTEN", settings.listen, settings.tls),
+            ("EXPORTD_QUEUE_LISTEN", settings.queue_listen, settings.queue_tls),
+        ):
+            if not (is_loopback(address) or files or settings.tls_off):
+                read.problem(f"{name} is {address!r}: {_NO_TLS}")
         read.finish()
         return settings
+
+
+def _queue_tls(read: SettingsReader, public: TlsFiles | None) -> TlsFiles | None:
+    """Of the port for workers: the callers' certificate, unless it has one of its own, and an authority of its own."""
+    files = tls_files(read, "EXPORTD_QUEUE_TLS_CERTIFICATE", "EXPORTD_QUEUE_TLS_KEY") or public
+    authority = read.optional_path("EXPORTD_QUEUE_TLS_CLIENT_AUTHORITY")
+    if files is None and authority:
+        read.problem(
+            "EXPORTD_QUEUE_TLS_CLIENT_AUTHORITY is of use with EXPORTD_TLS_CERTIFICATE and EXPORTD_TLS_KEY only"
+        )
+    return replace(files, authority=authority) if files else None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _reflection(read: SettingsReader) -> bool:

@@ -18,7 +18,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from services.contract.formats import Compression, Format, Packaging
 from services.contract.spec import JobSpec, Mask
@@ -84,9 +84,23 @@ class Capabilities:
         """Whether the worker can build what has this requirement."""
         return self.names is None or requirement.needs <= self.names
 
+    def limited_to(self, sources: frozenset[str]) -> "Capabilities":
+        """What is left when it may read these sources only, by id; none named: all. Who does not say what it can do
+        reads none of them.
+        """
+        if not sources:
+            return self
+        return Capabilities(frozenset(n for n in self.names or () if _source_of(n) in (None, *sources)), self.store_id)
+
     def sees(self, store_id: str) -> bool:
         """Whether the worker sees this artifact store, as far as it says."""
         return self.names is None or self.store_id == store_id
+
+
+def _source_of(name: str) -> str | None:
+    """The source that a name is about; None for one about none."""
+    about, *parts = name.split("/")
+    return unquote(parts[-1]) if about in ("rows", "attachments") else None
 
 
 EVERYTHING = Capabilities()

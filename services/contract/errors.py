@@ -38,6 +38,10 @@ class NotFound(ExportdError):
     """What the request names is not there for this tenant."""
 
 
+class NotAllowed(ExportdError):
+    """Whoever asks may not: other credentials may."""
+
+
 class WrongState(ExportdError):
     """The request is sound, and the thing it names is not in the state for it."""
 
@@ -196,6 +200,40 @@ class DeliveryNotFound(NotFound):
     remedy = "check the id and the tenant"
     template = "there is no delivery {delivery_id}"
     delivery_id: str
+
+
+@dataclass(unsafe_hash=True)
+class KeyNotFound(NotFound):
+    reason = "KEY_NOT_FOUND"
+    remedy = "see ListKeys"
+    template = "there is no key {key_id}"
+    key_id: str
+
+
+@dataclass(unsafe_hash=True)
+class BadCredentials(NotAllowed):
+    """`why` tells no more than the caller knows."""
+
+    reason = "BAD_CREDENTIALS"
+    remedy = "send one valid key, as `x-api-key` or as `authorization: Bearer`; workers send their token"
+    template = "{why}"
+    why: str
+
+
+@dataclass(unsafe_hash=True)
+class ScopeMissing(NotAllowed):
+    reason = "SCOPE_MISSING"
+    remedy = "use a key with this scope"
+    template = "this call needs a key with the scope {scope}"
+    scope: str
+
+
+@dataclass(unsafe_hash=True)
+class WorkerForbidden(NotAllowed):
+    reason = "WORKER_FORBIDDEN"
+    remedy = "give each worker its own id and credentials"
+    template = "worker {worker_id} was registered with other credentials"
+    worker_id: str
 
 
 @dataclass(unsafe_hash=True)

@@ -75,17 +75,22 @@ class SettingsReader:
         return "" if self.text(name, default) == OFF else self.loopback(name, default)
 
     def loopback(self, name: str, default: str) -> str:
-        """An address HOST:PORT on loopback: while there are no credentials, nobody else may call."""
-        value = self.text(name, default)
-        _, _, port = value.rpartition(":")
-        if not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port there is
-            self._problems.append(f"{name} is {value!r}: it must be HOST:PORT, such as {default}")
-        elif not is_loopback(value):
-            self._problems.append(
-                f"{name} is {value!r}: binding beyond loopback needs credentials, which this version does not have; "
-                f"use {default}"
-            )
+        """An address HOST:PORT on loopback, of what asks nobody who he is."""
+        value = self.address(name, default)
+        if _is_address(value) and not is_loopback(value):
+            self._problems.append(f"{name} is {value!r}: it must be on loopback, such as {default}")
         return value
+
+    def address(self, name: str, default: str) -> str:
+        """An address HOST:PORT."""
+        value = self.text(name, default)
+        if not _is_address(value):
+            self._problems.append(f"{name} is {value!r}: it must be HOST:PORT, such as {default}")
+        return value
+
+    def yes(self, name: str) -> bool:
+        """Whether it says `yes`; `no` is the default."""
+        return self.choice(name, "no", ("yes", "no")) == "yes"
 
     def problem(self, line: str) -> None:
         """Note one that no single setting shows."""
@@ -113,6 +118,11 @@ def _path(text: str) -> Path:
         return Path(text).expanduser()
     except RuntimeError as homeless:
         raise ValueError from homeless
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdigit() and int(port) <= 65535  # noqa: PLR2004 - the highest port there is
 
 
 def is_loopback(address: str) -> bool:

@@ -114,7 +114,7 @@ async def build(settings: WorkerSettings, sources: LiveSources, world: World) ->
         pool = Pool(settings.slots, entry.run, partial(entry.warm_up, settings.log_format), preloaded)
         metrics.registry.register(LostLogLines(lambda: stderr.lost_lines() + pool.lost_lines))
         context = WorkerContext(
-            queue=await stack.enter_async_context(connected(settings.queue_address, worker_id)),
+            queue=await stack.enter_async_context(connected(settings.queue_address, worker_id, settings.credentials)),
             pool=await stack.enter_async_context(pool),
             artifacts=settings.artifacts,
             sink=sink,

@@ -7,9 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.objects.settings import BucketStore, artifacts_from
-from services.runtime.settings import SettingsReader
+from services.runtime.settings import SettingsReader, is_loopback
+from services.tls.files import tls_files
 from services.worker.artifacts.settings import ArtifactSettings, FolderStore
 from services.worker.concurrency.threads import threads_for
+from services.worker.queue.credentials import QueueCredentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class WorkerSettings:
     """
 
     queue_address: str
+    credentials: QueueCredentials
     artifacts: ArtifactSettings
     scratch: Path
     sources: Path
@@ -34,6 +37,14 @@ class WorkerSettings:
     log_format: str
 
 
+def _credentials(read: SettingsReader) -> QueueCredentials:
+    return QueueCredentials(
+        authority=read.text("EXPORTD_QUEUE_TLS_AUTHORITY", ""),
+        identity=tls_files(read, "EXPORTD_QUEUE_TLS_CERTIFICATE", "EXPORTD_QUEUE_TLS_KEY"),
+        token=read.optional_path("EXPORTD_QUEUE_TOKEN_FILE"),
+    )
+
+
 def _scratch(artifacts: Path | BucketStore, data_dir: Path) -> Path:
     """Where there is as much room as for the files themselves; a bucket has none for what is not whole."""
     return data_dir / "scratch" if isinstance(artifacts, BucketStore) else artifacts / ".scratch"
@@ -44,9 +55,11 @@ def from_env(environ: Mapping[str, str]) -> WorkerSettings:
     read = SettingsReader(environ)
     folder = read.path("EXPORTD_DATA_DIR", Path("exportd-data"))
     artifacts = artifacts_from(read, environ, folder / "artifacts")
+    tls_off = read.yes("EXPORTD_TLS_OFF_BEHIND_PROXY")
     slots = read.integer("EXPORTD_SLOTS", 2, 1, 64)
     settings = WorkerSettings(
-        queue_address=read.loopback("EXPORTD_QUEUE_ADDRESS", "127.0.0.1:50052"),
+        queue_address=read.address("EXPORTD_QUEUE_ADDRESS", "127.0.0.1:50052"),
+        credentials=_credentials(read),
         artifacts=artifacts if isinstance(artifacts, BucketStore) else FolderStore(artifacts.absolute()),
         scratch=read.path("EXPORTD_SCRATCH", _scratch(artifacts, folder)).absolute(),
         sources=read.required_path("EXPORTD_SOURCES", "the file sources.toml").absolute(),
@@ -59,5 +72,10 @@ def from_env(environ: Mapping[str, str]) -> WorkerSettings:
         no_progress_timeout=read.seconds("EXPORTD_NO_PROGRESS_TIMEOUT_S", 600, 1, 86_400),
         log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
     )
+    if not (is_loopback(settings.queue_address) or settings.credentials.authority or tls_off):
+        read.problem(
+            f"EXPORTD_QUEUE_ADDRESS is {settings.queue_address!r}: beyond loopback it needs TLS "
+            "(EXPORTD_QUEUE_TLS_AUTHORITY), or EXPORTD_TLS_OFF_BEHIND_PROXY=yes where something else brings it"
+        )
     read.finish()
     return settings

@@ -8,6 +8,11 @@ from collections.abc import Mapping
 HELP: Mapping[str, str] = {
     "EXPORTD_SOURCES": "The sources file: addresses and credentials. Read again at SIGHUP.",
     "EXPORTD_QUEUE_ADDRESS": "Address of the api's queue port.",
+    "EXPORTD_QUEUE_TOKEN_FILE": "File with the worker's token. Read again with each call.",
+    "EXPORTD_QUEUE_TLS_AUTHORITY": "Authority of the api's certificate (PEM), or `system`. Without it there is no TLS.",
+    "EXPORTD_QUEUE_TLS_CERTIFICATE": "The worker's own certificate, with its chain (PEM).",
+    "EXPORTD_QUEUE_TLS_KEY": "Private key of that certificate (PEM).",
+    "EXPORTD_TLS_OFF_BEHIND_PROXY": "`yes` calls beyond loopback without TLS, where a proxy adds it.",
     "EXPORTD_DATA_DIR": "Folder that holds the artifacts, unless `EXPORTD_ARTIFACTS` is set.",
     "EXPORTD_ARTIFACTS": "The artifact store, the same for api and workers: a folder, or `s3://…`, `gs://…`, `az://…`.",
     "EXPORTD_SCRATCH": "Folder for temporary data of a job: sorts, and tables before they are zipped.",

@@ -76,6 +76,10 @@ class NotingReader(SettingsReader):
         self._note(name, f"`{default}`" if default else NONE, must)
         return super().parsed(name, default, parse, must)
 
+    def address(self, name: str, default: str) -> str:
+        self._note(name, f"`{default}`", "HOST:PORT")
+        return super().address(name, default)
+
     def loopback(self, name: str, default: str) -> str:
         self._note(name, f"`{default}`", "HOST:PORT on loopback")
         return super().loopback(name, default)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.api.ports.exports import ExportStore
 from services.api.ports.figures import QueueFigures
+from services.api.ports.keys import KeyStore
 from services.api.ports.leases import LeaseStore
 from services.api.ports.outbox import Outbox
 from services.api.ports.retention import RetentionStore
@@ -18,3 +19,4 @@ class Store:
     figures: QueueFigures
     outbox: Outbox
     retention: RetentionStore
+    keys: KeyStore

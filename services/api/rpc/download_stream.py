@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from services.api.rpc import encode
-from services.api.rpc.interceptor import Context
+from services.api.rpc.metadata import Context
 from services.api.usecases.downloads import Download
 from services.contract.errors import FileDamaged, ReaderStalled
 from services.runtime import shortage

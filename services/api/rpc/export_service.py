@@ -13,8 +13,8 @@ from services.api.metrics import ApiMetrics
 from services.api.rpc import decode, encode, encode_history
 from services.api.rpc.call import export_id_of, tenant_of
 from services.api.rpc.download_stream import PieceBudget, send
-from services.api.rpc.interceptor import Context
 from services.api.rpc.limits import Limit
+from services.api.rpc.metadata import Context
 from services.api.rpc.pages import Pages, one_more
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports

@@ -9,8 +9,8 @@ import asyncio
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.api.rpc.interceptor import Context
 from services.api.rpc.limits import Limit
+from services.api.rpc.metadata import Context
 
 MAX_WATCHES = 256
 

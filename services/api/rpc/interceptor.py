@@ -11,12 +11,13 @@ from google.protobuf.message import DecodeError, Message
 
 from services.api.metrics import ApiMetrics
 from services.api.rpc import unknown_fields
+from services.api.rpc.gate import Gate
+from services.api.rpc.metadata import Context, metadata
 from services.api.world import World
 from services.contract import status
 from services.contract.errors import ExportdError, Fenced, Internal, InvalidRequest, Overloaded, Violation
 from services.runtime import logs, shortage
 
-TENANT_KEY = "x-exportd-tenant"
 REQUEST_ID_KEY = "x-request-id"
 MAX_REQUEST_ID_CHARACTERS = 64
 OURS = "/exportd."
@@ -26,14 +27,14 @@ OF_CALLERS = "/exportd.v1."
 QUIET = frozenset({"Heartbeat"})
 """Methods that are called several times a second: their success is not worth a line."""
 
-Context = grpc.aio.ServicerContext[Any, Any]
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Wraps each method of exportd's own services."""
 
-    def __init__(self, metrics: ApiMetrics, world: World, max_request_bytes: int) -> None:
+    def __init__(self, metrics: ApiMetrics, world: World, max_request_bytes: int, gate: Gate) -> None:
+        self._gate = gate
         self._metrics = metrics
         self._world = world
         self._max_request_bytes = max_request_bytes
@@ -55,19 +56,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return wrapped
 
     def _handler(self, handler: Any, name: str) -> Any:
-        service, _, method = name.rpartition("/")
+        service = name.rpartition("/")[0]
         streams = handler.response_streaming
         inner = handler.unary_stream if streams else handler.unary_unary
         own = service.startswith(OURS)
         make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
         return make(
-            self._wrapped(method, inner, strict=service.startswith(OF_CALLERS)) if own else _plain(inner),
+            self._wrapped(name, inner, strict=service.startswith(OF_CALLERS)) if own else _plain(inner),
             request_deserializer=_decoding(handler.request_deserializer, self._max_request_bytes),
             response_serializer=handler.response_serializer,
         )
 
-    def _wrapped(self, method: str, inner: Behaviour, *, strict: bool) -> Behaviour:
+    def _wrapped(self, name: str, inner: Behaviour, *, strict: bool) -> Behaviour:
         """`strict`: fields that this version does not know are refused."""
+        method = name.rpartition("/")[2]
 
         async def call(request: Any, context: Context) -> Any:
             request_id = "".join(metadata(context, REQUEST_ID_KEY)[:1])[:MAX_REQUEST_ID_CHARACTERS]
@@ -77,6 +79,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             code = "OK"
             try:
                 await _tell(context, request_id)
+                await self._gate.admit(name, request, context)
                 if strict:
                     unknown_fields.refuse(_readable(request))
                 return await inner(_readable(request), context)
@@ -102,11 +105,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._metrics.called(method, code, seconds)
         if code != "OK" or method not in QUIET:
             logs.get().info("call", code=code, ms=round(seconds * 1000, 2))
-
-
-def metadata(context: Context, key: str) -> list[str]:
-    """The values that the caller sent along under a key."""
-    return [value for name, value in context.invocation_metadata() or () if name == key and isinstance(value, str)]
 
 
 def _plain(inner: Behaviour) -> Behaviour:

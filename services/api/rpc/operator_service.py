@@ -4,7 +4,8 @@ from exportd.v1 import export_pb2, operator_service_pb2, operator_service_pb2_gr
 from services.api.requests.plan import DEFAULT_ATTEMPTS, MAX_ATTEMPTS
 from services.api.rpc import decode, encode, encode_history, encode_operator
 from services.api.rpc.call import export_id_of, tenant_of
-from services.api.rpc.interceptor import Context
+from services.api.rpc.gate import CALLER
+from services.api.rpc.metadata import Context
 from services.api.rpc.pages import Pages, fetched_from
 from services.api.usecases.exports import Exports
 from services.api.usecases.operations import Operations, TenantPart
@@ -39,10 +40,11 @@ class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
     async def GetQueue(
         self, request: operator_service_pb2.GetQueueRequest, context: Context
     ) -> operator_service_pb2.Queue:
-        view = await self._operations.queue()
+        view, caller = await self._operations.queue(), CALLER.get()
+        shown = [part for part in view.tenants if caller.sees(_name_of(part))]
         tenants, token = await self._pages.filled(
             self._pages.asked(request),
-            fetched_from(view.tenants, _name_of),
+            fetched_from(shown, _name_of),
             encode_operator.tenant_queue,
             _name_of,
         )

@@ -8,8 +8,9 @@ from typing import TypeVar
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc
 from services.api.ports.live import PreviewDesk
-from services.api.rpc.interceptor import Context
+from services.api.rpc.gate import SOURCES
 from services.api.rpc.limits import Limit
+from services.api.rpc.metadata import Context
 from services.api.rpc.queue_fields import check
 from services.api.usecases.jobs import MAX_WAIT_S, Jobs
 from services.contract import codec
@@ -42,6 +43,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         logs.bind(worker_id=request.worker_id)
         with self._polls.held():
             can = codec.capabilities_from_pb(request.capabilities) if request.HasField("capabilities") else EVERYTHING
+            can = can.limited_to(SOURCES.get())
             wait_s = _wait_s(request, context)
             jobs = await self._jobs.lease(request.worker_id, request.poll_id, request.max_jobs, wait_s, can)
         logs.bind(leases={job.lease.export_id: job.lease.lease_id for job in jobs})

@@ -1,6 +1,7 @@
 """The two gRPC servers of the api: one for callers, one for workers."""
 
 import asyncio
+from dataclasses import dataclass
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc
@@ -10,6 +11,7 @@ from exportd.queue.v1 import job_queue_service_pb2_grpc
 from exportd.v1 import export_service_pb2, export_service_pb2_grpc, operator_service_pb2_grpc
 from services.api.metrics import ApiMetrics
 from services.api.rpc.export_service import ExportServicer
+from services.api.rpc.gate import Gate
 from services.api.rpc.health_service import HealthServicer
 from services.api.rpc.interceptor import CallInterceptor
 from services.api.rpc.operator_service import OperatorServicer
@@ -17,6 +19,7 @@ from services.api.rpc.queue_service import JobQueueServicer
 from services.api.world import World
 from services.runtime.channels import MAX_QUEUE_MESSAGE_BYTES, MAX_REQUEST_BYTES, server_options
 from services.runtime.startup import CannotListen
+from services.tls.server import ServerCertificates
 
 SERVICES = ("", "exportd.v1.ExportService", "exportd.v1.OperatorService", "exportd.queue.v1.JobQueueService")
 """What health checks may ask about: the process as a whole, and each service."""
@@ -34,14 +37,39 @@ MAX_EXCESS_BYTES = 1 << 20
 """A request that is larger by more is refused by gRPC itself, as RESOURCE_EXHAUSTED."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """An address, by the setting that names it; without certificates in the clear."""
+
+    address: str
+    setting: str
+    certificates: ServerCertificates | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Who is let in, on each port."""
+
+    callers: Gate
+    workers: Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Servicers:
+    """What is served: two services to callers, one to workers."""
+
+    exports: ExportServicer
+    operators: OperatorServicer
+    queue: JobQueueServicer
+
+
 class Servers:
     """Both servers and their health. Not serving until `start`."""
 
     def __init__(
         self,
-        exports: ExportServicer,
-        operators: OperatorServicer,
-        queue: JobQueueServicer,
+        servicers: Servicers,
+        gates: Gates,
         metrics: ApiMetrics,
         world: World,
         *,
@@ -49,21 +77,20 @@ class Servers:
     ) -> None:
         """`reflection`: callers may ask what the services and their messages are."""
         self._health = HealthServicer(SERVICES)
-        self._public = self._server(CallInterceptor(metrics, world, MAX_REQUEST_BYTES), MAX_REQUEST_BYTES)
-        self._queue = self._server(CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES), MAX_QUEUE_MESSAGE_BYTES)
-        export_service_pb2_grpc.add_ExportServiceServicer_to_server(exports, self._public)
-        _write_bytes(self._public, exports)
-        operator_service_pb2_grpc.add_OperatorServiceServicer_to_server(operators, self._public)
-        job_queue_service_pb2_grpc.add_JobQueueServiceServicer_to_server(queue, self._queue)
+        public = CallInterceptor(metrics, world, MAX_REQUEST_BYTES, gates.callers)
+        queue_calls = CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES, gates.workers)
+        self._public = self._server(public, MAX_REQUEST_BYTES)
+        self._queue = self._server(queue_calls, MAX_QUEUE_MESSAGE_BYTES)
+        export_service_pb2_grpc.add_ExportServiceServicer_to_server(servicers.exports, self._public)
+        _write_bytes(self._public, servicers.exports)
+        operator_service_pb2_grpc.add_OperatorServiceServicer_to_server(servicers.operators, self._public)
+        job_queue_service_pb2_grpc.add_JobQueueServiceServicer_to_server(servicers.queue, self._queue)
         if reflection:
             enable_server_reflection(SHOWN, self._public)
 
-    async def start(self, listen: str, queue_listen: str) -> tuple[int, int]:
+    async def start(self, public: Listening, queue: Listening) -> tuple[int, int]:
         """Serve; returns both ports, of use where port 0 was asked for. Raises CannotListen."""
-        ports = (
-            _bound(self._public, listen, "EXPORTD_LISTEN"),
-            _bound(self._queue, queue_listen, "EXPORTD_QUEUE_LISTEN"),
-        )
+        ports = (_bound(self._public, public), _bound(self._queue, queue))
         await self._public.start()
         await self._queue.start()
         await self.ready(ready=True)
@@ -96,8 +123,10 @@ def _write_bytes(server: grpc.aio.Server, exports: ExportServicer) -> None:
     server.add_registered_method_handlers("exportd.v1.ExportService", {"DownloadFile": handler})
 
 
-def _bound(server: grpc.aio.Server, address: str, setting: str) -> int:
+def _bound(server: grpc.aio.Server, listening: Listening) -> int:
     try:
-        return server.add_insecure_port(address)
+        if listening.certificates is None:
+            return server.add_insecure_port(listening.address)
+        return server.add_secure_port(listening.address, listening.certificates.credentials())
     except RuntimeError as refused:
-        raise CannotListen(address, setting) from refused
+        raise CannotListen(listening.address, listening.setting) from refused

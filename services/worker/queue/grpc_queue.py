@@ -19,6 +19,7 @@ from services.contract.job import Directive, HeartbeatAnswer, Job, LeaseRef, Lea
 from services.contract.outcome import Built, Failure
 from services.contract.preview import Preview, Previewed
 from services.runtime import channels, logs
+from services.worker.queue.credentials import IN_THE_CLEAR, QueueCredentials
 
 MAX_PROBLEMS = 100
 _HEARTBEAT_S = 5.0
@@ -46,8 +47,9 @@ class QueueUnreachable(TryAgain):
 class GrpcQueue:
     """The queue behind a channel, for the worker `worker_id` (a UUID of this process start)."""
 
-    def __init__(self, channel: grpc.aio.Channel, worker_id: str) -> None:
+    def __init__(self, channel: grpc.aio.Channel, worker_id: str, credentials: QueueCredentials) -> None:
         self._stub = JobQueueServiceStub(channel)
+        self._metadata = credentials.metadata
         self._worker_id = worker_id
 
     async def lease(self, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities) -> list[Job]:
@@ -59,7 +61,7 @@ class GrpcQueue:
             capabilities=codec.capabilities_to_pb(can),
         )
         with _translated():
-            answer = await self._stub.LeaseJobs(request, timeout=wait_s + _POLL_MARGIN_S)
+            answer = await self._stub.LeaseJobs(request, timeout=wait_s + _POLL_MARGIN_S, metadata=self._metadata())
         return await self._readable(answer.jobs)
 
     async def heartbeat(
@@ -73,14 +75,16 @@ class GrpcQueue:
             problems=[codec.problem_to_pb(problem) for problem in problems[:MAX_PROBLEMS]],
         )
         with _translated():
-            answer = await self._stub.Heartbeat(request, timeout=_HEARTBEAT_S)
+            answer = await self._stub.Heartbeat(request, timeout=_HEARTBEAT_S, metadata=self._metadata())
         missing = await self._readable(answer.missing_jobs)
         del answer.missing_jobs[:]  # one that this version cannot read must not cost the verdicts
         with _translated():
             return replace(codec.heartbeat_answer_from_pb(answer), missing=tuple(missing))
 
     async def directives(self) -> AsyncIterator[Directive]:
-        call = self._stub.WatchDirectives(pb2.WatchDirectivesRequest(worker_id=self._worker_id))
+        call = self._stub.WatchDirectives(
+            pb2.WatchDirectivesRequest(worker_id=self._worker_id), metadata=self._metadata()
+        )
         try:
             with _translated():
                 while isinstance(message := await _within(_SILENCE_S, call.read()), pb2.Directive):
@@ -96,7 +100,7 @@ class GrpcQueue:
             stats=codec.stats_to_pb(built.stats),
             attachments_artifact=codec.artifact_to_pb(built.attachments) if built.attachments else None,
         )
-        await _done(self._stub.CompleteJob(request, timeout=_OUTCOME_S))
+        await _done(self._stub.CompleteJob(request, timeout=_OUTCOME_S, metadata=self._metadata()))
 
     async def fail(self, lease: LeaseRef, failure: Failure) -> None:
         request = pb2.FailJobRequest(
@@ -105,23 +109,27 @@ class GrpcQueue:
             failure=codec.failure_to_pb(failure),
             retry_after=codec.duration_to_pb(failure.retry_after),
         )
-        await _done(self._stub.FailJob(request, timeout=_OUTCOME_S))
+        await _done(self._stub.FailJob(request, timeout=_OUTCOME_S, metadata=self._metadata()))
 
     async def take_preview(self, wait_s: float) -> Preview | None:
         request = pb2.TakePreviewRequest(
             worker_id=self._worker_id, wait=codec.duration_to_pb(timedelta(seconds=wait_s))
         )
         with _translated():
-            answer = await self._stub.TakePreview(request, timeout=wait_s + _POLL_MARGIN_S)
+            answer = await self._stub.TakePreview(request, timeout=wait_s + _POLL_MARGIN_S, metadata=self._metadata())
             return codec.preview_from_pb(answer.preview) if answer.HasField("preview") else None
 
     async def finish_preview(self, preview_id: str, answer: Previewed | Failure) -> None:
-        await _done(self._stub.FinishPreview(codec.preview_answer_to_pb(preview_id, answer), timeout=_OUTCOME_S))
+        await _done(
+            self._stub.FinishPreview(
+                codec.preview_answer_to_pb(preview_id, answer), timeout=_OUTCOME_S, metadata=self._metadata()
+            )
+        )
 
     async def release(self, leases: list[LeaseRef]) -> None:
         reports = [codec.report_to_pb(LeaseReport(lease)) for lease in leases]
         request = pb2.ReleaseJobsRequest(worker_id=self._worker_id, leases=reports)
-        await _done(self._stub.ReleaseJobs(request, timeout=_OUTCOME_S))
+        await _done(self._stub.ReleaseJobs(request, timeout=_OUTCOME_S, metadata=self._metadata()))
 
     async def _readable(self, messages: Iterable[pb2.Job]) -> list[Job]:
         """Those that can be read; the others are refused, so that they do not wait here for their leases to expire."""
@@ -144,10 +152,14 @@ class GrpcQueue:
 
 
 @asynccontextmanager
-async def connected(address: str, worker_id: str) -> AsyncIterator[GrpcQueue]:
-    """The queue at HOST:PORT; nobody need be there yet."""
-    async with grpc.aio.insecure_channel(address, channels.client_options()) as channel:
-        yield GrpcQueue(channel, worker_id)
+async def connected(
+    address: str, worker_id: str, credentials: QueueCredentials = IN_THE_CLEAR
+) -> AsyncIterator[GrpcQueue]:
+    """The queue at HOST:PORT; nobody need be there yet. Raises CannotStart for credentials that cannot be used."""
+    shown, options = credentials.channel_credentials(), channels.client_options()
+    plain = grpc.aio.insecure_channel
+    async with grpc.aio.secure_channel(address, shown, options) if shown else plain(address, options) as channel:
+        yield GrpcQueue(channel, worker_id, credentials)
 
 
 async def _within(time_s: float, answer: Awaitable[Any]) -> Any:

@@ -72,6 +72,7 @@ class Api:
     artifacts: Path
     stop: StopSignals
     target: str
+    queue_target: str
     parts: app.Api
 
     async def polls_in_line(self, count: int) -> None:
@@ -228,7 +229,7 @@ async def serving(settings: ApiSettings, world: World = World()) -> AsyncIterato
             grpc.aio.insecure_channel(queue_target) as queue_channel,
         ):
             stubs = ExportServiceStub(channel), OperatorServiceStub(channel), JobQueueServiceStub(queue_channel)
-            yield Api(*stubs, settings.artifacts, stop, target, parts)
+            yield Api(*stubs, settings.artifacts, stop, target, queue_target, parts)
             stop.drain.set()
             await running
 

@@ -30,6 +30,11 @@ WRONG = [
     ("exportd-api", "EXPORTD_NOTIFY_CA_FILE", "file", "EXPORTD_NOTIFY_CA_FILE: "),
     ("exportd-api", "EXPORTD_LISTEN", "0.0.0.0:1", "EXPORTD_LISTEN"),
     ("exportd-api", "EXPORTD_LISTEN", "127.0.0.1", "EXPORTD_LISTEN"),
+    ("exportd-api", "EXPORTD_LISTEN", "0.0.0.0:1", "EXPORTD_TLS_OFF_BEHIND_PROXY"),
+    ("exportd-api", "EXPORTD_QUEUE_LISTEN", "0.0.0.0:1", "EXPORTD_TLS_OFF_BEHIND_PROXY"),
+    ("exportd-api", "EXPORTD_API_METRICS", "0.0.0.0:1", "must be on loopback"),
+    ("exportd-api", "EXPORTD_TLS_KEY", "file", "belong together"),
+    ("exportd-api", "EXPORTD_TLS_CLIENT_AUTHORITY", "file", "EXPORTD_TLS_CERTIFICATE"),
     ("exportd-api", "EXPORTD_DRAIN_GRACE_S", "nan", "EXPORTD_DRAIN_GRACE_S"),
     ("exportd-worker", "EXPORTD_SOURCES", "nowhere.toml", "nowhere.toml has 1 mistake"),
     ("exportd-worker", "EXPORTD_SOURCES", "", "EXPORTD_SOURCES is not set"),
@@ -40,6 +45,9 @@ WRONG = [
     ("exportd-worker", "EXPORTD_SCRATCH", LONG, "EXPORTD_SCRATCH: "),
     ("exportd-worker", "EXPORTD_SCRATCH", "~nobody-of-that-name/s", "EXPORTD_SCRATCH"),
     ("exportd-worker", "EXPORTD_SLOTS", "many", "EXPORTD_SLOTS"),
+    ("exportd-worker", "EXPORTD_QUEUE_ADDRESS", "192.0.2.1:50052", "EXPORTD_QUEUE_TLS_AUTHORITY"),
+    ("exportd-worker", "EXPORTD_QUEUE_TLS_AUTHORITY", "nowhere", "EXPORTD_QUEUE_TLS_AUTHORITY"),
+    ("exportd-worker", "EXPORTD_QUEUE_TLS_CERTIFICATE", "file", "belong together"),
 ]
 
 
@@ -72,6 +80,13 @@ def test_it_says_what_is_wrong_and_where(case: tuple[str, str, str, str], place:
     assert said in refusal(program, **{setting: value})
     made = {path.name for path in place.folder.iterdir()} - {path.name for path in before}
     assert made <= {"data"}
+
+
+@pytest.mark.parametrize("port", ["EXPORTD_LISTEN", "EXPORTD_QUEUE_LISTEN"])
+def test_beyond_loopback_the_first_key_is_asked_for_by_its_command(port: str, refusal: Refusal) -> None:
+    said = refusal("exportd-api", **{port: "0.0.0.0:0", "EXPORTD_TLS_OFF_BEHIND_PROXY": "yes"})
+    assert port in said
+    assert "exportd-api keys create" in said
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

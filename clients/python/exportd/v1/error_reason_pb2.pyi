@@ -31,11 +31,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     answer hold. Metadata: violation_count, of all that were found.
     """
     ERROR_REASON_BAD_CREDENTIALS: _ErrorReason.ValueType  # 2
-    """UNAUTHENTICATED. No credentials, or none that are known. Not sent yet."""
+    """UNAUTHENTICATED. No credentials, several, or none that are known and valid."""
     ERROR_REASON_COLLECTION_FORBIDDEN: _ErrorReason.ValueType  # 3
     """PERMISSION_DENIED. The caller may not export this collection. Not sent yet."""
     ERROR_REASON_SCOPE_MISSING: _ErrorReason.ValueType  # 4
-    """PERMISSION_DENIED. The caller's credentials lack a scope that the call needs. Metadata: scope. Not sent yet."""
+    """PERMISSION_DENIED. The caller's credentials lack a scope that the call needs. Metadata: scope."""
     ERROR_REASON_EXPORT_NOT_FOUND: _ErrorReason.ValueType  # 5
     """NOT_FOUND. The tenant has no export of this id. Metadata: export_id."""
     ERROR_REASON_FILE_NOT_FOUND: _ErrorReason.ValueType  # 6
@@ -96,6 +96,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL. A defect of exportd. Metadata: reference; the log has the details under it."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 34
     """UNAVAILABLE. The process is short of file descriptors, memory or threads; nothing was acknowledged; retry."""
+    ERROR_REASON_KEY_NOT_FOUND: _ErrorReason.ValueType  # 35
+    """NOT_FOUND. The tenant has no key of this id. Metadata: key_id."""
+    ERROR_REASON_WORKER_FORBIDDEN: _ErrorReason.ValueType  # 36
+    """PERMISSION_DENIED. A worker's id was first used with other credentials. Metadata: worker_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason in google.rpc.ErrorInfo. The comment of each value names the status code that it comes with. A value that is "Not sent yet"
@@ -109,11 +113,11 @@ ERROR_REASON_INVALID_REQUEST: ErrorReason.ValueType  # 1
 answer hold. Metadata: violation_count, of all that were found.
 """
 ERROR_REASON_BAD_CREDENTIALS: ErrorReason.ValueType  # 2
-"""UNAUTHENTICATED. No credentials, or none that are known. Not sent yet."""
+"""UNAUTHENTICATED. No credentials, several, or none that are known and valid."""
 ERROR_REASON_COLLECTION_FORBIDDEN: ErrorReason.ValueType  # 3
 """PERMISSION_DENIED. The caller may not export this collection. Not sent yet."""
 ERROR_REASON_SCOPE_MISSING: ErrorReason.ValueType  # 4
-"""PERMISSION_DENIED. The caller's credentials lack a scope that the call needs. Metadata: scope. Not sent yet."""
+"""PERMISSION_DENIED. The caller's credentials lack a scope that the call needs. Metadata: scope."""
 ERROR_REASON_EXPORT_NOT_FOUND: ErrorReason.ValueType  # 5
 """NOT_FOUND. The tenant has no export of this id. Metadata: export_id."""
 ERROR_REASON_FILE_NOT_FOUND: ErrorReason.ValueType  # 6
@@ -174,4 +178,8 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 33
 """INTERNAL. A defect of exportd. Metadata: reference; the log has the details under it."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 34
 """UNAVAILABLE. The process is short of file descriptors, memory or threads; nothing was acknowledged; retry."""
+ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 35
+"""NOT_FOUND. The tenant has no key of this id. Metadata: key_id."""
+ERROR_REASON_WORKER_FORBIDDEN: ErrorReason.ValueType  # 36
+"""PERMISSION_DENIED. A worker's id was first used with other credentials. Metadata: worker_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -9,6 +9,7 @@ from typing import Any
 from services.api.domain.export import Export
 from services.api.domain.fairness import Turn
 from services.api.domain.history import CREATED, MAX_REASON_CHARACTERS, REASONS, Actor, Transition
+from services.api.domain.keys import Key
 from services.api.domain.notifications import (
     MAX_TRIES_KEPT,
     SUPERSEDED,
@@ -33,6 +34,7 @@ class MemoryData:
     deliveries: dict[str, Announced] = field(default_factory=dict)
     turns: dict[str, Turn] = field(default_factory=dict)
     store_id: str = ""
+    keys: dict[str, Key] = field(default_factory=dict)
 
     def there(self, tenant: str, export_id: str) -> Record | None:
         """None for one that is not there, is another tenant's, or is deleted."""

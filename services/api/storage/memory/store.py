@@ -6,6 +6,7 @@ from services.api.ports.store import Store
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.exports import MemoryExportStore
 from services.api.storage.memory.figures import MemoryQueueFigures
+from services.api.storage.memory.keys import MemoryKeyStore
 from services.api.storage.memory.leases import MemoryLeaseStore
 from services.api.storage.memory.outbox import MemoryOutbox
 from services.api.storage.memory.retention import MemoryRetentionStore
@@ -25,4 +26,5 @@ def memory_store(
         figures=MemoryQueueFigures(data),
         outbox=MemoryOutbox(data),
         retention=MemoryRetentionStore(data),
+        keys=MemoryKeyStore(data),
     )

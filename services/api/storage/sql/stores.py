@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.fairness import Fairness, Shares
 from services.api.domain.history import Transition
+from services.api.domain.keys import Holder, Key
 from services.api.domain.leases import UNLIMITED, Ability, Claimed, LeasePolicy, Standing
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Position
 from services.api.domain.retry import Fate
@@ -17,7 +18,7 @@ from services.api.storage.sql import history
 from services.api.storage.sql.database import Database
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.turns import Asked
-from services.api.storage.sql.verbs import figures, ids
+from services.api.storage.sql.verbs import figures, ids, keys
 from services.api.storage.sql.verbs.exports import Creation, ExportVerbs
 from services.api.storage.sql.verbs.lease_reports import Completion, Failed, Release, Renewal
 from services.api.storage.sql.verbs.leases import LeaseVerbs
@@ -42,6 +43,7 @@ def sql_store(
         figures=SqlQueueFigures(database),
         outbox=SqlOutbox(database, OutboxVerbs(sql)),
         retention=SqlRetentionStore(database, RetentionVerbs(sql)),
+        keys=SqlKeyStore(database),
     )
 
 
@@ -235,3 +237,25 @@ class SqlRetentionStore:
 
     async def erase(self) -> bool:
         return await self._db.erase()
+
+
+class SqlKeyStore:
+    """A KeyStore in a SQL database."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    async def add(self, key: Key) -> None:
+        await self._db.write(lambda db: keys.add(db, key))
+
+    async def find(self, key_id: str) -> Key | None:
+        return await self._db.read(lambda db: keys.find(db, key_id))
+
+    async def any(self, holder: Holder) -> bool:
+        return await self._db.read(lambda db: keys.any_of(db, holder))
+
+    async def page(self, tenant: str | None, after_id: str, limit: int) -> Sequence[Key]:
+        return await self._db.read(lambda db: keys.page(db, tenant, after_id, limit))
+
+    async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
+        return await self._db.write(lambda db: keys.revoke(db, key_id, tenant, now))

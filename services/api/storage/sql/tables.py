@@ -120,6 +120,25 @@ installation = sa.Table(
     sa.CheckConstraint("id = 1", name="one_row"),
 )
 
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("label", sa.Text, nullable=False),
+    # A keyed hash: nobody makes a key of it again.
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("scopes", Json, nullable=False),
+    sa.Column("all_tenants", sa.Boolean, nullable=False),
+    sa.Column("sources", Json, nullable=False),
+    sa.Column("create_time", UtcTime, nullable=False),
+    sa.Column("expire_time", UtcTime),
+    sa.Column("revoke_time", UtcTime),
+    sa.CheckConstraint("holder IN ('exd', 'exw')", name="holder_known"),
+    sa.Index("keys_of_tenant", "tenant", "id"),
+)
+
 requests = sa.Table(
     "requests",
     metadata,

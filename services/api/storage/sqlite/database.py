@@ -14,7 +14,7 @@ from services.api.storage.sql.writer import WriterThread
 from services.api.storage.sqlite.dialect import SqliteDialect
 from services.api.storage.sqlite.faults import SqliteFaults, is_damage
 from services.api.storage.sqlite.long_readers import LongReaders
-from services.api.storage.sqlite.schema import bring_up_to_date
+from services.api.storage.sqlite.schema import bring_up_to_date, is_up_to_date
 from services.runtime.ownership import own_file
 from services.runtime.startup import CannotStart
 
@@ -47,11 +47,11 @@ def _on_connect(engine: sa.Engine, pragmas: Sequence[str]) -> None:
         cursor.close()
 
 
-def writing_engine(database: Path) -> sa.Engine:
+def writing_engine(database: Path, pragmas: Sequence[str] = ()) -> sa.Engine:
     """Its transactions begin IMMEDIATE: one that read first could not become a writing one while another writes."""
     url = sa.URL.create("sqlite", database=str(database))
     engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"isolation_level": None})
-    _on_connect(engine, WRITER_PRAGMAS)
+    _on_connect(engine, (*WRITER_PRAGMAS, *pragmas))
 
     @sa.event.listens_for(engine, "begin")
     def begin_immediate(connection: sa.Connection) -> None:
@@ -85,9 +85,10 @@ class SqliteDatabase:
 
     dialect: Dialect = SqliteDialect()
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, pragmas: Sequence[str] = ()) -> None:
+        """`pragmas` are of the connection that writes, beside the usual ones."""
         faults, engine = SqliteFaults(), reading_engine(database)
-        self._writer = WriterThread(writing_engine(database), faults)
+        self._writer = WriterThread(writing_engine(database, pragmas), faults)
         self._for_callers = Readers(engine, faults, 1, "exportd-reader")
         self._for_workers = Readers(engine, faults, 1, "exportd-worker-reader")
         self._for_lists = LongReaders(database, MAX_CONCURRENT_LISTS, set_up_reader)
@@ -105,6 +106,16 @@ class SqliteDatabase:
                 raise
             raise DatabaseUnusable(database, error.orig) from error
         return cls(database)
+
+    @classmethod
+    async def beside(cls, database: Path) -> Self:
+        """A file that another process serves: for a few changes, and without a checkpoint, which is that one's.
+
+        Raises DatabaseUnusable for one that another version serves.
+        """
+        if not await asyncio.to_thread(is_up_to_date, writing_engine(database)):
+            raise DatabaseUnusable(database, "the process that has it open is of another version")
+        return cls(database, ("wal_autocheckpoint=0",))
 
     async def close(self) -> None:
         """Finish what was begun. The writer closes last, so that the last checkpoint is its own. Idempotent."""

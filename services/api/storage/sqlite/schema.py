@@ -15,9 +15,14 @@ def newest() -> str:
     return max(file.stem.partition("_")[0] for file in VERSIONS.glob("[0-9]*.py"))
 
 
+def is_up_to_date(engine: sa.Engine) -> bool:
+    """Whether the file has the schema of this version."""
+    return _revision(engine) == newest()
+
+
 def bring_up_to_date(engine: sa.Engine, database: Path) -> None:
     """As `migrate`, which is imported where there is something to do."""
-    if _revision(engine) != newest():
+    if not is_up_to_date(engine):
         from services.api.storage.sqlite.migrate import migrate  # noqa: PLC0415 - few starts need it
 
         migrate(engine, database)

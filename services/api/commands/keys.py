@@ -1,0 +1,164 @@
+"""The commands that make, list and revoke keys on the store itself: no server is needed, and one may run."""
+
+import argparse
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from typing import TextIO
+
+from services.api.domain.keys import CALLERS_SCOPES, MAX_LABEL_CHARACTERS, Holder, Key, Scope
+from services.api.secrets.keys import KeyDigests
+from services.api.settings import ApiSettings
+from services.api.storage.datadir import DataDirectory, DataDirectoryInUse, key_file, secret_key
+from services.api.storage.sql.stores import SqlKeyStore
+from services.api.storage.sqlite.database import SqliteDatabase
+from services.api.usecases.keys import Keys, NewKey
+from services.api.world import World
+from services.contract.errors import KeyNotFound
+from services.runtime.startup import using
+
+DEFAULT_TENANT = "default"
+PAGE = 200
+_LENGTHS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
+_LENGTH = re.compile("([0-9]{1,4})([hd])")
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
+    """The key of `create` goes to `out`, and nothing else: it is shown this once. Raises CannotStart."""
+    given = _parser().parse_args(arguments)
+    settings = ApiSettings.from_env(environ)
+    return asyncio.run(_run(given, settings, out, err))
+
+
+async def _run(given: argparse.Namespace, settings: ApiSettings, out: TextIO, err: TextIO) -> int:
+    async with AsyncExitStack() as stack:
+        keys = await _keys(settings, stack)
+        if given.command == "create":
+            key, text = await keys.create(_wanted(given))
+            out.write(f"{text}\n")
+            err.write(f"key {key.id} of {_whose(key)}; it is shown this once\n")
+        elif given.command == "list":
+            _list([key async for key in _all(keys)], out, as_json=given.output == "json")
+        else:
+            try:
+                key = await keys.revoke(given.id)
+            except KeyNotFound as missing:
+                err.write(f"{missing}\n")
+                return 2
+            err.write(f"key {key.id} of {_whose(key)} is revoked; every process knows it within a second\n")
+    return 0
+
+
+async def _keys(settings: ApiSettings, stack: AsyncExitStack) -> Keys:
+    """On the database of the settings, whoever else has it open."""
+    with using("EXPORTD_DATA_DIR", settings.data_dir):
+        try:
+            directory = stack.enter_context(DataDirectory.open(settings.data_dir))
+            database = await SqliteDatabase.open(directory.database)
+        except DataDirectoryInUse:
+            database = await SqliteDatabase.beside(settings.data_dir / "exportd.sqlite3")
+    await stack.enter_async_context(database)
+    file = key_file(settings.data_dir, settings.secret_key_file)
+    with using("EXPORTD_SECRET_KEY_FILE", file):
+        secret = secret_key(file, make=settings.secret_key_file is None)
+    return Keys(SqlKeyStore(database), KeyDigests(secret), World().wall)
+
+
+async def _all(keys: Keys) -> AsyncIterator[Key]:
+    after = ""
+    while page := await keys.page(None, after, PAGE):
+        for key in page:
+            yield key
+        after = page[-1].id
+
+
+def _wanted(given: argparse.Namespace) -> NewKey:
+    if given.worker:
+        return NewKey(Holder.WORKER, "", given.label, frozenset(), sources=frozenset(given.sources), lasts=given.lasts)
+    scopes = frozenset(given.scopes) or CALLERS_SCOPES
+    return NewKey(Holder.CALLER, given.tenant, given.label, scopes, given.all_tenants, lasts=given.lasts)
+
+
+def _list(keys: Sequence[Key], out: TextIO, *, as_json: bool) -> None:
+    if as_json:
+        out.write(json.dumps([_shown(key) for key in keys], indent=2) + "\n")
+        return
+    for key in keys:
+        shown = _shown(key)
+        state = "revoked" if key.revoke_time else f"until {shown['expire_time']}" if key.expire_time else "valid"
+        allows = ",".join(sorted(scope.value for scope in key.scopes)) or ",".join(sorted(key.sources)) or "-"
+        out.write(f"{key.id}\t{_whose(key)}\t{allows}\t{state}\t{key.label}\n")
+
+
+def _shown(key: Key) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "holder": key.holder.name.lower(),
+        "tenant": key.tenant,
+        "label": key.label,
+        "scopes": sorted(scope.value for scope in key.scopes),
+        "all_tenants": key.all_tenants,
+        "sources": sorted(key.sources),
+        "create_time": key.create_time.isoformat(),
+        "expire_time": _iso(key.expire_time),
+        "revoke_time": _iso(key.revoke_time),
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _whose(key: Key) -> str:
+    if key.holder is Holder.WORKER:
+        return "a worker"
+    return f"tenant {key.tenant}" + (", for all tenants" if key.all_tenants else "")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="exportd-api keys",
+        description="API keys of callers, tokens of workers. The settings are those of the api, which may run or not.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    create = commands.add_parser("create", help="make a key and show it, this once")
+    create.add_argument("--worker", action="store_true", help="a token for workers, in place of a key for callers")
+    create.add_argument("--tenant", default=DEFAULT_TENANT, help=f"whose exports it is for; default: {DEFAULT_TENANT}")
+    create.add_argument(
+        "--scopes", type=_scopes, default=(), help="of create, read, cancel, operate, keys; default: create,read,cancel"
+    )
+    create.add_argument("--all-tenants", action="store_true", help="OperatorService shows the queue of every tenant")
+    create.add_argument("--sources", type=_words, default=(), help="of a worker: ids of sources that it may read")
+    create.add_argument("--label", type=_label, default="", help="what it is for")
+    create.add_argument("--lasts", type=_length, default=None, help="such as 90d or 12h; default: until it is revoked")
+    listing = commands.add_parser("list", help="show every key, without what it is used by")
+    listing.add_argument("--output", choices=("text", "json"), default="text")
+    commands.add_parser("revoke", help="end a key within a second").add_argument("id", help="as `list` shows it")
+    return parser
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _scopes(text: str) -> tuple[Scope, ...]:
+    try:
+        return tuple(map(Scope, _words(text)))
+    except ValueError as unknown:
+        raise argparse.ArgumentTypeError(f"{unknown}; there are create, read, cancel, operate and keys") from unknown
+
+
+def _label(text: str) -> str:
+    if len(text) > MAX_LABEL_CHARACTERS or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"at most {MAX_LABEL_CHARACTERS} printable characters")
+    return text
+
+
+def _length(text: str) -> timedelta:
+    found = _LENGTH.fullmatch(text)
+    if found is None or not int(found[1]):
+        raise argparse.ArgumentTypeError("a number and h or d, such as 90d")
+    return int(found[1]) * _LENGTHS[found[2]]

@@ -1,0 +1,162 @@
+"""Who calls: credentials become a caller or a worker, or the call goes no further."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Protocol
+
+from services.api.domain.keys import Holder, Key, Scope
+from services.api.rpc.metadata import Context, metadata
+from services.api.usecases.keys import KnownKeys
+from services.contract.errors import BadCredentials, ScopeMissing, WorkerForbidden
+from services.runtime import logs
+
+KEY_NAME = "x-api-key"
+AUTHORIZATION_NAME = "authorization"
+
+SCOPES: dict[str, Scope] = {
+    "/exportd.v1.ExportService/CancelExport": Scope.CANCEL,
+    "/exportd.v1.ExportService/CreateExport": Scope.CREATE,
+    "/exportd.v1.ExportService/DeleteExport": Scope.CANCEL,
+    "/exportd.v1.ExportService/DownloadFile": Scope.READ,
+    "/exportd.v1.ExportService/FindIds": Scope.READ,
+    "/exportd.v1.ExportService/GetCollection": Scope.READ,
+    "/exportd.v1.ExportService/GetExport": Scope.READ,
+    "/exportd.v1.ExportService/GetFile": Scope.READ,
+    "/exportd.v1.ExportService/ListCollections": Scope.READ,
+    "/exportd.v1.ExportService/ListDeliveries": Scope.READ,
+    "/exportd.v1.ExportService/ListExports": Scope.READ,
+    "/exportd.v1.ExportService/ListTransitions": Scope.READ,
+    "/exportd.v1.ExportService/PreviewExport": Scope.CREATE,
+    "/exportd.v1.ExportService/WatchExport": Scope.READ,
+    "/exportd.v1.OperatorService/DrainWorker": Scope.OPERATE,
+    "/exportd.v1.OperatorService/GetQueue": Scope.OPERATE,
+    "/exportd.v1.OperatorService/ListWorkers": Scope.OPERATE,
+    "/exportd.v1.OperatorService/RedeliverNotification": Scope.OPERATE,
+    "/exportd.v1.OperatorService/RetryExport": Scope.OPERATE,
+}
+"""What a key must allow, by method. A method that is not here is refused to every key."""
+
+OF_ALL_TENANTS = frozenset({"/exportd.v1.OperatorService/DrainWorker", "/exportd.v1.OperatorService/ListWorkers"})
+"""Workers are nobody's own: these need a key for all tenants."""
+
+MAX_WORKERS = 10_000
+"""Workers whose credentials a process remembers."""
+
+_BEARER = re.compile("[Bb]earer ([^ ]{1,200})")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose call it is; `key` None: on loopback, before there is a key."""
+
+    key: Key | None = None
+
+    def sees(self, tenant: str) -> bool:
+        """Whether things of this tenant may be shown to it."""
+        return self.key is None or self.key.all_tenants or self.key.tenant == tenant
+
+
+CALLER: ContextVar[Caller] = ContextVar("caller", default=Caller())  # noqa: B039 - frozen
+"""Of the call that is under way."""
+
+SOURCES: ContextVar[frozenset[str]] = ContextVar("sources", default=frozenset())
+"""What the worker that calls may read, by id of sources; empty: all."""
+
+
+class Gate(Protocol):
+    """Stands before every call of a port."""
+
+    async def admit(self, method: str, request: Any, context: Context) -> None:
+        """`method` is its full name. Raises BadCredentials, ScopeMissing, WorkerForbidden."""
+        ...
+
+
+class CallersGate:
+    """For callers: a key from the first one on; before, on loopback, nobody needs one."""
+
+    def __init__(self, keys: KnownKeys) -> None:
+        self._keys = keys
+
+    async def admit(self, method: str, request: Any, context: Context) -> None:  # noqa: ARG002 - see Gate
+        text = _credential(context)
+        if not text and not await self._keys.required(Holder.CALLER):
+            CALLER.set(Caller())
+            return
+        key = await _known(self._keys, Holder.CALLER, text)
+        logs.bind(key_id=key.id)
+        scope = SCOPES.get(method)
+        if scope is None or scope not in key.scopes:
+            raise ScopeMissing(scope.value if scope else "that no key has")
+        if method in OF_ALL_TENANTS and not key.all_tenants:
+            raise ScopeMissing(f"{scope.value} for all tenants")
+        CALLER.set(Caller(key))
+
+
+class WorkersGate:
+    """For workers: a token, or a certificate that was asked for and whose name is allowed.
+
+    A worker's id belongs to the credentials that it was first used with, as long as this process lives.
+    """
+
+    def __init__(self, keys: KnownKeys, allowed_names: Iterable[str], *, by_certificate: bool) -> None:
+        """`allowed_names`: patterns such as `*.workers.example`; none: every name that the authority has signed."""
+        self._keys = keys
+        self._names = tuple(allowed_names)
+        self._by_certificate = by_certificate
+        self._workers: OrderedDict[str, str] = OrderedDict()
+
+    async def admit(self, method: str, request: Any, context: Context) -> None:  # noqa: ARG002 - see Gate
+        identity, sources = await self._identity(context)
+        SOURCES.set(sources)
+        worker_id = getattr(request, "worker_id", "")
+        if worker_id and self._workers.setdefault(worker_id, identity) != identity:
+            raise WorkerForbidden(worker_id)
+        while len(self._workers) > MAX_WORKERS:
+            self._workers.popitem(last=False)
+
+    async def _identity(self, context: Context) -> tuple[str, frozenset[str]]:
+        text = _credential(context)
+        if text:
+            key = await _known(self._keys, Holder.WORKER, text)
+            logs.bind(key_id=key.id)
+            return f"key {key.id}", key.sources
+        if self._by_certificate:
+            return f"certificate {self._name_of(context)}", frozenset()
+        if await self._keys.required(Holder.WORKER):
+            raise BadCredentials("this call needs the token of a worker")
+        return "", frozenset()
+
+    def _name_of(self, context: Context) -> str:
+        names = [name.decode() for name in context.auth_context().get("x509_subject_alternative_name", ())]
+        allowed = [n for n in names if not self._names or any(fnmatchcase(n, pattern) for pattern in self._names)]
+        if not allowed:
+            raise BadCredentials("no name in the certificate is one of a worker")
+        return allowed[0]
+
+
+async def _known(keys: KnownKeys, holder: Holder, text: str) -> Key:
+    if not text:
+        raise BadCredentials("this call needs a key")
+    key = await keys.find(holder, text)
+    if key is None:
+        raise BadCredentials("the key is not known, has expired or was revoked")
+    return key
+
+
+def _credential(context: Context) -> str:
+    """The one that was sent; empty when there is none. Raises BadCredentials for several, and for what is none."""
+    sent = metadata(context, KEY_NAME)
+    for value in metadata(context, AUTHORIZATION_NAME):
+        bearer = _BEARER.fullmatch(value)
+        if bearer is None:
+            raise BadCredentials("authorization must be Bearer and a key")
+        sent.append(bearer[1])
+    if len(sent) > 1:
+        raise BadCredentials("there are several keys: send one")
+    if sent and not sent[0]:
+        raise BadCredentials("the key is empty")
+    return sent[0] if sent else ""

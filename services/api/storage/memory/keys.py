@@ -1,0 +1,37 @@
+"""Keys in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.api.domain.keys import Holder, Key
+from services.api.storage.memory.data import MemoryData
+
+
+class MemoryKeyStore:
+    """A KeyStore for as long as the process lives."""
+
+    def __init__(self, data: MemoryData) -> None:
+        self._keys = data.keys
+
+    async def add(self, key: Key) -> None:
+        if key.id in self._keys:
+            raise ValueError(f"there is a key {key.id}")
+        self._keys[key.id] = key
+
+    async def find(self, key_id: str) -> Key | None:
+        return self._keys.get(key_id)
+
+    async def any(self, holder: Holder) -> bool:
+        return any(key.holder is holder for key in self._keys.values())
+
+    async def page(self, tenant: str | None, after_id: str, limit: int) -> Sequence[Key]:
+        kept = (key for key in self._keys.values() if tenant is None or key.tenant == tenant)
+        return sorted((key for key in kept if key.id > after_id), key=lambda key: key.id)[:limit]
+
+    async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
+        key = self._keys.get(key_id)
+        if key is None or (tenant is not None and key.tenant != tenant):
+            return None
+        self._keys[key_id] = revoked = replace(key, revoke_time=key.revoke_time or now)
+        return revoked

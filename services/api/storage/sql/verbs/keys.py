@@ -1,0 +1,75 @@
+"""The keys of callers and workers."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from services.api.domain.keys import Holder, Key, Scope
+from services.api.storage.sql.column_types import UtcTime
+from services.api.storage.sql.rows import Row
+from services.api.storage.sql.tables import keys
+
+_c = keys.c
+_id = sa.bindparam("key_id", type_=sa.Text)
+_by_id = sa.select(keys).where(_c.id == _id)
+_any = sa.select(sa.exists().where(_c.holder == sa.bindparam("holder_of", type_=sa.Text)))
+_of_tenant = sa.bindparam("of_tenant", type_=sa.Text)
+_revoke = (
+    sa.update(keys)
+    .where(_c.id == _id, sa.or_(_of_tenant.is_(None), _c.tenant == _of_tenant))
+    .values(revoke_time=sa.func.coalesce(_c.revoke_time, sa.bindparam("now", type_=UtcTime)))
+    .returning(keys)
+)
+
+
+def add(db: sa.Connection, key: Key) -> None:
+    db.execute(sa.insert(keys), _row_of(key))
+
+
+def find(db: sa.Connection, key_id: str) -> Key | None:
+    return _first(db.execute(_by_id, {"key_id": key_id}))
+
+
+def any_of(db: sa.Connection, holder: Holder) -> bool:
+    return bool(db.execute(_any, {"holder_of": holder.value}).scalar())
+
+
+def page(db: sa.Connection, tenant: str | None, after_id: str, limit: int) -> list[Key]:
+    wanted = sa.select(keys).where(_c.id > after_id).order_by(_c.id).limit(limit)
+    if tenant is not None:
+        wanted = wanted.where(_c.tenant == tenant)
+    return [_key_of(row) for row in db.execute(wanted).mappings()]
+
+
+def revoke(db: sa.Connection, key_id: str, tenant: str | None, now: datetime) -> Key | None:
+    return _first(db.execute(_revoke, {"key_id": key_id, "of_tenant": tenant, "now": now}))
+
+
+def _first(result: sa.CursorResult[Any]) -> Key | None:
+    row = result.mappings().first()
+    return None if row is None else _key_of(row)
+
+
+def _row_of(key: Key) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "holder": key.holder.value,
+        "tenant": key.tenant,
+        "label": key.label,
+        "digest": key.digest,
+        "scopes": sorted(scope.value for scope in key.scopes),
+        "all_tenants": key.all_tenants,
+        "sources": sorted(key.sources),
+        "create_time": key.create_time,
+        "expire_time": key.expire_time,
+        "revoke_time": key.revoke_time,
+    }
+
+
+def _key_of(row: Row) -> Key:
+    values = dict(row)
+    values["holder"] = Holder(values["holder"])
+    values["scopes"] = frozenset(map(Scope, values["scopes"]))
+    values["sources"] = frozenset(values["sources"])
+    return Key(**values)

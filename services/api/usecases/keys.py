@@ -1,0 +1,115 @@
+"""Keys: made, shown once, looked up, revoked."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.api.domain.keys import CALLERS_SCOPES, Holder, Key, Scope, read
+from services.api.ports.clock import Clock
+from services.api.ports.keys import KeyStore
+from services.api.secrets.keys import KeyDigests, new_text
+from services.contract.errors import KeyNotFound
+
+LOOKED_UP_FOR_S = 1.0
+"""How long a process believes what it read of a key: so soon is it revoked in every process."""
+
+MAX_LOOKED_UP = 10_000
+"""Keys that a process remembers."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What a key is to be; see Key."""
+
+    holder: Holder
+    tenant: str = ""
+    label: str = ""
+    scopes: frozenset[Scope] = CALLERS_SCOPES
+    all_tenants: bool = False
+    sources: frozenset[str] = frozenset()
+    lasts: timedelta | None = None
+
+
+class Keys:
+    """Makes and ends keys."""
+
+    def __init__(self, store: KeyStore, digests: KeyDigests, clock: Clock) -> None:
+        self._store = store
+        self._digests = digests
+        self._clock = clock
+
+    async def create(self, wanted: NewKey) -> tuple[Key, str]:
+        """The key, and its text, which nobody can show again."""
+        text = new_text(wanted.holder)
+        key = self._key(wanted, text, self._clock())
+        await self._store.add(key)
+        return key, text
+
+    async def page(self, tenant: str | None, after_id: str, limit: int) -> Sequence[Key]:
+        """See KeyStore."""
+        return await self._store.page(tenant, after_id, limit)
+
+    async def revoke(self, key_id: str, tenant: str | None = None) -> Key:
+        """Idempotent. Raises KeyNotFound."""
+        key = await self._store.revoke(key_id, tenant, self._clock())
+        if key is None:
+            raise KeyNotFound(key_id)
+        return key
+
+    def _key(self, wanted: NewKey, text: str, now: datetime) -> Key:
+        _, id_ = read(text) or (wanted.holder, "")
+        return Key(
+            id=id_,
+            holder=wanted.holder,
+            tenant=wanted.tenant,
+            label=wanted.label,
+            digest=self._digests.of(text),
+            scopes=wanted.scopes,
+            all_tenants=wanted.all_tenants,
+            sources=wanted.sources,
+            create_time=now,
+            expire_time=None if wanted.lasts is None else now + wanted.lasts,
+        )
+
+
+class KnownKeys:
+    """Looks keys up by their text, for calls that come thousands of times a second."""
+
+    def __init__(self, store: KeyStore, digests: KeyDigests, clock: Clock, monotonic: Callable[[], float]) -> None:
+        """`monotonic` counts seconds and never goes back."""
+        self._store = store
+        self._digests = digests
+        self._clock = clock
+        self._monotonic = monotonic
+        self._known: dict[str, tuple[float, Key]] = {}
+        self._any: dict[Holder, tuple[float, bool]] = {}
+
+    async def find(self, holder: Holder, text: str) -> Key | None:
+        """The valid key with this text; None for any other text, without asking anybody when it is none of a key."""
+        told = read(text)
+        if told is None or told[0] is not holder:
+            return None
+        until, key = self._known.get(text, (float("-inf"), None))
+        if key is None or self._monotonic() >= until:
+            key = await self._looked_up(told[1], text)
+        return key if key is not None and key.valid_at(self._clock()) else None
+
+    async def required(self, holder: Holder) -> bool:
+        """Whether these need a key: from the first one on."""
+        until, any_ = self._any.get(holder, (float("-inf"), False))
+        if not any_ and self._monotonic() >= until:
+            any_ = await self._store.any(holder)
+            self._any[holder] = (self._monotonic() + LOOKED_UP_FOR_S, any_)
+        return any_
+
+    async def _looked_up(self, key_id: str, text: str) -> Key | None:
+        """Only what is right is remembered: wrong texts are no way to fill the memory."""
+        asked = self._monotonic()
+        key = await self._store.find(key_id)
+        if key is None or not self._digests.fits(key, text):
+            self._known.pop(text, None)
+            return None
+        if len(self._known) >= MAX_LOOKED_UP:
+            self._known.clear()
+        self._known[text] = (asked + LOOKED_UP_FOR_S, key)
+        return key

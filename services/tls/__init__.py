@@ -1,0 +1,1 @@
+"""TLS of gRPC: files of both services, certificates of servers."""

@@ -1,0 +1,59 @@
+"""What may be relied on of any store of keys."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.api.domain.keys import CALLERS_SCOPES, Holder, Key, Scope
+from tests.ports.samples import START
+
+HOUR = timedelta(hours=1)
+
+
+def key(id_: str, holder: Holder = Holder.CALLER, tenant: str = "acme", **more) -> Key:
+    values = {"label": "of a test", "digest": b"\0digest", "scopes": CALLERS_SCOPES, "all_tenants": False}
+    return Key(id_, holder, tenant, **{**values, "sources": frozenset(), "create_time": START, **more})
+
+
+async def test_a_key_is_found_as_it_was_added(store):
+    full = key("k1", scopes=frozenset(Scope), all_tenants=True, expire_time=START + HOUR, label="ключ 'x'")
+    token = key("k2", Holder.WORKER, "", scopes=frozenset(), sources=frozenset({"shop", "files"}))
+    for each in (full, token):
+        await store.keys.add(each)
+    assert (await store.keys.find("k1"), await store.keys.find("k2"), await store.keys.find("k")) == (full, token, None)
+
+
+async def test_a_second_one_with_its_id_is_refused(store):
+    await store.keys.add(key("k1"))
+    with pytest.raises(Exception, match=r"k1|UNIQUE|unique"):
+        await store.keys.add(key("k1", tenant="other"))
+    assert (await store.keys.find("k1")).tenant == "acme"
+
+
+@pytest.mark.parametrize(("holder", "other"), [(Holder.CALLER, Holder.WORKER), (Holder.WORKER, Holder.CALLER)])
+async def test_there_is_any_from_the_first_key_of_its_kind_on(store, holder, other):
+    assert not await store.keys.any(holder)
+    await store.keys.add(key("k1", other))
+    assert not await store.keys.any(holder)
+    await store.keys.add(key("k2", holder))
+    await store.keys.revoke("k2", None, START)
+    assert await store.keys.any(holder)
+
+
+async def test_pages_are_in_order_and_those_of_a_tenant_are_its_own(store):
+    for id_, tenant in (("b", "acme"), ("a", "acme"), ("c", "other"), ("d", "acme")):
+        await store.keys.add(key(id_, tenant=tenant))
+    asked = {(None, "", 9): "abcd", (None, "b", 1): "c", ("acme", "", 2): "ab", ("acme", "b", 9): "d"}
+    for page, found in asked.items():
+        assert "".join(each.id for each in await store.keys.page(*page)) == found
+
+
+async def test_a_key_is_revoked_once_and_by_its_own_tenant(store):
+    await store.keys.add(key("k1"))
+    assert await store.keys.revoke("k1", "other", START) is None
+    assert await store.keys.revoke("k0", None, START) is None
+    assert (await store.keys.find("k1")).revoke_time is None
+    assert (await store.keys.revoke("k1", "acme", START)).revoke_time == START
+    again = await store.keys.revoke("k1", None, START + HOUR)
+    assert again == await store.keys.find("k1")
+    assert again.revoke_time == START
