@@ -162,9 +162,14 @@ async def test_nor_is_one_who_dies(api: Api, worker: Worker) -> None:
     assert await codes_of_downloads(api) == {"CANCELLED": 1, "INTERNAL": None}
 
 
+class OpenGate:
+    async def admit(self, method: str, request: Any, context: Any) -> None:
+        """Lets everybody in."""
+
+
 async def test_what_cannot_be_sent_is_no_defect(api: Api) -> None:
     """gRPC tells the one before the other, or the other way round."""
-    interceptor = CallInterceptor(api.parts.metrics, World(), 1000)
+    interceptor = CallInterceptor(api.parts.metrics, World(), 1000, OpenGate())
 
     async def broken(_request: Any, _context: Any) -> None:
         raise grpc.aio.InternalError("Failed execute_batch")

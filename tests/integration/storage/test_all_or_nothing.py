@@ -1,5 +1,8 @@
 """A change, its entry in the history and its announcement: all of them, or nothing."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 import sqlalchemy as sa
 
@@ -12,36 +15,15 @@ from tests.ports.driving import POLICY, lease
 from tests.ports.samples import CRASH, SPEC, START, STATS, new_export, new_file
 
 
-class FullTable:
-    """A database in which one table takes no more rows."""
-
-    def __init__(self, database: SqliteDatabase, table: sa.Table) -> None:
-        self.dialect = database.dialect
-        self._database = database
-        self._table = table
-
-    async def write(self, work):
-        return await self._database.write(self._refusing(work))
-
-    async def write_listed(self, verb, item):
-        return await self._database.write_listed(self._refusing(verb), item)
-
-    def _refusing(self, work):
-        def refused(db, *items):
-            sa.event.listen(db, "before_execute", self._refuse)
-            try:
-                return work(db, *items)
-            finally:
-                sa.event.remove(db, "before_execute", self._refuse)
-
-        return refused
-
-    def _refuse(self, connection, statement, *_) -> None:
-        if isinstance(statement, sa.Insert) and statement.table is self._table:
-            raise OSError(f"no room in {self._table.name}")
-
-    def __getattr__(self, name):
-        return getattr(self._database, name)
+@asynccontextmanager
+async def full(database: SqliteDatabase, table: sa.Table) -> AsyncIterator[None]:
+    """The table takes no more rows, whatever writes them."""
+    refuse = f"CREATE TEMP TRIGGER full BEFORE INSERT ON {table.name} BEGIN SELECT RAISE(FAIL, 'no room'); END"
+    await database.write(lambda db: db.execute(sa.text(refuse)) and None)
+    try:
+        yield
+    finally:
+        await database.write(lambda db: db.execute(sa.text("DROP TRIGGER temp.full")) and None)
 
 
 @pytest.fixture
@@ -61,12 +43,13 @@ async def test_an_end_that_cannot_be_announced_does_not_happen(database, event):
 
 
 async def unchanged_by(database, table, event):
-    store, full = sql_store(database), sql_store(FullTable(database, table))
+    store = sql_store(database)
     export = await store.exports.create(new_export(callback_url="https://x.test/"), SPEC, None)
     claimed = await lease(store)
     await store.leases.renew("worker-1", [claimed.ref], START)
-    with pytest.raises(OSError, match=f"no room in {table.name}"):
-        await make(full, claimed, event)
+    async with full(database, table):
+        with pytest.raises(Exception, match="no room"):
+            await make(store, claimed, event)
     assert await store.exports.get("acme", export.id) == claimed.export
     assert [entry.event for entry in await store.exports.transitions("acme", export.id)] == ["CREATE", "LEASE"]
     assert await store.outbox.deliveries("acme", export.id) == []
