@@ -13,7 +13,7 @@ import click
 
 import services.api.settings as api
 import services.worker.settings as worker
-from exportd_client.cli.options import DEFAULTS, shared_options
+from exportd_client.cli.options import API_KEY, DEFAULTS, shared_options
 from services.runtime.settings import SettingsReader
 
 T = TypeVar("T")
@@ -118,7 +118,9 @@ def of_client() -> Iterator[tuple[Setting, str]]:
     """Those that exportctl reads, with their meaning."""
     for option in shared_options(click.Command("exportctl")).params:
         if isinstance(option, click.Option) and option.envvar:
-            yield Setting(str(option.envvar), f"`{DEFAULTS[str(option.name)]}`", "text"), str(option.help)
+            default = DEFAULTS[str(option.name)]
+            yield Setting(str(option.envvar), f"`{default}`" if default else NONE, "text"), str(option.help)
+    yield Setting(API_KEY, NONE, "text"), "Your API key, where no file has it."
 
 
 def _span(seconds: float) -> str:

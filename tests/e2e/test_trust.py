@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -44,6 +47,14 @@ def settings_in(text: str, program: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in part.splitlines())
 
 
+def exportctl(house: House, tmp_path: Path, settings: Mapping[str, str]) -> tuple[int, str]:
+    """The exit code of an export of airports, and the reason why there is none."""
+    command = [Path(sys.executable).with_name("exportctl"), "create", "/airports", "-o", tmp_path / "a.csv", "--force"]
+    environ = {"PATH": os.environ["PATH"], "EXPORTD_TARGET": f"localhost:{house.ports[0]}", **settings}
+    done = subprocess.run([*command, "--output", "json"], env=environ, capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stderr.splitlines()[-1]).get("reason", "") if done.returncode else ""
+
+
 async def built(channel: grpc.aio.Channel, key: str) -> export_pb2.Export:
     """An export by who has this key, at its end."""
     stub, metadata = ExportServiceStub(channel), [("x-api-key", key)]
@@ -69,6 +80,11 @@ async def test_an_export_is_built_for_a_key_by_a_worker_with_a_certificate(
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await ExportServiceStub(channel).CreateExport(AIRPORTS)
         assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    told = settings_in(made.stdout, "exportctl")
+    assert exportctl(house, tmp_path, told) == (2, "BAD_CREDENTIALS")
+    (tmp_path / "key").write_text(f"{key}\n")
+    for with_key in ({"EXPORTD_API_KEY": key}, {"EXPORTD_API_KEY_FILE": str(tmp_path / "key")}):
+        assert exportctl(house, tmp_path, told | with_key) == (0, "")
     for process in (worker, *house.processes):
         assert key not in process.log.read_text()
 

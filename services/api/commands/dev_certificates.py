@@ -49,8 +49,8 @@ EXPORTD_QUEUE_TLS_ALLOWED_NAMES={worker}
 EXPORTD_QUEUE_TLS_AUTHORITY={folder}/authority.pem
 EXPORTD_QUEUE_TLS_CERTIFICATE={folder}/worker.pem
 EXPORTD_QUEUE_TLS_KEY={folder}/worker.key
-# callers
-# {folder}/authority.pem signed the certificate of the api
+# exportctl
+EXPORTD_TLS_AUTHORITY={folder}/authority.pem
 """
 
 

@@ -8,7 +8,17 @@ from click.core import ParameterSource
 
 Decorated = Callable[..., Any]
 
-DEFAULTS = {"target": "127.0.0.1:50051", "tenant": "default", "output": "text"}
+DEFAULTS = {
+    "target": "127.0.0.1:50051",
+    "tenant": "default",
+    "output": "text",
+    "api_key_file": "",
+    "tls_authority": "",
+    "tls_certificate": "",
+    "tls_key": "",
+}
+API_KEY = "EXPORTD_API_KEY"
+"""The variable that has the key itself. No option has it: every process on the machine sees options."""
 _META = "exportd.{}"
 _DISTRIBUTION = "exportd-client"
 
@@ -25,7 +35,7 @@ class Text(click.ParamType[str]):
 
 
 def shared_options(command: Decorated) -> Decorated:
-    """--target, --tenant and --output, which may stand before or after the name of the command, and --version."""
+    """Those that may stand before or after the name of the command: where the api is, who calls, how it answers."""
     for option in (
         click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell, help="The version."),
         # Eager: a mistake in another option is already told in the form that is asked for.
@@ -34,6 +44,20 @@ def shared_options(command: Decorated) -> Decorated:
         _shared(
             "--target", type=Text(), envvar="EXPORTD_TARGET", help="Address of exportd-api; default 127.0.0.1:50051."
         ),
+        _shared("--api-key-file", type=Text(), envvar="EXPORTD_API_KEY_FILE", help="File with your API key."),
+        _shared(
+            "--tls-authority",
+            type=Text(),
+            envvar="EXPORTD_TLS_AUTHORITY",
+            help='Use TLS; the authority of the api\'s certificate (PEM), or "system".',
+        ),
+        _shared(
+            "--tls-certificate",
+            type=Text(),
+            envvar="EXPORTD_TLS_CLIENT_CERTIFICATE",
+            help="Your own certificate (PEM), where the api asks for one.",
+        ),
+        _shared("--tls-key", type=Text(), envvar="EXPORTD_TLS_CLIENT_KEY", help="Its private key (PEM)."),
     ):
         command = option(command)
     return command

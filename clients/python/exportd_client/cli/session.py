@@ -2,17 +2,22 @@
 
 import asyncio
 import functools
+import os
 import shlex
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Concatenate, ParamSpec, Self
 
 import click
 
-from exportd_client import ExportClient, ExportdError, Unavailable, Unreachable
+from exportd_client import ExportClient, ExportdError, Tls, Unavailable, Unreachable
 from exportd_client.cli.exits import Exit, exit_of_error
-from exportd_client.cli.options import DEFAULTS, chosen, wants_json
+from exportd_client.cli.options import API_KEY, DEFAULTS, chosen, wants_json
 from exportd_client.cli.output import Output
+
+CONNECTION = ("target", "tenant", "api_key_file", "tls_authority", "tls_certificate", "tls_key")
+"""Options that say where the api is, and who calls."""
 
 P = ParamSpec("P")
 Command = Callable[Concatenate["Session", P], Awaitable[Exit]]
@@ -28,25 +33,23 @@ class Session:
 
     client: ExportClient
     output: Output
-    target: str
-    tenant: str
+    given: Mapping[str, str]
     export_id: str = ""
     ways_on: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, context: click.Context) -> Self:
         """Of the options of `context`. UsageError: one of them makes no sense."""
-        target, tenant = chosen(context, "target"), chosen(context, "tenant")
+        given = {name: chosen(context, name) for name in CONNECTION}
         try:
-            client = ExportClient(target, tenant)
-        except ValueError as error:
+            client = ExportClient(given["target"], tenant=_tenant(given), tls=_tls(given), api_key=_api_key(given))
+        except (ValueError, OSError) as error:
             raise click.UsageError(str(error)) from error
-        return cls(client, Output(as_json=wants_json(context)), client.target, tenant)
+        return cls(client, Output(as_json=wants_json(context)), {**given, "target": client.target})
 
     def command(self, *words: str) -> str:
         """A command line that a person can type to go on with the same service and tenant."""
-        given = {"target": self.target, "tenant": self.tenant}
-        options = [f"--{name}={value}" for name, value in given.items() if value != DEFAULTS[name]]
+        options = [f"--{n.replace('_', '-')}={value}" for n, value in self.given.items() if value != DEFAULTS[n]]
         return shlex.join(["exportctl", *words, *options])
 
     def failed(self, error: ExportdError) -> Exit:
@@ -73,9 +76,32 @@ class Session:
 
     def _ways_out(self, error: ExportdError) -> Iterator[str]:
         if isinstance(error, Unreachable):
-            yield f"is exportd-api running at {self.target}? --target or EXPORTD_TARGET names another address"
+            yield f"is exportd-api running at {self.given['target']}? --target or EXPORTD_TARGET names another address"
         if isinstance(error, Unavailable):
             yield from self.ways_on
+
+
+def _tls(given: Mapping[str, str]) -> Tls | bool:
+    """False: in the clear."""
+    if not given["tls_authority"]:
+        if given["tls_certificate"] or given["tls_key"]:
+            raise ValueError("--tls-certificate and --tls-key are of use with --tls-authority only")
+        return False
+    paths = {name: Path(given[name]) if given[name] else None for name in ("tls_certificate", "tls_key")}
+    authority = None if given["tls_authority"] == "system" else Path(given["tls_authority"])
+    return Tls(ca=authority, certificate=paths["tls_certificate"], key=paths["tls_key"])
+
+
+def _api_key(given: Mapping[str, str]) -> str:
+    """That of the file, else that of the environment; empty without both."""
+    if given["api_key_file"]:
+        return Path(given["api_key_file"]).read_text(encoding="utf-8").strip()
+    return os.environ.get(API_KEY, "").strip()
+
+
+def _tenant(given: Mapping[str, str]) -> str | None:
+    """None where a key says it."""
+    return None if _api_key(given) and given["tenant"] == DEFAULTS["tenant"] else given["tenant"]
 
 
 def in_session(command: Command[P]) -> Callable[P, None]:
