@@ -55,7 +55,7 @@ def test_every_program_is_run_by_a_test() -> None:
     [
         ("export.py", "COMPLETED", "airports.csv"),
         ("script.py", "", "airports.jsonl"),
-        ("frames.py", "(111279, ", ""),  # miles from JFK to Honolulu
+        ("frames.py", "(111279, ", ""),  # flights from JFK
     ],
 )
 def test_python(name: str, said: str, made: str, quiet_house: House, tmp_path: Path) -> None:

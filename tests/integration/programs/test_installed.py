@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -14,6 +15,7 @@ from tests.integration.programs.wheels import CLIENT, ROOT, SERVICES, Installed,
 from tests.once import once
 from tests.patience import PATIENCE_S
 
+VERSION = version(SERVICES)
 ENVIRONMENTS = [
     (CLIENT, ""),
     (CLIENT, "cli"),
@@ -112,11 +114,11 @@ def test_a_program_starts_with_its_extra_and_names_it_without(
 def test_help_and_version_need_no_extra(program: str, environments: Mapping[tuple[str, str], Installed]) -> None:
     installed = environments[SERVICES, ""]
     assert installed.run(program, "--help").stdout.startswith(f"usage: {program}")
-    assert installed.run(program, "--version").stdout == f"{program} 0.1.0\n"
+    assert installed.run(program, "--version").stdout == f"{program} {VERSION}\n"
 
 
 def test_exportctl_tells_the_version_of_its_distribution(environments: Mapping[tuple[str, str], Installed]) -> None:
-    assert environments[CLIENT, "cli"].run("exportctl", "--version").stdout == "exportctl 0.1.0\n"
+    assert environments[CLIENT, "cli"].run("exportctl", "--version").stdout == f"exportctl {VERSION}\n"
 
 
 def test_an_extra_brings_all_that_its_modules_import(environment: tuple[tuple[str, str], Installed]) -> None:
