@@ -11,7 +11,7 @@ from services.api.domain.retry import Backoff
 from services.api.notify.settings import NotifySettings
 from services.contract.preview import PREVIEW_S
 from services.objects.settings import BucketStore, artifacts_from
-from services.runtime.settings import SettingsReader, is_loopback
+from services.runtime.settings import SettingsReader, is_address, is_loopback
 from services.tls.files import TlsFiles, tls_files
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
@@ -104,7 +104,7 @@ class ApiSettings:
             ("EXPORTD_LISTEN", settings.listen, settings.tls),
             ("EXPORTD_QUEUE_LISTEN", settings.queue_listen, settings.queue_tls),
         ):
-            if not (is_loopback(address) or files or settings.tls_off):
+            if is_address(address) and not (is_loopback(address) or files or settings.tls_off):
                 read.problem(f"{name} is {address!r}: {_NO_TLS}")
         read.finish()
         return settings

@@ -77,14 +77,14 @@ class SettingsReader:
     def loopback(self, name: str, default: str) -> str:
         """An address HOST:PORT on loopback, of what asks nobody who he is."""
         value = self.address(name, default)
-        if _is_address(value) and not is_loopback(value):
+        if is_address(value) and not is_loopback(value):
             self._problems.append(f"{name} is {value!r}: it must be on loopback, such as {default}")
         return value
 
     def address(self, name: str, default: str) -> str:
         """An address HOST:PORT."""
         value = self.text(name, default)
-        if not _is_address(value):
+        if not is_address(value):
             self._problems.append(f"{name} is {value!r}: it must be HOST:PORT, such as {default}")
         return value
 
@@ -120,7 +120,8 @@ def _path(text: str) -> Path:
         raise ValueError from homeless
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether it is HOST:PORT."""
     host, _, port = text.rpartition(":")
     return bool(host) and port.isdigit() and int(port) <= 65535  # noqa: PLR2004 - the highest port there is
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from services.objects.settings import BucketStore, artifacts_from
-from services.runtime.settings import SettingsReader, is_loopback
+from services.runtime.settings import SettingsReader, is_address, is_loopback
 from services.tls.files import tls_files
 from services.worker.artifacts.settings import ArtifactSettings, FolderStore
 from services.worker.concurrency.threads import threads_for
@@ -72,7 +72,8 @@ def from_env(environ: Mapping[str, str]) -> WorkerSettings:
         no_progress_timeout=read.seconds("EXPORTD_NO_PROGRESS_TIMEOUT_S", 600, 1, 86_400),
         log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
     )
-    if not (is_loopback(settings.queue_address) or settings.credentials.authority or tls_off):
+    open_line = is_address(settings.queue_address) and not is_loopback(settings.queue_address)
+    if open_line and not (settings.credentials.authority or tls_off):
         read.problem(
             f"EXPORTD_QUEUE_ADDRESS is {settings.queue_address!r}: beyond loopback it needs TLS "
             "(EXPORTD_QUEUE_TLS_AUTHORITY), or EXPORTD_TLS_OFF_BEHIND_PROXY=yes where something else brings it"

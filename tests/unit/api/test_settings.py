@@ -22,16 +22,21 @@ def test_every_problem_is_named_in_one_message() -> None:
     lines = str(refused.value).splitlines()
     assert [line.split()[0] for line in lines] == [
         "EXPORTD_CATALOG",
-        "EXPORTD_LISTEN",
         "EXPORTD_QUEUE_LISTEN",
         "EXPORTD_DRAIN_GRACE_S",
         "EXPORTD_LOG_FORMAT",
+        "EXPORTD_LISTEN",
     ]
 
 
-def test_binding_beyond_loopback_says_why_it_is_refused() -> None:
-    with pytest.raises(SettingsError, match="needs credentials"):
-        ApiSettings.from_env({"EXPORTD_CATALOG": "c", "EXPORTD_LISTEN": "192.168.1.1:50051"})
+@pytest.mark.parametrize("name", ["EXPORTD_LISTEN", "EXPORTD_QUEUE_LISTEN"])
+def test_binding_beyond_loopback_needs_tls_or_somebody_who_brings_it(name: str) -> None:
+    settings = {"EXPORTD_CATALOG": "c", name: "192.168.1.1:50051"}
+    with pytest.raises(SettingsError, match=f"^{name} .*needs TLS"):
+        ApiSettings.from_env(settings)
+    files = {"EXPORTD_TLS_CERTIFICATE": "c.pem", "EXPORTD_TLS_KEY": "c.key"}
+    for more in ({"EXPORTD_TLS_OFF_BEHIND_PROXY": "yes"}, files):
+        ApiSettings.from_env(settings | more)
 
 
 def test_metrics_can_be_off() -> None:
