@@ -29,7 +29,19 @@ RUN = {
 }
 """Languages of blocks, and where those are run. Blocks of `text` are pictures and messages."""
 
-PROGRAMS = {"exportctl", "exportd-api", "exportd-worker", "make", "pkill", "eval", "export", "pip", "buf", "grpcurl"}
+PROGRAMS = {
+    "exportctl",
+    "exportd-api",
+    "exportd-worker",
+    "make",
+    "pkill",
+    "eval",
+    "export",
+    "pip",
+    "buf",
+    "grpcurl",
+    "npm",
+}
 MAX_README_LINES = 150
 
 

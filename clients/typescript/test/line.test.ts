@@ -76,6 +76,10 @@ describe("the line", () => {
       fake.content = content;
       await assert.rejects(client.download("any", folder), { code: "DATA_LOSS" });
     }
+    const all = async () => {
+      for await (const _ of client.stream("any"));
+    };
+    await assert.rejects(all, { code: "DATA_LOSS" }, "more bytes than the file has were handed on");
     assert.deepEqual(await readdir(folder), []);
     fake.content = "content";
     assert.equal((await client.download("any", folder)).path, join(folder, "file.csv"));
