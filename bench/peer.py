@@ -17,12 +17,15 @@ class NotMeasured(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One run: `peak_mb` is the most memory that its process held, in MB of 10^6 bytes."""
+    """One run: `peak_mb` is the most memory that its process held, in MB of 10^6 bytes; `processor_s` what it and those
+    that worked for it took of the processors, 0 where that was not measured.
+    """
 
     rows: int
     seconds: float
     peak_mb: float
     output: Path
+    processor_s: float = 0.0
 
     @property
     def rows_per_s(self) -> float:
@@ -38,7 +41,7 @@ def in_fresh_process(name: str, sources: list[Path], output: Path) -> Ran:
     if done.returncode:
         raise NotMeasured(f"{PEERS[name].label}: {(done.stderr.strip() or 'no word').splitlines()[-1][:200]}")
     told = json.loads(done.stdout.splitlines()[-1])
-    return Ran(told["rows"], told["seconds"], told["peak_mb"], output)
+    return Ran(told["rows"], told["seconds"], told["peak_mb"], output, told["processor_s"])
 
 
 def peak_mb(pid: int | str) -> float:
@@ -58,10 +61,11 @@ def main() -> None:
     peer.prepare()
     for module in peer.modules:
         importlib.import_module(module)
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     rows = peer.write(sources, output)
-    seconds = time.perf_counter() - started
-    print(json.dumps({"rows": rows, "seconds": seconds, "peak_mb": peak_mb("self")}))
+    seconds, processor_s = time.perf_counter() - started, time.process_time() - used
+    told = {"rows": rows, "seconds": seconds, "peak_mb": peak_mb("self"), "processor_s": processor_s}
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

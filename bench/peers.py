@@ -130,6 +130,16 @@ def duckdb_jsonl(sources: list[str], out: str) -> int:
     return _copy(sources, out, "format json, array false")
 
 
+def chdb_csv(sources: list[str], out: str) -> int:
+    """ClickHouse in the process, to CSV."""
+    return _chdb(sources, out, "CSVWithNames")
+
+
+def chdb_jsonl(sources: list[str], out: str) -> int:
+    """ClickHouse in the process, to JSON, one object a line."""
+    return _chdb(sources, out, "JSONEachRow")
+
+
 def pyarrow_parquet(sources: list[str], out: str) -> int:
     """Row groups as they come, zstd."""
     import pyarrow.parquet as pq
@@ -173,6 +183,17 @@ def _copy(sources: list[str], out: str, options: str, before: str = "", order: s
         return int((done.fetchone() or (0,))[0])
 
 
+def _chdb(sources: list[str], out: str, table_format: str) -> int:
+    import chdb
+
+    query: Any = chdb.query
+    paths = sources[0] if len(sources) == 1 else "{" + ",".join(sources) + "}"
+    rows = f"select * from file('{paths}', Parquet)"
+    settings = "date_time_output_format = 'iso', session_timezone = 'UTC', engine_file_truncate_on_insert = 1"
+    query(f"insert into function file('{out}', '{table_format}') {rows} settings {settings}")
+    return int(str(query(f"select count() from file('{paths}', Parquet)")))
+
+
 PEERS = {
     "exportd-xlsx": Peer(
         "exportd's writer",
@@ -196,5 +217,7 @@ PEERS = {
     "duckdb-csv": Peer("DuckDB COPY", ("duckdb",), duckdb_csv),
     "duckdb-csv-sorted": Peer("DuckDB COPY … order by uuid", ("duckdb",), duckdb_csv_sorted),
     "duckdb-jsonl": Peer("DuckDB COPY", ("duckdb",), duckdb_jsonl),
+    "chdb-csv": Peer("chDB (ClickHouse), of the extra bench-chdb", ("chdb",), chdb_csv),
+    "chdb-jsonl": Peer("chDB (ClickHouse), of the extra bench-chdb", ("chdb",), chdb_jsonl),
     "pyarrow-parquet": Peer("pyarrow", ("pyarrow.parquet",), pyarrow_parquet),
 }

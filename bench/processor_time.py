@@ -21,6 +21,10 @@ class Watched:
         value = work()
         return value, {name: after - before[name] for name, after in self._seconds().items()}
 
+    def seconds(self) -> float:
+        """What all of them have taken so far."""
+        return sum(self._seconds().values())
+
     def _seconds(self) -> dict[str, float]:
         """So far. A supervisor stands apart from the processes below it."""
         found = {}

@@ -38,9 +38,10 @@ class Result:
     rss_mb: float | None
 
 
-def at_least(ratio: float) -> Goal:
-    """The ratio reaches a number."""
-    return Goal(f">= {ratio:g}", lambda found, _: found >= ratio)
+def at_least(ratio: float, rss_mb: float = float("inf")) -> Goal:
+    """The ratio reaches a number, and our memory stays below another."""
+    memory = "" if rss_mb == float("inf") else f" and <= {rss_mb:g} MB"
+    return Goal(f">= {ratio:g}{memory}", lambda found, rss: found >= ratio and rss <= rss_mb)
 
 
 def at_most(ratio: float, rss_mb: float = float("inf")) -> Goal:

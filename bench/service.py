@@ -12,6 +12,7 @@ import psutil
 
 from bench.peer import NotMeasured, Ran, peak_mb
 from bench.places import Place, parquet_files
+from bench.processor_time import Watched
 from bench.workload import COLUMNS, TYPES, folder
 from demo.processes import DidNotStart, Services, running
 from exportd_client import Export, ExportClient, ExportdError, FormatName, name_of
@@ -93,15 +94,15 @@ class Service:
             raise NotMeasured(f"the client has no {', '.join(sorted(unknown))} yet")
         try:
             async with ExportClient(self._services.target) as client:
-                started = time.perf_counter()
+                before, started = self._processor_s(), time.perf_counter()
                 made = await client.create(uri, format=self._format, **options)
                 done = await finished(client, made.id)
-                seconds = time.perf_counter() - started
+                seconds, processor_s = time.perf_counter() - started, self._processor_s() - before
                 peak = self._peak_mb()
                 output = await self._fetched(client, done, name)
         except ExportdError as refused:
             raise NotMeasured(str(refused)[:300]) from refused
-        return Ran(done.file.row_count, seconds, peak, output)
+        return Ran(done.file.row_count, seconds, peak, output, processor_s)
 
     async def _fetched(self, client: ExportClient, done: Export, name: str) -> Path:
         kept = folder() / "out"
@@ -110,6 +111,10 @@ class Service:
         await client.download(done, output)
         await client.delete(done.id)
         return output
+
+    def _processor_s(self) -> float:
+        """What both services and their children have taken so far."""
+        return Watched(self.processes).seconds()
 
     def _peak_mb(self) -> float:
         children = psutil.Process(self._services.worker.pid).children(recursive=True)

@@ -34,6 +34,8 @@ _ROWS = 10
 _GOAL = report.at_least(1.0)
 _NAME = "small_exports"
 _PEER = "procrastinate's no-op jobs on PostgreSQL"
+PROCRASTINATE, PGQUEUER = "bench.no_op_jobs", "bench.pgqueuer_jobs"
+"""Programs of queues whose jobs do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,25 +142,25 @@ def _check(exports: Sequence[Export], count: int, artifacts: Path) -> None:
 
 
 @contextmanager
-def no_op_jobs() -> Iterator[tuple[Watched, str]]:
-    """A server and a worker: their processes, and the URL of the database. Raises NotMeasured."""
+def no_op_jobs(program: str = PROCRASTINATE) -> Iterator[tuple[Watched, str]]:
+    """A server and a worker of a queue: their processes, and the URL of the database. Raises NotMeasured."""
     with started("PostgreSQL", postgres()) as url:
-        command = [sys.executable, "-m", "bench.no_op_jobs", "worker", url]
+        command = [sys.executable, "-m", program, "worker", url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as worker:  # noqa: S603
             assert worker.stdout is not None
             try:
                 if worker.stdout.readline() != "ready\n":
-                    raise NotMeasured("procrastinate's worker did not start")
+                    raise NotMeasured(f"the worker of {program} did not start")
                 yield Watched({"worker": worker.pid, "PostgreSQL": _server_of(url)}), url
             finally:
                 worker.terminate()
 
 
-def worked(jobs: Watched, url: str) -> Burst:
-    """Raises NotMeasured."""
-    command = [sys.executable, "-m", "bench.no_op_jobs", "defer", url, str(_JOBS)]
+def worked(jobs: Watched, url: str, program: str = PROCRASTINATE, count: int = _JOBS) -> Burst:
+    """So many jobs of a queue whose worker runs. Raises NotMeasured."""
+    command = [sys.executable, "-m", program, "defer", url, str(count)]
     seconds, processor_s = jobs.during(lambda: float(output_of(command)))
-    return Burst(_JOBS, seconds, processor_s)
+    return Burst(count, seconds, processor_s)
 
 
 def _server_of(url: str) -> int:

@@ -31,7 +31,7 @@ def csv_vs_copy() -> Iterator[Result]:
     """PostgreSQL's own COPY of the same statement, for the service always sends rows in the order of their key: from a
     table that lies in that order, and from one that has to be sorted. What COPY does without an order stands beside.
     """
-    goal = report.at_least(0.8)
+    goal = report.at_least(1.0)
     try:
         found = _beside_copy()
     except NotMeasured as problem:

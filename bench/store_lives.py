@@ -9,8 +9,8 @@ from itertools import count
 from bench import report
 from bench.checks import WrongOutput
 from bench.peer import NotMeasured
-from bench.report import Result, compared, not_measured
-from bench.small_exports import no_op_jobs, worked
+from bench.report import Goal, Result, compared, not_measured
+from bench.small_exports import PGQUEUER, PROCRASTINATE, no_op_jobs, worked
 from bench.waiting import SPEC, START, STATS, new_export, new_file, opened
 from services.api.domain.states import State
 from services.api.ports.store import Store
@@ -20,8 +20,10 @@ _LIVES = 3_000
 _TENANTS = 10
 _TURNS = 3
 _EVENTS = ["CREATE", "LEASE", "COMPLETE"]
-_GOAL = report.at_least(4)
-_NAME, _PEER = "store_lives", "procrastinate's no-op jobs on PostgreSQL"
+_PEERS: tuple[tuple[str, str, str, int, Goal], ...] = (
+    ("store_lives", PROCRASTINATE, "procrastinate's no-op jobs on PostgreSQL", 400, report.at_least(4)),
+    ("store_lives_vs_pgqueuer", PGQUEUER, "PgQueuer's no-op jobs on PostgreSQL", 2_000, report.at_least(0.8)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +35,22 @@ class Lives:
 
 
 def store_lives() -> Iterator[Result]:
-    """On SQLite, by the clock and by the processor."""
+    """On SQLite, by the clock and by the processor, beside each peer."""
+    for name, program, label, jobs, goal in _PEERS:
+        yield from _beside(name, program, label, jobs, goal)
+
+
+def _beside(name: str, program: str, label: str, count: int, goal: Goal) -> Iterator[Result]:
     try:
-        with no_op_jobs() as (jobs, url):
-            turns = [(asyncio.run(lived()), worked(jobs, url)) for _ in range(_TURNS)]
+        with no_op_jobs(program) as (jobs, url):
+            turns = [(asyncio.run(lived()), worked(jobs, url, program, count)) for _ in range(_TURNS)]
     except NotMeasured as problem:
-        yield not_measured(_NAME, "lives/s", _GOAL, str(problem))
+        yield not_measured(name, "lives/s", goal, str(problem))
         return
     ours, theirs = max(ours.per_s for ours, _ in turns), max(peer.per_s for _, peer in turns)
-    yield compared(_NAME, "lives/s", ours, theirs, _PEER, None, _GOAL)
+    yield compared(name, "lives/s", ours, theirs, label, None, goal)
     ours, theirs = (1000 / min(side.processor_ms for side in sides) for sides in zip(*turns, strict=True))
-    yield compared(f"{_NAME}_processor", "lives/processor s", ours, theirs, _PEER, None, _GOAL)
+    yield compared(f"{name}_processor", "lives/processor s", ours, theirs, label, None, goal)
 
 
 async def lived(lives: int = _LIVES) -> Lives:

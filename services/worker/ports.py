@@ -17,8 +17,9 @@ from services.contract.outcome import Built, Consistency, ExportWarning, Failure
 from services.contract.preview import Preview, Previewed
 from services.contract.spec import AttachmentSpec, JobSpec
 
-if TYPE_CHECKING:
-    import pyarrow as pa  # the supervisor does not need it
+if TYPE_CHECKING:  # the supervisor does not need them
+    import polars as pl
+    import pyarrow as pa
 
 
 class JobQueue(Protocol):
@@ -75,11 +76,21 @@ class Lines:
         return len(self.text)
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Rows as polars has decoded them: the columns of the table in order, of its types. Texts lie where they were
+    decoded; in a batch they would be a copy. `nbytes` is about what it takes.
+    """
+
+    columns: "pl.DataFrame"
+    nbytes: int
+
+
 class LinesUnfit(Exception):
     """A row has a value that the source does not write as the table's writer does: read it as batches instead."""
 
 
-Rows: TypeAlias = "pa.RecordBatch | Lines"
+Rows: TypeAlias = "pa.RecordBatch | Frame | Lines"
 """What a package takes."""
 
 
@@ -112,9 +123,9 @@ class Reading(Counted, Protocol):
 
 
 class LinesReading(Counted, Protocol):
-    """One reading of a source that writes rows of text files itself."""
+    """One reading of a source that writes rows of text files itself, or has them decoded as their writer likes best."""
 
-    def lines(self) -> Iterator[Lines]:
+    def lines(self) -> "Iterator[Lines | Frame]":
         """Every row once, in order. Raises sources.errors.SourceFailed, and LinesUnfit also after the first ones."""
         ...
 

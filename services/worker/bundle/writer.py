@@ -24,7 +24,7 @@ from services.worker.bundle.attachments import MISSING, Attachments
 from services.worker.bundle.long_text import LONG_TEXT, LongTexts
 from services.worker.bundle.names import MAX_NAME_BYTES, cut, safe_part
 from services.worker.concurrency.threads import THREADS
-from services.worker.ports import AttachmentFiles, Lines, Rows
+from services.worker.ports import AttachmentFiles, Frame, Lines, Rows
 from services.worker.schema import arrow_schema
 from services.worker.writers.registry import open_writer
 
@@ -86,11 +86,14 @@ class BundleWriter:
         )
 
     def write(self, rows: Rows) -> None:
-        """Add the attachments of the rows, then the rows. Lines are for a table of text, and have no attachments."""
-        if isinstance(rows, Lines):
-            cast("LineWriter", self._table).append(rows)
-        else:
-            self._write(rows)
+        """Add the attachments of the rows, then the rows. Lines and frames are for a table of text, and have none."""
+        match rows:
+            case Lines():
+                cast("LineWriter", self._table).append(rows)
+            case Frame():
+                cast("LineWriter", self._table).write_frame(rows)
+            case batch:
+                self._write(batch)
 
     def _write(self, batch: pa.RecordBatch) -> None:
         columns = batch.columns[: len(self._spec.columns)]

@@ -116,13 +116,13 @@ def _written(order: Order, files: JobFiles, meter: Meter, *, as_lines: bool) -> 
 def _opened(order: Order, *, as_lines: bool) -> Iterator[tuple[Counted, Iterator[Rows]]]:
     """A reading and its rows: with `as_lines` as the source itself writes them, where it can."""
     spec = order.job.spec
+    careful = order.job.attempt > 1  # the last one may have ended with its process
+    options = RowOptions(order.scratch, careful=careful, threads=order.threads)
     if as_lines:
-        with order.sources.open_lines(spec) as lined:
+        with order.sources.open_lines(spec, options) as lined:
             if lined:
                 yield lined, lined.lines()
                 return
-    careful = order.job.attempt > 1  # the last one may have ended with its process
-    options = RowOptions(order.scratch, careful=careful, threads=order.threads)
     with order.sources.open_rows(spec.source, options).read(spec) as reading:
         yield reading, reading.batches()
 

@@ -34,7 +34,7 @@ class Access(Generic[S_contra]):
     """Each is None where the kind has no such thing; what they do raises SourceFailed."""
 
     open_rows: Callable[[S_contra, RowOptions], Source] | None = None
-    open_lines: Callable[[S_contra, JobSpec], AbstractContextManager[LinesReading | None]] | None = None
+    open_lines: Callable[[S_contra, JobSpec, RowOptions], AbstractContextManager[LinesReading | None]] | None = None
     """The lines of the file as the source itself writes them, where it can write the very same bytes."""
     open_attachments: Callable[[S_contra], AttachmentFiles] | None = None
     reach: Callable[[S_contra], None]

@@ -59,10 +59,11 @@ class Sources:
         return GuardedSource(open_rows(settings, options or RowOptions()), self.mask_key)
 
     @contextmanager
-    def open_lines(self, spec: JobSpec) -> "Iterator[LinesReading | None]":
+    def open_lines(self, spec: JobSpec, options: "RowOptions | None" = None) -> "Iterator[LinesReading | None]":
         """A reading of the spec by a source that itself writes the file's lines, within the spec's limits; None: it
         can't, or it would not write the very same bytes. Raises SourceFailed.
         """
+        from services.worker.sources.access import RowOptions  # noqa: PLC0415 - see above
         from services.worker.sources.limits import check_rows  # noqa: PLC0415 - see above
 
         settings = self._named(spec.source)
@@ -70,7 +71,7 @@ class Sources:
         if open_lines is None:
             yield None
             return
-        with open_lines(settings, spec) as reading:
+        with open_lines(settings, spec, options or RowOptions()) as reading:
             if reading:
                 check_rows(reading.rows_total, spec.limits.max_rows, exact=True)
             yield reading

@@ -1,8 +1,9 @@
 """What the text formats share: a batch becomes one block of text, whose bytes go to the file as they lie in memory."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO, cast
 
 import polars as pl
@@ -12,7 +13,7 @@ from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec
 from services.worker.concurrency.ordered_pool import OrderedPool
 from services.worker.concurrency.threads import THREADS
-from services.worker.ports import Lines
+from services.worker.ports import Frame, Lines
 from services.worker.writers.values import Cells, Losses
 
 _ROWS_AT_ONCE = 32_768
@@ -23,16 +24,29 @@ _MIN_ROWS = 2_048
 
 def slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """The rows of a batch in pieces of a bounded size, none of them empty."""
-    row_bytes = batch.nbytes // max(1, batch.num_rows)
-    rows = max(1, min(_ROWS_AT_ONCE, _BYTES_AT_ONCE // max(1, row_bytes)))
+    rows = _rows_at_once(batch.num_rows, batch.nbytes)
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)
+
+
+def _rows_at_once(rows: int, size: int) -> int:
+    row_bytes = size // max(1, rows)
+    return max(1, min(_ROWS_AT_ONCE, _BYTES_AT_ONCE // max(1, row_bytes)))
 
 
 def cells_of(batch: pa.RecordBatch, columns: tuple[ColumnSpec, ...], first_row: int) -> list[Cells]:
     """The columns of a batch, one a spec, by position."""
     arrays = zip(columns, batch.columns, strict=True)
     return [Cells(spec, pl.Series(pl.from_arrow(array)), first_row, array) for spec, array in arrays]
+
+
+def cells_of_frame(frame: pl.DataFrame, columns: tuple[ColumnSpec, ...], first_row: int) -> list[Cells]:
+    """As `cells_of`; they have no array."""
+    return [Cells(spec, values, first_row) for spec, values in zip(columns, frame, strict=True)]
+
+
+CellsOf = Callable[[tuple[ColumnSpec, ...], int], list[Cells]]
+"""The cells of some rows, by the specs of their columns and the number of the first row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +79,22 @@ class LineWriter(ABC):
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows, in order."""
         for part in slices(batch):
-            if part.num_rows < _MIN_ROWS:
-                self._encoders.finish()
-                self._put(self._encode(part, self._next_row))
-            else:
-                self._encoders.put(self._encode, part, self._next_row)
-            self._next_row += part.num_rows
+            self._add(partial(cells_of, part), part.num_rows)
+
+    def write_frame(self, frame: Frame) -> None:
+        """Add rows that polars has decoded."""
+        rows = _rows_at_once(frame.columns.height, frame.nbytes)
+        for start in range(0, frame.columns.height, rows):
+            part = frame.columns.slice(start, rows)
+            self._add(partial(cells_of_frame, part), part.height)
+
+    def _add(self, cells: CellsOf, rows: int) -> None:
+        if rows < _MIN_ROWS:
+            self._encoders.finish()
+            self._put(self._encode(cells, rows, self._next_row))
+        else:
+            self._encoders.put(self._encode, cells, rows, self._next_row)
+        self._next_row += rows
 
     def append(self, lines: Lines) -> None:
         """Add rows that are what `write` would make of them."""
@@ -79,9 +103,9 @@ class LineWriter(ABC):
         self._rows_written += lines.rows
         self._next_row += lines.rows
 
-    def _encode(self, part: pa.RecordBatch, first_row: int) -> Block:
+    def _encode(self, cells: CellsOf, rows: int, first_row: int) -> Block:
         losses = Losses()
-        return Block(self._text(cells_of(part, self._columns, first_row), losses), part.num_rows, losses)
+        return Block(self._text(cells(self._columns, first_row), losses), rows, losses)
 
     @abstractmethod
     def _text(self, cells: list[Cells], losses: Losses) -> list[memoryview]:

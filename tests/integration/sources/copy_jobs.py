@@ -18,6 +18,7 @@ from services.contract.store import artifact_prefix
 from services.worker.artifacts.settings import FolderStore
 from services.worker.child import job
 from services.worker.order import Order, Outcome
+from services.worker.sources.access import RowOptions
 from services.worker.sources.sources import Sources
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from tests.integration.sources.source_specs import spec_of
@@ -68,5 +69,5 @@ class NeverLines(Sources):
     """Sources that write no lines."""
 
     @contextmanager
-    def open_lines(self, _: JobSpec) -> Iterator[None]:
+    def open_lines(self, _: JobSpec, __: RowOptions | None = None) -> Iterator[None]:
         yield None

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from services.contract.spec import Blob, BlobKey, JobSpec, ReadingMode, Relation
+from services.worker.sources.access import RowOptions
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.sql.postgres.blobs import PostgresBlobs
 from services.worker.sources.sql.postgres.copy import opened as opened_lines
@@ -72,7 +73,7 @@ def test_lines_of_a_table_that_is_locked_are_not_waited_for(url: str) -> None:
 
 
 def _take_lines(settings: PostgresSettings, spec: JobSpec) -> None:
-    with opened_lines(settings, spec) as lined:
+    with opened_lines(settings, spec, RowOptions()) as lined:
         assert lined is not None
         list(lined.lines())
 

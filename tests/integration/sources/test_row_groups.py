@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from services.contract.spec import JobSpec, Operator, OrderTerm, Page, Relation, Term
 from services.worker.sources.access import RowOptions
 from services.worker.sources.errors import SourceFailed
-from services.worker.sources.files import row_groups
 from services.worker.sources.files.listing import listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.settings import ParquetSettings
 from services.worker.sources.files.source import FileSource
+from services.worker.sources.files.whole import row_groups
 from services.worker.sources.rows.reading import SnapshotReading
 from tests.integration.sources.source_specs import ATTACHMENT, read, read_from, spec_of, type_of
 

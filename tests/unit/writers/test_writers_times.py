@@ -80,3 +80,36 @@ def test_dates_beyond_all_calendars_are_refused_by_row_and_column(kind, array):
 
 def test_years_of_five_digits_have_a_sign():
     assert text_of(Kind.DATE, pa.array([2_932_897], pa.int32()).cast(pa.date32())) == ["+10000-01-01"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    moments=st.lists(
+        st.none()
+        | st.datetimes(datetime(1960, 1, 1), datetime(2040, 12, 31)).map(lambda at: at.replace(microsecond=0)),  # noqa: DTZ001
+        min_size=1,
+        max_size=40,
+    ),
+    fraction=st.booleans(),
+)
+def test_many_timestamps_are_written_as_each_alone(moments, fraction):
+    values = [at and at.replace(tzinfo=UTC) for at in moments]
+    if fraction:
+        values.append(datetime(2026, 1, 1, 0, 0, 0, 5000, tzinfo=UTC))
+    for zone in ("UTC", "Asia/Kolkata"):
+        together = text_of(Kind.TIMESTAMP, pa.array(values, pa.timestamp("us", "UTC")), zone)
+        assert together == [
+            text_of(Kind.TIMESTAMP, pa.array([at], pa.timestamp("us", "UTC")), zone)[0] for at in values
+        ]
+        whole = [at.isoformat().replace("+00:00", "Z") for at in values if at and not at.microsecond]
+        assert zone != "UTC" or [text for text in together if text and "." not in text] == whole
+
+
+@pytest.mark.parametrize("year", [-5000, -1, 0, 9999, 10_000, 250_000])
+def test_timestamps_of_any_year_are_those_that_polars_writes(year):
+    days = (year - 1970) * 365
+    moments = pl.Series([days * 86_400_000_000, days * 86_400_000_000 + 1_000_000])
+    column = ColumnSpec("x", "x", "When", ColumnType(Kind.TIMESTAMP))
+    cells = Cells(column, moments.cast(pl.Datetime("us", "UTC")), 1)
+    expected = moments.cast(pl.Datetime("us")).dt.to_string("%Y-%m-%dT%H:%M:%SZ").to_list()
+    assert plain_text(cells, "UTC", Losses()).to_list() == expected

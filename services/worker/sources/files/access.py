@@ -8,6 +8,7 @@ from services.worker.sources.files.check import check
 from services.worker.sources.files.introspect import tables
 from services.worker.sources.files.settings import FileSettings
 from services.worker.sources.files.source import FileSource
+from services.worker.sources.files.whole import frames
 from services.worker.sources.stores import s3
 from services.worker.sources.stores.s3 import ObjectRoot
 
@@ -24,4 +25,4 @@ def _reach(settings: FileSettings) -> None:
             os.scandir(settings.root).close()
 
 
-ACCESS = Access(open_rows=_open_rows, introspect=tables, check=check, reach=_reach)
+ACCESS = Access(open_rows=_open_rows, open_lines=frames.opened, introspect=tables, check=check, reach=_reach)

@@ -19,13 +19,14 @@ from services.worker.sources import errors
 from services.worker.sources.access import RowOptions
 from services.worker.sources.duckdb import dialect
 from services.worker.sources.duckdb.connection import invalid_column, register
-from services.worker.sources.files import exact, parquet, row_groups
+from services.worker.sources.files import exact, parquet
 from services.worker.sources.files.csv_files import csv_files_of
 from services.worker.sources.files.listing import Files, listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.place import Directory
 from services.worker.sources.files.relation import Part, Relation, joined
 from services.worker.sources.files.settings import FileSettings
+from services.worker.sources.files.whole import row_groups
 from services.worker.sources.rows.columns import NameAmbiguous, SourceColumn, order_types, source_columns, used_names
 from services.worker.sources.rows.conditions import Sql, literal
 from services.worker.sources.rows.page import rows_on, sql_limit

@@ -10,6 +10,7 @@ from services.worker.sources.sql.postgres.blobs import PostgresBlobs
 from services.worker.sources.sql.postgres.check import check
 from services.worker.sources.sql.postgres.introspect import tables
 from services.worker.sources.sql.postgres.reading import opened
+from services.worker.sources.sql.postgres.session import connected
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.source import SqlSource
 
@@ -23,7 +24,7 @@ def _open_attachments(settings: PostgresSettings) -> AttachmentFiles:
 
 
 def _reach(settings: PostgresSettings) -> None:
-    with copy.connected(settings) as session:
+    with connected(settings) as session:
         session.rows("select 1")
 
 

@@ -1,44 +1,28 @@
 """Rows of a PostgreSQL database as lines of CSV, which the server makes: no value becomes anything here."""
 
-import select
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from itertools import repeat
-from typing import TYPE_CHECKING, Any
 
 from services.contract.outcome import Consistency, ExportWarning, MatchedBy
 from services.contract.spec import JobSpec
-from services.worker.ports import Lines, LinesReading, LinesUnfit
-from services.worker.sources import errors
+from services.worker.ports import Lines, LinesReading
+from services.worker.sources.access import RowOptions
 from services.worker.sources.rows.columns import order_types, source_columns
-from services.worker.sources.rows.conditions import Parameter, literal
+from services.worker.sources.rows.conditions import every, literal
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import no_rows_warnings
-from services.worker.sources.sql.failures import of_state
-from services.worker.sources.sql.postgres import dialect, guards
+from services.worker.sources.sql.postgres import dialect, lanes, ranges
 from services.worker.sources.sql.postgres.lines import line_value, may_be_lines
+from services.worker.sources.sql.postgres.session import Session, connected
 from services.worker.sources.sql.postgres.settings import PostgresSettings
-from services.worker.sources.sql.postgres.transaction import (
-    Transaction,
-    driver_said,
-    is_not_unicode,
-    is_wrong_value,
-    with_options,
-)
+from services.worker.sources.sql.postgres.transaction import Transaction
 from services.worker.sources.sql.postgres.types import Columns
-
-if TYPE_CHECKING:
-    from psycopg.pq.abc import PGconn, PGresult
-
-_BLOCK_BYTES = 1 << 20
-_ROWS_AT_ONCE = 256
-"""Rows between two looks at the server: what they hold still lies in the cache, and meanwhile it goes on."""
 
 
 @contextmanager
-def opened(settings: PostgresSettings, spec: JobSpec) -> Iterator[LinesReading | None]:
+def opened(settings: PostgresSettings, spec: JobSpec, options: RowOptions) -> Iterator[LinesReading | None]:
     """A reading of a spec as lines; None when its columns, its filter or its table forbid that.
 
     It counts what matches where the spec bounds it. Raises SourceFailed.
@@ -47,139 +31,15 @@ def opened(settings: PostgresSettings, spec: JobSpec) -> Iterator[LinesReading |
         yield None
         return
     with connected(settings) as session:
-        yield _reading(session, settings, spec)
-
-
-@contextmanager
-def connected(settings: PostgresSettings) -> Iterator["Session"]:
-    """A connection to the database of the settings. Raises SourceFailed."""
-    import psycopg  # noqa: PLC0415 - only a child that reads needs it
-
-    try:
-        # What psycopg makes of a statement that comes again a pool of connections may not know.
-        connection = psycopg.connect(
-            with_options(settings.url),
-            client_encoding="utf8",
-            cursor_factory=psycopg.RawCursor,
-            prepare_threshold=None,
-        )
-    except psycopg.Error as error:
-        raise errors.unavailable(settings.id, guards.tls_words(str(error))) from driver_said(error, settings.url)
-    try:
-        yield Session(connection, settings)
-    finally:
-        connection.close()
-
-
-class Session:
-    """Statements one after the other on one connection of psycopg."""
-
-    def __init__(self, connection: Any, settings: PostgresSettings) -> None:
-        self._connection = connection
-        self._settings = settings
-
-    def rows(self, sql: str, parameters: tuple[Parameter, ...] = ()) -> list[tuple[Any, ...]]:
-        """See transaction.Statements."""
-        with self._guarded():
-            cursor = self._connection.execute(sql, parameters or None)
-            return list(cursor.fetchall()) if cursor.description else []
-
-    def names(self, relation: str) -> list[str]:
-        """See transaction.Statements."""
-        with self._guarded(naming=True):
-            cursor = self._connection.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
-            return [column.name for column in cursor.description]
-
-    def modifiers(self, sql: str) -> list[int]:
-        """For each column of a statement what its declared type has in brackets; -1: nothing. Raises SourceFailed."""
-        with self._guarded():
-            result = self._connection.execute(sql).pgresult
-            return [result.fmod(index) for index in range(result.nfields)]
-
-    def copied(self, statement: str, line_end: bytes) -> Iterator[Lines | int]:
-        """The rows of a COPY in blocks, each with `line_end`, then how many the server says it sent.
-
-        Raises SourceFailed, LinesUnfit.
-        """
-        server: PGconn = self._connection.pgconn
-        with self._guarded():
-            self._check(server.exec_(statement.encode()))
-            yield from _blocks(_rows(server), line_end)
-            yield self._ended(server)
-
-    def _ended(self, server: "PGconn") -> int:
-        sent = 0
-        while (result := server.get_result()) is not None:
-            self._check(result)
-            sent = result.command_tuples or 0
-        return sent
-
-    def _check(self, result: "PGresult") -> None:
-        from psycopg.errors import error_from_result  # noqa: PLC0415 - only a child that reads needs it
-        from psycopg.pq import DiagnosticField, ExecStatus  # noqa: PLC0415
-
-        if result.status not in (ExecStatus.FATAL_ERROR, ExecStatus.NONFATAL_ERROR):
-            return
-        state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
-        if is_wrong_value(state):
-            raise LinesUnfit
-        raise error_from_result(result)
-
-    @contextmanager
-    def _guarded(self, *, naming: bool = False) -> Iterator[None]:
-        """Errors of the driver become SourceFailed. `naming`: nothing but the names of columns is asked for."""
-        import psycopg  # noqa: PLC0415 - only a child that reads needs it
-
-        try:
-            yield
-        except psycopg.Error as error:
-            unnamed = naming and is_not_unicode(error.sqlstate)
-            failed = (errors.name_not_utf8 if unnamed else partial(of_state, error.sqlstate))(self._settings.id)
-            raise failed from driver_said(error, self._settings.url)
-
-
-def _rows(server: "PGconn") -> Iterator[list[Any]]:
-    """Rows without their line ends, some at a time: the server sends one a message.
-
-    A driver that waits for the next message delays every other thread; so it is only asked for what is there.
-    """
-    arriving = select.poll()
-    arriving.register(server.socket, select.POLLIN)
-    length = 0
-    while length >= 0:
-        rows: list[Any] = []
-        for length, message in map(server.get_copy_data, repeat(1, _ROWS_AT_ONCE)):
-            if length <= 0:
-                break
-            rows.append(message[:-1])
-        yield rows
-        if length == 0:
-            arriving.poll()
-            server.consume_input()
-
-
-def _blocks(parts: Iterator[list[Any]], line_end: bytes) -> Iterator[Lines]:
-    """Rows joined into blocks that are worth being handed on."""
-    pieces: list[bytes] = []
-    size = count = 0
-    for rows in parts:
-        if rows:
-            rows.append(b"")
-            pieces.append(line_end.join(rows))
-            size, count = size + len(pieces[-1]), count + len(rows) - 1
-        if size >= _BLOCK_BYTES:
-            yield Lines(b"".join(pieces), count)
-            pieces, size, count = [], 0, 0
-    if count:
-        yield Lines(b"".join(pieces), count)
+        yield _reading(session, settings, spec, options)
 
 
 class _CopyReading:
-    """ports.LinesReading of one COPY."""
+    """ports.LinesReading of what one or several COPYs give."""
 
     consistency = Consistency.SNAPSHOT
 
-    def __init__(self, copied: Iterator[Lines | int], as_of: datetime, count: int | None) -> None:
+    def __init__(self, copied: Generator[Lines | int, None, None], as_of: datetime, count: int | None) -> None:
         self.as_of: datetime | None = as_of
         self.matched_by = MatchedBy.END_OF_STREAM if count is None else MatchedBy.COUNT
         self.rows_total = count or 0
@@ -189,11 +49,12 @@ class _CopyReading:
 
     def lines(self) -> Iterator[Lines]:
         """See ports.LinesReading."""
-        for part in self._copied:
-            if isinstance(part, Lines):
-                yield part
-            else:
-                self._sent = part
+        with closing(self._copied):
+            for part in self._copied:
+                if isinstance(part, Lines):
+                    yield part
+                else:
+                    self._sent += part
 
     def rows_matched(self) -> int:
         """See ports.Counted: COUNT of the snapshot, else what the server says it sent."""
@@ -204,25 +65,58 @@ class _CopyReading:
         return no_rows_warnings(self.rows_matched())
 
 
-def _reading(session: Session, settings: PostgresSettings, spec: JobSpec) -> LinesReading | None:
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What is copied, but for which rows: each column as COPY must write it, `order` and `page` as they end it."""
+
+    values: Sequence[str]
+    relation: str
+    order: str
+    page: str
+    delimiter: str
+
+    def select(self, where: str) -> str:
+        """The rows."""
+        return f"select {', '.join(self.values)} from {self.relation} where {where}{self.order}{self.page}"  # noqa: S608
+
+    def copy(self, where: str) -> str:
+        """Their lines."""
+        return f"copy ({self.select(where)}) to stdout (format csv, delimiter {literal(self.delimiter)})"
+
+
+def _reading(session: Session, settings: PostgresSettings, spec: JobSpec, options: RowOptions) -> LinesReading | None:
     transaction = Transaction(session, settings)
     as_of = transaction.begin(spec)
     columns = transaction.columns(spec)
     matching = dialect.where(spec.filter, columns)
+    table = _table(session, spec, columns)
+    if table is None or not (matching.exact and transaction.utf8):
+        return None
+    line_end = spec.table.csv.line_terminator.value.encode()
+    where = transaction.set_parameters(matching)
+    parts = ranges.of(session, spec, columns, table.select(where)) if options.threads > 1 else ()
+    snapshot = lanes.exported(session) if parts else ""
+    if parts and not snapshot:  # what was refused has ended the transaction
+        as_of = transaction.begin(spec)
+        where = transaction.set_parameters(matching)
+    bounded = spec.limits.max_rows > 0
+    of_all = f"select count(*) from {table.relation} where {where}"  # noqa: S608 - quoted
+    count = rows_on(spec.page, session.rows(of_all)[0][0]) if bounded else None
+    if not snapshot:
+        return _CopyReading(session.copied(table.copy(where), line_end), as_of, count)
+    shared = lanes.Snapshot(settings, spec, snapshot, table.copy, line_end)
+    copied = lanes.copied(shared, transaction, session, [every((matching, part)) for part in parts])
+    return _CopyReading(copied, as_of, count)
+
+
+def _table(session: Session, spec: JobSpec, columns: Columns) -> _Table | None:
+    """None when COPY cannot write one of the columns as it must be."""
     relation = dialect.relation(spec.relation)
     values = _values(session, spec, columns, relation)
-    if values is None or not (matching.exact and transaction.utf8):
+    if values is None:
         return None
-    rest = f"from {relation} where {transaction.set_parameters(matching)}"
-    bounded = spec.limits.max_rows > 0
-    count = rows_on(spec.page, session.rows(f"select count(*) {rest}")[0][0]) if bounded else None
     order = dialect.order(spec.order, order_types(spec), columns)
-    csv = spec.table.csv
-    statement = (
-        f"copy (select {', '.join(values)} {rest}{order}{sql_limit(spec.page)})"
-        f" to stdout (format csv, delimiter {literal(csv.delimiter)})"
-    )
-    return _CopyReading(session.copied(statement, csv.line_terminator.value.encode()), as_of, count)
+    return _Table(values, relation, order, sql_limit(spec.page), spec.table.csv.delimiter)
 
 
 def _values(session: Session, spec: JobSpec, columns: Columns, relation: str) -> Sequence[str] | None:

@@ -92,13 +92,14 @@ def order(terms: Iterable[OrderTerm], types: dict[str, ColumnType], columns: Col
     """The order by typed value; empty without terms."""
     parts = []
     for term in terms:
-        by = _sortable(term.column, types.get(term.column), columns)
+        by = sortable(term.column, types.get(term.column), columns)
         direction, nulls = "desc" if term.descending else "asc", "first" if term.nulls_first else "last"
         parts.append(f"{by} {direction} nulls {nulls}")
     return f" order by {', '.join(parts)}" if parts else ""
 
 
-def _sortable(name: str, type_: ColumnType | None, columns: Columns) -> str:
+def sortable(name: str, type_: ColumnType | None, columns: Columns) -> str:
+    """What a column is sorted by; `type_` is the catalog's, None when it is not known."""
     oid = columns.oid(name)
     if oid in _TEXTUAL and type_ and type_.kind in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
         raw = columns.text(name)  # a nondeterministic collation knows no patterns

@@ -5,7 +5,7 @@ row groups that fit into memory as a whole. Everything else is DuckDB's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -53,11 +53,61 @@ class _Unfit(Exception):
     """Not to be read here."""
 
 
-def opened(files: Files, spec: JobSpec, as_of: datetime, memory: MemoryLimits) -> SnapshotReading | None:
-    """A reading of all rows of the files as they lie there; None when it is for DuckDB to read them, or to say why
-    they cannot be read. The first rows are read at once.
+@dataclass(slots=True)
+class WholeFiles:
+    """All rows of files as they lie there, in parts; `first` is the first one, decoded, until it is taken: None then,
+    and when there are no rows.
+    """
+
+    files: Files
+    selection: Sequence[SourceColumn]
+    parts: Sequence[_Part]
+    first: pl.DataFrame | None
+
+    @property
+    def rows(self) -> int:
+        """By the files' own metadata."""
+        return sum(part.rows for part in self.parts)
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """One a part, each with as many rows as it must have. Raises SourceFailed."""
+        first, self.first = self.first, None
+        for part in self.parts:
+            try:
+                frame = first if first is not None else _frame(part, self.selection)
+            except _FAILURES as error:
+                raise _failure(self.files) from error
+            first = None
+            yield frame
+            del frame
+        if not self.files.unchanged():
+            raise errors.changed(self.files.settings.id)
+
+    def sample(self, column: str, parts: int, values: int) -> pl.Series:
+        """Values of a column of the frames, by its name: so many at most of so many parts at most, far from each other.
+        Raises SourceFailed.
+        """
+        place = int(column.removeprefix("c"))
+        step = -(-len(self.parts) // parts)
+        try:
+            frames = [_frame(_with_one(part, place), self.selection[place : place + 1]) for part in self.parts[::step]]
+        except _FAILURES as error:
+            raise _failure(self.files) from error
+        return pl.concat([frame.to_series().gather_every(-(-frame.height // values)) for frame in frames])
+
+
+def _with_one(part: _Part, place: int) -> _Part:
+    return replace(part, names=part.names[place : place + 1])
+
+
+def whole(files: Files, spec: JobSpec, memory: MemoryLimits, *, in_order: bool = False) -> WholeFiles | None:
+    """None when it is for DuckDB to read them, or to say why they cannot be read. The first rows are read at once.
+
+    The order of the spec is for whoever says `in_order`.
     """
     if not files.settings.has_row_groups or not isinstance(files.place, Directory) or not _is_whole(files, spec):
+        return None
+    if spec.order and not in_order:
         return None
     selection = source_columns(spec, deciding=False)
     try:
@@ -67,12 +117,20 @@ def opened(files: Files, spec: JobSpec, as_of: datetime, memory: MemoryLimits) -
         return None
     if first is not None and [batch.schema.types for batch in _batches(first.head(1))] != [_types(selection)]:
         return None
-    facts = ReadingFacts(as_of, sum(part.rows for part in parts), utf8=True, time_zone=files.settings.time_zone)
-    return SnapshotReading(_rows(files, parts, first, selection), selection, facts)
+    return WholeFiles(files, selection, parts, first)
+
+
+def opened(files: Files, spec: JobSpec, as_of: datetime, memory: MemoryLimits) -> SnapshotReading | None:
+    """A reading of all rows of the files as they lie there; None: see `whole`."""
+    found = whole(files, spec, memory)
+    if found is None:
+        return None
+    facts = ReadingFacts(as_of, found.rows, utf8=True, time_zone=files.settings.time_zone)
+    return SnapshotReading(_rows(found), found.selection, facts)
 
 
 def _is_whole(files: Files, spec: JobSpec) -> bool:
-    plain = spec.filter == All() and not spec.order and spec.page is None and not spec.attachments
+    plain = spec.filter == All() and spec.page is None and not spec.attachments
     return plain and not files.partitioned and len(files.marks) <= _MAX_FILES
 
 
@@ -138,20 +196,11 @@ def _is_stored_as(column: SourceColumn, stored: pa.DataType) -> bool:
     return kind in _AS_THEY_ARE and stored == arrow_type(column.type)
 
 
-def _rows(
-    files: Files, parts: Sequence[_Part], first: pl.DataFrame | None, selection: Sequence[SourceColumn]
-) -> Iterator[pa.RecordBatch]:
-    for part in parts:
-        try:
-            frame = first if first is not None else _frame(part, selection)
-        except _FAILURES as error:
-            raise _failure(files) from error
-        first = None
-        never = _with_never(frame, selection)
+def _rows(found: WholeFiles) -> Iterator[pa.RecordBatch]:
+    for frame in found.frames():
+        never = with_never(frame, found.selection)
         yield from (_without_never(batch, never) for batch in _batches(frame))
         del frame
-    if not files.unchanged():
-        raise errors.changed(files.settings.id)
 
 
 def _frame(part: _Part, selection: Sequence[SourceColumn]) -> pl.DataFrame:
@@ -167,15 +216,21 @@ def _frame(part: _Part, selection: Sequence[SourceColumn]) -> pl.DataFrame:
     return frame
 
 
-def _batches(frame: pl.DataFrame) -> Iterator[pa.RecordBatch]:
+def slices(frame: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, int]]:
+    """Its rows, so many at a time as a batch has, and about how many bytes they take."""
     row_bytes = int(frame.estimated_size()) // max(1, frame.height)
     rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(1, row_bytes)))
     for start in range(0, frame.height, rows):
-        table = frame.slice(start, rows).to_arrow(compat_level=pl.CompatLevel.oldest())
-        yield from table.combine_chunks().to_batches()
+        part = frame.slice(start, rows)
+        yield part, part.height * row_bytes
 
 
-def _with_never(frame: pl.DataFrame, selection: Sequence[SourceColumn]) -> dict[int, int]:
+def _batches(frame: pl.DataFrame) -> Iterator[pa.RecordBatch]:
+    for part, _ in slices(frame):
+        yield from part.to_arrow(compat_level=pl.CompatLevel.oldest()).combine_chunks().to_batches()
+
+
+def with_never(frame: pl.DataFrame, selection: Sequence[SourceColumn]) -> dict[int, int]:
     """Columns with moments that never come, each with the number that stands for one."""
     columns = enumerate(zip(selection, frame, strict=True))
     never = {place: (_INFINITY.get(column.type.kind), values.to_physical()) for place, (column, values) in columns}

@@ -1,0 +1,80 @@
+"""Whole Parquet files for CSV, as polars decodes them: its texts never become Arrow's and polars' own again."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from services.contract.formats import Format
+from services.contract.outcome import Consistency, ExportWarning, MatchedBy
+from services.contract.spec import JobSpec, OrderTerm
+from services.worker.ports import Frame, LinesReading, LinesUnfit
+from services.worker.sources.access import RowOptions
+from services.worker.sources.files.listing import listed
+from services.worker.sources.files.memory import MemoryLimits
+from services.worker.sources.files.settings import FileSettings
+from services.worker.sources.files.whole import row_groups, sorted_frames
+from services.worker.sources.files.whole.row_groups import WholeFiles
+from services.worker.sources.files.whole.sorted_frames import TooUneven
+from services.worker.sources.rows.reading import no_rows_warnings
+
+
+@contextmanager
+def opened(settings: FileSettings, spec: JobSpec, options: RowOptions) -> Iterator[LinesReading | None]:
+    """A reading of all rows of the files; None where they are to be read as batches. Raises SourceFailed."""
+    if options.careful or not settings.has_row_groups or not _may_be_frames(spec):
+        yield None
+        return
+    as_of = datetime.now(UTC)
+    files = listed(settings, spec.relation.path, spec.filter)
+    found = row_groups.whole(files, spec, MemoryLimits(), in_order=True)
+    yield _FramesReading(found, as_of, spec.order, options.temp_dir) if found else None
+
+
+def _may_be_frames(spec: JobSpec) -> bool:
+    """JSON and workbooks look at the bytes of Arrow's texts."""
+    as_they_are = all(column.mask is None and not column.becomes_text for column in spec.columns)
+    return spec.table.format is Format.CSV and as_they_are and sorted_frames.can_sort(spec)
+
+
+class _FramesReading:
+    """ports.LinesReading."""
+
+    consistency = Consistency.SNAPSHOT
+    matched_by = MatchedBy.COUNT
+
+    def __init__(self, found: WholeFiles, as_of: datetime, order: Sequence[OrderTerm], temp_dir: Path | None) -> None:
+        self.as_of: datetime | None = as_of
+        self.rows_total = found.rows
+        self._found = found
+        self._order = order
+        self._temp_dir = temp_dir
+
+    def lines(self) -> Iterator[Frame]:
+        """See ports.LinesReading. A moment that never comes is for whoever reads batches, and so are rows of which too
+        many share the first value that they are ordered by.
+        """
+        try:
+            for frame in self._frames():
+                if row_groups.with_never(frame, self._found.selection):
+                    raise LinesUnfit
+                for part, size in row_groups.slices(frame):
+                    yield Frame(part, size)
+                del frame
+        except TooUneven as uneven:
+            raise LinesUnfit from uneven
+
+    def _frames(self) -> Iterator[pl.DataFrame]:
+        if not self._order:
+            return self._found.frames()
+        return sorted_frames.frames(self._found, self._order, self._temp_dir)
+
+    def rows_matched(self) -> int:
+        """See ports.Counted."""
+        return self.rows_total
+
+    def warnings(self) -> list[ExportWarning]:
+        """See ports.Counted."""
+        return no_rows_warnings(self.rows_total)

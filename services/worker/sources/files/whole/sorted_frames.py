@@ -1,0 +1,165 @@
+"""The rows of whole Parquet files in an order, a bounded number of them in memory: by its first column they are parted
+into buckets, each of which is a file until it is sorted. Half of what it takes DuckDB.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from services.contract.spec import JobSpec, Kind, OrderTerm
+from services.worker.sources.files.whole.row_groups import WholeFiles
+
+BUCKET_BYTES = 32 << 20
+"""About as many of decoded rows are sorted at once, if the values of the first column are different enough."""
+_MAX_BUCKETS = 256
+_MAX_UNEVEN = 4
+"""How many times its usual size one bucket may have."""
+_SAMPLED_PARTS, _SAMPLES = 16, 512
+_SORTED = frozenset({Kind.TEXT, Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN, Kind.DATE, Kind.TIMESTAMP})
+"""Kinds whose order is the same everywhere: floats have NaN and two zeros."""
+
+
+class TooUneven(Exception):
+    """So many rows share a value of the first column that they are not to be sorted here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The order by columns of a frame."""
+
+    columns: tuple[str, ...]
+    descending: tuple[bool, ...]
+    nulls_last: tuple[bool, ...]
+
+    def sorted(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Rows that are equal keep their order."""
+        descending, nulls_last = list(self.descending), list(self.nulls_last)
+        return frame.sort(self.columns, descending=descending, nulls_last=nulls_last, maintain_order=True)
+
+
+def can_sort(spec: JobSpec) -> bool:
+    """Whether every column that the spec is ordered by is in the table, and of a kind that is sorted here."""
+    kinds = {column.name: column.type.kind for column in spec.columns}
+    return all(kinds.get(term.column) in _SORTED for term in spec.order)
+
+
+def frames(
+    found: WholeFiles, terms: Sequence[OrderTerm], folder: Path | None, bucket_bytes: int = BUCKET_BYTES
+) -> Iterator[pl.DataFrame]:
+    """All rows in order. Many go into files of `folder`, None being the system's own, and leave it empty.
+
+    Raises SourceFailed, TooUneven before the first rows.
+    """
+    order = _order(found, terms)
+    bounds = _bounds(found, order.columns[0], bucket_bytes)
+    if not len(bounds):
+        parts = list(found.frames())
+        if parts:
+            yield order.sorted(pl.concat(parts))
+        return
+    with ExitStack() as opened:
+        place = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="sort-", dir=folder)))
+        buckets = [_Bucket(place / str(number)) for number in range(len(bounds) + 2)]
+        for bucket in buckets:
+            opened.callback(bucket.close)
+        for frame in found.frames():
+            _part(frame, order.columns[0], bounds, buckets)
+            del frame
+            if any(bucket.nbytes > _MAX_UNEVEN * bucket_bytes for bucket in buckets):
+                raise TooUneven
+        for bucket in _in_order(buckets, order):
+            yield from bucket.sorted(order)
+
+
+class _Bucket:
+    """Rows in a file: `add` some, then read them once, `sorted`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: Any = None
+        self._file: Any = None
+        self.nbytes = 0
+
+    def add(self, rows: pl.DataFrame) -> None:
+        table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+        if self._writer is None:
+            self._file = pa.OSFile(str(self._path), "wb")
+            self._writer = pa.ipc.new_stream(self._file, table.schema)
+        self._writer.write_table(table)
+        self.nbytes += table.nbytes
+
+    def sorted(self, order: _Order) -> Iterator[pl.DataFrame]:
+        """One frame, none without rows."""
+        if self._file is None:
+            return
+        self.close()
+        with closing(pa.memory_map(str(self._path))) as file:
+            self._path.unlink()
+            rows = pl.DataFrame(pl.from_arrow(pa.ipc.open_stream(file).read_all()))
+            yield order.sorted(rows)
+
+    def close(self) -> None:
+        """Nothing is added any more. Idempotent."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+            self._file.close()
+
+
+def _order(found: WholeFiles, terms: Sequence[OrderTerm]) -> _Order:
+    places = {column.name: f"c{place}" for place, column in reversed([*enumerate(found.selection)])}
+    return _Order(
+        tuple(places[term.column] for term in terms),
+        tuple(term.descending for term in terms),
+        tuple(not term.nulls_first for term in terms),
+    )
+
+
+def _bounds(found: WholeFiles, column: str, bucket_bytes: int) -> pl.Series:
+    """Values of the column between buckets, ascending; none when all rows go into one. Raises TooUneven."""
+    first = found.first
+    if first is None:
+        return pl.Series()
+    size = int(first.estimated_size()) * found.rows // max(1, first.height)
+    buckets = min(_MAX_BUCKETS, -(-size // bucket_bytes))
+    if buckets < 2:  # noqa: PLR2004 - there is nothing to part
+        return pl.Series()
+    sample = found.sample(column, _SAMPLED_PARTS, _SAMPLES)
+    values = _comparable(sample.drop_nulls()).sort()
+    if len(values) < buckets:
+        raise TooUneven
+    bounds = values.gather([len(values) * number // buckets for number in range(1, buckets)])
+    if bounds.n_unique() < len(bounds):
+        raise TooUneven
+    return bounds
+
+
+def _part(frame: pl.DataFrame, column: str, bounds: pl.Series, buckets: Sequence[_Bucket]) -> None:
+    values = _comparable(frame[column])
+    numbers = bounds.search_sorted(values, side="right").cast(pl.UInt32)
+    nulls = values.is_null()
+    if nulls.any():
+        numbers = numbers.set(nulls, len(bounds) + 1)
+    parted = frame.with_columns(numbers.alias("bucket")).partition_by(
+        "bucket", as_dict=True, include_key=False, maintain_order=True
+    )
+    for (number,), rows in parted.items():
+        buckets[number].add(rows)
+
+
+def _in_order(buckets: Sequence[_Bucket], order: _Order) -> list[_Bucket]:
+    """The last one has the nulls."""
+    *valued, nulls = buckets
+    ordered = valued[::-1] if order.descending[0] else valued
+    return [*ordered, nulls] if order.nulls_last[0] else [nulls, *ordered]
+
+
+def _comparable(values: pl.Series) -> pl.Series:
+    """With the same order, and of a type that can be looked up."""
+    return values if values.dtype == pl.String else values.to_physical()
