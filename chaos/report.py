@@ -20,7 +20,7 @@ _CHECKS_CALL = '"method": "ListDeliveries"'
 """Asked again and again while announcements are waited for."""
 
 FORBIDDEN_LOG_EVENTS = frozenset({
-    "store_mismatch", "attempt_broken", "completion_refused", "failure_refused", "job_unreadable",
+    "store_mismatch", "attempt_crashed", "completion_refused", "failure_refused", "job_unreadable",
     "password_unreadable",
 })  # fmt: skip
 """Events of level error that no fault excuses: one store, one version, one key."""

@@ -26,5 +26,5 @@ class FileBuffer:
     def whole(self) -> bytearray:
         """All of it, not copied. DownloadDamaged: its size or its sha256 is another one."""
         if self._size != self._file.size_bytes or self._digest.hexdigest() != self._file.sha256:
-            raise DownloadDamaged("the file arrived damaged: its sha256 is another one; ask again")
+            raise DownloadDamaged("the file arrived damaged: its sha256 differs; read it again")
         return self._bytes

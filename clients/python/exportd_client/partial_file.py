@@ -62,9 +62,7 @@ class Part:
         """Makes the part the file, durably. DownloadDamaged: it is not whole. FileExistsError: as for `open`."""
         with self._lock:
             if self.size != self._file.size_bytes or self._digest.hexdigest() != self._file.sha256:
-                raise DownloadDamaged(
-                    f"{self._path.name} arrived damaged: its sha256 is another one; download it again"
-                )
+                raise DownloadDamaged(f"{self._path.name} arrived damaged: its sha256 differs; download it again")
             self._stream.flush()
             os.fsync(self._stream.fileno())
             self._give_name()

@@ -162,7 +162,7 @@ class Notifier:
             self._loads.tried(self._bounds(held), failed=isinstance(result, Failed))
             fate, in_time = await self._settle(held, result)
         except Exception:  # noqa: BLE001 - it is tried again when the hold lapses
-            logs.get().exception("notification_unsettled", delivery_id=held.delivery.id)
+            logs.get().exception("notification_not_stored", delivery_id=held.delivery.id)
             return
         self._tell(held.delivery, result.outcome, fate, seconds=self._world.monotonic() - begun, in_time=in_time)
 

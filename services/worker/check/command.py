@@ -124,6 +124,6 @@ def _told(found: Iterable[Problem]) -> Iterator[str]:
         part = f"{problem.part}: " if problem.part else ""
         yield f"  {part}{problem.message}"
         if problem.cause:
-            yield f"    said: {problem.cause}"
+            yield f"    driver: {problem.cause}"
         if problem.fix:
             yield f"    fix: {problem.fix}"

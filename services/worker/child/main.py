@@ -57,7 +57,7 @@ def _outcome(run: Run, order: Work, report: Report) -> Outcome | Shown:
     try:
         return run(order, report)
     except BaseException as broken:  # noqa: BLE001 - SystemExit, too, is an answer here, not the end of the process
-        logs.get().error("job_broken", reference=order.reference, cause=logs.outline(broken))
+        logs.get().error("job_crashed", reference=order.reference, cause=logs.outline(broken))
         return internal(order.reference)
 
 

@@ -110,7 +110,7 @@ class Attempt:
         try:
             ending = await self._live()
         except Exception as raised:  # noqa: BLE001 - one attempt's defect must not end the others
-            logs.get().error("attempt_broken", reference=self.reference, cause=logs.outline(raised))
+            logs.get().error("attempt_crashed", reference=self.reference, cause=logs.outline(raised))
         finally:
             await asyncio.to_thread(self._context.scratch.remove, self.job.lease)
             now, metrics = self._context.world.monotonic(), self._context.metrics
@@ -138,7 +138,7 @@ class Attempt:
         except StoreMismatch as mismatch:
             return await self._reporting.mismatch(mismatch)
         except Exception as raised:  # noqa: BLE001 - the api has to hear of any
-            logs.get().error("job_broken", reference=self.reference, cause=logs.outline(raised))
+            logs.get().error("job_crashed", reference=self.reference, cause=logs.outline(raised))
             self._outcome = internal(self.reference)
         self._built(self.job, self._outcome)
         self._freed()

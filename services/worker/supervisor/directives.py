@@ -37,7 +37,7 @@ class Directives:
             try:
                 await self._listen()
             except ExportdError as error:
-                logs.get().debug("hints_broken", reason=error.reason)
+                logs.get().debug("hints_interrupted", reason=error.reason)
             await asyncio.sleep(next(self._pauses))  # so that an api that is stopping is not called without a break
 
     async def _listen(self) -> None:

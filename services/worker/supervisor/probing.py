@@ -30,7 +30,7 @@ class Probing:
         except TimeoutError:
             return False
         except Exception:  # noqa: BLE001 - whatever it is, it does not work
-            logs.get().exception("probe_broken", source=source_id)
+            logs.get().exception("probe_crashed", source=source_id)
             return False
 
     def _takes_files(self) -> bool:

@@ -275,7 +275,7 @@ def test_what_is_printed_and_what_cannot_be_used(tmp_path: Path) -> None:
     assert out.getvalue() == (
         "source shop (sql):\n"
         "  The source 'shop' cannot be read now.\n"
-        "    said: OperationalError: unable to open database file\n"
+        "    driver: OperationalError: unable to open database file\n"
         f"    fix: {FailureCode.SOURCE_UNAVAILABLE.remedy}\n"
         "1 problem\n"
     )

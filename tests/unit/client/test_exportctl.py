@@ -476,7 +476,7 @@ async def test_a_download_that_was_stopped_goes_on_when_it_is_repeated(
     await eventually(lambda: part.exists() and part.stat().st_size > 60_000)
     process.send_signal(blow)
     stopped = await end_of(process)
-    assert (stopped.code, "go on with: exportctl download" in stopped.err) in [(130, True), (-signal.SIGKILL, False)]
+    assert (stopped.code, "resume with: exportctl download" in stopped.err) in [(130, True), (-signal.SIGKILL, False)]
     assert (await exportctl("download", export.id, "-o", tmp_path / "out.csv")).code == 0
     assert fake.asked(service.DownloadFileRequest)[-1].offset > 60_000
     assert (tmp_path / "out.csv").read_bytes() == content

@@ -26,7 +26,7 @@ async def fetch_both(
         attachments = export.attachments_file
         if path == STDOUT:
             words = ("download", attachments.id, "-o", safe_name(attachments))
-            session.output.note(f"the attachments are another file; bring them with: {session.command(*words)}")
+            session.output.note(f"the attachments are a separate file; download them with: {session.command(*words)}")
         else:
             beside = attachments_path(path)
             _, where["attachmentsPath"] = await fetch(session, attachments, beside, view, force=force)
@@ -56,7 +56,7 @@ async def _to_stdout(session: Session, source: Source, view: Display) -> File:
             view.downloading(done, file.size_bytes)
     sys.stdout.buffer.flush()
     if digest.hexdigest() != file.sha256:
-        raise DownloadDamaged("what was written to stdout is damaged: its sha256 is another one; drop it")
+        raise DownloadDamaged("the data written to stdout is damaged: its sha256 differs; discard it")
     return file
 
 
@@ -64,7 +64,7 @@ def _tell_ways_on(session: Session, source: Source, path: str, *, force: bool) -
     id_ = source if isinstance(source, str) else source.id
     words = ["download", id_, "-o", path, *(["--force"] if force else [])]
     session.export_id = source.export_id if isinstance(source, File) else id_
-    session.ways_on = (f"what has arrived is kept; go on with: {session.command(*words)}",)
+    session.ways_on = (f"the received part is kept; resume with: {session.command(*words)}",)
 
 
 def _note_other_ending(session: Session, file: File, path: Path) -> None:

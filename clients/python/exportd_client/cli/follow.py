@@ -14,11 +14,11 @@ async def follow(session: Session, export_id: str, each: Callable[[Export], None
     """
     session.export_id = export_id
     session.ways_on = (
-        f"export {export_id} goes on; now you can",
+        f"export {export_id} continues; you can",
         f"  follow it:     {session.command('watch', export_id)}",
-        f"  look at it:    {session.command('get', export_id)}",
-        f"  get its file:  {session.command('download', export_id, '-o', path)}",
-        f"  stop it:       {session.command('cancel', export_id)}",
+        f"  inspect it:    {session.command('get', export_id)}",
+        f"  download it:   {session.command('download', export_id, '-o', path)}",
+        f"  cancel it:     {session.command('cancel', export_id)}",
     )
     async with aclosing(session.client.watch(export_id)) as exports:
         async for export in exports:

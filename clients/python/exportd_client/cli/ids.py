@@ -58,7 +58,7 @@ def _only(text: str, candidates: Mapping[str, str], what: str) -> str:
     if not candidates:
         raise NotFound(f"no {what} has an id that begins with {text!r}")
     if len(candidates) > 1:
-        raise _refused(f"{text!r} is the beginning of more than one id; give more of it:", *candidates.values())
+        raise _refused(f"{text!r} matches more than one id; type more of it:", *candidates.values())
     return next(iter(candidates))
 
 

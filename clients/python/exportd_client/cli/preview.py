@@ -72,5 +72,5 @@ def _text(value: Any) -> str:
 def _count(seen: PreviewExportResponse) -> str:
     count = len(seen.rows)
     if not seen.rows_total:
-        return f"the first {count:,} rows; how many there are is not known" if count else "no row matches"
+        return f"the first {count:,} rows; the total is not known" if count else "no row matches"
     return f"the first {count:,} of {seen.rows_total:,} rows" if seen.rows_total > count else f"all {count:,} rows"

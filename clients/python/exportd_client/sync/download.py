@@ -109,7 +109,9 @@ def _accepted(header: DownloadHeader, request: DownloadFileRequest) -> File:
     if request.if_sha256 and header.file.sha256 != request.if_sha256:
         raise FileChanged("the service has another file now; download it from the start")
     if header.offset != request.offset:
-        raise DownloadDamaged(f"asked for the bytes from {request.offset} on, got those from {header.offset} on")
+        raise DownloadDamaged(
+            f"requested the bytes from {request.offset} on, and received those from {header.offset} on"
+        )
     return header.file
 
 

@@ -122,7 +122,7 @@ class FolderArtifactStore:
         try:
             return beneath.open_file(self._root, key.split("/"))
         except beneath.OtherNames:
-            logs.get().error("artifact_has_other_names", key=key)
+            logs.get().error("artifact_is_hard_link", key=key)
             return None
         except OSError as error:
             if error.errno in beneath.NOTHING_THERE:

@@ -114,5 +114,5 @@ class ObjectReader:
         self._stream = None
         if breaks > MAX_BREAKS:
             raise StoreUnavailable from broken
-        logs.get().warning("object_reading_broke", key=self._key, position=self._position, said=str(broken))
+        logs.get().warning("object_read_interrupted", key=self._key, position=self._position, said=str(broken))
         await asyncio.sleep(_PAUSE_S * breaks)

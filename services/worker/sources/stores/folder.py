@@ -31,7 +31,7 @@ class Folder:
         try:
             return self._opened(path)
         except beneath.OtherNames:
-            logs.get().warning("attachment_has_other_names", source=self._id)
+            logs.get().warning("attachment_is_hard_link", source=self._id)
             return None
         except OSError as error:
             # A name built from a row may be too long for any file, or go through one.
