@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("schema", help="print the JSON Schema of the file, for editors")
     for verb in (check, show):
         verb.add_argument("file", nargs="?", help="default: EXPORTD_CATALOG")
-        verb.add_argument("--output", choices=("text", "json"), default="text")
+        verb.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
     show.add_argument("--collection", help="only the one with this code")
     return parser
 

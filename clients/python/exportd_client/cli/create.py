@@ -33,7 +33,7 @@ from exportd_client.cli.values import (
 )
 from exportd_client.cli.words import Fact, export_facts, validated_facts
 
-_what, _life, _wait = map(options_of, ("What", "The export", "Waiting for it"))
+_what, _life, _wait = map(options_of, ("What to export", "The export", "Waiting and downloading"))
 
 
 @click.command(cls=GroupedCommand)
@@ -41,16 +41,16 @@ _what, _life, _wait = map(options_of, ("What", "The export", "Waiting for it"))
 @_what("--type", type=COLLECTION_CODE, help="Code of the collection, in place of URI.")
 @_what("--query", default="", help="Filter and order, with --type.")
 @_what("--lenient", is_flag=True, help="Ignore invalid query parameters, with a warning each.")
-@_what("--changed-since", type=Moment(), help="Rows changed at or after it, such as 2026-01-31T00:00:00Z.")
-@_what("--since-export", type=EXPORT_ID, metavar="ID", help="Rows changed since that export was built.")
+@_what("--changed-since", type=Moment(), help="Only rows changed at or after this time, such as 2026-01-31T00:00:00Z.")
+@_what("--since-export", type=EXPORT_ID, metavar="ID", help="Only rows changed since this export was built.")
 @table_options
 @password_options
-@_life("--label", "labels", type=Label(), multiple=True, help="Repeatable.")
+@_life("--label", "labels", type=Label(), multiple=True, help="Label of the export; repeatable.")
 @_life("--ttl", type=Span(), help="How long the file stays, such as 12h; default 7d.")
 @_life("--priority", type=click.IntRange(0, 9), default=0, help="Higher first within the tenant; default 0.")
 @_life("--notify-email", type=Text(), metavar="ADDRESS", help="Notified by mail when the export is done.")
 @_life("--callback-url", type=Text(), metavar="URL", help="Notified by a signed POST when the export is done.")
-@_life("--max-attempts", type=click.IntRange(1, 10), help="Default 3.")
+@_life("--max-attempts", type=click.IntRange(1, 10), help="Maximum number of attempts; default 3.")
 @_life("--request-id", type=Text(), help="Idempotency key: within 24 h the same one never creates a second export.")
 @_life("--validate-only", is_flag=True, help="Dry run: validate only, and show the request as understood.")
 @_wait("--wait", is_flag=True, help="Wait until the export is done.")

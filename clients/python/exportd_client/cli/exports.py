@@ -21,7 +21,7 @@ from exportd_client.cli.words import export_facts
 
 @click.command()
 @click.argument("id", type=EXPORT_ID)
-@click.option("--history", is_flag=True, help="Its state changes: time, actor and reason.")
+@click.option("--history", is_flag=True, help="Show every state change: time, actor and reason.")
 @shared_options
 @in_session
 async def get(session: Session, /, id: str, history: bool) -> Exit:  # noqa: A002 - the argument's name in the help
@@ -38,14 +38,20 @@ async def get(session: Session, /, id: str, history: bool) -> Exit:  # noqa: A00
 
 @click.command("list")
 @click.option(
-    "--state", "states", type=click.Choice(get_args(StateName), case_sensitive=False), multiple=True, help="Repeatable."
+    "--state",
+    "states",
+    type=click.Choice(get_args(StateName), case_sensitive=False),
+    multiple=True,
+    help="Only exports in this state; repeatable.",
 )
-@click.option("--type", type=COLLECTION_CODE, help="Code of a collection.")
-@click.option("--label", "labels", type=Label(), multiple=True, help="Repeatable.")
-@click.option("--created-after", type=Moment(), help="At or after, such as 2026-01-31T00:00:00Z.")
-@click.option("--created-before", type=Moment(), help="Before.")
+@click.option("--type", type=COLLECTION_CODE, help="Only exports of the collection with this code.")
+@click.option("--label", "labels", type=Label(), multiple=True, help="Only exports with this label; repeatable.")
+@click.option(
+    "--created-after", type=Moment(), help="Only exports created at or after this time, such as 2026-01-31T00:00:00Z."
+)
+@click.option("--created-before", type=Moment(), help="Only exports created before this time.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of exports.")
-@click.option("--wide", is_flag=True, help="Also format, creation time, URI and notes.")
+@click.option("--wide", is_flag=True, help="Show format, creation time, URI and notes, too.")
 @shared_options
 @in_session
 async def list_(

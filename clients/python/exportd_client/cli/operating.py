@@ -23,7 +23,7 @@ from exportd_client.cli.words import delivery_facts, export_facts
 
 @click.command()
 @click.argument("id", type=EXPORT_ID)
-@click.option("--max-attempts", type=click.IntRange(1, 10), help="Of the new run; default 3.")
+@click.option("--max-attempts", type=click.IntRange(1, 10), help="Attempts of the new run; default 3.")
 @password_options
 @shared_options
 @in_session

@@ -37,10 +37,24 @@ class Text(click.ParamType[str]):
 def shared_options(command: Decorated) -> Decorated:
     """Those that may stand before or after the name of the command: where the api is, who calls, how it answers."""
     for option in (
-        click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell, help="The version."),
+        click.option(
+            "--version",
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_tell,
+            help="Show the version and exit.",
+        ),
         # Eager: a mistake in another option is already told in the form that is asked for.
-        _shared("--output", type=click.Choice(["text", "json"]), is_eager=True, help="For people or for programs."),
-        _shared("--tenant", type=Text(), envvar="EXPORTD_TENANT", help='Whose exports; default "default".'),
+        _shared(
+            "--output",
+            type=click.Choice(["text", "json"]),
+            is_eager=True,
+            help="Output: text for people, or json for programs.",
+        ),
+        _shared(
+            "--tenant", type=Text(), envvar="EXPORTD_TENANT", help='Tenant that owns the exports; default "default".'
+        ),
         _shared(
             "--target", type=Text(), envvar="EXPORTD_TARGET", help="Address of exportd-api; default 127.0.0.1:50051."
         ),

@@ -36,7 +36,7 @@ def _choice_of(enum: "PbEnum[V]") -> dict[str, Any]:
 
 
 _OPTIONS = (
-    _file("--format", type=_choice(*FORMATS), help="Default: as -o ends, else json."),
+    _file("--format", type=_choice(*FORMATS), help="Default: by the ending of -o, else json."),
     _file("--gzip", "compression", flag_value="gzip", default=None, help="Default when -o ends with .gz."),
     _file(
         "--file-type",
@@ -53,13 +53,24 @@ _OPTIONS = (
     ),
     _file("--filename", type=Text(), help="Suggested name of the file."),
     _table(
-        "--column", "columns", type=ColumnWithHeader(), multiple=True, help="In this order; repeatable. Default: all."
+        "--column",
+        "columns",
+        type=ColumnWithHeader(),
+        multiple=True,
+        help="Column to export, in this order; repeatable. Default: all.",
     ),
-    _table("--time-zone", type=Text(), metavar="NAME", help="Such as America/Mexico_City; default UTC."),
+    _table("--time-zone", type=Text(), metavar="NAME", help="IANA name, such as America/Mexico_City; default UTC."),
     _csv("--csv-preset", f"{_CSV}preset", **_choice_of(CsvOptions.Preset), help="excel: BOM, formulas, times."),
     _csv("--delimiter", f"{_CSV}delimiter", type=Delimiter(), help="One character, or tab; default a comma."),
-    _csv("--no-header", f"{_CSV}header", flag_value=False, type=bool, default=None, help="Rows only."),
-    _csv("--decimal-comma", f"{_CSV}decimal_comma", flag_value=True, type=bool, default=None, help="1,5 for 1.5."),
+    _csv("--no-header", f"{_CSV}header", flag_value=False, type=bool, default=None, help="Without a header row."),
+    _csv(
+        "--decimal-comma",
+        f"{_CSV}decimal_comma",
+        flag_value=True,
+        type=bool,
+        default=None,
+        help="Write decimals with a comma: 1,5.",
+    ),
     _csv("--null-text", f"{_CSV}null_text", help="Text for null; default empty."),
     _csv("--bom/--no-bom", f"{_CSV}bom", default=None, help="Begin with a byte order mark."),
     _csv(
@@ -83,7 +94,12 @@ _OPTIONS = (
         help="Timestamps as 2026-08-27 22:04:42, their zone in the header.",
     ),
     _xlsx(
-        "--no-freeze", f"{_XLSX}freeze_header", flag_value=False, type=bool, default=None, help="Header scrolls away."
+        "--no-freeze",
+        f"{_XLSX}freeze_header",
+        flag_value=False,
+        type=bool,
+        default=None,
+        help="Do not freeze the header row.",
     ),
     _xlsx(
         "--no-autofilter", f"{_XLSX}autofilter", flag_value=False, type=bool, default=None, help="No filter buttons."
@@ -94,7 +110,7 @@ _OPTIONS = (
         flag_value=True,
         type=bool,
         default=None,
-        help="Smaller; a few readers refuse it.",
+        help="Smaller file, which a few programs cannot read.",
     ),
     _xlsx(
         "--long-text",

@@ -127,9 +127,15 @@ def without_gzip(path: Path) -> Path:
 
 def destination_options(option: Callable[..., Callable[[Decorated], Decorated]]) -> Callable[[Decorated], Decorated]:
     """-o and --force, declared by `option`; a file that exists is refused before anything else happens."""
-    path = option("-o", "path", type=Destination(), callback=_unless_there, help="A path, a directory or - for stdout.")
+    path = option(
+        "-o",
+        "path",
+        type=Destination(),
+        callback=_unless_there,
+        help="Download to a path, a directory or - for stdout.",
+    )
     # Eager: whether the file may exist is known when its name is read.
-    force = option("--force", is_flag=True, is_eager=True, help="Overwrite a file that exists.")
+    force = option("--force", is_flag=True, is_eager=True, help="Overwrite an existing file.")
     return lambda command: path(force(command))
 
 
