@@ -1,4 +1,4 @@
-"""Whether ends of exports were announced as they were, to whom they were promised, at least once each."""
+"""Checks notifications: each end of an export is reported truthfully to every receiver, at least once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 

@@ -25,7 +25,7 @@ _MAX_LISTED = 100
 
 
 class BadEncryption(BadContent):
-    """What a password was given for lies open, or the other way round, or the password does not open it."""
+    """A file with a password is not encrypted, or the reverse, or the password does not open it."""
 
 
 @dataclass(frozen=True, slots=True)

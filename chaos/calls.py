@@ -25,7 +25,7 @@ async def with_retries(call: Callable[[], Awaitable[Answer]]) -> Answer:
         except (Unavailable, Exhausted):
             if time.monotonic() > until:
                 raise
-            await asyncio.sleep(0.2)  # whoever is ill needs a moment
+            await asyncio.sleep(0.2)  # an unhealthy service needs a moment
 
 
 async def final_state(client: ExportClient, account: Account) -> Export:

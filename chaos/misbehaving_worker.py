@@ -170,7 +170,7 @@ class MisbehavingWorker:
                 return
             except TryAgain:  # it may have been taken all the same
                 lease.may_count = True
-                await asyncio.sleep(0.2)  # whoever is ill needs a moment
+                await asyncio.sleep(0.2)  # an unhealthy service needs a moment
             except ExportdError:  # such as a file that is not there any more
                 return
             else:

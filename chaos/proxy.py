@@ -58,7 +58,7 @@ class Proxy:
     async def _serve(self, near_reader: asyncio.StreamReader, direct: asyncio.StreamWriter) -> None:
         try:
             far_reader, proxied = await asyncio.open_connection("127.0.0.1", self._to_port)
-        except OSError:  # nobody listens: neither does the proxy
+        except OSError:  # the target refuses connections, and so does the proxy
             direct.transport.abort()
             return
         self._budgets |= {direct: math.inf, proxied: math.inf}

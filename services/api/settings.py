@@ -126,6 +126,6 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _reflection(read: SettingsReader) -> bool:
-    """On by itself where nobody else can ask."""
+    """`auto` is on if the port is on loopback."""
     choice = read.choice("EXPORTD_REFLECTION", "auto", ("auto", "on", "off"))
     return choice == "on" or (choice == "auto" and is_loopback(read.text("EXPORTD_LISTEN", DEFAULT_LISTEN)))

@@ -1,4 +1,4 @@
-"""What the api takes from outside because it cannot compute it: the time, chance, and names that nobody has."""
+"""What the api takes from outside: the time, random numbers and new ids."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Jobs and the leases under which they are handed out, as both ends of the queue see them."""
+"""Jobs and their leases, as both ends of the queue see them."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

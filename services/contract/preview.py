@@ -1,4 +1,4 @@
-"""The first rows of an export that nobody has asked for yet: held in memory at both ends, and gone when it is over."""
+"""Previews: the first rows of a query, without an export. Nothing of them is stored."""
 
 from dataclasses import dataclass
 

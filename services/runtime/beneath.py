@@ -1,6 +1,6 @@
-"""Files below a root, from which nobody leads elsewhere: each step is opened from the one before, and none is a link.
+"""Opens files below a root so that no link leads out of it: each step is opened from the one before, and is no link.
 
-To look at a path and then to open it would leave a moment in which a folder of it is swapped with a link.
+A path that is checked first and opened later leaves a moment in which one of its folders can be replaced by a link.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""The known name that somebody probably meant, and names fit to be shown."""
+"""The known name that was probably meant, and names that are safe to show."""
 
 from collections import Counter
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""Erases from the disk what the store has erased: passwords of exports that ended."""
+"""Removes erased passwords from the database file and its log."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ HELD_UP_S = 5.0
 
 
 class Erasure:
-    """A periodic step without a state of its own: it begins with what a process before left."""
+    """A periodic step without state: it begins with what an earlier process left."""
 
     def __init__(self, store: RetentionStore) -> None:
         self._store = store

@@ -11,7 +11,7 @@ from services.runtime import logs
 
 INTERVAL_S = 1.0
 MAX_SHARE_OF_COUNTING = 0.02
-"""Of the time: counting a queue of a million exports takes long, and nobody looks at its gauges each second."""
+"""Share of the time that counting the queue may take: counting a million exports is slow."""
 
 
 class Ready(Protocol):

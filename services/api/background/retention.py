@@ -1,4 +1,4 @@
-"""What is over goes: bytes that no export points at, files whose time is over, rows that nobody will ask for."""
+"""Deletes expired files, bytes that belong to no export, and old rows."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ MAX_BATCH = 200
 
 MAX_CLOCK_DRIFT = timedelta(minutes=1)
 DISTRUST_S = 3600.0
-"""How long nothing is swept after the clock jumped ahead by more than the grace: time for somebody to set it right."""
+"""How long nothing is deleted after the clock jumped ahead by more than the grace, so that it can be corrected."""
 
 
 class StoreOfAnother(CannotStart):

@@ -1,1 +1,1 @@
-"""What can be exported: the catalog file, the grammar of queries, and a request resolved into a job's specification."""
+"""The catalog file, the grammar of queries, and the resolution of a request into a job specification."""

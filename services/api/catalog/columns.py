@@ -86,7 +86,9 @@ class _Before:
         if len(choice.header) > MAX_HEADER_CHARACTERS:
             yield "header", f"must be at most {MAX_HEADER_CHARACTERS} characters"
         header = self._header(choice)
-        alike = self._headers if choice.header else self._own_headers  # two alike in the catalog are its author's wish
+        alike = (
+            self._headers if choice.header else self._own_headers
+        )  # the author of the catalog may want equal headers
         if header in alike:
             same = f"columns[{alike[header]}]"
             yield "header", f"{same} has the header {shown(header)} too; give one of them another"

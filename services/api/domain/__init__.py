@@ -1,1 +1,1 @@
-"""Pure rules: states, exports, retry. No I/O, no clock, no messages, no SQL."""
+"""Pure rules: states, exports, retries. No I/O, no clock, no messages, no SQL."""

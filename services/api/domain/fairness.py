@@ -1,4 +1,4 @@
-"""Whose turn it is: between tenants virtual time alone decides, as in start-time fair queueing.
+"""Whose turn it is: among tenants only virtual time decides, as in start-time fair queueing.
 
 Each lease moves its tenant's virtual time on by one job over the tenant's weight. A tenant that had nothing to do
 starts at the present: it neither saves up turns nor has to catch up.

@@ -78,7 +78,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a lease is worth now.
+    """The verdict on a lease.
 
     With KEEP, `expire_time` is its deadline, `confirmed` says whether a heartbeat came yet, and `expired` that it ran
     out (the export is FAILED) and nobody else took it. With CANCELLED and LOST they mean nothing. `export` is None only

@@ -1,4 +1,4 @@
-"""What is announced when a run of an export ends, and how far an announcement has come."""
+"""Notifications of the end of a run, and their state."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,14 +16,14 @@ SUPERSEDED = "a later run has ended"
 
 
 class Channel(Enum):
-    """Where an end is announced."""
+    """The channel of a notification."""
 
     CALLBACK = "CALLBACK"
     EMAIL = "EMAIL"
 
 
 class DeliveryState(Enum):
-    """How far one announcement has come. SENT means accepted by the receiver; GIVEN_UP that no try is left."""
+    """State of a notification. SENT: accepted by the receiver. GIVEN_UP: no attempt is left."""
 
     PENDING = "PENDING"
     SENT = "SENT"

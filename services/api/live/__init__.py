@@ -1,1 +1,1 @@
-"""What one process holds in memory: hints, workers and previews. Its loss costs a delay, never a result."""
+"""What one process holds in memory: hints, workers and previews. Losing it costs a delay, never a result."""

@@ -1,4 +1,4 @@
-"""Steps that stand together: a caller who leaves in the middle does not cut the second from the first."""
+"""Steps that belong together: they run to their end even if the caller leaves in the middle."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -32,4 +32,4 @@ class LocalDetachedTasks:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # taken note of: the caller who would have heard it may be gone
+            task.exception()  # retrieved here, since the caller may be gone

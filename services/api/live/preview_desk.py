@@ -74,7 +74,7 @@ class LocalPreviewDesk:
         raise ShuttingDown
 
     async def finish(self, preview_id: str, answer: Previewed | Failure) -> None:
-        """What a worker says; nothing happens when nobody waits for it any more."""
+        """A worker's answer; ignored if the caller no longer waits for it."""
         question = self._questions.get(preview_id)
         if question and isinstance(answer, Previewed) and len(answer.rows) > question.preview.rows:
             raise InvalidRequest((Violation("rows", f"must be at most {question.preview.rows}, as asked"),))
@@ -82,7 +82,7 @@ class LocalPreviewDesk:
             question.answer.set_result(answer)
 
     def drain(self) -> None:
-        """Send everybody who waits away: the process is stopping."""
+        """End every wait: the process is stopping."""
         self._draining = True
         self._tell()
 

@@ -38,7 +38,7 @@ class LocalWorkers:
         return self._seen[worker_id]
 
     async def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
-        """Wish that it stops; None for a worker that is not there."""
+        """Ask the worker to stop; None if there is no such worker."""
         if worker_id not in {worker.id for worker in await self.present()}:
             return None
         self._seen[worker_id] = replace(self._seen[worker_id], asked_to_drain=True)

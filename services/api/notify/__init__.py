@@ -1,1 +1,1 @@
-"""Announcing ends of exports: callbacks over HTTP and mails over SMTP, from the outbox, at least once each."""
+"""Notifications: callbacks over HTTP and mails over SMTP, from the outbox, at least once each."""

@@ -1,4 +1,4 @@
-"""The mail that announces an end: text and HTML, and headers that nobody can break out of."""
+"""The mail that reports the end of an export: text and HTML, with headers that no value can break out of."""
 
 import re
 from collections.abc import Iterator

@@ -110,4 +110,4 @@ def _in_words(problem: BaseException) -> str:
         case aiosmtplib.SMTPConnectError() | aiosmtplib.SMTPServerDisconnected():
             return "the mail server could not be reached, or cut the connection"
         case _:
-            return "the mail server lacks the encryption or the login of the settings, or speaks no proper SMTP"
+            return "the mail server lacks the encryption or the login of the settings, or does not speak proper SMTP"

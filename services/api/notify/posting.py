@@ -159,7 +159,7 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _leave(writer: asyncio.StreamWriter) -> None:
-    """A receiver that does not say goodbye is left without it."""
+    """Closed without waiting for the receiver to end TLS."""
     writer.close()
     try:
         async with asyncio.timeout(GOODBYE_S):

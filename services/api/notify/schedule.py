@@ -21,7 +21,7 @@ DELAYS = (
 
 MAX_ATTEMPTS = len(DELAYS) + 1
 MAX_WAIT = timedelta(days=1)
-"""A receiver that asks for more patience is asked again after a day."""
+"""Upper limit of a receiver's Retry-After: one day."""
 
 JITTER = 0.2
 """A delay is up to 20 % longer, so that what failed together is not tried together again."""

@@ -1,4 +1,4 @@
-"""Where an end may be announced: checked when an export is created."""
+"""Allowed targets of notifications: checked when an export is created."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from services.contract.errors import Violation
 
 
 class Targets:
-    """Finds what is wrong with the targets of a request, without asking anybody."""
+    """Finds what is wrong with the targets of a request, without any network access."""
 
     def __init__(self, settings: NotifySettings) -> None:
         self._rules = settings.callbacks

@@ -1,4 +1,4 @@
-"""What the processes of an api tell each other, and what they know of the workers.
+"""What api processes tell each other, and what they know about workers.
 
 Nothing here decides: the truth is in the store. What is announced may be lost, which costs a delay.
 """
@@ -185,7 +185,7 @@ class Workers(Protocol):
         ...
 
     async def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
-        """Wish that it stops; None for a worker that is not there."""
+        """Ask the worker to stop; None if there is no such worker."""
         ...
 
     async def takes_work(self, worker_id: str, within: timedelta) -> bool:
@@ -228,16 +228,16 @@ class PreviewDesk(Protocol):
         ...
 
     async def finish(self, preview_id: str, answer: Previewed | Failure) -> None:
-        """What a worker says; nothing happens when nobody waits for it any more."""
+        """A worker's answer; ignored if the caller no longer waits for it."""
         ...
 
     def drain(self) -> None:
-        """Send everybody who waits in this process away: it is stopping."""
+        """End every wait in this process: it is stopping."""
         ...
 
 
 class DetachedTasks(Protocol):
-    """Steps that stand together: a caller who leaves in the middle does not cut the second from the first."""
+    """Steps that belong together: they run to their end even if the caller leaves in the middle."""
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`; when the caller is cancelled, the work goes on without it."""

@@ -1,4 +1,4 @@
-"""Announcements of ends that are still to be sent."""
+"""The outbox: notifications that are still to be sent."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from services.api.ports.exports import IdMatch, IdRange
 
 
 class Outbox(Protocol):
-    """Announcements of ends, put there by the transaction that ended an export: held, tried and settled like jobs.
+    """Notifications, stored by the transaction that ended an export: held, tried and settled like jobs.
 
     Every verb raises StoreUnavailable when nothing was written.
     """

@@ -12,7 +12,7 @@ from services.api.ports.retention import RetentionStore
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """What an adapter offers. For whoever puts an api together: everybody else takes one role."""
+    """Everything that an adapter offers. Only app.py uses all of it; everything else takes one role."""
 
     exports: ExportStore
     leases: LeaseStore

@@ -1,1 +1,1 @@
-"""From a caller's request to a new export: everything that can be known to be wrong is refused here."""
+"""From a caller's request to a new export. Every mistake that can be detected is refused here."""

@@ -1,4 +1,4 @@
-"""From a caller's request to a new export: everything that can be known to be wrong is refused here, all at once."""
+"""From a caller's request to a new export. All mistakes that can be detected are refused together."""
 
 import hashlib
 import hmac
@@ -87,7 +87,7 @@ class Plan:
 
 
 class Receivers(Protocol):
-    """Where ends may be announced."""
+    """Allowed targets of notifications."""
 
     def violations(self, tenant: str, notify_email: str, callback_url: str) -> Iterable[Violation]:
         """Why nothing could be sent there; empty ones are not asked for."""

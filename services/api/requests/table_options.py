@@ -1,4 +1,4 @@
-"""How a caller wants the table written: choices, what they come to with every default filled in, and what is wrong."""
+"""Options of the table: the caller's choices, the complete options with defaults, and mistakes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

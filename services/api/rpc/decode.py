@@ -144,7 +144,7 @@ def identifier(field: str, text: str) -> str:
 
 
 def delivery_id(text: str) -> str:
-    """The id of an announcement. Raises InvalidRequest."""
+    """The id of a notification. Raises InvalidRequest."""
     if not _DELIVERY.fullmatch(text):
         raise InvalidRequest((Violation("delivery_id", "must be msg_ and 32 hexadecimal digits"),))
     return text

@@ -106,6 +106,6 @@ async def _taken(context: Context, message: bytes) -> None:
 
 
 async def _dropped(ahead: asyncio.Task[bytes]) -> None:
-    """What it found out, such as damage, nobody needs to know any more."""
+    """Its result, such as damage, is no longer needed."""
     ahead.cancel()
     await asyncio.gather(ahead, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What happened to an export and where its ends were announced, as callers see it."""
+"""History and notifications of an export, as callers see them."""
 
 from exportd.v1 import export_pb2
 from services.api.domain.history import Transition

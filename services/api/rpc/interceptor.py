@@ -1,4 +1,4 @@
-"""Around every call: a request id, a line in the log, and errors that say neither too little nor too much."""
+"""Around every call: a request id, a log line, and errors with just what the caller may know."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -87,7 +87,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 error = None if _has_left(context, raised) else _as_ours(raised, request_id)
                 code = error.reason if error else "CANCELLED"
                 if error is None and isinstance(raised, Exception):
-                    raise asyncio.CancelledError from None  # a defect of nobody is no news to gRPC either
+                    raise asyncio.CancelledError from None  # not a defect: gRPC must not log it as one
                 if error is None:
                     raise
                 await self._abort(context, error, method, request_id)
@@ -120,7 +120,7 @@ def _plain(inner: Behaviour) -> Behaviour:
 
 
 def _has_left(context: Context, raised: BaseException) -> bool:
-    """Whether the caller did. What gRPC could not send shows it before gRPC says so, and is nobody's defect."""
+    """Whether the caller did. A failed send shows it before gRPC reports it, and is not a defect."""
     return context.cancelled() or isinstance(raised, grpc.aio.InternalError)
 
 

@@ -1,4 +1,4 @@
-"""How many long calls one process serves, a count for each kind: an endless one must not crowd out a short one."""
+"""Limits of long calls in one process, by kind: endless calls must not crowd out short ones."""
 
 from collections import Counter
 from collections.abc import Iterator

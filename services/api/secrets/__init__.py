@@ -1,1 +1,1 @@
-"""What the server's key seals."""
+"""What is encrypted or signed with the server's key."""

@@ -1,4 +1,4 @@
-"""Page tokens: sealed, bound to what they are given for, and good for nothing else."""
+"""Page tokens: encrypted, and valid only for the list that they were made for."""
 
 import base64
 import json

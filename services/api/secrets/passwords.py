@@ -1,4 +1,4 @@
-"""Passwords of exports at rest: sealed with the server's key, each bound to its export."""
+"""Stored passwords of exports: encrypted with the server's key, each bound to its export."""
 
 import secrets
 

@@ -1,1 +1,1 @@
-"""What callers, workers and operators may do."""
+"""The use cases of callers, workers and operators."""

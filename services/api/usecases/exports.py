@@ -205,7 +205,7 @@ class Exports:
     async def deliveries(
         self, tenant: str, export_id: str, *, after: Position | None = None, limit: int | None = None
     ) -> Sequence[Delivery]:
-        """Where the ends of an export were announced, as Outbox.deliveries. Raises ExportNotFound."""
+        """The notifications of an export, as Outbox.deliveries. Raises ExportNotFound."""
         await export_of(self._store, tenant, export_id)
         return await self._outbox.deliveries(tenant, export_id, after=after, limit=limit)
 

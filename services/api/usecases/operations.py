@@ -63,7 +63,7 @@ class Operations:
         return worker, self._clock()
 
     async def redeliver(self, tenant: str, delivery_id: str) -> Delivery:
-        """Send an announcement again. Raises DeliveryNotFound."""
+        """Resend a notification. Raises DeliveryNotFound."""
         delivery = await self._outbox.redeliver(tenant, delivery_id, self._clock())
         self._announcements.notification_due()
         return delivery

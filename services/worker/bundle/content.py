@@ -42,7 +42,7 @@ def taken(name: str, stream: BinaryIO) -> Content:
 
 
 def discard(content: Content | None) -> None:
-    """Let go of what nobody takes."""
+    """Release what is not taken."""
     if isinstance(content, Begun):
         content.rest.close()
 

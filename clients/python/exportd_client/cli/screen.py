@@ -1,4 +1,4 @@
-"""A terminal that shows the same few tables again and again, until somebody has seen enough."""
+"""A terminal that shows the same few tables again and again, until the user quits."""
 
 import asyncio
 import os

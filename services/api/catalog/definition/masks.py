@@ -1,4 +1,4 @@
-"""Ways around a mask: what else of a collection would show, or let queries guess, what files are not to show."""
+"""Finds what would undo a mask: other parts of a collection that show a masked value or let queries guess it."""
 
 import re
 from collections.abc import Iterator

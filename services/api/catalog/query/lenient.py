@@ -1,4 +1,4 @@
-"""What LENIENT does to parameters before they are read, as PHP would."""
+"""How LENIENT treats parameters before they are read, as PHP does."""
 
 from collections.abc import Iterable
 from dataclasses import replace

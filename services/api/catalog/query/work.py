@@ -1,4 +1,4 @@
-"""How much work a query is: what it asks of each row, which may be millions."""
+"""The cost of a query: how many comparisons it makes for each row."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Announcements in memory, held and settled like jobs."""
+"""Notifications in memory, held and settled like jobs."""
 
 import secrets
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Announcements of ends: put beside the end in its transaction, then held and settled like jobs."""
+"""Notifications: stored in the transaction of the end, then held and settled like jobs."""
 
 import secrets
 from collections.abc import Mapping, Sequence
