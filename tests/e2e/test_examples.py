@@ -105,12 +105,12 @@ def test_a_transcript_shows_what_a_terminal_shows(quiet_house: House, tmp_path: 
             assert without_what_changes(shown) == without_what_changes(output), line
 
 
-@pytest.mark.parametrize(("page", "file"), [("README.md", "flights.xlsx"), ("docs/clients.md", "airports.csv")])
-def test_the_program_in_python_works_as_it_is_written(quiet_house: House, tmp_path: Path, page: str, file: str) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/clients.md"])
+def test_the_program_in_python_works_as_it_is_written(quiet_house: House, tmp_path: Path, page: str) -> None:
     program = pages.blocks(page, "python")[0].text
     assert DEFAULT_TARGET in program
     run([sys.executable, "-c", program.replace(DEFAULT_TARGET, quiet_house.target)], tmp_path, quiet_house.target)
-    assert (tmp_path / file).stat().st_size > 1000
+    assert [path.name for path in tmp_path.iterdir() if path.is_file() and path.stat().st_size > 1000]
 
 
 def test_the_catalog_and_the_sources_work_as_they_are_written(tmp_path: Path) -> None:
