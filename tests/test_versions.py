@@ -4,6 +4,8 @@ import json
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -29,3 +31,9 @@ def test_services_and_clients_have_one_version_and_go_together() -> None:
     }
     assert len(versions) == 1
     assert f"exportd-client=={services['version']}" in services["dependencies"]  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("client", ["python", "typescript"])
+def test_each_client_has_the_license_that_it_names(client: str) -> None:
+    """What is installed alone has it with it."""
+    assert (ROOT / "clients" / client / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()

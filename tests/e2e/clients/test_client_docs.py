@@ -64,6 +64,13 @@ def test_python(name: str, said: str, made: str, quiet_house: House, tmp_path: P
     assert not made or (tmp_path / made).stat().st_size > 1000
 
 
+def test_the_readme_for_python(quiet_house: House, tmp_path: Path) -> None:
+    (block,) = pages.blocks("clients/python/README.md", "python")
+    assert DEFAULT_TARGET in block.text
+    run([sys.executable, "-c", block.text.replace(DEFAULT_TARGET, quiet_house.target)], tmp_path, quiet_house.target)
+    assert (tmp_path / "flights.csv").stat().st_size > 1_000_000
+
+
 def test_python_connects(quiet_house: House, tmp_path: Path) -> None:
     """No one is there, but every client can be made; a certificate is read when the line is opened."""
     run([sys.executable, "-c", program("python", "connecting.py", quiet_house.target)], tmp_path, quiet_house.target)
@@ -114,11 +121,14 @@ def test_a_celery_task(quiet_house: House, tmp_path: Path) -> None:
     assert (tmp_path / "report.csv").read_bytes().startswith(b"id,")
 
 
-def test_node(quiet_house: House, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [PAGE, "clients/typescript/README.md"])
+def test_node(page: str, quiet_house: House, tmp_path: Path) -> None:
     node = npm.built()
+    (block,) = pages.blocks(page, "typescript")
+    assert DEFAULT_TARGET in block.text
     (tmp_path / "node_modules").mkdir()
     (tmp_path / "node_modules" / "exportd-client").symlink_to(npm.PACKAGE)
-    (tmp_path / "export.mts").write_text(program("typescript", "export.mts", quiet_house.target))
+    (tmp_path / "export.mts").write_text(block.text.replace(DEFAULT_TARGET, quiet_house.target))
     ended = subprocess.run(
         ["node", "export.mts"],
         cwd=tmp_path, env=node.environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
