@@ -32,10 +32,10 @@ async def _work(url: str) -> None:
         await Queries(PsycopgDriver(connection)).install()
         queue = PgQueuer.from_psycopg_connection(connection)
 
-        @queue.entrypoint("nothing")
         async def nothing(_: Job) -> None:
             pass
 
+        queue.entrypoint("nothing")(nothing)  # as a decorator it has no types where PgQueuer is not installed
         print("ready", flush=True)
         await queue.run()
 
