@@ -5,17 +5,20 @@ square. The count says so where a clock only hints.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum
+from functools import reduce
 from itertools import product
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 Node = tuple[Any, Any]
-Groups = dict[int, str]
-Ends = Iterator[tuple[int, Groups]]
+Then = Callable[[int], bool]
+"""What is tried from a place on; True: that is a match, and nothing else is tried."""
+Part = Callable[[int, Then], bool]
+"""A part of a pattern at a place: it hands each of its ends to what comes then, until that is a match."""
 
 _CATEGORIES: dict[Any, Callable[[str], bool]] = {
     sre.CATEGORY_DIGIT: str.isdecimal,
@@ -36,135 +39,212 @@ class TooManySteps(Exception):
     pass
 
 
-@dataclass
 class Matcher:
-    """One run of one pattern over one text."""
+    """One pattern, whose parts are functions that call what comes after them: each step costs the same, deep or not."""
 
-    flags: int
-    text: str
-    most: int
-    known: dict[tuple[int, str], bool] = field(default_factory=dict)
-    steps: int = field(default=0, init=False)
+    def __init__(self, nodes: Sequence[Node] = (), flags: int = 0) -> None:
+        self._flags = flags
+        self._text = ""
+        self._left = 0
+        self._groups: frozenset[int] = frozenset()
+        self._start = self._all(nodes)
 
-    def run(self, nodes: list[Node], pos: int, *, whole: bool) -> bool:
-        """Whether it matches at `pos`; with `whole` to the end of the text."""
-        return any(not whole or end == len(self.text) for end, _ in self._all(nodes, 0, pos, {}))
+    def steps(self, text: str, use: "Use", most: int) -> int:
+        """Steps over a text. Raises TooManySteps."""
+        self._text, self._left = text, most
+        self._groups = frozenset()
+        if use is Use.ANYWHERE:
+            self._search()
+        else:
+            self._start(0, (lambda end: end == len(text)) if use is Use.WHOLE else lambda _: True)
+        return most - self._left
 
-    def _all(self, nodes: list[Node], index: int, pos: int, groups: Groups) -> Ends:
-        if index == len(nodes):
-            yield pos, groups
-            return
-        for end, then in self._one(*nodes[index], pos, groups):
-            yield from self._all(nodes, index + 1, end, then)
+    def _search(self) -> None:
+        pos = 0
+        while pos <= len(self._text):
+            self._groups = frozenset()
+            pos = max(pos + 1, self._first_end(self._start, pos) or 0)
 
-    def _one(self, op: Any, av: Any, pos: int, groups: Groups) -> Ends:
-        self._step()
+    def _first_end(self, part: Part, pos: int) -> int | None:
+        ends: list[int] = []
+        part(pos, lambda end: ends.append(end) is None)
+        return ends[0] if ends else None
+
+    def _step(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise TooManySteps
+
+    def _all(self, nodes: Sequence[Node]) -> Part:
+        parts = [self._one(*node) for node in nodes]
+        if not parts:
+            return lambda pos, then: then(pos)
+        return reduce(lambda rest, part: _before(part, rest), reversed(parts))
+
+    def _counted(self, part: Part) -> Part:
+        def counted(pos: int, then: Then) -> bool:
+            self._step()
+            return part(pos, then)
+
+        return counted
+
+    def _one(self, op: Any, av: Any) -> Part:
         if op in _SINGLE:
-            if pos < len(self.text) and self._is(op, av, self.text[pos]):
-                yield pos + 1, groups
-        elif op in _LOOPS:
-            yield from self._loop(op, av, pos, groups)
-        elif op in _PLACES:
-            if self._is_place(op, av, pos, groups):
-                yield pos, groups
-        else:
-            yield from self._part(op, av, pos, groups)
+            return self._character(op, av)
+        made = self._loop if op in _LOOPS else self._place if op in _PLACES else self._of_parts
+        return self._counted(made(op, av))
 
-    def _part(self, op: Any, av: Any, pos: int, groups: Groups) -> Ends:
+    def _character(self, op: Any, av: Any) -> Part:
+        known = self._known(op, av)
+
+        def character(pos: int, then: Then) -> bool:
+            self._step()
+            return pos < len(self._text) and known[self._text[pos]] and then(pos + 1)
+
+        return character
+
+    def _of_parts(self, op: Any, av: Any) -> Part:
         if op is sre.BRANCH:
-            for alternative in av[1]:
-                yield from self._all(list(alternative), 0, pos, groups)
-        elif op is sre.SUBPATTERN:
-            for end, then in self._all(list(av[3]), 0, pos, groups):
-                yield end, then if av[0] is None else then | {av[0]: self.text[pos:end]}
-        elif op is sre.ATOMIC_GROUP:
-            yield from list(self._first(self._all(list(av), 0, pos, groups)))
-        elif op is sre.GROUPREF_EXISTS:
-            yield from self._all(list((av[1] if av[0] in groups else av[2]) or []), 0, pos, groups)
-        else:
-            raise NotImplementedError(op)
+            alternatives = [self._all(alternative) for alternative in av[1]]
+            return lambda pos, then: any(alternative(pos, then) for alternative in alternatives)
+        if op is sre.SUBPATTERN:
+            return self._group(av[0], self._all(av[3]))
+        if op is sre.ATOMIC_GROUP:
+            return self._atomic(self._all(av))
+        if op is sre.GROUPREF_EXISTS:
+            there, absent = (self._all(part or []) for part in av[1:])
+            return lambda pos, then: there(pos, then) if av[0] in self._groups else absent(pos, then)
+        raise NotImplementedError(op)
 
-    def _is_place(self, op: Any, av: Any, pos: int, groups: Groups) -> bool:
+    def _group(self, number: int | None, inner: Part) -> Part:
+        if number is None:
+            return inner
+
+        def group(pos: int, then: Then) -> bool:
+            def ended(end: int) -> bool:
+                before, self._groups = self._groups, self._groups | {number}
+                if then(end):
+                    return True
+                self._groups = before
+                return False
+
+            return inner(pos, ended)
+
+        return group
+
+    def _atomic(self, inner: Part) -> Part:
+        def atomic(pos: int, then: Then) -> bool:
+            before = self._groups
+            end = self._first_end(inner, pos)
+            if end is not None and then(end):
+                return True
+            self._groups = before
+            return False
+
+        return atomic
+
+    def _place(self, op: Any, av: Any) -> Part:
         if op is sre.AT:
-            return self._is_at(av, pos)
+            return lambda pos, then: self._is_at(av, pos) and then(pos)
         assert av[0] == 1, "it looks behind itself"
-        return any(True for _ in self._all(list(av[1]), 0, pos, groups)) is (op is sre.ASSERT)
+        inner = self._all(av[1])
 
-    def _loop(self, op: Any, av: Any, pos: int, groups: Groups) -> Ends:
+        def ahead(pos: int, then: Then) -> bool:
+            before = self._groups
+            found = inner(pos, lambda _: True)
+            self._groups = before
+            return found is (op is sre.ASSERT) and then(pos)
+
+        return ahead
+
+    def _loop(self, op: Any, av: Any) -> Part:
         least, most, body = av
         nodes = list(body)
         if op is sre.MIN_REPEAT:
-            yield from self._lazily(nodes, least, most, pos, groups)
-        elif op is sre.POSSESSIVE_REPEAT:
-            yield from list(self._first(self._greedily(nodes, least, most, pos, groups)))
-        elif len(nodes) == 1 and nodes[0][0] in _SINGLE:
-            yield from self._of_characters(nodes[0], least, most, pos, groups)
-        else:
-            yield from self._greedily(nodes, least, most, pos, groups)
+            return self._lazily(self._all(nodes), least, most)
+        if op is sre.POSSESSIVE_REPEAT:
+            return self._atomic(self._greedily(self._all(nodes), least, most))
+        if len(nodes) == 1 and nodes[0][0] in _SINGLE:
+            return self._of_characters(nodes[0], least, most)
+        return self._greedily(self._all(nodes), least, most)
 
-    def _of_characters(self, node: Node, least: int, most: int, pos: int, groups: Groups) -> Ends:
-        end = pos
-        while end < len(self.text) and end - pos < most and self._is(*node, self.text[end]):
+    def _of_characters(self, node: Node, least: int, most: int) -> Part:
+        known = self._known(*node)
+
+        def characters(pos: int, then: Then) -> bool:
+            end, last = pos, min(len(self._text), pos + most)
+            while end < last and known[self._text[end]]:
+                self._step()
+                end += 1
+            for back in range(end, pos + least - 1, -1):
+                self._step()
+                if then(back):
+                    return True
+            return False
+
+        return characters
+
+    def _greedily(self, body: Part, least: int, most: int) -> Part:
+        def rounds(least: int, most: int, pos: int, then: Then) -> bool:
             self._step()
-            end += 1
-        for back in range(end, pos + least - 1, -1):
+
+            def ended(end: int) -> bool:  # an empty round is the last one
+                return (end > pos or least > 0) and rounds(max(least - 1, 0), most - 1, end, then)
+
+            return (most > 0 and body(pos, ended)) or (least == 0 and then(pos))
+
+        return lambda pos, then: rounds(least, most, pos, then)
+
+    def _lazily(self, body: Part, least: int, most: int) -> Part:
+        def rounds(least: int, most: int, pos: int, then: Then) -> bool:
             self._step()
-            yield back, groups
 
-    def _greedily(self, nodes: list[Node], least: int, most: int, pos: int, groups: Groups) -> Ends:
-        self._step()
-        if most > 0:
-            for end, then in self._all(nodes, 0, pos, groups):
-                if end > pos or least > 0:  # an empty round is the last one
-                    yield from self._greedily(nodes, max(least - 1, 0), most - 1, end, then)
-        if least == 0:
-            yield pos, groups
+            def ended(end: int) -> bool:
+                return (end > pos or least > 0) and rounds(max(least - 1, 0), most - 1, end, then)
 
-    def _lazily(self, nodes: list[Node], least: int, most: int, pos: int, groups: Groups) -> Ends:
-        self._step()
-        if least == 0:
-            yield pos, groups
-        if most > 0:
-            for end, then in self._all(nodes, 0, pos, groups):
-                if end > pos or least > 0:
-                    yield from self._lazily(nodes, max(least - 1, 0), most - 1, end, then)
+            return (least == 0 and then(pos)) or (most > 0 and body(pos, ended))
 
-    @staticmethod
-    def _first(ends: Ends) -> Ends:
-        for end in ends:
-            yield end
-            return
+        return lambda pos, then: rounds(least, most, pos, then)
 
     def _is_at(self, where: Any, pos: int) -> bool:
         if where in (sre.AT_BEGINNING, sre.AT_BEGINNING_STRING):
             return pos == 0
         if where in (sre.AT_END, sre.AT_END_STRING):
-            return pos == len(self.text)
+            return pos == len(self._text)
         assert where in (sre.AT_BOUNDARY, sre.AT_NON_BOUNDARY)
         word = _CATEGORIES[sre.CATEGORY_WORD]
-        before = pos > 0 and word(self.text[pos - 1])
-        after = pos < len(self.text) and word(self.text[pos])
+        before = pos > 0 and word(self._text[pos - 1])
+        after = pos < len(self._text) and word(self._text[pos])
         return (before != after) is (where is sre.AT_BOUNDARY)
 
-    def _is(self, op: Any, av: Any, char: str) -> bool:
-        key = (id(av) if op is sre.IN else hash((op, av)), char)
-        if key not in self.known:
-            self.known[key] = self._is_one(op, av, char)
-        return self.known[key]
+    def _known(self, op: Any, av: Any) -> "_Known":
+        return _Known(lambda char: self.takes(op, av, char))
 
-    def _is_one(self, op: Any, av: Any, char: str) -> bool:
-        chars = {char, char.lower(), char.upper()} if self.flags & re.IGNORECASE else {char}
+    def takes(self, op: Any, av: Any, char: str) -> bool:
+        """Whether a node of one character is this one."""
+        chars = {char, char.lower(), char.upper()} if self._flags & re.IGNORECASE else {char}
         if op is sre.ANY:
-            return char != "\n" or bool(self.flags & re.DOTALL)
+            return char != "\n" or bool(self._flags & re.DOTALL)
         if op is sre.IN:
             negated = av[0][0] is sre.NEGATE
             return any(_holds(item, c) for item in av for c in chars) is not negated
         return any(c == chr(av) for c in chars) is (op is sre.LITERAL)
 
-    def _step(self) -> None:
-        self.steps += 1
-        if self.steps > self.most:
-            raise TooManySteps
+
+def _before(part: Part, rest: Part) -> Part:
+    return lambda pos, then: part(pos, lambda end: rest(end, then))
+
+
+class _Known(dict[str, bool]):
+    """Characters that were looked at once."""
+
+    def __init__(self, takes: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._takes = takes
+
+    def __missing__(self, char: str) -> bool:
+        self[char] = found = self._takes(char)
+        return found
 
 
 def _holds(item: Node, char: str) -> bool:
@@ -179,19 +259,6 @@ def _holds(item: Node, char: str) -> bool:
     return False
 
 
-@dataclass(frozen=True)
-class Parsed:
-    """A pattern, and what is known of its characters."""
-
-    nodes: list[Node]
-    flags: int
-    known: dict[tuple[int, str], bool] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, pattern: re.Pattern[str]) -> "Parsed":
-        return cls(list(parser.parse(pattern.pattern, pattern.flags)), pattern.flags)
-
-
 class Use(Enum):
     """What is asked of a pattern: to match a whole text, to match its beginning, or to be found wherever it is."""
 
@@ -200,16 +267,22 @@ class Use(Enum):
     ANYWHERE = "search"
 
 
+@dataclass(frozen=True)
+class Parsed:
+    """A pattern, and what goes its way."""
+
+    nodes: list[Node]
+    matcher: Matcher
+
+    @classmethod
+    def of(cls, pattern: re.Pattern[str]) -> "Parsed":
+        nodes = list(parser.parse(pattern.pattern, pattern.flags))
+        return cls(nodes, Matcher(nodes, pattern.flags))
+
+
 def steps(pattern: Parsed, text: str, use: Use, *, most: int = 10_000_000) -> int:
     """Steps that it takes. Raises TooManySteps."""
-    matcher, nodes = Matcher(pattern.flags, text, most, pattern.known), pattern.nodes
-    if use is not Use.ANYWHERE:
-        matcher.run(nodes, 0, whole=use is Use.WHOLE)
-    pos = 0
-    while use is Use.ANYWHERE and pos <= len(text):
-        end = next((e for e, _ in matcher._all(nodes, 0, pos, {})), pos)
-        pos = max(end, pos + 1)
-    return matcher.steps
+    return pattern.matcher.steps(text, use, most)
 
 
 # ---- texts that hurt
@@ -232,9 +305,12 @@ SUSPICIOUS = 2.6
 def superlinear(pattern: re.Pattern[str], use: Use) -> str | None:
     """A text whose steps grow faster than it does, in short; None: none was found.
 
-    Two sizes are tried: what is bounded (`{0,61}`) may grow like that up to its bound.
+    Two sizes are tried: what is bounded (`{0,61}`) may grow like that up to its bound. Where nothing is repeated, a
+    place of the text costs no more than the pattern is long.
     """
     parsed = Parsed.of(pattern)
+    if not any(_repeats(node) for node in _inside(parsed.nodes)):
+        return None
     for text in {text(12): text for text in texts(parsed)}.values():
         if _looks_so(parsed, text, use) and all(_ratio(parsed, text, size, use) > SUSPICIOUS for size in (16, 200)):
             return text(12)
@@ -265,6 +341,11 @@ def _inside(nodes: Iterable[Node]) -> Iterator[Node]:
             yield from _inside(part)
 
 
+def _repeats(node: Node) -> bool:
+    op, av = node
+    return op in _LOOPS and av[1] > 1
+
+
 def _parts(node: Node) -> list[list[Node]]:
     op, av = node
     if op in _LOOPS:
@@ -286,8 +367,8 @@ def _letters(nodes: list[Node]) -> list[str]:
     """One of each sort of character that the pattern tells apart."""
     singles = [node for node in _inside(nodes) if node[0] in _SINGLE]
     chars = {c for node in singles for c in _examples(node)} | {"a", "0", " ", "é", ".", "\n"}
-    probe = Matcher(0, "", 0)
-    sorts = {tuple(probe._is(*node, c) for node in singles): c for c in sorted(chars, reverse=True)}
+    probe = Matcher()
+    sorts = {tuple(probe.takes(*node, c) for node in singles): c for c in sorted(chars, reverse=True)}
     return sorted(sorts.values())
 
 
@@ -342,9 +423,9 @@ def _samples(nodes: list[Node]) -> list[str]:
 def _samples_of(node: Node) -> list[str]:
     op, av = node
     if op in _SINGLE:
-        probe = Matcher(0, "", 0)
+        probe = Matcher()
         candidates = [*_examples(node), "a", "0", " ", "é", "%", "!"]
-        return list(dict.fromkeys(c for c in candidates if probe._is(op, av, c)))[:3]
+        return list(dict.fromkeys(c for c in candidates if probe.takes(op, av, c)))[:3]
     if op in _LOOPS:
         return [sample * max(av[0], 1) for sample in _samples(list(av[2]))] + ([""] if av[0] == 0 else [])
     if op in (sre.ASSERT, sre.ASSERT_NOT, sre.AT):

@@ -16,6 +16,7 @@ from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.memory_snapshot import memory_snapshot
 from tests.ports.snapshots import Snapshot
 from tests.ports.sql_snapshot import sql_snapshot
+from tests.servers.new_database import new_database
 
 
 class StoreRig(Protocol):
@@ -55,7 +56,7 @@ class SqliteRig:
     @classmethod
     async def open(cls, folder: Path) -> "SqliteRig":
         file = folder / "exportd.sqlite3"
-        return cls(file, await SqliteDatabase.open(file))
+        return cls(file, await new_database(file))
 
     def store(self, policy: LeasePolicy, fairness: Fairness) -> Store:
         return sql_store(self._database, policy, fairness)

@@ -26,6 +26,7 @@ from services.api.settings import ApiSettings
 from services.api.world import World
 from services.runtime.signals import StopSignals
 from tests.patience import PATIENCE_S
+from tests.servers.new_database import put_new_database
 
 CATALOG = """
 [sources.shop]
@@ -216,6 +217,7 @@ def clock() -> Clock:
 @asynccontextmanager
 async def serving(settings: ApiSettings, world: World = World()) -> AsyncIterator[Api]:  # noqa: B008 - frozen
     """An api for as long as the context lasts."""
+    put_new_database(settings.data_dir / "exportd.sqlite3")
     stop = StopSignals()
     ports: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
     async with await app.build(settings, world) as parts:

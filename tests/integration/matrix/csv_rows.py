@@ -1,5 +1,6 @@
 """What a CSV file can say of each type."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from services.worker.sources.files.settings import CsvSettings
@@ -55,6 +56,6 @@ ROWS: list[Row] = [
 ]
 
 
-def source(directory: Path, stored: str) -> SourceSettings:
-    (directory / "a.csv").write_bytes(f"id,v\r\n1,{stored}\r\n".encode())
+def source(directory: Path, stored: Mapping[str, str]) -> SourceSettings:
+    (directory / "a.csv").write_bytes(f"id,{','.join(stored)}\r\n1,{','.join(stored.values())}\r\n".encode())
     return CsvSettings("things", directory)

@@ -1,5 +1,6 @@
 """Types of DuckDB with their extremes, as expressions of its SQL."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -90,8 +91,9 @@ ROWS: list[Row] = [
 ]  # fmt: skip
 
 
-def source(directory: Path, stored: str) -> SourceSettings:
+def source(directory: Path, stored: Mapping[str, str]) -> SourceSettings:
     file = directory / "things.duckdb"
+    values = ", ".join(f"{expression} as {name}" for name, expression in stored.items())
     with duckdb.connect(str(file)) as connection:
-        connection.execute(f"create table t as select 1 as id, {stored} as v")
+        connection.execute(f"create table t as select 1 as id, {values}")
     return OtherSqlSettings("things", f"duckdb:///{file}")

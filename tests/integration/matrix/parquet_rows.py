@@ -1,5 +1,6 @@
 """Types of Parquet with their extremes, as pyarrow writes them."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,9 +143,12 @@ NULLS = [
 ROWS: list[Row] = [*WHOLE, *REALS, *DECIMALS, *TIMES, *LENGTHS, *NESTED_MOMENTS, *OTHERS, *NULLS]
 
 
-def source(directory: Path, stored: Any) -> SourceSettings:
-    old = isinstance(stored, Int96)
-    values = pa.array([stored.value], stored.numbered).cast(stored.type) if old else stored
-    table = pa.table({"id": [1], "v": values})
+def source(directory: Path, stored: Mapping[str, Any]) -> SourceSettings:
+    old = any(isinstance(value, Int96) for value in stored.values())
+    table = pa.table({"id": [1]} | {name: _array(value) for name, value in stored.items()})
     pq.write_table(table, directory / "a.parquet", use_deprecated_int96_timestamps=old)
     return ParquetSettings("things", directory)
+
+
+def _array(value: Any) -> Any:
+    return pa.array([value.value], value.numbered).cast(value.type) if isinstance(value, Int96) else value

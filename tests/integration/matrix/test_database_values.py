@@ -23,7 +23,8 @@ from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.copy_jobs import run
-from tests.integration.sources.source_specs import read, spec_of
+from tests.integration.sources.kept import kept
+from tests.integration.sources.source_specs import read, read_from, spec_of
 from tests.servers import databases
 
 MARKS = {"INVALID_VALUE_AS_NULL": "!", "TIMESTAMP_ROUNDED": "~", "LONG_NUMBER_ROUNDED": "≈"}
@@ -69,10 +70,22 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, SourceSett
     }
 
 
-@pytest.mark.parametrize(("kind", "stored", "type_"), GROUPS)
+@pytest.fixture(scope="module")
+def reader() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Of what was written."""
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+
+
+@pytest.mark.parametrize("group", GROUPS, ids="-".join)
 def test_values_at_the_extremes(
-    sources: Mapping[str, SourceSettings], tmp_path: Path, kind: str, stored: str, type_: str
+    sources: Mapping[str, SourceSettings],
+    reader: duckdb.DuckDBPyConnection,
+    tmp_path: Path,
+    group: tuple[str, str, str],
 ) -> None:
+    kind, stored, type_ = group
     cases = [row for row in rows(kind) if row[:2] == (stored, type_)]
     query = " union all ".join(f"select {i} as id, {row.expression} as v" for i, row in enumerate(cases))
     spec = spec_of("sql", {"v": type_}, relation=Relation(query=query))
@@ -83,7 +96,7 @@ def test_values_at_the_extremes(
     )
     done, file = run(Sources({"things": sources[kind]}), lenient, tmp_path)
     assert isinstance(done, Built), done
-    assert found(tmp_path, file) == [shown(row.expected) for row in cases]
+    assert found(reader, tmp_path, file) == [shown(row.expected) for row in cases]
     assert {w.code: w.count for w in done.stats.warnings} == {
         code: count
         for code, mark in (
@@ -97,11 +110,12 @@ def test_values_at_the_extremes(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_of_the_type_is_refused_with_its_key(sources: Mapping[str, SourceSettings], kind: str) -> None:
-    for row in rows(kind):
-        if row.expected == INVALID:
+    words = r"^VALUE_INVALID: Column 'v' .* in row 1 .*, where id is '7'\."
+    with kept(sources[kind]) as source:
+        for row in (row for row in rows(kind) if row.expected == INVALID):
             query = Relation(query=f"select 7 as id, {row.expression} as v")
-            with pytest.raises(SourceFailed, match=r"^VALUE_INVALID: Column 'v' .* in row 1 .*, where id is '7'\."):
-                read(sources[kind], spec_of("sql", {"v": row.type}, relation=query))
+            with pytest.raises(SourceFailed, match=words):
+                read_from(source, spec_of("sql", {"v": row.type}, relation=query))
 
 
 def test_a_text_that_the_driver_cannot_give_is_an_invalid_value(sources: Mapping[str, SourceSettings]) -> None:
@@ -117,10 +131,8 @@ def shown(expected: str) -> str | None:
     return NULL if expected == NULL_TEXT else expected.lstrip(CUT + NEAREST)
 
 
-def found(folder: Path, file: bytes) -> list[str | None]:
+def found(reader: duckdb.DuckDBPyConnection, folder: Path, file: bytes) -> list[str | None]:
     path = folder / "read.parquet"
     path.write_bytes(file)
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        values = connection.execute(f"select v::varchar from read_parquet('{path}')").fetchall()
+    values = reader.execute(f"select v::varchar from read_parquet('{path}')").fetchall()
     return [value for (value,) in values]

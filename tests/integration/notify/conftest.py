@@ -28,6 +28,7 @@ from tests.integration.notify.samples import LOOPBACK
 from tests.patience import PATIENCE_S
 from tests.ports.samples import SPEC, START, STATS, new_export, new_file
 from tests.servers.certificates import usually_trusting
+from tests.servers.new_database import new_database
 from tests.servers.smtp import MailServer, mail_server
 from tests.servers.webhook import Receiver, webhook_receiver
 
@@ -108,7 +109,7 @@ async def office(tmp_path: Path, mails: MailServer) -> AsyncIterator[Office]:
     limit, tls = timedelta(seconds=20), usually_trusting()
     mail = MailSettings("127.0.0.1", mails.port, Tls.NONE, "", "", "exports@example.org", limit)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(await SqliteDatabase.open(tmp_path / "exportd.sqlite3"))
+        database = await stack.enter_async_context(await new_database(tmp_path / "exportd.sqlite3"))
         resolver = CheckedResolver(rules, LookupLimits())
         callbacks = CallbackSender(rules, SECRETS, clock, timeout=limit, tls=tls, resolver=resolver)
         await stack.enter_async_context(callbacks)

@@ -99,7 +99,7 @@ def read(place: Place, spec: JobSpec) -> Read:
 
 
 def read_from(source: Source, spec: JobSpec) -> Read:
-    """As it is, without the guard of limits and masks."""
+    """As it is: with no other guard of limits and masks than its own."""
     return _rows_read(source.read(spec), spec)
 
 

@@ -17,25 +17,31 @@ CONTENTS = {"1.xml": SMALL, ODD: b"odd", "large.pdf": LARGE, "empty": b"", "mib"
 PLACES = ["folder", "object", "http", "sqlite", "postgresql", "duckdb"]
 
 
-@pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    match request.param:
+def place_of(name: str, folder: Path, request: pytest.FixtureRequest) -> Place:
+    match name:
         case "folder":
-            return shelves.folder(tmp_path)
+            return shelves.folder(folder)
         case "object":
             return shelves.bucket(request.getfixturevalue("object_store"))
         case "http":
             return shelves.urls
         case "sqlite":
-            return shelves.sqlite_table(tmp_path / "contents.sqlite3")
+            return shelves.sqlite_table(folder / "contents.sqlite3")
         case "duckdb":
-            return shelves.duckdb_table(tmp_path / "contents.duckdb")
+            return shelves.duckdb_table(folder / "contents.duckdb")
     return shelves.postgres_table(request.getfixturevalue("postgres_url"))
 
 
-@pytest.fixture
-def shelf(place: Place) -> Iterator[shelves.Shelf]:
-    with place(CONTENTS) as filled:
+@pytest.fixture(scope="module", params=PLACES)
+def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[shelves.Shelf]:
+    """Filled once, for tests that only read."""
+    with place_of(request.param, tmp_path_factory.mktemp("place"), request)(CONTENTS) as filled:
+        yield filled
+
+
+@pytest.fixture(params=PLACES)
+def own_shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[shelves.Shelf]:
+    with place_of(request.param, tmp_path, request)(CONTENTS) as filled:
         yield filled
 
 
@@ -57,16 +63,16 @@ def test_many_are_read_at_once(shelf: shelves.Shelf) -> None:
     assert found == [SMALL, LARGE, None] * 20
 
 
-def test_one_that_is_given_up_is_in_nobodys_way(shelf: shelves.Shelf) -> None:
-    opened = [shelf.files.open(shelf.attachment, "below/large.pdf", {"name": "large.pdf"}) for _ in range(12)]
+def test_one_that_is_given_up_is_in_nobodys_way(own_shelf: shelves.Shelf) -> None:
+    opened = [own_shelf.files.open(own_shelf.attachment, "below/large.pdf", {"name": "large.pdf"}) for _ in range(12)]
     for stream in opened:
         assert stream is not None
         assert stream.read(10) == LARGE[:10]
     for stream in opened[:6]:
         assert stream is not None
         stream.close()
-    assert shelf.read("1.xml") == SMALL
-    shelf.files.close()
+    assert own_shelf.read("1.xml") == SMALL
+    own_shelf.files.close()
     for stream in opened[6:]:
         assert stream is not None
         stream.close()

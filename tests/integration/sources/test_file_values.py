@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -318,3 +318,11 @@ def test_a_filter_passes_over_values_that_the_catalog_lets_through(tmp_path: Pat
         term = Term("v", type_of("integer"), Operator.GREATER, (1,), invalid=invalid)
         spec = spec_of("parquet", {"id": "integer"}, order=(), filter=term)
         assert [row["id"] for row in read(tmp_path, spec).rows] == found
+
+
+def test_lengths_of_time_are_numbers_where_the_catalog_says_so_beside_others(tmp_path: Path) -> None:
+    lengths = pa.array([90], pa.duration("s"))
+    columns = {"length": "duration", "seconds": "integer"}
+    put(tmp_path, length=lengths, seconds=lengths)
+    done = read(tmp_path, spec_of("parquet", columns, order=()))
+    assert done.rows == [{"length": timedelta(seconds=90), "seconds": 90}]

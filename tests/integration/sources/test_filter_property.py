@@ -1,5 +1,6 @@
 """Every filter, order and page gives the same rows in every engine as in a plain Python model."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -9,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Page, Term
-from services.worker.sources.kind import SourceSettings
+from services.worker.ports import Source
 from tests.integration.sources.filter_engines import ENGINES
 from tests.integration.sources.filter_model import BY_SIZE, COLUMNS, OF_TEXT, TYPES, selected
-from tests.integration.sources.source_specs import read, spec_of, type_of
+from tests.integration.sources.kept import KeptSources
+from tests.integration.sources.source_specs import read_from, spec_of, type_of
 
 ZONES = [UTC, timezone(timedelta(hours=-5)), timezone(timedelta(hours=5, minutes=45))]
 NEW: dict[str, st.SearchStrategy[Any]] = {
@@ -73,17 +75,20 @@ questions: st.SearchStrategy[Question] = st.tuples(st.recursive(term(), trees, m
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SourceSettings:
-    return ENGINES[request.param](tmp_path_factory.mktemp("engine"))
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Source]]:
+    with KeptSources(ENGINES, tmp_path_factory.mktemp) as sources:
+        settings, source = sources[request.param]
+        yield settings.kind, source
 
 
 @settings(max_examples=40, derandomize=True)  # so each engine is asked the same
 @given(question=questions)
-def test_every_engine_answers_as_the_model_does(engine: SourceSettings, question: Question) -> None:
+def test_every_engine_answers_as_the_model_does(engine: tuple[str, Source], question: Question) -> None:
+    kind, source = engine
     filter_, order, page = question
     columns = {name: TYPES[name] for name in dict.fromkeys(("id", *(term.column for term in order)))}
     total = (*order, OrderTerm("id"))
     expected = selected(filter_, order, page)
-    done = read(engine, spec_of(engine.kind, columns, filter=filter_, order=total, page=page))
+    done = read_from(source, spec_of(kind, columns, filter=filter_, order=total, page=page))
     assert [row["id"] for row in done.rows] == expected
     assert done.matched == len(expected)

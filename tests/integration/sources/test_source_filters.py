@@ -1,8 +1,9 @@
 """Every source lets through the rows that a plain Python model does, whatever way they are stored."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import cycle
@@ -12,11 +13,14 @@ from typing import Any
 import pytest
 
 from services.contract.outcome import MatchedBy
-from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Page, Term
+from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Page, SourceRef, Term
+from services.worker.ports import Source
 from services.worker.sources.kind import SourceSettings
+from services.worker.sources.sources import Sources
 from tests.integration.sources.filter_engines import ENGINES, LIMA, sqlite_declared
 from tests.integration.sources.filter_model import BY_SIZE, DAY, MICRO, OF_TEXT, ROWS, TYPES, selected
-from tests.integration.sources.source_specs import Place, Read, read, settings_of, spec_of, type_of
+from tests.integration.sources.kept import KeptSources
+from tests.integration.sources.source_specs import Read, read, read_from, settings_of, spec_of, type_of
 
 COLUMNS = [name for name in TYPES if name != "id"]
 PROBES: dict[str, list[Any]] = {
@@ -31,31 +35,45 @@ PROBES: dict[str, list[Any]] = {
 PARTS = ["Ñandú", "%", "maría", ""]
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SourceSettings:
-    return ENGINES[request.param](tmp_path_factory.mktemp("source"))
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptSources]:
+    with KeptSources(ENGINES, tmp_path_factory.mktemp) as sources:
+        yield sources
+
+
+@pytest.fixture(params=ENGINES)
+def source(request: pytest.FixtureRequest, sources: KeptSources) -> "Asked":
+    return Asked(*sources[request.param])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A source that stays open."""
+
+    settings: SourceSettings
+    source: Source
+
+    @property
+    def kind(self) -> str:
+        return self.settings.kind
+
+    def read(self, columns: dict[str, str], **more: Any) -> Read:
+        return read_from(self.source, spec_of(self.kind, columns, **more))
 
 
 def term(column: str, op: Operator, *values: Any, **more: bool) -> Term:
     return Term(column, type_of(TYPES[column]), op, values, **more)
 
 
-def run(
-    place: Place, filter_: Filter, order: Sequence[OrderTerm] = (OrderTerm("id"),), page: Page | None = None
-) -> Read:
-    kind = settings_of(place, "sql").kind
-    return read(place, spec_of(kind, {"id": "integer"}, filter=filter_, order=order, page=page))
-
-
-def assert_as_model(place: Place, filter_: Filter) -> MatchedBy:
-    done = run(place, filter_)
+def assert_as_model(source: Asked, filter_: Filter) -> MatchedBy:
+    done = source.read({"id": "integer"}, filter=filter_)
     assert [r["id"] for r in done.rows] == selected(filter_), filter_
     assert done.matched == len(done.rows)
     return done.matched_by
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_one_term(source: SourceSettings, column: str) -> None:
+def test_one_term(source: Asked, column: str) -> None:
     others = cycle(op for op in BY_SIZE if op is not Operator.EQUALS)
     for value in PROBES[column]:  # the property test has every operator meet every kind of value
         assert_as_model(source, term(column, Operator.EQUALS, value))
@@ -65,24 +83,24 @@ def test_one_term(source: SourceSettings, column: str) -> None:
 
 @pytest.mark.parametrize("operator", [Operator.EQUALS, *OF_TEXT])
 @pytest.mark.parametrize("ignore_case", [False, True])
-def test_terms_of_text(source: SourceSettings, operator: Operator, ignore_case: bool) -> None:
+def test_terms_of_text(source: Asked, operator: Operator, ignore_case: bool) -> None:
     for value in PARTS:
         assert_as_model(source, term("t", operator, value, ignore_case=ignore_case))
 
 
-def test_any_of_several_values_of_text(source: SourceSettings) -> None:
+def test_any_of_several_values_of_text(source: Asked) -> None:
     for operator in OF_TEXT:
         assert_as_model(source, term("t", operator, "a_", "\\", "[a]", "AB"))
         assert_as_model(source, term("t", operator, "%", "ñ", "ss", ignore_case=True))
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_any_of_several_values(source: SourceSettings, column: str) -> None:
+def test_any_of_several_values(source: Asked, column: str) -> None:
     assert_as_model(source, term(column, Operator.EQUALS, *PROBES[column][:3]))
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_nulls_match_where_they_are_meant_to(source: SourceSettings, column: str) -> None:
+def test_nulls_match_where_they_are_meant_to(source: Asked, column: str) -> None:
     assert_as_model(source, term(column, Operator.IS_NULL))
     assert_as_model(source, term(column, Operator.IS_NOT_NULL))
     assert_as_model(source, term(column, Operator.EQUALS, PROBES[column][0], or_null=True))
@@ -90,27 +108,33 @@ def test_nulls_match_where_they_are_meant_to(source: SourceSettings, column: str
 
 @pytest.mark.parametrize("column", [c for c in COLUMNS if c != "f"])
 @pytest.mark.parametrize(("descending", "nulls_first"), [(False, True), (True, False)])
-def test_orders(source: SourceSettings, column: str, descending: bool, nulls_first: bool) -> None:
+def test_orders(source: Asked, column: str, descending: bool, nulls_first: bool) -> None:
     order = (OrderTerm(column, descending, nulls_first), OrderTerm("id"))
-    done = read(source, spec_of(source.kind, {"id": "integer", column: TYPES[column]}, order=order))
+    done = source.read({"id": "integer", column: TYPES[column]}, order=order)
     assert [r["id"] for r in done.rows] == selected(All(), order[:1])
 
 
 @pytest.mark.parametrize("page", [Page(3, 4), Page(0, 10_000), Page(25, 10), Page(900, 1)])
-def test_a_page_is_cut_after_the_filter_in_the_order(source: SourceSettings, page: Page) -> None:
+def test_a_page_is_cut_after_the_filter_in_the_order(source: Asked, page: Page) -> None:
     order = (OrderTerm("n", descending=True), OrderTerm("id"))
     for filter_ in (All(), term("t", Operator.CONTAINS, "a", ignore_case=True)):
-        spec = spec_of(source.kind, {"id": "integer", "n": "integer"}, filter=filter_, order=order, page=page)
-        done = read(source, spec)
+        done = source.read({"id": "integer", "n": "integer"}, filter=filter_, order=order, page=page)
         assert [r["id"] for r in done.rows] == selected(filter_, order[:1], page)
         assert done.matched == len(done.rows)
 
 
-def test_values_leave_as_in_the_model(source: SourceSettings) -> None:
-    assert read(source, spec_of(source.kind, TYPES)).rows == ROWS
+def test_values_leave_as_in_the_model(source: Asked) -> None:
+    assert source.read(TYPES).rows == ROWS
 
 
-def test_trees(source: SourceSettings) -> None:
+def test_who_opens_the_source_for_each_reading_gets_the_same(source: Asked) -> None:
+    """As workers do; all other tests here read what is open."""
+    filter_ = All((term("n", Operator.GREATER, -6), term("t", Operator.CONTAINS, "a", ignore_case=True)))
+    for more in ({}, {"filter": filter_, "order": (OrderTerm("d"), OrderTerm("id")), "page": Page(1, 5)}):
+        assert read(source.settings, spec_of(source.kind, TYPES, **more)) == source.read(TYPES, **more)
+
+
+def test_trees(source: Asked) -> None:
     late = term("at", Operator.GREATER_OR_EQUAL, DAY)
     cheap = term("d", Operator.LESS, Decimal(13))
     named = term("t", Operator.EQUALS, "abc", "5", "Ñandú")
@@ -126,7 +150,8 @@ def test_trees(source: SourceSettings) -> None:
 
 
 def test_the_source_counts_what_is_stored_in_one_way(tmp_path: Path) -> None:
-    source = sqlite_declared(tmp_path)
+    settings = settings_of(sqlite_declared(tmp_path), "sql")
+    source = Asked(settings, Sources({"things": settings}).open_rows(SourceRef("things", "sql")))
     for counted in (
         term("t", Operator.EQUALS, "abc"),
         term("t", Operator.ENDS_WITH, "ú", ""),
@@ -153,4 +178,4 @@ def test_prices_between_two_bounds(tmp_path: Path, between: tuple[str, str], row
         connection.executemany("insert into t values (?, ?)", ((i, prices[i % 4]) for i in range(30)))
     low, high = (Decimal(b) for b in between)
     filter_ = All((term("d", Operator.GREATER_OR_EQUAL, low), term("d", Operator.LESS_OR_EQUAL, high)))
-    assert run(path, filter_).matched == rows_expected
+    assert read(path, spec_of("sql", {"id": "integer"}, filter=filter_)).matched == rows_expected

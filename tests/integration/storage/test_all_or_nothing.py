@@ -26,12 +26,6 @@ async def full(database: SqliteDatabase, table: sa.Table) -> AsyncIterator[None]
         await database.write(lambda db: db.execute(sa.text("DROP TRIGGER temp.full")) and None)
 
 
-@pytest.fixture
-async def database(tmp_path):
-    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as opened:
-        yield opened
-
-
 @pytest.mark.parametrize("event", [Event.CANCEL, Event.COMPLETE, Event.GIVE_UP, Event.EXPIRE, Event.RELEASE])
 async def test_a_change_whose_entry_cannot_be_written_does_not_happen(database, event):
     await unchanged_by(database, transitions, event)

@@ -16,6 +16,7 @@ from services.api.storage.sql.stores import SqlExportStore, sql_store
 from services.api.storage.sql.verbs.exports import ExportVerbs
 from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.samples import SECOND, SPEC, START, new_export
+from tests.servers.new_database import new_database
 
 LOOKED_AT, LIMIT = 3, 2
 WAITING = frozenset({State.QUEUED, State.CANCELLED})
@@ -33,12 +34,6 @@ FILTERS: list[dict[str, Any]] = [
     {"created_after": START + timedelta(days=1)},
     {"created_before": START + SECOND, "states": frozenset({State.QUEUED})},
 ]
-
-
-@pytest.fixture
-async def database(tmp_path):
-    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -124,8 +119,8 @@ async def test_many_labels_cost_no_more_than_a_few(database):
 async def few_and_many(tmp_path_factory):
     """A tenant with few exports, and one with five times as many."""
     async with (
-        await SqliteDatabase.open(tmp_path_factory.mktemp("few") / "exportd.sqlite3") as few,
-        await SqliteDatabase.open(tmp_path_factory.mktemp("many") / "exportd.sqlite3") as many,
+        await new_database(tmp_path_factory.mktemp("few") / "exportd.sqlite3") as few,
+        await new_database(tmp_path_factory.mktemp("many") / "exportd.sqlite3") as many,
     ):
         await made(sql_store(few).exports, 300)
         await made(sql_store(many).exports, 1500)

@@ -11,22 +11,16 @@ from services.api.domain.leases import UNLIMITED, Ability
 from services.api.domain.retry import GiveBack, RetryAfter
 from services.api.ports.exports import RequestMark
 from services.api.storage.sql.stores import sql_store
-from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.capabilities import EVERYTHING, Capabilities, Requirement
 from services.contract.errors import LeaseLost, RequestIdReused, RowsMissing
 from services.contract.job import LeaseRef
 from tests.integration.storage.gathering import gathered
 from tests.ports.driving import POLICY
 from tests.ports.samples import DISK_FULL, SECOND, SPEC, START, STATS, new_export, new_file
+from tests.servers.new_database import new_database
 
 MANY = 30
 FAIRNESS = Fairness(Share(), {"double": Share(weight=2.0), "capped": Share(max_running=2)})
-
-
-@pytest.fixture
-async def database(tmp_path):
-    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -158,7 +152,7 @@ async def wait(store) -> None:
 
 async def test_polls_that_are_served_in_one_go_get_what_they_would_get_one_by_one(tmp_path):
     async def handed(name: str, together: bool) -> list[str]:
-        async with await SqliteDatabase.open(tmp_path / name) as database:
+        async with await new_database(tmp_path / name) as database:
             store = sql_store(database, fairness=FAIRNESS)
             await wait(store)
             asked = claims(store)

@@ -2,12 +2,9 @@
 
 from dataclasses import replace
 
-import pytest
-
 from services.api.ports.exports import MAX_QUEUE_POSITION
 from services.api.storage.sql.places import LAST_KNOWN_S, Places
 from services.api.storage.sql.stores import sql_store
-from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.samples import SPEC, START, new_export
 
 
@@ -16,12 +13,6 @@ class Clock:
 
     def __call__(self):
         return self.now
-
-
-@pytest.fixture
-async def database(tmp_path):
-    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as opened:
-        yield opened
 
 
 async def test_who_stands_behind_one_at_the_last_place_stands_there_for_a_second(database):

@@ -9,15 +9,8 @@ from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason
 from services.api.ports.exports import ExportFilter, IdRange, RequestMark
 from services.api.storage.sql.stores import sql_store
-from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.driving import WORKER, completed, expired, failed, given_up, leased
 from tests.ports.samples import CRASH, SECOND, SPEC, START, new_export
-
-
-@pytest.fixture
-async def database(tmp_path):
-    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as opened:
-        yield opened
 
 
 @pytest.fixture

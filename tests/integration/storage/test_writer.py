@@ -10,16 +10,10 @@ import sqlalchemy as sa
 from services.api.ports.exports import ExportFilter
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import requests
-from services.api.storage.sqlite.database import SqliteDatabase
 from services.contract.errors import ExportNotFound, StoreUnavailable
 from tests.integration.storage.gathering import gathering
 from tests.ports.samples import SPEC, START, new_export
-
-
-@pytest.fixture
-async def database(tmp_path):
-    async with await SqliteDatabase.open(tmp_path / "exportd.sqlite3") as opened:
-        yield opened
+from tests.servers.new_database import new_database
 
 
 @pytest.fixture
@@ -161,7 +155,7 @@ async def test_a_file_that_another_program_holds_is_told(database, store, tmp_pa
 
 
 async def test_closing_finishes_what_was_taken_on(tmp_path):
-    database = await SqliteDatabase.open(tmp_path / "exportd.sqlite3")
+    database = await new_database(tmp_path / "exportd.sqlite3")
     store = sql_store(database)
     creates = [asyncio.create_task(store.exports.create(new_export(), SPEC, None)) for _ in range(300)]
     await asyncio.sleep(0)  # lets them hand in their units

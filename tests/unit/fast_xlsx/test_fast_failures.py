@@ -35,6 +35,15 @@ def ended(threads: list[threading.Thread]) -> bool:
     return bool(threads) and not any(t.is_alive() for t in threads)
 
 
+@pytest.mark.parametrize("header", [TOO_LONG, "\U0001f600" * 16_384])
+def test_a_header_that_fits_no_cell_is_refused_by_its_column(header):
+    fits = "\U0001f600" * 16_383
+    with pytest.raises(CannotWrite, match=f"row 0, column {header}: ") as refused:
+        fast(text_columns("a", fits, header, "b"), [])
+    assert refused.value.code == "TEXT_TOO_LONG"
+    assert by_calamine(fast(text_columns("a_x0041_", fits), [])[0])["invoices"] == [["a_x0041_", fits]]
+
+
 @pytest.mark.parametrize("rows_after", [0, 5])
 def test_text_that_fits_no_cell_is_refused_by_row_and_column(rows_after):
     batches = [texts("a", "b"), texts("c", TOO_LONG), *[texts("d")] * rows_after]

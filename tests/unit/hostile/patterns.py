@@ -15,8 +15,8 @@ BASES = {"services": ROOT, "exportd_client": ROOT / "clients" / "python"}
 
 USES = {"fullmatch": Use.WHOLE, "match": Use.START}
 METHODS = frozenset({"fullmatch", "match", "search", "findall", "finditer", "sub", "subn", "split"})
-METHOD = re.compile(rf"\.\s*(?:{'|'.join(sorted(METHODS))})\b")
-"""Stands in each module that uses a pattern; the others need not be parsed."""
+METHOD = re.compile(rf"\b(\w+)\s*\.\s*({'|'.join(sorted(METHODS))})\b")
+"""A name, and what is asked of what it names: of a pattern, of `re` itself, or of a text."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,16 @@ def _calls(tree: ast.AST) -> Iterator[ast.Call]:
 
 def _of(path: Path) -> Iterator[Pattern]:
     text, module = path.read_text(encoding="utf-8"), _module(path)
-    if not METHOD.search(text):
-        return
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in METHODS:
-            found = getattr(importlib.import_module(module), node.value.id, None) if node.value.id != "re" else None
-            if isinstance(found, re.Pattern):
-                yield Pattern(module, node.value.id, found, USES.get(node.attr, Use.ANYWHERE))
-    for call in _calls(tree):
-        if call.func.attr != "compile" and isinstance(call.args[0], ast.Constant):
-            use = USES.get(call.func.attr, Use.ANYWHERE)
-            yield Pattern(module, repr(call.args[0].value), re.compile(call.args[0].value), use)
+    asked = dict.fromkeys(METHOD.findall(text))
+    for name, method in asked:
+        found = getattr(importlib.import_module(module), name, None) if name != "re" else None
+        if isinstance(found, re.Pattern):
+            yield Pattern(module, name, found, USES.get(method, Use.ANYWHERE))
+    if any(name == "re" for name, _ in asked):
+        for call in _calls(ast.parse(text)):
+            if call.func.attr != "compile" and isinstance(call.args[0], ast.Constant):
+                use = USES.get(call.func.attr, Use.ANYWHERE)
+                yield Pattern(module, repr(call.args[0].value), re.compile(call.args[0].value), use)
 
 
 def _module(path: Path) -> str:

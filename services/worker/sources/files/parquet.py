@@ -107,7 +107,10 @@ def _with_units(files: Files, path: str, columns: tuple[_Column, ...], lengths: 
         return columns
     with files.place.seekable(path) as source:
         units = {field.name: field.type.unit for field in pq.read_schema(source) if pa.types.is_duration(field.type)}
-    return tuple(replace(column, unit=units.get(column.name, "")) for column in columns)
+    return tuple(
+        replace(column, unit=units.get(column.name, "")) if column.name.casefold() in wanted else column
+        for column in columns
+    )
 
 
 def _has_twins(columns: Sequence[_Column]) -> bool:

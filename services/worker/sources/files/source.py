@@ -79,12 +79,12 @@ class FileSource:
             def connected(memory: str, threads: int) -> "duckdb.DuckDBPyConnection":
                 return stack.enter_context(connection(files, scratch, memory=memory, threads=threads))
 
-            engine = _Engine(connected, _threads(files, spec, self._options.threads), files, scratch, self._memory)
+            engine = Engine(connected, _threads(files, spec, self._options.threads), files, scratch, self._memory)
             yield engine.open(spec, as_of, without_rows=self._without_rows)
 
 
-class _Engine:
-    """DuckDB over a fixed list of files."""
+class Engine:
+    """DuckDB over a fixed list of files, for one reading or for several, one after the other."""
 
     def __init__(self, connected: Connected, threads: int, files: Files, scratch: Path, memory: MemoryLimits) -> None:
         self._connected = connected
@@ -95,7 +95,8 @@ class _Engine:
         self._csv = csv_files_of(files, scratch)
         self._without_rows = False
 
-    def open(self, spec: JobSpec, as_of: datetime, *, without_rows: bool) -> Reading:
+    def open(self, spec: JobSpec, as_of: datetime, *, without_rows: bool = False) -> Reading:
+        """A reading of the spec. Raises SourceFailed."""
         self._without_rows = without_rows
         try:
             return self._reading(spec, as_of)

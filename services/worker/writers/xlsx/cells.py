@@ -93,7 +93,7 @@ def sheet_text(cells: Cells, losses: Losses) -> pl.Series:
     """Texts as they stand in a cell: what XML forbids as `_xHHHH_` or replaced, and what would be read as such an
     escape escaped itself. Raises CannotWrite TEXT_TOO_LONG for text of more than 32,767 UTF-16 units.
     """
-    _refuse_long(cells)
+    refuse_long(cells)
     text = _replaced(cells.values, losses)
     if text.str.contains(_LOOKALIKE).any():
         # Underscores can belong to two look-alikes, and one pattern sees only every other one of a chain.
@@ -105,7 +105,8 @@ def sheet_text(cells: Cells, losses: Losses) -> pl.Series:
     return text
 
 
-def _refuse_long(cells: Cells) -> None:
+def refuse_long(cells: Cells) -> None:
+    """Raises CannotWrite TEXT_TOO_LONG for text of more than 32,767 UTF-16 units."""
     suspects = cells.values.str.len_bytes() > MAX_CELL_UNITS
     if suspects.any():
         text = cells.values

@@ -1,6 +1,6 @@
 """The writer: cuts batches into segments, has threads encode them, and puts them into the file in order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import BinaryIO
@@ -17,8 +17,8 @@ from services.worker.concurrency.threads import THREADS
 from services.worker.schema import arrow_schema
 from services.worker.writers.values import CannotWrite, Cells, Losses, zoned_header
 from services.worker.writers.xlsx.book import Book
-from services.worker.writers.xlsx.cells import sheet_text
-from services.worker.writers.xlsx.limits import MAX_SHEET_BYTES, MAX_SHEET_COLUMNS, MAX_SHEET_ROWS
+from services.worker.writers.xlsx.cells import refuse_long, sheet_text
+from services.worker.writers.xlsx.limits import MAX_CELL_UNITS, MAX_SHEET_BYTES, MAX_SHEET_COLUMNS, MAX_SHEET_ROWS
 from services.worker.writers.xlsx.long_text import LongText, without_long_text
 from services.worker.writers.xlsx.rows import RowXml
 from services.worker.writers.xlsx.segment import Place, Segment, Table, encode
@@ -62,7 +62,7 @@ class XlsxWriter:
             raise CannotWrite(
                 FailureCode.TOO_MANY_COLUMNS, f"a sheet of Excel holds {MAX_SHEET_COLUMNS:,} columns; choose fewer"
             )
-        headers = tuple(_header(spec, time_zone) for spec in columns)
+        headers = _headers(columns, time_zone)
         styles = styles_for(columns)
         attributes = map(_attributes, columns, styles.columns)
         xml = RowXml(attributes, styles.text, compact=layout.compact)
@@ -161,7 +161,10 @@ def _attributes(spec: ColumnSpec, style: int) -> str:
     return f'{attributes} t="b"' if spec.type.kind is Kind.BOOLEAN else attributes
 
 
-def _header(spec: ColumnSpec, time_zone: str) -> str:
-    text = pl.Series([zoned_header(spec, time_zone)], dtype=pl.String)
-    header: str = sheet_text(Cells(spec, text, 0), Losses())[0]
-    return header
+def _headers(columns: Sequence[ColumnSpec], time_zone: str) -> tuple[str, ...]:
+    """As they stand in their cells, made together: a sheet has up to thousands. Raises CannotWrite TEXT_TOO_LONG."""
+    texts = [zoned_header(spec, time_zone) for spec in columns]
+    for spec, text in zip(columns, texts, strict=True):
+        if 2 * len(text) > MAX_CELL_UNITS:
+            refuse_long(Cells(spec, pl.Series([text]), 0))
+    return tuple(sheet_text(Cells(columns[0], pl.Series(texts, dtype=pl.String), 0), Losses())) if texts else ()

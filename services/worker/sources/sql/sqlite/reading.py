@@ -37,7 +37,7 @@ _BATCHES = {"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)}
 def opened(settings: SqliteSettings, spec: JobSpec) -> Iterator[Reading]:
     """A reading of the spec. Raises SourceFailed."""
     with connected(settings) as session:
-        file = _File(session, settings)
+        file = File(session, settings)
         yield file.by_key(spec) if spec.reading is ReadingMode.KEYSET else file.snapshot(spec)
 
 
@@ -76,7 +76,7 @@ def _failure(error: Exception, source_id: str) -> errors.SourceFailed:
     return of_words(str(error), source_id, errors.query_invalid if refused else errors.unavailable)
 
 
-class _File:
+class File:
     """A database; its statements see one snapshot until `Session.end`."""
 
     def __init__(self, session: Session, settings: SqliteSettings) -> None:
