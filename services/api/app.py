@@ -33,6 +33,7 @@ from services.api.ports.store import Store
 from services.api.requests.plan import Planner
 from services.api.rpc.export_service import MAX_DOWNLOADS, MAX_WATCHES, ExportServicer
 from services.api.rpc.gate import CallersGate, WorkersGate
+from services.api.rpc.key_service import KeyServicer
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.pages import Pages
 from services.api.rpc.queue_service import JobQueueServicer
@@ -50,7 +51,7 @@ from services.api.tenants import LiveTenants
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
 from services.api.usecases.jobs import Jobs
-from services.api.usecases.keys import KnownKeys
+from services.api.usecases.keys import Keys, KnownKeys
 from services.api.usecases.operations import Operations
 from services.api.usecases.publication import Publication
 from services.api.world import World
@@ -296,6 +297,7 @@ class _Parts:
         servicers = Servicers(
             ExportServicer(exports, downloads, pages, self.metrics, self._world),
             OperatorServicer(exports, self._operations(), pages),
+            KeyServicer(Keys(self._store.keys, KeyDigests(self._secret), self._world.clock), pages),
             JobQueueServicer(jobs, self._preview_desk),
         )
         reflection = self._settings.reflection

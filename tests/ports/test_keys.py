@@ -48,6 +48,14 @@ async def test_pages_are_in_order_and_those_of_a_tenant_are_its_own(store):
         assert "".join(each.id for each in await store.keys.page(*page)) == found
 
 
+async def test_a_key_expires_at_the_earliest_moment(store):
+    await store.keys.add(key("k1"))
+    for moment, ends in ((START + 2 * HOUR, 2), (START + HOUR, 1), (START + 3 * HOUR, 1)):
+        await store.keys.expire("k1", moment)
+        assert (await store.keys.find("k1")).expire_time == START + ends * HOUR
+    await store.keys.expire("k0", START)
+
+
 async def test_a_key_is_revoked_once_and_by_its_own_tenant(store):
     await store.keys.add(key("k1"))
     assert await store.keys.revoke("k1", "other", START) is None

@@ -26,6 +26,10 @@ class KeyStore(Protocol):
         """Keys by id, those of one tenant or, with None, all, workers' tokens included."""
         ...
 
+    async def expire(self, key_id: str, moment: datetime) -> None:
+        """End a key at `moment`, unless it ends before. Idempotent."""
+        ...
+
     async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
         """The key, revoked now or before; None when there is none, or, with a tenant, none of this tenant."""
         ...

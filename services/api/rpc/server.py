@@ -8,12 +8,13 @@ from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
 from exportd.queue.v1 import job_queue_service_pb2_grpc
-from exportd.v1 import export_service_pb2, export_service_pb2_grpc, operator_service_pb2_grpc
+from exportd.v1 import export_service_pb2, export_service_pb2_grpc, key_service_pb2_grpc, operator_service_pb2_grpc
 from services.api.metrics import ApiMetrics
 from services.api.rpc.export_service import ExportServicer
 from services.api.rpc.gate import Gate
 from services.api.rpc.health_service import HealthServicer
 from services.api.rpc.interceptor import CallInterceptor
+from services.api.rpc.key_service import KeyServicer
 from services.api.rpc.operator_service import OperatorServicer
 from services.api.rpc.queue_service import JobQueueServicer
 from services.api.world import World
@@ -21,13 +22,20 @@ from services.runtime.channels import MAX_QUEUE_MESSAGE_BYTES, MAX_REQUEST_BYTES
 from services.runtime.startup import CannotListen
 from services.tls.server import ServerCertificates
 
-SERVICES = ("", "exportd.v1.ExportService", "exportd.v1.OperatorService", "exportd.queue.v1.JobQueueService")
+SERVICES = (
+    "",
+    "exportd.v1.ExportService",
+    "exportd.v1.OperatorService",
+    "exportd.v1.KeyService",
+    "exportd.queue.v1.JobQueueService",
+)
 """What health checks may ask about: the process as a whole, and each service."""
 
 
 SHOWN = (
     "exportd.v1.ExportService",
     "exportd.v1.OperatorService",
+    "exportd.v1.KeyService",
     "grpc.health.v1.Health",
     "grpc.reflection.v1alpha.ServerReflection",
 )
@@ -56,10 +64,11 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Servicers:
-    """What is served: two services to callers, one to workers."""
+    """What is served: three services to callers, one to workers."""
 
     exports: ExportServicer
     operators: OperatorServicer
+    keys: KeyServicer
     queue: JobQueueServicer
 
 
@@ -84,6 +93,7 @@ class Servers:
         export_service_pb2_grpc.add_ExportServiceServicer_to_server(servicers.exports, self._public)
         _write_bytes(self._public, servicers.exports)
         operator_service_pb2_grpc.add_OperatorServiceServicer_to_server(servicers.operators, self._public)
+        key_service_pb2_grpc.add_KeyServiceServicer_to_server(servicers.keys, self._public)
         job_queue_service_pb2_grpc.add_JobQueueServiceServicer_to_server(servicers.queue, self._queue)
         if reflection:
             enable_server_reflection(SHOWN, self._public)

@@ -8,7 +8,7 @@ from services.api.domain.keys import CALLERS_SCOPES, Holder, Key, Scope, read
 from services.api.ports.clock import Clock
 from services.api.ports.keys import KeyStore
 from services.api.secrets.keys import KeyDigests, new_text
-from services.contract.errors import KeyNotFound
+from services.contract.errors import KeyNotFound, ScopeMissing
 
 LOOKED_UP_FOR_S = 1.0
 """How long a process believes what it read of a key: so soon is it revoked in every process."""
@@ -38,8 +38,11 @@ class Keys:
         self._digests = digests
         self._clock = clock
 
-    async def create(self, wanted: NewKey) -> tuple[Key, str]:
-        """The key, and its text, which nobody can show again."""
+    async def create(self, wanted: NewKey, by: Key | None = None) -> tuple[Key, str]:
+        """The key, and its text, which nobody can show again. `by` is the key of whoever wants it; None: whoever has
+        the store. Raises ScopeMissing for one that would allow more than `by`.
+        """
+        _check_allowed(wanted, by)
         text = new_text(wanted.holder)
         key = self._key(wanted, text, self._clock())
         await self._store.add(key)
@@ -56,6 +59,17 @@ class Keys:
             raise KeyNotFound(key_id)
         return key
 
+    async def rotate(self, key_id: str, tenant: str | None, overlap: timedelta, by: Key | None) -> tuple[Key, str]:
+        """A key that allows the same; the old one ends after `overlap`. Raises KeyNotFound, ScopeMissing."""
+        old, now = await self._store.find(key_id), self._clock()
+        if old is None or (tenant is not None and old.tenant != tenant) or not old.valid_at(now):
+            raise KeyNotFound(key_id)
+        lasts = None if old.expire_time is None else old.expire_time - old.create_time
+        same = NewKey(old.holder, old.tenant, old.label, old.scopes, old.all_tenants, old.sources, lasts)
+        created = await self.create(same, by)
+        await self._store.expire(key_id, now + overlap)
+        return created
+
     def _key(self, wanted: NewKey, text: str, now: datetime) -> Key:
         _, id_ = read(text) or (wanted.holder, "")
         return Key(
@@ -70,6 +84,17 @@ class Keys:
             create_time=now,
             expire_time=None if wanted.lasts is None else now + wanted.lasts,
         )
+
+
+def _check_allowed(wanted: NewKey, by: Key | None) -> None:
+    """Nobody makes a key that is stronger than his own. Raises ScopeMissing."""
+    if by is None:
+        return
+    own = wanted.holder is Holder.CALLER and wanted.tenant == by.tenant and not wanted.all_tenants
+    if not (own or by.all_tenants):
+        raise ScopeMissing(f"{Scope.KEYS.value} for all tenants")
+    if missing := wanted.scopes - by.scopes:
+        raise ScopeMissing(", ".join(sorted(scope.value for scope in missing)))
 
 
 class KnownKeys:

@@ -29,6 +29,11 @@ class MemoryKeyStore:
         kept = (key for key in self._keys.values() if tenant is None or key.tenant == tenant)
         return sorted((key for key in kept if key.id > after_id), key=lambda key: key.id)[:limit]
 
+    async def expire(self, key_id: str, moment: datetime) -> None:
+        key = self._keys.get(key_id)
+        if key is not None:
+            self._keys[key_id] = replace(key, expire_time=min(key.expire_time or moment, moment))
+
     async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
         key = self._keys.get(key_id)
         if key is None or (tenant is not None and key.tenant != tenant):

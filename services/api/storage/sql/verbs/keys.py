@@ -14,6 +14,12 @@ _c = keys.c
 _id = sa.bindparam("key_id", type_=sa.Text)
 _by_id = sa.select(keys).where(_c.id == _id)
 _any = sa.select(sa.exists().where(_c.holder == sa.bindparam("holder_of", type_=sa.Text)))
+_moment = sa.bindparam("moment", type_=UtcTime)
+_expire = (
+    sa.update(keys)
+    .where(_c.id == _id, sa.or_(_c.expire_time.is_(None), _c.expire_time > _moment))
+    .values(expire_time=_moment)
+)
 _of_tenant = sa.bindparam("of_tenant", type_=sa.Text)
 _revoke = (
     sa.update(keys)
@@ -40,6 +46,10 @@ def page(db: sa.Connection, tenant: str | None, after_id: str, limit: int) -> li
     if tenant is not None:
         wanted = wanted.where(_c.tenant == tenant)
     return [_key_of(row) for row in db.execute(wanted).mappings()]
+
+
+def expire(db: sa.Connection, key_id: str, moment: datetime) -> None:
+    db.execute(_expire, {"key_id": key_id, "moment": moment})
 
 
 def revoke(db: sa.Connection, key_id: str, tenant: str | None, now: datetime) -> Key | None:
