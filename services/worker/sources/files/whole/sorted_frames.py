@@ -5,7 +5,6 @@ into buckets, each of which is a file until it is sorted. Half of what it takes 
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ import polars as pl
 import pyarrow as pa
 
 from services.contract.spec import JobSpec, Kind, OrderTerm
+from services.worker.sources.files.whole.quick_sort import Order
 from services.worker.sources.files.whole.row_groups import WholeFiles
 
-BUCKET_BYTES = 32 << 20
+BUCKET_BYTES = 8 << 20
 """About as many of decoded rows are sorted at once, if the values of the first column are different enough."""
 _MAX_BUCKETS = 256
 _MAX_UNEVEN = 4
@@ -27,20 +27,6 @@ _SORTED = frozenset({Kind.TEXT, Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN, Kind.D
 
 class TooUneven(Exception):
     """So many rows share a value of the first column that they are not to be sorted here."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """The order by columns of a frame."""
-
-    columns: tuple[str, ...]
-    descending: tuple[bool, ...]
-    nulls_last: tuple[bool, ...]
-
-    def sorted(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Rows that are equal keep their order."""
-        descending, nulls_last = list(self.descending), list(self.nulls_last)
-        return frame.sort(self.columns, descending=descending, nulls_last=nulls_last, maintain_order=True)
 
 
 def can_sort(spec: JobSpec) -> bool:
@@ -94,7 +80,7 @@ class _Bucket:
         self._writer.write_table(table)
         self.nbytes += table.nbytes
 
-    def sorted(self, order: _Order) -> Iterator[pl.DataFrame]:
+    def sorted(self, order: Order) -> Iterator[pl.DataFrame]:
         """One frame, none without rows."""
         if self._file is None:
             return
@@ -112,9 +98,9 @@ class _Bucket:
             self._file.close()
 
 
-def _order(found: WholeFiles, terms: Sequence[OrderTerm]) -> _Order:
+def _order(found: WholeFiles, terms: Sequence[OrderTerm]) -> Order:
     places = {column.name: f"c{place}" for place, column in reversed([*enumerate(found.selection)])}
-    return _Order(
+    return Order(
         tuple(places[term.column] for term in terms),
         tuple(term.descending for term in terms),
         tuple(not term.nulls_first for term in terms),
@@ -153,7 +139,7 @@ def _part(frame: pl.DataFrame, column: str, bounds: pl.Series, buckets: Sequence
         buckets[number].add(rows)
 
 
-def _in_order(buckets: Sequence[_Bucket], order: _Order) -> list[_Bucket]:
+def _in_order(buckets: Sequence[_Bucket], order: Order) -> list[_Bucket]:
     """The last one has the nulls."""
     *valued, nulls = buckets
     ordered = valued[::-1] if order.descending[0] else valued
