@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import AsyncIterator
+from importlib import import_module
 from pathlib import Path
 
 import grpc
 import pytest
 
-from exportd.v1 import export_service_pb2, operator_service_pb2
+from exportd.v1 import export_service_pb2
 from exportd_client import DeadlineExceeded, ExportClient, Patience, Target, Tls, Unreachable
 from exportd_client.channel import address, endpoint
+from tests.docs.proto_comments import PROTO
 from tests.servers.certificates import certified
 from tests.unit.client.fake_export_service import SHUTTING_DOWN, FakeExportService, Serving, eventually
 from tests.unit.client.threaded import Threaded
@@ -19,7 +21,7 @@ KEY = "exd_0123456789"
 MAX_S = 3700
 """Of any call; on its way a deadline is rounded up."""
 
-ONCE = {"PreviewExport", "RetryExport"}
+ONCE = {"PreviewExport", "RetryExport", "CreateKey", "RotateKey"}
 """What is not safe to repeat, or too dear."""
 
 
@@ -180,10 +182,9 @@ async def test_a_service_that_says_it_cannot_now_is_asked_again_by_the_channel_i
 def test_the_service_config_names_every_method_that_is_safe_to_repeat() -> None:
     config = json.loads(dict(endpoint("127.0.0.1", None, False, "").options())["grpc.service_config"])
     named = {(each["service"], each["method"]) for entry in config["methodConfig"] for each in entry["name"]}
-    services = [
-        export_service_pb2.DESCRIPTOR.services_by_name["ExportService"],
-        operator_service_pb2.DESCRIPTOR.services_by_name["OperatorService"],
-    ]
+    modules = [import_module(f"exportd.v1.{path.stem}_pb2") for path in (PROTO / "exportd/v1").glob("*_service.proto")]
+    services = [service for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
+    assert len(services) >= 3
     every = {(str(service.full_name), method.name) for service in services for method in service.methods}
     assert {method for _, method in every - named} == ONCE
     assert named <= every
