@@ -4,7 +4,7 @@ A reader takes a `document`, reads it through `Table`s, which note mistakes and 
 when there were any.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,11 @@ import tomli  # the compiled tomllib: three times as fast
 
 from services.runtime.nearest import hint, nearest
 from services.runtime.startup import CannotStart
+
+_NUL = "\0"
+_ESCAPE = "\\"
+"""TOML has no other way to write a control character."""
+_HOLDS_NUL = "holds the character NUL, which no text here may hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +43,47 @@ class FileError(CannotStart):
 
 
 def document(file: Path) -> dict[str, object]:
-    """What a file of TOML holds. Raises FileError when it cannot be read as such."""
+    """What a file of TOML holds. Raises FileError when it cannot be read as such, or a text in it holds NUL."""
     try:
-        return tomli.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        content = tomli.loads(text)
+        mistakes = [*_with_nul("", "", content)] if _ESCAPE in text else []
     except OSError as error:
         raise FileError(file, [Mistake("", "", f"cannot be read: {error.strerror}")]) from error
     except ValueError as error:  # of TOML and of UTF-8
         raise FileError(file, [Mistake("", "", f"is not TOML in UTF-8: {error}")]) from error
     except RecursionError:
         raise FileError(file, [Mistake("", "", "has values nested too deeply")]) from None
+    if mistakes:
+        raise FileError(file, mistakes)
+    return content
+
+
+def _with_nul(table: str, key: str, value: object) -> Iterator[Mistake]:
+    """Texts and keys that hold NUL, where no database, file system or driver can take what is behind it.
+
+    `table` with its brackets, empty for the root.
+    """
+    if isinstance(value, str):
+        if _NUL in value:
+            yield Mistake(table, key, _HOLDS_NUL)
+    elif isinstance(value, list):
+        for number, each in enumerate(value, 1):
+            listed = isinstance(each, dict)
+            yield from _with_nul(f"[{_below(table, key)}] no. {number}" if listed else table, key * (not listed), each)
+    elif isinstance(value, dict):
+        inside = _below(table, key) if key else table
+        for name, each in value.items():
+            if _NUL in name:
+                yield Mistake(inside, name, _HOLDS_NUL)
+            yield from _with_nul(inside, name, each)
+
+
+def _below(table: str, key: str) -> str:
+    """The name of the table `key` of another one."""
+    if not table:
+        return f"[{key}]"
+    return f"[{table[1:-1]}.{key}]" if table.endswith("]") else f"{table} {key}"
 
 
 class Table:

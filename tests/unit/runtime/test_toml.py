@@ -46,6 +46,48 @@ def test_what_is_no_file_of_toml_is_refused_in_words(tmp_path: Path) -> None:
     assert messages(written(tmp_path, "[a"))[0].startswith("is not TOML in UTF-8: ")
 
 
+NUL = """
+# C:\\0 is no text
+name = "a\\u0000b"
+"b\\u0000" = "two\\nlines\\tand \\u0001"
+list = ["a", "\\u0000"]
+[sources.a]
+root = "/a\\U00000000"
+deep = { texts = [["\\u0000"]] }
+[[sources.a.columns]]
+field = "sound"
+[[sources.a.columns]]
+field = "\\u0000"
+inner = [{ x = "\\u0000" }]
+"""
+
+
+def test_texts_with_nul_are_named_with_their_places_and_other_control_characters_may_be_there(tmp_path: Path) -> None:
+    with pytest.raises(FileError) as refused:
+        document(written(tmp_path, NUL))
+    assert [(m.table, m.key) for m in refused.value.mistakes] == [
+        ("", "name"),
+        ("", "b\0"),
+        ("", "list"),
+        ("[sources.a]", "root"),
+        ("[sources.a.deep]", "texts"),
+        ("[[sources.a.columns]] no. 2", "field"),
+        ("[[[sources.a.columns]] no. 2 inner] no. 1", "x"),
+    ]
+    assert {m.message for m in refused.value.mistakes} == {"holds the character NUL, which no text here may hold"}
+
+
+@pytest.mark.parametrize("load", [catalog.load, sources.load, tenants.load], ids=lambda load: load.__module__)
+def test_no_file_of_settings_takes_nul(tmp_path: Path, load: Callable[[Path], object]) -> None:
+    with pytest.raises(FileError, match="holds the character NUL"):
+        load(written(tmp_path, '[sources.a]\nkind = "sql"\nurl = "sqlite:///a\\u0000"'))
+
+
+@pytest.mark.parametrize("text", ['"\\uD800"', '"\\uDC00x"', '"\\U0000DFFF"'])
+def test_half_a_surrogate_pair_is_refused_with_its_place(tmp_path: Path, text: str) -> None:
+    assert "(at line 2, column " in messages(written(tmp_path, f"a = 1\nb = {text}"))[0]
+
+
 def test_each_getter_notes_its_mistake_and_gives_something_to_go_on_with() -> None:
     mistakes: list[Mistake] = []
     table = Table("[a]", {key: {"b": 1} for key in "tfnrxcd"}, "tfnrxcdm", mistakes)
