@@ -3,6 +3,7 @@
 import asyncio
 from typing import Protocol
 
+from services.api.domain.export import Export
 from services.api.metrics import ApiMetrics
 from services.api.ports.figures import QueueFigures
 from services.api.usecases.jobs import Jobs
@@ -12,6 +13,10 @@ from services.runtime import logs
 INTERVAL_S = 1.0
 MAX_SHARE_OF_COUNTING = 0.02
 """Share of the time that counting the queue may take: counting a million exports is slow."""
+
+MAX_GAP = 1 / 3
+"""Of a ttl between two scans, as between two heartbeats: after a longer one leases may have run out for lack of an api.
+"""
 
 
 class Ready(Protocol):
@@ -25,7 +30,9 @@ class Reaper:
 
     Each scan also tells `ready` whether the store answered. The queue is counted in each scan while that is quick, and
     else in as many as MAX_SHARE_OF_COUNTING allows.
-    For one ttl after the start nothing expires: an api that was away must not cost running jobs their attempts.
+    For one ttl after the start nothing expires: an api that was away must not cost running jobs their attempts. Nor for
+    one ttl after it was stopped, or its store did not answer, for so long that heartbeats were lost, or could not be
+    written to.
     """
 
     def __init__(
@@ -36,7 +43,9 @@ class Reaper:
         self._figures = figures
         self._metrics = metrics
         self._world = world
+        self._quiet_s = quiet_s
         self._quiet_until = world.monotonic() + quiet_s
+        self._last_scan = world.monotonic()
         self._next_count = world.monotonic()
 
     async def run(self) -> None:
@@ -53,12 +62,30 @@ class Reaper:
     async def run_once(self) -> None:
         """One scan."""
         await self._look()
+        self._note_absence()
         if self._world.monotonic() >= self._quiet_until:
-            for export in await self._jobs.expire():
+            for export in await self._expired():
                 self._metrics.expired(export)
                 logs.get().warning(
                     "lease_expired", export_id=export.id, attempt=export.attempt, state=export.state.name
                 )
+
+    async def _expired(self) -> list[Export]:
+        try:
+            return await self._jobs.expire()
+        except Exception:  # what cannot write this cannot write renewals either, as on a full disk
+            self._fall_silent()
+            raise
+
+    def _note_absence(self) -> None:
+        """The store answered: fall silent when it has not for longer than the heartbeats of workers are apart."""
+        now = self._world.monotonic()
+        if now - self._last_scan > self._quiet_s * MAX_GAP:
+            self._fall_silent()
+        self._last_scan = now
+
+    def _fall_silent(self) -> None:
+        self._quiet_until = self._world.monotonic() + self._quiet_s
 
     async def _look(self) -> None:
         """Count the queue; where it is too early for that, see whether the store answers."""

@@ -1,5 +1,6 @@
-"""How often the reaper counts the queue."""
+"""How often the reaper counts the queue, and when it expires nothing."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -21,6 +22,8 @@ class Figures:
         self._counting_s = counting_s
 
     async def depth(self, _) -> Depth:
+        if self.away:
+            raise StoreUnavailable
         self.counted_at.append(self.now)
         self.now += self._counting_s
         return Depth({}, timedelta())
@@ -30,17 +33,26 @@ class Figures:
             raise StoreUnavailable
 
 
-class NoJobs:
+class Expiring:
+    """Jobs whose leases are looked at; counts how often."""
+
+    def __init__(self) -> None:
+        self.looked = 0
+        self.disk_full = False
+
     async def expire(self):
+        self.looked += 1
+        if self.disk_full:
+            raise StoreUnavailable
         return []
 
 
 async def nobody(*, ready: bool) -> None: ...
 
 
-def reaper(figures: Figures) -> Reaper:
+def reaper(figures: Figures, jobs: Expiring | None = None, *, quiet_s: float = 0) -> Reaper:
     world = World(monotonic=lambda: figures.now)
-    return Reaper(NoJobs(), figures, ApiMetrics(), world, quiet_s=0, ready=nobody)
+    return Reaper(jobs or Expiring(), figures, ApiMetrics(), world, quiet_s=quiet_s, ready=nobody)
 
 
 async def scan(figures: Figures, seconds: float) -> None:
@@ -69,3 +81,70 @@ async def test_a_scan_that_does_not_count_finds_out_that_the_store_is_away_all_t
     figures.away = True
     with pytest.raises(StoreUnavailable):
         await of.run_once()
+
+
+TTL_S = 30.0
+
+
+class Scans:
+    """A reaper beside the time."""
+
+    def __init__(self) -> None:
+        self.figures = Figures(0)
+        self.jobs = Expiring()
+        self.reaper = reaper(self.figures, self.jobs, quiet_s=TTL_S)
+
+    async def pass_(self, seconds: float) -> int:
+        """Scan each INTERVAL_S for so long; how often leases were looked at."""
+        before, end = self.jobs.looked, self.figures.now + seconds
+        while self.figures.now < end:
+            self.figures.now += INTERVAL_S
+            with suppress(StoreUnavailable):
+                await self.reaper.run_once()
+        return self.jobs.looked - before
+
+
+async def test_for_one_ttl_after_its_start_nothing_expires():
+    scans = Scans()
+    assert await scans.pass_(TTL_S - 1) == 0
+    assert await scans.pass_(10) == 10
+
+
+async def test_a_store_that_was_away_for_longer_than_heartbeats_are_apart_costs_no_lease_its_attempt():
+    scans = Scans()
+    await scans.pass_(2 * TTL_S)
+    scans.figures.away = True
+    assert await scans.pass_(TTL_S) == 0
+    scans.figures.away = False
+    assert await scans.pass_(TTL_S) == 0
+    assert await scans.pass_(10) == 10
+
+
+async def test_a_store_that_fails_now_and_then_lets_leases_expire():
+    scans = Scans()
+    await scans.pass_(2 * TTL_S)
+    looked = 0
+    for _ in range(10):
+        scans.figures.away = True
+        await scans.pass_(5)
+        scans.figures.away = False
+        looked += await scans.pass_(5)
+    assert looked == 50
+
+
+async def test_an_api_that_was_stopped_costs_no_lease_its_attempt():
+    scans = Scans()
+    await scans.pass_(2 * TTL_S)
+    scans.figures.now += TTL_S
+    assert await scans.pass_(TTL_S) == 0
+    assert await scans.pass_(10) == 10
+
+
+async def test_a_store_that_could_not_be_written_to_costs_no_lease_its_attempt():
+    scans = Scans()
+    await scans.pass_(2 * TTL_S)
+    scans.jobs.disk_full = True
+    assert await scans.pass_(5) == 1
+    scans.jobs.disk_full = False
+    assert await scans.pass_(TTL_S - 5) == 0
+    assert await scans.pass_(10) == 10
