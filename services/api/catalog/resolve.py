@@ -172,11 +172,11 @@ def collection_of(catalog: Catalog, code: str) -> Collection:
 def _of_uri(catalog: Catalog, uri: str, violations: Violations) -> _Target:
     path, query = _split(uri, violations)
     texts = _segments(path, violations)
-    found = catalog.by_path(texts)
-    if found is None:
+    place = catalog.by_path(texts)
+    if place is None:
         violations.check()
         raise CollectionNotFound(shown(path), _nearest_path(catalog, texts))
-    return _Target(found[0], query, found[1])
+    return _Target(place[0], query, place[1])
 
 
 def _split(uri: str, violations: Violations) -> tuple[str, str]:

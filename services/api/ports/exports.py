@@ -121,7 +121,7 @@ class ExportStore(Protocol):
         """Of the tenant's exports and of their files, at most `limit` of each kind, each kind by id."""
         ...
 
-    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
+    async def page(self, tenant: str, filter_: ExportFilter, before_id: str, limit: int) -> ExportPage:
         """Up to `limit`, newest first (by id, descending), with an id less than `before_id` (empty: from the start).
 
         A store looks at a bounded number of exports for one page, however few of them are wanted.

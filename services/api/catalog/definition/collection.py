@@ -221,12 +221,12 @@ class CollectionReader:
                 self.table.wrong("order", f'"{name}" {why}; {hint(name, sortable)}')
         if len({name for name, _ in terms}) < len(terms):
             self.table.wrong("order", "has the same field twice")
-        found = tuple(FieldOrder(sortable[name], descending) for name, descending in terms if name in sortable)
+        order = tuple(FieldOrder(sortable[name], descending) for name, descending in terms if name in sortable)
         if reading is ReadingMode.KEYSET and any(
-            t.descending or t.column.name != k for t, k in zip(found, key, strict=False)
+            t.descending or t.column.name != k for t, k in zip(order, key, strict=False)
         ):
             self.table.wrong("order", f"reading by keyset has one order only: {', '.join(key)}, ascending")
-        return found
+        return order
 
     def _attachments(self, source: SourceRef, relation: Relation, key: tuple[str, ...]) -> tuple[AttachmentSpec, ...]:
         read = []

@@ -45,10 +45,10 @@ def read_parameter(raw: str) -> Parameter:
     """Raises Refused when its encoding or the brackets of its name are broken."""
     encoded_name, equals, encoded_value = raw.partition("=")
     name, value = decode(encoded_name), decode(encoded_value)
-    found = _NAME.fullmatch(name)
-    if not found:
+    match = _NAME.fullmatch(name)
+    if not match:
         raise Refused("this is not a name: write property=value or property[operator]=value")
-    return Parameter(found[1], tuple(found[2][1:-1].split("][")) if found[2] else (), value if equals else None)
+    return Parameter(match[1], tuple(match[2][1:-1].split("][")) if match[2] else (), value if equals else None)
 
 
 def decode(text: str, *, plus_is_space: bool = True) -> str:

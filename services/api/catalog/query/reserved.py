@@ -90,10 +90,10 @@ def _picked(reading: Reading, name: str) -> list[str]:
     if name in reading.columns:
         return [name]
     fields, start = [c.field for c in reading.collection.columns], f"{name}."
-    found = [f for f in fields if f.startswith(start)]
-    if not found:
+    properties = [f for f in fields if f.startswith(start)]
+    if not properties:
         raise Refused(f"unknown property {shown(name)}: {reading.hint(name, fields)}")
-    return found
+    return properties
 
 
 def _page(reading: Reading, parameter: Parameter) -> None:
@@ -124,8 +124,8 @@ def _items_per_page(reading: Reading, parameter: Parameter) -> None:
 
 
 def _positive(parameter: Parameter) -> int | None:
-    found = None if parameter.brackets else _NUMBER.fullmatch(parameter.value or "")
-    return int(found[1]) or None if found else None
+    match = None if parameter.brackets else _NUMBER.fullmatch(parameter.value or "")
+    return int(match[1]) or None if match else None
 
 
 # Those of contract.query_words, and no others: a test compares them.

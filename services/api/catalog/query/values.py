@@ -63,10 +63,10 @@ def _text(text: str) -> str:
 
 
 def _integer(text: str) -> int:
-    found = _INTEGER.fullmatch(text)
-    if not found:
+    match = _INTEGER.fullmatch(text)
+    if not match:
         raise _not_a(text, "an integer such as 42")
-    sign, digits = found[1], found[2].lstrip("0") or "0"
+    sign, digits = match[1], match[2].lstrip("0") or "0"
     if len(digits) > len(str(INT64.stop)) or (value := int(sign + digits)) not in INT64:
         raise Refused(f"{shown(text)} is outside of {INT64.start} to {INT64.stop - 1}")
     return value
@@ -114,23 +114,23 @@ def _date(text: str) -> date:
 
 
 def _timestamp(text: str, time_zone: tzinfo) -> datetime:
-    found = _TIMESTAMP.fullmatch(text)
-    if not found:
+    match = _TIMESTAMP.fullmatch(text)
+    if not match:
         raise _not_a(text, "a date or a time such as 2026-01-31 or 2026-01-31T10:30:00Z")
-    if len(found["fraction"] or "") > _MICROSECONDS:
+    if len(match["fraction"] or "") > _MICROSECONDS:
         raise Refused(f"{shown(text)} is finer than a microsecond; give at most {_MICROSECONDS} digits of a second")
     try:
-        moment = datetime.fromisoformat(f"{found['day']}T{found['time'] or '00:00'}{_offset(found)}")
+        moment = datetime.fromisoformat(f"{match['day']}T{match['time'] or '00:00'}{_offset(match)}")
         return (moment if moment.tzinfo else moment.replace(tzinfo=time_zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Refused(f"{shown(text)} is not in the calendar or not a time of day") from None
 
 
-def _offset(found: re.Match[str]) -> str:
+def _offset(match: re.Match[str]) -> str:
     """In a query "+" stands for a space, and callers forget it: a space before an offset was meant as "+"."""
-    if found["utc"]:
+    if match["utc"]:
         return "+00:00"
-    return (found["sign"] or "").replace(" ", "+") + (found["offset"] or "")
+    return (match["sign"] or "").replace(" ", "+") + (match["offset"] or "")
 
 
 def _not_a(text: str, what: str) -> Refused:

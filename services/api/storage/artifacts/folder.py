@@ -139,8 +139,8 @@ def _sha256(file: IO[bytes]) -> str:
 
 def _folders(root: Path, *steps: str) -> list[str]:
     """Those that may hold artifacts: what else lies here is somebody else's."""
-    with nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as found:
-        return sorted(entry.name for entry in found if is_part(entry.name) and entry.is_dir(follow_symlinks=False))
+    with nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if is_part(entry.name) and entry.is_dir(follow_symlinks=False))
     return []
 
 
@@ -154,8 +154,8 @@ def _leases_of(root: Path, export_id: str) -> list[StoredPrefix]:
 
 def _modified(root: Path, *steps: str) -> datetime | None:
     """When something in a folder last changed; None when it is gone."""
-    with nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as found:
-        latest = max((entry.stat(follow_symlinks=False).st_mtime for entry in found), default=0.0)
+    with nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as entries:
+        latest = max((entry.stat(follow_symlinks=False).st_mtime for entry in entries), default=0.0)
         return datetime.fromtimestamp(max(latest, os.fstat(folder).st_mtime), UTC)
     return None
 

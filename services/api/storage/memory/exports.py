@@ -81,11 +81,11 @@ class MemoryExportStore:
         files = [IdMatch(IdKind.FILE, file.id, export.id) for export in own for file in _files(export)]
         return [*_within(made, within, limit), *_within(files, within, limit)]
 
-    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
+    async def page(self, tenant: str, filter_: ExportFilter, before_id: str, limit: int) -> ExportPage:
         older = (export for export in self._listed(tenant) if not before_id or export.id < before_id)
-        found = [export for export in older if _is_wanted(export, wanted)]
-        page = sorted(found, key=lambda export: export.id, reverse=True)[:limit]
-        return ExportPage(tuple(page), page[-1].id if len(found) > len(page) else "")
+        exports = [export for export in older if _is_wanted(export, filter_)]
+        page = sorted(exports, key=lambda export: export.id, reverse=True)[:limit]
+        return ExportPage(tuple(page), page[-1].id if len(exports) > len(page) else "")
 
     def _listed(self, tenant: str) -> list[Export]:
         records = self._data.records.values()
@@ -177,8 +177,8 @@ def _files(export: Export) -> list[StoredFile]:
 
 
 def _within(matches: list[IdMatch], within: IdRange, limit: int) -> list[IdMatch]:
-    found = (match for match in matches if within.first <= match.id <= within.last)
-    return sorted(found, key=lambda match: match.id)[:limit]
+    inside = (match for match in matches if within.first <= match.id <= within.last)
+    return sorted(inside, key=lambda match: match.id)[:limit]
 
 
 def _place(export: Export) -> tuple[int, str]:
@@ -186,11 +186,11 @@ def _place(export: Export) -> tuple[int, str]:
     return -export.priority, export.id
 
 
-def _is_wanted(export: Export, wanted: ExportFilter) -> bool:
+def _is_wanted(export: Export, filter_: ExportFilter) -> bool:
     return (
-        (not wanted.states or export.state in wanted.states)
-        and (not wanted.type or export.type == wanted.type)
-        and wanted.labels.items() <= export.labels.items()
-        and (wanted.created_after is None or export.create_time >= wanted.created_after)
-        and (wanted.created_before is None or export.create_time < wanted.created_before)
+        (not filter_.states or export.state in filter_.states)
+        and (not filter_.type or export.type == filter_.type)
+        and filter_.labels.items() <= export.labels.items()
+        and (filter_.created_after is None or export.create_time >= filter_.created_after)
+        and (filter_.created_before is None or export.create_time < filter_.created_before)
     )

@@ -95,8 +95,8 @@ class MemoryLeaseStore:
         return self._data.happen(record, Event.RENEW, now, Actor.WORKER, worker_id=by, changed=changed, lease=lease)
 
     async def unconfirmed(self, worker_id: str, leased_before: datetime) -> list[Claimed]:
-        found = self._unconfirmed(worker_id)
-        return [_claimed(record) for record, lease in found if lease.create_time < leased_before]
+        unconfirmed = self._unconfirmed(worker_id)
+        return [_claimed(record) for record, lease in unconfirmed if lease.create_time < leased_before]
 
     async def complete(
         self,

@@ -39,8 +39,8 @@ class MemoryOutbox:
 
     async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
         own = (each.delivery for each in self._data.deliveries.values() if each.delivery.tenant == tenant)
-        found = (IdMatch(IdKind.DELIVERY, each.id, each.export_id) for each in own)
-        return sorted((m for m in found if within.first <= m.id <= within.last), key=lambda match: match.id)[:limit]
+        matches = (IdMatch(IdKind.DELIVERY, each.id, each.export_id) for each in own)
+        return sorted((m for m in matches if within.first <= m.id <= within.last), key=lambda match: match.id)[:limit]
 
     async def oldest(self, now: datetime) -> timedelta:
         first = min((delivery.create_time for delivery in self._pending()), default=now)

@@ -91,14 +91,14 @@ def of_export(
 ) -> list[Transition]:
     """Oldest first, those of versions above `after`, at most `limit` of them (None: all)."""
     before: State | None = None
-    found = []
+    transitions = []
     # From `after` itself on: its state is the state before the first.
     entries = _of_export.where(_t.version >= after).limit(None if limit is None else limit + 1)
     for row in db.execute(entries, {"of_id": export_id, "of_tenant": tenant}).mappings():
         if row["version"] > after:
-            found.append(to_transition(row, before))
+            transitions.append(to_transition(row, before))
         before = row["state"]
-    return found[:limit]
+    return transitions[:limit]
 
 
 def _entry(export: Export, event: str, actor: Actor, reason: str, worker_id: str) -> dict[str, Any]:

@@ -28,49 +28,49 @@ class Listing:
         self._dialect = dialect
         self._max_looked_at = max_looked_at
 
-    def page(self, db: sa.Connection, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
+    def page(self, db: sa.Connection, tenant: str, filter_: ExportFilter, before_id: str, limit: int) -> ExportPage:
         """As ExportStore.page."""
-        others = _not_indexed(self._dialect, wanted)
+        others = _not_indexed(self._dialect, filter_)
         most = max(self._max_looked_at, limit + 1) if others else limit + 1
-        ids = _walked(db, tenant, wanted, before_id, most)
-        rows = db.execute(_of(tenant, wanted, ids).where(*others).limit(limit + 1)).mappings().all() if ids else []
-        found = tuple(to_export(row) for row in rows[:limit])
+        ids = _walked(db, tenant, filter_, before_id, most)
+        rows = db.execute(_of(tenant, filter_, ids).where(*others).limit(limit + 1)).mappings().all() if ids else []
+        exports = tuple(to_export(row) for row in rows[:limit])
         if len(rows) > limit:
-            return ExportPage(found, found[-1].id)
-        return ExportPage(found, ids[-1] if len(ids) == most else "")
+            return ExportPage(exports, exports[-1].id)
+        return ExportPage(exports, ids[-1] if len(ids) == most else "")
 
 
-def _of(tenant: str, wanted: ExportFilter, ids: Sequence[str]) -> sa.Select[Any]:
+def _of(tenant: str, filter_: ExportFilter, ids: Sequence[str]) -> sa.Select[Any]:
     """Those that are wanted still: they may have changed after their ids were read."""
     there = [_c.id.in_(ids), _c.tenant == tenant, _c.deleted_time.is_(None)]
-    states = [in_states(wanted.states)] if wanted.states else []
+    states = [in_states(filter_.states)] if filter_.states else []
     return sa.select(*EXPORT_COLUMNS).where(*there, *states).order_by(_c.id.desc())
 
 
-def _walked(db: sa.Connection, tenant: str, wanted: ExportFilter, before_id: str, most: int) -> list[str]:
+def _walked(db: sa.Connection, tenant: str, filter_: ExportFilter, before_id: str, most: int) -> list[str]:
     """The newest ids of what an index finds: of each state that is wanted, else of the type, else of all."""
     before = (_c.id < before_id,) if before_id else ()
     all_ = sa.select(_c.id).where(_c.tenant == tenant, _c.deleted_time.is_(None), *before)
-    newest = [all_.where(*each).order_by(_c.id.desc()).limit(most) for each in _indexed(wanted)]
+    newest = [all_.where(*each).order_by(_c.id.desc()).limit(most) for each in _indexed(filter_)]
     if len(newest) == 1:
         return [*db.execute(newest[0]).scalars()]
     ids = sa.union_all(*(sa.select(each.subquery().c.id) for each in newest)).subquery()
     return [*db.execute(sa.select(ids.c.id).order_by(ids.c.id.desc()).limit(most)).scalars()]
 
 
-def _indexed(wanted: ExportFilter) -> list[Conditions]:
+def _indexed(filter_: ExportFilter) -> list[Conditions]:
     """Alternatives, each with an index of its own that has the ids in order."""
-    if wanted.states:
-        return [[_c.state == state] for state in sorted(wanted.states, key=lambda state: state.name)]
-    return [[_c.type == wanted.type]] if wanted.type else [[]]
+    if filter_.states:
+        return [[_c.state == state] for state in sorted(filter_.states, key=lambda state: state.name)]
+    return [[_c.type == filter_.type]] if filter_.type else [[]]
 
 
-def _not_indexed(dialect: Dialect, wanted: ExportFilter) -> Conditions:
-    conditions: Conditions = [dialect.holds(_c.labels, wanted.labels)] if wanted.labels else []
-    if wanted.states and wanted.type:
-        conditions.append(_c.type == wanted.type)
-    if wanted.created_after is not None:
-        conditions.append(_c.create_time >= wanted.created_after)
-    if wanted.created_before is not None:
-        conditions.append(_c.create_time < wanted.created_before)
+def _not_indexed(dialect: Dialect, filter_: ExportFilter) -> Conditions:
+    conditions: Conditions = [dialect.holds(_c.labels, filter_.labels)] if filter_.labels else []
+    if filter_.states and filter_.type:
+        conditions.append(_c.type == filter_.type)
+    if filter_.created_after is not None:
+        conditions.append(_c.create_time >= filter_.created_after)
+    if filter_.created_before is not None:
+        conditions.append(_c.create_time < filter_.created_before)
     return conditions

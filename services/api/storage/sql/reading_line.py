@@ -72,19 +72,21 @@ class Front:
 def _heads() -> sa.Select[Any]:
     """One step along the index a requirement, however many tenants wait for it."""
     first = sa.select(sa.func.min(_l.requirement).label("requirement")).where(_waiting)
-    found = first.cte("requirements", recursive=True)
-    after = sa.select(sa.func.min(_l.requirement)).where(_waiting, _l.requirement > found.c.requirement)
-    found = found.union_all(sa.select(after.scalar_subquery()).where(found.c.requirement.is_not(None)))
+    requirements = first.cte("requirements", recursive=True)
+    after = sa.select(sa.func.min(_l.requirement)).where(_waiting, _l.requirement > requirements.c.requirement)
+    requirements = requirements.union_all(
+        sa.select(after.scalar_subquery()).where(requirements.c.requirement.is_not(None))
+    )
     other = line.alias("other")
     head = (
         sa.select(other.c.tenant)
-        .where(at(Place.WAITING, other), other.c.requirement == found.c.requirement)
+        .where(at(Place.WAITING, other), other.c.requirement == requirements.c.requirement)
         .order_by(other.c.vtime, other.c.tenant)
         .limit(1)
         .scalar_subquery()
     )
-    its = sa.and_(_l.requirement == found.c.requirement, _l.tenant == head)
-    return sa.select(_l.requirement, _l.needs, _l.vtime, _l.tenant).select_from(found.join(line, its))
+    its = sa.and_(_l.requirement == requirements.c.requirement, _l.tenant == head)
+    return sa.select(_l.requirement, _l.needs, _l.vtime, _l.tenant).select_from(requirements.join(line, its))
 
 
 def _fronts() -> sa.Select[Any]:

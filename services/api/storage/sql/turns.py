@@ -149,13 +149,13 @@ class _Own:
     def first(self, db: sa.Connection, now: datetime, most: int) -> Candidate | None:
         """The best one that is due."""
         if not (self.new or self.is_all):
-            wanted = most + len(self.taken)
-            found = reading_line.new(db, self.key, self.lane.kept, wanted)
-            self.is_all = len(found) < wanted
-            self.new.extend(each for each in found if each.export_id not in self.taken)
+            limit = most + len(self.taken)
+            candidates = reading_line.new(db, self.key, self.lane.kept, limit)
+            self.is_all = len(candidates) < limit
+            self.new.extend(each for each in candidates if each.export_id not in self.taken)
         if self.again is None and self.due is not None and self.due <= now:
-            found = reading_line.again(db, self.key, now, len(self.taken))
-            self.again = [each for each in found if each.export_id not in self.taken]
+            candidates = reading_line.again(db, self.key, now, len(self.taken))
+            self.again = [each for each in candidates if each.export_id not in self.taken]
         return min([*(self.again or ()), *([self.new[0]] if self.new else ())], default=None)
 
     def take(self, candidate: Candidate) -> None:
@@ -222,11 +222,11 @@ class _Choosing:
     def _serve(self, tenant: str, waiting: _Waiting) -> None:
         if self._is_capped(tenant, waiting):
             return
-        found = [(first, own) for own in waiting.own if (first := self._first(own))]
-        if not found:
+        candidates = [(first, own) for own in waiting.own if (first := self._first(own))]
+        if not candidates:
             self._choice.looked_at |= {own.key for own in waiting.own}
             return
-        best, own = min(found, key=lambda pair: pair[0])
+        best, own = min(candidates, key=lambda pair: pair[0])
         own.take(best)
         self._choice.taken.append(best)
         self._choice.looked_at.add(own.key)

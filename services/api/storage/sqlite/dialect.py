@@ -44,5 +44,5 @@ class SqliteDialect:
 
     def holds(self, object_: sa.ColumnElement[Any], texts: Mapping[str, str]) -> sa.ColumnElement[bool]:
         entries = sa.func.json_each(object_).table_valued("key", "value")
-        wanted = sa.tuple_(entries.c.key, entries.c.value).in_([*texts.items()])
-        return sa.select(sa.func.count()).select_from(entries).where(wanted).scalar_subquery() == len(texts)
+        pairs = sa.tuple_(entries.c.key, entries.c.value).in_([*texts.items()])
+        return sa.select(sa.func.count()).select_from(entries).where(pairs).scalar_subquery() == len(texts)

@@ -178,8 +178,8 @@ class ExportVerbs:
         row = db.execute(_by_file, {"of_tenant": tenant, "of_file": file_id}).mappings().first()
         return None if row is None else to_export(row)
 
-    def page(self, db: sa.Connection, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
-        return self._listing.page(db, tenant, wanted, before_id, limit)
+    def page(self, db: sa.Connection, tenant: str, filter_: ExportFilter, before_id: str, limit: int) -> ExportPage:
+        return self._listing.page(db, tenant, filter_, before_id, limit)
 
     def placed(self, db: sa.Connection, tenant: str, export_id: str) -> Placed | None:
         export = self.get(db, tenant, export_id)

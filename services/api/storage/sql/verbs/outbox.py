@@ -182,10 +182,10 @@ class OutboxVerbs:
     def of_export(
         self, db: sa.Connection, tenant: str, export_id: str, after: Position | None, limit: int | None
     ) -> list[Delivery]:
-        found = _of_export.limit(limit)
+        query = _of_export.limit(limit)
         if after is not None:
-            found = found.where(sa.or_(_d.run > after.run, sa.and_(_d.run == after.run, _channel > after.channel)))
-        rows = db.execute(found, {"of_id": export_id, "of_tenant": tenant}).mappings()
+            query = query.where(sa.or_(_d.run > after.run, sa.and_(_d.run == after.run, _channel > after.channel)))
+        rows = db.execute(query, {"of_id": export_id, "of_tenant": tenant}).mappings()
         return [to_delivery(row) for row in rows]
 
     def redeliver(self, db: sa.Connection, tenant: str, delivery_id: str, now: datetime) -> Delivery:
