@@ -1,8 +1,12 @@
 """What is published is what was built: the api reads it again."""
 
+import os
+from collections.abc import AsyncIterable
+
 import pytest
 
-from exportd.v1 import export_pb2
+from exportd.v1 import export_pb2, export_service_pb2
+from services.api.storage.artifacts.folder import MAX_HASHED_BYTES
 from tests.integration.api.conftest import Api, Worker
 from tests.integration.api.refusals import refused
 
@@ -40,3 +44,21 @@ async def test_nor_are_attachments_that_are_apart(api: Api, worker: Worker) -> N
     beside.sha256 = "0" * 64
     refusal = await refused(worker.complete(job, worker.file(job, CONTENT), attachments=beside))
     assert list(refusal.violations) == ["attachments_artifact.sha256"]
+
+
+async def test_a_file_that_is_too_large_to_be_read_again_ends_no_download_well_when_it_is_damaged(
+    api: Api, worker: Worker
+) -> None:
+    export = await api.create()
+    (job,) = await worker.lease()
+    artifact = worker.file(job, CONTENT)
+    artifact.size_bytes = MAX_HASHED_BYTES + 1
+    os.truncate(api.artifacts / artifact.key, artifact.size_bytes)
+    await worker.complete(job, artifact)
+    request = export_service_pb2.DownloadFileRequest(export_id=export.id)
+    assert (await refused(_all_of(api.exports.DownloadFile(request)))).reason == "FILE_DAMAGED"
+
+
+async def _all_of(download: AsyncIterable[export_service_pb2.DownloadFileResponse]) -> None:
+    async for _ in download:
+        pass
