@@ -8,7 +8,7 @@ import pytest
 from services.api.domain.states import State
 from services.api.ports.exports import ExportFilter, ExportPage, RequestMark
 from services.contract.errors import ExportDeleted, ExportNotFound, IllegalTransition, NotQueued, RequestIdReused
-from tests.ports.driving import cancelled, completed, expired, failed, leased, queued
+from tests.ports.driving import WORKER, cancelled, completed, expired, failed, leased, queued
 from tests.ports.samples import SECOND, SPEC, START, new_export
 
 MARK = RequestMark("order-66", b"digest")
@@ -221,6 +221,24 @@ async def test_the_latest_change_is_known(store):
     assert await store.figures.latest() == first.create_time
     await store.exports.cancel("acme", first.id, START + SECOND, only_if_queued=False)
     assert await store.figures.latest() == START + SECOND
+
+
+async def test_what_runs_is_listed_for_all_tenants_in_pages_with_its_worker(store):
+    first = (await leased(store)).export
+    await completed(store)
+    await failed(store)
+    await queued(store)
+    other = await store.exports.create(new_export(tenant="other"), SPEC, None)
+    await store.leases.claim(WORKER, "poll of it", 10, START)
+    listed = await store.figures.running_exports("", "", 10)
+    ids = [each.export.id for each in listed]
+    assert ids == sorted(ids)
+    assert {first.id, other.id} <= {*ids}
+    assert all(each.export.state is State.PROCESSING and each.worker_id == WORKER for each in listed)
+    assert {each.export.tenant for each in listed} == {"acme", "other"}
+    pages = [await store.figures.running_exports("", after, 1) for after in ("", *ids)]
+    assert [each.export.id for page in pages for each in page] == ids
+    assert [each.export.id for each in await store.figures.running_exports("other", "", 10)] == [other.id]
 
 
 async def test_depth_counts_what_is_not_done_and_the_longest_wait(store):

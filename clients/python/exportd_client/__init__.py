@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         XlsxOptions,
     )
     from exportd.v1.export_service_pb2 import Collection, IdMatch
-    from exportd.v1.operator_service_pb2 import Queue, TenantQueue, Worker
+    from exportd.v1.operator_service_pb2 import Queue, RunningExport, TenantQueue, Worker
     from exportd_client.aio.client import ExportClient
     from exportd_client.aio.operator import Operator
     from exportd_client.channel import ApiKey, Pem, Target, Tls
@@ -91,6 +91,7 @@ _NAMES = {
     "exportd.v1.export_service_pb2": ("Collection", "IdMatch"),
     "exportd.v1.operator_service_pb2": (
         "Queue",
+        "RunningExport",
         "TenantQueue",
         "Worker",
     ),
@@ -170,6 +171,7 @@ __all__ = [
     "Progress",
     "Queue",
     "Result",
+    "RunningExport",
     "Source",
     "StateName",
     "SyncExportClient",

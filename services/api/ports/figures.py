@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from services.api.domain.export import Export
 from services.api.domain.states import State
 
 
@@ -24,11 +25,25 @@ class TenantQueue:
     vtime: int
 
 
+@dataclass(frozen=True, slots=True)
+class RunningExport:
+    """An export in PROCESSING, and the worker that builds it."""
+
+    export: Export
+    worker_id: str
+
+
 class QueueFigures(Protocol):
     """What waits and what runs. Reads only; every verb raises StoreUnavailable when the store does not answer."""
 
     async def running(self) -> dict[str, int]:
         """How many exports each tenant has in PROCESSING; those with none are left out."""
+        ...
+
+    async def running_exports(self, tenant: str, after_id: str, limit: int) -> list[RunningExport]:
+        """Those of a tenant (empty: of all) whose ids are above `after_id` (empty: from the start), by id; at most
+        `limit`.
+        """
         ...
 
     async def queue(self) -> list[TenantQueue]:

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from exportd.v1 import operator_service_pb2
 from services.api.domain.states import State
 from services.api.ports.live import WorkerSeen
-from services.api.usecases.operations import TenantPart
-from services.contract.codec import duration_to_pb
+from services.api.usecases.operations import RunningView, TenantPart
+from services.contract.codec import duration_to_pb, progress_to_pb, timestamp_to_pb
 from services.contract.codes import FailureCode
 
 
@@ -20,6 +20,20 @@ def tenant_queue(of_tenant: TenantPart) -> operator_service_pb2.TenantQueue:
         failed=part.counts[State.FAILED],
         max_running=share.max_running,
         weight=share.weight,
+    )
+
+
+def running_export(view: RunningView) -> operator_service_pb2.RunningExport:
+    """An export that is being built."""
+    export = view.running.export
+    return operator_service_pb2.RunningExport(
+        export_id=export.id,
+        tenant=export.tenant,
+        type=export.type,
+        attempt=export.attempt,
+        worker_id=view.running.worker_id,
+        start_time=timestamp_to_pb(export.start_time),
+        progress=progress_to_pb(view.progress),
     )
 
 

@@ -38,6 +38,7 @@ SCOPES: dict[str, Scope] = {
     "/exportd.v1.KeyService/RotateKey": Scope.KEYS,
     "/exportd.v1.OperatorService/DrainWorker": Scope.OPERATE,
     "/exportd.v1.OperatorService/GetQueue": Scope.OPERATE,
+    "/exportd.v1.OperatorService/ListRunningExports": Scope.OPERATE,
     "/exportd.v1.OperatorService/ListWorkers": Scope.OPERATE,
     "/exportd.v1.OperatorService/RedeliverNotification": Scope.OPERATE,
     "/exportd.v1.OperatorService/RetryExport": Scope.OPERATE,
@@ -61,7 +62,12 @@ class Caller:
 
     def sees(self, tenant: str) -> bool:
         """Whether things of this tenant may be shown to it."""
-        return self.key is None or self.key.all_tenants or self.key.tenant == tenant
+        return self.only_tenant in ("", tenant)
+
+    @property
+    def only_tenant(self) -> str:
+        """The one tenant whose things may be shown to it; empty: those of all."""
+        return "" if self.key is None or self.key.all_tenants else self.key.tenant
 
 
 CALLER: ContextVar[Caller] = ContextVar("caller", default=Caller())  # noqa: B039 - frozen

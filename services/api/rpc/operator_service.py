@@ -6,9 +6,9 @@ from services.api.rpc import decode, encode, encode_history, encode_operator
 from services.api.rpc.call import export_id_of, tenant_of
 from services.api.rpc.gate import CALLER
 from services.api.rpc.metadata import Context
-from services.api.rpc.pages import Pages, fetched_from
+from services.api.rpc.pages import Pages, fetched_from, one_more
 from services.api.usecases.exports import Exports
-from services.api.usecases.operations import Operations, TenantPart
+from services.api.usecases.operations import Operations, RunningView, TenantPart
 from services.contract.codec import duration_to_pb
 from services.contract.errors import InvalidRequest, Violation
 
@@ -51,6 +51,18 @@ class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
         oldest_age = duration_to_pb(view.oldest)
         return operator_service_pb2.Queue(tenants=tenants, oldest_age=oldest_age, next_page_token=token)
 
+    async def ListRunningExports(
+        self, request: operator_service_pb2.ListRunningExportsRequest, context: Context
+    ) -> operator_service_pb2.ListRunningExportsResponse:
+        tenant = CALLER.get().only_tenant
+        listed, token = await self._pages.filled(
+            self._pages.asked(request, tenant),
+            one_more(lambda after, count: self._operations.running_exports(tenant, after, count), _id_of),
+            encode_operator.running_export,
+            _id_of,
+        )
+        return operator_service_pb2.ListRunningExportsResponse(running_exports=listed, next_page_token=token)
+
     async def ListWorkers(
         self, request: operator_service_pb2.ListWorkersRequest, context: Context
     ) -> operator_service_pb2.ListWorkersResponse:
@@ -67,6 +79,10 @@ class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
         self, request: operator_service_pb2.DrainWorkerRequest, context: Context
     ) -> operator_service_pb2.Worker:
         return encode_operator.worker(*await self._operations.drain(decode.identifier("worker_id", request.worker_id)))
+
+
+def _id_of(view: RunningView) -> str:
+    return view.running.export.id
 
 
 def _name_of(part: TenantPart) -> str:

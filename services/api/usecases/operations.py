@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from services.api.domain.fairness import Share, Shares
 from services.api.domain.notifications import Delivery
 from services.api.ports.clock import Clock
-from services.api.ports.figures import QueueFigures, TenantQueue
+from services.api.ports.figures import QueueFigures, RunningExport, TenantQueue
 from services.api.ports.live import Announcements, Workers, WorkerSeen
 from services.api.ports.outbox import Outbox
 from services.contract.errors import WorkerNotFound
 from services.contract.job import Hint
+from services.contract.outcome import Progress
 
 TenantPart = tuple[TenantQueue, Share]
 
@@ -21,6 +22,14 @@ class QueueView:
 
     tenants: tuple[TenantPart, ...]
     oldest: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class RunningView:
+    """An export that is being built, its worker, and its progress as last reported; None before the first report."""
+
+    running: RunningExport
+    progress: Progress | None
 
 
 class Operations:
@@ -48,6 +57,12 @@ class Operations:
         queues = await self._figures.queue()
         depth = await self._figures.depth(self._clock())
         return QueueView(tuple((each, self._fairness.share(each.tenant)) for each in queues), depth.oldest)
+
+    async def running_exports(self, tenant: str, after_id: str, limit: int) -> list[RunningView]:
+        """What is being built of a tenant (empty: of all), by id; see QueueFigures."""
+        listed = await self._figures.running_exports(tenant, after_id, limit)
+        progress = await self._announcements.progress([each.export.id for each in listed])
+        return [RunningView(each, progress.get(each.export.id)) for each in listed]
 
     async def workers(self) -> tuple[list[WorkerSeen], datetime]:
         """The workers that were seen recently, and the time now."""

@@ -11,7 +11,7 @@ import termios
 import pytest
 
 from exportd.v1 import export_pb2
-from exportd_client import Queue, Worker
+from exportd_client import ExportClient, Queue, Worker
 from exportd_client.cli.snapshot import Snapshot, shares
 from tests.integration.api.conftest import Api
 from tests.integration.api.conftest import Worker as ByHand
@@ -35,8 +35,24 @@ async def test_a_program_gets_one_snapshot(api: Api, worker: ByHand) -> None:
     seen = json.loads(out)
     assert (code, err) == (0, "")
     assert [part["tenant"] for part in seen["queue"]["tenants"]] == ["default"]
-    assert [(export["id"], export["progress"]["rowsTotal"]) for export in seen["running"]] == [(running, "4000")]
+    assert [(export["exportId"], export["progress"]["rowsTotal"]) for export in seen["running"]] == [(running, "4000")]
     assert [each["id"] for each in seen["workers"]] == [worker.id]
+
+
+async def test_the_running_exports_are_those_of_all_tenants(api: Api, worker: ByHand) -> None:
+    for tenant in ("acme", "zeta"):
+        async with ExportClient(api.target, tenant) as client:
+            await client.create("/shops/7/orders", format="csv")
+    await worker.lease(max_jobs=2)
+    for tenant in ("acme", "nobody"):
+        code, out, _ = await exportctl(api, "--tenant", tenant, "top", "--output", "json")
+        seen = json.loads(out)["running"]
+        assert code == 0
+        assert [(export["tenant"], export["workerId"], export["attempt"]) for export in seen] == [
+            ("acme", worker.id, 1),
+            ("zeta", worker.id, 1),
+        ]
+        assert not {key for export in seen for key in export} & {"uri", "labels", "options"}
 
 
 async def test_a_pipe_gets_one_snapshot(api: Api, worker: ByHand) -> None:
@@ -46,7 +62,7 @@ async def test_a_pipe_gets_one_snapshot(api: Api, worker: ByHand) -> None:
     assert code == 0
     assert "1 queued, 1 running, 0 to be retried" in out
     assert ["default", "1", "1", "0", "any", "1"] in lines
-    assert [line[3:] for line in lines if line[:1] == [running]] == [["25%", "-", "Orders"]]
+    assert [[line[1], *line[4:]] for line in lines if line[:1] == [running]] == [["default", "25%", "-", "Orders"]]
     assert [line[1:3] for line in lines if line[:1] == [worker.id]] == [["1", "0"]]
 
 
@@ -74,7 +90,7 @@ async def test_a_terminal_is_drawn_again_and_again_until_somebody_leaves(api: Ap
     assert seen.startswith("\x1b[?1049h")
     assert "\x1b[?1049l" in seen
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen).replace("\r", "")
-    assert re.search(rf"{running} +\d+s +writing +25% +- +Orders", plain)
+    assert re.search(rf"{running} +default +\d+s +writing +25% +- +Orders", plain)
     assert worker.id in plain
 
 

@@ -92,6 +92,13 @@ async def test_the_queue_the_workers_the_history_and_the_deliveries_come_in_page
     assert [part.tenant for part in (*page.tenants, *(await api.operators.GetQueue(request)).tenants)] == [
         "acme", "beta", "zeta"
     ]  # fmt: skip
+    await worker.lease(max_jobs=3)
+    running = operator_service_pb2.ListRunningExportsRequest(page_size=2)
+    built = await api.operators.ListRunningExports(running)
+    running.page_token = built.next_page_token
+    both = (*built.running_exports, *(await api.operators.ListRunningExports(running)).running_exports)
+    assert [each.tenant for each in both] == ["acme", "beta", "zeta"]
+    assert {each.worker_id for each in both} == {worker.id}
     other = Worker(api)
     for each in (worker, other):
         await each.heartbeat()

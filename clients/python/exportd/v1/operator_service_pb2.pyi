@@ -8,9 +8,11 @@ no tenant. Errors and pages are those of ExportService.
 """
 
 from collections import abc as _abc
+from exportd.v1 import export_pb2 as _export_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -176,6 +178,110 @@ class TenantQueue(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TenantQueue: _TypeAlias = TenantQueue  # noqa: Y015
+
+@_typing.final
+class ListRunningExportsRequest(_message.Message):
+    """Of ListRunningExports."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """1 to 1000; 0: 50; more is lowered to 1000."""
+    page_token: _builtins.str
+    """next_page_token of the page before; empty: the first page."""
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRunningExportsRequest: _TypeAlias = ListRunningExportsRequest  # noqa: Y015
+
+@_typing.final
+class ListRunningExportsResponse(_message.Message):
+    """Of ListRunningExports."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNNING_EXPORTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Of the next page; empty on the last."""
+    @_builtins.property
+    def running_exports(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunningExport]:
+        """By id, which is by the time of their creation."""
+
+    def __init__(
+        self,
+        *,
+        running_exports: _abc.Iterable[Global___RunningExport] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "running_exports", b"running_exports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRunningExportsResponse: _TypeAlias = ListRunningExportsResponse  # noqa: Y015
+
+@_typing.final
+class RunningExport(_message.Message):
+    """An export that is being built, as operators see it: nothing of what it exports."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPORT_ID_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    WORKER_ID_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    export_id: _builtins.str
+    """Of the export."""
+    tenant: _builtins.str
+    """Whose it is."""
+    type: _builtins.str
+    """Code of its collection."""
+    attempt: _builtins.int
+    """Which attempt this is, from 1."""
+    worker_id: _builtins.str
+    """UUID of the process start of the worker that builds it."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When its first attempt started."""
+
+    @_builtins.property
+    def progress(self) -> _export_pb2.Progress:
+        """As last reported; absent before the first report."""
+
+    def __init__(
+        self,
+        *,
+        export_id: _builtins.str = ...,
+        tenant: _builtins.str = ...,
+        type: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        worker_id: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        progress: _export_pb2.Progress | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "export_id", b"export_id", "progress", b"progress", "start_time", b"start_time", "tenant", b"tenant", "type", b"type", "worker_id", b"worker_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunningExport: _TypeAlias = RunningExport  # noqa: Y015
 
 @_typing.final
 class ListWorkersRequest(_message.Message):

@@ -51,6 +51,11 @@ class OperatorServiceStub:
                 request_serializer=exportd_dot_v1_dot_operator__service__pb2.GetQueueRequest.SerializeToString,
                 response_deserializer=exportd_dot_v1_dot_operator__service__pb2.Queue.FromString,
                 _registered_method=True)
+        self.ListRunningExports = channel.unary_unary(
+                '/exportd.v1.OperatorService/ListRunningExports',
+                request_serializer=exportd_dot_v1_dot_operator__service__pb2.ListRunningExportsRequest.SerializeToString,
+                response_deserializer=exportd_dot_v1_dot_operator__service__pb2.ListRunningExportsResponse.FromString,
+                _registered_method=True)
         self.ListWorkers = channel.unary_unary(
                 '/exportd.v1.OperatorService/ListWorkers',
                 request_serializer=exportd_dot_v1_dot_operator__service__pb2.ListWorkersRequest.SerializeToString,
@@ -92,6 +97,13 @@ class OperatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRunningExports(self, request, context):
+        """Lists the exports that are being built, of all tenants, the oldest first. No errors of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListWorkers(self, request, context):
         """Lists the workers that have reported to this api process within the last minute. No errors of its own.
         """
@@ -123,6 +135,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.GetQueue,
                     request_deserializer=exportd_dot_v1_dot_operator__service__pb2.GetQueueRequest.FromString,
                     response_serializer=exportd_dot_v1_dot_operator__service__pb2.Queue.SerializeToString,
+            ),
+            'ListRunningExports': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRunningExports,
+                    request_deserializer=exportd_dot_v1_dot_operator__service__pb2.ListRunningExportsRequest.FromString,
+                    response_serializer=exportd_dot_v1_dot_operator__service__pb2.ListRunningExportsResponse.SerializeToString,
             ),
             'ListWorkers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListWorkers,
@@ -217,6 +234,33 @@ class OperatorService:
             '/exportd.v1.OperatorService/GetQueue',
             exportd_dot_v1_dot_operator__service__pb2.GetQueueRequest.SerializeToString,
             exportd_dot_v1_dot_operator__service__pb2.Queue.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRunningExports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.v1.OperatorService/ListRunningExports',
+            exportd_dot_v1_dot_operator__service__pb2.ListRunningExportsRequest.SerializeToString,
+            exportd_dot_v1_dot_operator__service__pb2.ListRunningExportsResponse.FromString,
             options,
             channel_credentials,
             insecure,

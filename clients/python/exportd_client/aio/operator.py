@@ -1,15 +1,17 @@
 """Operator: OperatorService as Python sees it."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from exportd.v1.export_pb2 import Delivery, Export
 from exportd.v1.operator_service_pb2 import (
     DrainWorkerRequest,
     GetQueueRequest,
+    ListRunningExportsRequest,
     ListWorkersRequest,
     Queue,
     RedeliverNotificationRequest,
     RetryExportRequest,
+    RunningExport,
     Worker,
 )
 from exportd_client import conversions
@@ -47,6 +49,13 @@ class Operator:
             whole.tenants.extend(page.tenants)
             whole.oldest_age.CopyFrom(page.oldest_age)
         return whole
+
+    async def running(self, *, page_size: int = MAX_PAGE_SIZE) -> AsyncGenerator[RunningExport]:
+        """Exports that are being built, of all tenants, the oldest first, page by page as they are iterated."""
+        request = ListRunningExportsRequest(page_size=page_size)
+        async for page in self._link.pages(self._link.operators.ListRunningExports, request):
+            for export in page.running_exports:
+                yield export
 
     async def workers(self) -> Sequence[Worker]:
         """Workers that have reported within the last minute."""

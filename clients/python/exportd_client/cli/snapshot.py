@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from exportd_client import Export, ExportClient, Queue, Worker
+from exportd_client import ExportClient, Queue, RunningExport, Worker
 from exportd_client.cli import tables
 from exportd_client.cli.as_json import plain
 from exportd_client.cli.lists import QUEUE, WORKERS, age, queue_row, short_count, workers_row
@@ -17,6 +17,7 @@ from exportd_client.cli.words import phase_of
 
 RUNNING = (
     Column("RUNNING EXPORT"),
+    Column("TENANT", flexible=True),
     Column("AGE", right=True),
     Column("PHASE"),
     Column("DONE", right=True),
@@ -31,10 +32,10 @@ MAX_WIDTH_CELLS = 1000
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The queue of all tenants, the running exports of one, the workers, and when they were so."""
+    """The queue and the running exports of all tenants, the workers, and when they were so."""
 
     queue: Queue = field(default_factory=Queue)
-    running: Sequence[Export] = ()
+    running: Sequence[RunningExport] = ()
     workers: Sequence[Worker] = ()
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -95,9 +96,9 @@ def _section(columns: Sequence[Column], rows: Sequence[Sequence[str]], count: in
         yield f"{ellipsis()} {len(rows) - count:,} more"
 
 
-async def _running(client: ExportClient) -> list[Export]:
-    exports: list[Export] = []
-    async with aclosing(client.list(states=["PROCESSING"], page_size=MAX_RUNNING)) as listed:
+async def _running(client: ExportClient) -> list[RunningExport]:
+    exports: list[RunningExport] = []
+    async with aclosing(client.operator.running(page_size=MAX_RUNNING)) as listed:
         async for export in listed:
             exports.append(export)
             if len(exports) == MAX_RUNNING:
@@ -105,11 +106,12 @@ async def _running(client: ExportClient) -> list[Export]:
     return exports
 
 
-def _running_row(export: Export, now: datetime) -> tuple[str, ...]:
+def _running_row(export: RunningExport, now: datetime) -> tuple[str, ...]:
     progress = export.progress
     share = f"{100 * progress.rows_written / progress.rows_total:.0f}%" if progress.rows_total else ""
     return (
-        export.id,
+        export.export_id,
+        export.tenant,
         age(export.start_time, now),
         phase_of(progress),
         share or short_count(progress.rows_written),

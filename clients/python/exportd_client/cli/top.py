@@ -32,8 +32,8 @@ SILENCE_S = 1.0
 async def top(session: Session, /, interval_s: float) -> Exit:
     """Show the queue, running exports and workers live.
 
-    The queue covers all tenants, the running exports are those of --tenant. Press q or Ctrl-C to quit. Without a
-    terminal, and with --output json, it prints one snapshot.
+    It covers all tenants. Press q or Ctrl-C to quit. Without a terminal, and with --output json, it prints one
+    snapshot.
     """
     if session.output.as_json:
         streams.write_json((await look(session.client)).as_json())

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import islice
 
-from services.api.domain.states import TERMINAL, Event, State, target
-from services.api.ports.figures import Depth, TenantQueue
+from services.api.domain.states import TERMINAL, Event, State, sources, target
+from services.api.ports.figures import Depth, RunningExport, TenantQueue
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.line import running
 
@@ -19,6 +20,11 @@ class MemoryQueueFigures:
 
     async def running(self) -> dict[str, int]:
         return dict(running(self._data))
+
+    async def running_exports(self, tenant: str, after_id: str, limit: int) -> list[RunningExport]:
+        running = (each for each in self._data.within(*sources(Event.RELEASE)) if each.export.id > after_id)
+        records = (each for each in running if tenant in ("", each.export.tenant))
+        return [RunningExport(each.export, each.lease.worker_id) for each in islice(records, limit) if each.lease]
 
     async def queue(self) -> list[TenantQueue]:
         counted = Counter((each.export.tenant, each.export.state) for each in self._data.within(*_NOT_DONE))

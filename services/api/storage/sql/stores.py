@@ -11,7 +11,7 @@ from services.api.domain.leases import UNLIMITED, Ability, Claimed, LeasePolicy,
 from services.api.domain.notifications import Channel, Delivery, DeliveryState, Held, Position
 from services.api.domain.retry import Fate
 from services.api.ports.exports import ExportFilter, ExportPage, IdMatch, IdRange, Placed, RequestMark
-from services.api.ports.figures import Depth, TenantQueue
+from services.api.ports.figures import Depth, RunningExport, TenantQueue
 from services.api.ports.retention import Kept
 from services.api.ports.store import Store
 from services.api.storage.sql import history
@@ -74,8 +74,8 @@ class SqlExportStore:
     async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
         return await self._db.read(lambda db: ids.of_exports(db, tenant, within, limit))
 
-    async def page(self, tenant: str, wanted: ExportFilter, before_id: str, limit: int) -> ExportPage:
-        return await self._db.read_list(tenant, lambda db: self._verbs.page(db, tenant, wanted, before_id, limit))
+    async def page(self, tenant: str, filter_: ExportFilter, before_id: str, limit: int) -> ExportPage:
+        return await self._db.read_list(tenant, lambda db: self._verbs.page(db, tenant, filter_, before_id, limit))
 
     async def queue_position(self, export: Export) -> int:
         return await self._db.read(lambda db: self._verbs.queue_position(db, export))
@@ -165,6 +165,9 @@ class SqlQueueFigures:
 
     async def running(self) -> dict[str, int]:
         return await self._db.read(figures.running)
+
+    async def running_exports(self, tenant: str, after_id: str, limit: int) -> list[RunningExport]:
+        return await self._db.read_list(tenant, lambda db: figures.running_exports(db, tenant, after_id, limit))
 
     async def queue(self) -> list[TenantQueue]:
         return await self._db.read_list("", figures.queue)

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from services.api.domain.states import TERMINAL, Event, State, sources, target
-from services.api.ports.figures import Depth, TenantQueue
+from services.api.ports.figures import Depth, RunningExport, TenantQueue
+from services.api.storage.sql.rows import EXPORT_COLUMNS, to_export
 from services.api.storage.sql.tables import exports, in_states, tenants, transitions
 
 _NOT_DONE = tuple(state for state in State if state not in TERMINAL)
@@ -19,6 +20,15 @@ _count_running = sa.select(_c.tenant, sa.func.count().label("running")).where(_r
 def running(db: sa.Connection) -> dict[str, int]:
     """How many exports each tenant runs; those that run none are left out."""
     return {row.tenant: row.running for row in db.execute(_count_running)}
+
+
+def running_exports(db: sa.Connection, tenant: str, after_id: str, limit: int) -> list[RunningExport]:
+    """By id. They are few, and found in their own index: the order alone would lead through every export there is."""
+    of_tenant = [_c.tenant == tenant] if tenant else []
+    ids = sa.select(_c.id).where(_running, *of_tenant).scalar_subquery()
+    listed = sa.select(*EXPORT_COLUMNS, _c.lease_worker_id).where(_c.id.in_(ids), _c.id > after_id, _running)
+    rows = db.execute(listed.order_by(_c.id).limit(limit)).mappings()
+    return [RunningExport(to_export(row), row["lease_worker_id"]) for row in rows]
 
 
 def queue(db: sa.Connection) -> list[TenantQueue]:
