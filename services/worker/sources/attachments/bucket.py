@@ -12,7 +12,7 @@ from services.worker.sources.access import Access
 from services.worker.sources.attachments.settings import BucketSettings
 from services.worker.sources.check.problems import Probe, Problem, failure
 from services.worker.sources.stores.folder import is_plain
-from services.worker.sources.stores.s3 import filesystem, reach
+from services.worker.sources.stores.s3 import filesystem, reach, tls_words
 from services.worker.sources.stores.streams import stream
 
 _NO_STEPS = frozenset({"", "."})  # of a key; some stores take them for a step
@@ -45,7 +45,7 @@ class BucketFiles:
             self.check_bucket()
             return None
         except _FAILURES as error:
-            raise errors.unavailable(self._id) from error
+            raise errors.unavailable(self._id, tls_words(error)) from error
         return stream(file.read, file.close, _FAILURES, errors.unavailable(self._id))
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class BucketFiles:
             if self._store.get_file_info(self._root.bucket).type == FileType.NotFound:
                 raise errors.unavailable(self._id)
         except _FAILURES as error:
-            raise errors.unavailable(self._id) from error
+            raise errors.unavailable(self._id, tls_words(error)) from error
         self._bucket_seen.set()
 
 

@@ -13,6 +13,7 @@ from services.worker.sources.files.listing import place_of
 from services.worker.sources.files.settings import FileSettings
 from services.worker.sources.files.source import FileSource
 from services.worker.sources.introspect.tables import LiveColumn
+from services.worker.sources.stores.s3 import tls_words
 
 _TEXT = ColumnType(Kind.TEXT)
 """Of what Arrow takes for a length of time and the file has as a number: either can be read."""
@@ -28,7 +29,7 @@ def _reached(settings: FileSettings) -> Iterator["_Live"]:
     try:
         place_of(settings).paths("*")
     except OSError as error:
-        raise errors.unavailable(settings.id) from error
+        raise errors.unavailable(settings.id, tls_words(error)) from error
     yield _Live(settings)
 
 

@@ -12,7 +12,7 @@ from services.worker.sources.files.place import Directory, Mark, Place
 from services.worker.sources.files.settings import FileSettings
 from services.worker.sources.files.walk import FileRefused
 from services.worker.sources.rows.conditions import literal
-from services.worker.sources.stores.s3 import ObjectRoot
+from services.worker.sources.stores.s3 import ObjectRoot, tls_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def listed(settings: FileSettings, pattern: str, filter_: Filter) -> Files:
     except FileRefused as refused:
         raise errors.file_refused(settings.id, refused.path, refused.why) from refused
     except OSError as error:
-        raise errors.unavailable(settings.id) from error
+        raise errors.unavailable(settings.id, tls_words(error)) from error
 
 
 def place_of(settings: FileSettings) -> Place:

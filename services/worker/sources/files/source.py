@@ -31,6 +31,7 @@ from services.worker.sources.rows.columns import NameAmbiguous, SourceColumn, or
 from services.worker.sources.rows.conditions import Sql, literal
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
+from services.worker.sources.stores.s3 import tls_words
 
 if TYPE_CHECKING:
     import duckdb
@@ -194,7 +195,7 @@ class Engine:
         if _is_short_of_memory(error):
             return errors.rows_too_wide(self._settings.id)
         if isinstance(error, duckdb.IOException | OSError):
-            return errors.unavailable(self._settings.id)
+            return errors.unavailable(self._settings.id, tls_words(error))
         fault = self._csv.fault(error) if self._csv else None
         return fault or unreadable(self._settings, error)
 

@@ -20,6 +20,9 @@ _ROOT = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
 _CONNECT_S = 10
 _ANSWER_S = 60
 _ATTEMPTS = 4
+_DENIED = "AWS Error ACCESS_DENIED"
+_TLS = re.compile(r"curlCode: (?:35|51|53|54|58|59|60|66|77|80|82|83|90|91|98), ([^\n\[\]]{1,150})")
+"""Of the codes of libcurl those that are about TLS, each followed by its own fixed words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +77,26 @@ def filesystem(root: ObjectRoot) -> "S3FileSystem":
 
 
 def reach(root: ObjectRoot) -> None:
-    """Ask the store for the bucket. Raises OSError when there is no answer, or no bucket."""
+    """Ask the store for the bucket. Raises OSError when there is no answer, or no bucket.
+
+    A store that answers and tells nothing of the bucket is reached: objects may be read without that right.
+    """
     from pyarrow.fs import FileType  # noqa: PLC0415 - few sources are objects
 
-    if filesystem(root).get_file_info(root.bucket).type == FileType.NotFound:
+    try:
+        missing = filesystem(root).get_file_info(root.bucket).type == FileType.NotFound
+    except OSError as error:
+        if _DENIED not in str(error):
+            raise
+        missing = False
+    if missing:
         raise FileNotFoundError(root.bucket)
+
+
+def tls_words(error: BaseException) -> str:
+    """Of what pyarrow says of a store that it could not ask, the reason that TLS gave; empty: it was not TLS."""
+    match = _TLS.search(str(error))
+    return f"TLS: {match[1]}" if match else ""
 
 
 def _bucket(table: Table) -> tuple[str, str]:
