@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
+from socket import create_server
 
 import pymysql
 import pytest
@@ -31,6 +33,25 @@ needed = pytest.mark.skipif(not INSTALLED, reason="needs mariadbd: Debian's mari
 @cache
 def socket() -> str:
     """The socket of the server, which is started; no network."""
+    directory, server = _started("--skip-networking")
+    atexit.register(_stop, server, directory)
+    return str(directory / "socket")
+
+
+@contextmanager
+def over_tls(chain: Path) -> Iterator[int]:
+    """The port on loopback of a server of its own, which speaks TLS with a key and its certificate."""
+    with closing(create_server(("127.0.0.1", 0))) as free:
+        port: int = free.getsockname()[1]
+    tls = (f"--ssl-cert={chain}", f"--ssl-key={chain}")
+    directory, server = _started("--bind-address=127.0.0.1", f"--port={port}", *tls)
+    try:
+        yield port
+    finally:
+        _stop(server, directory)
+
+
+def _started(*networking: str) -> tuple[Path, "subprocess.Popen[bytes]"]:
     directory = Path(tempfile.mkdtemp(prefix="exportd-mariadb-"))
     data, place = directory / "data", directory / "socket"
     options = ["--no-defaults", f"--datadir={data}"]
@@ -46,22 +67,21 @@ def socket() -> str:
             *options,
             f"--socket={place}",
             f"--pid-file={directory}/pid",
-            "--skip-networking",
             "--user=root",
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-buffer-pool-size=32M",
             "--default-time-zone=-05:00",  # what the server thinks of time must not matter
+            *networking,
         ],
         stdout=log,
         stderr=log,
     )
-    atexit.register(_stop, server, directory)
     end = time.monotonic() + _START_S
     while not place.exists():
         assert server.poll() is None, (directory / "log").read_text()
         assert time.monotonic() < end, (directory / "log").read_text()
         time.sleep(0.05)  # it says nowhere else that it is ready
-    return str(place)
+    return directory, server
 
 
 def _stop(server: "subprocess.Popen[bytes]", directory: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,11 +12,12 @@ import duckdb
 import pytest
 
 from demo.seaweed import ObjectStore
+from services.api.catalog.definition.file import load
 from services.contract.codes import FailureCode
 from services.worker.check.command import run
 from services.worker.sources.check.types import unfit
 from services.worker.sources.stores.s3 import ObjectRoot, filesystem
-from tests.integration.sources.drafts import drafted, drafted_from
+from tests.integration.sources.drafts import drafted, drafted_from, exported, of
 from tests.integration.sources.http_apis import api_of
 from tests.integration.sources.source_specs import type_of
 from tests.servers import databases, mariadb
@@ -207,6 +209,72 @@ def test_a_collection_read_by_its_key_and_one_that_the_user_may_not_read(tmp_pat
     url = databases.new_database(*TABLE, "create view broken as select id, name::int as n from t")
     catalog = SHOP + collection("T", 'table = "t"', f'{ID}, {{ field = "name" }}', 'reading = "keyset"')
     assert checked(tmp_path, sql(url), catalog)[0] == 0
+
+
+def granted(url: str, *statements: str) -> str:
+    """The address of the database for an account of its own, which may do what the statements grant to `{me}`."""
+    me = f"reader_{url.partition('?')[0].rpartition('/')[2]}"
+    databases.run(url, f"create role {me} login", *(statement.format(me=me) for statement in statements))
+    return re.sub("(?<=//)[^@]*(?=@)", me, url)
+
+
+def my_granted(url: str, *statements: str) -> str:
+    name = url.partition("?")[0].rpartition("/")[2]
+    mariadb.run(name, f"create user {name}@localhost", *(s.format(me=f"{name}@localhost") for s in statements))
+    return url.replace("root@", f"{name}@")
+
+
+PAPERS = "create table papers (t_id integer, scan bytea, owner text)"
+PARTLY = SHOP + collection("T", 'table = "t"', f'{ID}, {{ field = "name" }}')
+GRANTS = {
+    "postgres": (lambda: databases.new_database(*TABLE), granted),
+    "mariadb": (lambda: mariadb.new_database(*TABLE), my_granted),
+}
+
+
+@pytest.mark.parametrize("database", ["postgres", pytest.param("mariadb", marks=mariadb.needed)])
+def test_a_check_asks_for_no_more_than_the_catalog_names(tmp_path: Path, database: str) -> None:
+    made, with_grants = GRANTS[database]
+    url = with_grants(made(), "grant select (id, name) on t to {me}")
+    assert checked(tmp_path, sql(url), PARTLY)[0] == 0
+    assert checked(tmp_path, sql(url), PARTLY.replace('path = "/t"', 'path = "/t"\nreading = "keyset"'))[0] == 0
+    assert exported(tmp_path, of(load(tmp_path / "catalog.toml"), "T")).matched == 1
+
+
+@pytest.mark.parametrize("database", ["postgres", pytest.param("mariadb", marks=mariadb.needed)])
+def test_a_missing_grant_is_named_beside_what_else_is_wrong(tmp_path: Path, database: str) -> None:
+    made, with_grants = GRANTS[database]
+    url = with_grants(made(), "grant select (id) on t to {me}")
+    code, told = checked(tmp_path, sql(url), PARTLY.replace('"name"', '"price", type = "decimal(12,4)"'))
+    assert code == 1
+    (problem,) = told["problems"]
+    assert problem["collection"] == "T"
+    assert problem["message"] == ("The account that reads the source 'shop' has no right to select: price.")
+    assert problem["fix"] == FailureCode.PERMISSION_DENIED.remedy
+
+
+def test_attachments_without_a_grant_and_tables_without_any(tmp_path: Path) -> None:
+    url = granted(
+        databases.new_database(*TABLE, PAPERS), "grant select on t to {me}", "grant select (t_id) on papers to {me}"
+    )
+    attachment = """
+        [collections.T.attachments."scan.pdf"]
+        source = "shop"
+        path = "{id}.pdf"
+        table = "papers"
+        column = "scan"
+        key = { t_id = "id" }
+        """
+    code, told = checked(
+        tmp_path,
+        sql(url),
+        PARTLY + attachment + collection("Papers", 'table = "papers"', '{ field = "owner" }', key="t_id"),
+    )
+    assert code == 1
+    assert {(p["collection"], p["part"], p["message"].partition("select: ")[2]) for p in told["problems"]} == {
+        ("T", "attachment scan.pdf", "scan."),
+        ("Papers", "", "owner."),
+    }
 
 
 def test_files(tmp_path: Path) -> None:

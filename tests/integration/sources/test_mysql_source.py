@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.contract.outcome import Consistency
-from services.contract.spec import Limits, Operator, OrderTerm, ReadingMode, Relation, Term
+from services.contract.spec import Limits, Operator, OrderTerm, Relation, Term
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.sql.mysql.settings import MysqlSettings
 from tests.integration.sources.drafts import drafted, exported, lines, of
@@ -223,7 +223,6 @@ def failure(source: MysqlSettings, **changes: Any) -> SourceFailed:
 
 def test_what_cannot_be_read() -> None:
     source = settings("create table t (id int primary key, v varbinary(9))", "insert into t values (1, x'ff')")
-    assert failure(source, reading=ReadingMode.KEYSET).code == "READING_UNSUPPORTED"
     assert failure(source, relation=Relation(table="nope")).code == "RELATION_MISSING"
     assert failure(source, relation=Relation(query="select 1 as x")).code == "COLUMN_MISSING"
     slow = "select seq as id from seq_1_to_1000000 where sleep(0.001) = 0"

@@ -15,10 +15,11 @@ from services.worker.sources.errors import SourceFailed
 from services.worker.sources.kind import SourceSettings
 from services.worker.sources.sources import Sources
 from services.worker.sources.sql.keyset import PAGE_ROWS
+from services.worker.sources.sql.mysql.settings import MysqlSettings
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.sources.source_specs import opened, spec_of, type_of
-from tests.servers import databases
+from tests.servers import databases, mariadb
 
 ROWS = 3 * PAGE_ROWS
 """With keys 0, 10, 20, …: there is room between and behind them."""
@@ -58,7 +59,20 @@ def postgres_database(_: Path) -> Database:
     return PostgresSettings("things", url), lambda: databases.run(url, *CHANGES)
 
 
-@pytest.fixture(params=[sqlite_database, postgres_database], ids=["sqlite", "postgres"])
+def mariadb_database(_: Path) -> Database:
+    url = mariadb.new_database(
+        "create table t (id bigint primary key, v text)",
+        f"insert into t select seq * 10, 'old' from seq_0_to_{ROWS - 1}",
+    )
+    name = url.partition("?")[0].rpartition("/")[2]
+    settings = MysqlSettings("things", url.replace("mysql:", "mysql+pymysql:"))
+    return settings, lambda: mariadb.run(name, *CHANGES)
+
+
+DATABASES = [sqlite_database, postgres_database, pytest.param(mariadb_database, marks=mariadb.needed)]
+
+
+@pytest.fixture(params=DATABASES, ids=["sqlite", "postgres", "mariadb"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     made: Database = request.param(tmp_path)
     return made

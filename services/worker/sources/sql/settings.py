@@ -8,6 +8,8 @@ from services.worker.sources.sql import address
 KEYS = ("kind", "url", "statement_timeout_s", time_zone.KEY)
 SERVER_KEYS = (*KEYS, "password_file", "password_env")
 MAX_TIMEOUT_S = 86_400
+LOCK_TIMEOUT_KEY = "lock_timeout_s"
+DEFAULT_LOCK_TIMEOUT_S = 30.0
 
 
 def url_in(table: Table) -> str:
@@ -19,6 +21,11 @@ def url_in(table: Table) -> str:
 def read_timeout(table: Table) -> float:
     """Seconds that a statement may take; 0 is no limit."""
     return table.real("statement_timeout_s", 0, 0, MAX_TIMEOUT_S)
+
+
+def read_lock_timeout(table: Table) -> float:
+    """Seconds that a wait for a lock may take; 0 is no limit."""
+    return table.real(LOCK_TIMEOUT_KEY, DEFAULT_LOCK_TIMEOUT_S, 0, MAX_TIMEOUT_S)
 
 
 def read_server_url(table: Table, origin: Origin, *more: str) -> str:

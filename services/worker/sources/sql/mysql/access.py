@@ -7,7 +7,8 @@ from services.worker.sources.access import Access, RowOptions
 from services.worker.sources.attachments.blobs import BlobFiles
 from services.worker.sources.sql.mysql.check import check
 from services.worker.sources.sql.mysql.introspect import tables
-from services.worker.sources.sql.mysql.reading import connected, opened
+from services.worker.sources.sql.mysql.reading import opened
+from services.worker.sources.sql.mysql.session import connected, connection_of, guarded
 from services.worker.sources.sql.mysql.settings import MysqlSettings
 from services.worker.sources.sql.other.blobs import OtherSqlBlobs
 from services.worker.sources.sql.source import SqlSource
@@ -18,7 +19,8 @@ def _open_rows(settings: MysqlSettings, _: RowOptions) -> Source:
 
 
 def _open_attachments(settings: MysqlSettings) -> AttachmentFiles:
-    return BlobFiles(settings.id, partial(OtherSqlBlobs, settings))
+    connect = partial(connection_of, settings)
+    return BlobFiles(settings.id, lambda: OtherSqlBlobs(settings.id, connect, guarded(settings)))
 
 
 def _reach(settings: MysqlSettings) -> None:

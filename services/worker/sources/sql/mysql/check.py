@@ -10,7 +10,8 @@ from services.worker.sources.check.problems import Probe, Problem, problems
 from services.worker.sources.introspect.tables import LiveColumn
 from services.worker.sources.sql.mysql import dialect
 from services.worker.sources.sql.mysql.dialect import Code
-from services.worker.sources.sql.mysql.reading import Session, connected, opened
+from services.worker.sources.sql.mysql.reading import opened
+from services.worker.sources.sql.mysql.session import Session, connected
 from services.worker.sources.sql.mysql.settings import MysqlSettings
 from services.worker.sources.sql.source import SqlSource
 

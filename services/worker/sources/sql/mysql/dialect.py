@@ -62,6 +62,15 @@ class Columns:
         """Its type in the protocol."""
         return self.stored[name.casefold()][1]
 
+    def is_text(self, name: str) -> bool:
+        """Whether it is one of texts, bytes or listed values."""
+        return self.code(name) in _TEXTS
+
+    @staticmethod
+    def is_temporal(code: int) -> bool:
+        """Whether a column of this Code leaves as the text that the server itself writes."""
+        return code in _TEMPORAL
+
     def value(self, name: str) -> str:
         """The column as it leaves."""
         raw, code = self.raw(name), self.code(name)
@@ -82,8 +91,13 @@ def quoted(name: str) -> str:
 def relation(of: Relation) -> str:
     """The rows as `r`. A table is `name` or `schema.name`."""
     query = of.query.strip().rstrip(";").replace("%", "%%")
+    return f"(\n{query}\n) as r" if query else f"{table_name(of)} as r"
+
+
+def table_name(of: Relation) -> str:
+    """A table for a statement."""
     schema, dot, table = of.table.rpartition(".")
-    return f"(\n{query}\n) as r" if query else f"{quoted(schema) + dot if dot else ''}{quoted(table)} as r"
+    return f"{quoted(schema) + dot if dot else ''}{quoted(table)}"
 
 
 def where(filter_: Filter, columns: Columns) -> Sql:

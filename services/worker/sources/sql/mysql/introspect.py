@@ -12,7 +12,7 @@ from services.worker.sources.introspect.keys import MAX_ROWS, Row, with_keys
 from services.worker.sources.introspect.tables import GUESSED, SAMPLE, Link, LiveColumn, LiveTable, TableNames
 from services.worker.sources.said import all_said
 from services.worker.sources.sql.mysql import dialect
-from services.worker.sources.sql.mysql.reading import Session, connected
+from services.worker.sources.sql.mysql.session import Session, connected
 from services.worker.sources.sql.mysql.settings import MysqlSettings
 
 _PATIENCE_S = 15.0

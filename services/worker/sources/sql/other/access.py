@@ -8,7 +8,7 @@ from services.worker.sources.attachments.blobs import BlobFiles
 from services.worker.sources.sql.other.blobs import OtherSqlBlobs
 from services.worker.sources.sql.other.check import check
 from services.worker.sources.sql.other.cursor import guarded, opened
-from services.worker.sources.sql.other.engine import connected
+from services.worker.sources.sql.other.engine import connected, engine
 from services.worker.sources.sql.other.introspect import tables
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.source import SqlSource
@@ -19,7 +19,7 @@ def _open_rows(settings: OtherSqlSettings, _: RowOptions) -> Source:
 
 
 def _open_attachments(settings: OtherSqlSettings) -> AttachmentFiles:
-    return BlobFiles(settings.id, partial(OtherSqlBlobs, settings))
+    return BlobFiles(settings.id, lambda: OtherSqlBlobs(settings.id, engine(settings).connect, guarded(settings)))
 
 
 def _reach(settings: OtherSqlSettings) -> None:

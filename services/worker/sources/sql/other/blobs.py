@@ -1,27 +1,35 @@
 """Blobs of any other database."""
 
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import TYPE_CHECKING, Any
 
 from services.contract.spec import Blob
 from services.worker.sources import errors
 from services.worker.sources.attachments.blobs import BlobStart
-from services.worker.sources.sql.other.cursor import guarded
-from services.worker.sources.sql.other.engine import engine
-from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.stores.streams import PIECE
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 
 class OtherSqlBlobs:
-    """See BlobReader; a blob is in memory as a whole."""
+    """See BlobReader; a blob is in memory as a whole.
 
-    def __init__(self, settings: OtherSqlSettings) -> None:
-        self._id = settings.id
+    `connection_of` makes its connection; in `guard` errors of the database become SourceFailed.
+    """
+
+    def __init__(
+        self,
+        source_id: str,
+        connection_of: Callable[[], "sa.Connection"],
+        guard: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._id = source_id
         self._content = b""
-        self._guard = guarded(settings)
+        self._guard = guard
         with self._guard():
-            self._connection = engine(settings).connect()
+            self._connection = connection_of()
 
     def find(self, blob: Blob, key: tuple[str, ...]) -> BlobStart | None:
         """See BlobReader."""

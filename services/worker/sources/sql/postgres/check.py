@@ -1,6 +1,6 @@
 """A PostgreSQL database, checked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from services.worker.sources.check.problems import Probe, Problem, problems
 from services.worker.sources.introspect.tables import LiveColumn
 from services.worker.sources.rows.conditions import quoted
 from services.worker.sources.sql.failures import of_state
-from services.worker.sources.sql.names import in_utf8
+from services.worker.sources.sql.names import in_utf8, resolved
 from services.worker.sources.sql.postgres import dialect
 from services.worker.sources.sql.postgres.introspect import type_of
 from services.worker.sources.sql.postgres.reading import opened
@@ -56,27 +56,37 @@ class _Live:
         self._settings = settings
 
     def columns(self, relation: Relation) -> Sequence[LiveColumn]:
-        """See problems.Live."""
+        """See problems.Live. Of a column that the account may not select the type is not told."""
         with _guarded(self._settings), self._connection.cursor() as cursor:
-            cursor.execute(f"select {self._selected(relation)} from {dialect.relation(relation)} limit 0".encode())  # noqa: S608
-            return [LiveColumn(each.name, self._type(each)) for each in cursor.description]
+            may_select = self._may_select(relation)
+            selected = _listed(name for name, may in may_select.items() if may) if may_select else "*"
+            cursor.execute(f"select {selected} from {dialect.relation(relation)} limit 0".encode())  # noqa: S608
+            told = [LiveColumn(each.name, self._type(each)) for each in cursor.description]
+        return [*told, *(LiveColumn(name, _UNTOLD) for name, may in may_select.items() if not may)]
 
     def select(self, spec: JobSpec) -> None:
         """See problems.Live."""
         relation = dialect.relation(spec.relation).removesuffix(" as r")
         with _guarded(self._settings):
-            selected = self._selected(spec.relation)
+            may_select = self._may_select(spec.relation)
+        if not may_select:
+            selected = "*"
+        else:
+            used = list(dict.fromkeys(resolved(spec, list(may_select), self._settings.id).values()))
+            if denied := sorted(name for name in used if not may_select[name]):
+                raise errors.columns_denied(self._settings.id, denied)
+            selected = _listed(used)
         read_nothing(SqlSource(partial(opened, self._settings)), of_nothing(spec, f"{relation} as r", selected))
 
-    def _selected(self, relation: Relation) -> str:
-        """Of a table the columns whose names are UTF-8; of a query all, or it is refused."""
+    def _may_select(self, relation: Relation) -> dict[str, bool]:
+        """Of a table the columns whose names are UTF-8, and whether the account may select each; empty for a query."""
         import psycopg  # noqa: PLC0415
 
         if not relation.table:
-            return "*"
+            return {}
         with psycopg.RawCursor(self._connection) as cursor:
             listed = cursor.execute(COLUMNS, (dialect.table_name(relation.table),)).fetchall()
-        return ", ".join(f"r.{quoted(name)}" for name in in_utf8(raw for raw, _ in listed)) or "*"
+        return {name: may for raw, may in listed for name in in_utf8([bytes(raw)])}
 
     def _type(self, column: Any) -> ColumnType:
         """Of a number without digits, as of anything that nobody knows here, text: then the values say."""
@@ -91,4 +101,9 @@ class _Live:
         return declared or ColumnType(Kind.TEXT)
 
 
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"r.{quoted(name)}" for name in names)
+
+
 _MAX_DIGITS = 38
+_UNTOLD = ColumnType(Kind.TEXT)

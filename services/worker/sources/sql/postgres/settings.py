@@ -6,10 +6,15 @@ from typing import ClassVar
 from services.runtime.toml import Table
 from services.worker.sources.origin import Origin
 from services.worker.sources.sql import address
-from services.worker.sources.sql.settings import MAX_TIMEOUT_S, read_server_url, read_timeout, url_in
+from services.worker.sources.sql.settings import (
+    DEFAULT_LOCK_TIMEOUT_S,
+    LOCK_TIMEOUT_KEY,
+    read_lock_timeout,
+    read_server_url,
+    read_timeout,
+    url_in,
+)
 from services.worker.sources.time_zone import read_time_zone
-
-DEFAULT_LOCK_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +35,8 @@ class PostgresSettings:
 
 def read(id_: str, table: Table, origin: Origin) -> PostgresSettings:
     """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
-    url = read_server_url(table, origin, "lock_timeout_s")
-    lock_timeout_s = table.real("lock_timeout_s", DEFAULT_LOCK_TIMEOUT_S, 0, MAX_TIMEOUT_S)
-    return PostgresSettings(id_, url, read_timeout(table), lock_timeout_s, read_time_zone(table))
+    url = read_server_url(table, origin, LOCK_TIMEOUT_KEY)
+    return PostgresSettings(id_, url, read_timeout(table), read_lock_timeout(table), read_time_zone(table))
 
 
 def fits(table: Table) -> bool:
