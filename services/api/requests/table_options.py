@@ -14,6 +14,7 @@ from services.runtime.nearest import hint, shown
 DEFAULT_FORMAT = Format.JSON
 DEFAULT_ZONE = "UTC"
 MAX_NULL_TEXT_CHARACTERS = 64
+BLANKS = " \u00a0\ufeff"
 FORMULA_STARTS = tuple("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")
 """What spreadsheets take for the beginning of a formula."""
 _STRUCTURE = '"\r\n'
@@ -144,5 +145,6 @@ def _dialect_violations(dialect: CsvDialect) -> Iterator[Violation]:
     if any(character in dialect.null_text for character in {*_STRUCTURE, *delimiter, "\0"}):
         yield Violation("csv.null_text", "must not contain the delimiter, a quote, a line break or NUL")
     # One character, such as "-", is no formula: nothing follows it.
-    if dialect.escape_formulas and len(dialect.null_text) > 1 and dialect.null_text.startswith(FORMULA_STARTS):
+    null_text = dialect.null_text.lstrip(BLANKS)
+    if dialect.escape_formulas and len(null_text) > 1 and null_text.startswith(FORMULA_STARTS):
         yield Violation("csv.null_text", "must not begin like a formula, because escape_formulas is set")

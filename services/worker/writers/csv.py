@@ -18,8 +18,10 @@ _BOM = b"\xef\xbb\xbf"
 _FRACTIONS = frozenset({Kind.DECIMAL, Kind.FLOAT})
 _DIGITS = frozenset({Kind.INTEGER, Kind.DECIMAL})
 _USUAL = ",;\t|"
-_FORMULA = "^[=+@\t\r\n\0\uff1d\uff0b\uff0d\uff20-]"
-"""What spreadsheets take for the beginning of a formula, in full width, too (OWASP ASVS 5.0, 1.2.10)."""
+_FORMULA = "^[ \u00a0\ufeff]*[=+@\t\r\n\0\uff1d\uff0b\uff0d\uff20-]"
+"""What spreadsheets take for the beginning of a formula, in full width, too (OWASP ASVS 5.0, 1.2.10): also behind
+blanks, which some trim, and behind U+FEFF, which at the beginning of a file is no text to them.
+"""
 
 _COMMON = CsvDialect()
 

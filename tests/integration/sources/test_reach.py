@@ -22,9 +22,10 @@ from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from services.worker.sources.stores.s3 import ObjectRoot
-from tests.integration.sources.source_specs import BUCKET, read, spec_of
+from tests.integration.sources.source_specs import read, spec_of
 from tests.servers import databases, mariadb
 from tests.servers.certificates import certified
+from tests.servers.object_store import BUCKET
 
 ELSEWHERE = "127.0.0.1:1"
 UNREACHED = (SourceFailed, OSError)

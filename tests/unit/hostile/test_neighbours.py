@@ -85,8 +85,15 @@ def test_whatever_begins_a_formula_is_guarded(start: str) -> None:
     assert guarded(pl.Series([f"{start}1+1"]), Losses()).to_list() == [f"'{start}1+1"]
 
 
-def test_no_null_text_is_a_formula() -> None:
-    asked = TableChoices(format=Format.CSV, csv=CsvChoices(null_text="=1+1", preset=Preset.EXCEL))
+@pytest.mark.parametrize("blanks", ["\ufeff", " ", "\u00a0", " \ufeff  "])
+def test_so_is_one_behind_what_a_reader_may_drop(blanks: str) -> None:
+    texts = [f"{blanks}=1+1", f"{blanks}a=1", blanks, f"a{blanks}=1"]
+    assert guarded(pl.Series(texts), Losses()).to_list() == [f"'{texts[0]}", *texts[1:]]
+
+
+@pytest.mark.parametrize("null_text", ["=1+1", " =1+1", "\ufeff=1"])
+def test_no_null_text_is_a_formula(null_text: str) -> None:
+    asked = TableChoices(format=Format.CSV, csv=CsvChoices(null_text=null_text, preset=Preset.EXCEL))
     assert [v.field for v in asked.violations()] == ["csv.null_text"]
 
 
