@@ -181,16 +181,16 @@ Global___TenantQueue: _TypeAlias = TenantQueue  # noqa: Y015
 
 @_typing.final
 class ListRunningExportsRequest(_message.Message):
-    """Of ListRunningExports."""
+    """Request of ListRunningExports."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """1 to 1000; 0: 50; more is lowered to 1000."""
+    """Entries per page, 1 to 1000. 0 means 50; larger values are lowered to 1000."""
     page_token: _builtins.str
-    """next_page_token of the page before; empty: the first page."""
+    """next_page_token of the previous page; empty for the first page."""
     def __init__(
         self,
         *,
@@ -207,17 +207,17 @@ Global___ListRunningExportsRequest: _TypeAlias = ListRunningExportsRequest  # no
 
 @_typing.final
 class ListRunningExportsResponse(_message.Message):
-    """Of ListRunningExports."""
+    """Response of ListRunningExports."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RUNNING_EXPORTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Of the next page; empty on the last."""
+    """Token of the next page; empty on the last page."""
     @_builtins.property
     def running_exports(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunningExport]:
-        """By id, which is by the time of their creation."""
+        """Sorted by id, which is the order of their creation."""
 
     def __init__(
         self,
@@ -247,15 +247,15 @@ class RunningExport(_message.Message):
     START_TIME_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
     export_id: _builtins.str
-    """Of the export."""
+    """ID of the export."""
     tenant: _builtins.str
-    """Whose it is."""
+    """Name of its tenant."""
     type: _builtins.str
     """Code of its collection."""
     attempt: _builtins.int
-    """Which attempt this is, from 1."""
+    """Which attempt this is, starting at 1."""
     worker_id: _builtins.str
-    """UUID of the process start of the worker that builds it."""
+    """ID of the worker that builds it: the UUID of its process start."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """When its first attempt started."""

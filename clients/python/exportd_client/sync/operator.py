@@ -1,16 +1,18 @@
 # Made of exportd_client/aio/operator.py by `make proto`: change that one.
 """SyncOperator: OperatorService as Python sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from exportd.v1.export_pb2 import Delivery, Export
 from exportd.v1.operator_service_pb2 import (
     DrainWorkerRequest,
     GetQueueRequest,
+    ListRunningExportsRequest,
     ListWorkersRequest,
     Queue,
     RedeliverNotificationRequest,
     RetryExportRequest,
+    RunningExport,
     Worker,
 )
 from exportd_client import conversions
@@ -48,6 +50,13 @@ class SyncOperator:
             whole.tenants.extend(page.tenants)
             whole.oldest_age.CopyFrom(page.oldest_age)
         return whole
+
+    def running(self, *, page_size: int = MAX_PAGE_SIZE) -> Generator[RunningExport]:
+        """Exports that are being built, of all tenants, the oldest first, page by page as they are iterated."""
+        request = ListRunningExportsRequest(page_size=page_size)
+        for page in self._link.pages(self._link.operators.ListRunningExports, request):
+            for export in page.running_exports:
+                yield export
 
     def workers(self) -> Sequence[Worker]:
         """Workers that have reported within the last minute."""

@@ -36,8 +36,8 @@ class _Spelled:
             filled[place] = value if process is None else process(value)
         return filled
 
-    def row(self, found: Sequence[Any]) -> dict[str, Any]:
-        values = [*found]
+    def row(self, record: Sequence[Any]) -> dict[str, Any]:
+        values = [*record]
         for place, process in self.processed:
             values[place] = process(values[place])
         return dict(zip(self.names, values, strict=True))
@@ -72,14 +72,14 @@ class Prepared:
     def all(self, db: sa.Connection, values: Values) -> list[dict[str, Any]]:
         """Every row that it returns."""
         spelled = self._as_of(db)
-        found = _executed(db, spelled.text, spelled.parameters(values), _fetch_all)
-        return [spelled.row(each) for each in found]
+        rows = _executed(db, spelled.text, spelled.parameters(values), _fetch_all)
+        return [spelled.row(each) for each in rows]
 
     def first(self, db: sa.Connection, values: Values) -> dict[str, Any] | None:
         """The first row; None when there is none."""
         spelled = self._as_of(db)
-        found = _executed(db, spelled.text, spelled.parameters(values), _fetch_one)
-        return None if found is None else spelled.row(found)
+        row = _executed(db, spelled.text, spelled.parameters(values), _fetch_one)
+        return None if row is None else spelled.row(row)
 
     def scalar(self, db: sa.Connection, values: Values) -> Any:
         """The first value of the first row; None when there is no row."""

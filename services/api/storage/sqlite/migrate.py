@@ -19,9 +19,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class SchemaTooNew(CannotStart):
     """The database was written by a newer version than this one."""
 
-    def __init__(self, database: Path, found: str, known: str) -> None:
+    def __init__(self, database: Path, revision: str, known: str) -> None:
         super().__init__(
-            f"{database} has schema {found} and this version of exportd knows {known} at most: "
+            f"{database} has schema {revision} and this version of exportd knows {known} at most: "
             f"start the newer version again, or restore the backup that it made ({database.name}.*.backup)"
         )
 
@@ -29,10 +29,10 @@ class SchemaTooNew(CannotStart):
 class SchemaTooOld(CannotStart):
     """The database was written by a version so old that this one cannot bring it up to date."""
 
-    def __init__(self, database: Path, found: str, oldest: str) -> None:
+    def __init__(self, database: Path, revision: str, oldest: str) -> None:
         super().__init__(
-            f"{database} has schema {found} and this version of exportd can bring up to date those from {oldest} on: "
-            "give it another EXPORTD_DATA_DIR, or start a version between the two first"
+            f"{database} has schema {revision} and this version of exportd can bring up to date those from {oldest} on:"
+            " give it another EXPORTD_DATA_DIR, or start a version between the two first"
         )
 
 
@@ -49,12 +49,12 @@ def migrate(engine: sa.Engine, database: Path, migrations: Path = MIGRATIONS) ->
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
     with engine.connect() as connection:
-        found, newest = _revision(connection), scripts.get_current_head()
-        if found == newest:
+        revision, newest = _revision(connection), scripts.get_current_head()
+        if revision == newest:
             return
-        if found is not None:
-            _check_known(scripts, database, found)
-            _back_up(connection, database, found)
+        if revision is not None:
+            _check_known(scripts, database, revision)
+            _back_up(connection, database, revision)
         config.attributes["connection"] = connection
         _upgrade(connection, config)
 
@@ -65,12 +65,12 @@ def _revision(connection: sa.Connection) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def _check_known(scripts: ScriptDirectory, database: Path, found: str) -> None:
+def _check_known(scripts: ScriptDirectory, database: Path, revision: str) -> None:
     known = [script.revision for script in scripts.walk_revisions()]
-    if found < known[-1]:
-        raise SchemaTooOld(database, found, known[-1])
-    if found not in known:
-        raise SchemaTooNew(database, found, known[0])
+    if revision < known[-1]:
+        raise SchemaTooOld(database, revision, known[-1])
+    if revision not in known:
+        raise SchemaTooNew(database, revision, known[0])
 
 
 def _back_up(connection: sa.Connection, database: Path, revision: str) -> None:

@@ -100,10 +100,10 @@ class LeaseVerbs:
 
     def _leased_to(self, db: sa.Connection, asked: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
         """What polls leased before and have not confirmed; without those that have none."""
-        found: dict[PollKey, list[Claimed]] = {}
+        claims: dict[PollKey, list[Claimed]] = {}
         for row in self._of_polls.all(db, {"given": json.dumps(sorted({poll.key for poll in asked}))}):
-            found.setdefault((row["lease_worker_id"], row["lease_poll_id"]), []).append(_claimed(row))
-        return found
+            claims.setdefault((row["lease_worker_id"], row["lease_poll_id"]), []).append(_claimed(row))
+        return claims
 
     def _lease(self, db: sa.Connection, polls: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
         now = max(poll.now for poll in polls)
