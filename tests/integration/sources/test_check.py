@@ -249,7 +249,7 @@ def test_a_missing_grant_is_named_beside_what_else_is_wrong(tmp_path: Path, data
     assert code == 1
     (problem,) = told["problems"]
     assert problem["collection"] == "T"
-    assert problem["message"] == ("The account that reads the source 'shop' has no right to select: price.")
+    assert problem["message"] == ("The account that reads the source 'shop' may not select: price.")
     assert problem["fix"] == FailureCode.PERMISSION_DENIED.remedy
 
 

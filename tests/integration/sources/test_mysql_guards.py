@@ -16,7 +16,7 @@ from tests.integration.sources.source_specs import opened, read, spec_of
 from tests.servers import mariadb
 
 pytestmark = mariadb.needed
-LOCKED = "The source 'things' cannot be read now: what it reads is locked there."
+LOCKED = "The source 'things' cannot be read now: the data is locked there."
 SPEC = spec_of("sql", {"id": "integer"})
 
 
@@ -57,7 +57,7 @@ def test_an_attachment_in_a_table_that_is_locked_is_not_waited_for(settings: Mys
     attachment = AttachmentSpec(
         "a.txt", SourceRef("things", "sql"), "{id}", Blob(Relation(table="t"), "content", (BlobKey("id", "id"),))
     )
-    with Sources({"things": settings}).open_attachments((attachment,)) as files:
+    with closing(Sources({"things": settings}).open_attachments((attachment,))) as files:
         with migrated(settings), pytest.raises(SourceFailed, match="is locked there"):
             files.open(attachment, "1", {"id": "1"})
         content = files.open(attachment, "1", {"id": "1"})

@@ -101,4 +101,4 @@ def test_a_key_that_the_account_may_not_select_is_named() -> None:
     database = source.url.partition("?")[0].rpartition("/")[2]
     mariadb.run(database, f"create user {database}@localhost", f"grant select (n) on t to {database}@localhost")
     denied = replace(source, url=source.url.replace("root@", f"{database}@"))
-    assert failure(denied, "k").message == "The account that reads the source 'things' has no right to select: k."
+    assert failure(denied, "k").message == "The account that reads the source 'things' may not select: k."

@@ -83,7 +83,8 @@ def _of_probe(live: Live, probe: Probe) -> Iterator[Problem]:
         return
     columns = {column.name.casefold(): column for column in listed}
     absent = list(_absent(probe, columns, [column.name for column in listed]))
-    yield from absent
+    denied = _denied(live, probe) if absent else None
+    yield from [denied] if denied else absent
     yield from _types(probe, columns)
     if absent:
         return
@@ -91,6 +92,16 @@ def _of_probe(live: Live, probe: Probe) -> Iterator[Problem]:
         live.select(probe.spec)
     except SourceFailed as failed:
         yield failure(source_id, failed, probe)
+
+
+def _denied(live: Live, probe: Probe) -> Problem | None:
+    """That columns may not be selected, of which some databases say nothing else; None: they are not there."""
+    try:
+        live.select(probe.spec)
+    except SourceFailed as failed:
+        if failed.code is FailureCode.PERMISSION_DENIED:
+            return failure(probe.spec.source.id, failed, probe)
+    return None
 
 
 def _absent(probe: Probe, columns: dict[str, LiveColumn], names: list[str]) -> Iterator[Problem]:

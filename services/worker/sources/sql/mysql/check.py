@@ -8,9 +8,10 @@ from services.contract.spec import ColumnType, JobSpec, Kind, Relation
 from services.worker.sources.check.nothing import of_nothing, read_nothing
 from services.worker.sources.check.problems import Probe, Problem, problems
 from services.worker.sources.introspect.tables import LiveColumn
+from services.worker.sources.rows.columns import named
 from services.worker.sources.sql.mysql import dialect
 from services.worker.sources.sql.mysql.dialect import Code
-from services.worker.sources.sql.mysql.reading import opened
+from services.worker.sources.sql.mysql.reading import checked, opened
 from services.worker.sources.sql.mysql.session import Session, connected
 from services.worker.sources.sql.mysql.settings import MysqlSettings
 from services.worker.sources.sql.source import SqlSource
@@ -50,8 +51,11 @@ class _Live:
 
     def select(self, spec: JobSpec) -> None:
         """See problems.Live."""
+        columns = checked(self._session, self._settings, spec)
+        used = ", ".join(dict.fromkeys(dialect.quoted(columns.stored[name.casefold()][0]) for name in named(spec)))
+        selected = (used if spec.relation.table else "*").replace("%%", "%")
         relation = dialect.relation(spec.relation).removesuffix(" as r").replace("%%", "%")
-        read_nothing(SqlSource(partial(opened, self._settings)), of_nothing(spec, f"{relation} as s"))
+        read_nothing(SqlSource(partial(opened, self._settings)), of_nothing(spec, f"{relation} as s", selected))
 
 
 def _type(code: int, scale: int) -> ColumnType:
