@@ -98,7 +98,7 @@ class OperatorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListRunningExports(self, request, context):
-        """Lists the exports that are being built, of all tenants, the oldest first. No errors of its own.
+        """Lists the exports that are being built, the oldest first: of all tenants, with the key of one tenant its own. No errors of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

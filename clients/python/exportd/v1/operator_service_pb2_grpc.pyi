@@ -50,7 +50,7 @@ class OperatorServiceStub:
     GetQueue: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.GetQueueRequest, _operator_service_pb2.Queue]
     """Counts unfinished exports per tenant. Tenants come in pages, each counted anew. No errors of its own."""
     ListRunningExports: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListRunningExportsRequest, _operator_service_pb2.ListRunningExportsResponse]
-    """Lists the exports that are being built, of all tenants, the oldest first. No errors of its own."""
+    """Lists the exports that are being built, the oldest first: of all tenants, with the key of one tenant its own. No errors of its own."""
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListWorkersRequest, _operator_service_pb2.ListWorkersResponse]
     """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
     DrainWorker: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]
@@ -73,7 +73,7 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     GetQueue: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.GetQueueRequest, _operator_service_pb2.Queue]  # type: ignore[assignment]
     """Counts unfinished exports per tenant. Tenants come in pages, each counted anew. No errors of its own."""
     ListRunningExports: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListRunningExportsRequest, _operator_service_pb2.ListRunningExportsResponse]  # type: ignore[assignment]
-    """Lists the exports that are being built, of all tenants, the oldest first. No errors of its own."""
+    """Lists the exports that are being built, the oldest first: of all tenants, with the key of one tenant its own. No errors of its own."""
     ListWorkers: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListWorkersRequest, _operator_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
     """Lists the workers that have reported to this api process within the last minute. No errors of its own."""
     DrainWorker: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.DrainWorkerRequest, _operator_service_pb2.Worker]  # type: ignore[assignment]
@@ -117,7 +117,7 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_service_pb2.ListRunningExportsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_service_pb2.ListRunningExportsResponse, _abc.Awaitable[_operator_service_pb2.ListRunningExportsResponse]]:
-        """Lists the exports that are being built, of all tenants, the oldest first. No errors of its own."""
+        """Lists the exports that are being built, the oldest first: of all tenants, with the key of one tenant its own. No errors of its own."""
 
     @_abc_1.abstractmethod
     def ListWorkers(
