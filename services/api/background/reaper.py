@@ -3,7 +3,6 @@
 import asyncio
 from typing import Protocol
 
-from services.api.domain.export import Export
 from services.api.metrics import ApiMetrics
 from services.api.ports.figures import QueueFigures
 from services.api.usecases.jobs import Jobs
@@ -64,18 +63,17 @@ class Reaper:
         await self._look()
         self._note_absence()
         if self._world.monotonic() >= self._quiet_until:
-            for export in await self._expired():
-                self._metrics.expired(export)
-                logs.get().warning(
-                    "lease_expired", export_id=export.id, attempt=export.attempt, state=export.state.name
-                )
+            await self._expire()
 
-    async def _expired(self) -> list[Export]:
+    async def _expire(self) -> None:
         try:
-            return await self._jobs.expire()
+            expired = await self._jobs.expire()
         except Exception:  # what cannot write this cannot write renewals either, as on a full disk
             self._fall_silent()
             raise
+        for export in expired:
+            self._metrics.expired(export)
+            logs.get().warning("lease_expired", export_id=export.id, attempt=export.attempt, state=export.state.name)
 
     def _note_absence(self) -> None:
         """The store answered: fall silent when it has not for longer than the heartbeats of workers are apart."""
