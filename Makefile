@@ -53,7 +53,7 @@ test-unit: $(READY) ## Run the tests that need no server, no process and no pati
 	@$(PYTEST) -m 'not slow' tests/unit $(ARGS)
 
 proof: $(READY) ## Drive the store through 2,000 random stories of 50 steps, beside its model: make proof PROOF=2000,50
-	@EXPORTD_PROOF=$(PROOF) $(BIN)/python -m pytest tests/ports/test_state_machine.py -k the_model -o faulthandler_timeout=0
+	@EXPORTD_PROOF=$(PROOF) $(BIN)/python -m pytest tests/ports/test_state_machine.py -o faulthandler_timeout=0
 
 check: $(READY) proto-check breaking ## Lint of code and interfaces, types, generated code and the import rule
 	@$(BIN)/buf lint

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bench import report
 from bench.report import Result, compared, judged
 from bench.waiting import SPEC, START, STATS, new_export, new_file, opened, waiting
+from demo.postgres import postgres
 from services.api.ports.store import Store
 
 _MANY, _TENANTS = 1_000_000, 10_000
@@ -30,12 +31,18 @@ class Claims:
 
 def backlog() -> Iterator[Result]:
     """With so much that waits beside so little, in claims of one job and of as many as an answer has."""
-    for name, many, few in (("backlog", _TENANTS, _FEW_TENANTS), ("backlog_of_one_tenant", 1, 1)):
-        ours = asyncio.run(_claims(_MANY, many))
-        beside = asyncio.run(_claims(_FEW, few))
+    yield from _of_store("backlog")
+    with postgres() as server:
+        yield from _of_store("backlog_postgresql", server)
+    yield asyncio.run(_fairness())
+
+
+def _of_store(backlog: str, server: str = "") -> Iterator[Result]:
+    for name, many, few in ((backlog, _TENANTS, _FEW_TENANTS), (f"{backlog}_of_one_tenant", 1, 1)):
+        ours = asyncio.run(_claims(_MANY, many, server))
+        beside = asyncio.run(_claims(_FEW, few, server))
         for jobs, claims in ours.items():
             yield _compared(f"{name}_{jobs}", claims, beside[jobs])
-    yield asyncio.run(_fairness())
 
 
 def _compared(name: str, claims: Claims, few: Claims) -> Result:
@@ -46,9 +53,9 @@ def _compared(name: str, claims: Claims, few: Claims) -> Result:
     return compared(name, "ms p99", claims.p99, few.p99, costs, None, _GOAL)
 
 
-async def _claims(count: int, tenants: int) -> dict[int, Claims]:
+async def _claims(count: int, tenants: int, server: str) -> dict[int, Claims]:
     """By the number of jobs of each."""
-    async with waiting(count, tenants) as store:
+    async with waiting(count, tenants, server) as store:
         return {jobs: await _timed(store, jobs) for jobs in (1, 16)}
 
 

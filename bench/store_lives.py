@@ -35,7 +35,7 @@ class Lives:
 
 
 def store_lives() -> Iterator[Result]:
-    """On SQLite, by the clock and by the processor, beside each peer."""
+    """On SQLite, by the clock and by the processor, and on the peer's PostgreSQL by the clock; beside each peer."""
     for name, program, label, jobs, goal in _PEERS:
         yield from _beside(name, program, label, jobs, goal)
 
@@ -43,19 +43,23 @@ def store_lives() -> Iterator[Result]:
 def _beside(name: str, program: str, label: str, count: int, goal: Goal) -> Iterator[Result]:
     try:
         with no_op_jobs(program) as (jobs, url):
-            turns = [(asyncio.run(lived()), worked(jobs, url, program, count)) for _ in range(_TURNS)]
+            turns = [
+                (asyncio.run(lived()), asyncio.run(lived(server=url)), worked(jobs, url, program, count))
+                for _ in range(_TURNS)
+            ]
     except NotMeasured as problem:
         yield not_measured(name, "lives/s", goal, str(problem))
         return
-    ours, theirs = max(ours.per_s for ours, _ in turns), max(peer.per_s for _, peer in turns)
-    yield compared(name, "lives/s", ours, theirs, label, None, goal)
-    ours, theirs = (1000 / min(side.processor_ms for side in sides) for sides in zip(*turns, strict=True))
-    yield compared(f"{name}_processor", "lives/processor s", ours, theirs, label, None, goal)
+    sqlite, postgres, theirs = (max(each.per_s for each in sides) for sides in zip(*turns, strict=True))
+    yield compared(name, "lives/s", sqlite, theirs, label, None, goal)
+    yield compared(f"{name}_postgresql", "lives/s", postgres, theirs, label, None, goal)
+    sqlite, _, theirs = (1000 / min(each.processor_ms for each in sides) for sides in zip(*turns, strict=True))
+    yield compared(f"{name}_processor", "lives/processor s", sqlite, theirs, label, None, goal)
 
 
-async def lived(lives: int = _LIVES) -> Lives:
+async def lived(lives: int = _LIVES, server: str = "") -> Lives:
     """Raises WrongOutput when one is not COMPLETED with its history and its announcement."""
-    async with opened() as (_, store):
+    async with opened(server) as (_, store):
         await _live(store, IN_FLIGHT)  # the first ones find caches empty
         begun, used = time.perf_counter(), time.process_time()
         ids = await _live(store, lives)

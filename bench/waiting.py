@@ -9,11 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import sqlalchemy as sa
 
 from services.api.domain.export import Export, Options, StoredFile
 from services.api.domain.states import State
 from services.api.ports.store import Store
+from services.api.storage.postgres.connections import Address
+from services.api.storage.postgres.database import PostgresDatabase
+from services.api.storage.postgres.migrate import migrate
+from services.api.storage.sql.database import Database
 from services.api.storage.sql.rows import new_row
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import exports
@@ -75,8 +80,14 @@ def new_file(export_id: str) -> StoredFile:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[tuple[SqliteDatabase, Store]]:
-    """An empty store on a disk."""
+async def opened(server: str = "") -> AsyncIterator[tuple[Database, Store]]:
+    """An empty store on a disk: a file of SQLite, or a new database of the PostgreSQL with this URL."""
+    if server:
+        address = Address(_new_database(server))
+        migrate(address)
+        async with PostgresDatabase(address) as postgres:
+            yield postgres, sql_store(postgres)
+        return
     folder = Path(tempfile.mkdtemp(prefix="exportd-bench-"))
     try:
         async with await SqliteDatabase.open(folder / "exportd.sqlite3") as database:
@@ -86,16 +97,27 @@ async def opened() -> AsyncIterator[tuple[SqliteDatabase, Store]]:
 
 
 @asynccontextmanager
-async def waiting(count: int, tenants: int) -> AsyncIterator[Store]:
-    """So many exports that wait, dealt out to so many tenants."""
-    async with opened() as (database, store):
+async def waiting(count: int, tenants: int, server: str = "") -> AsyncIterator[Store]:
+    """So many exports that wait, dealt out to so many tenants. `server`: as in `opened`."""
+    async with opened(server) as (database, store):
         await database.write(lambda db: _fill(db, count, tenants))
+        if server:
+            await database.write(lambda db: db.exec_driver_sql("ANALYZE"))
         yield store
+
+
+def _new_database(server: str) -> str:
+    name = f"bench_{uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name}".encode())
+    address, _, query = server.partition("?")
+    return f"{address.rpartition('/')[0]}/{name}?{query}"
 
 
 def _fill(db: sa.Connection, count: int, tenants: int) -> None:
     row = new_row(replace(new_export("t"), callback_url=""), SPEC, None)
-    own = {"id": "printf('%036d', n)", "tenant": f"printf('tenant-%05d', n % {tenants})"}
+    own = {"id": "substr('000000000000000000000000000000000000' || n, length(n || '') + 1)"}
+    own["tenant"] = f"'tenant-' || n % {tenants}"
     numbers = sa.select(sa.literal(1).label("n")).cte("numbers", recursive=True)
     numbers = numbers.union_all(sa.select(numbers.c.n + 1).where(numbers.c.n < count))
     values = [

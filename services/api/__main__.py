@@ -55,6 +55,12 @@ def _dev_certificates(arguments: Sequence[str]) -> int:
     return dev_certificates.run(arguments, os.environ, sys.stdout, sys.stderr)
 
 
+def _migrate(arguments: Sequence[str]) -> int:
+    from services.api.commands import migrate  # noqa: PLC0415 - see above
+
+    return migrate.run(arguments, os.environ, sys.stdout)
+
+
 def program(early: EarlySignals) -> "Program":
     """Its commands, and the service, which takes over the signals that came before."""
     from services.api.settings_help import HELP  # noqa: PLC0415 - see above
@@ -69,6 +75,7 @@ def program(early: EarlySignals) -> "Program":
             Command("dev-certificates", "create certificates to try TLS with", _dev_certificates),
             Command("catalog", "check or show a catalog file, or print its JSON Schema", _catalog),
             Command("callback-secret", "print the secret with which a receiver verifies callbacks", _callback_secret),
+            Command("migrate", "bring the schema of the database up to date", _migrate),
         ),
         serve=partial(_serve, early),
         settings=HELP,

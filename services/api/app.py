@@ -1,7 +1,7 @@
 """The api put together: the only place that names concrete classes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Self
 import uvloop
 
 from services.api.background.erasure import Erasure
+from services.api.background.other_processes import OtherProcesses
 from services.api.background.reaper import Reaper
 from services.api.background.retention import Retention
 from services.api.catalog.live import LiveCatalog
@@ -45,8 +46,7 @@ from services.api.settings import ApiSettings
 from services.api.steady_clock import SteadyClock
 from services.api.storage.artifacts.folder import FolderArtifactStore
 from services.api.storage.datadir import DataDirectory, key_file, secret_key
-from services.api.storage.sql.stores import sql_store
-from services.api.storage.sqlite.database import SqliteDatabase
+from services.api.stores import OpenedStore, opened
 from services.api.tenants import LiveTenants
 from services.api.usecases.downloads import Downloads
 from services.api.usecases.exports import Exports
@@ -93,6 +93,7 @@ class Api:
     erasure: Erasure
     notifier: Notifier
     metrics: ApiMetrics
+    beside: Callable[[], Sequence[Coroutine[None, None, None]]]
     resources: AsyncExitStack
 
     async def __aenter__(self) -> Self:
@@ -136,10 +137,11 @@ async def build(settings: ApiSettings, world: World) -> Api:
     _listening(settings)  # certificates that are none are told before anything is made
     async with AsyncExitStack() as stack:
         kept = await _kept(settings, tenants, world, stack)
-        await _check_credentials(settings, kept.store.keys)
-        await _go_on_from(kept.store.figures, world)
+        store, world = kept.opened.store, kept.opened.world
+        await _check_credentials(settings, store.keys)
+        await _go_on_from(store.figures, world)
         parts = _Parts(settings, world, tenants, catalog, kept)
-        retention = Retention(kept.store.retention, kept.artifacts, parts.metrics, settings.retention, world)
+        retention = Retention(store.retention, kept.artifacts, parts.metrics, settings.retention, world)
         await retention.check_store()
         secrets = CallbackSecrets(kept.secret, tenants.callback_secrets)
         senders = await stack.enter_async_context(senders_of(settings.notify, secrets, world.wall))
@@ -169,7 +171,7 @@ async def run(
     with on_hangup(files.ask, early), served(settings.metrics, api.metrics.registry, "EXPORTD_API_METRICS"):
         started(*await api.servers.start(*_listening(settings)))
         async with api.notifier.running(grace_s, stop.now):
-            async with _running(api.reaper.run(), api.retention.run(), api.erasure.run(), files.run()):
+            async with _running(api.reaper.run(), api.retention.run(), api.erasure.run(), files.run(), *api.beside()):
                 await stop.drain.wait()
             await _drain(api, stop, grace_s)
     logs.get().info("stopped")
@@ -177,19 +179,19 @@ async def run(
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What is kept on disk. `secret` is the server's key."""
+    """What is kept. `secret` is the server's key."""
 
     secret: bytes
     artifacts: ArtifactStore
-    store: Store
+    opened: OpenedStore
 
 
 async def _kept(settings: ApiSettings, tenants: LiveTenants, world: World, stack: AsyncExitStack) -> _Kept:
-    directory = stack.enter_context(_data_directory(settings))
+    if settings.database is None:
+        stack.enter_context(_data_directory(settings))
     secret = _secret(settings)
     artifacts = _artifacts(settings.artifacts)
-    database = await stack.enter_async_context(await SqliteDatabase.open(directory.database))
-    return _Kept(secret, artifacts, sql_store(database, settings.leases, tenants, world.monotonic))
+    return _Kept(secret, artifacts, await opened(settings, tenants, secret, world, stack))
 
 
 def _artifacts(place: Path | BucketStore) -> ArtifactStore:
@@ -251,7 +253,9 @@ class _Parts:
         self._catalog = catalog
         self._secret = kept.secret
         self._artifacts = kept.artifacts
-        self._store = kept.store
+        self._store = kept.opened.store
+        self._beside = kept.opened.beside
+        self._is_shared = kept.opened.is_shared
         self.metrics = ApiMetrics()
         self.metrics.registry.register(LostLogLines(stderr.lost_lines))
         self._announcements = LocalAnnouncements(capped=lambda: tenants.caps)
@@ -288,8 +292,16 @@ class _Parts:
             erasure=Erasure(self._store.retention),
             notifier=self._notifier(senders),
             metrics=self.metrics,
+            beside=self._running_beside,
             resources=resources,
         )
+
+    def _running_beside(self) -> Sequence[Coroutine[None, None, None]]:
+        """What a store that other processes share needs."""
+        if not self._is_shared:
+            return [each() for each in self._beside]
+        others = OtherProcesses(self._store.exports, self._announcements, self._world)
+        return [others.run(), *(each() for each in self._beside)]
 
     def _servers(self, jobs: Jobs) -> Servers:
         exports, pages = self._exports(), Pages(PageTokens(self._secret))

@@ -1,7 +1,7 @@
 """Settings of the api."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -37,12 +37,30 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """A PostgreSQL database by its URL, which may have a password. `pooled`: there is a pooler before it."""
+
+    url: str = field(repr=False)
+    pooled: bool = False
+
+    @classmethod
+    def read(cls, read: SettingsReader) -> "DatabaseSettings | None":
+        """None: SQLite, in the data directory."""
+        url = read.text("EXPORTD_DATABASE", "")
+        pooled = read.choice("EXPORTD_DATABASE_POOLED", "off", ("on", "off"))
+        if url and not url.startswith(("postgresql://", "postgres://")):
+            read.problem("EXPORTD_DATABASE must be a URL such as postgresql://exportd@db.example/exportd")
+        return cls(url, pooled == "on") if url else None
+
+
+@dataclass(frozen=True, slots=True)
 class ApiSettings:
     """Everything that can be set. Addresses are HOST:PORT; an empty `metrics` serves none."""
 
     catalog: Path
     data_dir: Path
     artifacts: Path | BucketStore
+    database: DatabaseSettings | None
     secret_key_file: Path | None
     listen: str
     queue_listen: str
@@ -70,7 +88,8 @@ class ApiSettings:
             catalog=read.required_path("EXPORTD_CATALOG", "the catalog file, such as catalog.toml"),
             data_dir=data_dir,
             artifacts=artifacts_from(read, environ, data_dir / "artifacts"),
-            secret_key_file=read.optional_path("EXPORTD_SECRET_KEY_FILE"),
+            database=(database := DatabaseSettings.read(read)),
+            secret_key_file=(key := read.optional_path("EXPORTD_SECRET_KEY_FILE")),
             listen=read.address("EXPORTD_LISTEN", DEFAULT_LISTEN),
             queue_listen=read.address("EXPORTD_QUEUE_LISTEN", DEFAULT_QUEUE_LISTEN),
             tls=(tls := tls_files(read, "EXPORTD_TLS_CERTIFICATE", "EXPORTD_TLS_KEY", "EXPORTD_TLS_CLIENT_AUTHORITY")),
@@ -106,6 +125,10 @@ class ApiSettings:
         ):
             if is_address(address) and not (is_loopback(address) or files or settings.tls_off):
                 read.problem(f"{name} is {address!r}: {_NO_TLS}")
+        if database and not key:
+            read.problem(
+                "EXPORTD_DATABASE needs EXPORTD_SECRET_KEY_FILE: every api process on this database has the same key"
+            )
         read.finish()
         return settings
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 HELP: Mapping[str, str] = {
     "EXPORTD_CATALOG": "The catalog file: what callers may export. Read again at SIGHUP.",
     "EXPORTD_DATA_DIR": "Folder of the database, the key, the lock and, unless set otherwise, the artifacts.",
+    "EXPORTD_DATABASE": "PostgreSQL for state and queue, `postgresql://…`: several api processes may share it.",
+    "EXPORTD_DATABASE_POOLED": "`on` if a pooler hands each transaction another session of that database.",
     "EXPORTD_ARTIFACTS": "The artifact store, the same for api and workers: a folder, or `s3://…`, `gs://…`, `az://…`.",
     "EXPORTD_SECRET_KEY_FILE": "File with the server's key, 32 random bytes or more. Created at the first start.",
     "EXPORTD_LISTEN": "Address for callers.",

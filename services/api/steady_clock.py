@@ -21,8 +21,12 @@ class SteadyClock:
     `elapsed` counts seconds from any moment and never goes back. Any thread may ask.
     """
 
-    def __init__(self, wall: Callable[[], datetime], elapsed: Callable[[], float]) -> None:
-        self.wall = wall
+    def __init__(
+        self, wall: Callable[[], datetime], elapsed: Callable[[], float], machine: Callable[[], datetime] | None = None
+    ) -> None:
+        """`machine` is what the machine's clock says, where that is not `wall`."""
+        self.wall = machine or wall
+        self._wall = wall
         self._elapsed = elapsed
         self._lock = threading.Lock()
         self._time, self._at = wall(), elapsed()
@@ -35,6 +39,10 @@ class SteadyClock:
             self._time += passed + self._correction(passed)
             return self._time
 
+    def beside(self, other: Callable[[], datetime]) -> "SteadyClock":
+        """One like this that follows another clock than the machine's."""
+        return SteadyClock(other, self._elapsed, machine=self.wall)
+
     def not_before(self, moment: datetime) -> None:
         """It is that time at least, as if a process that ended then had gone on: its machine may have been set back.
 
@@ -45,7 +53,7 @@ class SteadyClock:
                 self._time = moment
 
     def _correction(self, passed: timedelta) -> timedelta:
-        behind = self.wall() - (self._time + passed)
+        behind = self._wall() - (self._time + passed)
         if behind > MAX_MADE_UP:
             return behind
         return max(-passed * RATE, min(passed * RATE, behind))

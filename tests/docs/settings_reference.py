@@ -24,8 +24,9 @@ REQUIRED = "required"
 
 COMPUTED = {
     "EXPORTD_ARTIFACTS": "`artifacts` in the data directory",
+    "EXPORTD_DATABASE": "SQLite in the data directory",
     "EXPORTD_SCRATCH": "`.scratch` in the artifact folder; with a bucket, `scratch` in the data directory",
-    "EXPORTD_SECRET_KEY_FILE": "`secret.key` in the data directory",
+    "EXPORTD_SECRET_KEY_FILE": "`secret.key` in the data directory; required with `EXPORTD_DATABASE`",
     "EXPORTD_THREADS": "cores / slots, at least 2",
     "EXPORTD_CALLBACK_PORTS": "443",
     "EXPORTD_SMTP_PORT": "587, 465 or 25, by the encryption",

@@ -6,7 +6,8 @@ from services.api.domain.states import LEASABLE, State
 from services.api.storage.sql.tables import Place, exports, in_states, line, tenants
 
 _c = exports.c
-_place = sa.case((sa.func.max(_c.state == State.QUEUED), "WAITING"), else_="LATER")
+_any_queued = sa.func.max(sa.case((_c.state == State.QUEUED, 1), else_=0)) == 1
+_place = sa.case((_any_queued, "WAITING"), else_="LATER")
 _rows = (
     sa.select(
         _c.tenant,

@@ -3,13 +3,17 @@
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+import sqlalchemy as sa
 
 from services.api.domain.fairness import Fairness
 from services.api.domain.leases import LeasePolicy
 from services.api.ports.store import Store
 from services.api.storage.memory.data import MemoryData
 from services.api.storage.memory.store import memory_store
+from services.api.storage.postgres.connections import Address
+from services.api.storage.postgres.database import PostgresDatabase
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sql.tables import metadata
 from services.api.storage.sqlite.database import SqliteDatabase
@@ -17,6 +21,7 @@ from tests.ports.memory_snapshot import memory_snapshot
 from tests.ports.snapshots import Snapshot
 from tests.ports.sql_snapshot import sql_snapshot
 from tests.servers.new_database import new_database
+from tests.servers.stores import shared_store
 
 
 class StoreRig(Protocol):
@@ -45,6 +50,11 @@ class StoreRig(Protocol):
     async def close(self) -> None: ...
 
 
+def _wipe(db: sa.Connection) -> None:
+    for table in reversed(metadata.sorted_tables):
+        db.execute(table.delete())
+
+
 class SqliteRig:
     """A SQLite file."""
 
@@ -62,11 +72,7 @@ class SqliteRig:
         return sql_store(self._database, policy, fairness)
 
     async def empty(self) -> None:
-        def wipe(db: Any) -> None:
-            for table in reversed(metadata.sorted_tables):
-                db.execute(table.delete())
-
-        await self._database.write(wipe)
+        await self._database.write(_wipe)
 
     async def snapshot(self) -> Snapshot:
         return await self._database.write(sql_snapshot)  # the thread that writes answers soonest
@@ -113,5 +119,51 @@ class MemoryRig:
     async def close(self) -> None: ...
 
 
-RIGS: dict[str, Callable[[Path], Awaitable[StoreRig]]] = {"memory": MemoryRig.open, "sqlite": SqliteRig.open}
+class PostgresRig:
+    """The database that the tests of this process share; it stays where it is when a process is killed."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._database = PostgresDatabase(address)
+
+    @classmethod
+    async def open(cls, _: Path) -> "PostgresRig":
+        rig = cls(Address(shared_store()))
+        await rig.empty()
+        return rig
+
+    def store(self, policy: LeasePolicy, fairness: Fairness) -> Store:
+        return sql_store(self._database, policy, fairness)
+
+    async def empty(self) -> None:
+        await self._database.write(_wipe)
+
+    async def snapshot(self) -> Snapshot:
+        return await self._database.write(sql_snapshot)
+
+    async def kill(self) -> None:
+        """As the server sees it: the sessions are gone."""
+        await self._database.write(_end_the_others)
+        await self.restart()
+
+    async def restart(self) -> None:
+        await self._database.close()
+        self._database = PostgresDatabase(self._address)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+def _end_the_others(db: sa.Connection) -> None:
+    db.exec_driver_sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+RIGS: dict[str, Callable[[Path], Awaitable[StoreRig]]] = {
+    "memory": MemoryRig.open,
+    "sqlite": SqliteRig.open,
+    "postgres": PostgresRig.open,
+}
 """Each opens an empty one in a folder."""

@@ -1,5 +1,6 @@
 """What workers may rely on."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,10 +8,11 @@ import pytest
 from services.api.domain.leases import Standing
 from services.api.domain.retry import GiveUp, RetryAfter
 from services.api.domain.states import CancelReason, State
-from services.contract.codes import UnknownCode
+from services.api.ports.exports import ExportFilter
+from services.contract.codes import UnknownCode, WarningCode
 from services.contract.errors import JobCancelled, LeaseLost, RowsMissing
 from services.contract.job import LeaseRef, Verdict
-from services.contract.outcome import Consistency, Failure, MatchedBy, RunStats
+from services.contract.outcome import Consistency, ExportWarning, Failure, MatchedBy, RunStats
 from tests.ports.driving import POLICY, WORKER, cancelled, completed, expired, failed, lease, leased, queued
 from tests.ports.samples import CRASH, SECOND, SPEC, START, STATS, new_export, new_file
 
@@ -341,3 +343,23 @@ async def test_crashes_use_up_the_attempts(store):
         (export,) = await store.leases.expire(now)
     assert (export.state, export.cancel_reason) == (State.CANCELLED, CancelReason.RETRIES_EXHAUSTED)
     assert [e.attempt for e in export.errors] == [1, 2, 3]
+
+
+NUL = "a\0b \\u0000"
+
+
+async def test_text_with_the_character_nul_holds_up_nobody(store):
+    """PostgreSQL does not take it: it may be replaced there, and nothing else may be."""
+    seen = {NUL, NUL.replace("\0", "\ufffd")}
+    made = await store.exports.create(new_export(uri=NUL, labels={"k": NUL}), SPEC, None)
+    export = await store.exports.get("acme", made.id)
+    assert {export.uri, export.labels["k"]} <= seen
+    await store.exports.page("acme", ExportFilter(labels={"k": NUL}), "", 10)  # SQLite does not find it
+    job = await lease(store)
+    failure = replace(CRASH, message=NUL)
+    failed = await store.leases.fail(job.ref, failure, RetryAfter(timedelta()), START)
+    assert failed.errors[-1].message in seen
+    again = await lease(store, poll_id="again")
+    told = replace(STATS, warnings=(ExportWarning(WarningCode.NULL_AS_EMPTY_LINE, NUL, 1),))
+    done = await store.leases.complete(again.ref, replace(new_file(made.id), filename=NUL), told, START)
+    assert {done.file.filename, done.stats.warnings[0].message} <= seen

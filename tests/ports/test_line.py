@@ -1,25 +1,21 @@
 """The line of tenants: whoever has work that waits is found in it, whatever happens at the same time."""
 
-import asyncio
-import random
 from collections import Counter
-from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.leases import Ability, LeasePolicy
-from services.api.domain.retry import GiveBack, RetryAfter
+from services.api.domain.retry import RetryAfter
 from services.api.domain.states import State
-from services.contract.capabilities import EVERYTHING, Capabilities, Requirement
-from services.contract.errors import ExportdError
+from services.contract.capabilities import EVERYTHING, Capabilities
 from tests.ports.driving import WORKER
 from tests.ports.rigs import RIGS
-from tests.ports.samples import CRASH, DISK_FULL, SECOND, SPEC, START, STATS, new_export, new_file
+from tests.ports.rush import FLIGHTS, SHOP, Rush
+from tests.ports.samples import CRASH, SECOND, SPEC, START, STATS, new_export, new_file
 
-SHOP, FLIGHTS = (Requirement(frozenset({name})) for name in ("rows/sql/shop", "rows/csv/flights"))
-TENANTS = tuple(f"tenant-{number}" for number in range(12))
+RACES = [(kind, seed) for kind in sorted(RIGS) for seed in range(1 if kind == "postgres" else 3)]
+"""A database that is asked over a socket takes several times as long."""
 
 
 @pytest.fixture(params=sorted(RIGS))
@@ -34,73 +30,11 @@ def store(rig, fairness):
     return rig.store(LeasePolicy(), fairness)
 
 
-class Rush:
-    """Creates, claims, ends and cancels at the same time, all over few tenants, so that rows come and go."""
-
-    def __init__(self, store, seed: int) -> None:
-        self._store = store
-        self._random = random.Random(seed)
-        self.made: set[str] = set()
-        self.ended: Counter[str] = Counter()
-        self._waiting: list[tuple[str, str]] = []
-
-    async def create(self, count: int) -> None:
-        for _ in range(count):
-            tenant, requirement = self._random.choice(TENANTS), self._random.choice((SHOP, FLIGHTS))
-            made = new_export(tenant=tenant, requirement=requirement, max_attempts=100)
-            export = await self._store.exports.create(made, SPEC, None)
-            self.made.add(export.id)
-            self._waiting.append((tenant, export.id))
-            await asyncio.sleep(0)
-
-    async def cancel(self, count: int) -> None:
-        for _ in range(count):
-            if self._waiting:
-                of = self._waiting.pop(self._random.randrange(len(self._waiting)))
-                cancelled = await asyncio.gather(
-                    self._store.exports.cancel(*of, START, only_if_queued=True), return_exceptions=True
-                )
-                self.ended.update(of[1] for answer in cancelled if not isinstance(answer, ExportdError))
-            await asyncio.sleep(0)
-
-    async def claim(self, worker: str, can: Capabilities, polls: int) -> None:
-        for poll in range(polls):
-            jobs = await self._store.leases.claim(worker, f"{worker}-{poll}", 3, START, Ability(can))
-            await asyncio.gather(*(self._end(job) for job in jobs))
-            await asyncio.sleep(0)
-
-    async def _end(self, job) -> None:
-        match self._random.randrange(4):
-            case 0:
-                await self._store.leases.release([job.ref], START)
-            case 1:
-                await self._store.leases.fail(job.ref, CRASH, RetryAfter(timedelta()), START)
-            case 2:
-                await self._store.leases.fail(job.ref, DISK_FULL, GiveBack(RetryAfter(timedelta())), START)
-            case _:
-                await self._complete(job)
-
-    async def _complete(self, job) -> None:
-        file = replace(new_file(job.export.id), id=f"{job.export.id}-{job.lease_id}")
-        await self._store.leases.complete(job.ref, file, STATS, START)
-        self.ended[job.export.id] += 1
-
-    async def drain(self) -> None:
-        """One patient worker ends what is left."""
-        polls = 0
-        while jobs := await self._store.leases.claim("patient", f"patient-{polls}", 16, START):
-            await asyncio.gather(*(self._complete(job) for job in jobs))
-            polls += 1
-
-
 @pytest.mark.parametrize("fairness", [Fairness(), Fairness(Share(max_running=2))], ids=["free", "capped"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("rig", "seed"), RACES, indirect=["rig"])
 async def test_nothing_is_stranded_while_creates_claims_and_removals_race(rig, store, seed):
     rush = Rush(store, seed)
-    can = (EVERYTHING, Capabilities(SHOP.needs), Capabilities(FLIGHTS.needs))
-    creators = [rush.create(40) for _ in range(6)]
-    claimers = [rush.claim(f"w{number}", can[number % 3], 60) for number in range(6)]
-    await asyncio.gather(*creators, *claimers, rush.cancel(40))
+    await rush.run()
     assert (await rig.snapshot()).strayed == ()
     await rush.drain()
     assert set(rush.ended) == rush.made

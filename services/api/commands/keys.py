@@ -7,14 +7,17 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TextIO
 
 from services.api.domain.keys import CALLERS_SCOPES, MAX_LABEL_CHARACTERS, Holder, Key, Scope
 from services.api.secrets.keys import KeyDigests
 from services.api.settings import ApiSettings
 from services.api.storage.datadir import DataDirectory, DataDirectoryInUse, key_file, secret_key
+from services.api.storage.sql.database import Database
 from services.api.storage.sql.stores import SqlKeyStore
 from services.api.storage.sqlite.database import SqliteDatabase
+from services.api.stores import in_postgres
 from services.api.usecases.keys import Keys, NewKey
 from services.api.world import World
 from services.contract.errors import KeyNotFound
@@ -54,17 +57,30 @@ async def _run(given: argparse.Namespace, settings: ApiSettings, out: TextIO, er
 
 async def _keys(settings: ApiSettings, stack: AsyncExitStack) -> Keys:
     """On the database of the settings, whoever else has it open."""
-    with using("EXPORTD_DATA_DIR", settings.data_dir):
+    database: Database
+    if settings.database is not None:
+        secret = _secret(settings)
+        database = await in_postgres(settings.database, secret, stack)
+    else:
+        database = await _in_file(settings.data_dir, stack)
+        secret = _secret(settings)
+    return Keys(SqlKeyStore(database), KeyDigests(secret), World().wall)
+
+
+async def _in_file(data_dir: Path, stack: AsyncExitStack) -> Database:
+    with using("EXPORTD_DATA_DIR", data_dir):
         try:
-            directory = stack.enter_context(DataDirectory.open(settings.data_dir))
+            directory = stack.enter_context(DataDirectory.open(data_dir))
             database = await SqliteDatabase.open(directory.database)
         except DataDirectoryInUse:
-            database = await SqliteDatabase.beside(settings.data_dir / "exportd.sqlite3")
-    await stack.enter_async_context(database)
+            database = await SqliteDatabase.beside(DataDirectory.database_in(data_dir))
+    return await stack.enter_async_context(database)
+
+
+def _secret(settings: ApiSettings) -> bytes:
     file = key_file(settings.data_dir, settings.secret_key_file)
     with using("EXPORTD_SECRET_KEY_FILE", file):
-        secret = secret_key(file, make=settings.secret_key_file is None)
-    return Keys(SqlKeyStore(database), KeyDigests(secret), World().wall)
+        return secret_key(file, make=settings.secret_key_file is None)
 
 
 async def _all(keys: Keys) -> AsyncIterator[Key]:

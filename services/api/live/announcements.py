@@ -106,6 +106,10 @@ class LocalAnnouncements:
 
     def deleted(self, export_id: str) -> None:
         """An export is gone."""
+        self.changed(export_id)
+
+    def changed(self, export_id: str) -> None:
+        """Another process may have changed an export."""
         for watch in self._watches.get(export_id, ()):
             watch.wake(changed=True)
 
@@ -123,6 +127,11 @@ class LocalAnnouncements:
     async def watched(self, export_ids: Sequence[str]) -> frozenset[str]:
         """Those of these that somebody watches."""
         return frozenset(export_ids) & self._watches.keys()
+
+    @property
+    def watches(self) -> frozenset[str]:
+        """Exports that somebody watches."""
+        return frozenset(self._watches)
 
     @property
     def polls_waiting(self) -> int:

@@ -1,5 +1,6 @@
 """Exports, as their callers see them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -126,6 +127,10 @@ class ExportStore(Protocol):
 
         A store looks at a bounded number of exports for one page, however few of them are wanted.
         """
+        ...
+
+    async def versions(self, export_ids: Sequence[str]) -> dict[str, int]:
+        """The version of each of these, of whatever tenant; without those that are not there or deleted."""
         ...
 
     async def queue_position(self, export: Export) -> int:

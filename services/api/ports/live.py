@@ -71,6 +71,11 @@ class Announcements(Protocol):
         ...
 
     @property
+    def watches(self) -> frozenset[str]:
+        """Ids of exports that somebody watches in this process."""
+        ...
+
+    @property
     def polls_waiting(self) -> int:
         """Polls of this process that are in line for work."""
         ...
@@ -83,6 +88,10 @@ class Announcements(Protocol):
 
     def deleted(self, export_id: str) -> None:
         """An export is gone."""
+        ...
+
+    def changed(self, export_id: str) -> None:
+        """Another process may have changed an export."""
         ...
 
     def progressed(self, export_id: str, progress: Progress) -> None:

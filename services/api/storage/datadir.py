@@ -56,7 +56,12 @@ class DataDirectory:
     @property
     def database(self) -> Path:
         """The file of the store."""
-        return self.path / "exportd.sqlite3"
+        return self.database_in(self.path)
+
+    @staticmethod
+    def database_in(path: Path) -> Path:
+        """The file of the store in a data directory."""
+        return path / "exportd.sqlite3"
 
     @property
     def artifacts(self) -> Path:

@@ -42,7 +42,8 @@ APART = {
     (CLIENT, ""): ("exportd_client.cli.", "exportd_client.text_tables.", "exportd_client.json_tables."),
     (CLIENT, "arrow"): ("exportd_client.cli.",),
     (SERVICES, ""): ("exportd_client.cli.", "exportd_client.text_tables.", "exportd_client.json_tables."),
-    (SERVICES, "api"): ("services.api.storage.sqlite.migrations.env.",),  # which alembic alone may run
+    # Which alembic alone may run.
+    (SERVICES, "api"): tuple(f"services.api.storage.{engine}.migrations.env." for engine in ("postgres", "sqlite")),
 }
 """Modules that are run, or need more."""
 

@@ -1,6 +1,7 @@
 """Exports in memory, as their callers see them."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -90,6 +91,10 @@ class MemoryExportStore:
     def _listed(self, tenant: str) -> list[Export]:
         records = self._data.records.values()
         return [each.export for each in records if each.export.tenant == tenant and each.deleted_time is None]
+
+    async def versions(self, export_ids: Sequence[str]) -> dict[str, int]:
+        there = (self._data.records.get(export_id) for export_id in export_ids)
+        return {each.export.id: each.export.version for each in there if each and each.deleted_time is None}
 
     async def queue_position(self, export: Export) -> int:
         if export.state is not State.QUEUED:

@@ -47,5 +47,8 @@ class Length(TypeDecorator[timedelta]):
         return None if value is None else value * MICROSECOND
 
 
+Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Text that is compared and ordered by its bytes, whatever language a database is of."""
+
 Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 """A list or an object; absent is NULL, never JSON's null."""

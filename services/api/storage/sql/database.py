@@ -1,6 +1,6 @@
 """What the SQL store needs of an engine: transactions, and what the engine spells its own way."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -24,6 +24,20 @@ class Dialect(Protocol):
     @property
     def one_writer(self) -> bool:
         """True when transactions that write come one after the other: no row must be locked before it is looked at."""
+        ...
+
+    def keep_in_line(self, db: sa.Connection, tenants: Collection[str]) -> None:
+        """Until this transaction ends no other one takes these out of the line.
+
+        What this one makes wait, and whom it lets begin, no other one sees before.
+        """
+        ...
+
+    def may_leave_line(self, db: sa.Connection, tenants: Collection[str]) -> Collection[str]:
+        """Those of these that no other transaction keeps in the line; until this one ends, none begins to.
+
+        Only for `write_in_turn`: a transaction that went on after that could be waited for by whom it waits for.
+        """
         ...
 
     def insert_or_set(
@@ -79,6 +93,12 @@ class Database(Protocol):
 
     async def write_listed(self, verb: ListVerb[Item, T], item: Item) -> T:
         """As `write`, by a verb that takes a list: those that gathered one after the other go into one call of it."""
+        ...
+
+    async def write_in_turn(self, verb: ListVerb[Item, T], item: Item) -> T:
+        """As `write_listed`, for claims: in a transaction that sees all that those before it have done, and no two of
+        which run at once, in whatever process.
+        """
         ...
 
     async def read(self, query: Callable[[sa.Connection], T]) -> T:

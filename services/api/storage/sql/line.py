@@ -1,8 +1,8 @@
 """The line: one row for each tenant and requirement of which exports wait, in the order of the tenants' virtual time.
 
-A row may stand there though nothing waits: whoever meets it removes it. The other way round must never be: what makes
-an export wait puts its row there in the same transaction, and a row is removed only by a statement that has locked it
-and finds no export. An insert locks the row, too, so that of the two one sees what the other did.
+A row may stand there though nothing waits: the claim that meets it removes it. The other way round must never be: what
+makes an export wait puts its row there in the same transaction, and keeps its tenant in the line until that ends. A
+claim removes rows only of tenants that nobody keeps, by a statement that finds no export once that is sure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,6 @@ _EMPTIES = {Event.CANCEL, Event.RENEW}
 """What waited does not any more. Claims look for themselves, and at what a late COMPLETE has left there."""
 
 _waiting, _later = (sa.literal(place, _l.place.type) for place in (Place.WAITING, Place.LATER))
-_lock = Prepared(sa.select(_l.tenant).where(*_of_row).with_for_update())
 _leave = Prepared(sa.delete(line).where(*_of_row, sa.not_(_new), _again.is_(None)))
 _stay = Prepared(
     sa.update(line)
@@ -56,31 +55,34 @@ class Line:
     """Writes the line."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self._one_writer = dialect.one_writer
-        own = sa.select(tenants.c.vtime).where(tenants.c.tenant == sa.bindparam("of_tenant")).scalar_subquery()
-        stand = dialect.insert_or_merge(line, _with_new).values(vtime=sa.func.coalesce(own, 0))
-        self._stand = Prepared(stand, sets=("tenant", "requirement", "needs", "place", "due"))
+        self._dialect = dialect
+        self._stand = Prepared(dialect.insert_or_merge(line, _with_new).from_select(_STANDING, _standing()))
 
     def happened(self, db: sa.Connection, event: Event, changed: Sequence[Export]) -> None:
         """What an event other than LEASE changes."""
+        if event in _FREES or target(event) in LEASABLE:
+            self._dialect.keep_in_line(db, _tenants(changed))
         if event in _FREES:
             _freed.run_each(db, ({"of_tenant": tenant} for tenant in _tenants(changed)))
         if target(event) in LEASABLE:
-            self.waits(db, changed)
-        if event in _EMPTIES:
+            self._stands(db, changed)
+        if event in _EMPTIES and self._dialect.one_writer:
             self.look_again(db, {(export.tenant, export.requirement.key) for export in changed})
 
     def waits(self, db: sa.Connection, waiting: Sequence[Export]) -> None:
         """Have their tenants stand in the line. All are QUEUED or FAILED."""
+        self._dialect.keep_in_line(db, _tenants(waiting))
+        self._stands(db, waiting)
+
+    def _stands(self, db: sa.Connection, waiting: Sequence[Export]) -> None:
         rows = {_place_of(export): export for export in waiting}
         self._stand.run_each(db, (_row(export) for _, export in sorted(rows.items())))
 
     def look_again(self, db: sa.Connection, rows: Iterable[LineKey]) -> None:
         """Let those leave of which nothing waits, and know when the others are due."""
-        of = [{"of_tenant": tenant, "of_requirement": requirement} for tenant, requirement in sorted(rows)]
-        if not self._one_writer:
-            for each in of:
-                _lock.first(db, each)
+        rows = sorted(rows)
+        may = {*self._dialect.may_leave_line(db, {tenant for tenant, _ in rows})}
+        of = [{"of_tenant": tenant, "of_requirement": key} for tenant, key in rows if tenant in may]
         _leave.run_each(db, of)
         _stay.run_each(db, of)
 
@@ -101,6 +103,23 @@ class Line:
         _due.run(db, {"now": now})
 
 
+_STANDING = ("tenant", "requirement", "needs", "vtime", "place", "due")
+
+
+def _standing() -> sa.Select[Any]:
+    """A new row; none where one stands already that it would change nothing of, which then is not even locked."""
+    new = {name: sa.cast(sa.bindparam(f"new_{name}", type_=_l[name].type), _l[name].type) for name in _STANDING}
+    own = sa.select(tenants.c.vtime).where(tenants.c.tenant == new["tenant"]).scalar_subquery()
+    as_it_is = sa.exists().where(
+        _l.tenant == new["tenant"],
+        _l.requirement == new["requirement"],
+        sa.or_(new["place"] != _waiting, at(Place.WAITING)),
+        sa.or_(new["due"].is_(None), _l.due <= new["due"]),
+    )
+    values = {**new, "vtime": sa.func.coalesce(own, 0)}
+    return sa.select(*(values[name].label(name) for name in _STANDING)).where(sa.not_(as_it_is))
+
+
 def _with_new(new: Columns) -> Mapping[str, Any]:
     sooner = sa.or_(_l.due.is_(None), new.due < _l.due)
     return {
@@ -119,12 +138,11 @@ def _row(export: Export) -> dict[str, Any]:
     place = Place.WAITING if export.state is State.QUEUED else Place.LATER
     needs = export.requirement
     return {
-        "tenant": export.tenant,
-        "of_tenant": export.tenant,
-        "requirement": needs.key,
-        "needs": needs.text,
-        "place": place,
-        "due": export.next_attempt_time,
+        "new_tenant": export.tenant,
+        "new_requirement": needs.key,
+        "new_needs": needs.text,
+        "new_place": place,
+        "new_due": export.next_attempt_time,
     }
 
 

@@ -103,13 +103,21 @@ class _Reader:
 
     def outcome(self, query: Callable[[sa.Connection], Any]) -> Any:
         """What a query came to."""
+        is_used = self._connection is not None
+        try:
+            return self._answer(query)
+        except BaseException as error:  # noqa: BLE001  # it is its caller's
+            if is_used and self._faults.is_lost(error):  # perhaps long before this one came
+                return self.outcome(query)
+            return _Failed(unavailable(error) if self._faults.is_passing(error) else error)
+
+    def _answer(self, query: Callable[[sa.Connection], Any]) -> Any:
         try:
             self._connection = self._connection or self._engine.connect()
             return query(self._connection)
-        except BaseException as error:  # noqa: BLE001  # it is its caller's
-            if isinstance(error, sa.exc.DBAPIError):
-                self.close()  # a statement that it left in its middle would go on seeing what was there then
-            return _Failed(unavailable(error) if self._faults.is_passing(error) else error)
+        except sa.exc.DBAPIError:
+            self.close()  # a statement that it left in its middle would go on seeing what was there then
+            raise
 
     def close(self) -> None:
         """Give it back. Idempotent."""

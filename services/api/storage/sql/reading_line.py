@@ -78,15 +78,15 @@ def _heads() -> sa.Select[Any]:
         sa.select(after.scalar_subquery()).where(requirements.c.requirement.is_not(None))
     )
     other = line.alias("other")
-    head = (
-        sa.select(other.c.tenant)
-        .where(at(Place.WAITING, other), other.c.requirement == requirements.c.requirement)
-        .order_by(other.c.vtime, other.c.tenant)
-        .limit(1)
-        .scalar_subquery()
-    )
-    its = sa.and_(_l.requirement == requirements.c.requirement, _l.tenant == head)
-    return sa.select(_l.requirement, _l.needs, _l.vtime, _l.tenant).select_from(requirements.join(line, its))
+
+    def of_head(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+        """Each by its own step: joined, the whole line might be read."""
+        there = sa.and_(at(Place.WAITING, other), other.c.requirement == requirements.c.requirement)
+        by_turn = sa.select(other.c[column.name]).where(there).order_by(other.c.vtime, other.c.tenant)
+        return by_turn.limit(1).scalar_subquery().label(column.name)
+
+    heads = (of_head(column) for column in (_l.needs, _l.vtime, _l.tenant))
+    return sa.select(requirements.c.requirement, *heads).where(requirements.c.requirement.is_not(None))
 
 
 def _fronts() -> sa.Select[Any]:

@@ -77,6 +77,9 @@ class SqlExportStore:
     async def page(self, tenant: str, filter_: ExportFilter, before_id: str, limit: int) -> ExportPage:
         return await self._db.read_list(tenant, lambda db: self._verbs.page(db, tenant, filter_, before_id, limit))
 
+    async def versions(self, export_ids: Sequence[str]) -> dict[str, int]:
+        return await self._db.read_for_workers(lambda db: self._verbs.versions(db, export_ids))
+
     async def queue_position(self, export: Export) -> int:
         return await self._db.read(lambda db: self._verbs.queue_position(db, export))
 
@@ -120,7 +123,7 @@ class SqlLeaseStore:
         ability: Ability = UNLIMITED,
     ) -> list[Claimed]:
         edition = self._verbs.turns.edition
-        claimed = await self._db.write_listed(self._verbs.claim, Asked(worker_id, poll_id, ability, limit, now))
+        claimed = await self._db.write_in_turn(self._verbs.claim, Asked(worker_id, poll_id, ability, limit, now))
         self._verbs.turns.heeded(edition)
         return claimed
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from services.api.domain.history import Actor
 from services.api.domain.notifications import Channel, DeliveryState
 from services.api.domain.states import LEASABLE, TERMINAL, CancelReason, Event, State, sources, target
-from services.api.storage.sql.column_types import Json, Length, UtcTime
+from services.api.storage.sql.column_types import Json, Length, Text, UtcTime
 from services.contract.formats import Format
 from services.contract.outcome import Consistency, MatchedBy
 
@@ -33,11 +33,11 @@ def _named(kind: type[Enum]) -> sa.Enum:
 exports = sa.Table(
     "exports",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("tenant", Text, nullable=False),
     # What was asked for.
-    sa.Column("uri", sa.Text, nullable=False),
-    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("uri", Text, nullable=False),
+    sa.Column("type", Text, nullable=False),
     sa.Column("format", _named(Format), nullable=False),
     sa.Column("file_types", Json, nullable=False),
     sa.Column("labels", Json, nullable=False),
@@ -60,24 +60,24 @@ exports = sa.Table(
     sa.Column("errors", Json, nullable=False),
     sa.Column("deleted_time", UtcTime),
     # The lease in force. It stays when it expired and nobody else took the export, and when it completed.
-    sa.Column("lease_id", sa.Text),
-    sa.Column("lease_worker_id", sa.Text),
-    sa.Column("lease_poll_id", sa.Text),
+    sa.Column("lease_id", Text),
+    sa.Column("lease_worker_id", Text),
+    sa.Column("lease_poll_id", Text),
     sa.Column("lease_confirmed", sa.Boolean, nullable=False),
     sa.Column("lease_create_time", UtcTime),
     sa.Column("lease_expire_time", UtcTime),
     # All leases ever, those never confirmed, and the one that its own failure or a cancel ended last.
     sa.Column("lease_count", sa.BigInteger, nullable=False),
     sa.Column("unconfirmed_count", sa.Integer, nullable=False),
-    sa.Column("ended_lease_id", sa.Text),
+    sa.Column("ended_lease_id", Text),
     # The file.
-    sa.Column("file_id", sa.Text),
-    sa.Column("file_name", sa.Text),
-    sa.Column("file_key", sa.Text),
+    sa.Column("file_id", Text),
+    sa.Column("file_name", Text),
+    sa.Column("file_key", Text),
     sa.Column("file_size_bytes", sa.BigInteger),
-    sa.Column("file_sha256", sa.Text),
-    sa.Column("file_media_type", sa.Text),
-    sa.Column("file_extension", sa.Text),
+    sa.Column("file_sha256", Text),
+    sa.Column("file_media_type", Text),
+    sa.Column("file_extension", Text),
     sa.Column("file_entries", Json),
     sa.Column("file_entry_count", sa.BigInteger),
     sa.Column("file_encrypted", sa.Boolean),
@@ -95,20 +95,20 @@ exports = sa.Table(
     sa.Column("encrypted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("sealed_password", sa.LargeBinary),
     # The file of the attachments, when it is apart; its times are those of the file.
-    sa.Column("attachments_id", sa.Text),
+    sa.Column("attachments_id", Text),
     sa.Column("attachments", Json),
     # Its place among the tenant's own, where its end is announced, and its outcome in this run.
     sa.Column("priority", sa.Integer, nullable=False, server_default=sa.text("0")),
-    sa.Column("notify_email", sa.Text),
-    sa.Column("callback_url", sa.Text),
+    sa.Column("notify_email", Text),
+    sa.Column("callback_url", Text),
     sa.Column("email_sent", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("callback_sent", sa.Boolean, nullable=False, server_default=sa.false()),
     # What a worker must be able to do: the key of a set of names, and the set in its canonical form.
-    sa.Column("requirement", sa.Text, nullable=False, server_default=sa.text("''")),
-    sa.Column("needs", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("requirement", Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("needs", Text, nullable=False, server_default=sa.text("''")),
     # How often workers gave it back in this run since their own environment failed, and which one did while it waits.
     sa.Column("given_back_count", sa.Integer, nullable=False, server_default=sa.text("0")),
-    sa.Column("given_back_by", sa.Text),
+    sa.Column("given_back_by", Text),
 )
 
 installation = sa.Table(
@@ -116,17 +116,17 @@ installation = sa.Table(
     metadata,
     # One row: the artifact store that this database's files are in.
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("store_id", sa.Text, nullable=False),
+    sa.Column("store_id", Text, nullable=False),
     sa.CheckConstraint("id = 1", name="one_row"),
 )
 
 keys = sa.Table(
     "keys",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("holder", sa.Text, nullable=False),
-    sa.Column("tenant", sa.Text, nullable=False),
-    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("holder", Text, nullable=False),
+    sa.Column("tenant", Text, nullable=False),
+    sa.Column("label", Text, nullable=False),
     # A keyed hash: nobody makes a key of it again.
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("scopes", Json, nullable=False),
@@ -142,13 +142,13 @@ keys = sa.Table(
 requests = sa.Table(
     "requests",
     metadata,
-    sa.Column("tenant", sa.Text, primary_key=True),
-    sa.Column("request_id", sa.Text, primary_key=True),
+    sa.Column("tenant", Text, primary_key=True),
+    sa.Column("request_id", Text, primary_key=True),
     sa.Column("digest", sa.LargeBinary, nullable=False),
     # Deferred, since the request_id is taken before the export is written.
     sa.Column(
         "export_id",
-        sa.Text,
+        Text,
         sa.ForeignKey("exports.id", ondelete="CASCADE", deferrable=True, initially="DEFERRED"),
         nullable=False,
     ),
@@ -161,7 +161,7 @@ requests = sa.Table(
 tenants = sa.Table(
     "tenants",
     metadata,
-    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("tenant", Text, primary_key=True),
     # See domain/fairness.py.
     sa.Column("vtime", sa.BigInteger, nullable=False),
     sa.Column("served", sa.BigInteger, nullable=False),
@@ -186,9 +186,9 @@ line = sa.Table(
     "line",
     metadata,
     # A row for each tenant and requirement of which exports wait; where none does any more a claim removes it.
-    sa.Column("tenant", sa.Text, primary_key=True),
-    sa.Column("requirement", sa.Text, primary_key=True),
-    sa.Column("needs", sa.Text, nullable=False),
+    sa.Column("tenant", Text, primary_key=True),
+    sa.Column("requirement", Text, primary_key=True),
+    sa.Column("needs", Text, nullable=False),
     # The tenant's, the same in all of its rows: 0 when `tenants` has none.
     sa.Column("vtime", sa.BigInteger, nullable=False),
     sa.Column("place", _named(Place), nullable=False),
@@ -203,16 +203,16 @@ transitions = sa.Table(
     metadata,
     # Not only the version: a tombstone has one of its own without a transition.
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("export_id", sa.Text, sa.ForeignKey("exports.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("export_id", Text, sa.ForeignKey("exports.id", ondelete="CASCADE"), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("run", sa.Integer, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("event", sa.Text, nullable=False),
+    sa.Column("event", Text, nullable=False),
     # The state before is that of the entry before.
     sa.Column("state", _named(State), nullable=False),
     sa.Column("actor", _named(Actor), nullable=False),
-    sa.Column("worker_id", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("worker_id", Text, nullable=False),
+    sa.Column("reason", Text, nullable=False),
     sa.Column("time", UtcTime, nullable=False),
     sa.Index("transitions_of_export", "export_id", "id"),
 )
@@ -220,18 +220,18 @@ transitions = sa.Table(
 deliveries = sa.Table(
     "deliveries",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("export_id", sa.Text, sa.ForeignKey("exports.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("export_id", Text, sa.ForeignKey("exports.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("tenant", Text, nullable=False),
     sa.Column("run", sa.Integer, nullable=False),
     sa.Column("channel", _named(Channel), nullable=False),
-    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("target", Text, nullable=False),
     sa.Column("notice", Json, nullable=False),
     sa.Column("state", _named(DeliveryState), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     # While it is tried, the end of the hold: when nobody says its outcome, it is retried then.
     sa.Column("next_attempt_time", UtcTime),
-    sa.Column("lease_id", sa.Text),
+    sa.Column("lease_id", Text),
     sa.Column("create_time", UtcTime, nullable=False),
     sa.Column("end_time", UtcTime),
     sa.Column("tries", Json, nullable=False),

@@ -186,7 +186,7 @@ class Failures:
         failed = _with_error(dialect, code, message) | _no_lease | {"ended_lease_id": _c.lease_id}
         due = sa.bindparam("due", type_=UtcTime)
         reason = sa.bindparam("reason", type_=_c.cancel_reason.type)
-        expired = _with_error(dialect, sa.literal(EXPIRED_CODE), sa.literal(EXPIRED_MESSAGE))
+        expired = _with_error(dialect, sa.literal(EXPIRED_CODE.value, sa.Text), sa.literal(EXPIRED_MESSAGE, sa.Text))
         exhausted = {"cancel_reason": CancelReason.RETRIES_EXHAUSTED} | _over | _no_lease
         ran_out = sa.and_(_ran_out, sa.not_(_never_confirmed))
         return cls(

@@ -6,7 +6,7 @@ jobs: what else waits, of whatever tenants and requirements, costs it nothing. I
 
 import heapq
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -49,9 +49,15 @@ class Asked:
 
 @dataclass(slots=True)
 class Choice:
-    """What a claim takes, in this order; what came of turns, who is capped then, and which rows may have run empty."""
+    """What a claim takes, in this order; what came of turns, who is capped then, and which rows may have run empty.
 
+    `tenants` are those of what is taken, `begun` their turns before, `present` the present then.
+    """
+
+    present: int = 0
     taken: list[Candidate] = field(default_factory=list)
+    tenants: list[str] = field(default_factory=list)
+    begun: dict[str, Turn] = field(default_factory=dict)
     turns: dict[str, Turn] = field(default_factory=dict)
     capped: set[str] = field(default_factory=set)
     looked_at: set[LineKey] = field(default_factory=set)
@@ -62,6 +68,7 @@ class Turns:
 
     def __init__(self, sql: Statements, fairness: Shares, avoidance: timedelta) -> None:
         self._take = Prepared(sql.take_turn, sets=("tenant", "vtime", "served"))
+        self._dialect = sql.dialect
         self._line = Line(sql.dialect)
         self._fairness = fairness
         self._avoidance = avoidance
@@ -90,7 +97,10 @@ class Turns:
             yield together
 
     def choose(self, db: sa.Connection, polls: Sequence[Asked], now: datetime) -> Choice:
-        """What to lease, for the first poll first. `settle` must come after that, in the same transaction."""
+        """What to lease, for the first poll first.
+
+        `settle` must come after that, in the same transaction, and `leave` after all choices of it.
+        """
         if self._edition != self.edition:
             self._line.all_freed(db)
         self._line.those_due(db, now)
@@ -98,13 +108,36 @@ class Turns:
         together = replace(first, limit=limit, now=now)
         return _Choosing(db, together, self._fairness, now - self._avoidance).all()
 
-    def settle(self, db: sa.Connection, choice: Choice) -> None:
-        """Write the outcome of the turns, once everything that was chosen is leased."""
-        turns = sorted(choice.turns.items())
-        self._take.run_each(db, ({"tenant": name, "vtime": turn.vtime, "served": turn.served} for name, turn in turns))
-        self._line.moved(db, choice.turns)
-        self._line.capped(db, choice.capped)
-        self._line.look_again(db, choice.looked_at)
+    def settle(self, db: sa.Connection, choice: Choice, leased: Collection[str]) -> None:
+        """Write the outcome of the turns, once what was chosen is leased, or at least these exports of it."""
+        turns = choice.turns if len(leased) == len(choice.taken) else self._turns_of(choice, leased)
+        rows = ({"tenant": name, "vtime": turn.vtime, "served": turn.served} for name, turn in sorted(turns.items()))
+        self._take.run_each(db, rows)
+        self._line.moved(db, turns)
+
+    def _turns_of(self, choice: Choice, leased: Collection[str]) -> dict[str, Turn]:
+        """As if only these had been chosen: another process was about to end the others."""
+        turns: dict[str, Turn] = {}
+        present = choice.present
+        for candidate, tenant in zip(choice.taken, choice.tenants, strict=True):
+            if candidate.export_id in leased:
+                before = turns.get(tenant, choice.begun[tenant])
+                turns[tenant] = before.taken(present, self._fairness.share(tenant).weight)
+                present = turns[tenant].served
+        return turns
+
+    def leave(self, db: sa.Connection, choices: Iterable[Choice]) -> None:
+        """Take out of the line who has nothing there or may not begin more; nothing else may come after that."""
+        choices = [*choices]
+        self._line.capped(db, self._capped({name for choice in choices for name in choice.capped}, db))
+        self._line.look_again(db, {row for choice in choices for row in choice.looked_at})
+
+    def _capped(self, names: Collection[str], db: sa.Connection) -> Iterator[str]:
+        """Those that run as many as they may still, while no end of one can come unnoticed."""
+        for name in self._dialect.may_leave_line(db, names):
+            cap = self._fairness.share(name).max_running
+            if self._dialect.one_writer or self._fairness.capped(name, reading_line.running(db, name, cap)):
+                yield name
 
 
 @dataclass(slots=True)
@@ -184,7 +217,7 @@ class _Choosing:
         self._fairness = fairness
         self._choice = Choice()
         self._lanes = [*_lanes(db, asked, kept_since)]
-        self._present = reading_line.present(db) if self._lanes else 0
+        self._present = self._choice.present = reading_line.present(db) if self._lanes else 0
         self._met: dict[str, _Waiting] = {}
         self._again: list[Place] = []
 
@@ -212,6 +245,7 @@ class _Choosing:
                 front = lane.take(self._db, place, self._left)
                 first = front.first
                 own.append(_Own(tenant, lane, front.due, deque([first] if first else ()), is_all=first is None))
+        self._choice.begun[tenant] = Turn(vtime)
         waiting = self._met[tenant] = _Waiting(Turn(vtime), self._running(tenant), own)
         return waiting
 
@@ -229,6 +263,7 @@ class _Choosing:
         best, own = min(candidates, key=lambda pair: pair[0])
         own.take(best)
         self._choice.taken.append(best)
+        self._choice.tenants.append(tenant)
         self._choice.looked_at.add(own.key)
         self._moves_on(tenant, waiting)
 

@@ -137,6 +137,10 @@ class SqliteDatabase:
         """As Database says: see WriterThread.run_listed."""
         return await self._writer.run_listed(verb, item)
 
+    async def write_in_turn(self, verb: ListVerb[Item, T], item: Item) -> T:
+        """As Database says: one process writes, and one thread of it."""
+        return await self._writer.run_listed(verb, item)
+
     async def read(self, query: Callable[[sa.Connection], T]) -> T:
         """For callers."""
         return await self._for_callers.run(query)

@@ -1,6 +1,6 @@
 """What SQLite spells its own way."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,6 +32,12 @@ class SqliteDialect:
             for place, (column, type_) in enumerate(types.items())
         )
         return sa.select(*values).select_from(each).subquery(f"{name}_rows")
+
+    def keep_in_line(self, db: sa.Connection, tenants: Collection[str]) -> None:
+        """Nobody else writes."""
+
+    def may_leave_line(self, db: sa.Connection, tenants: Collection[str]) -> Collection[str]:  # noqa: ARG002
+        return tenants
 
     def insert_or_keep(self, table: sa.Table) -> sa.Insert:
         return insert(table).on_conflict_do_nothing(index_elements=[*table.primary_key])

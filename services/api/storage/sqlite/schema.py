@@ -17,7 +17,7 @@ def newest() -> str:
 
 def is_up_to_date(engine: sa.Engine) -> bool:
     """Whether the file has the schema of this version."""
-    return _revision(engine) == newest()
+    return revision(engine) == newest()
 
 
 def bring_up_to_date(engine: sa.Engine, database: Path) -> None:
@@ -28,7 +28,7 @@ def bring_up_to_date(engine: sa.Engine, database: Path) -> None:
         migrate(engine, database)
 
 
-def _revision(engine: sa.Engine) -> str | None:
+def revision(engine: sa.Engine) -> str | None:
     """None for a file without tables."""
     with engine.connect() as connection, connection.begin():
         return connection.execute(_version).scalar() if connection.execute(_tables).scalar() else None

@@ -43,6 +43,9 @@ _by_id = Prepared(
     sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id"), _c.tenant == sa.bindparam("of_tenant"))
 )
 _insert = Prepared(sa.insert(exports).inline(), sets=NEW_COLUMNS)
+_versions = sa.select(_c.id, _c.version).where(
+    _c.id.in_(sa.bindparam("ids", expanding=True)), _c.deleted_time.is_(None)
+)
 _by_file = sa.select(*EXPORT_COLUMNS).where(
     sa.or_(_c.file_id == sa.bindparam("of_file"), _c.attachments_id == sa.bindparam("of_file")),
     _c.tenant == sa.bindparam("of_tenant"),
@@ -184,6 +187,9 @@ class ExportVerbs:
     def placed(self, db: sa.Connection, tenant: str, export_id: str) -> Placed | None:
         export = self.get(db, tenant, export_id)
         return Placed(export, self.queue_position(db, export)) if export else None
+
+    def versions(self, db: sa.Connection, export_ids: Sequence[str]) -> dict[str, int]:
+        return {row.id: row.version for row in db.execute(_versions, {"ids": export_ids})}
 
     def queue_position(self, db: sa.Connection, export: Export) -> int:
         return self._places.of(db, export) if export.state is State.QUEUED else 0

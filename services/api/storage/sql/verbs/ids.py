@@ -10,7 +10,7 @@ from services.api.storage.sql.tables import deliveries, exports
 
 
 def _between(id_: sa.Column[str], export_id: sa.ColumnElement[str], *of: sa.ColumnElement[bool]) -> sa.Select[str, str]:
-    within = id_.between(sa.bindparam("first"), sa.bindparam("last"))
+    within = sa.and_(id_ >= sa.bindparam("first"), id_ <= sa.bindparam("last"))
     return sa.select(id_, export_id).where(within, *of).order_by(id_).limit(sa.bindparam("most", type_=sa.Integer))
 
 

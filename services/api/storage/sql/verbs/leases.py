@@ -29,7 +29,7 @@ from services.api.storage.sql.rows import (
 )
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states
-from services.api.storage.sql.turns import Asked, PollKey, Turns
+from services.api.storage.sql.turns import Asked, Choice, PollKey, Turns
 from services.api.storage.sql.verbs.lease_reports import Completion, Failed, Release, Renewal
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing
 from services.contract.job import LeaseRef, Verdict
@@ -64,6 +64,7 @@ _RENEWING: Types = {
 _OF_LEASE: Types = {"of_id": _text, "of_lease": _text, "now": _time}
 _ERROR: Types = {"code": _text, "message": _text, "now_micros": sa.BigInteger()}
 _FILE: Types = {name: _c[name].type for name in FILE_COLUMNS}
+_lock_free = sa.select(_c.id).where(_c.id.in_(sa.bindparam("ids", expanding=True))).with_for_update(skip_locked=True)
 _by_id = Prepared(sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id")))
 
 
@@ -71,6 +72,7 @@ class LeaseVerbs:
     """The verbs of a LeaseStore."""
 
     def __init__(self, sql: Statements, policy: LeasePolicy, fairness: Shares) -> None:
+        self._one_writer = sql.dialect.one_writer
         self._failures = sql.failures
         self._history = History(sql)
         self.turns = Turns(sql, fairness, policy.avoidance)
@@ -94,8 +96,10 @@ class LeaseVerbs:
         for poll in asked:
             if poll.key not in leased:
                 new.setdefault(poll.key, poll)
+        choices: list[Choice] = []
         for polls in self.turns.in_one_go(db, [*new.values()]):
-            leased |= self._lease(db, polls)
+            leased |= self._lease(db, polls, choices)
+        self.turns.leave(db, choices)
         return [leased[poll.key] if new.get(poll.key) is poll else _in_order(leased[poll.key]) for poll in asked]
 
     def _leased_to(self, db: sa.Connection, asked: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
@@ -105,9 +109,10 @@ class LeaseVerbs:
             claims.setdefault((row["lease_worker_id"], row["lease_poll_id"]), []).append(_claimed(row))
         return claims
 
-    def _lease(self, db: sa.Connection, polls: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
+    def _lease(self, db: sa.Connection, polls: Sequence[Asked], choices: list[Choice]) -> dict[PollKey, list[Claimed]]:
         now = max(poll.now for poll in polls)
         choice = self.turns.choose(db, polls, now)
+        choices.append(choice)
         by = [poll for poll in polls for _ in range(poll.limit)]
         given = [
             {
@@ -121,10 +126,12 @@ class LeaseVerbs:
             }
             for candidate, poll in zip(choice.taken, by, strict=False)
         ]
+        if not self._one_writer:
+            given = _free(db, given)
         rows = {row["id"]: row for row in self._leasing.changed(db, given)}
         in_turn = [rows[each["of_id"]] for each in given if each["of_id"] in rows]
         self._history.happened(db, Event.LEASE, in_turn, Actor.WORKER, worker_id=_holder)
-        self.turns.settle(db, choice)
+        self.turns.settle(db, choice, rows.keys())
         leased: dict[PollKey, list[Claimed]] = {poll.key: [] for poll in polls}
         for row in in_turn:
             leased[row["lease_worker_id"], row["lease_poll_id"]].append(_claimed(row))
@@ -250,6 +257,12 @@ def _failing(sql: Statements) -> Mapping[Event, Listed]:
 
 def _own_export(asked: Completion | Failed) -> list[str]:
     return [asked.lease.export_id]
+
+
+def _free(db: sa.Connection, given: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those whose export no other transaction is about to change, which none can from now on."""
+    free = {*db.execute(_lock_free, {"ids": sorted(each["of_id"] for each in given)}).scalars()} if given else ()
+    return [each for each in given if each["of_id"] in free]
 
 
 def _in_order(claimed: Sequence[Claimed]) -> list[Claimed]:

@@ -40,6 +40,7 @@ _due = Prepared(
     .where(PENDING, _d.next_attempt_time <= _now)
     .order_by(_d.next_attempt_time)
     .limit(sa.bindparam("count", type_=sa.Integer))
+    .with_for_update(skip_locked=True)  # what another process is just taking is not waited for
 )
 _hold = (
     sa.update(deliveries)

@@ -61,7 +61,8 @@ class RetentionVerbs:
             return ""
         if known is None:
             db.execute(self._keep_store, {"id": 1, "store_id": store_id})
-        return known or store_id
+            known = db.execute(_store).scalar_one()  # another process may have been first
+        return str(known)
 
     def kept(self, db: sa.Connection, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
         ids = sorted({lease.export_id for lease in leases})

@@ -1,0 +1,96 @@
+"""How connections to PostgreSQL are opened."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.json import set_json_dumps
+
+from services.api.storage.postgres.texts import TextDumper, to_json
+from services.runtime.startup import CannotStart
+
+SETTING = "EXPORTD_DATABASE"
+
+MAX_PREPARED = 500
+"""Statements that a connection keeps prepared: more than there are."""
+
+WAITS = {
+    "application_name": "exportd-api",
+    "connect_timeout": "5",
+    # A machine that is gone says nothing: without these a call would wait for a quarter of an hour.
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+"""Unless the address says otherwise. In seconds, the last one in ms."""
+
+GUARDS = {
+    # A process that is stopped in the middle of a transaction must not hold up the others.
+    "idle_in_transaction_session_timeout": "10s",
+    "statement_timeout": "60s",
+}
+"""Of sessions, unless the address says otherwise; a pooler would not keep them."""
+
+
+class NoDatabase(CannotStart):
+    """The address is of no database that answers."""
+
+    def __init__(self, address: "Address", cause: object) -> None:
+        lines = str(cause).strip().splitlines()
+        super().__init__(f"{SETTING}: {address} cannot be used: {lines[0] if lines else cause}")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URL as libpq reads it, `postgresql://…`. `pooled`: a pooler hands each transaction another session."""
+
+    url: str = field(repr=False)
+    pooled: bool = False
+
+    def __str__(self) -> str:
+        """Without the password."""
+        try:
+            parts = conninfo_to_dict(self.url)
+        except psycopg.ProgrammingError:
+            return "(an address that libpq cannot read)"
+        host, port, name = (parts.get(part, "") for part in ("host", "port", "dbname"))
+        return f"PostgreSQL database {name or '(default)'} at {host or 'the local socket'}{f':{port}' if port else ''}"
+
+    def writing_engine(self) -> sa.Engine:
+        """Its connections read what is committed, and wait for whoever writes the same row."""
+        return self._engine("READ COMMITTED", {})
+
+    def reading_engine(self) -> sa.Engine:
+        """Its connections see with each query all that was committed before it, and cannot write."""
+        return self._engine("AUTOCOMMIT", {"default_transaction_read_only": "on"})
+
+    def _engine(self, isolation: Any, guards: dict[str, str]) -> sa.Engine:
+        return sa.create_engine(
+            "postgresql+psycopg://",
+            creator=self._connecting(guards),
+            poolclass=sa.NullPool,
+            isolation_level=isolation,
+            skip_autocommit_rollback=True,
+            use_native_hstore=False,
+        )
+
+    def _connecting(self, guards: dict[str, str]) -> Callable[[], Any]:
+        def connect() -> Any:
+            more = {} if self.pooled else {"options": self._options({**GUARDS, **guards})}
+            given = conninfo_to_dict(self.url)
+            conninfo = make_conninfo(**cast("dict[str, Any]", {**WAITS, **given, **more}))
+            connection = psycopg.connect(conninfo, prepare_threshold=None if self.pooled else 5)
+            connection.prepared_max = MAX_PREPARED
+            connection.adapters.register_dumper(str, TextDumper)
+            set_json_dumps(to_json, connection)
+            return connection
+
+        return connect
+
+    def _options(self, guards: dict[str, str]) -> str:
+        given = conninfo_to_dict(self.url).get("options") or ""
+        return " ".join([*(f"-c {name}={value}" for name, value in guards.items()), str(given)]).strip()

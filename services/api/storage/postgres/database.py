@@ -1,0 +1,74 @@
+"""A PostgreSQL database: one thread of each process writes, others read, each over a connection of its own."""
+
+from collections.abc import Callable
+from typing import Self, TypeVar
+
+import sqlalchemy as sa
+
+from services.api.storage.postgres.connections import Address
+from services.api.storage.postgres.dialect import PostgresDialect, take_turn
+from services.api.storage.postgres.faults import PostgresFaults
+from services.api.storage.sql.database import Dialect, Item, ListVerb
+from services.api.storage.sql.fair_slots import FairSlots
+from services.api.storage.sql.readers import Readers
+from services.api.storage.sql.writer import Way, WriterThread
+
+T = TypeVar("T")
+
+CALLERS, WORKERS, LISTS = 2, 2, 2
+"""Connections that read, each with a thread: with the one that writes seven a process."""
+
+
+class PostgresDatabase:
+    """Any number of processes may have the same one open."""
+
+    dialect: Dialect = PostgresDialect()
+
+    def __init__(self, address: Address) -> None:
+        faults, engine = PostgresFaults(), address.reading_engine()
+        self._writer = WriterThread(address.writing_engine(), faults, take_turn)
+        self._for_callers = Readers(engine, faults, CALLERS, "exportd-reader")
+        self._for_workers = Readers(engine, faults, WORKERS, "exportd-worker-reader")
+        self._for_lists = Readers(engine, faults, LISTS, "exportd-list-reader")
+        self._lists = FairSlots(LISTS)
+
+    async def close(self) -> None:
+        """Finish what was begun. Idempotent."""
+        for readers in (self._for_callers, self._for_workers, self._for_lists):
+            await readers.close()
+        await self._writer.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """As Database says: see WriterThread.run."""
+        return await self._writer.run(work)
+
+    async def write_listed(self, verb: ListVerb[Item, T], item: Item) -> T:
+        """As Database says: see WriterThread.run_listed."""
+        return await self._writer.run_listed(verb, item)
+
+    async def write_in_turn(self, verb: ListVerb[Item, T], item: Item) -> T:
+        """As Database says: the lock is the database's."""
+        return await self._writer.run_listed(verb, item, Way.IN_TURN)
+
+    async def read(self, query: Callable[[sa.Connection], T]) -> T:
+        """For callers."""
+        return await self._for_callers.run(query)
+
+    async def read_list(self, holder: str, query: Callable[[sa.Connection], T]) -> T:
+        """For callers, and perhaps long: a few at a time, of each holder one."""
+        async with self._lists.held(holder):
+            return await self._for_lists.run(query)
+
+    async def read_for_workers(self, query: Callable[[sa.Connection], T]) -> T:
+        """For workers and the clock."""
+        return await self._for_workers.run(query)
+
+    async def erase(self) -> bool:
+        """Nothing to do: when old versions of rows and the log of PostgreSQL are written over is its own business."""
+        return True

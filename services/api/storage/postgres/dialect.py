@@ -1,0 +1,99 @@
+"""What PostgreSQL spells its own way."""
+
+import zlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from services.api.storage.postgres.texts import JsonText
+from services.api.storage.sql.database import Columns
+
+LOCKS = 0x65787064
+"""The first number of every advisory lock of ours: another program in the same database has others."""
+
+CLAIMING, MIGRATING = -1, -2
+"""The second one of the locks that are not a tenant's."""
+
+TENANTS_LOCKS = 512
+"""Tenants share so many locks, since a transaction over many of them must not fill the server's table of locks."""
+
+_keep = "SELECT pg_advisory_xact_lock_shared(%s, key) FROM unnest(%s::int[]) AS key"
+_leave = "SELECT key, pg_try_advisory_xact_lock(%s, key) FROM unnest(%s::int[]) AS key"
+_take = "SELECT pg_advisory_xact_lock(%s, %s)"
+
+
+class PostgresDialect:
+    """The Dialect of PostgreSQL."""
+
+    one_writer = False
+
+    def insert_or_set(
+        self, table: sa.Table, set_: Sequence[str], when: sa.ColumnElement[bool] | None = None
+    ) -> sa.Insert:
+        new = insert(table)
+        taken = {name: new.excluded[name] for name in set_}
+        return new.on_conflict_do_update(index_elements=[*table.primary_key], set_=taken, where=when)
+
+    def insert_or_merge(self, table: sa.Table, merged: Callable[[Columns], Mapping[str, Any]]) -> sa.Insert:
+        new = insert(table)
+        return new.on_conflict_do_update(index_elements=[*table.primary_key], set_=merged(new.excluded))
+
+    def rows_given(self, name: str, types: Mapping[str, sa.types.TypeEngine[Any]]) -> sa.FromClause:
+        given = sa.cast(sa.bindparam(name, type_=JsonText), JSONB)
+        each = sa.func.jsonb_array_elements(given).table_valued(sa.column("value", JSONB))
+        values = (
+            _value(each.c.value, place, type_).label(column) for place, (column, type_) in enumerate(types.items())
+        )
+        return sa.select(*values).select_from(each).subquery(f"{name}_rows")
+
+    def insert_or_keep(self, table: sa.Table) -> sa.Insert:
+        return insert(table).on_conflict_do_nothing(index_elements=[*table.primary_key])
+
+    def appended(self, list_: sa.ColumnElement[Any], max_entries: int, **entry: Any) -> sa.ColumnElement[Any]:
+        fields: list[Any] = []
+        for name, value in entry.items():
+            fields += [sa.literal_column(f"'{name}'"), value]
+        is_full = sa.func.jsonb_array_length(list_) >= max_entries
+        without_first = list_.op("-", return_type=JSONB())(sa.literal_column("0"))
+        room = sa.case((is_full, without_first), else_=list_)
+        new = sa.func.jsonb_build_array(sa.func.jsonb_build_object(*fields))
+        return sa.type_coerce(room, JSONB()).op("||", return_type=JSONB())(new)
+
+    def holds(self, object_: sa.ColumnElement[Any], texts: Mapping[str, str]) -> sa.ColumnElement[bool]:
+        return sa.type_coerce(object_, JSONB()).contains(dict(texts))
+
+    def keep_in_line(self, db: sa.Connection, tenants: Collection[str]) -> None:
+        """Shared with others who do the same; see Dialect."""
+        if tenants:
+            db.exec_driver_sql(_keep, (LOCKS, sorted({_key(tenant) for tenant in tenants})))
+
+    def may_leave_line(self, db: sa.Connection, tenants: Collection[str]) -> Collection[str]:
+        """Asked for, not waited for: whoever waits with locks in its hands may be waited for."""
+        if not tenants:
+            return ()
+        keys = sorted({_key(tenant) for tenant in tenants})
+        got = {key for key, is_ours in db.exec_driver_sql(_leave, (LOCKS, keys)) if is_ours}
+        return [tenant for tenant in tenants if _key(tenant) in got]
+
+
+def take_turn(db: sa.Connection) -> None:
+    """Claims come one after the other, in whatever process: the lock is held until the transaction ends."""
+    lock(db, CLAIMING)
+
+
+def lock(db: sa.Connection, key: int) -> None:
+    """Wait for a lock of ours and hold it until the transaction ends."""
+    db.exec_driver_sql(_take, (LOCKS, key))
+
+
+def _key(tenant: str) -> int:
+    return zlib.crc32(tenant.encode()) % TENANTS_LOCKS
+
+
+def _value(row: sa.ColumnElement[Any], place: int, type_: sa.types.TypeEngine[Any]) -> sa.ColumnElement[Any]:
+    at: sa.ColumnElement[Any] = sa.literal_column(str(place))
+    if isinstance(type_, sa.JSON):
+        return sa.type_coerce(sa.func.nullif(row.op("->")(at), sa.literal_column("'null'::jsonb")), type_)
+    return sa.cast(row.op("->>")(at), type_)

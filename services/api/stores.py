@@ -1,0 +1,85 @@
+"""The store that the settings name, opened."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from services.api.domain.fairness import Shares
+from services.api.ports.store import Store
+from services.api.settings import ApiSettings, DatabaseSettings
+from services.api.steady_clock import SteadyClock
+from services.api.storage.datadir import DataDirectory
+from services.api.storage.sql.database import Database
+from services.api.storage.sql.stores import sql_store
+from services.api.world import World
+from services.contract.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from services.api.storage.postgres.database import PostgresDatabase
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStore:
+    """A store, the world by whose clock it goes, and what runs beside it. `is_shared`: other processes may use it."""
+
+    store: Store
+    world: World
+    beside: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
+    is_shared: bool = False
+
+
+async def opened(
+    settings: ApiSettings, shares: Shares, secret: bytes, world: World, stack: AsyncExitStack
+) -> OpenedStore:
+    """Open until the stack closes it. The caller holds the data directory, where that has the store.
+
+    `secret` is the server's key, which all processes on a database must have.
+
+    Raises CannotStart, OSError.
+    """
+
+    def store(database: Database) -> Store:
+        return sql_store(database, settings.leases, shares, world.monotonic)
+
+    if settings.database is not None:
+        database = await in_postgres(settings.database, secret, stack)
+        return await _by_its_clock(database, store(database), world)
+    from services.api.storage.sqlite.database import SqliteDatabase  # noqa: PLC0415 - one of the two is needed
+
+    file = DataDirectory.database_in(settings.data_dir)
+    return OpenedStore(store(await stack.enter_async_context(await SqliteDatabase.open(file))), world)
+
+
+async def in_postgres(settings: DatabaseSettings, secret: bytes, stack: AsyncExitStack) -> "PostgresDatabase":
+    """Open until the stack closes it; its schema is that of this version, its key is this one. Raises CannotStart."""
+    from services.api.storage.postgres.connections import Address, NoDatabase  # noqa: PLC0415 - as above
+    from services.api.storage.postgres.database import PostgresDatabase  # noqa: PLC0415
+    from services.api.storage.postgres.schema import check  # noqa: PLC0415
+    from services.api.storage.postgres.server_key import check_key  # noqa: PLC0415
+
+    address = Address(settings.url, settings.pooled)
+    await asyncio.to_thread(check, address)
+    database = await stack.enter_async_context(PostgresDatabase(address))
+    try:
+        await check_key(database, secret)
+    except StoreUnavailable as gone:
+        raise NoDatabase(address, gone.__cause__ or gone) from gone
+    return database
+
+
+async def _by_its_clock(database: "PostgresDatabase", store: Store, world: World) -> OpenedStore:
+    """Raises StoreUnavailable when it answers no more."""
+    from services.api.storage.postgres.clock import DatabaseClock, asking  # noqa: PLC0415 - as above
+
+    clock = DatabaseClock(asking(database))
+    await clock.measure()
+    return OpenedStore(store, _by_the_clock_of(clock, world), (clock.run,), is_shared=True)
+
+
+def _by_the_clock_of(database: Callable[[], datetime], world: World) -> World:
+    """A clock that a test has put into the world stays."""
+    clock = world.clock
+    return replace(world, clock=clock.beside(database)) if isinstance(clock, SteadyClock) else world
