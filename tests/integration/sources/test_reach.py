@@ -21,7 +21,7 @@ from services.worker.sources.sql.mysql.settings import MysqlSettings
 from services.worker.sources.sql.other.settings import OtherSqlSettings
 from services.worker.sources.sql.postgres.settings import PostgresSettings
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
-from services.worker.sources.stores.s3 import ObjectRoot
+from services.worker.sources.stores.s3 import ObjectRoot, filesystem
 from tests.integration.sources.source_specs import read, spec_of
 from tests.servers import databases, mariadb
 from tests.servers.certificates import certified
@@ -100,6 +100,9 @@ def test_an_api_at_a_private_address_is_none() -> None:
 
 @pytest.mark.parametrize("made", [ParquetSettings, BucketSettings], ids=["files", "attachments"])
 def test_an_object_store(object_store: ObjectStore, made: type) -> None:
+    root = bucket(object_store)
+    with filesystem(root).open_output_stream(root.path("a.pdf")) as stream:  # it makes its bucket with the first object
+        stream.write(b"a")
     reach(made("things", bucket(object_store)))
     with pytest.raises(UNREACHED):
         reach(made("things", bucket(object_store, "no-such-bucket")))
