@@ -11,6 +11,7 @@ from hypothesis import given, settings
 
 from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, ColumnType, Kind
+from services.worker.schema import arrow_schema
 from services.worker.writers.parquet import ParquetWriter
 from tests.unit.writers.test_writers_json import flat
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, batch_of, text_columns, written
@@ -106,7 +107,7 @@ def test_row_groups_are_large_however_small_the_batches(rows, groups):
     metadata = pq.read_metadata(io.BytesIO(content))
     assert [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)] == groups
     column = metadata.row_group(0).column(0)
-    assert (column.compression, column.statistics.max, column.has_dictionary_page) == ("ZSTD", 131_071, True)
+    assert (column.compression, column.statistics.max, column.has_dictionary_page) == ("ZSTD", 131_071, False)
     assert read(content).column("n").to_pylist() == list(range(rows))
 
 
@@ -127,3 +128,35 @@ def test_rows_written_are_what_the_file_itself_says():
     assert writer.rows_written == 0  # they wait for their row group
     writer.close()
     assert writer.rows_written == pq.read_metadata(io.BytesIO(file.getvalue())).num_rows == 1
+
+
+def test_a_column_of_values_that_come_again_has_a_dictionary_and_another_has_none(tmp_path):
+    rows = 3_000
+    columns = tuple(
+        ColumnSpec(name, name, name, ColumnType(kind))
+        for name, kind in (
+            ("few", Kind.TEXT),
+            ("deep.few", Kind.INTEGER),
+            ("deep.many", Kind.TEXT),
+            ("many", Kind.INTEGER),
+        )
+    )
+    batch = pa.RecordBatch.from_arrays(
+        [
+            pa.array([f"value {n % 9}" for n in range(rows)], pa.large_string()),
+            pa.array([n % 5 for n in range(rows)], pa.int64()),
+            pa.array([f"text {n}" for n in range(rows)], pa.large_string()),
+            pa.array(range(rows), pa.int64()),
+        ],
+        schema=arrow_schema(columns),
+    )
+    for count, with_dictionaries in ((rows, {"few", "deep.few"}), (500, {"few", "deep.few", "deep.many", "many"})):
+        path = tmp_path / f"{count}.parquet"
+        with path.open("w+b") as file:
+            writer = ParquetWriter(file, columns)
+            writer.write(batch.slice(0, count))
+            writer.close()
+        group = pq.read_metadata(path).row_group(0)
+        chunks = [group.column(n) for n in range(group.num_columns)]
+        assert {chunk.path_in_schema for chunk in chunks if chunk.has_dictionary_page} == with_dictionaries
+        assert pq.read_table(path).flatten().num_rows == count
