@@ -14,8 +14,9 @@ from exportd_client import ExportClient
 from sample.build import build
 from tests.e2e.held import CATALOG as HELD_CATALOG
 from tests.e2e.held import Held
-from tests.integration.conftest import warm_programs  # noqa: F401 - a fixture
+from tests.integration.conftest import warm_programs, warm_services  # noqa: F401 - fixtures
 from tests.once import once
+from tests.servers.new_database import put_new_database
 from tests.servers.warm import WarmProgram
 
 QUICK = {"EXPORTD_LEASE_TTL_S": "2", "EXPORTD_CONFIRM_WINDOW_S": "2"}
@@ -112,6 +113,7 @@ class House:
 
     def api(self, **settings: str) -> ServiceProcess:
         """Start the api; a second one takes the ports of the first, as after a restart."""
+        put_new_database(self.data_dir / "exportd.sqlite3")
         listen, queue = (f"127.0.0.1:{port}" for port in self.ports)
         catalog = self.sample / "catalog.toml"
         process = start_api(catalog, self.data_dir, listen, queue, begin=self.begin, **(QUICK | settings))
@@ -142,10 +144,10 @@ def opened_house(sample: Path, data_dir: Path, begin: Begin = installed) -> Iter
 def house(
     sample: Path,
     tmp_path: Path,
-    warm_programs: Mapping[str, WarmProgram],  # noqa: F811 - the fixture
+    warm_services: Mapping[str, WarmProgram],  # noqa: F811 - the fixture
 ) -> Iterator[House]:
     """Its processes are forked from programs that are imported already; those of `quiet_house` are the programs."""
-    with opened_house(sample, tmp_path / "data", lambda name, environ: warm_programs[name].begin(env=environ)) as house:
+    with opened_house(sample, tmp_path / "data", lambda name, environ: warm_services[name].begin(env=environ)) as house:
         yield house
 
 

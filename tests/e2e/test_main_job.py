@@ -27,12 +27,21 @@ async def client(quiet_house: House) -> AsyncIterator[ExportClient]:
         yield client
 
 
+@pytest.fixture(scope="module")
+async def flights(quiet_house: House) -> Export:
+    """All of them as CSV, built once."""
+    async with ExportClient(quiet_house.target) as client:
+        return await _done(client, await client.create("/flights", format="csv"))
+
+
 async def _done(client: ExportClient, export: Export) -> Export:
     return [seen async for seen in client.watch(export.id)][-1]
 
 
-async def test_all_flights_as_csv_are_all_there_and_read_back(client: ExportClient, tmp_path: Path) -> None:
-    export = await _done(client, await client.create("/flights", format="csv"))
+async def test_all_flights_as_csv_are_all_there_and_read_back(
+    client: ExportClient, flights: Export, tmp_path: Path
+) -> None:
+    export = flights
     assert export.state == Export.STATE_COMPLETED
     assert export.result.rows_matched == export.result.rows_written == export.file.row_count == FLIGHTS
     await client.download(export, tmp_path / "flights.csv")
@@ -81,8 +90,8 @@ async def test_leading_zeros_and_digits_survive_every_format(
     assert "01" in codes
 
 
-async def test_a_download_cut_at_ten_random_offsets_is_whole(client: ExportClient) -> None:
-    export = await _done(client, await client.create("/flights", format="csv"))
+async def test_a_download_cut_at_ten_random_offsets_is_whole(client: ExportClient, flights: Export) -> None:
+    export = flights
     cuts = sorted(random.Random(3).sample(range(export.file.size_bytes), 10))
     digest = hashlib.sha256()
     for begin, end in zip([0, *cuts], [*cuts, 0], strict=True):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from services.worker.child.entry import MODULES
 from tests.servers.warm import WarmProgram
 
 
@@ -16,3 +17,11 @@ def warm_programs() -> Iterator[Mapping[str, WarmProgram]]:
     yield programs
     for program in programs.values():
         program.close()
+
+
+@pytest.fixture(scope="session")
+def warm_services(warm_programs: Mapping[str, WarmProgram]) -> Iterator[Mapping[str, WarmProgram]]:
+    """Those that are to run for a while: a worker's children have their modules, too."""
+    worker = WarmProgram("services.worker", ["services.worker.app", *MODULES], forks_children=True)
+    yield {**warm_programs, "exportd-worker": worker}
+    worker.close()

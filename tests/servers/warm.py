@@ -5,6 +5,7 @@ Python ends a program. What it does not show is what is imported when: tests of 
 """
 
 import asyncio
+import gc
 import importlib
 import os
 import pickle
@@ -22,6 +23,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from tests.patience import PATIENCE_S
+from tests.servers.warm_children import stand_ready
 
 ROOT = Path(__file__).parents[2]
 MAX_START_BYTES = 1 << 20
@@ -31,10 +33,12 @@ MAX_START_BYTES = 1 << 20
 class WarmProgram:
     """What `python -m module` runs, in a process that waits for starts; `imported` are there by then."""
 
-    def __init__(self, module: str, imported: list[str]) -> None:
+    def __init__(self, module: str, imported: list[str], *, forks_children: bool = False) -> None:
+        """One that `forks_children`, by multiprocessing, has the server for it ready, with the modules, too."""
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_START_BYTES)
-        command = [sys.executable, "-m", "tests.servers.warm", str(theirs.fileno()), module, *imported]
+        command = [sys.executable, "-m", "tests.servers.warm", str(theirs.fileno())]
+        command += ["forks" if forks_children else "alone", module, *imported]
         with theirs:
             self._server = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()])
 
@@ -56,12 +60,13 @@ class WarmProgram:
             err.seek(0)
             return subprocess.CompletedProcess(words, code, out.read(), err.read())
 
-    def begin(self, *words: str, env: Mapping[str, str]) -> "Forked":
-        """As subprocess.Popen, with its stderr in a pipe and nothing to read."""
-        ours, theirs = os.pipe()
+    def begin(self, *words: str, env: Mapping[str, str], stderr: int | None = None) -> "Forked":
+        """As subprocess.Popen, with its stderr in a pipe where none is given, and nothing to read."""
+        ours, theirs = os.pipe() if stderr is None else (None, stderr)
         with open(os.devnull) as nothing:  # noqa: PTH123
             told = self._begin([nothing.fileno(), 1, theirs], words, env, None, new_session=False)
-        os.close(theirs)
+        if stderr is None:
+            os.close(theirs)
         return Forked(told, ours)
 
     async def start(
@@ -97,9 +102,9 @@ class WarmProgram:
 class Forked:
     """A process that a WarmProgram began, as subprocess.Popen shows one."""
 
-    def __init__(self, told: int, stderr: int) -> None:
+    def __init__(self, told: int, stderr: int | None) -> None:
         self._told = os.fdopen(told)
-        self.stderr = os.fdopen(stderr)
+        self.stderr = None if stderr is None else os.fdopen(stderr)
         self.pid = int(self._told.readline())
         self.returncode: int | None = None
 
@@ -112,13 +117,19 @@ class Forked:
                 self.returncode = int(self._told.readline())
         return self.returncode
 
+    def poll(self) -> int | None:
+        """Its exit code, None as long as it runs."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
     def terminate(self) -> None:
-        self._send(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        self._send(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
-    def _send(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             if self.returncode is None:
                 os.kill(self.pid, number)
@@ -239,8 +250,12 @@ def _become(files: list[int], words: list[str], env: Mapping[str, str], folder: 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    descriptor, module, *imported = sys.argv[1:]
+    descriptor, children, module, *imported = sys.argv[1:]
     for name in imported:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # what is the same in all of them is not looked through, and so not copied, at the end of each
     _wait_for_start(socket.socket(fileno=int(descriptor)))
+    if children == "forks":
+        stand_ready()
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -17,12 +17,13 @@ from exportd.v1.export_service_pb2 import DownloadFileRequest
 
 async def main(target, export_id, readers):
     request = DownloadFileRequest(export_id=export_id).SerializeToString()
-    alone = (("grpc.use_local_subchannel_pool", 1),)
+    # Each has a connection of its own, whose window does not grow until the whole file fits into it.
+    alone = (("grpc.use_local_subchannel_pool", 1), ("grpc.http2.bdp_probe", 0))
     channels = [grpc.aio.insecure_channel(target, options=alone) for _ in range(readers)]
     calls = [channel.unary_stream("/exportd.v1.ExportService/DownloadFile")(request) for channel in channels]
     for call in calls:
         taken = 0
-        while taken < 4 << 20:  # so that the pieces have grown
+        while taken < 2 << 20:  # so that the pieces have grown
             taken += len(await call.read())
     print("stalled", flush=True)
     await asyncio.Event().wait()

@@ -9,12 +9,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import pytest
 
 from tests.patience import PATIENCE_S
+from tests.servers.new_database import put_new_database
+from tests.servers.warm import Forked, WarmProgram
+
+P = TypeVar("P", subprocess.Popen[str], Forked)
 
 PROGRAMS = ("exportd-api", "exportd-worker")
 READY = {"exportd-api": '"serving"', "exportd-worker": '"worker_ready"'}
@@ -49,6 +53,10 @@ class Place:
     @property
     def data(self) -> Path:
         return self.folder / "data"
+
+    @property
+    def database(self) -> Path:
+        return self.data / "exportd.sqlite3"
 
     def environ(self, **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("EXPORTD_")}
@@ -94,7 +102,13 @@ def ended(
 @contextmanager
 def started(command: Sequence[str | Path], environ: Mapping[str, str], **more: Any) -> Iterator[subprocess.Popen[str]]:
     """A process that is dead when the context is left, and what it has started, too."""
-    process = subprocess.Popen(command, env=dict(environ), text=True, **more)
+    with dying(subprocess.Popen(command, env=dict(environ), text=True, **more)) as process:
+        yield process
+
+
+@contextmanager
+def dying(process: P) -> Iterator[P]:
+    """A process that is dead when the context is left, and what it has started, too."""
     try:
         yield process
     finally:
@@ -115,7 +129,7 @@ def _children(pid: int) -> list[psutil.Process]:
 class Running:
     """A process whose log goes to a file."""
 
-    process: subprocess.Popen[str]
+    process: "subprocess.Popen[str] | Forked"
     log: Path
 
     def until_said(self, text: str, times: int = 1) -> None:
@@ -137,12 +151,16 @@ def until(holds: Callable[[], bool], running: Running | None = None) -> None:
 
 
 @contextmanager
-def up(program: str, place: Place, **settings: str) -> Iterator[Running]:
-    """A program that is ready."""
-    log = place.folder / f"{program}.log"
+def up(program: str, place: Place, forked_from: WarmProgram | None = None, **settings: str) -> Iterator[Running]:
+    """A program that is ready: started as everybody does, or forked where a test is not of the start."""
+    put_new_database(place.database)
+    log, environ = place.folder / f"{program}.log", place.environ(**settings)
     with ExitStack() as stack:
         file = stack.enter_context(log.open("w"))
-        process = stack.enter_context(started([path_of(program)], place.environ(**settings), stderr=file))
+        if forked_from:
+            process = stack.enter_context(dying(forked_from.begin(env=environ, stderr=file.fileno())))
+        else:
+            process = stack.enter_context(started([path_of(program)], environ, stderr=file))
         running = Running(process, log)
         running.until_said(READY[program])
         yield running

@@ -5,17 +5,20 @@ import re
 import signal
 import socket
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from subprocess import Popen
+from typing import Any
 
 import grpc
 import pytest
 
 from exportd_client import Export, ExportClient
-from tests.integration.programs.conftest import Place, path_of, started
+from tests.integration.programs.conftest import Place, dying, path_of, started
 from tests.patience import PATIENCE_S
+from tests.servers.new_database import put_new_database
+from tests.servers.warm import Forked, WarmProgram
 
 
 @contextmanager
@@ -77,8 +80,8 @@ LOGS = [
 class Both:
     """An api and a worker of it, and where they are."""
 
-    api: Popen[str]
-    worker: Popen[str]
+    api: Popen[str] | Forked
+    worker: Popen[str] | Forked
     target: str
     api_metrics: str
     worker_metrics: str
@@ -90,13 +93,16 @@ def free_addresses(count: int) -> list[str]:
         return [f"127.0.0.1:{one.getsockname()[1]}" for one in held]
 
 
-def command(program: str, stderr: int) -> list[str]:
+def begun(program: str, environ: Mapping[str, str], stderr: int, forked_from: WarmProgram) -> Any:
     """With stderr closed there is nothing to hand to the process."""
-    return [str(path_of(program))] if stderr >= 0 else ["sh", "-c", 'exec "$0" 2>&-', str(path_of(program))]
+    if stderr >= 0:
+        return dying(forked_from.begin(env=environ, stderr=stderr))
+    return started(["sh", "-c", 'exec "$0" 2>&-', str(path_of(program))], environ)
 
 
 @contextmanager
-def both(place: Place, stderr: int) -> Iterator[Both]:
+def both(place: Place, stderr: int, programs: Mapping[str, WarmProgram]) -> Iterator[Both]:
+    put_new_database(place.database)
     listen, queue, api_metrics, worker_metrics = free_addresses(4)
     environ = place.environ(
         EXPORTD_LISTEN=listen,
@@ -105,10 +111,9 @@ def both(place: Place, stderr: int) -> Iterator[Both]:
         EXPORTD_API_METRICS=api_metrics,
         EXPORTD_WORKER_METRICS=worker_metrics,
     )
-    own = {"stderr": stderr} if stderr >= 0 else {}
     with (
-        started(command("exportd-api", stderr), environ, **own) as api,
-        started(command("exportd-worker", stderr), environ, **own) as worker,
+        begun("exportd-api", environ, stderr, programs["exportd-api"]) as api,
+        begun("exportd-worker", environ, stderr, programs["exportd-worker"]) as worker,
     ):
         yield Both(api, worker, listen, api_metrics, worker_metrics)
 
@@ -125,8 +130,10 @@ async def the_end_of(client: ExportClient, uri: str) -> Export:
 
 
 @pytest.mark.parametrize("log", LOGS)
-async def test_answers_jobs_and_the_end_are_as_ever(log: Callable[[], Iterator[int]], place: Place) -> None:
-    with log() as stderr, both(place, stderr) as programs:
+async def test_answers_jobs_and_the_end_are_as_ever(
+    log: Callable[[], Iterator[int]], place: Place, warm_services: Mapping[str, WarmProgram]
+) -> None:
+    with log() as stderr, both(place, stderr, warm_services) as programs:
         async with grpc.aio.insecure_channel(programs.target) as channel:
             await channel.channel_ready()
         async with ExportClient(programs.target) as client:

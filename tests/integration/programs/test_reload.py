@@ -4,6 +4,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+from collections.abc import Mapping
 from contextlib import closing
 
 import psutil
@@ -12,10 +13,19 @@ import pytest
 from exportd_client import Export, ExportClient
 from tests.integration.programs.conftest import PROGRAMS, Place, Running, up
 from tests.integration.programs.test_lost_log import free_addresses, the_end_of
+from tests.servers.warm import WarmProgram
 
 BROKEN = "[[["
 TENANTS = "[tenants.acme]\nmax_running = 3\n"
 DOUBLED = TENANTS + "[tenants.zeta]\nweight = 2.0\n"
+
+
+Warm = Mapping[str, WarmProgram]
+
+
+@pytest.fixture
+def warm(warm_services: Warm) -> Warm:
+    return warm_services
 
 
 def hang_up(running: Running, answer: str, times: int = 1) -> None:
@@ -23,10 +33,10 @@ def hang_up(running: Running, answer: str, times: int = 1) -> None:
     running.until_said(f'"{answer}"', times)
 
 
-def test_the_api_reads_its_catalog_and_its_tenants_again_and_keeps_what_is_sound(place: Place) -> None:
+def test_the_api_reads_its_catalog_and_its_tenants_again_and_keeps_what_is_sound(place: Place, warm: Warm) -> None:
     tenants = place.folder / "tenants.toml"
     tenants.write_text(TENANTS)
-    with up("exportd-api", place, EXPORTD_TENANTS=str(tenants)) as api:
+    with up("exportd-api", place, warm["exportd-api"], EXPORTD_TENANTS=str(tenants)) as api:
         tenants.write_text(DOUBLED)
         hang_up(api, "tenants_reloaded")
         assert '"tenants": 2' in api.log.read_text()
@@ -41,7 +51,7 @@ def test_the_api_reads_its_catalog_and_its_tenants_again_and_keeps_what_is_sound
         assert api.ends() == 0
 
 
-async def test_the_worker_reads_its_sources_again_and_keeps_what_is_sound(place: Place) -> None:
+async def test_the_worker_reads_its_sources_again_and_keeps_what_is_sound(place: Place, warm: Warm) -> None:
     listen, queue = free_addresses(2)
     sources = place.folder / "sources.toml"
     settings = {"EXPORTD_LISTEN": listen, "EXPORTD_QUEUE_LISTEN": queue, "EXPORTD_QUEUE_ADDRESS": queue}
@@ -50,8 +60,8 @@ async def test_the_worker_reads_its_sources_again_and_keeps_what_is_sound(place:
         database.execute("create table orders (id integer primary key)")
         database.executemany("insert into orders values (?)", [(n,) for n in range(7)])
     with (
-        up("exportd-api", place, **settings),
-        up("exportd-worker", place, **settings) as worker,
+        up("exportd-api", place, warm["exportd-api"], **settings),
+        up("exportd-worker", place, warm["exportd-worker"], **settings) as worker,
     ):
         async with ExportClient(listen) as client:
             assert (await the_end_of(client, "/orders")).result.rows_written == 3
