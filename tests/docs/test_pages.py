@@ -57,6 +57,13 @@ def test_every_command_is_of_a_program_that_there_is(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_no_command_hides_in_a_block_that_nobody_runs(page: str) -> None:
+    lines = [line for block in pages.blocks(page, "text") for line in block.text.splitlines()]
+    programs = ("exportctl ", "exportd-api ", "exportd-worker ", "EXPORTD_")
+    assert [line for line in lines if line.startswith(programs)] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_target_of_make_exists(page: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"(?:`|^|\n)make ([a-z-]+)", pages.text_of(page))) <= targets

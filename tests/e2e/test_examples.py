@@ -23,8 +23,8 @@ from tests.patience import PATIENCE_S
 
 FOLDER = Path(sys.executable).parent
 DEFAULT_TARGET = "127.0.0.1:50051"
-WALK = "docs/your-own-database.md"
-"""Its commands need a database of their own: test_own_database.py."""
+WALKS = {"docs/your-own-database.md", "docs/credentials.md"}
+"""Their commands need services of their own: test_own_database.py, test_credentials_page.py."""
 
 
 def exportctl_lines(page: str) -> list[str]:
@@ -32,7 +32,7 @@ def exportctl_lines(page: str) -> list[str]:
     return [re.sub(r'^eval "\$\((.*)\)"', r"\1", line) for line in lines if "exportctl " in line.partition("#")[0]]
 
 
-WITH_COMMANDS = [page for page in pages.PAGES if page != WALK and exportctl_lines(page)]
+WITH_COMMANDS = [page for page in pages.PAGES if page not in WALKS and exportctl_lines(page)]
 
 
 def environment(folder: Path, target: str) -> dict[str, str]:
