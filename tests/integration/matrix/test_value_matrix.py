@@ -1,195 +1,234 @@
-"""Every kind of source with every type it knows, by its extremes: what is in the files is exact, counted, or refused.
+"""Every kind of source with every type that it documents, by its extremes, in every format: what is in the files is
+exact, counted, or no value of its column's type, which is refused, null or text as the catalog says.
 
-A kind is a module of this folder with ROWS and `source`, which makes a source of one row: its id and values by name.
-The files are read by others than those who wrote them.
+What a source gives is read once for all formats, and what the formats have is read by others than those who wrote it.
 """
 
-import csv
 import io
-import json
-import re
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
-from functools import cache
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
-from python_calamine import CalamineWorkbook
 
+from services.contract.codes import WarningCode
 from services.contract.formats import Format
-from services.contract.outcome import ExportWarning
-from services.contract.spec import JobSpec, OrderTerm, TableOptions
-from services.worker.sources.errors import SourceFailed
+from services.contract.outcome import Built, ExportWarning
+from services.contract.spec import Invalid, JobSpec, Kind, OrderTerm, TableOptions
+from services.worker.sources.errors import MAX_VALUE_CHARACTERS, SourceFailed
+from services.worker.sources.files.whole import row_groups
+from services.worker.sources.files.listing import listed
+from services.worker.sources.files.memory import MemoryLimits
+from services.worker.sources.files.settings import ParquetSettings
+from services.worker.sources.said import said
 from services.worker.sources.sources import Sources
 from services.worker.writers.registry import open_writer
-from tests.integration.matrix import csv_rows, duckdb_rows, parquet_rows
-from tests.integration.matrix.parquet_rows import Int96
-from tests.integration.matrix.rows import Row
+from services.worker.writers.values import CannotWrite
+from tests.integration.matrix import files
+from tests.integration.matrix.kinds import KINDS, NOT_UTF8, PARAMETERS, Shelf, made
+from tests.integration.matrix.rows import (
+    CUT,
+    INVALID,
+    NEAREST,
+    NO_JSON,
+    NOT_FINITE,
+    Group,
+    Row,
+    across,
+    columns,
+)
+from tests.integration.sources.copy_jobs import run
 from tests.integration.sources.source_specs import spec_of
 
-KINDS: dict[str, ModuleType] = {"parquet": parquet_rows, "csv": csv_rows, "sql": duckdb_rows}
-CASES = [pytest.param(kind, row, id=f"{kind} {row}") for kind, module in KINDS.items() for row in module.ROWS]
-ORDERS = [(), (OrderTerm("v"),)]
+Warnings = list[ExportWarning]
+Cells = Callable[[bytes, Sequence[str], Path], list[list[Any]]]
+READERS: dict[Format, tuple[Cells, Callable[[Any, Row], bool]]] = {
+    Format.CSV: (files.in_csv, files.is_in_csv),
+    Format.JSONL: (files.in_json, files.is_in_json),
+    Format.PARQUET: (files.in_parquet, files.is_in_parquet),
+    Format.XLSX: (files.in_xlsx, files.is_in_xlsx),
+}
+CODES = {
+    CUT: WarningCode.TIMESTAMP_ROUNDED,
+    NEAREST: WarningCode.LONG_NUMBER_ROUNDED,
+    NOT_FINITE: WarningCode.FLOAT_NOT_FINITE,
+    NO_JSON: WarningCode.INVALID_JSON_AS_TEXT,
+}
+OF_FORMAT = {
+    WarningCode.FLOAT_NOT_FINITE: {Format.CSV, Format.JSONL, Format.XLSX},
+    WarningCode.INVALID_JSON_AS_TEXT: {Format.JSONL},
+}
+"""Codes that only these formats have a need for."""
 
 
-Said = list[ExportWarning]
+@pytest.fixture(scope="module", params=PARAMETERS)
+def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    return made(request.param, tmp_path_factory.mktemp("matrix"))
 
 
-class Shelf:
-    """The values of a kind that are to be exact, all in one source, and read at once: the dearest part."""
-
-    def __init__(self, kind: str, folder: Path) -> None:
-        exact = [row for row in KINDS[kind].ROWS if not (row.refused or row.code or isinstance(row.stored, Int96))]
-        self._kind = kind
-        self._names = {id(row): f"v{number}" for number, row in enumerate(exact)}
-        self._types = {self._names[id(row)]: row.type for row in exact}
-        self._source = KINDS[kind].source(folder, {self._names[id(row)]: row.stored for row in exact})
-
-    def __contains__(self, row: Row) -> bool:
-        return id(row) in self._names
-
-    def value(self, row: Row, *, ordered: bool) -> pa.RecordBatch:
-        """As a batch of its own."""
-        batch = self._batch(ordered=ordered)
-        return pa.record_batch({"id": batch["id"], "v": batch[self._names[id(row)]]})
-
-    @cache  # noqa: B019 - there are three shelves
-    def _batch(self, *, ordered: bool) -> pa.RecordBatch:
-        order = tuple(map(OrderTerm, self._types)) if ordered else ()
-        spec = spec_of(self._kind, {"id": "integer"} | self._types, order=order)
-        (batch,), said = read(Sources({"things": self._source}), spec)
-        assert said == []
-        return batch
+def spec(shelf: Shelf, invalid: Invalid | None, names: Sequence[str] = (), *, ordered: bool = True) -> JobSpec:
+    """A spec of these columns; with none, of all that text can have."""
+    types = {name: group.type for name, group in columns(shelf.groups) if name in names or not (names or group.is_far)}
+    order = (OrderTerm("id"),) if ordered else ()
+    made_ = spec_of(shelf.settings.kind, {"id": "integer", **types}, order=order, relation=shelf.relation(list(types)))
+    return replace(
+        made_,
+        columns=tuple(replace(c, invalid=None if c.type.kind is Kind.JSON else invalid) for c in made_.columns),
+    )
 
 
-@pytest.fixture(scope="module")
-def shelves(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Shelf]:
-    return {kind: Shelf(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
-
-
-def read(sources: Sources, spec: JobSpec) -> tuple[list[pa.RecordBatch], Said]:
-    with sources.open_rows(spec.source).read(spec) as reading:
+def read(shelf: Shelf, asked: JobSpec) -> tuple[list[pa.RecordBatch], Warnings]:
+    with Sources({"things": shelf.settings}).open_rows(asked.source).read(asked) as reading:
         return [*reading.batches()], [*reading.warnings()]
 
 
-def written(batches: list[pa.RecordBatch], spec: JobSpec, format_: Format) -> tuple[bytes, Said]:
+def written(batches: list[pa.RecordBatch], asked: JobSpec, format_: Format) -> tuple[bytes, Warnings]:
     file = io.BytesIO()
-    writer = open_writer(TableOptions(format_), file, spec.columns, "things")
+    writer = open_writer(TableOptions(format_), file, asked.columns, "things")
     for batch in batches:
         writer.write(batch)
     writer.close()
     return file.getvalue(), writer.warnings
 
 
-def in_csv(content: bytes) -> str | None:
-    _, (_, value) = csv.reader(io.StringIO(content.decode(), newline=""))
-    return None if content.endswith((b",\r\n", b",\n")) else value
+def by_name(shelf: Shelf, asked: JobSpec) -> dict[str, Group]:
+    groups = dict(columns(shelf.groups))
+    return {c.name: groups[c.name] for c in asked.columns if c.name in groups}
 
 
-def plain_json(text: str | bytes) -> Any:
-    """With the digits of numbers as they stand there."""
-    return json.loads(text, parse_int=str, parse_float=str)
+def cells(group: Group, rows: int) -> list[Row]:
+    """A row for each of the table: where a group has none left, null."""
+    nothing = Row(group.stored, group.type, None)
+    return [*group.rows, *[nothing] * (rows - len(group.rows))]
 
 
-def in_json(content: bytes, type_: str) -> Any:
-    """As CSV has it, but for values of json."""
-    value = plain_json(content)["v"]
-    return str(value).lower() if isinstance(value, bool) and type_ != "json" else value
+def wrong(
+    found: Sequence[Sequence[Any]], groups: dict[str, Group], rows: int, is_right: Callable[[Any, Row], bool]
+) -> Iterator[tuple[Row, Any]]:
+    """Where a file has something else."""
+    for values, group in zip(found, groups.values(), strict=True):
+        for value, row in zip(values, cells(group, rows), strict=True):
+            if not is_right(value, row):
+                yield row, value
 
 
-def in_parquet(file: Path, content: bytes, type_: str) -> str | None:
-    """As DuckDB reads it, in the words of CSV."""
-    file.write_bytes(content)
-    text = {"binary": "to_base64(v)", "timestamp": "strftime(v at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%f')"}
-    value = duckdb.sql(f"select {text.get(type_, 'v::varchar')} from read_parquet('{file}')").fetchall()[0][0]
-    if value is None or type_ == "text":
-        return value
-    digits = re.sub(r"^(-?)\.", r"\g<1>0.", value)  # DuckDB writes no zero before the point of what is all fraction
-    return f"{digits.rstrip('0').rstrip('.')}Z" if type_ == "timestamp" else digits
+def expected_warnings(groups: dict[str, Group], format_: Format) -> Counter[str]:
+    marks = Counter(row.mark for group in groups.values() for row in group.rows)
+    return Counter(
+        {code: marks[mark] for mark, code in CODES.items() if marks[mark] and format_ in OF_FORMAT.get(code, {format_})}
+    )
 
 
-def in_xlsx(content: bytes) -> Any:
-    """The cell as calamine reads it: a text, a number, a boolean, or a moment."""
-    rows = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
-    return rows[1][1] if len(rows[1]) > 1 else None
+def invalid_counts(groups: dict[str, Group]) -> dict[str, int]:
+    counts = {name: sum(row.mark == INVALID for row in group.rows) for name, group in groups.items()}
+    return {name: count for name, count in counts.items() if count}
 
 
-OF_XLSX = {
-    str: {"LONG_NUMBER_AS_TEXT", "DATE_AS_TEXT", "DURATION_AS_TEXT"},
-    datetime: {"FRACTION_CUT"},
-    date: set[str](),
-    time: {"FRACTION_CUT"},
-    timedelta: {"FRACTION_CUT"},
-}
-"""Codes of what a cell of a value that is no text may have lost, by what the cell is."""
-MILLISECOND = timedelta(milliseconds=1)
-MOMENTS: dict[str, Callable[[str], datetime]] = {
-    "date": datetime.fromisoformat,
-    "time": lambda text: datetime.fromisoformat(f"1899-12-31T{text}"),
-    "timestamp": lambda text: datetime.fromisoformat(text.removesuffix("Z")),
-}
+def test_values_at_the_extremes(shelf: Shelf, tmp_path: Path) -> None:
+    asked = spec(shelf, Invalid.NULL)
+    batches, of_source = read(shelf, asked)
+    groups, rows = by_name(shelf, asked), len(across(shelf.groups))
+    counts = {w.message.partition(":")[0]: w.count for w in of_source if w.code is WarningCode.INVALID_VALUE_AS_NULL}
+    assert counts == invalid_counts(groups)
+    for format_, (reader, is_right) in READERS.items():
+        content, of_writer = written(batches, asked, format_)
+        found = reader(content, list(groups), tmp_path / "file")
+        assert [*wrong(found, groups, rows, is_right)] == []
+        expected = expected_warnings(groups, format_)
+        if format_ is Format.XLSX:
+            expected |= spreadsheet_warnings(found, groups, rows)
+        seen = Counter({w.code: w.count for w in (*of_source, *of_writer)})
+        del seen[WarningCode.INVALID_VALUE_AS_NULL]
+        assert seen == expected, format_
 
 
-def is_same(cell: Any, row: Row, codes: set[str]) -> bool:
-    """Whether a cell is the value, or says by a code that it is less."""
-    if row.text is None or row.type in ("text", "json", "binary") or isinstance(cell, str):
-        as_it_is = cell == (row.text or "")
-        return as_it_is and (row.text is None or row.type in ("text", "json", "binary") or bool(codes & OF_XLSX[str]))
-    if row.type in MOMENTS:
-        moment = MOMENTS[row.type](row.text)
-        lost = moment - as_moment(cell)
-        return timedelta() <= lost < MILLISECOND and (not lost or "FRACTION_CUT" in codes)
-    if row.type == "duration":
-        assert isinstance(cell, timedelta), cell
-        return abs(cell - length(row.text)) < MILLISECOND
-    if row.type == "boolean":
-        return cell is (row.text == "true")
-    return float(cell) == float(row.text)
+def spreadsheet_warnings(found: Sequence[Sequence[Any]], groups: dict[str, Group], rows: int) -> Counter[str]:
+    """What a spreadsheet must warn of, by what its cells are."""
+    counts: Counter[str] = Counter()
+    for values, group in zip(found, groups.values(), strict=True):
+        for value, row in zip(values, cells(group, rows), strict=True):
+            counts[files.text_code(row)] += files.is_text_in_xlsx(value, row)
+            counts[WarningCode.FRACTION_CUT] += files.is_cut_in_xlsx(value, row)
+    return +counts
 
 
-def length(text: str) -> timedelta:
-    parts = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?", text)
-    assert parts, text
-    days, hours, minutes, seconds = (float(part or 0) for part in parts.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+def test_values_far_from_now(shelf: Shelf, tmp_path: Path) -> None:
+    for name, group in columns(shelf.groups):
+        if group.is_far:
+            asked = spec(shelf, Invalid.NULL, [name])
+            batches, warnings = read(shelf, asked)
+            assert warnings == []
+            content, _ = written(batches, asked, Format.PARQUET)
+            found = files.in_parquet(content, [name], tmp_path / "file")
+            rows = sum(batch.num_rows for batch in batches)
+            assert [*wrong(found, {name: group}, rows, files.is_in_parquet)] == []
+            with pytest.raises(CannotWrite, match="DATE_OUT_OF_RANGE"):
+                written(batches, asked, Format.CSV)
 
 
-def as_moment(cell: Any) -> datetime:
-    if isinstance(cell, datetime):
-        return cell
-    return datetime.combine(cell, time()) if isinstance(cell, date) else datetime.combine(date(1899, 12, 31), cell)
+def test_texts_of_what_is_not_of_the_type(shelf: Shelf, tmp_path: Path) -> None:
+    asked = spec(shelf, Invalid.TEXT)
+    batches, warnings = read(shelf, asked)
+    groups = by_name(shelf, asked)
+    texts = replace(asked, columns=tuple(replace(c, type=c.file_type) for c in asked.columns))
+    found = files.in_csv(written(batches, texts, Format.CSV)[0], list(groups), tmp_path)
+    assert [*wrong(found, groups, len(across(shelf.groups)), is_its_text)] == []
+    counts = {w.message.partition(":")[0]: w.count for w in warnings if w.code is WarningCode.INVALID_VALUE_AS_TEXT}
+    assert counts == invalid_counts(groups)
 
 
-@pytest.mark.parametrize(("kind", "row"), CASES)
-def test_a_value_is_exact_counted_or_refused(shelves: Mapping[str, Shelf], tmp_path: Path, kind: str, row: Row) -> None:
-    """What was read goes to the writers of all formats."""
-    shelf = shelves[kind]
-    alone = None if row in shelf else Sources({"things": KINDS[kind].source(tmp_path, {"v": row.stored})})
-    for order in ORDERS:
-        spec = spec_of(kind, {"id": "integer", "v": row.type}, order=order)
-        if alone and row.refused:
-            with pytest.raises(SourceFailed, match="VALUE_INVALID"):
-                read(alone, spec)
-            continue
-        batches, said = read(alone, spec) if alone else ([shelf.value(row, ordered=bool(order))], [])
-        content, more = written(batches, spec, Format.CSV)
-        assert in_csv(content) == row.text
-        assert [(w.code, w.count) for w in (*said, *more)] == ([(row.code, 1)] if row.code else [])
-        if not order:
-            check_others(tmp_path / "out", row, batches, spec, said)
+def is_its_text(found: str | None, row: Row) -> bool:
+    """Whether it is the text of a value, valid or not."""
+    return (found.lower() if found and row.mark == NOT_FINITE else found) == row.text
 
 
-def check_others(file: Path, row: Row, batches: list[pa.RecordBatch], spec: JobSpec, said: Said) -> None:
-    expected = plain_json(row.text or "null") if row.type == "json" else row.text
-    assert in_json(written(batches, spec, Format.JSONL)[0], row.type) == expected
-    if row.code != "FLOAT_NOT_FINITE" and row.type != "duration":  # which Parquet keeps, and has as a number
-        content, _ = written(batches, spec, Format.PARQUET)
-        assert in_parquet(file, content, row.type) == row.text
-    content, more = written(batches, spec, Format.XLSX)
-    codes = {w.code for w in (*said, *more)}
-    assert is_same(in_xlsx(content), row, codes), (in_xlsx(content), codes)
-    assert not row.code or row.code in codes
+def test_what_is_not_of_the_type_is_refused_with_its_key(shelf: Shelf) -> None:
+    for name, group in columns(shelf.groups):
+        place = next((i for i, row in enumerate(group.rows) if row.mark == INVALID), None)
+        if place is not None:
+            with pytest.raises(SourceFailed) as failed:
+                read(shelf, spec(shelf, Invalid.REFUSE, [name]))
+            text = group.rows[place].text or ""
+            shown = text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[:MAX_VALUE_CHARACTERS]}…"
+            of = f"Column '{name}' holds a value in row {place + 1} that is not {group.type}: {shown!r}"
+            assert failed.value.message == f"{of}, where id is '{place}'."
+
+
+@pytest.mark.parametrize(("kind", "least"), [("parquet", 12), ("parquet-int96", 0)])
+def test_whole_files_without_an_order(tmp_path: Path, kind: str, least: int) -> None:
+    """Which polars reads, column by column as far as they are stored as the catalog's types."""
+    shelf = made(kind, tmp_path)
+    assert isinstance(shelf.settings, ParquetSettings)
+    by_polars = 0
+    for name, group in columns(shelf.groups):
+        asked = spec(shelf, Invalid.NULL, [name], ordered=False)
+        found = listed(shelf.settings, "*.parquet", asked.filter)
+        if row_groups.opened(found, asked, datetime.now(UTC), MemoryLimits()) is not None:
+            by_polars += 1
+            check_frames(shelf, replace(asked, table=TableOptions(Format.CSV)), {name: group}, tmp_path)
+        batches, _ = read(shelf, asked)
+        cells_ = files.in_parquet(written(batches, asked, Format.PARQUET)[0], [name], tmp_path / "file")
+        assert [*wrong(cells_, {name: group}, len(across(shelf.groups)), files.is_in_parquet)] == []
+    assert by_polars >= least
+
+
+def check_frames(shelf: Shelf, asked: JobSpec, groups: dict[str, Group], folder: Path) -> None:
+    """As a job writes CSV, which takes the frames of polars as they are."""
+    done, content = run(Sources({"things": shelf.settings}), asked, folder)
+    assert isinstance(done, Built), done
+    found = files.in_csv(content, list(groups), folder)
+    assert [*wrong(found, groups, done.stats.rows_written, files.is_in_csv)] == []
+    seen = Counter({w.code: w.count for w in done.stats.warnings})
+    assert seen.pop(WarningCode.INVALID_VALUE_AS_NULL, 0) == sum(invalid_counts(groups).values())
+    assert seen == expected_warnings(groups, Format.CSV)
+
+
+def test_a_text_that_the_driver_cannot_give_is_an_invalid_value(tmp_path: Path) -> None:
+    shelf = KINDS["sqlalchemy"][0](tmp_path, [Group("text", "text", (Row("text", "text", NOT_UTF8),))])
+    with pytest.raises(SourceFailed, match=r"^VALUE_INVALID: ") as failed:
+        read(shelf, spec(shelf, Invalid.REFUSE))
+    assert said(failed.value) == "OperationalError"

@@ -1,9 +1,9 @@
 """What every connection to DuckDB needs, and what its errors say."""
 
+import re
 from typing import TYPE_CHECKING
 
-from services.worker.sources.duckdb.dialect import FOLDED
-from services.worker.sources.duckdb.types import INVALID
+from services.worker.sources.duckdb.dialect import FOLDED, UNDECIDABLE
 from services.worker.sources.rows import filtering
 from services.worker.sources.rows.conditions import literal
 
@@ -26,6 +26,7 @@ def register(connection: "duckdb.DuckDBPyConnection", time_zone: str) -> None:
     connection.execute(f"set TimeZone = {literal(time_zone)}")
 
 
-def invalid_column(error: Exception) -> str:
-    """The column of which an error says that a value is not of its type; empty for other errors."""
-    return str(error).partition(INVALID)[2].partition("\n")[0]
+def undecidable_place(error: Exception) -> int | None:
+    """Which of dialect.doubtful_places has a value that leaves open whether its row matches; None for other errors."""
+    place = re.search(rf"{UNDECIDABLE}(\d+)", str(error))
+    return int(place[1]) if place else None

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from services.contract.spec import ColumnType, Filter, Invalid, JobSpec, Kind, Operator, Term, Value
-from services.worker.sources.duckdb.types import INVALID, TYPES, Columns
+from services.worker.sources.duckdb.types import TYPES, Columns, Place
 from services.worker.sources.rows.columns import only, order_types, terms
 from services.worker.sources.rows.conditions import (
     NULLS,
@@ -16,11 +16,14 @@ from services.worker.sources.rows.conditions import (
     combined,
     comparand,
     every,
-    literal,
     with_null,
 )
 from services.worker.sources.rows.step import decimal_floor, on_step, utc
 
+UNDECIDABLE = "exportd:undecidable:"
+"""What DuckDB's error begins with where it depends on an invalid value whether a row matches; the place of its column
+among doubtful_places follows.
+"""
 FOLDED = "exportd_folded"
 """The function of SQL that folds the case of a text: whoever connects registers filtering.folded by this name."""
 
@@ -41,25 +44,36 @@ def where(filter_: Filter, columns: Columns) -> Sql:
     if columns.decided_later:
         return combined(filter_, lambda term: _term(term, columns, letting=_doubtful(term, columns)))
     certain = combined(filter_, lambda term: _term(term, columns))
-    doubtful = dict.fromkeys(_place(term) for term in terms(filter_) if _doubtful(term, columns))
+    doubtful = doubtful_places(filter_, columns)
     if not doubtful:
         return certain
     plain = combined(only(filter_, lambda term: _place(term) not in doubtful), lambda term: _term(term, columns))
     possible = [_possible(filter_, columns, place) for place in doubtful]
     errors = "".join(
-        f" when {each.text} then cast(error({literal(INVALID + name)}) as boolean)"
-        for each, (name, _) in zip(possible, doubtful, strict=True)
+        f" when {each.text} then cast(error('{UNDECIDABLE}{index}') as boolean)" for index, each in enumerate(possible)
     )
     decided = f"case when {certain.text} then true{errors} else false end"
     return every((plain, Sql(decided, tuple(p for each in (certain, *possible) for p in each.parameters))))
 
 
-def _possible(filter_: Filter, columns: Columns, place: tuple[str, ColumnType]) -> Sql:
+def doubtful_places(filter_: Filter, columns: Columns) -> list[Place]:
+    """The columns on whose invalid values it may depend which rows match."""
+    return list(dict.fromkeys(_place(term) for term in terms(filter_) if _doubtful(term, columns)))
+
+
+def undecidable(filter_: Filter, columns: Columns, place: Place) -> Sql:
+    """The rows of which an invalid value of the column leaves open whether they match."""
+    possible, certain = _possible(filter_, columns, place), combined(filter_, lambda term: _term(term, columns))
+    text = f"({possible.text}) and ({certain.text}) is not true"
+    return Sql(text, (*possible.parameters, *certain.parameters))
+
+
+def _possible(filter_: Filter, columns: Columns, place: Place) -> Sql:
     """The rows that match, or would with another value of the column."""
     return combined(filter_, lambda term: _term(term, columns, letting=_place(term) == place))
 
 
-def _place(term: Term) -> tuple[str, ColumnType]:
+def _place(term: Term) -> Place:
     return term.column, term.type
 
 

@@ -9,6 +9,12 @@ def iso(raw: str) -> str:
     return f"case when {raw} is not null then replace(replace({both} || ';', 'P;', 'PT0S'), ';', '') end"
 
 
+def iso_of_microseconds(raw: str) -> str:
+    """ISO 8601 in seconds, however many: `-PT90.5S`."""
+    sign = f"case when {raw} < 0 then '-' else '' end"
+    return f"case when {raw} is not null then {sign} || 'PT' || {_magnitude(f'abs({raw})')} || 'S' end"
+
+
 def _part(raw: str, part: str) -> str:
     return f"nullif(datepart('{part}', {raw}) || '{part[0].upper()}', '0{part[0].upper()}')"
 
@@ -16,6 +22,11 @@ def _part(raw: str, part: str) -> str:
 def _seconds(raw: str) -> str:
     micros = f"datepart('microsecond', {raw})"
     sign = f"case when {micros} < 0 then '-' else '' end"
-    fraction = f"rtrim(rtrim(lpad((abs({micros}) % 1000000)::varchar, 6, '0'), '0'), '.')"
+    return f"case when {micros} <> 0 then {sign} || {_magnitude(f'abs({micros})')} || 'S' end"
+
+
+def _magnitude(micros: str) -> str:
+    """Seconds of so many microseconds, without zeros at the end of their fraction."""
+    fraction = f"rtrim(lpad(({micros} % 1000000)::varchar, 6, '0'), '0')"
     dot = f"case when {micros} % 1000000 <> 0 then '.' else '' end"
-    return f"case when {micros} <> 0 then {sign} || abs({micros}) // 1000000 || {dot} || {fraction} || 'S' end"
+    return f"{micros} // 1000000 || {dot} || {fraction}"

@@ -17,6 +17,7 @@ _TOKEN = re.compile(rf"{_QUOTED}|[(\[]|[)\]]|,|[^\"'()\[\],]+")
 _FIELD = re.compile(r"(\"(?:[^\"]|\"\")*\"|[^\" ]+) (.*)", re.DOTALL)
 _COMMA = " || ',' || "
 _VARIABLE = re.compile(r"\beach(\d+)\b")
+_JSON_REAL = r"-?\d+\.\d+(?:e-?\d+)?"
 _EXACT_DIGITS = 15
 """Of a decimal that DuckDB writes through a double, which it does up to 18 of them."""
 
@@ -53,9 +54,23 @@ def with_zero(number: str) -> str:
 
 def _written_anew(raw: str, stored_as: str) -> str:
     if stored_as == "VARIANT":
-        number = f"regexp_matches(variant_typeof({raw}), '^(DECIMAL|FLOAT)')"
-        return f"case when {number} then {with_zero(raw)} else cast(to_json({raw}) as varchar) end"
+        return _variant(raw)
     return f"cast({raw} as varchar)" if stored_as == "JSON" else with_zero(raw)
+
+
+def _variant(raw: str) -> str:
+    """A cast keeps the digits of decimals, where to_json makes doubles of them. Reals of four bytes have the digits of
+    eight in it: they become those that the value's own text has, unless that has the others, too.
+    """
+    document, each = f"cast(cast({raw} as json) as varchar)", _variable(raw)
+    short = f"cast(try_cast({each} as float) as varchar)"
+    is_real = (
+        f"try_cast({each} as float) = cast({each} as double) and {short} <> {each}"
+        f" and not contains(cast({raw} as varchar), {each}) and contains(cast({raw} as varchar), {short})"
+    )
+    numbers = f"list_distinct(regexp_extract_all({document}, '{_JSON_REAL}'))"
+    reals = f"list_filter({numbers}, lambda {each}: {is_real})"
+    return f"list_reduce({reals}, lambda document, {each}: replace(document, {each}, {short}), {document})"
 
 
 def _list(raw: str, of: str) -> str:

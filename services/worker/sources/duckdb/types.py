@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.contract.spec import ColumnType, Kind
-from services.worker.sources.duckdb.intervals import iso
+from services.worker.sources.duckdb.intervals import iso, iso_of_microseconds
 from services.worker.sources.duckdb.nested import is_nested, json_of, with_zero
 
-INVALID = "exportd:value-invalid:"
-"""What DuckDB's error begins with when a value is not of its column's type; the column's name follows."""
+Place = tuple[str, ColumnType]
+"""A column by its name and the type that it is read as."""
+
+LENGTH = "LENGTH"
+"""Of a column that is lengths of time, for which DuckDB has whole numbers of microseconds, of 128 bits."""
 
 TYPES = {
     Kind.TEXT: "varchar",
@@ -106,6 +109,11 @@ class Columns:
         invalid = f"case when {raw} is not null and {value} is null then {text(raw, stored_as)} end"
         return f"struct_pack(value := {value}, invalid := {invalid})"
 
+    def text(self, name: str) -> str:
+        """The column as messages have it."""
+        column = self.stored[name]
+        return text(column.sql, column.type)
+
     def comparable(self, name: str, type_: ColumnType) -> str:
         """The column typed; null where it can't be."""
         raw, stored_as = self.raw(name, type_), self.stored[name].type
@@ -145,6 +153,8 @@ def text(raw: str, stored_as: str) -> str:
         return f"coalesce(try(decode({raw})), cast({raw} as varchar))"
     if stored_as == "INTERVAL":
         return iso(raw)
+    if stored_as == LENGTH:
+        return iso_of_microseconds(raw)
     decimal = _DECIMAL.fullmatch(stored_as)
     if decimal and decimal[1] == decimal[2]:
         return with_zero(raw)
@@ -186,7 +196,9 @@ def _typed_time(raw: str, stored_as: str, kind: Kind) -> str:
         return _within_a_day(f"cast(left(cast({raw} as varchar), 15) as time)")
     if kind is Kind.DURATION and stored_as == "INTERVAL":
         no_months = f"datepart('year', {raw}) = 0 and datepart('month', {raw}) = 0"
-        return f"case when {no_months} then epoch_us({raw}) end"
+        return f"case when {no_months} then try(epoch_us({raw})) end"
+    if kind is Kind.DURATION and stored_as == LENGTH:
+        return f"case when abs({raw}) <= {2**63 - 1} then cast({raw} as bigint) end"
     return _NOTHING
 
 
@@ -204,7 +216,7 @@ def _microseconds(raw: str, stored_as: str) -> str:
     """A moment without the digits beyond microseconds: a cast rounds them, over midnight and over New Year."""
     if stored_as not in _NANOSECONDS:
         return raw
-    cut = f"make_timestamp((epoch_ns({raw}) - (epoch_ns({raw}) % 1000 + 1000) % 1000) // 1000)"
+    cut = f"make_timestamp(epoch_ns({raw}) // 1000 - cast(epoch_ns({raw}) % 1000 < 0 as bigint))"
     return cut if stored_as == "TIMESTAMP_NS" else f"({cut} at time zone 'UTC')"
 
 

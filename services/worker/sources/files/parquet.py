@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.worker.sources import errors
-from services.worker.sources.duckdb.types import INVALID, Stored
+from services.worker.sources.duckdb.types import LENGTH, Stored
 from services.worker.sources.files import exact, partitions
 from services.worker.sources.files.listing import Files, hive_options
 from services.worker.sources.files.relation import Part
@@ -94,11 +94,7 @@ def _length(meant: _Meant) -> Stored:
     """What Arrow takes for a length of time, and the file has as a number."""
     per, micros = _PER_UNIT[meant.column.unit]
     number = f"cast({meant.sql} as hugeint) * {micros} // {per}"
-    most = 2**63 - 1
-    wrong = f"error({literal(INVALID + meant.column.name)})::interval"
-    length = f"case when abs({number}) <= {most} then to_microseconds(cast({number} as bigint)) else {wrong} end"
-    given = f"case when {meant.sql} is not null then {length} end"
-    return Stored(given, "INTERVAL", f"{meant.sql} % {per} <> 0" if per > 1 else "")
+    return Stored(number, LENGTH, f"{meant.sql} % {per} <> 0" if per > 1 else "")
 
 
 def _with_units(files: Files, path: str, columns: tuple[_Column, ...], lengths: Collection[str]) -> tuple[_Column, ...]:

@@ -6,7 +6,6 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from services.contract.spec import Filter, Invalid, Term
-from services.worker.sources import errors
 from services.worker.sources.rows import filtering
 from services.worker.sources.rows.columns import only, terms
 from services.worker.sources.rows.invalid import Typed, typed
@@ -27,13 +26,14 @@ def names(path: str) -> tuple[str, ...]:
 def kept(paths: Sequence[str], filter_: Filter, time_zone: str) -> list[str]:
     """The files that may hold a row that matches, in the same order; of none at all, the first: it has the columns.
 
-    Raises SourceFailed (VALUE_INVALID) for a folder's value that is not of its column's type.
+    A folder's value that is not of its column's type may match, for whoever looks at the rows.
     """
     values = [_values(path) for path in paths]
     everywhere = set.intersection(*map(set, values)) if values else set()
     decided = only(filter_, lambda term: term.column.casefold() in everywhere)
     columns = {(term.column, term.type): _column(term, values, time_zone) for term in terms(decided)}
-    may_match = filtering.matches(decided, columns, len(paths)).to_pylist()
+    refusing = {(term.column, term.type) for term in terms(decided) if term.policy is Invalid.REFUSE}
+    may_match = filtering.matches(decided, columns, len(paths), comparing=refusing).to_pylist()
     return [path for path, matches in zip(paths, may_match, strict=True) if matches] or list(paths[:1])
 
 
@@ -49,7 +49,4 @@ def _decoded(text: str) -> str | None:
 
 def _column(term: Term, values: Sequence[dict[str, str | None]], time_zone: str) -> Typed:
     texts = pa.array([each[term.column.casefold()] for each in values], pa.large_string())
-    column = typed(texts, term.type, time_zone=time_zone)
-    if column.invalid is not None and term.policy is Invalid.REFUSE:
-        raise errors.value_invalid(term.column, term.type)
-    return column
+    return typed(texts, term.type, time_zone=time_zone)

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from services.contract.spec import ColumnType, JobSpec, Kind
-from services.worker.sources.duckdb.types import WHOLE, Columns, Stored, text, typed, widened
+from services.worker.sources.duckdb.types import LENGTH, WHOLE, Columns, Stored, text, typed, widened
 from services.worker.sources.files.settings import FileSettings
-from services.worker.sources.rows.columns import order_types, used_names
+from services.worker.sources.rows.columns import named, order_types
 
 _AS_THEY_ARE = frozenset({Kind.TEXT, Kind.TIME, Kind.TIMESTAMP, Kind.DURATION, Kind.JSON})
 """What text keeps better than the typed value does: all digits, and months."""
@@ -41,7 +41,7 @@ def joined(parts: Sequence[Part], spec: JobSpec, settings: FileSettings) -> Rela
     itself would unite them to has lost digits.
     """
     types = order_types(spec)
-    names = [name for name in used_names(spec) if any(name in part.columns for part in parts)]
+    names = [name for name in named(spec) if any(name in part.columns for part in parts)]
     united = {name: _united(name, parts, types.get(name)) for name in names}
     selects = (_select(part, index, united) for index, part in enumerate(parts))
     stored = {
@@ -86,7 +86,7 @@ def _target(types: set[str]) -> str:
 
 def _as(stored: Stored | None, target: str, type_: ColumnType | None) -> Stored:
     if stored is None:
-        return Stored(f"cast(null as {target})", target)
+        return Stored(f"cast(null as {'hugeint' if target == LENGTH else target})", target)
     sql, stored_as = widened(stored.sql, stored.type)
     if stored_as == target:
         return Stored(sql, target, stored.finer)

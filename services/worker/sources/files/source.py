@@ -18,7 +18,8 @@ from services.worker.ports import Reading
 from services.worker.sources import errors
 from services.worker.sources.access import RowOptions
 from services.worker.sources.duckdb import dialect
-from services.worker.sources.duckdb.connection import invalid_column, register
+from services.worker.sources.duckdb.connection import register, undecidable_place
+from services.worker.sources.duckdb.types import Columns
 from services.worker.sources.files import exact, parquet
 from services.worker.sources.files.csv_files import csv_files_of
 from services.worker.sources.files.listing import Files, listed
@@ -27,8 +28,17 @@ from services.worker.sources.files.place import Directory
 from services.worker.sources.files.relation import Part, Relation, joined
 from services.worker.sources.files.settings import FileSettings
 from services.worker.sources.files.whole import row_groups
-from services.worker.sources.rows.columns import NameAmbiguous, SourceColumn, order_types, source_columns, used_names
+from services.worker.sources.rows.columns import (
+    NameAmbiguous,
+    SourceColumn,
+    named,
+    order_types,
+    source_columns,
+    used_names,
+    with_key,
+)
 from services.worker.sources.rows.conditions import Sql, literal
+from services.worker.sources.rows.invalid_values import key_text
 from services.worker.sources.rows.page import rows_on, sql_limit
 from services.worker.sources.rows.reading import BATCH_ROWS, ReadingFacts, SnapshotReading
 from services.worker.sources.stores.s3 import tls_words
@@ -93,6 +103,7 @@ class Engine:
         self._connection = connected(memory.usual, threads)
         self._files = files
         self._settings = files.settings
+        self._filtered: tuple[JobSpec, Relation] | None = None
         self._csv = csv_files_of(files, scratch)
         self._without_rows = False
 
@@ -108,9 +119,10 @@ class Engine:
 
     def _reading(self, spec: JobSpec, as_of: datetime) -> Reading:
         relation = self._relation(spec)
+        self._filtered = spec, relation
         columns = relation.columns
         matching = dialect.where(spec.filter, columns)
-        selection = source_columns(spec, deciding=False)
+        selection = _with_key(source_columns(spec, deciding=False), spec, columns)
         count, rounded = self._count(selection, relation, matching)
         rest = f"{matching.text}{dialect.order(spec, columns)}{sql_limit(spec.page)}"
         values = ", ".join(f"{columns.value(c.name, c.type)} as c{i}" for i, c in enumerate(selection))
@@ -121,10 +133,10 @@ class Engine:
         return SnapshotReading(self._batches(statement, matching), selection, facts)
 
     def _relation(self, spec: JobSpec) -> Relation:
-        used = used_names(spec)
+        used, names = used_names(spec), named(spec)
         try:
             with self._guarded():
-                parts = self._csv.parts(used) if self._csv else self._parquet(spec, used)
+                parts = self._csv.parts(names) if self._csv else self._parquet(spec, names)
         except NameAmbiguous as ambiguous:
             raise errors.column_ambiguous(self._settings.id, ambiguous.name) from ambiguous
         relation = joined(parts, spec, self._settings)
@@ -187,9 +199,9 @@ class Engine:
     def _failure(self, error: Exception) -> errors.SourceFailed:
         import duckdb  # noqa: PLC0415
 
-        column = invalid_column(error)
-        if column:
-            return errors.value_invalid(column, "of its type")
+        place = undecidable_place(error)
+        if place is not None and self._filtered is not None:
+            return self._undecidable(*self._filtered, place)
         if not self._files.unchanged():
             return errors.changed(self._settings.id)
         if _is_short_of_memory(error):
@@ -198,6 +210,31 @@ class Engine:
             return errors.unavailable(self._settings.id, tls_words(error))
         fault = self._csv.fault(error) if self._csv else None
         return fault or unreadable(self._settings, error)
+
+    def _undecidable(self, spec: JobSpec, relation: Relation, index: int) -> errors.SourceFailed:
+        """The failure by an invalid value on which it depends whether its row matches: the first such row is asked
+        for, with its key.
+        """
+        columns = relation.columns
+        place = dialect.doubtful_places(spec.filter, columns)[index]
+        selection = _with_key(source_columns(spec, deciding=True), spec, columns)
+        column = next(c for c in selection if (c.name, c.type) == place)
+        if column.secret:
+            return errors.undecidable(column.label, column.type)
+        key = list({c.name: None for c in selection if c.in_key})
+        condition = dialect.undecidable(spec.filter, columns, place)
+        texts = ", ".join(columns.text(name) for name in (column.name, *key))
+        first = f"select {texts} from {relation.sql} where {condition.text} limit 1"  # noqa: S608 - quoted
+        rows = self._rows(Sql(first, condition.parameters))
+        if not rows:
+            return errors.changed(self._settings.id)
+        value, *of_key = rows[0]
+        return errors.undecidable(column.label, column.type, value, key_text(zip(key, of_key, strict=True)))
+
+
+def _with_key(selection: tuple[SourceColumn, ...], spec: JobSpec, columns: Columns) -> tuple[SourceColumn, ...]:
+    """With what the files have of the key, so that messages can say which row they mean."""
+    return tuple(c for c in with_key(selection, spec) if c.name in columns.stored)
 
 
 def unreadable(settings: FileSettings, error: Exception) -> errors.SourceFailed:

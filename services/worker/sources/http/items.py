@@ -90,7 +90,7 @@ def array(column: list[Any], type_: ColumnType) -> Array:
     """Values as parse.py takes them: texts, or of the type already. Raises NotOfType."""
     kinds = set(map(type, column)) - {NoneType}
     able, native = _NATIVE.get(type_.kind, (frozenset(), pa.null()))
-    if type_.kind is Kind.FLOAT and kinds <= _NUMBERS and not any(map(_is_far, column)):
+    if type_.kind is Kind.FLOAT and kinds <= _NUMBERS and not any(map(_is_doubtful, column)):
         return pa.array(_each(column, _double), pa.float64())
     if kinds and kinds <= able:
         return _native(column, native)
@@ -152,13 +152,15 @@ def _near_double(value: Any) -> str:
     return _number(value)
 
 
-def _is_far(value: Any) -> bool:
-    """Whether it may be a whole number that is no double: see parse.beyond_doubles."""
-    return type(value) in _EXACT and bool(abs(value) > _LAST_CERTAIN)
+def _is_doubtful(value: Any) -> bool:
+    """Whether it may have more digits than a double: see parse.beyond_doubles."""
+    if type(value) is Decimal:
+        return len(value.as_tuple().digits) > _CERTAIN_DIGITS or value.adjusted() < _LEAST_EXPONENT
+    return type(value) is int and abs(value) > _LAST_CERTAIN
 
 
 _LAST_CERTAIN = 2**53
-_EXACT = frozenset({int, Decimal})
+_CERTAIN_DIGITS, _LEAST_EXPONENT = 15, -300
 _NUMBERS = frozenset({int, float, Decimal})
 _DIGITS = 20
 _AS_TEXT: Mapping[Kind, Callable[[Any], str]] = {

@@ -64,10 +64,15 @@ def with_key(selection: tuple[SourceColumn, ...], spec: JobSpec) -> tuple[Source
 
 def _marked(columns: Iterable[SourceColumn], spec: JobSpec) -> tuple[SourceColumn, ...]:
     """Sources tell names apart without regard to upper and lower case."""
-    secret = {name.casefold() for name in (*spec.secret, *(c.name for c in spec.columns if c.mask))}
+    secret = secret_names(spec)
     shown_key = {name.casefold() for name in spec.key} - secret
     names = [(c, c.name.casefold()) for c in columns]
     return tuple(replace(c, secret=name in secret, in_key=name in shown_key) for c, name in names)
+
+
+def secret_names(spec: JobSpec) -> frozenset[str]:
+    """Names of columns, without case, of which no message has a value."""
+    return frozenset(name.casefold() for name in (*spec.secret, *(c.name for c in spec.columns if c.mask)))
 
 
 def terms(filter_: Filter) -> Iterator[Term]:

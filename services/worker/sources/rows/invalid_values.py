@@ -63,7 +63,7 @@ class InvalidValues:
             return errors.undecidable(column.label, column.type)
         texts = columns[self._selection.index(column)].invalid
         value = texts[row].as_py() if texts is not None else None
-        key = key_text((name, _shown(columns[i]).slice(row, 1)) for name, i in self._key.items())
+        key = key_text((name, _text_at(_shown(columns[i]), row)) for name, i in self._key.items())
         return errors.undecidable(column.label, column.type, value, key)
 
     def warnings(self) -> list[ExportWarning]:
@@ -97,10 +97,14 @@ def _shown(column: Typed) -> Array:
 def _key_of(batch: pa.RecordBatch, row: int) -> str:
     """The key of a row for a message, as far as it may be seen."""
     names = zip(batch.schema.names, batch.columns, strict=True)
-    return key_text((name[1:], values.slice(row, 1)) for name, values in names if name[0] == _KEY)
+    return key_text((name[1:], _text_at(values, row)) for name, values in names if name[0] == _KEY)
 
 
-def key_text(key: Iterable[tuple[str, Array]]) -> str:
+def _text_at(values: Array, row: int) -> str | None:
+    text: str | None = texts_of(values.slice(row, 1))[0].as_py()
+    return text
+
+
+def key_text(key: Iterable[tuple[str, str | None]]) -> str:
     """The parts of a key, each by the name of its column, for a message."""
-    texts = ((name, texts_of(value)[0].as_py()) for name, value in key)
-    return " and ".join(f"{name} is {'null' if text is None else errors.cut(text)}" for name, text in texts)
+    return " and ".join(f"{name} is {'null' if text is None else errors.cut(text)}" for name, text in key)

@@ -38,10 +38,11 @@ _FINER = r"(\.\d{6})\d+"
 _MIN_FINER_CHARACTERS = len("00:00:00.0000001")
 _ZONELESS = r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)$"
 _ISO_DURATION = (
-    r"^(?P<sign>[+-]?)P(?:(?P<d>\d{1,6})D)?"
-    r"(?:T(?:(?P<h>\d{1,8})H)?(?:(?P<m>\d{1,9})M)?(?:(?P<s>\d{1,11})(?:\.(?P<f>\d{1,6}))?S)?)?$"
+    r"^(?P<sign>[+-]?)P(?:(?P<d>\d{1,9})D)?"
+    r"(?:T(?:(?P<h>\d{1,10})H)?(?:(?P<m>\d{1,12})M)?(?:(?P<s>\d{1,13})(?:\.(?P<f>\d{1,6}))?S)?)?$"
 )
-_CLOCK_DURATION = r"^([+-]?)(\d{1,8}):(\d\d):(\d\d(?:\.\d{1,6})?)$"
+"""As many digits as the longest has that fits into 64 bits of microseconds, in whichever part."""
+_CLOCK_DURATION = r"^([+-]?)(\d{1,10}):(\d\d):(\d\d(?:\.\d{1,6})?)$"
 
 _MAX_SAFE_CHARACTERS = 37
 """Digits that surely fit into a decimal."""
@@ -50,7 +51,12 @@ _EXACT = Context(prec=38)
 
 _LAST_CERTAIN = 2**53
 """Up to here every whole number is a double."""
-_LONG_WHOLE = r"^[+-]?0*[1-9]\d{15,400}(\.0*)?$"
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?$"
+_MIN_DOUBTFUL_CHARACTERS, _MIN_TINY_CHARACTERS = 16, len("1e-300")
+"""Of a number that may have more digits than a double, or be so small that a double has fewer."""
+_TINY = r"[eE]-0*[3-9]\d\d|[eE]-0*[1-9]\d{3}"
+_MAX_DOUBLE_DIGITS = 767
+"""That a double has, written out."""
 _WIDE = pa.decimal128(38, 0)
 
 _LONGER_THAN_A_GAP = pa.scalar(timedelta(hours=3), pa.duration("us"))
@@ -217,7 +223,7 @@ def _duration(text: Array, type_: ColumnType) -> Array:
     seconds = pc.multiply(part("d", pc.utf8_lpad, 1), 86_400)
     for name, size in (("h", 3_600), ("m", 60), ("s", 1)):
         seconds = pc.add(seconds, pc.multiply(part(name, pc.utf8_lpad, 1), size))
-    length = pc.add(pc.multiply_checked(seconds, 1_000_000), part("f", pc.utf8_rpad, 6))
+    length = pc.add_checked(pc.multiply_checked(seconds, 1_000_000), part("f", pc.utf8_rpad, 6))
     negative = pc.equal(pc.struct_field(parts, "sign"), "-")
     return _cast(pc.if_else(negative, pc.negate(length), length), type_)
 
@@ -248,25 +254,51 @@ def finer_than_microseconds(text: Array) -> Array | None:
 
 
 def beyond_doubles(values: Array) -> Array | None:
-    """Which whole numbers, as such or as texts, are no double; None: none is one of those."""
-    if not is_text(values):
-        far = pc.greater(pc.abs(values), _LAST_CERTAIN) if pa.types.is_int64(values.type) else None
-        doubles = pc.cast(values, pa.float64(), safe=False) if far is not None and pc.any(far).as_py() else None
-        return None if doubles is None else pc.not_equal(pc.cast(doubles, _WIDE), pc.cast(values, _WIDE))
-    if (pc.max(pc.binary_length(values)).as_py() or 0) < len(str(_LAST_CERTAIN)):
+    """Which numbers, as such or as texts, have more digits than the nearest double; None: none of them has."""
+    if is_text(values):
+        return _texts_beyond(values)
+    far = pc.greater(pc.abs(values), _LAST_CERTAIN) if pa.types.is_int64(values.type) else None
+    if far is None or not pc.any(far).as_py():
         return None
-    whole = pc.fill_null(pc.match_substring_regex(values, _LONG_WHOLE), fill_value=False)
-    return pa.array([is_whole and _is_rounded(text) for is_whole, text in _pairs(whole, values)])
+    doubles = pc.cast(values, pa.float64(), safe=False)
+    return _of_those(pc.not_equal(pc.cast(doubles, _WIDE), pc.cast(values, _WIDE)), values)
+
+
+def _texts_beyond(texts: Array) -> Array | None:
+    lengths = pc.binary_length(texts)
+    if (pc.max(lengths).as_py() or 0) < _MIN_TINY_CHARACTERS:
+        return None
+    long = pc.greater_equal(lengths, _MIN_DOUBTFUL_CHARACTERS)
+    doubtful = pc.or_(long, pc.match_substring_regex(texts, _TINY))
+    if not pc.any(doubtful).as_py():
+        return None
+    numbers = pc.if_else(
+        pc.and_(doubtful, pc.match_substring_regex(texts, _NUMBER)), texts, pa.scalar(None, texts.type)
+    )
+    shortest = pc.cast(pc.cast(numbers, pa.float64()), texts.type)
+    return _of_those(pc.not_equal(shortest, numbers), numbers)
+
+
+def _of_those(doubtful: Array, numbers: Array) -> Array:
+    """Which of the doubtful numbers are rounded."""
+    rows = pc.fill_null(doubtful, fill_value=False)
+    return pa.array([is_doubtful and is_rounded(str(number)) for is_doubtful, number in _pairs(rows, numbers)])
 
 
 def _pairs(first: Array, second: Array) -> Iterator[tuple[Any, Any]]:
     return zip(first.to_pylist(), second.to_pylist(), strict=True)
 
 
-def _is_rounded(text: str) -> bool:
+def is_rounded(text: str) -> bool:
+    """Whether the nearest double is another number, written with as many digits and in its shortest form."""
+    double = float(text)
+    if not math.isfinite(double) or f"{double:.17g}" == text:
+        return False
     number = Decimal(text)
-    double = float(number)
-    return math.isfinite(double) and Decimal(double) != number
+    digits = len("".join(map(str, number.as_tuple().digits)).strip("0"))
+    if digits > _MAX_DOUBLE_DIGITS:
+        return True
+    return number not in (Decimal(f"{double:.{max(digits - 1, 0)}e}"), Decimal(repr(double)))
 
 
 def _where(text: Array, pattern: str) -> Array:

@@ -44,7 +44,7 @@ def no_rows_warnings(rows: int) -> list[ExportWarning]:
 
 _LOST = {
     WarningCode.TIMESTAMP_ROUNDED: "Times with more precision than a microsecond were cut.",
-    WarningCode.LONG_NUMBER_ROUNDED: "Whole numbers beyond 2^53 were rounded to the nearest float.",
+    WarningCode.LONG_NUMBER_ROUNDED: "Numbers with more digits than a float keeps were rounded to the nearest float.",
 }
 
 

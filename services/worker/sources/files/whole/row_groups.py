@@ -175,7 +175,7 @@ def _check_chunks(group: pq.RowGroupMetaData, indexes: Sequence[int]) -> None:
 def _names(schema: pa.Schema, selection: Sequence[SourceColumn]) -> tuple[str, ...]:
     """What the file calls each column, names being compared without case as DuckDB does. Raises _Unfit."""
     stored = {_folded(field.name): field for field in schema}
-    if len(stored) < len(schema.names):
+    if len(stored) < len(schema.names) or any(_has_offset(field.type) for field in schema):
         raise _Unfit
     fields = [stored.get(_folded(c.name)) for c in selection]
     if not all(field and _is_stored_as(c, field.type) for c, field in zip(selection, fields, strict=True)):
@@ -185,6 +185,11 @@ def _names(schema: pa.Schema, selection: Sequence[SourceColumn]) -> tuple[str, .
 
 def _folded(name: str) -> str:
     return name.lower() if name.isascii() else name
+
+
+def _has_offset(stored: pa.DataType) -> bool:
+    """Whether it is a moment whose zone is no name, such as `+05:30`: polars panics over a schema with one."""
+    return pa.types.is_timestamp(stored) and (stored.tz or "").startswith(("+", "-"))
 
 
 def _is_stored_as(column: SourceColumn, stored: pa.DataType) -> bool:

@@ -38,6 +38,7 @@ class Code(IntEnum):
 _WHOLE = frozenset({Code.TINY, Code.SHORT, Code.LONG, Code.LONGLONG, Code.INT24, Code.YEAR})
 _NUMBERS = frozenset({*_WHOLE, Code.FLOAT, Code.DOUBLE, Code.NEWDECIMAL})
 _MOMENTS = frozenset({Code.DATE, Code.DATETIME, Code.TIMESTAMP})
+_WITH_TIME = frozenset({Code.DATETIME, Code.TIMESTAMP})
 _TEMPORAL = frozenset({*_MOMENTS, Code.TIME})
 _TEXTS = frozenset({15, 247, 248, 249, 250, 251, 252, 253, 254})
 """VARCHAR, ENUM, SET, the blobs and texts, and what expressions give."""
@@ -71,9 +72,11 @@ class Columns:
         """Whether a column of this Code leaves as the text that the server itself writes."""
         return code in _TEMPORAL
 
-    def value(self, name: str) -> str:
+    def value(self, name: str, type_: ColumnType) -> str:
         """The column as it leaves."""
         raw, code = self.raw(name), self.code(name)
+        if type_.kind is Kind.DATE and code in _WITH_TIME:
+            return f"case when time({raw}) = 0 then cast(date({raw}) as char) else cast({raw} as char) end"
         if code == Code.TIMESTAMP:  # the session's time zone is UTC
             return f"concat(cast({raw} as char), 'Z')"
         if code in _TEMPORAL:

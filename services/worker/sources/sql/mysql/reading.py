@@ -101,7 +101,7 @@ def selected(spec: JobSpec, selection: Sequence[SourceColumn], columns: Columns)
 
 
 def _values(selection: Sequence[SourceColumn], columns: Columns) -> list[str]:
-    return [f"{columns.value(c.name)} as c{i}" for i, c in enumerate(selection)]
+    return [f"{columns.value(c.name, c.type)} as c{i}" for i, c in enumerate(selection)]
 
 
 def _with_key(rows: Sequence[Sequence[Any]], selection: Sequence[SourceColumn], columns: Columns) -> pa.RecordBatch:

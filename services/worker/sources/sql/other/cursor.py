@@ -4,7 +4,7 @@ What such a database compares exactly is not known: a condition narrows down wha
 is certain, and every row is decided here.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -78,7 +78,8 @@ def opened(settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
             )  # with results that SQLAlchemy knows nothing of
             yield stack.enter_context(duckdb_reading.opened(own, settings, spec))
             return
-        yield _Cursor(connection, settings, guarded(settings)).open(spec)
+        cursor = stack.enter_context(closing(_Cursor(connection, settings, guarded(settings))))
+        yield cursor.open(spec)
 
 
 def guarded(settings: OtherSqlSettings, *, connecting: bool = False) -> Callable[[], Any]:
@@ -119,6 +120,12 @@ class _Cursor:
         self._settings = settings
         self._guard = guard
         self._meant: Mapping[str, str] = {}
+        self._rows: Generator[pa.RecordBatch, None, None] | None = None
+
+    def close(self) -> None:
+        """End the statement, wherever its rows are: what is left of it would have no connection to be closed on."""
+        if self._rows is not None:
+            self._rows.close()
 
     def open(self, spec: JobSpec) -> Reading:
         """Every row that may match, in the order of the spec."""
@@ -131,7 +138,8 @@ class _Cursor:
         facts = ReadingFacts(as_of, None, spec.filter if narrowed else None, page=spec.page, time_zone=time_zone)
         statement = _statement(relation, spec, [c.name for c in selection], types, self._meant)
         bound_s = time_bound_s(self._settings.statement_timeout_s, spec)
-        rows = within(self._batches(statement, selection), bound_s, self._settings.id)
+        self._rows = self._batches(statement, selection)
+        rows = within(self._rows, bound_s, self._settings.id)
         one_moment = self._connection.dialect.name in _ONE_STATEMENT_ONE_MOMENT
         return CursorReading(rows, selection, facts, one_moment=one_moment)
 
@@ -145,7 +153,7 @@ class _Cursor:
         columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in names]
         query = spec.relation.query.strip().rstrip(";")
         if query:
-            return sa.text(query).columns(*columns).subquery("r")
+            return _text(query).columns(*columns).subquery("r")
         schema, _, table = spec.relation.table.rpartition(".")
         return sa.table(table, *columns, schema=schema or None).alias("r")
 
@@ -168,7 +176,9 @@ class _Cursor:
         single = {name: each.pop().partition("(")[0] for name, each in types.items() if len(each) == 1}
         return {name: _KNOWN[type_] for name, type_ in single.items() if type_ in _KNOWN}
 
-    def _batches(self, statement: "sa.Select[Any]", selection: tuple[SourceColumn, ...]) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, statement: "sa.Select[Any]", selection: tuple[SourceColumn, ...]
+    ) -> Generator[pa.RecordBatch, None, None]:
         with self._guard():
             streamed = self._connection.execution_options(stream_results=True, yield_per=BATCH_ROWS)
             with streamed.execute(statement) as result:
@@ -184,9 +194,16 @@ def _bare(spec: JobSpec) -> "sa.FromClause":
 
     query = spec.relation.query.strip().rstrip(";")
     if query:
-        return sa.text(query).columns().subquery("r")
+        return _text(query).columns().subquery("r")
     schema, _, table = spec.relation.table.rpartition(".")
     return sa.table(table, schema=schema or None)
+
+
+def _text(query: str) -> "sa.TextClause":
+    """A query as it is: what stands behind a colon is no parameter."""
+    import sqlalchemy as sa  # noqa: PLC0415
+
+    return sa.text(query.replace(":", r"\:"))
 
 
 def _statement(

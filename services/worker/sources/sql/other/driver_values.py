@@ -36,7 +36,7 @@ def as_text(value: Any, type_: ColumnType) -> str | bytes | None:
         return None
     if type_.kind is Kind.BINARY:
         return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else str(value).encode()
-    if isinstance(value, _HOLDING) or (type_.kind is Kind.JSON and not isinstance(value, str)):
+    if isinstance(value, _HOLDING) or (type_.kind is Kind.JSON and not isinstance(value, str | bytes)):
         return _whole_json(value)
     return _scalar(value, type_)
 

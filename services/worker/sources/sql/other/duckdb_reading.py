@@ -14,7 +14,7 @@ from services.contract.spec import All, JobSpec, Relation
 from services.worker.ports import Reading
 from services.worker.sources import errors
 from services.worker.sources.duckdb import dialect
-from services.worker.sources.duckdb.connection import invalid_column, register
+from services.worker.sources.duckdb.connection import register
 from services.worker.sources.duckdb.types import Columns, Stored, widened
 from services.worker.sources.rows.columns import NameAmbiguous, named, place_of, source_columns, with_key
 from services.worker.sources.rows.conditions import Parameter, quoted
@@ -111,9 +111,6 @@ class _Database:
     def _failed(self, error: Exception) -> errors.SourceFailed:
         import duckdb  # noqa: PLC0415 - only a child that reads needs it
 
-        column = invalid_column(error)
-        if column:
-            return errors.value_invalid(column, "of its type")
         if isinstance(error, _of_statements()) or _LACKS_MODULE in str(error):
             return of_words(str(error), self._settings.id, errors.query_invalid)
         if isinstance(error, duckdb.DataError | duckdb.InvalidInputException):
@@ -146,8 +143,8 @@ def _rows(relation: Relation) -> str:
 
 def _kept(name: str, type_: str) -> tuple[str, str]:
     """A column with all its digits, and the type of that: what is finer than a microsecond leaves as text, and what is
-    cut of it is counted.
+    cut of it is counted; so do numbers without bound.
     """
-    if type_ in ("TIMESTAMP_NS", "TIME_NS"):
+    if type_ in ("TIMESTAMP_NS", "TIME_NS", "BIGNUM"):
         return f"cast({quoted(name)} as varchar)", "VARCHAR"
     return widened(quoted(name), type_)

@@ -34,6 +34,8 @@ class Oid(IntEnum):
     TIMESTAMP = 1114
     TIMESTAMPTZ = 1184
     INTERVAL = 1186
+    BIT = 1560
+    VARBIT = 1562
     NUMERIC = 1700
     UUID = 2950
     JSONB = 3802
@@ -43,6 +45,9 @@ WHOLE = frozenset({Oid.INT2, Oid.INT4, Oid.INT8})
 REAL = frozenset({Oid.FLOAT4, Oid.FLOAT8})
 PLAIN_TEXT = frozenset({Oid.TEXT, Oid.VARCHAR})
 MOMENTS = frozenset({Oid.TIMESTAMPTZ, Oid.TIMESTAMP, Oid.DATE})
+_BITS = frozenset({Oid.BIT, Oid.VARBIT})
+_NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
+"""What no string of bits is, though its text may look like one."""
 _JSON = frozenset({Oid.JSON, Oid.JSONB})
 _REAL_NOISE = 1e-14
 """Share of a real within which it stands for a decimal."""
@@ -96,12 +101,15 @@ class Columns:
             return raw
         if oid in others:
             return others[oid].format(raw=raw, moment=self.moment(name) if oid in MOMENTS else "", scale=type_.scale)
+        if type_.kind in _NUMBERS and oid in _BITS:
+            return f"'B' || quote_literal({raw}::text)"
         if type_.kind is Kind.JSON and oid not in PLAIN_TEXT:
             return f"to_jsonb({raw})::text"
         return f"convert_to({raw}::text, 'UTF8')" if type_.kind is Kind.BINARY else f"{raw}::text"
 
 
-_ROUNDED = "round({raw}::numeric, {scale})"
+_ROUNDED = "round({raw}::text::numeric, {scale})"
+"""By the shortest text of a real: its own cast keeps no more than 15 digits, and 6 of one of four bytes."""
 _NEAR = f"abs({_ROUNDED}::float8 - {{raw}}) <= abs({{raw}}) * {_REAL_NOISE}"
 _DECIMAL = (  # NaN and infinity have no distance to themselves
     f"case when {{raw}} - {{raw}} <> 0 then {{raw}}::text when {_NEAR} then {_ROUNDED}::text else {{raw}}::text end"

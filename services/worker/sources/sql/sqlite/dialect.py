@@ -37,6 +37,8 @@ _MAX_PARAMETERS = 32_000
 """SQLite takes 32,766 a statement, and those of a key come on top."""
 _INT64 = range(-(2**63), 2**63)
 _ZONES_AND_SPARE = timedelta(days=2)
+_WRITTEN_DIGITS = 15
+"""Of a real, that are those which somebody wrote; the others are its own."""
 _NOISE = 1e-14
 """Share of a real within which it stands for a decimal: a real keeps 15 to 17 digits."""
 
@@ -91,10 +93,20 @@ def value(name: str, type_: ColumnType) -> str:
             whole = f"typeof({col}) = 'real' and {col} = cast({col} as integer)"
             return f"case when {whole} then cast(cast({col} as integer) as text) else {text} end"
         case Kind.DECIMAL:
-            rounded = f"format('%!.{type_.scale}f', {col})"
-            near = f"typeof({col}) = 'real' and abs({col} - cast({rounded} as real)) <= abs({col}) * {_NOISE}"
-            return f"case when {near} then {rounded} else {text} end"
+            return _decimal(col, text, type_.scale)
     return text
+
+
+def _decimal(col: str, text: str, scale: int) -> str:
+    """A real that has more digits than the decimal, but for as good as nothing, without those. Its text has none but
+    what it needs; written with more, it would have some that nobody wrote.
+    """
+    rounded = f"format('%!.{scale}f', {col})"
+    near = f"abs({col} - cast({rounded} as real)) <= abs({col}) * {_NOISE}"
+    longer = f"length({text}) - instr({text}, '.') > {scale}"
+    tiny = str(int(scale <= _WRITTEN_DIGITS))
+    cut = f"case when instr({text}, 'e') = 0 then {longer} else abs({col}) < 1 and {tiny} end"
+    return f"case when typeof({col}) = 'real' and {near} and {cut} then {rounded} else {text} end"
 
 
 def sentinel(type_: ColumnType) -> str:
