@@ -108,8 +108,11 @@ def test_a_folder_without_a_value_matches_where_nulls_do(tmp_path: Path, kind: s
 
 def test_a_folder_that_is_not_of_the_type_is_named(tmp_path: Path, kind: str) -> None:
     put(tmp_path, kind, "day=soon/country=a", [1])
-    with pytest.raises(SourceFailed, match="Column 'day' holds a value that is not date"):
-        ids(tmp_path, kind, where("day", "date", Operator.GREATER, date(2026, 1, 1)))
+    put(tmp_path, kind, "day=2026-02-01/country=a", [2])
+    late = where("day", "date", Operator.GREATER, date(2026, 1, 1))
+    with pytest.raises(SourceFailed, match=r"Column 'day', .* that is not date: 'soon', where id is '1'"):
+        ids(tmp_path, kind, late)
+    assert ids(tmp_path, kind, All((late, where("id", "integer", Operator.EQUALS, 2)))) == [2]
 
 
 def test_a_root_below_such_a_folder_and_files_without_one(tmp_path: Path, kind: str) -> None:

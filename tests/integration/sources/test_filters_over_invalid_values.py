@@ -1,8 +1,9 @@
 """A value that is not of its column's type stops an export only where it depends on it whether its row matches."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -99,11 +100,13 @@ PASSED = [
     (Term("n", N, Operator.IS_NOT_NULL, ()), ["1", "2", "3"]),
     (Term("n", N, Operator.GREATER, (4,), invalid=Invalid.NULL), ["1", "3"]),
 ]
+OF_N = "Column 'n', which the filter compares, holds a value that is not integer: 'x', where id is '2'."
+OF_D = "Column 'd', which the filter compares, holds a value that is not date: 'soon', where id is '3'."
 UNDECIDABLE = [
-    (above(4), "n"),
-    (All((of_id("2"), above(4))), "n"),
-    (AnyOf((of_id("1"), above(100))), "n"),
-    (All((above(4), since("2026-01-01"), of_id("3"))), "d"),
+    (above(4), OF_N),
+    (All((of_id("2"), above(4))), OF_N),
+    (AnyOf((of_id("1"), above(100))), OF_N),
+    (All((above(4), since("2026-01-01"), of_id("3"))), OF_D),
 ]
 
 
@@ -113,7 +116,24 @@ def test_where_nothing_depends_on_it_it_is_passed_over(source: SourceSettings, f
     assert ([row["id"] for row in done.rows], done.matched) == (ids, len(ids))
 
 
-@pytest.mark.parametrize(("filter_", "column"), UNDECIDABLE)
-def test_where_the_match_depends_on_it_it_is_refused(source: SourceSettings, filter_: Filter, column: str) -> None:
-    with pytest.raises(SourceFailed, match=f"^VALUE_INVALID: Column '{column}'"):
-        read(source, spec_of(source.kind, {"id": "text"}, filter=filter_))
+@pytest.mark.parametrize("columns", [("id",), ("n", "d")])
+@pytest.mark.parametrize(("filter_", "message"), UNDECIDABLE)
+def test_where_the_match_depends_on_it_it_is_refused_with_the_value_and_the_key(
+    source: SourceSettings, filter_: Filter, message: str, columns: Sequence[str]
+) -> None:
+    with pytest.raises(SourceFailed, match=r"^VALUE_INVALID") as failed:
+        read(source, spec_of(source.kind, dict.fromkeys(columns, "text"), filter=filter_))
+    assert failed.value.message == message
+
+
+def test_an_invalid_value_of_the_file_is_refused_with_the_key(source: SourceSettings) -> None:
+    with pytest.raises(SourceFailed, match=r"row 2 .* not integer: 'x', where id is '2'"):
+        read(source, spec_of(source.kind, {"n": "integer"}))
+
+
+def test_what_is_secret_is_in_no_message(source: SourceSettings) -> None:
+    asked = spec_of(source.kind, {"n": "text"}, filter=above(4))
+    for secret, message in (("N", OF_N.partition(":")[0] + "."), ("ID", OF_N)):
+        with pytest.raises(SourceFailed) as failed:
+            read(source, replace(asked, secret=(secret,)))
+        assert failed.value.message == message.replace(", where id is '2'", "")

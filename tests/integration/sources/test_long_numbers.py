@@ -1,4 +1,4 @@
-"""Whole numbers beyond 2^53 in a column that the catalog calls float: the nearest one, counted, from every source."""
+"""Numbers of more digits than a float has in columns of type float: the nearest one, counted, from every source."""
 
 import sqlite3
 from contextlib import closing
@@ -62,7 +62,9 @@ def test_only_what_is_in_the_file_is_counted(tmp_path: Path) -> None:
     [
         ("9007199254740993", True), ("9007199254740993.0", True), ("-9007199254740993", True),
         ("9007199254740992", False), ("9007199254740992.0", False), ("1e22", False), ("1e23", False),
-        ("0.1", False), ("1" * 30, True),
+        ("0.1", False), ("1" * 30, True), ("0.12345678901234567891", True), ("0.30000000000000004", False),
+        ("-9007199254740992.5", True), ("1e-400", True), ("5e-324", False), ("1.50000000000000000000000", False),
+        ("0.1000000000000000055511151231257827021181583404541015625", False),
     ],
 )  # fmt: skip
 def test_numbers_of_json(number: str, rounded: bool) -> None:

@@ -1,5 +1,6 @@
 """A database that is read through SQLAlchemy: DuckDB, by its dialect. Filters and values: test_source_filters.py."""
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,18 @@ def test_a_table_of_a_schema_and_a_query(source: SourceSettings) -> None:
     query = Relation(query="select id, v from t where id < 10;")
     asked = spec_of("sql", {"id": "integer"}, relation=query, filter=term)
     assert [r["id"] for r in read(source, asked).rows] == [1, 4, 7]
+
+
+def test_a_reading_that_is_left_early_ends_its_statement(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a").touch()
+    settings = OtherSqlSettings("things", f"sqlite+pysqlite:///{tmp_path}/a")
+    query = Relation(query="select 1 as id, 'x' as v")
+    with opened(settings, spec_of("sql", {"id": "integer"}, relation=query)) as reading:
+        batches = reading.batches()
+        next(batches)
+    del batches, reading
+    gc.collect()
+    assert caplog.messages == []
 
 
 def failure(source: SourceSettings, **changes: Any) -> SourceFailed:
