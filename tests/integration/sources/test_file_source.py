@@ -108,7 +108,8 @@ def test_what_cannot_become_the_type_is_refused_by_name(tmp_path: Path, type_: s
     failed = failure(tmp_path, "parquet", {"v": type_})
     assert failed.code == "VALUE_INVALID"
     assert failed.message.startswith("Column 'v' holds a value ")
-    assert str(failure(tmp_path, "parquet", {"v": type_}, order=())) == str(failed)
+    without_key = failed.message.partition(", where")[0].removesuffix(".")  # which whole files have no need of
+    assert failure(tmp_path, "parquet", {"v": type_}, order=()).message.startswith(without_key)
 
 
 def test_nanoseconds_are_rounded_and_counted(tmp_path: Path) -> None:
@@ -132,14 +133,15 @@ def test_a_csv_with_a_byte_order_mark_repeated_and_unnamed_columns(tmp_path: Pat
 def test_a_csv_value_that_is_not_of_the_type_is_named_with_its_row(tmp_path: Path) -> None:
     csv_file(tmp_path, "id,at\n2,soon\n1,2026-01-01\n")
     failed = failure(tmp_path, "csv", {"at": "timestamp"})
-    assert failed.message == "Column 'at' holds a value in row 2 that is not timestamp: 'soon'."
+    assert failed.message == "Column 'at' holds a value in row 2 that is not timestamp: 'soon', where id is '2'."
 
 
 def test_a_csv_value_that_is_not_of_the_type_is_found_in_a_filter_too(tmp_path: Path) -> None:
     csv_file(tmp_path, "id,at\n1,soon\n2,2026-01-01\n")
     late = Term("at", ColumnType(Kind.DATE), Operator.GREATER, (date(2027, 1, 1),))
     failed = failure(tmp_path, "csv", {"id": "integer"}, filter=late)
-    assert failed.message == "Column 'at' holds a value that is not of its type."
+    what = "Column 'at', which the filter compares, holds a value that is not date: 'soon'"
+    assert failed.message == f"{what}, where id is '1'."
 
 
 @pytest.mark.parametrize("text", [b"id,v\n1,\xff\n", 'id,v\n1,"open\n', "id,v\n1,2,3\n"])
