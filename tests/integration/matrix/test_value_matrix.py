@@ -20,10 +20,10 @@ from services.contract.formats import Format
 from services.contract.outcome import Built, ExportWarning
 from services.contract.spec import Invalid, JobSpec, Kind, OrderTerm, TableOptions
 from services.worker.sources.errors import MAX_VALUE_CHARACTERS, SourceFailed
-from services.worker.sources.files.whole import row_groups
 from services.worker.sources.files.listing import listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.settings import ParquetSettings
+from services.worker.sources.files.whole import row_groups
 from services.worker.sources.said import said
 from services.worker.sources.sources import Sources
 from services.worker.writers.registry import open_writer
