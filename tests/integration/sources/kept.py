@@ -12,11 +12,11 @@ from typing import Self
 
 from services.contract.spec import All, JobSpec
 from services.worker.ports import Reading, Source
-from services.worker.sources.files import row_groups
 from services.worker.sources.files.listing import listed
 from services.worker.sources.files.memory import MemoryLimits
 from services.worker.sources.files.settings import CsvSettings, ParquetSettings
 from services.worker.sources.files.source import Engine, connection
+from services.worker.sources.files.whole import row_groups
 from services.worker.sources.kind import SourceSettings
 from services.worker.sources.limits import GuardedSource
 from services.worker.sources.sources import Sources
