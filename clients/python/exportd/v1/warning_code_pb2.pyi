@@ -51,7 +51,7 @@ class _WarningCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WarningCo
     WARNING_CODE_TIMESTAMP_ROUNDED: _WarningCode.ValueType  # 12
     """Times or timestamps had more precision than a microsecond; it is cut off."""
     WARNING_CODE_LONG_NUMBER_ROUNDED: _WarningCode.ValueType  # 26
-    """Whole numbers beyond 2^53 in columns of type float were rounded to the nearest float."""
+    """Numbers in columns of type float had more digits than a float keeps; they were rounded to the nearest float."""
     WARNING_CODE_INVALID_VALUE_AS_NULL: _WarningCode.ValueType  # 24
     """Values were not of their column's type; they are written as null, as the catalog says."""
     WARNING_CODE_INVALID_VALUE_AS_TEXT: _WarningCode.ValueType  # 25
@@ -109,7 +109,7 @@ WARNING_CODE_COLUMN_EMPTY: WarningCode.ValueType  # 11
 WARNING_CODE_TIMESTAMP_ROUNDED: WarningCode.ValueType  # 12
 """Times or timestamps had more precision than a microsecond; it is cut off."""
 WARNING_CODE_LONG_NUMBER_ROUNDED: WarningCode.ValueType  # 26
-"""Whole numbers beyond 2^53 in columns of type float were rounded to the nearest float."""
+"""Numbers in columns of type float had more digits than a float keeps; they were rounded to the nearest float."""
 WARNING_CODE_INVALID_VALUE_AS_NULL: WarningCode.ValueType  # 24
 """Values were not of their column's type; they are written as null, as the catalog says."""
 WARNING_CODE_INVALID_VALUE_AS_TEXT: WarningCode.ValueType  # 25
