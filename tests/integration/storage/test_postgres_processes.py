@@ -87,6 +87,7 @@ def any_store(stores) -> Store:
         figures=AnyOf([store.figures for store in stores]),
         outbox=AnyOf([store.outbox for store in stores]),
         retention=AnyOf([store.retention for store in stores]),
+        keys=AnyOf([store.keys for store in stores]),
     )
 
 
