@@ -57,12 +57,16 @@ class Live(Protocol):
 Opened = Callable[[], AbstractContextManager[Live]]
 
 
-def problems(source_id: str, opened: Opened, probes: Sequence[Probe]) -> Iterator[Problem]:
-    """Everything that is wrong with the source and with these collections of it."""
+def problems(
+    source_id: str, opened: Opened, probes: Sequence[Probe], *, hides_denied: bool = False
+) -> Iterator[Problem]:
+    """Everything that is wrong with the source and with these collections of it. `hides_denied`: the database does not
+    list columns that the account may not select.
+    """
     try:
         with opened() as live:
             for probe in probes:
-                yield from _of_probe(live, probe)
+                yield from _of_probe(live, probe, hides_denied=hides_denied)
     except SourceFailed as failed:
         yield failure(source_id, failed)
 
@@ -74,7 +78,7 @@ def failure(source_id: str, failed: SourceFailed, probe: Probe | None = None) ->
     return Problem(source_id, failed.message, remedy, collection, part, all_said(failed))
 
 
-def _of_probe(live: Live, probe: Probe) -> Iterator[Problem]:
+def _of_probe(live: Live, probe: Probe, *, hides_denied: bool) -> Iterator[Problem]:
     source_id = probe.spec.source.id
     try:
         listed = live.columns(probe.spec.relation)
@@ -83,7 +87,7 @@ def _of_probe(live: Live, probe: Probe) -> Iterator[Problem]:
         return
     columns = {column.name.casefold(): column for column in listed}
     absent = list(_absent(probe, columns, [column.name for column in listed]))
-    denied = _denied(live, probe) if absent else None
+    denied = _denied(live, probe) if absent and hides_denied else None
     yield from [denied] if denied else absent
     yield from _types(probe, columns)
     if absent:

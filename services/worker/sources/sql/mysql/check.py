@@ -29,7 +29,7 @@ _MAX_DIGITS = 38
 
 def check(settings: MysqlSettings, probes: Sequence[Probe]) -> list[Problem]:
     """See SourceKind.check."""
-    return list(problems(settings.id, lambda: _reached(settings), probes))
+    return list(problems(settings.id, lambda: _reached(settings), probes, hides_denied=True))
 
 
 @contextmanager
