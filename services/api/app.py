@@ -118,6 +118,7 @@ async def _main(settings: ApiSettings, early: EarlySignals) -> None:
     if stop.drain.is_set():
         return
     async with await _built(settings) as api:
+        resources.spare_collections()
         await run(
             api, stop, lambda port, queue_port: logs.get().info("serving", port=port, queue_port=queue_port), early
         )

@@ -68,6 +68,7 @@ async def _main(settings: WorkerSettings, sources: LiveSources, early: EarlySign
         return
     with on_hangup(files.ask, early):
         async with await _built(settings, sources) as worker:
+            resources.spare_collections()
             reloading = asyncio.create_task(files.run())
             await run(worker, stop)
             reloading.cancel()

@@ -145,14 +145,17 @@ class Jobs:
             worker_id, held=len(reports), free_slots=free_slots, draining=draining, problems=problems
         )
         now = self._world.clock()
-        standings = await self._leases.standings([report.lease for report in reports])
+        standings, unconfirmed = await asyncio.gather(  # read and answered together
+            self._leases.standings([report.lease for report in reports]),
+            self._leases.unconfirmed(worker_id, now if draining else now - LOST_ANSWER_AFTER),
+        )
         due = [s.lease for s in standings if self._due(s, now)]
         if due:
             await self._detached.run(self._renew(worker_id, due, now))
         self._take_progress(reports, standings)
         return HeartbeatAnswer(
             verdicts=tuple(LeaseVerdict(s.lease.lease_id, s.verdict) for s in standings),
-            missing=await self._missing(worker_id, reports, now, draining=draining),
+            missing=await self._missing(unconfirmed, reports, draining=draining),
             drain=worker.asked_to_drain,
             next_heartbeat_in=await self._next_heartbeat(standings),
         )
@@ -300,12 +303,11 @@ class Jobs:
                 self._announcements.progressed(report.lease.export_id, report.progress)
 
     async def _missing(
-        self, worker_id: str, reports: Sequence[LeaseReport], now: datetime, *, draining: bool
+        self, unconfirmed: Sequence[Claimed], reports: Sequence[LeaseReport], *, draining: bool
     ) -> tuple[Job, ...]:
         """Leases whose announcement was lost: sent again, or taken back from a worker that drains."""
         known = {report.lease.lease_id for report in reports}
-        before = now if draining else now - LOST_ANSWER_AFTER
-        lost = [c for c in await self._leases.unconfirmed(worker_id, before) if c.lease_id not in known]
+        lost = [claimed for claimed in unconfirmed if claimed.lease_id not in known]
         if draining:
             await self.release([claimed.ref for claimed in lost])
             return ()

@@ -53,19 +53,29 @@ class Places:
         self._monotonic = monotonic
         self._last: dict[str, _Last] = {}
 
-    def of(self, db: sa.Connection, export: Export) -> int:
-        """As ExportStore.queue_position."""
-        if self._monotonic is None:
-            return _position(db, export)
-        place, now = (-export.priority, export.id), self._monotonic()
+    def known(self, export: Export) -> int | None:
+        """Its place, where that is known without counting. For any thread."""
         last = self._last.get(export.tenant)
-        if last is not None and now < last.until and last.place <= place:
-            return MAX_QUEUE_POSITION
+        if last is None or self._monotonic is None:
+            return None
+        is_behind = self._monotonic() < last.until and last.place <= _place_of(export)
+        return MAX_QUEUE_POSITION if is_behind else None
+
+    def of(self, db: sa.Connection, export: Export) -> int:
+        """As ExportStore.queue_position, of one that is QUEUED. For one thread."""
+        known = self.known(export)
+        if known is not None:
+            return known
         position = _position(db, export)
-        if position == MAX_QUEUE_POSITION:
-            self._last = {tenant: each for tenant, each in self._last.items() if now < each.until}
-            self._last[export.tenant] = _Last(place, now + LAST_KNOWN_S)
+        if position == MAX_QUEUE_POSITION and self._monotonic is not None:
+            now = self._monotonic()
+            others = {tenant: each for tenant, each in self._last.items() if now < each.until}
+            self._last = {**others, export.tenant: _Last(_place_of(export), now + LAST_KNOWN_S)}
         return position
+
+
+def _place_of(export: Export) -> tuple[int, str]:
+    return -export.priority, export.id
 
 
 def _position(db: sa.Connection, export: Export) -> int:

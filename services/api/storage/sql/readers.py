@@ -8,12 +8,12 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from services.api.storage.sql.faults import Faults, unavailable
+from services.api.storage.sql.inbox import Inbox
 from services.contract.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Readers:
         self._engine = engine
         self._faults = faults
         self._loop = asyncio.get_running_loop()
-        self._inbox: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._inbox = Inbox[_Asked](MAX_TOGETHER)
         self._closed = False
         self._threads = [threading.Thread(target=self._serve, name=name, daemon=True) for _ in range(threads)]
         for thread in self._threads:
@@ -63,34 +63,17 @@ class Readers:
         """Answer what was asked, then end. Idempotent."""
         if not self._closed:
             self._closed = True
-            for _ in self._threads:
-                self._inbox.put(None)
+            self._inbox.end(len(self._threads))
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
 
     def _serve(self) -> None:
         reader = _Reader(self._engine, self._faults)
-        while asked := self._gathered():
+        while asked := self._inbox.take():
             outcomes = [reader.outcome(each.query) for each in asked]
             if not self._loop.is_closed():  # one that is has no callers left
                 self._loop.call_soon_threadsafe(_settle, asked, outcomes)
         reader.close()
-
-    def _gathered(self) -> list[_Asked]:
-        """Wait for one, and take what has gathered; empty at the end."""
-        asked: list[_Asked] = []
-        each = self._inbox.get()
-        while each is not None:
-            asked.append(each)
-            if len(asked) == MAX_TOGETHER:
-                return asked
-            try:
-                each = self._inbox.get_nowait()
-            except Empty:
-                return asked
-        if asked:
-            self._inbox.put(None)  # the end comes after these
-        return asked
 
 
 class _Reader:

@@ -81,7 +81,8 @@ class SqlExportStore:
         return await self._db.read_for_workers(lambda db: self._verbs.versions(db, export_ids))
 
     async def queue_position(self, export: Export) -> int:
-        return await self._db.read(lambda db: self._verbs.queue_position(db, export))
+        known = self._verbs.known_position(export)
+        return known if known is not None else await self._db.read(lambda db: self._verbs.queue_position(db, export))
 
     async def first_queued(self, tenant: str) -> list[str]:
         return await self._db.read(lambda db: self._verbs.first_queued(db, tenant))
@@ -131,7 +132,7 @@ class SqlLeaseStore:
         return await self._db.read_for_workers(lambda db: self._verbs.next_due(db, now))
 
     async def standings(self, leases: Sequence[LeaseRef]) -> list[Standing]:
-        return await self._db.read_for_workers(lambda db: self._verbs.standings(db, leases))
+        return await self._db.read_for_workers(lambda db: self._verbs.standings(db, leases)) if leases else []
 
     async def renew(self, worker_id: str, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
         return await self._db.write_listed(self._verbs.renew, Renewal(worker_id, tuple(leases), now))

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import groupby
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from services.api.storage.sql.database import Item, ListVerb
 from services.api.storage.sql.faults import Faults, unavailable
+from services.api.storage.sql.inbox import Inbox
 from services.contract.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class WriterThread:
     ) -> None:
         self._transactions = _Transactions(engine, faults, take_turn)
         self._loop = asyncio.get_running_loop()
-        self._inbox: SimpleQueue[_Unit | None] = SimpleQueue()
+        self._inbox = Inbox[_Unit](MAX_BATCH)
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="exportd-writer", daemon=True)
         self._thread.start()
@@ -101,31 +101,15 @@ class WriterThread:
         """Finish what was taken on, then end. Idempotent."""
         if not self._closed:
             self._closed = True
-            self._inbox.put(None)
+            self._inbox.end()
         await asyncio.to_thread(self._thread.join)
 
     def _serve(self) -> None:
-        while units := self._next_units():
+        while units := self._inbox.take():
             for _, some in groupby(units, key=lambda unit: unit.way):
                 together = [*some]
                 self._tell(together, self._transactions.outcomes(together))
         self._transactions.close()
-
-    def _next_units(self) -> list[_Unit]:
-        """Wait for one, and take what has gathered; empty at the end."""
-        units: list[_Unit] = []
-        unit = self._inbox.get()
-        while unit is not None:
-            units.append(unit)
-            if len(units) == MAX_BATCH:
-                return units
-            try:
-                unit = self._inbox.get_nowait()
-            except Empty:
-                return units
-        if units:
-            self._inbox.put(None)  # the end comes after these
-        return units
 
     def _tell(self, units: Sequence[_Unit], outcomes: Sequence[Any]) -> None:
         # A loop that is closed has no callers left.

@@ -191,6 +191,10 @@ class ExportVerbs:
     def versions(self, db: sa.Connection, export_ids: Sequence[str]) -> dict[str, int]:
         return {row.id: row.version for row in db.execute(_versions, {"ids": export_ids})}
 
+    def known_position(self, export: Export) -> int | None:
+        """Without asking the database; None when it must be asked."""
+        return self._places.known(export) if export.state is State.QUEUED else 0
+
     def queue_position(self, db: sa.Connection, export: Export) -> int:
         return self._places.of(db, export) if export.state is State.QUEUED else 0
 
