@@ -9,13 +9,15 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
+
+from services.runtime import stderr
 
 Log = structlog.stdlib.BoundLogger
 
@@ -70,10 +72,36 @@ def configure(service: str, style: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=_lines_to(sys.stderr),
         cache_logger_on_first_use=False,
     )
     _take_over_libraries()
+
+
+def _lines_to(file: TextIO) -> Callable[..., Any]:
+    """What makes loggers. Where lines of one turn of the loop can be written together, those of `info` are."""
+    writer = getattr(file, "buffer", None)
+    if not isinstance(writer, stderr.LossyWriter):
+        return structlog.WriteLoggerFactory(file=file)
+    lines = _Lines(writer)
+    return lambda *_: lines
+
+
+class _Lines:
+    """A logger of structlog: each line goes to the writer as it is."""
+
+    def __init__(self, writer: stderr.LossyWriter) -> None:
+        self._writer = writer
+        self.warning = self.error = self.critical = self.exception = self.fatal = self.msg = self._now
+
+    def debug(self, line: str) -> None:
+        """Nothing hangs on when it is written."""
+        self._writer.write_soon(f"{line}\n".encode(errors="backslashreplace"))
+
+    info = debug
+
+    def _now(self, line: str) -> None:
+        self._writer.write(f"{line}\n".encode(errors="backslashreplace"))
 
 
 def begin(**fields: object) -> None:

@@ -4,12 +4,14 @@ A log goes wherever it is led: into a pipe whose reader has ended or is stuck, t
 nor the effect of a signal may depend on it.
 """
 
+import asyncio
+import atexit
 import io
 import os
 import select
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 STDERR = 2
@@ -31,6 +33,7 @@ class LossyWriter(io.RawIOBase):
         self._lock = threading.RLock()  # a signal handler may write, too
         self._is_losing = False
         self._is_cut = False
+        self._later: list[bytes] = []
         self.lost_lines = 0
 
     def fileno(self) -> int:
@@ -49,10 +52,37 @@ class LossyWriter(io.RawIOBase):
         """Always the length of `data`. Waits at most MAX_WAIT_MS for a reader."""
         lines = bytes(data)
         with self._lock:
-            self._is_losing = not self._has_written(b"\n" + lines if self._is_cut else lines)
-            if self._is_losing:
-                self.lost_lines += max(1, lines.count(b"\n"))
+            self._write_later()
+            self._write(lines)
         return len(lines)
+
+    def write_soon(self, line: bytes) -> None:
+        """As `write`, of a line for which it is early enough when this turn of the event loop is over, or before the
+        next line that is not; at once where no loop runs. A reader is asked once for many lines.
+        """
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop raises where there is none
+        if loop is None:
+            self.write(line)
+            return
+        with self._lock:
+            if not self._later:
+                loop.call_soon(self.flush_later)
+            self._later.append(line)
+
+    def flush_later(self) -> None:
+        """Write what waits."""
+        with self._lock:
+            self._write_later()
+
+    def _write_later(self) -> None:
+        later, self._later = self._later, []
+        for lines in _together(later):
+            self._write(lines)
+
+    def _write(self, lines: bytes) -> None:
+        self._is_losing = not self._has_written(b"\n" + lines if self._is_cut else lines)
+        if self._is_losing:
+            self.lost_lines += max(1, lines.count(b"\n"))
 
     def _has_written(self, lines: bytes) -> bool:
         try:
@@ -68,6 +98,18 @@ class LossyWriter(io.RawIOBase):
         return True
 
 
+def _together(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Whole lines, as many as a pipe takes at once."""
+    some = b""
+    for line in lines:
+        if some and len(some) + len(line) > select.PIPE_BUF:
+            yield some
+            some = b""
+        some += line
+    if some:
+        yield some
+
+
 def _parts(lines: bytes) -> Iterator[bytes]:
     """A pipe that has any room takes so many bytes without waiting, and at once."""
     for start in range(0, len(lines), select.PIPE_BUF):
@@ -81,6 +123,7 @@ def install() -> LossyWriter:
     """
     _open_standard_streams()
     writer = LossyWriter(STDERR)
+    atexit.register(writer.flush_later)
     sys.stderr = io.TextIOWrapper(writer, "utf-8", "backslashreplace", write_through=True)
     return writer
 

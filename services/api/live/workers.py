@@ -1,5 +1,6 @@
 """Which workers were seen recently, and whether they drain. Held in memory; after a restart it is learned again."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -54,17 +55,15 @@ class LocalWorkers:
 
     async def present(self) -> list[WorkerSeen]:
         """Those seen recently, by id."""
-        self._forget()
-        return sorted(self._seen.values(), key=lambda worker: worker.id)
+        return sorted(self._there(), key=lambda worker: worker.id)
 
     async def anybody(self) -> bool:
         """True when some worker is there to stay, healthy or not."""
-        return any(worker.stays for worker in await self.present())
+        return any(worker.stays for worker in self._there())
 
     async def able(self, but: str = "") -> tuple[Capabilities, ...]:
         """What each worker can do that would take work, but for one."""
-        present = await self.present()
-        return tuple(each.can for each in present if each.stays and each.healthy and each.id != but)
+        return tuple(each.can for each in self._there() if each.stays and each.healthy and each.id != but)
 
     async def ability(self, worker_id: str) -> Capabilities:
         """What a worker can do; of one that is not known: everything."""
@@ -72,6 +71,10 @@ class LocalWorkers:
 
     def _known(self, worker_id: str) -> WorkerSeen:
         return self._seen.get(worker_id) or WorkerSeen(worker_id, self._clock())
+
+    def _there(self) -> Iterable[WorkerSeen]:
+        self._forget()
+        return self._seen.values()
 
     def _forget(self) -> None:
         latest = self._clock() - ABSENT_AFTER

@@ -1,5 +1,6 @@
 """A log that goes nowhere: what cannot be written is lost, counted, and harms nobody."""
 
+import asyncio
 import fcntl
 import os
 import subprocess
@@ -96,7 +97,49 @@ def test_a_disk_that_is_full_loses_lines(pipe: tuple[int, int]) -> None:
         os.close(full)
 
 
+def test_a_line_that_has_time_is_written_at_once_where_no_loop_runs(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    LossyWriter(writer).write_soon(b"one\n")
+    assert os.read(reader, PIPE_BUF) == b"one\n"
+
+
+async def test_lines_of_one_turn_of_the_loop_are_written_together_and_in_their_order(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = pipe
+    writes: list[bytes] = []
+    monkeypatch.setattr("os.write", lambda _, data, write=os.write: writes.append(bytes(data)) or write(writer, data))
+    stderr = LossyWriter(writer)
+    for line in (b"one\n", b"two\n"):
+        stderr.write_soon(line)
+    assert writes == []
+    await asyncio.sleep(0)
+    assert writes == [b"one\ntwo\n"]
+    stderr.write_soon(b"three\n")
+    stderr.write(b"four\n")
+    assert os.read(reader, PIPE_BUF) == b"one\ntwo\nthree\nfour\n"
+    await asyncio.sleep(0)
+    assert writes[1:] == [b"three\n", b"four\n"]
+
+
+async def test_of_lines_that_waited_those_that_are_lost_are_counted(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_BUF)
+    stderr = LossyWriter(writer)
+    for _ in range(40):
+        stderr.write_soon(b"x" * (PIPE_BUF // 20 - 1) + b"\n")
+    await asyncio.sleep(0)
+    kept = os.read(reader, 2 * PIPE_BUF).count(b"\n")
+    assert stderr.lost_lines == 40 - kept
+    assert kept >= 20
+
+
 WRITERS = {
+    "a log in the last turn of a loop": (
+        "import asyncio; from services.runtime import logs; logs.configure('api', 'json')\n"
+        "async def main(): logs.get().info('one')\n"
+        "asyncio.run(main())"
+    ),
     "a log": "from services.runtime import logs; logs.configure('api', 'json'); logs.get().info('one')",
     "print": "print('one', file=sys.stderr, flush=True)",
     "logging": "import logging; logging.error('one')",
