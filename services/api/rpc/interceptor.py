@@ -62,13 +62,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         own = service.startswith(OURS)
         make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
         return make(
-            self._wrapped(name, inner, strict=service.startswith(OF_CALLERS)) if own else _plain(inner),
+            self._wrapped(name, inner, of_callers=service.startswith(OF_CALLERS)) if own else _plain(inner),
             request_deserializer=_decoding(handler.request_deserializer, self._max_request_bytes),
             response_serializer=handler.response_serializer,
         )
 
-    def _wrapped(self, name: str, inner: Behaviour, *, strict: bool) -> Behaviour:
-        """`strict`: fields that this version does not know are refused."""
+    def _wrapped(self, name: str, inner: Behaviour, *, of_callers: bool) -> Behaviour:
+        """`of_callers`: they are told their request id, and refused fields that this version does not know."""
         method = name.rpartition("/")[2]
 
         async def call(request: Any, context: Context) -> Any:
@@ -78,9 +78,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             started = self._world.monotonic()
             code = "OK"
             try:
-                await _tell(context, request_id)
+                if of_callers:
+                    await _tell(context, request_id)
                 await self._gate.admit(name, request, context)
-                if strict:
+                if of_callers:
                     unknown_fields.refuse(_readable(request))
                 return await inner(_readable(request), context)
             except BaseException as raised:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -217,24 +218,44 @@ def check(message: Message) -> None:
         raise InvalidRequest(tuple(violations))
 
 
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What is known of a field of all messages of its kind."""
+
+    name: str
+    has_presence: bool
+    is_repeated: bool
+    is_needed: bool
+    rule: Rule
+
+
+@cache
+def _fields_of(kind: Any) -> tuple[_Field, ...]:
+    """Of the kind of message that a descriptor describes."""
+    return tuple(
+        _Field(field.name, field.has_presence, field.is_repeated, name in NEEDED, RULES[name])
+        for field, name in ((field, f"{kind.name}.{field.name}") for field in kind.fields)
+    )
+
+
 def _wrong(message: Message, path: str) -> Iterator[Violation]:
     kind = message.DESCRIPTOR
     name, together = SUMS.get(kind.name, ("", None))
     if together and (why := together(message)):
         yield Violation(f"{path}{name}", why)
         return  # what is too much is not looked at any closer
-    for field in kind.fields:
-        yield from _wrong_field(message, field, RULES[f"{kind.name}.{field.name}"], f"{path}{field.name}")
+    for field in _fields_of(kind):
+        yield from _wrong_field(message, field, f"{path}{field.name}")
 
 
-def _wrong_field(message: Message, field: Any, rule: Rule, path: str) -> Iterator[Violation]:
+def _wrong_field(message: Message, field: _Field, path: str) -> Iterator[Violation]:
     if field.has_presence and not message.HasField(field.name):
-        if f"{message.DESCRIPTOR.name}.{field.name}" in NEEDED:
+        if field.is_needed:
             yield Violation(path, "is missing")
         return
-    value = getattr(message, field.name)
+    value, rule = getattr(message, field.name), field.rule
     if not field.is_repeated:
-        if rule.cut:
+        if rule.cut and len(value) > rule.cut:
             setattr(message, field.name, value[: rule.cut])
         yield from _wrong_value(value, rule, path)
     elif len(value) > rule.most:
