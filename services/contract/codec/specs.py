@@ -1,6 +1,7 @@
 """The specification of a job."""
 
 from datetime import timedelta
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
@@ -21,6 +22,9 @@ from services.contract.codec.scalars import duration_from_pb, duration_to_pb
 from services.contract.codec.tables import table_from_pb, table_to_pb
 from services.contract.codec.types import invalid_from_pb, invalid_to_pb, type_from_pb, type_to_pb
 from services.contract.formats import Packaging
+
+MAX_COLUMNS_KNOWN = 4096
+"""Columns that are not converted again for each job: most jobs have those of others. What contains one has a copy."""
 
 
 def spec_to_bytes(frozen: spec.JobSpec) -> bytes:
@@ -92,6 +96,7 @@ def _order_to_pb(term: spec.OrderTerm) -> spec_pb2.OrderTerm:
     return spec_pb2.OrderTerm(column=term.column, descending=term.descending, nulls_first=term.nulls_first)
 
 
+@lru_cache(MAX_COLUMNS_KNOWN)
 def _column_to_pb(column: spec.ColumnSpec) -> spec_pb2.ColumnSpec:
     return spec_pb2.ColumnSpec(
         name=column.name,
@@ -104,6 +109,12 @@ def _column_to_pb(column: spec.ColumnSpec) -> spec_pb2.ColumnSpec:
 
 
 def _column_from_pb(message: spec_pb2.ColumnSpec) -> spec.ColumnSpec:
+    return _column_in(message.SerializeToString())
+
+
+@lru_cache(MAX_COLUMNS_KNOWN)
+def _column_in(stored: bytes) -> spec.ColumnSpec:
+    message = spec_pb2.ColumnSpec.FromString(stored)
     mask = enum_from_pb(spec.Mask, spec_pb2.ColumnSpec.Mask, message.mask) if message.mask else None
     type_, invalid = type_from_pb(message.type), invalid_from_pb(message.invalid)
     return spec.ColumnSpec(message.name, message.field, message.header, type_, mask, invalid)

@@ -25,6 +25,8 @@ Row = sa.RowMapping | Mapping[str, Any]
 MAX_COLUMNS_KNOWN = 4096
 """Columns of files that are not made again for each export: most exports have those of others."""
 
+MAX_DIALECTS_KNOWN = 256
+
 JOB_COLUMNS = (exports.c.spec, exports.c.sealed_password)
 """What a job has beyond its export: for workers only."""
 
@@ -237,12 +239,22 @@ def _options_to_json(options: Options) -> dict[str, Any]:
         "time_zone": options.time_zone,
         "ttl": options.ttl // MICROSECOND,
         "filename": options.filename,
-        "csv": asdict(options.csv) | {"line_terminator": options.csv.line_terminator.value} if options.csv else None,
-        "xlsx": asdict(options.xlsx) | {"long_text": options.xlsx.long_text.value} if options.xlsx else None,
+        "csv": _csv_to_json(options.csv) if options.csv else None,
+        "xlsx": _xlsx_to_json(options.xlsx) if options.xlsx else None,
         "compression": options.compression.value,
         "filter_mode": options.filter_mode.value,
         "by_changes": options.by_changes,
     }
+
+
+@lru_cache(MAX_DIALECTS_KNOWN)
+def _csv_to_json(csv: CsvDialect) -> Mapping[str, Any]:
+    return asdict(csv) | {"line_terminator": csv.line_terminator.value}
+
+
+@lru_cache(MAX_DIALECTS_KNOWN)
+def _xlsx_to_json(xlsx: XlsxLayout) -> Mapping[str, Any]:
+    return asdict(xlsx) | {"long_text": xlsx.long_text.value}
 
 
 def _options_from_json(stored: dict[str, Any]) -> Options:
