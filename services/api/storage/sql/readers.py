@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from services.api.storage.sql.faults import Faults, unavailable
-from services.api.storage.sql.inbox import Inbox
 from services.contract.errors import StoreUnavailable
+from services.runtime.inbox import Inbox
 
 T = TypeVar("T")
 
