@@ -17,8 +17,8 @@ import sqlalchemy as sa
 
 from services.api.storage.sql.database import Item, ListVerb
 from services.api.storage.sql.faults import Faults, unavailable
+from services.api.storage.sql.readers import Inbox
 from services.contract.errors import StoreUnavailable
-from services.runtime.inbox import Inbox
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from services.runtime.inbox import Inbox
+from services.api.storage.sql.readers import Inbox
 
 
 async def test_all_that_one_turn_of_the_loop_puts_arrives_together() -> None:
