@@ -24,6 +24,7 @@ ALLOWED = {
     "services/api/world.py": "the world of the api",
     "services/worker/world.py": "the world of the worker",
     "services/api/commands/dev_certificates.py": "a certificate is valid from now on",
+    "services/api/storage/postgres/clock.py": "how far the database's clock is from the machine's",
     "services/objects/uploads.py": "a signed request bears the time of day",
     "services/api/storage/artifacts/folder.py": "the marker of a new store, made once, by whichever process is first",
     "services/api/storage/artifacts/objects.py": "as the folder, the name of a new store",

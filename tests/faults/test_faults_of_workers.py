@@ -40,7 +40,7 @@ async def test_fault_04_a_worker_killed_in_any_phase_is_replaced_and_its_file_is
     worker.file(writing, OLD[:2])
     worker.file(uploaded, OLD)
 
-    clock.now += TWO_TTL
+    await api.lives(clock, TWO_TTL)
     second = Worker(api)
     attempts = {}
     for _ in range(4):
@@ -136,7 +136,7 @@ async def test_fault_11_a_worker_that_was_restarted_is_another_worker(
     assert not (await restarted.heartbeat()).missing_jobs
     polling = asyncio.create_task(restarted.lease(wait_s=20))
     await api.polls_in_line(1)
-    clock.now += leases.confirm_window
+    await api.lives(clock, leases.confirm_window)
     (again,) = await polling
     assert (again.export_id, again.attempt) == (export.id, 1)
     assert again.lease_id != job.lease_id

@@ -16,6 +16,8 @@ MAX_SHARE_OF_COUNTING = 0.02
 MAX_GAP = 1 / 3
 """Of a ttl between two scans, as between two heartbeats: after a longer one leases may have run out for lack of an api.
 """
+MAX_GAP_OF_SCANS = 5
+"""Intervals that a gap has at least: with a short ttl the scans themselves are that far apart."""
 
 
 class Ready(Protocol):
@@ -78,7 +80,7 @@ class Reaper:
     def _note_absence(self) -> None:
         """The store answered: fall silent when it has not for longer than the heartbeats of workers are apart."""
         now = self._world.monotonic()
-        if now - self._last_scan > self._quiet_s * MAX_GAP:
+        if now - self._last_scan > max(self._quiet_s * MAX_GAP, MAX_GAP_OF_SCANS * INTERVAL_S):
             self._fall_silent()
         self._last_scan = now
 

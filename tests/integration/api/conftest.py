@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -75,6 +75,13 @@ class Api:
     target: str
     queue_target: str
     parts: app.Api
+
+    async def lives(self, clock: "Clock", length: timedelta) -> None:
+        """Time passes while the api is there: it scans all along."""
+        end = clock.now + length
+        while clock.now < end:
+            clock.now = min(end, clock.now + timedelta(seconds=4))
+            await self.parts.reaper.run_once()
 
     async def polls_in_line(self, count: int) -> None:
         """Wait until so many polls for work are in line: a call that was made, or cut off, has then arrived."""

@@ -105,6 +105,7 @@ async def test_reflection_shows_the_services_of_callers_and_their_messages(api: 
     assert {service.name for service in listed.list_services_response.service} == {
         "exportd.v1.ExportService",
         "exportd.v1.OperatorService",
+        "exportd.v1.KeyService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     }

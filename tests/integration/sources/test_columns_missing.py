@@ -25,6 +25,7 @@ from services.contract.spec import (
     TableOptions,
     Term,
 )
+from services.worker.ports import Frame
 from services.worker.sources.errors import SourceFailed
 from services.worker.sources.files.settings import CsvSettings, ParquetSettings
 from services.worker.sources.kind import SourceSettings
@@ -128,5 +129,5 @@ def taken(source: SourceSettings, spec: JobSpec) -> int:
     """How many rows an export takes, by the way that it would take them."""
     with Sources({"things": source}).open_lines(spec) as lines:
         if lines:
-            return sum(part.rows for part in lines.lines())
+            return sum(part.columns.height if isinstance(part, Frame) else part.rows for part in lines.lines())
     return read(source, spec).matched

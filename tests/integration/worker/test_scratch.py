@@ -82,7 +82,7 @@ def test_nothing_is_made_before_the_first_job_and_a_sweep_finds_nothing(tmp_path
 def test_a_lease_that_leads_elsewhere_is_refused(tmp_path: Path, lease_id: str) -> None:
     (tmp_path / "keep").write_text("x")
     scratch = Scratch(tmp_path / "scratch", "mine")
-    with pytest.raises(ValueError, match="no name for a folder"):
+    with pytest.raises(ValueError, match="not a name for a folder"):
         scratch.folder_for(LeaseRef("e1", lease_id))
     scratch.remove(LeaseRef("e1", lease_id))
     assert [f.name for f in tmp_path.iterdir()] == ["keep"]

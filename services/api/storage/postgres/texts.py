@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from psycopg.types.string import StrDumperUnknown
 from sqlalchemy.types import TypeDecorator
 
-_NUL_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+_ESCAPES = re.compile(r"\\(?:u0000|.)", re.DOTALL)
 
 
 class TextDumper(StrDumperUnknown):
@@ -38,4 +38,8 @@ def to_json(value: Any) -> str:
 
 
 def _without_nul(text: str) -> str:
-    return _NUL_IN_JSON.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
+    return _ESCAPES.sub(_replaced, text) if "\\u0000" in text else text
+
+
+def _replaced(escape: re.Match[str]) -> str:
+    return "\\ufffd" if escape[0] == "\\u0000" else escape[0]

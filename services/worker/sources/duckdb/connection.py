@@ -26,7 +26,10 @@ def register(connection: "duckdb.DuckDBPyConnection", time_zone: str) -> None:
     connection.execute(f"set TimeZone = {literal(time_zone)}")
 
 
+_PLACE = re.compile(rf"{UNDECIDABLE}([0-9]{{1,9}})")
+
+
 def undecidable_place(error: Exception) -> int | None:
     """Which of dialect.doubtful_places has a value that leaves open whether its row matches; None for other errors."""
-    place = re.search(rf"{UNDECIDABLE}(\d+)", str(error))
+    place = _PLACE.search(str(error))
     return int(place[1]) if place else None
