@@ -206,10 +206,12 @@ class Engine:
             return errors.changed(self._settings.id)
         if _is_short_of_memory(error):
             return errors.rows_too_wide(self._settings.id)
+        fault = self._csv.fault(error) if self._csv else None
+        if fault:  # looked for first: behind a stream of Arrow it comes as an OSError, too
+            return fault
         if isinstance(error, duckdb.IOException | OSError):
             return errors.unavailable(self._settings.id, tls_words(error))
-        fault = self._csv.fault(error) if self._csv else None
-        return fault or unreadable(self._settings, error)
+        return unreadable(self._settings, error)
 
     def _undecidable(self, spec: JobSpec, relation: Relation, index: int) -> errors.SourceFailed:
         """The failure by an invalid value on which it depends whether its row matches: the first such row is asked
