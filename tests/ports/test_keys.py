@@ -48,12 +48,23 @@ async def test_pages_are_in_order_and_those_of_a_tenant_are_its_own(store):
         assert "".join(each.id for each in await store.keys.page(*page)) == found
 
 
-async def test_a_key_expires_at_the_earliest_moment(store):
-    await store.keys.add(key("k1"))
-    for moment, ends in ((START + 2 * HOUR, 2), (START + HOUR, 1), (START + 3 * HOUR, 1)):
-        await store.keys.expire("k1", moment)
-        assert (await store.keys.find("k1")).expire_time == START + ends * HOUR
-    await store.keys.expire("k0", START)
+@pytest.mark.parametrize(("expires", "ends"), [(None, 2), (1, 1), (3, 2)])
+async def test_a_key_is_replaced_and_ends_at_the_earlier_moment(store, expires, ends):
+    await store.keys.add(key("k1", expire_time=expires and START + expires * HOUR))
+    assert await store.keys.replace("k1", key("k2"), START + 2 * HOUR, START)
+    assert (await store.keys.find("k1")).expire_time == START + ends * HOUR
+    assert await store.keys.find("k2") == key("k2")
+
+
+@pytest.mark.parametrize("state", ["revoked", "expired", "missing"])
+async def test_a_key_that_is_not_valid_is_not_replaced(store, state):
+    if state != "missing":
+        await store.keys.add(key("k1", expire_time=START if state == "expired" else None))
+    if state == "revoked":
+        await store.keys.revoke("k1", None, START)
+    before = await store.keys.find("k1")
+    assert not await store.keys.replace("k1", key("k2"), START + HOUR, START)
+    assert (await store.keys.find("k1"), await store.keys.find("k2")) == (before, None)
 
 
 async def test_a_key_is_revoked_once_and_by_its_own_tenant(store):

@@ -26,8 +26,11 @@ class KeyStore(Protocol):
         """Keys by id, those of one tenant or, with None, all, workers' tokens included."""
         ...
 
-    async def expire(self, key_id: str, moment: datetime) -> None:
-        """End a key at `moment`, unless it ends before. Idempotent."""
+    async def replace(self, old_id: str, new: Key, ends: datetime, now: datetime) -> bool:
+        """Add `new` and have the old key end at `ends`, unless it ends before: both, or nothing.
+
+        False, and nothing is done, for a key that is not valid at `now`: a rotation brings no revoked key back.
+        """
         ...
 
     async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:

@@ -42,9 +42,7 @@ class Keys:
         """The key, and its text, which nobody can show again. `by` is the key of whoever wants it; None: whoever has
         the store. Raises ScopeMissing for one that would allow more than `by`.
         """
-        _check_allowed(wanted, by)
-        text = new_text(wanted.holder)
-        key = self._key(wanted, text, self._clock())
+        key, text = self._made(wanted, by, self._clock())
         await self._store.add(key)
         return key, text
 
@@ -66,9 +64,16 @@ class Keys:
             raise KeyNotFound(key_id)
         lasts = None if old.expire_time is None else old.expire_time - old.create_time
         same = NewKey(old.holder, old.tenant, old.label, old.scopes, old.all_tenants, old.sources, lasts)
-        created = await self.create(same, by)
-        await self._store.expire(key_id, now + overlap)
-        return created
+        new, text = self._made(same, by, now)
+        if not await self._store.replace(key_id, new, now + overlap, now):  # revoked meanwhile
+            raise KeyNotFound(key_id)
+        return new, text
+
+    def _made(self, wanted: NewKey, by: Key | None, now: datetime) -> tuple[Key, str]:
+        """Kept nowhere yet. Raises ScopeMissing."""
+        _check_allowed(wanted, by)
+        text = new_text(wanted.holder)
+        return self._key(wanted, text, now), text
 
     def _key(self, wanted: NewKey, text: str, now: datetime) -> Key:
         _, id_ = read(text) or (wanted.holder, "")

@@ -29,10 +29,13 @@ class MemoryKeyStore:
         kept = (key for key in self._keys.values() if tenant is None or key.tenant == tenant)
         return sorted((key for key in kept if key.id > after_id), key=lambda key: key.id)[:limit]
 
-    async def expire(self, key_id: str, moment: datetime) -> None:
-        key = self._keys.get(key_id)
-        if key is not None:
-            self._keys[key_id] = replace(key, expire_time=min(key.expire_time or moment, moment))
+    async def replace(self, old_id: str, new: Key, ends: datetime, now: datetime) -> bool:
+        old = self._keys.get(old_id)
+        if old is None or not old.valid_at(now):
+            return False
+        await self.add(new)
+        self._keys[old_id] = replace(old, expire_time=min(old.expire_time or ends, ends))
+        return True
 
     async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
         key = self._keys.get(key_id)

@@ -264,8 +264,8 @@ class SqlKeyStore:
     async def page(self, tenant: str | None, after_id: str, limit: int) -> Sequence[Key]:
         return await self._db.read(lambda db: keys.page(db, tenant, after_id, limit))
 
-    async def expire(self, key_id: str, moment: datetime) -> None:
-        await self._db.write(lambda db: keys.expire(db, key_id, moment))
+    async def replace(self, old_id: str, new: Key, ends: datetime, now: datetime) -> bool:
+        return await self._db.write(lambda db: keys.replace(db, old_id, new, ends, now))
 
     async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
         return await self._db.write(lambda db: keys.revoke(db, key_id, tenant, now))

@@ -14,11 +14,12 @@ _c = keys.c
 _id = sa.bindparam("key_id", type_=sa.Text)
 _by_id = sa.select(keys).where(_c.id == _id)
 _any = sa.select(sa.exists().where(_c.holder == sa.bindparam("holder_of", type_=sa.Text)))
-_moment = sa.bindparam("moment", type_=UtcTime)
-_expire = (
+_ends = sa.bindparam("ends", type_=UtcTime)
+_end = (
     sa.update(keys)
-    .where(_c.id == _id, sa.or_(_c.expire_time.is_(None), _c.expire_time > _moment))
-    .values(expire_time=_moment)
+    .where(_c.id == _id, _c.revoke_time.is_(None))
+    .where(sa.or_(_c.expire_time.is_(None), _c.expire_time > sa.bindparam("at", type_=UtcTime)))
+    .values(expire_time=sa.case((_c.expire_time < _ends, _c.expire_time), else_=_ends))
 )
 _of_tenant = sa.bindparam("of_tenant", type_=sa.Text)
 _revoke = (
@@ -48,8 +49,11 @@ def page(db: sa.Connection, tenant: str | None, after_id: str, limit: int) -> li
     return [_key_of(row) for row in db.execute(wanted).mappings()]
 
 
-def expire(db: sa.Connection, key_id: str, moment: datetime) -> None:
-    db.execute(_expire, {"key_id": key_id, "moment": moment})
+def replace(db: sa.Connection, old_id: str, new: Key, ends: datetime, now: datetime) -> bool:
+    ended = db.execute(_end, {"key_id": old_id, "ends": ends, "at": now}).rowcount == 1
+    if ended:
+        add(db, new)
+    return ended
 
 
 def revoke(db: sa.Connection, key_id: str, tenant: str | None, now: datetime) -> Key | None:
