@@ -1,4 +1,4 @@
-"""What a child is told to do, and what it answers."""
+"""Orders to child processes, and their answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ from services.worker.sources.sources import Sources
 
 Outcome = Built | Failure
 Shown = Previewed | Failure
-"""What comes of a preview."""
+"""The result of a preview."""
 
 Report = Callable[[Progress], None]
-"""Tells the supervisor how far the job has come. Never blocks, never raises; a report may be lost."""
+"""Reports the job's progress to the supervisor. It never blocks and never raises; a report may be lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A job and where to build it.
+    """An order to build the files of a job.
 
-    `artifacts` says which store its files go to; `scratch` is a local folder of this job alone; `sources` are the
-    worker's, with their credentials. `reference` names the attempt in the log and in messages to callers.
+    `artifacts` names the store for the files. `scratch` is a local folder that only this job uses. `sources` are the
+    worker's sources with their credentials. `reference` identifies the attempt in the log and in messages to callers.
     """
 
     job: Job
@@ -35,14 +35,14 @@ class Order:
     reference: str
     sources: Sources = field(repr=False)
     report_interval_s: float = 0.1
-    """Between two reports of the same phase, at least."""
+    """Minimum time between two reports of the same phase, in seconds."""
     threads: int = THREADS
-    """Of each stage."""
+    """Number of threads of each stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewOrder:
-    """The first `rows` rows of a spec, to be shown; with `rows` 0, how many there are."""
+    """An order to read the first `rows` rows of a spec for a preview, or, if `rows` is 0, to count its rows."""
 
     spec: JobSpec
     rows: int
@@ -52,7 +52,9 @@ class PreviewOrder:
 
 @dataclass(frozen=True, slots=True)
 class ProbeOrder:
-    """To try whether the source can be had; with an empty `source_id`, whether a job's usual memory can."""
+    """An order to test the connection to a source, or, if `source_id` is empty, to test whether the memory of a usual
+    job is available.
+    """
 
     source_id: str
     reference: str
@@ -64,7 +66,7 @@ Work = Order | PreviewOrder | ProbeOrder
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a child answers: the outcome of the work, and how many lines of the log it could not write so far."""
+    """A child's answer: the outcome of an order, and the number of log lines that the child could not write so far."""
 
     outcome: Outcome | Shown
     lost_lines: int
@@ -72,13 +74,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NotWarm:
-    """What a child answers that could not get ready, for whoever starts the worker."""
+    """A child's answer when its warm-up failed. `why` is for the operator who starts the worker."""
 
     why: str
 
 
 Run = Callable[[Any, Report], Outcome | Shown]
-"""Does a piece of work: an Outcome for an Order, Shown for a PreviewOrder and, without rows, for a ProbeOrder.
+"""Carries out an order: returns an Outcome for an Order and Shown for a PreviewOrder or a ProbeOrder. A successful
+probe has no rows.
 
-Must be importable by its name: it is sent to another process.
+The function must be importable by its name, because it is sent to another process.
 """

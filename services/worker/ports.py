@@ -1,8 +1,7 @@
-"""What a job needs from the outside: a queue, sources of rows and of attachments, a writer of tables, a place for
-files.
+"""The ports of a worker: a job queue, sources of rows and of attachments, table writers and an artifact store.
 
-Rows travel as Arrow record batches with the schema of `schema.arrow_schema`: one column a ColumnSpec, named by its
-`field`, in order.
+Rows travel as Arrow record batches with the schema of `schema.arrow_schema`: one column for each ColumnSpec, named by
+its `field`, in order.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -17,69 +16,78 @@ from services.contract.outcome import Built, Consistency, ExportWarning, Failure
 from services.contract.preview import Preview, Previewed
 from services.contract.spec import AttachmentSpec, JobSpec
 
-if TYPE_CHECKING:  # the supervisor does not need them
+if TYPE_CHECKING:  # the supervisor does not need these libraries
     import polars as pl
     import pyarrow as pa
 
 
 class JobQueue(Protocol):
-    """The queue as a worker sees it. Verbs raise contract.errors.ExportdError; after TryAgain, call again."""
+    """The job queue as a worker sees it.
+
+    Methods raise contract.errors.ExportdError. A call that raises TryAgain can be repeated.
+    """
 
     async def lease(self, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities) -> list[Job]:
-        """Wait up to `wait_s` (0 to 25) for jobs that a worker can do; the same `poll_id` again returns the same jobs.
+        """Wait up to `wait_s` seconds (0 to 25) and return at most `max_jobs` jobs that a worker with the capabilities
+        `can` can build.
 
-        Raises StoreMismatch when it sees another artifact store than the api.
+        A repeated call with the same `poll_id` returns the same jobs. Raises StoreMismatch when the worker sees another
+        artifact store than the api.
         """
         ...
 
     async def heartbeat(
         self, held: list[LeaseReport], free_slots: int, *, draining: bool, problems: Sequence[WorkerProblem] = ()
     ) -> HeartbeatAnswer:
-        """Confirm and renew every lease in `held`; the verdicts come in the same order."""
+        """Confirm and renew every lease in `held`. The verdicts are in the order of `held`."""
         ...
 
     def directives(self) -> AsyncIterator[Directive]:
-        """Hints, until the api drains (ends) or the connection breaks (raises TryAgain)."""
+        """Yield hints of the api.
+
+        The iterator ends when the api drains, and raises TryAgain when the connection breaks.
+        """
         ...
 
     async def complete(self, lease: LeaseRef, built: Built) -> None:
-        """Publish the file. Idempotent. Raises Fenced, RowsMissing, StoreMismatch."""
+        """Publish the file and end the attempt. Idempotent. Raises Fenced, RowsMissing or StoreMismatch."""
         ...
 
     async def fail(self, lease: LeaseRef, failure: Failure) -> None:
-        """End the attempt. Idempotent. Raises Fenced."""
+        """End the attempt with a failure. Idempotent. Raises Fenced."""
         ...
 
     async def take_preview(self, wait_s: float) -> Preview | None:
-        """Wait up to `wait_s` (0 to 25) for somebody who wants to see rows."""
+        """Wait up to `wait_s` seconds (0 to 25) for a request for a preview. None when there is none."""
         ...
 
     async def finish_preview(self, preview_id: str, shown: Previewed | Failure) -> None:
-        """Answer. Nothing happens when nobody waits any more."""
+        """Answer a preview. The call does nothing when the caller no longer waits for it."""
         ...
 
     async def release(self, leases: list[LeaseRef]) -> None:
-        """Give leases back unfinished; no attempt is spent. Idempotent."""
+        """Give leases back to the queue without using up an attempt. Idempotent."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Finished rows of a text file in UTF-8, each with its line end, as the table's writer would write them."""
+    """Encoded rows of a text file in UTF-8, each with its line end, exactly as the table's writer would encode them."""
 
     text: bytes
     rows: int
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it takes."""
+        """Size of the text in bytes."""
         return len(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Rows as polars has decoded them: the columns of the table in order, of its types. Texts lie where they were
-    decoded; in a batch they would be a copy. `nbytes` is about what it takes.
+    """Rows as a polars data frame: the columns of the table in order, with the table's types.
+
+    A frame avoids the copy of texts that a record batch would need. `nbytes` is an estimate of its size in memory.
     """
 
     columns: "pl.DataFrame"
@@ -87,100 +95,105 @@ class Frame:
 
 
 class LinesUnfit(Exception):
-    """A row has a value that the source does not write as the table's writer does: read it as batches instead."""
+    """A row has a value that the source encodes differently from the table's writer.
+
+    Read the source as batches instead.
+    """
 
 
 Rows: TypeAlias = "pa.RecordBatch | Frame | Lines"
-"""What a package takes."""
+"""What JobFiles.write accepts."""
 
 
 class Counted(Protocol):
-    """What every reading tells of itself."""
+    """What every reading reports about itself."""
 
     consistency: Consistency
     as_of: datetime | None
     matched_by: MatchedBy
     rows_total: int
-    """Rows expected, counted in the same snapshot; 0 when that is not cheap."""
+    """Number of rows expected, counted in the same snapshot. 0 when counting would be expensive."""
 
     def rows_matched(self) -> int:
-        """Counted apart from whoever consumes the rows; valid after the last one."""
+        """Return how many rows matched, counted by the source and not by the consumer. Valid after the last row."""
         ...
 
     def warnings(self) -> list[ExportWarning]:
-        """What reading found; valid after the last row."""
+        """Return the warnings that reading produced. Valid after the last row."""
         ...
 
 
 class Reading(Counted, Protocol):
-    """One repeatable reading of a source: the rows of a spec, filtered, in its order."""
+    """One reading of a source: the filtered rows of a spec, in the order of the spec."""
 
     def batches(self) -> "Iterator[pa.RecordBatch]":
-        """Every row once. With attachments in the spec each batch also carries the key and placeholder columns as
-        text, after the table's columns, named by `schema.hidden_name`. Raises sources.errors.SourceFailed.
+        """Yield every row once.
+
+        If the spec has attachments, each batch has the key and placeholder columns as text after the table's columns,
+        named by `schema.hidden_name`. Raises sources.errors.SourceFailed.
         """
         ...
 
 
 class LinesReading(Counted, Protocol):
-    """One reading of a source that writes rows of text files itself, or has them decoded as their writer likes best."""
+    """One reading of a source that encodes the rows of text files itself, or decodes rows into frames."""
 
     def lines(self) -> "Iterator[Lines | Frame]":
-        """Every row once, in order. Raises sources.errors.SourceFailed, and LinesUnfit also after the first ones."""
+        """Yield every row once, in order. Raises sources.errors.SourceFailed, and LinesUnfit, even after some rows."""
         ...
 
 
 class Source(Protocol):
-    """A place that rows come from, made from the worker's settings."""
+    """A source of rows, built from the worker's settings."""
 
     def read(self, spec: JobSpec) -> AbstractContextManager[Reading]:
-        """Open a reading; leaving the context gives everything back."""
+        """Open a reading. Leaving the context releases its resources."""
         ...
 
 
 Row = dict[str, str | None]
-"""Values of a row by the column's name, as text: its key and what stands in the paths of attachments."""
+"""Values of a row as text, by column name: the key and the values of the placeholders in attachment paths."""
 
 
 class AttachmentFiles(Protocol):
-    """Attachments of rows, wherever they are."""
+    """A source of attachments."""
 
     concurrency: int
-    """How many it is worth to open at the same time."""
+    """The number of attachments that are worth opening at the same time."""
 
     def open(self, attachment: AttachmentSpec, path: str, row: Row) -> BinaryIO | None:
-        """The content of the attachment of `row`; the caller closes it. None when there is none.
+        """Open the content of the attachment of `row`; None when there is no such file. The caller closes the stream.
 
-        `path` is that of the attachment, with the row's values in its placeholders as they are, `..` included: it must
-        not leave the root of the source. Called by several threads. Raises sources.errors.SourceFailed, as may the
-        stream.
+        `path` is the attachment's path with the row's values inserted into its placeholders without any change, so it
+        may contain `..`. An implementation must not leave the root of the source. May be called from several threads.
+        The method and the stream raise sources.errors.SourceFailed.
         """
         ...
 
     def close(self) -> None:
-        """Let go of connections; those in use end with their streams."""
+        """Close connections. A connection that is in use is closed with its stream."""
         ...
 
 
 class Writer(Protocol):
-    """Writes one table in one format to a seekable binary file that it does not own."""
+    """Writes one table in one format to a seekable binary file that belongs to the caller."""
 
     def write(self, batch: "pa.RecordBatch") -> None:
         """Add rows, in order. Raises values.CannotWrite for a value that the format cannot hold."""
         ...
 
     def close(self) -> None:
-        """Finish the file; `rows_written` and `warnings` are final afterwards."""
+        """Finish the file. `rows_written` and `warnings` are final afterwards."""
         ...
 
     @property
     def rows_written(self) -> int:
-        """Rows in what has been encoded so far, counted by the encoder."""
+        """Number of rows encoded so far, counted by the encoder."""
         ...
 
     @property
     def warnings(self) -> list[ExportWarning]:
-        """Values that had to be written differently, each kind with its count."""
+        """Warnings about values that were not written exactly, one for each kind of change, with its count."""
         ...
 
 
@@ -190,7 +203,7 @@ class StoreUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file in the artifact store: durable, and there for whoever knows its key. `sha256` in hexadecimal."""
+    """A durable file in the artifact store, found by its key. `sha256` is in hexadecimal."""
 
     key: str
     size_bytes: int
@@ -198,71 +211,86 @@ class StoredFile:
 
 
 class ArtifactWriter(Protocol):
-    """A file that nobody sees before `close`: written at its end only by `write`, else by what `seekable` gives.
+    """Writes one file of the artifact store. The file becomes visible with `close`.
 
-    Bytes that find no room, or a store that does not take them, raise OSError from whichever verb notices.
+    Use either `write`, which appends, or the file that `seekable` returns. Every method raises OSError when the disk is
+    full or the store refuses the data.
     """
 
     seeks: bool
-    """Whether there is a `seekable`: an object is written from its start to its end."""
+    """Whether `seekable` is available. Objects of a bucket can only be written from start to end."""
 
     def write(self, block: bytes | memoryview) -> int:
-        """Append all of it, and count it in the sha256. By one thread at a time, not always the same one."""
+        """Append the whole block, add it to the sha256 and return its length.
+
+        One thread may call it at a time; it need not always be the same thread.
+        """
         ...
 
     def seekable(self) -> BinaryIO:
-        """The file, for formats that go back to what they wrote: its bytes are read again for the sha256.
+        """Return the file for formats that change what they have written. `close` reads the file again for the sha256.
 
-        Raises OSError (ESPIPE) unless the writer `seeks`.
+        Raises OSError (ESPIPE) unless `seeks` is true.
         """
         ...
 
     def size(self) -> int:
-        """Bytes so far, more or less; all of them after `close`."""
+        """Return the approximate number of bytes so far; exact after `close`."""
         ...
 
     def push(self) -> None:
-        """Begin to take what was written to its place, without waiting, so that less is left for `close`."""
+        """Start sending written data to the disk or the store without waiting, so that `close` has less to do."""
         ...
 
     def close(self, tick: Callable[[], None]) -> StoredFile:
-        """Make it an artifact. It is durable then; what is killed before leaves a whole one or none. `tick` is called
-        occasionally. Raises OSError: then `abort`.
+        """Make the file durable and publish it under its key.
+
+        If the process is killed during the call, the artifact is either complete or absent. `tick` is called from time
+        to time. After an OSError, call `abort`.
         """
         ...
 
     def abort(self) -> None:
-        """Give it up, unless it is closed: nothing stays of it. Idempotent."""
+        """Discard the file, unless it is closed. Idempotent."""
         ...
 
 
 class ArtifactSink(Protocol):
-    """The artifact store as its writers see it. An attempt's files are those of its lease, each with its own name."""
+    """The artifact store as workers use it. Files of an attempt belong to its lease and have distinct names."""
 
     location: str
-    """Where it is, for people."""
+    """Path or URL of the store, for log and error messages."""
 
     def store_id(self) -> str:
-        """The UUID in its marker; empty when there is none: the api has not made this store, or it is out of reach."""
+        """Return the UUID in the store's marker.
+
+        Empty when the marker is missing (the api has not set up this store) or the store cannot be reached.
+        """
         ...
 
     def open(self, lease: LeaseRef, name: str, media_type: str = "application/octet-stream") -> ArtifactWriter:
-        """A new file of the attempt under this lease. ValueError for a lease or a name that no key may have.
+        """Create a file of the attempt under this lease.
 
-        `media_type` is what a store of objects tells whoever downloads the file from it. Raises StoreUnavailable.
+        `media_type` is the Content-Type that a bucket sends with the file. Raises ValueError for a lease or a name that
+        is not allowed in a key, and StoreUnavailable.
         """
         ...
 
     def withdraw(self, lease: LeaseRef) -> None:
-        """Remove what the attempt wrote, closed or not: only when its process is dead or done, and nothing can point at
-        it. Idempotent; what cannot be removed now is the sweep's.
+        """Delete all files of an attempt, finished or not.
+
+        Call it only when the attempt's process has ended and no export refers to the files. Idempotent. Files that
+        cannot be deleted now are left to the sweep.
         """
         ...
 
     def sweep(self) -> list[str]:
-        """Remove what writers left that died before `close`, never what a living one writes; returns the names."""
+        """Delete unfinished files of writers that have died, never those of living writers.
+
+        Return the names of the deleted files.
+        """
         ...
 
     def close(self) -> None:
-        """Give back what it holds; idempotent. Open writers are aborted before."""
+        """Release resources. Idempotent. Open writers must be aborted before."""
         ...

@@ -1,4 +1,4 @@
-"""Where the worker puts what it built: one kind of store, one class."""
+"""Artifact sinks of workers: one class for each kind of store."""
 
 from services.worker.artifacts.folder import FolderSink
 from services.worker.artifacts.objects import ObjectSink
@@ -7,5 +7,5 @@ from services.worker.ports import ArtifactSink
 
 
 def open_sink(settings: ArtifactSettings) -> ArtifactSink:
-    """The sink of a store; whoever opens it closes it."""
+    """Open the sink of a store. The caller closes it."""
     return FolderSink(settings.root) if isinstance(settings, FolderStore) else ObjectSink(settings)

@@ -1,4 +1,4 @@
-"""An artifact store in a folder, as workers write to it."""
+"""The artifact store in a folder, as workers write to it."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +12,10 @@ from services.worker.ports import StoreUnavailable
 
 
 class FolderSink:
-    """The ArtifactSink of the folder `root`. It holds nothing open: any number of them, in any processes, are one."""
+    """The ArtifactSink of the folder `root`.
+
+    It keeps no file open, so any number of sinks in any processes may share the folder.
+    """
 
     def __init__(self, root: Path) -> None:
         self.location = str(root)
@@ -26,7 +29,7 @@ class FolderSink:
         except (OSError, ValueError):
             return ""
 
-    def open(self, lease: LeaseRef, name: str, media_type: str = "") -> FolderWriter:  # noqa: ARG002 - nobody asks a file
+    def open(self, lease: LeaseRef, name: str, media_type: str = "") -> FolderWriter:  # noqa: ARG002 - files have none
         """See ArtifactSink."""
         key, place = artifact_key(lease, name), self._spool.place(lease, name)
         try:
@@ -37,7 +40,7 @@ class FolderSink:
     def withdraw(self, lease: LeaseRef) -> None:
         """See ArtifactSink."""
         prefix = artifact_prefix(lease)
-        if not is_prefix(prefix):  # nothing was written there
+        if not is_prefix(prefix):  # no attempt can have written there
             return
         self._spool.remove(lease)
         folder = folder_of(self._root, prefix)

@@ -1,4 +1,4 @@
-"""A file on its way into a folder store."""
+"""Writes a file of an artifact store in a folder."""
 
 import hashlib
 import os
@@ -16,9 +16,10 @@ _PUSH_BYTES = 8 << 20
 
 
 class FolderWriter:
-    """The ArtifactWriter of `file`, which is empty and lies at `place` below `root`, until it lies at `key` there.
+    """The ArtifactWriter of `file`, which is empty and lies at `place` below `root`. `close` moves it to `key`, also
+    below `root`.
 
-    Both are steps with slashes between them. No link leads out of the root at any of them.
+    Both paths are relative, with slashes. Symbolic links in them are not followed, so they cannot lead out of the root.
     """
 
     seeks = True
@@ -69,13 +70,13 @@ class FolderWriter:
     def abort(self) -> None:
         """See ArtifactWriter."""
         if not self._file.closed:
-            with suppress(OSError), self._opened(self._place) as (folder, name):  # the sweep takes what stays
+            with suppress(OSError), self._opened(self._place) as (folder, name):  # the sweep deletes a file that stays
                 os.unlink(name, dir_fd=folder)
-            with suppress(OSError):  # what is still held back may find no room
+            with suppress(OSError):  # flushing may find no room
                 self._file.close()
 
     def _count(self, tick: Callable[[], None]) -> None:
-        """The bytes, as they were written at any place, and their sha256."""
+        """Compute the size and the sha256 of the file."""
         self._file.seek(0)
         while chunk := self._file.read(_CHUNK_BYTES):
             self._digest.update(chunk)
@@ -84,14 +85,18 @@ class FolderWriter:
         self._is_seekable = False
 
     def _move(self) -> None:
-        """Whoever withdraws another attempt takes the export's folder along when it is empty: then try once more."""
+        """Move the file to its key and make that durable.
+
+        Withdrawing another attempt of the export deletes the export's folder if it is empty. The move is repeated then.
+        """
         *steps, name = self._key.split("/")
         while True:
             try:
                 with self._opened(self._place) as (spool, spooled), beneath.made(self._root, steps) as folders:
                     os.replace(spooled, name, src_dir_fd=spool, dst_dir_fd=folders[-1])
                     self._place = self._key
-                    for folder in reversed(folders):  # the key is durable once each is: any of them may be new
+                    # any of the folders may be new, so the key is durable only after all of them are synced
+                    for folder in reversed(folders):
                         os.fsync(folder)
             except FileNotFoundError:
                 if not self._is_there():
@@ -113,6 +118,6 @@ class FolderWriter:
 
 
 def _start_writing(handle: int, start: int, size: int) -> None:
-    # Linux writes what was changed and only then lets go of it; elsewhere nothing begins, and nothing is lost.
+    # On Linux this starts writing dirty pages to the disk before it drops them. Other systems do nothing here.
     if sys.platform == "linux":
         os.posix_fadvise(handle, start, size, os.POSIX_FADV_DONTNEED)

@@ -1,4 +1,7 @@
-"""A file on its way into a bucket: parts go up while it is written, and it is there once the last one is."""
+"""Writes a file of an artifact store in a bucket.
+
+Parts are uploaded while the file is written. The object exists once the last part is uploaded.
+"""
 
 import errno
 import hashlib
@@ -16,20 +19,20 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 PART_BYTES = 8 << 20
-"""A smaller file goes up whole, in one request."""
+"""Size of a part. A smaller file is uploaded in a single request."""
 
 _MAX_PARTS_IN_FLIGHT = 4
-_MAX_PARTS = 10_000  # of one upload, for S3
+_MAX_PARTS = 10_000  # S3's limit for one upload
 
 MAX_OBJECT_BYTES = PART_BYTES * _MAX_PARTS
 
 
 class _GivenUp(Exception):
-    """Tells obstore to end the upload."""
+    """Makes obstore abort the upload."""
 
 
 class ObjectWriter:
-    """The ArtifactWriter of the object `key`. `media_type` is what the store tells who downloads it."""
+    """The ArtifactWriter of the object `key`. The store sends `media_type` as Content-Type with each download."""
 
     seeks = False
 
@@ -56,7 +59,7 @@ class ObjectWriter:
         return len(block)
 
     def seekable(self) -> Never:
-        """See ArtifactWriter: an object is written once, from its start to its end."""
+        """See ArtifactWriter: objects are not seekable."""
         raise OSError(errno.ESPIPE, "an object is only appended to")
 
     def size(self) -> int:
@@ -64,7 +67,7 @@ class ObjectWriter:
         return self._size
 
     def push(self) -> None:
-        """See ArtifactWriter: parts are on their way as soon as they are full."""
+        """See ArtifactWriter: a part is uploaded as soon as it is full."""
 
     def close(self, tick: Callable[[], None]) -> StoredFile:
         """See ArtifactWriter."""
@@ -78,7 +81,7 @@ class ObjectWriter:
         """See ArtifactWriter."""
         file, self._file = self._file, None
         if file is not None:
-            with suppress(Exception):  # the api's sweep ends what stays
+            with suppress(Exception):  # the api's sweep aborts an upload that stays
                 file.__exit__(_GivenUp, _GivenUp(), None)
 
     def _opened(self) -> "WritableFile":

@@ -1,4 +1,4 @@
-"""An artifact store in a bucket, as workers write to it: what is written goes up in parts while it is written."""
+"""The artifact store in a bucket, as workers write to it. Files are uploaded in parts while they are written."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ObjectSink:
-    """The ArtifactSink of a bucket. It holds nothing of its own: any number of them, in any processes, are one."""
+    """The ArtifactSink of a bucket. It has no state, so any number of sinks in any processes may share the bucket."""
 
     def __init__(self, bucket: BucketStore) -> None:
         self.location = str(bucket)
@@ -24,11 +24,11 @@ class ObjectSink:
 
     def store_id(self) -> str:
         """See ArtifactSink."""
-        import obstore  # noqa: PLC0415 - 20 MB that nobody needs with a folder
+        import obstore  # noqa: PLC0415 - 20 MB that a folder store does not need
 
         try:
             return store_id_in(bytes(obstore.get(self._opened(), MARKER).bytes()))
-        except Exception:  # noqa: BLE001 - out of reach is out of reach
+        except Exception:  # noqa: BLE001 - any error means that the store cannot be reached
             return ""
 
     def open(self, lease: LeaseRef, name: str, media_type: str = "application/octet-stream") -> "ObjectWriter":
@@ -44,7 +44,7 @@ class ObjectSink:
     def withdraw(self, lease: LeaseRef) -> None:
         """See ArtifactSink."""
         prefix = artifact_prefix(lease)
-        if not is_prefix(prefix):  # nothing was written there
+        if not is_prefix(prefix):  # no attempt can have written there
             return
         with suppress(OSError):  # what cannot be removed now is left to the api's sweep
             for upload in uploads.open_uploads(self._bucket, prefix):
@@ -62,11 +62,14 @@ class ObjectSink:
                 obstore.delete(self._opened(), [each["path"] for each in listed])
 
     def sweep(self) -> list[str]:
-        """See ArtifactSink. Nobody here sees whether a writer lives: the api knows the leases, and ends the uploads."""
+        """See ArtifactSink.
+
+        A worker cannot tell whether a writer is alive. The api knows the leases and aborts the uploads.
+        """
         return []
 
     def close(self) -> None:
-        """See ArtifactSink: connections are the process's."""
+        """See ArtifactSink: connections belong to the process."""
 
     def _opened(self) -> "ObjectStore":
         from services.objects.client import opened  # noqa: PLC0415 - as above

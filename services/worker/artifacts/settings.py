@@ -1,4 +1,7 @@
-"""Which artifact store it is: small records that the supervisor hands to its children, where each opens its sink."""
+"""Which artifact store to use.
+
+The supervisor sends these small records to its children, and each child opens its own sink.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +11,7 @@ from services.objects.settings import BucketStore
 
 @dataclass(frozen=True, slots=True)
 class FolderStore:
-    """A folder that api and workers share, by its absolute path."""
+    """A folder that the api and the workers share. `root` is an absolute path."""
 
     root: Path
 

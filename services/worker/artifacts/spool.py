@@ -1,4 +1,7 @@
-"""Files that are being written in a folder store, each locked by its writer: what nobody locks any more can go."""
+"""The spool of a folder store: files that are being written.
+
+Each is locked by its writer; unlocked files can be deleted.
+"""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +15,10 @@ from services.worker.file_lock import create_locked_in, locked_if_free
 
 
 class Spool:
-    """The folder `name` in `root`: in one file system with the keys, to which finished files move by a rename."""
+    """The folder `name` in `root`.
+
+    It is in the same file system as the keys, so that finished files are moved by a rename.
+    """
 
     def __init__(self, root: Path, name: str) -> None:
         self._root = root
@@ -20,25 +26,28 @@ class Spool:
         self._folder = root / name
 
     def place(self, lease: LeaseRef, name: str) -> str:
-        """Where a file of an attempt grows, from the root. Ids of exports and leases have no dots: no two share one."""
+        """Return the path of a growing file, relative to the root.
+
+        It is unique, as ids of exports and leases contain no dots.
+        """
         return f"{self._name}/{_beginning(lease)}{name}"
 
     def open(self, place: str) -> BinaryIO:
-        """An empty file there, locked while it is open. Waits for whoever writes it. Raises OSError."""
+        """Create an empty file, locked while it is open. Waits while another writer has it. Raises OSError."""
         with beneath.made(self._root, [self._name]) as folders:
             handle = create_locked_in(folders[-1], place.removeprefix(f"{self._name}/"))
         os.ftruncate(handle, 0)
         return os.fdopen(handle, "w+b")
 
     def remove(self, lease: LeaseRef) -> None:
-        """Remove the files of an attempt. Idempotent; what cannot be removed stays for the sweep."""
+        """Delete the files of an attempt. Idempotent. Files that cannot be deleted are left to the sweep."""
         for path in self._files():
             if path.name.startswith(_beginning(lease)):
                 with suppress(OSError):
                     path.unlink()
 
     def sweep(self) -> list[str]:
-        """Remove the files of dead writers; returns their names."""
+        """Delete the files of dead writers. Return their names."""
         return [path.name for path in self._files() if _swept(path)]
 
     def _files(self) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""Whether api and worker see the same artifact store, and whether it takes files."""
+"""Checks whether the api and the worker use the same artifact store, and whether it accepts files."""
 
 from services.contract.errors import StoreMismatch
 from services.contract.job import Job, LeaseRef
@@ -11,10 +11,10 @@ _PROBE_BYTES = 1 << 20
 
 
 class StoreCheck:
-    """Compares the sink with what jobs say of the store."""
+    """Compares the sink with the store that jobs name."""
 
     probe_bytes = bytes(_PROBE_BYTES)
-    """What is written to try whether there is room."""
+    """Content of the file that is written to test whether there is room."""
 
     def __init__(self, sink: ArtifactSink, world: World) -> None:
         self._sink = sink
@@ -22,7 +22,10 @@ class StoreCheck:
         self._required = ""
 
     def require(self, job: Job) -> None:
-        """Reads the marker. Raises StoreMismatch, also for a prefix that is not where this worker would write."""
+        """Check the store's marker against the job.
+
+        Raises StoreMismatch, also when the job's prefix is not where this worker would write.
+        """
         self._required = job.store_id
         own_id = self._sink.store_id()
         if not job.store_id or own_id != job.store_id:
@@ -32,7 +35,7 @@ class StoreCheck:
             raise StoreMismatch(f"the prefix {job.artifact_prefix!r}", f"the prefix {prefix!r}")
 
     def tell(self, mismatch: StoreMismatch) -> None:
-        """Say in the log what differs, and where."""
+        """Log what differs and where."""
         logs.get().error(
             "store_mismatch",
             expected=mismatch.expected,
@@ -42,7 +45,7 @@ class StoreCheck:
         )
 
     def takes_files(self) -> bool:
-        """Whether it is there, is the one that the last job meant, and has room for a little."""
+        """Whether the store can be reached, is the one that the last job named, and has room for a small file."""
         own_id = self._sink.store_id()
         return bool(own_id) and self._required in ("", own_id) and self._has_room()
 

@@ -1,11 +1,11 @@
-"""What a child does: jobs, previews and probes."""
+"""Chooses the work of a child: a job, a preview or a probe."""
 
 from services.worker.child import job, preview, probe
 from services.worker.order import Order, Outcome, PreviewOrder, ProbeOrder, Report, Shown, Work
 
 
 def run(work: Work, report: Report) -> Outcome | Shown:
-    """Do one piece of work."""
+    """Carry out one order."""
     match work:
         case Order():
             return job.run(work, report)

@@ -1,4 +1,4 @@
-"""What the supervisor names of what children do: it imports none of it."""
+"""The functions of a child by name, for the supervisor, which must not import what children import."""
 
 from services.worker.order import Outcome, Report, Shown, Work
 
@@ -9,18 +9,18 @@ MODULES = (
     "services.worker.sources.files.access",
     "services.worker.sources.sql.sqlite.access",
 )
-"""Where it is, with what the warm-up reads."""
+"""Modules to preload in children: the code of all orders and what the warm-up reads."""
 
 
 def run(work: Work, report: Report) -> Outcome | Shown:
-    """Do one piece of work."""
-    from services.worker.child import dispatch  # noqa: PLC0415 - see above
+    """Carry out one order."""
+    from services.worker.child import dispatch  # noqa: PLC0415 - the supervisor imports this module
 
     return dispatch.run(work, report)
 
 
 def warm_up(log_format: str) -> None:
-    """What comes before the first order."""
-    from services.worker.child import warm_up as warming  # noqa: PLC0415 - see above
+    """Prepare a child for its first order."""
+    from services.worker.child import warm_up as warming  # noqa: PLC0415 - the supervisor imports this module
 
     warming.up(log_format)

@@ -1,4 +1,4 @@
-"""One job, in a child: source -> writer -> artifact store."""
+"""Builds one job in a child: source, writer, artifact store."""
 
 import errno
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class RowsMissing(Exception):
-    """What was written is not what matched."""
+    """The number of rows written differs from the number of rows that matched."""
 
     def __init__(self, matched: int, written: int) -> None:
         super().__init__(matched, written)
@@ -37,7 +37,10 @@ class RowsMissing(Exception):
 
 
 def run(order: Order, report: Report) -> Outcome:
-    """Build the files of an order and store them, or say why not. Nothing else is left but in its scratch folder."""
+    """Build and store the files of an order, or return why that failed.
+
+    Nothing else remains except in the scratch folder.
+    """
     try:
         return _built(order, report)
     except SourceFailed as failed:
@@ -52,14 +55,14 @@ def run(order: Order, report: Report) -> Outcome:
     except StoreUnavailable as raised:
         logs.get().warning("store_unavailable", reference=order.reference, cause=logs.outline(raised))
         return Failure(FailureCode.STORE_UNAVAILABLE, "the artifact store does not accept files at the moment")
-    except Exception as unexpected:  # noqa: BLE001 - the caller gets a reference, the log the rest
+    except Exception as unexpected:  # noqa: BLE001 - the caller gets a reference; the log has the details
         logs.get().error("job_failed", reference=order.reference, cause=logs.outline(unexpected))
         full = isinstance(unexpected, OSError) and unexpected.errno in _NO_ROOM
         return _disk_full() if full else internal(order.reference)
 
 
 def _of_source(order: Order, failed: SourceFailed) -> Failure:
-    """A source that failed and that this worker cannot connect to now is a matter of the worker."""
+    """Return the failure of a source. It is the worker's own failure if this worker cannot connect to it now."""
     lost = order.sources.unreachable(order.job.spec) if failed.code is FailureCode.SOURCE_UNAVAILABLE else ""
     if lost:
         message = f"The worker cannot reach the source {lost!r}. Reference {order.reference}."
@@ -80,7 +83,7 @@ def _built(order: Order, report: Report) -> Built:
 
 
 def _made(order: Order, report: Report, *, as_lines: bool) -> Built:
-    meter = Meter(report, lambda: files.size(), order.report_interval_s)  # noqa: PLW0108 - it is not made yet
+    meter = Meter(report, lambda: files.size(), order.report_interval_s)  # noqa: PLW0108 - `files` does not exist yet
     job = replace(order.job, spec=mask.spec_for_writers(order.job.spec))
     with (
         closing(order.sources.open_attachments(order.job.spec.attachments)) as attachments,
@@ -96,7 +99,7 @@ def _made(order: Order, report: Report, *, as_lines: bool) -> Built:
 
 
 def _written(order: Order, files: JobFiles, meter: Meter, *, as_lines: bool) -> RunStats:
-    """The whole table, and what goes with it. Raises RowsMissing, LinesUnfit."""
+    """Write the whole table and what goes with it. Raises RowsMissing or LinesUnfit."""
     meter.enter(Phase.READING)
     with _opened(order, as_lines=as_lines) as (reading, rows):
         meter.rows_total = reading.rows_total
@@ -114,9 +117,9 @@ def _written(order: Order, files: JobFiles, meter: Meter, *, as_lines: bool) -> 
 
 @contextmanager
 def _opened(order: Order, *, as_lines: bool) -> Iterator[tuple[Counted, Iterator[Rows]]]:
-    """A reading and its rows: with `as_lines` as the source itself writes them, where it can."""
+    """Open a reading and yield it with its rows. With `as_lines`, a source that can encode the rows itself does so."""
     spec = order.job.spec
-    careful = order.job.attempt > 1  # the last one may have ended with its process
+    careful = order.job.attempt > 1  # the last attempt may have killed its process
     options = RowOptions(order.scratch, careful=careful, threads=order.threads)
     if as_lines:
         with order.sources.open_lines(spec, options) as lined:

@@ -1,4 +1,4 @@
-"""What runs in a child: one order after the other, until its supervisor is gone."""
+"""The main function of a child: it works on one order after the other until its supervisor ends."""
 
 import gc
 import os
@@ -30,7 +30,7 @@ def main(
     tell: socket.socket,
     supervisor: int,
 ) -> None:
-    """Warm up, say READY or why not, then answer each order with its outcome."""
+    """Warm up, send READY or why that failed, then answer each order with its outcome."""
     stderr.install()
     _outlive_only(supervisor)
     _be_first_when_memory_is_short()
@@ -38,10 +38,10 @@ def main(
     resources.keep_memory(resources.OF_JOBS)
     try:
         warm()
-    except Exception as problem:  # noqa: BLE001 - whoever starts the worker hears of any
+    except Exception as problem:  # noqa: BLE001 - the operator who starts the worker is told of any error
         orders.send(NotWarm(f"{type(problem).__name__}: {problem}"))
         return
-    gc.freeze()  # what is there now stays: the collections below skip it
+    gc.freeze()  # later collections skip all objects that exist now
     report = Teller(tell)
     orders.send(READY)
     while True:
@@ -50,30 +50,35 @@ def main(
             orders.send(Answer(_outcome(run, order, report), stderr.lost_lines()))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
-        gc.collect()  # an attempt's leftovers must not wait for the next one
+        gc.collect()  # free the memory of an attempt before the next one begins
 
 
 def _outcome(run: Run, order: Work, report: Report) -> Outcome | Shown:
     try:
         return run(order, report)
-    except BaseException as broken:  # noqa: BLE001 - SystemExit, too, is an answer here, not the end of the process
+    except BaseException as broken:  # noqa: BLE001 - SystemExit must fail the job, not end the process
         logs.get().error("job_crashed", reference=order.reference, cause=logs.outline(broken))
         return internal(order.reference)
 
 
 def internal(reference: str) -> Failure:
-    """What callers may know of an error that nobody expected."""
+    """Return the failure that callers see after an unexpected error."""
     return Failure(FailureCode.INTERNAL, f"internal error, reference {reference}")
 
 
 def _leave_signals_to_supervisor() -> None:
-    """A terminal and a service manager signal the whole group; only the supervisor knows whether a job may go on."""
+    """Ignore SIGINT and SIGTERM.
+
+    A terminal and a service manager signal the whole group, and only the supervisor can decide whether a job may go on.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _be_first_when_memory_is_short() -> None:
-    """The kernel's choice should be the job that eats it, not the supervisor, whose other jobs would end with it."""
+    """Make the kernel end this process first when memory is short, not the supervisor, whose other jobs would end with
+    it.
+    """
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 

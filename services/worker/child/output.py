@@ -1,4 +1,4 @@
-"""A file of a job, from its opening to its place in the artifact store."""
+"""A file of a job, from its creation to its place in the artifact store."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,14 +15,15 @@ from services.worker.ports import ArtifactSink
 from services.worker.writers.growing import GrowingFile
 
 Tick = Callable[[], None]
-"""Called occasionally in long steps."""
+"""Called from time to time during long steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """Whose files, where they go, a folder for what is needed meanwhile, and who is told that it goes on.
+    """What a job's files need: the store, a scratch folder, and a callback.
 
-    `began` is the time that the files bear, `threads` how many encode and compress.
+    `began` is the modification time of entries in ZIP files. `tick` is called from time to time. `threads` is the
+    number of threads that encode and compress.
     """
 
     job: Job
@@ -34,9 +35,11 @@ class JobContext:
 
 
 class Output:
-    """A file `export.csv` or the like, for one of: bytes of a format that goes back (`seekable`), bytes at its end
-    (`growing`), entries of a ZIP (`archive`). Raises StoreUnavailable. A context: what is not stored within it is given
-    up.
+    """A file of a job, such as `export.csv`, in the artifact store.
+
+    Use exactly one of `seekable`, for a format that changes what it has written; `growing`, for one that only appends;
+    and `archive`, for a ZIP. As a context manager, it discards a file that has not been stored. The constructor raises
+    StoreUnavailable.
     """
 
     def __init__(self, context: JobContext, stem: str, kind: FileKind) -> None:
@@ -55,35 +58,37 @@ class Output:
         self._writer.abort()
 
     def seekable(self) -> BinaryIO:
-        """A file to write to at any place, where the store has that; else one that says it is only appended to."""
+        """Return a seekable file if the store supports that, otherwise a file that reports that it can only be appended
+        to.
+        """
         return self._writer.seekable() if self._writer.seeks else self.growing(Compression.NONE)
 
     def growing(self, compression: Compression) -> BinaryIO:
-        """A file to append to until `end`; what is appended is compressed on its way."""
+        """Return a file that is appended to until `end`. Data is compressed on its way."""
         self._growing = GrowingFile(self._writer, compression, self._context.threads)
         return cast("BinaryIO", self._growing)
 
     def archive(self) -> Archive:
-        """A ZIP, sealed with the job's password if it has one."""
+        """Return a ZIP file, encrypted if the job has a password."""
         context = self._context
         self._archive = Archive(self.seekable(), context.began, context.scratch, context.job.password, context.tick)
         return self._archive
 
     def end(self) -> None:
-        """Wait for what was appended; an archive ends when it is stored. Raises what went wrong with it."""
+        """Wait until the appended data is written, and raise its errors. A ZIP is finished by `store` instead."""
         if self._growing and self._archive is None:
             self._growing.end()
 
     def size(self) -> int:
-        """Bytes in the file so far."""
+        """Return the number of bytes in the file so far."""
         return self._writer.size()
 
     def push(self) -> None:
-        """Have the store begin with what is in the file. To be called occasionally."""
+        """Start sending written data to the store. To be called from time to time."""
         self._writer.push()
 
     def store(self) -> Artifact:
-        """Make it an artifact. Raises OSError."""
+        """Publish the file as an artifact. Raises OSError."""
         if self._growing and self._archive:
             self._growing.end()
         stored = self._writer.close(self._context.tick)

@@ -1,4 +1,4 @@
-"""Which files a job makes: a bare table, a ZIP of everything, or a table and a ZIP of its attachments."""
+"""Which files a job makes: a table, a ZIP with everything, or a table and a ZIP with its attachments."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,17 +16,17 @@ from services.worker.writers.registry import SEEKING
 
 @dataclass(frozen=True, slots=True)
 class FileLayout:
-    """`zipped`: the table lies in a ZIP. `separate`: the attachments lie in a ZIP of their own."""
+    """`zipped`: the table is in a ZIP. `separate`: the attachments are in a ZIP of their own."""
 
     zipped: bool
     separate: bool
 
 
 def file_layout(spec: JobSpec, *, sealed: bool) -> FileLayout:
-    """Fixed by the request, never by the rows; `sealed` says that there is a password.
+    """Choose the files of a job. The choice depends on the request only, never on rows. `sealed`: there is a password.
 
-    AUTO makes a ZIP where a bare file would not do: with attachments, a password, or long text beside the table.
-    SEPARATE keeps the attachments out of it. What a password was given for is never left bare.
+    AUTO makes a ZIP if a single file is not enough: with attachments, with a password, or with long texts beside the
+    table. SEPARATE keeps the attachments out of that ZIP. With a password, the table is always in an encrypted ZIP.
     """
     separate = spec.packaging is Packaging.SEPARATE and bool(spec.attachments)
     with_attachments = bool(spec.attachments) and not separate
@@ -36,7 +36,7 @@ def file_layout(spec: JobSpec, *, sealed: bool) -> FileLayout:
 
 
 def table_kind(spec: JobSpec, *, zipped: bool) -> FileKind:
-    """What the file with the table is called outside. Only a bare one is gzipped."""
+    """Return the kind of the file that holds the table. Gzip applies only to a table that is not in a ZIP."""
     if zipped:
         return ZIP
     kind = KINDS[spec.table.format]
@@ -45,7 +45,7 @@ def table_kind(spec: JobSpec, *, zipped: bool) -> FileKind:
 
 
 class JobFiles:
-    """The files of a job while they are made: write rows, `close`, `finish`, then `store`."""
+    """The files of a job while they are built: call `write` for rows, then `close`, `finish` and `store`."""
 
     def __init__(self, context: JobContext, table: Output, separate: Output | None, writer: BundleWriter) -> None:
         self._context = context
@@ -54,47 +54,50 @@ class JobFiles:
         self._writer = writer
 
     def write(self, rows: Rows) -> None:
-        """Add rows and their attachments, in order; lines only to a table of text without attachments."""
+        """Add rows and their attachments, in order. Lines are accepted only for a text table without attachments."""
         self._writer.write(rows)
         for output in (self._table, self._separate):
             if output:
                 output.push()
 
     def close(self) -> None:
-        """End the table; `rows_written` and `warnings` are final afterwards."""
+        """Finish the table. `rows_written` and `warnings` are final afterwards."""
         self._writer.close()
         self._table.end()
 
     def finish(self, stats: RunStats) -> None:
-        """End the files. What a ZIP says of the job is in its manifest."""
+        """Finish the files. A ZIP gets its manifest."""
         job = self._context.job
         self._writer.finish(about(job.lease.export_id, job.spec, stats, self._context.began))
 
     def store(self) -> tuple[Artifact, Artifact | None]:
-        """Make the finished files artifacts; the second one is that of the attachments, if any. Raises OSError."""
+        """Publish the finished files as artifacts.
+
+        Return the table's and that of the attachments, if there is one. Raises OSError.
+        """
         separate = self._separate.store() if self._separate else None
         return self._table.store(), separate
 
     @property
     def rows_written(self) -> int:
-        """Rows of the table encoded so far."""
+        """Number of rows of the table encoded so far."""
         return self._writer.rows_written
 
     @property
     def warnings(self) -> list[ExportWarning]:
-        """Values written differently, attachments that were not there, text beside the table."""
+        """Warnings about changed values, missing attachments and texts that are stored beside the table."""
         return self._writer.warnings
 
     def size(self) -> int:
-        """Bytes of the files so far."""
+        """Return the size of the files in bytes so far."""
         return self._table.size() + (self._separate.size() if self._separate else 0)
 
 
 @contextmanager
 def job_files(context: JobContext, attachments: AttachmentFiles) -> Iterator[JobFiles]:
-    """The files of a job, to be made within the context; what is not stored then is given up.
+    """Create the files of a job. What is not stored when the context ends is discarded.
 
-    Raises CannotWrite, StoreUnavailable.
+    Raises CannotWrite or StoreUnavailable.
     """
     spec = context.job.spec
     layout = file_layout(spec, sealed=bool(context.job.password))

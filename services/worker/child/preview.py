@@ -1,4 +1,4 @@
-"""One preview, in a child: source -> rows as JSON. Nothing is written anywhere."""
+"""Reads one preview in a child: rows of a source as JSON. No file is written."""
 
 import io
 from collections.abc import Iterator
@@ -18,11 +18,14 @@ from services.worker.writers.json import JsonLinesWriter
 from services.worker.writers.values import CannotWrite
 
 MAX_PREVIEW_BYTES = 5 << 19
-"""Of all rows together: one message carries them, with columns and warnings, of which clients receive 4 MiB."""
+"""Limit of all rows together.
+
+One message carries them with columns and warnings, and gRPC clients receive at most 4 MiB.
+"""
 
 
 def run(order: PreviewOrder) -> Shown:
-    """The first rows, or with `rows` 0 only how many there are."""
+    """Return the first rows or, if `rows` is 0, only their number."""
     try:
         return _first_rows(order) if order.rows else _counted(order)
     except SourceFailed as failed:
@@ -30,7 +33,7 @@ def run(order: PreviewOrder) -> Shown:
         return Failure(failed.code, referenced(failed, order.reference))
     except CannotWrite as refused:
         return Failure(refused.code, refused.message)
-    except Exception as unexpected:  # noqa: BLE001 - the caller gets a reference, the log the rest
+    except Exception as unexpected:  # noqa: BLE001 - the caller gets a reference; the log has the details
         logs.get().error("preview_failed", reference=order.reference, cause=logs.outline(unexpected))
         return internal(order.reference)
 
@@ -44,7 +47,8 @@ def _first_rows(order: PreviewOrder) -> Previewed:
             writer.write(batch)
         warnings = tuple(reading.warnings())
     writer.close()
-    all_rows = lines.getvalue().split(b"\n")[:-1]  # no other end of a line: texts may hold what Unicode calls one
+    # split at LF only: texts may contain other line separators of Unicode
+    all_rows = lines.getvalue().split(b"\n")[:-1]
     rows = tuple(_within(all_rows))
     if len(rows) < len(all_rows):
         warnings = (
@@ -55,12 +59,12 @@ def _first_rows(order: PreviewOrder) -> Previewed:
 
 
 def _first(spec: JobSpec, rows: int) -> Page:
-    """The first rows of what is asked for, which may be a page itself."""
+    """Return the page of the first rows. The request may ask for a page itself."""
     return Page(spec.page.offset, min(spec.page.limit, rows)) if spec.page else Page(0, rows)
 
 
 def _within(rows: list[bytes]) -> Iterator[str]:
-    """As many of the first rows as there is room for."""
+    """Yield as many of the first rows as fit into MAX_PREVIEW_BYTES."""
     room = MAX_PREVIEW_BYTES
     for row in rows:
         room -= len(row)

@@ -1,4 +1,4 @@
-"""Whether a source can be had, or a job's usual memory, tried in a child."""
+"""Tests in a child whether a source can be reached, or whether the memory of a usual job is available."""
 
 from services.contract.codes import FailureCode
 from services.contract.outcome import Failure
@@ -7,11 +7,11 @@ from services.runtime import logs
 from services.worker.order import ProbeOrder, Shown
 
 MEMORY_BYTES = 64 << 20
-"""What even a small job takes."""
+"""Memory that even a small job takes."""
 
 
 def run(order: ProbeOrder) -> Shown:
-    """Nothing, or why not."""
+    """Return a preview without rows, or a failure when the test did not succeed."""
     try:
         return _source(order) if order.source_id else _memory()
     except MemoryError:
@@ -21,12 +21,12 @@ def run(order: ProbeOrder) -> Shown:
 def _source(order: ProbeOrder) -> Shown:
     try:
         order.sources.reach(order.source_id)
-    except Exception as problem:  # noqa: BLE001 - whatever a driver raises, the source cannot be had
+    except Exception as problem:  # noqa: BLE001 - whatever a driver raises, the source cannot be used
         logs.get().info("source_unreachable", source=order.source_id, cause=logs.outline(problem))
         return Failure(FailureCode.SOURCE_UNREACHABLE, f"The worker cannot reach the source {order.source_id!r}.")
     return Previewed(())
 
 
 def _memory() -> Shown:
-    taken = bytearray(b"\1") * MEMORY_BYTES  # written to, for else it is promised and not there
+    taken = bytearray(b"\1") * MEMORY_BYTES  # memory that is not written to may be promised without being there
     return Previewed(()) if taken else Failure(FailureCode.OUT_OF_MEMORY, "the worker has too little memory")

@@ -1,4 +1,4 @@
-"""Measures how far a job has come, and reports it occasionally."""
+"""Measures the progress of a job and reports it from time to time."""
 
 import time
 from collections.abc import Callable
@@ -10,8 +10,10 @@ from services.worker.order import Report
 
 
 class Meter:
-    """`rows_total` is set when it is known; `size` says how many bytes the file has. Reports of one phase are
-    `interval_s` apart, at least.
+    """Reports the progress of a job.
+
+    `rows_total` is set when it is known. `size` returns the number of bytes in the files. Reports of one phase are at
+    least `interval_s` seconds apart.
     """
 
     def __init__(
@@ -33,20 +35,20 @@ class Meter:
         self._is_behind = False
 
     def enter(self, phase: Phase) -> None:
-        """A phase begins, or goes on."""
+        """Begin a phase, or continue it."""
         if phase is not self._phase:
             self._phase = phase
             self._next = self._clock()
         self.tick()
 
     def wrote(self, rows: int) -> None:
-        """So many rows are written, all in all."""
+        """Take note of the total number of rows written."""
         self._rows = rows
         self._rate.saw(rows, self._clock())
         self.enter(Phase.WRITING)
 
     def tick(self) -> None:
-        """Something was done: report it, unless a report was made just before."""
+        """Report the progress, unless the last report was less than `interval_s` ago."""
         now = self._clock()
         self._is_behind = now < self._next
         if not self._is_behind:
@@ -54,12 +56,15 @@ class Meter:
             self._report(Progress(self._phase, self._rows, self.rows_total, self._size(), self._eta()))
 
     def catch_up(self) -> None:
-        """Nothing was done since: report what was left out, if anything. A report of no news would look like news."""
+        """Report progress that has not been reported yet.
+
+        Without new progress, no report is made, because the supervisor would take it for progress.
+        """
         if self._is_behind:
             self.tick()
 
     def _eta(self) -> timedelta | None:
-        """Of the rows that are left; None when that is not known, and of what comes behind the rows."""
+        """Return the estimated time for the remaining rows. None when it is not known and outside the writing phase."""
         if self._phase is not Phase.WRITING or not self.rows_total:
             return None
         seconds = self._rate.seconds_for(max(0, self.rows_total - self._rows))

@@ -1,16 +1,18 @@
-"""How fast rows are written: what is left of an export takes as long as that says."""
+"""Estimates the time that the remaining rows take from the rate of the rows written so far."""
 
 from math import exp
 
 SMOOTHING = 0.5
-"""What was measured so long ago as this part of the time since the first row counts a third of what is measured now."""
+"""Time constant of the smoothing, as a fraction of the time since the first row: a measurement of that age has the
+weight 1/e.
+"""
 
 
 class Rate:
-    """Rows a second, from the first rows on: what came before them was opening the source, and comes once.
+    """Exponentially smoothed number of rows per second.
 
-    Later ones count more, on the scale of the time that has passed: neither a burst nor a slow beginning decides for
-    long.
+    The time before the first rows is not counted, since opening the source happens once. The time constant grows with
+    the elapsed time, so that neither a burst nor a slow beginning affects the rate for long.
     """
 
     def __init__(self) -> None:
@@ -20,7 +22,7 @@ class Rate:
         self._per_second = 0.0
 
     def saw(self, rows: int, now: float) -> None:
-        """So many rows are written, all in all. Calls without new rows say nothing."""
+        """Take note of the total number of rows written. Calls without new rows are ignored."""
         if rows <= self._rows:
             return
         if self._first is None:
@@ -28,11 +30,11 @@ class Rate:
         elif now > self._last:
             self._measure((rows - self._rows) / (now - self._last), now - self._last, now - self._first)
         else:
-            return  # the next call has these rows, too
+            return  # the next call includes these rows
         self._rows, self._last = rows, now
 
     def seconds_for(self, rows: int) -> float | None:
-        """How long so many more rows take; None while that is not known."""
+        """Return the seconds that `rows` more rows take. None while the rate is not known."""
         return rows / self._per_second if self._per_second else None
 
     def _measure(self, per_second: float, span: float, since_first: float) -> None:

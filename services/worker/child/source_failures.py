@@ -1,4 +1,4 @@
-"""A source that failed: what the log has of it, and what whoever asked for the rows reads."""
+"""A failed source: the fields of the log line, and the message for the caller."""
 
 from services.runtime import logs
 from services.worker.sources.errors import SourceFailed
@@ -6,12 +6,15 @@ from services.worker.sources.said import said
 
 
 def outlined(failed: SourceFailed, reference: str) -> dict[str, object]:
-    """Fields of a line of the log. `said` is the sentence of the database, when it said one."""
+    """Return the fields of the log line. `said` is the error message of the database, if there is one."""
     fields: dict[str, object] = {"reference": reference, "code": failed.code, "cause": logs.outline(failed)}
     sentence = said(failed)
     return {**fields, "said": sentence} if sentence else fields
 
 
 def referenced(failed: SourceFailed, reference: str) -> str:
-    """The message, with the reference under which an operator finds what the database said."""
+    """Return the message for the caller.
+
+    If the database gave an error message, add the reference under which the log has it.
+    """
     return f"{failed.message} Reference {reference}." if said(failed) else failed.message

@@ -1,4 +1,4 @@
-"""What a child does before its first job, so that no job waits for it."""
+"""The warm-up of a child, so that the first job does not have to wait for it."""
 
 import tempfile
 from dataclasses import replace
@@ -42,7 +42,7 @@ _WHOLE_FILE = replace(_SQL, source=SourceRef("parquet", "parquet"), relation=Rel
 
 
 def up(log_format: str) -> None:
-    """Set up the log, then build some tiny files: the first use of a library costs far more than the others."""
+    """Set up the log, then build some tiny files. The first use of a library takes far longer than later ones."""
     logs.configure("worker", log_format)
     for number, spec in enumerate((_SQL, _FILE, _WHOLE_FILE)):
         with tempfile.TemporaryDirectory(prefix="exportd-warm-") as folder:

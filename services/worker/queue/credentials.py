@@ -1,4 +1,4 @@
-"""What a worker shows to the queue: a token, a certificate, or, on loopback, nothing."""
+"""Credentials of a worker for the queue: a token, a certificate, or, on loopback, none."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +9,16 @@ from services.runtime.startup import CannotStart
 from services.tls.files import TlsFiles
 
 SYSTEM = "system"
-"""In place of an authority's file: those that the system trusts."""
+"""Value of `authority` that means the system's trusted certificates."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueCredentials:
-    """`authority` signs the api's certificate: a file, or SYSTEM; empty: the line is in the clear.
+    """How a worker connects to the queue and identifies itself.
 
-    `identity` is the worker's own certificate. `token` is a file with its token, which is read again with each call.
+    `authority` is the file with the certificate authority of the api's certificate, or SYSTEM; empty means a connection
+    without TLS. `identity` is the worker's own certificate. `token` is the file with the worker's token; it is read
+    again for each call.
     """
 
     authority: str = ""
@@ -24,7 +26,10 @@ class QueueCredentials:
     token: Path | None = None
 
     def channel_credentials(self) -> grpc.ChannelCredentials | None:
-        """None for a line in the clear. Raises CannotStart for files that cannot be used."""
+        """Return the TLS credentials of the channel; None for a connection without TLS.
+
+        Raises CannotStart for files that cannot be used.
+        """
         if not self.authority:
             return None
         try:
@@ -35,7 +40,10 @@ class QueueCredentials:
         return grpc.ssl_channel_credentials(roots, key, certificate)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Of each call; nothing while the file cannot be read: the api says then that a token is missing."""
+        """Return the metadata of a call.
+
+        It is empty while the token file cannot be read; the api then reports a missing token.
+        """
         if self.token is None:
             return ()
         try:
@@ -45,4 +53,4 @@ class QueueCredentials:
 
 
 IN_THE_CLEAR = QueueCredentials()
-"""On loopback, before there is a token."""
+"""No credentials: for loopback, before there is a token."""

@@ -1,4 +1,4 @@
-"""JobQueue over gRPC."""
+"""The job queue over gRPC."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
@@ -25,10 +25,10 @@ MAX_PROBLEMS = 100
 _HEARTBEAT_S = 5.0
 _OUTCOME_S = 15.0
 _POLL_MARGIN_S = 7.0
-"""The api answers a poll 5 s before its deadline at the latest."""
+"""The api answers a poll at the latest 5 s before the deadline of the call."""
 
 _SILENCE_S = 45.0
-"""A stream of hints without even a ping (one each 15 s) for so long is dead."""
+"""The api sends a ping every 15 s. A stream of hints without any message for this long is considered dead."""
 
 UNREADABLE = Failure(
     FailureCode.UNREADABLE_JOB, "this worker cannot read the job; run the same version of api and worker"
@@ -37,7 +37,7 @@ UNREADABLE = Failure(
 
 @dataclass(frozen=True)
 class QueueUnreachable(TryAgain):
-    """The api did not answer, or something on the way did in its place. `code` is the gRPC status by name."""
+    """The api did not answer, or a proxy answered instead of it. `code` is the name of the gRPC status."""
 
     reason = "QUEUE_UNREACHABLE"
     template = "the queue did not answer ({code}); is the api running, and is EXPORTD_QUEUE_ADDRESS its queue port?"
@@ -45,7 +45,7 @@ class QueueUnreachable(TryAgain):
 
 
 class GrpcQueue:
-    """The queue behind a channel, for the worker `worker_id` (a UUID of this process start)."""
+    """The JobQueue behind a channel, for the worker `worker_id` (a UUID of this start of the process)."""
 
     def __init__(self, channel: grpc.aio.Channel, worker_id: str, credentials: QueueCredentials) -> None:
         self._stub = JobQueueServiceStub(channel)
@@ -77,7 +77,7 @@ class GrpcQueue:
         with _translated():
             answer = await self._stub.Heartbeat(request, timeout=_HEARTBEAT_S, metadata=self._metadata())
         missing = await self._readable(answer.missing_jobs)
-        del answer.missing_jobs[:]  # one that this version cannot read must not cost the verdicts
+        del answer.missing_jobs[:]  # the verdicts must be used even if this version cannot read one of the jobs
         with _translated():
             return replace(codec.heartbeat_answer_from_pb(answer), missing=tuple(missing))
 
@@ -132,7 +132,10 @@ class GrpcQueue:
         await _done(self._stub.ReleaseJobs(request, timeout=_OUTCOME_S, metadata=self._metadata()))
 
     async def _readable(self, messages: Iterable[pb2.Job]) -> list[Job]:
-        """Those that can be read; the others are refused, so that they do not wait here for their leases to expire."""
+        """Return the jobs that can be read.
+
+        The others are refused at once instead of being held until their leases expire.
+        """
         jobs = []
         for message in messages:
             try:
@@ -144,7 +147,7 @@ class GrpcQueue:
 
     async def _refuse(self, message: pb2.Job) -> None:
         if not message.lease_id:
-            return  # nothing to name it by
+            return  # without a lease id the job cannot be refused
         try:
             await self.fail(LeaseRef(message.export_id, message.lease_id), UNREADABLE)
         except ExportdError as error:
@@ -155,7 +158,10 @@ class GrpcQueue:
 async def connected(
     address: str, worker_id: str, credentials: QueueCredentials = IN_THE_CLEAR
 ) -> AsyncIterator[GrpcQueue]:
-    """The queue at HOST:PORT; nobody need be there yet. Raises CannotStart for credentials that cannot be used."""
+    """Open a channel to the queue at HOST:PORT.
+
+    It need not be reachable yet. Raises CannotStart for credentials that cannot be used.
+    """
     shown, options = credentials.channel_credentials(), channels.client_options()
     plain = grpc.aio.insecure_channel
     async with grpc.aio.secure_channel(address, shown, options) if shown else plain(address, options) as channel:
@@ -174,7 +180,7 @@ async def _done(call: Awaitable[object]) -> None:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raise what went wrong in the contract's words."""
+    """Raise errors of gRPC as errors of the contract."""
     try:
         yield
     except grpc.aio.AioRpcError as failed:

@@ -1,4 +1,4 @@
-"""One lease, from its announcement to its end: confirm, build, report, clean up."""
+"""One attempt, from the lease to its end: confirm, build, report, clean up."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,7 +28,10 @@ from services.worker.world import World
 
 @dataclass(frozen=True, slots=True)
 class PreviewTimes:
-    """Seconds that the rows of a preview may take, and counting all of them: what takes longer is not cheap."""
+    """Time limits of a preview in seconds: for reading its rows, and for counting all rows.
+
+    Counting is cut off early because it is optional.
+    """
 
     rows_s: float = PREVIEW_S - 1
     count_s: float = 3.0
@@ -36,7 +39,7 @@ class PreviewTimes:
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What all attempts of a worker share: its children open a sink of their own. Times in seconds."""
+    """What all attempts of a worker share. Each child opens an artifact sink of its own. Times are in seconds."""
 
     queue: JobQueue
     pool: Pool
@@ -54,12 +57,12 @@ class WorkerContext:
 
 
 class Attempt:
-    """The work under one lease. `run` once; the other methods are for the same event loop and never block."""
+    """The work under one lease. Call `run` once. The other methods belong to the same event loop and never block."""
 
     def __init__(
         self, job: Job, context: WorkerContext, freed: Callable[[], None], built: Callable[[Job, Outcome], None]
     ) -> None:
-        """`freed` is called when `busy` becomes false, `built` with the result of building."""
+        """`freed` is called when `busy` becomes false, `built` with the outcome of building."""
         self.job = job
         self._built = built
         self.reference = context.world.new_id()
@@ -76,27 +79,28 @@ class Attempt:
 
     @property
     def busy(self) -> bool:
-        """False once there is an outcome: what is left is to report it."""
+        """False once there is an outcome. All that is left then is to report it."""
         return self._outcome is None
 
     @property
     def confirmed(self) -> bool:
-        """True once a heartbeat that named the lease was answered."""
+        """True once the api has answered a heartbeat that named the lease."""
         return self._confirmed.is_set()
 
     def report(self) -> LeaseReport:
-        """For a heartbeat."""
+        """Return the lease and its progress for a heartbeat."""
         return LeaseReport(self.job.lease, self._progress)
 
     def confirm(self) -> None:
-        """The api knows that the lease has arrived: work may begin."""
+        """Note that the api knows of this lease. Work may begin."""
         self._confirmed.set()
 
     def stop(self, why: Ending) -> None:
-        """Kill the work and drop what it made.
+        """Kill the work and delete what it wrote.
 
-        Once there is an outcome, only the answer to its report says what it is worth (a completion may be committed,
-        and the verdict LOST be its consequence); stopping then only ends the tries to report it.
+        Once there is an outcome, only the api's answer to its report decides what becomes of it: a completion may
+        already be committed, and the verdict LOST may be a consequence of that. Stopping the attempt then only ends the
+        repeated reports.
         """
         moot = self._outcome is not None and why in (Ending.CANCELLED, Ending.LOST)
         if not moot and not self._stopped.done():
@@ -104,12 +108,12 @@ class Attempt:
             self._stopped.set_result(why)
 
     async def run(self) -> None:
-        """Everything, and a line in the log. Raises nothing but CancelledError."""
+        """Run the attempt to its end and log one line about it. Raises only CancelledError."""
         begin = self._context.world.monotonic()
         ending = Ending.BROKEN
         try:
             ending = await self._live()
-        except Exception as raised:  # noqa: BLE001 - one attempt's defect must not end the others
+        except Exception as raised:  # noqa: BLE001 - a defect in one attempt must not end the others
             logs.get().error("attempt_crashed", reference=self.reference, cause=logs.outline(raised))
         finally:
             await asyncio.to_thread(self._context.scratch.remove, self.job.lease)
@@ -137,7 +141,7 @@ class Attempt:
             self._outcome = building.result()
         except StoreMismatch as mismatch:
             return await self._reporting.mismatch(mismatch)
-        except Exception as raised:  # noqa: BLE001 - the api has to hear of any
+        except Exception as raised:  # noqa: BLE001 - any error must be reported to the api
             logs.get().error("job_crashed", reference=self.reference, cause=logs.outline(raised))
             self._outcome = internal(self.reference)
         self._built(self.job, self._outcome)
@@ -145,7 +149,7 @@ class Attempt:
         return await self._reporting.outcome(self._outcome)
 
     async def _finished(self, building: asyncio.Task[Outcome]) -> bool:
-        """False when it was stopped; its process is dead then."""
+        """Wait until the work is done (True) or stopped (False). When it was stopped, its process has ended."""
         both: set[asyncio.Future[Any]] = {building, self._stopped}
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -161,7 +165,7 @@ class Attempt:
         return await self._reporting.release() if why is Ending.RELEASED else why
 
     async def _build(self) -> Outcome:
-        """Raises StoreMismatch."""
+        """Wait for the confirmation, then build. Raises StoreMismatch."""
         await self._confirmed.wait()
         context = self._context
         try:
@@ -175,12 +179,15 @@ class Attempt:
         )
 
     def _place(self) -> Path:
-        """A folder to work in, of a job whose files go where the api looks for them. Raises StoreMismatch, OSError."""
+        """Check that this worker and the api use the same store, and make the scratch folder.
+
+        Raises StoreMismatch or OSError.
+        """
         self._context.store.require(self.job)
         return self._context.scratch.folder_for(self.job.lease)
 
     async def _watched(self, order: Order) -> Outcome:
-        """The outcome of the child, or that it took too long."""
+        """Return the outcome of the child, or a failure when a time limit was exceeded."""
         limit_s, quiet_s = self.job.run_timeout.total_seconds(), self._context.no_progress_timeout_s
         try:
             async with asyncio.timeout(limit_s), asyncio.timeout(quiet_s) as quiet:

@@ -1,18 +1,18 @@
-"""Whether the api answers this worker."""
+"""Tracks whether the api answers this worker."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 READY_WITHIN_S = 30.0
-"""How fresh an answer must be for the worker to count as ready."""
+"""The worker counts as ready if the api has answered within this time."""
 
 
 @dataclass(slots=True)
 class Contact:
-    """When the api last answered, by this process's own monotonic clock.
+    """Remembers when the api last answered, by this process's monotonic clock.
 
-    `confirmed` is set while the last heartbeat was answered: only then is new work taken.
+    `confirmed` is set while the latest heartbeat has been answered. New work is taken only then.
     """
 
     clock: Callable[[], float]
@@ -24,26 +24,29 @@ class Contact:
         self._heartbeat = self.clock()
 
     def answered(self) -> None:
-        """A poll was answered."""
+        """Note that the api answered a poll."""
         self._answered = self.clock()
 
     def heartbeat_answered(self) -> None:
-        """A heartbeat was answered."""
+        """Note that the api answered a heartbeat."""
         self._answered = self._heartbeat = self.clock()
         self.confirmed.set()
 
     def news(self) -> None:
-        """The next heartbeat has something to tell: until it is answered no new work is taken."""
+        """Note that the next heartbeat has something to report.
+
+        No new work is taken until that heartbeat has been answered.
+        """
         self.confirmed.clear()
 
     def heartbeat_lost(self) -> None:
-        """A heartbeat was not answered."""
+        """Note that a heartbeat was not answered."""
         self.confirmed.clear()
 
     def silent_s(self) -> float:
-        """Seconds since the last heartbeat that was answered, or since the start."""
+        """Return the seconds since the last heartbeat that was answered, or since the start."""
         return self.clock() - self._heartbeat
 
     def fresh(self) -> bool:
-        """An answer came within READY_WITHIN_S."""
+        """Whether the api has answered within READY_WITHIN_S."""
         return self.clock() - self._answered <= READY_WITHIN_S

@@ -1,4 +1,4 @@
-"""Hints from the api: they save time, and losing one costs nothing else."""
+"""Hints from the api. They save time; losing one has no other effect."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from services.worker.world import World
 
 
 class Directives:
-    """Listens until cancelled, and again when the stream ends or breaks."""
+    """Listens for hints until cancelled, and reconnects when the stream ends or breaks."""
 
     def __init__(
         self,
@@ -32,13 +32,13 @@ class Directives:
         self._pauses: Iterator[float] = world.pauses()
 
     async def run(self) -> None:
-        """Never returns."""
+        """Listen until cancelled. Never returns."""
         while True:
             try:
                 await self._listen()
             except ExportdError as error:
                 logs.get().debug("hints_interrupted", reason=error.reason)
-            await asyncio.sleep(next(self._pauses))  # so that an api that is stopping is not called without a break
+            await asyncio.sleep(next(self._pauses))  # an api that is shutting down must not be called in a tight loop
 
     async def _listen(self) -> None:
         async for directive in self._queue.directives():

@@ -20,11 +20,11 @@ from services.worker.supervisor.preview_loop import Previewing
 from services.worker.supervisor.probing import Probing
 
 _LAST_WORDS_S = 10.0
-"""What is left to end by itself once everything was told to stop."""
+"""How long attempts may take to end after all of them were told to stop."""
 
 
 class Engine:
-    """Leases jobs, runs them, reports them, until `stop` says otherwise."""
+    """Leases jobs, runs them and reports their outcomes, until `stop` asks for a drain."""
 
     def __init__(self, context: WorkerContext, slots: int, drain_grace: timedelta, stop: StopSignals) -> None:
         self._context = context
@@ -39,11 +39,11 @@ class Engine:
         context.metrics.follow(lambda: self._leases.busy, self.ready, lambda: len(self._health.problems()))
 
     def ready(self) -> bool:
-        """The api answers, and the worker is well."""
+        """Whether the api answers and the worker is healthy."""
         return self._contact.fresh() and self._health.fit
 
     async def run(self) -> None:
-        """Returns when the worker has drained. Raises CannotStart when the api means another artifact store."""
+        """Run until the worker has drained. Raises CannotStart when the api uses another artifact store."""
         async with self._leases, self._health, asyncio.TaskGroup() as loops:
             beating = loops.create_task(self._heartbeat().run(self._woken))
             listening = loops.create_task(self._directives().run())
@@ -62,12 +62,12 @@ class Engine:
             await leasing
 
     async def _in_touch(self) -> None:
-        """Wait until the api answers and the worker is well."""
+        """Wait until the worker is healthy and the api answers."""
         await self._health.until_fit()
         await self._contact.confirmed.wait()
 
     def _health_changed(self) -> None:
-        """The api is to know at once, and before it is asked for work again."""
+        """Send a heartbeat at once, and take no new work before the api has answered it."""
         self._contact.news()
         self._woken.set()
         self._leasing.ability_changed()
@@ -98,7 +98,7 @@ class Engine:
     # ---- draining
 
     async def _drained(self) -> None:
-        """Let running work end within the grace period, or until the second signal; give back what is left."""
+        """Let running attempts end within the grace period or until the second signal, then give back the rest."""
         logs.get().info("draining", running=self._leases.busy, grace_s=self._drain_grace_s)
         self._leases.draining = True
         self._woken.set()

@@ -1,4 +1,4 @@
-"""The server that forks children: where its socket is, and which signals do not reach it."""
+"""The server process that forks children: the place of its socket, and the signals that it must not receive."""
 
 import multiprocessing
 import os
@@ -13,17 +13,20 @@ from pathlib import Path
 from services.runtime.startup import CannotStart
 
 MAX_SOCKET_PATH_BYTES = 107
-"""Of the path of a Unix socket."""
+"""Longest path of a Unix socket."""
 
-OTHER_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - the folders in them are made by mkdtemp
+OTHER_PLACES = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - mkdtemp makes the folders inside them
 MAX_SOCKET_NAME_BYTES = len("/pymp-12345678/listener-12345678")
-"""Of what multiprocessing adds to the folder for temporary files."""
+"""Length of the names that multiprocessing adds to the folder for temporary files."""
 
 _OF_THE_GROUP = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
 def context(preload: list[str]) -> ForkServerContext:
-    """To start children with, which find the modules `preload` imported. Raises CannotStart."""
+    """Return the context to start children with.
+
+    The modules `preload` are already imported in them. Raises CannotStart.
+    """
     _find_place_for_sockets()
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload(preload)
@@ -32,13 +35,15 @@ def context(preload: list[str]) -> ForkServerContext:
 
 @contextmanager
 def group_signals_blocked() -> Iterator[None]:
-    """A process that is started in this context, and all that it forks, never sees SIGTERM, SIGINT and SIGHUP.
+    """Block SIGTERM, SIGINT and SIGHUP in a process that is started in this context, and in all processes that it
+    forks.
 
-    A terminal and a service manager signal every process of a group; only the supervisor knows whether work may go on.
+    A terminal and a service manager signal every process of a group, and only the supervisor can decide whether work
+    may go on.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_GROUP)
     try:
-        resource_tracker.ensure_running()  # which lets some of them through again
+        resource_tracker.ensure_running()  # this call unblocks some of the signals
         signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_GROUP)
         yield
     finally:
@@ -46,9 +51,9 @@ def group_signals_blocked() -> Iterator[None]:
 
 
 def _find_place_for_sockets() -> None:
-    """Multiprocessing keeps its sockets in a folder that it makes once, in the folder for temporary files.
+    """Let multiprocessing use another folder for its sockets if the usual path is too long.
 
-    Where that one's path is too long, this is made elsewhere.
+    It makes that folder once, inside the folder for temporary files.
     """
     place = _place()
     if place is None:
@@ -62,7 +67,7 @@ def _find_place_for_sockets() -> None:
 
 
 def _place() -> str | None:
-    """None: the usual one."""
+    """Return the parent folder for sockets; None for the usual one. Raises CannotStart."""
     try:
         usual = tempfile.gettempdir()
     except OSError as problem:

@@ -1,8 +1,9 @@
-"""What failed in the worker's own environment, and what it takes no work for until that is well again.
+"""Health of the worker: failures of its own environment, and the work that it does not take until they are over.
 
-A failure of the artifact store, the disk or the memory makes the worker unhealthy as a whole; one of its connection to
-a source keeps it from that source alone. It waits, twice as long after each failure, and then tries that very thing
-until it works. Only a file that was built shortens the waiting again: what can be reached may still fail at once.
+A failure of the artifact store, the disk or the memory makes the whole worker unhealthy. A failed connection to a
+source only keeps the worker from jobs of that source. A probe then tests the failed part again and again, after a pause
+that doubles with each failure. Only a successfully built file resets the pauses, because a part that answers a probe
+may still fail in the next job.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from services.worker.world import World
 FIRST_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0
 
 WHOLE = ""
-"""In place of a source: the worker takes no work at all."""
+"""Stands for the whole worker where a source id is expected: the worker takes no work at all."""
 
 OF_WORKER = frozenset(
     {
@@ -35,7 +36,10 @@ OF_WORKER = frozenset(
 OF_SOURCE = frozenset({FailureCode.SOURCE_UNREACHABLE, FailureCode.SOURCE_UNKNOWN})
 
 Probe = Callable[[str], Awaitable[bool]]
-"""Whether a source can be had, or with WHOLE, whether files can be written and memory is there. Raises nothing."""
+"""Tests a source, or, for WHOLE, the artifact store, the scratch folder and the memory.
+
+Returns whether it works, and never raises.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,10 @@ class _Illness:
 
 
 class Health:
-    """Illnesses by source; `async with` owns their tasks. `changed` is called whenever one begins or ends."""
+    """The worker's problems by source.
+
+    `async with` owns the tasks that probe them. `changed` is called whenever a problem begins or ends.
+    """
 
     def __init__(self, world: World, probe: Probe, changed: Callable[[], None]) -> None:
         self._world = world
@@ -70,16 +77,16 @@ class Health:
 
     @property
     def fit(self) -> bool:
-        """False while no work at all is taken."""
+        """False while the worker takes no work at all."""
         return WHOLE not in self._ill
 
     @property
     def lost_sources(self) -> frozenset[str]:
-        """Sources that cannot be had now."""
+        """The sources that the worker cannot use now."""
         return frozenset(self._ill) - {WHOLE}
 
     def problems(self) -> Sequence[WorkerProblem]:
-        """For the api: those of the worker as a whole first."""
+        """Return the problems for the api, those of the whole worker first."""
         now = self._world.monotonic()
         return [
             WorkerProblem(ill.code, source, timedelta(seconds=now - ill.since))
@@ -87,11 +94,11 @@ class Health:
         ]
 
     async def until_fit(self) -> None:
-        """Wait until work may be taken."""
+        """Wait until the worker may take work."""
         await self._fit.wait()
 
     def heard(self, job: Job, outcome: Outcome) -> None:
-        """Of an attempt that ended."""
+        """Take note of the outcome of an attempt: a failure may begin a problem, a built file resets the pauses."""
         match outcome:
             case Built():
                 for proven in (WHOLE, job.spec.source.id, *(each.source.id for each in job.spec.attachments)):
@@ -102,7 +109,7 @@ class Health:
                 self.fall_ill(code, source_id)
 
     def fall_ill(self, code: str, source_id: str = WHOLE) -> None:
-        """Take no work that needs it until it is there again."""
+        """Take no work that needs this source (or, for WHOLE, no work at all) until a probe succeeds."""
         if source_id in self._ill:
             return
         pauses = self._pauses.setdefault(source_id, self._world.pauses(FIRST_PAUSE_S, MAX_PAUSE_S))

@@ -1,4 +1,4 @@
-"""The heartbeat: one call for all leases, and what its answers mean for them."""
+"""The heartbeat: one call for all leases, and the handling of its answer."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -16,10 +16,10 @@ _MIN_PAUSE_S = 0.05
 
 
 class Heartbeat:
-    """Beats until cancelled: as often as the api asks, and at once when woken.
+    """Sends heartbeats until cancelled: at the interval that the api asks for, and at once when woken.
 
-    While no beat is answered, work goes on for `orphan_timeout_s`; then every lease is dropped. `drain` is called when
-    the api wants this worker to stop. `problems` are told with each beat.
+    While the api does not answer, work goes on for `orphan_timeout_s` seconds; then every lease is dropped. `drain` is
+    called when the api asks this worker to stop. `problems` are sent with each heartbeat.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class Heartbeat:
         self._in_touch: bool | None = None
 
     async def run(self, woken: asyncio.Event) -> None:
-        """`woken` is set by whoever has news for the api, and cleared here."""
+        """Send heartbeats until cancelled. Setting `woken` requests one at once; this method clears it."""
         while True:
-            woken.clear()  # before the leases are listed: what comes later wakes the next beat
+            woken.clear()  # cleared before the leases are listed, so that any later change triggers another heartbeat
             pause_s = await self._beat()
             if not self._contact.confirmed.is_set():
-                await asyncio.sleep(pause_s)  # the api's to recover in, whoever has news
+                await asyncio.sleep(pause_s)  # even news must wait, so that the api can recover
                 continue
             try:
                 async with asyncio.timeout(pause_s):
@@ -58,7 +58,7 @@ class Heartbeat:
                 continue
 
     async def _beat(self) -> float:
-        """Call once; seconds until the next."""
+        """Send one heartbeat. Return the seconds until the next one."""
         try:
             answer = await self._queue.heartbeat(
                 self._leases.reports(), self._leases.free, draining=self._leases.draining, problems=self._problems()
@@ -69,7 +69,7 @@ class Heartbeat:
         return max(_MIN_PAUSE_S, answer.next_heartbeat_in.total_seconds())
 
     def _unanswered(self, error: ExportdError) -> float:
-        if self._in_touch is not False:  # once, not at each try
+        if self._in_touch is not False:  # log it once, not for each retry
             logs.get().warning("heartbeat_unanswered", reason=error.reason, message=str(error))
         self._in_touch = False
         self._contact.heartbeat_lost()
@@ -103,5 +103,5 @@ class Heartbeat:
                 attempt.stop(Ending.LOST)
 
     def _retries(self) -> Iterator[float]:
-        """Soon again: leases expire in the meantime."""
+        """Return the pauses between retries. They stay short because leases expire in the meantime."""
         return self._world.pauses(max_s=2.0)

@@ -15,16 +15,17 @@ from services.worker.supervisor.outcome_log import Ending
 
 _REMEMBERED = 10_000
 _MAX_LEASES = 128
-"""Attempts whose outcome waits to be taken count too: half of what a heartbeat may list."""
+"""Limit of attempts, including those whose outcome is not yet reported. It is half of what a heartbeat may list."""
 
 Make = Callable[[Job, Callable[[], None]], Attempt]
-"""An attempt for a job; the callable is to be called when its slot becomes free."""
+"""Makes the attempt for a job. The attempt must call the callable when its slot becomes free."""
 
 
 class Leases:
-    """Attempts by lease; `async with` owns their tasks. `slots` is how many may be at work at the same time.
+    """The attempts of this worker by lease. `async with` owns their tasks.
 
-    `draining` is set once no new work is taken. `woken` is called for each new lease: it waits to be confirmed.
+    At most `slots` attempts work at the same time. `draining` is set once no new work is taken. `woken` is called for
+    each new lease, because it must be confirmed.
     """
 
     def __init__(self, slots: int, queue: JobQueue, make: Make, woken: Callable[[], None]) -> None:
@@ -50,24 +51,24 @@ class Leases:
 
     @property
     def busy(self) -> int:
-        """Slots with work."""
+        """Number of slots with work."""
         return sum(attempt.busy for attempt in self._attempts.values())
 
     @property
     def free(self) -> int:
-        """Slots without work, whether or not any is taken."""
+        """Number of slots without work, whether or not new work is taken."""
         return max(0, min(self._slots - self.busy, _MAX_LEASES - len(self._attempts)))
 
     def find(self, lease_id: str) -> Attempt | None:
-        """None for a lease that is not held (any more)."""
+        """Return the attempt under a lease; None when the lease is not held (any more)."""
         return self._attempts.get(lease_id)
 
     def reports(self) -> list[LeaseReport]:
-        """Every lease that is held."""
+        """Return a report of every lease that is held."""
         return [attempt.report() for attempt in self._attempts.values()]
 
     def adopt(self, job: Job) -> None:
-        """Begin with a job, unless its lease has been seen before; give it back when there is no room for it."""
+        """Begin an attempt for a job, unless its lease has been seen before. Without a free slot, give the job back."""
         if job.lease.lease_id in self._seen:
             return
         if self.draining or not self.free:
@@ -80,17 +81,17 @@ class Leases:
         self._woken()
 
     def decline(self, job: Job) -> None:
-        """Give a job back that cannot be begun now."""
+        """Give back a job that cannot begin now."""
         self._start(self._give_back(job))
 
     def stop_all(self, why: Ending, *, unconfirmed_only: bool = False) -> None:
-        """Stop every attempt, or those whose lease no heartbeat has confirmed."""
+        """Stop every attempt, or only those whose lease has not been confirmed by a heartbeat."""
         for attempt in self._attempts.values():
             if not (unconfirmed_only and attempt.confirmed):
                 attempt.stop(why)
 
     async def until_free(self) -> int:
-        """Wait for a free slot; how many there are."""
+        """Wait for a free slot. Return the number of free slots."""
         while not self.free:
             await self._change()
         return self.free
@@ -119,7 +120,7 @@ class Leases:
     async def _give_back(self, job: Job) -> None:
         try:
             await self._queue.release([job.lease])
-        except ExportdError as error:  # then its lease expires, unconfirmed: no attempt is spent
+        except ExportdError as error:  # the unconfirmed lease then expires, which does not use up an attempt
             logs.get().warning("release_unanswered", export_id=job.lease.export_id, reason=error.reason)
 
     def _remember(self, lease_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Asking for jobs: as many as there are free slots, of what this worker can do now."""
+"""Leasing of jobs: as many as there are free slots, of the kinds that this worker can build now."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ POLL_S = 20.0
 
 
 class Leasing:
-    """Polls one after the other, until cancelled. `run` raises CannotStart when the first answer is STORE_MISMATCH."""
+    """Polls the queue until cancelled. `run` raises CannotStart when the first answer is STORE_MISMATCH."""
 
     def __init__(self, context: WorkerContext, leases: Leases, contact: Contact, health: Health) -> None:
         self._context = context
@@ -28,25 +28,26 @@ class Leasing:
         self._was_answered = False
 
     def ability_changed(self) -> None:
-        """Cut the open poll off: what this worker can do is not what it said."""
+        """Cut off the open poll, because the capabilities that it named have changed."""
         self._ability_changed.set()
 
     async def run(self) -> None:
-        """Ask while heartbeats are answered and the worker is well. Raises CannotStart."""
+        """Poll while heartbeats are answered and the worker is healthy. Raises CannotStart."""
         while True:
             await self._health.until_fit()
             await self._contact.confirmed.wait()
             for job in await self._polled(await self._leases.until_free()):
                 if self._health.fit:
                     self._leases.adopt(job)
-                else:  # the answer came in the moment in which the worker fell ill
+                else:  # the worker became unhealthy while the answer arrived
                     self._leases.decline(job)
 
     async def _polled(self, free: int) -> list[Job]:
-        """The answer to one poll, repeated under the same name until it is answered: its jobs are not lost then.
+        """Return the jobs of one poll.
 
-        None when what this worker can do changes meanwhile: what was leased in that moment the api gives back, since
-        nobody takes its answer, or a heartbeat tells of it.
+        An unanswered poll is repeated with the same id, so that its jobs are not lost. Returns no jobs when the
+        capabilities change in the meantime. Jobs that were leased at that moment are given back by the api, because
+        nobody receives its answer, or a heartbeat reports them as missing.
         """
         poll_id = self._context.world.new_id()
         self._ability_changed.clear()
@@ -78,12 +79,15 @@ class Leasing:
         return polling.result() if answered else []
 
     async def _capabilities(self) -> Capabilities:
-        """As the sources and the store are now: each poll tells them again."""
+        """Return the current capabilities. Sources and store may change, so each poll sends them again."""
         names = frozenset(built_in()) | self._context.sources.current.capabilities(but=self._health.lost_sources)
         return Capabilities(names, await asyncio.to_thread(self._context.sink.store_id))
 
     def _mismatched(self, mismatch: StoreMismatch) -> None:
-        """At the start it is a mistake in the settings; later the store may come back."""
+        """Refuse to start when the first poll finds another store, which is a mistake in the settings.
+
+        Later, wait for the store.
+        """
         self._contact.answered()
         self._context.store.tell(mismatch)
         if not self._was_answered:

@@ -1,4 +1,4 @@
-"""How attempts end, and the one line that the log gets about each."""
+"""How attempts end, and the log line about each of them."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -13,8 +13,9 @@ from services.worker.order import Outcome
 class Ending(Enum):
     """How an attempt ended.
 
-    COMPLETED and FAILED were taken by the api. CANCELLED, LOST: the lease does not count any more. RELEASED: given
-    back. ORPHANED: the api did not answer for too long. BROKEN: a defect of the worker, which the log describes.
+    COMPLETED and FAILED were accepted by the api. With CANCELLED and LOST the lease is no longer in force. RELEASED:
+    the lease was given back. ORPHANED: the api did not answer for too long. BROKEN: a defect of the worker, which the
+    log describes.
     """
 
     COMPLETED = "completed"
@@ -28,7 +29,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt that is over. `outcome` is the result of building, None when it was stopped before."""
+    """An attempt that has ended. `outcome` is the result of building, or None when the attempt was stopped before."""
 
     job: Job
     reference: str
@@ -37,7 +38,7 @@ class Ended:
     seconds: float
 
     def tell(self, metrics: WorkerMetrics) -> None:
-        """Write the line and count."""
+        """Log the attempt and count it in the metrics."""
         metrics.attempts.labels(self.ending.value).inc()
         metrics.run_seconds.labels(self.job.spec.table.format.value).observe(self.seconds)
         if self.ending is Ending.COMPLETED and isinstance(self.outcome, Built):

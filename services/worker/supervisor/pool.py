@@ -1,8 +1,9 @@
-"""A pool of warm child processes, one order at a time each.
+"""A pool of warm child processes. Each works on one order at a time.
 
-A library's pool shares one pipe and its locks among all children, so that one killed at the wrong moment delays its
-neighbours, and it reports a job as cancelled before its process is gone. Here each child has a pipe of its own, and
-whoever stops an order gets control back when the process is dead: what it wrote can be removed safely.
+The pools of Python's library share one pipe and its locks among all children, so a child that is killed at the wrong
+moment can block the others; they also report a job as cancelled before its process has ended. Here each child has a
+pipe of its own, and a cancelled call returns only when the process is dead, so that what it wrote can be deleted
+safely.
 """
 
 import asyncio
@@ -29,11 +30,15 @@ from services.worker.supervisor import forkserver
 
 _RESPAWN_PAUSE_S = 1.0
 _PROCESSES = threading.Lock()
-"""multiprocessing reaps every dead child when it starts one; a thread that asks for an exit code then gets 255."""
+"""Serialises starts and joins.
+
+When multiprocessing starts a child, it reaps every dead one, and a thread that asks for an exit code at that time gets
+255.
+"""
 
 
 class ChildDied(Exception):
-    """The process ended before it answered. `exit_code` is negative for a signal."""
+    """The process ended before it answered. `exit_code` is negative for a signal and None when it is not known."""
 
     def __init__(self, exit_code: int | None) -> None:
         super().__init__(exit_code)
@@ -41,14 +46,14 @@ class ChildDied(Exception):
 
 
 class ChildNotWarm(Exception):
-    """The process could not get ready; the message says why."""
+    """The warm-up of the process failed. The message says why."""
 
 
 class Child:
-    """One process. Its methods block, except `kill` and `reports`."""
+    """One child process. Its methods block, except `kill` and `reports`."""
 
     def __init__(self, context: ForkServerContext, run: Run, warm: Callable[[], None]) -> None:
-        """Start it and wait until it is warm. Raises ChildDied, ChildNotWarm."""
+        """Start the process and wait until it is warm. Raises ChildDied or ChildNotWarm."""
         self.lost_lines = 0
         self._orders, theirs = context.Pipe()
         self.hear, tell = progress.pair()
@@ -68,11 +73,11 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """False once the process has ended, for whatever reason."""
+        """False once the process has ended for any reason."""
         return not _readable(self._handle)
 
     def do(self, order: Work) -> Any:
-        """What comes of an order. Raises ChildDied."""
+        """Send an order and return its outcome. Raises ChildDied."""
         try:
             self._orders.send(order)
         except OSError:
@@ -82,23 +87,23 @@ class Child:
         return answer.outcome
 
     def reports(self) -> Iterator[Progress]:
-        """Progress that has arrived."""
+        """Yield the progress reports that have arrived."""
         return progress.heard(self.hear)
 
     def kill(self) -> None:
-        """Begin to end it; repeated: nothing."""
+        """Send SIGKILL without waiting. Repeated calls do nothing."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     def bury(self) -> int | None:
-        """Wait for its end; the exit code, None when that is not known."""
+        """Wait for the end of the process. Return the exit code, or None when it is not known."""
         wait_for_any([self._handle])
         with _PROCESSES:
             self._process.join()
             return self._process.exitcode
 
     def close(self) -> None:
-        """Give back what a dead child leaves."""
+        """Close the pipes and the handle of a dead child."""
         self._orders.close()
         self.hear.close()
         os.close(self._handle)
@@ -110,20 +115,20 @@ class Child:
             raise ChildNotWarm(answer.why)
 
     def _answer(self) -> Any:
-        """Its next message; one that it sent before it died counts."""
+        """Return the child's next message, including one that it sent just before it died. Raises ChildDied."""
         try:
             if self._orders in wait_for_any([self._orders, self._handle]):
                 return self._orders.recv()
         except (EOFError, OSError):
-            self.kill()  # without its pipe it is of no use
+            self.kill()  # a child without its pipe is of no use
         raise ChildDied(self.bury())
 
 
 class Pool:
-    """`size` warm children; `async with` owns them. `run` and `warm` must be importable by name."""
+    """`size` warm children. `async with` starts and ends them. `run` and `warm` must be importable by name."""
 
     def __init__(self, size: int, run: Run, warm: Callable[[], None], preload: list[str]) -> None:
-        """`preload` names modules that children find imported already. Raises CannotStart."""
+        """`preload` names the modules that are imported before children are forked. Raises CannotStart."""
         self._size = size
         self._make = (forkserver.context(preload), run, warm)
         self._lines_lost_by_dead = 0
@@ -138,7 +143,7 @@ class Pool:
     async def __aenter__(self) -> Self:
         try:
             await asyncio.gather(*(self._spawn() for _ in range(self._size)))
-        except BaseException as problem:  # nobody else ends what did start
+        except BaseException as problem:  # no other code ends the children that did start
             await asyncio.to_thread(self._bury_all)
             if isinstance(problem, (ChildDied, ChildNotWarm, OSError, EOFError)):
                 raise CannotStart(f"a process for jobs did not start: {_why(problem)}") from problem
@@ -147,7 +152,7 @@ class Pool:
 
     @property
     def lost_lines(self) -> int:
-        """Lines of the log that children could not write, as far as they have told."""
+        """Number of log lines that children could not write, as far as they have reported."""
         return self._lines_lost_by_dead + sum(one.lost_lines for one in self._children)
 
     async def __aexit__(
@@ -159,7 +164,7 @@ class Pool:
         await asyncio.gather(*self._respawns, return_exceptions=True)
         for one in self._children:
             one.kill()
-        while self._at_work:  # whoever gave the order gives its child back, and hears of its end
+        while self._at_work:  # run() gives each busy child back when it has learned of its end
             self._all_back.clear()
             await self._all_back.wait()
         await asyncio.to_thread(self._bury_all)
@@ -171,14 +176,15 @@ class Pool:
     async def run(self, order: PreviewOrder | ProbeOrder, heard: Callable[[Progress], None]) -> Shown: ...
 
     async def run(self, order: Work, heard: Callable[[Progress], None]) -> Outcome | Shown:
-        """What comes of an order, a failure when its process dies.
+        """Carry out an order in a child. Return its outcome, or a failure when the process dies.
 
-        `heard` is called with each report. Cancelling this call kills the process; it is dead when the call is over.
+        `heard` is called with each progress report. Cancelling this call kills the process; when the call returns, the
+        process is dead.
         """
         one = await self._living()
         self._at_work.add(one)
         loop = asyncio.get_running_loop()
-        for _ in one.reports():  # of the last order
+        for _ in one.reports():  # discard reports of the last order
             pass
         loop.add_reader(one.hear.fileno(), _hear, one, heard)
         try:
@@ -194,13 +200,13 @@ class Pool:
             self._all_back.set()
 
     async def _living(self) -> Child:
-        """An idle child; one that died idle is replaced."""
+        """Return an idle child. Children that died while idle are replaced."""
         while not (one := await self._idle.get()).alive:
             self._give_back(one)
         return one
 
     async def _uncut(self, one: Child, order: Work) -> Any:
-        """As `Child.do`; a cancelled caller leaves only when the process is dead."""
+        """Run `Child.do`. A cancelled call returns only when the process is dead."""
         doing = asyncio.get_running_loop().run_in_executor(self._threads, one.do, order)
         try:
             return await asyncio.shield(doing)
@@ -214,7 +220,7 @@ class Pool:
 
     def _give_back(self, one: Child) -> None:
         if self._closing:
-            return  # whoever closes the pool buries it
+            return  # __aexit__ ends the child
         if one.alive:
             self._idle.put_nowait(one)
             return
@@ -231,13 +237,13 @@ class Pool:
                 return await self._spawn()
             except (ChildDied, ChildNotWarm, OSError, EOFError) as raised:
                 logs.get().error("child_not_started", cause=logs.outline(raised))
-                await asyncio.sleep(_RESPAWN_PAUSE_S)  # whatever is short now (memory, processes) needs time
+                await asyncio.sleep(_RESPAWN_PAUSE_S)  # memory or process slots may be short and need time to recover
 
     async def _spawn(self) -> None:
         self._idle.put_nowait(await asyncio.get_running_loop().run_in_executor(self._threads, self._start))
 
     def _start(self) -> Child:
-        """In a thread, which a cancelled respawn does not stop: so the child is noted here."""
+        """Start a child. Cancelling a respawn does not stop this thread, so the child is registered here."""
         one = Child(*self._make)
         self._children.add(one)
         return one
@@ -251,7 +257,7 @@ class Pool:
 
 
 def crashed(exit_code: int | None) -> Failure:
-    """What the end of a child means for its job."""
+    """Return the failure of a job whose child ended."""
     return Failure(FailureCode.WORKER_CRASHED, f"the process that built the file ended {_how(exit_code)}")
 
 

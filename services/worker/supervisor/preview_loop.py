@@ -1,4 +1,4 @@
-"""Answering previews: beside the jobs, while a slot is free."""
+"""Answers previews beside the jobs, while a slot is free."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ _POLL_S = 20.0
 
 
 class Previewing:
-    """One preview at a time, until cancelled. A preview has no lease: nothing is lost when it is dropped."""
+    """Answers one preview at a time, until cancelled. A preview has no lease, so it can be dropped without loss."""
 
     def __init__(self, context: WorkerContext, leases: Leases, in_touch: Callable[[], Awaitable[object]]) -> None:
         """`in_touch` waits until the api answers."""
@@ -27,7 +27,7 @@ class Previewing:
         self._pauses = context.world.pauses()
 
     async def run(self) -> None:
-        """Never returns."""
+        """Answer previews until cancelled. Never returns."""
         while True:
             await self._in_touch()
             await self._leases.until_free()
@@ -42,7 +42,7 @@ class Previewing:
                 self._pauses = self._context.world.pauses()
 
     async def _preview(self, preview: Preview) -> Shown:
-        """The rows within their time, and how many there are when that is soon known."""
+        """Return the first rows, with the total number of rows if it can be counted within its time limit."""
         reference = self._context.world.new_id()
         rows = await self._within(self._context.previews.rows_s, preview, preview.rows, reference)
         if isinstance(rows, Failure):
@@ -67,4 +67,4 @@ def _cut(rows: Previewed) -> bool:
 
 
 def _unheard(progress: Progress) -> None:
-    """Nobody watches a preview."""
+    """Ignore the progress of a preview."""

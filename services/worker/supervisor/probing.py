@@ -1,4 +1,4 @@
-"""Trying whether what failed works again."""
+"""Probes: whether what failed works again."""
 
 import asyncio
 
@@ -10,17 +10,17 @@ from services.worker.supervisor.attempt import WorkerContext
 from services.worker.supervisor.health import WHOLE
 
 PROBE_S = 60.0
-"""How long one may take, with the wait for a process that is free."""
+"""Time limit of a probe in seconds, including the wait for a free process."""
 
 
 class Probing:
-    """See health.Probe. Drivers and memory are tried in a child, which can be killed."""
+    """The health.Probe of a worker. Drivers and memory are tested in a child process, because that can be killed."""
 
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
 
     async def __call__(self, source_id: str) -> bool:
-        """Whether a source can be had; with WHOLE, whether files can be written and memory is there."""
+        """Whether the source can be reached; for WHOLE, whether files can be written and memory is available."""
         if source_id == WHOLE and not await asyncio.to_thread(self._takes_files):
             return False
         order = ProbeOrder(source_id, self._context.world.new_id(), self._context.sources.current)
@@ -29,7 +29,7 @@ class Probing:
                 return not isinstance(await self._context.pool.run(order, _unheard), Failure)
         except TimeoutError:
             return False
-        except Exception:  # noqa: BLE001 - whatever it is, it does not work
+        except Exception:  # noqa: BLE001 - any error means that it does not work
             logs.get().exception("probe_crashed", source=source_id)
             return False
 
@@ -49,4 +49,4 @@ class Probing:
 
 
 def _unheard(progress: Progress) -> None:
-    """Nobody watches a probe."""
+    """Ignore the progress of a probe."""

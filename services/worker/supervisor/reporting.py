@@ -1,4 +1,4 @@
-"""Telling the api how an attempt went, until it answers."""
+"""Reports the outcome of an attempt to the api, and repeats the report until it is answered."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,18 +17,18 @@ from services.worker.supervisor.outcome_log import Ending
 from services.worker.world import World
 
 _RELEASE_FOR_S = 5.0
-"""How long giving a lease back is tried: one that is not given back expires."""
+"""How long giving back a lease is retried. A lease that is not given back expires."""
 
 
 class Place(Protocol):
-    """Where an attempt's file is."""
+    """The files of an attempt, and the store that holds them."""
 
     async def withdraw(self) -> None:
-        """Remove the file: nothing points at it."""
+        """Delete the files. No export refers to them."""
         ...
 
     def mismatched(self, mismatch: errors.StoreMismatch) -> Failure:
-        """The api does not see the file, or another store; how the attempt failed then."""
+        """Take note that the api does not see the file or uses another store. Return the failure of the attempt."""
         ...
 
 
@@ -36,8 +36,8 @@ class Place(Protocol):
 class Reporting:
     """The reports of one attempt.
 
-    Only the answer to a report says what the outcome is worth. Unanswered ones are repeated for `for_s` seconds, or
-    until `stopped` has a result: that is the ending then.
+    Only the api's answer decides how the attempt ends. An unanswered report is repeated for `for_s` seconds or until
+    `stopped` has a result, which is then the ending.
     """
 
     queue: JobQueue
@@ -49,7 +49,7 @@ class Reporting:
     world: World
 
     async def outcome(self, outcome: Outcome) -> Ending:
-        """The ending that the api's answer makes of it."""
+        """Report the outcome. Return the ending that results from the api's answer."""
         if isinstance(outcome, Built):
             return await self._complete(outcome)
         await self.place.withdraw()
@@ -64,11 +64,14 @@ class Reporting:
         return Ending.RELEASED
 
     async def mismatch(self, mismatch: errors.StoreMismatch) -> Ending:
-        """Another worker may serve it: the api gives the attempt back, as long as that is allowed."""
+        """Report that the stores differ.
+
+        While that is allowed, the api gives the job back so that another worker can build it.
+        """
         return await self._fail(self.place.mismatched(mismatch))
 
     async def _complete(self, built: Built) -> Ending:
-        """When nobody answers, the file stays: it may have been published."""
+        """Report the file. If the api does not answer, the file stays, because it may have been published."""
         try:
             await self._persist(lambda: self.queue.complete(self.lease, built), self.for_s)
         except errors.TryAgain:
@@ -79,7 +82,7 @@ class Reporting:
         return Ending.COMPLETED
 
     async def _refused(self, refused: errors.ExportdError) -> Ending:
-        """What is left to do when the api does not take the file."""
+        """Handle the api's refusal of a file."""
         match refused:
             case errors.Fenced():
                 return _fenced(refused)
@@ -106,9 +109,9 @@ class Reporting:
         return self.stopped.result() if self.stopped.done() else Ending.ORPHANED
 
     async def _persist(self, call: Callable[[], Awaitable[None]], for_s: float) -> None:
-        """Call until it is answered; TryAgain when it is given up: after `for_s`, or when the attempt is stopped."""
+        """Repeat a call until it is answered. Raises TryAgain after `for_s` seconds or when the attempt is stopped."""
         until = self.world.monotonic() + for_s
-        heeding = not self.stopped.done()  # what comes after a stop has only its time as a limit
+        heeding = not self.stopped.done()  # a call that begins after the stop is limited by its time only
         for pause in self.world.pauses():
             try:
                 return await call()
