@@ -1,6 +1,7 @@
-"""What can be had of the sources of one kind: for children and commands, which have its libraries.
+"""What a worker can do with the sources of one kind. Only children and commands import this, as it needs the libraries
+of the kind.
 
-The supervisor knows the kind alone, see kind.py, and imports none of this.
+The supervisor knows only the kind, see kind.py.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +21,11 @@ S_contra = TypeVar("S_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class RowOptions:
-    """Big sorts go into `temp_dir`, None being the system's own, and leave it empty. `careful`: the same rows, in no
-    way that could end the process. `threads` is for a reader that reads and sorts with several.
+    """Options for reading rows.
+
+    Big sorts use `temp_dir` (None: the system's folder) and leave it empty. `careful` asks for the same rows without
+    any method that could end the process. `threads` is the number of threads of a reader that reads and sorts in
+    parallel.
     """
 
     temp_dir: Path | None = None
@@ -31,15 +35,20 @@ class RowOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access(Generic[S_contra]):
-    """Each is None where the kind has no such thing; what they do raises SourceFailed."""
+    """The functions of one kind of source.
+
+    A function is None where the kind does not support it. All of them raise SourceFailed.
+    """
 
     open_rows: Callable[[S_contra, RowOptions], Source] | None = None
     open_lines: Callable[[S_contra, JobSpec, RowOptions], AbstractContextManager[LinesReading | None]] | None = None
-    """The lines of the file as the source itself writes them, where it can write the very same bytes."""
+    """Opens a reading of encoded lines, if the source can encode exactly the bytes that the table's writer
+    would write.
+    """
     open_attachments: Callable[[S_contra], AttachmentFiles] | None = None
     reach: Callable[[S_contra], None]
-    """Connect to where the source is, and let go. Raises SourceFailed, OSError."""
+    """Connects to the source and disconnects. Raises SourceFailed or OSError."""
     introspect: Callable[[S_contra, TableNames], list[LiveTable]] | None = None
-    """The tables of these names, for the draft of a catalog."""
+    """Returns the tables with these names, for the draft of a catalog."""
     check: Callable[[S_contra, Sequence[Probe]], list[Problem]]
-    """What is wrong with the source, which is reached for it, and with collections of it; no row is read."""
+    """Connects to the source and returns the problems of the source and of these collections. No row is read."""

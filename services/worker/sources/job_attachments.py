@@ -1,4 +1,4 @@
-"""The attachments of one job, which may be of several sources."""
+"""The attachments of one job, which may come from several sources."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -9,7 +9,7 @@ from services.worker.ports import AttachmentFiles, Row
 
 
 class JobAttachments:
-    """Attachments of several sources; see ports.AttachmentFiles."""
+    """The AttachmentFiles of several sources. Each call goes to the source of its attachment."""
 
     def __init__(self, files: Mapping[SourceRef, AttachmentFiles]) -> None:
         self._files = files
@@ -20,7 +20,7 @@ class JobAttachments:
         return self._files[attachment.source].open(attachment, path, row)
 
     def close(self) -> None:
-        """See ports.AttachmentFiles. What one raises does not keep the others open."""
+        """See ports.AttachmentFiles. All sources are closed even if closing one of them raises."""
         with ExitStack() as stack:
             for each in self._files.values():
                 stack.callback(each.close)

@@ -1,4 +1,6 @@
-"""What is known of a kind of source without its libraries: how its settings are read, and what it has."""
+"""The kinds of sources as far as they are known without their libraries: how their settings are read and what they
+offer.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class SourceSettings(Protocol):
-    """Where one source is. Frozen, fit to be sent to a child, and its repr shows no secret."""
+    """The settings of one source. They are frozen and can be sent to a child, and their repr shows no secret."""
 
     kind: ClassVar[str]
-    """Its word in the catalog and in sources.toml."""
+    """The value of `kind` in the catalog and in sources.toml."""
 
     @property
     def id(self) -> str:
-        """Its name there."""
+        """The id of the source in the catalog and in sources.toml."""
         ...
 
 
@@ -33,10 +35,11 @@ def _always(_: Table) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SourceKind(Generic[S]):
-    """A kind, by its class of settings. Several may share a word: the first of the table that `fits` is meant.
+    """A kind of source, identified by its class of settings.
 
-    `read` makes the settings of a table in sources.toml, fit for use only when it notes no mistake. `rows` and
-    `attachments` say whether it has such; `module` is the one with its ACCESS, which opens them.
+    Several kinds may share a word; the first one whose `fits` accepts the table is used. `read` makes the settings from
+    a table of sources.toml; they are valid only if it notes no mistake. `rows` and `attachments` say whether the kind
+    offers them. `module` is the name of the module whose ACCESS opens them.
     """
 
     settings: type[S]
@@ -48,10 +51,10 @@ class SourceKind(Generic[S]):
 
     @property
     def word(self) -> str:
-        """`kind` of such a source."""
+        """The value of `kind` of such a source."""
         return self.settings.kind
 
     def access(self) -> "Access[S]":
-        """Import what opens its sources, libraries and all."""
+        """Import the functions of the kind, with its libraries."""
         access: Access[S] = import_module(self.module).ACCESS
         return access

@@ -1,4 +1,4 @@
-"""The kinds of source: a new one is a folder of its own and a line here."""
+"""All kinds of sources. A new kind is a folder of its own and an entry in KINDS."""
 
 from typing import Any
 
@@ -13,18 +13,18 @@ from services.worker.sources.sql.postgres.kind import POSTGRES
 from services.worker.sources.sql.sqlite.kind import SQLITE
 
 KINDS: tuple[SourceKind[Any], ...] = (SQLITE, POSTGRES, MYSQL, OTHER_SQL, PARQUET, CSV, HTTP, FOLDER, BUCKET)
-"""Of those with one word the more particular ones come first."""
+"""Of the kinds with the same word, the more specific ones come first."""
 
 _WORDS = tuple(dict.fromkeys(kind.word for kind in KINDS))
 _BY_SETTINGS = {kind.settings: kind for kind in KINDS}
 
 
 def kind_of(settings: SourceSettings) -> SourceKind[Any]:
-    """The kind that settings are of."""
+    """Return the kind of these settings."""
     return _BY_SETTINGS[type(settings)]
 
 
 def kind_in(table: Table) -> SourceKind[Any] | None:
-    """The kind that a table of sources.toml says; None, and noted there, when it is no known one."""
+    """Return the kind that a table of sources.toml asks for. An unknown kind is noted in the table and gives None."""
     word = table.choice("kind", _WORDS)
     return next((kind for kind in KINDS if kind.word == word and kind.fits(table)), None)

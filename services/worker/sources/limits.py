@@ -1,4 +1,4 @@
-"""What holds for the rows of every source: no more of them than allowed, and masks on what is not to be seen."""
+"""What applies to the rows of every source: the limit on their number, and masks of columns."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,9 +13,10 @@ from services.worker.sources.rows import mask
 
 
 class GuardedSource:
-    """A source that gives no more rows than the spec's limit, and its columns masked; `mask_key` empty: there is none.
+    """A source whose rows are limited by the spec and whose columns are masked. An empty `mask_key` means that there is
+    none.
 
-    The batches of a masked column hold text: writers go by `mask.spec_for_writers`.
+    The batches of a masked column hold text. Writers must use `mask.spec_for_writers`.
     """
 
     def __init__(self, source: Source, mask_key: bytes) -> None:
@@ -24,7 +25,10 @@ class GuardedSource:
 
     @contextmanager
     def read(self, spec: JobSpec) -> Iterator[Reading]:
-        """See ports.Source. Raises SourceFailed, with LIMIT_EXCEEDED at once when the source has counted."""
+        """See ports.Source.
+
+        Raises SourceFailed; with LIMIT_EXCEEDED before the first row if the source has counted its rows.
+        """
         mask.check(spec.columns, self._mask_key)
         with self._source.read(spec) as reading:
             counted = reading.matched_by is MatchedBy.COUNT
@@ -38,7 +42,7 @@ class GuardedSource:
 
 
 class _GuardedReading:
-    """ports.Reading, with batches that are looked at on their way."""
+    """A ports.Reading that checks and masks each batch."""
 
     def __init__(self, reading: Reading, spec: JobSpec, mask_key: bytes) -> None:
         self.consistency = reading.consistency
@@ -64,7 +68,7 @@ class _GuardedReading:
 
 
 def check_rows(count: int, most: int, *, exact: bool) -> None:
-    """Raises SourceFailed (LIMIT_EXCEEDED) for more than `most` rows; 0 is no limit. `exact`: there are no others."""
+    """Raise SourceFailed (LIMIT_EXCEEDED) for more than `most` rows. 0 is no limit. `exact`: `count` is the total."""
     if most and count > most:
         raise errors.limit_exceeded("max_rows", most, f"{count}" if exact else f"at least {count}")
 

@@ -1,4 +1,4 @@
-"""The sources in use, which can be read again while the worker runs."""
+"""The sources in use. They can be reloaded while the worker runs."""
 
 from collections.abc import Callable
 
@@ -8,20 +8,20 @@ from services.worker.sources.sources import Sources
 
 
 class LiveSources:
-    """Sources as their files say. Work that has begun keeps those that it was given."""
+    """The sources as in their files. Work that has begun keeps the sources that it started with."""
 
     def __init__(self, read: Callable[[], Sources]) -> None:
-        """`read` raises FileError, as does this."""
+        """`read` reads the files. It raises FileError, and so does this constructor."""
         self._read = read
         self._current = read()
 
     @property
     def current(self) -> Sources:
-        """What new work is given."""
+        """The sources for new work."""
         return self._current
 
     def reload(self) -> None:
-        """Read the files again; when one has mistakes the log is told, and the sources stay as they were."""
+        """Read the files again. If a file has mistakes, log them and keep the present sources."""
         try:
             self._current = self._read()
         except FileError as error:

@@ -1,4 +1,4 @@
-"""Where a file of sources lies, and what it refers to: paths that are relative to it, and secrets kept elsewhere."""
+"""Resolves what a file of sources refers to: relative paths, and secrets that are kept elsewhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,20 +12,20 @@ _REFERENCE = '{ env = "NAME" } or { file = "PATH" }'
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """`base` is the directory that relative paths start at, `environ` has the variables that secrets are in.
+    """The place of a file of sources: `base` is the folder of relative paths, `environ` has the environment variables.
 
-    A secret that cannot be had is noted in its table, and empty then; none is ever repeated in a mistake.
+    A secret that cannot be read is noted in its table and returned as empty. Notes never repeat a secret.
     """
 
     base: Path
     environ: Mapping[str, str] = field(repr=False)
 
     def path(self, text: str) -> Path:
-        """A path of the file."""
+        """Return a path of the file, relative to `base`."""
         return self.base / text
 
     def secret(self, table: Table, key: str) -> str:
-        """What a key holds: `"text"`, `{ env = "NAME" }` or `{ file = "PATH" }`."""
+        """Read the secret of a key: `"text"`, `{ env = "NAME" }` or `{ file = "PATH" }`."""
         value = table.value(key)
         if isinstance(value, str):
             return value
@@ -35,7 +35,7 @@ class Origin:
         return ""
 
     def kept_secret(self, table: Table, key: str) -> str:
-        """As `secret`, but never in the file itself."""
+        """Like `secret`, but the secret must not be in the file itself."""
         value = table.value(key)
         if isinstance(value, dict):
             return self.kept(table, key, value)
@@ -43,7 +43,10 @@ class Origin:
         return ""
 
     def kept(self, table: Table, key: str, reference: Mapping[str, object]) -> str:
-        """The secret that `{ env = "NAME" }` or `{ file = "PATH" }` leads to, without white space around a file's."""
+        """Read the secret that `{ env = "NAME" }` or `{ file = "PATH" }` refers to.
+
+        White space around a file's content is removed.
+        """
         way, name = next(iter(reference.items()), ("", None))
         if way not in _WAYS or len(reference) > 1 or not isinstance(name, str):
             table.wrong(key, f"must be {_REFERENCE}")

@@ -1,4 +1,4 @@
-"""The worker's sources.toml: where each source is. The api has only their ids and kinds."""
+"""The worker's sources.toml, which says where each source is. The api knows only their ids and kinds."""
 
 import os
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from services.worker.sources.origin import Origin
 
 
 def load(file: Path, environ: Mapping[str, str] = os.environ) -> dict[str, SourceSettings]:
-    """Sources by id. Relative paths are relative to the directory of the file. Raises FileError.
+    """Read the sources by id. Relative paths are relative to the folder of the file. Raises FileError.
 
-    `environ` has the secrets that are kept in variables.
+    `environ` has the variables that secrets may be kept in.
     """
     mistakes: list[Mistake] = []
     root = Table("", document(file), ("sources",), mistakes)
@@ -34,7 +34,7 @@ def _read(id_: str, table: Table, origin: Origin) -> SourceSettings | None:
 
 
 def read_mask_key(file: Path | None) -> bytes:
-    """The key for masks that is in a file, without the white space around it; empty without a file.
+    """Return the mask key from a file, without white space around it. Without a file, return empty bytes.
 
     Raises FileError when the file cannot be read or is empty.
     """

@@ -1,4 +1,4 @@
-"""The sources of a worker: rows, lines and attachments by the source that a spec names."""
+"""The sources of a worker: opens rows, lines and attachments of the source that a spec names."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,23 +18,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """They travel to children, which alone import what opens them.
+    """The settings of a worker's sources. They are sent to children; only children import the modules that open them.
 
-    `mask_key` is what masked values are hashed with; empty: there is none.
-
-    What a source is not there for, or is of another kind for, raises SourceFailed (SOURCE_UNKNOWN).
+    `mask_key` is the key for hashes of masked values; empty means that there is none. A source that does not exist, is
+    of another kind, or does not offer what is asked of it raises SourceFailed (SOURCE_UNKNOWN).
     """
 
     by_id: Mapping[str, SourceSettings]
     mask_key: bytes = field(default=b"", repr=False)
 
     def capabilities(self, but: frozenset[str] = frozenset()) -> frozenset[str]:
-        """What a worker with these sources can do, but for some of them, by the names of contract/capabilities.py."""
+        """Return the names of contract/capabilities.py that describe a worker with these sources, without the sources
+        in `but`.
+        """
         return frozenset(self._capabilities(but))
 
     @property
     def modules(self) -> list[str]:
-        """What opens them, each module once."""
+        """Names of the modules that open these sources, each once."""
         return [*dict.fromkeys(kind_of(settings).module for settings in self.by_id.values())]
 
     def _capabilities(self, but: frozenset[str]) -> Iterator[str]:
@@ -48,9 +49,9 @@ class Sources:
             yield capabilities.has_mask_key(capabilities.MASK_KEY)
 
     def open_rows(self, ref: SourceRef, options: "RowOptions | None" = None) -> "Source":
-        """The rows of a source, guarded: within the spec's limits, and masked."""
-        from services.worker.sources.access import RowOptions  # noqa: PLC0415 - see above
-        from services.worker.sources.limits import GuardedSource  # noqa: PLC0415 - see above
+        """Open the rows of a source, with the spec's limits and masks applied."""
+        from services.worker.sources.access import RowOptions  # noqa: PLC0415 - the supervisor imports this module, without libraries
+        from services.worker.sources.limits import GuardedSource  # noqa: PLC0415 - as above
 
         settings = self._named(ref)
         open_rows = kind_of(settings).access().open_rows
@@ -60,11 +61,13 @@ class Sources:
 
     @contextmanager
     def open_lines(self, spec: JobSpec, options: "RowOptions | None" = None) -> "Iterator[LinesReading | None]":
-        """A reading of the spec by a source that itself writes the file's lines, within the spec's limits; None: it
-        can't, or it would not write the very same bytes. Raises SourceFailed.
+        """Open a reading of encoded lines, within the spec's limits. None when the source cannot encode exactly the
+        bytes that the table's writer would write.
+
+        Raises SourceFailed.
         """
-        from services.worker.sources.access import RowOptions  # noqa: PLC0415 - see above
-        from services.worker.sources.limits import check_rows  # noqa: PLC0415 - see above
+        from services.worker.sources.access import RowOptions  # noqa: PLC0415 - as above
+        from services.worker.sources.limits import check_rows  # noqa: PLC0415 - as above
 
         settings = self._named(spec.source)
         open_lines = kind_of(settings).access().open_lines
@@ -77,13 +80,13 @@ class Sources:
             yield reading
 
     def open_attachments(self, attachments: tuple[AttachmentSpec, ...]) -> "AttachmentFiles":
-        """Those of a job, wherever each of them is; whoever asks closes them."""
-        from services.worker.sources.job_attachments import JobAttachments  # noqa: PLC0415 - see above
+        """Open the attachments of a job, whichever sources they come from. The caller closes them."""
+        from services.worker.sources.job_attachments import JobAttachments  # noqa: PLC0415 - as above
 
         return JobAttachments({ref: self.files(ref) for ref in dict.fromkeys(a.source for a in attachments)})
 
     def files(self, ref: SourceRef) -> "AttachmentFiles":
-        """The attachments of a source; whoever asks closes them."""
+        """Open the attachments of one source. The caller closes them."""
         settings = self._named(ref)
         open_attachments = kind_of(settings).access().open_attachments
         if open_attachments is None:
@@ -91,14 +94,16 @@ class Sources:
         return open_attachments(settings)
 
     def reach(self, source_id: str) -> None:
-        """Connect to where a source is, and let go. Raises SourceFailed, OSError."""
+        """Connect to a source and disconnect. Raises SourceFailed or OSError."""
         settings = self.by_id.get(source_id)
         if settings is None:
             raise errors.unknown(source_id, "any")
         kind_of(settings).access().reach(settings)
 
     def unreachable(self, spec: JobSpec) -> str:
-        """The first source of a spec that this worker cannot connect to now; empty: it can to all of them."""
+        """Return the first source of a spec that this worker cannot connect to now; empty when it can connect
+        to all.
+        """
         return next((id_ for id_ in _ids(spec) if not self._is_reachable(id_)), "")
 
     def _is_reachable(self, source_id: str) -> bool:
@@ -116,5 +121,5 @@ class Sources:
 
 
 def _ids(spec: JobSpec) -> list[str]:
-    """The sources of a spec, each once."""
+    """Return the ids of the spec's sources, each once."""
     return [*dict.fromkeys((spec.source.id, *(each.source.id for each in spec.attachments)))]

@@ -1,4 +1,4 @@
-"""The setting that says where timestamps without a zone are."""
+"""The setting for the time zone of timestamps without a zone."""
 
 from zoneinfo import ZoneInfo
 
@@ -8,11 +8,11 @@ KEY = "source_time_zone"
 
 
 def read_time_zone(table: Table) -> str:
-    """An IANA name; UTC unless the table has another one."""
+    """Read an IANA name; UTC unless the table has another one. A mistake is noted in the table."""
     name = table.text(KEY, "UTC")
     try:
         ZoneInfo(name or "UTC")
-    except (ValueError, OSError, LookupError):  # no path, a directory, none of that name
+    except (ValueError, OSError, LookupError):  # the errors for a bad path, a folder, and an unknown name
         table.wrong(KEY, "must be an IANA name such as America/Mexico_City")
         return "UTC"
     return name

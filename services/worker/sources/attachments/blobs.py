@@ -11,42 +11,45 @@ from services.worker.sources import errors
 from services.worker.sources.stores.streams import PIECE, stream, whole_stream
 
 _CONCURRENCY = 4
-"""A database takes its time for each blob: a few are on their way while another is packed."""
+"""Number of blobs read at the same time.
+
+A database needs some time for each, so others are fetched while one is packed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class BlobStart:
-    """A blob of `size` bytes, and its first MiB."""
+    """The size of a blob in bytes, and its first MiB."""
 
     content: bytes
     size: int
 
 
 class BlobReader(Protocol):
-    """One connection. What it does raises SourceFailed; it is fit for nothing but `close` then."""
+    """A connection that reads blobs. Its methods raise SourceFailed; after that only `close` may be called."""
 
     def find(self, blob: Blob, key: tuple[str, ...]) -> BlobStart | None:
-        """The blob of this key, as text; None when there is no such row, or null in it."""
+        """Find the blob of this key (texts). None when the row does not exist or the blob is null."""
         ...
 
     def part(self, start: int, size: int) -> bytes:
-        """`size` bytes of the blob that was found last, which has them."""
+        """Return `size` bytes of the blob that was found last, from `start`. The blob has that many bytes."""
         ...
 
     def rest(self) -> None:
-        """Nothing more of that blob is wanted: end the transaction."""
+        """End the transaction. No more parts of the current blob are read."""
         ...
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         ...
 
 
 class BlobFiles:
-    """Blobs by their keys; `connected` makes a new connection.
+    """The AttachmentFiles of blobs in a database. `connected` opens a connection.
 
-    `open` may be called by several threads: each blob has a connection to itself while it is read, which the next one
-    takes over.
+    `open` may be called by several threads. A blob has a connection to itself while it is read; the connection is used
+    again for later blobs.
     """
 
     concurrency = _CONCURRENCY
@@ -58,7 +61,7 @@ class BlobFiles:
         self._closed = False
 
     def open(self, attachment: AttachmentSpec, _path: str, row: Row) -> BinaryIO | None:
-        """See ports.AttachmentFiles. None, too, for a key that is null or not in the relation."""
+        """See ports.AttachmentFiles. The result is also None for a key that is null or does not exist."""
         blob = attachment.blob
         if blob is None:
             raise errors.relation_missing(self._id)
@@ -99,12 +102,12 @@ class BlobFiles:
     def _given_back(self, reader: BlobReader) -> None:
         reader.rest()
         self._idle.put(reader)
-        if self._closed:  # meanwhile
+        if self._closed:  # closed in the meantime
             self.close()
 
 
 class _Parts:
-    """A large blob, a MiB at a time."""
+    """The content of a large blob, fetched one MiB at a time."""
 
     def __init__(self, reader: BlobReader, start: BlobStart) -> None:
         self._reader = reader

@@ -15,16 +15,16 @@ from services.worker.sources.stores.folder import is_plain
 from services.worker.sources.stores.s3 import filesystem, reach, tls_words
 from services.worker.sources.stores.streams import stream
 
-_NO_STEPS = frozenset({"", "."})  # of a key; some stores take them for a step
+_NO_STEPS = frozenset({"", "."})  # steps of a key that some stores treat as folders
 _FAILURES = (OSError, ValueError)
 _CONCURRENCY = 16
-"""What is asked for over HTTP takes longer than a file, and costs its server less."""
+"""Requests over HTTP take longer than opening a file and cost the server less, so more of them run at the same time."""
 
 
 class BucketFiles:
-    """Objects by their keys. `open` may be called by several threads.
+    """The AttachmentFiles of an object store, by key. `open` may be called by several threads.
 
-    A key that is not there can only be told from one that must not be read when the prefix may be listed.
+    The store can tell a missing key from a forbidden one only if listing the prefix is allowed.
     """
 
     concurrency = _CONCURRENCY
@@ -36,7 +36,7 @@ class BucketFiles:
         self._bucket_seen = threading.Event()
 
     def open(self, _attachment: AttachmentSpec, path: str, _row: Row) -> BinaryIO | None:
-        """See ports.AttachmentFiles. A path that would leave the prefix is none."""
+        """See ports.AttachmentFiles. The result is also None for a path that would leave the prefix."""
         if not is_plain(path) or not _NO_STEPS.isdisjoint(path.split("/")):
             return None
         try:
@@ -49,11 +49,11 @@ class BucketFiles:
         return stream(file.read, file.close, _FAILURES, errors.unavailable(self._id))
 
     def close(self) -> None:
-        """See ports.AttachmentFiles. The connections are pyarrow's."""
+        """See ports.AttachmentFiles. pyarrow owns the connections."""
 
     def check_bucket(self) -> None:
-        """Without its bucket every object would be missing. Raises SourceFailed."""
-        from pyarrow.fs import FileType  # noqa: PLC0415 - few sources are objects
+        """Raise SourceFailed when the bucket does not exist. Without this check, every object would look missing."""
+        from pyarrow.fs import FileType  # noqa: PLC0415 - few workers have object stores
 
         if self._bucket_seen.is_set():
             return

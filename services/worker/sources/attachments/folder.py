@@ -12,11 +12,14 @@ from services.worker.sources.check.problems import Probe, Problem
 from services.worker.sources.stores.folder import Folder
 
 _CONCURRENCY = 4
-"""A folder across a network takes its time for each file: a few are on their way while another is packed."""
+"""Number of files opened at the same time.
+
+A network folder needs some time for each, so others are opened while one is packed.
+"""
 
 
 class FolderFiles:
-    """Files by their paths. `open` may be called by several threads."""
+    """The AttachmentFiles of a folder, by path. `open` may be called by several threads."""
 
     concurrency = _CONCURRENCY
 
@@ -28,7 +31,7 @@ class FolderFiles:
         return self._folder.open(path)
 
     def close(self) -> None:
-        """See ports.AttachmentFiles. Nothing is kept open."""
+        """See ports.AttachmentFiles. No file is kept open."""
 
 
 def _check(settings: FolderSettings, _: Sequence[Probe]) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""Sources of kind folder and object: attachments that are files."""
+"""The kinds folder and object: attachments that are files."""
 
 from services.worker.sources.attachments.settings import BucketSettings, FolderSettings, read_bucket, read_folder
 from services.worker.sources.kind import SourceKind

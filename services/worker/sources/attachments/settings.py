@@ -1,4 +1,4 @@
-"""Where attachments are that are no rows: a folder, and a bucket."""
+"""Settings of attachments that are files: in a folder or in a bucket."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from services.worker.sources.stores.s3 import ROOT_KEYS, ObjectRoot, read_root
 
 @dataclass(frozen=True, slots=True)
 class FolderSettings:
-    """`root` is the directory that every file is below; absolute. `hard_links`: whether they may have other names."""
+    """A folder with files. `root` is an absolute path. `hard_links` allows files that also have other names."""
 
     kind: ClassVar[str] = "folder"
     id: str
@@ -22,7 +22,7 @@ class FolderSettings:
 
 @dataclass(frozen=True, slots=True)
 class BucketSettings:
-    """`root` is what every object is below."""
+    """A bucket with objects below `root`."""
 
     kind: ClassVar[str] = "object"
     id: str
@@ -30,12 +30,12 @@ class BucketSettings:
 
 
 def read_folder(id_: str, table: Table, origin: Origin) -> FolderSettings:
-    """From its table in sources.toml; mistakes are noted there."""
+    """Read the settings from a table of sources.toml. Mistakes are noted there."""
     table.allow(("kind", "root", HARD_LINKS))
     return FolderSettings(id_, origin.path(table.text("root")), table.flag(HARD_LINKS, default=False))
 
 
 def read_bucket(id_: str, table: Table, origin: Origin) -> BucketSettings:
-    """From its table in sources.toml; mistakes are noted there."""
+    """Read the settings from a table of sources.toml. Mistakes are noted there."""
     table.allow(("kind", *ROOT_KEYS))
     return BucketSettings(id_, read_root(table, origin))

@@ -1,4 +1,4 @@
-"""What a check asks of a source, and what it finds."""
+"""What a check tests in a source, and the problems that it finds."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -17,9 +17,9 @@ from services.worker.sources.said import all_said
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A spec that an export of `collection` could have, with everything that its catalog lets queries use.
+    """A spec that an export of `collection` could have, using everything that its catalog allows in queries.
 
-    `part` names what of the collection it is about; empty: its rows.
+    `part` names the part of the collection that is tested; empty: its rows.
     """
 
     collection: str
@@ -29,9 +29,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, how to fix it, and what the driver said, which is for operators only.
+    """A problem: what is wrong, how to fix it, and the error of the driver, which is for operators only.
 
-    `collection` empty: with the source itself; `part`: a column or attachment of the collection, empty: all of it.
+    An empty `collection` means the source itself. `part` is a column or an attachment of the collection; empty: all of
+    it.
     """
 
     source: str
@@ -43,14 +44,14 @@ class Problem:
 
 
 class Live(Protocol):
-    """A source that was reached. Raises SourceFailed."""
+    """A source that is connected. Its methods raise SourceFailed."""
 
     def columns(self, relation: Relation) -> Sequence[LiveColumn]:
-        """What the relation has; text where the type cannot be told before the values are read."""
+        """Return the columns of the relation. A type that is known only from the values is text."""
         ...
 
     def select(self, spec: JobSpec) -> None:
-        """Read the spec as an export does, without a row."""
+        """Read the spec as an export does, but without rows."""
         ...
 
 
@@ -60,8 +61,9 @@ Opened = Callable[[], AbstractContextManager[Live]]
 def problems(
     source_id: str, opened: Opened, probes: Sequence[Probe], *, hides_denied: bool = False
 ) -> Iterator[Problem]:
-    """Everything that is wrong with the source and with these collections of it. `hides_denied`: the database does not
-    list columns that the account may not select.
+    """Yield the problems of a source and of these collections.
+
+    `hides_denied`: the database does not list columns that the account may not select.
     """
     try:
         with opened() as live:
@@ -72,7 +74,7 @@ def problems(
 
 
 def failure(source_id: str, failed: SourceFailed, probe: Probe | None = None) -> Problem:
-    """A reading that failed, as a problem."""
+    """Return the problem for a failed reading."""
     remedy = failed.code.remedy if isinstance(failed.code, FailureCode) else ""
     collection, part = (probe.collection, probe.part) if probe else ("", "")
     return Problem(source_id, failed.message, remedy, collection, part, all_said(failed))
@@ -99,7 +101,10 @@ def _of_probe(live: Live, probe: Probe, *, hides_denied: bool) -> Iterator[Probl
 
 
 def _denied(live: Live, probe: Probe) -> Problem | None:
-    """That columns may not be selected, of which some databases say nothing else; None: they are not there."""
+    """Return the problem that columns may not be selected; None when they do not exist.
+
+    Some databases do not list such columns at all.
+    """
     try:
         live.select(probe.spec)
     except SourceFailed as failed:
@@ -120,7 +125,9 @@ def _absent(probe: Probe, columns: dict[str, LiveColumn], names: list[str]) -> I
 
 
 def _types(probe: Probe, columns: dict[str, LiveColumn]) -> Iterator[Problem]:
-    """Each column of the source with each type that the catalog gives it, unless it says what happens to others."""
+    """Compare each column's type with the types that the catalog gives it, unless the catalog says what happens to
+    invalid values.
+    """
     columns_used = source_columns(probe.spec, deciding=True)
     refusing = (column for column in columns_used if column.invalid is Invalid.REFUSE)
     for name, type_ in dict.fromkeys((column.name, column.type) for column in refusing):

@@ -1,10 +1,10 @@
-"""Whether values of a live column can be of the type that a catalog gives it."""
+"""Whether the values of a live column can be of the type that a catalog gives it."""
 
 from services.contract.spec import ColumnType, Kind
 
 _NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
 _WIDEST = 38
-"""Digits of a decimal of which only the scale is known."""
+"""Digits of a decimal when only its scale is known."""
 
 _TAKEN: dict[Kind, frozenset[Kind]] = {
     Kind.INTEGER: frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN}),
@@ -18,11 +18,14 @@ _TAKEN: dict[Kind, frozenset[Kind]] = {
     Kind.JSON: frozenset(Kind) - {Kind.BINARY},
     Kind.BINARY: frozenset({Kind.BINARY}),
 }
-"""What can be of a type at all; of text that is for the values to say, and text takes anything."""
+"""The types that can be converted to each type.
+
+Text is not listed: only the values decide whether a text can be converted, and text accepts anything.
+"""
 
 
 def unfit(wanted: ColumnType, live: ColumnType) -> str:
-    """Why not every value of a column of the type `live` can be of the type `wanted`; empty when nothing says so."""
+    """Return why not every value of a column of type `live` can be of type `wanted`. Empty when no reason is known."""
     if Kind.TEXT in (wanted.kind, live.kind):
         return ""
     if live.kind not in _TAKEN[wanted.kind]:

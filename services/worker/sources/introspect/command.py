@@ -1,4 +1,4 @@
-"""`exportd-worker introspect SOURCE`: the first draft of a catalog from a live database."""
+"""`exportd-worker introspect SOURCE`: drafts a catalog from a live source."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from services.worker.sources.settings import load
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
-    """Print the draft; the exit code: 0, or 2 with what is wrong on `err`."""
+    """Print the draft to `out` and return the exit code: 0, or 2 after printing the error to `err`."""
     options = _arguments().parse_args(arguments)
     try:
         settings = _settings(environ, options.source)

@@ -1,4 +1,4 @@
-"""The first draft of a catalog for the tables of a source, as TOML."""
+"""The draft of a catalog for the tables of a source, as TOML."""
 
 import json
 import re
@@ -29,9 +29,10 @@ _MASKED_KEY = f"{_MASKED}; rows come in its order, as it is the key"
 
 
 def draft(source_id: str, kind: str, tables: Iterable[LiveTable]) -> str:
-    """A catalog of all tables that have columns and, where one is needed, a key.
+    """Draft a catalog of all tables.
 
-    Those without a key stand in comments, to be completed; what cannot be read is named in one.
+    A table without the key that it needs is put into comments, to be completed by hand. A comment names what cannot be
+    read.
     """
     given = _Given(source_id)
     parts = [_HEAD.format(source=_key(source_id), kind=kind)]
@@ -40,7 +41,7 @@ def draft(source_id: str, kind: str, tables: Iterable[LiveTable]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What the collections before have taken."""
+    """Names that earlier collections have taken."""
 
     source_id: str
     codes: Names = field(default_factory=Names)
@@ -49,7 +50,7 @@ class _Given:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A column as the draft has it."""
+    """A column in the draft."""
 
     column: LiveColumn
     name: str
@@ -71,7 +72,7 @@ def _part(table: LiveTable, given: _Given) -> str:
 
 
 def _collections(table: LiveTable, fields: list[_Field], given: _Given) -> Iterator[str]:
-    """The table as a whole, and below the one that it belongs to."""
+    """Yield the collection of the table, and the one below the table that it belongs to."""
     code = given.codes.free(_sound_code(names.pascal(table.name)) or "Table")
     word = given.words.free(names.kebab(table.name) or "table")
     yield from _collection(table, fields, code, f"/{word}", given.source_id)
@@ -113,7 +114,7 @@ def _keys(table: LiveTable) -> Iterator[str]:
 
 
 def _fields(table: LiveTable) -> list[_Field]:
-    """Of the columns that a catalog has words for."""
+    """Return the columns that a catalog can name."""
     given = Names()
     columns = [column for column in table.columns if column.name.strip() and names.is_unicode(column.name)]
     return [_Field(column, given.free(_name(column, table)), is_secret(column)) for column in columns]
@@ -126,7 +127,10 @@ def _left_out(table: LiveTable, fields: list[_Field]) -> str:
 
 
 def _name(column: LiveColumn, table: LiveTable) -> str:
-    """Of a column without a letter its place, and of one that is called as a word of queries both names."""
+    """Name the field of a column.
+
+    A column without a letter is named by its place; one with a word of queries gets the table's name as a prefix.
+    """
     name = names.camel(column.name) or f"column{table.columns.index(column) + 1}"
     return f"{names.camel(table.name) or 'table'}{names.pascal(name)}" if name.casefold() in _WORDS else name
 
@@ -136,7 +140,7 @@ def _sound_code(code: str) -> str:
 
 
 def _parent(table: LiveTable, fields: list[_Field]) -> tuple[_Field, Link] | None:
-    """The parameter and the link when the table belongs to just one other table."""
+    """Return the parameter and the link if the table belongs to exactly one other table."""
     if len(table.links) != 1 or not names.kebab(table.links[0].table):
         return None
     link = table.links[0]
@@ -147,7 +151,7 @@ def _parent(table: LiveTable, fields: list[_Field]) -> tuple[_Field, Link] | Non
 
 
 def _headers(fields: list[_Field]) -> list[str]:
-    """What a reader likes to see; where that would be the same twice, what the source says."""
+    """Return readable headers. Where two would be equal, use the names of the source."""
     headers = [names.header(f.column.name) or f.name for f in fields]
     times = Counter(headers)
     return [f.column.name if times[text] > 1 else text for f, text in zip(fields, headers, strict=True)]
@@ -161,7 +165,7 @@ def _remark(of: _Field, *, in_key: bool) -> str:
 
 
 def _is_ordered(table: LiveTable, fields: list[_Field]) -> bool:
-    """Whether it has a key, where it needs one, that a catalog can name and by which rows may be ordered."""
+    """Whether a catalog can name the table's key and rows can be sorted by it, or the table needs no key."""
     if not all(map(names.is_unicode, table.key)):
         return not table.needs_key
     secret = [f for f in fields if f.masked and f.column.name in table.key and f.column.type.kind in _UNSORTED]
@@ -186,10 +190,10 @@ def _key(name: str) -> str:
 
 
 def _text(text: str) -> str:
-    """As TOML writes it: as JSON does, but for one character."""
+    """Format a text for TOML. JSON's form is the same except for one character."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _one_line(text: str) -> str:
-    """For a comment: no character that ends a line or is no Unicode."""
+    """Format a text for a comment: in one line, with escapes for characters that are not printable."""
     return "".join(c if c.isprintable() else " " if c.isspace() else ascii(c)[1:-1] for c in " ".join(text.split()))

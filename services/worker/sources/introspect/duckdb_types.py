@@ -1,4 +1,4 @@
-"""Types of DuckDB as types of the catalog, for its own files and for what it reads."""
+"""Types of DuckDB as types of the catalog, for its own files and for files that it reads."""
 
 import re
 from collections.abc import Collection
@@ -25,12 +25,14 @@ _NO_DATE = "holds infinity or a year beyond 9999, which no {} has"
 
 
 def is_doubtful(stored: str) -> bool:
-    """Whether its values must be looked at: some of them may be of no type of the catalog."""
+    """Whether the column's values must be examined, because some of them may not fit any type of the catalog except
+    text.
+    """
     return stored in (_BIG, "INTERVAL", "DATE") or stored.startswith("TIMESTAMP")
 
 
 def live_column(name: str, stored: str, values: Collection[str], comment: str = "") -> LiveColumn:
-    """The column of the type `stored` in DuckDB; `values` as text, when it is doubtful."""
+    """Return the column for the DuckDB type `stored`. `values` are texts, given if the type is doubtful."""
     type_ = _type(stored)
     why = _unfit(type_.kind, stored, values)
     if why:
@@ -53,7 +55,7 @@ def _type(stored: str) -> ColumnType:
 
 
 def _unfit(kind: Kind, stored: str, values: Collection[str]) -> str:
-    """Why a value is of no type but text; empty when all fit."""
+    """Return why a value fits no type but text; empty when all values fit."""
     if stored == "INTERVAL" and any("mon" in value or "year" in value for value in values):
         return _MONTHS
     dated = kind in (Kind.DATE, Kind.TIMESTAMP)

@@ -1,4 +1,4 @@
-"""A key for what declares none: views, above all. It is a guess, made of rows, and the draft says so."""
+"""Guesses a key where none is declared, as in views. The guess is based on rows, and the draft says so."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
@@ -10,26 +10,29 @@ from services.worker.sources.introspect.names import is_unicode, words
 from services.worker.sources.introspect.tables import LiveTable
 
 MAX_ROWS = 10_000
-"""How many rows a key is tried on."""
+"""Number of rows that a key is tested on."""
 _MAX_COLUMNS = 3
 _MAX_CANDIDATES = 8
 _WORDS = frozenset({"id", "key", "code", "no", "nr", "number", "uuid", "guid", "pk"})
-"""What the name of a key ends with."""
+"""Last words of names of keys."""
 
 Row = Sequence[Any]
 Look = Callable[[str, Sequence[str]], list[Row]]
-"""The first MAX_ROWS rows of a relation, with these columns. May raise SourceFailed."""
+"""Returns up to MAX_ROWS rows of a relation with these columns. May raise SourceFailed."""
 
 
 def with_keys(tables: Iterable[LiveTable], look: Look) -> list[LiveTable]:
-    """The tables; those without a key have the one that fits their rows, if one does."""
+    """Return the tables. A table without a key gets one that is unique in its rows, if there is one."""
     listed = list(tables)
     known = {name.casefold() for table in listed for name in table.key}
     return [table if table.key or not table.columns else _with_key(table, known, look) for table in listed]
 
 
 def guessed(names: Sequence[str], rows: Sequence[Row]) -> tuple[str, ...]:
-    """The first and fewest of these columns of which no two rows hold the same, and none holds a null."""
+    """Return the smallest set of these columns whose values are unique and not null in all rows.
+
+    Empty when there is none.
+    """
     places = [place for place in range(len(names)) if all(row[place] is not None for row in rows)]
     for size in range(1, _MAX_COLUMNS + 1):
         for chosen in combinations(places, size):
@@ -42,7 +45,7 @@ def _with_key(table: LiveTable, known: Collection[str], look: Look) -> LiveTable
     candidates = [column.name for column in table.columns if _is_candidate(column.name, known)][:_MAX_CANDIDATES]
     try:
         rows = look(table.relation, candidates) if candidates else []
-    except SourceFailed:  # too slow, or broken: then there is no guess
+    except SourceFailed:  # a failed or slow query gives no guess
         return table
     key = guessed(candidates, rows)
     seen = f"its first {MAX_ROWS:,} rows" if len(rows) >= MAX_ROWS else f"its {len(rows):,} rows"

@@ -1,4 +1,4 @@
-"""What the name of a column suggests. It is only ever proposed: the draft says so in a note."""
+"""What the name of a column suggests. Suggestions are only proposed: the draft marks them with a note."""
 
 from itertools import pairwise
 
@@ -26,7 +26,7 @@ _SECRETS = frozenset(
 )
 _SECRET_PAIRS = frozenset({("api", "key"), ("private", "key"), ("access", "key"), ("secret", "key"), ("pass", "word")})
 _HOLD_SECRETS = frozenset({Kind.TEXT, Kind.BINARY, Kind.JSON, Kind.INTEGER, Kind.DECIMAL})
-"""When a password was changed, and whether there is one, is no secret."""
+"""Types that can hold secrets. The time of a change of password, or whether there is a password, is not secret."""
 
 _CHANGE = frozenset({"updated", "update", "modified", "modification", "changed", "change", "mtime"})
 _BESIDE_CHANGE = frozenset(
@@ -35,7 +35,7 @@ _BESIDE_CHANGE = frozenset(
 
 
 def is_secret(column: LiveColumn) -> bool:
-    """Whether its values look like passwords, tokens and the like, by its name."""
+    """Whether the name of the column suggests passwords, tokens or other secrets."""
     parts = words(column.name)
     named = any(part in _SECRETS or part.endswith(("password", "passwd")) for part in parts)
     paired = any(pair in _SECRET_PAIRS for pair in pairwise(parts))
@@ -43,7 +43,9 @@ def is_secret(column: LiveColumn) -> bool:
 
 
 def is_time_of_change(column: LiveColumn, table: str) -> bool:
-    """Whether it looks like the moment at which a row last changed: `updated_at`, and no `password_changed_at`."""
+    """Whether the column looks like the time of a row's last change, such as `updated_at`, but not
+    `password_changed_at`.
+    """
     parts, of_table = set(words(column.name)), set(words(table))
     singular = {word.removesuffix("s") for word in of_table}
     about_rows = parts <= _CHANGE | _BESIDE_CHANGE | of_table | singular

@@ -1,6 +1,6 @@
-"""Names for callers, made of the names of a source.
+"""Names for callers, derived from names of a source.
 
-Letters of Latin script lose their marks, so that everybody can type them; letters of other scripts stay as they are.
+Letters of Latin script lose their diacritics, so that everybody can type them. Letters of other scripts stay.
 """
 
 import re
@@ -10,20 +10,22 @@ _PLAIN = str.maketrans(
     {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "þ": "th", "Þ": "TH", "ŋ": "ng", "Ŋ": "NG"}
     | dict(zip("øØłŁđĐðÐħĦ\N{LATIN SMALL LETTER DOTLESS I}ŧŦəƏ", "oOlLdDdDhHitTeE", strict=True))
 )
-"""Letters of Latin script that Unicode does not take apart."""
+"""Letters of Latin script that Unicode does not decompose."""
 
 _WORD = re.compile("u+(?!l)|u?l+|d+")
-"""A word of a name, by the classes of its characters: capitals together, or one before other letters; or digits."""
+"""A word of a name in classes of characters (u: capital, l: other letter, d: digit): several capitals, letters after at
+most one capital, or digits.
+"""
 
 
 class Names:
-    """Names that are given once."""
+    """Gives out each name only once."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()
 
     def free(self, preferred: str) -> str:
-        """The name, or the first of name2, name3, … that nobody has, upper and lower case being the same."""
+        """Return the name, or the first of name2, name3, … that is free. Upper and lower case are the same."""
         number, name = 1, preferred
         while name.casefold() in self._given:
             number += 1
@@ -36,37 +38,37 @@ NAME_NOT_UNICODE = "its name is not UTF-8"
 
 
 def is_unicode(name: str) -> bool:
-    """Whether it is UTF-8: bytes that are not are halves of surrogate pairs, as Python keeps them."""
+    """Whether the name is valid UTF-8. Python represents other bytes as halves of surrogate pairs."""
     return name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name)
 
 
 def words(name: str) -> list[str]:
-    """The words of a name in any style, in lower case; none when it has no letter and no digit."""
+    """Split a name of any style into words in lower case. Empty when it has no letter and no digit."""
     plain = _plain(name)
     classes = "".join(map(_class, plain))
     return [plain[found.start() : found.end()].lower() for found in _WORD.finditer(classes)]
 
 
 def camel(name: str) -> str:
-    """`arrDelayMin`: a field; empty for a name without words."""
+    """Return a name for a field, such as `arrDelayMin`. Empty for a name without words."""
     first, *others = words(name) or [""]
     text = first + "".join(word.capitalize() for word in others)
     return f"n{text}" if text[:1].isdigit() else text
 
 
 def pascal(name: str) -> str:
-    """`ArrDelayMin`: a code; empty for a name without words."""
+    """Return a code, such as `ArrDelayMin`. Empty for a name without words."""
     text = camel(name)
     return text[:1].upper() + text[1:]
 
 
 def kebab(name: str) -> str:
-    """`arr-delay-min`: a word of a path; empty for a name without words."""
+    """Return a step of a path, such as `arr-delay-min`. Empty for a name without words."""
     return "-".join(words(name))
 
 
 def header(name: str) -> str:
-    """`Arr delay (min)`: what people read above a column; empty for a name of blanks."""
+    """Return a header, such as `Arr delay (min)`. Empty for a name that is blank."""
     text = " ".join(re.split(r"[_\s]+", name)).strip()
     return text[:1].upper() + text[1:]
 

@@ -1,23 +1,23 @@
-"""What a live database says of its tables."""
+"""The tables of a live source."""
 
 from dataclasses import dataclass
 
 from services.contract.spec import ColumnType
 
 SAMPLE = 1_000
-"""How many values of a column are looked at."""
+"""Number of values of a column that are examined."""
 GUESSED = "guessed from the values"
 
 
 @dataclass(frozen=True, slots=True)
 class TableNames:
-    """Which tables are meant: all of a schema, of all schemas, or those called `table`; empty: any."""
+    """Selects tables by schema and name. An empty value selects any."""
 
     schema: str = ""
     table: str = ""
 
     def mean(self, name: str, schema: str = "") -> bool:
-        """Whether a table is among them. `table` may be its name, or `schema.name`, with double quotes or without."""
+        """Whether a table is selected. `table` may be its name or `schema.name`, with or without double quotes."""
         asked = self.table.replace('"', "")
         return self.schema in ("", schema) and asked in ("", name.replace('"', ""), f"{schema}.{name}".replace('"', ""))
 
@@ -26,7 +26,7 @@ class TableNames:
 class LiveColumn:
     """A column, and the type of the catalog that fits it.
 
-    `comment` is the database's own, `note` says what is to know of the type; each is empty when there is none.
+    `comment` is the database's comment. `note` is a remark about the type. Each is empty when there is none.
     """
 
     name: str
@@ -37,7 +37,7 @@ class LiveColumn:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A column that holds keys of another table."""
+    """A column that refers to the key of another table."""
 
     column: str
     table: str
@@ -45,11 +45,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class LiveTable:
-    """A table, a view, files or pages. `relation` is what a catalog calls it, under the key `read_by`; of `http` the
-    table has these `pages`.
+    """A table, a view, files, or the pages of an HTTP API.
 
-    `key` is empty when there is none, which is fine unless it `needs_key`; `key_note` says what is to know of it.
-    `comment` is the source's own, `note` says what could not be found out. Without columns it cannot be read.
+    A catalog names it by `relation` under the key `read_by`; for HTTP by a table with the keys `pages`. `key` is empty
+    when there is none, which matters only if `needs_key`; `key_note` is a remark about it. `comment` is the source's
+    comment, `note` says what could not be found out. A table without columns cannot be read.
     """
 
     relation: str

@@ -1,4 +1,4 @@
-"""Types of the catalog that fit values which are texts: of CSV files, and of what a database leaves open."""
+"""Types of the catalog that fit texts: for CSV files and for columns whose type a database leaves open."""
 
 import json
 import re
@@ -20,7 +20,10 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d
 
 
 def decimal_of(numbers: Collection[str]) -> ColumnType | None:
-    """The decimal that holds all of these; None for none, for what is no number, or for over ten decimals."""
+    """Return the decimal that holds all of these numbers.
+
+    None without numbers, for a text that is not a number, and for more than ten decimals.
+    """
     matches = [_NUMBER.fullmatch(number) for number in numbers]
     parts = [(len(number[1].lstrip("0")), _decimals(number[2] or "")) for number in matches if number]
     if not parts or len(parts) < len(matches):
@@ -31,43 +34,43 @@ def decimal_of(numbers: Collection[str]) -> ColumnType | None:
 
 
 def _decimals(fraction: str) -> int:
-    """How many, the last zeros being counted as long as they are few: 9.90 is a price."""
+    """Count the decimals. Trailing zeros count as long as there are at most ten decimals: 9.90 is a price."""
     return len(fraction) if len(fraction) <= _MAX_DECIMALS else len(fraction.rstrip("0"))
 
 
 def is_integer(text: str) -> bool:
-    """Of 64 bits, and written as a number is: what begins with zeros is a code."""
+    """Whether the text is an integer of 64 bits. Text that begins with a zero is a code, not a number."""
     return _INTEGER.fullmatch(text) is not None and int(text) in INT64
 
 
 def is_date(text: str) -> bool:
-    """`YYYY-MM-DD`, and in the calendar."""
+    """Whether the text is a date of the calendar as `YYYY-MM-DD`."""
     return _DATE.fullmatch(text) is not None and _reads(date.fromisoformat, text)
 
 
 def is_time(text: str) -> bool:
-    """`HH:MM[:SS[.ffffff]]`, before 24:00."""
+    """Whether the text is a time as `HH:MM[:SS[.ffffff]]`, before 24:00."""
     return _TIME.fullmatch(text) is not None and _reads(time.fromisoformat, text)
 
 
 def is_timestamp(text: str) -> bool:
-    """A date, or one with a time, with a zone or without."""
+    """Whether the text is a date, or a date and a time, with or without a zone."""
     return _TIMESTAMP.fullmatch(text) is not None and _reads(_moment, text)
 
 
 def is_json(text: str) -> bool:
-    """An object or a list: texts and numbers alone are JSON as well, and rarely meant so."""
+    """Whether the text is a JSON object or list. Single texts and numbers are JSON too, but rarely meant as such."""
     return text.lstrip()[:1] in ("{", "[") and _reads(_json, text)
 
 
 def type_of_texts(texts: Collection[str]) -> ColumnType:
-    """The narrowest type that all of them are of; text when there are none."""
+    """Return the narrowest type that fits all texts; text when there are none."""
     for kind, fits in _BY_TEXT:
         if texts and all(map(fits, texts)):
             return ColumnType(kind)
     if not texts or not all(map(_REAL.fullmatch, texts)):
         return ColumnType(Kind.TEXT)
-    whole = all(map(_INTEGER.fullmatch, texts))  # a long number loses digits as a float
+    whole = all(map(_INTEGER.fullmatch, texts))  # as a float, a long integer would lose digits
     return decimal_of(texts) or ColumnType(Kind.TEXT if whole else Kind.FLOAT)
 
 

@@ -1,4 +1,4 @@
-"""Which columns a reading takes from its source, and what happens to each."""
+"""The columns that a reading takes from its source, and what becomes of each."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +14,11 @@ from services.worker.sources.rows.conditions import NULLS
 
 @dataclass(frozen=True, slots=True)
 class SourceColumn:
-    """A column to read: `name` in the source, `label` for people, `field` in the batch, empty if it is not for the
-    file.
+    """A column to read. `name` is its name in the source, `label` its name in messages.
 
-    `invalid`: what happens to values that are not of the type. `secret`: no message has its values. `in_key`: messages
-    say by it which row they mean.
+    `field` is its name in the batch; it is empty for a column that is not written. `invalid` says what happens to
+    values that are not of the type. The values of a `secret` column never appear in messages. The values of a column
+    that is `in_key` tell in messages which row is meant.
     """
 
     name: str
@@ -31,22 +31,25 @@ class SourceColumn:
 
     @property
     def parsed_as(self) -> ColumnType:
-        """The type that values must be of to be valid. What is no JSON is up to whoever writes it."""
+        """The type that valid values must be of.
+
+        For invalid JSON that is kept as text, the writer decides, so every text is valid.
+        """
         return TEXT if self.type.kind is Kind.JSON and self.invalid is Invalid.TEXT else self.type
 
     @property
     def becomes_text(self) -> bool:
-        """Whether all its values are text in the batch, since invalid ones are."""
+        """Whether the batch has all values of the column as text, because invalid ones are kept as text."""
         return self.invalid is Invalid.TEXT and self.parsed_as != TEXT
 
     @property
     def arrow_field(self) -> "pa.Field[Any]":
-        """Its field in the batches of the reading."""
+        """The field of the column in the batches of the reading."""
         return pa.field(self.field, arrow_type(TEXT if self.becomes_text else self.type))
 
 
 def source_columns(spec: JobSpec, *, deciding: bool) -> tuple[SourceColumn, ...]:
-    """The table's columns, then the hidden ones, then (with `deciding`) those that only the filter needs."""
+    """Return the table's columns, then the hidden ones, then, if `deciding`, those that only the filter needs."""
     visible = [SourceColumn(c.name, c.type, c.field, c.field, c.policy) for c in spec.columns]
     hidden = [SourceColumn(name, TEXT, name, hidden_name(name)) for name in hidden_columns(spec)]
     have = {(c.name, c.type) for c in visible}
@@ -56,14 +59,14 @@ def source_columns(spec: JobSpec, *, deciding: bool) -> tuple[SourceColumn, ...]
 
 
 def with_key(selection: tuple[SourceColumn, ...], spec: JobSpec) -> tuple[SourceColumn, ...]:
-    """With what is lacking of the key, so that messages can say which row they mean."""
+    """Add the missing columns of the key, so that messages can say which row they mean."""
     have = {c.name.casefold() for c in selection}
     lacking = [SourceColumn(k, TEXT, k, "", Invalid.TEXT) for k in spec.key if k.casefold() not in have]
     return (*selection, *(c for c in _marked(lacking, spec) if c.in_key))
 
 
 def _marked(columns: Iterable[SourceColumn], spec: JobSpec) -> tuple[SourceColumn, ...]:
-    """Sources tell names apart without regard to upper and lower case."""
+    """Set `secret` and `in_key`. Sources compare names without case."""
     secret = secret_names(spec)
     shown_key = {name.casefold() for name in spec.key} - secret
     names = [(c, c.name.casefold()) for c in columns]
@@ -71,12 +74,12 @@ def _marked(columns: Iterable[SourceColumn], spec: JobSpec) -> tuple[SourceColum
 
 
 def secret_names(spec: JobSpec) -> frozenset[str]:
-    """Names of columns, without case, of which no message has a value."""
+    """Return the names (casefolded) of the columns whose values never appear in messages."""
     return frozenset(name.casefold() for name in (*spec.secret, *(c.name for c in spec.columns if c.mask)))
 
 
 def terms(filter_: Filter) -> Iterator[Term]:
-    """Every term of a filter, in order."""
+    """Yield every term of a filter, in order."""
     match filter_:
         case Term():
             yield filter_
@@ -86,15 +89,19 @@ def terms(filter_: Filter) -> Iterator[Term]:
 
 
 def all_certain(filter_: Filter) -> bool:
-    """Whether what an engine compares exactly is right for every row.
+    """Whether a comparison by an engine is right for every row.
 
-    Not where invalid values are to be let through: an engine compares them with others, here they compare with nothing.
+    It is not if invalid values may pass: an engine compares them with other values, while in a worker they match
+    nothing.
     """
     return all(term.policy is Invalid.REFUSE or term.operator in NULLS for term in terms(filter_))
 
 
 def only(filter_: Filter, of_interest: Callable[[Term], bool]) -> Filter:
-    """The filter with every other term taken for true: a superset, for there is no negation."""
+    """Return the filter with every other term replaced by true.
+
+    The result matches a superset, as filters have no negation.
+    """
     match filter_:
         case Term():
             return filter_ if of_interest(filter_) else AllOf()
@@ -105,29 +112,35 @@ def only(filter_: Filter, of_interest: Callable[[Term], bool]) -> Filter:
 
 
 def order_types(spec: JobSpec) -> dict[str, ColumnType]:
-    """Types of source columns as far as the spec tells, for sorting; a key that is not shown has none."""
+    """Return the types of source columns that the spec names, for sorting.
+
+    A key column that is not written has none.
+    """
     return {**{t.column: t.type for t in terms(spec.filter)}, **{c.name: c.type for c in spec.columns}}
 
 
 def used_names(spec: JobSpec) -> list[str]:
-    """Names of source columns that the spec uses, each once: shown, hidden, filtered and sorted by."""
+    """Return the names of the source columns that the spec uses, each once: written, hidden, filtered or sorted by."""
     used = [c.name for c in source_columns(spec, deciding=True)] + [term.column for term in spec.order]
     return list(dict.fromkeys(used))
 
 
 def named(spec: JobSpec) -> list[str]:
-    """Those that it uses, and the key, by which messages say which row they mean; rows of files have a place."""
+    """Return the used names and the key. Messages name a row by its key; rows of files are named by their place."""
     return list(dict.fromkeys([*used_names(spec), *spec.key]))
 
 
 def missing(spec: JobSpec, names: Iterable[str]) -> list[str]:
-    """What the spec names and `names`, compared without case as every engine here does, do not have."""
+    """Return the columns that the spec names and `names` lacks.
+
+    Names are compared without case, as by every engine here.
+    """
     have = {name.casefold() for name in names}
     return [name for name in named(spec) if name.casefold() not in have]
 
 
 class NameAmbiguous(Exception):
-    """Several columns may be meant by `name`: they differ by case only, or not at all."""
+    """`name` could mean several columns: they differ by case only, or not at all."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -135,7 +148,8 @@ class NameAmbiguous(Exception):
 
 
 def place_of(name: str, names: Sequence[str]) -> int | None:
-    """Where a column is among `names`: the very name wins, then one that differs by case only; None: nowhere.
+    """Return the index of a column in `names`. An exact match wins over one that differs by case. None when there is
+    none.
 
     Raises NameAmbiguous.
     """

@@ -1,4 +1,4 @@
-"""A filter as a condition of SQL, whatever the engine."""
+"""A filter as a condition of SQL, independent of the engine."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from services.contract.spec import All, AnyOf, Filter, Operator, Term, Value
 Parameter = str | int | float | bytes
 
 NULLS = frozenset({Operator.IS_NULL, Operator.IS_NOT_NULL})
-"""Operators that look at no value."""
+"""Operators that do not compare values."""
 
 _SIDE_BY_SIDE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """A condition with its parameters; `exact` False when it may let through rows that do not match."""
+    """A condition with its parameters. If `exact` is false, it may match rows that the filter does not match."""
 
     text: str
     parameters: tuple[Parameter, ...] = ()
@@ -23,7 +23,7 @@ class Sql:
 
 
 def combined(filter_: Filter, of_term: Callable[[Term], Sql]) -> Sql:
-    """The filter from its terms. A superset stays one: there is no negation."""
+    """Build the condition of a filter from its terms. Inexact terms give a superset, as filters have no negation."""
     match filter_:
         case Term():
             return of_term(filter_)
@@ -34,32 +34,32 @@ def combined(filter_: Filter, of_term: Callable[[Term], Sql]) -> Sql:
 
 
 def comparand(term: Term, value: Value) -> str:
-    """What a text is compared with; folded when the term ignores case."""
+    """Return a value as text to compare with; casefolded when the term ignores case."""
     return str(value).casefold() if term.ignore_case else str(value)
 
 
 def with_null(condition: Sql, column: str, term: Term) -> Sql:
-    """The condition of a term, which lets nulls through where the term does."""
+    """Extend the condition of a term to match nulls if the term matches them."""
     return any_of((condition, Sql(f"{column} is null"))) if term.or_null else condition
 
 
 def every(conditions: Iterable[Sql]) -> Sql:
-    """All of them; with none: true."""
+    """Join conditions with `and`. Without any, the result is true."""
     return _joined("and", "1 = 1", tuple(conditions))
 
 
 def any_of(conditions: Iterable[Sql]) -> Sql:
-    """One of them; with none: false."""
+    """Join conditions with `or`. Without any, the result is false."""
     return _joined("or", "1 = 0", tuple(conditions))
 
 
 def quoted(name: str) -> str:
-    """An identifier."""
+    """Quote an identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """A text that can't be a parameter."""
+    """Quote a text as a literal, where a parameter is not possible."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -70,7 +70,10 @@ def _joined(word: str, nothing: str, parts: tuple[Sql, ...]) -> Sql:
 
 
 def _nested(word: str, parts: list[str]) -> str:
-    """A tree that grows in depth by the logarithm: engines bound how deep a condition is, and a chain is all depth."""
+    """Join parts as a tree whose depth grows with the logarithm.
+
+    Engines limit the depth of a condition, and a chain would be as deep as it is long.
+    """
     while True:
         starts = range(0, len(parts), _SIDE_BY_SIDE)
         parts = [f"({f' {word} '.join(parts[i : i + _SIDE_BY_SIDE])})" for i in starts]

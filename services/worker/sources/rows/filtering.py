@@ -1,4 +1,4 @@
-"""Deciding a filter over Arrow columns, exactly and alike for every source, where its engine could not."""
+"""Decides a filter over Arrow columns: exactly and the same for every source, where its engine could not."""
 
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
@@ -32,20 +32,21 @@ _OF_TEXT: dict[Operator, Callable[[Array, str], Array]] = {
 
 
 def folded(text: Array) -> Array:
-    """Texts by their Unicode case folding, as str.casefold does it: Ñ is ñ, ß is ss."""
+    """Fold texts as str.casefold does: Ñ becomes ñ, ß becomes ss."""
     plain = pc.string_is_ascii(text)
     lower = pc.ascii_lower(text)
     if pc.all(plain).as_py() is not False:
         return lower
-    # No kernel folds: a Python object for each text that is not ASCII.
+    # Arrow has no kernel for case folding, so each text that is not ASCII becomes a Python object.
     others = text.filter(pc.invert(plain)).to_pylist()
     return pc.replace_with_mask(lower, _never_null(pc.invert(plain)), pa.array(map(str.casefold, others), text.type))
 
 
 def matches(filter_: Filter, columns: Columns, rows: int, *, comparing: Collection[Place] = ()) -> Array:
-    """One boolean a row, never null. `columns` holds every term's column, `rows` long.
+    """Return one boolean per row, never null. `columns` has the column of every term, each of `rows` values.
 
-    An invalid value is no null, and no term that compares it holds, but in the columns of `comparing`: there each does.
+    An invalid value is not null. No term that compares it is true, except for the columns in `comparing`, where every
+    term is true.
     """
     match filter_:
         case Term():
@@ -74,7 +75,7 @@ def _decide(term: Term, column: Typed, *, comparing: bool) -> Array:
 
 
 def _any_value(term: Term, column: Array) -> Array:
-    """One of the values; with none, nothing."""
+    """Return where a term holds for at least one of its values. Without values it holds nowhere."""
     of_text = _OF_TEXT.get(term.operator) if term.type.kind is Kind.TEXT else None
     compared = folded(column) if term.ignore_case else column
     comparisons = (of_text(compared, comparand(term, v)) if of_text else _compare(column, term, v) for v in term.values)
@@ -82,7 +83,7 @@ def _any_value(term: Term, column: Array) -> Array:
 
 
 def _after_blank(text: Array) -> Array:
-    """With a blank before it, so that each word has one."""
+    """Put a blank before each text, so that every word follows a blank."""
     blank = pa.scalar(" ", text.type)
     return pc.binary_join_element_wise(blank, text, pa.scalar("", text.type))
 

@@ -1,7 +1,7 @@
-"""Values that are not of their column's type: which they are, and their texts.
+"""Finds the values that are not of their column's type, and their texts.
 
-A source may give a column as a struct of `value` and `invalid`: the text of what Arrow's type of the value cannot
-hold, such as infinity among timestamps, else null.
+A source may give a column as a struct of `value` and `invalid`. `invalid` has the text of a value that Arrow's type
+cannot hold, such as infinity among timestamps; otherwise it is null.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,17 @@ _TEXT = pa.large_string()
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A column, typed: null where `invalid` has the text of a value that is not of the type; None: nowhere."""
+    """A typed column.
+
+    `values` is null where `invalid` has the text of an invalid value. `invalid` None: all values are valid.
+    """
 
     values: Array
     invalid: Array | None = None
 
 
 def typed(raw: Array, type_: ColumnType, *, utf8: bool = False, time_zone: str = "UTC") -> Typed:
-    """See parse.typed; no value is an error."""
+    """Convert a column as parse.typed does, but return invalid values as texts instead of raising."""
     if pa.types.is_struct(raw.type):
         return _merged(typed(raw.field("value"), type_, utf8=utf8, time_zone=time_zone), raw.field("invalid"))
     try:
@@ -36,12 +39,12 @@ def typed(raw: Array, type_: ColumnType, *, utf8: bool = False, time_zone: str =
 
 
 def with_invalid(values: Array, texts: Sequence[str | None]) -> Array:
-    """A column as a source gives it, whose values are invalid where there is a text."""
+    """Build a column as sources give it. A value is invalid where `texts` has a text."""
     return pa.StructArray.from_arrays([values, pa.array(texts, _TEXT)], ["value", "invalid"])
 
 
 def texts_of(values: Array) -> Array:
-    """Values as messages and files have them; bytes that are not UTF-8 become U+FFFD."""
+    """Return values as texts for messages and files. Bytes that are not UTF-8 become U+FFFD."""
     return pa.array([_text(value) for value in values], _TEXT)
 
 

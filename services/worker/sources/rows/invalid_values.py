@@ -1,4 +1,4 @@
-"""What happens to values that are not of their column's type, in the rows that match."""
+"""Handles values that are not of their column's type, in the rows that match."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ from services.worker.sources.rows.parse import Array, pc
 from services.worker.sources.rows.plain_text import plain_texts
 
 _TEXTS, _KEY = "\1", "\2"
-"""What names of columns begin with that a batch has beside its own: texts of invalid values, and the key."""
+"""Prefixes of additional columns of a batch: the texts of invalid values, and the key."""
 
 _WHAT = {
     WarningCode.INVALID_VALUE_AS_NULL: "values that are not of their column's type: written as null",
@@ -24,7 +24,7 @@ _WHAT = {
 
 
 class InvalidValues:
-    """Refuses, replaces and counts them, as the columns of a selection ask for."""
+    """Refuses, replaces and counts invalid values, as the columns of a selection ask for."""
 
     def __init__(self, selection: Sequence[SourceColumn]) -> None:
         self._selection = selection
@@ -35,7 +35,10 @@ class InvalidValues:
         self._counts: Counter[tuple[WarningCode, str]] = Counter()
 
     def batch_of(self, columns: Sequence[Typed]) -> pa.RecordBatch:
-        """The columns of the batch, and beside them what `settled` needs: rows may be taken out of it meanwhile."""
+        """Build a batch of the typed columns, with additional columns that `settled` needs.
+
+        Rows may be filtered in between.
+        """
         arrays = {str(place): columns[i].values for place, i in enumerate(self._kept)}
         texts = {f"{_TEXTS}{p}": columns[i].invalid for p, i in enumerate(self._kept) if columns[i].invalid is not None}
         if texts:
@@ -43,7 +46,7 @@ class InvalidValues:
         return pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
 
     def settled(self, batch: pa.RecordBatch, rows_before: int) -> pa.RecordBatch:
-        """The batch of the reading. Raises SourceFailed (VALUE_INVALID)."""
+        """Return the batch of the reading, with invalid values handled. Raises SourceFailed (VALUE_INVALID)."""
         arrays = list(batch.columns[: len(self._kept)])
         invalid = {place: batch.column(f"{_TEXTS}{place}") for place in self._with_texts(batch)}
         for place, texts in invalid.items():
@@ -55,9 +58,10 @@ class InvalidValues:
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def undecidable(self, column: SourceColumn, columns: Sequence[Typed], row: int) -> errors.SourceFailed:
-        """The failure by an invalid value of `column` on which it depends whether the row matches.
+        """Return the failure for an invalid value of `column` that decides whether its row matches.
 
-        With a secret column, such as that of the tenant, the row may be somebody else's: nothing is said of it.
+        If the column is secret, such as the tenant's, the row may belong to somebody else, so the message says nothing
+        about it.
         """
         if column.secret:
             return errors.undecidable(column.label, column.type)
@@ -67,7 +71,7 @@ class InvalidValues:
         return errors.undecidable(column.label, column.type, value, key)
 
     def warnings(self) -> list[ExportWarning]:
-        """One a kind and column."""
+        """Return one warning for each kind and column."""
         return [ExportWarning(c, f"{label}: {_WHAT[c]}", n) for (c, label), n in self._counts.items()]
 
     def _with_texts(self, batch: pa.RecordBatch) -> Iterator[int]:
@@ -95,7 +99,7 @@ def _shown(column: Typed) -> Array:
 
 
 def _key_of(batch: pa.RecordBatch, row: int) -> str:
-    """The key of a row for a message, as far as it may be seen."""
+    """Return the key of a row for a message, without secret columns."""
     names = zip(batch.schema.names, batch.columns, strict=True)
     return key_text((name[1:], _text_at(values, row)) for name, values in names if name[0] == _KEY)
 
@@ -106,5 +110,5 @@ def _text_at(values: Array, row: int) -> str | None:
 
 
 def key_text(key: Iterable[tuple[str, str | None]]) -> str:
-    """The parts of a key, each by the name of its column, for a message."""
+    """Format the parts of a key for a message, each with the name of its column."""
     return " and ".join(f"{name} is {'null' if text is None else errors.cut(text)}" for name, text in key)

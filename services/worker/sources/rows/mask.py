@@ -1,4 +1,4 @@
-"""What stands in a file instead of a value that is not to be seen."""
+"""Masks: what the file shows instead of a value."""
 
 import hmac
 from base64 import b64encode
@@ -18,24 +18,24 @@ _NOTHING = pa.scalar("", pa.large_string())
 _NO_TEXT = pa.scalar(None, pa.large_string())
 
 Hide = Callable[[Array], Array]
-"""A column of texts to what may be seen of it; nulls stay."""
+"""Masks a column of texts. Nulls stay null."""
 
 
 def spec_for_writers(spec: JobSpec) -> JobSpec:
-    """The spec as writers see it: what is text in the file is text."""
+    """Return the spec for writers: columns that are text in the file have type text."""
     columns = tuple(replace(c, type=c.file_type) for c in spec.columns)
     return replace(spec, columns=columns)
 
 
 def check(columns: tuple[ColumnSpec, ...], key: bytes) -> None:
-    """Raises SourceFailed (MASK_KEY_MISSING) when a column is to be hashed without a key."""
+    """Raise SourceFailed (MASK_KEY_MISSING) when a column must be hashed and there is no key."""
     hashed = [c.field for c in columns if c.mask is Mask.HASH]
     if hashed and not key:
         raise errors.mask_key_missing(hashed)
 
 
 def masked(batches: Iterable[pa.RecordBatch], columns: tuple[ColumnSpec, ...], key: bytes) -> Iterator[pa.RecordBatch]:
-    """Batches with the columns of a spec first, masked; `key` is for HASH."""
+    """Mask the batches. The columns of the spec come first in them. `key` is for HASH."""
     hides: dict[Mask, Hide] = {Mask.REDACT: _redact, Mask.LAST4: _last4, Mask.HASH: lambda text: _hash(text, key)}
     hidden = [(index, c, hides[c.mask]) for index, c in enumerate(columns) if c.mask]
     return (_masked(batch, hidden) for batch in batches)
@@ -49,9 +49,10 @@ def _masked(batch: pa.RecordBatch, hidden: list[tuple[int, ColumnSpec, Hide]]) -
 
 
 def as_text(column: Array, type_: ColumnType) -> Array:
-    """Values as masks see them: text and JSON as they are, binary as base64, durations as microseconds.
+    """Convert values to the texts that masks apply to.
 
-    Others are digits, `true` and `false`, or ISO 8601: `2026-01-31`, `2026-01-31 23:59:00.000000Z`.
+    Text and JSON stay as they are, binary becomes base64, durations become microseconds. Others are digits, `true` and
+    `false`, or ISO 8601: `2026-01-31`, `2026-01-31 23:59:00.000000Z`.
     """
     if type_.kind is Kind.BINARY:
         return pa.array([_base64(value) for value in column.to_pylist()], pa.large_string())
@@ -78,7 +79,7 @@ def _last4(text: Array) -> Array:
 
 
 def _hash(text: Array, key: bytes) -> Array:
-    # No kernel does it: a Python object for each value, but only once for those that repeat in a batch.
+    # Arrow has no kernel for this, so each value becomes a Python object; repeated values of a batch are hashed once.
     encoded = pc.dictionary_encode(text)
     digests = (hmac.digest(key, value.encode(), "sha256").hex() for value in encoded.dictionary.to_pylist())
     return pc.take(pa.array(digests, pa.large_string()), encoded.indices)

@@ -1,4 +1,4 @@
-"""Only a page of the rows that match."""
+"""A page of the rows that match."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,17 +8,20 @@ from services.contract.spec import Page
 
 
 def rows_on(page: Page | None, count: int) -> int:
-    """How many of `count` rows are on the page; without one, all of them."""
+    """Return how many of `count` rows are on the page; all of them without a page."""
     return count if page is None else min(max(count - page.offset, 0), page.limit)
 
 
 def sql_limit(page: Page | None) -> str:
-    """The end of a statement that reads the page; empty without one."""
+    """Return the limit clause for the page; empty without a page."""
     return f" limit {page.limit} offset {page.offset}" if page else ""
 
 
 def cut(batches: Iterable[pa.RecordBatch], page: Page | None) -> Iterator[pa.RecordBatch]:
-    """The page of the rows in batches, for an engine that does not decide every row itself; reads no further."""
+    """Cut the page out of batches, for an engine that does not decide every row itself.
+
+    Reading stops after the page.
+    """
     if page is None:
         yield from batches
         return

@@ -1,11 +1,11 @@
-"""Text from a source into typed columns: one meaning of each type's text for every source.
+"""Converts texts of a source into typed columns. The text of each type has the same meaning for every source.
 
 | type | text |
 |---|---|
 | integer | digits with an optional minus, within 64 bits |
-| decimal | within precision and scale; zeros beyond the scale are no loss |
-| float | decimal or exponent form within what a double holds, `Inf`, `NaN` |
-| boolean | `0` `1` `true` `false`, any case |
+| decimal | within precision and scale; zeros beyond the scale are allowed |
+| float | decimal or exponent form within the range of a double, `Inf`, `NaN` |
+| boolean | `0` `1` `true` `false`, in any case |
 | date | `YYYY-MM-DD` |
 | time | `HH:MM[:SS[.f…]]`, before 24:00 |
 | timestamp | a date (midnight), or a date, `T` or a space, a time, and `Z`, `+HH[[:]MM]` or nothing |
@@ -31,7 +31,7 @@ from services.worker.json_text import is_json
 from services.worker.schema import arrow_type
 
 Array: TypeAlias = Any
-"""A pyarrow.Array; the stubs can't follow one whose type is only known at run time."""
+"""A pyarrow.Array. The stubs have no type for arrays whose type is known only at run time."""
 pc: Any = pyarrow.compute
 
 _FINER = r"(\.\d{6})\d+"
@@ -41,29 +41,31 @@ _ISO_DURATION = (
     r"^(?P<sign>[+-]?)P(?:(?P<d>\d{1,9})D)?"
     r"(?:T(?:(?P<h>\d{1,10})H)?(?:(?P<m>\d{1,12})M)?(?:(?P<s>\d{1,13})(?:\.(?P<f>\d{1,6}))?S)?)?$"
 )
-"""As many digits as the longest has that fits into 64 bits of microseconds, in whichever part."""
+"""Each part may have as many digits as the longest duration that fits into 64 bits of microseconds."""
 _CLOCK_DURATION = r"^([+-]?)(\d{1,10}):(\d\d):(\d\d(?:\.\d{1,6})?)$"
 
 _MAX_SAFE_CHARACTERS = 37
-"""Digits that surely fit into a decimal."""
+"""A decimal can hold any number with this many characters."""
 _DECIMAL = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
 _EXACT = Context(prec=38)
 
 _LAST_CERTAIN = 2**53
-"""Up to here every whole number is a double."""
+"""Up to this number, every whole number has an exact double."""
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?$"
 _MIN_DOUBTFUL_CHARACTERS, _MIN_TINY_CHARACTERS = 16, len("1e-300")
-"""Of a number that may have more digits than a double, or be so small that a double has fewer."""
+"""Shortest texts of numbers that may have more digits than a double, or that are so small that a double has fewer
+digits.
+"""
 _TINY = r"[eE]-0*[3-9]\d\d|[eE]-0*[1-9]\d{3}"
 _MAX_DOUBLE_DIGITS = 767
-"""That a double has, written out."""
+"""Most significant digits of a double that is written out."""
 _WIDE = pa.decimal128(38, 0)
 
 _LONGER_THAN_A_GAP = pa.scalar(timedelta(hours=3), pa.duration("us"))
 
 
 class NotOfType(Exception):
-    """The value at `index` (from 0) is not of the type that was asked for."""
+    """The value at `index` (from 0) is not of the requested type."""
 
     def __init__(self, index: int) -> None:
         super().__init__(index)
@@ -71,14 +73,14 @@ class NotOfType(Exception):
 
 
 def is_text(array: Array) -> bool:
-    """Whether its values are texts that may stand for values of any type."""
+    """Whether the values are texts, which may stand for values of any type."""
     return pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
 
 
 def typed(array: Array, type_: ColumnType, *, utf8: bool = False, time_zone: str = "UTC") -> Array:
-    """The column as `schema.arrow_type(type_)`; nulls stay. Raises NotOfType for the first value that is not.
+    """Convert a column to `schema.arrow_type(type_)`. Nulls stay null. Raises NotOfType for the first invalid value.
 
-    `utf8`: texts are known to be UTF-8, and need no look. `time_zone` is where timestamps without a zone are.
+    `utf8`: the texts are known to be UTF-8 and are not validated. `time_zone` applies to timestamps without a zone.
     """
     try:
         return converted(array, type_, utf8=utf8, time_zone=time_zone)
@@ -88,7 +90,7 @@ def typed(array: Array, type_: ColumnType, *, utf8: bool = False, time_zone: str
 
 
 def converted(array: Array, type_: ColumnType, *, utf8: bool = False, time_zone: str = "UTC") -> Array:
-    """See typed. Raises pa.ArrowInvalid, which does not say for which value."""
+    """Convert a column, see typed. Raises pa.ArrowInvalid, which does not say which value is invalid."""
     if is_text(array) and not utf8:
         array.validate(full=True)
     kernel = _KERNELS.get(type_.kind, _cast) if is_text(array) else _cast
@@ -98,9 +100,11 @@ def converted(array: Array, type_: ColumnType, *, utf8: bool = False, time_zone:
 
 
 def rows_wrong(array: Array, convert: Callable[[Array], object], start: int = 0) -> Iterator[int]:
-    """Where a value is for which `convert` raises pa.ArrowInvalid, `start` being the first one's place.
+    """Yield the indexes of the values for which `convert` raises pa.ArrowInvalid. `start` is the index of the first
+    value.
 
-    By halves: few values are wrong as a rule, and a part is converted as quickly as a column.
+    The search bisects the array: few values are invalid as a rule, and part of a column is converted as quickly as all
+    of it.
     """
     try:
         convert(array)
@@ -114,18 +118,18 @@ def rows_wrong(array: Array, convert: Callable[[Array], object], start: int = 0)
 
 
 def _cast(array: Array, type_: ColumnType) -> Array:
-    """Whole numbers that are no doubles are the nearest ones: see beyond_doubles."""
+    """Cast by Arrow's rules. Whole numbers that have no exact double become the nearest one, see beyond_doubles."""
     nearest = type_.kind is Kind.FLOAT and pa.types.is_integer(array.type)
     return pc.cast(array, arrow_type(type_), safe=not nearest)
 
 
 def _integer(text: Array, type_: ColumnType) -> Array:
-    return _cast(_where(text, r"^-?\d+$"), type_)  # the cast alone would take 0x1f
+    return _cast(_where(text, r"^-?\d+$"), type_)  # the cast alone would accept 0x1f
 
 
 def _decimal(text: Array, type_: ColumnType) -> Array:
     unsafe = pc.or_(pc.greater(pc.binary_length(text), _MAX_SAFE_CHARACTERS), pc.match_substring_regex(text, "[eE]"))
-    if pc.any(unsafe).as_py():  # the cast takes more digits than there are for other numbers
+    if pc.any(unsafe).as_py():  # for longer numbers the cast returns wrong values
         plain = [_plain_decimal(value, type_) for value in text.filter(unsafe).to_pylist()]
         text = pc.replace_with_mask(text, pc.fill_null(unsafe, fill_value=False), pa.array(plain, text.type))
     return _cast(text, type_)
@@ -145,7 +149,7 @@ def _plain_decimal(text: str, type_: ColumnType) -> str:
 def _float(text: Array, type_: ColumnType) -> Array:
     numbers = _cast(text, type_)
     infinite = pc.is_inf(numbers)
-    if pc.any(infinite).as_py():  # the cast takes what is beyond the greatest number for infinity
+    if pc.any(infinite).as_py():  # the cast turns numbers beyond the range into infinity
         _where(pc.filter(text, infinite), "(?i)^[+-]?inf")
     return numbers
 
@@ -161,7 +165,7 @@ def _date(text: Array, type_: ColumnType) -> Array:
 
 
 def _time(text: Array, type_: ColumnType) -> Array:
-    # Arrow parses no time of day, but the timestamp of one.
+    # Arrow cannot parse a time of day, but it can parse a timestamp.
     cut = pc.replace_substring_regex(text, _FINER, r"\1")
     moments = pc.binary_join_element_wise(pa.scalar("1970-01-01T", text.type), cut, pa.scalar("", text.type))
     return _cast(pc.cast(_where(moments, r"T\d\d:\d\d(:\d\d(\.\d{1,6})?)?$"), pa.timestamp("us")), type_)
@@ -170,7 +174,7 @@ def _time(text: Array, type_: ColumnType) -> Array:
 def _timestamp(text: Array, type_: ColumnType) -> Array:
     try:
         return _cast(text, type_)
-    except pa.ArrowInvalid:  # not each with its zone
+    except pa.ArrowInvalid:  # some values have no zone
         return _cast(_with_zone(text), type_)
 
 
@@ -179,7 +183,7 @@ def _with_zone(text: Array) -> Array:
 
 
 def _with_time(text: Array) -> Array:
-    """A date is its midnight; digits beyond microseconds are cut."""
+    """Turn dates into their midnight, and cut digits beyond microseconds."""
     cut = pc.replace_substring_regex(text, _FINER, r"\1")
     return pc.replace_substring_regex(cut, r"^(\d{4}-\d\d-\d\d)$", r"\1T00:00")
 
@@ -196,7 +200,9 @@ def _timestamp_there(array: Array, type_: ColumnType, time_zone: str) -> Array:
 
 
 def _moments(local: Array, zone: str) -> Array:
-    """As PostgreSQL and DuckDB: of what clocks showed twice the second, and what they skipped counts on from before."""
+    """Convert local times to UTC as PostgreSQL and DuckDB do: a time that clocks showed twice is the second one, and a
+    skipped time is counted on from the offset before the gap.
+    """
     moments = _assumed(local, zone, "latest")
     skipped = pc.not_equal(moments, _assumed(local, zone, "earliest"))
     if pc.any(skipped).as_py():
@@ -248,13 +254,13 @@ _KERNELS: dict[Kind, Callable[[Array, ColumnType], Array]] = {
 
 
 def finer_than_microseconds(text: Array) -> Array | None:
-    """Which times or timestamps lose digits; None: none does."""
+    """Return which times or timestamps lose digits; None when none does."""
     longest = pc.max(pc.binary_length(text)).as_py() or 0
     return pc.match_substring_regex(text, r"\.\d{6}\d*[1-9]") if longest >= _MIN_FINER_CHARACTERS else None
 
 
 def beyond_doubles(values: Array) -> Array | None:
-    """Which numbers, as such or as texts, have more digits than the nearest double; None: none of them has."""
+    """Return which numbers (or texts of numbers) have more digits than the nearest double; None when none has."""
     if is_text(values):
         return _texts_beyond(values)
     far = pc.greater(pc.abs(values), _LAST_CERTAIN) if pa.types.is_int64(values.type) else None
@@ -280,7 +286,7 @@ def _texts_beyond(texts: Array) -> Array | None:
 
 
 def _of_those(doubtful: Array, numbers: Array) -> Array:
-    """Which of the doubtful numbers are rounded."""
+    """Return which of the doubtful numbers are rounded."""
     rows = pc.fill_null(doubtful, fill_value=False)
     return pa.array([is_doubtful and is_rounded(str(number)) for is_doubtful, number in _pairs(rows, numbers)])
 
@@ -290,7 +296,9 @@ def _pairs(first: Array, second: Array) -> Iterator[tuple[Any, Any]]:
 
 
 def is_rounded(text: str) -> bool:
-    """Whether the nearest double is another number, written with as many digits and in its shortest form."""
+    """Whether the nearest double is a different number, both when it is written with as many digits and in its shortest
+    form.
+    """
     double = float(text)
     if not math.isfinite(double) or f"{double:.17g}" == text:
         return False

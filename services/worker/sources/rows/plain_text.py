@@ -1,4 +1,4 @@
-"""Typed values as the text that a text file has of them."""
+"""Converts typed values to the texts that a text file has for them."""
 
 import polars as pl
 import pyarrow as pa
@@ -9,7 +9,10 @@ from services.worker.writers.values import Cells, Losses, plain_text
 
 
 def plain_texts(values: Array, label: str, type_: ColumnType) -> Array:
-    """As CSV has them, timestamps in UTC; of floats also `NaN`, `inf` and `-inf`. Raises values.CannotWrite."""
+    """Return the texts as in CSV, with timestamps in UTC; floats may also be `NaN`, `inf` and `-inf`.
+
+    Raises values.CannotWrite.
+    """
     series = pl.Series(pl.from_arrow(values))
     cells = Cells(ColumnSpec(label, label, label, type_), series, 1)
     texts = series.cast(pl.String) if type_.kind is Kind.FLOAT else plain_text(cells, "UTC", Losses())

@@ -1,4 +1,4 @@
-"""The part of a reading that is the same for every source: typing, deciding, counting."""
+"""The part of a reading that is the same for every source: converting, filtering and counting."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,15 +17,16 @@ from services.worker.sources.rows.invalid_values import InvalidValues
 from services.worker.sources.rows.parse import pc
 
 BATCH_ROWS = 16_384
-"""Rows a batch: writers are fastest between 8,000 and 16,000."""
+"""Rows of a batch. Writers are fastest between 8,000 and 16,000 rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingFacts:
-    """What a source knows before its rows: `count` None when only the rows can tell, by way of `filter`.
+    """What a source knows before it gives its rows.
 
-    `page` is still to be cut out of the rows that match; None when the source gives no others. `utf8`: its texts are
-    known to be UTF-8. `time_zone` is where timestamps without a zone are.
+    `count` is None when only the rows can tell, after `filter` is applied to them. `page` is still to be cut out of the
+    matching rows; None when the source gives only the page. `rounded` values have already been cut. `utf8`: the texts
+    are known to be UTF-8. `time_zone` applies to timestamps without a zone.
     """
 
     as_of: datetime
@@ -38,7 +39,7 @@ class ReadingFacts:
 
 
 def no_rows_warnings(rows: int) -> list[ExportWarning]:
-    """What there is to say when no row matches; empty when some do."""
+    """Return a warning if no row matches; otherwise nothing."""
     return [] if rows else [ExportWarning(WarningCode.NO_ROWS, "No row matches; the file is complete and holds none.")]
 
 
@@ -60,8 +61,9 @@ _LOSING: Mapping[Kind, tuple[WarningCode, Callable[[parse.Array], parse.Array | 
 
 
 class SnapshotReading:
-    """ports.Reading over raw batches, one column a SourceColumn, in order: text to be parsed, values to be cast, or
-    both with the texts of invalid ones (see invalid.py).
+    """A ports.Reading over raw batches with one column for each SourceColumn, in order.
+
+    A raw column is text to be parsed, values to be cast, or a struct with the texts of invalid values (see invalid.py).
     """
 
     consistency = Consistency.SNAPSHOT
@@ -86,7 +88,7 @@ class SnapshotReading:
             yield settled
 
     def rows_matched(self) -> int:
-        """See ports.Reading: COUNT of the snapshot, else the rows that the filter let through."""
+        """See ports.Reading. The number is the snapshot's COUNT, or else the number of rows that passed the filter."""
         return self._matched if self._facts.count is None else self._facts.count
 
     def warnings(self) -> list[ExportWarning]:
@@ -104,7 +106,9 @@ class SnapshotReading:
                 yield kept
 
     def _lost(self, batch: pa.RecordBatch) -> Iterator[tuple[str, parse.Array]]:
-        """Beside the columns of a batch, which of their values lose digits, by names that begin with the code."""
+        """Yield which values of a batch lose digits, as additional columns whose names begin with the warning's
+        code.
+        """
         for index, column in enumerate(self._selection):
             code, is_lost = _LOSING.get(column.type.kind, (None, None))
             values: parse.Array = batch.column(index)
@@ -140,6 +144,6 @@ class SnapshotReading:
         return batch.filter(certain)
 
     def _doubtful(self, by_term: filtering.Columns) -> Iterator[tuple[SourceColumn, filtering.Place]]:
-        """Columns with an invalid value that must not be skipped."""
+        """Yield the columns with invalid values whose policy is to refuse them."""
         refusing = ((c, (c.name, c.type)) for c in self._selection if c.invalid is Invalid.REFUSE)
         return ((column, place) for column, place in refusing if by_term[place].invalid is not None)

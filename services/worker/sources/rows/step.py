@@ -1,4 +1,4 @@
-"""Comparing with a value that is finer than what a column can hold."""
+"""Comparisons with a value that is more precise than the column."""
 
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Context, Decimal
@@ -13,9 +13,10 @@ _BELOW = {Operator.LESS: Operator.LESS_OR_EQUAL, Operator.GREATER_OR_EQUAL: Oper
 
 
 def on_step(operator: Operator, value: T, floor: T) -> tuple[Operator, T] | None:
-    """The same comparison for a column that holds only whole steps, `floor` being the last step not above `value`.
+    """Return an equivalent comparison for a column that holds only whole steps. `floor` is the last step not above
+    `value`.
 
-    None: no step compares so. `< 15.999` is `<= 15.99` in a column of cents.
+    None when no step can match. Example: `< 15.999` becomes `<= 15.99` in a column of cents.
     """
     if value == floor:
         return operator, value
@@ -23,11 +24,11 @@ def on_step(operator: Operator, value: T, floor: T) -> tuple[Operator, T] | None
 
 
 def decimal_floor(value: Decimal, scale: int) -> Decimal:
-    """The last step not above `value` at `scale`, within what 38 digits hold."""
+    """Return the last step not above `value` at `scale`, within the range of 38 digits."""
     most = Decimal(10**38 - 1).scaleb(-scale, _EXACT)
     return min(max(value, -most), most).quantize(Decimal(1).scaleb(-scale), context=_EXACT)
 
 
 def utc(value: datetime) -> datetime:
-    """The moment in UTC; without a zone it is UTC."""
+    """Return the moment in UTC. A value without a zone is taken as UTC."""
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -1,7 +1,8 @@
-"""Patterns of paths, as pathlib has them, for places that are no file system.
+"""Patterns of paths with the syntax of pathlib, for places that are not a file system.
 
-A name of n characters takes n steps times those of the pattern: what lies between two stars is looked for once, from
-the left, and then stays where it was found (an atomic group). Where it is found earliest leaves the most for the rest.
+Matching a name of n characters takes at most n steps for each character of the pattern. The part between two stars is
+searched once, from the left, and then kept where it was found (an atomic group). The earliest place leaves the most
+characters for the rest, so this misses no match.
 """
 
 import re
@@ -10,38 +11,47 @@ from collections.abc import Callable, Iterator, Sequence
 _WILD = re.compile(r"[*?\[]")
 _NOTHING = re.compile(r"(?!)")
 FOLDERS = "**"
-"""As a step: any number of folders."""
+"""A step of a pattern: any number of folders."""
 
 
 def fixed(pattern: str) -> str:
-    """The folders that every match is in; empty when there is none."""
+    """Return the folders at the start of a pattern without wildcards, which every match is in.
+
+    Empty when there are none.
+    """
     *folders, _ = steps(pattern)
     wild = next((place for place, folder in enumerate(folders) if _WILD.search(folder)), len(folders))
     return "/".join(folders[:wild])
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
-    """What the whole path of a file has to match; `**` is any number of folders, and never a file."""
+    """Return the expression that the whole path of a file must match.
+
+    `**` matches any number of folders, never a file.
+    """
     *folders, name = steps(pattern)
     if name == FOLDERS:
         return _NOTHING
     start = _in_order(_split(folders, FOLDERS), _folder, "(?:[^/]+/)")
     try:
         return re.compile(start + _part(name), re.DOTALL)
-    except re.error:  # a range that goes backwards
+    except re.error:  # a range such as z-a
         return _NOTHING
 
 
 def step(pattern: str) -> re.Pattern[str]:
-    """What one name has to match."""
+    """Return the expression that a single name must match."""
     try:
         return re.compile(_part(pattern), re.DOTALL)
-    except re.error:  # a range that goes backwards
+    except re.error:  # a range such as z-a
         return _NOTHING
 
 
 def steps(pattern: str) -> list[str]:
-    """Names and patterns of folders, and of the file; of no file, `**`."""
+    """Split a pattern into the steps of its folders and its file.
+
+    The last step is `**` when the pattern names no file.
+    """
     return [step for step in pattern.split("/") if step not in ("", ".")] or [FOLDERS]
 
 
@@ -54,7 +64,7 @@ def _part(pattern: str) -> str:
 
 
 def _in_order(runs: Sequence[Sequence[str]], one: Callable[[str], str], between: str) -> str:
-    """Runs with any number of `between` before each but the first, and nothing after the last."""
+    """Join runs with any number of `between` before each run except the first. Nothing may follow the last run."""
     first, *others = ("".join(map(one, run)) for run in runs)
     middle = (f"(?>{between}*?{run})" for run in others[:-1])
     last = (f"{between}*{run}" for run in others[-1:])
@@ -62,7 +72,7 @@ def _in_order(runs: Sequence[Sequence[str]], one: Callable[[str], str], between:
 
 
 def _split(pieces: Sequence[str], at: str) -> list[list[str]]:
-    """The runs between those that are `at`, which may be empty; one run where there is none."""
+    """Split pieces at each `at`. Runs may be empty; without `at` there is one run."""
     runs: list[list[str]] = [[]]
     for piece in pieces:
         if piece == at:
@@ -73,12 +83,16 @@ def _split(pieces: Sequence[str], at: str) -> list[list[str]]:
 
 
 def pieces(pattern: str) -> Iterator[str]:
-    """Single characters, `*` and sets in brackets; a bracket that nothing closes is a character."""
+    """Yield the pieces of a pattern: single characters, `*`, and sets in brackets.
+
+    An unclosed bracket is a character.
+    """
     place, last = 0, pattern.rfind("]")
     while place < len(pattern):
         end = place + 1
         if pattern[place] == "[":
-            inside = place + (2 if pattern[end : end + 1] == "!" else 1) + 1  # what follows, if a `]`, closes nothing
+            # a `]` at the start of a set does not close it
+            inside = place + (2 if pattern[end : end + 1] == "!" else 1) + 1
             end = pattern.index("]", inside) + 1 if inside <= last else end
         yield pattern[place:end]
         place = end

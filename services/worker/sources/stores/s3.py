@@ -1,4 +1,4 @@
-"""Where objects of an S3 store are, and the way to them."""
+"""The location of objects in an S3 store, and the access to them."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyarrow.fs import S3FileSystem
 
 ROOT_KEYS = ("root", "endpoint", "region", "access_key", "secret_key")
-"""What the settings of a root in an object store are called."""
+"""Names of the settings for a root in an object store."""
 
 _SECRETS = ("access_key", "secret_key")
 _SCHEME = "s3://"
@@ -22,14 +22,14 @@ _ANSWER_S = 60
 _ATTEMPTS = 4
 _DENIED = "AWS Error ACCESS_DENIED"
 _TLS = re.compile(r"curlCode: (?:35|51|53|54|58|59|60|66|77|80|82|83|90|91|98), ([^\n\[\]]{1,150})")
-"""Of the codes of libcurl those that are about TLS, each followed by its own fixed words."""
+"""Matches the codes of libcurl that concern TLS, each followed by libcurl's fixed text."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectRoot:
-    """The objects of `bucket` whose keys are below `prefix`, which has no slash at its ends and may be empty.
+    """The objects of `bucket` whose keys are below `prefix`. The prefix has no slash at its ends and may be empty.
 
-    `endpoint` is http or https with host and port; empty: Amazon's own. Without keys the store is asked anonymously.
+    `endpoint` is http or https with a host and a port; empty means Amazon's own. Without keys, requests are anonymous.
     """
 
     bucket: str
@@ -40,17 +40,17 @@ class ObjectRoot:
     secret_key: str = field(default="", repr=False)
 
     def path(self, relative: str) -> str:
-        """Bucket and key of what lies at a relative path below the prefix; `""` is the prefix itself."""
+        """Return the bucket and the key of a path relative to the prefix; `""` is the prefix itself."""
         return "/".join(part for part in (self.bucket, self.prefix, relative) if part)
 
 
 def is_object_url(root: object) -> bool:
-    """Whether the root of a source is an object store's and no directory."""
+    """Whether the root of a source is in an object store and not a folder."""
     return isinstance(root, str) and root.startswith(_SCHEME)
 
 
 def read_root(table: Table, origin: Origin) -> ObjectRoot:
-    """The root that `ROOT_KEYS` of a table say. Its two keys must not stand in the file itself."""
+    """Read the root from the `ROOT_KEYS` of a table. The two secret keys must not be in the file itself."""
     bucket, prefix = _bucket(table)
     endpoint, region = _endpoint(table), table.text("region", "us-east-1")
     present = [key for key in _SECRETS if table.has(key)]
@@ -60,10 +60,13 @@ def read_root(table: Table, origin: Origin) -> ObjectRoot:
 
 
 def filesystem(root: ObjectRoot) -> "S3FileSystem":
-    """The store as pyarrow has it. Paths are those of `ObjectRoot.path`. Everything it does raises OSError."""
-    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem  # noqa: PLC0415 - few sources are objects
+    """Return the store as a file system of pyarrow.
 
-    anonymous = not root.access_key  # never what happens to lie around on this machine
+    Its paths are those of `ObjectRoot.path`. Its methods raise OSError.
+    """
+    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem  # noqa: PLC0415 - few workers have object stores
+
+    anonymous = not root.access_key  # credentials that this machine may have are never used
     return S3FileSystem(
         access_key=root.access_key or None,
         secret_key=root.secret_key or None,
@@ -77,11 +80,11 @@ def filesystem(root: ObjectRoot) -> "S3FileSystem":
 
 
 def reach(root: ObjectRoot) -> None:
-    """Ask the store for the bucket. Raises OSError when there is no answer, or no bucket.
+    """Ask the store for the bucket. Raises OSError when the store does not answer or the bucket does not exist.
 
-    A store that answers and tells nothing of the bucket is reached: objects may be read without that right.
+    A store that denies the request counts as reached, as objects may be readable without the right to see the bucket.
     """
-    from pyarrow.fs import FileType  # noqa: PLC0415 - few sources are objects
+    from pyarrow.fs import FileType  # noqa: PLC0415 - few workers have object stores
 
     try:
         missing = filesystem(root).get_file_info(root.bucket).type == FileType.NotFound
@@ -94,13 +97,13 @@ def reach(root: ObjectRoot) -> None:
 
 
 def tls_words(error: BaseException) -> str:
-    """Of what pyarrow says of a store that it could not ask, the reason that TLS gave; empty: it was not TLS."""
+    """Return the TLS error in an error message of pyarrow; empty when it is not about TLS."""
     match = _TLS.search(str(error))
     return f"TLS: {match[1]}" if match else ""
 
 
 def _bucket(table: Table) -> tuple[str, str]:
-    """Bucket and prefix."""
+    """Read the bucket and the prefix. A mistake is noted in the table."""
     root = table.value("root")
     match = _ROOT.fullmatch(root) if isinstance(root, str) else None
     prefix = (match[2] or "").strip("/") if match else ""
@@ -118,7 +121,7 @@ def _endpoint(table: Table) -> str:
     except ValueError:
         sound = False
     if not sound or parts.username or parts.password or parts.path.strip("/") or parts.query or parts.fragment:
-        # It is not repeated: it may hold a secret.
+        # The mistake does not repeat the value, which may hold a secret.
         table.wrong("endpoint", "must be https://HOST or https://HOST:PORT, or http")
         return ""
     return str(url).rstrip("/")

@@ -1,4 +1,4 @@
-"""Contents of attachments as they are read, whatever they come from."""
+"""Contents of attachments as binary streams, for any source."""
 
 import io
 from collections.abc import Callable
@@ -10,7 +10,7 @@ PIECE = 1 << 20
 
 
 def whole_stream(content: bytes) -> BinaryIO:
-    """A content that is here already."""
+    """Return a stream over content that is in memory."""
     return io.BytesIO(content)
 
 
@@ -20,9 +20,10 @@ def stream(
     failures: tuple[type[BaseException], ...],
     as_: SourceFailed,
 ) -> BinaryIO:
-    """A content in parts: `read` gives at most so many bytes, none at the end. Its `failures` are raised `as_`.
+    """Return a stream over content that is read in parts.
 
-    `close` is called once, by whoever closes the stream.
+    `read` returns at most the given number of bytes, and none at the end. Its `failures` are raised `as_`. `close` is
+    called once, when the stream is closed.
     """
     return cast("BinaryIO", _Stream(read, close, failures, as_))
 
