@@ -1,1 +1,1 @@
-"""What the api does by the clock."""
+"""The periodic tasks of the api."""

@@ -1,4 +1,4 @@
-"""Notices what other processes do to the same store."""
+"""Notices changes that other processes make in the same store."""
 
 import asyncio
 
@@ -9,11 +9,11 @@ from services.runtime import logs
 
 INTERVAL_S = 1.0
 JITTER = 0.2
-"""Of the interval: processes do not look all at once."""
+"""Relative variation of the interval, so that processes do not all look at once."""
 
 
 class OtherProcesses:
-    """Looks each second, in one query for all that watch and in one claim for all that wait for work."""
+    """Looks at the store each second: one query for all watched exports, and one claim for all waiting polls."""
 
     def __init__(self, store: ExportStore, announcements: Announcements, world: World) -> None:
         self._store = store
@@ -22,16 +22,18 @@ class OtherProcesses:
         self._seen: dict[str, int | None] = {}
 
     async def run(self) -> None:
-        """Look for ever; cancel it to end it."""
+        """Look periodically until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL_S * (1 + JITTER * (self._world.random() - 0.5)))  # the period
             try:
                 await self.run_once()
-            except Exception:  # noqa: BLE001 - whatever it is, the next look must come
+            except Exception:  # noqa: BLE001 - the loop must survive any error
                 logs.get().exception("look_failed")
 
     async def run_once(self) -> None:
-        """Wake whoever may have something new. The first poll that finds work wakes the next."""
+        """Wake the watchers of exports with a new version, and the first waiting poll; if that finds work, it wakes the
+        next.
+        """
         self._announcements.work()
         watched = self._announcements.watches
         versions = await self._store.versions(sorted(watched)) if watched else {}

@@ -1,4 +1,4 @@
-"""Ends leases that expired, and keeps the gauges of the queue up to date."""
+"""Ends expired leases, and keeps the gauges of the queue up to date."""
 
 import asyncio
 from typing import Protocol
@@ -11,29 +11,32 @@ from services.runtime import logs
 
 INTERVAL_S = 1.0
 MAX_SHARE_OF_COUNTING = 0.02
-"""Share of the time that counting the queue may take: counting a million exports is slow."""
+"""Largest share of the time that is spent counting the queue. Counting a million exports is slow."""
 
 MAX_GAP = 1 / 3
-"""Of a ttl between two scans, as between two heartbeats: after a longer one leases may have run out for lack of an api.
+"""Longest allowed gap between two scans, as a fraction of the ttl, like that between two heartbeats.
+
+After a longer gap, leases may have run out only because no api was there to renew them.
 """
 MAX_GAP_OF_SCANS = 5
-"""Intervals that a gap has at least: with a short ttl the scans themselves are that far apart."""
+"""Lower bound of the longest allowed gap, in intervals: with a short ttl the scans themselves are that far apart."""
 
 
 class Ready(Protocol):
-    """Told whether the store answered."""
+    """Is told whether the store answered."""
 
     async def __call__(self, *, ready: bool) -> None: ...
 
 
 class Reaper:
-    """A periodic scan whose guards are inside its statements: any number of them may run.
+    """A periodic scan. Its guards are inside its statements, so any number of reapers may run at once.
 
-    Each scan also tells `ready` whether the store answered. The queue is counted in each scan while that is quick, and
-    else in as many as MAX_SHARE_OF_COUNTING allows.
-    For one ttl after the start nothing expires: an api that was away must not cost running jobs their attempts. Nor for
-    one ttl after it was stopped, or its store did not answer, for so long that heartbeats were lost, or could not be
-    written to.
+    Each scan also tells `ready` whether the store answered. The queue is counted in each scan as long as that is fast,
+    otherwise only as often as MAX_SHARE_OF_COUNTING allows.
+
+    Nothing expires during one ttl after the start: the absence of the api must not cost running jobs their attempts.
+    The same holds for one ttl after the process was suspended, or the store did not answer, for so long that heartbeats
+    were lost, and after the store could not be written to.
     """
 
     def __init__(
@@ -50,18 +53,18 @@ class Reaper:
         self._next_count = world.monotonic()
 
     async def run(self) -> None:
-        """Scan for ever; cancel it to end it."""
+        """Scan periodically until cancelled."""
         while True:
             try:
                 await self.run_once()
                 await self._ready(ready=True)
-            except Exception:  # noqa: BLE001 - whatever it is, the next scan must come
+            except Exception:  # noqa: BLE001 - the loop must survive any error
                 logs.get().exception("reaper_failed")
                 await self._ready(ready=False)
             await asyncio.sleep(INTERVAL_S)  # the period of the scan
 
     async def run_once(self) -> None:
-        """One scan."""
+        """Perform one scan."""
         await self._look()
         self._note_absence()
         if self._world.monotonic() >= self._quiet_until:
@@ -70,7 +73,7 @@ class Reaper:
     async def _expire(self) -> None:
         try:
             expired = await self._jobs.expire()
-        except Exception:  # what cannot write this cannot write renewals either, as on a full disk
+        except Exception:  # if this cannot be written, renewals cannot either, as on a full disk
             self._fall_silent()
             raise
         for export in expired:
@@ -78,7 +81,7 @@ class Reaper:
             logs.get().warning("lease_expired", export_id=export.id, attempt=export.attempt, state=export.state.name)
 
     def _note_absence(self) -> None:
-        """The store answered: fall silent when it has not for longer than the heartbeats of workers are apart."""
+        """Record that the store answered. If the last answer is longer ago than heartbeats are apart, fall silent."""
         now = self._world.monotonic()
         if now - self._last_scan > max(self._quiet_s * MAX_GAP, MAX_GAP_OF_SCANS * INTERVAL_S):
             self._fall_silent()
@@ -88,7 +91,7 @@ class Reaper:
         self._quiet_until = self._world.monotonic() + self._quiet_s
 
     async def _look(self) -> None:
-        """Count the queue; where it is too early for that, see whether the store answers."""
+        """Count the queue; if it is too early for that, only check that the store answers."""
         begun = self._world.monotonic()
         if begun < self._next_count:
             await self._figures.latest()

@@ -1,4 +1,4 @@
-"""Deletes expired files, bytes that belong to no export, and old rows."""
+"""Deletes expired files, artifacts that belong to no export, and old rows."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,11 +17,11 @@ MAX_BATCH = 200
 
 MAX_CLOCK_DRIFT = timedelta(minutes=1)
 DISTRUST_S = 3600.0
-"""How long nothing is deleted after the clock jumped ahead by more than the grace, so that it can be corrected."""
+"""How long nothing is deleted after the clock jumped ahead by more than the grace time, so that it can be corrected."""
 
 
 class StoreOfAnother(CannotStart):
-    """The artifact store has files that this database does not know, and would sweep."""
+    """The artifact store has files that this database does not know and would delete."""
 
     def __init__(self, store_id: str, known: str) -> None:
         owner = f"this database belongs to the artifact store {known}" if known else "this database knows no export"
@@ -33,8 +33,11 @@ class StoreOfAnother(CannotStart):
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """A sweep each `interval`. Bytes go `grace` after they are over, so that a download that had begun can end and a
-    worker that was cut off has noticed; rows `rows_kept` after their export was done.
+    """When what is deleted.
+
+    A sweep runs each `interval`. Artifacts are deleted `grace` after they are no longer needed, so that a running
+    download can end and a worker that was cut off has noticed it. Rows are deleted `rows_kept` after their export was
+    done.
     """
 
     interval: timedelta = timedelta(minutes=5)
@@ -44,14 +47,17 @@ class RetentionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What one sweep removed: leases whose bytes are gone, and rows."""
+    """What one sweep removed: the number of leases whose artifacts were deleted, and the number of rows."""
 
     leases: int
     rows: int
 
 
 class Retention:
-    """An idempotent sweep that looks at everything again each time: any number of them may run, and be cut off."""
+    """An idempotent sweep that looks at everything anew each time.
+
+    Any number may run at once, and may be interrupted.
+    """
 
     def __init__(
         self,
@@ -70,25 +76,25 @@ class Retention:
         self._distrusted_until = 0.0
 
     async def check_store(self) -> None:
-        """Raises StoreOfAnother when the artifacts are not those of this database."""
+        """Raise StoreOfAnother if the artifact store is not the one of this database."""
         is_empty = await anext(self._artifacts.prefixes(), None) is None
         known = await self._store.belongs_to(self._artifacts.store_id, is_empty=is_empty)
         if known != self._artifacts.store_id:
             raise StoreOfAnother(self._artifacts.store_id, known)
 
     async def run(self) -> None:
-        """Sweep for ever; cancel it to end it."""
+        """Sweep periodically until cancelled."""
         while True:
             try:
                 swept = await self.run_once() if self._trusts_clock() else Swept(0, 0)
                 if swept.leases or swept.rows:
                     logs.get().info("swept", leases=swept.leases, rows=swept.rows)
-            except Exception:  # noqa: BLE001 - whatever it is, the next sweep must come
+            except Exception:  # noqa: BLE001 - the loop must survive any error
                 logs.get().exception("sweep_failed")
             await asyncio.sleep(self._policy.interval.total_seconds())  # the period of the sweep
 
     def _trusts_clock(self) -> bool:
-        """False for a while after the clock has jumped ahead: what seems to be over may only seem so."""
+        """Return False for a while after the clock has jumped ahead: a file may then only seem to be expired."""
         wall, own = self._world.wall(), self._world.monotonic()
         jumped = wall - self._seen[0] - timedelta(seconds=own - self._seen[1])
         self._seen = (wall, own)
@@ -98,8 +104,11 @@ class Retention:
         return own >= self._distrusted_until
 
     async def run_once(self) -> Swept:
-        """One sweep, in small steps, by the time at its start: a clock that jumps meanwhile makes nothing older."""
-        now = self._world.wall()  # files have its times
+        """Perform one sweep in small steps.
+
+        The time at its start decides, so that a clock that jumps meanwhile changes nothing.
+        """
+        now = self._world.wall()  # the times of files are of the wall clock
         leases = 0
         async for some in _together(self._artifacts.prefixes()):
             leases += await self._sweep(some, now)
@@ -110,7 +119,10 @@ class Retention:
         return Swept(leases, rows)
 
     async def _sweep(self, prefixes: list[StoredPrefix], now: datetime) -> int:
-        """A prefix that changed lately stays: whoever wrote there may not know yet that its work is over."""
+        """Remove what is no longer needed, and return the number of leases.
+
+        A prefix that changed within the grace time stays: its writer may not know yet that its lease has ended.
+        """
         quiet = [prefix for prefix in prefixes if prefix.modified <= now - self._policy.grace]
         worth = await self._store.kept([prefix.lease for prefix in quiet], now, self._policy.grace)
         over = [prefix.lease for prefix, kept in zip(quiet, worth, strict=True) if kept is not Kept.NEEDED]

@@ -1,1 +1,1 @@
-"""Pure rules: states, exports, retries. No I/O, no clock, no messages, no SQL."""
+"""Pure rules of states, exports and retries, without I/O, clock, messages or SQL."""

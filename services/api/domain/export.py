@@ -13,10 +13,11 @@ from services.contract.spec import ColumnSpec
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for, as understood.
+    """The options of an export, as the api understood the request.
 
-    `filename` is empty when none was asked for; `csv` is there for CSV, `xlsx` for XLSX. `by_changes`: the
-    `[after]` of the column of changes in `query` is that of changed_since or since_export, not the caller's own.
+    `filename` is empty if none was asked for. `csv` is set for CSV, `xlsx` for XLSX. `by_changes` is True if the
+    `[after]` condition on the changes column in `query` comes from changed_since or since_export rather than from the
+    caller's own query.
     """
 
     query: str
@@ -33,7 +34,7 @@ class Options:
 
 
 MAX_ERRORS = 50
-"""An export keeps its last ones."""
+"""How many errors an export keeps: its last ones."""
 
 MAX_CODE_CHARACTERS = 64
 MAX_MESSAGE_CHARACTERS = 1000
@@ -41,7 +42,7 @@ MAX_MESSAGE_CHARACTERS = 1000
 
 @dataclass(frozen=True, slots=True)
 class JobError:
-    """How one attempt (from 1, counted over all runs) failed, and in which run (from 1)."""
+    """How one attempt failed, and in which run. Attempts are counted from 1 over all runs; runs are counted from 1."""
 
     attempt: int
     code: str
@@ -52,7 +53,7 @@ class JobError:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """The file of a completed export: an artifact with an identity, a name and a time to live."""
+    """A file of a completed export: an artifact with an id, a name and a time when it expires."""
 
     id: str
     filename: str
@@ -62,22 +63,22 @@ class StoredFile:
     expire_time: datetime
 
     def expired(self, now: datetime) -> bool:
-        """Expiry is decided by the clock at the moment of reading, never by a sweep."""
+        """Whether the file has expired at `now`. Expiry depends on the clock alone, not on whether a sweep has run."""
         return now >= self.expire_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """One export at one version. Times are UTC; None means that it has not happened.
+    """One export at one version. Times are in UTC; None means that the event has not happened.
 
-    `attempt` counts leases that were not given back, 0 to `max_attempts`. `file` and `stats` are present in COMPLETED
-    only, and so is `attachments_file`, when the attachments are a file of their own; its `row_count` is 0. `duration`
-    is that of the last attempt that ended, None before the first. `errors` has one entry a failed one, of every run.
-    An empty `notify_email` or `callback_url` announces nothing there; `email_sent` and `callback_sent` say whether the
-    end of this run was accepted there.
+    `attempt` counts leases that were not given back, from 0 to `max_attempts`. `file` and `stats` are set in COMPLETED
+    only, and so is `attachments_file`, if the attachments are a separate file; its `row_count` is 0. `duration` is that
+    of the last attempt that ended; None before the first one ended. `errors` has one entry for each failed attempt of
+    every run. If `notify_email` or `callback_url` is empty, nothing is announced on that channel; `email_sent` and
+    `callback_sent` say whether the notification of this run's end was accepted there.
 
-    `requirement` is what building it needs of a worker. `given_back_by` is the worker whose own environment failed,
-    while it waits for another one; empty: none.
+    `requirement` is what a worker must have to build the export. `given_back_by` is the worker whose own environment
+    failed, while the export waits for another worker; otherwise empty.
     """
 
     id: str
@@ -115,10 +116,10 @@ class Export:
     callback_sent: bool = False
 
     def file_of(self, file_id: str) -> StoredFile | None:
-        """The one of its files with this id."""
+        """Return the file of this export that has this id; None if there is none."""
         return next((file for file in (self.file, self.attachments_file) if file and file.id == file_id), None)
 
     @property
     def done(self) -> bool:
-        """True when nothing about the build changes any more."""
+        """Whether nothing about the build changes any more."""
         return self.state in TERMINAL

@@ -1,17 +1,17 @@
-"""What a file is called on a caller's disk."""
+"""Names of files as they are suggested to callers."""
 
 import re
 import unicodedata
 
 MAX_NAME_BYTES = 200
-"""Of a suggested name in UTF-8: what is put behind it, such as "-attachments.zip", makes no more than 255 of it."""
+"""Size of a suggested name in UTF-8. With a suffix such as "-attachments.zip" the name stays within 255 bytes."""
 
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*]')
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Categories of characters that control, order or break text, or are no text."""
+"""Unicode categories of characters that control, reorder or break text, or that are not text."""
 
 _JOINERS = frozenset("\u200c\u200d")
-"""Of category Cf, and needed: Persian and the languages of India write words with them."""
+"""Joiners are in category Cf but are allowed: Persian and the languages of India need them to write words."""
 
 _DEVICES = frozenset(
     {
@@ -19,11 +19,11 @@ _DEVICES = frozenset(
         *(f"{port}{number}" for port in ("com", "lpt") for number in "0123456789\u00b9\u00b2\u00b3"),
     }
 )
-"""What Windows takes for a device, whatever extension comes behind it."""
+"""Names that Windows takes for devices, with any extension."""
 
 
 def wrong_in_name(name: str) -> str:
-    """Why no file should be called so on anybody's disk; empty for one that may, and for no name at all."""
+    """Return why a name is not allowed for a file on some system; empty if it is allowed or if the name is empty."""
     if len(name.encode(errors="replace")) > MAX_NAME_BYTES:
         return f"must be at most {MAX_NAME_BYTES} bytes of UTF-8"
     if _NOT_IN_NAMES.search(name) or any(map(_is_unseen, name)):
@@ -40,7 +40,7 @@ def _is_unseen(character: str) -> bool:
 
 
 def file_name(name: str, extension: str) -> str:
-    """`name` with as much of the extension as it does not end with: "a.csv" and "csv.gz" make "a.csv.gz"."""
+    """Append to `name` the part of the extension that it does not end with: "a.csv" and "csv.gz" make "a.csv.gz"."""
     parts = extension.split(".")
     for there in range(len(parts), 0, -1):
         if name.lower().endswith("." + ".".join(parts[:there])):
@@ -49,6 +49,6 @@ def file_name(name: str, extension: str) -> str:
 
 
 def attachments_name(name: str, table_extension: str, extension: str) -> str:
-    """The name beside that of the table: "a" and "a.xlsx" both make "a-attachments.zip"."""
+    """Return the name of the attachments beside the table: "a" and "a.xlsx" both make "a-attachments.zip"."""
     table = file_name(name, table_extension)
     return f"{table[: -len(table_extension) - 1]}-attachments.{extension}"

@@ -4,7 +4,7 @@ from enum import Enum
 
 
 class FilterMode(Enum):
-    """STRICT: it is refused. LENIENT: it is dropped, and a warning of the export says so."""
+    """STRICT: the request is refused. LENIENT: the parameter is dropped, and the export has a warning about it."""
 
     STRICT = "STRICT"
     LENIENT = "LENIENT"

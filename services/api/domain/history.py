@@ -1,4 +1,4 @@
-"""What happened to an export: one entry a change of state, never changed afterwards."""
+"""The history of an export: one entry for each change of state. Entries never change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from services.api.domain.states import Event, State
 
 
 class Actor(Enum):
-    """Who made something happen."""
+    """Who caused an event."""
 
     CALLER = "CALLER"
     WORKER = "WORKER"
@@ -28,18 +28,18 @@ REASONS: Mapping[Event, str] = {
     Event.EXPIRE: f"{EXPIRED_CODE}: {EXPIRED_MESSAGE}",
     Event.EXPIRE_LAST: f"{EXPIRED_CODE}: {EXPIRED_MESSAGE}",
 }
-"""Why, where the event alone says it."""
+"""The reasons of those events that have a fixed one."""
 
 CREATED = "CREATE"
-"""The event of the first entry; all others are names of states.Event."""
+"""The event of the first entry. The events of all others are names of states.Event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One entry: from the state before (None at create) to the state after, in run `run` at attempt `attempt`.
+    """One entry: the change from state `before` (None at creation) to state `after`, in run `run` at attempt `attempt`.
 
-    `version` is that of the export afterwards. `worker_id` is set when a worker did it. `reason` is for people and safe
-    to show; it may be empty.
+    `version` is the export's version after the change. `worker_id` is set if a worker caused it. `reason` is a text for
+    people that is safe to show; it may be empty.
     """
 
     version: int

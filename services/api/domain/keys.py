@@ -1,4 +1,4 @@
-"""API keys of callers and tokens of workers: what they are, how they are written, what they allow."""
+"""API keys of callers and tokens of workers: their fields, their text form, and what they allow."""
 
 import re
 import zlib
@@ -8,7 +8,7 @@ from enum import Enum
 
 ID_CHARACTERS = 10
 SECRET_CHARACTERS = 40
-"""Of 62 each: 238 random bits."""
+"""Each character is one of 62, so that a secret has 238 random bits."""
 
 MAX_LABEL_CHARACTERS = 100
 
@@ -20,14 +20,14 @@ _TEXTS = re.compile(
 
 
 class Holder(Enum):
-    """Who holds a key, by what its text begins with."""
+    """Who holds a key. The value is the prefix of the key's text."""
 
     CALLER = "exd"
     WORKER = "exw"
 
 
 class Scope(Enum):
-    """What a key of a caller allows."""
+    """A permission of a caller's key."""
 
     CREATE = "create"
     READ = "read"
@@ -37,15 +37,15 @@ class Scope(Enum):
 
 
 CALLERS_SCOPES = frozenset({Scope.CREATE, Scope.READ, Scope.CANCEL})
-"""What a key allows when nothing else is said."""
+"""The scopes of a key for which none are given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as it is kept. `digest` is the keyed hash of its text, which is not kept.
+    """A key as it is stored. `digest` is the keyed hash of its text; the text itself is not stored.
 
-    Of a caller: its `tenant`, what it allows there, and with `all_tenants` what OperatorService shows of others.
-    Of a worker: `sources` that its jobs may read, by id; empty: all.
+    A caller's key has a `tenant` and the scopes that it allows there; with `all_tenants` OperatorService also shows it
+    other tenants. A worker's token has `sources`, the ids of the sources that its jobs may read; empty means all.
     """
 
     id: str
@@ -61,18 +61,18 @@ class Key:
     revoke_time: datetime | None = None
 
     def valid_at(self, now: datetime) -> bool:
-        """Neither revoked nor expired."""
+        """Whether the key is neither revoked nor expired at `now`."""
         return self.revoke_time is None and (self.expire_time is None or now < self.expire_time)
 
 
 def written(holder: Holder, id_: str, secret: str) -> str:
-    """The text of a key, as its holder sends it."""
+    """Return the text of a key, as its holder sends it."""
     body = f"{holder.value}_{id_}{secret}"
     return body + _check_of(body)
 
 
 def read(text: str) -> tuple[Holder, str] | None:
-    """Who holds the key, and its id; None for what is no text of a key, a typo included."""
+    """Return the holder and the id from the text of a key; None for any other text, including a mistyped key."""
     found = _TEXTS.fullmatch(text)
     if found is None or _check_of(text[:-_CHECK_CHARACTERS]) != found[4]:
         return None
@@ -80,7 +80,10 @@ def read(text: str) -> tuple[Holder, str] | None:
 
 
 def _check_of(body: str) -> str:
-    """CRC-32 in base 62: scanners for leaked keys, and we, tell a key from noise without asking anybody."""
+    """Return the CRC-32 of `body` in base 62.
+
+    Secret scanners and the api use it to recognize a key without a lookup.
+    """
     number, digits = zlib.crc32(body.encode()), ""
     for _ in range(_CHECK_CHARACTERS):
         number, digit = divmod(number, len(_DIGITS))

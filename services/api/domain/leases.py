@@ -1,4 +1,4 @@
-"""Leases: how long they hold, and what a claim hands out."""
+"""Leases: how long they last, and what a claim returns."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,17 +11,18 @@ from services.contract.spec import JobSpec
 
 EXPIRED_CODE = FailureCode.LEASE_EXPIRED
 EXPIRED_MESSAGE = "the worker stopped answering"
-"""How an attempt failed whose lease expired."""
+"""The failure message of an attempt whose lease expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeasePolicy:
-    """How long leases hold.
+    """How long leases last.
 
-    `confirm_window` is the first deadline, until the worker's first heartbeat; then each holds for `ttl`, and none
-    longer than start + `run_timeout` + `ttl`. From the `unconfirmed_limit`-th unconfirmed lease of an export on, such a
-    lease costs its attempt; so does the `given_back_limit`-th failure of an export that workers are at fault for. For
-    `avoidance` after such a failure an export is kept from the worker that had it while another could build it.
+    `confirm_window` is the time until the first deadline, before the worker's first heartbeat. After that each renewal
+    lasts for `ttl`, but no lease lasts longer than its start + `run_timeout` + `ttl`. From the `unconfirmed_limit`-th
+    unconfirmed lease of an export on, such a lease uses up an attempt; so does the `given_back_limit`-th failure of an
+    export that was the workers' fault. For `avoidance` after such a failure, the export is kept from the worker that
+    had it while another worker could build it.
     """
 
     confirm_window: timedelta = timedelta(seconds=15)
@@ -33,36 +34,36 @@ class LeasePolicy:
     avoidance: timedelta = timedelta(seconds=60)
 
     def renewal_due(self, remaining: timedelta) -> bool:
-        """A heartbeat becomes a write only when less than two thirds of the ttl remain."""
+        """Whether a heartbeat must be written: only if less than two thirds of `ttl` remain."""
         return remaining < self.ttl * 2 / 3
 
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """What a worker that asks for exports can do, and what each of the others can do that would take some."""
+    """The capabilities of a worker that asks for exports, and of each other worker that would take work."""
 
     own: Capabilities = EVERYTHING
     others: tuple[Capabilities, ...] = ()
 
     def may_have(self, requirement: Requirement) -> bool:
-        """Whether it may be handed what has this requirement."""
+        """Whether the worker may be given an export with this requirement."""
         return self.own.meet(requirement)
 
     def others_could(self, requirement: Requirement) -> bool:
-        """Whether another worker could build what has this requirement."""
+        """Whether another worker could build an export with this requirement."""
         return any(other.meet(requirement) for other in self.others)
 
 
 UNLIMITED = Ability()
-"""Of a worker that does not say what it can do, and of whom no other is known."""
+"""The ability of a worker that does not state its capabilities, when no other worker is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An export in PROCESSING, with the lease under which it is handed out and what to build.
+    """An export in PROCESSING, with the lease under which it is handed out and the specification of the job.
 
-    `spec` is None when this version cannot read what is stored: another one wrote it. `sealed_password` is None when
-    there is none.
+    `spec` is None if another version of exportd stored it and this version cannot read it. `sealed_password` is None if
+    the export has none.
     """
 
     export: Export
@@ -72,7 +73,7 @@ class Claimed:
 
     @property
     def ref(self) -> LeaseRef:
-        """The lease by name."""
+        """The reference to the lease."""
         return LeaseRef(self.export.id, self.lease_id)
 
 
@@ -80,9 +81,9 @@ class Claimed:
 class Standing:
     """The verdict on a lease.
 
-    With KEEP, `expire_time` is its deadline, `confirmed` says whether a heartbeat came yet, and `expired` that it ran
-    out (the export is FAILED) and nobody else took it. With CANCELLED and LOST they mean nothing. `export` is None only
-    when there is no such export.
+    With KEEP, `expire_time` is the deadline of the lease, `confirmed` is True after its first heartbeat, and `expired`
+    is True if it ran out (the export is FAILED) but nobody else has leased the export. With CANCELLED and LOST these
+    fields have no meaning. `export` is None only if there is no such export.
     """
 
     lease: LeaseRef

@@ -1,4 +1,4 @@
-"""Notifications of the end of a run, and their state."""
+"""Notifications of the end of a run, and their states."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ MAX_TRIES_KEPT = 20
 MAX_OUTCOME_CHARACTERS = 200
 
 SUPERSEDED = "a later run has ended"
-"""The outcome of an announcement that was not accepted before: it would contradict the later one."""
+"""The outcome of a notification that was not accepted before a later run ended: it would contradict the later one."""
 
 
 class Channel(Enum):
@@ -23,7 +23,7 @@ class Channel(Enum):
 
 
 class DeliveryState(Enum):
-    """State of a notification. SENT: accepted by the receiver. GIVEN_UP: no attempt is left."""
+    """The state of a notification. SENT: accepted by the receiver. GIVEN_UP: no attempt is left."""
 
     PENDING = "PENDING"
     SENT = "SENT"
@@ -32,7 +32,7 @@ class DeliveryState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One try to deliver: its outcome in a few words that are safe to show, such as "204" or "timed out"."""
+    """One attempt to deliver. `outcome` is a short text that is safe to show, such as "204" or "timed out"."""
 
     time: datetime
     outcome: str
@@ -40,7 +40,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Where a delivery stands among those of its export: by run, then by the name of the channel."""
+    """The position of a delivery among those of its export: by run, then by the name of the channel."""
 
     run: int
     channel: str
@@ -48,11 +48,11 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One announcement of the end of run `run` of an export, on one channel.
+    """One notification of the end of run `run` of an export, on one channel.
 
-    `id` is the same for every try. `target` is a URL or an address, `notice` what is announced (see `notice`), frozen
-    when the run ended. `attempt` counts tries, from 0; `next_attempt_time` is set while PENDING. `tries` are the last
-    20 of them.
+    `id` is the same for every attempt. `target` is a URL or a mail address. `notice` is the content (see the function
+    `notice`), frozen when the run ended. `attempt` counts attempts from 0; `next_attempt_time` is set while PENDING.
+    `tries` are the last 20 attempts.
     """
 
     id: str
@@ -71,26 +71,26 @@ class Delivery:
 
     @property
     def position(self) -> Position:
-        """Of no other delivery of the same export."""
+        """The position, which is unique among the deliveries of the same export."""
         return Position(self.run, self.channel.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A delivery that this process is to try now; nobody else does until `lease_id` has lapsed."""
+    """A delivery that this process must attempt now. Nobody else attempts it until the hold `lease_id` has lapsed."""
 
     delivery: Delivery
     lease_id: str
 
 
 def channels(export: Export) -> dict[Channel, str]:
-    """Where the end of this export is to be announced, with the target of each."""
+    """Return the channels on which the end of this export is announced, with the target of each."""
     targets = {Channel.CALLBACK: export.callback_url, Channel.EMAIL: export.notify_email}
     return {channel: target for channel, target in targets.items() if target}
 
 
 def notice(export: Export) -> dict[str, Any]:
-    """The end of a run in the eight fields of a callback; the last two are None without a file."""
+    """Return the end of a run as the eight fields of a callback. The last two are None if there is no file."""
     file = export.file
     success = export.state is State.COMPLETED
     failures = () if success else (error.message for error in export.errors if error.run == export.run)

@@ -1,10 +1,13 @@
-"""The states of an export and every way from one to another. SQL guards, CHECKs, docs and tests are derived from it."""
+"""The states of an export and the transitions between them.
+
+SQL guards, CHECKs, docs and tests are derived from these.
+"""
 
 from enum import Enum
 
 
 class State(Enum):
-    """Where an export stands."""
+    """The state of an export."""
 
     QUEUED = "QUEUED"
     PROCESSING = "PROCESSING"
@@ -22,7 +25,7 @@ class CancelReason(Enum):
 
 
 class Event(Enum):
-    """What can happen to an export; the value says who makes it happen."""
+    """An event in the life of an export. The value says who causes it."""
 
     LEASE = "a worker leases it, when it is due"
     RENEW = "its worker confirms or renews the lease, perhaps late"
@@ -59,21 +62,21 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 }
 
 TERMINAL: frozenset[State] = frozenset(State) - {state for state, event in TRANSITIONS if event is not Event.RETRY}
-"""States that nothing leaves but an operator's retry, which begins a new run: the export is done."""
+"""The states in which an export is done. Only an operator's retry leaves them; it begins a new run."""
 
 ENDINGS: frozenset[Event] = frozenset(event for (_, event), to in TRANSITIONS.items() if to in TERMINAL)
-"""Events that end a run; each is announced to whoever asked for it."""
+"""The events that end a run. Each is announced to whoever asked for notifications."""
 
 LEASABLE: frozenset[State] = frozenset(state for state, event in TRANSITIONS if event is Event.LEASE)
-"""States that a worker may take an export from."""
+"""The states from which a worker may lease an export."""
 
 
 def sources(event: Event) -> frozenset[State]:
-    """The states in which `event` may happen."""
+    """Return the states in which `event` may happen."""
     return frozenset(state for state, e in TRANSITIONS if e is event)
 
 
 def target(event: Event) -> State:
-    """The one state to which `event` leads, wherever it happens."""
+    """Return the one state to which `event` leads, from every state in which it may happen."""
     (state,) = {to for (_, e), to in TRANSITIONS.items() if e is event}
     return state

@@ -1,4 +1,4 @@
-"""Announcements inside one process: the truth is in the store, these say when to look at it."""
+"""Announcements inside one process. The store holds the truth; an announcement says when to look at it."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -15,20 +15,20 @@ from services.contract.outcome import Progress
 
 
 class LocalWatch:
-    """A Watch."""
+    """A Watch of this process."""
 
     def __init__(self) -> None:
         self._news = asyncio.Event()
         self._change = asyncio.Event()
 
     def wake(self, *, changed: bool) -> None:
-        """Something is new: the durable export when `changed`, else only its progress."""
+        """Wake the watcher: the stored export has changed if `changed`, otherwise only its progress."""
         if changed:
             self._change.set()
         self._news.set()
 
     async def wait(self, timeout_s: float) -> News:
-        """Wait for any news, at most `timeout_s`."""
+        """Wait for any news, at most `timeout_s` seconds. Return NONE on a timeout."""
         if not await _set_within(self._news, timeout_s):
             return News.NONE
         changed = self._change.is_set()
@@ -37,7 +37,10 @@ class LocalWatch:
         return News.CHANGE if changed else News.PROGRESS
 
     async def changes_within(self, timeout_s: float) -> bool:
-        """Whether a change comes within a time; progress meanwhile is left to the next `wait`."""
+        """Whether the export changes within `timeout_s` seconds.
+
+        Progress reported meanwhile is left to the next `wait`.
+        """
         return await _set_within(self._change, timeout_s)
 
 
@@ -51,7 +54,7 @@ async def _set_within(event: asyncio.Event, timeout_s: float) -> bool:
 
 
 class LocalPoll:
-    """A Poll."""
+    """A Poll of this process."""
 
     def __init__(self, worker_id: str, can: Capabilities) -> None:
         self.worker_id = worker_id
@@ -61,24 +64,24 @@ class LocalPoll:
 
     @property
     def woken(self) -> bool:
-        """True once work was announced to it."""
+        """Whether work has been announced to this poll."""
         return self._woken.done()
 
     def wake(self, wanted: Requirement | None) -> None:
-        """Tell it to look for work, of which this is known."""
+        """Wake the poll. `wanted` is what the announced work requires; None if it may be any work."""
         self.wanted = wanted
         self._woken.set_result(None)
 
     async def wait(self, timeout_s: float) -> None:
-        """Wait to be woken, at most `timeout_s`."""
+        """Wait to be woken, at most `timeout_s` seconds."""
         await asyncio.wait([self._woken], timeout=timeout_s)
 
 
 class LocalAnnouncements:
-    """Announcements within one process. All may be lost without harm: waiters also look by themselves."""
+    """Announcements within one process. All of them may be lost without harm, since waiters also look by themselves."""
 
     def __init__(self, *, capped: Callable[[], bool] = lambda: False) -> None:
-        """`capped`: whether tenants have caps, so that the end of one export may let another begin."""
+        """`capped` tells whether tenants have caps, in which case the end of one export may let another begin."""
         self._capped = capped
         self._watches: defaultdict[str, set[LocalWatch]] = defaultdict(set)
         self._polls: deque[LocalPoll] = deque()
@@ -86,10 +89,10 @@ class LocalAnnouncements:
         self._progress: dict[str, Progress] = {}
         self.draining = False
         self.notifications_due = asyncio.Event()
-        """Set when a notification may be due; whoever sends them clears it."""
+        """Set when a notification may be due. The task that sends notifications clears it."""
 
     def exported(self, export: Export) -> None:
-        """An export has a new version."""
+        """Announce that an export has a new version."""
         self._progress.pop(export.id, None)
         for watch in self._watches.get(export.id, ()):
             watch.wake(changed=True)
@@ -101,46 +104,49 @@ class LocalAnnouncements:
             self.notification_due()
 
     def notification_due(self) -> None:
-        """A notification is due."""
+        """Announce that a notification is due."""
         self.notifications_due.set()
 
     def deleted(self, export_id: str) -> None:
-        """An export is gone."""
+        """Announce that an export was deleted."""
         self.changed(export_id)
 
     def changed(self, export_id: str) -> None:
-        """Another process may have changed an export."""
+        """Announce that another process may have changed an export."""
         for watch in self._watches.get(export_id, ()):
             watch.wake(changed=True)
 
     def progressed(self, export_id: str, progress: Progress) -> None:
-        """A worker has reported how far it is."""
+        """Announce the progress that a worker reported on an export."""
         if self._progress.get(export_id) != progress:
             self._progress[export_id] = progress
             for watch in self._watches.get(export_id, ()):
                 watch.wake(changed=False)
 
     async def progress(self, export_ids: Sequence[str]) -> Mapping[str, Progress]:
-        """The last report on each of these that is being built; those without one are left out."""
+        """Return the last reported progress of each of these exports that is being built.
+
+        Exports without a report are left out.
+        """
         return {export_id: self._progress[export_id] for export_id in export_ids if export_id in self._progress}
 
     async def watched(self, export_ids: Sequence[str]) -> frozenset[str]:
-        """Those of these that somebody watches."""
+        """Return those of these exports that have a watcher."""
         return frozenset(export_ids) & self._watches.keys()
 
     @property
     def watches(self) -> frozenset[str]:
-        """Exports that somebody watches."""
+        """The ids of the exports that have a watcher in this process."""
         return frozenset(self._watches)
 
     @property
     def polls_waiting(self) -> int:
-        """Polls that are in line for work."""
+        """The number of polls of this process that wait for work."""
         return len(self._polls)
 
     @contextmanager
     def watch(self, export_id: str) -> Iterator[LocalWatch]:
-        """Be woken at each change of an export."""
+        """Return a context in which each change of an export wakes the watcher."""
         watch = LocalWatch()
         self._watches[export_id].add(watch)
         try:
@@ -151,10 +157,10 @@ class LocalAnnouncements:
                 del self._watches[export_id]
 
     def work(self, requirement: Requirement | None = None, *, kept_from: str = "") -> None:
-        """An export became due: wake the first poll in line whose worker can build it.
+        """Announce that an export is due: wake the first waiting poll whose worker can build it.
 
-        `kept_from` is a worker that gets it only where there is no other. Without a requirement it may be any export:
-        wake the first poll of each kind of worker.
+        The worker `kept_from` is woken only if no other one can build the export. Without a requirement the export may
+        be any: the first poll of each distinct set of capabilities is woken.
         """
         if requirement is None:
             for first in {poll.can: poll for poll in reversed(self._polls)}.values():
@@ -165,7 +171,7 @@ class LocalAnnouncements:
             self._wake(min(able, key=lambda poll: poll.worker_id == kept_from), requirement)
 
     def wake_polls(self) -> None:
-        """Have every poll look again."""
+        """Wake every waiting poll, so that it looks for work again."""
         for poll in [*self._polls]:
             self._wake(poll)
 
@@ -175,9 +181,10 @@ class LocalAnnouncements:
 
     @contextmanager
     def poll(self, worker_id: str = "", can: Capabilities = EVERYTHING) -> Iterator[LocalPoll]:
-        """Stand in line for work that a worker can do.
+        """Return a context in which a poll waits for work that its worker can do.
 
-        One that leaves woken without having looked must call `work` for the next in line.
+        A poll that leaves after it was woken, but without having looked for work, must call `work` to wake the next
+        one.
         """
         poll = LocalPoll(worker_id, can)
         self._polls.append(poll)
@@ -188,14 +195,14 @@ class LocalAnnouncements:
                 self._polls.remove(poll)
 
     def direct(self, hint: Hint, lease_id: str = "") -> None:
-        """Tell every worker that listens; one that does not hold the lease passes it over."""
+        """Send a hint to every worker that listens. A worker that does not hold the lease ignores it."""
         for queue in self._directives.values():
             if not queue.full():
                 queue.put_nowait(Directive(hint, lease_id))
 
     @contextmanager
     def directives(self) -> Iterator[asyncio.Queue[Directive]]:
-        """Hear hints; when they are not fetched some are lost, as they may be."""
+        """Return a context with a queue of hints. Hints that do not fit into the queue are dropped."""
         queue: asyncio.Queue[Directive] = asyncio.Queue(maxsize=1024)
         listener = object()
         self._directives[listener] = queue
@@ -205,10 +212,10 @@ class LocalAnnouncements:
             del self._directives[listener]
 
     def drain(self) -> None:
-        """Wake everybody: the process is stopping."""
+        """Wake everything that waits in this process, because the process is stopping."""
         self.draining = True
         self.wake_polls()
-        self.direct(Hint.PING)  # not DRAIN: the workers are to stay, for the next api
+        self.direct(Hint.PING)  # not DRAIN: the workers stay for the next api
         for watches in self._watches.values():
             for watch in watches:
                 watch.wake(changed=False)

@@ -1,4 +1,4 @@
-"""Steps that belong together: they run to their end even if the caller leaves in the middle."""
+"""Tasks that run to their end even if the caller leaves in the middle."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,28 +8,28 @@ T = TypeVar("T")
 
 
 class LocalDetachedTasks:
-    """Runs each piece of work to its end in a task of its own, however the call that asked for it ends."""
+    """Runs each piece of work to its end in a task of its own, however the call that started it ends."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`; when the caller is cancelled, the work goes on without it."""
+        """Run `work` and return its result. If the caller is cancelled, the work continues."""
         return await asyncio.shield(self.start(work))
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Begin the work; whoever awaits the task shields it."""
+        """Start `work` in a task of its own. A caller that awaits the task must shield it from its own cancellation."""
         task = asyncio.create_task(work)
-        self._running.add(task)  # the loop itself holds tasks weakly
+        self._running.add(task)  # the event loop holds only weak references to tasks
         task.add_done_callback(self._ended)
         return task
 
     async def settled(self) -> None:
-        """Wait until no work is under way; what begins meanwhile is waited for, too."""
+        """Wait until no work is running, including work that starts meanwhile."""
         while self._running:
             await asyncio.wait(set(self._running))
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # retrieved here, since the caller may be gone
+            task.exception()  # marks it as retrieved, since the caller may be gone

@@ -1,4 +1,4 @@
-"""Previews: a caller asks, a worker that is free answers, and this process puts the two together, in memory."""
+"""Previews: a caller asks, a free worker answers, and this process brings the two together in memory."""
 
 import asyncio
 from collections import deque
@@ -15,7 +15,7 @@ MAX_PENDING_PREVIEWS = 64
 
 
 class _Question:
-    """One preview and the caller who waits for it."""
+    """A preview and the caller who waits for it."""
 
     def __init__(self, preview: Preview) -> None:
         self.preview = preview
@@ -25,10 +25,13 @@ class _Question:
 
 
 class LocalPreviewDesk:
-    """A PreviewDesk within one process: questions in line, and workers in line for them."""
+    """A PreviewDesk within one process: a queue of previews, and workers that wait for them."""
 
     def __init__(self, new_id: Callable[[], str], *, taken_within_s: float, answered_within_s: float) -> None:
-        """`new_id` gives a UUID. A caller waits `taken_within_s` for a worker, `answered_within_s` in all."""
+        """`new_id` returns a UUID.
+
+        A caller waits at most `taken_within_s` for a worker, and `answered_within_s` in all.
+        """
         self._new_id = new_id
         self._taken_within_s = taken_within_s
         self._answered_within_s = answered_within_s
@@ -38,7 +41,7 @@ class LocalPreviewDesk:
         self._draining = False
 
     async def show(self, spec: JobSpec, rows: int) -> Previewed:
-        """The first rows of `spec`. Raises NoWorker, PreviewFailed."""
+        """Return the first `rows` rows of `spec`. Raises NoWorker, PreviewFailed."""
         if len(self._line) >= MAX_PENDING_PREVIEWS:
             raise NoWorker
         question = _Question(Preview(self._new_id(), spec, rows))
@@ -54,11 +57,14 @@ class LocalPreviewDesk:
 
     @property
     def waiting(self) -> int:
-        """Previews that no worker has taken."""
+        """The number of previews of this process's callers that no worker has taken yet."""
         return len(self._line)
 
     async def take(self, wait_s: float, can: Capabilities = EVERYTHING) -> Preview | None:
-        """The next preview that a worker that is free can answer; None after `wait_s`. Raises ShuttingDown."""
+        """Return the next preview that a free worker with these capabilities can answer.
+
+        Return None after `wait_s` seconds. Raises ShuttingDown.
+        """
         give_up = asyncio.get_running_loop().time() + wait_s
         while not self._draining:
             question = next((each for each in self._line if can.meet(each.requirement)), None)
@@ -74,7 +80,7 @@ class LocalPreviewDesk:
         raise ShuttingDown
 
     async def finish(self, preview_id: str, answer: Previewed | Failure) -> None:
-        """A worker's answer; ignored if the caller no longer waits for it."""
+        """Deliver a worker's answer to the caller. It is ignored if the caller no longer waits."""
         question = self._questions.get(preview_id)
         if question and isinstance(answer, Previewed) and len(answer.rows) > question.preview.rows:
             raise InvalidRequest((Violation("rows", f"must be at most {question.preview.rows}, as asked"),))
@@ -82,12 +88,14 @@ class LocalPreviewDesk:
             question.answer.set_result(answer)
 
     def drain(self) -> None:
-        """End every wait: the process is stopping."""
+        """End every wait in this process, because the process is stopping."""
         self._draining = True
         self._tell()
 
     def _tell(self) -> None:
-        """Wake every worker that waits: one that is cut off as it wakes takes nothing along."""
+        """Wake every waiting worker, not just one: a worker whose call is cut off as it wakes must not lose the
+        preview.
+        """
         self._news.set()
         self._news = asyncio.Event()
 

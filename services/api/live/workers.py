@@ -1,4 +1,4 @@
-"""Which workers were seen recently, and whether they drain. Held in memory; after a restart it is learned again."""
+"""The workers that were seen recently. They are held in memory, and become known again after a restart."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,11 +11,14 @@ from services.contract.capabilities import EVERYTHING, Capabilities
 from services.contract.job import WorkerProblem
 
 ABSENT_AFTER = timedelta(seconds=60)
-"""A worker that was not seen for so long is taken to be gone; polls and heartbeats come at least twice in it."""
+"""A worker that was not seen for this long is taken to be gone.
+
+Polls and heartbeats come at least twice in this time.
+"""
 
 
 class LocalWorkers:
-    """Workers that call this process: who, when, and whether it drains."""
+    """The workers that call this process: when each was last seen, what it can do, and whether it drains."""
 
     def __init__(self, clock: Clock, store_id: str) -> None:
         """`store_id` is the marker of the artifact store of this api."""
@@ -24,14 +27,17 @@ class LocalWorkers:
         self._seen: dict[str, WorkerSeen] = {}
 
     async def polled(self, worker_id: str, can: Capabilities = EVERYTHING) -> None:
-        """A worker asked for work that it can do."""
+        """Record that a worker asked for work, and what it can do."""
         known, matches = self._known(worker_id), can.sees(self._store_id)
         self._seen[worker_id] = replace(known, seen=self._clock(), can=can, store_matches=matches)
 
     async def beat(
         self, worker_id: str, *, held: int, free_slots: int, draining: bool, problems: tuple[WorkerProblem, ...] = ()
     ) -> WorkerSeen:
-        """A worker reported; returns what is known of it now. Once it drains, it drains."""
+        """Record a heartbeat.
+
+        Return what is now known of the worker. A worker that has reported that it drains stays draining.
+        """
         known, now = self._known(worker_id), self._clock()
         told: dict[str, Any] = {"held": held, "free_slots": free_slots, "problems": problems}
         self._seen[worker_id] = replace(known, seen=now, beat=now, draining=known.draining or draining, **told)
@@ -39,34 +45,36 @@ class LocalWorkers:
         return self._seen[worker_id]
 
     async def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
-        """Ask the worker to stop; None if there is no such worker."""
+        """Ask a worker to stop. Return None if there is no such worker."""
         if worker_id not in {worker.id for worker in await self.present()}:
             return None
         self._seen[worker_id] = replace(self._seen[worker_id], asked_to_drain=True)
         return self._seen[worker_id]
 
     async def takes_work(self, worker_id: str, within: timedelta) -> bool:
-        """False for a worker that drains or is unhealthy, and for one that sends heartbeats and was not heard of for so
-        long: its poll may be open though nobody is there to read the answer.
+        """Whether a worker can be given work.
+
+        False for a worker that drains or is unhealthy, and for one that sends heartbeats but was not heard of for
+        longer than `within`: its poll may still be open although nobody is left to read the answer.
         """
         known = self._known(worker_id)
         silent = known.beat is not None and self._clock() - known.seen > within
         return known.stays and known.healthy and not silent
 
     async def present(self) -> list[WorkerSeen]:
-        """Those seen recently, by id."""
+        """Return the workers that were seen recently, sorted by id."""
         return sorted(self._there(), key=lambda worker: worker.id)
 
     async def anybody(self) -> bool:
-        """True when some worker is there to stay, healthy or not."""
+        """Whether there is a worker that is not about to stop, healthy or not."""
         return any(worker.stays for worker in self._there())
 
     async def able(self, but: str = "") -> tuple[Capabilities, ...]:
-        """What each worker can do that would take work, but for one."""
+        """Return the capabilities of each worker that may take work, except those of the worker `but`."""
         return tuple(each.can for each in self._there() if each.stays and each.healthy and each.id != but)
 
     async def ability(self, worker_id: str) -> Capabilities:
-        """What a worker can do; of one that is not known: everything."""
+        """Return the capabilities of a worker. A worker that is not known is assumed to be able to do everything."""
         return self._known(worker_id).can
 
     def _known(self, worker_id: str) -> WorkerSeen:

@@ -1,1 +1,4 @@
-"""What the use cases need from the outside, a module for each role; whoever needs a role names it alone."""
+"""The interfaces that the use cases need from the outside, one module per role.
+
+Each use case imports only its roles.
+"""

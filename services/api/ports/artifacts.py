@@ -1,4 +1,4 @@
-"""Where workers put files and callers fetch them from."""
+"""The artifact store: workers write files to it, and the api reads, serves and deletes them."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -11,50 +11,58 @@ T = TypeVar("T")
 
 
 class ArtifactReader(Protocol):
-    """An open artifact; it stays readable when its key is removed."""
+    """An open artifact. It stays readable after its key has been removed."""
 
     size_bytes: int
 
     async def read(self, offset: int, length: int, then: Callable[[bytes], T]) -> T:
-        """What `then` makes of exactly `length` bytes, fewer only at the end; both off the event loop.
+        """Read `length` bytes from `offset` and return the result of `then` for them.
 
-        One read at a time. Most begin where the last one ended: a store that is far away goes on with one stream.
+        Fewer than `length` bytes are read only at the end of the artifact. Both the read and `then` run off the event
+        loop. Only one read may be in progress at a time. Most reads begin where the previous one ended; a remote store
+        may serve these from one stream.
         """
         ...
 
     async def close(self) -> None:
-        """Idempotent."""
+        """Release the artifact. Idempotent."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPrefix:
-    """Where one lease wrote, and when something last changed there."""
+    """The prefix that one lease wrote to, and when anything below it last changed."""
 
     lease: LeaseRef
     modified: datetime
 
 
 class ArtifactStore(Protocol):
-    """Where workers put files and callers fetch them from."""
+    """The store that workers write files to and that downloads are read from."""
 
     store_id: str
-    """The UUID in the marker at its root."""
+    """The UUID in the marker at the root of the store."""
 
     async def size(self, key: str) -> int | None:
-        """Bytes of an object; None when it is not there."""
+        """Return the size of an object in bytes; None if there is no such object."""
         ...
 
     async def sha256(self, key: str) -> str:
-        """Of an object's bytes, as they are now; empty when the store does not say: gone, far away, too large."""
+        """Return the sha256 of an object's current bytes.
+
+        Return an empty string if the store cannot tell: the object is gone, remote, or too large to be hashed.
+        """
         ...
 
     async def open(self, key: str, offset: int = 0) -> ArtifactReader | None:
-        """None when it is not there. The first read will most likely begin at `offset`."""
+        """Open an object for reading; return None if there is no such object.
+
+        `offset` is a hint: the first read is expected to begin there.
+        """
         ...
 
     def prefixes(self) -> AsyncIterator[StoredPrefix]:
-        """Everything that workers wrote, by lease; what is written meanwhile may be missing."""
+        """Iterate over the prefixes of all leases that wrote something. Prefixes created meanwhile may be missing."""
         ...
 
     async def remove(self, prefix: str) -> None:

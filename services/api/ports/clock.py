@@ -1,7 +1,7 @@
-"""The time."""
+"""The clock of the api."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 Clock = Callable[[], datetime]
-"""The time now, in UTC."""
+"""Returns the current time, in UTC."""

@@ -1,4 +1,4 @@
-"""Exports, as their callers see them."""
+"""The store of exports, as callers and operators use it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from services.api.domain.states import State
 from services.contract.spec import JobSpec
 
 MAX_QUEUE_POSITION = 1000
-"""Counting places in the queue stops here."""
+"""The largest queue position that is reported. Positions beyond it are not counted."""
 
 
 REQUEST_ID_LASTS = timedelta(hours=24)
-"""For so long a request_id stands for the export that it made."""
+"""How long a request_id identifies the export that was created with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,10 @@ class RequestMark:
 
 @dataclass(frozen=True, slots=True)
 class ExportFilter:
-    """Which exports of a tenant to list; all that is set must hold; empty means any. `created_before` is exclusive."""
+    """The conditions for listing a tenant's exports. All that are set must hold; an empty one matches every export.
+
+    `created_before` is exclusive.
+    """
 
     states: frozenset[State] = frozenset()
     type: str = ""
@@ -40,9 +43,10 @@ class ExportFilter:
 
 @dataclass(frozen=True, slots=True)
 class ExportPage:
-    """Exports, newest first. `next_before` is the `before_id` of the next page; empty: there is none.
+    """A page of exports, newest first. `next_before` is the `before_id` of the next page; empty if there is none.
 
-    A page may have fewer than were asked for, or none, and yet be followed by another: see `ExportStore.page`.
+    A page may have fewer exports than were asked for, or none, and still be followed by another: see
+    `ExportStore.page`.
     """
 
     exports: tuple[Export, ...]
@@ -51,14 +55,14 @@ class ExportPage:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An export and its place in the queue."""
+    """An export and its position in the queue."""
 
     export: Export
     queue_position: int
 
 
 class IdKind(Enum):
-    """What an id can be of."""
+    """The kinds of objects that have an id."""
 
     EXPORT = "EXPORT"
     FILE = "FILE"
@@ -67,7 +71,7 @@ class IdKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class IdRange:
-    """Ids from `first` to `last`, both included, all in one form."""
+    """The ids from `first` to `last`, both included. Both have the same form."""
 
     first: str
     last: str
@@ -75,7 +79,7 @@ class IdRange:
 
 @dataclass(frozen=True, slots=True)
 class IdMatch:
-    """An id, what it is of, and the export that it is or belongs to."""
+    """An id, the kind of object that it identifies, and the export that this object is or belongs to."""
 
     kind: IdKind
     id: str
@@ -83,76 +87,89 @@ class IdMatch:
 
 
 class ExportStore(Protocol):
-    """What callers and operators do with exports. Each change is one guarded statement, durable when the call returns.
+    """The operations of callers and operators on exports.
 
-    With each change of state its entry in the history is written, and with each end its announcements, in the same
-    transaction. Every verb raises StoreUnavailable when nothing was written. `now` is the time that decides.
+    Each change is one guarded statement, and is durable when the call returns. The entry in the history is written in
+    the same transaction as the change of state, and so are the notifications when a run ends. Every method raises
+    StoreUnavailable if nothing was written. `now` is the time that decisions are based on.
     """
 
     async def create(
         self, export: Export, spec: JobSpec, mark: RequestMark | None, sealed_password: bytes | None = None
     ) -> Export:
-        """Store a new export, or return the one that `mark` made within 24 h, as it is now.
+        """Store a new export, or return the current version of the one that was created with `mark` within 24 h.
 
-        `sealed_password` comes with an encrypted export, exactly; it is erased in the transaction that ends the export.
-        Raises RequestIdReused for another digest, ExportDeleted when that export is gone.
+        `sealed_password` is given if and only if the export is encrypted. It is erased in the transaction that ends the
+        export. Raises RequestIdReused if `mark` has the request_id of another digest, ExportDeleted if the earlier
+        export was deleted.
         """
         ...
 
     async def made_by(self, tenant: str, mark: RequestMark, now: datetime) -> Export | None:
-        """The export that `mark` made within 24 h, as it is now; None: `create` would make a new one.
+        """Return the current version of the export that was created with `mark` within 24 h.
 
-        Raises RequestIdReused for another digest, ExportDeleted when that export is gone.
+        Return None if `create` would store a new one. Raises RequestIdReused if `mark` has the request_id of another
+        digest, ExportDeleted if that export was deleted.
         """
         ...
 
     async def get(self, tenant: str, export_id: str) -> Export | None:
-        """None for one that is not there, is another tenant's, or is deleted."""
+        """Return an export; None if it does not exist, belongs to another tenant, or was deleted."""
         ...
 
     async def placed(self, tenant: str, export_id: str) -> Placed | None:
-        """As `get` and `queue_position` together."""
+        """Return an export with its queue position: `get` and `queue_position` in one call."""
         ...
 
     async def get_by_file(self, tenant: str, file_id: str) -> Export | None:
-        """The export one of whose files has this id."""
+        """Return the export that has a file with this id; None if there is none of this tenant."""
         ...
 
     async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
-        """Of the tenant's exports and of their files, at most `limit` of each kind, each kind by id."""
+        """Return the tenant's exports and files whose ids are in a range: at most `limit` of each kind,
+        sorted by id.
+        """
         ...
 
     async def page(self, tenant: str, filter_: ExportFilter, before_id: str, limit: int) -> ExportPage:
-        """Up to `limit`, newest first (by id, descending), with an id less than `before_id` (empty: from the start).
+        """Return up to `limit` exports with ids below `before_id` (empty: from the newest), by descending id: newest
+        first.
 
-        A store looks at a bounded number of exports for one page, however few of them are wanted.
+        The store examines a bounded number of exports per page. A page can therefore have fewer than `limit` exports,
+        or none, although older ones match.
         """
         ...
 
     async def versions(self, export_ids: Sequence[str]) -> dict[str, int]:
-        """The version of each of these, of whatever tenant; without those that are not there or deleted."""
+        """Return the version of each of these exports, of any tenant.
+
+        Exports that do not exist or were deleted are left out.
+        """
         ...
 
     async def queue_position(self, export: Export) -> int:
-        """1 plus the number of the tenant's QUEUED exports before this one, by priority and age; at most 1000.
+        """Return 1 plus the number of the tenant's QUEUED exports that precede this one, by priority and age; at most
+        1000.
 
-        0 for one that is not QUEUED. That it is 1000 may be known from a moment before.
+        Return 0 for an export that is not QUEUED. A position of 1000 may be slightly out of date, since it may be
+        cached.
         """
         ...
 
     async def first_queued(self, tenant: str) -> list[str]:
-        """Ids of the tenant's first QUEUED exports, first in the queue first; at most MAX_QUEUE_POSITION."""
+        """Return the ids of the tenant's first QUEUED exports in queue order, at most MAX_QUEUE_POSITION of them."""
         ...
 
     async def cancel(self, tenant: str, export_id: str, now: datetime, *, only_if_queued: bool) -> tuple[Export, str]:
-        """CANCELLED now, and the lease_id that was in force (empty: none). Already CANCELLED: unchanged, and empty.
+        """Cancel an export. Return it with the id of the lease that was in force; empty if there was none.
 
-        Raises ExportNotFound, IllegalTransition, NotQueued.
+        An export that is already CANCELLED is returned unchanged, with an empty lease id. Raises ExportNotFound,
+        IllegalTransition, NotQueued.
         """
         ...
 
     async def delete(self, tenant: str, export_id: str, now: datetime) -> Export | None:
-        """Leave a tombstone; returns what was deleted, None when it was deleted before.
+        """Delete an export and leave a tombstone. Return what was deleted; None if it was deleted before.
 
         Raises ExportNotFound, IllegalTransition.
         """
@@ -161,9 +178,10 @@ class ExportStore(Protocol):
     async def retry(
         self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None, now: datetime
     ) -> Export:
-        """Begin a new run of an export that is CANCELLED, but not on request, with `budget` more attempts.
+        """Begin a new run, with `budget` more attempts, of an export that was CANCELLED for another reason than a
+        request.
 
-        `sealed_password` comes with an encrypted export, exactly. Raises ExportNotFound, IllegalTransition,
+        `sealed_password` is given if and only if the export is encrypted. Raises ExportNotFound, IllegalTransition,
         PasswordRequired.
         """
         ...
@@ -171,8 +189,8 @@ class ExportStore(Protocol):
     async def transitions(
         self, tenant: str, export_id: str, *, after: int = 0, limit: int | None = None
     ) -> list[Transition]:
-        """The history of an export, oldest first: entries of versions above `after`; empty for one that is not there.
+        """Return the history of an export, oldest first: the entries with versions above `after`, at most `limit`.
 
-        `limit` None: all of them.
+        With `limit` None all entries are returned. The history of an export that does not exist is empty.
         """
         ...

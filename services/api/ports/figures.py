@@ -1,4 +1,4 @@
-"""Figures of the queue, counted at a moment."""
+"""Counts of the queue at one moment."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from services.api.domain.states import State
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """The queue at a glance: exports in each state that is not final, and the age of the oldest that is due."""
+    """The number of exports in each state that is not final, and how long the oldest export that is due has waited."""
 
     counts: dict[State, int]
     oldest: timedelta
@@ -18,7 +18,7 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class TenantQueue:
-    """One tenant's part of the queue, as counted at a moment. `vtime` is its virtual time: see domain/fairness.py."""
+    """One tenant's part of the queue at one moment. `vtime` is its virtual time: see domain/fairness.py."""
 
     tenant: str
     counts: dict[State, int]
@@ -27,33 +27,40 @@ class TenantQueue:
 
 @dataclass(frozen=True, slots=True)
 class RunningExport:
-    """An export in PROCESSING, and the worker that builds it."""
+    """An export in PROCESSING and the worker that builds it."""
 
     export: Export
     worker_id: str
 
 
 class QueueFigures(Protocol):
-    """What waits and what runs. Reads only; every verb raises StoreUnavailable when the store does not answer."""
+    """Counts and lists of exports that wait or run.
+
+    All methods only read, and raise StoreUnavailable if the store does not answer.
+    """
 
     async def running(self) -> dict[str, int]:
-        """How many exports each tenant has in PROCESSING; those with none are left out."""
+        """Return the number of exports in PROCESSING of each tenant. Tenants without any are left out."""
         ...
 
     async def running_exports(self, tenant: str, after_id: str, limit: int) -> list[RunningExport]:
-        """Those of a tenant (empty: of all) whose ids are above `after_id` (empty: from the start), by id; at most
-        `limit`.
+        """Return up to `limit` exports in PROCESSING of a tenant (empty: of all tenants), sorted by id.
+
+        Only exports with ids above `after_id` are returned (empty: from the first).
         """
         ...
 
     async def queue(self) -> list[TenantQueue]:
-        """Every tenant that has exports which are not done, by name. Counts them all: for operators."""
+        """Return every tenant that has exports which are not done, sorted by name.
+
+        This counts all of them: for operators only.
+        """
         ...
 
     async def latest(self) -> datetime | None:
-        """When an export that is there last changed its state; None when there is none."""
+        """Return when any existing export last changed its state; None if there is no export."""
         ...
 
     async def depth(self, now: datetime) -> Depth:
-        """For metrics."""
+        """Return the counts of the queue, for metrics."""
         ...

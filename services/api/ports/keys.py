@@ -1,4 +1,4 @@
-"""The keys of callers and workers."""
+"""The store of callers' API keys and workers' tokens."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,31 +8,37 @@ from services.api.domain.keys import Holder, Key
 
 
 class KeyStore(Protocol):
-    """Keys, which stay when they are revoked: whoever looks for what one did finds whose it was."""
+    """The keys. Revoked and expired keys are kept, so that entries in logs can be traced to their holder."""
 
     async def add(self, key: Key) -> None:
-        """Keep a new key; its id is nobody's."""
+        """Store a new key, whose id must not be in use."""
         ...
 
     async def find(self, key_id: str) -> Key | None:
-        """The key with this id, valid or not."""
+        """Return the key with this id, valid or not; None if there is none."""
         ...
 
     async def any(self, holder: Holder) -> bool:
-        """Whether there is any key of this kind, valid or not: from the first one on, nobody is let in without."""
+        """Whether any key of this kind exists, valid or not. Once one exists, calls without a key are refused."""
         ...
 
     async def page(self, tenant: str | None, after_id: str, limit: int) -> Sequence[Key]:
-        """Keys by id, those of one tenant or, with None, all, workers' tokens included."""
+        """Return up to `limit` keys with ids above `after_id`, sorted by id: those of one tenant; with None all,
+        including workers' tokens.
+        """
         ...
 
     async def replace(self, old_id: str, new: Key, ends: datetime, now: datetime) -> bool:
-        """Add `new` and have the old key end at `ends`, unless it ends before: both, or nothing.
+        """Add `new` and let the old key expire at `ends`, unless it expires earlier, in one transaction.
 
-        False, and nothing is done, for a key that is not valid at `now`: a rotation brings no revoked key back.
+        Return False and change nothing if the old key is not valid at `now`: a rotation must not bring back a revoked
+        key.
         """
         ...
 
     async def revoke(self, key_id: str, tenant: str | None, now: datetime) -> Key | None:
-        """The key, revoked now or before; None when there is none, or, with a tenant, none of this tenant."""
+        """Revoke a key and return it, also if it was revoked before.
+
+        Return None if there is no such key or, with a tenant, if it belongs to another one.
+        """
         ...

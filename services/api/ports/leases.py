@@ -1,4 +1,4 @@
-"""Leases of exports: what workers and the clock do with them."""
+"""The store of leases: what workers, and the clock on their behalf, do with exports."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,10 +12,11 @@ from services.contract.outcome import Failure, RunStats
 
 
 class LeaseStore(Protocol):
-    """What workers and the clock do with exports. Each change is one guarded statement, durable when the call returns.
+    """The operations of workers and of the clock on exports.
 
-    With each change of state its entry in the history is written, and with each end its announcements, in the same
-    transaction. Every verb raises StoreUnavailable when nothing was written. `now` is the time that decides.
+    Each change is one guarded statement, and is durable when the call returns. The entry in the history is written in
+    the same transaction as the change of state, and so are the notifications when a run ends. Every method raises
+    StoreUnavailable if nothing was written. `now` is the time that decisions are based on.
     """
 
     async def claim(
@@ -26,11 +27,11 @@ class LeaseStore(Protocol):
         now: datetime,
         ability: Ability = UNLIMITED,
     ) -> list[Claimed]:
-        """Lease up to `limit` due exports that the worker can build; if this poll leased some that are unconfirmed
-        still, exactly those again.
+        """Lease up to `limit` due exports that the worker can build.
 
-        Of what the worker can build, tenants take turns, as domain/fairness.py says; each one's own go by priority,
-        then by age. What it gave back lately, since its own environment had failed, is kept from it as long as
+        If this poll has already leased exports that are still unconfirmed, exactly these are returned again. Otherwise
+        tenants take turns, as domain/fairness.py says; the exports of one tenant are taken by priority, then by age. An
+        export that this worker gave back recently, because its own environment had failed, is kept from it as long as
         another worker could build it.
         """
         ...
@@ -40,15 +41,18 @@ class LeaseStore(Protocol):
         ...
 
     async def standings(self, leases: Sequence[LeaseRef]) -> list[Standing]:
-        """What each lease is worth, in the same order. Reads only."""
+        """Return the standing of each lease, in the same order. This only reads."""
         ...
 
     async def renew(self, worker_id: str, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
-        """Confirm and extend those that still count; returns the exports that this brought back to PROCESSING."""
+        """Confirm and extend the leases that are still in force.
+
+        Return the exports that this moved back to PROCESSING.
+        """
         ...
 
     async def unconfirmed(self, worker_id: str, leased_before: datetime) -> list[Claimed]:
-        """Leases of this worker, made before a time, that it has not confirmed."""
+        """Return the leases of this worker that were granted before a time and that it has not confirmed."""
         ...
 
     async def complete(
@@ -60,23 +64,25 @@ class LeaseStore(Protocol):
         *,
         attachments: StoredFile | None = None,
     ) -> Export | None:
-        """Publish; None when the same lease had completed with the same sha256 before. Raises Fenced, RowsMissing.
+        """Complete an export and publish its file; return None if the same lease had completed it with the same sha256
+        before.
 
-        `attachments` has the times of `file`, and no rows.
+        `attachments` has the same times as `file`, and a row count of 0. Raises Fenced, RowsMissing.
         """
         ...
 
     async def fail(self, lease: LeaseRef, failure: Failure, fate: Fate, now: datetime) -> Export | None:
-        """End the attempt; None when the same lease had failed before. Raises Fenced.
+        """End an attempt; return None if the same lease had failed before. Raises Fenced.
 
-        With GiveBack the attempt does not count and the export is QUEUED, until that happened too often.
+        With GiveBack the attempt does not count and the export is QUEUED, unless this has happened to the export too
+        often.
         """
         ...
 
     async def release(self, leases: Sequence[LeaseRef], now: datetime) -> list[Export]:
-        """Give back the attempts of those that are still in force; returns their exports, QUEUED."""
+        """Give back the attempts of the leases that are still in force. Return their exports, which are QUEUED."""
         ...
 
     async def expire(self, now: datetime) -> list[Export]:
-        """End every lease whose deadline is over; returns the exports as they are then."""
+        """End every lease whose deadline has passed. Return the exports in their new state."""
         ...

@@ -1,6 +1,6 @@
-"""What api processes tell each other, and what they know about workers.
+"""What api processes announce to each other, and what they know about workers.
 
-Nothing here decides: the truth is in the store. What is announced may be lost, which costs a delay.
+Nothing here decides anything: the store holds the truth. An announcement may be lost, which costs only a delay.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class News(Enum):
-    """What a watcher wakes up to."""
+    """Why a watcher was woken."""
 
     CHANGE = "the export has a new version"
     PROGRESS = "its worker has reported"
@@ -30,132 +30,140 @@ class News(Enum):
 
 
 class Watch(Protocol):
-    """One watcher of one export. Announcements that come while it is busy become one."""
+    """One watcher of one export. Announcements that arrive while it is busy are merged into one."""
 
     async def wait(self, timeout_s: float) -> News:
-        """Wait for any news, at most `timeout_s`."""
+        """Wait for any news, at most `timeout_s` seconds. Return NONE on a timeout."""
         ...
 
     async def changes_within(self, timeout_s: float) -> bool:
-        """Whether a change comes within a time; progress meanwhile is left to the next `wait`."""
+        """Whether the export changes within `timeout_s` seconds.
+
+        Progress reported meanwhile is left to the next `wait`.
+        """
         ...
 
 
 class Poll(Protocol):
-    """One worker's open poll, in line for work."""
+    """The open poll of one worker that waits for work."""
 
     @property
     def woken(self) -> bool:
-        """True once work was announced to it."""
+        """Whether work has been announced to this poll."""
         ...
 
     @property
     def wanted(self) -> Requirement | None:
-        """What that work needs; None: it may be any, or nothing was announced."""
+        """What the announced work requires of a worker; None if it may be any work, or if nothing was announced."""
         ...
 
     async def wait(self, timeout_s: float) -> None:
-        """Wait to be woken, at most `timeout_s`."""
+        """Wait to be woken, at most `timeout_s` seconds."""
         ...
 
 
 class Announcements(Protocol):
-    """Who waits for what, and who is told when to look. Telling never blocks, and may be lost."""
+    """Delivers announcements to whoever waits for them. Announcing never blocks, and an announcement may be lost."""
 
     notifications_due: asyncio.Event
-    """Set when a notification may be due; whoever sends them clears it."""
+    """Set when a notification may be due. The task that sends notifications clears it."""
 
     @property
     def draining(self) -> bool:
-        """True once this process is stopping."""
+        """Whether this process is stopping."""
         ...
 
     @property
     def watches(self) -> frozenset[str]:
-        """Ids of exports that somebody watches in this process."""
+        """The ids of the exports that have a watcher in this process."""
         ...
 
     @property
     def polls_waiting(self) -> int:
-        """Polls of this process that are in line for work."""
+        """The number of polls of this process that wait for work."""
         ...
 
-    # ---- telling
+    # ---- announcing
 
     def exported(self, export: Export) -> None:
-        """An export has a new version."""
+        """Announce that an export has a new version."""
         ...
 
     def deleted(self, export_id: str) -> None:
-        """An export is gone."""
+        """Announce that an export was deleted."""
         ...
 
     def changed(self, export_id: str) -> None:
-        """Another process may have changed an export."""
+        """Announce that another process may have changed an export."""
         ...
 
     def progressed(self, export_id: str, progress: Progress) -> None:
-        """A worker has reported how far it is."""
+        """Announce the progress that a worker reported on an export."""
         ...
 
     def notification_due(self) -> None:
-        """A notification is due."""
+        """Announce that a notification is due."""
         ...
 
     def work(self, requirement: Requirement | None = None, *, kept_from: str = "") -> None:
-        """An export became due: wake the first poll in line whose worker can build it.
+        """Announce that an export is due: wake the first waiting poll whose worker can build it.
 
-        `kept_from` is a worker that gets it only where there is no other. Without a requirement it may be any export:
-        wake the first poll of each kind of worker.
+        The worker `kept_from` is woken only if no other one can build the export. Without a requirement the export may
+        be any: the first poll of each distinct set of capabilities is woken.
         """
         ...
 
     def wake_polls(self) -> None:
-        """Have every poll look again."""
+        """Wake every waiting poll, so that it looks for work again."""
         ...
 
     def direct(self, hint: Hint, lease_id: str = "") -> None:
-        """Tell every worker that listens; one that does not hold the lease passes it over."""
+        """Send a hint to every worker that listens. A worker that does not hold the lease ignores it."""
         ...
 
     def drain(self) -> None:
-        """Wake everybody who waits in this process: it is stopping."""
+        """Wake everything that waits in this process, because the process is stopping."""
         ...
 
-    # ---- hearing
+    # ---- waiting
 
     def watch(self, export_id: str) -> AbstractContextManager[Watch]:
-        """Be woken at each change of an export."""
+        """Return a context in which each change of an export wakes the watcher."""
         ...
 
     def poll(self, worker_id: str = "", can: Capabilities = EVERYTHING) -> AbstractContextManager[Poll]:
-        """Stand in line for work that a worker can do.
+        """Return a context in which a poll waits for work that its worker can do.
 
-        One that leaves woken without having looked must call `work` for the next in line.
+        A poll that leaves after it was woken, but without having looked for work, must call `work` to wake the next
+        one.
         """
         ...
 
     def directives(self) -> AbstractContextManager[asyncio.Queue[Directive]]:
-        """Hear hints; when they are not fetched some are lost, as they may be."""
+        """Return a context with a queue of hints. Hints that do not fit into the queue are dropped."""
         ...
 
-    # ---- asking
+    # ---- lookups
 
     async def progress(self, export_ids: Sequence[str]) -> Mapping[str, Progress]:
-        """The last report on each of these that is being built; those without one are left out."""
+        """Return the last reported progress of each of these exports that is being built.
+
+        Exports without a report are left out.
+        """
         ...
 
     async def watched(self, export_ids: Sequence[str]) -> frozenset[str]:
-        """Those of these that somebody watches."""
+        """Return those of these exports that have a watcher."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSeen:
-    """A worker as it was last seen. `beat`: its last heartbeat, None before the first one.
+    """A worker as it was last seen.
 
-    `asked_to_drain`: an operator wants it to stop. `can` is what it could do when it asked last; `store_matches` False:
-    it sees another artifact store than this api. `problems` are those of its own environment.
+    `beat` is the time of its last heartbeat; None before the first. `asked_to_drain` is set when an operator asked it
+    to stop. `can` is what it was able to do when it last asked for work. `store_matches` is False if it uses another
+    artifact store than this api. `problems` are those of the worker's own environment.
     """
 
     id: str
@@ -171,91 +179,99 @@ class WorkerSeen:
 
     @property
     def stays(self) -> bool:
-        """It is not about to end."""
+        """Whether the worker is not about to stop."""
         return not (self.draining or self.asked_to_drain)
 
     @property
     def healthy(self) -> bool:
-        """It may take work, though perhaps not of every source."""
+        """Whether the worker may take work, though perhaps not from every source."""
         return self.store_matches and all(problem.source_id for problem in self.problems)
 
 
 class Workers(Protocol):
-    """Which workers are there: seen recently, and whether they drain."""
+    """The workers that were seen recently, and whether they drain."""
 
     async def polled(self, worker_id: str, can: Capabilities = EVERYTHING) -> None:
-        """A worker asked for work that it can do."""
+        """Record that a worker asked for work, and what it can do."""
         ...
 
     async def beat(
         self, worker_id: str, *, held: int, free_slots: int, draining: bool, problems: tuple[WorkerProblem, ...] = ()
     ) -> WorkerSeen:
-        """A worker reported; returns what is known of it now. Once it drains, it drains."""
+        """Record a heartbeat.
+
+        Return what is now known of the worker. A worker that has reported that it drains stays draining.
+        """
         ...
 
     async def ask_to_drain(self, worker_id: str) -> WorkerSeen | None:
-        """Ask the worker to stop; None if there is no such worker."""
+        """Ask a worker to stop. Return None if there is no such worker."""
         ...
 
     async def takes_work(self, worker_id: str, within: timedelta) -> bool:
-        """False for a worker that drains or is unhealthy, and for one that sends heartbeats and was not heard of for so
-        long: its poll may be open though nobody is there to read the answer.
+        """Whether a worker can be given work.
+
+        False for a worker that drains or is unhealthy, and for one that sends heartbeats but was not heard of for
+        longer than `within`: its poll may still be open although nobody is left to read the answer.
         """
         ...
 
     async def present(self) -> list[WorkerSeen]:
-        """Those seen recently, by id."""
+        """Return the workers that were seen recently, sorted by id."""
         ...
 
     async def anybody(self) -> bool:
-        """True when some worker is there to stay, healthy or not."""
+        """Whether there is a worker that is not about to stop, healthy or not."""
         ...
 
     async def able(self, but: str = "") -> tuple[Capabilities, ...]:
-        """What each worker can do that would take work, but for one."""
+        """Return the capabilities of each worker that may take work, except those of the worker `but`."""
         ...
 
     async def ability(self, worker_id: str) -> Capabilities:
-        """What a worker can do; of one that is not known: everything."""
+        """Return the capabilities of a worker. A worker that is not known is assumed to be able to do everything."""
         ...
 
 
 class PreviewDesk(Protocol):
-    """Callers who want to see rows, and workers that are free to read them."""
+    """Matches callers who want a preview with workers that are free to read the rows."""
 
     @property
     def waiting(self) -> int:
-        """Previews of this process's callers that no worker has taken."""
+        """The number of previews of this process's callers that no worker has taken yet."""
         ...
 
     async def show(self, spec: JobSpec, rows: int) -> Previewed:
-        """The first rows of `spec`. Raises NoWorker, PreviewFailed."""
+        """Return the first `rows` rows of `spec`. Raises NoWorker, PreviewFailed."""
         ...
 
     async def take(self, wait_s: float, can: Capabilities = EVERYTHING) -> Preview | None:
-        """The next preview that a worker that is free can answer; None after `wait_s`. Raises ShuttingDown."""
+        """Return the next preview that a free worker with these capabilities can answer.
+
+        Return None after `wait_s` seconds. Raises ShuttingDown.
+        """
         ...
 
     async def finish(self, preview_id: str, answer: Previewed | Failure) -> None:
-        """A worker's answer; ignored if the caller no longer waits for it."""
+        """Deliver a worker's answer to the caller. It is ignored if the caller no longer waits."""
         ...
 
     def drain(self) -> None:
-        """End every wait in this process: it is stopping."""
+        """End every wait in this process, because the process is stopping."""
         ...
 
 
 class DetachedTasks(Protocol):
-    """Steps that belong together: they run to their end even if the caller leaves in the middle."""
+    """Runs steps that belong together to their end, even if the caller leaves in the middle."""
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`; when the caller is cancelled, the work goes on without it."""
+        """Run `work` and return its result. If the caller is cancelled, the work continues."""
         ...
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Begin the work; whoever awaits the task shields it."""
+        """Start `work` in a task of its own. A caller that awaits the task must shield it from its own cancellation."""
         ...
 
     async def settled(self) -> None:
-        """Wait until no work is under way."""
+        """Wait until no work is running."""
         ...

@@ -9,51 +9,58 @@ from services.api.ports.exports import IdMatch, IdRange
 
 
 class Outbox(Protocol):
-    """Notifications, stored by the transaction that ended an export: held, tried and settled like jobs.
+    """The notifications, which are stored by the transaction that ends a run.
 
-    Every verb raises StoreUnavailable when nothing was written.
+    They are held, tried and settled like jobs.
+
+    Every method raises StoreUnavailable if nothing was written.
     """
 
     async def hold(self, limit: int, until: datetime | Mapping[Channel, datetime], now: datetime) -> list[Held]:
-        """Take up to `limit` due deliveries; nobody else gets one before `until`. Counts a try of each."""
+        """Hold up to `limit` due deliveries until `until`, so that nobody else gets them before.
+
+        This counts as an attempt of each.
+
+        `until` is one time, or one for each channel.
+        """
         ...
 
     async def next_due(self) -> datetime | None:
-        """When the next delivery is due, perhaps in the past; None when nothing is PENDING."""
+        """Return when the next delivery is due, which may be in the past; None if no delivery is PENDING."""
         ...
 
     async def oldest(self, now: datetime) -> timedelta:
-        """How long the oldest delivery that is PENDING has been; zero when there is none."""
+        """Return how long the oldest PENDING delivery has been waiting; zero if there is none."""
         ...
 
     async def sent(self, held: Held, outcome: str, now: datetime) -> bool:
-        """The receiver accepted it; the export says so from now on. False when the hold had lapsed."""
+        """Mark a delivery as accepted by its receiver, and its export likewise. Return False if the hold had lapsed."""
         ...
 
     async def try_again(self, held: Held, outcome: str, due: datetime, now: datetime) -> bool:
-        """It did not work, and is due again at `due`. False when the hold had lapsed."""
+        """Record a failed attempt and make the delivery due again at `due`. Return False if the hold had lapsed."""
         ...
 
     async def give_up(self, held: Held, outcome: str, now: datetime) -> bool:
-        """It did not work, and no try is left. False when the hold had lapsed."""
+        """Record the last failed attempt and give the delivery up. Return False if the hold had lapsed."""
         ...
 
     async def put_back(self, held: Sequence[Held], due: datetime) -> None:
-        """These were not tried: as if they had not been held, but due at `due`. Skips those whose hold had lapsed."""
+        """Undo the hold of deliveries that were not attempted, and make them due at `due`. Lapsed holds are skipped."""
         ...
 
     async def deliveries(
         self, tenant: str, export_id: str, *, after: Position | None = None, limit: int | None = None
     ) -> list[Delivery]:
-        """Those of an export, deleted or not, by their positions: behind `after` (None: from the first), at most
-        `limit` (None: all).
+        """Return the deliveries of an export, deleted or not, by position: at most `limit` (None: all) behind `after`
+        (None: from the first).
         """
         ...
 
     async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
-        """Of the tenant's deliveries, at most `limit`, by id."""
+        """Return the tenant's deliveries whose ids are in a range: at most `limit`, sorted by id."""
         ...
 
     async def redeliver(self, tenant: str, delivery_id: str, now: datetime) -> Delivery:
-        """Make it due now, with all its tries before it again; whatever it was. Raises DeliveryNotFound."""
+        """Make a delivery due now with a full number of attempts, whatever its state. Raises DeliveryNotFound."""
         ...

@@ -1,4 +1,4 @@
-"""What is over and may go."""
+"""The removal of what is no longer needed."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from services.contract.job import LeaseRef
 
 
 class Kept(Enum):
-    """What an artifact is to the store of exports."""
+    """What an artifact means to the store of exports."""
 
     NEEDED = "a file, or one that may still become one"
     OVER = "of no use any more"
@@ -17,26 +17,34 @@ class Kept(Enum):
 
 
 class RetentionStore(Protocol):
-    """What is over and may go. Every verb is bounded and idempotent."""
+    """Decides and removes what is no longer needed. Every method is bounded and idempotent."""
 
     async def belongs_to(self, store_id: str, *, is_empty: bool) -> str:
-        """The artifact store of this database, from now on `store_id` when there was none yet.
+        """Return the id of the artifact store of this database; if it has none yet, bind it to `store_id`.
 
-        Empty when there was none and the files in `store_id` cannot be of this database, which knows no export.
+        Return an empty string if it has none yet and the files in `store_id` cannot belong to it, because this database
+        knows no export.
         """
         ...
 
     async def kept(self, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
-        """What the artifacts of each lease are, in the same order: a file is NEEDED until `grace` after its end."""
+        """Return what the artifacts of each lease are, in the same order.
+
+        A file is NEEDED until `grace` after it expired.
+        """
         ...
 
     async def forget(self, now: datetime, rows_kept: timedelta, limit: int) -> int:
-        """Remove up to `limit` each of exports done for `rows_kept`, tombstones, and request_ids that have lapsed.
+        """Remove exports that have been done for `rows_kept`, tombstones, and lapsed request_ids: up to `limit` of
+        each.
 
-        An export whose announcement is still to be sent stays. Returns how many were removed.
+        An export with a notification that is still to be sent is kept. Return how many rows were removed.
         """
         ...
 
     async def erase(self) -> bool:
-        """Leave nothing on disk of what the store no longer holds, such as passwords; False: delayed, call it again."""
+        """Remove from the disk what the store no longer holds, such as passwords.
+
+        Return False if this was delayed: call it again.
+        """
         ...

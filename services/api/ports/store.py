@@ -1,4 +1,4 @@
-"""The store: every role over the same exports."""
+"""The store: all roles over the same exports."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from services.api.ports.retention import RetentionStore
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Everything that an adapter offers. Only app.py uses all of it; everything else takes one role."""
+    """All roles that a storage adapter implements. Only app.py uses the whole; everything else takes one role."""
 
     exports: ExportStore
     leases: LeaseStore

@@ -1,4 +1,4 @@
-"""Files: what is known of one, and opening it to download."""
+"""Files: looking one up, and opening it for a download."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,10 @@ from services.contract.errors import (
 
 @dataclass(frozen=True, slots=True)
 class DownloadRequest:
-    """Exactly one of `export_id` and `file_id`; `limit` 0 is to the end; `if_sha256` empty is any file."""
+    """A request for a file. Exactly one of `export_id` and `file_id` is set.
+
+    `limit` is in bytes; 0 means to the end. An empty `if_sha256` matches every file.
+    """
 
     export_id: str = ""
     file_id: str = ""
@@ -32,9 +35,9 @@ class DownloadRequest:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """The bytes from `offset` to before `end` of an open file; whoever has it closes `reader`.
+    """The bytes from `offset` to `end` (exclusive) of an open file. The owner of this must close `reader`.
 
-    `inspection` looks at the bytes of a whole file; a part has none.
+    `inspection` checks the bytes of a whole file; it is None for a part of a file.
     """
 
     export: Export
@@ -46,7 +49,7 @@ class Download:
 
 
 class Downloads:
-    """Finds files and opens them."""
+    """Looks files up and opens them."""
 
     def __init__(self, store: ExportStore, artifacts: ArtifactStore, clock: Clock) -> None:
         self._store = store
@@ -55,11 +58,11 @@ class Downloads:
         self._seals = Seals()
 
     async def file(self, tenant: str, file_id: str) -> tuple[Export, StoredFile]:
-        """A file that can be downloaded, and the export that made it. Raises FileNotFound, FileExpired."""
+        """Return a file that can be downloaded, and its export. Raises FileNotFound, FileExpired."""
         return self._unexpired(*await file_of(self._store, tenant, file_id))
 
     async def open(self, tenant: str, request: DownloadRequest) -> Download:
-        """Raises what DownloadFile may end with; nothing is open then."""
+        """Open a file for a download. Raises every error that DownloadFile may end with; nothing is left open then."""
         export, file = self._unexpired(*await self._requested(tenant, request))
         if request.if_sha256 and request.if_sha256.lower() != file.artifact.sha256:
             raise FileChanged(file.id, file.artifact.sha256)

@@ -1,4 +1,4 @@
-"""The use cases of ExportService, but for downloads."""
+"""The use cases of ExportService, except downloads."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,18 +26,21 @@ from services.contract.outcome import Progress
 from services.contract.preview import Previewed
 
 PROGRESS_INTERVAL_S = 0.25
-"""Progress is sent at most this often."""
+"""Shortest time between two progress messages of a watch."""
 
 MAX_ID_MATCHES = 10
-"""Of each kind: more do not help who typed too little of an id."""
+"""How many matches of each kind are returned for the beginning of an id.
+
+More would not help a person who typed too little.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An export as a caller sees it at a moment: with what is not stored because it changes by itself.
+    """An export as a caller sees it at one moment, with values that are not stored because they change by themselves.
 
-    `queue_position` is 0 unless QUEUED. `worker_there` is False when there is no worker, `worker_able` when none of
-    them can build it now; `capped` is True when the tenant runs as many exports as it may.
+    `queue_position` is 0 unless the export is QUEUED. `worker_there` is False if there is no worker. `worker_able` is
+    False if no worker can build the export now. `capped` is True if the tenant has reached its cap of running exports.
     """
 
     export: Export
@@ -51,14 +54,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class FirstRows:
-    """A request as understood, and the first rows of what it asks for."""
+    """A request as the api understood it, and the first rows of its result."""
 
     planned: Plan
     shown: Previewed
 
 
 class Exports:
-    """Creates exports and shows, cancels and deletes them, each within one tenant."""
+    """Creates, shows, cancels and deletes exports, each within one tenant."""
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class Exports:
         world: World,
         keepalive_s: float,
     ) -> None:
-        """A watch without news repeats itself each `keepalive_s`."""
+        """A watch without news repeats the last message every `keepalive_s` seconds."""
         self.catalog = catalog
         self._planner = planner
         self._store = store
@@ -93,7 +96,7 @@ class Exports:
         self._keepalive_s = keepalive_s
 
     async def create(self, tenant: str, request: CreateRequest) -> View:
-        """Accept an export, or return the one that the same request made before, whatever has changed since.
+        """Accept an export, or return the one that the same request created before, whatever has changed since.
 
         Raises InvalidRequest, CollectionNotFound, RequestIdReused, ExportDeleted.
         """
@@ -108,12 +111,15 @@ class Exports:
         return await self._view(made)
 
     async def _made_before(self, tenant: str, request: CreateRequest) -> Export | None:
-        """Of a request that is refused now: what it made when it was not."""
+        """Return the export that a request created earlier, when it was still accepted; None if there is none."""
         mark = self._planner.mark(request)
         return await self._store.made_by(tenant, mark, self._world.clock()) if mark else None
 
     async def validate(self, tenant: str, request: CreateRequest) -> Export:
-        """The export that `create` would accept; nothing of it is kept. Raises InvalidRequest, CollectionNotFound."""
+        """Return the export that `create` would accept, without storing it.
+
+        Raises InvalidRequest, CollectionNotFound.
+        """
         return (await self._planned(tenant, request)).export
 
     async def _planned(self, tenant: str, request: CreateRequest) -> Plan:
@@ -121,21 +127,26 @@ class Exports:
         return self._planner.plan(request, tenant, self._world.clock(), earlier)
 
     async def preview(self, tenant: str, request: CreateRequest, rows: int) -> FirstRows:
-        """The first rows of what `request` asks for. Raises as `create`, and NoWorker, PreviewFailed."""
+        """Return the first rows of the result of `request`.
+
+        Raises the errors of `create`, and NoWorker, PreviewFailed.
+        """
         planned = await self._planned(tenant, replace(request, any_format=True))
         return FirstRows(planned, await self._preview_desk.show(planned.spec, rows))
 
     async def get(self, tenant: str, export_id: str) -> View:
-        """Raises ExportNotFound."""
+        """Return an export. Raises ExportNotFound."""
         placed = await self._store.placed(tenant, export_id)
         if placed is None:
             raise ExportNotFound(export_id)
         return self._seen(placed.export, await self._moment([placed.export]), placed.queue_position)
 
     async def list(self, tenant: str, filters: ExportFilter, before_id: str, limit: int) -> tuple[Sequence[View], str]:
-        """At most `limit`, newest first, those older than `before_id` (empty: from the newest), and where to go on.
+        """Return at most `limit` exports older than `before_id` (empty: from the newest), newest first, and the next
+        `before_id`.
 
-        That is empty behind the last. There may be fewer or none and others behind them: see `ExportStore.page`.
+        The next `before_id` is empty after the last export. A page may have fewer than `limit` exports, or none,
+        although others follow: see `ExportStore.page`.
         """
         found = await self._store.page(tenant, filters, before_id, limit)
         exports = found.exports
@@ -146,13 +157,13 @@ class Exports:
         return views, found.next_before
 
     async def find_ids(self, tenant: str, within: IdRange) -> Sequence[IdMatch]:
-        """Exports, files and deliveries with such an id, at most MAX_ID_MATCHES of each kind."""
+        """Return the exports, files and deliveries whose ids are in a range, at most MAX_ID_MATCHES of each kind."""
         found = await self._store.ids(tenant, within, MAX_ID_MATCHES)
         return [*found, *await self._outbox.ids(tenant, within, MAX_ID_MATCHES)]
 
     async def watch(self, tenant: str, export_id: str) -> AsyncIterator[View]:
-        """The export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""
-        with self._announcements.watch(export_id) as watch:  # before the first look: no change falls between
+        """Yield the export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""
+        with self._announcements.watch(export_id) as watch:  # before the first look: no change is missed
             view = await self.get(tenant, export_id)
             if view.export.state is State.PROCESSING and view.progress is None:
                 self._announcements.direct(Hint.PROGRESS_WANTED)
@@ -164,7 +175,7 @@ class Exports:
                     raise ShuttingDown
                 if news is News.PROGRESS:
                     pause_s = sent + PROGRESS_INTERVAL_S - self._world.monotonic()
-                    if await watch.changes_within(pause_s):  # reports that come meanwhile are one, a change is at once
+                    if await watch.changes_within(pause_s):  # merges reports; a change is sent at once
                         continue
                     view = await self._view(view.export)
                 else:
@@ -172,20 +183,20 @@ class Exports:
                 yield view
 
     async def cancel(self, tenant: str, export_id: str, *, only_if_queued: bool) -> View:
-        """End an export that is not done. Raises ExportNotFound, IllegalTransition, NotQueued."""
+        """Cancel an export that is not done. Raises ExportNotFound, IllegalTransition, NotQueued."""
         return await self._view(
             await self._detached.run(self._cancel(tenant, export_id, only_if_queued=only_if_queued))
         )
 
     async def delete(self, tenant: str, export_id: str) -> None:
-        """Remove an export that is done; repeated: nothing. Raises ExportNotFound, IllegalTransition."""
+        """Delete an export that is done. Repeating this has no effect. Raises ExportNotFound, IllegalTransition."""
         await self._detached.run(self._delete(tenant, export_id))
 
     async def retry(self, tenant: str, export_id: str, budget: int, password: str) -> View:
         """Begin a new run of an export that failed permanently. For operators.
 
-        An encrypted one needs its password again. Raises ExportNotFound, IllegalTransition, PasswordRequired,
-        InvalidRequest for a password that the export does not ask for.
+        An encrypted export needs its password again. Raises ExportNotFound, IllegalTransition, PasswordRequired, and
+        InvalidRequest if a password is given for an export without encryption.
         """
         export = await export_of(self._store, tenant, export_id)
         if password and not export.encrypted:
@@ -198,14 +209,14 @@ class Exports:
     async def transitions(
         self, tenant: str, export_id: str, *, after: int = 0, limit: int | None = None
     ) -> Sequence[Transition]:
-        """The history of an export, oldest first, as ExportStore.transitions. Raises ExportNotFound."""
+        """Return the history of an export, oldest first; see `ExportStore.transitions`. Raises ExportNotFound."""
         await export_of(self._store, tenant, export_id)
         return await self._store.transitions(tenant, export_id, after=after, limit=limit)
 
     async def deliveries(
         self, tenant: str, export_id: str, *, after: Position | None = None, limit: int | None = None
     ) -> Sequence[Delivery]:
-        """The notifications of an export, as Outbox.deliveries. Raises ExportNotFound."""
+        """Return the notifications of an export; see `Outbox.deliveries`. Raises ExportNotFound."""
         await export_of(self._store, tenant, export_id)
         return await self._outbox.deliveries(tenant, export_id, after=after, limit=limit)
 
@@ -263,9 +274,9 @@ class Exports:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """What views show that is not stored with an export.
+    """Everything but the stored export that decides how exports are shown at one moment.
 
-    `able` is what each worker can do that would take work. `running` is empty where no tenant is capped.
+    `able` has the capabilities of each worker that would take work. `running` is empty if no tenant is capped.
     """
 
     now: datetime

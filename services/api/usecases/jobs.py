@@ -1,4 +1,4 @@
-"""The use cases of JobQueueService: what workers may do with the queue."""
+"""The use cases of JobQueueService: what workers do with the queue."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -36,18 +36,18 @@ from services.runtime import logs
 
 MAX_WAIT_S = 25.0
 JITTER = 0.1
-"""A poll ends up to a tenth earlier than asked for, so that polls do not come back all at once."""
+"""Polls end up to this fraction earlier than asked for, so that they do not all come back at once."""
 
 PING_S = 15.0
 WATCHED_HEARTBEAT = timedelta(milliseconds=250)
-"""How often a worker reports while somebody watches one of its exports."""
+"""Interval of a worker's heartbeats while somebody watches one of its exports."""
 
 LOST_ANSWER_AFTER = timedelta(seconds=2)
-"""An unconfirmed lease that its worker does not list after so long was never heard of."""
+"""An unconfirmed lease that its worker does not list after this time was never received by the worker."""
 
 
 MAX_JOBS = 16
-"""Jobs in one answer: each may be some hundred kilobytes, and a message has its limit."""
+"""Most jobs in one answer. A job may have several hundred kilobytes, and the size of a message is limited."""
 
 PASSWORD_UNREADABLE = Failure(
     FailureCode.PASSWORD_UNREADABLE,
@@ -61,11 +61,11 @@ SPEC_UNREADABLE = Failure(
 
 
 class SpecUnreadable(Exception):
-    """Nobody can build what this version cannot read."""
+    """The stored specification cannot be read by this version of exportd, so nobody can build the export."""
 
 
 class Jobs:
-    """Hands out jobs and takes results. Every verb on a job is fenced by its lease, in the store."""
+    """Hands out jobs and takes results. The store refuses every call for a lease that is no longer in force."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Jobs:
         backoff: Backoff,
         world: World,
     ) -> None:
-        """`store_id` is the marker of the artifact store."""
+        """`store_id` is the id in the marker of the artifact store."""
         self._leases = leases
         self._store_id = store_id
         self._publication = publication
@@ -98,10 +98,10 @@ class Jobs:
     async def lease(
         self, worker_id: str, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities = EVERYTHING
     ) -> list[Job]:
-        """Jobs that the worker can do, as soon as there are some.
+        """Return up to `max_jobs` jobs that the worker can do, as soon as there are any.
 
-        None after `wait_s`, and for a worker that drains, is unhealthy, or was stopped in mid-poll. Raises
-        ShuttingDown, StoreMismatch.
+        Return none after `wait_s` seconds, and to a worker that drains, is unhealthy, or was suspended during the poll.
+        Raises ShuttingDown, StoreMismatch.
         """
         give_up = self._world.monotonic() + min(wait_s, MAX_WAIT_S) * (1 - JITTER * self._world.random())
         await self._workers.polled(worker_id, can)
@@ -114,7 +114,7 @@ class Jobs:
             if not await self._workers.takes_work(worker_id, self._policy.ttl):
                 self._pass_on(last)
                 return []
-            with self._announcements.poll(worker_id, can) as poll:  # in line before the query: no work falls between
+            with self._announcements.poll(worker_id, can) as poll:  # before the query: no work is missed
                 try:
                     now = self._world.clock()
                     ability = Ability(can, await self._workers.able(but=worker_id))
@@ -124,7 +124,7 @@ class Jobs:
                     if jobs or left <= 0:
                         self._pass_on(poll)
                         return jobs
-                    if not claimed:  # else none of them can be built: look for others
+                    if not claimed:  # otherwise none of them can be built: look for others
                         await poll.wait(min(left, await self._seconds_to_next_due(now)))
                         last = poll
                 except BaseException:
@@ -140,12 +140,15 @@ class Jobs:
         draining: bool,
         problems: tuple[WorkerProblem, ...] = (),
     ) -> HeartbeatAnswer:
-        """Confirm and renew what still counts. A renewal is written only when it is due; a report is never a write."""
+        """Confirm and renew the leases that are still in force, and return the verdict on each.
+
+        A renewal is written only when it is due. Progress is never written.
+        """
         worker = await self._workers.beat(
             worker_id, held=len(reports), free_slots=free_slots, draining=draining, problems=problems
         )
         now = self._world.clock()
-        standings, unconfirmed = await asyncio.gather(  # read and answered together
+        standings, unconfirmed = await asyncio.gather(  # both are read at once
             self._leases.standings([report.lease for report in reports]),
             self._leases.unconfirmed(worker_id, now if draining else now - LOST_ANSWER_AFTER),
         )
@@ -161,9 +164,9 @@ class Jobs:
         )
 
     async def directives(self) -> AsyncIterator[Directive]:
-        """Hints and pings. Raises ShuttingDown when the api drains."""
+        """Yield hints and pings. Raises ShuttingDown when the api drains."""
         with self._announcements.directives() as hints:
-            yield Directive(Hint.PING)  # at once: the caller knows that it is heard
+            yield Directive(Hint.PING)  # at once, so that the caller knows that the stream works
             while not self._announcements.draining:
                 try:
                     async with asyncio.timeout(PING_S):
@@ -175,7 +178,10 @@ class Jobs:
         raise ShuttingDown
 
     async def complete(self, lease: LeaseRef, built: Built) -> None:
-        """Publish what the store really holds. Raises Fenced, RowsMissing, StoreMismatch, InvalidRequest."""
+        """Complete an export with the files that the store really holds.
+
+        Raises Fenced, RowsMissing, StoreMismatch, InvalidRequest.
+        """
         check(built)
         export = await self._in_force(lease)
         await self._publication.inspect(lease, built)
@@ -183,24 +189,24 @@ class Jobs:
         await self._detached.run(self._complete(lease, self._publication.files(export, built, now), built.stats, now))
 
     async def fail(self, lease: LeaseRef, failure: Failure) -> None:
-        """End an attempt; the policy here decides what comes next. Raises Fenced."""
+        """End an attempt. The retry policy of the api decides what follows. Raises Fenced."""
         export = await self._leased(lease)
         fate = retry.decide(failure, export.attempt, export.max_attempts, self._world.random(), self._backoff)
         await self._detached.run(self._fail(lease, failure, fate))
 
     async def ability(self, worker_id: str) -> Capabilities:
-        """What a worker said that it can do, when it asked for work last."""
+        """Return the capabilities that a worker stated when it last asked for work."""
         return await self._workers.ability(worker_id)
 
     async def release(self, leases: Sequence[LeaseRef]) -> None:
-        """Give attempts back; leases that are no longer in force are skipped."""
+        """Give back the attempts of leases. Leases that are no longer in force are skipped."""
         await self._detached.run(self._release(leases))
 
     async def expire(self) -> list[Export]:
-        """End the leases that expired; returns their exports."""
+        """End the leases that expired, and return their exports."""
         return await self._detached.run(self._expire())
 
-    # ---- a change and its announcement, which stand together
+    # ---- each change with its announcement
 
     async def _renew(self, worker_id: str, leases: Sequence[LeaseRef], now: datetime) -> None:
         for export in await self._leases.renew(worker_id, leases, now):
@@ -232,7 +238,10 @@ class Jobs:
     async def _claim(
         self, worker_id: str, poll_id: str, max_jobs: int, now: datetime, ability: Ability
     ) -> list[Claimed]:
-        """Claim in a task of its own: a call that is cut off in the middle gives back what nobody can receive."""
+        """Claim in a detached task.
+
+        If the call is cancelled in the middle, the leases that nobody can receive are given back.
+        """
         claim = self._detached.start(self._leases.claim(worker_id, poll_id, max_jobs, now, ability))
         try:
             claimed = await asyncio.shield(claim)
@@ -248,17 +257,23 @@ class Jobs:
         await self.release([claimed.ref for claimed in await claim])
 
     def _pass_on(self, poll: Poll | None) -> None:
-        """A poll that leaves after it was woken wakes the next in line: what it was woken for may still be there."""
+        """Wake the next poll if this one leaves after it was woken.
+
+        The work that it was woken for may still be there.
+        """
         if poll and poll.woken:
             self._announcements.work(poll.wanted)
 
     async def _seconds_to_next_due(self, now: datetime) -> float:
-        """Counted from the `now` of the claim before: what became due since then is not skipped."""
+        """Return the seconds until the next export is due.
+
+        Exports that became due since `now`, the time of the claim before, count as due.
+        """
         due = await self._leases.next_due(now)
         return max(0.0, (due - self._world.clock()).total_seconds()) if due else MAX_WAIT_S
 
     async def _jobs(self, claimed: Sequence[Claimed]) -> list[Job]:
-        """What can be handed out. One that cannot be read ends here, and delays nobody else."""
+        """Return the jobs that can be handed out. An export that cannot be read ends here, and delays no other one."""
         jobs: list[Job] = []
         for one in claimed:
             try:
@@ -305,7 +320,7 @@ class Jobs:
     async def _missing(
         self, unconfirmed: Sequence[Claimed], reports: Sequence[LeaseReport], *, draining: bool
     ) -> tuple[Job, ...]:
-        """Leases whose announcement was lost: sent again, or taken back from a worker that drains."""
+        """Return the jobs of leases whose answer was lost. If the worker drains, give these back instead."""
         known = {report.lease.lease_id for report in reports}
         lost = [claimed for claimed in unconfirmed if claimed.lease_id not in known]
         if draining:
@@ -318,7 +333,11 @@ class Jobs:
         return WATCHED_HEARTBEAT if await self._announcements.watched(export_ids) else self._policy.heartbeat_interval
 
     async def _in_force(self, lease: LeaseRef) -> Export:
-        """As `_leased`, for those that still count: the file of another may be swept, which is no StoreMismatch."""
+        """Return the export of a lease that is in force.
+
+        Unlike `_leased` this checks the lease first: the files of a lost lease may have been swept, and that is no
+        StoreMismatch. Raises JobCancelled, LeaseLost.
+        """
         (standing,) = await self._leases.standings([lease])
         if standing.verdict is Verdict.CANCELLED:
             raise JobCancelled(lease.export_id)
@@ -327,7 +346,10 @@ class Jobs:
         return standing.export
 
     async def _leased(self, lease: LeaseRef) -> Export:
-        """The export that a lease names, to decide with: the store decides whether the lease is still in force."""
+        """Return the export that a lease names.
+
+        The store decides later whether the lease is still in force. Raises LeaseLost.
+        """
         (standing,) = await self._leases.standings([lease])
         if standing.export is None:
             raise LeaseLost(lease.export_id)

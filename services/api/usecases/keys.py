@@ -1,4 +1,4 @@
-"""Keys: made, shown once, looked up, revoked."""
+"""Creation, lookup, rotation and revocation of keys."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from services.api.secrets.keys import KeyDigests, new_text
 from services.contract.errors import KeyNotFound, ScopeMissing
 
 LOOKED_UP_FOR_S = 1.0
-"""How long a process believes what it read of a key: so soon is it revoked in every process."""
+"""How long a process relies on a key that it has read. A revocation reaches every process within this time."""
 
 MAX_LOOKED_UP = 10_000
-"""Keys that a process remembers."""
+"""Most keys that a process caches."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """What a key is to be; see Key."""
+    """The fields of a key that is to be created; see Key. `lasts` is the time until it expires; None: never."""
 
     holder: Holder
     tenant: str = ""
@@ -31,7 +31,7 @@ class NewKey:
 
 
 class Keys:
-    """Makes and ends keys."""
+    """Creates, lists, rotates and revokes keys."""
 
     def __init__(self, store: KeyStore, digests: KeyDigests, clock: Clock) -> None:
         self._store = store
@@ -39,38 +39,43 @@ class Keys:
         self._clock = clock
 
     async def create(self, wanted: NewKey, by: Key | None = None) -> tuple[Key, str]:
-        """The key, and its text, which nobody can show again. `by` is the key of whoever wants it; None: whoever has
-        the store. Raises ScopeMissing for one that would allow more than `by`.
+        """Create a key. Return it with its text, which cannot be shown again.
+
+        `by` is the caller's own key; None if the caller has direct access to the store. Raises ScopeMissing if the new
+        key would allow more than `by`.
         """
         key, text = self._made(wanted, by, self._clock())
         await self._store.add(key)
         return key, text
 
     async def page(self, tenant: str | None, after_id: str, limit: int) -> Sequence[Key]:
-        """See KeyStore."""
+        """Return a page of keys; see `KeyStore.page`."""
         return await self._store.page(tenant, after_id, limit)
 
     async def revoke(self, key_id: str, tenant: str | None = None) -> Key:
-        """Idempotent. Raises KeyNotFound."""
+        """Revoke a key and return it. Idempotent. Raises KeyNotFound."""
         key = await self._store.revoke(key_id, tenant, self._clock())
         if key is None:
             raise KeyNotFound(key_id)
         return key
 
     async def rotate(self, key_id: str, tenant: str | None, overlap: timedelta, by: Key | None) -> tuple[Key, str]:
-        """A key that allows the same; the old one ends after `overlap`. Raises KeyNotFound, ScopeMissing."""
+        """Create a key that allows the same, and let the old one expire after `overlap`.
+
+        Raises KeyNotFound, ScopeMissing.
+        """
         old, now = await self._store.find(key_id), self._clock()
         if old is None or (tenant is not None and old.tenant != tenant) or not old.valid_at(now):
             raise KeyNotFound(key_id)
         lasts = None if old.expire_time is None else old.expire_time - old.create_time
         same = NewKey(old.holder, old.tenant, old.label, old.scopes, old.all_tenants, old.sources, lasts)
         new, text = self._made(same, by, now)
-        if not await self._store.replace(key_id, new, now + overlap, now):  # revoked meanwhile
+        if not await self._store.replace(key_id, new, now + overlap, now):  # it was revoked meanwhile
             raise KeyNotFound(key_id)
         return new, text
 
     def _made(self, wanted: NewKey, by: Key | None, now: datetime) -> tuple[Key, str]:
-        """Kept nowhere yet. Raises ScopeMissing."""
+        """Return a new key and its text, without storing it. Raises ScopeMissing."""
         _check_allowed(wanted, by)
         text = new_text(wanted.holder)
         return self._key(wanted, text, now), text
@@ -92,7 +97,7 @@ class Keys:
 
 
 def _check_allowed(wanted: NewKey, by: Key | None) -> None:
-    """Nobody makes a key that is stronger than his own. Raises ScopeMissing."""
+    """Raise ScopeMissing if the wanted key would allow more than the caller's own key `by`."""
     if by is None:
         return
     own = wanted.holder is Holder.CALLER and wanted.tenant == by.tenant and not wanted.all_tenants
@@ -103,10 +108,10 @@ def _check_allowed(wanted: NewKey, by: Key | None) -> None:
 
 
 class KnownKeys:
-    """Looks keys up by their text, for calls that come thousands of times a second."""
+    """Looks keys up by their text, with a cache for thousands of calls a second."""
 
     def __init__(self, store: KeyStore, digests: KeyDigests, clock: Clock, monotonic: Callable[[], float]) -> None:
-        """`monotonic` counts seconds and never goes back."""
+        """`monotonic` returns seconds and never goes back."""
         self._store = store
         self._digests = digests
         self._clock = clock
@@ -115,7 +120,10 @@ class KnownKeys:
         self._any: dict[Holder, tuple[float, bool]] = {}
 
     async def find(self, holder: Holder, text: str) -> Key | None:
-        """The valid key with this text; None for any other text, without asking anybody when it is none of a key."""
+        """Return the valid key with this text; None for any other text.
+
+        A text that has not the form of a key needs no lookup.
+        """
         told = read(text)
         if told is None or told[0] is not holder:
             return None
@@ -125,7 +133,7 @@ class KnownKeys:
         return key if key is not None and key.valid_at(self._clock()) else None
 
     async def required(self, holder: Holder) -> bool:
-        """Whether these need a key: from the first one on."""
+        """Whether callers of this kind need a key: from the moment on when the first key of the kind exists."""
         until, any_ = self._any.get(holder, (float("-inf"), False))
         if not any_ and self._monotonic() >= until:
             any_ = await self._store.any(holder)
@@ -133,7 +141,7 @@ class KnownKeys:
         return any_
 
     async def _looked_up(self, key_id: str, text: str) -> Key | None:
-        """Only what is right is remembered: wrong texts are no way to fill the memory."""
+        """Read a key from the store. Only correct texts are cached, so that wrong ones cannot fill the memory."""
         asked = self._monotonic()
         key = await self._store.find(key_id)
         if key is None or not self._digests.fits(key, text):

@@ -1,4 +1,4 @@
-"""An export or a file of it, by the id that a caller gives."""
+"""Looks up an export or a file by the id that a caller gives."""
 
 from services.api.domain.export import Export, StoredFile
 from services.api.ports.exports import ExportStore
@@ -6,7 +6,7 @@ from services.contract.errors import ExportNotFound, FileNotFound
 
 
 async def export_of(store: ExportStore, tenant: str, export_id: str) -> Export:
-    """Raises ExportNotFound, for one of another tenant, too."""
+    """Return an export. Raises ExportNotFound, also for an export of another tenant."""
     export = await store.get(tenant, export_id)
     if export is None:
         raise ExportNotFound(export_id)
@@ -14,7 +14,7 @@ async def export_of(store: ExportStore, tenant: str, export_id: str) -> Export:
 
 
 async def file_of(store: ExportStore, tenant: str, file_id: str) -> tuple[Export, StoredFile]:
-    """A file and the export that made it. Raises FileNotFound."""
+    """Return a file and its export. Raises FileNotFound."""
     export = await store.get_by_file(tenant, file_id)
     file = export.file_of(file_id) if export else None
     if export is None or file is None:

@@ -1,4 +1,4 @@
-"""The use cases of OperatorService, but for the retry of an export."""
+"""The use cases of OperatorService, except the retry of an export."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ TenantPart = tuple[TenantQueue, Share]
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """Everything that is not done: each tenant's part and its share, and how long the first in line has waited."""
+    """All exports that are not done: each tenant's part and share, and how long the oldest due export has waited."""
 
     tenants: tuple[TenantPart, ...]
     oldest: timedelta
@@ -26,14 +26,14 @@ class QueueView:
 
 @dataclass(frozen=True, slots=True)
 class RunningView:
-    """An export that is being built, its worker, and its progress as last reported; None before the first report."""
+    """An export that is being built, its worker, and its last reported progress; None before the first report."""
 
     running: RunningExport
     progress: Progress | None
 
 
 class Operations:
-    """Looks into the queue, and moves what is stuck."""
+    """Shows the queue and the workers, drains workers, and resends notifications."""
 
     def __init__(
         self,
@@ -53,32 +53,32 @@ class Operations:
         self._clock = clock
 
     async def queue(self) -> QueueView:
-        """What waits and what runs."""
+        """Return what waits and what runs."""
         queues = await self._figures.queue()
         depth = await self._figures.depth(self._clock())
         return QueueView(tuple((each, self._fairness.share(each.tenant)) for each in queues), depth.oldest)
 
     async def running_exports(self, tenant: str, after_id: str, limit: int) -> list[RunningView]:
-        """What is being built of a tenant (empty: of all), by id; see QueueFigures."""
+        """Return the exports of a tenant (empty: of all tenants) that are being built, by id; see `QueueFigures`."""
         listed = await self._figures.running_exports(tenant, after_id, limit)
         progress = await self._announcements.progress([each.export.id for each in listed])
         return [RunningView(each, progress.get(each.export.id)) for each in listed]
 
     async def workers(self) -> tuple[list[WorkerSeen], datetime]:
-        """The workers that were seen recently, and the time now."""
+        """Return the workers that were seen recently, and the current time."""
         return await self._workers.present(), self._clock()
 
     async def drain(self, worker_id: str) -> tuple[WorkerSeen, datetime]:
-        """Tell a worker to stop when it has finished. Raises WorkerNotFound."""
+        """Ask a worker to stop when it has finished its jobs. Raises WorkerNotFound."""
         worker = await self._workers.ask_to_drain(worker_id)
         if worker is None:
             raise WorkerNotFound(worker_id)
-        self._announcements.wake_polls()  # its own ends empty
-        self._announcements.direct(Hint.PROGRESS_WANTED)  # its next heartbeat, which tells it, comes at once
+        self._announcements.wake_polls()  # the worker's own poll returns without a job
+        self._announcements.direct(Hint.PROGRESS_WANTED)  # so that it hears of this at once
         return worker, self._clock()
 
     async def redeliver(self, tenant: str, delivery_id: str) -> Delivery:
-        """Resend a notification. Raises DeliveryNotFound."""
+        """Make a notification due again, and return it. Raises DeliveryNotFound."""
         delivery = await self._outbox.redeliver(tenant, delivery_id, self._clock())
         self._announcements.notification_due()
         return delivery

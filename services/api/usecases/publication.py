@@ -1,4 +1,4 @@
-"""What a worker built becomes files: looked at in the store, named, and given their time."""
+"""Turns what a worker built into files: checks it in the store, and gives it a name and an expiry time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,23 +16,24 @@ from services.contract.store import artifact_prefix
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The file of an export, and that of its attachments when they are apart."""
+    """The file of an export, and that of its attachments if they are separate."""
 
     table: StoredFile
     attachments: StoredFile | None
 
 
 class Publication:
-    """Lets nothing become a file that the store does not hold or that is not what was asked for."""
+    """Ensures that every file is in the store and is what the export asked for."""
 
     def __init__(self, artifacts: ArtifactStore, new_file_id: Callable[[], str]) -> None:
         self._artifacts = artifacts
         self._new_file_id = new_file_id
 
     async def inspect(self, lease: LeaseRef, built: Built) -> None:
-        """Raises StoreMismatch unless each object is where only this lease writes, with the size reported.
+        """Check the artifacts that a worker reported.
 
-        InvalidRequest for one whose bytes have another sha256 than was reported, as far as the store says.
+        Raises StoreMismatch unless each object is below the prefix of this lease and has the reported size. Raises
+        InvalidRequest if the sha256 of its bytes is another than the reported one, as far as the store can tell.
         """
         for _, artifact in _artifacts(built):
             await self._look_at(lease, artifact)
@@ -40,7 +41,10 @@ class Publication:
             await self._check_bytes(field, artifact)
 
     def files(self, export: Export, built: Built, now: datetime) -> Files:
-        """The files that `built` becomes. Raises InvalidRequest when they are not those that were asked for."""
+        """Return the files that `built` becomes.
+
+        Raises InvalidRequest if they are not those that the export asked for.
+        """
         if built.artifact.encrypted is not export.encrypted:
             expected = "an encrypted file" if export.encrypted else "a file that is not encrypted"
             raise InvalidRequest((Violation("artifact.encrypted", f"this export asks for {expected}"),))
@@ -78,14 +82,14 @@ class Publication:
 
 
 def check(built: Built) -> None:
-    """Raises RowsMissing."""
+    """Raise RowsMissing if the numbers of matched and written rows differ."""
     stats = built.stats
     if stats.rows_matched != stats.rows_written:
         raise RowsMissing(stats.rows_matched, stats.rows_written)
 
 
 def _artifacts(built: Built) -> Iterator[tuple[str, Artifact]]:
-    """Each with its field in the message of the queue."""
+    """Yield each artifact with the name of its field in the message of the queue."""
     yield "artifact", built.artifact
     if built.attachments:
         yield "attachments_artifact", built.attachments
