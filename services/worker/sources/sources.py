@@ -50,7 +50,7 @@ class Sources:
 
     def open_rows(self, ref: SourceRef, options: "RowOptions | None" = None) -> "Source":
         """Open the rows of a source, with the spec's limits and masks applied."""
-        from services.worker.sources.access import RowOptions  # noqa: PLC0415 - the supervisor imports this module, without libraries
+        from services.worker.sources.access import RowOptions  # noqa: PLC0415 - see above
         from services.worker.sources.limits import GuardedSource  # noqa: PLC0415 - as above
 
         settings = self._named(ref)

@@ -1,4 +1,4 @@
-"""What every connection to DuckDB needs, and what its errors say."""
+"""Setup of every connection to DuckDB, and its errors."""
 
 import re
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def register(connection: "duckdb.DuckDBPyConnection", time_zone: str) -> None:
-    """Let statements of the dialect run, with timestamps without a zone in `time_zone`."""
+    """Prepare a connection for statements of the dialect. Timestamps without a zone are in `time_zone`."""
     from duckdb.func import ARROW  # noqa: PLC0415 - only a child that reads needs it
 
     connection.create_function(
@@ -30,6 +30,9 @@ _PLACE = re.compile(rf"{UNDECIDABLE}([0-9]{{1,9}})")
 
 
 def undecidable_place(error: Exception) -> int | None:
-    """Which of dialect.doubtful_places has a value that leaves open whether its row matches; None for other errors."""
+    """Return the index in dialect.doubtful_places of the column whose invalid value decides whether its row matches.
+
+    None for other errors.
+    """
     place = _PLACE.search(str(error))
     return int(place[1]) if place else None

@@ -1,5 +1,6 @@
-"""A spec in DuckDB's SQL, compared by DuckDB, exactly: where a match depends on a value that is not of its column's
-type, that is an error there.
+"""A spec in DuckDB's SQL. DuckDB's comparisons are exact.
+
+If an invalid value decides whether its row matches, the statement fails with an error.
 """
 
 from datetime import date, datetime
@@ -21,11 +22,12 @@ from services.worker.sources.rows.conditions import (
 from services.worker.sources.rows.step import decimal_floor, on_step, utc
 
 UNDECIDABLE = "exportd:undecidable:"
-"""What DuckDB's error begins with where it depends on an invalid value whether a row matches; the place of its column
-among doubtful_places follows.
+"""Beginning of DuckDB's error when an invalid value decides whether its row matches.
+
+The index of its column in doubtful_places follows.
 """
 FOLDED = "exportd_folded"
-"""The function of SQL that folds the case of a text: whoever connects registers filtering.folded by this name."""
+"""SQL function that folds the case of a text. A connection must register filtering.folded under this name."""
 
 _OF_TEXT = {
     Operator.CONTAINS: "contains({}, ?)",
@@ -36,10 +38,10 @@ _OF_TEXT = {
 
 
 def where(filter_: Filter, columns: Columns) -> Sql:
-    """The rows that match, exactly, but see Columns.decided_later.
+    """Return the condition of the rows that match. It is exact, except as described in Columns.decided_later.
 
-    A row is an error when it depends on a value that is not of its type whether it matches. Terms of other columns
-    stand by themselves as well, so that they can be pushed down.
+    A row whose match depends on an invalid value raises an error. Terms of other columns are repeated on their own, so
+    that DuckDB can push them down.
     """
     if columns.decided_later:
         return combined(filter_, lambda term: _term(term, columns, letting=_doubtful(term, columns)))
@@ -57,19 +59,19 @@ def where(filter_: Filter, columns: Columns) -> Sql:
 
 
 def doubtful_places(filter_: Filter, columns: Columns) -> list[Place]:
-    """The columns on whose invalid values it may depend which rows match."""
+    """Return the columns whose invalid values may decide which rows match."""
     return list(dict.fromkeys(_place(term) for term in terms(filter_) if _doubtful(term, columns)))
 
 
 def undecidable(filter_: Filter, columns: Columns, place: Place) -> Sql:
-    """The rows of which an invalid value of the column leaves open whether they match."""
+    """Return the condition of rows whose match depends on an invalid value of the column."""
     possible, certain = _possible(filter_, columns, place), combined(filter_, lambda term: _term(term, columns))
     text = f"({possible.text}) and ({certain.text}) is not true"
     return Sql(text, (*possible.parameters, *certain.parameters))
 
 
 def _possible(filter_: Filter, columns: Columns, place: Place) -> Sql:
-    """The rows that match, or would with another value of the column."""
+    """Return the condition of rows that match, or would match with another value of the column."""
     return combined(filter_, lambda term: _term(term, columns, letting=_place(term) == place))
 
 
@@ -78,15 +80,16 @@ def _place(term: Term) -> Place:
 
 
 def _doubtful(term: Term, columns: Columns) -> bool:
-    """Whether a value that is not of the type must not be skipped."""
+    """Whether an invalid value of the term's column must not be skipped."""
     compares = term.operator not in NULLS and term.policy is Invalid.REFUSE
     return compares and columns.comparable(term.column, term.type) != columns.raw(term.column, term.type)
 
 
 def order(spec: JobSpec, columns: Columns) -> str:
-    """The order by typed value; a key of no known type as it is stored; without a key ties go by place.
+    """Return the order by clause, by typed values. A key of unknown type is sorted as it is stored. Without a key, ties
+    stay in the order of the files.
 
-    Without an order rows stay as they lie in the files.
+    Without an order the clause is empty, and rows stay in the order of the files.
     """
     types = order_types(spec)
     parts = []
@@ -101,7 +104,7 @@ def order(spec: JobSpec, columns: Columns) -> str:
 
 
 def _term(term: Term, columns: Columns, *, letting: bool = False) -> Sql:
-    """`letting` through the values that are not of the type, which else compare with nothing."""
+    """Return the condition of a term. With `letting`, invalid values match; otherwise they match nothing."""
     raw = columns.raw(term.column, term.type)
     if term.operator in NULLS:
         return Sql(f"{raw} {term.operator.value}")
@@ -124,7 +127,7 @@ def _text(compared: str, term: Term) -> Sql:
 
 def _typed_term(compared: str, term: Term) -> Sql:
     if term.type.kind is Kind.FLOAT:
-        compared = f"nullif({compared}, 'nan'::double)"  # DuckDB takes it for the greatest number
+        compared = f"nullif({compared}, 'nan'::double)"  # DuckDB treats it as the greatest number
     return any_of(c for c in (_compare(compared, term, v) for v in term.values) if c is not None)
 
 

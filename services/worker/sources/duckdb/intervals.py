@@ -1,8 +1,11 @@
-"""Lengths of time of DuckDB, which have months, days and microseconds of their own, as text."""
+"""DuckDB's intervals, which have months, days and microseconds, as text."""
 
 
 def iso(raw: str) -> str:
-    """ISO 8601 as PostgreSQL writes it: each part with its own sign, `P1M2D`, `PT-1M-1.5S`; nothing is `PT0S`."""
+    """Return the interval in PostgreSQL's form of ISO 8601.
+
+    Each part has its own sign: `P1M2D`, `PT-1M-1.5S`; zero is `PT0S`.
+    """
     date = f"concat({', '.join(_part(raw, part) for part in ('year', 'month', 'day'))})"
     time = f"concat({_part(raw, 'hour')}, {_part(raw, 'minute')}, {_seconds(raw)})"
     both = f"concat('P', {date}, nullif(concat('T', {time}), 'T'))"
@@ -10,7 +13,7 @@ def iso(raw: str) -> str:
 
 
 def iso_of_microseconds(raw: str) -> str:
-    """ISO 8601 in seconds, however many: `-PT90.5S`."""
+    """Return microseconds in ISO 8601 as any number of seconds: `-PT90.5S`."""
     sign = f"case when {raw} < 0 then '-' else '' end"
     return f"case when {raw} is not null then {sign} || 'PT' || {_magnitude(f'abs({raw})')} || 'S' end"
 
@@ -26,7 +29,7 @@ def _seconds(raw: str) -> str:
 
 
 def _magnitude(micros: str) -> str:
-    """Seconds of so many microseconds, without zeros at the end of their fraction."""
+    """Return microseconds as seconds, without zeros at the end of the fraction."""
     fraction = f"rtrim(lpad(({micros} % 1000000)::varchar, 6, '0'), '0')"
     dot = f"case when {micros} % 1000000 <> 0 then '.' else '' end"
     return f"{micros} // 1000000 || {dot} || {fraction}"

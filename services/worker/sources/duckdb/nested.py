@@ -1,4 +1,4 @@
-"""Values of DuckDB that hold others: lists, structs, maps; as JSON with every digit."""
+"""Nested values of DuckDB (lists, structs, maps) as JSON with all digits."""
 
 import json
 import re
@@ -8,27 +8,27 @@ from services.worker.sources.rows.conditions import literal
 
 _HOLDING = re.compile(r"\]$|^(STRUCT|TUPLE|MAP|UNION|VARIANT|JSON)\b")
 _QUOTED = r"\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'"
-_END = r"(?=[\[\]),]|$)"  # behind a type; behind the name of a field there is a space
+_END = r"(?=[\[\]),]|$)"  # after a type; the name of a field is followed by a space
 _REAL = re.compile(rf"{_QUOTED}|\bFLOAT{_END}")
 _DECIMAL = re.compile(rf"{_QUOTED}|\bDECIMAL\((\d+),(\d+)\){_END}")
 _REWRITTEN = re.compile(rf"{_QUOTED}|\b(JSON|VARIANT|DECIMAL\(38,38\)){_END}")
-"""Types whose values to_json writes again: numbers of JSON as doubles, and a fraction without the zero before it."""
+"""Types that to_json would change: numbers in JSON become doubles, and a fraction loses the zero before its point."""
 _TOKEN = re.compile(rf"{_QUOTED}|[(\[]|[)\]]|,|[^\"'()\[\],]+")
 _FIELD = re.compile(r"(\"(?:[^\"]|\"\")*\"|[^\" ]+) (.*)", re.DOTALL)
 _COMMA = " || ',' || "
 _VARIABLE = re.compile(r"\beach(\d+)\b")
 _JSON_REAL = r"-?\d+\.\d+(?:e-?\d+)?"
 _EXACT_DIGITS = 15
-"""Of a decimal that DuckDB writes through a double, which it does up to 18 of them."""
+"""Digits up to which a decimal stays exact as a double. DuckDB converts decimals of up to 18 digits to doubles."""
 
 
 def is_nested(stored_as: str) -> bool:
-    """Whether values of this type hold values of others."""
+    """Whether values of this type contain other values."""
     return _HOLDING.search(stored_as) is not None
 
 
 def json_of(raw: str, stored_as: str) -> str:
-    """The text that DuckDB's to_json gives, but JSON as it is stored, and numbers with their own digits."""
+    """Return the same text as DuckDB's to_json, except that stored JSON is unchanged and numbers keep their digits."""
     if not any(part[1] for part in _REWRITTEN.finditer(stored_as)):
         return f"cast(to_json({_exact(raw, stored_as)}) as varchar)"
     if stored_as.endswith("]"):
@@ -48,7 +48,7 @@ def json_of(raw: str, stored_as: str) -> str:
 
 
 def with_zero(number: str) -> str:
-    """A number as text: DuckDB writes no zero before the point of a fraction that takes all of its digits."""
+    """Return a number as text. DuckDB omits the zero before the point if all digits are in the fraction."""
     return rf"regexp_replace(cast({number} as varchar), '^(-?)\.', '\10.')"
 
 
@@ -59,8 +59,10 @@ def _written_anew(raw: str, stored_as: str) -> str:
 
 
 def _variant(raw: str) -> str:
-    """A cast keeps the digits of decimals, where to_json makes doubles of them. Reals of four bytes have the digits of
-    eight in it: they become those that the value's own text has, unless that has the others, too.
+    """Return a variant as JSON. A cast keeps the digits of decimals, while to_json turns them into doubles.
+
+    In that cast, 4-byte reals have the digits of 8-byte reals. They are replaced by the digits in the value's own text,
+    unless that text also contains the long form.
     """
     document, each = f"cast(cast({raw} as json) as varchar)", _variable(raw)
     short = f"cast(try_cast({each} as float) as varchar)"
@@ -117,20 +119,20 @@ def _unless_null(raw: str, text: str) -> str:
 
 
 def _variable(raw: str) -> str:
-    """One that no lambda around has."""
+    """Return a name that no enclosing lambda uses."""
     return f"each{max(map(int, _VARIABLE.findall(raw)), default=0) + 1}"
 
 
 def _field(text: str) -> tuple[str, str]:
-    """The name and the type of a field."""
+    """Return the name and the type of a field."""
     match = _FIELD.fullmatch(text)
-    assert match is not None, text  # noqa: S101 - DuckDB writes it so
+    assert match is not None, text  # noqa: S101 - DuckDB's own form
     name, of = match.groups()
     return (name[1:-1].replace('""', '"') if name[0] == '"' else name), of
 
 
 def _split(text: str) -> Iterator[str]:
-    """The parts between the commas that are in no brackets."""
+    """Yield the parts between the commas that are outside of brackets."""
     part, depth = "", 0
     for word in _TOKEN.findall(text):
         depth += (word in ("(", "[")) - (word in (")", "]"))

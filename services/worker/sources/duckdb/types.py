@@ -1,7 +1,8 @@
-"""How DuckDB stores a column, and the column as the catalog's type: exactly, or as an error.
+"""How DuckDB stores a column, and its conversion to the catalog's type: exact, or an error.
 
-DuckDB's own casts round, trim and guess. A column that is stored as text is typed for comparing only; its values leave
-as text and parse.py types them, as for every source. A column of another type is cast to the catalog's type.
+DuckDB's own casts round, trim and guess. A column that is stored as text is typed for comparisons only; its values are
+returned as text, and parse.py converts them as for every source. A column of another type is cast to the catalog's
+type.
 """
 
 import re
@@ -16,7 +17,7 @@ Place = tuple[str, ColumnType]
 """A column by its name and the type that it is read as."""
 
 LENGTH = "LENGTH"
-"""Of a column that is lengths of time, for which DuckDB has whole numbers of microseconds, of 128 bits."""
+"""Type of a column of durations that DuckDB has as 128-bit integers of microseconds."""
 
 TYPES = {
     Kind.TEXT: "varchar",
@@ -32,7 +33,7 @@ WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMA
 _ARE_DOUBLES = WHOLE - {"BIGINT", "UBIGINT"} | {"DOUBLE"}
 _BIG = frozenset({"HUGEINT", "UHUGEINT"})
 _NEAR = 1e-14
-"""Share of a real within which it stands for a decimal."""
+"""Relative error up to which a real stands for a decimal."""
 _NANOSECONDS = ("TIMESTAMP_NS", "TIMESTAMPTZ_NS", "TIMESTAMP_NS WITH TIME ZONE")
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
@@ -46,10 +47,10 @@ _TEXTS = {
     Kind.TIMESTAMP: rf"\d{{4}}-\d\d-\d\d([T ]{_TIME}(Z|[+-]\d\d(:?\d\d)?)?)?",
 }
 _NOTHING = "cast(null as varchar)"
-"""Of a column of another nature: no value of it can be of the type. A bare null could not be sorted by."""
+"""For a column of an incompatible type: no value can be converted. An untyped null could not be sorted by."""
 _CUT = frozenset({Kind.TIME, Kind.TIMESTAMP})
 _COMMAS = {
-    Kind.DECIMAL: "translate({}, ',.', '.,')",  # 1.234 is not to become a number
+    Kind.DECIMAL: "translate({}, ',.', '.,')",  # 1.234 must not become a number
     Kind.FLOAT: "translate({}, ',.', '.,')",
     Kind.TIME: "replace({}, ',', '.')",
     Kind.TIMESTAMP: "replace({}, ',', '.')",
@@ -58,9 +59,10 @@ _COMMAS = {
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A column of the relation `r` as an expression of SQL, with DuckDB's type of it, which is never FLOAT.
+    """A column of the relation `r` as an SQL expression and its DuckDB type, which is never FLOAT.
 
-    `finer`: a condition under which its values have more digits than DuckDB takes; empty where it takes all of them.
+    `finer` is a condition that is true for values with more digits than DuckDB reads; empty when DuckDB reads all
+    digits.
     """
 
     sql: str
@@ -69,17 +71,20 @@ class Stored:
 
 
 def widened(sql: str, type_: str) -> tuple[str, str]:
-    """An expression and its type; a real of four bytes is the number that its shortest text says: 11.4, and no
-    11.399999618530273.
+    """Return an expression and its type.
+
+    A 4-byte real becomes the double of its shortest text: 11.4, not 11.399999618530273.
     """
     return (f"cast(cast({sql} as varchar) as double)", "DOUBLE") if type_ == "FLOAT" else (sql, type_)
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns of the relation by their names in the spec. `blank_is_null` where an empty text stands for no value,
-    `decimal_comma` where texts have one. `decided_later`: a condition lets through rows with values that are not of
-    their type, for whoever decides all of them; else such a value is an error where it decides.
+    """Columns of the relation by their names in the spec.
+
+    `blank_is_null`: an empty text is null. `decimal_comma`: numbers in texts have a decimal comma. `decided_later`:
+    conditions also match rows with invalid values, because a later step decides every row; otherwise such a value
+    raises an error if the match depends on it.
     """
 
     stored: Mapping[str, Stored]
@@ -95,14 +100,14 @@ class Columns:
         return f"nullif({column}, '')" if self.blank_is_null and type_.kind is not Kind.TEXT else column
 
     def value(self, name: str, type_: ColumnType) -> str:
-        """The column as it leaves: text and bytes as they are, anything else typed, beside the texts of what is not of
-        the type (see rows/invalid.py).
+        """The column as it is returned: texts and bytes unchanged, other values typed, with the texts of invalid values
+        (see rows/invalid.py).
         """
         raw, stored_as = self.raw(name, type_), self.stored[name].type
         if stored_as == "VARCHAR" or (stored_as == "BLOB" and type_.kind in (Kind.TEXT, Kind.BINARY)):
             return raw
         if type_.kind is Kind.FLOAT and _is_number(stored_as) and stored_as not in _ARE_DOUBLES:
-            return f"cast({raw} as varchar)"  # whoever types it counts what no double is
+            return f"cast({raw} as varchar)"  # the conversion counts numbers that are not exact doubles
         value = typed(raw, stored_as, type_)
         if value == raw:
             return raw
@@ -110,17 +115,17 @@ class Columns:
         return f"struct_pack(value := {value}, invalid := {invalid})"
 
     def text(self, name: str) -> str:
-        """The column as messages have it."""
+        """The column as text for messages."""
         column = self.stored[name]
         return text(column.sql, column.type)
 
     def comparable(self, name: str, type_: ColumnType) -> str:
-        """The column typed; null where it can't be."""
+        """The typed column; null where a value cannot be converted."""
         raw, stored_as = self.raw(name, type_), self.stored[name].type
         return _parsed(raw, type_) if stored_as == "VARCHAR" else typed(raw, stored_as, type_)
 
     def rounded(self, name: str, type_: ColumnType) -> str | None:
-        """A condition: the value loses digits beyond a microsecond; None when none does."""
+        """A condition that is true for values that lose digits beyond a microsecond. None when no value does."""
         column = self.stored[name]
         if type_.kind is Kind.TIMESTAMP and column.type in _NANOSECONDS:
             return f"epoch_ns({column.sql}) % 1000 <> 0"
@@ -130,7 +135,7 @@ class Columns:
 
 
 def typed(raw: str, stored_as: str, type_: ColumnType) -> str:
-    """A value that is not stored as text, as the catalog's type; null where it can't be."""
+    """Convert a value that is not stored as text to the catalog's type; null where that is not possible."""
     match type_.kind:
         case Kind.TEXT:
             return text(raw, stored_as)
@@ -148,7 +153,7 @@ def typed(raw: str, stored_as: str, type_: ColumnType) -> str:
 
 
 def text(raw: str, stored_as: str) -> str:
-    """Any value as text: every digit, ISO 8601 for what lasts, JSON for what holds others."""
+    """Convert any value to text: with all digits, ISO 8601 for durations, JSON for nested values."""
     if stored_as == "BLOB":
         return f"coalesce(try(decode({raw})), cast({raw} as varchar))"
     if stored_as == "INTERVAL":
@@ -181,7 +186,10 @@ def _try_cast(text_: str, kind: Kind) -> str:
 
 
 def _typed_time(raw: str, stored_as: str, kind: Kind) -> str:
-    """Infinity is no moment and 24:00 no time of day: as Arrow they would be wrong numbers."""
+    """Convert a date or time.
+
+    Infinity is not a moment and 24:00 is not a time of day: in Arrow they would become wrong values.
+    """
     moment = stored_as.startswith("TIMESTAMP")
     if kind is Kind.DATE and moment:
         return _date_of_moment(raw, stored_as)
@@ -192,7 +200,7 @@ def _typed_time(raw: str, stored_as: str, kind: Kind) -> str:
         return f"case when isfinite({moment_}) then cast({moment_} as timestamptz) end"
     if kind is Kind.TIME and stored_as == "TIME":
         return _within_a_day(raw)
-    if kind is Kind.TIME and stored_as == "TIME_NS":  # a cast rounds, to 24:00 even
+    if kind is Kind.TIME and stored_as == "TIME_NS":  # a cast would round, even up to 24:00
         return _within_a_day(f"cast(left(cast({raw} as varchar), 15) as time)")
     if kind is Kind.DURATION and stored_as == "INTERVAL":
         no_months = f"datepart('year', {raw}) = 0 and datepart('month', {raw}) = 0"
@@ -213,7 +221,7 @@ def _date_of_moment(raw: str, stored_as: str) -> str:
 
 
 def _microseconds(raw: str, stored_as: str) -> str:
-    """A moment without the digits beyond microseconds: a cast rounds them, over midnight and over New Year."""
+    """Cut a moment to microseconds. A cast would round it, even across midnight or New Year."""
     if stored_as not in _NANOSECONDS:
         return raw
     cut = f"make_timestamp(epoch_ns({raw}) // 1000 - cast(epoch_ns({raw}) % 1000 < 0 as bigint))"
@@ -227,7 +235,8 @@ def _exact_number(raw: str, stored_as: str, target: str) -> str:
     if stored_as in WHOLE or stored_as in _BIG:
         return number
     if target != "bigint" and stored_as == "DOUBLE":
-        number = f"try_cast(cast({raw} as varchar) as {target})"  # the number itself has digits that nobody wrote
+        # the exact value of the double has digits that nobody wrote
+        number = f"try_cast(cast({raw} as varchar) as {target})"
         near = f"abs(cast({number} as double) - {raw}) <= abs({raw}) * {_NEAR}"
         return f"case when {near} then {number} end"
     return f"case when {number} = {raw} then {number} end" if _is_number(stored_as) else _NOTHING

@@ -1,4 +1,4 @@
-"""Files, checked: that they are there, and what their columns are."""
+"""Checks sources of files: whether the files exist, and which columns they have."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,11 +16,11 @@ from services.worker.sources.introspect.tables import LiveColumn
 from services.worker.sources.stores.s3 import tls_words
 
 _TEXT = ColumnType(Kind.TEXT)
-"""Of what Arrow takes for a length of time and the file has as a number: either can be read."""
+"""Reported for columns that Arrow reads as durations and the file stores as numbers, since both can be exported."""
 
 
 def check(settings: FileSettings, probes: Sequence[Probe]) -> list[Problem]:
-    """See SourceKind.check."""
+    """See Access.check."""
     return list(problems(settings.id, lambda: _reached(settings), probes))
 
 
@@ -34,7 +34,7 @@ def _reached(settings: FileSettings) -> Iterator["_Live"]:
 
 
 class _Live:
-    """See problems.Live."""
+    """The problems.Live of a source of files."""
 
     def __init__(self, settings: FileSettings) -> None:
         self._settings = settings

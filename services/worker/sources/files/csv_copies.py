@@ -1,4 +1,7 @@
-"""CSV files as DuckDB reads them: UTF-8 with one sort of line end. What is otherwise is copied so, into scratch."""
+"""Copies of CSV files that DuckDB can read: in UTF-8 and with one kind of line end.
+
+Other files are copied into the scratch folder.
+"""
 
 import codecs
 import glob
@@ -19,7 +22,7 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 class Copies:
-    """The files of a place by their relative paths, some of them copied into `scratch`."""
+    """The files of a place by their relative paths. Some of them are copied into `scratch`."""
 
     def __init__(self, place: Place, encoding: str, scratch: Path) -> None:
         self._place = place
@@ -28,23 +31,23 @@ class Copies:
         self._copied: dict[str, Path] = {}
 
     def name(self, path: str) -> str:
-        """What DuckDB is told to read. Raises FileRefused, OSError."""
+        """Return the name that DuckDB reads, which is a glob. Raises FileRefused or OSError."""
         copy = self._copy(path)
         return self._place.name(path) if copy is None else glob.escape(str(copy))
 
     def opened(self, path: str) -> IO[bytes]:
-        """The content in UTF-8; the caller closes it. Raises FileRefused, OSError."""
+        """Open the content in UTF-8. The caller closes it. Raises FileRefused or OSError."""
         copy = self._copy(path)
         return self._place.opened(path) if copy is None else copy.open("rb")
 
     def path_of(self, name: str, paths: Iterable[str]) -> str | None:
-        """Which of the files DuckDB calls so; None: none."""
+        """Return which of the files has this name in DuckDB; None when none has."""
         names = {str(copy): path for path, copy in self._copied.items()}
         named = (path for path in paths if self._place.name_in_duckdb(path) == name)
         return names.get(name) or next(named, None)
 
     def mixes(self, path: str) -> bool:
-        """Whether there are ends of lines of several sorts, perhaps inside of quotes. Raises FileRefused, OSError."""
+        """Whether the file has different line ends, perhaps inside quotes. Raises FileRefused or OSError."""
         sorts = set[bytes]()
         with self.opened(path) as source:
             while piece := source.read(_PIECE_BYTES):
@@ -53,9 +56,9 @@ class Copies:
         return len(sorts) > 1
 
     def even(self, path: str, header: Header, quote: str) -> None:
-        """Have a copy read in which every line ends with a line feed, below a header of numbers.
+        """Make a copy for reading in which every line ends with a line feed, below a header of numbers.
 
-        Raises FileRefused, OSError.
+        Raises FileRefused or OSError.
         """
         copy = self._new("even", path)
         with self.opened(path) as source, self._new("raw", path).open("wb") as raw:
@@ -79,7 +82,7 @@ class Copies:
         return copy
 
     def _new(self, folder: str, path: str) -> Path:
-        """A place for a copy; folders are as those of the file, for columns may be in their names."""
+        """Return the path for a copy. It has the folders of the file, because their names may hold columns."""
         copy = self._scratch / folder / path
         copy.parent.mkdir(parents=True, exist_ok=True)
         return copy
@@ -101,7 +104,7 @@ def _in_utf8(source: IO[bytes], path: str, encoding: str) -> Iterator[bytes]:
 
 
 def _even(content: mmap.mmap, start: int, delimiter: bytes, quote: bytes) -> Iterator[bytes]:
-    """The content from `start` on in pieces, with line feeds instead of other line ends, but not inside of quotes."""
+    """Yield the content from `start` on. Line ends outside quotes become line feeds."""
     written = start
     for quoted in _quoted(delimiter, quote).finditer(content, start) if quote else ():
         yield from _evened(content, written, quoted.start())
@@ -111,7 +114,10 @@ def _even(content: mmap.mmap, start: int, delimiter: bytes, quote: bytes) -> Ite
 
 
 def _quoted(delimiter: bytes, quote: bytes) -> re.Pattern[bytes]:
-    """A value in quotes, up to the end of the file if it has no end: linear, whatever is in there."""
+    """Match a quoted value; without a closing quote, up to the end of the file.
+
+    The match takes linear time for any content.
+    """
     before, q = re.escape(delimiter), re.escape(quote)
     return re.compile(
         rb"(?:(?<=[\r\n])|(?<=%b)|\A(?:\xef\xbb\xbf)?)%b(?:[^%b]|%b%b)*+(?:%b|\Z)" % (before, q, q, q, q, q)

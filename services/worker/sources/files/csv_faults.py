@@ -1,12 +1,13 @@
-"""What is wrong with a CSV file, from the words of DuckDB, of which only numbers and the file's name are taken: the
-rest holds values of rows.
+"""Finds out what is wrong with a CSV file from DuckDB's error message.
+
+Only numbers and the name of the file are taken from the message, as the rest contains values of rows.
 """
 
 import re
 from dataclasses import dataclass
 
 _MIXED = "The CSV Parser state machine reached an invalid state."
-"""DuckDB's words for a file with more than one sort of line end, among others."""
+"""DuckDB's message for a file with different line ends, and for some other faults."""
 
 _LINE = re.compile(r"[A-Za-z ]*: CSV Error on Line: (\d+)\n")
 _FILE = re.compile(r"\n  file = ([^\n]*)\n  delimiter = ")
@@ -24,7 +25,11 @@ _REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`file` as DuckDB calls it, `line` from 1 or 0; `why` goes on the sentence "line 3 of `file`"."""
+    """A fault of a CSV file.
+
+    `file` is its name in DuckDB, `line` counts from 1 (0: not known), and `why` completes the sentence "line 3 of
+    `file` …".
+    """
 
     file: str
     line: int
@@ -32,10 +37,10 @@ class Fault:
 
 
 def fault(words: str) -> Fault | None:
-    """What an error's text says; None when it is about something else.
+    """Return the fault that an error message describes; None when it is about something else.
 
-    A row stands in the middle of it and may say anything: what is looked for stands before it, or is the last of its
-    sort behind it.
+    The message contains a row, which may have any text. So the expressions match only before the row, or take the last
+    match after it.
     """
     file = _last(_FILE, words)
     if file is None:

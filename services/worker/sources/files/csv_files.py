@@ -1,4 +1,4 @@
-"""CSV files as parts of a relation: each by its own header, and nothing guessed."""
+"""CSV files as parts of a relation. Each file is read by its own header, and nothing is guessed."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -17,7 +17,7 @@ from services.worker.sources.files.walk import FileRefused
 from services.worker.sources.rows.columns import place_of
 from services.worker.sources.rows.conditions import literal, quoted
 
-# Nothing is guessed. Quotes make the difference between an empty text and no value.
+# Nothing is guessed. Quotes distinguish an empty text from a null.
 _STRICT = (
     "auto_detect = false, allow_quoted_nulls = false, null_padding = false, strict_mode = true, "
     "ignore_errors = false, max_line_size = 67108864"
@@ -27,7 +27,7 @@ _Shape = tuple[Header, tuple[str, ...]]
 
 
 def csv_files_of(files: Files, scratch: Path) -> "CsvFiles | None":
-    """The files as such of CSV, with copies in `scratch` where they need them; None for others."""
+    """Return the files as CSV files, with copies in `scratch` where they are needed; None for files of another kind."""
     match files.settings:
         case CsvSettings():
             return CsvFiles(files, files.settings, Copies(files.place, files.settings.encoding, scratch / "csv"))
@@ -47,15 +47,21 @@ class CsvFiles:
         self._headers: dict[str, Header] = {}
 
     def parts(self, used: Sequence[str]) -> list[Part]:
-        """The files in their order, neighbours with one header together. Raises SourceFailed, OSError."""
+        """Return the files in order, with neighbours that share a header joined into one part.
+
+        Raises SourceFailed or OSError.
+        """
         for path in self._files.marks:
-            if self.header(path).is_broken:  # DuckDB would take that line break for those of the rows, and find none
+            if self.header(path).is_broken:  # DuckDB would expect this line break after each row, and find no rows
                 self._even(path)
         shapes = groupby(self._files.marks, lambda path: (self.header(path), partitions.names(path)))
         return [self._part(list(paths), shape, used) for shape, paths in shapes]
 
     def whole(self) -> str:
-        """All columns of the files by their names, of several alike the first. Raises SourceFailed, OSError."""
+        """Return a relation of all columns of the files by name. Raises SourceFailed or OSError.
+
+        Of names that differ by case only, the first one is used. A name that occurs twice in a file is left out.
+        """
         folders = dict.fromkeys(name for path in self._files.marks for name in partitions.names(path))
         used = list(dict.fromkeys([*(n for path in self._files.marks for n in self._names(path)), *folders]))
         selects = (
@@ -71,7 +77,7 @@ class CsvFiles:
         return [name for name in first if names.count(name) == 1]
 
     def header(self, path: str) -> Header:
-        """That of one file. Raises SourceFailed, OSError."""
+        """Return the header of one file. Raises SourceFailed or OSError."""
         if path not in self._headers:
             self._headers[path] = self._header(path)
         return self._headers[path]
@@ -86,14 +92,14 @@ class CsvFiles:
             raise errors.file_refused(self._settings.id, path, refused.why) from refused
 
     def missing_hint(self) -> str:
-        """What the header of the first file says about columns that are missing; empty for nothing."""
+        """Return what the header of the first file suggests about missing columns. Empty when it suggests nothing."""
         path = next(iter(self._files.marks))
         return csv_header.delimiter_hint(self.header(path), path)
 
     def mended(self, failed: errors.SourceFailed) -> bool:
-        """Whether another try may do what failed: copies with one sort of line end are read of the files that mix them.
+        """Make copies of the files with different line ends, and return whether reading again may succeed.
 
-        In such a file DuckDB finds faults of any sort. Raises SourceFailed, OSError.
+        In such files DuckDB reports faults of any kind. Raises SourceFailed or OSError.
         """
         return csv_faults.fault(str(failed.__cause__)) is not None and self._mixing_evened()
 
@@ -110,7 +116,7 @@ class CsvFiles:
             self._headers[path] = header.of_copy()
 
     def fault(self, error: Exception) -> errors.SourceFailed | None:
-        """What is wrong with a file, and where; None when the error does not say."""
+        """Return what is wrong with a file, and where. None when the error does not say."""
         fault = csv_faults.fault(str(error))
         path = self._copies.path_of(fault.file, self._files.marks) if fault else None
         if fault is None or path is None:

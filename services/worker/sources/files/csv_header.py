@@ -1,4 +1,4 @@
-"""What the first lines of a CSV file say: its columns, and what its values are parted by."""
+"""Reads the first lines of a CSV file: its columns and its delimiter."""
 
 import codecs
 import csv
@@ -15,7 +15,7 @@ MAX_HEADER_BYTES = 4 << 20
 _FIRST_BYTES = 1 << 16
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEPARATOR = re.compile("sep=(.)\r?\n?")
-"""A first line that Excel takes for no row."""
+"""A first line that Excel does not treat as a row."""
 _BY_TABS = (".tsv", ".tab")
 _USUAL = ";\t|,"
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -23,7 +23,7 @@ _NAMES = {"\t": r"\t"}
 
 
 class HeaderFaulty(Exception):
-    """A file has no header that can be read; `why` goes on the sentence "the source holds `path`, which"."""
+    """A file has no readable header. `why` completes the sentence "the source holds `path`, which …"."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -32,10 +32,10 @@ class HeaderFaulty(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The columns of a file in order, what parts its values, and how many lines are before it all, `skip`.
+    """The columns of a file in order and its delimiter.
 
-    The rows begin behind `size` bytes and `lines` lines. `is_broken`: the first of all has a line break in a value that
-    is another than the one at its end. `is_made`: a copy has a header that nobody wrote.
+    `skip` lines precede the header. The rows begin after `size` bytes and `lines` lines. `is_broken`: the header has a
+    line break inside a value that differs from the line end after it. `is_made`: the header of a copy was generated.
     """
 
     columns: tuple[str, ...]
@@ -47,12 +47,12 @@ class Header:
     is_made: bool = False
 
     def of_copy(self) -> "Header":
-        """That of a copy which has the columns in one line and then the rows."""
+        """Return the header of a copy that has the columns in one line, followed by the rows."""
         return replace(self, skip=0, lines=self.lines - 1, is_broken=False, is_made=True)
 
 
 def read(file: IO[bytes], path: str, settings: CsvSettings) -> Header:
-    """The header of a file in UTF-8, of which no more is read than that. Raises HeaderFaulty, OSError."""
+    """Read the header of a file in UTF-8, and not much more than that. Raises HeaderFaulty or OSError."""
     content = b""
     while True:
         piece = file.read(max(_FIRST_BYTES, len(content)))
@@ -64,7 +64,7 @@ def read(file: IO[bytes], path: str, settings: CsvSettings) -> Header:
 
 
 def _header(text: str, path: str, settings: CsvSettings, *, whole: bool) -> Header | None:
-    """None when it may go on behind the text, which is not `whole`."""
+    """Return the header; None when it may continue after the text, which is not `whole`."""
     separator = _SEPARATOR.match(text)
     usual = settings.delimiter or ("\t" if path.casefold().endswith(_BY_TABS) else ",")
     if separator and settings.delimiter not in ("", separator[1]):
@@ -94,7 +94,7 @@ def _text(content: bytes) -> str:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(content)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        # Whoever reads the rows says it of them.
+        # Such a line is reported when the rows are read.
         text = content[: error.start].decode("utf-8-sig") if line > 1 else ""
         if not text:
             raise HeaderFaulty("is not UTF-8; set encoding in the sources file") from None
@@ -104,7 +104,10 @@ def _text(content: bytes) -> str:
 
 
 def _columns(lines: io.StringIO, delimiter: str, settings: CsvSettings, *, whole: bool) -> tuple[str, ...]:
-    """None at all when they may go on behind the lines; they are read up to the end of the header."""
+    """Return the columns; empty when the header may continue after these lines.
+
+    The lines are read to the end of the header.
+    """
     try:
         first = next(csv.reader(lines, delimiter=delimiter, quotechar=settings.quote or None, strict=True), [])
     except csv.Error:
@@ -119,7 +122,7 @@ def _columns(lines: io.StringIO, delimiter: str, settings: CsvSettings, *, whole
 
 
 def delimiter_hint(header: Header, path: str) -> str:
-    """What to look at when columns are missing; empty when the header says nothing about that."""
+    """Return a hint for missing columns; empty when the header gives no hint."""
     if len(header.columns) > 1:
         return ""
     (only,) = header.columns
@@ -129,5 +132,5 @@ def delimiter_hint(header: Header, path: str) -> str:
 
 
 def unique(columns: Sequence[str]) -> list[str]:
-    """Names for DuckDB, which must differ by more than case and from those of folders."""
+    """Return names for DuckDB. They must differ by more than case, also from the names of folders."""
     return [f"\N{NO-BREAK SPACE}{place}" for place in range(len(columns))]

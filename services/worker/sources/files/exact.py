@@ -1,6 +1,6 @@
-"""Values of Parquet files of which DuckDB drops digits, read beside it by another reader, row by row as it asks.
+"""Reads values of Parquet files whose digits DuckDB would drop. Another reader reads them row by row when DuckDB asks.
 
-These are decimals of more than 38 digits, and the nanoseconds of moments of 96 bits.
+These are decimals of more than 38 digits, and the nanoseconds of timestamps of 96 bits.
 """
 
 import threading
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     import duckdb
 
 DIGITS = "exportd_digits"
-"""The function of SQL that gives a decimal of a column, a file and a row as text with every digit."""
+"""SQL function that returns a decimal with all digits as text, given a column, a file and a row."""
 FINER = "exportd_finer"
-"""The function of SQL that says whether a moment has digits beyond microseconds."""
+"""SQL function that returns whether a timestamp has digits beyond microseconds."""
 _MAX_GROUPS = 8
-"""Row groups of one column that are held decoded."""
+"""Number of decoded row groups of a column that are kept."""
 
 _Decode = Callable[[Any, int, str], Any]
-"""The values of a row group's column, from a file that is open: as an Arrow array."""
+"""Decodes a column of a row group of an open file into an Arrow array."""
 
 
 def register(connection: "duckdb.DuckDBPyConnection", files: Files) -> None:
-    """Let a connection read values of these files."""
+    """Register the SQL functions for values of these files."""
     from duckdb.func import ARROW, SPECIAL  # noqa: PLC0415 - only a child that reads needs it
 
     for name, decode, result in ((DIGITS, _decimals, "VARCHAR"), (FINER, _finer, "BOOLEAN")):
@@ -42,7 +42,7 @@ def register(connection: "duckdb.DuckDBPyConnection", files: Files) -> None:
 
 
 class _Values:
-    """Values of columns by file and row. Several threads of DuckDB ask at the same time."""
+    """Values of columns by file and row. Several threads of DuckDB may call it at the same time."""
 
     def __init__(self, files: Files, decode: _Decode) -> None:
         self._place = files.place
@@ -53,7 +53,7 @@ class _Values:
         self._lock = threading.Lock()
 
     def of_rows(self, columns: Any, files: Any, rows: Any) -> Any:
-        """One value a row; the column is the same for all."""
+        """Return one value for each row. The column is the same for all rows."""
         column, numbers = columns[0].as_py(), rows.to_numpy()
         values = np.empty(len(numbers), object)
         names = np.array(files.to_pylist(), object)
@@ -92,7 +92,10 @@ class _Values:
 
 
 def _plain(value: Decimal | bool | None) -> str | bool | None:
-    """Every digit of a decimal, without the zeros at the end of its fraction."""
+    """Return a decimal with all digits as text, without zeros at the end of its fraction.
+
+    Other values stay as they are.
+    """
     if not isinstance(value, Decimal):
         return value
     digits = f"{value:f}"
@@ -104,7 +107,10 @@ def _decimals(source: Any, group: int, column: str) -> Any:
 
 
 def _finer(source: Any, group: int, column: str) -> Any:
-    """Beyond the years that 64 bits of nanoseconds hold both go round alike, and the difference stays."""
+    """Return which timestamps have digits beyond microseconds.
+
+    Outside the range of 64-bit nanoseconds both values wrap around in the same way, so their difference stays right.
+    """
     nanoseconds = _read(source, group, column)
     source.seek(0)
     microseconds = _read(source, group, column, coerce_int96_timestamp_unit="us")
@@ -114,14 +120,14 @@ def _finer(source: Any, group: int, column: str) -> Any:
 
 
 def _finer_inside(nanoseconds: Any, microseconds: Any) -> Any:
-    """Of values that hold others, one a row."""
+    """Return the same for nested values: one result for each row."""
     types = nanoseconds.type, microseconds.type
     rows = zip(*(each.cast(_numbered(each.type)).to_pylist() for each in (nanoseconds, microseconds)), strict=True)
     return [_differ(types, values) for values in rows]
 
 
 def _numbered(type_: Any) -> Any:
-    """The type with numbers for moments, which may be no moments that Python has."""
+    """Return the type with integers in place of timestamps, which may be out of Python's range."""
     if pa.types.is_map(type_):
         return pa.map_(_numbered(type_.key_type), _numbered(type_.item_type))
     if pa.types.is_list(type_) or pa.types.is_large_list(type_):
@@ -132,7 +138,10 @@ def _numbered(type_: Any) -> Any:
 
 
 def _differ(types: tuple[Any, Any], values: tuple[Any, Any]) -> bool:
-    """Whether a moment in there has digits beyond microseconds: the first type has it finer than the second one."""
+    """Whether a nested timestamp has digits beyond microseconds.
+
+    The first type stores it in a finer unit than the second.
+    """
     (fine, coarse), (first, second) = types, values
     if first is None or fine == coarse:
         return False

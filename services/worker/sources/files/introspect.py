@@ -1,4 +1,4 @@
-"""What lies below the root of a source of files: tables, each of one file or of many that are named by a glob."""
+"""Finds the tables below the root of a source of files. Each is one file, or several files named by a glob."""
 
 import re
 import tempfile
@@ -31,13 +31,13 @@ from services.worker.sources.stores import globs
 _ENDINGS = {"parquet": ("parquet", "pq", "parq"), "csv": ("csv", "tsv", "tab")}
 _DIGITS = re.compile(r"\d+")
 _PARTITION = re.compile(r"[^/=]+=[^/=]*|[_.-]*\d[\d_.-]*")
-"""Folders of one table: `year=2026`, and `2026-01` as well."""
+"""Folders that belong to one table, such as `year=2026` or `2026-01`."""
 _WILD = re.compile(r"([*?\[])")
 _WIDE = "a decimal of more than 38 digits"
 
 
 def tables(settings: FileSettings, names: TableNames) -> list[LiveTable]:
-    """See SourceKind.introspect. `table` is a file, a glob or the name of a table."""
+    """See Access.introspect. `table` is a file, a glob or the name of a table."""
     found = list(_found(settings))
     meant = [pattern for pattern in found if names.table in ("", pattern, _name(pattern))]
     asked = [names.table] if names.table and not meant and _paths(settings, names.table) else []
@@ -45,7 +45,7 @@ def tables(settings: FileSettings, names: TableNames) -> list[LiveTable]:
 
 
 def _found(settings: FileSettings) -> Iterator[str]:
-    """A path or glob for each table: files of one folder with the same columns are one."""
+    """Yield a path or a glob for each table. Files of one folder with the same columns are one table."""
     paths = [path for ending in _ENDINGS[settings.kind] for path in _paths(settings, f"**/*.{ending}")]
     for folder, grouped in groupby(sorted(paths, key=_folder), _folder):
         yield from _of_folder(settings, folder, list(grouped))
@@ -61,7 +61,9 @@ def _paths(settings: FileSettings, pattern: str) -> list[str]:
 
 
 def _of_folder(settings: FileSettings, folder: str, paths: list[str]) -> Iterator[str]:
-    """Files of a folder that have the same columns are parts of one table; at the root, files that are numbered."""
+    """Yield the tables of a folder: one if its files have the same columns; otherwise, and at the root, one for each
+    set of numbered files.
+    """
     endings = {path.rpartition(".")[2] for path in paths}
     if folder and len(paths) > 1 and len(endings) == 1 and _are_alike(settings, paths):
         yield f"{folder}*.{endings.pop()}"
@@ -73,24 +75,24 @@ def _of_folder(settings: FileSettings, folder: str, paths: list[str]) -> Iterato
 
 
 def _folder(path: str) -> str:
-    """The folders with a slash at the end; those that are partitions or numbers stand for any."""
+    """Return the glob of the file's folders, with a slash at the end. Partitions and numbers become `*`."""
     steps = path.split("/")[:-1]
     return "".join(f"{'*' if _PARTITION.fullmatch(step) else _escaped(step)}/" for step in steps)
 
 
 def _numbered(path: str) -> str:
-    """The path with stars for the numbers in the file's name."""
+    """Return the path with `*` for each number in the file's name."""
     name, dot, ending = path.rpartition("/")[2].rpartition(".")
     return f"{_folder(path)}{_DIGITS.sub('*', _escaped(name))}{dot}{ending}"
 
 
 def _escaped(path: str) -> str:
-    """As a glob that fits nothing else."""
+    """Return a glob that matches only this path."""
     return _WILD.sub(r"[\1]", path)
 
 
 def _are_alike(settings: FileSettings, paths: Sequence[str]) -> bool:
-    """Whether the first and the last have the same columns."""
+    """Whether the first and the last file have the same columns."""
     try:
         first, last = ([c.name for c in relation_columns(settings, _escaped(path))] for path in (paths[0], paths[-1]))
     except SourceFailed:
@@ -108,7 +110,7 @@ def _table_or_why(settings: FileSettings, pattern: str) -> LiveTable:
 
 
 def _name(pattern: str) -> str:
-    """Of the file, or where that is nothing but stars, of the last folder that is not."""
+    """Return a name for the table: that of the file, or of the last folder that does not consist of wildcards."""
     *folders, file = globs.steps(pattern)
     steps = [*folders, file.rpartition(".")[0]]
     names = [re.sub(r"[^\w]+", " ", step.replace("*", "")).strip() for step in steps]
@@ -116,7 +118,10 @@ def _name(pattern: str) -> str:
 
 
 def relation_columns(settings: FileSettings, pattern: str) -> list[LiveColumn]:
-    """The columns of the files that a path or glob names, by their schema or first rows. Raises SourceFailed."""
+    """Return the columns of the files that a path or a glob names, from their schema or first rows.
+
+    Raises SourceFailed.
+    """
     files = listed(settings, pattern, All())
     with tempfile.TemporaryDirectory(prefix="files-") as scratch:
         csv_files = csv_files_of(files, Path(scratch))
@@ -145,14 +150,16 @@ def _columns(files: Files, csv_files: CsvFiles | None, scratch: Path) -> list[Li
 
 
 def _own_names(words: Sequence[str], names: Sequence[str]) -> Iterator[str]:
-    """What a file calls its columns, `names`: where two differ by case only, DuckDB has other words for some."""
+    """Yield the file's own names of the columns. Where two differ by case only, DuckDB renames some."""
     for place, word in enumerate(words):
         own = names[place] if place < len(names) else word
         yield word if word.casefold() == own.casefold() else own
 
 
 def _odd(type_: pa.DataType) -> tuple[ColumnType, str, str] | None:
-    """The type, comment and note of a column of which Arrow's type says more than DuckDB's."""
+    """Return the type, comment and note of a column for which Arrow's type is more precise than DuckDB's; otherwise
+    None.
+    """
     if pa.types.is_decimal256(type_):
         return ColumnType(Kind.TEXT), "", _WIDE
     return (ColumnType(Kind.DURATION), "", "") if pa.types.is_duration(type_) else None
@@ -166,13 +173,13 @@ def _column(files: Files, name: str, stored: str, values: Iterable[str | None]) 
 
 
 def _is_text(files: Files, name: str) -> bool:
-    """Whether the values are texts that may stand for values of any type: of CSV, and of the names of folders."""
+    """Whether the values are texts that may stand for any type: those of CSV, and of folder names."""
     pairs = [step.partition("=")[0].casefold() for path in files.marks for step in path.split("/")[:-1] if "=" in step]
     return isinstance(files.settings, CsvSettings) or (files.partitioned and name.casefold() in pairs)
 
 
 def _schema(files: Files) -> pa.Schema:
-    """That of the first file; of CSV none."""
+    """Return the schema of the first file; empty for CSV."""
     if isinstance(files.settings, CsvSettings):
         return pa.schema([])
     first = next(iter(files.marks))
@@ -187,8 +194,11 @@ def _schema(files: Files) -> pa.Schema:
 def _asking(
     files: Files, csv_files: CsvFiles | None, scratch: Path
 ) -> Iterator[tuple[Callable[[str], list[tuple[Any, ...]]], str]]:
-    """Statements over the files, and the relation of all their columns. Raises SourceFailed."""
-    import duckdb  # noqa: PLC0415 - only whoever reads needs it
+    """Yield a function that runs statements over the files, and the relation of all their columns.
+
+    Raises SourceFailed.
+    """
+    import duckdb  # noqa: PLC0415 - only a child that reads needs it
 
     try:
         with connection(files, scratch, memory=MemoryLimits().usual, threads=1) as connected:

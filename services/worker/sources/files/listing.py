@@ -17,8 +17,9 @@ from services.worker.sources.stores.s3 import ObjectRoot, tls_words
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Files that exist at a place, each with its mark as it was found, in the order of their rows. `partitioned`: some
-    of their columns are in the names of folders.
+    """The files of a relation in the order of their rows, each with its mark at the time of listing.
+
+    `partitioned`: some of their columns are in the names of folders.
     """
 
     settings: FileSettings
@@ -27,31 +28,34 @@ class Files:
     partitioned: bool
 
     def unchanged(self) -> bool:
-        """Whether every file is still the one that was found."""
+        """Whether no file has changed since it was listed."""
         try:
             return self.place.marks(self.marks) == self.marks
         except OSError:
             return False
 
     def names(self, paths: Iterable[str]) -> str:
-        """Some of them as a list of SQL."""
+        """Return these paths as a list in SQL."""
         return listed_names(self.place.name(path) for path in paths)
 
 
 def listed_names(names: Iterable[str]) -> str:
-    """Names of files as a list of SQL."""
+    """Return names of files as a list in SQL."""
     return f"[{', '.join(map(literal, names))}]"
 
 
 def hive_options(files: Files) -> str:
-    """How DuckDB is told about columns in the names of folders: their values stay text, typed as text is."""
+    """Return DuckDB's options for columns in the names of folders.
+
+    Their values stay text and are converted like other texts.
+    """
     return f"hive_partitioning = {'true, hive_types_autocast = false' if files.partitioned else 'false'}"
 
 
 def listed(settings: FileSettings, pattern: str, filter_: Filter) -> Files:
-    """The files that a path or glob names below the root, but for partitions in which no row can match.
+    """List the files below the root that a path or a glob names, without partitions in which no row can match.
 
-    Raises SourceFailed when there is none.
+    Raises SourceFailed when there is no file.
     """
     try:
         place = place_of(settings)
@@ -67,12 +71,12 @@ def listed(settings: FileSettings, pattern: str, filter_: Filter) -> Files:
 
 
 def place_of(settings: FileSettings) -> Place:
-    """Where the files are. Raises OSError."""
+    """Return the place of the files. Raises OSError."""
     match settings.root:
         case Path():
             return Directory(settings.root, hard_links=settings.hard_links)
         case ObjectRoot():
-            from services.worker.sources.files.remote import Objects  # noqa: PLC0415 - few sources are objects
+            from services.worker.sources.files.remote import Objects  # noqa: PLC0415 - few workers have object stores
 
             return Objects(settings.root)
         case _:

@@ -1,15 +1,16 @@
-"""How much memory reading files may take."""
+"""Memory limits for reading files."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryLimits:
-    """DuckDB has `usual`, twice as much sorts no faster. When wide rows do not fit it is given each of `more`, with one
-    thread: it gives up long before its limit is worth it.
+    """Memory limits for reading files.
 
-    `part_rows` and `part_bytes` are what is decoded of a Parquet file at once, in a layout where each value takes 16
-    bytes beside its own.
+    DuckDB gets `usual` at first; twice as much does not sort faster. When wide rows do not fit, it gets each of `more`
+    in turn with a single thread, because it runs out of memory long before it has made good use of its limit. At most
+    `part_rows` rows and `part_bytes` bytes of a Parquet file are decoded at once; each decoded value takes 16 bytes in
+    addition to its own size.
     """
 
     usual: str = "256MB"

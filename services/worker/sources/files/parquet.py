@@ -1,5 +1,6 @@
-"""Parquet files as parts of a relation, by what their schemas say: names that differ by case only, and values of which
-DuckDB would drop digits.
+"""Parquet files as parts of a relation, by their schemas.
+
+Handles names that differ by case only, and values whose digits DuckDB would drop.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -19,20 +20,22 @@ from services.worker.sources.rows.columns import place_of
 from services.worker.sources.rows.conditions import literal, quoted
 
 _PER_UNIT = {"s": (1, 1_000_000), "ms": (1, 1_000), "us": (1, 1), "ns": (1_000, 1)}
-"""How many of them are a microsecond, and how many microseconds one of them is."""
+"""For each unit: how many units make a microsecond, and how many microseconds make a unit."""
 
 Run = Callable[[str], list[tuple[Any, ...]]]
-"""The rows of a statement. Raises SourceFailed."""
+"""Returns the rows of a statement. Raises SourceFailed."""
 
 _MAX_DIGITS = 38
-"""Of a decimal as DuckDB has it: it reads longer ones as doubles."""
+"""Most digits of a decimal in DuckDB. It reads longer decimals as doubles."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column of a file: `type` is DuckDB's. `wide`: a decimal that DuckDB has not; `holds_wide`: with one in it.
-    `holds_int96`: it is a moment of 96 bits, or has one in it. `unit`: of whole numbers that are lengths of time to
-    Arrow, which is asked only where the spec wants such; empty for any other column.
+    """A column of a file. `type` is its type in DuckDB.
+
+    `wide`: a decimal with more digits than DuckDB supports; `holds_wide`: such a decimal is nested in it.
+    `holds_int96`: it is a timestamp of 96 bits, or one is nested in it. `unit`: the unit of integers that Arrow reads
+    as durations, read only if the spec has the column as a duration; otherwise empty.
     """
 
     name: str
@@ -45,7 +48,7 @@ class _Column:
 
 @dataclass(frozen=True, slots=True)
 class _Meant:
-    """What a name of the spec means in a file: `column` there, and what DuckDB calls it."""
+    """The column of a file that a name of the spec refers to, and its name in DuckDB."""
 
     column: _Column
     sql: str
@@ -55,8 +58,10 @@ _Shape = tuple[tuple[str, _Meant], ...]
 
 
 def parts(files: Files, used: Sequence[str], run: Run, lengths: Collection[str] = ()) -> list[Part]:
-    """The files in their order, neighbours together that store the used columns alike. `lengths` are the names of
-    columns that the spec has as durations. Raises SourceFailed, OSError, ArrowException.
+    """Return the files in order, with neighbours that store the used columns in the same way joined into one part.
+
+    `lengths` are the names of the columns that are durations in the spec. Raises SourceFailed, OSError or
+    ArrowException.
     """
     schemas = _schemas(files, run)
     shapes: dict[tuple[object, ...], _Shape] = {}
@@ -72,7 +77,7 @@ def parts(files: Files, used: Sequence[str], run: Run, lengths: Collection[str] 
 
 
 def whole(files: Files) -> str:
-    """All columns of the files by their names, as DuckDB reads them."""
+    """Return a relation of all columns of the files by name, as DuckDB reads them."""
     return f"read_parquet({files.names(files.marks)}, union_by_name = true, {hive_options(files)})"
 
 
@@ -91,7 +96,7 @@ def _stored(meant: _Meant) -> Stored:
 
 
 def _length(meant: _Meant) -> Stored:
-    """What Arrow takes for a length of time, and the file has as a number."""
+    """Return a column that Arrow reads as a duration and the file stores as a number."""
     per, micros = _PER_UNIT[meant.column.unit]
     number = f"cast({meant.sql} as hugeint) * {micros} // {per}"
     return Stored(number, LENGTH, f"{meant.sql} % {per} <> 0" if per > 1 else "")
@@ -114,7 +119,7 @@ def _has_twins(columns: Sequence[_Column]) -> bool:
 
 
 def _shape(files: Files, path: str, columns: Sequence[_Column], used: Sequence[str], run: Run) -> _Shape:
-    """What each name means in a file, as far as it has such a column. DuckDB has a word of its own for twins."""
+    """Return the column for each name that the file has. DuckDB renames columns whose names differ by case only."""
     rows = f"read_parquet({files.names([path])}, {hive_options(files)})"
     described = [(str(name), str(type_)) for name, type_, *_ in run(f"describe select * from {rows}")]  # noqa: S608
     folders = {name.casefold() for name in partitions.names(path)}
@@ -130,7 +135,7 @@ def _shape(files: Files, path: str, columns: Sequence[_Column], used: Sequence[s
 
 
 def _schemas(files: Files, run: Run) -> dict[str, tuple[_Column, ...]]:
-    """The columns of each file, by DuckDB's name of it."""
+    """Return the columns of each file by its name in DuckDB."""
     element = (
         "list([name, type, num_children::varchar, precision::varchar, logical_type, duckdb_type] order by column_id)"
     )
@@ -140,7 +145,7 @@ def _schemas(files: Files, run: Run) -> dict[str, tuple[_Column, ...]]:
 
 
 def _columns(elements: Sequence[Sequence[str | None]]) -> tuple[_Column, ...]:
-    """Those of a schema, which lists what it holds depth first, the schema itself before all."""
+    """Return the columns of a schema. Its elements are listed depth first, starting with the schema itself."""
     columns, place = [], 1
     while place < len(elements):
         end = _end(elements, place)
@@ -150,7 +155,7 @@ def _columns(elements: Sequence[Sequence[str | None]]) -> tuple[_Column, ...]:
 
 
 def _end(elements: Sequence[Sequence[str | None]], place: int) -> int:
-    """Where the next one begins that is not in this one."""
+    """Return the index of the next element that is not nested in this one."""
     left = 1
     while left:
         left += int(elements[place][2] or 0) - 1

@@ -1,4 +1,4 @@
-"""Hive partitions: folders named `column=value`, whose files need not be opened when the filter excludes them."""
+"""Hive partitions: folders named `column=value`. Their files are not opened if the filter excludes the value."""
 
 from collections.abc import Sequence
 from urllib.parse import unquote
@@ -14,19 +14,20 @@ _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 def has_partitions(paths: Sequence[str]) -> bool:
-    """Whether any of the relative paths is in such a folder."""
+    """Whether any of the relative paths is in a partition."""
     return any(_values(path) for path in paths)
 
 
 def names(path: str) -> tuple[str, ...]:
-    """The columns that are in the names of a path's folders, in lower case."""
+    """Return the columns that are in the names of a path's folders, in lower case."""
     return tuple(_values(path))
 
 
 def kept(paths: Sequence[str], filter_: Filter, time_zone: str) -> list[str]:
-    """The files that may hold a row that matches, in the same order; of none at all, the first: it has the columns.
+    """Return the files that may have rows that match, in the same order. If there are none, return the first, which has
+    the columns.
 
-    A folder's value that is not of its column's type may match, for whoever looks at the rows.
+    A folder's value that is not of its column's type may match; that is decided when the rows are read.
     """
     values = [_values(path) for path in paths]
     everywhere = set.intersection(*map(set, values)) if values else set()
@@ -38,7 +39,7 @@ def kept(paths: Sequence[str], filter_: Filter, time_zone: str) -> list[str]:
 
 
 def _values(path: str) -> dict[str, str | None]:
-    """Texts by the column's name in lower case."""
+    """Return the texts by the column's name in lower case; None is null."""
     pairs = [folder.split("=") for folder in path.split("/")[:-1]]
     return {pair[0].casefold(): _decoded(pair[1]) for pair in pairs if len(pair) == 2 and pair[0]}  # noqa: PLR2004
 

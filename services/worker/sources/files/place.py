@@ -1,4 +1,4 @@
-"""Where the files of a relation lie: what is there, and what of it has changed."""
+"""Where the files of a relation are, and whether they have changed."""
 
 import glob
 import os
@@ -15,51 +15,54 @@ if TYPE_CHECKING:
     import duckdb
 
 Mark = tuple[int | str, ...]
-"""What tells a file from another one that took its place."""
+"""Identifies the state of a file. A replaced file has another mark."""
 
 
 class Place(Protocol):
-    """A root and the files below it, by their relative paths with `/`. What cannot be reached raises OSError."""
+    """A root and the files below it, by relative paths with `/`.
+
+    Every method raises OSError if the root or a file cannot be reached.
+    """
 
     @property
     def allowed(self) -> str:
-        """What DuckDB may read, as SQL."""
+        """The paths that DuckDB may read, as SQL."""
         ...
 
     def paths(self, pattern: str) -> list[str]:
-        """The files that a path or glob names, each once, in no order. Raises FileRefused."""
+        """Return the files that a path or a glob names, each once, in no particular order. Raises FileRefused."""
         ...
 
     def marks(self, paths: Iterable[str]) -> dict[str, Mark]:
-        """The state that each file is in; a file that is gone raises OSError."""
+        """Return the mark of each file. Raises OSError when a file is gone."""
         ...
 
     def opened(self, path: str) -> IO[bytes]:
-        """The content of a file; the caller closes it."""
+        """Open the content of a file. The caller closes it."""
         ...
 
     def seekable(self, path: str) -> IO[bytes]:
-        """The content of a file, to be read here and there; the caller closes it."""
+        """Open the content of a file for random access. The caller closes it."""
         ...
 
     def name(self, path: str) -> str:
-        """What DuckDB is told to read, in its own words for globs; it ends with the relative path."""
+        """Return the name that DuckDB reads, as a glob of DuckDB. It ends with the relative path."""
         ...
 
     def name_in_duckdb(self, path: str) -> str:
-        """What DuckDB itself says that the file is called."""
+        """Return the name of the file in DuckDB's results and messages."""
         ...
 
     def attach(self, connection: "duckdb.DuckDBPyConnection", marks: dict[str, Mark]) -> None:
-        """Let DuckDB read files by their names, as long as they are what their marks say."""
+        """Let DuckDB read files by their names, as long as their marks are unchanged."""
         ...
 
 
 class Directory:
-    """Regular files below a directory, by their real paths."""
+    """The Place of regular files below a folder, by their real paths."""
 
     def __init__(self, root: Path, *, hard_links: bool = False) -> None:
-        """`hard_links`: whether files that have other names, too, may be read."""
+        """`hard_links` allows files that also have other names."""
         self._root = Path(os.path.realpath(root, strict=True))
         self._hard_links = hard_links
 
@@ -69,7 +72,7 @@ class Directory:
         return literal(f"{self._root}{os.sep}")
 
     def path(self, path: str) -> Path:
-        """Where a file lies."""
+        """Return the path of a file in the file system."""
         return self._root / path
 
     def paths(self, pattern: str) -> list[str]:

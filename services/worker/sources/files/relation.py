@@ -1,4 +1,4 @@
-"""The rows of several files as one relation `r`, with the columns that a spec uses, and nothing of them changed."""
+"""The rows of several files as one relation `r`, with the columns that a spec uses and unchanged values."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,14 +9,14 @@ from services.worker.sources.files.settings import FileSettings
 from services.worker.sources.rows.columns import named, order_types
 
 _AS_THEY_ARE = frozenset({Kind.TEXT, Kind.TIME, Kind.TIMESTAMP, Kind.DURATION, Kind.JSON})
-"""What text keeps better than the typed value does: all digits, and months."""
+"""Kinds for which text keeps more than the typed value: all digits, and months."""
 _DAYS = {"DATE": 0, "TIMESTAMP": 1, "TIMESTAMP WITH TIME ZONE": 2}
 _SIGNED = WHOLE - {"UBIGINT"}
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Neighbouring files of one shape: `rows` is what SQL selects from, `columns` are by their names in the spec."""
+    """Neighbouring files with the same columns. SQL selects from `rows`; `columns` are by their names in the spec."""
 
     rows: str
     columns: Mapping[str, Stored]
@@ -24,21 +24,21 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """`sql` stands behind FROM."""
+    """The rows as a relation. `sql` follows FROM."""
 
     sql: str
     columns: Columns
 
     def without_rows(self) -> "Relation":
-        """The same columns, and none of the rows."""
+        """Return the relation with the same columns and without rows."""
         return replace(self, sql=f"(select * from {self.sql} where false) as r")  # noqa: S608 - quoted
 
 
 def joined(parts: Sequence[Part], spec: JobSpec, settings: FileSettings) -> Relation:
-    """All rows of the parts, in order. A column that no part has is missing in the relation.
+    """Join the rows of all parts in order. A column that no part has is missing in the relation.
 
-    A column that files store by different types leaves as text, or as a type that holds all of theirs: what DuckDB
-    itself would unite them to has lost digits.
+    A column that is stored with different types becomes text or a type that holds all values. DuckDB's own union would
+    lose digits.
     """
     types = order_types(spec)
     names = [name for name in named(spec) if any(name in part.columns for part in parts)]
@@ -65,7 +65,7 @@ def _is_finer(name: str, parts: Iterable[Part]) -> bool:
 
 
 def _united(name: str, parts: Sequence[Part], type_: ColumnType | None) -> list[Stored]:
-    """The column in each part, of one type in all of them."""
+    """Return the expression of the column in each part, with the same type in all parts."""
     have = {part.columns[name].type for part in parts if name in part.columns}
     target = _target(have)
     return [_as(part.columns.get(name), target, type_) for part in parts]
@@ -97,7 +97,7 @@ def _as(stored: Stored | None, target: str, type_: ColumnType | None) -> Stored:
 
 
 def _words(sql: str, stored_as: str, type_: ColumnType | None) -> str:
-    """The text of a value, that of the catalog's type where it is of that."""
+    """Return a value as text. If it can be converted to the catalog's type, its text is that of the catalog's type."""
     if type_ is None or type_.kind in _AS_THEY_ARE or stored_as == "VARCHAR":
         return text(sql, stored_as)
     return f"coalesce(cast({typed(sql, stored_as, type_)} as varchar), {text(sql, stored_as)})"

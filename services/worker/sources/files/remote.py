@@ -1,4 +1,4 @@
-"""Objects of an S3 store as the files of a relation: DuckDB reads them in parts, through pyarrow."""
+"""Objects of an S3 store as the files of a relation. DuckDB reads them in parts through pyarrow."""
 
 import io
 import threading
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from pyarrow import NativeFile
 
 _PROTOCOL = "exportd"
-_AT_ONCE = 8  # questions to the store
+_AT_ONCE = 8  # parallel requests to the store
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Objects:
-    """place.Place below the prefix of a bucket."""
+    """The Place of objects below the prefix of a bucket."""
 
     def __init__(self, root: ObjectRoot) -> None:
         self._root = root
@@ -38,7 +38,7 @@ class Objects:
         return literal(f"{_PROTOCOL}://")
 
     def paths(self, pattern: str) -> list[str]:
-        """See Place. Only what is below the part of the pattern without wildcards is listed."""
+        """See Place. Only objects below the part of the pattern without wildcards are listed."""
         if not is_plain(pattern):
             return []
         listed = self._listed(globs.fixed(pattern))
@@ -53,7 +53,7 @@ class Objects:
         return [each.path[start:] for each in self._store.get_file_info(selector) if each.type == FileType.File]
 
     def marks(self, paths: Iterable[str]) -> dict[str, Mark]:
-        """See Place: the ETag and the size."""
+        """See Place. A mark is the ETag and the size."""
         paths = list(paths)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return dict(zip(paths, pool.map(self._mark, paths), strict=True))
@@ -67,7 +67,7 @@ class Objects:
         return self._store.open_input_file(self._root.path(path))  # type: ignore[return-value]
 
     def name(self, path: str) -> str:
-        """See Place. It is no glob: `_Files.glob` finds each file by its very name."""
+        """See Place. The name is not a glob: `_Files.glob` finds each file by its exact name."""
         return f"{_PROTOCOL}://{path}"
 
     def name_in_duckdb(self, path: str) -> str:
@@ -80,7 +80,7 @@ class Objects:
         connection.register_filesystem(_Files(self, files))
 
     def part_of(self, path: str, mark: Mark) -> "_Parts":
-        """A file that is read in parts. Raises OSError when it is not what its mark says."""
+        """Open a file that is read in parts. Raises OSError when its mark has changed."""
         file = self._store.open_input_file(self._root.path(path))
         if _mark_of(file) != mark:
             file.close()
@@ -98,7 +98,7 @@ def _mark_of(file: "NativeFile") -> Mark:
 
 
 class _Files(fsspec.AbstractFileSystem):  # type: ignore[misc]
-    """What DuckDB asks of a file system, answered from the list that was made at the start."""
+    """The file system that DuckDB sees. It answers from the list that was made at the start."""
 
     protocol = _PROTOCOL
     cachable = False
@@ -109,30 +109,30 @@ class _Files(fsspec.AbstractFileSystem):  # type: ignore[misc]
         self._files = files
 
     def glob(self, path: str, **_: object) -> list[str]:
-        """The file of that name."""
+        """Return the file with exactly this name."""
         return [path] if path in self._files else []
 
     def exists(self, path: str, **_: object) -> bool:
-        """Whether it is in the list."""
+        """Whether the file is in the list."""
         return path in self._files
 
     def info(self, path: str, **_: object) -> dict[str, Any]:
-        """Its size when the list was made."""
+        """Return the size of the file when the list was made."""
         return {"name": path, "size": self._files[path][1][1], "type": "file"}
 
-    def modified(self, path: str) -> datetime:  # noqa: ARG002 - the mark says more
-        """Never: a file that changed is not opened."""
+    def modified(self, path: str) -> datetime:  # noqa: ARG002 - the mark is more exact
+        """Return a constant: a changed file cannot be opened anyway."""
         return _LONG_AGO
 
     def open(self, path: str, mode: str = "rb", **_: object) -> "_Parts":  # noqa: ARG002 - DuckDB only reads
-        """Its content. Raises OSError when it changed."""
+        """Open the file. Raises OSError when it has changed."""
         return self._objects.part_of(*self._files[path])
 
 
 class _Parts:
-    """A file that several threads of DuckDB read at the same time: each of them has a position of its own.
+    """A file that several threads of DuckDB read at the same time. Each thread has its own position.
 
-    DuckDB seeks and then reads, and does not keep another thread from doing so in between.
+    DuckDB calls seek and then read, and another thread may do the same in between.
     """
 
     def __init__(self, file: "NativeFile") -> None:
@@ -146,21 +146,21 @@ class _Parts:
         return start + offset
 
     def tell(self) -> int:
-        """The position of this thread."""
+        """Return the position of this thread."""
         position: int = getattr(self._at, "position", 0)
         return position
 
     def read(self, size: int = -1) -> bytes:
-        """From this thread's position on, which moves; all of the rest without a size."""
+        """Read from this thread's position on and move it; without a size, read the rest."""
         length = size if size >= 0 else self._file.size() - self.tell()
         part = self._file.read_at(length, self.tell())  # type: ignore[call-arg]
         self._at.position = self.tell() + len(part)
         return part
 
     def seekable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def close(self) -> None:
-        """End it for every thread."""
+        """Close the file for all threads."""
         self._file.close()

@@ -21,24 +21,24 @@ ENCODINGS = (
     *("windows-1256", "windows-1257", "windows-1258", "cp437", "cp850", "mac-roman", "koi8-r", "koi8-u", "shift_jis"),
     *("euc-jp", "euc-kr", "gb18030", "gbk", "big5", "tis-620"),
 )
-"""What CSV files may be in. UTF-8 and UTF-16 may begin with a byte order mark."""
+"""Encodings of CSV files. UTF-8 and UTF-16 may begin with a byte order mark."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetSettings:
-    """`root` is the directory, absolute, or the prefix in an object store that every file is below.
+    """Parquet files below `root`: an absolute path of a folder, or a prefix in an object store.
 
-    `time_zone` (an IANA name) is where its timestamps without a zone are. `hard_links`: whether files of a directory
-    may have other names, too.
+    `time_zone` (an IANA name) applies to timestamps without a zone. `hard_links` allows files of a folder that also
+    have other names.
     """
 
     kind: ClassVar[str] = "parquet"
     has_row_groups: ClassVar[bool] = True
-    """Whether there is nothing to do for values but to decode them, some rows at a time."""
+    """Whether whole files only need to be decoded, some row groups at a time."""
     blank_is_null: ClassVar[bool] = False
-    """Whether an empty text stands for no value, in any column but one of text."""
+    """Whether an empty text is null, except in a column of text."""
     decimal_comma: ClassVar[bool] = False
-    """Whether numbers that are text have a comma before their fraction."""
+    """Whether numbers in texts have a decimal comma."""
     id: str
     root: Path | ObjectRoot
     time_zone: str = "UTC"
@@ -47,9 +47,12 @@ class ParquetSettings:
 
 @dataclass(frozen=True, slots=True)
 class CsvSettings:
-    """See ParquetSettings. `delimiter` and `quote` are one character; no `delimiter`: a tab where the file's name ends
-    with .tsv or .tab, else a comma; no `quote`: there are none. `encoding` is one of ENCODINGS. Without `header` the
-    columns are `column1`, `column2` and so on. `null` are the texts without quotes that stand for no value.
+    """CSV files below `root`, see ParquetSettings.
+
+    `delimiter` and `quote` are one character. An empty `delimiter` means a tab for file names that end with .tsv or
+    .tab, and otherwise a comma. An empty `quote` means that values are not quoted. `encoding` is one of ENCODINGS.
+    Without `header` the columns are named `column1`, `column2` and so on. `null` has the texts that mean null when they
+    are not quoted.
     """
 
     kind: ClassVar[str] = "csv"
@@ -71,13 +74,13 @@ FileSettings = ParquetSettings | CsvSettings
 
 
 def read_parquet(id_: str, table: Table, origin: Origin) -> ParquetSettings:
-    """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
+    """Read the settings from a table of sources.toml. They are valid only if no mistake was noted."""
     root = _root(table, origin)
     return ParquetSettings(id_, root, read_time_zone(table), table.flag(HARD_LINKS, default=True))
 
 
 def read_csv(id_: str, table: Table, origin: Origin) -> CsvSettings:
-    """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
+    """Read the settings from a table of sources.toml. They are valid only if no mistake was noted."""
     root = _root(table, origin, _CSV_KEYS)
     delimiter, quote = _character(table, "delimiter", ""), _character(table, "quote", '"')
     if delimiter and delimiter == quote:
@@ -97,7 +100,7 @@ def read_csv(id_: str, table: Table, origin: Origin) -> CsvSettings:
 
 
 def _character(table: Table, key: str, default: str) -> str:
-    """One character, or with "" none."""
+    """Read one character; "" means none."""
     value = table.value(key) if table.has(key) else default
     if isinstance(value, str) and len(value) <= 1 and value not in _LINE_ENDS and value.isascii():
         return value

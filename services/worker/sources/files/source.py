@@ -1,5 +1,6 @@
-"""Rows of Parquet and CSV files below a directory or in an object store, through DuckDB where there is more to do than
-to decode.
+"""Rows of Parquet and CSV files in a folder or an object store.
+
+DuckDB reads them, except for Parquet files that only need to be decoded.
 """
 
 import os
@@ -47,15 +48,17 @@ if TYPE_CHECKING:
     import duckdb
 
 _NAME_NOT_UTF8 = "Invalid unicode (byte sequence mismatch) detected in value construction"
-"""DuckDB's words for the schema of such a file; those for a text of a row are others."""
+"""Part of DuckDB's message for a schema with such a name. The message for a text of a row is different."""
 
 Connected = Callable[[str, int], "duckdb.DuckDBPyConnection"]
-"""A connection with so much memory and so many threads, which is closed with the reading."""
+"""Opens a connection with a memory limit and a number of threads. It is closed with the reading."""
 
 
 class FileSource:
-    """Parquet or CSV files below one root. A `careful` one has DuckDB read whole Parquet files, too, which survives
-    whatever is in them and happens to them. One `without_rows` looks at all of them and gives none of their rows.
+    """The Source of Parquet or CSV files below one root.
+
+    With `careful` options, DuckDB reads Parquet files that only need to be decoded as well: it survives any content and
+    any change of them. `without_rows`: all files are examined and no rows are returned.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class FileSource:
 
     @contextmanager
     def read(self, spec: JobSpec) -> Iterator[Reading]:
-        """See ports.Source. Raises SourceFailed. The files are those of the moment that it is called."""
+        """See ports.Source. Raises SourceFailed. The files are listed when the method is called."""
         as_of = datetime.now(UTC)
         files = listed(self._settings, spec.relation.path, spec.filter)
         whole = (
@@ -95,7 +98,7 @@ class FileSource:
 
 
 class Engine:
-    """DuckDB over a fixed list of files, for one reading or for several, one after the other."""
+    """DuckDB over a fixed list of files, for one reading at a time."""
 
     def __init__(self, connected: Connected, threads: int, files: Files, scratch: Path, memory: MemoryLimits) -> None:
         self._connected = connected
@@ -108,7 +111,7 @@ class Engine:
         self._without_rows = False
 
     def open(self, spec: JobSpec, as_of: datetime, *, without_rows: bool = False) -> Reading:
-        """A reading of the spec. Raises SourceFailed."""
+        """Open a reading of the spec. Raises SourceFailed."""
         self._without_rows = without_rows
         try:
             return self._reading(spec, as_of)
@@ -171,7 +174,7 @@ class Engine:
             raise errors.changed(self._settings.id)
 
     def _with_memory(self, statement: str, matching: Sql) -> Iterator[pa.RecordBatch]:
-        """The rows; with more memory when they do not fit, as long as none has been given."""
+        """Yield the rows. While no row has been returned, retry with more memory if the rows do not fit."""
         for memory in (*self._memory.more, ""):
             begun = False
             try:
@@ -207,15 +210,16 @@ class Engine:
         if _is_short_of_memory(error):
             return errors.rows_too_wide(self._settings.id)
         fault = self._csv.fault(error) if self._csv else None
-        if fault:  # looked for first: behind a stream of Arrow it comes as an OSError, too
+        if fault:  # looked for first, because Arrow turns it into an OSError
             return fault
         if isinstance(error, duckdb.IOException | OSError):
             return errors.unavailable(self._settings.id, tls_words(error))
         return unreadable(self._settings, error)
 
     def _undecidable(self, spec: JobSpec, relation: Relation, index: int) -> errors.SourceFailed:
-        """The failure by an invalid value on which it depends whether its row matches: the first such row is asked
-        for, with its key.
+        """Return the failure for an invalid value that decides whether its row matches.
+
+        A query finds the first such row and its key.
         """
         columns = relation.columns
         place = dialect.doubtful_places(spec.filter, columns)[index]
@@ -235,30 +239,30 @@ class Engine:
 
 
 def _with_key(selection: tuple[SourceColumn, ...], spec: JobSpec, columns: Columns) -> tuple[SourceColumn, ...]:
-    """With what the files have of the key, so that messages can say which row they mean."""
+    """Add the columns of the key that the files have, so that messages can say which row they mean."""
     return tuple(c for c in with_key(selection, spec) if c.name in columns.stored)
 
 
 def unreadable(settings: FileSettings, error: Exception) -> errors.SourceFailed:
-    """The failure by a file that is not what it should be."""
+    """Return the failure for a file that cannot be read as its kind."""
     why = ": the name of a column is not UTF-8" if _NAME_NOT_UTF8 in str(error) else ""
     return errors.relation_invalid(settings.id, f"{settings.kind}{why}")
 
 
 def _is_short_of_memory(error: Exception) -> bool:
-    """However it comes: what goes wrong behind a stream of Arrow is an OSError with DuckDB's words."""
+    """Whether DuckDB ran out of memory. Arrow's streams turn the error into an OSError with DuckDB's message."""
     return "Out of Memory Error" in str(error)
 
 
 def _threads(files: Files, spec: JobSpec, most: int) -> int:
-    """One where decoding is all there is to do: writers are slower than that, and want the other core."""
+    """Return the number of threads. One is enough for decoding alone: writers are slower and use the other core."""
     only_decoding = files.settings.has_row_groups and not spec.order and spec.filter == All()
     return 1 if only_decoding and isinstance(files.place, Directory) else most
 
 
 @contextmanager
 def connection(files: Files, scratch: Path, *, memory: str, threads: int) -> Iterator["duckdb.DuckDBPyConnection"]:
-    """DuckDB, which reads nothing but the files and what is in `scratch`. Raises duckdb.Error, OSError."""
+    """Connect to a DuckDB that can read only the files and `scratch`. Raises duckdb.Error or OSError."""
     import duckdb  # noqa: PLC0415 - only a child that reads needs it
 
     spill = tempfile.mkdtemp(prefix="sort-", dir=scratch)

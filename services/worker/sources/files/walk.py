@@ -1,7 +1,7 @@
-"""What a pattern names below a directory: found step by step, and nothing that fits it left out in silence.
+"""Finds the files below a folder that a pattern names, and refuses those that must not be read.
 
-Links are followed as long as they stay below the root. A link that leads out of it, or nowhere, and a file that is not
-a plain one are refused by their names: pathlib skips them, and the rows that they would have held are missing.
+Links are followed while they stay below the root. Broken links, links that lead out of the root, and files that are not
+regular are refused by name. pathlib would skip them, and their rows would be missing without notice.
 """
 
 import os
@@ -17,7 +17,10 @@ Steps = tuple[str, ...]
 
 
 class FileRefused(Exception):
-    """A file that the pattern names must not be read; `why` goes on the sentence "the source holds `path`, which"."""
+    """A file that the pattern names must not be read.
+
+    `why` completes the sentence "the source holds `path`, which …".
+    """
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, why)
@@ -26,7 +29,7 @@ class FileRefused(Exception):
 
 
 class Walk:
-    """One walk below `root`. `hard_links`: whether files that have other names, too, may be read."""
+    """One walk below `root`. `hard_links` allows files that also have other names."""
 
     def __init__(self, root: Path, *, hard_links: bool) -> None:
         self._root = root
@@ -34,11 +37,11 @@ class Walk:
         self._visited: set[tuple[Steps, int]] = set()
 
     def files(self, pattern: str) -> set[Steps]:
-        """The files, each by the names on its real way from the root. Raises FileRefused, OSError."""
+        """Return the files, each by the names on its real path from the root. Raises FileRefused or OSError."""
         return set(self._below((), globs.steps(pattern)))
 
     def _below(self, folder: Steps, pattern: Sequence[str]) -> Iterator[Steps]:
-        if (folder, len(pattern)) in self._visited:  # by another way: a link, or another number of folders
+        if (folder, len(pattern)) in self._visited:  # reached before by a link, or with another number of folders
             return
         self._visited.add((folder, len(pattern)))
         first, *rest = pattern
@@ -54,7 +57,7 @@ class Walk:
                 yield self._checked(inner)
 
     def _inner(self, folder: Steps, pattern: str) -> Iterator[Steps]:
-        """What of a folder fits, by its real way."""
+        """Yield the real paths of the matching names in a folder."""
         name = globs.step(pattern)
         with beneath.folder(self._root, folder, listed=True) as listed, os.scandir(listed) as entries:
             fitting = sorted((entry.name, entry.is_symlink()) for entry in entries if name.fullmatch(entry.name))

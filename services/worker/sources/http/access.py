@@ -1,4 +1,4 @@
-"""What can be had of sources of kind http: rows page by page, attachments at URLs."""
+"""What a worker can do with sources of kind http: read rows page by page, and attachments at URLs."""
 
 import socket
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ def _open_rows(settings: HttpSettings, _: RowOptions) -> Source:
 
 
 def _reach(settings: HttpSettings) -> None:
-    """To one of the addresses that requests may go to: what the server answers is no matter of the worker."""
+    """Connect to one of the addresses that requests may go to. The server's answer does not matter here."""
     url, problem = urlsplit(settings.url), OSError("the host has no address")
     port = url.port or _PORTS[url.scheme]
     for address in resolved(url.hostname or "", port, allow_private=settings.allow_private):

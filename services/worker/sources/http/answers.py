@@ -1,4 +1,4 @@
-"""One answer of an API: its items, how many there are in all, and where the next page is."""
+"""One answer of an API: its items, the number of all rows, and the next page."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,11 @@ _NEXTS = ("hydra:next", "next")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`total` None: not stated. `next` is the link or cursor of the next page as it stands; None: there is none."""
+    """An answer.
+
+    `total` is None when it is not stated. `next` is the link or cursor of the next page as given; None when there is
+    none.
+    """
 
     items: list[Item]
     total: int | None
@@ -26,7 +30,7 @@ class Answer:
 
 
 def understood(document: Any, link_header: str, pages: HttpPages, source_id: str) -> Answer:
-    """Raises SourceFailed when the answer is not what the catalog says."""
+    """Read an answer as the catalog describes it. Raises SourceFailed when it differs."""
     items = at(document, pages.items) if pages.items else _members(document)
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise errors.answer_invalid(source_id, "the list of items")
@@ -65,7 +69,10 @@ def _next_by_itself(document: Any, link_header: str) -> Any:
 
 
 def _is_next(parameters: str) -> bool:
-    """Of several `rel`, any; each is a list of words, and a word alone needs no quotes."""
+    """Whether the parameters of a link have the relation `next`.
+
+    There may be several `rel`, each a list of words; a single word needs no quotes.
+    """
     relations = _RELATIONS.findall(parameters)
     return any("next" in (quoted or bare).casefold().split() for quoted, bare in relations)
 

@@ -10,11 +10,11 @@ from services.worker.sources.http.settings import HttpSettings
 
 _ACCEPT = "*/*"
 _CONCURRENCY = 16
-"""What is asked for over HTTP takes longer than a file, and costs its server less."""
+"""Requests over HTTP take longer than opening a file and cost the server less, so more of them run at the same time."""
 
 
 class UrlFiles:
-    """What is below the base URL of a source. `open` may be called by several threads."""
+    """The AttachmentFiles below the base URL of a source. `open` may be called by several threads."""
 
     concurrency = _CONCURRENCY
 
@@ -22,7 +22,10 @@ class UrlFiles:
         self._client = HttpClient(settings, _CONCURRENCY)
 
     def open(self, attachment: AttachmentSpec, _path: str, row: Row) -> BinaryIO | None:
-        """See ports.AttachmentFiles. Values of the row are percent-encoded: none can be more than a part of the URL."""
+        """See ports.AttachmentFiles.
+
+        Values of the row are percent-encoded, so none can be more than one part of the URL.
+        """
         path = filled(attachment.path, row)
         return None if path is None else self._client.opened(self._client.below(path), _ACCEPT)
 

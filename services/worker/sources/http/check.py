@@ -1,4 +1,4 @@
-"""An HTTP API, checked: by its first page, where a collection has one that needs no value of a query."""
+"""Checks an HTTP API by the first page of each collection whose path needs no value of a query."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 
 def check(settings: HttpSettings, probes: Sequence[Probe]) -> list[Problem]:
-    """See SourceKind.check. No request is sent twice."""
+    """See Access.check. No request is retried."""
     once = replace(settings, retry_s=0)
     asked = [probe for probe in probes if probe.spec.relation.http and not _needs_values(probe)]
     found = [problem for probe in asked for problem in _of_first_page(once, probe)]
@@ -30,7 +30,7 @@ def _needs_values(probe: Probe) -> bool:
 
 
 def _reached(settings: HttpSettings) -> Iterator[Problem]:
-    """Whether anything answers at the base URL, if only that there is nothing."""
+    """Check that the server answers at the base URL, with whatever status."""
     try:
         with closing(HttpClient(settings)) as client:
             client.get(settings.url, "*/*", lambda response: response.status)

@@ -1,4 +1,4 @@
-"""Requests to the one host of a source, retried while that may help."""
+"""Requests to the host of a source. They are retried while that may help."""
 
 import io
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from services.worker.sources.stores.streams import PIECE, stream, whole_stream
 T = TypeVar("T")
 
 MISSING = frozenset({404, 410})
-"""What is asked for is not there."""
+"""Statuses that say that the resource does not exist."""
 
 _OK = range(200, 300)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -32,7 +32,7 @@ _CHUNK = 1 << 16
 
 
 class TryAgain(Exception):
-    """An answer that may be better the next time; `after_s` is when the remote said so."""
+    """An answer that may be better the next time. `after_s` is the delay that the server asked for, in seconds."""
 
     def __init__(self, after_s: float | None = None) -> None:
         super().__init__(after_s)
@@ -40,7 +40,7 @@ class TryAgain(Exception):
 
 
 class HttpClient:
-    """Sends GET requests from any number of threads; `connections` are kept for the next ones."""
+    """Sends GET requests from any number of threads. Up to `connections` idle connections are kept."""
 
     def __init__(self, settings: HttpSettings, connections: int = 1) -> None:
         self.source_id = settings.id
@@ -51,15 +51,15 @@ class HttpClient:
         self._retry = Retry()
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._pool.close()
 
     def below(self, path: str) -> str:
-        """The URL of a path below the base URL."""
+        """Return the URL of a path below the base URL."""
         return f"{self.settings.url}/{path.lstrip('/')}"
 
     def linked(self, url: str, link: str) -> str:
-        """The URL that a link in the answer of `url` leads to. Raises SourceFailed when that is another place."""
+        """Return the URL of a link in the answer from `url`. Raises SourceFailed when it leads to another server."""
         try:
             target = urljoin(url, link)
             parts = urlsplit(target)
@@ -72,10 +72,9 @@ class HttpClient:
         return parts._replace(fragment="").geturl()
 
     def get(self, url: str, accept: str, take: Callable[[BaseHTTPResponse], T]) -> T:
-        """What `take` makes of the answer, which is a good one or one of MISSING.
+        """Send a request and return the result of `take`, which gets a successful answer or one of MISSING.
 
-        `take` may raise TryAgain, or what reading an answer raises: then the request is sent again. Raises
-        SourceFailed.
+        The request is retried when `take` raises TryAgain or an error of reading the answer. Raises SourceFailed.
         """
 
         def taken() -> T:
@@ -89,9 +88,10 @@ class HttpClient:
         return self._patiently(taken)
 
     def opened(self, url: str, accept: str) -> BinaryIO | None:
-        """The body of a good answer as a stream, which may raise SourceFailed; None for one of MISSING.
+        """Return the body of a successful answer as a stream; None for one of MISSING.
 
-        A body of less than a MiB is read whole, and asked for again when it breaks off. Raises SourceFailed.
+        A body of less than a MiB is read at once, and requested again when it breaks off. This method and the stream
+        raise SourceFailed.
         """
         return self._patiently(lambda: self._begun(url, accept))
 
@@ -147,7 +147,10 @@ class HttpClient:
                 raise errors.address_refused(self.source_id) from refused
 
     def _answered(self, url: str, accept: str, encoding: str, deadline: Deadline) -> BaseHTTPResponse:
-        """A good answer or one of MISSING, to be let go. Each request on the way to it has a time of its own."""
+        """Return a successful answer or one of MISSING.
+
+        The caller releases it. Each request and redirect has a time limit of its own.
+        """
         response = self._sent(url, accept, encoding, deadline)
         for _ in range(_MAX_REDIRECTS):
             if response.status not in _REDIRECTS:
@@ -192,17 +195,17 @@ class HttpClient:
         try:
             return self._retry.get_retry_after(response)
         except (HTTPError, ValueError, OverflowError):
-            return None  # it makes no sense
+            return None  # the value is invalid
 
 
 def _in_words(problem: BaseException) -> str:
-    """What went wrong, where its reason holds nothing of the address but its host."""
+    """Return the reason of a TLS error, which names nothing of the address but the host. Empty for other errors."""
     reason = tls_reason(problem)
     return f"TLS: {reason}" if reason else ""
 
 
 def whole(response: BaseHTTPResponse, most: int) -> bytearray | None:
-    """The body, decompressed; None when it is larger than `most` bytes."""
+    """Read the whole body, decompressed. None when it has more than `most` bytes."""
     body = bytearray()
     while chunk := response.read1(_CHUNK, decode_content=True):
         body += chunk
@@ -212,11 +215,11 @@ def whole(response: BaseHTTPResponse, most: int) -> bytearray | None:
 
 
 def drained(response: BaseHTTPResponse) -> None:
-    """Read a body that nobody wants, if it is small, so that its connection can be used again."""
+    """Read a small body that is not needed, so that its connection can be used again."""
     response.read(_CHUNK)
 
 
 def let_go(response: BaseHTTPResponse) -> None:
-    """Give the connection back to the pool: closed, unless the body was read to its end."""
+    """Return the connection to the pool. It is closed unless the body was read to its end."""
     response.close()
     response.release_conn()

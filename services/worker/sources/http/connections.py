@@ -1,4 +1,4 @@
-"""Connections to the one host of a source: the address that was checked is the one that is connected to."""
+"""Connections to the host of a source. A connection goes to the address that was checked."""
 
 import socket
 from typing import Any
@@ -13,7 +13,11 @@ from services.worker.sources.http.deadline import watch
 
 
 class _Plain(HTTPConnection):
-    """Raises AddressRefused when the host leads where it must not. A deadline watches it, new or used again."""
+    """A connection without TLS.
+
+    Raises AddressRefused when the host resolves to an address that is not allowed. The deadline watches it, whether it
+    is new or used again.
+    """
 
     allow_private = False
 
@@ -26,7 +30,7 @@ class _Plain(HTTPConnection):
 
 
 class _Secure(HTTPSConnection):
-    """The same; the certificate is still that of the host's name."""
+    """The same with TLS. The certificate must be that of the host's name."""
 
     allow_private = False
 
@@ -71,13 +75,13 @@ _POOLS: dict[tuple[str, bool], type[HTTPConnectionPool]] = {
 
 
 def pool_to(base: SplitResult, most: int, *, allow_private: bool) -> HTTPConnectionPool:
-    """Connections to the host of a URL that has one; `most` of them are kept when nobody uses them."""
+    """Return a pool of connections to the host of a URL. At most `most` idle connections are kept."""
     assert base.hostname is not None  # noqa: S101 - the settings were checked
     return _POOLS[base.scheme, allow_private](base.hostname, base.port, maxsize=most, retries=False)
 
 
 def _watch_again(connection: HTTPConnection) -> None:
-    """One that is connected already; a new one is watched when it is dialled, before it begins TLS."""
+    """Let the deadline watch an existing connection. A new one is watched from its connect on, before TLS begins."""
     if connection.sock is not None:
         watch(connection.sock.fileno())
 

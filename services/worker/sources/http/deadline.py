@@ -1,7 +1,7 @@
-"""The time that one answer has, over everything: dialling, TLS, headers, interim answers and the body.
+"""A time limit for a whole answer: connecting, TLS, headers, interim answers and the body.
 
-A timeout of a socket is for each wait: a remote that sends a byte occasionally is never late. At the deadline the
-connection is shut down from another thread, whatever it is waiting for.
+A socket's timeout applies to each single wait, so a server that sends a byte now and then never exceeds it. At the
+deadline, another thread shuts the connection down, whatever it is waiting for.
 """
 
 import os
@@ -14,10 +14,10 @@ from typing import Self
 
 
 class Deadline:
-    """A context: what this thread does in it with the connection that it watches ends `seconds` after the last `start`.
+    """A context that limits the time of what this thread does with a connection, to `seconds` after the last `start`.
 
-    Leaving it late raises TimeoutError, whatever came of the work: a body that was shut down may look whole. It may be
-    entered again, for more of the same connection; whoever is done with that calls `close`.
+    Leaving the context after the deadline raises TimeoutError, whatever the result, because a body that was cut off may
+    look complete. The context may be entered again for the same connection. Call `close` at the end.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -28,7 +28,7 @@ class Deadline:
         self._expired = False
 
     def start(self) -> None:
-        """The time begins, or begins again."""
+        """Start the time, or start it again."""
         self._stop()
         self._expired = False
         self._timer = threading.Timer(self._seconds, self._expire)
@@ -36,7 +36,7 @@ class Deadline:
         self._timer.start()
 
     def watch(self, descriptor: int) -> None:
-        """Watch the connection behind a descriptor, in place of the one before."""
+        """Watch the connection of a file descriptor instead of the previous one."""
         line = socket.socket(fileno=os.dup(descriptor))
         with self._lock:
             old, self._line = self._line, line
@@ -46,7 +46,7 @@ class Deadline:
             old.close()
 
     def close(self) -> None:
-        """Let go of the connection. Idempotent."""
+        """Release the connection. Idempotent."""
         with self._lock:
             line, self._line = self._line, None
         if line is not None:
@@ -79,11 +79,11 @@ _CURRENT: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 def watch(descriptor: int) -> None:
-    """Have the deadline of this thread, if there is one, watch a connection."""
+    """Let the deadline of this thread, if there is one, watch a connection."""
     if deadline := _CURRENT.get():
         deadline.watch(descriptor)
 
 
 def _shut(line: socket.socket) -> None:
-    with suppress(OSError):  # it is down already
+    with suppress(OSError):  # the connection may be down already
         line.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""The JSON document of an answer, within the bounds of its source: on the line, and in memory."""
+"""The JSON document of an answer, within its source's limits on the transfer and on memory."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ from services.worker.sources.http.settings import HttpSettings
 
 
 def document_of(response: BaseHTTPResponse, settings: HttpSettings) -> Any:
-    """Raises SourceFailed for one that is too large; ValueError, TooMuch as `decoded`."""
+    """Read and decode the document.
+
+    Raises SourceFailed when it is too large, and ValueError or TooMuch as `decoded` does.
+    """
     body = whole(response, settings.max_page_bytes)
     if body is None:
         raise errors.page_too_large(settings.id, settings.max_page_bytes)

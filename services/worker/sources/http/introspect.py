@@ -1,4 +1,7 @@
-"""Collections of an HTTP API, by the first page of each: it has no list of them, so each is asked for by its path."""
+"""Drafts collections of an HTTP API from their first pages.
+
+An API has no list of collections, so each is named by its path.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -22,14 +25,14 @@ from services.worker.sources.introspect.types import INT64, decimal_of, is_date,
 
 _ACCEPT = "application/ld+json, application/json;q=0.9"
 _USUAL = ("hydra:member", "member")
-"""Lists that need not be named in a catalog."""
+"""Lists of items that a catalog need not name."""
 _NEXTS = ("next", "links.next", "_links.next.href", "paging.next", "meta.next")
 _TOTALS = ("total", "totalCount", "total_count", "count", "meta.total")
 _MAX_DEPTH = 4
 
 
 def tables(settings: HttpSettings, names: TableNames) -> list[LiveTable]:
-    """See SourceKind.introspect. `table` is the path of a collection below the base URL."""
+    """See Access.introspect. `table` is the path of a collection below the base URL."""
     if not names.table:
         message = "An API has no list of its collections: name the path of one with --table."
         raise SourceFailed(FailureCode.RELATION_MISSING, message)
@@ -60,7 +63,7 @@ def _document(client: HttpClient, path: str) -> Any:
 
 
 def _items(document: Any, source_id: str) -> tuple[str, list[Item]]:
-    """Where the list of items is, and the list; empty: where it need not be said."""
+    """Return the path of the list of items, and the list. The path is empty when a catalog need not name it."""
     if isinstance(document, list) and _are_items(document):
         return "", document
     members = document if isinstance(document, dict) else {}
@@ -76,7 +79,7 @@ def _are_items(value: Any) -> bool:
 
 
 def _pages(path: str, place: str, document: Any) -> tuple[tuple[str, str], ...]:
-    """What a catalog says of the pages."""
+    """Return the keys of a catalog that describe the pages."""
     following = [name for name in _NEXTS if isinstance(at(document, name), str) and "/" in at(document, name)]
     totals = [name for name in _TOTALS if type(at(document, name)) is int]
     found = {"path": path, "items": place, "next": following[0] if following else ""}
@@ -97,13 +100,13 @@ def _columns(items: list[Item]) -> Iterator[LiveColumn]:
 
 
 def _names(items: list[Item]) -> list[str]:
-    """Dotted paths of all values that are no objects, in order of appearance."""
+    """Return the dotted paths of all values that are not objects, in the order of their appearance."""
     return list(dict.fromkeys(name for item in items for name in _leaves(item)))
 
 
 def _leaves(item: Mapping[str, Any], above: str = "", depth: int = 1) -> Iterator[str]:
     for name, value in item.items():
-        if "." in name or name.startswith("@"):  # no path of a catalog leads there; JSON-LD's own
+        if "." in name or name.startswith("@"):  # a catalog cannot name it, or it belongs to JSON-LD
             continue
         if isinstance(value, dict) and value and depth < _MAX_DEPTH:
             yield from _leaves(value, f"{above}{name}.", depth + 1)
@@ -112,7 +115,7 @@ def _leaves(item: Mapping[str, Any], above: str = "", depth: int = 1) -> Iterato
 
 
 def _type(found: list[Any]) -> tuple[ColumnType, str]:
-    """By JSON's own types; texts may be dates and times."""
+    """Return the type of values and a note, by the types of JSON. Texts may be dates and timestamps."""
     if not found:
         return ColumnType(Kind.TEXT), "no values to guess from"
     kinds = set(map(type, found))

@@ -1,4 +1,4 @@
-"""Items of a JSON answer as Arrow columns: what a value is, is decided by the type of its column."""
+"""Converts items of a JSON answer to Arrow columns. The type of a column decides how its values are read."""
 
 import binascii
 import json
@@ -27,12 +27,14 @@ _NATIVE: dict[Kind, tuple[frozenset[type], pa.DataType]] = {
 
 
 class TooMuch(Exception):
-    """JSON that is right and goes beyond what is read here; its text says in what."""
+    """Valid JSON that exceeds a limit. The text names what is too large."""
 
 
 MEMORY_FACTOR = 12
-"""How many times max_page_bytes the values of a page may take in memory. Those of usual rows take 2 to 6 times what
-they take on the line, and those of a page of `{},` 27 times."""
+"""Limit of the memory of a page's values, as a multiple of max_page_bytes.
+
+Usual rows take 2 to 6 times their size in transfer, and a page of `{},` takes 27 times its size.
+"""
 
 _OBJECT_BYTES, _KEYS_BYTES, _KEY_BYTES = 64, 120, 40
 _LIST_BYTES, _ITEM_BYTES = 56, 16
@@ -41,10 +43,10 @@ _EXPONENT = re.compile(rb"[0-9][eE]")
 
 
 def memory_bytes(body: bytes | bytearray) -> int:
-    """About what a JSON document takes once it is decoded, counted by its marks; marks inside of texts count, too."""
+    """Estimate the memory of a decoded JSON document by counting its marks, including those inside texts."""
     objects, lists, keys, commas = (body.count(mark) for mark in (b"{", b"[", b'":', b","))
     texts = max(0, body.count(b'"') // 2 - keys)
-    numbers = max(0, commas + 1 - texts)  # a list of values has one more than commas
+    numbers = max(0, commas + 1 - texts)  # a list has one value more than commas
     decimals = min(numbers, body.count(b".") + sum(1 for _ in _EXPONENT.finditer(body)))
     structure = objects * _OBJECT_BYTES + min(objects, keys) * _KEYS_BYTES + keys * _KEY_BYTES
     values_ = texts * _TEXT_BYTES + decimals * _DECIMAL_BYTES + (numbers - decimals) * _WHOLE_BYTES
@@ -52,11 +54,10 @@ def memory_bytes(body: bytes | bytearray) -> int:
 
 
 def decoded(body: bytes | bytearray) -> Any:
-    """A JSON document; a number with a point is a Decimal, which has every digit that was sent.
+    """Decode a JSON document. A number with a point becomes a Decimal, which keeps every digit.
 
-    Raises ValueError when it is none, TooMuch.
-
-    orjson would be done in half the time, but its numbers are doubles.
+    Raises ValueError when the document is not JSON, and TooMuch. orjson takes half the time, but turns such numbers
+    into doubles.
     """
     try:
         return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refused)
@@ -69,7 +70,7 @@ def decoded(body: bytes | bytearray) -> Any:
 
 
 def at(document: Any, path: str) -> Any:
-    """What stands at a dotted path; None when there is nothing, and the document itself for an empty path."""
+    """Return the value at a dotted path; None when there is none. An empty path is the document itself."""
     for name in path.split(".") if path else ():
         if not isinstance(document, dict):
             return None
@@ -78,16 +79,16 @@ def at(document: Any, path: str) -> Any:
 
 
 def values(items: Sequence[Item], name: str) -> list[Any]:
-    """One value an item, by a dotted path; None where it has none."""
+    """Return the value at a dotted path for each item; None where there is none."""
     first, *rest = name.split(".")
     column = [item.get(first) for item in items]
-    for part in rest:  # all items a step at a time
+    for part in rest:  # one step for all items at a time
         column = [each.get(part) if isinstance(each, dict) else None for each in column]
     return column
 
 
 def array(column: list[Any], type_: ColumnType) -> Array:
-    """Values as parse.py takes them: texts, or of the type already. Raises NotOfType."""
+    """Convert values for parse.py: to texts, or to the type itself. Raises NotOfType."""
     kinds = set(map(type, column)) - {NoneType}
     able, native = _NATIVE.get(type_.kind, (frozenset(), pa.null()))
     if type_.kind is Kind.FLOAT and kinds <= _NUMBERS and not any(map(_is_doubtful, column)):
@@ -104,20 +105,20 @@ def array(column: list[Any], type_: ColumnType) -> Array:
 
 
 def text(value: Any) -> str:
-    """A value that is not null as text: what is no text is as JSON has it."""
+    """Return a value that is not null as text. Values other than texts become JSON."""
     return value if isinstance(value, str) else json_text(value)
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON, with every digit of its numbers."""
+    """Return a value as JSON with all digits of its numbers."""
     try:
         return orjson.dumps(value, default=_fragment).decode()
-    except TypeError:  # a whole number of more than 64 bits, half a surrogate pair, many levels
+    except TypeError:  # an integer beyond 64 bits, half a surrogate pair, or deep nesting
         return encoded(value)
 
 
 def apart(column: list[Any], type_: ColumnType) -> Array:
-    """Values of which some are not of the type: see invalid.py."""
+    """Convert values of which some are not of the type: see invalid.py."""
     texts: list[str | None] = [None] * len(column)
     for place, value in enumerate(column):
         try:
@@ -132,13 +133,13 @@ def _number(value: Any) -> str:
 
 
 def _whole(value: Any) -> str:
-    """5.0 is a whole number to JSON, whichever way it is written."""
+    """Return a number as text. 5.0 is an integer in JSON, however it is written."""
     whole = isinstance(value, Decimal) and value == value.to_integral_value()
     return str(int(value)) if whole and value.adjusted() < _DIGITS else text(value)
 
 
 def _double(value: Any) -> float:
-    """The nearest one, and none beyond the greatest: JSON has no infinity."""
+    """Return the nearest double. Raises ValueError for numbers beyond the range, as JSON has no infinity."""
     double = float(value)
     if math.isinf(double):
         raise ValueError
@@ -146,14 +147,14 @@ def _double(value: Any) -> float:
 
 
 def _near_double(value: Any) -> str:
-    """A number, or text that may be one, as it is: unless it is a number beyond every double."""
+    """Return a number or a text unchanged as text. Raises ValueError for a number beyond the range of doubles."""
     if type(value) in _NUMBERS:
         _double(value)
     return _number(value)
 
 
 def _is_doubtful(value: Any) -> bool:
-    """Whether it may have more digits than a double: see parse.beyond_doubles."""
+    """Whether a number may have more digits than a double: see parse.beyond_doubles."""
     if type(value) is Decimal:
         return len(value.as_tuple().digits) > _CERTAIN_DIGITS or value.adjusted() < _LEAST_EXPONENT
     return type(value) is int and abs(value) > _LAST_CERTAIN

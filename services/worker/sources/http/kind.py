@@ -1,4 +1,4 @@
-"""Sources of kind http: rows page by page, attachments at URLs."""
+"""Sources of kind http: rows page by page, and attachments at URLs."""
 
 from services.worker.sources.http.settings import HttpSettings, read
 from services.worker.sources.kind import SourceKind

@@ -1,4 +1,4 @@
-"""What a spec asks of an API: the URL of the first page."""
+"""The URL of the first page for a spec."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,11 +18,9 @@ Parameters = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """The `path` with its query; None: no path can have such a value.
+    """The first request. `path` includes the query; None when no path can have such a value.
 
-    `constants` are the values that stand in the path, as text, by column.
-
-    `complete`: the remote was told the whole filter.
+    `constants` are the values in the path, as text by column. `complete`: the server was given the whole filter.
     """
 
     path: str | None
@@ -31,14 +29,19 @@ class ApiRequest:
 
 
 def request_for(spec: JobSpec, pages: HttpPages) -> ApiRequest:
-    """Raises SourceFailed when the path needs a value that the filter does not give, or the order cannot be had."""
+    """Build the first request.
+
+    Raises SourceFailed when the path needs a value that the filter does not give, or the server cannot sort by the
+    order.
+    """
     terms = [*_conjuncts(spec.filter)]
     placeholders = _PLACEHOLDER.findall(pages.path)
     constants = {t.column: spelled(t.values[0]) for t in terms if t and t.column in placeholders and _is_one_value(t)}
     if any(name not in constants for name in placeholders):
         raise errors.relation_missing(spec.source.id)
     fixed = {_bare(name) for name, _ in parse_qsl(urlsplit(pages.path).query, keep_blank_values=True)}
-    known = tuple(f for f in pages.filters if _bare(f.parameter) not in fixed)  # what the path says stays said
+    # parameters in the catalog's path are not replaced
+    known = tuple(f for f in pages.filters if _bare(f.parameter) not in fixed)
     sent = [_sent(t, known) if t and t.column not in constants else None for t in terms]
     open_terms = [t for t, s in zip(terms, sent, strict=True) if s is None and not (t and t.column in constants)]
     parameters = [p for s in sent if s for p in s] + _order(spec, pages) + _first(pages)
@@ -47,7 +50,7 @@ def request_for(spec: JobSpec, pages: HttpPages) -> ApiRequest:
 
 
 def with_parameters(url: str, parameters: Parameters) -> str:
-    """A URL with these parameters in place of those of the same names."""
+    """Return the URL with these parameters in place of parameters with the same names."""
     parts = urlsplit(url)
     names = {name for name, _ in parameters}
     kept = [(n, v) for n, v in parse_qsl(parts.query, keep_blank_values=True) if n not in names]
@@ -55,9 +58,9 @@ def with_parameters(url: str, parameters: Parameters) -> str:
 
 
 def filled(template: str, values: Mapping[str, str | None]) -> str | None:
-    """A URL with percent-encoded values in its {placeholders}: none of them can be more than a part of the path.
+    """Fill percent-encoded values into the {placeholders} of a URL. A value can only be part of the path.
 
-    None when a value is empty, or makes a part of dots: a server might take another path for the same.
+    None when a value is empty, or makes a step of dots, since a server might resolve the path to another one.
     """
     parts = [values[name] or "" for name in _PLACEHOLDER.findall(template)]
     url = _PLACEHOLDER.sub(lambda match: quote(values[match[1]] or "", safe="", errors="replace"), template)
@@ -68,12 +71,12 @@ def filled(template: str, values: Mapping[str, str | None]) -> str | None:
 
 
 def _decoded(part: str) -> str:
-    """As a server may see it that decodes before it climbs, and perhaps twice."""
+    """Decode a value twice, because a server may decode it once or twice before it resolves dots."""
     return unquote(unquote(part))
 
 
 def spelled(value: Value) -> str:
-    """A value as text of a URL, before it is percent-encoded; moments in UTC."""
+    """Return a value as text for a URL, before percent-encoding. Moments are in UTC."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -89,7 +92,7 @@ def spelled(value: Value) -> str:
 
 
 def _conjuncts(filter_: Filter) -> Iterator[Term | None]:
-    """Terms that every row must match; None for what is more than a term."""
+    """Yield the terms that every row must match, and None for anything that is not a single term."""
     match filter_:
         case Term():
             yield filter_
@@ -106,13 +109,16 @@ def _is_one_value(term: Term) -> bool:
 
 
 def _sent(term: Term, known: tuple[HttpFilter, ...]) -> Parameters | None:
-    """None when the remote cannot be told, or might leave out a row that matches."""
+    """Return the parameters of a term.
+
+    None when the server has no parameter for it, or might leave out a row that matches.
+    """
     passed_on = next((k for k in known if (k.column, k.operator) == (term.column, term.operator)), None)
     if passed_on is None or term.or_null or (term.ignore_case and not passed_on.ignore_case):
         return None
     if term.operator in _EXISTS:
         return [(passed_on.parameter, _EXISTS[term.operator])]
-    if not term.values or "" in term.values:  # an empty parameter is no condition to most
+    if not term.values or "" in term.values:  # most servers ignore an empty parameter
         return None
     several = len(term.values) > 1 and not passed_on.parameter.endswith("[]")
     return [(passed_on.parameter + "[]" * several, spelled(v)) for v in term.values]

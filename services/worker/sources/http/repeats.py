@@ -1,4 +1,4 @@
-"""Rows that come twice: a row that is added while pages are read pushes another one onto the next page."""
+"""Removes rows that come twice. When a row is added while pages are read, another row moves on to the next page."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ _REMEMBERED = 10_000
 
 
 class Repeats:
-    """Remembers the keys of the last rows, 10,000 to 20,000 of them and two pages at least.
+    """Remembers the keys of the last 10,000 to 20,000 rows, and of at least two pages.
 
-    `keys` gives the key of each item, or None for an item without.
+    `keys` returns the key of each item, or None for an item without one.
     """
 
     def __init__(self, keys: Callable[[Sequence[Item]], list[Any]]) -> None:
@@ -19,10 +19,10 @@ class Repeats:
         self._recent: set[Any] = set()
         self._older: set[Any] = set()
         self.count = 0
-        """Rows that were left out."""
+        """Number of rows that were removed."""
 
     def left_out(self, items: list[Item]) -> list[Item]:
-        """The items without those that were there already."""
+        """Return the items without those that came before."""
         keys = self._keys(items)
         known = set(keys)
         if len(known) == len(keys) and known.isdisjoint(self._recent) and known.isdisjoint(self._older):
@@ -34,7 +34,7 @@ class Repeats:
         return fresh
 
     def _is_new(self, key: Any, unused: set[Any]) -> bool:
-        """Whether this is the first row of its key; `unused` are the keys of the page that had no turn yet."""
+        """Whether this is the first row with its key. `unused` has the keys of the page that were not used yet."""
         new = key in unused and key not in self._recent and key not in self._older
         unused.discard(key)
         return new

@@ -22,12 +22,13 @@ _PAGES = range(1, 10**9 + 1)
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """`url` is what every path is below: http or https, without a slash at the end, credentials, query or fragment.
+    """An HTTP API. `url` is the base URL of every path: http or https, without a slash at the end, credentials, query
+    or fragment.
 
-    `headers` go with every request. `allow_private` lets the host lead to addresses that are not public.
-    `requests_per_second` is the most of one job; 0 is no limit. `timeout_s` is for one answer from its request to its
-    last byte; of an attachment, for each part. `retry_s` is how long one request is retried. `max_page_bytes`
-    is of a page once decompressed.
+    `headers` are sent with every request. `allow_private` allows the host to resolve to addresses that are not public.
+    `requests_per_second` limits the rate of one job; 0 is no limit. `timeout_s` limits one answer from its request to
+    its last byte, and each part of an attachment. `retry_s` limits the retries of one request. `max_page_bytes` limits
+    a page after decompression.
     """
 
     kind: ClassVar[str] = "http"
@@ -44,7 +45,7 @@ class HttpSettings:
 
 
 def read(id_: str, table: Table, origin: Origin) -> HttpSettings:
-    """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
+    """Read the settings from a table of sources.toml. They are valid only if no mistake was noted."""
     table.allow(_KEYS)
     usual = HttpSettings(id_, "")
     return HttpSettings(
@@ -69,7 +70,7 @@ def _url(table: Table) -> str:
     except ValueError:
         sound = False
     if not sound or parts.username or parts.password or parts.query or parts.fragment:
-        # It is not repeated: it may hold a secret.
+        # The mistake does not repeat the value, which may hold a secret.
         table.wrong("url", "must be https://HOST/PATH, or http, without credentials, query and fragment")
     return str(url).rstrip("/")
 

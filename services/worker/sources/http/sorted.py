@@ -1,4 +1,4 @@
-"""Whether the rows of a remote come in the order that it was asked for."""
+"""Checks whether the rows of an API come in the order that was requested."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from services.contract.spec import JobSpec, Kind
 from services.worker.sources import errors
 from services.worker.sources.rows.parse import Array, pc
 
-# Texts are sorted by the rules of the remote's own language.
+# Texts are excluded: the server sorts them by the rules of its own language.
 _COMPARABLE = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.DATE, Kind.TIMESTAMP})
 
 
 class OrderCheck:
-    """Looks at the first term of the order, when the remote was told it and the table shows its numbers or moments.
+    """Checks the first term of the order if the server was given it and its column has numbers or moments.
 
-    A remote that ignores what it is told would otherwise go unnoticed. Nulls stand wherever it puts them.
+    This detects a server that ignores the parameter. Nulls may be anywhere.
     """
 
     def __init__(self, spec: JobSpec) -> None:
@@ -30,7 +30,7 @@ class OrderCheck:
             self._field = next(fields, "")
 
     def look(self, batch: pa.RecordBatch) -> None:
-        """Raises SourceFailed when a row is out of place."""
+        """Check the next batch. Raises SourceFailed when a row is out of order."""
         if not self._field:
             return
         values: Any = batch.column(self._field).drop_null()

@@ -31,7 +31,7 @@ _BATCH_S = 1.0
 
 
 class HttpSource:
-    """Collections of an API."""
+    """The Source of an HTTP API."""
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
@@ -52,13 +52,13 @@ def _begun(client: HttpClient, spec: JobSpec, pages: HttpPages, request: ApiRequ
     as_of = datetime.now(UTC)
     walk = Walk(client, pages, client.below(request.path or ""), Repeats(rows.keys))
     if request.path is not None and not walk.begin() and not request.constants:
-        # With a value in the path, it is that which does not exist.
+        # a value in the path does not exist, so there are no rows
         raise errors.relation_missing(client.source_id)
     return PagedReading(walk, rows, spec, request, as_of)
 
 
 class Rows:
-    """What the columns of a spec are in the items of an answer."""
+    """Converts the items of an answer to the columns of a spec."""
 
     def __init__(self, spec: JobSpec, constants: Mapping[str, str], source_id: str) -> None:
         self.selection = with_key(source_columns(spec, deciding=True), spec)
@@ -66,12 +66,12 @@ class Rows:
         self._constants = constants
         self._source_id = source_id
         self.absent = {c.name: c.label for c in source_columns(spec, deciding=True) if c.name not in constants}
-        """Columns of which no item has had a value, with their names for people."""
+        """Columns that had no value in any item, with their labels."""
 
     def keys(self, items: Sequence[Item]) -> list[Any]:
-        """The key of each item; without one in the spec, each is a row of its own.
+        """Return the key of each item. Without a key in the spec, each item is a row of its own.
 
-        Raises SourceFailed when an item lacks a part of it.
+        Raises SourceFailed when an item lacks a part of its key.
         """
         if not self._key:
             return [object() for _ in items]
@@ -82,7 +82,7 @@ class Rows:
         return list(map(str, parts[0] if len(parts) == 1 else zip(*parts, strict=True)))
 
     def batch(self, items: Sequence[Item]) -> pa.RecordBatch:
-        """One column a SourceColumn, to be typed. Raises SourceFailed."""
+        """Convert items to a batch with one column for each SourceColumn. Raises SourceFailed."""
         arrays = [self._array(items, c) for c in self.selection]
         return pa.RecordBatch.from_arrays(arrays, names=[f"c{i}" for i in range(len(arrays))])
 
@@ -102,9 +102,9 @@ class Rows:
 
 
 class PagedReading(SnapshotReading):
-    """ports.Reading of a walk; the filter is decided here, whatever the remote was told.
+    """The ports.Reading of a walk. The worker applies the filter to every row, whatever the server was given.
 
-    `matched_by` is COUNT after the last batch when the remote stated the number of rows, and these were all of them.
+    After the last batch, `matched_by` is COUNT if the server stated a number of rows and exactly that many came.
     """
 
     consistency = Consistency.PAGED
@@ -139,7 +139,10 @@ class PagedReading(SnapshotReading):
 
 
 def gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Small batches joined: an API's pages are small, a writer wants thousands of rows, and somebody watches."""
+    """Join small batches.
+
+    The pages of an API are small, writers work best with thousands of rows, and progress must stay visible.
+    """
     waiting: list[pa.RecordBatch] = []
     since = time.monotonic()
     for batch in batches:

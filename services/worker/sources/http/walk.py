@@ -1,4 +1,7 @@
-"""A walk over the pages of an API, which ends where the collection does or fails: never short, never for ever."""
+"""Walks over the pages of an API.
+
+A walk either ends with the last page or fails; it is never cut short and never endless.
+"""
 
 from collections.abc import Iterator
 
@@ -18,7 +21,10 @@ _MAX_PAGES_WITHOUT_ROWS = 3
 
 
 class Walk:
-    """The pages from `url` on. `begin` first, then `pages` once; the rest is final after the last page."""
+    """The pages from `url` on.
+
+    Call `begin` first, then `pages` once. The other attributes are final after the last page.
+    """
 
     def __init__(self, client: HttpClient, pages: HttpPages, url: str, repeats: Repeats) -> None:
         self._client = client
@@ -29,12 +35,12 @@ class Walk:
         self._totals: list[int] = []
         self._first: Answer | None = None
         self.received = 0
-        """Rows so far, each once."""
+        """Number of distinct rows so far."""
         self.ended = False
-        """Whether the last page was seen."""
+        """Whether the last page was read."""
 
     def begin(self) -> bool:
-        """Ask for the first page; False when there is no such collection."""
+        """Request the first page. False when the collection does not exist."""
         self._first = self._answer(self._url)
         if self._first:
             self._note(self._first)
@@ -42,16 +48,16 @@ class Walk:
 
     @property
     def stated(self) -> int | None:
-        """Rows that there are, as the last page says; None when none says it."""
+        """Number of rows that the last statement of the server named; None when it named none."""
         return self._totals[-1] if self._totals else None
 
     @property
     def repeated(self) -> int:
-        """Rows that came again, and were left out."""
+        """Number of repeated rows that were removed."""
         return self._repeats.count
 
     def pages(self) -> Iterator[list[Item]]:
-        """The items of each page, without rows that were there before. Raises SourceFailed."""
+        """Yield the items of each page, without rows that came before. Raises SourceFailed."""
         answer, url, standing = self._first, self._url, 0
         number, length = 1, len(answer.items) if answer else 0
         while answer is not None:
@@ -85,7 +91,10 @@ class Walk:
         return None if answer.next is None else self._client.linked(url, answer.next)
 
     def _check(self, *, short: bool, answer: Answer | None) -> None:
-        """Of numbered pages only the last may be short; and one that is not there is an end if all rows were."""
+        """Check the next answer.
+
+        Of numbered pages only the last may be short. A missing page is the end only if all rows came.
+        """
         numbered = self._pages.paging is Paging.PAGE
         if answer is None and not (numbered and self.stated is not None and self.received >= self.stated):
             raise errors.unavailable(self._client.source_id)
@@ -98,7 +107,7 @@ class Walk:
         if self.received < min(self._totals):
             raise errors.rows_missing(self._client.source_id, min(self._totals), self.received)
         shrank = any(later < earlier for earlier, later in zip(self._totals, self._totals[1:], strict=False))
-        if shrank and self._pages.paging is not Paging.CURSOR:  # what comes later moved up, past a page's end
+        if shrank and self._pages.paging is not Paging.CURSOR:  # later rows moved up across the end of a page
             raise errors.changed(self._client.source_id)
 
     def _note(self, answer: Answer) -> None:
@@ -114,7 +123,7 @@ class Walk:
             return None
         try:
             document = document_of(response, self._client.settings)
-        except ValueError as error:  # cut, or a page of a proxy
+        except ValueError as error:  # cut off, or the page of a proxy
             raise TryAgain from error
         except TooMuch as error:
             raise errors.answer_beyond(self._client.source_id, str(error)) from error

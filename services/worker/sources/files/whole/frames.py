@@ -1,4 +1,4 @@
-"""Whole Parquet files for CSV, as polars decodes them: its texts never become Arrow's and polars' own again."""
+"""Decodes whole Parquet files into polars frames for CSV. This avoids the conversion of texts to Arrow and back."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +23,10 @@ from services.worker.sources.rows.reading import no_rows_warnings
 
 @contextmanager
 def opened(settings: FileSettings, spec: JobSpec, options: RowOptions) -> Iterator[LinesReading | None]:
-    """A reading of all rows of the files; None where they are to be read as batches. Raises SourceFailed."""
+    """Open a reading of all rows of the files as frames; None when they must be read as batches.
+
+    Raises SourceFailed.
+    """
     if options.careful or not settings.has_row_groups or not _may_be_frames(spec):
         yield None
         return
@@ -34,13 +37,13 @@ def opened(settings: FileSettings, spec: JobSpec, options: RowOptions) -> Iterat
 
 
 def _may_be_frames(spec: JobSpec) -> bool:
-    """JSON and workbooks look at the bytes of Arrow's texts."""
+    """Whether the writer accepts frames. JSON and workbooks need the bytes of Arrow's texts."""
     as_they_are = all(column.mask is None and not column.becomes_text for column in spec.columns)
     return spec.table.format is Format.CSV and as_they_are and sorted_frames.can_sort(spec)
 
 
 class _FramesReading:
-    """ports.LinesReading."""
+    """The ports.LinesReading of whole files."""
 
     consistency = Consistency.SNAPSHOT
     matched_by = MatchedBy.COUNT
@@ -53,8 +56,9 @@ class _FramesReading:
         self._temp_dir = temp_dir
 
     def lines(self) -> Iterator[Frame]:
-        """See ports.LinesReading. A moment that never comes is for whoever reads batches, and so are rows of which too
-        many share the first value that they are ordered by.
+        """See ports.LinesReading.
+
+        Raises LinesUnfit for infinite timestamps, and when too many rows share the first value of the order.
         """
         try:
             for frame in self._frames():

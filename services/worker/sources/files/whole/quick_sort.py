@@ -1,5 +1,7 @@
-"""Sorting a frame by the first bytes of its first column: numpy sorts words of 64 bits many times as fast as polars
-sorts texts. Rows whose words are alike are sorted by polars.
+"""Sorts a frame by the first bytes of its first column.
+
+numpy sorts integers of 64 bits many times faster than polars sorts texts. polars then sorts the rows with equal
+integers.
 """
 
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ import pyarrow as pa
 
 _WORD_BYTES = 8
 _MAX_ALIKE = 0.125
-"""Share of rows with the word of another one up to which it is worth it."""
+"""Largest share of rows with equal integers for which this method is worthwhile."""
 _SIGN = np.uint64(1 << 63)
 
 Words = npt.NDArray[np.uint64]
@@ -20,14 +22,14 @@ Words = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order by columns of a frame."""
+    """An order by columns of a frame."""
 
     columns: tuple[str, ...]
     descending: tuple[bool, ...]
     nulls_last: tuple[bool, ...]
 
     def sorted(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Rows that are equal keep their order."""
+        """Return the sorted frame. The sort is stable."""
         words = _words(frame[self.columns[0]])
         places = None if words is None else self._places(frame, ~words if self.descending[0] else words)
         return self._by_polars(frame) if places is None else frame[places]
@@ -37,7 +39,7 @@ class Order:
         return frame.sort(self.columns, descending=descending, nulls_last=nulls_last, maintain_order=True)
 
     def _places(self, frame: pl.DataFrame, words: Words) -> npt.NDArray[np.int64] | None:
-        """Where each row of the sorted frame is in this one; None when too many words are alike."""
+        """Return the index in this frame of each row of the sorted frame. None when too many integers are equal."""
         places = np.argsort(words)
         ordered = words[places]
         alike = ordered[1:] == ordered[:-1]
@@ -63,8 +65,9 @@ class Order:
 
 
 def _words(values: pl.Series) -> Words | None:
-    """Numbers that are in the order of the values, those of different values being alike now and then; None where there
-    are none of 64 bits.
+    """Return integers of 64 bits in the order of the values; different values may share one.
+
+    None when that is not possible.
     """
     if values.null_count() or not len(values):
         return None
@@ -76,10 +79,10 @@ def _words(values: pl.Series) -> Words | None:
 
 
 def _of_texts(values: pl.Series) -> Words:
-    """Eight bytes behind what all texts begin with; those that a text lacks are 0."""
+    """Return the eight bytes after the common prefix of all texts. Missing bytes are 0."""
     least, greatest = (str(value).encode() for value in (values.min(), values.max()))
     texts = values.to_arrow(compat_level=pl.CompatLevel.oldest())
-    assert isinstance(texts, pa.LargeStringArray)  # noqa: S101 - which that level promises
+    assert isinstance(texts, pa.LargeStringArray)  # noqa: S101 - guaranteed by that level
     _, offsets, content = texts.buffers()
     if offsets is None or content is None or not content.size:
         return np.zeros(len(values), np.uint64)
@@ -89,7 +92,7 @@ def _of_texts(values: pl.Series) -> Words:
     at_each = np.ndarray(len(octets) - _WORD_BYTES + 1, ">u8", octets.data, 0, (1,))
     words = at_each[starts].astype(np.uint64)
     missing = np.maximum(_WORD_BYTES - (ends[1:] - starts), 0).astype(np.uint64)
-    if missing.any():  # what lies there is the next text's
+    if missing.any():  # the bytes there belong to the next text
         words[missing == _WORD_BYTES] = 0
         unused = missing % np.uint64(_WORD_BYTES) * np.uint64(8)
         words = words >> unused << unused
@@ -97,5 +100,5 @@ def _of_texts(values: pl.Series) -> Words:
 
 
 def _shared(one: bytes, other: bytes) -> int:
-    """How many bytes both begin with."""
+    """Return the length of the common prefix."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -1,7 +1,7 @@
-"""Whole Parquet files, some row groups at a time, through polars: a third of DuckDB's processor time.
+"""Reads whole Parquet files, some row groups at a time, with polars. This takes a third of DuckDB's processor time.
 
-Only where there is nothing to do but to decode, and little to hold: columns that are stored as the catalog's types, in
-row groups that fit into memory as a whole. Everything else is DuckDB's.
+It is used only if rows just need to be decoded and memory suffices: the columns are stored with the catalog's types,
+and a row group fits into memory. DuckDB reads everything else.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,16 +32,16 @@ _MAX_FILES = 1_000
 
 _AS_THEY_ARE = frozenset({Kind.FLOAT, Kind.BOOLEAN, Kind.DATE, Kind.TIMESTAMP, Kind.DECIMAL})
 _INFINITY = {Kind.DATE: 2**31 - 1, Kind.TIMESTAMP: 2**63 - 1}
-"""What DuckDB and PostgreSQL store for a moment that never comes; with a minus, for one that has always been."""
+"""The numbers that DuckDB and PostgreSQL store for infinity; the negative numbers are minus infinity."""
 _NEVER = {1: "infinity", -1: "-infinity"}
 _FAILURES = (PolarsError, PanicException, pa.ArrowException, OSError, ValueError)
 _SHARED_PREFIXES = "DELTA_BYTE_ARRAY"
-"""An encoding in which a text takes as good as nothing, however long it is."""
+"""An encoding in which even a long text can take almost no space, so the size in memory is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """`rows` of a file from the row `start` on; `names` are its words for the columns that are read."""
+    """`rows` rows of a file from the row `start` on. `names` are the file's names of the columns to read."""
 
     path: Path
     names: tuple[str, ...]
@@ -50,13 +50,14 @@ class _Part:
 
 
 class _Unfit(Exception):
-    """Not to be read here."""
+    """The files cannot be read with this module."""
 
 
 @dataclass(slots=True)
 class WholeFiles:
-    """All rows of files as they lie there, in parts; `first` is the first one, decoded, until it is taken: None then,
-    and when there are no rows.
+    """All rows of files in their stored order, in parts.
+
+    `first` is the first part, already decoded. It is None once it has been used, and when there are no rows.
     """
 
     files: Files
@@ -66,11 +67,11 @@ class WholeFiles:
 
     @property
     def rows(self) -> int:
-        """By the files' own metadata."""
+        """Number of rows by the files' own metadata."""
         return sum(part.rows for part in self.parts)
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """One a part, each with as many rows as it must have. Raises SourceFailed."""
+        """Yield one frame for each part. The number of rows of each is checked. Raises SourceFailed."""
         first, self.first = self.first, None
         for part in self.parts:
             try:
@@ -84,7 +85,9 @@ class WholeFiles:
             raise errors.changed(self.files.settings.id)
 
     def sample(self, column: str, parts: int, values: int) -> pl.Series:
-        """Values of a column of the frames, by its name: so many at most of so many parts at most, far from each other.
+        """Return values of a column of the frames, by its name in them: evenly spread, at most `values` from each of at
+        most `parts` parts.
+
         Raises SourceFailed.
         """
         place = int(column.removeprefix("c"))
@@ -101,9 +104,9 @@ def _with_one(part: _Part, place: int) -> _Part:
 
 
 def whole(files: Files, spec: JobSpec, memory: MemoryLimits, *, in_order: bool = False) -> WholeFiles | None:
-    """None when it is for DuckDB to read them, or to say why they cannot be read. The first rows are read at once.
+    """Open the files and decode the first part. None when DuckDB must read them, or report why they cannot be read.
 
-    The order of the spec is for whoever says `in_order`.
+    A spec with an order is accepted only if `in_order` says that the caller sorts the rows.
     """
     if not files.settings.has_row_groups or not isinstance(files.place, Directory) or not _is_whole(files, spec):
         return None
@@ -121,7 +124,7 @@ def whole(files: Files, spec: JobSpec, memory: MemoryLimits, *, in_order: bool =
 
 
 def opened(files: Files, spec: JobSpec, as_of: datetime, memory: MemoryLimits) -> SnapshotReading | None:
-    """A reading of all rows of the files as they lie there; None: see `whole`."""
+    """Open a reading of all rows of the files in their stored order. None: see `whole`."""
     found = whole(files, spec, memory)
     if found is None:
         return None
@@ -139,7 +142,7 @@ def _types(selection: Sequence[SourceColumn]) -> list[pa.DataType]:
 
 
 def _parts(path: Path, selection: Sequence[SourceColumn], most: MemoryLimits) -> Iterator[_Part]:
-    """Neighbouring row groups are read at once as long as they are small. Raises _Unfit."""
+    """Yield the parts of a file. Small neighbouring row groups are joined. Raises _Unfit."""
     metadata = pq.read_metadata(path)
     names = _names(metadata.schema.to_arrow_schema(), selection)
     indexes = _indexes(metadata, names)
@@ -158,7 +161,7 @@ def _parts(path: Path, selection: Sequence[SourceColumn], most: MemoryLimits) ->
 
 
 def _indexes(metadata: pq.FileMetaData, names: Sequence[str]) -> list[int]:
-    """Where the chunks of the columns are in each row group. Raises _Unfit."""
+    """Return the indexes of the columns' chunks in each row group. Raises _Unfit."""
     paths = [metadata.schema.column(index).path for index in range(metadata.num_columns)]
     if any(paths.count(name) != 1 for name in names):
         raise _Unfit
@@ -166,14 +169,14 @@ def _indexes(metadata: pq.FileMetaData, names: Sequence[str]) -> list[int]:
 
 
 def _check_chunks(group: pq.RowGroupMetaData, indexes: Sequence[int]) -> None:
-    """Polars reads as many rows as a group says that it has: each chunk must say the same. Raises _Unfit."""
+    """Check that each chunk has as many values as its group has rows, since polars relies on it. Raises _Unfit."""
     for chunk in map(group.column, indexes):
         if chunk.num_values != group.num_rows or _SHARED_PREFIXES in chunk.encodings:
             raise _Unfit
 
 
 def _names(schema: pa.Schema, selection: Sequence[SourceColumn]) -> tuple[str, ...]:
-    """What the file calls each column, names being compared without case as DuckDB does. Raises _Unfit."""
+    """Return the file's name of each column. Names are compared without case, as by DuckDB. Raises _Unfit."""
     stored = {_folded(field.name): field for field in schema}
     if len(stored) < len(schema.names) or any(_has_offset(field.type) for field in schema):
         raise _Unfit
@@ -188,7 +191,9 @@ def _folded(name: str) -> str:
 
 
 def _has_offset(stored: pa.DataType) -> bool:
-    """Whether it is a moment whose zone is no name, such as `+05:30`: polars panics over a schema with one."""
+    """Whether the type is a timestamp with an offset such as `+05:30` as its zone. polars panics when it reads such a
+    schema.
+    """
     return pa.types.is_timestamp(stored) and (stored.tz or "").startswith(("+", "-"))
 
 
@@ -222,7 +227,7 @@ def _frame(part: _Part, selection: Sequence[SourceColumn]) -> pl.DataFrame:
 
 
 def slices(frame: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, int]]:
-    """Its rows, so many at a time as a batch has, and about how many bytes they take."""
+    """Yield slices of the frame with the rows of a batch, and their approximate sizes in bytes."""
     row_bytes = int(frame.estimated_size()) // max(1, frame.height)
     rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(1, row_bytes)))
     for start in range(0, frame.height, rows):
@@ -236,14 +241,14 @@ def _batches(frame: pl.DataFrame) -> Iterator[pa.RecordBatch]:
 
 
 def with_never(frame: pl.DataFrame, selection: Sequence[SourceColumn]) -> dict[int, int]:
-    """Columns with moments that never come, each with the number that stands for one."""
+    """Return the columns that have infinite dates or timestamps, each with the number that stands for infinity."""
     columns = enumerate(zip(selection, frame, strict=True))
     never = {place: (_INFINITY.get(column.type.kind), values.to_physical()) for place, (column, values) in columns}
     return {place: n for place, (n, numbers) in never.items() if n and {numbers.min(), numbers.max()} & {n, -n}}
 
 
 def _without_never(batch: pa.RecordBatch, never: Mapping[int, int]) -> pa.RecordBatch:
-    """With null and a text for each: see rows/invalid.py."""
+    """Replace infinite values by null and give their texts: see rows/invalid.py."""
     for place, infinity in never.items():
         values = batch.column(place)
         texts = [_NEVER.get(n) for n in _signs(values, infinity)]
@@ -254,7 +259,7 @@ def _without_never(batch: pa.RecordBatch, never: Mapping[int, int]) -> pa.Record
 
 
 def _signs(values: Array, infinity: int) -> list[int]:
-    """1 for infinity, -1 for the one with a minus, 0 for any other value."""
+    """Return 1 for infinity, -1 for minus infinity, and 0 for any other value."""
     numbers = values.view(pa.int32() if pa.types.is_date32(values.type) else pa.int64()).to_pylist()
     return [(n == infinity) - (n == -infinity) for n in numbers]
 

@@ -1,5 +1,7 @@
-"""The rows of whole Parquet files in an order, a bounded number of them in memory: by its first column they are parted
-into buckets, each of which is a file until it is sorted. Half of what it takes DuckDB.
+"""Sorts the rows of whole Parquet files with bounded memory.
+
+The first column divides the rows into buckets. Each bucket is a file until it is sorted. This costs half as much as
+sorting with DuckDB.
 """
 
 import tempfile
@@ -16,21 +18,21 @@ from services.worker.sources.files.whole.quick_sort import Order
 from services.worker.sources.files.whole.row_groups import WholeFiles
 
 BUCKET_BYTES = 8 << 20
-"""About as many of decoded rows are sorted at once, if the values of the first column are different enough."""
+"""Approximate size of the decoded rows that are sorted at once, if the values of the first column differ enough."""
 _MAX_BUCKETS = 256
 _MAX_UNEVEN = 4
-"""How many times its usual size one bucket may have."""
+"""Largest size of a bucket, as a multiple of the usual size."""
 _SAMPLED_PARTS, _SAMPLES = 16, 512
 _SORTED = frozenset({Kind.TEXT, Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN, Kind.DATE, Kind.TIMESTAMP})
-"""Kinds whose order is the same everywhere: floats have NaN and two zeros."""
+"""Kinds whose order is the same everywhere. Floats are excluded because of NaN and the two zeros."""
 
 
 class TooUneven(Exception):
-    """So many rows share a value of the first column that they are not to be sorted here."""
+    """Too many rows share a value of the first column for this method."""
 
 
 def can_sort(spec: JobSpec) -> bool:
-    """Whether every column that the spec is ordered by is in the table, and of a kind that is sorted here."""
+    """Whether every column of the order is in the table and has a kind that can be sorted here."""
     kinds = {column.name: column.type.kind for column in spec.columns}
     return all(kinds.get(term.column) in _SORTED for term in spec.order)
 
@@ -38,9 +40,9 @@ def can_sort(spec: JobSpec) -> bool:
 def frames(
     found: WholeFiles, terms: Sequence[OrderTerm], folder: Path | None, bucket_bytes: int = BUCKET_BYTES
 ) -> Iterator[pl.DataFrame]:
-    """All rows in order. Many go into files of `folder`, None being the system's own, and leave it empty.
+    """Yield all rows in order. Big sorts use files in `folder` (None: the system's folder) and leave it empty.
 
-    Raises SourceFailed, TooUneven before the first rows.
+    Raises SourceFailed, and TooUneven before the first row.
     """
     order = _order(found, terms)
     bounds = _bounds(found, order.columns[0], bucket_bytes)
@@ -64,7 +66,7 @@ def frames(
 
 
 class _Bucket:
-    """Rows in a file: `add` some, then read them once, `sorted`."""
+    """Rows in a file: call `add` several times, then `sorted` once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -81,7 +83,7 @@ class _Bucket:
         self.nbytes += table.nbytes
 
     def sorted(self, order: Order) -> Iterator[pl.DataFrame]:
-        """One frame, none without rows."""
+        """Yield one sorted frame; nothing when there are no rows."""
         if self._file is None:
             return
         self.close()
@@ -91,7 +93,7 @@ class _Bucket:
             yield order.sorted(rows)
 
     def close(self) -> None:
-        """Nothing is added any more. Idempotent."""
+        """Finish writing. Idempotent."""
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
@@ -108,13 +110,16 @@ def _order(found: WholeFiles, terms: Sequence[OrderTerm]) -> Order:
 
 
 def _bounds(found: WholeFiles, column: str, bucket_bytes: int) -> pl.Series:
-    """Values of the column between buckets, ascending; none when all rows go into one. Raises TooUneven."""
+    """Return the values that separate the buckets, ascending; empty when all rows go into one bucket.
+
+    Raises TooUneven.
+    """
     first = found.first
     if first is None:
         return pl.Series()
     size = int(first.estimated_size()) * found.rows // max(1, first.height)
     buckets = min(_MAX_BUCKETS, -(-size // bucket_bytes))
-    if buckets < 2:  # noqa: PLR2004 - there is nothing to part
+    if buckets < 2:  # noqa: PLR2004 - one bucket needs no bounds
         return pl.Series()
     sample = found.sample(column, _SAMPLED_PARTS, _SAMPLES)
     values = _comparable(sample.drop_nulls()).sort()
@@ -140,12 +145,12 @@ def _part(frame: pl.DataFrame, column: str, bounds: pl.Series, buckets: Sequence
 
 
 def _in_order(buckets: Sequence[_Bucket], order: Order) -> list[_Bucket]:
-    """The last one has the nulls."""
+    """Return the buckets in order. The last bucket given has the nulls."""
     *valued, nulls = buckets
     ordered = valued[::-1] if order.descending[0] else valued
     return [*ordered, nulls] if order.nulls_last[0] else [nulls, *ordered]
 
 
 def _comparable(values: pl.Series) -> pl.Series:
-    """With the same order, and of a type that can be looked up."""
+    """Return values with the same order whose type supports search_sorted."""
     return values if values.dtype == pl.String else values.to_physical()
