@@ -1,4 +1,4 @@
-"""Statements through ADBC, whose rows come as Arrow."""
+"""Statements through ADBC. Their rows are Arrow batches."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,13 +11,13 @@ from services.worker.sources.rows.conditions import Parameter
 from services.worker.sources.sql.failures import driver_error
 
 Failure = Callable[[Exception], errors.SourceFailed]
-"""What an error of the driver means for callers."""
+"""Converts an error of the driver to the failure for callers."""
 Said = Callable[[Exception], errors.DriverError]
-"""What of it is for the log."""
+"""Converts an error of the driver to the text for the log."""
 
 
 class Session:
-    """Statements one after the other on one connection of ADBC."""
+    """Runs statements one after the other on one connection of ADBC."""
 
     def __init__(self, connection: Any, failure: Failure, said: Said = driver_error) -> None:
         self._connection = connection
@@ -25,19 +25,22 @@ class Session:
         self._said = said
 
     def rows(self, sql: str, parameters: tuple[Parameter, ...] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a statement that gives few. Raises SourceFailed."""
+        """Return all rows of a statement with few rows. Raises SourceFailed."""
         with self.guarded(), self._connection.cursor() as cursor:
             cursor.execute(sql, parameters or None)
             return list(cursor.fetchall())
 
     def names(self, relation: str) -> list[str]:
-        """Columns of a relation. Raises SourceFailed."""
+        """Return the names of a relation's columns. Raises SourceFailed."""
         with self.guarded(), self._connection.cursor() as cursor:
             cursor.execute(f"select * from {relation} limit 0")  # noqa: S608 - quoted
             return [each[0] for each in cursor.description]
 
     def batches(self, sql: str, parameters: tuple[Parameter, ...] = (), **options: str) -> Iterator[pa.RecordBatch]:
-        """All rows of a statement, as they come; `options` are of ADBC's statement. Raises SourceFailed."""
+        """Yield the rows of a statement in batches as they arrive.
+
+        `options` are options of ADBC's statement. Raises SourceFailed.
+        """
         with self.guarded(), self._connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**options)
             cursor.execute(sql, parameters or None)
@@ -45,18 +48,21 @@ class Session:
                 yield from reader
 
     def end(self) -> None:
-        """End the transaction, and its snapshot; the next statement begins another one. Raises SourceFailed."""
+        """Commit the transaction, which ends its snapshot.
+
+        The next statement begins another one. Raises SourceFailed.
+        """
         with self.guarded():
             self._connection.commit()
 
     def undo(self) -> None:
-        """End the transaction, whatever became of it. Raises SourceFailed."""
+        """Roll the transaction back, even after an error. Raises SourceFailed."""
         with self.guarded():
             self._connection.rollback()
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Errors of the driver become SourceFailed."""
+        """Convert errors of the driver to SourceFailed."""
         import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
 
         try:

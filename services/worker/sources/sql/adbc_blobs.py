@@ -1,5 +1,6 @@
-"""Blobs of a database, one after the other, through ADBC: each within one transaction, so that its parts belong
-together.
+"""Reads blobs of a database through ADBC, one after the other.
+
+All parts of a blob are read in one transaction, so that they belong together.
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +16,7 @@ from services.worker.sources.stores.streams import PIECE
 
 
 class AdbcBlobs(ABC):
-    """See BlobReader: what SQLite and PostgreSQL have in common."""
+    """The common part of the BlobReaders of SQLite and PostgreSQL."""
 
     def __init__(self, source_id: str, connected: AbstractContextManager[Session]) -> None:
         self._id = source_id
@@ -49,7 +50,7 @@ class AdbcBlobs(ABC):
 
     def close(self) -> None:
         """See BlobReader."""
-        with suppress(Exception):  # it may be broken already
+        with suppress(Exception):  # the connection may be broken already
             self._open.close()
 
     def _select(self, what: str) -> list[tuple[Any, ...]]:

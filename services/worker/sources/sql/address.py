@@ -1,4 +1,4 @@
-"""Addresses of databases, `dialect://user:password@host/database`. They may hold a secret: no error repeats one."""
+"""Addresses of databases: `dialect://user:password@host/database`. They may hold a secret, so no error repeats them."""
 
 import re
 from urllib.parse import quote, unquote, urlsplit
@@ -9,11 +9,11 @@ _POSTGRESQL = frozenset({"postgresql", "postgres"})
 
 
 class UrlInvalid(Exception):
-    """It can't be an address; the text says why, without anything of the address."""
+    """The address is invalid. The message says why and contains nothing of the address."""
 
 
 def sqlite_file(url: str) -> str:
-    """The file of `sqlite:///FILE`. Raises UrlInvalid."""
+    """Return the file of `sqlite:///FILE`. Raises UrlInvalid."""
     parts = urlsplit(url)
     file = unquote(parts.path[1:])
     if not url.startswith(_SQLITE) or parts.query or parts.fragment or not file or "\0" in file:
@@ -22,17 +22,20 @@ def sqlite_file(url: str) -> str:
 
 
 def is_sqlite(url: str) -> bool:
-    """Whether it is SQLite."""
+    """Whether the address is one of SQLite."""
     return url.startswith("sqlite:")
 
 
 def is_postgresql(url: str) -> bool:
-    """Whether it is PostgreSQL, whichever driver it names."""
+    """Whether the address is one of PostgreSQL, with any driver."""
     return url.partition("://")[0].partition("+")[0] in _POSTGRESQL
 
 
 def completed(url: str, password: str | None) -> str:
-    """The address with `password` in it, of any characters; None: with its own. Raises UrlInvalid."""
+    """Return the address with this password, which may have any characters.
+
+    None keeps the address's own. Raises UrlInvalid.
+    """
     scheme, _, rest = url.partition("://")
     if not _SCHEME.match(url) or any(c in url for c in "\0\r\n"):
         raise UrlInvalid("must be sqlite:///FILE, postgresql://USER@HOST/DATABASE or another URL of SQLAlchemy")
@@ -52,7 +55,7 @@ def completed(url: str, password: str | None) -> str:
 
 
 def scrubbed(text: str, url: str) -> str:
-    """Text of a driver without the password of `url`, should it be in it."""
+    """Return a driver's text with the password of `url`, and `url` itself, replaced by `***`."""
     user = _split(url.partition("://")[2])[0].rpartition("@")[0]
     secret = user.partition(":")[2]
     for form in filter(None, {secret, unquote(secret), url}):
@@ -61,6 +64,6 @@ def scrubbed(text: str, url: str) -> str:
 
 
 def _split(rest: str) -> tuple[str, str, str]:
-    """What stands before the first of `/?#`, that one, and the rest."""
+    """Split at the first of `/?#`. Return the text before it, the character, and the text after it."""
     separator = re.search(r"[/?#]", rest)
     return (rest[: separator.start()], separator[0], rest[separator.end() :]) if separator else (rest, "", "")

@@ -1,4 +1,4 @@
-"""What the errors of databases mean for callers, and what of their words an operator may read."""
+"""Converts errors of databases to failures for callers and to texts that an operator may read."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _OF_STATE: tuple[tuple[str, Callable[[str], SourceFailed]], ...] = (
     ("42", errors.query_invalid),
     ("22", errors.value_unconvertible),
 )
-"""By the beginning of an SQLSTATE, as PostgreSQL has them; the first that fits."""
+"""Failures by the beginning of an SQLSTATE of PostgreSQL. The first match counts."""
 
 _DENIED = re.compile(
     r"permission (was )?denied|(access|command) denied|not authorized|insufficient privilege", re.IGNORECASE
@@ -45,7 +45,7 @@ _OF_WORDS: tuple[tuple[re.Pattern[str], Callable[[str], SourceFailed]], ...] = (
     (_NO_FUNCTION, errors.function_missing),
     (_NO_TABLE, errors.relation_missing),
 )
-"""By words of a sentence, where a database has no codes that all of its drivers give."""
+"""Failures by words of a message, for databases without codes that all of their drivers report."""
 
 _NO_VALUES = (
     "08",
@@ -67,36 +67,39 @@ _NO_VALUES = (
     "HV",
     "XX",
 )
-"""Classes and codes of SQLSTATE whose sentences quote statements at most, never a value."""
+"""Classes and codes of SQLSTATE whose messages may quote statements but never a value."""
 _BEHIND = re.compile(r"\n|\. SQLSTATE:|\[SQL:|original line", re.IGNORECASE)
 
 
 def of_state(state: str | None, source_id: str) -> SourceFailed:
-    """What an SQLSTATE means; for an unknown one and for none: the source cannot be read now."""
+    """Return the failure for an SQLSTATE. An unknown one, and None, means that the source cannot be read now."""
     found = (failure for beginning, failure in _OF_STATE if (state or "").startswith(beginning))
     return next(found, errors.unavailable)(source_id)
 
 
 def of_words(text: str, source_id: str, otherwise: Callable[[str], SourceFailed]) -> SourceFailed:
-    """What the sentence of a database means that refuses a statement."""
+    """Return the failure for the message of a refused statement; `otherwise` when no known words are in it."""
     said = sentence(text)
     found = (failure for words, failure in _OF_WORDS if words.search(said))
     return next(found, otherwise)(source_id)
 
 
 def is_of_value(state: str | None) -> bool:
-    """Whether the sentence of an error may quote a value."""
+    """Whether the message of an error may quote a value."""
     return bool(state) and not str(state).startswith(_NO_VALUES)
 
 
 def driver_error(error: BaseException, *, state: str | None = None, of_value: bool = False) -> DriverError:
-    """The error's sentence for the log; without its words when they may quote a value. Secrets are the caller's."""
+    """Return the error's message for the log, without its words when they may quote a value.
+
+    The caller removes secrets.
+    """
     name = f"{type(error).__name__}{f' {state}' if state else ''}"
     return DriverError(name if of_value else f"{name}: {sentence(str(error))}")
 
 
 def sentence(text: str) -> str:
-    """The first line of what a driver says: statements, hints, details and lines of files follow it."""
+    """Return the first line of a driver's message. Statements, hints, details and source lines follow it."""
     lines = [line for line in text.split("\n") if line.strip()]
     first = _BEHIND.split(lines[0])[0] if lines else ""
     return " ".join(first.split())[:MAX_SENTENCE_CHARACTERS]

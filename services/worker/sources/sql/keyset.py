@@ -1,7 +1,7 @@
-"""Reading by an immutable key, ascending: each piece begins behind the last key of the one before.
+"""Reading by an immutable key in ascending order. Each piece begins after the last key of the previous one.
 
-A row that is there throughout is read once, whatever is inserted and deleted meanwhile; there is no one moment that
-all rows belong to.
+A row that exists throughout is read once, whatever is inserted and deleted in the meantime. The rows do not belong to a
+single moment.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,13 +20,13 @@ PAGE_ROWS = 2 * BATCH_ROWS
 
 Key = tuple[str, ...]
 Piece = Callable[[Key | None], Iterator[pa.RecordBatch]]
-"""At most PAGE_ROWS rows behind a key, None being the start; the key's columns come last, as text."""
+"""Yields at most PAGE_ROWS rows after a key; None is the start. The key's columns come last, as text."""
 Shared = Callable[[Key], bool]
-"""Whether several rows have this key, as the database compares and by the snapshot of the piece before."""
+"""Tells whether several rows have this key, by the database's comparison and in the snapshot of the last piece."""
 
 
 class KeysetReading(SnapshotReading):
-    """ports.Reading, of no one moment."""
+    """A ports.Reading whose rows do not belong to a single moment."""
 
     consistency = Consistency.KEYSET
 
@@ -36,7 +36,7 @@ class KeysetReading(SnapshotReading):
 
 
 def check_order(spec: JobSpec) -> None:
-    """Raises SourceFailed (ORDER_NOT_BY_KEY) unless the order is that of the key."""
+    """Raise SourceFailed (ORDER_NOT_BY_KEY) unless the rows are ordered by the key."""
     if not spec.key or [(t.column, t.descending) for t in spec.order] != [(name, False) for name in spec.key]:
         raise errors.order_not_by_key(spec.key)
 
@@ -44,9 +44,9 @@ def check_order(spec: JobSpec) -> None:
 def pages(
     piece: Piece, shared: Shared, end: Callable[[], None], key_columns: int, ambiguous: errors.SourceFailed
 ) -> Iterator[pa.RecordBatch]:
-    """All rows, without the columns of the key; `end` ends the snapshot of a piece.
+    """Yield all rows, without the columns of the key. `end` ends the snapshot of a piece.
 
-    Raises `ambiguous` when rows share a key: behind the last key of a piece they would be lost.
+    Raises `ambiguous` when rows share a key, because rows after the last key of a piece would be lost.
     """
     last: Key | None = None
     while True:

@@ -1,4 +1,4 @@
-"""Which columns of a relation the names of a spec mean."""
+"""Finds the columns of a relation that the names of a spec refer to."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -8,11 +8,11 @@ from services.worker.sources import errors
 from services.worker.sources.rows.columns import NameAmbiguous, missing, named, place_of
 
 _SECOND = ":1"
-"""What SQLite puts behind the name of a second column of one name."""
+"""SQLite appends this to the name of a second column with the same name."""
 
 
 def resolved(spec: JobSpec, names: Sequence[str], source_id: str) -> Mapping[str, str]:
-    """The column that each name means, by the name. Raises SourceFailed (COLUMN_MISSING, NAME_AMBIGUOUS)."""
+    """Return the column that each name refers to, by name. Raises SourceFailed (COLUMN_MISSING or NAME_AMBIGUOUS)."""
     absent = missing(spec, names)
     if absent:
         raise errors.column_missing(source_id, absent)
@@ -23,7 +23,7 @@ def resolved(spec: JobSpec, names: Sequence[str], source_id: str) -> Mapping[str
 
 
 def in_utf8(names: Iterable[bytes]) -> Iterator[str]:
-    """Those that a spec can mean, for what it has is UTF-8."""
+    """Yield the names that are UTF-8. A spec cannot contain others."""
     for name in names:
         with suppress(UnicodeDecodeError):
             yield name.decode()

@@ -1,4 +1,4 @@
-"""What the settings of all databases have in common."""
+"""Settings that all databases have in common."""
 
 from services.runtime.toml import Table
 from services.worker.sources import time_zone
@@ -13,34 +13,34 @@ DEFAULT_LOCK_TIMEOUT_S = 30.0
 
 
 def url_in(table: Table) -> str:
-    """The address as it is given; empty when there is none."""
+    """Return the address as given; empty when there is none."""
     url = table.value("url")
     return url if isinstance(url, str) else ""
 
 
 def read_timeout(table: Table) -> float:
-    """Seconds that a statement may take; 0 is no limit."""
+    """Read the time limit of a statement in seconds; 0 is no limit."""
     return table.real("statement_timeout_s", 0, 0, MAX_TIMEOUT_S)
 
 
 def read_lock_timeout(table: Table) -> float:
-    """Seconds that a wait for a lock may take; 0 is no limit."""
+    """Read the time limit of a wait for a lock in seconds; 0 is no limit."""
     return table.real(LOCK_TIMEOUT_KEY, DEFAULT_LOCK_TIMEOUT_S, 0, MAX_TIMEOUT_S)
 
 
 def read_server_url(table: Table, origin: Origin, *more: str) -> str:
-    """The address of a server, with its password in it; `more` are keys of its kind beside the common ones."""
+    """Read the address of a server and add its password. `more` are keys of the kind in addition to the common ones."""
     table.allow((*SERVER_KEYS, *more))
     password = _password(table, origin)
     try:
         return address.completed(table.text("url"), password) if url_in(table) else table.text("url")
-    except address.UrlInvalid as invalid:  # the address is not repeated: it may hold a password
+    except address.UrlInvalid as invalid:  # the mistake does not repeat the address, which may hold a password
         table.wrong("url", str(invalid))
         return ""
 
 
 def _password(table: Table, origin: Origin) -> str | None:
-    """What the variable or the file holds that is named; None when neither is."""
+    """Return the password from the variable or file that the table names; None when it names neither."""
     ways = [way for way in ("env", "file") if table.has(f"password_{way}")]
     if len(ways) > 1:
         table.wrong("password_file", "is one too many beside password_env")

@@ -1,4 +1,4 @@
-"""Rows of a database, whichever engine reads it."""
+"""The Source of a database, for any engine."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -9,7 +9,7 @@ from services.worker.sources.sql.keyset import check_order
 
 
 class SqlSource:
-    """One database; `opened` is a reading of a spec, of which the order is checked."""
+    """One database. `opened` opens a reading of a spec; the order of a keyset reading is checked before."""
 
     def __init__(self, opened: Callable[[JobSpec], AbstractContextManager[Reading]]) -> None:
         self._opened = opened

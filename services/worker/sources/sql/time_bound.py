@@ -1,4 +1,4 @@
-"""How long reading a database may take."""
+"""Time limits of reading a database."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -10,13 +10,13 @@ from services.worker.sources import errors
 
 
 def time_bound_s(statement_timeout_s: float, spec: JobSpec) -> float:
-    """The smaller one of what the source and what the collection allows, in seconds; 0: no limit."""
+    """Return the smaller one of the source's and the collection's time limits, in seconds; 0 is no limit."""
     bounds = [seconds for seconds in (statement_timeout_s, spec.limits.max_snapshot_s) if seconds]
     return min(bounds, default=0)
 
 
 def within(batches: Iterable[pa.RecordBatch], seconds: float, source_id: str) -> Iterator[pa.RecordBatch]:
-    """The batches, for so long; 0: without end. Raises SourceFailed (READING_TOO_LONG)."""
+    """Yield the batches until the time limit; 0 is no limit. Raises SourceFailed (READING_TOO_LONG)."""
     began = time.monotonic()
     for batch in batches:
         if seconds and time.monotonic() - began > seconds:

@@ -1,4 +1,4 @@
-"""What can be had of sources of kind sql in MySQL and MariaDB."""
+"""What a worker can do with sources of kind sql in MySQL and MariaDB."""
 
 from functools import partial
 

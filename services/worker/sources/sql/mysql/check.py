@@ -1,4 +1,4 @@
-"""A MySQL or MariaDB database, checked."""
+"""Checks a MySQL or MariaDB database."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ _MAX_DIGITS = 38
 
 
 def check(settings: MysqlSettings, probes: Sequence[Probe]) -> list[Problem]:
-    """See SourceKind.check."""
+    """See Access.check."""
     return list(problems(settings.id, lambda: _reached(settings), probes, hides_denied=True))
 
 
@@ -39,7 +39,7 @@ def _reached(settings: MysqlSettings) -> Iterator["_Live"]:
 
 
 class _Live:
-    """See problems.Live."""
+    """The problems.Live of MySQL and MariaDB."""
 
     def __init__(self, session: Session, settings: MysqlSettings) -> None:
         self._session = session
@@ -59,7 +59,7 @@ class _Live:
 
 
 def _type(code: int, scale: int) -> ColumnType:
-    """Texts and blobs have one code; of a decimal only the scale is known."""
+    """Return the type for a Code. Texts and blobs share one code, and of a decimal only the scale is known."""
     if code == Code.NEWDECIMAL:
         return ColumnType(Kind.DECIMAL, _MAX_DIGITS, scale) if scale <= _MAX_DIGITS else ColumnType(Kind.TEXT)
     return ColumnType(_KINDS.get(code, Kind.TEXT))

@@ -1,7 +1,7 @@
-"""A spec in the SQL of MySQL and MariaDB: conditions narrow down what is sent, and the worker decides every row.
+"""A spec in the SQL of MySQL and MariaDB. Conditions reduce the rows that are sent, and the worker decides every row.
 
-Values of dates, times and bits leave as text or whole numbers that the server itself writes; PyMySQL would make of some
-what they are not. A `%` in a statement is doubled: PyMySQL puts parameters in by Python's own formatting.
+Dates, times and bits are selected as text or integers that the server itself formats, because PyMySQL would change some
+of the values. A `%` in a statement is doubled, since PyMySQL inserts parameters with Python's formatting.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +16,7 @@ from services.worker.sources.rows.step import utc
 
 
 class Code(IntEnum):
-    """Types of columns in the protocol; the numbers are fixed."""
+    """Types of columns in the protocol. The numbers are fixed."""
 
     TINY = 1
     SHORT = 2
@@ -41,17 +41,17 @@ _MOMENTS = frozenset({Code.DATE, Code.DATETIME, Code.TIMESTAMP})
 _WITH_TIME = frozenset({Code.DATETIME, Code.TIMESTAMP})
 _TEMPORAL = frozenset({*_MOMENTS, Code.TIME})
 _TEXTS = frozenset({15, 247, 248, 249, 250, 251, 252, 253, 254})
-"""VARCHAR, ENUM, SET, the blobs and texts, and what expressions give."""
+"""VARCHAR, ENUM, SET, blobs and texts, and the types of expressions."""
 _NUMERIC_KINDS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT, Kind.BOOLEAN})
 _SHARE = Decimal("1e-6")
-"""Of a number, generously: a FLOAT keeps seven digits."""
+"""Relative margin around a number. It is generous, as a FLOAT keeps seven digits."""
 _HUGE = 10**300
 _ZONES = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns of the relation `r` by their names without case: how each is called there, and its Code."""
+    """Columns of the relation `r` by their names without case: the name in the database and the Code."""
 
     stored: Mapping[str, tuple[str, int]]
 
@@ -60,20 +60,20 @@ class Columns:
         return f"r.{quoted(self.stored[name.casefold()][0])}"
 
     def code(self, name: str) -> int:
-        """Its type in the protocol."""
+        """The column's type in the protocol."""
         return self.stored[name.casefold()][1]
 
     def is_text(self, name: str) -> bool:
-        """Whether it is one of texts, bytes or listed values."""
+        """Whether the column has texts, bytes or listed values."""
         return self.code(name) in _TEXTS
 
     @staticmethod
     def is_temporal(code: int) -> bool:
-        """Whether a column of this Code leaves as the text that the server itself writes."""
+        """Whether a column of this Code is selected as text that the server formats."""
         return code in _TEMPORAL
 
     def value(self, name: str, type_: ColumnType) -> str:
-        """The column as it leaves."""
+        """The column as it is selected."""
         raw, code = self.raw(name), self.code(name)
         if type_.kind is Kind.DATE and code in _WITH_TIME:
             return f"case when time({raw}) = 0 then cast(date({raw}) as char) else cast({raw} as char) end"
@@ -87,29 +87,29 @@ class Columns:
 
 
 def quoted(name: str) -> str:
-    """An identifier."""
+    """Quote an identifier."""
     return "`" + name.replace("`", "``").replace("%", "%%") + "`"
 
 
 def relation(of: Relation) -> str:
-    """The rows as `r`. A table is `name` or `schema.name`."""
+    """Return the relation under the name `r`. A table is `name` or `schema.name`."""
     query = of.query.strip().rstrip(";").replace("%", "%%")
     return f"(\n{query}\n) as r" if query else f"{table_name(of)} as r"
 
 
 def table_name(of: Relation) -> str:
-    """A table for a statement."""
+    """Return the name of a table for a statement."""
     schema, dot, table = of.table.rpartition(".")
     return f"{quoted(schema) + dot if dot else ''}{quoted(table)}"
 
 
 def where(filter_: Filter, columns: Columns) -> Sql:
-    """Every row that matches, and others."""
+    """Return a condition that all matching rows fulfil. Other rows may fulfil it, too."""
     return combined(filter_, lambda term: _term(term, columns))
 
 
 def order(terms: Iterable[OrderTerm], types: Mapping[str, ColumnType], columns: Columns) -> str:
-    """The order by typed value, texts by their characters; empty without terms."""
+    """Return the order by clause, by typed values; texts by their characters. Empty without terms."""
     parts = []
     for term in terms:
         raw, nulls = columns.raw(term.column), "desc" if term.nulls_first else "asc"
@@ -119,7 +119,11 @@ def order(terms: Iterable[OrderTerm], types: Mapping[str, ColumnType], columns: 
 
 
 def _sortable(raw: str, code: int, type_: ColumnType | None) -> str:
-    """A collation would take `a` for `A`. UTF-8 has the order of the characters."""
+    """Return the expression to sort by.
+
+    A collation would treat `a` like `A`, so texts are sorted by their UTF-8 bytes, which have the order of the
+    characters.
+    """
     plain = code in _NUMBERS or code in _TEMPORAL or code == Code.BIT
     if type_ is not None and type_.kind in _NUMERIC_KINDS and not plain:
         return f"cast({raw} as decimal(65,30))"
@@ -147,12 +151,15 @@ def _narrowed(term: Term, raw: str, code: int) -> Sql:
 
 
 def _equal(raw: str, text: str) -> Sql:
-    """Equal in the column's collation, which takes others for equal, too; it need not have every character."""
+    """Return a condition in the column's collation, which also treats other texts as equal.
+
+    The column's character set may lack some characters.
+    """
     return Sql(f"{raw if text.isascii() else f'convert({raw} using utf8mb4)'} = %s", (text,), exact=False)
 
 
 def _between(term: Term, raw: str, around: Callable[[Value], tuple[Parameter, Parameter]]) -> Sql:
-    """Around the values, generously."""
+    """Return a condition with a generous margin around the values."""
     bounds = [around(value) for value in term.values]
     conditions = [Sql("1 = 1", exact=False)]
     if term.operator not in (Operator.LESS, Operator.LESS_OR_EQUAL):
@@ -163,7 +170,7 @@ def _between(term: Term, raw: str, around: Callable[[Value], tuple[Parameter, Pa
 
 
 def _is_bounded(value: Value) -> bool:
-    """Whether there is a double on either side of it."""
+    """Whether there are doubles on both sides of the value."""
     return isinstance(value, int) or (isinstance(value, float | Decimal) and -_HUGE < value < _HUGE)
 
 

@@ -16,7 +16,7 @@ from services.worker.sources.sql.mysql.session import Session, connected
 from services.worker.sources.sql.mysql.settings import MysqlSettings
 
 _PATIENCE_S = 15.0
-"""How long one statement may take: a view may go through everything for its first row."""
+"""Time limit of a statement in seconds. A view may read everything before its first row."""
 _SYSTEM = "('information_schema', 'mysql', 'performance_schema', 'sys')"
 _TABLES = f"""
 select table_schema, table_name, table_type = 'VIEW', case when table_type = 'VIEW' then '' else table_comment end
@@ -40,23 +40,23 @@ where check_clause like 'json_valid(%%'"""
 _CHECKED = re.compile(r"json_valid\(`([^`]+)`\)")
 _DIGITS = re.compile(r"\((\d+)(?:,(\d+))?\)")
 Name = tuple[str, str]
-"""A schema and a table."""
+"""The names of a schema and a table."""
 
 
 @dataclass(slots=True)
 class _Listed:
-    """What the database says of a table."""
+    """What the database says about a table."""
 
     columns: list[tuple[str, str, str, str]] = field(default_factory=list)
-    """Name, type, type with its digits, comment."""
+    """Name, type, type with digits, and comment of each column."""
     indexes: dict[str, list[tuple[str, bool]]] = field(default_factory=lambda: defaultdict(list))
-    """Columns of unique indexes, and whether they may be null."""
+    """Columns of unique indexes, and whether each may be null."""
     links: dict[str, list[Link]] = field(default_factory=lambda: defaultdict(list))
     json: set[str] = field(default_factory=set)
 
 
 def tables(settings: MysqlSettings, names: TableNames) -> list[LiveTable]:
-    """See SourceKind.introspect. Tables of other databases than that of the address are there when they are named."""
+    """See Access.introspect. Tables outside of the address's database are returned only if they are named."""
     patience_s = min(_PATIENCE_S, settings.statement_timeout_s or _PATIENCE_S)
     with connected(settings, patience_s) as session:
         database = _Database(session)
@@ -64,14 +64,14 @@ def tables(settings: MysqlSettings, names: TableNames) -> list[LiveTable]:
 
 
 class _Database:
-    """A connection, and the database of its address; empty when that names none."""
+    """A connection, and the database of its address; empty when the address has none."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._default: str = session.rows("select coalesce(database(), '')")[0][0]
 
     def tables(self, names: TableNames) -> list[LiveTable]:
-        """Those that are meant."""
+        """Return the selected tables."""
         meant = [row for row in self._session.rows(_TABLES) if self._is_meant(names, row[0], row[1])]
         listed = self._listed()
         return [self._table((row[0], row[1]), row[3], listed[row[0], row[1]]) for row in meant]
@@ -98,7 +98,7 @@ class _Database:
         return listed
 
     def _json_checks(self) -> list[Row]:
-        """MariaDB has no type of JSON, but a check; MySQL has the type."""
+        """Return the checks of JSON columns. MariaDB has such checks instead of a JSON type; MySQL has the type."""
         try:
             return list(self._session.rows(_JSON_CHECKS))
         except SourceFailed:
@@ -121,7 +121,7 @@ class _Database:
         return LiveTable(relation, table, key, columns, links, comment or "", note)
 
     def _values(self, relation: str, names: list[str]) -> tuple[dict[str, list[str]], str]:
-        """The values of the first rows as text, and a note when they cannot be had."""
+        """Return the first values of the columns as text, and a note when they cannot be read."""
         selected = ", ".join(f"cast(r.{dialect.quoted(name)} as char)" for name in names)
         try:
             statement = f"select {selected} from {_quoted(relation)} as r limit {SAMPLE}"  # noqa: S608 - quoted
@@ -164,7 +164,10 @@ def _type(type_: str, digits: str, values: Sequence[str]) -> tuple[ColumnType, s
 
 
 def _decimal(digits: str) -> ColumnType | None:
-    """None for one of more digits than the catalog has; any other type is fine."""
+    """Return a declared decimal; None when it has more digits than the catalog allows.
+
+    Other types give some decimal.
+    """
     found = _DIGITS.search(digits) if digits.startswith(("decimal", "numeric")) else None
     precision, scale = (int(found[1]), int(found[2] or 0)) if found else (10, 0)
     return ColumnType(Kind.DECIMAL, precision, scale) if precision <= types.MAX_DIGITS else None
@@ -177,7 +180,10 @@ def _unsigned(values: Iterable[str]) -> tuple[ColumnType, str]:
 
 
 def _dated(kind: Kind, fits: Callable[[str], bool]) -> Callable[[Sequence[str]], tuple[ColumnType, str]]:
-    """A date of zeros is none."""
+    """Return a function that finds the type of a date or timestamp column.
+
+    Values such as the date 0000-00-00 fit no such type.
+    """
 
     def type_of(values: Sequence[str]) -> tuple[ColumnType, str]:
         odd = next((value for value in values if not fits(value)), None)
@@ -187,7 +193,7 @@ def _dated(kind: Kind, fits: Callable[[str], bool]) -> Callable[[Sequence[str]],
 
 
 def _time(values: Sequence[str]) -> tuple[ColumnType, str]:
-    """What MySQL calls a time may be a length of up to 838 hours."""
+    """Return the type of a column of times. In MySQL, a time may be a duration of up to 838 hours."""
     if all(map(types.is_time, values)):
         return ColumnType(Kind.TIME), "a length of a day or more would end an export; duration takes it"
     return ColumnType(Kind.DURATION), "holds lengths that are no times of day"
@@ -205,7 +211,7 @@ _LOOKED_AT: dict[str, Callable[[Sequence[str]], tuple[ColumnType, str]]] = {
     "timestamp": _dated(Kind.TIMESTAMP, types.is_timestamp),
     "time": _time,
 }
-"""Types of which some values are of no type of the catalog."""
+"""Types whose values may not fit the type of the catalog."""
 _KINDS = {
     **dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "bigint", "year"), Kind.INTEGER),
     **dict.fromkeys(("float", "double"), Kind.FLOAT),

@@ -1,6 +1,6 @@
-"""Keys of MySQL and MariaDB as text from which they can be had again, and as conditions that an index serves.
+"""Keys of MySQL and MariaDB as text that can be converted back, and as conditions that an index supports.
 
-Rows are compared and ordered by a key as the server itself does both, by the collation of its columns.
+Rows are compared and ordered by key as the server does it, with the collation of the columns.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,34 +15,37 @@ from services.worker.sources.sql.keyset import Key
 from services.worker.sources.sql.mysql.dialect import Code, Columns
 
 _LISTED = ("enum", "set")
-"""Types that are ordered by the places of their values, and compared as texts."""
+"""Types that are sorted by the positions of their values but compared as texts."""
 _FLOATS = frozenset({Code.FLOAT, Code.DOUBLE})
 _PARAMETERS: dict[str, Callable[[str], Parameter]] = {"i": int, "f": float, "d": str, "t": str, "b": bytes.fromhex}
 
 
 @dataclass(frozen=True, slots=True)
 class KeyColumns:
-    """The columns of a key: `ordered` is what rows are ordered and compared by, `values` what is sent of them."""
+    """The columns of a key. Rows are ordered and compared by `ordered`; `values` are selected."""
 
     ordered: tuple[str, ...]
     values: tuple[str, ...]
 
     @property
     def order(self) -> str:
-        """Ascending."""
+        """The order by clause, ascending."""
         return f" order by {', '.join(self.ordered)}"
 
     @property
     def with_null(self) -> str:
-        """The condition of rows that lack some of their key."""
+        """The condition of rows with a null in their key."""
         return " or ".join(f"{each} is null" for each in self.ordered)
 
     def same(self, key: Key) -> Sql:
-        """The condition of the rows that have this key."""
+        """Return the condition of the rows with this key."""
         return every(_compared(column, "=", text) for column, text in zip(self.ordered, key, strict=True))
 
     def behind(self, key: Key) -> Sql:
-        """The condition of the rows behind this key; the first column alone lets an index begin there."""
+        """Return the condition of the rows after this key.
+
+        The separate condition on the first column lets an index start there.
+        """
         beyond = [
             every(map(_compared, self.ordered, ("=",) * place + (">",), key[: place + 1])) for place in range(len(key))
         ]
@@ -50,8 +53,10 @@ class KeyColumns:
 
 
 def key_columns(names: Sequence[str], columns: Columns, types: dict[str, str]) -> KeyColumns:
-    """The key of these columns. `types` are those of a table, in the server's words; empty for a query, of which it is
-    not known what is a list of values.
+    """Return the key of these columns.
+
+    `types` are the types of a table's columns in the server's words. It is empty for a query, of which it is not known
+    which columns are lists of values.
     """
     ordered = tuple(_ordered(name, columns, types) for name in names)
     values = tuple(_value(each, columns.code(name)) for each, name in zip(ordered, names, strict=True))
@@ -59,7 +64,7 @@ def key_columns(names: Sequence[str], columns: Columns, types: dict[str, str]) -
 
 
 def key_array(values: Sequence[Any]) -> "pa.Array[Any]":
-    """The values of a column of a key, as they were sent, as text."""
+    """Convert the selected values of a key column to text."""
     return pa.array([_text(value) for value in values], pa.large_string())
 
 
@@ -91,7 +96,10 @@ def _text(value: Any) -> str:
 
 
 def _compared(ordered: str, how: str, text: str) -> Sql:
-    """A decimal has no literal that keeps its digits, and a text would be compared with it as a float."""
+    """Compare with a value of a key.
+
+    A decimal parameter would lose digits, and the server would compare a text with it as a float, so it is cast.
+    """
     kind, value = text[0], text[1:]
     mark = f"cast(%s as decimal(65,{len(value.partition('.')[2])}))" if kind == "d" else "%s"
     return Sql(f"{ordered} {how} {mark}", (_PARAMETERS[kind](value),))

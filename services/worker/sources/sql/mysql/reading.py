@@ -1,4 +1,4 @@
-"""Rows of a MySQL or MariaDB database: in one snapshot, through a cursor that stays with the server."""
+"""Rows of a MySQL or MariaDB database, read in one snapshot through a cursor on the server."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ from services.worker.sources.sql.time_bound import time_bound_s, within
 
 @contextmanager
 def opened(settings: MysqlSettings, spec: JobSpec) -> Iterator[Reading]:
-    """A reading of the spec. Raises SourceFailed."""
+    """Open a reading of the spec. Raises SourceFailed."""
     bound_s = time_bound_s(settings.statement_timeout_s, spec)
     with connected(settings, bound_s) as session:
         by_key = spec.reading is ReadingMode.KEYSET
@@ -34,7 +34,7 @@ def opened(settings: MysqlSettings, spec: JobSpec) -> Iterator[Reading]:
 
 
 def _snapshot(session: Session, settings: MysqlSettings, spec: JobSpec, bound_s: float) -> Reading:
-    """Every row that may match, in the order of the spec."""
+    """Read every row that may match, in the order of the spec."""
     columns = checked(session, settings, spec)
     selection = _selection(spec)
     statement, parameters = selected(spec, selection, columns)
@@ -43,7 +43,7 @@ def _snapshot(session: Session, settings: MysqlSettings, spec: JobSpec, bound_s:
 
 
 def _by_key(session: Session, settings: MysqlSettings, spec: JobSpec) -> Reading:
-    """Piece by piece in transactions of their own, each behind the last key."""
+    """Read in pieces, each in a transaction of its own and after the last key."""
     columns = checked(session, settings, spec)
     selection, relation = _selection(spec), dialect.relation(spec.relation)
     key = key_columns(spec.key, columns, session.types(spec.relation) if spec.relation.table else {})
@@ -68,7 +68,10 @@ def _by_key(session: Session, settings: MysqlSettings, spec: JobSpec) -> Reading
 
 
 def checked(session: Session, settings: MysqlSettings, spec: JobSpec) -> Columns:
-    """The columns of the relation. Raises RELATION_MISSING, COLUMN_MISSING, PERMISSION_DENIED."""
+    """Return the columns of the relation.
+
+    Raises SourceFailed (RELATION_MISSING, COLUMN_MISSING or PERMISSION_DENIED).
+    """
     listed = session.described(spec.relation)
     absent = missing(spec, [name for name, *_ in listed])
     if absent and spec.relation.table and session.denies(spec.relation, absent):
@@ -92,7 +95,7 @@ def _facts(session: Session, settings: MysqlSettings, spec: JobSpec) -> ReadingF
 
 
 def selected(spec: JobSpec, selection: Sequence[SourceColumn], columns: Columns) -> tuple[str, tuple[Parameter, ...]]:
-    """The statement, and what it is given."""
+    """Return the statement and its parameters."""
     values = ", ".join(_values(selection, columns)) or "1"
     matching = dialect.where(spec.filter, columns)
     order = dialect.order(spec.order, order_types(spec), columns)
@@ -105,7 +108,7 @@ def _values(selection: Sequence[SourceColumn], columns: Columns) -> list[str]:
 
 
 def _with_key(rows: Sequence[Sequence[Any]], selection: Sequence[SourceColumn], columns: Columns) -> pa.RecordBatch:
-    """The batch of rows that have the values of their key at their ends, and the key as text."""
+    """Convert rows to a batch. The values of the key are at the end of each row, and the batch has them as text."""
     batch = _batch([row[: len(selection)] for row in rows], selection, columns)
     keys = [key_array(values) for values in [*zip(*rows, strict=True)][len(selection) :]]
     names = [f"c{i}" for i in range(len(selection) + len(keys))]
@@ -113,7 +116,7 @@ def _with_key(rows: Sequence[Sequence[Any]], selection: Sequence[SourceColumn], 
 
 
 def _batch(rows: Sequence[Sequence[Any]], selection: Sequence[SourceColumn], columns: Columns) -> pa.RecordBatch:
-    """Column by column, as text that parse.py reads; binary as bytes."""
+    """Convert rows to columns: text for parse.py, bytes for binary."""
     arrays = [
         _array(values, column.type, columns.code(column.name))
         for values, column in zip(zip(*rows, strict=True), selection, strict=True)
@@ -122,7 +125,7 @@ def _batch(rows: Sequence[Sequence[Any]], selection: Sequence[SourceColumn], col
 
 
 def _array(values: Sequence[Any], type_: ColumnType, code: int) -> "pa.Array[Any]":
-    """Bytes that are to be text are looked at by parse.py, which says so when they are not UTF-8."""
+    """Convert a column. Bytes for a text column are passed on unchecked; parse.py reports those that are not UTF-8."""
     if code == Code.FLOAT:
         values = [None if value is None else _shortest(value, type_) for value in values]
     texts = [value if isinstance(value, bytes) else as_text(value, type_) for value in values]
@@ -135,7 +138,9 @@ def _array(values: Sequence[Any], type_: ColumnType, code: int) -> "pa.Array[Any
 
 
 def _shortest(value: float, type_: ColumnType) -> str:
-    """The fewest digits that only this float of 32 bits has: 11.4, which as one of 64 would be 11.399999618530273."""
+    """Return the shortest text that gives the same 32-bit float: 11.4, while the same value as a 64-bit float is
+    11.399999618530273.
+    """
     packed = struct.pack("f", value)
     texts = (f"{value:.{digits}g}" for digits in range(6, 10))
     text = next((text for text in texts if struct.pack("f", float(text)) == packed), repr(value))

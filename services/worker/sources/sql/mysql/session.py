@@ -1,4 +1,4 @@
-"""A connection to a MySQL or MariaDB database, through PyMySQL: statements of one snapshot after the other."""
+"""A connection to a MySQL or MariaDB database through PyMySQL. Its statements see one snapshot after the other."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT_S = 10
 _WRITE_TIMEOUT_S = 3_600
-"""How long the server waits for a worker that is busy with what it has got."""
+"""How long the server waits, in seconds, for a worker that is busy with rows that it has received."""
 _TIMED_OUT = frozenset({1969, 3024})
 _LOCKED = 1205
 _NO_TLS = 2026
@@ -35,7 +35,7 @@ Guard = Callable[[], AbstractContextManager[None]]
 
 @contextmanager
 def connected(settings: MysqlSettings, statement_timeout_s: float = 0) -> Iterator["Session"]:
-    """A connection in a snapshot, whose clock is UTC. Raises SourceFailed."""
+    """Connect and begin a snapshot. The session's time zone is UTC. Raises SourceFailed."""
     guard = guarded(settings)
     with guard():
         connection = connection_of(settings)
@@ -48,10 +48,10 @@ def connected(settings: MysqlSettings, statement_timeout_s: float = 0) -> Iterat
 
 
 def connection_of(settings: MysqlSettings) -> "sa.Connection":
-    """A connection that waits for no lock for longer than `lock_timeout_s`. Raises SQLAlchemyError, ImportError."""
+    """Connect; no statement waits for a lock longer than `lock_timeout_s`. Raises SQLAlchemyError or ImportError."""
     import sqlalchemy as sa  # noqa: PLC0415 - only a child that reads needs it
 
-    # What is in the address comes last: it may say more of time and TLS, and of nothing else.
+    # Options in the address take precedence. They may concern timeouts and TLS only.
     arguments = {"charset": "utf8mb4", "connect_timeout": _CONNECT_TIMEOUT_S, "local_infile": False}
     engine = sa.create_engine(settings.url, poolclass=sa.NullPool, hide_parameters=True, connect_args=arguments)
     connection = engine.execution_options(isolation_level="REPEATABLE READ").connect()
@@ -62,9 +62,10 @@ def connection_of(settings: MysqlSettings) -> "sa.Connection":
 
 
 class Session:
-    """Statements one after the other, those between two snapshots all of one. What is in a `%` must be doubled.
+    """Runs statements one after the other. All statements between `begin` and `end` see one snapshot. A `%` in a
+    statement must be doubled.
 
-    `as_of` is when the snapshot was taken, by the clock of the server.
+    `as_of` is the time of the snapshot by the server's clock.
     """
 
     def __init__(self, connection: "sa.Connection", guard: Guard) -> None:
@@ -73,7 +74,7 @@ class Session:
         self.as_of = datetime.now(UTC)
 
     def prepare(self, statement_timeout_s: float) -> None:
-        """Settings of the session, and its snapshot. Raises SourceFailed."""
+        """Set the options of the session and begin a snapshot. Raises SourceFailed."""
         mariadb = getattr(self._connection.dialect, "is_mariadb", False)
         bound = f"max_statement_time = {statement_timeout_s:f}"
         if not mariadb:
@@ -83,9 +84,10 @@ class Session:
         self.begin()
 
     def begin(self) -> None:
-        """End the snapshot, and take another one. Raises SourceFailed."""
+        """End the snapshot and begin another one. Raises SourceFailed."""
         ((now,),) = self.rows("select cast(utc_timestamp(6) as char)")
-        self.as_of = datetime.fromisoformat(now).replace(tzinfo=UTC)  # before it, so that no change falls between
+        # read before the snapshot, so that no change falls in between
+        self.as_of = datetime.fromisoformat(now).replace(tzinfo=UTC)
         self.rows(_SNAPSHOT)
 
     def end(self) -> None:
@@ -93,14 +95,15 @@ class Session:
         self.rows("rollback")
 
     def rows(self, sql: str, parameters: tuple[Parameter, ...] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a statement that gives few. Raises SourceFailed."""
+        """Return all rows of a statement with few rows. Raises SourceFailed."""
         with self._guard():
             result = self._connection.exec_driver_sql(sql, parameters)
             return [tuple(row) for row in result] if result.returns_rows else []
 
     def described(self, relation: Relation) -> list[tuple[str, int, int]]:
-        """Names, Codes and decimals of a relation's columns, without a row being read: of a table those that the
-        account may select. Raises SourceFailed.
+        """Return names, Codes and scales of a relation's columns without reading a row. Raises SourceFailed.
+
+        Of a table, only columns that the account may select are returned.
         """
         try:
             return self._described(relation, "*")
@@ -113,7 +116,7 @@ class Session:
         return self._described(relation, _selected(readable))
 
     def denies(self, relation: Relation, names: Sequence[str]) -> bool:
-        """Whether the account may not select these columns of a table, rather than that they are not there."""
+        """Whether the account may not select these columns of a table; False when they do not exist."""
         try:
             self._described(relation, _selected(names))
         except errors.SourceFailed as failed:
@@ -121,14 +124,14 @@ class Session:
         return False
 
     def batches(self, sql: str, parameters: tuple[Parameter, ...]) -> Iterator[Sequence[Sequence[Any]]]:
-        """All rows of a statement, as they come. Raises SourceFailed."""
+        """Yield the rows of a statement in parts as they arrive. Raises SourceFailed."""
         with self._guard():
             options = {"stream_results": True, "yield_per": BATCH_ROWS}
             with self._connection.exec_driver_sql(sql, parameters, execution_options=options) as result:
                 yield from result.partitions()
 
     def types(self, relation: Relation) -> dict[str, str]:
-        """The types of a table's columns, in the server's words, by their names without case."""
+        """Return the types of a table's columns in the server's words, by name without case."""
         listed = self.rows(f"show columns from {dialect.table_name(relation)}")
         return {name.casefold(): type_ for name, type_, *_ in listed}
 
@@ -140,7 +143,7 @@ class Session:
             return [(each[0], each[1], each[5]) for each in description]
 
     def _readable(self, relation: Relation) -> list[str]:
-        """The columns of a table that the account may select, where it may not select all."""
+        """Return the columns of a table that the account may select, if it may not select all of them."""
         listed = self.rows(f"show full columns from {dialect.table_name(relation)}")
         return [name for name, *_, privileges, _ in listed if "select" in str(privileges).split(",")]
 
@@ -150,7 +153,7 @@ def _selected(names: Sequence[str]) -> str:
 
 
 def guarded(settings: MysqlSettings) -> Guard:
-    """A context in which errors of the database become SourceFailed, with what it said as their cause."""
+    """Return a context in which errors of the database become SourceFailed, caused by the database's message."""
 
     @contextmanager
     def guard() -> Iterator[None]:
@@ -168,7 +171,7 @@ def guarded(settings: MysqlSettings) -> Guard:
 
 
 def _number(error: Exception) -> int:
-    """Of the error, by the server's own count; 0 when it is not the server's."""
+    """Return the server's number of an error; 0 for other errors."""
     arguments = getattr(getattr(error, "orig", None), "args", ())
     return arguments[0] if arguments and isinstance(arguments[0], int) else 0
 
@@ -185,6 +188,6 @@ def _failed(error: Exception, text: str, source_id: str) -> errors.SourceFailed:
 
 
 def _tls_words(error: Exception, number: int) -> str:
-    """The reason that TLS gave for a connection that failed; empty: it was not TLS."""
+    """Return the TLS error of a failed connection; empty for other errors."""
     reason = tls_reason(error) or ("the server does not support it" if number == _NO_TLS else "")
     return f"TLS: {reason}" if reason else ""

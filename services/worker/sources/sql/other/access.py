@@ -1,4 +1,4 @@
-"""What can be had of sources of kind sql in any other database of SQLAlchemy."""
+"""What a worker can do with sources of kind sql in any other database of SQLAlchemy."""
 
 from functools import partial
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class OtherSqlBlobs:
-    """See BlobReader; a blob is in memory as a whole.
+    """The BlobReader of any other database. It holds a whole blob in memory.
 
-    `connection_of` makes its connection; in `guard` errors of the database become SourceFailed.
+    `connection_of` opens the connection. In the context `guard`, errors of the database become SourceFailed.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class OtherSqlBlobs:
 
     def close(self) -> None:
         """See BlobReader."""
-        with suppress(Exception):  # it may be broken already
+        with suppress(Exception):  # the connection may be broken already
             self._connection.close()
 
     def _rows(self, blob: Blob, key: tuple[str, ...]) -> Sequence[Any]:

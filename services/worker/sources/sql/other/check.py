@@ -1,4 +1,4 @@
-"""Any other database, checked: what its columns are is known of DuckDB only."""
+"""Checks any other database. The types of columns are known for DuckDB only."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ _TEXT = ColumnType(Kind.TEXT)
 
 
 def check(settings: OtherSqlSettings, probes: Sequence[Probe]) -> list[Problem]:
-    """See SourceKind.check."""
+    """See Access.check."""
     return list(problems(settings.id, lambda: _reached(settings), probes))
 
 
@@ -33,7 +33,7 @@ def _reached(settings: OtherSqlSettings) -> Iterator["_Live"]:
 
 
 class _Live:
-    """See problems.Live."""
+    """The problems.Live of any other database."""
 
     def __init__(self, connection: "sa.Connection", settings: OtherSqlSettings) -> None:
         self._connection = connection
@@ -45,12 +45,12 @@ class _Live:
 
         read = self._written(relation)
         with guarded(self._settings)():
-            self._connection.rollback()  # the statement before may have failed, and its transaction with it
+            self._connection.rollback()  # a failed statement may have left a failed transaction
             if self._connection.dialect.name == "duckdb":
                 described = self._connection.execute(sa.text(f"describe select * from {read}"))  # noqa: S608 - quoted
                 return [duckdb_types.live_column(row[0], row[1], ()) for row in described]
             result = self._connection.execute(sa.text(f"select * from {read} where 1 = 0"))  # noqa: S608 - quoted
-            return [LiveColumn(name, _TEXT) for name in result.keys()]  # noqa: SIM118 - no mapping
+            return [LiveColumn(name, _TEXT) for name in result.keys()]  # noqa: SIM118 - not a mapping
 
     def select(self, spec: JobSpec) -> None:
         """See problems.Live."""

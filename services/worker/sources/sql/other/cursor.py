@@ -1,7 +1,7 @@
-"""Rows of any other database, through a cursor of SQLAlchemy that stays with the server.
+"""Rows of any other database, through a cursor of SQLAlchemy on the server.
 
-What such a database compares exactly is not known: a condition narrows down what it sends, where the type of a column
-is certain, and every row is decided here.
+It is not known which comparisons such a database makes exactly. A condition reduces the rows that are sent if the type
+of a column is known, and the worker decides every row.
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -39,15 +39,15 @@ _KNOWN = {
     **dict.fromkeys(("char", "varchar", "text", "character", "character varying", "longtext"), _TEXT),
     **dict.fromkeys(("date", "datetime", "timestamp", "timestamp with time zone"), _DAY),
 }
-"""What a condition may compare, by the names that the standard's list of columns has for types."""
+"""Types that a condition may compare, by the names in the standard's information schema."""
 _NOT_UTF8 = "Could not decode to UTF-8"
-"""What the driver of SQLite says of a text, as of a fault of its own."""
+"""Part of SQLite's error for a text that is not UTF-8. It looks like an error of the statement."""
 _SHARE = Decimal("1e-9")
 _ZONES = timedelta(days=2)
 
 
 class CursorReading(SnapshotReading):
-    """ports.Reading of one statement, which in some databases is no snapshot."""
+    """The ports.Reading of one statement. In some databases a statement does not see a single moment."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class CursorReading(SnapshotReading):
 
 @contextmanager
 def opened(settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
-    """A reading of the spec. Raises SourceFailed."""
+    """Open a reading of the spec. Raises SourceFailed."""
     if spec.reading is ReadingMode.KEYSET:
         raise errors.reading_unsupported(settings.id)
     with ExitStack() as stack:
@@ -73,9 +73,7 @@ def opened(settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
             connection = stack.enter_context(engine(settings).connect())
             driver: Any = connection.connection.driver_connection
         if connection.dialect.name == "duckdb":
-            own = stack.enter_context(
-                closing(driver.cursor().cursor())
-            )  # with results that SQLAlchemy knows nothing of
+            own = stack.enter_context(closing(driver.cursor().cursor()))  # with results that SQLAlchemy does not manage
             yield stack.enter_context(duckdb_reading.opened(own, settings, spec))
             return
         cursor = stack.enter_context(closing(_Cursor(connection, settings, guarded(settings))))
@@ -83,7 +81,7 @@ def opened(settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
 
 
 def guarded(settings: OtherSqlSettings, *, connecting: bool = False) -> Callable[[], Any]:
-    """A context in which errors of the database become SourceFailed; `connecting`: whatever it is, it may pass."""
+    """Return a context in which errors of the database become SourceFailed. `connecting`: all errors are transient."""
 
     @contextmanager
     def guard() -> Iterator[None]:
@@ -123,12 +121,12 @@ class _Cursor:
         self._rows: Generator[pa.RecordBatch, None, None] | None = None
 
     def close(self) -> None:
-        """End the statement, wherever its rows are: what is left of it would have no connection to be closed on."""
+        """End the statement even if rows are left. Without its connection it could not be closed later."""
         if self._rows is not None:
             self._rows.close()
 
     def open(self, spec: JobSpec) -> Reading:
-        """Every row that may match, in the order of the spec."""
+        """Read every row that may match, in the order of the spec."""
         as_of, time_zone = datetime.now(UTC), self._settings.time_zone
         with self._guard():
             types = self._types(spec)
@@ -144,7 +142,7 @@ class _Cursor:
         return CursorReading(rows, selection, facts, one_moment=one_moment)
 
     def _relation(self, spec: JobSpec) -> "sa.FromClause":
-        """The rows, with the columns that the spec uses, of the types that are known."""
+        """Return the relation with all its columns, and note which of them the names of the spec refer to."""
         import sqlalchemy as sa  # noqa: PLC0415
 
         bare = _bare(spec)
@@ -158,7 +156,10 @@ class _Cursor:
         return sa.table(table, *columns, schema=schema or None).alias("r")
 
     def _types(self, spec: JobSpec) -> dict[str, str]:
-        """Of a table's columns, where the database has the standard's list of them; of a query's none."""
+        """Return the known types of a table's columns if the database has the standard's information schema.
+
+        Empty for a query.
+        """
         import sqlalchemy as sa  # noqa: PLC0415
 
         schema, _, table = spec.relation.table.rpartition(".")
@@ -167,7 +168,7 @@ class _Cursor:
         parameters = {"table": table, "schema": schema} if schema else {"table": table}
         try:
             rows = self._connection.execute(sa.text(listed + of_schema), parameters).all() if table else []
-        except sa.exc.SQLAlchemyError:  # then nothing is narrowed down
+        except sa.exc.SQLAlchemyError:  # without types, no condition is sent
             self._connection.rollback()
             return {}
         types: dict[str, set[str]] = {}
@@ -200,7 +201,7 @@ def _bare(spec: JobSpec) -> "sa.FromClause":
 
 
 def _text(query: str) -> "sa.TextClause":
-    """A query as it is: what stands behind a colon is no parameter."""
+    """Return a query as it is. A colon in it does not begin a parameter."""
     import sqlalchemy as sa  # noqa: PLC0415
 
     return sa.text(query.replace(":", r"\:"))
@@ -216,14 +217,14 @@ def _statement(
     order: list[Any] = []
     for term in spec.order:
         column = columns[term.column]
-        # Not every dialect knows NULLS LAST.
+        # Not every dialect supports NULLS LAST.
         order.append(sa.case((column.is_(None), 0 if term.nulls_first else 1), else_=1 if term.nulls_first else 0))
         order.append(column.desc() if term.descending else column.asc())
     return sa.select(*values).where(_condition(spec.filter, columns, types)).order_by(*order)
 
 
 def _condition(filter_: Filter, columns: dict[str, Any], types: dict[str, str]) -> Any:
-    """Every row that matches, and others."""
+    """Return a condition that all matching rows fulfil. Other rows may fulfil it, too."""
     import sqlalchemy as sa  # noqa: PLC0415
 
     match filter_:
@@ -255,7 +256,7 @@ def _narrowed(term: Term, column: Any, stored: str) -> Any:
 
 
 def _between(term: Term, column: Any, around: Callable[[Value], tuple[Any, Any]]) -> Any:
-    """Around the values, generously."""
+    """Return a condition with a generous margin around the values."""
     import sqlalchemy as sa  # noqa: PLC0415
 
     bounds = [around(v) for v in term.values]
@@ -282,6 +283,6 @@ def _around_day(value: Value) -> tuple[Any, Any]:
 
 
 def _batch(rows: Any, selection: tuple[SourceColumn, ...]) -> pa.RecordBatch:
-    """Column by column, as text that parse.py reads; binary as bytes."""
+    """Convert rows to columns: text for parse.py, bytes for binary."""
     columns = [array(values, column.type) for values, column in zip(zip(*rows, strict=True), selection, strict=True)]
     return pa.RecordBatch.from_arrays(columns, names=[f"c{i}" for i in range(len(columns))])

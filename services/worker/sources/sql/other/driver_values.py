@@ -1,4 +1,4 @@
-"""Python objects of a database's driver as text that parse.py reads."""
+"""Converts Python objects of a database's driver to text for parse.py."""
 
 import json
 import math
@@ -18,20 +18,20 @@ _TEXT = ColumnType(Kind.TEXT)
 _HOLDING = (Mapping, list, tuple, set, frozenset)
 _BARE = (bool, int, float, Decimal)
 _EXACT = Context(prec=400)
-"""Enough for the largest real with 38 digits behind its point."""
+"""Enough digits for the largest double with 38 decimals."""
 _HALVES = re.compile("[\ud800-\udfff]")
-"""Of surrogate pairs, and bytes that are not UTF-8 as Python keeps them in a text."""
+"""Halves of surrogate pairs. Python also uses them in texts for bytes that are not UTF-8."""
 _NOISE = Decimal("1e-14")
-"""Share of a real within which it stands for a decimal."""
+"""Relative error up to which a double stands for a decimal."""
 _MIDNIGHT = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Unwritable(Exception):
-    """A value that has no text but the one that Python has for its own."""
+    """A value of a class without a text form of its own."""
 
 
 def as_text(value: Any, type_: ColumnType) -> str | bytes | None:
-    """The text of a value for a column of this type; bytes for binary; None is null. Raises Unwritable."""
+    """Return a value as text for a column of this type, or as bytes for binary. None is null. Raises Unwritable."""
     if value is None:
         return None
     if type_.kind is Kind.BINARY:
@@ -42,7 +42,10 @@ def as_text(value: Any, type_: ColumnType) -> str | bytes | None:
 
 
 def array(values: Sequence[Any], type_: ColumnType) -> Array:
-    """A column as parse.py reads it: texts, or bytes for binary; what has no text is invalid, see invalid.py."""
+    """Convert a column for parse.py: to texts, or to bytes for binary.
+
+    Values without a text form become invalid, see invalid.py.
+    """
     arrow = pa.large_binary() if type_.kind is Kind.BINARY else pa.large_string()
     try:
         return pa.array([as_text(value, type_) for value in values], arrow)
@@ -52,7 +55,7 @@ def array(values: Sequence[Any], type_: ColumnType) -> Array:
 
 
 def _told(value: Any, type_: ColumnType) -> tuple[str | bytes | None, str | None]:
-    """The text of a value, or what stands for it when it has none."""
+    """Return the text of a value and None, or None and the text that describes an invalid value."""
     try:
         text = as_text(value, type_)
     except Unwritable:
@@ -79,7 +82,7 @@ def _whole_json(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    """JSON with every digit. What no JSON has, as NaN, stays so, and is refused by whoever reads it."""
+    """Return JSON with all digits. Values that JSON lacks, such as NaN, stay as they are; the reader refuses them."""
     if isinstance(value, Mapping):
         members = (f"{_quoted(_key(key))}:{_json(each)}" for key, each in value.items())
         return f"{{{','.join(members)}}}"
@@ -113,7 +116,7 @@ def _float(value: float, type_: ColumnType) -> str:
     if type_.kind is Kind.INTEGER and value.is_integer():
         return str(int(value))
     if type_.kind is Kind.DECIMAL and math.isfinite(value):
-        number = Decimal(repr(value))  # the value itself has digits that nobody wrote
+        number = Decimal(repr(value))  # the exact value of the double has digits that nobody wrote
         rounded = number.quantize(Decimal(1).scaleb(-type_.scale), context=_EXACT)
         return f"{rounded if abs(rounded - number) <= abs(number) * _NOISE else number:f}"
     return repr(value)
@@ -126,7 +129,7 @@ def _moment(value: datetime, type_: ColumnType) -> str:
 
 
 def _length(value: timedelta, type_: ColumnType) -> str:
-    """MySQL gives times of day as lengths."""
+    """Return a duration, or a time of day for a column of times, because MySQL returns times as durations."""
     if type_.kind is Kind.TIME and timedelta() <= value < timedelta(days=1):
         return (_MIDNIGHT + value).time().isoformat()
     micros = abs(value) // timedelta(microseconds=1)
@@ -149,4 +152,4 @@ _TEXTS: tuple[tuple[type, Callable[[Any, ColumnType], str]], ...] = (
     (timedelta, _length),
     (bytes, _bytes),
 )
-"""How a value of each type is written; the first that fits: a bool is an int, a datetime is a date."""
+"""The text form by class. The first match counts: a bool is an int, and a datetime is a date."""

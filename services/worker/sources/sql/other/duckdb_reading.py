@@ -1,6 +1,7 @@
-"""A database of DuckDB, read in its own words: what its driver for Python makes of values is not trusted.
+"""Reads a DuckDB database through Arrow. The values of DuckDB's Python driver are not used.
 
-That has no infinity, no months, no more than microseconds, and reals of four bytes with the digits of eight.
+That driver has no infinity, no months and no digits beyond microseconds, and returns 4-byte reals with the digits of
+8-byte reals.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -32,9 +33,9 @@ _LACKS_MODULE = "Required module"
 
 @contextmanager
 def opened(connection: "duckdb.DuckDBPyConnection", settings: OtherSqlSettings, spec: JobSpec) -> Iterator[Reading]:
-    """Every row that matches, of one moment, in the order of the spec. Raises SourceFailed.
+    """Open a reading of every row that may match, at one moment, in the order of the spec. Raises SourceFailed.
 
-    Nothing of it outlives the context: whoever opens the file again waits for as long as DuckDB has anything of it.
+    Everything is closed with the context. Otherwise the next open of the file would wait until DuckDB has released it.
     """
     database = _Database(connection, settings)
     try:
@@ -52,7 +53,7 @@ class _Database:
         self._rows: Generator[pa.RecordBatch, None, None] | None = None
 
     def close(self) -> None:
-        """End the statement, wherever its rows are."""
+        """End the statement even if rows are left."""
         if self._rows is not None:
             self._rows.close()
 
@@ -100,7 +101,7 @@ class _Database:
         finally:
             if reader is not None:
                 reader.close()
-            del reader  # a traceback would keep it
+            del reader  # a traceback would keep it alive
 
     def _guarded(self, act: Callable[[], Any]) -> Any:
         try:
@@ -118,7 +119,10 @@ class _Database:
         return errors.unavailable(self._settings.id)
 
     def _said(self, error: Exception) -> errors.DriverError:
-        """Only what is wrong with a statement is said in full: other words may hold values of rows."""
+        """Return the error for the log.
+
+        Only errors of the statement keep their text; others may quote values of rows.
+        """
         of_statement = isinstance(error, _of_statements()) or _LACKS_MODULE in str(error)
         told = driver_error(error, of_value=not of_statement)
         return errors.DriverError(address.scrubbed(str(told), self._settings.url))
@@ -142,8 +146,10 @@ def _rows(relation: Relation) -> str:
 
 
 def _kept(name: str, type_: str) -> tuple[str, str]:
-    """A column with all its digits, and the type of that: what is finer than a microsecond leaves as text, and what is
-    cut of it is counted; so do numbers without bound.
+    """Return an expression with all digits of a column, and its type.
+
+    Values finer than a microsecond and integers of any size become text; digits that are cut from them later are
+    counted.
     """
     if type_ in ("TIMESTAMP_NS", "TIME_NS", "BIGNUM"):
         return f"cast({quoted(name)} as varchar)", "VARCHAR"

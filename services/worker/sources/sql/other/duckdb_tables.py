@@ -24,7 +24,7 @@ _MAIN = "main"
 
 
 def tables(connection: "sa.Connection", names: TableNames) -> Iterator[LiveTable]:
-    """Those that are meant. Raises SQLAlchemyError."""
+    """Yield the selected tables. Raises SQLAlchemyError."""
     columns, constraints = _rows(connection, _COLUMNS), _rows(connection, _CONSTRAINTS)
     for schema, name, comment in _rows(connection, _TABLES):
         if names.mean(name, schema):
@@ -57,7 +57,7 @@ def _table(
 
 
 def _values(connection: "sa.Connection", schema: str, table: str, names: list[str]) -> tuple[dict[str, list[str]], str]:
-    """The values of the first rows as text, and a note when they cannot be had."""
+    """Return the first values of the columns as text, and a note when they cannot be read."""
     import sqlalchemy.exc as sae  # noqa: PLC0415 - few sources need it
 
     selected = ", ".join(f"cast(r.{quoted(name)} as varchar)" for name in names)

@@ -1,4 +1,4 @@
-"""Connections through SQLAlchemy, as each driver wants them."""
+"""Connections through SQLAlchemy, with the options of each driver."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
-    "duckdb": {"read_only": True},  # a missing file is not made, and one that others read is not locked
+    "duckdb": {"read_only": True},  # does not create a missing file, and does not lock one that others read
 }
-"""What drivers are told, by the name of the dialect."""
+"""Options of drivers by the name of the dialect."""
 
 
 def engine(settings: OtherSqlSettings) -> "sa.Engine":
-    """An engine without a pool, whose errors show no values. Raises SQLAlchemyError, ImportError."""
+    """Return an engine without a pool whose errors show no values. Raises SQLAlchemyError or ImportError."""
     import sqlalchemy as sa  # noqa: PLC0415 - few sources need it
 
     name = sa.make_url(settings.url).get_backend_name()
@@ -26,6 +26,6 @@ def engine(settings: OtherSqlSettings) -> "sa.Engine":
 
 @contextmanager
 def connected(settings: OtherSqlSettings) -> Iterator["sa.Connection"]:
-    """A connection. Raises SQLAlchemyError, ImportError, OSError."""
+    """Connect. Raises SQLAlchemyError, ImportError or OSError."""
     with engine(settings).connect() as connection:
         yield connection

@@ -1,4 +1,7 @@
-"""The tables of any other database, by SQLAlchemy's own inspection; those of DuckDB by its catalog."""
+"""The tables of any other database, found by SQLAlchemy's inspection.
+
+Tables of DuckDB are read from its own catalog.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,7 +24,7 @@ _DOTTED = "its name has a dot: read it with a query"
 
 
 def tables(settings: OtherSqlSettings, names: TableNames) -> list[LiveTable]:
-    """See SourceKind.introspect."""
+    """See Access.introspect."""
     guard = guarded(settings)
     with guard(), connected(settings) as connection:
 
@@ -31,7 +34,7 @@ def tables(settings: OtherSqlSettings, names: TableNames) -> list[LiveTable]:
             schema, _, table = relation.rpartition(".")
             selected: Any = sa.select(*map(sa.column, columns)).select_from(sa.table(table, schema=schema or None))
             with guard():
-                connection.rollback()  # the statement before may have failed, and its transaction with it
+                connection.rollback()  # a failed statement may have left a failed transaction
                 return [tuple(row) for row in connection.execute(selected.limit(MAX_ROWS))]
 
         if connection.dialect.name == "duckdb":
@@ -53,7 +56,7 @@ def _inspected(connection: "sa.Connection", names: TableNames) -> Iterator[LiveT
 
 
 def _schemas(inspector: "sa.Inspector", names: TableNames, default: str) -> list[str]:
-    """The one of the address, unless another one is named."""
+    """Return the default schema and, if another one is named, that one as well."""
     named = names.schema or names.table.replace('"', "").rpartition(".")[0]
     return [default, *([named] if named and named != default and named in inspector.get_schema_names() else [])]
 
@@ -83,7 +86,7 @@ def _table(inspector: "sa.Inspector", relation: str, name: str, schema: str | No
 
 
 def _unique(inspector: "sa.Inspector", name: str, schema: str | None, required: set[str]) -> Iterable[str]:
-    """The columns of a unique index of which none may be null."""
+    """Return the columns of a unique index without nullable columns. Empty when there is none."""
     for index in inspector.get_indexes(name, schema=schema):
         names = [column or "" for column in index["column_names"]]
         if index["unique"] and names and required.issuperset(names):
@@ -92,7 +95,7 @@ def _unique(inspector: "sa.Inspector", name: str, schema: str | None, required: 
 
 
 def _type(stored: Any, comment: str) -> tuple[ColumnType, str, str]:
-    """The type, the comment and a note."""
+    """Return the type, the comment and a note."""
     import sqlalchemy as sa  # noqa: PLC0415
 
     if isinstance(stored, sa.Numeric) and not isinstance(stored, sa.Float):
@@ -110,6 +113,6 @@ def _type(stored: Any, comment: str) -> tuple[ColumnType, str, str]:
         (sa.Interval, Kind.DURATION),
         (sa.JSON, Kind.JSON),
         (sa.LargeBinary, Kind.BINARY),
-        (sa.types._Binary, Kind.BINARY),  # noqa: SLF001 - BINARY and VARBINARY have no public class in common
+        (sa.types._Binary, Kind.BINARY),  # noqa: SLF001 - BINARY and VARBINARY have no common public class
     )
     return ColumnType(next((kind for class_, kind in kinds if isinstance(stored, class_)), Kind.TEXT)), comment, ""

@@ -11,9 +11,10 @@ from services.worker.sources.time_zone import read_time_zone
 
 @dataclass(frozen=True, slots=True)
 class OtherSqlSettings:
-    """`url` is one of SQLAlchemy, with the password in it. `statement_timeout_s` bounds each reading, 0 does not.
+    """Any other database. `url` is one of SQLAlchemy, including the password.
 
-    `time_zone` (an IANA name) is where its timestamps without a zone are.
+    `statement_timeout_s` limits each reading; 0 is no limit. `time_zone` (an IANA name) applies to timestamps without a
+    zone.
     """
 
     kind: ClassVar[str] = "sql"
@@ -24,5 +25,5 @@ class OtherSqlSettings:
 
 
 def read(id_: str, table: Table, origin: Origin) -> OtherSqlSettings:
-    """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
+    """Read the settings from a table of sources.toml. They are valid only if no mistake was noted."""
     return OtherSqlSettings(id_, read_server_url(table, origin), read_timeout(table), read_time_zone(table))

@@ -1,4 +1,4 @@
-"""What can be had of sources of kind sql in PostgreSQL."""
+"""What a worker can do with sources of kind sql in PostgreSQL."""
 
 from functools import partial
 

@@ -12,7 +12,7 @@ from services.worker.sources.sql.postgres.settings import PostgresSettings
 
 
 class PostgresBlobs(AdbcBlobs):
-    """See BlobReader."""
+    """The BlobReader of PostgreSQL."""
 
     def __init__(self, settings: PostgresSettings) -> None:
         super().__init__(settings.id, connected(settings))
@@ -30,7 +30,7 @@ class PostgresBlobs(AdbcBlobs):
         except errors.SourceFailed as failed:
             if failed.code is not FailureCode.VALUE_INVALID:
                 raise
-            return None  # a text that the type of the key has no value for: no row has it
+            return None  # the text is not a value of the key's type, so no row has it
 
     def _rows_of(self, relation: Relation) -> str:
         return dialect.relation(relation)
@@ -39,7 +39,7 @@ class PostgresBlobs(AdbcBlobs):
         return f"r.{quoted(column)}"
 
     def _matching(self, blob: Blob, key: tuple[str, ...]) -> tuple[str, tuple[Parameter, ...]]:
-        # Compared as the type that the column has, which an index can serve.
+        # The key is compared with the column's own type, so that an index can be used.
         types = [self._type(blob.relation, k.column) for k in blob.key]
         typed = enumerate(zip(blob.key, types, strict=True), 1)
         same = [f"r.{quoted(key.column)} = ${n}::text::{type_}" for n, (key, type_) in typed]

@@ -1,4 +1,4 @@
-"""A PostgreSQL database, checked."""
+"""Checks a PostgreSQL database."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,14 +22,14 @@ from services.worker.sources.sql.source import SqlSource
 
 
 def check(settings: PostgresSettings, probes: Sequence[Probe]) -> list[Problem]:
-    """See SourceKind.check."""
+    """See Access.check."""
     return list(problems(settings.id, lambda: _reached(settings), probes))
 
 
 @contextmanager
 def _reached(settings: PostgresSettings) -> Iterator["_Live"]:
     with _guarded(settings):
-        import psycopg  # noqa: PLC0415 - few need it
+        import psycopg  # noqa: PLC0415 - few sources need it
 
         connection = psycopg.connect(with_options(settings.url), client_encoding="utf8", autocommit=True)
     with connection:
@@ -49,14 +49,17 @@ def _guarded(settings: PostgresSettings) -> Iterator[None]:
 
 
 class _Live:
-    """See problems.Live. What a statement would give is told by its description, without a row."""
+    """The problems.Live of PostgreSQL.
+
+    The columns of a statement are known from its description, without reading a row.
+    """
 
     def __init__(self, connection: Any, settings: PostgresSettings) -> None:
         self._connection = connection
         self._settings = settings
 
     def columns(self, relation: Relation) -> Sequence[LiveColumn]:
-        """See problems.Live. Of a column that the account may not select the type is not told."""
+        """See problems.Live. The type of a column that the account may not select is not known and given as text."""
         with _guarded(self._settings), self._connection.cursor() as cursor:
             may_select = self._may_select(relation)
             selected = _listed(name for name, may in may_select.items() if may) if may_select else "*"
@@ -79,7 +82,10 @@ class _Live:
         read_nothing(SqlSource(partial(opened, self._settings)), of_nothing(spec, f"{relation} as r", selected))
 
     def _may_select(self, relation: Relation) -> dict[str, bool]:
-        """Of a table the columns whose names are UTF-8, and whether the account may select each; empty for a query."""
+        """Return the columns of a table whose names are UTF-8, and whether the account may select each.
+
+        Empty for a query.
+        """
         import psycopg  # noqa: PLC0415
 
         if not relation.table:
@@ -89,7 +95,7 @@ class _Live:
         return {name: may for raw, may in listed for name in in_utf8([bytes(raw)])}
 
     def _type(self, column: Any) -> ColumnType:
-        """Of a number without digits, as of anything that nobody knows here, text: then the values say."""
+        """Return the type of a column. An unknown type, and a number of any digits, is text; the values then decide."""
         known = self._connection.adapters.types.get(column.type_code)
         is_array = known is not None and known.array_oid == column.type_code
         declared = type_of(column.type_code, is_array=is_array)

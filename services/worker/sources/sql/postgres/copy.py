@@ -1,4 +1,4 @@
-"""Rows of a PostgreSQL database as lines of CSV, which the server makes: no value becomes anything here."""
+"""Rows of a PostgreSQL database as lines of CSV that the server encodes. The worker does not convert any value."""
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -23,9 +23,9 @@ from services.worker.sources.sql.postgres.types import Columns
 
 @contextmanager
 def opened(settings: PostgresSettings, spec: JobSpec, options: RowOptions) -> Iterator[LinesReading | None]:
-    """A reading of a spec as lines; None when its columns, its filter or its table forbid that.
+    """Open a reading of encoded lines; None when the columns, the filter or the table of the spec do not allow it.
 
-    It counts what matches where the spec bounds it. Raises SourceFailed.
+    Rows are counted if the spec limits their number. Raises SourceFailed.
     """
     if not may_be_lines(spec):
         yield None
@@ -35,7 +35,7 @@ def opened(settings: PostgresSettings, spec: JobSpec, options: RowOptions) -> It
 
 
 class _CopyReading:
-    """ports.LinesReading of what one or several COPYs give."""
+    """The ports.LinesReading of one or several COPY statements."""
 
     consistency = Consistency.SNAPSHOT
 
@@ -57,7 +57,7 @@ class _CopyReading:
                     self._sent += part
 
     def rows_matched(self) -> int:
-        """See ports.Counted: COUNT of the snapshot, else what the server says it sent."""
+        """See ports.Counted. The number is the snapshot's COUNT, or else the number that the server reports as sent."""
         return self._sent if self._count is None else self._count
 
     def warnings(self) -> list[ExportWarning]:
@@ -67,7 +67,7 @@ class _CopyReading:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """What is copied, but for which rows: each column as COPY must write it, `order` and `page` as they end it."""
+    """The table to copy. `values` are the columns as COPY must write them; `order` and `page` end the statement."""
 
     values: Sequence[str]
     relation: str
@@ -76,11 +76,11 @@ class _Table:
     delimiter: str
 
     def select(self, where: str) -> str:
-        """The rows."""
+        """Return the statement for the rows that match a condition."""
         return f"select {', '.join(self.values)} from {self.relation} where {where}{self.order}{self.page}"  # noqa: S608
 
     def copy(self, where: str) -> str:
-        """Their lines."""
+        """Return the COPY statement for the rows that match a condition."""
         return f"copy ({self.select(where)}) to stdout (format csv, delimiter {literal(self.delimiter)})"
 
 
@@ -96,7 +96,7 @@ def _reading(session: Session, settings: PostgresSettings, spec: JobSpec, option
     where = transaction.set_parameters(matching)
     parts = ranges.of(session, spec, columns, table.select(where)) if options.threads > 1 else ()
     snapshot = lanes.exported(session) if parts else ""
-    if parts and not snapshot:  # what was refused has ended the transaction
+    if parts and not snapshot:  # the refused export ended the transaction
         as_of = transaction.begin(spec)
         where = transaction.set_parameters(matching)
     bounded = spec.limits.max_rows > 0
@@ -110,7 +110,7 @@ def _reading(session: Session, settings: PostgresSettings, spec: JobSpec, option
 
 
 def _table(session: Session, spec: JobSpec, columns: Columns) -> _Table | None:
-    """None when COPY cannot write one of the columns as it must be."""
+    """Return the table; None when COPY cannot write one of its columns with the same bytes as the worker."""
     relation = dialect.relation(spec.relation)
     values = _values(session, spec, columns, relation)
     if values is None:
@@ -120,7 +120,7 @@ def _table(session: Session, spec: JobSpec, columns: Columns) -> _Table | None:
 
 
 def _values(session: Session, spec: JobSpec, columns: Columns, relation: str) -> Sequence[str] | None:
-    """Each column as COPY must write it; None when one of them cannot be."""
+    """Return the expressions of the columns for COPY; None when one of them cannot be written with the same bytes."""
     selection = source_columns(spec, deciding=False)
     raw = ", ".join(columns.raw(c.name) for c in selection)
     declared = session.modifiers(f"select {raw} from {relation} limit 0")  # noqa: S608 - quoted

@@ -1,8 +1,8 @@
-"""A spec in PostgreSQL's SQL: exact, but where a column is stored as another type or case is to be ignored.
+"""A spec in PostgreSQL's SQL. It is exact unless a column is stored as another type or case is ignored.
 
-Texts are compared and ordered by their bytes, never by the database's collation. A parameter is a setting of the
-transaction (`parameters`): ADBC would keep the whole result of a statement with bound ones in memory, and COPY takes
-none. What a setting holds is never part of a statement.
+Texts are compared and sorted by their bytes, never by the database's collation. A parameter is passed as a setting of
+the transaction (`parameters`): with bound parameters ADBC would keep the whole result in memory, and COPY allows none.
+The value of a setting never becomes part of a statement.
 """
 
 from collections.abc import Iterable
@@ -26,10 +26,10 @@ from services.worker.sources.rows.step import utc
 from services.worker.sources.sql.postgres.types import FLOAT4_AS_FLOAT8, MOMENTS, PLAIN_TEXT, REAL, WHOLE, Columns, Oid
 
 MARK = "\0"
-"""A parameter in a condition, before it has its number; it can't be part of a statement."""
+"""A parameter in a condition before it has a number. A statement cannot contain this character."""
 
 _SET_AT_ONCE = 1_000
-"""Parameters a statement: it may give 1,664 columns."""
+"""Parameters set by one statement. A statement may return 1,664 columns."""
 
 _INT64 = range(-(2**63), 2**63)
 _NUMERIC = frozenset({*WHOLE, Oid.NUMERIC, Oid.MONEY})
@@ -38,17 +38,20 @@ _UNSORTED = frozenset({Oid.JSON, Oid.XML, Oid.POINT})
 _NUMBER = r"^[+-]?[0-9]*\.?[0-9]+$"
 _NO_ZONE = "UTC"
 _SMALLEST, _GREATEST = "5e-324", "1.7976931348623157e308"
-"""Of the doubles that are not 0, without their sign."""
+"""The smallest and the greatest positive double."""
 
 
 def relation(of: Relation) -> str:
-    """The rows as `r`. A table is `name` or `schema.name`; a name with a dot or blank in it may have double quotes."""
+    """Return the relation under the name `r`.
+
+    A table is `name` or `schema.name`; a name with a dot or a blank may be in double quotes.
+    """
     query = of.query.strip().rstrip(";")
     return f"(\n{query}\n) as r" if query else f"{table_name(of.table)} as r"
 
 
 def table_name(text: str) -> str:
-    """A table's name for a statement."""
+    """Return the name of a table for a statement."""
     parts, inside = [""], False
     for character in text:
         inside ^= character == '"'
@@ -64,7 +67,7 @@ def _is_quoted(part: str) -> bool:
 
 
 def parameters(sql: Sql) -> tuple[str, list[tuple[str, tuple[str, ...]]]]:
-    """The condition's text, and the statements that set its parameters, each with what it is given."""
+    """Return the condition's text, and the statements that set its parameters, each with its values."""
     parts = sql.text.split(MARK)
     text = parts[0] + "".join(f"{setting(i)}{part}" for i, part in enumerate(parts[1:], 1))
     values = [str(p) for p in sql.parameters]
@@ -78,18 +81,18 @@ def _set(values: tuple[str, ...], after: int) -> tuple[str, tuple[str, ...]]:
 
 
 def setting(number: int) -> str:
-    """A parameter as a text in a statement."""
+    """Return a parameter as a text expression."""
     return f"current_setting('exportd.p{number}')"
 
 
 def where(filter_: Filter, columns: Columns) -> Sql:
-    """The rows that match; every one of them, and only them when it is exact."""
+    """Return the condition of the rows that match. All of them fulfil it, and if it is exact, no others."""
     condition = combined(filter_, lambda term: _term(term, columns))
     return replace(condition, exact=condition.exact and all_certain(filter_))
 
 
 def order(terms: Iterable[OrderTerm], types: dict[str, ColumnType], columns: Columns) -> str:
-    """The order by typed value; empty without terms."""
+    """Return the order by clause, by typed values; empty without terms."""
     parts = []
     for term in terms:
         by = sortable(term.column, types.get(term.column), columns)
@@ -99,10 +102,10 @@ def order(terms: Iterable[OrderTerm], types: dict[str, ColumnType], columns: Col
 
 
 def sortable(name: str, type_: ColumnType | None, columns: Columns) -> str:
-    """What a column is sorted by; `type_` is the catalog's, None when it is not known."""
+    """Return the expression to sort a column by. `type_` is the catalog's type; None when it is not known."""
     oid = columns.oid(name)
     if oid in _TEXTUAL and type_ and type_.kind in (Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT):
-        raw = columns.text(name)  # a nondeterministic collation knows no patterns
+        raw = columns.text(name)  # pattern matching does not work with a nondeterministic collation
         return f"case when {raw} ~ '{_NUMBER}' then {raw}::numeric end"
     return columns.text(name) if oid in _TEXTUAL or oid in _UNSORTED else columns.raw(name)
 
@@ -121,13 +124,14 @@ def _typed(term: Term, columns: Columns) -> Sql:
         return Sql("true", exact=False)
     column, cast = compared
     beyond = term.operator in (Operator.GREATER, Operator.GREATER_OR_EQUAL)
-    number = f" and {column} <> 'NaN'" if beyond and term.type.kind is Kind.FLOAT else ""  # the greatest one there
+    # PostgreSQL treats it as the greatest number
+    number = f" and {column} <> 'NaN'" if beyond and term.type.kind is Kind.FLOAT else ""
     condition = f"({column} {term.operator.value} {MARK}::{cast}{number})"
     return any_of(Sql(condition, (_parameter(v),)) for v in term.values)
 
 
 def _compared(term: Term, columns: Columns) -> tuple[str, str] | None:
-    """The column typed, and the type that it is compared with; None when it is stored as another one."""
+    """Return the typed column and the type to compare it with; None when the column is stored as another type."""
     raw, oid, kind = columns.raw(term.column), columns.oid(term.column), term.type.kind
     if kind is Kind.INTEGER and oid in WHOLE:
         return raw, "int8"
@@ -136,14 +140,14 @@ def _compared(term: Term, columns: Columns) -> tuple[str, str] | None:
     if kind is Kind.FLOAT and (oid in REAL or oid in WHOLE or oid == Oid.NUMERIC):
         return _double(raw, oid), "float8"
     if kind is Kind.TIMESTAMP and oid in MOMENTS:
-        zoneless = oid == Oid.TIMESTAMP and columns.time_zone == _NO_ZONE  # an index serves it as it is
+        zoneless = oid == Oid.TIMESTAMP and columns.time_zone == _NO_ZONE  # this form lets an index be used
         return (raw, "timestamp") if zoneless else (columns.moment(term.column), "timestamptz")
     same = (kind is Kind.BOOLEAN and oid == Oid.BOOL) or (kind is Kind.DATE and oid == Oid.DATE)
     return (raw, kind.value) if same else None
 
 
 def _double(raw: str, oid: int) -> str:
-    """The nearest double; null for what lies beyond every one of them, which PostgreSQL would refuse to convert."""
+    """Return the nearest double; null beyond the range, where PostgreSQL's conversion would fail."""
     if oid == Oid.FLOAT4:
         return FLOAT4_AS_FLOAT8.format(raw=raw)
     if oid != Oid.NUMERIC:
@@ -164,7 +168,7 @@ def _parameter(value: Value) -> str:
 
 
 def _text(term: Term, columns: Columns) -> Sql:
-    """Compared as the text that is exported; what may be equal is looked up first, which an index can serve."""
+    """Compare the exported text. A condition on the stored value comes first, so that an index can be used."""
     text = columns.text(term.column)
     if term.ignore_case:
         return _any_case(text, term)
@@ -186,7 +190,7 @@ _KEYS: dict[int, str] = {Oid.UUID: "uuid", **dict.fromkeys(WHOLE, "int8")}
 
 
 def _is_key(text: str, oid: int) -> bool:
-    """Whether a value of that type has just this text."""
+    """Whether a value of that type has exactly this text."""
     try:
         return str(UUID(text)) == text if oid == Oid.UUID else str(int(text)) == text and int(text) in _INT64
     except ValueError:
@@ -194,7 +198,7 @@ def _is_key(text: str, oid: int) -> bool:
 
 
 def _any_case(text: str, term: Term) -> Sql:
-    """In this collation only ASCII is folded: any text with another character goes through."""
+    """Compare without case. The collation folds ASCII only, so every text with other characters matches."""
     values = [comparand(term, v) for v in term.values]
     of_ascii = [_of_text(f"lower({text})", term.operator, v) for v in values if v.isascii()]
     return any_of((*of_ascii, Sql(f"octet_length({text}) <> length({text})", exact=False)))

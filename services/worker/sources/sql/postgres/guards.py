@@ -1,4 +1,4 @@
-"""What keeps a connection to PostgreSQL from holding a slot here, or a backend there, for long; and why TLS failed."""
+"""Options that keep a connection to PostgreSQL from occupying a slot or a backend for long; and errors of TLS."""
 
 import re
 
@@ -10,19 +10,22 @@ CONNECTION = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-"""Of libpq: a server that has vanished is noticed within a minute."""
+"""Options of libpq. With them, a server that has vanished is noticed within a minute."""
 
 CHECK_CONNECTION = (
     "(select set_config(name, '5000', true) from pg_settings"
     " where name = 'client_connection_check_interval' and version() ~ 'linux')"
 )
-"""Has a backend that computes or waits for a lock look every five seconds whether its client is still there: the one
-of a child that was killed ends. PostgreSQL has it from 14 on, and not on every system.
+"""Lets a backend that computes or waits for a lock check every five seconds whether its client still exists.
+
+This ends the backend of a child that was killed. PostgreSQL supports it from version 14, on some systems.
 """
 
 
 def options(lock_timeout_s: float) -> dict[str, str]:
-    """Of a transaction: how long it waits for a lock, such as that of a migration, and how it notices a dead client."""
+    """Return the options of a transaction: how long it waits for a lock, such as that of a migration, and how it
+    detects a dead client.
+    """
     return {
         "lock_timeout": str(int(lock_timeout_s * 1000)),
         "tcp_keepalives_idle": "30",
@@ -39,6 +42,6 @@ _TLS = re.compile(
 
 
 def tls_words(text: str) -> str:
-    """Of what libpq says of a connection that failed, the reason that TLS gave; empty: it was not TLS."""
+    """Return the TLS error in a message of libpq about a failed connection; empty for other errors."""
     match = _TLS.search(text)
     return f"TLS: {match[0].removeprefix('SSL error: ')}" if match else ""

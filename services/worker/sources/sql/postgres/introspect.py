@@ -20,7 +20,7 @@ from services.worker.sources.sql.postgres.transaction import NATIVE
 from services.worker.sources.sql.postgres.types import Oid
 
 _PATIENCE_S = 15.0
-"""How long one statement may take: a view may go through everything for its first row."""
+"""Time limit of a statement in seconds. A view may read everything before its first row."""
 _ELSE = "text keeps every digit; or float, or decimal(38,S) with the scale S that you have"
 _KINDS: Mapping[int, Kind] = {
     **dict.fromkeys((Oid.INT2, Oid.INT4, Oid.INT8), Kind.INTEGER),
@@ -33,7 +33,7 @@ _KINDS: Mapping[int, Kind] = {
     Oid.TIME: Kind.TIME,
     Oid.INTERVAL: Kind.DURATION,
 }
-# Text and JSON only: they come as they are, whatever the types below.
+# The query returns text and JSON only, which need no conversion.
 _LISTED = """
 select n.nspname::text, c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), ''),
   (select json_agg(json_build_object('name', a.attname, 'base', coalesce(nullif(t.typbasetype, 0), t.oid)::int8,
@@ -60,11 +60,11 @@ _TABLES = (
     f"select {', '.join(f'convert_to(t.{quoted(each)}, {NATIVE})' for each in _GIVEN)}"  # noqa: S608 - constants
     f" from ({_LISTED}) as t({', '.join(map(quoted, _GIVEN))})"
 )
-"""As bytes: names and comments of a database without an encoding may be no UTF-8."""
+"""The same as bytes, because a database without an encoding may have names and comments that are not UTF-8."""
 
 
 def tables(settings: PostgresSettings, names: TableNames) -> list[LiveTable]:
-    """See SourceKind.introspect."""
+    """See Access.introspect."""
     with connected(settings) as session:
         database = _Database(session, settings)
         try:
@@ -74,14 +74,14 @@ def tables(settings: PostgresSettings, names: TableNames) -> list[LiveTable]:
 
 
 class _Database:
-    """A connection, of which no statement takes for ever, and none that fails stops the next one."""
+    """A connection whose statements have a time limit. A failed statement does not affect the next one."""
 
     def __init__(self, session: Session, settings: PostgresSettings) -> None:
         self._session = session
         self._patience_s = min(_PATIENCE_S, settings.statement_timeout_s or _PATIENCE_S)
 
     def tables(self, names: TableNames) -> list[LiveTable]:
-        """Those that are meant."""
+        """Return the selected tables."""
         listed = [[_text(each) for each in row] for row in self._rows(_TABLES)]
         return [self._table(row) for row in listed if names.mean(row[1], row[0])]
 
@@ -92,7 +92,7 @@ class _Database:
         return [*self._rows(f"select {selected} from {table} as r limit {MAX_ROWS}")]  # noqa: S608 - quoted
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """In a transaction of its own."""
+        """Run a statement in a transaction of its own."""
         options = {
             "DateStyle": "ISO, YMD",
             "IntervalStyle": "postgres",
@@ -119,7 +119,7 @@ class _Database:
         return LiveTable(relation, name, key_, live_columns, linked, _unicode(comment), note)
 
     def _values(self, relation: str, names: list[str]) -> tuple[dict[str, list[str]], str]:
-        """The values of the first rows as text, and a note when they cannot be had."""
+        """Return the first values of the columns as text, and a note when they cannot be read."""
         selected = ", ".join(f"r.{quoted(name)}::text" for name in names)
         table = dialect.table_name(relation)
         try:
@@ -131,7 +131,7 @@ class _Database:
 
 
 def _text(raw: bytes | None) -> str:
-    """Bytes that are not UTF-8 are surrogates."""
+    """Decode a text. Bytes that are not UTF-8 become surrogates."""
     return bytes(raw or b"").decode("utf-8", "surrogateescape")
 
 
@@ -140,12 +140,12 @@ def _unicode(text: str) -> str:
 
 
 def _part(name: str) -> str:
-    """As dialect.table_name reads it."""
+    """Quote a part of a name if dialect.table_name needs it."""
     return '"' + name.replace('"', '""') + '"' if '"' in name or "." in name else name
 
 
 def _is_doubtful(column: dict[str, Any]) -> bool:
-    """Whether some of its values, but not all that it could have, are of a type of the catalog."""
+    """Whether some possible values of the column do not fit its type of the catalog."""
     type_ = _type(column)
     return type_ is None or type_.kind in _ODD
 
@@ -175,18 +175,18 @@ _ODD: dict[Kind, tuple[Callable[[str], bool], str]] = {
     Kind.TIMESTAMP: (_is_beyond_dates, "infinity or a year beyond 9999"),
     Kind.DECIMAL: (lambda text: text in ("NaN", "Infinity", "-Infinity"), "NaN or infinity"),
 }
-"""Of types that PostgreSQL has with a value more: what tells such a value by its text, and its name."""
+"""Types for which PostgreSQL has additional values: how to recognise such a value by its text, and a name for it."""
 
 
 def _type(column: dict[str, Any]) -> ColumnType | None:
-    """None for a number of any digits."""
+    """Return the type of a column; None for a number of any digits."""
     if column["base"] == Oid.NUMERIC:
         return _decimal(column["digits"])
     return type_of(column["base"], is_array=column["array"])
 
 
 def type_of(oid: int, *, is_array: bool) -> ColumnType | None:
-    """The type of the catalog for one of PostgreSQL; None for numeric, whose digits must be known."""
+    """Return the catalog's type for a type of PostgreSQL; None for numeric, whose digits must be known."""
     if oid == Oid.NUMERIC:
         return None
     if oid == Oid.MONEY:
@@ -195,7 +195,10 @@ def type_of(oid: int, *, is_array: bool) -> ColumnType | None:
 
 
 def _decimal(modifier: int) -> ColumnType | None:
-    """Digits as PostgreSQL packs them: 16 bits of precision, 11 of scale, 4 more than the number."""
+    """Return the decimal of a type modifier: precision in the high 16 bits and scale in the low 11 bits, plus 4.
+
+    None without digits, or for more than 38.
+    """
     if modifier < 0:
         return None
     precision, scale = (modifier - 4) >> 16, ((modifier - 4) & 0x7FF ^ 0x400) - 0x400

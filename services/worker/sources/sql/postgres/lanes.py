@@ -1,4 +1,4 @@
-"""Ranges of a table that two connections copy side by side, both in one snapshot."""
+"""Copies ranges of a table over two connections side by side, both in one snapshot."""
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -18,16 +18,21 @@ from services.worker.sources.sql.postgres.transaction import SNAPSHOT, Transacti
 from services.worker.sources.sql.time_bound import time_bound_s
 
 _BY_INDEX = "set local enable_sort = off"
-"""For one range alone the server likes to sort what it finds by a bitmap: all ranges together then take it half as long
-again as the index from end to end.
+"""Makes the server use the index.
+
+For a single range it would rather sort the rows of a bitmap scan, and all ranges together would then take one and a
+half times as long as a scan of the whole index.
 """
 _MAX_WAITING_BYTES = 16 << 20
-"""Of a connection's lines that are not to be given yet, since those of the other one come first."""
+"""Limit of a connection's lines that wait for the other connection's earlier lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What connections of a reading share: `id` is that of the snapshot, `copy` makes a statement of a condition."""
+    """What the connections of a reading share.
+
+    `id` identifies the snapshot; `copy` makes a statement for a condition.
+    """
 
     settings: PostgresSettings
     spec: JobSpec
@@ -37,8 +42,9 @@ class Snapshot:
 
 
 def exported(session: Session) -> str:
-    """The id of the snapshot of its transaction, for another connection; empty where that is refused. The transaction
-    has ended then.
+    """Export the snapshot of the session's transaction and return its id for another connection.
+
+    If the server refuses that, the transaction is rolled back and the id is empty.
     """
     try:
         return str(session.rows("select pg_export_snapshot()")[0][0])
@@ -51,8 +57,9 @@ def exported(session: Session) -> str:
 def copied(
     shared: Snapshot, transaction: Transaction, session: Session, parts: Sequence[Sql]
 ) -> Generator[Lines | int, None, None]:
-    """The rows of all parts, in their order, and how many the server says that each has. Raises SourceFailed,
-    LinesUnfit.
+    """Yield the rows of all parts in order, and how many rows the server reports for each part.
+
+    Raises SourceFailed or LinesUnfit.
     """
     session.rows(_BY_INDEX)
     bound = _Bound(shared)
@@ -63,7 +70,7 @@ def copied(
 
 
 class _Bound:
-    """Until when all statements together must have ended."""
+    """The common time limit of all statements."""
 
     def __init__(self, shared: Snapshot) -> None:
         self._seconds = time_bound_s(shared.settings.statement_timeout_s, shared.spec)
@@ -71,7 +78,7 @@ class _Bound:
         self._source_id = shared.settings.id
 
     def left_ms(self) -> int:
-        """At least 1; 0: there is no bound. Raises SourceFailed (READING_TOO_LONG)."""
+        """Return the milliseconds left, at least 1; 0 is no limit. Raises SourceFailed (READING_TOO_LONG)."""
         if not self._seconds:
             return 0
         left = self._seconds - (time.monotonic() - self._began)
@@ -81,7 +88,7 @@ class _Bound:
 
 
 class _CopyLane:
-    """A concurrency.lanes.Lane: a connection that copies one part after the other."""
+    """The concurrency.lanes.Lane of a connection that copies one part after the other."""
 
     def __init__(self, shared: Snapshot, transaction: Transaction, session: Session, bound: _Bound) -> None:
         self._shared = shared
@@ -104,7 +111,7 @@ class _CopyLane:
 
 @contextmanager
 def _second(shared: Snapshot, bound: _Bound) -> Iterator[_CopyLane | None]:
-    """On a connection of its own; None where there is none to be had, or none that sees the snapshot."""
+    """Open a lane on a second connection; None when no connection can be made or it cannot use the snapshot."""
     with ExitStack() as opened:
         try:
             session = opened.enter_context(connected(shared.settings))

@@ -1,7 +1,7 @@
-"""Which exports PostgreSQL can write as CSV itself, and how it must write each column for the very same bytes.
+"""Decides which exports PostgreSQL can encode as CSV, and how each column must be selected for exactly the same bytes.
 
-A value that it would not write as the worker's own writer does (NaN, infinity, a year before 1 or after 9999) becomes
-an error of the server there: see `ports.LinesUnfit`.
+A value that the server would write differently from the worker (NaN, infinity, a year before 1 or after 9999) becomes
+an error of the server: see `ports.LinesUnfit`.
 """
 
 from services.contract.formats import Format
@@ -10,14 +10,14 @@ from services.worker.sources.sql.postgres.types import WHOLE, Columns, Oid
 
 _KINDS = frozenset({Kind.TEXT, Kind.INTEGER, Kind.DECIMAL, Kind.BOOLEAN, Kind.DATE, Kind.TIMESTAMP})
 _FEWEST_COLUMNS = 2
-"""A row that is one null would be an empty line; and one column has quotes of its own."""
+"""With one column, a null would be an empty line, and the rules for quotes are different."""
 _NO_ZONE = "UTC"
 _HEADER = 4
-"""What PostgreSQL adds to the digits of a column's declared type."""
+"""The constant that PostgreSQL adds to a type modifier."""
 
 
 def may_be_lines(spec: JobSpec) -> bool:
-    """Whether the file can be what COPY writes, as far as the spec tells."""
+    """Whether COPY can write the file, as far as the spec tells."""
     table, dialect, columns = spec.table, spec.table.csv, spec.columns
     return (
         table.format is Format.CSV
@@ -32,7 +32,10 @@ def may_be_lines(spec: JobSpec) -> bool:
 
 
 def line_value(name: str, type_: ColumnType, columns: Columns, modifier: int) -> str | None:
-    """The column as COPY must write it; None when it cannot. `modifier` is that of its declared type."""
+    """Return the expression of a column for COPY; None when it cannot be written.
+
+    `modifier` is that of its declared type.
+    """
     raw, oid = columns.raw(name), columns.oid(name)
     match type_.kind:
         case Kind.TEXT:
@@ -53,12 +56,12 @@ def line_value(name: str, type_: ColumnType, columns: Columns, modifier: int) ->
 
 
 def _error(raw: str) -> str:
-    """A text that is no value of any type but text. It depends on the column: a constant would fail at once."""
+    """Return a text that fits no type but text. It depends on the column, as a constant would fail at once."""
     return f"('unfit ' || {raw})"
 
 
 def _holds(type_: ColumnType, modifier: int) -> bool:
-    """Whether each value of a declared numeric is one of the decimal; without digits declared, nobody knows."""
+    """Whether every value of a declared numeric fits the decimal. Without declared digits this is not known."""
     if modifier < _HEADER:
         return False
     precision, scale = (modifier - _HEADER) >> 16 & 0xFFFF, ((modifier - _HEADER) & 0x7FF ^ 1024) - 1024
@@ -66,10 +69,10 @@ def _holds(type_: ColumnType, modifier: int) -> bool:
 
 
 def _instant(name: str, columns: Columns) -> str:
-    """ISO 8601 in UTC, with no, three or six digits of fraction."""
+    """Return a timestamp in ISO 8601 in UTC with zero, three or six decimals of the second."""
     bare = columns.oid(name) == Oid.TIMESTAMP and columns.time_zone == _NO_ZONE
     moment, type_ = (columns.raw(name), "timestamp") if bare else (columns.moment(name), "timestamptz")
-    in_utc = moment if bare else f"({moment})::timestamp"  # the session is in UTC, so this looks up no zone
+    in_utc = moment if bare else f"({moment})::timestamp"  # the session is in UTC, so no zone is looked up
     text = f"replace({in_utc}::text, ' ', 'T')"
     near = f"{moment} >= {type_} '0001-01-01 00:00:00Z' and {moment} < {type_} '10000-01-01 00:00:00Z'"
     return (

@@ -1,7 +1,7 @@
-"""Moments of PostgreSQL that Arrow does not know: infinity, 24:00, years beyond what 64 bits of microseconds hold.
+"""Values of PostgreSQL that Arrow does not have: infinity, 24:00, and years beyond 64 bits of microseconds.
 
-ADBC makes a number of each: 24:00 is the microsecond after the last one of a day, and what is beyond the greatest
-number goes on at the smallest one, before 4714 BC, where PostgreSQL has no moment.
+ADBC returns a number for each: 24:00 is the microsecond after the last one of a day, and values beyond the greatest
+number wrap around to numbers before 4714 BC, where PostgreSQL has no values.
 """
 
 from datetime import date, timedelta
@@ -18,12 +18,12 @@ pc: Any = pyarrow.compute
 _FIRST_DAY = -2_440_588
 _DAY_US = 86_400_000_000
 _EPOCH_DAYS = 10_957
-"""From 1970 to 2000, where PostgreSQL begins to count."""
+"""Days from 1970 to 2000, where PostgreSQL begins to count."""
 _CYCLE_DAYS, _CYCLE_YEARS = 146_097, 400
 
 
 def with_moments(array: Any, kind: Kind) -> Any:
-    """A column as ADBC gives it, with the texts of the moments that are none to Arrow."""
+    """Return a column of ADBC with the texts of the values that Arrow does not have."""
     numbers = _numbers(array, kind)
     if numbers is None:
         return array
@@ -58,7 +58,7 @@ def _text(number: Any, type_: pa.DataType) -> str:
 
 
 def _day(days: int) -> str:
-    """Days since 1970 as a date of any year."""
+    """Format days since 1970 as a date of any year."""
     cycles, rest = divmod(days + date(1970, 1, 1).toordinal() - 1, _CYCLE_DAYS)
     day = date.fromordinal(rest + 1)
     return f"{day.year + cycles * _CYCLE_YEARS}-{day:%m-%d}"

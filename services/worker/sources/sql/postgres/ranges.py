@@ -1,7 +1,7 @@
-"""Ranges of the first column that a table is ordered by, for connections that read side by side.
+"""Splits a table into ranges of the first column of its order, for connections that read side by side.
 
-Whatever the bounds are, each row is in one range: they come from what the server knows of the column's values, which
-decides no more than how many rows each range has.
+Each row is in exactly one range, whatever the bounds are. The bounds come from the server's statistics, which only
+decide how many rows each range has.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,18 +16,22 @@ from services.worker.sources.sql.postgres.transaction import Statements
 from services.worker.sources.sql.postgres.types import PLAIN_TEXT, WHOLE, Columns, Oid
 
 _MIN_ROWS = 100_000
-"""Fewer are read before another connection is there."""
+"""Fewer rows are read before a second connection is ready."""
 _RANGE_ROWS = 50_000
-"""About as many: a connection holds back most of a range while another one reads the range before."""
+"""Approximate number of rows of a range.
+
+A connection holds back most of a range while another one reads the range before.
+"""
 
 _ORDERED = frozenset({*WHOLE, *PLAIN_TEXT, Oid.UUID, Oid.DATE, Oid.TIMESTAMP, Oid.TIMESTAMPTZ})
 _IN_ORDER = frozenset({"Index Scan", "Index Only Scan", "Incremental Sort", "Append", "Merge Append", "Result"})
-"""Steps that give rows in the order of an index: a range of it costs what its rows cost."""
+"""Nodes of a plan that return rows in the order of an index, so that reading a range costs only its own rows."""
 
 
 def of(statements: Statements, spec: JobSpec, columns: Columns, select: str) -> Sequence[Sql]:
-    """Conditions that part the rows of `select`, which are those of the spec, in their order; none where reading them
-    side by side would bring nothing, or cost more than it brings.
+    """Return the conditions that divide the rows of the statement `select` into ranges, in the order of the spec.
+
+    Empty when reading the ranges side by side would not be worthwhile.
     """
     if not (spec.relation.table and spec.order) or spec.page:
         return ()
@@ -43,7 +47,7 @@ def of(statements: Statements, spec: JobSpec, columns: Columns, select: str) -> 
 
 
 def _bounds(statements: Statements, spec: JobSpec, columns: Columns) -> list[str]:
-    """Values of the column in its order, about as many rows between each two; none where the server knows none."""
+    """Return values of the column in order, with about as many rows between neighbours. Empty without statistics."""
     name = spec.order[0].column
     of_type = 'b collate "C"' if columns.oid(name) in PLAIN_TEXT else f"b::{columns.type(name)}"
     rows = statements.rows(
@@ -58,7 +62,7 @@ def _bounds(statements: Statements, spec: JobSpec, columns: Columns) -> list[str
 
 
 def _rows_in_order(statements: Statements, select: str) -> int:
-    """How many rows the server expects; 0 when it has to sort them."""
+    """Return how many rows the server expects; 0 when it has to sort them."""
     plan = statements.rows(f"explain (format json) {select}")[0][0][0]["Plan"]
     return int(plan["Plan Rows"]) if all(step["Node Type"] in _IN_ORDER for step in _steps(plan)) else 0
 
@@ -70,13 +74,13 @@ def _steps(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _some(bounds: Sequence[str], most: int) -> list[str]:
-    """Bounds between so many ranges at most, as far from each other as can be."""
+    """Return evenly spread bounds for at most `most` ranges."""
     count = max(2, min(most, len(bounds) - 1))
     return list(dict.fromkeys(bounds[number * (len(bounds) - 1) // count] for number in range(1, count)))
 
 
 def _ranges(term: OrderTerm, key: str, columns: Columns, bounds: Sequence[str]) -> Iterator[Sql]:
-    """In the order of the term; those that are null before or behind all others."""
+    """Yield the ranges in the order of the term. The range of nulls is the first or the last."""
     mark = f"{dialect.MARK}::{columns.type(term.column)}"
     edges = [None, *bounds, None]
     between = [_between(key, mark, low, high) for low, high in pairwise(edges)]
@@ -86,7 +90,7 @@ def _ranges(term: OrderTerm, key: str, columns: Columns, bounds: Sequence[str]) 
 
 
 def _between(key: str, mark: str, low: str | None, high: str | None) -> Sql:
-    """From `low` on to before `high`; null is in none."""
+    """Return the condition from `low` (included) to `high` (excluded). Null never fulfils it."""
     parts = [f"{key} >= {mark}"] * (low is not None) + [f"{key} < {mark}"] * (high is not None)
     values = tuple(value for value in (low, high) if value is not None)
     return Sql(" and ".join(parts) or f"{key} is not null", values)

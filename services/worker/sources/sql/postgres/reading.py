@@ -1,4 +1,4 @@
-"""Rows of a PostgreSQL database, through ADBC: in one snapshot, or by key in short transactions."""
+"""Rows of a PostgreSQL database through ADBC: in one snapshot, or by key in short transactions."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from services.worker.sources.sql.postgres.types import Columns
 
 @contextmanager
 def opened(settings: PostgresSettings, spec: JobSpec) -> Iterator[Reading]:
-    """A reading of the spec. Raises SourceFailed."""
+    """Open a reading of the spec. Raises SourceFailed."""
     with connected(settings) as session:
         database = Database(session, settings)
         yield database.by_key(spec) if spec.reading is ReadingMode.KEYSET else database.snapshot(spec)
@@ -33,7 +33,7 @@ def opened(settings: PostgresSettings, spec: JobSpec) -> Iterator[Reading]:
 
 @contextmanager
 def connected(settings: PostgresSettings) -> Iterator[Session]:
-    """A connection to the database of the settings. Raises SourceFailed."""
+    """Connect to the database. Raises SourceFailed."""
     import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
     import adbc_driver_postgresql.dbapi  # noqa: PLC0415
 
@@ -51,14 +51,14 @@ def connected(settings: PostgresSettings) -> Iterator[Session]:
 
 
 class Database(Transaction):
-    """A connection through ADBC, whose statements see one snapshot until `Session.end`."""
+    """A connection through ADBC. Its statements see one snapshot until `Session.end`."""
 
     def __init__(self, session: Session, settings: PostgresSettings) -> None:
         super().__init__(session, settings)
         self._session = session
 
     def snapshot(self, spec: JobSpec) -> Reading:
-        """Everything at one moment, counted there where the condition is exact."""
+        """Read all rows at one moment. They are counted in the same snapshot if the condition is exact."""
         as_of = self.begin(spec)
         columns = self.columns(spec)
         matching = dialect.where(spec.filter, columns)
@@ -74,7 +74,7 @@ class Database(Transaction):
         return SnapshotReading(_plain(batches, selection), selection, facts)
 
     def by_key(self, spec: JobSpec) -> Reading:
-        """Piece by piece in transactions of their own, each behind the last key."""
+        """Read in pieces, each in a transaction of its own and after the last key."""
         self.begin(spec)
         columns = self.columns(spec)
         matching = dialect.where(spec.filter, columns)
@@ -127,7 +127,7 @@ def _values(selection: Iterable[SourceColumn], columns: Columns) -> str:
 
 
 def _plain(batches: Iterable[pa.RecordBatch], selection: tuple[SourceColumn, ...]) -> Iterator[pa.RecordBatch]:
-    """Without Arrow types of PostgreSQL's own, and with the texts of moments that Arrow does not know."""
+    """Replace Arrow types of PostgreSQL, and add the texts of values that Arrow does not have."""
     for batch in batches:
         arrays = [a.storage if isinstance(a, pa.ExtensionArray) else a for a in batch.columns]
         told = [with_moments(array, column.type.kind) for array, column in zip(arrays, selection, strict=True)]

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL through psycopg, and the rows of a COPY on it."""
+"""A connection to PostgreSQL through psycopg, and the rows of a COPY statement."""
 
 import os
 import select
@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 1 << 20
 _ROWS_AT_ONCE = 256
-"""Rows between two looks at the server: what they hold still lies in the cache, and meanwhile it goes on."""
+"""Rows read before the connection is checked again.
+
+Their data is still in the CPU cache, and the server goes on in the meantime.
+"""
 
 
 @contextmanager
 def connected(settings: PostgresSettings) -> Iterator["Session"]:
-    """A connection to the database of the settings. Raises SourceFailed."""
+    """Connect to the database. Raises SourceFailed."""
     import psycopg  # noqa: PLC0415 - only a child that reads needs it
 
     try:
-        # What psycopg makes of a statement that comes again a pool of connections may not know.
+        # No prepared statements: a connection pool between worker and server may not support them.
         connection = psycopg.connect(
             with_options(settings.url),
             client_encoding="utf8",
@@ -47,7 +50,7 @@ def connected(settings: PostgresSettings) -> Iterator["Session"]:
 
 
 class Session:
-    """Statements one after the other on one connection of psycopg."""
+    """Runs statements one after the other on one connection of psycopg."""
 
     def __init__(self, connection: Any, settings: PostgresSettings) -> None:
         self._connection = connection
@@ -66,25 +69,32 @@ class Session:
             return [column.name for column in cursor.description]
 
     def modifiers(self, sql: str) -> list[int]:
-        """For each column of a statement what its declared type has in brackets; -1: nothing. Raises SourceFailed."""
+        """Return the type modifier of each column of a statement; -1 when its declared type has none.
+
+        Raises SourceFailed.
+        """
         with self._guarded():
             result = self._connection.execute(sql).pgresult
             return [result.fmod(index) for index in range(result.nfields)]
 
     def undo(self) -> None:
-        """End the transaction, whatever became of it. Raises SourceFailed."""
+        """Roll the transaction back, even after an error. Raises SourceFailed."""
         with self._guarded():
             self._connection.rollback()
 
     def hang_up(self) -> None:
-        """What is under way fails soon. Called by another thread; the connection is of no more use then."""
+        """Shut the connection down from another thread, so that a running statement fails soon.
+
+        The connection cannot be used again.
+        """
         with suppress(OSError), socket.socket(fileno=os.dup(self._connection.fileno())) as same:
             same.shutdown(socket.SHUT_RDWR)
 
     def copied(self, statement: str, line_end: bytes) -> Generator[Lines | int, None, None]:
-        """The rows of a COPY in blocks, each with `line_end`, then how many the server says it sent.
+        """Yield the rows of a COPY statement in blocks, each row with `line_end`, then the number of rows that the
+        server reports.
 
-        Raises SourceFailed, LinesUnfit.
+        Raises SourceFailed or LinesUnfit.
         """
         server: PGconn = self._connection.pgconn
         with self._guarded():
@@ -112,7 +122,7 @@ class Session:
 
     @contextmanager
     def _guarded(self, *, naming: bool = False) -> Iterator[None]:
-        """Errors of the driver become SourceFailed. `naming`: nothing but the names of columns is asked for."""
+        """Convert errors of the driver to SourceFailed. `naming`: the statement only asks for names of columns."""
         import psycopg  # noqa: PLC0415 - only a child that reads needs it
 
         try:
@@ -124,9 +134,9 @@ class Session:
 
 
 def _rows(server: "PGconn") -> Iterator[list[Any]]:
-    """Rows without their line ends, some at a time: the server sends one a message.
+    """Yield rows without their line ends, some at a time. The server sends one row per message.
 
-    A driver that waits for the next message delays every other thread; so it is only asked for what is there.
+    A driver that waits for the next message blocks every other thread, so only messages that have arrived are read.
     """
     arriving = select.poll()
     arriving.register(server.socket, select.POLLIN)
@@ -144,7 +154,7 @@ def _rows(server: "PGconn") -> Iterator[list[Any]]:
 
 
 def _blocks(parts: Iterator[list[Any]], line_end: bytes) -> Iterator[Lines]:
-    """Rows joined into blocks that are worth being handed on."""
+    """Join rows into blocks of about a MiB."""
     pieces: list[bytes] = []
     size = count = 0
     for rows in parts:

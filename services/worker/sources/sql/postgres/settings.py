@@ -19,10 +19,10 @@ from services.worker.sources.time_zone import read_time_zone
 
 @dataclass(frozen=True, slots=True)
 class PostgresSettings:
-    """`url` has the password in it. `statement_timeout_s` bounds each statement there, 0 does not; `lock_timeout_s`
-    bounds each wait for a lock, 0 does not.
+    """A PostgreSQL database. `url` includes the password.
 
-    `time_zone` (an IANA name) is where its timestamps without a zone are.
+    `statement_timeout_s` limits each statement on the server, and `lock_timeout_s` each wait for a lock; 0 is no limit.
+    `time_zone` (an IANA name) applies to timestamps without a zone.
     """
 
     kind: ClassVar[str] = "sql"
@@ -34,7 +34,7 @@ class PostgresSettings:
 
 
 def read(id_: str, table: Table, origin: Origin) -> PostgresSettings:
-    """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
+    """Read the settings from a table of sources.toml. They are valid only if no mistake was noted."""
     url = read_server_url(table, origin, LOCK_TIMEOUT_KEY)
     return PostgresSettings(id_, url, read_timeout(table), read_lock_timeout(table), read_time_zone(table))
 

@@ -1,4 +1,4 @@
-"""A transaction of PostgreSQL, whichever driver it goes through."""
+"""A transaction of PostgreSQL, for any driver."""
 
 import re
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from services.worker.sources.sql.postgres.types import Columns, Stored
 from services.worker.sources.sql.time_bound import time_bound_s
 
 NATIVE = "case getdatabaseencoding() when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end"
-"""What names are asked for in, as bytes: of a database without an encoding they may be no UTF-8."""
+"""The encoding for names, which are selected as bytes: in a database without an encoding they may not be UTF-8."""
 COLUMNS = (
     f"select convert_to(attname::text, {NATIVE}), has_column_privilege(attrelid, attnum, 'select') from pg_attribute"  # noqa: S608
     " where attrelid = to_regclass($1::text) and attnum > 0 and not attisdropped order by attnum"
@@ -31,30 +31,36 @@ _TOOK_TOO_LONG = re.compile("statement timeout")
 _NOT_CONVERTED = re.compile("invalid input|invalid byte|invalid value|division by zero|out of range|(over|under)flow")
 _STATES = ((_TOOK_TOO_LONG, "57014"), (_NOT_CONVERTED, "22000"))
 _AT_A_ROW = "ReadRecord"
-"""In the text of ADBC that quotes what it could not convert."""
+"""Part of ADBC's errors that quote a value that could not be converted."""
 
 
 class Statements(Protocol):
-    """Statements one after the other on one connection."""
+    """Runs statements one after the other on one connection."""
 
     def rows(self, sql: str, parameters: tuple[Parameter, ...] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a statement that gives few; its parameters are called `$1` and so on. Raises SourceFailed."""
+        """Return all rows of a statement with few rows. Its parameters are `$1` and so on. Raises SourceFailed."""
         ...
 
     def names(self, relation: str) -> list[str]:
-        """Columns of a relation. Raises SourceFailed, with RELATION_MISSING when it can't be asked."""
+        """Return the names of a relation's columns.
+
+        Raises SourceFailed, with RELATION_MISSING if the relation cannot be queried.
+        """
         ...
 
 
 def with_options(url: str) -> str:
-    """A host that does not answer must not keep a job for minutes. What the URL says itself stays."""
+    """Add connection options to a URL, so that a host that does not answer cannot block a job for minutes.
+
+    Options in the URL take precedence.
+    """
     query = urlsplit(url).query
     more = "&".join(f"{name}={value}" for name, value in guards.CONNECTION.items() if f"{name}=" not in query)
     return f"{url}{'&' if query else '?'}{more}" if more else url
 
 
 def is_not_unicode(sqlstate: str | None) -> bool:
-    """Whether something has no UTF-8 that the client could be sent."""
+    """Whether a text could not be converted to UTF-8 for the client."""
     return sqlstate in ("22021", "22P05")
 
 
@@ -64,7 +70,10 @@ def is_wrong_value(sqlstate: str | None) -> bool:
 
 
 def state_of(error: BaseException) -> str | None:
-    """The SQLSTATE. Of an error that comes in the midst of rows ADBC gives but the words."""
+    """Return the SQLSTATE.
+
+    For an error while rows are read, ADBC has only the message, from which the state is derived.
+    """
     state: str | None = getattr(error, "sqlstate", None)
     if state or _AMONG_ROWS not in str(error):
         return state
@@ -72,7 +81,7 @@ def state_of(error: BaseException) -> str | None:
 
 
 def driver_said(error: BaseException, url: str) -> errors.DriverError:
-    """What PostgreSQL or its driver says, for the log."""
+    """Return the error of PostgreSQL or its driver for the log."""
     state = state_of(error)
     unsure = state is None and isinstance(error, pa.ArrowException | OSError)
     told = driver_error(error, state=state, of_value=is_of_value(state) or unsure or _AT_A_ROW in str(error))
@@ -80,7 +89,7 @@ def driver_said(error: BaseException, url: str) -> errors.DriverError:
 
 
 class Transaction:
-    """A connection, whose statements see one snapshot until it ends the transaction."""
+    """A connection whose statements see one snapshot until the transaction ends."""
 
     def __init__(self, statements: Statements, settings: PostgresSettings) -> None:
         self._statements = statements
@@ -88,7 +97,10 @@ class Transaction:
         self.utf8 = False
 
     def begin(self, spec: JobSpec, level: str = SNAPSHOT) -> datetime:
-        """Begin a transaction that writes values in one way, whatever the server is set to; when, by its clock."""
+        """Begin a transaction in which the server formats values independently of its settings.
+
+        Return its time by the server's clock.
+        """
         self._statements.rows(level)
         bound_s = time_bound_s(self._settings.statement_timeout_s, spec)
         options = {
@@ -107,8 +119,9 @@ class Transaction:
         return datetime.fromisoformat(str(row[1])).astimezone(UTC)
 
     def columns(self, spec: JobSpec) -> Columns:
-        """The columns that the spec uses. Raises SourceFailed when the relation is not there, or not what the spec
-        says.
+        """Return the columns that the spec uses.
+
+        Raises SourceFailed when the relation does not exist or differs from the spec.
         """
         relation = dialect.relation(spec.relation)
         meant = resolved(spec, self._names(spec, relation), self._settings.id)
@@ -117,7 +130,10 @@ class Transaction:
         return Columns({name: by_name[column] for name, column in meant.items()}, self._settings.time_zone)
 
     def _names(self, spec: JobSpec, relation: str) -> list[str]:
-        """Of a table only those that the account may select: `select *` would be refused for the others' sake."""
+        """Return the names of the columns, and check that the account may select those of the spec.
+
+        `select *` would fail because of other columns.
+        """
         if not spec.relation.table:
             return self._statements.names(relation)
         rows = self._statements.rows(COLUMNS, (dialect.table_name(spec.relation.table),))
@@ -133,7 +149,7 @@ class Transaction:
         return names
 
     def _types(self, relation: str, names: list[str]) -> list[Stored]:
-        """Their types without a row being read; those of domains are the ones below."""
+        """Return the types of columns without reading a row. For a domain, the type is the underlying one."""
         types = ", ".join(f"pg_typeof(r.{quoted(name)})::oid" for name in names)
         rows = self._statements.rows(
             "with recursive types(place, own, oid) as ("  # noqa: S608 - quoted
@@ -147,7 +163,7 @@ class Transaction:
         return [Stored(names[place - 1], oid, type_) for place, oid, type_ in rows]
 
     def set_parameters(self, condition: Sql) -> str:
-        """The condition's text, once what it compares with is set for the transaction."""
+        """Set the condition's parameters for the transaction, and return its text."""
         text, statements = dialect.parameters(condition)
         for statement, values in statements:
             self._statements.rows(statement, values)

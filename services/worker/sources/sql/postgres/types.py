@@ -1,6 +1,6 @@
-"""How PostgreSQL stores a column, and the column as the catalog's type.
+"""How PostgreSQL stores a column, and its conversion to the catalog's type.
 
-What ADBC would hand over as raw bytes, or not exactly, leaves as text that parse.py reads.
+Values that ADBC would return as raw bytes or inexactly are selected as text, which parse.py reads.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from services.worker.sources.rows.conditions import literal, quoted
 
 
 class Oid(IntEnum):
-    """Types that PostgreSQL brings; the numbers are fixed."""
+    """Built-in types of PostgreSQL. The numbers are fixed."""
 
     BOOL = 16
     BYTEA = 17
@@ -47,15 +47,18 @@ PLAIN_TEXT = frozenset({Oid.TEXT, Oid.VARCHAR})
 MOMENTS = frozenset({Oid.TIMESTAMPTZ, Oid.TIMESTAMP, Oid.DATE})
 _BITS = frozenset({Oid.BIT, Oid.VARBIT})
 _NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
-"""What no string of bits is, though its text may look like one."""
+"""Kinds that bit strings do not convert to, even if their text looks like a number."""
 _JSON = frozenset({Oid.JSON, Oid.JSONB})
 _REAL_NOISE = 1e-14
-"""Share of a real within which it stands for a decimal."""
+"""Relative error up to which a real stands for a decimal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A column of the relation as it is called there; `oid` is that of its type, below any domain, named `type`."""
+    """A column of the relation by its name there.
+
+    `oid` is its type, for a domain the underlying one; `type` is the name of its own type.
+    """
 
     name: str
     oid: int
@@ -64,17 +67,17 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Columns of the relation `r` by the names that the spec has; timestamps without a zone are in `time_zone`."""
+    """Columns of the relation `r` by the names in the spec. `time_zone` applies to timestamps without a zone."""
 
     stored: Mapping[str, Stored]
     time_zone: str = "UTC"
 
     def oid(self, name: str) -> int:
-        """Its type's number."""
+        """The number of the column's type."""
         return self.stored[name].oid
 
     def type(self, name: str) -> str:
-        """Its type's name, fit for a cast."""
+        """The name of the column's type, for use in a cast."""
         return self.stored[name].type
 
     def raw(self, name: str) -> str:
@@ -82,7 +85,7 @@ class Columns:
         return f"r.{quoted(self.stored[name].name)}"
 
     def text(self, name: str) -> str:
-        """The column as text that is compared by its bytes, whatever the database's collation."""
+        """The column as text that is compared by bytes, whatever the database's collation."""
         raw = self.raw(name)
         return f'({raw if self.oid(name) in PLAIN_TEXT else f"{raw}::text"} collate "C")'
 
@@ -94,7 +97,7 @@ class Columns:
         return f"({raw if oid == Oid.TIMESTAMP else f'{raw}::timestamp'} at time zone {literal(self.time_zone)})"
 
     def value(self, name: str, type_: ColumnType) -> str:
-        """The column as it leaves."""
+        """The column as it is selected."""
         raw, oid = self.raw(name), self.oid(name)
         direct, others = _DIRECT[type_.kind]
         if oid in direct:
@@ -109,9 +112,9 @@ class Columns:
 
 
 _ROUNDED = "round({raw}::text::numeric, {scale})"
-"""By the shortest text of a real: its own cast keeps no more than 15 digits, and 6 of one of four bytes."""
+"""Uses the shortest text of a real: a direct cast keeps only 15 digits, and 6 digits of a 4-byte real."""
 _NEAR = f"abs({_ROUNDED}::float8 - {{raw}}) <= abs({{raw}}) * {_REAL_NOISE}"
-_DECIMAL = (  # NaN and infinity have no distance to themselves
+_DECIMAL = (  # NaN and infinity minus themselves are not 0
     f"case when {{raw}} - {{raw}} <> 0 then {{raw}}::text when {_NEAR} then {_ROUNDED}::text else {{raw}}::text end"
 )
 _MIDNIGHT = "case when {raw} = date_trunc('day', {raw}) then {raw}::date::text else {raw}::text end"
@@ -123,9 +126,9 @@ _DURATION = (
 )
 _WHOLE = "case when {raw} = trunc({raw}) and abs({raw}) < 9.2e18 then {raw}::int8::text else {raw}::text end"
 FLOAT4_AS_FLOAT8 = "{raw}::text::float8"
-"""The number that the shortest text of a real of four bytes says: 11.4, and no 11.399999618530273."""
+"""The double of the shortest text of a 4-byte real: 11.4, not 11.399999618530273."""
 
-# What Arrow takes as it is, and what happens to other types; any type not named leaves as its text.
+# Types that Arrow takes as they are, and the conversion of others. Any type that is not named is selected as text.
 _DIRECT: dict[Kind, tuple[frozenset[Oid], dict[int, str]]] = {
     Kind.TEXT: (PLAIN_TEXT, {}),
     Kind.INTEGER: (WHOLE, {Oid.NUMERIC: "trim_scale({raw})::text", **dict.fromkeys(REAL, _WHOLE)}),

@@ -1,4 +1,4 @@
-"""What can be had of sources of kind sql in a SQLite file."""
+"""What a worker can do with sources of kind sql in a SQLite file."""
 
 from functools import partial
 

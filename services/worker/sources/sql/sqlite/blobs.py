@@ -11,7 +11,7 @@ _TEXT = ColumnType(Kind.TEXT)
 
 
 class SqliteBlobs(AdbcBlobs):
-    """See BlobReader."""
+    """The BlobReader of SQLite."""
 
     def __init__(self, settings: SqliteSettings) -> None:
         super().__init__(settings.id, connected(settings))

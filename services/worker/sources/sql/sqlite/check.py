@@ -1,4 +1,4 @@
-"""A SQLite database, checked. What its columns are is told by their first values."""
+"""Checks a SQLite database. The types of columns are derived from their first values."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from services.worker.sources.sql.sqlite.settings import SqliteSettings
 
 
 def check(settings: SqliteSettings, probes: Sequence[Probe]) -> list[Problem]:
-    """See SourceKind.check."""
+    """See Access.check."""
     return list(problems(settings.id, lambda: _reached(settings), probes))
 
 
@@ -32,7 +32,7 @@ def _reached(settings: SqliteSettings) -> Iterator["_Live"]:
 
 
 class _Live:
-    """See problems.Live. `sqlite3` and ADBC must not have the file open at the same time: see reading.py."""
+    """The problems.Live of SQLite. `sqlite3` and ADBC must not have the file open at the same time: see reading.py."""
 
     def __init__(self, settings: SqliteSettings) -> None:
         self._settings = settings

@@ -1,9 +1,9 @@
-"""A spec in SQLite's SQL: exact where SQLite can be, else a superset that filtering.py decides.
+"""A spec in SQLite's SQL: exact where SQLite can be exact, otherwise a superset that filtering.py decides.
 
-SQLite gives a column no type: a value is stored as integer, real, text or blob. What is stored is asked first
-(`Stored`), inside the snapshot, so that the common cases (integers; timestamps all written alike) are compared exactly
-by SQLite, counted by it, and may use its indexes. Identifiers are quoted and qualified: SQLite takes an unknown
-unqualified name in double quotes for text.
+SQLite has no types of columns: each value is stored as integer, real, text or blob. So the stored values are examined
+first (`Stored`), inside the snapshot. In the common cases (integers; timestamps all written alike) SQLite then compares
+and counts exactly and can use its indexes. Identifiers are quoted and qualified, as SQLite treats an unknown
+unqualified name in double quotes as a text.
 """
 
 import math
@@ -34,20 +34,21 @@ _COLLATE = re.compile(r"""\bcollate\s+["'`\[]?(\w+)""", re.IGNORECASE)
 _BUILT_IN = frozenset({"binary", "nocase", "rtrim"})
 NUMERIC = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.BOOLEAN})
 _MAX_PARAMETERS = 32_000
-"""SQLite takes 32,766 a statement, and those of a key come on top."""
+"""Limit of parameters. SQLite allows 32,766 per statement, including those of a key."""
 _INT64 = range(-(2**63), 2**63)
 _ZONES_AND_SPARE = timedelta(days=2)
 _WRITTEN_DIGITS = 15
-"""Of a real, that are those which somebody wrote; the others are its own."""
+"""A real has this many significant digits that somebody wrote; further digits come from its binary form."""
 _NOISE = 1e-14
-"""Share of a real within which it stands for a decimal: a real keeps 15 to 17 digits."""
+"""Relative error up to which a real stands for a decimal. A real keeps 15 to 17 digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """How the values of one column are stored, nulls aside: `plain`, all in the one way that SQLite compares exactly.
+    """How the values of one column are stored, apart from nulls.
 
-    For numbers that is integer and real, for dates their ISO text, for timestamps ISO text of the one `shape`.
+    `plain`: all are stored in the one way that SQLite compares exactly. That is integer and real for numbers, ISO text
+    for dates, and ISO text of the one `shape` for timestamps.
     """
 
     plain: bool
@@ -55,24 +56,24 @@ class Stored:
 
 
 NAMES = "select cast(name as blob) from pragma_table_xinfo(?) where hidden <> 1 order by cid"
-"""The columns of a table or view, without those that virtual tables keep out of `select *`."""
+"""The columns of a table or view, without the hidden columns of virtual tables."""
 Storage = Mapping[tuple[str, Kind], Stored]
 MIXED = Stored(plain=False)
 
 
 def relation(of: Relation) -> str:
-    """The rows as `r`."""
+    """Return the relation under the name `r`."""
     query = of.query.strip().rstrip(";")
     return f"(\n{query}\n) as r" if query else f"{quoted(of.table)} as r"
 
 
 def own_collations(definition: str) -> set[str]:
-    """The collations in a definition that SQLite itself does not bring."""
+    """Return the collations in a definition that are not built into SQLite."""
     return {name.casefold() for name in _COLLATE.findall(definition)} - _BUILT_IN
 
 
 def by_bytes(of: str, names: Iterable[str]) -> str:
-    """A relation whose columns of these names compare their texts by bytes, whatever their collation."""
+    """Return a relation whose columns compare texts by bytes, whatever their collation."""
     columns = ", ".join(f"{column(name)} collate binary as {quoted(name)}" for name in names)
     return f"(select {columns} from {of}) as r"  # noqa: S608 - quoted
 
@@ -83,7 +84,7 @@ def column(name: str) -> str:
 
 
 def value(name: str, type_: ColumnType) -> str:
-    """A column as text that parse.py reads, bit for bit; binary as a blob."""
+    """The column as text for parse.py, exactly as stored; binary as a blob."""
     col = column(name)
     text = f"cast({col} as text)"
     match type_.kind:
@@ -98,8 +99,9 @@ def value(name: str, type_: ColumnType) -> str:
 
 
 def _decimal(col: str, text: str, scale: int) -> str:
-    """A real that has more digits than the decimal, but for as good as nothing, without those. Its text has none but
-    what it needs; written with more, it would have some that nobody wrote.
+    """Return a decimal as text. A real with more digits than the decimal is rounded if the difference is negligible.
+
+    The text of a real has only the digits that it needs; more digits would be ones that nobody wrote.
     """
     rounded = f"format('%!.{scale}f', {col})"
     near = f"abs({col} - cast({rounded} as real)) <= abs({col}) * {_NOISE}"
@@ -110,12 +112,15 @@ def _decimal(col: str, text: str, scale: int) -> str:
 
 
 def sentinel(type_: ColumnType) -> str:
-    """What the first row holds, so that ADBC gives the column its type."""
+    """The value of an additional first row, which makes ADBC give the column its type."""
     return "x''" if type_.kind is Kind.BINARY else "''"
 
 
 def where(filter_: Filter, storage: Storage) -> Sql:
-    """The rows that match; every one of them, and only them when it is exact. A column not in `storage` is MIXED."""
+    """Return the condition of the rows that match.
+
+    All of them fulfil it, and if it is exact, no others. A column not in `storage` is MIXED.
+    """
     condition = combined(filter_, lambda term: _term(term, storage.get((term.column, term.type.kind), MIXED)))
     if len(condition.parameters) > _MAX_PARAMETERS:
         return Sql("1", exact=False)
@@ -162,7 +167,7 @@ def _number(number: float) -> int | float:
 
 
 def _text(term: Term) -> Sql:
-    """Compared as the text that is exported; whatever may be equal is looked up first, which an index can serve."""
+    """Compare the exported text. A condition on the stored value comes first, so that an index can be used."""
     col = column(term.column)
     values = tuple(comparand(term, v) for v in term.values)
     if term.ignore_case:
@@ -180,7 +185,7 @@ def _of_text(text: str, operator: Operator, value_: str) -> Sql:
             return Sql(f"instr({text}, ?) > 0", (value_,))
         case Operator.STARTS_WITH:
             return Sql(f"instr({text}, ?) = 1", (value_,))
-        case Operator.ENDS_WITH if value_:  # by bytes: SQLite counts characters only up to a NUL
+        case Operator.ENDS_WITH if value_:  # compared by bytes, since SQLite counts characters only up to a NUL
             end = f"substr(cast({text} as blob), -length(cast(? as blob)))"
             return Sql(f"{end} = cast(? as blob)", (value_, value_))
         case Operator.ENDS_WITH:
@@ -191,7 +196,7 @@ def _of_text(text: str, operator: Operator, value_: str) -> Sql:
 
 
 def _any_case(text: str, operator: Operator, values: tuple[str, ...]) -> Sql:
-    """SQLite folds ASCII only: any text with another character (as bytes it is longer) goes through."""
+    """Compare without case. SQLite folds ASCII only, so every text with other characters (longer in bytes) matches."""
     of_ascii = [_of_text(f"lower({text})", operator, v) for v in values if v.isascii()]
     other = Sql(f"length(cast({text} as blob)) <> length({text})", exact=False)
     return any_of((*of_ascii, other))
@@ -221,7 +226,10 @@ def _loosely(term: Term) -> Sql:
 
 
 def _window(term: Term, bounds: Bounds, unless: str) -> Sql:
-    """Around the values, generously; and every row of which SQLite can't tell (`unless`)."""
+    """Return a condition with a generous margin around the values.
+
+    Rows that SQLite cannot decide (`unless`) match as well.
+    """
     col = column(term.column)
     around = [bounds(v) for v in term.values]
     conditions = []
@@ -248,9 +256,10 @@ def _day_bounds(value_: Value) -> tuple[Parameter, Parameter]:
 
 
 def order(terms: Iterable[OrderTerm], types: Mapping[str, ColumnType], storage: Storage) -> str:
-    """The order by typed value; empty without terms. Text, and a key of no known type, as it is stored.
+    """Return the order by clause, by typed values; empty without terms. Text, and a key of unknown type, is sorted as
+    stored.
 
-    Decimals stored as text are told apart by their first 15 digits only.
+    Decimals that are stored as text are distinguished by their first 15 digits only.
     """
     parts = []
     for term in terms:
@@ -268,7 +277,7 @@ def _comparable(name: str, type_: ColumnType | None) -> list[str]:
     kind = type_.kind if type_ else Kind.TEXT
     if kind in NUMERIC - {Kind.BOOLEAN}:
         return [f"cast({col} as numeric)"]
-    if kind is Kind.TIMESTAMP:  # SQLite's own functions stop at milliseconds
+    if kind is Kind.TIMESTAMP:  # SQLite's own functions have milliseconds only
         fraction = f"case when substr({col}, 20, 1) = '.' then cast(substr({col}, 20) as real) else 0 end"
         return [f"unixepoch({col})", fraction]
     return [f"{col} collate binary"]

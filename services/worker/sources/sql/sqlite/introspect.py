@@ -1,4 +1,4 @@
-"""The tables of a SQLite database. What a column is declared as binds nothing there, so its values are looked at."""
+"""The tables of a SQLite database. A declared type is not binding in SQLite, so values are examined."""
 
 import re
 import sqlite3
@@ -22,15 +22,15 @@ from services.worker.sources.sql.sqlite.settings import SqliteSettings
 
 _DIGITS = re.compile(r"\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 _PATIENCE_S = 15.0
-"""How long one statement may take: a view may go through everything for its first row."""
+"""Time limit of a statement in seconds. A view may read everything before its first row."""
 _STEPS = 10_000
 _OF_VIRTUAL_TABLES = 1
-"""What pragma table_xinfo says of columns that `select *` leaves out; those that are generated have other numbers."""
+"""The value of pragma table_xinfo for columns that `select *` leaves out. Generated columns have other values."""
 _NO_UTF8 = 'holds a text that is not UTF-8, which ends an export; with invalid = "text" its bytes are replaced'
 
 
 def tables(settings: SqliteSettings, names: TableNames) -> list[LiveTable]:
-    """See SourceKind.introspect. There is one schema, main."""
+    """See Access.introspect. The only schema is main."""
     try:
         with closing(opened(settings)) as connection:
             database = _Database(connection, settings.id)
@@ -40,16 +40,17 @@ def tables(settings: SqliteSettings, names: TableNames) -> list[LiveTable]:
 
 
 def opened(settings: SqliteSettings) -> sqlite3.Connection:
-    """The database, for reading; a text that is not UTF-8 has its bytes as surrogates. Raises sqlite3.Error."""
+    """Open the database for reading. Bytes of a text that are not UTF-8 become surrogates. Raises sqlite3.Error."""
     connection = sqlite3.connect(f"file:{quote(str(settings.path))}?mode=ro", uri=True)
     connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
     return connection
 
 
 def relation_columns(connection: sqlite3.Connection, relation: Relation) -> list[LiveColumn]:
-    """The columns of a table or query by its first rows; of a table those whose names are UTF-8.
+    """Return the columns of a table or query by its first rows. Of a table, only columns whose names are UTF-8 are
+    returned.
 
-    Raises sqlite3.Error, and UnicodeDecodeError when a query gives others.
+    Raises sqlite3.Error, and UnicodeDecodeError when a query has a column whose name is not UTF-8.
     """
     end = time.monotonic() + _PATIENCE_S
     connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
@@ -66,14 +67,14 @@ def relation_columns(connection: sqlite3.Connection, relation: Relation) -> list
 
 
 class _Database:
-    """A connection, of which no statement takes for ever."""
+    """A connection whose statements have a time limit."""
 
     def __init__(self, connection: sqlite3.Connection, source_id: str) -> None:
         self._connection = connection
         self._source_id = source_id
 
     def tables(self, names: TableNames) -> list[LiveTable]:
-        """Those that are meant; of one that cannot be read, why."""
+        """Return the selected tables. One that cannot be read has a note that says why."""
         listed = self._rows(
             "select name, type from sqlite_schema where type in ('table', 'view') and name not glob 'sqlite_*'"
             " order by name"
@@ -115,7 +116,7 @@ class _Database:
         return LiveTable(name, name, tuple(key), tuple(columns), tuple(links), note=note)
 
     def _unique(self, table: str) -> list[str]:
-        """The columns of a unique index; none without one."""
+        """Return the columns of a unique index; empty when there is none."""
         for _, index, unique, _, partial in self._rows(f"pragma index_list({quoted(table)})"):
             if unique and not partial:
                 names = [row[2] for row in self._rows(f"pragma index_info({quoted(index)})")]
@@ -124,7 +125,7 @@ class _Database:
         return []
 
     def _of_table(self, table: str, columns: list[Any]) -> tuple[dict[str, list[Any]], str]:
-        """The first values of each column."""
+        """Return the first values of each column."""
         return {row[1]: self._values(table, row[1]) for row in columns}, ""
 
     def _values(self, table: str, name: str) -> list[Any]:
@@ -135,7 +136,9 @@ class _Database:
         return [value for (value,) in rows]
 
     def _of_view(self, view: str, columns: list[Any]) -> tuple[dict[str, list[Any]], str]:
-        """The values of its first rows, and a note when they do not come: each statement may go through everything."""
+        """Return the values of the first rows, and a note when they take too long, since every statement may read
+        everything.
+        """
         try:
             selected = ", ".join(f"r.{quoted(column[1])}" for column in columns)
             rows = self._rows(f"select {selected} from {quoted(view)} as r limit {SAMPLE}")  # noqa: S608 - quoted
@@ -148,12 +151,12 @@ class _Database:
 
 
 def _shown(listed: list[Any]) -> list[Any]:
-    """Rows of pragma table_xinfo of the columns that `select *` gives."""
+    """Return the rows of pragma table_xinfo for columns that `select *` returns."""
     return [row for row in listed if row[6] != _OF_VIRTUAL_TABLES]
 
 
 def live_column(name: str, declared: str, values: list[Any]) -> LiveColumn:
-    """The column that is declared so and has these values."""
+    """Return the column with this declaration and these values."""
     if any(isinstance(value, str) and not is_unicode(value) for value in values):
         return LiveColumn(name, ColumnType(Kind.TEXT), note=_NO_UTF8)
     type_, note = _type(declared.upper(), values)
@@ -161,7 +164,7 @@ def live_column(name: str, declared: str, values: list[Any]) -> LiveColumn:
 
 
 def _type(declared: str, values: list[Any]) -> tuple[ColumnType, str]:
-    """The type, and a note when it is neither what the declaration says nor sure."""
+    """Return the type, and a note when it is neither declared nor certain."""
     if "DECIMAL" in declared or "NUMERIC" in declared:
         return _decimal(declared, values)
     kind = next((kind for word, kind in _WORDS if word in declared), None)
@@ -189,14 +192,14 @@ def decimal_of_numbers(values: list[Any]) -> ColumnType | None:
 
 
 def _plain(value: Any) -> str:
-    """A number without an exponent; a real by the digits that it surely keeps. Else what is no number."""
+    """Return a number without an exponent; a real with the digits that it surely keeps. Empty for other values."""
     if isinstance(value, float) and isfinite(value):
         return format(Decimal(f"{value:.15g}"), "f")
     return str(value) if isinstance(value, int) else ""
 
 
 def _resembles(type_: ColumnType, values: list[Any]) -> str:
-    """What texts look like; empty when they look like nothing else."""
+    """Return what the texts look like; empty when they look like plain text."""
     if type_.kind is not Kind.TEXT or not values:
         return ""
     return next((f"looks like {k.value}s" for k in (Kind.DATE, Kind.TIMESTAMP) if all(map(_FITS[k], values))), "")
@@ -217,7 +220,7 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer() and int(value) in types.INT64)
 
 
-# The first that a declaration contains, in this order: DATETIME is no DATE.
+# The first word that a declaration contains counts: DATETIME is not DATE.
 _WORDS = (
     ("BOOL", Kind.BOOLEAN), ("DATETIME", Kind.TIMESTAMP), ("TIMESTAMP", Kind.TIMESTAMP), ("DATE", Kind.DATE),
     ("TIME", Kind.TIME), ("JSON", Kind.JSON), ("INT", Kind.INTEGER), ("CHAR", Kind.TEXT), ("TEXT", Kind.TEXT),

@@ -1,7 +1,7 @@
-"""Rows of a SQLite database, through ADBC: in one read transaction, or by key in short ones.
+"""Rows of a SQLite database through ADBC: in one read transaction, or by key in short ones.
 
-ADBC brings a SQLite of its own: a file that is open here must not be open through `sqlite3` in the same process. A
-file in WAL mode is read while others write to it; in the older modes a long reading makes writers wait.
+ADBC contains a SQLite of its own, so a file that is open here must not be open through `sqlite3` in the same process. A
+file in WAL mode can be written by others while it is read; in the older modes a long reading makes writers wait.
 """
 
 import re
@@ -35,7 +35,7 @@ _BATCHES = {"adbc.sqlite.query.batch_rows": str(BATCH_ROWS)}
 
 @contextmanager
 def opened(settings: SqliteSettings, spec: JobSpec) -> Iterator[Reading]:
-    """A reading of the spec. Raises SourceFailed."""
+    """Open a reading of the spec. Raises SourceFailed."""
     with connected(settings) as session:
         file = File(session, settings)
         yield file.by_key(spec) if spec.reading is ReadingMode.KEYSET else file.snapshot(spec)
@@ -43,7 +43,7 @@ def opened(settings: SqliteSettings, spec: JobSpec) -> Iterator[Reading]:
 
 @contextmanager
 def connected(settings: SqliteSettings) -> Iterator[Session]:
-    """The database of the settings, for reading. Raises SourceFailed."""
+    """Open the database for reading. Raises SourceFailed."""
     import adbc_driver_manager  # noqa: PLC0415 - only a child that reads needs it
     import adbc_driver_sqlite.dbapi  # noqa: PLC0415
 
@@ -58,9 +58,9 @@ def connected(settings: SqliteSettings) -> Iterator[Session]:
 
 
 def names_of(session: Session, relation: Relation) -> list[str]:
-    """Columns of a relation; of a table those that have a name in UTF-8, which all that a spec names have.
+    """Return the columns of a relation. Raises SourceFailed.
 
-    Raises SourceFailed.
+    Of a table, only columns with a name in UTF-8 are returned; a spec cannot name others.
     """
     rows = session.rows(dialect.NAMES, (relation.table,)) if relation.table else []
     return list(in_utf8(bytes(name) for (name,) in rows)) or session.names(dialect.relation(relation))
@@ -77,16 +77,16 @@ def _failure(error: Exception, source_id: str) -> errors.SourceFailed:
 
 
 class File:
-    """A database; its statements see one snapshot until `Session.end`."""
+    """A database. Its statements see one snapshot until `Session.end`."""
 
     def __init__(self, session: Session, settings: SqliteSettings) -> None:
         self._session = session
         self._settings = settings
 
     def snapshot(self, spec: JobSpec) -> Reading:
-        """Everything at one moment, counted there where the condition is exact."""
+        """Read all rows at one moment. They are counted in the same snapshot if the condition is exact."""
         as_of, time_zone = datetime.now(UTC), self._settings.time_zone
-        self._session.rows("select count(*) from sqlite_schema")  # the first read takes the snapshot
+        self._session.rows("select count(*) from sqlite_schema")  # the first read begins the snapshot
         relation = self._checked(spec)
         storage = storage_of(self._session.rows, spec, relation, time_zone)
         matching = dialect.where(spec.filter, storage)
@@ -99,7 +99,7 @@ class File:
             )
             facts = ReadingFacts(as_of, rows_on(spec.page, counted[0][0]), time_zone=time_zone)
         order = dialect.order(spec.order, order_types(spec), storage)
-        # A limit, even none, keeps SQLite from dropping the order of a subquery.
+        # A limit, even -1, keeps SQLite from dropping the order of a subquery.
         limit = sql_limit(spec.page if matching.exact else None) or " limit -1"
         rest = f"{relation} where {matching.text}{order}{limit}"
         rows = self._batches(selection, (), rest, matching.parameters)
@@ -107,9 +107,9 @@ class File:
         return SnapshotReading(within(rows, bound_s, self._settings.id), selection, facts)
 
     def by_key(self, spec: JobSpec) -> Reading:
-        """Piece by piece in transactions of their own, each behind the last key.
+        """Read in pieces, each in a transaction of its own and after the last key.
 
-        What is stored may change between them: nothing is taken for stored in one way.
+        The stored values may change between transactions, so no column is assumed to be stored in one way.
         """
         relation = self._checked(spec)
         matching = dialect.where(spec.filter, {})
@@ -137,14 +137,14 @@ class File:
         return KeysetReading(pages(behind, shared, self._session.end, len(keys), ambiguous), selection, facts)
 
     def _checked(self, spec: JobSpec) -> str:
-        """The relation. Raises SourceFailed when it is not there, or not what the spec says."""
+        """Return the relation. Raises SourceFailed when it does not exist or differs from the spec."""
         relation = dialect.relation(spec.relation)
         names = names_of(self._session, spec.relation)
         resolved(spec, names, self._settings.id)
         return dialect.by_bytes(relation, names) if self._has_own_collations() else relation
 
     def _has_own_collations(self) -> bool:
-        """Whether tables have collations that their application brings, without which SQLite compares nothing."""
+        """Whether tables use collations that only their application has. SQLite cannot compare values without them."""
         rows = self._session.rows("select sql from sqlite_schema where sql like '%collate%'")
         return any(dialect.own_collations(sql) for (sql,) in rows)
 
@@ -171,7 +171,7 @@ def _without_first_row(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordB
 
 
 def _key_text(key: str) -> str:
-    """A key as text from which it can be had again: SQLite has no types of columns to go by."""
+    """Return a key as text that can be converted back. SQLite has no types of columns to rely on."""
     return (
         f"case typeof({key}) when 'blob' then 'b' || hex({key})"
         f" when 'real' then 'r' || format('%!.17g', {key}) when 'text' then 't' || hex({key}) else 'i' || {key} end"
@@ -183,6 +183,7 @@ _KEYS: dict[str, Callable[[str], Parameter]] = {"i": int, "r": float, "t": bytes
 
 def _compared(keys: list[str], how: str, last: Key) -> Sql:
     values = tuple(_KEYS[text[0]](text[1:]) for text in last)
-    # A parameter is UTF-8, which a text need not be; and the plus keeps a cast from casting what it is compared with.
+    # A parameter is UTF-8, but a stored text need not be. The plus keeps the cast from changing the other operand's
+    # type.
     marks = ("+cast(? as text)" if text[0] == "t" else "?" for text in last)
     return Sql(f"({', '.join(keys)}) {how} ({', '.join(marks)})", values)

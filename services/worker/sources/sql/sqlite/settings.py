@@ -13,9 +13,10 @@ from services.worker.sources.time_zone import read_time_zone
 
 @dataclass(frozen=True, slots=True)
 class SqliteSettings:
-    """`path` is the file, absolute. `statement_timeout_s` bounds each reading, 0 does not.
+    """A SQLite database. `path` is the absolute path of the file.
 
-    `time_zone` (an IANA name) is where its timestamps without a zone are.
+    `statement_timeout_s` limits each reading; 0 is no limit. `time_zone` (an IANA name) applies to timestamps without a
+    zone.
     """
 
     kind: ClassVar[str] = "sql"
@@ -26,7 +27,7 @@ class SqliteSettings:
 
 
 def read(id_: str, table: Table, origin: Origin) -> SqliteSettings:
-    """Settings from a table of sources.toml, fit for use only when no mistake was noted."""
+    """Read the settings from a table of sources.toml. They are valid only if no mistake was noted."""
     table.allow(KEYS)
     return SqliteSettings(id_, origin.path(_file(table)), read_timeout(table), read_time_zone(table))
 

@@ -1,4 +1,4 @@
-"""How a SQLite relation stores the columns that a spec filters and sorts by."""
+"""Finds out how a SQLite relation stores the columns that a spec filters and sorts by."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,11 +15,10 @@ _ANY_SHAPE = Shape("T", 0, "Z")
 
 
 def storage_of(ask: Ask, spec: JobSpec, relation: str, time_zone: str = "UTC") -> Storage:
-    """Ask about each column that SQLite compares exactly only when it is stored in one way.
+    """Examine each column that SQLite compares exactly only if it is stored in one way.
 
-    Timestamps without a zone are in `time_zone`: only in UTC does SQLite compare them exactly.
-
-    Only rows that the terms of text let through are asked about: an index on a text column keeps that cheap.
+    `time_zone` applies to timestamps without a zone; SQLite compares them exactly only in UTC. Only rows that match the
+    terms of text are examined, which is cheap with an index on a text column.
     """
     rows = f"from {relation} where "
     certain = dialect.where(only(spec.filter, lambda term: term.type.kind is Kind.TEXT), {})
@@ -54,7 +53,7 @@ def _stored(ask: Ask, rows: str, certain: Sql, name: str, kind: Kind) -> Stored:
         return none(f"{col} is not null and (typeof({col}) <> 'text' or {col} not glob '{pattern}')")
 
     if kind in dialect.NUMERIC:
-        return Stored(none(f"{col} >= ''"))  # any text and any blob comes after every number
+        return Stored(none(f"{col} >= ''"))  # texts and blobs sort after all numbers
     if kind is Kind.DATE:
         return Stored(all_like(DATE_GLOB))
     content = f"case typeof({col}) when 'text' then cast({col} as blob) end"  # a text need not be UTF-8
