@@ -1,7 +1,7 @@
-"""Writes exportd_client/sync from exportd_client/aio: the same methods, without `async`.
+"""Generates exportd_client/sync from exportd_client/aio: the same methods, without `async`.
 
-`python clients/python/synchronize.py FOLDER` writes it into FOLDER; `make proto` and `make proto-check` call it.
-Three modules are not made but written by hand, since threads and asyncio differ there: line, behind, threads.
+`python clients/python/synchronize.py FOLDER` writes the modules into FOLDER; `make proto` and `make proto-check` call
+it. Three modules are not generated but written by hand, since threads and asyncio differ there: line, behind, threads.
 """
 
 import re
@@ -27,18 +27,18 @@ WORDS = (
     (r"\bOperator\b(?!Service)", "SyncOperator"),
     (r"  # noqa: ASYNC109", ""),
 )
-"""What becomes what, in this order."""
+"""Patterns and their replacements, applied in this order."""
 
 
 def synchronous(source: str, name: str) -> str:
-    """The text of a module for threads, made of that for asyncio."""
+    """Return the source of a module for threads, generated from that of the module for asyncio."""
     for word, other in WORDS:
         source = re.sub(word, other, source)
     return BANNER.format(name=name) + source
 
 
 def main(folder: Path) -> None:
-    """Write them all, as ruff formats them."""
+    """Write all generated modules into `folder`, formatted with ruff."""
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / f"{name}.py" for name in MADE]
     for path in written:

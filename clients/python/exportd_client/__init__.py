@@ -7,7 +7,7 @@
         if export.state == Export.STATE_COMPLETED:
             await client.download(export, "invoices.xlsx")
 
-CsvOptions and XlsxOptions say how a table is written: `csv=CsvOptions(preset=CsvOptions.PRESET_EXCEL)`.
+CsvOptions and XlsxOptions control how a table is written: `csv=CsvOptions(preset=CsvOptions.PRESET_EXCEL)`.
 
 `SyncExportClient` has the same methods for threads: Django, Flask, Celery, scripts.
 
@@ -15,11 +15,11 @@ CsvOptions and XlsxOptions say how a table is written: `csv=CsvOptions(preset=Cs
         export = client.wait(client.create("/flights", format="parquet").id, timeout=600)
         frame = client.to_polars(export)
 
-`client.operator` has what operators do: retry, redeliver, queue, workers, drain.
+`client.operator` has the methods for operators: retry, redeliver, queue, running, workers, drain.
 
-What comes back are the messages of the public API, fully typed: Export, File, Collection. Enums compare as
-`export.state == Export.STATE_COMPLETED`; `name_of(Export.State, export.state)` is the name without its prefix, and
-`state_name(export)` the most wanted one. All errors are ExportdError.
+The methods return the messages of the public API, fully typed: Export, File, Collection. Enums are compared as
+`export.state == Export.STATE_COMPLETED`. `name_of(Export.State, export.state)` returns the name of a value without its
+prefix, and `state_name(export)` is short for this call. All errors are subclasses of ExportdError.
 
 Names are loaded when they are first used: `import exportd_client` alone imports neither gRPC nor protobuf.
 """
@@ -189,7 +189,7 @@ __all__ = [
     "state_name",
 ]
 
-if not TYPE_CHECKING:  # a type checker would take any name for one that there is
+if not TYPE_CHECKING:  # a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
         if name not in _HOMES:

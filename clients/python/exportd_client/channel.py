@@ -1,4 +1,4 @@
-"""How a service is reached: its addresses, the options of a channel, what proves who calls."""
+"""How a service is reached: its addresses, the options of the channel, and the caller's credentials."""
 
 import ipaddress
 from collections.abc import Callable, Sequence
@@ -13,36 +13,36 @@ DEFAULT_PORT = 50051
 _TENANT_KEY = "x-exportd-tenant"
 _API_KEY = "authorization"
 _LISTS = ("ipv4:", "ipv6:")
-"""Schemes of gRPC that take several addresses."""
+"""URI schemes of gRPC that take several addresses."""
 
 _SERVICE_CONFIG = Path(__file__).with_name("service_config.json")
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    # A watch of an export that waits has no data for hours, and is to be kept alive all the same.
+    # A watch of a waiting export may have no data for hours, and must be kept alive all the same.
     ("grpc.http2.max_pings_without_data", 0),
-    # The default of 120 s would outlast the patience with an outage.
+    # The default of 120 s is longer than the client waits for an outage to end.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 3_000),
-    # An http_proxy in the environment is for web pages; it would even swallow calls to 127.0.0.1.
+    # An http_proxy in the environment is meant for web pages; it would even redirect calls to 127.0.0.1.
     ("grpc.enable_http_proxy", 0),
 )
 
-# PEM, or a file that holds it.
+# PEM data (bytes), or the path of a PEM file.
 Pem: TypeAlias = bytes | str | PathLike[str]
-# The key itself, or what gives the present one: it is asked before each call.
+# The key, or a function that returns the current key. The function is called before each call.
 ApiKey: TypeAlias = str | Callable[[], str]
-# One address, or several that share the calls.
+# One address, or several among which the calls are distributed.
 Target: TypeAlias = str | Sequence[str]
 
 
 @dataclass(frozen=True)
 class Tls:
-    """How the line is encrypted, and whom it believes.
+    """How the connection is encrypted, and which certificates are trusted.
 
-    ca: certificates of the authorities that may vouch for the service; None: those that gRPC brings along.
-    certificate, key: what the client shows of itself (mutual TLS); both or none.
-    server_name: the name in the service's certificate, when it is not the host of the target.
+    ca: certificates of the authorities that may sign the service's certificate; None: those that come with gRPC.
+    certificate, key: the client's own certificate and private key (mutual TLS); both or none.
+    server_name: the name in the service's certificate, if it is not the host of the target.
     """
 
     ca: Pem | None = None
@@ -51,7 +51,11 @@ class Tls:
     server_name: str = ""
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Reads the files. OSError: one cannot be read. ValueError: a certificate without its key."""
+        """Read the files and return the credentials.
+
+        Raises OSError if a file cannot be read, ValueError if a certificate is given without its key or a key without
+        its certificate.
+        """
         if (self.certificate is None) != (self.key is None):
             raise ValueError("a client's certificate needs its key, and the key its certificate")
         return grpc.ssl_channel_credentials(_pem(self.ca), _pem(self.key), _pem(self.certificate))
@@ -59,7 +63,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a service is, and as whom it is called."""
+    """The address of a service, and the identity with which it is called."""
 
     target: str
     tls: Tls | None
@@ -67,17 +71,17 @@ class Endpoint:
     _api_key: ApiKey = field(repr=False)
 
     def options(self) -> Sequence[tuple[str, int | str]]:
-        """Of the channel."""
+        """Return the options of the channel."""
         config = ("grpc.service_config", _SERVICE_CONFIG.read_text(encoding="utf-8"))
         name = self.tls.server_name if self.tls else ""
         return (*_OPTIONS, config, *([("grpc.ssl_target_name_override", name)] if name else []))
 
     def credentials(self) -> grpc.ChannelCredentials | None:
-        """None: the line is not encrypted."""
+        """Return the credentials of the channel; None if it is not encrypted."""
         return self.tls.credentials() if self.tls else None
 
     def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
-        """Of the next call. ValueError: the key cannot stand in a header."""
+        """Return the metadata of the next call. Raises ValueError if the API key cannot be sent in a header."""
         key = self._api_key() if callable(self._api_key) else self._api_key
         tenant = [(_TENANT_KEY, self._tenant)] if self._tenant else []
         proof = [(_API_KEY, f"Bearer {_header('an API key', key)}")] if key else []
@@ -85,7 +89,11 @@ class Endpoint:
 
 
 def endpoint(target: Target, tenant: str | None, tls: "Tls | bool", api_key: ApiKey) -> Endpoint:
-    """ValueError: an address, a tenant or a key that makes no sense, or a key that others could read on its way."""
+    """Return the endpoint for these arguments of a client.
+
+    Raises ValueError if an address, the tenant or the key is invalid, or if the key would be sent without TLS to
+    another machine.
+    """
     where = address(target)
     if api_key and not tls and not _is_local(where):
         raise ValueError("an API key is sent over TLS only: give tls=True, or a target on this machine")
@@ -95,7 +103,10 @@ def endpoint(target: Target, tenant: str | None, tls: "Tls | bool", api_key: Api
 
 
 def address(target: Target) -> str:
-    """`target` as gRPC takes it. ValueError: several that are not all addresses of one family."""
+    """Return `target` in the form that gRPC takes.
+
+    Raises ValueError if several addresses are given that are not all IPv4 or all IPv6.
+    """
     if isinstance(target, str) and target.startswith(_LISTS):
         return target
     several = target.split(",") if isinstance(target, str) else list(target)
@@ -109,16 +120,17 @@ def address(target: Target) -> str:
 
 
 def with_port(target: str) -> str:
-    """`target` with exportd's own port when it names none; gRPC would take that of https.
+    """Return `target` with the default port of exportd if it has no port; gRPC would use that of https.
 
-    A target of gRPC's own, such as "unix:/run/exportd" or "xds:///exportd", stays as it is; "dns:///host" gets a port.
+    Other schemes of gRPC, such as "unix:/run/exportd" or "xds:///exportd", are returned unchanged. "dns:///host" gets a
+    port.
     """
     if target.startswith("dns:///"):
         return "dns:///" + with_port(target.removeprefix("dns:///"))
     if "/" in target or target.startswith(("unix:", *_LISTS)):
         return target
     host, port = target, ""
-    if target.startswith("["):  # an address of IPv6, whose colons are its own
+    if target.startswith("["):  # an IPv6 address, which itself contains colons
         host, _, port = target.partition("]")
         host, port = f"{host}]", port.removeprefix(":")
     elif target.count(":") == 1:

@@ -1,4 +1,4 @@
-"""What callers write, as the messages of the API say it. What no message can say is an InvalidArgument."""
+"""Converts arguments of callers to messages of the API. Raises InvalidArgument for what no message can express."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -14,33 +14,33 @@ from exportd_client.errors import InvalidArgument, Violation
 if TYPE_CHECKING:
     from google.protobuf.internal.enum_type_wrapper import _EnumTypeWrapper as PbEnum
 
-# Letters of either case will do.
+# Case does not matter.
 FormatName: TypeAlias = Literal["xlsx", "csv", "json", "jsonl", "parquet"]
 PackagingName: TypeAlias = Literal["auto", "zip", "separate"]
 CompressionName: TypeAlias = Literal["gzip"]
-# A field of the collection, alone or with the text for its header.
+# A field of the collection, alone or with its header text.
 ColumnChoice: TypeAlias = str | tuple[str, str] | Column
 
 V = TypeVar("V", bound=int)
 
 
 def invalid(field: str, description: str) -> InvalidArgument:
-    """The error for a request that is not even sent."""
+    """Return the error for a request that is not sent, because it is invalid."""
     return InvalidArgument(description, reason="INVALID_REQUEST", violations=[Violation(field, description)])
 
 
 def format_value(name: str | None) -> Format.ValueType:
-    """None: the default."""
+    """Return the value of a format's name; with None that of the default. Raises InvalidArgument."""
     return _value("format", name, Format)
 
 
 def packaging_value(name: str | None) -> Packaging.ValueType:
-    """None: the default."""
+    """Return the value of a packaging's name; with None that of the default. Raises InvalidArgument."""
     return _value("packaging", name, Packaging)
 
 
 def compression_value(name: str | None) -> Compression.ValueType:
-    """None: the default."""
+    """Return the value of a compression's name; with None that of the default. Raises InvalidArgument."""
     return _value("compression", name, Compression)
 
 
@@ -55,8 +55,8 @@ def _value(field: str, name: str | None, enum: "PbEnum[V]") -> V:
 
 
 def columns_of(choices: Sequence[ColumnChoice]) -> Iterator[Column]:
-    """As messages, in order."""
-    if isinstance(choices, str):  # which is a sequence of strings too, one a letter
+    """Return the columns as messages, in order. Raises InvalidArgument."""
+    if isinstance(choices, str):  # a string is a sequence of strings, too: its letters
         raise invalid("columns", f"give a list of columns, such as [{choices!r}]")
     return map(_column, choices)
 
@@ -74,7 +74,10 @@ def _column(choice: ColumnChoice) -> Column:
 
 
 def password_text(password: str | None) -> str:
-    """None: no password. An empty one would leave the file open, which nobody means who gives a password."""
+    """Return the password; an empty string if None.
+
+    Raises InvalidArgument for an empty password: it would leave the file open, which nobody wants who gives a password.
+    """
     if password is None:
         return ""
     if not password:
@@ -83,7 +86,7 @@ def password_text(password: str | None) -> str:
 
 
 def duration(span: timedelta | None) -> Duration | None:
-    """None: not given."""
+    """Return the message for a time span; None if none is given."""
     if span is None:
         return None
     message = Duration()
@@ -92,7 +95,7 @@ def duration(span: timedelta | None) -> Duration | None:
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
-    """Without a time zone it is UTC. None: not given."""
+    """Return the message for a time; None if none is given. A time without a time zone is in UTC."""
     if time is None:
         return None
     message = Timestamp()

@@ -1,4 +1,4 @@
-"""The messages of a download as they come, without a copy of their data."""
+"""Parses the messages of a download without copying their data."""
 
 from google.protobuf.message import DecodeError
 
@@ -7,24 +7,24 @@ from exportd_client.errors import DownloadDamaged
 
 _TAG = DownloadFileResponse.DATA_FIELD_NUMBER << 3 | 2
 _MORE = 0x80
-"""The bit of a byte of a length that another one follows."""
+"""The bit that is set in every byte of a varint except the last."""
 
 
 def header_of(message: bytes) -> DownloadHeader:
-    """Of the first message. DownloadDamaged: it is none of a download."""
+    """Return the header from the first message. Raises DownloadDamaged if the message cannot be decoded."""
     return _decoded(message).header
 
 
 def data_of(message: bytes) -> memoryview:
-    """Of each later one. DownloadDamaged: it is none of a download."""
+    """Return the data of a later message. Raises DownloadDamaged if the message cannot be decoded."""
     begin, length = _field(message)
     if begin and begin + length == len(message):
         return memoryview(message)[begin:]
-    return memoryview(_decoded(message).data)  # with something that this version does not know
+    return memoryview(_decoded(message).data)  # it has fields that this version does not know
 
 
 def _field(message: bytes) -> tuple[int, int]:
-    """Where the data begins and how long it is, when the message begins with it; else 0 and 0."""
+    """Return the offset and the length of the data if the message begins with it; otherwise (0, 0)."""
     length = 0
     for place, byte in enumerate(message[1:6] if message[:1] == bytes((_TAG,)) else b""):
         length |= (byte & ~_MORE) << 7 * place

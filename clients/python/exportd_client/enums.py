@@ -1,4 +1,4 @@
-"""Values of enums by name. In a message a value bears its enum's prefix (STATE_QUEUED); people and JSON read QUEUED."""
+"""Names of enum values. In a message a value has the prefix of its enum (STATE_QUEUED); people and JSON use QUEUED."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
@@ -18,31 +18,34 @@ _UNSPECIFIED = "UNSPECIFIED"
 
 
 def name_of(enum: "PbEnum[V]", value: V) -> str:
-    """The name of `value` without its prefix: `name_of(Export.State, export.state)` is "COMPLETED", say.
+    """Return the name of `value` without its prefix: `name_of(Export.State, export.state)` may be "COMPLETED".
 
-    UNSPECIFIED for a field that says nothing; the number, as text, for a value of a newer service.
+    Return "UNSPECIFIED" for an unset field, and the number as text for a value that only a newer service knows.
     """
     known = enum.DESCRIPTOR.values_by_number.get(value)
     return short_name(enum.DESCRIPTOR, known.name) if known else str(value)
 
 
 def value_of(enum: "PbEnum[V]", name: str) -> V:
-    """The other way round. Raises ValueError for a name that is none."""
+    """Return the value with this name, which has no prefix: the inverse of `name_of`.
+
+    Raises ValueError for an unknown name.
+    """
     return enum.Value(_prefix(enum.DESCRIPTOR) + name)
 
 
 def names_of(enum: "PbEnum[V]") -> Iterator[str]:
-    """All but UNSPECIFIED, in order."""
+    """Return the names of all values except UNSPECIFIED, in order."""
     return (short_name(enum.DESCRIPTOR, value.name) for value in enum.DESCRIPTOR.values if value.number)
 
 
 def state_name(export: Export) -> StateName:
-    """The state of `export` by name. "PROCESSING", say."""
+    """Return the name of the export's state, such as "PROCESSING"."""
     return cast("StateName", name_of(Export.State, export.state))
 
 
 def short_name(descriptor: "EnumDescriptor | UpbEnumDescriptor", name: str) -> str:
-    """`name`, which is that of a value of the enum, without its prefix."""
+    """Return `name`, the full name of a value of the enum, without its prefix."""
     return name.removeprefix(_prefix(descriptor))
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong: one tree of errors, cut by what the caller should do next."""
+"""The errors of the client: one tree, divided by what the caller should do next."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _DOMAIN = "exportd"
 
 @dataclass(frozen=True)
 class Violation:
-    """One thing that is wrong with a request: the path of the field, and what is wrong with it."""
+    """One mistake in a request: the path of the field, and a description."""
 
     field: str
     description: str
@@ -23,12 +23,12 @@ class ExportdError(Exception):
     """Any failure of a call.
 
     code: name of the gRPC status, such as "NOT_FOUND".
-    reason: name of the ErrorReason, such as "COLLECTION_NOT_FOUND"; empty when the service itself did not answer.
-    metadata: facts that go with the reason, such as {"nearest": "Invoices"}.
-    violations: of an INVALID_REQUEST, the first ones that an answer has room for; else empty.
-        metadata["violation_count"] says how many there are.
-    retry_after: seconds that the service asks to wait; None when it does not say.
-    request_id: under which the service's log has the call; empty when the service itself did not answer.
+    reason: name of the ErrorReason, such as "COLLECTION_NOT_FOUND"; empty if the answer did not come from the service.
+    metadata: facts that belong to the reason, such as {"nearest": "Invoices"}.
+    violations: the violations of an INVALID_REQUEST, as many as the answer has room for; otherwise empty.
+        metadata["violation_count"] is their total number.
+    retry_after: seconds that the service asks the caller to wait; None if it does not say.
+    request_id: the id of the call in the service's log; empty if the answer did not come from the service.
     """
 
     default_code: ClassVar[str] = "UNKNOWN"
@@ -55,18 +55,18 @@ class ExportdError(Exception):
 
     @property
     def passing(self) -> bool:
-        """True when the very same call may succeed a little later."""
+        """Whether the same call may succeed a little later."""
         return self.reason == "TOO_MANY_STREAMS"
 
 
 class InvalidArgument(ExportdError):
-    """Change the request; `violations` names the fields."""
+    """The request is wrong: change it. `violations` names the fields."""
 
     default_code = "INVALID_ARGUMENT"
 
 
 class AccessRefused(ExportdError):
-    """Bring other credentials."""
+    """The credentials are missing or not sufficient: use others."""
 
     default_code = "PERMISSION_DENIED"
 
@@ -84,35 +84,35 @@ class AlreadyExists(ExportdError):
 
 
 class FailedPrecondition(ExportdError):
-    """The state of the export does not allow the call; `reason` and `metadata["state"]` say why."""
+    """The state of the export does not allow the call. `reason` and `metadata["state"]` say why."""
 
     default_code = "FAILED_PRECONDITION"
 
 
 class FileChanged(ExportdError):
-    """It is another file than the one that was begun: download again from the start."""
+    """The service has another file than the one whose download was begun: download it again from the start."""
 
     default_code = "ABORTED"
 
 
 class FileDamaged(ExportdError):
-    """The service no longer has the bytes of the file: export again."""
+    """The service no longer has the bytes of the file: create the export again."""
 
     default_code = "DATA_LOSS"
 
 
 class DownloadDamaged(FileDamaged):
-    """What arrived is not what the service announced: download again."""
+    """The received bytes are not those that the service announced: download the file again."""
 
 
 class Exhausted(ExportdError):
-    """Wait (`retry_after` seconds, when given) or ask for a larger quota."""
+    """A quota is exhausted: wait (`retry_after` seconds, if given) or ask for a larger quota."""
 
     default_code = "RESOURCE_EXHAUSTED"
 
 
 class Unavailable(ExportdError):
-    """The service answered that it can't now: call again later. Nothing was promised."""
+    """The service answered that it cannot do this now: call again later. Nothing was acknowledged."""
 
     default_code = "UNAVAILABLE"
 
@@ -122,11 +122,14 @@ class Unavailable(ExportdError):
 
 
 class Unreachable(Unavailable):
-    """No answer came, or it broke off: nobody listens, or the network is down. What was asked may have been done."""
+    """No answer arrived, or it broke off: no service listens, or the network failed.
+
+    The call may have been carried out.
+    """
 
 
 class DeadlineExceeded(ExportdError):
-    """The caller's own time for waiting is over. The export goes on: wait again, or look later."""
+    """The time that the caller gave is over. The export continues: wait again, or look later."""
 
     default_code = "DEADLINE_EXCEEDED"
 
@@ -150,7 +153,7 @@ _BY_CODE: Mapping[grpc.StatusCode, type[ExportdError]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: Exhausted,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
 }
-# With these and without a reason it was the transport that spoke: CANCELLED is a stream that the other side dropped.
+# Without a reason these codes come from the transport. CANCELLED is a stream that the other side dropped.
 _OF_TRANSPORT = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
 
 
@@ -164,8 +167,8 @@ class _Details:
 
 
 def from_rpc(error: grpc.RpcError, target: str) -> ExportdError:
-    """The typed error of a failed call to `target`, with all that google.rpc.Status tells."""
-    call: Any = error  # it has what a Call has: code, details, trailing metadata
+    """Return the typed error of a failed call to `target`, with all details of its google.rpc.Status."""
+    call: Any = error  # it is also a Call: code, details, trailing metadata
     details, code, text = _details(call), call.code(), call.details()
     if not details.reason and _is_of_transport(code, text):
         return Unreachable(f"no answer from exportd at {target}: {text}", code=code.name)
@@ -173,7 +176,7 @@ def from_rpc(error: grpc.RpcError, target: str) -> ExportdError:
 
 
 def _is_of_transport(code: grpc.StatusCode, text: str | None) -> bool:
-    # gRPC reports a stream that HTTP/2 reset as INTERNAL; only the text tells it from a defect.
+    # gRPC reports a stream that was reset in HTTP/2 as INTERNAL; only the text distinguishes it from a defect.
     return code in _OF_TRANSPORT or "RST_STREAM" in (text or "")
 
 
@@ -187,7 +190,7 @@ def _details(call: grpc.Call) -> _Details:
 def _packed_details(call: grpc.Call) -> Sequence[Any]:
     try:
         status = rpc_status.from_call(call)
-    except ValueError:  # a status that contradicts the call's: not one of exportd's
+    except ValueError:  # its code contradicts that of the call: it is not from exportd
         return ()
     return status.details if status is not None else ()
 

@@ -1,4 +1,4 @@
-"""A file in memory, verified."""
+"""Collects a file in memory and verifies it."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ from exportd_client.errors import DownloadDamaged
 
 
 class FileBuffer:
-    """The bytes of a file as they arrive. Of one allocation, which grows to no more than the file's size."""
+    """The bytes of a file as they arrive, in one allocation of the file's size."""
 
     def __init__(self, file: File) -> None:
         self._file = file
@@ -16,7 +16,7 @@ class FileBuffer:
         self._size = 0
 
     def append(self, data: bytes | memoryview) -> None:
-        """DownloadDamaged: more than the file has."""
+        """Append the next bytes. Raises DownloadDamaged if they exceed the size of the file."""
         if self._size + len(data) > self._file.size_bytes:
             raise DownloadDamaged("the service sent more bytes than the file has; ask again")
         self._bytes[self._size : self._size + len(data)] = data
@@ -24,7 +24,7 @@ class FileBuffer:
         self._size += len(data)
 
     def whole(self) -> bytearray:
-        """All of it, not copied. DownloadDamaged: its size or its sha256 is another one."""
+        """Return all bytes without copying them. Raises DownloadDamaged if the size or the sha256 is wrong."""
         if self._size != self._file.size_bytes or self._digest.hexdigest() != self._file.sha256:
             raise DownloadDamaged("the file arrived damaged: its sha256 differs; read it again")
         return self._bytes

@@ -1,6 +1,6 @@
-"""JSON and JSONL as exportd writes them, an object a line, as tables of Arrow. Needs pyarrow.
+"""Reads JSON and JSONL as exportd writes them, with one object per line, into tables of Arrow. Needs pyarrow.
 
-Python reads the lines, since only so does every number keep its digits.
+The lines are parsed in Python, because only this keeps every digit of a number.
 """
 
 import json
@@ -19,7 +19,7 @@ _BATCH_ROWS = 10_000
 
 
 def of_json(lines: Iterable[bytes], fields: Sequence[str], kinds: Kinds, *, with_files: bool) -> pa.Table:
-    """pa.ArrowInvalid or ValueError: a value is not of its type."""
+    """Return the rows as a table. Raises pa.ArrowInvalid or ValueError if a value is not of its column's type."""
     rows = _rows(lines)
     first = next(rows, {})
     names = [*fields, *([list(first)[-1]] if first and with_files else ())]
@@ -31,7 +31,7 @@ def of_json(lines: Iterable[bytes], fields: Sequence[str], kinds: Kinds, *, with
 
 
 def _rows(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """Of JSONL, or of an array with an object a line."""
+    """Yield the objects of JSONL, or of an array with one object per line."""
     for line in lines:
         text = line.strip(b"[], \r\n") if line[:1] in b"[]," else line.rstrip(b", \r\n")
         if text:
@@ -44,7 +44,7 @@ def _batch(rows: Sequence[dict[str, Any]], schema: pa.Schema, kinds: Kinds) -> p
 
 
 def _at(row: dict[str, Any], field: str) -> Any:
-    """The value of a field; dots lead into nested objects."""
+    """Return the value of a field. A dot in its name leads into a nested object."""
     if field in row:
         return row[field]
     value: Any = row
@@ -60,13 +60,13 @@ def _array(values: list[Any], to: pa.DataType, kind: ColumnType | None) -> "pa.A
         return pa.array(values, to)
     if kind is None or kind.kind == ColumnType.KIND_JSON:
         return pa.array([None if value is None else _text(value) for value in values], to)
-    if pa.types.is_time(to):  # which Arrow does not read from text
+    if pa.types.is_time(to):  # Arrow cannot parse times
         return pa.array([None if value is None else time.fromisoformat(value) for value in values], to)
     return pa.array(values, pa.string()).cast(to)
 
 
 def _text(value: Any) -> str:
-    """JSON with every digit of a number, which json.dumps would not keep."""
+    """Return a value as JSON with every digit of its numbers, which json.dumps would not keep."""
     match value:
         case Decimal():
             return str(value)

@@ -1,4 +1,4 @@
-"""A file on its way to the disk. All of it blocks: call it from a thread."""
+"""Writes a file to the disk while it is downloaded. All of this blocks: call it from a thread."""
 
 import contextlib
 import errno
@@ -21,9 +21,9 @@ _WRITEBACK_BYTES = 8 * 1024 * 1024
 
 
 class Part:
-    """The bytes of one file that have arrived, in `<path>.<first 16 digits of its sha256>.part`.
+    """The received bytes of one file, in `<path>.<first 16 digits of its sha256>.part`.
 
-    The name binds them to the file: what was left by an interrupted download is gone on with by the same file only.
+    The name ties them to the file, so that an interrupted download is resumed only with the same file.
     """
 
     def __init__(self, path: Path, file: File, stream: BinaryIO, *, overwrite: bool) -> None:
@@ -34,15 +34,15 @@ class Part:
         self._digest = hashlib.sha256()
         self.size = 0
         self._sent_off = 0
-        # A cancelled download closes while the thread of its last append may still run.
+        # A cancelled download calls close() while the thread of its last append() may still run.
         self._lock = threading.Lock()
 
     @classmethod
     def open(cls, path: Path, file: File, *, overwrite: bool = True) -> Self:
-        """The part of `file` for `path`, with the bytes that are there already.
+        """Open the part of `file` for `path`, with the bytes that an earlier download left.
 
-        OSError: `path` can't be written, or another process is downloading the same file to it. FileExistsError:
-        `path` exists, and `overwrite` is False.
+        Raises OSError if `path` cannot be written or another process is downloading the same file to it,
+        FileExistsError if `path` exists and `overwrite` is False.
         """
         if not overwrite and os.path.lexists(path):
             raise _exists(path)
@@ -53,13 +53,16 @@ class Part:
         return part
 
     def append(self, data: bytes | memoryview) -> None:
-        """Adds the next bytes. Nothing happens once the part is closed."""
+        """Append the next bytes. Does nothing once the part is closed."""
         with self._lock:
             if not self._stream.closed:
                 self._add(data)
 
     def finish(self) -> None:
-        """Makes the part the file, durably. DownloadDamaged: it is not whole. FileExistsError: as for `open`."""
+        """Turn the part into the file, durably.
+
+        Raises DownloadDamaged if the size or the sha256 is wrong, FileExistsError as `open` does.
+        """
         with self._lock:
             if self.size != self._file.size_bytes or self._digest.hexdigest() != self._file.sha256:
                 raise DownloadDamaged(f"{self._path.name} arrived damaged: its sha256 differs; download it again")
@@ -69,13 +72,13 @@ class Part:
             _make_names_durable(self._path.parent)
 
     def discard(self) -> None:
-        """Removes what has arrived, so that the next download begins at the start."""
+        """Remove the received bytes, so that the next download starts from the beginning."""
         with self._lock:
             self._stream.close()
             part_path(self._path, self._file).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Lets go of the part and leaves it on disk. May be repeated."""
+        """Close the part and leave it on the disk. May be repeated."""
         with self._lock:
             self._stream.close()
 
@@ -84,11 +87,11 @@ class Part:
         if self._overwrite:
             part.replace(self._path)
             return
-        try:  # unlike a rename it never replaces what somebody put there meanwhile
+        try:  # unlike a rename this never replaces a file that appeared meanwhile
             os.link(part, self._path)
         except FileExistsError:
             raise _exists(self._path) from None
-        except OSError:  # a file system without links
+        except OSError:  # the file system has no hard links
             if os.path.lexists(self._path):
                 raise _exists(self._path) from None
             part.replace(self._path)
@@ -115,24 +118,27 @@ class Part:
             self._send_off()
 
     def _send_off(self) -> None:
-        """Begin to bring what was written to the disk, and wait for nothing: else all of it waits for the end."""
+        """Start writing data back to the disk without waiting, so that it is not all left for the fsync at the end."""
         if sys.platform == "linux":
             self._stream.flush()
             size = self.size - self._sent_off
-            with contextlib.suppress(OSError):  # not every file system takes advice
+            with contextlib.suppress(OSError):  # not every file system supports fadvise
                 os.posix_fadvise(self._stream.fileno(), self._sent_off, size, os.POSIX_FADV_DONTNEED)
         self._sent_off = self.size
 
 
 def part_path(path: Path, file: File) -> Path:
-    """Where the bytes of `file` are gathered before they become `path`."""
+    """Return the path at which the bytes of `file` are collected before they become `path`.
+
+    Raises DownloadDamaged if the service states no valid sha256.
+    """
     if not re.fullmatch("[0-9a-f]{64}", file.sha256):
         raise DownloadDamaged("the service states no sha256 for the file: it can't be verified")
     return path.with_name(f"{path.name}.{file.sha256[:16]}.part")
 
 
 def safe_name(file: File) -> str:
-    """A name for `file` in a directory, whatever the service suggests: never a path, never hidden."""
+    """Return a name for `file` in a directory, whatever the service suggests: never a path, never a hidden file."""
     for suggestion in (file.filename, f"{file.id}.{file.extension}"):
         printable = "".join(char for char in suggestion if char.isprintable())
         name = re.split(r"[/\\]", printable)[-1].strip(" .")
@@ -142,7 +148,10 @@ def safe_name(file: File) -> str:
 
 
 def destination(path: Path, file: File) -> Path:
-    """A link is followed, so that the file lands where it points; in a directory the file has its own name."""
+    """Return the path to which the file is written.
+
+    A symbolic link is followed, so that the file is written to its target. In a directory the file gets its own name.
+    """
     resolved = path.resolve()
     return resolved / safe_name(file) if resolved.is_dir() else resolved
 
@@ -152,7 +161,7 @@ def _exists(path: Path) -> FileExistsError:
 
 
 def _open_alone(path: Path) -> BinaryIO:
-    # The name can be guessed, so a link that somebody put there is not followed.
+    # The name can be guessed, so a symbolic link at this place is not followed.
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     stream = os.fdopen(os.open(path, flags, 0o666), "r+b")
     try:
@@ -164,7 +173,7 @@ def _open_alone(path: Path) -> BinaryIO:
 
 
 def _lock(stream: BinaryIO, path: Path) -> None:
-    # Two writers of one part would go on writing after the first one has made it the file.
+    # Of two writers of one part, the second would go on writing after the first has renamed it to the final file.
     if sys.platform != "win32":
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

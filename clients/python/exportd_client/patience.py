@@ -1,4 +1,4 @@
-"""How long an operation goes on while the service does not answer."""
+"""How long calls are retried while the service does not answer."""
 
 import random
 import time
@@ -10,11 +10,11 @@ from exportd_client.errors import DeadlineExceeded, ExportdError
 
 @dataclass(frozen=True)
 class Patience:
-    """How long calls are repeated while the service can't be reached, in seconds.
+    """How long calls are retried while the service cannot be reached. All values are in seconds.
 
-    first_contact: when it has never answered: most likely the address is wrong.
-    outage: since it last answered: most likely it restarts.
-    shortest, longest: pauses between two calls; they double from one to the other, with jitter.
+    first_contact: if the service has never answered; most likely the address is wrong.
+    outage: since the service last answered; most likely it is restarting.
+    shortest, longest: the first and the longest pause between two calls; pauses double, with jitter.
     """
 
     first_contact: float = 3.0
@@ -24,18 +24,18 @@ class Patience:
 
 
 class Contact(Protocol):
-    """What is known of a line."""
+    """What a connection tells about the service."""
 
     @property
     def patience(self) -> Patience: ...
 
     @property
     def answered(self) -> bool:
-        """True once the service has answered anything."""
+        """Whether the service has ever answered."""
 
 
 class Outage:
-    """The failures in a row of one operation, which may last `timeout` seconds in all; None: as long as it takes."""
+    """The consecutive failures of one operation. The operation may take `timeout` seconds in all; None: no limit."""
 
     def __init__(self, line: Contact, timeout: float | None = None) -> None:
         self._line = line
@@ -44,12 +44,15 @@ class Outage:
         self.over()
 
     def over(self) -> None:
-        """The operation made progress: the next failure is a first one again."""
+        """Record that the operation made progress: the next failure counts as the first one again."""
         self._since: float | None = None
         self._pause = self._line.patience.shortest
 
     def left(self, most: float) -> float:
-        """Seconds that the next call may take, at most `most`. Raises DeadlineExceeded."""
+        """Return the seconds that the next call may take, at most `most`.
+
+        Raises DeadlineExceeded if no time is left.
+        """
         if self._ends is None:
             return most
         left = self._ends - time.monotonic()
@@ -58,9 +61,10 @@ class Outage:
         return min(left, most)
 
     def pause_after(self, error: ExportdError) -> float:
-        """Seconds until the call is to be made again. Raises `error` when it does not pass or patience is at its end.
+        """Return the seconds to wait before the call is repeated.
 
-        DeadlineExceeded: the time of the operation is over.
+        Raises `error` if it is not transient, or if it has lasted longer than the Patience allows. Raises
+        DeadlineExceeded if the pause would exceed the time of the operation.
         """
         now = time.monotonic()
         self._since = now if self._since is None else self._since

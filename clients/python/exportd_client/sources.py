@@ -1,4 +1,4 @@
-"""What is downloaded, and its outcome."""
+"""What can be downloaded, and the result of a download."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ from typing import TypeAlias
 
 from exportd.v1.export_pb2 import Export, File
 
-# What to download: the id of an export, an export, or a file.
+# What to download: an export, its id, or a file.
 Source: TypeAlias = str | Export | File
-# Called with the bytes that are there and the bytes of the whole file; it must not block.
+# Called with the number of bytes received and the size of the file in bytes. It must not block.
 OnBytes: TypeAlias = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file that arrived: whole, verified and durable.
+    """A downloaded file: complete, verified and durable.
 
-    resumed_at: bytes that an earlier, interrupted download had left; 0 when it began at the start.
+    resumed_at: how many bytes an earlier, interrupted download had left; 0 if this one started from the beginning.
     """
 
     file: File

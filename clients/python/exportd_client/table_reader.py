@@ -1,4 +1,4 @@
-"""The bytes of a finished export as a table of Arrow, and as frames of polars and pandas."""
+"""Reads the file of a completed export into a table of Arrow, or a frame of polars or pandas."""
 
 import gzip
 import io
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_TABLE_BYTES = 1024 * 1024 * 1024
-"""Of a file that is read into memory unless the caller says otherwise."""
+"""Default limit of the size of a file that is read into memory."""
 
 _EXTENSIONS = {"csv", "json", "jsonl", "parquet", "csv.gz", "json.gz", "jsonl.gz"}
 
 
 def require(library: str, extra: str) -> None:
-    """ModuleNotFoundError, which names the extra, when a library is not installed."""
+    """Raise ModuleNotFoundError, with the name of the extra, if a library is not installed."""
     if find_spec(library) is None:
         raise ModuleNotFoundError(
             f"it needs pip install 'exportd-client[{extra}]': there is no {library}", name=library
@@ -30,12 +30,12 @@ def require(library: str, extra: str) -> None:
 
 
 def require_arrow() -> None:
-    """Before anything is fetched."""
+    """Raise ModuleNotFoundError if pyarrow is missing. Called before anything is downloaded."""
     require("pyarrow", "arrow")
 
 
 def refuse_unless_table(export: Export, file: File, max_bytes: int) -> None:
-    """InvalidArgument: the file cannot become a table without losing something, or is too large."""
+    """Raise InvalidArgument if the file cannot become a table without loss, or is larger than `max_bytes`."""
     if file.encrypted or file.extension not in _EXTENSIONS:
         raise invalid(
             "export",
@@ -50,7 +50,11 @@ def refuse_unless_table(export: Export, file: File, max_bytes: int) -> None:
 
 
 def table_of(content: bytearray, export: Export, file: File, collection: Collection) -> "pa.Table":
-    """DownloadDamaged: it does not hold the rows that the service announced. InvalidArgument: no table can."""
+    """Return the table of a file.
+
+    Raises DownloadDamaged if it does not have the number of rows that the service announced, InvalidArgument if a value
+    does not fit into the table.
+    """
     import pyarrow as pa  # noqa: PLC0415 - it needs an extra
 
     try:
@@ -78,7 +82,7 @@ def _read(content: "pa.Buffer", export: Export, file: File, collection: Collecti
 
 
 def polars_of(table: "pa.Table") -> "pl.DataFrame":
-    """Shares the table's memory."""
+    """Return a frame of polars that shares the table's memory."""
     require("polars", "polars")
     import polars as pl  # noqa: PLC0415 - it needs an extra
 
@@ -89,7 +93,7 @@ def polars_of(table: "pa.Table") -> "pl.DataFrame":
 
 
 def pandas_of(table: "pa.Table") -> "pd.DataFrame":
-    """Of columns that stay Arrow's."""
+    """Return a frame of pandas whose columns remain Arrow arrays."""
     require("pandas", "pandas")
     import pandas as pd  # noqa: PLC0415 - it needs an extra
 

@@ -1,4 +1,4 @@
-"""CSV and JSON as exportd writes them, as tables of Arrow with the types of the catalog. Needs pyarrow."""
+"""Reads CSV, with the types of the catalog, and Parquet into tables of Arrow. Needs pyarrow."""
 
 import csv
 import io
@@ -13,18 +13,21 @@ from exportd.v1.export_pb2 import ColumnType, CsvOptions
 from exportd.v1.export_service_pb2 import Collection
 
 _BLOCK_BYTES = 16 * 1024 * 1024
-"""The longest row that is read."""
+"""The longest row that can be read."""
 
 Kinds: TypeAlias = Mapping[str, ColumnType]
 
 
 def kinds_of(collection: Collection) -> Kinds:
-    """By field."""
+    """Return the type of each field."""
     return {column.field: column.type for column in collection.columns}
 
 
 def arrow_type(kind: ColumnType | None) -> pa.DataType:
-    """Of the values of a column; text for one that the catalog does not have, and for what text stands for."""
+    """Return the Arrow type of a column.
+
+    A column that the catalog does not have is text, and so are types that CSV and JSON represent as text.
+    """
     match kind.kind if kind else ColumnType.KIND_TEXT:
         case ColumnType.KIND_INTEGER:
             return pa.int64()
@@ -45,16 +48,18 @@ def arrow_type(kind: ColumnType | None) -> pa.DataType:
 
 
 def of_parquet(content: pa.Buffer) -> pa.Table:
-    """As it is."""
+    """Return the table of a Parquet file."""
     return pq.read_table(pa.BufferReader(content))
 
 
 def of_csv(
     content: pa.Buffer, dialect: CsvOptions, fields: Sequence[str], kinds: Kinds, *, zipped: bool, rows: int
 ) -> pa.Table:
-    """rows: how many there must be; pyarrow takes a file of none for a broken one.
+    """Return the table of a CSV file.
 
-    pa.ArrowInvalid: a value is not of its type.
+    rows: the expected number of rows; pyarrow would take a file without rows for a broken one.
+
+    Raises pa.ArrowInvalid if a value is not of its column's type.
     """
     header = dialect.header if dialect.HasField("header") else True
     delimiter = dialect.delimiter or ","

@@ -1,1 +1,1 @@
-"""The client for asyncio. exportd_client/sync is made from it."""
+"""The client for asyncio. The modules of exportd_client/sync are generated from it."""

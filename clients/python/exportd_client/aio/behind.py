@@ -1,4 +1,4 @@
-"""Work that goes on in another thread while the next piece is on its way."""
+"""Runs work in another thread while the next piece arrives."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,9 +9,11 @@ T = TypeVar("T")
 
 
 class Behind(Generic[T]):
-    """Does one thing at a time, in order, one behind the caller. At its end, all that was taken is done.
+    """Works on one piece at a time, in order, while the caller fetches the next.
 
-    What the work raises comes out at the next `take`, or at the end.
+    When the context ends, all work is done.
+
+    An error of the work is raised by the next `take`, or at the end of the context.
     """
 
     def __init__(self, work: Callable[[T], object]) -> None:
@@ -19,7 +21,7 @@ class Behind(Generic[T]):
         self._last: asyncio.Future[object] | None = None
 
     async def take(self, piece: T) -> None:
-        """Returns when all but this piece is done."""
+        """Start the work on `piece`. Returns when the work on all earlier pieces is done."""
         await self._settled()
         self._last = asyncio.ensure_future(asyncio.to_thread(self._work, piece))
 
@@ -31,7 +33,7 @@ class Behind(Generic[T]):
     ) -> None:
         if raised is None:
             await self._settled()
-        elif self._last:  # its own failure would hide the first one
+        elif self._last:  # an error of the work would hide the first error
             await asyncio.gather(self._last, return_exceptions=True)
 
     async def _settled(self) -> None:

@@ -1,4 +1,4 @@
-"""The calls of one client: as whom they are made, how long they may take, how often they are made again."""
+"""The calls of one client: their identity, their time limits and their retries."""
 
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class PagedRequest(Protocol):
-    """What every request for a list has."""
+    """The common part of all requests for a list."""
 
     page_token: str
 
 
 class Page(Protocol):
-    """What every page of a list has."""
+    """The common part of all pages of a list."""
 
     @property
     def next_page_token(self) -> str: ...
@@ -37,14 +37,17 @@ ListRequest = TypeVar("ListRequest", bound=PagedRequest)
 ListAnswer = TypeVar("ListAnswer", bound=Page)
 
 MAX_PAGE_SIZE = 1000
-"""For who wants a whole list: the service bounds a page by its bytes, too."""
+"""The page size for reading a whole list. The service also limits a page by its bytes."""
 
 MAX_STREAM_S = 3600.0
-"""Then a stream ends, and the operation goes on with the next one: no call lasts for ever."""
+"""The longest time of one stream.
+
+After it, the operation continues with a new stream, so that no call lasts for ever.
+"""
 
 
 class Link:
-    """Makes the calls, each within `timeout` seconds. Every error it raises is an ExportdError."""
+    """Makes the calls, each within `timeout` seconds. Every error that it raises is an ExportdError."""
 
     def __init__(self, endpoint: Endpoint, patience: Patience, timeout: float) -> None:
         self._endpoint = endpoint
@@ -62,7 +65,7 @@ class Link:
         await self.close()
 
     async def close(self) -> None:
-        """Ends what calls are left."""
+        """End all running calls and close the connection."""
         await self._line.close()
 
     @property
@@ -78,7 +81,7 @@ class Link:
         return self._line.stubs.operators
 
     async def ask(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
-        """One answer to one request. The request must be safe to repeat: it is, after failures that pass."""
+        """Return the answer to a request, and retry after transient errors. The request must be safe to repeat."""
         outage = Outage(self)
         while True:
             try:
@@ -87,7 +90,9 @@ class Link:
                 await sleep(outage.pause_after(error))
 
     async def ask_once(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
-        """One answer to a request that is not safe to repeat: nobody knows whether one that broke off was heard."""
+        """Return the answer to a request that must not be retried: after a failure it is unknown whether it was carried
+        out.
+        """
         try:
             answer = await method(request, metadata=self._endpoint.metadata(), timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
@@ -98,7 +103,7 @@ class Link:
     async def pages(
         self, method: "grpc.aio.UnaryUnaryMultiCallable[ListRequest, ListAnswer]", request: ListRequest
     ) -> AsyncGenerator[ListAnswer]:
-        """Every page of a list, each asked for when it is needed. `request` is changed on the way."""
+        """Yield every page of a list, each requested when it is needed. This changes `request`."""
         while True:
             page = await self.ask(method, request)
             yield page
@@ -113,7 +118,7 @@ class Link:
         *,
         within: float = MAX_STREAM_S,
     ) -> AsyncGenerator[Answer]:
-        """The messages of one stream, which ends within so many seconds; closing the iterator ends the call."""
+        """Yield the messages of one stream, which may take `within` seconds. Closing the iterator ends the call."""
         call = method(request, metadata=self._endpoint.metadata(), timeout=within)
         try:
             async for message in call:
@@ -125,7 +130,7 @@ class Link:
             call.cancel()
 
     def cut_off(self) -> Unreachable:
-        """The error for a stream that ended regularly before it was complete."""
+        """Return the error for a stream that ended normally before it was complete."""
         return Unreachable(f"exportd at {self.target} ended the stream too early")
 
     def _typed(self, error: grpc.aio.AioRpcError) -> ExportdError:

@@ -1,4 +1,4 @@
-"""The channel of an ExportClient and its stubs: one for the life of `async with`."""
+"""The channel of an ExportClient and its stubs, which exist while its `async with` block runs."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,7 +20,10 @@ _DOWNLOAD = "/exportd.v1.ExportService/DownloadFile"
 
 @dataclass(frozen=True)
 class Stubs:
-    """downloads: DownloadFile with its messages as they came; protobuf would copy each piece twice more."""
+    """The stubs of the services.
+
+    downloads: DownloadFile with unparsed messages; protobuf would copy each piece twice more.
+    """
 
     exports: "ExportServiceAsyncStub"
     operators: "OperatorServiceAsyncStub"
@@ -28,7 +31,7 @@ class Stubs:
 
 
 class Line:
-    """Open between `open` and `close`."""
+    """A channel, open between `open` and `close`."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -36,7 +39,7 @@ class Line:
         self._stubs: Stubs | None = None
 
     async def open(self) -> None:
-        """Connects when the first call is made. OSError: a file of TLS cannot be read."""
+        """Create the channel, which connects at the first call. Raises OSError if a file of TLS cannot be read."""
         self._channel = channel = _channel(self._endpoint)
         self._stubs = Stubs(
             ExportServiceStub(channel),
@@ -45,14 +48,14 @@ class Line:
         )
 
     async def close(self) -> None:
-        """Ends what calls are left."""
+        """End all running calls and close the channel."""
         channel, self._channel, self._stubs = self._channel, None, None
         if channel is not None:
             await channel.close()
 
     @property
     def stubs(self) -> Stubs:
-        """RuntimeError: it is not open."""
+        """The stubs. Raises RuntimeError if the channel is not open."""
         if self._stubs is None:
             raise RuntimeError("an ExportClient works inside `async with` only")
         return self._stubs

@@ -1,4 +1,4 @@
-"""A finished export as a table in memory, by way of no file."""
+"""Reads a completed export into a table in memory, without a file on disk."""
 
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 async def read(link: Link, source: str | Export, max_bytes: int) -> "pa.Table":
-    """See ExportClient.to_arrow."""
+    """Return the table of an export; see ExportClient.to_arrow."""
     table_reader.require_arrow()
     export_id = source if isinstance(source, str) else source.id
     file = await download.file_of(link, export_id)

@@ -1,4 +1,4 @@
-"""What would hold the event loop up: pauses, and work that blocks."""
+"""Pauses and blocking work, without blocking the event loop."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""exportctl: exports from a shell. `main` is the program."""
+"""exportctl: exports from a shell. `main` runs the program."""
 
 import sys
 from typing import Any
@@ -7,9 +7,9 @@ _OF_THE_EXTRA = frozenset({"click", "rich"})
 
 
 def main(**attributes: Any) -> None:
-    """Run exportctl; ends the process."""
+    """Run exportctl. This ends the process."""
     try:
-        from exportd_client.cli.program import main as run  # noqa: PLC0415 - what it needs may not be installed
+        from exportd_client.cli.program import main as run  # noqa: PLC0415 - its requirements may not be installed
 
         run(**attributes)  # loads each command when it is called
     except ModuleNotFoundError as missing:

@@ -1,4 +1,4 @@
-"""Messages as JSON: that of protobuf (lowerCamelCase, int64 as strings), with enum values without their prefix."""
+"""Messages as JSON: the JSON of protobuf (lowerCamelCase, int64 as strings), but enum values without their prefix."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def plain(message: Message) -> dict[str, Any]:
-    """`message` as JSON, also the fields that are at their default."""
+    """Return `message` as JSON, including fields that have their default value."""
     return _plain(message.DESCRIPTOR, MessageToDict(message, always_print_fields_with_no_presence=True))
 
 
@@ -26,7 +26,7 @@ def _plain(descriptor: "Descriptor | UpbDescriptor", document: dict[str, Any]) -
 def _value(field: "FieldDescriptor | UpbFieldDescriptor", value: Any) -> Any:
     if isinstance(value, list):
         return [_value(field, each) for each in value]
-    if isinstance(value, str) and field.enum_type is not None:  # a number is a value of a newer service
+    if isinstance(value, str) and field.enum_type is not None:  # a value that only a newer service knows is a number
         return short_name(field.enum_type, value)
     message = field.message_type
     if isinstance(value, dict) and message is not None and not message.GetOptions().map_entry:

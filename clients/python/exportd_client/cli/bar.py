@@ -1,4 +1,4 @@
-"""Progress as one line of a terminal, drawn again and again."""
+"""Progress as one line of a terminal, which is redrawn in place."""
 
 import sys
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from exportd_client.cli.streams import is_unicode, printable
 
 
 class Bar:
-    """The line."""
+    """A progress line."""
 
     def __init__(self, progress: RichProgress) -> None:
         self._progress = progress
         self._task = progress.add_task("", total=None, figures="")
 
     def draw(self, label: str, done: int, total: int | None, figures: str) -> None:
-        # rich takes None for "as before", so an unknown total is a new start of the pulse.
+        # rich takes None for "as before", so an unknown total restarts the pulse.
         self._progress.update(
             self._task, description=label, completed=done, total=total, figures=printable(figures, sys.stderr)
         )
@@ -27,7 +27,7 @@ class Bar:
 
 @contextmanager
 def bar() -> Iterator[Bar]:
-    """The line on stderr, which goes when the context ends."""
+    """Return a context that shows a progress line on stderr. The line disappears when the context ends."""
     columns = (
         SpinnerColumn("dots" if is_unicode(sys.stderr) else "line"),
         TextColumn("{task.description}", markup=False),

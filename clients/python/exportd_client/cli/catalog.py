@@ -1,4 +1,4 @@
-"""exportctl collections: what can be exported."""
+"""exportctl collections: lists and describes the collections."""
 
 from difflib import get_close_matches
 
@@ -33,7 +33,10 @@ async def collections(session: Session, /, name: str | None, with_columns: bool)
 
 
 async def _type_of(session: Session, name: str) -> str:
-    """Of the collection with this type or path, in letters of either case. Raises NotFound, with the nearest name."""
+    """Return the type of the collection with this type or path; case does not matter.
+
+    Raises NotFound, with the nearest name.
+    """
     offered = await session.client.collections()
     types = {key.lower(): each.type for each in reversed(offered) for key in (each.path, each.type)}
     if name.lower() not in types:

@@ -1,4 +1,4 @@
-"""exportctl completion: scripts for shells."""
+"""exportctl completion: completion scripts for shells."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -8,7 +8,7 @@ from exportd_client.cli.options import shared_options
 PROGRAM = "exportctl"
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_EXPORTCTL_COMPLETE"
-"""By which a shell asks the program for what it may offer."""
+"""The variable with which a shell asks the program for completions."""
 
 
 @click.command()

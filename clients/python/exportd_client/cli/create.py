@@ -81,7 +81,7 @@ async def create(session: Session, /, wait: bool, path: str | None, force: bool,
 
 
 def _checked(request: dict[str, Any], path: str | None, *, force: bool) -> dict[str, Any]:
-    """With what the name of the file says. Raises UsageError, FileExistsError."""
+    """Return the request with the options that the name of the file implies. Raises UsageError, FileExistsError."""
     named = with_name(request, path)
     if path not in (None, STDOUT) and not force and named["packaging"] == "separate" and named["file_types"]:
         beside = Path(attachments_path(str(path)))

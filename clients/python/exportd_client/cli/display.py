@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, a line occasionally in a log, nothing beside JSON."""
+"""Progress on stderr: a bar on a terminal, occasional lines in a log, nothing with JSON output."""
 
 import sys
 import time
@@ -13,18 +13,18 @@ from exportd_client import Export
 from exportd_client.cli import streams
 from exportd_client.cli.words import phase_of, rows_of, state_of
 
-# Between two lines in a log, unless the label changes.
+# Least time between two lines in a log, unless the label changes.
 _LINE_SECONDS = 5.0
 
 
 class Face(Protocol):
-    """Shows how far something has come. total None: not known."""
+    """Shows progress. A `total` of None is unknown."""
 
     def draw(self, label: str, done: int, total: int | None, figures: str) -> None: ...
 
 
 class Display:
-    """Follows one export through building and download."""
+    """Shows the progress of one export, while it is built and downloaded."""
 
     def __init__(self, face: Face) -> None:
         self._face = face
@@ -32,7 +32,7 @@ class Display:
         self._bytes = Pace()
 
     def building(self, export: Export) -> None:
-        """The export as it is now."""
+        """Show the current state of the export."""
         progress = export.progress
         if export.state == Export.STATE_PROCESSING and export.HasField("progress"):
             rate = self._rows.per_second(progress.rows_written)
@@ -44,18 +44,18 @@ class Display:
             self._face.draw(state_of(export), 0, None, _trouble(export))
 
     def next_download(self) -> None:
-        """Another file begins, with a pace of its own."""
+        """Begin to measure the speed of another file."""
         self._bytes = Pace()
 
     def downloading(self, done: int, total: int) -> None:
-        """Bytes that are there and bytes of the whole file."""
+        """Show a download: bytes received, and bytes of the whole file."""
         rate = self._bytes.per_second(done)
         speed = f", {decimal(int(rate))}/s" if rate else ""
         self._face.draw("downloading", done, total, f"{decimal(done)} of {decimal(total)}" + speed)
 
 
 class Pace:
-    """The mean speed of a counter since it was first seen."""
+    """Measures the mean speed of a counter since its first value."""
 
     def __init__(self) -> None:
         self._first: tuple[float, int] | None = None
@@ -67,7 +67,7 @@ class Pace:
 
 
 class Lines:
-    """A line whenever the label changes, and every few seconds."""
+    """Prints a line whenever the label changes, and every few seconds."""
 
     def __init__(self) -> None:
         self._label = ""
@@ -88,13 +88,13 @@ class Silence:
 
 @contextmanager
 def display(*, silent: bool) -> Iterator[Display]:
-    """The display that fits stderr."""
+    """Return a context with the display that suits stderr."""
     if silent:
         yield Display(Silence())
     elif not streams.is_terminal(sys.stderr):
         yield Display(Lines())
     else:
-        with import_module("exportd_client.cli.bar").bar() as face:  # only a terminal needs what it imports
+        with import_module("exportd_client.cli.bar").bar() as face:  # its imports are needed on a terminal only
             yield Display(face)
 
 

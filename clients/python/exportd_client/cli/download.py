@@ -1,4 +1,4 @@
-"""exportctl download: the file of an export, or a file by its own id."""
+"""exportctl download: downloads the file of an export, or a file by its own id."""
 
 import click
 

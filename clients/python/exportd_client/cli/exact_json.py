@@ -1,4 +1,4 @@
-"""JSON whose numbers stay as they are written: no float comes between, so that no digit is lost."""
+"""JSON whose numbers keep the text in which they were written. No number becomes a float, so no digit is lost."""
 
 import json
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number by its digits."""
+    """A number as text."""
 
     text: str
 
 
 def loads(text: str) -> Any:
-    """As json.loads, with a Number for each number."""
+    """Parse JSON like json.loads, but return a Number for each number."""
     return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=Number)
 
 
 def dumps(value: Any, *, ascii_only: bool = False) -> str:
-    """What `loads` made, or any other value of JSON, as text."""
+    """Return a result of `loads`, or any other JSON value, as text."""
     match value:
         case Number():
             return value.text

@@ -1,4 +1,4 @@
-"""What the exit code of exportctl says."""
+"""The exit codes of exportctl."""
 
 from enum import IntEnum
 
@@ -13,7 +13,7 @@ from exportd_client import (
 
 
 class Exit(IntEnum):
-    """FAILED: no file, or a damaged one. REFUSED: the request can't be met as it is; also a wrong command line."""
+    """FAILED: there is no file, or it is damaged. REFUSED: the request is refused, or the command line is wrong."""
 
     OK = 0
     REFUSED = 2
@@ -24,7 +24,7 @@ class Exit(IntEnum):
 
 
 def exit_of_error(error: ExportdError) -> Exit:
-    """The exit code after a call that failed."""
+    """Return the exit code after a call that failed."""
     match error:
         case Unavailable():
             return Exit.UNREACHABLE
@@ -35,7 +35,7 @@ def exit_of_error(error: ExportdError) -> Exit:
 
 
 def exit_of_end(export: Export) -> Exit:
-    """The exit code after an export that is done."""
+    """Return the exit code after an export that is done."""
     if export.state == Export.STATE_COMPLETED:
         return Exit.OK
     return Exit.CANCELLED if export.cancel_reason == Export.CANCEL_REASON_REQUESTED else Exit.FAILED

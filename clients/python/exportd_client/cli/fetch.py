@@ -1,4 +1,4 @@
-"""Downloading a file to a path, a directory or stdout."""
+"""Downloads a file to a path, a directory or stdout."""
 
 import hashlib
 import sys
@@ -16,9 +16,9 @@ from exportd_client.partial_file import safe_name
 async def fetch_both(
     session: Session, export: Export, path: str, view: Display, *, force: bool
 ) -> tuple[File, dict[str, str]]:
-    """The file of an export, and where it is now; beside it the attachments, when they are a file of their own.
+    """Download the file of an export and, beside it, a separate file of attachments. Return the file and the paths.
 
-    Without `force` a file that exists is not overwritten: FileExistsError.
+    Raises FileExistsError if a file exists and `force` is False.
     """
     file, arrived = await fetch(session, export, path, view, force=force)
     where = {"path": arrived}
@@ -34,7 +34,10 @@ async def fetch_both(
 
 
 async def fetch(session: Session, source: Source, path: str, view: Display, *, force: bool) -> tuple[File, str]:
-    """The file and the path at which it is now, verified; the path "-" is stdout. Raises as fetch_both."""
+    """Download a file to `path`; "-" is stdout.
+
+    Return the verified file and its path. Raises the errors of `fetch_both`.
+    """
     view.next_download()
     if path == STDOUT:
         return await _to_stdout(session, source, view), STDOUT

@@ -1,4 +1,4 @@
-"""What the name after -o says about the file: its format, compression and packaging, or that it can't be so."""
+"""Derives format, compression and packaging from the file name after -o, or reports that they contradict it."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,15 +20,15 @@ _FORMATS: dict[str, FormatName] = {
 }
 _DELIMITERS = {".tsv": "\t"}
 _ZIP = ".zip"
-# What programs take by its name for something that exportd does not write.
+# Endings that programs take for formats that exportd does not write.
 _NOT_WRITTEN = {".xls", ".xlsm", ".xlsb", ".ods", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".avro", ".orc"}
 _DEFAULT_FORMAT: FormatName = "json"
 
 
 def with_name(request: Mapping[str, Any], path: str | None) -> dict[str, Any]:
-    """`request`, options of `create`, with what the name of the file says where no option says it.
+    """Return `request`, the options of `create`, with options that the file name implies and that are not given.
 
-    UsageError: the file would be of another kind than its name says.
+    Raises UsageError if the file would not be of the kind that its name says.
     """
     if path is None or path == STDOUT or Path(path).is_dir():
         return dict(request)
@@ -67,7 +67,7 @@ def _mistakes(request: Mapping[str, Any], path: Path) -> Iterator[str]:
 
 
 def _zipped_because(request: Mapping[str, Any]) -> str:
-    """The option that makes the file a ZIP; empty when it is the bare table."""
+    """Return the option that makes the file a ZIP; empty if the file is the bare table."""
     if request["packaging"] not in (None, "auto"):
         return "--packaging zip" if request["packaging"] == "zip" else ""
     bundled = request["format"] == "xlsx" and request["xlsx_long_text"] == XlsxOptions.LONG_TEXT_BUNDLE
@@ -76,7 +76,7 @@ def _zipped_because(request: Mapping[str, Any]) -> str:
 
 
 def _ending(path: Path) -> str:
-    """In small letters and without .gz."""
+    """Return the ending in lower case, without .gz."""
     return without_gzip(path).suffix.lower()
 
 

@@ -1,4 +1,4 @@
-"""Watching one export until it is done."""
+"""Watches one export until it is done."""
 
 from collections.abc import Callable
 from contextlib import aclosing
@@ -8,9 +8,9 @@ from exportd_client.cli.session import Session
 
 
 async def follow(session: Session, export_id: str, each: Callable[[Export], None], path: str = "FILE") -> Export:
-    """Gives every state of the export to `each`; returns the one in which it is done.
+    """Call `each` with every state of the export. Return the final one.
 
-    `path`: where its file is to go, for whoever stops this and goes on later.
+    `path` is the path of the download in the suggested commands, for a user who stops this command and continues later.
     """
     session.export_id = export_id
     session.ways_on = (

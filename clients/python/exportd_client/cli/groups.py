@@ -1,4 +1,4 @@
-"""Options in groups, each under its own heading in --help."""
+"""Options in groups, each with its own heading in --help."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +12,7 @@ _REST = "Options"
 
 
 class GroupedOption(click.Option):
-    """An option that stands under the heading `group`."""
+    """An option that is listed under the heading `group`."""
 
     def __init__(self, *args: Any, group: str, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
@@ -20,7 +20,7 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """Shows its options by group, in the order in which they are declared; those without one come last."""
+    """Lists its options by group, in the order of their declaration. Options without a group come last."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -34,5 +34,5 @@ class GroupedCommand(click.Command):
 
 
 def options_of(group: str) -> Callable[..., Callable[[Decorated], Decorated]]:
-    """click.option for the options of one group."""
+    """Return click.option for the options of one group."""
     return partial(click.option, cls=GroupedOption, group=group)

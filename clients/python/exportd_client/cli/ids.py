@@ -1,4 +1,4 @@
-"""Ids as people type them: whole, or the beginning of one that no other id shares."""
+"""Ids as people type them: complete, or a prefix that no other id has."""
 
 import re
 from collections.abc import Mapping
@@ -9,31 +9,31 @@ from exportd_client.cli.session import Session
 EXPORT, FILE, DELIVERY = IdMatch.KIND_EXPORT, IdMatch.KIND_FILE, IdMatch.KIND_DELIVERY
 MIN_PREFIX_CHARACTERS = 4
 ID_CHARACTERS = 36
-"""Of a UUID, and of "msg_" with its digits."""
+"""The length of a UUID, and of a delivery's id: "msg_" with its digits."""
 
 _UUID_START = re.compile(r"[0-9a-fA-F][0-9a-fA-F-]*")
 _DELIVERY_START = re.compile(r"msg_[0-9a-fA-F]*")
 
 
 async def export_id_of(session: Session, text: str) -> str:
-    """The export that `text` means. Raises NotFound, InvalidArgument."""
+    """Return the id of the export that `text` identifies. Raises NotFound, InvalidArgument."""
     return (await _match(session, text, EXPORT)).id if _is_start(_UUID_START, text) else text
 
 
 async def delivery_id_of(session: Session, text: str) -> str:
-    """The delivery that `text` means. Raises NotFound, InvalidArgument."""
+    """Return the id of the delivery that `text` identifies. Raises NotFound, InvalidArgument."""
     return (await _match(session, text, DELIVERY)).id if _is_start(_DELIVERY_START, text) else text
 
 
 async def export_or_file_of(session: Session, text: str, *, only_file: bool) -> IdMatch:
-    """The export or the file that `text` means. Raises NotFound, InvalidArgument."""
-    if not _UUID_START.fullmatch(text):  # the service says what is wrong with it
+    """Return the export or the file that `text` identifies. Raises NotFound, InvalidArgument."""
+    if not _UUID_START.fullmatch(text):  # the service reports what is wrong with it
         return IdMatch(kind=FILE if only_file else EXPORT, id=text)
     return await _match(session, text, *((FILE,) if only_file else (EXPORT, FILE)))
 
 
 async def worker_id_of(session: Session, text: str) -> str:
-    """The worker that `text` means, of those that were seen recently. Raises NotFound, InvalidArgument."""
+    """Return the id of the recently seen worker that `text` identifies. Raises NotFound, InvalidArgument."""
     if not _is_start(_UUID_START, text):
         return text
     ids = (worker.id for worker in await session.client.operator.workers())
@@ -41,7 +41,10 @@ async def worker_id_of(session: Session, text: str) -> str:
 
 
 def _is_start(of: re.Pattern[str], text: str) -> bool:
-    """True for the beginning of an id. A whole one needs no search; what is wrong with other texts the service says."""
+    """Whether `text` is the beginning of an id.
+
+    A complete id needs no search, and mistakes in other texts are reported by the service.
+    """
     return len(text) < ID_CHARACTERS and of.fullmatch(text) is not None
 
 
@@ -54,7 +57,7 @@ async def _match(session: Session, text: str, *kinds: IdMatch.Kind.ValueType) ->
 
 
 def _only(text: str, candidates: Mapping[str, str], what: str) -> str:
-    """The one id of `candidates`, which have a description each."""
+    """Return the only id in `candidates`, which maps ids to their descriptions. Raises NotFound, InvalidArgument."""
     if not candidates:
         raise NotFound(f"no {what} has an id that begins with {text!r}")
     if len(candidates) > 1:

@@ -1,4 +1,4 @@
-"""What people read in tables: columns, and messages as their rows. Pure."""
+"""Columns of tables for people, and messages as rows of them. Pure functions."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -65,17 +65,17 @@ WORKERS = (
 COLLECTIONS = (Column("TYPE"), Column("PATH"), Column("DESCRIPTION", flexible=True))
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 MAX_EXACT_COUNT = 9_999
-"""Where there is little room, larger ones have three digits."""
+"""The largest count that is shown exactly in a narrow column. Larger ones are shown with three digits."""
 _KILO = 1000
 
 
 def collections_row(collection: Collection) -> tuple[str, ...]:
-    """A collection in a line, as COLLECTIONS says."""
+    """Return a collection as a row of COLLECTIONS."""
     return (collection.type, collection.path, collection.description or "-")
 
 
 def list_row(export: Export, now: datetime) -> tuple[str, ...]:
-    """An export in a line, as LIST says."""
+    """Return an export as a row of LIST."""
     built = export.HasField("file")
     return (
         export.id,
@@ -88,7 +88,7 @@ def list_row(export: Export, now: datetime) -> tuple[str, ...]:
 
 
 def wide_row(export: Export) -> tuple[str, ...]:
-    """An export in a line, as WIDE_LIST says."""
+    """Return an export as a row of WIDE_LIST."""
     built = export.HasField("file")
     return (
         export.id,
@@ -104,19 +104,19 @@ def wide_row(export: Export) -> tuple[str, ...]:
 
 
 def age(time: Timestamp, now: datetime) -> str:
-    """How long ago, in its largest unit: "59s", "3d"; "0s" also for what is to come."""
+    """Return how long ago a time was, in its largest unit: "59s", "3d". A time in the future is "0s"."""
     seconds = max(int((now - time.ToDatetime(tzinfo=UTC)).total_seconds()), 0)
     size, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
     return f"{seconds // size}{unit}"
 
 
 def short_count(count: int) -> str:
-    """Exact up to 9,999, then with three digits: "1.23M"."""
+    """Return a count exactly up to 9,999, otherwise with three digits: "1.23M"."""
     return f"{count:,}" if count <= MAX_EXACT_COUNT else _short(count)
 
 
 def short_size(size_bytes: int) -> str:
-    """With at most three digits: "1.23 MB"."""
+    """Return a size with at most three digits: "1.23 MB"."""
     number = _short(size_bytes)
     return f"{number} B" if number[-1].isdigit() else f"{number[:-1]} {number[-1]}B"
 
@@ -130,7 +130,9 @@ def _short(number: int) -> str:
 
 
 def remark_of(export: Export) -> str:
-    """What a list says beside the figures: why it waits or has failed, what is special about its file; may be empty."""
+    """Return the remarks of an export in a list: why it waits or has failed, and properties of its file;
+    may be empty.
+    """
     return ", ".join(_remarks(export))
 
 
@@ -152,7 +154,7 @@ def _remarks(export: Export) -> Iterator[str]:
 
 
 def _end_of(export: Export) -> str:
-    """Why an export is CANCELLED."""
+    """Return why an export is CANCELLED."""
     reason = name_of(Export.CancelReason, export.cancel_reason)
     requested = export.cancel_reason == Export.CANCEL_REASON_REQUESTED
     return reason if requested or not export.result.errors else f"{reason}: {_last_error(export)}"
@@ -164,7 +166,7 @@ def _last_error(export: Export) -> str:
 
 
 def history_row(entry: Transition) -> tuple[str, ...]:
-    """A change of state in a line, as HISTORY says."""
+    """Return a state change as a row of HISTORY."""
     who = name_of(Transition.Actor, entry.actor).lower()
     return (
         entry.create_time.ToDatetime(tzinfo=UTC).isoformat(timespec="milliseconds"),
@@ -178,7 +180,7 @@ def history_row(entry: Transition) -> tuple[str, ...]:
 
 
 def deliveries_row(delivery: Delivery) -> tuple[str, ...]:
-    """A notification in a line, as DELIVERIES says."""
+    """Return a notification as a row of DELIVERIES."""
     return (
         delivery.id,
         str(delivery.run),
@@ -191,14 +193,14 @@ def deliveries_row(delivery: Delivery) -> tuple[str, ...]:
 
 
 def queue_row(part: TenantQueue) -> tuple[str, ...]:
-    """A tenant's part in a line, as QUEUE says."""
+    """Return a tenant's part of the queue as a row of QUEUE."""
     counts = (part.queued, part.processing, part.failed)
     cap = f"{part.max_running:,}" if part.max_running else "any"
     return (part.tenant, *(f"{count:,}" for count in counts), cap, f"{part.weight:g}")
 
 
 def workers_row(worker: Worker) -> tuple[str, ...]:
-    """A worker in a line, as WORKERS says."""
+    """Return a worker as a row of WORKERS."""
     silence_s = worker.last_seen_age.ToTimedelta().total_seconds()
     return (worker.id, f"{worker.running:,}", f"{worker.free_slots:,}", _status(worker), f"{silence_s:.1f} s")
 
@@ -212,12 +214,12 @@ def _status(worker: Worker) -> str:
 
 
 def problems_of(worker: Worker) -> str:
-    """What keeps a worker from all work or from that of a source; may be empty."""
+    """Return the problems that keep a worker from all work, or from that of a source; may be empty."""
     return ", ".join(f"{each.code} ({each.source_id})" if each.source_id else each.code for each in worker.problems)
 
 
 def worker_facts(worker: Worker) -> Iterator[Fact]:
-    """A worker."""
+    """Yield the facts about a worker."""
     yield from zip((column.name.lower() for column in WORKERS), workers_row(worker), strict=True)
     if worker.problems:
         yield "problems", problems_of(worker)

@@ -1,4 +1,4 @@
-"""Options that every command of exportctl has, and types of values that several have. Imports little."""
+"""Options that every command of exportctl has, and option types that several use. This module imports little."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,13 +18,16 @@ DEFAULTS = {
     "tls_key": "",
 }
 API_KEY = "EXPORTD_API_KEY"
-"""The variable that has the key itself. No option has it: every process on the machine sees options."""
+"""The variable that holds the key itself.
+
+No option takes the key, because every process on the machine can see options.
+"""
 _META = "exportd.{}"
 _DISTRIBUTION = "exportd-client"
 
 
 class Text(click.ParamType[str]):
-    """A text that is not empty: an empty one would be taken for an option that is not given."""
+    """A text that is not empty. An empty one would be taken for an option that is not given."""
 
     name = "text"
 
@@ -35,7 +38,7 @@ class Text(click.ParamType[str]):
 
 
 def shared_options(command: Decorated) -> Decorated:
-    """Those that may stand before or after the name of the command: where the api is, who calls, how it answers."""
+    """Add the options that may be given before or after the command: address of the api, credentials, output format."""
     for option in (
         click.option(
             "--version",
@@ -45,7 +48,7 @@ def shared_options(command: Decorated) -> Decorated:
             callback=_tell,
             help="Show the version and exit.",
         ),
-        # Eager: a mistake in another option is already told in the form that is asked for.
+        # Eager, so that a mistake in another option is reported in the requested format.
         _shared(
             "--output",
             type=click.Choice(["text", "json"]),
@@ -78,12 +81,12 @@ def shared_options(command: Decorated) -> Decorated:
 
 
 def chosen(context: click.Context, name: str) -> str:
-    """The value of a shared option."""
+    """Return the value of a shared option."""
     return str(context.meta.get(_META.format(name), DEFAULTS[name]))
 
 
 def wants_json(context: click.Context) -> bool:
-    """True with --output json."""
+    """Whether --output json was given."""
     return chosen(context, "output") == "json"
 
 
@@ -92,8 +95,8 @@ def _shared(name: str, **attributes: Any) -> Callable[[Decorated], Decorated]:
 
 
 def _keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
-    # A context shares its meta with those of the commands below it; there only what is typed counts, else the
-    # environment would win over an option that stands before the command.
+    # A context shares its meta with those of its subcommands. In these only typed options count; otherwise the
+    # environment would override an option that is given before the command.
     typed = context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
     if value is not None and (typed or context.parent is None):
         context.meta[_META.format(option.name)] = value
@@ -101,7 +104,7 @@ def _keep(context: click.Context, option: click.Parameter, value: str | None) ->
 
 def _tell(context: click.Context, _option: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
-        from importlib.metadata import version  # noqa: PLC0415 - it takes longer to load than all the rest of --help
+        from importlib.metadata import version  # noqa: PLC0415 - it takes longer to load than everything else in --help
 
         click.echo(f"exportctl {version(_DISTRIBUTION)}")
         context.exit()

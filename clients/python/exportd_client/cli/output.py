@@ -1,4 +1,4 @@
-"""Where things are printed: results on stdout, all else on stderr; as text or as JSON."""
+"""Prints results to stdout and everything else to stderr, as text or as JSON."""
 
 import re
 import shutil
@@ -17,25 +17,25 @@ from exportd_client.cli.words import Fact, error_lines
 
 
 class Output:
-    """Prints as one `exportctl` command was told to. JSON is that of exportd_client.cli.as_json."""
+    """The output of one command. Its JSON is that of exportd_client.cli.as_json."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._results = sys.stdout
 
     def results_to_stderr(self) -> None:
-        """From now on: stdout carries the bytes of a file."""
+        """Print results to stderr from now on, because stdout carries the bytes of a file."""
         self._results = sys.stderr
 
     def result(self, message: Message, facts: Iterable[Fact], **extra: str) -> None:
-        """One resource; `extra`, named as in JSON, is added to it."""
+        """Print one resource. `extra`, with names as in JSON, is added to it."""
         if self.as_json:
             streams.write_json(plain(message) | extra, self._results)
         else:
             self._facts([*facts, *((_spaced(name), text) for name, text in extra.items())])
 
     def facts(self, facts: Iterable[Fact]) -> None:
-        """Text only."""
+        """Print facts in text mode; print nothing in JSON mode."""
         if not self.as_json:
             self._facts(list(facts))
 
@@ -47,9 +47,10 @@ class Output:
         rows: Iterable[Sequence[str]],
         remarks: Sequence[str] | None = None,
     ) -> None:
-        """Several resources, as a JSON object with the array `name`, a table, or, in a pipe, lines with tabs.
+        """Print several resources: as a JSON object with the array `name`, as a table, or, in a pipe, as lines with
+        tabs.
 
-        `remarks`, one a row, are lines below their rows on a terminal and a last column NOTES in a pipe.
+        `remarks` has one text for each row. On a terminal each is a line below its row, in a pipe a last column NOTES.
         """
         if self.as_json:
             streams.write_json({name: [plain(message) for message in messages]}, self._results)
@@ -60,7 +61,7 @@ class Output:
                 self._line("\t".join(printable(cell, self._results) for cell in row))
 
     def records(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-        """A table as text, or one block a row where the terminal is too narrow for that."""
+        """Print a table as text, or one block for each row if the terminal is too narrow for a table."""
         if not is_terminal(self._results) or tables.fits(columns, self._shown(rows), self._width):
             self.table("", (), columns, rows)
             return
@@ -69,12 +70,12 @@ class Output:
             self._facts([(column.name, cell) for column, cell in zip(columns, row, strict=True)])
 
     def note(self, text: str) -> None:
-        """A remark for people."""
+        """Print a remark for people to stderr."""
         if not self.as_json:
             streams.note(text)
 
     def error(self, error: ExportdError, ways_out: Sequence[str]) -> None:
-        """A failed call, and what to do about it."""
+        """Print a failed call, and what to do about it."""
         if self.as_json:
             violations = [{"field": one.field, "description": one.description} for one in error.violations]
             streams.write_error(
@@ -85,7 +86,7 @@ class Output:
             self.note(line)
 
     def fault(self, code: str, message: Sequence[str], metadata: Mapping[str, str] | None = None) -> None:
-        """Something else that ended the command, in lines."""
+        """Print another error that ended the command, in several lines."""
         if self.as_json:
             streams.write_error(code, "\n".join(message), metadata=dict(metadata or {}))
         else:
@@ -132,5 +133,5 @@ def _with_remarks(
 
 
 def _spaced(name: str) -> str:
-    """Of "attachmentsPath", "attachments path"."""
+    """Return a JSON name as words: "attachmentsPath" becomes "attachments path"."""
     return re.sub("[A-Z]", lambda letter: f" {letter[0].lower()}", name)

@@ -1,4 +1,4 @@
-"""A password for the file: asked for at the terminal or read from a file, never a word of the command line."""
+"""The password for the file: typed at the terminal or read from a file, but never given on the command line."""
 
 import functools
 import sys
@@ -16,9 +16,9 @@ _option = options_of("Password")
 
 
 def password_options(command: Decorated) -> Decorated:
-    """--password and --password-file; the command gets `password`, None when neither is given.
+    """Add --password and --password-file. The command gets `password`; None if neither is given.
 
-    It is asked for before the command starts its event loop, in which Ctrl-C would not end the question.
+    The password is asked for before the command starts its event loop, in which Ctrl-C would not end the prompt.
     """
 
     @_option(
@@ -63,7 +63,7 @@ def _read(file: str) -> str:
         line = _first_line(file).decode("utf-8-sig").rstrip("\r\n")
     except OSError as error:
         raise click.UsageError(f"can't read the password: {error}") from error
-    except UnicodeDecodeError:  # which holds what it can't decode
+    except UnicodeDecodeError:  # the error contains the undecodable bytes
         raise click.UsageError("the first line of --password-file is not UTF-8") from None
     if not line:
         raise click.UsageError("the first line of --password-file is empty")

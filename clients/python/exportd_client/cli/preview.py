@@ -1,4 +1,4 @@
-"""exportctl preview: the first rows, before anything is exported."""
+"""exportctl preview: shows the first rows before anything is exported."""
 
 import sys
 from typing import Any
@@ -16,7 +16,7 @@ from exportd_client.cli.streams import is_unicode
 from exportd_client.cli.tables import Column
 from exportd_client.cli.values import COLLECTION_CODE, COLLECTION_URI, ColumnWithHeader
 
-# Of which no character may be cut.
+# Types whose values are never cut.
 _NUMBERS = (ColumnType.KIND_INTEGER, ColumnType.KIND_DECIMAL, ColumnType.KIND_FLOAT)
 _TIMES = (ColumnType.KIND_DATE, ColumnType.KIND_TIME, ColumnType.KIND_TIMESTAMP)
 
@@ -60,7 +60,10 @@ def _cells(seen: PreviewExportResponse, row: dict[str, Any]) -> list[str]:
 
 
 def _value(row: Any, field: str) -> Any:
-    """Of "issuer.rfc", the rfc of the issuer; a field may also have dots of its own."""
+    """Return the value of a field: "issuer.rfc" is the rfc of the issuer.
+
+    The name of a field may itself contain dots.
+    """
     if isinstance(row, dict) and field in row:
         return row[field]
     parent, _, rest = field.partition(".")

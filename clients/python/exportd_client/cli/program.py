@@ -1,4 +1,4 @@
-"""The program exportctl: its commands by name, each loaded when it is called."""
+"""The program exportctl: its commands by name. Each is loaded when it is called."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -44,13 +44,13 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "completion": ("completion:completion", "Print the completion script for SHELL: bash, zsh or fish."),
     },
 }
-"""By heading and name: where the command is, and the first sentence of its help."""
+"""For each heading and command name: where the command is, and the first sentence of its help."""
 
 _PLACES = {name: entry for commands in COMMANDS.values() for name, entry in commands.items()}
 
 
 class Program(click.Group):
-    """Loads a command when it is called. Tells mistakes of the command line as JSON, too, when JSON is asked for."""
+    """A group that loads a command when it is called. With JSON output, it also reports usage errors as JSON."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_PLACES)
@@ -95,6 +95,6 @@ def program() -> None:
 
 
 def main(**attributes: Any) -> None:
-    """Run exportctl; ends the process."""
+    """Run exportctl. This ends the process."""
     streams.prepare()
     program(**attributes)

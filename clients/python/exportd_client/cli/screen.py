@@ -1,4 +1,4 @@
-"""A terminal that shows the same few tables again and again, until the user quits."""
+"""A terminal screen that is redrawn with the same few tables until the user quits."""
 
 import asyncio
 import os
@@ -20,27 +20,30 @@ _ENDS = b"qQ"
 
 
 class Screen:
-    """left: set when somebody typed q."""
+    """The screen.
+
+    left: an event that is set when the user types q.
+    """
 
     def __init__(self, live: Live) -> None:
         self._live = live
         self.left = asyncio.Event()
 
     def show(self, snapshot: Snapshot, remark: str = "") -> None:
-        """In place of what was shown before."""
+        """Show a snapshot in place of the previous one."""
         width, height = self._live.console.size
         text = "\n".join(snapshot.lines(width, height, remark))
         self._live.update(Text(text, no_wrap=True, overflow="crop"), refresh=True)
 
     def typed(self) -> None:
-        """Reads what is typed."""
+        """Read the keys that were typed."""
         if any(key in _ENDS for key in os.read(sys.stdin.fileno(), 64)):
             self.left.set()
 
 
 @contextmanager
 def screen() -> Iterator[Screen]:
-    """The whole terminal, which shows again what it showed before when the context ends."""
+    """Return a context that uses the whole terminal. Its previous content is restored when the context ends."""
     with Live(console=Console(), screen=True, auto_refresh=False) as live:
         shown = Screen(live)
         with _keys(shown):
@@ -49,7 +52,7 @@ def screen() -> Iterator[Screen]:
 
 @contextmanager
 def _keys(shown: Screen) -> Iterator[None]:
-    """Keys one by one and not echoed, where there is a keyboard."""
+    """Return a context that reads single keys without echo, if stdin is a terminal."""
     if sys.platform == "win32" or not sys.stdin.isatty():
         yield
         return

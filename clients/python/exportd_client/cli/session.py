@@ -1,4 +1,4 @@
-"""One run of a command: its options, its client, its errors turned into words and an exit code."""
+"""One run of a command: its options, its client, and its errors as texts and exit codes."""
 
 import asyncio
 import functools
@@ -17,7 +17,7 @@ from exportd_client.cli.options import API_KEY, DEFAULTS, chosen, wants_json
 from exportd_client.cli.output import Output
 
 CONNECTION = ("target", "tenant", "api_key_file", "tls_authority", "tls_certificate", "tls_key")
-"""Options that say where the api is, and who calls."""
+"""The options that say where the api is and who calls it."""
 
 P = ParamSpec("P")
 Command = Callable[Concatenate["Session", P], Awaitable[Exit]]
@@ -25,10 +25,10 @@ Command = Callable[Concatenate["Session", P], Awaitable[Exit]]
 
 @dataclass
 class Session:
-    """What every command works with.
+    """The context that every command works in.
 
-    export_id: of the export that the command is about, once it is known; else empty.
-    ways_on: what can be done when the command is stopped half-way, in lines; empty: nothing need be.
+    export_id: the id of the export that the command is about, once it is known; otherwise empty.
+    ways_on: how to continue if the command is interrupted, in lines; empty if nothing needs to be done.
     """
 
     client: ExportClient
@@ -39,7 +39,7 @@ class Session:
 
     @classmethod
     def of(cls, context: click.Context) -> Self:
-        """Of the options of `context`. UsageError: one of them makes no sense."""
+        """Return the session for the options of `context`. Raises UsageError if one of them is invalid."""
         given = {name: chosen(context, name) for name in CONNECTION}
         try:
             client = ExportClient(given["target"], tenant=_tenant(given), tls=_tls(given), api_key=_api_key(given))
@@ -48,17 +48,17 @@ class Session:
         return cls(client, Output(as_json=wants_json(context)), {**given, "target": client.target})
 
     def command(self, *words: str) -> str:
-        """A command line that a person can type to go on with the same service and tenant."""
+        """Return a command line with which a person can continue with the same service and tenant."""
         options = [f"--{n.replace('_', '-')}={value}" for n, value in self.given.items() if value != DEFAULTS[n]]
         return shlex.join(["exportctl", *words, *options])
 
     def failed(self, error: ExportdError) -> Exit:
-        """Says what went wrong."""
+        """Report a failed call, and return the exit code."""
         self.output.error(error, list(self._ways_out(error)))
         return exit_of_error(error)
 
     def exists(self, error: FileExistsError) -> Exit:
-        """Says that a file is there already, which is not overwritten."""
+        """Report that a file exists and is not overwritten, and return the exit code."""
         ways = [f"{error.filename} exists already; --force overwrites it"]
         if self.export_id:
             ways.append(f"or download it elsewhere: {self.command('download', self.export_id, '-o', 'FILE')}")
@@ -66,7 +66,7 @@ class Session:
         return Exit.REFUSED
 
     def interrupted(self) -> Exit:
-        """Says how to go on after Ctrl-C."""
+        """Report how to continue after Ctrl-C, and return the exit code."""
         self.output.fault("INTERRUPTED", self.ways_on or ("interrupted",), self._metadata)
         return Exit.INTERRUPTED
 
@@ -82,7 +82,7 @@ class Session:
 
 
 def _tls(given: Mapping[str, str]) -> Tls | bool:
-    """False: in the clear."""
+    """Return the TLS settings; False if the connection is not encrypted."""
     if not given["tls_authority"]:
         if given["tls_certificate"] or given["tls_key"]:
             raise ValueError("--tls-certificate and --tls-key are of use with --tls-authority only")
@@ -93,19 +93,19 @@ def _tls(given: Mapping[str, str]) -> Tls | bool:
 
 
 def _api_key(given: Mapping[str, str]) -> str:
-    """That of the file, else that of the environment; empty without both."""
+    """Return the key from the file, otherwise from the environment; empty if there is none."""
     if given["api_key_file"]:
         return Path(given["api_key_file"]).read_text(encoding="utf-8").strip()
     return os.environ.get(API_KEY, "").strip()
 
 
 def _tenant(given: Mapping[str, str]) -> str | None:
-    """None where a key says it."""
+    """Return the tenant; None if the key determines it."""
     return None if _api_key(given) and given["tenant"] == DEFAULTS["tenant"] else given["tenant"]
 
 
 def in_session(command: Command[P]) -> Callable[P, None]:
-    """Makes an async command one for click."""
+    """Turn an async command into a function for click."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -123,7 +123,7 @@ def _run(session: Session, command: Callable[[], Awaitable[Exit]]) -> Exit:
         return session.failed(error)
     except KeyboardInterrupt:
         return session.interrupted()
-    except BrokenPipeError:  # the reader of stdout has gone: click ends silently
+    except BrokenPipeError:  # the reader of stdout is gone: click ends silently
         raise
     except FileExistsError as error:
         return session.exists(error)

@@ -1,4 +1,4 @@
-"""What exportctl top shows at a moment."""
+"""What exportctl top shows at one moment."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -25,14 +25,14 @@ RUNNING = (
     Column("TYPE", flexible=True),
 )
 MAX_RUNNING = 200
-"""Exports that are asked for: more fit no screen."""
+"""How many running exports are requested. More would not fit on any screen."""
 MAX_WIDTH_CELLS = 1000
-"""Of lines that go to no terminal."""
+"""The width of lines that are not written to a terminal."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The queue and the running exports of all tenants, the workers, and when they were so."""
+    """The queue and the running exports of all tenants, and the workers, at one time."""
 
     queue: Queue = field(default_factory=Queue)
     running: Sequence[RunningExport] = ()
@@ -40,7 +40,7 @@ class Snapshot:
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the snapshot for programs."""
         return {
             "time": self.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "queue": plain(self.queue),
@@ -49,7 +49,7 @@ class Snapshot:
         }
 
     def lines(self, width: int = MAX_WIDTH_CELLS, height: int | None = None, remark: str = "") -> Iterator[str]:
-        """As text; of each table as many rows as `height` lines have room for."""
+        """Yield the snapshot as text, with as many rows of each table as fit into `height` lines."""
         sections = [
             (QUEUE, [queue_row(part) for part in self.queue.tenants]),
             (RUNNING, [_running_row(export, self.time) for export in self.running]),
@@ -71,13 +71,15 @@ class Snapshot:
 
 
 async def look(client: ExportClient) -> Snapshot:
-    """The moment now."""
+    """Return a snapshot of this moment."""
     queue, running, workers = await asyncio.gather(client.operator.queue(), _running(client), client.operator.workers())
     return Snapshot(queue, running, workers)
 
 
 def shares(counts: Sequence[int], room: int | None) -> list[int]:
-    """Of `counts` rows of each table so many as there is room for: small tables whole, the others alike."""
+    """Return how many of the `counts` rows of each table to show in `room` lines: small tables whole, the others
+    equally.
+    """
     if room is None:
         return [*counts]
     given = [0] * len(counts)

@@ -1,4 +1,7 @@
-"""stdout and stderr: what a terminal can show as people read it, and JSON. Imports little: every start needs it."""
+"""stdout and stderr: text as a terminal can show it, and JSON.
+
+This module imports little, because every command loads it.
+"""
 
 import io
 import json
@@ -10,42 +13,44 @@ _DUMB = ("dumb", "unknown")
 
 
 def prepare() -> None:
-    """Escape whatever the encoding of stdout and stderr cannot show, in place of ending with an error."""
+    """Make stdout and stderr escape characters that their encoding lacks, instead of raising an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def printable(text: str, stream: TextIO | None = None) -> str:
-    """`text` without any character that could steer a terminal, or that `stream` (default stdout) cannot show."""
+    """Return `text` without characters that could control a terminal or that `stream` (default stdout)
+    cannot encode.
+    """
     encoding = _encoding(stream or sys.stdout)
     safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
     return safe.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def ellipsis(stream: TextIO | None = None) -> str:
-    """What stands for the end of a text that was cut."""
+    """Return the mark for the end of a text that was cut."""
     return "…" if printable("…", stream) == "…" else "..."
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """True when `stream` understands control characters."""
+    """Whether `stream` is a terminal that understands control sequences."""
     return stream.isatty() and os.environ.get("TERM", "").lower() not in _DUMB
 
 
 def write_json(value: Any, stream: TextIO | None = None) -> None:
-    """`value` in a line of JSON."""
+    """Print `value` as one line of JSON."""
     out = stream or sys.stdout
     print(json.dumps(value, ensure_ascii=not is_unicode(out)), file=out, flush=True)
 
 
 def is_unicode(stream: TextIO) -> bool:
-    """True when the encoding of `stream` has every character."""
+    """Whether the encoding of `stream` has every character."""
     return _encoding(stream).lower().replace("-", "").startswith("utf")
 
 
 def note(text: str) -> None:
-    """A remark for people."""
+    """Print a remark for people to stderr."""
     print(printable(text, sys.stderr), file=sys.stderr, flush=True)
 
 
@@ -57,7 +62,7 @@ def write_error(
     violations: list[dict[str, str]] | None = None,
     metadata: dict[str, str] | None = None,
 ) -> None:
-    """What ended a command, as JSON on stderr."""
+    """Print the error that ended a command, as JSON on stderr."""
     document = {
         "code": code,
         "reason": reason,

@@ -1,4 +1,4 @@
-"""What the service offers where a shell completes. A shell that is typed into neither waits nor sees an error."""
+"""Completions that the service offers. A shell in which somebody types neither waits long nor shows an error."""
 
 import asyncio
 import os
@@ -22,11 +22,11 @@ Lookup = Callable[[ExportClient, str], Awaitable[Items]]
 
 
 def suggested(name: str, context: click.Context, incomplete: str) -> Items:
-    """What may stand where `incomplete` stands; nothing when the service can't be asked in time."""
+    """Return the completions for `incomplete`; empty if the service does not answer in time."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         return asyncio.run(_within_time(_LOOKUPS[name], context, incomplete))
-    except Exception:  # noqa: BLE001 - whatever went wrong, it would be printed into a line that is being typed
+    except Exception:  # noqa: BLE001 - an error would be printed into the line that the user types
         return []
 
 
@@ -83,7 +83,7 @@ async def _found(client: ExportClient, incomplete: str, kind: IdMatch.Kind.Value
 
 
 def _path(collection: Collection, incomplete: str) -> str:
-    """The path of a collection with the values of its parameters that are typed already."""
+    """Return the path of a collection, with the parameter values that are already typed."""
     segments = zip_longest(collection.path.split("/"), incomplete.split("/"))
     return "/".join(
         typed if typed and segment.startswith("{") else segment for segment, typed in segments if segment is not None

@@ -1,4 +1,4 @@
-"""What a shell offers where an id or a collection is expected: the service knows it, if it answers."""
+"""Completions for ids and collections, which only the service knows."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -13,7 +13,7 @@ Suggest: TypeAlias = Callable[[click.Context, str], Items]
 
 def _of(name: str) -> Suggest:
     def suggest(context: click.Context, incomplete: str) -> Items:
-        # The client is loaded when somebody asks for what only it can tell.
+        # The client is loaded only when its answer is needed.
         items: Items = import_module("exportd_client.cli.suggested").suggested(name, context, incomplete)
         return items
 

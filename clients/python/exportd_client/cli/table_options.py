@@ -1,4 +1,4 @@
-"""How the table is written, as options of a command."""
+"""The options of a command that control how the table is written."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -27,7 +27,7 @@ def _choice(*words: str) -> click.Choice[str]:
 
 
 def _choice_of(enum: "PbEnum[V]") -> dict[str, Any]:
-    """A choice of the names of `enum`, in small letters, whose value is that of the API."""
+    """Return a choice of the names of `enum` in lower case, whose value is that of the API."""
 
     def value(_context: click.Context, _option: click.Parameter, word: str | None) -> V | None:
         return value_of(enum, word.upper()) if word else None
@@ -122,14 +122,16 @@ _OPTIONS = (
 
 
 def table_options(command: Decorated) -> Decorated:
-    """All of them; `table_arguments` makes arguments of ExportClient.create of what they come to."""
+    """Add all of these options. `table_arguments` turns their values into arguments of ExportClient.create."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
 def table_arguments(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """`chosen` with one `csv` and one `xlsx` in place of their options; None when none of these was given."""
+    """Return `chosen` with one `csv` and one `xlsx` in place of their options; None if none of these
+    options was given.
+    """
     others = {name: value for name, value in chosen.items() if not name.startswith((_CSV, _XLSX))}
     return others | {"csv": _message(CsvOptions, _CSV, chosen), "xlsx": _message(XlsxOptions, _XLSX, chosen)}
 

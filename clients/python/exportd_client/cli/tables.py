@@ -1,4 +1,4 @@
-"""Tables as lines of text. A cell is cut only in a column that says so: ids, times and numbers stay whole."""
+"""Tables as lines of text. Cells are cut only in columns that allow it: ids, times and numbers are always complete."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 _GAP = "  "
 MIN_CUT_CELLS = 8
-"""A column that may be cut keeps so many cells of a terminal."""
+"""The least width of a column that is cut, in cells of the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """right: numbers, aligned at their last digit. flexible: its cells are cut where the terminal is too narrow."""
+    """A column of a table.
+
+    right: align the cells to the right, for numbers.
+    flexible: cut the cells if the terminal is too narrow.
+    """
 
     name: str
     right: bool = False
@@ -19,9 +23,9 @@ class Column:
 
 
 def lines(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int, end: str) -> Iterator[str]:
-    """The header and the rows in at most `width` cells, or more where what must not be cut is wider.
+    """Yield the header and the rows, at most `width` cells wide unless the columns that must not be cut are wider.
 
-    `end` stands for what was cut off.
+    `end` replaces the part of a cell that was cut off.
     """
     table = [[column.name for column in columns], *([*row] for row in rows)]
     widths = _fitted(columns, [max(map(cells, column)) for column in zip(*table, strict=True)], width)
@@ -31,19 +35,19 @@ def lines(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int, 
 
 
 def fits(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int) -> bool:
-    """True when nothing has to be wider than `width`, though cells may have to be cut."""
+    """Whether the table fits into `width` cells, possibly with some cells cut."""
     table = [[column.name for column in columns], *rows]
     widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
     return _total(_fitted(columns, widths, width)) <= width
 
 
 def cells(text: str) -> int:
-    """How many cells of a terminal `text` takes."""
+    """Return how many cells of a terminal `text` takes."""
     return sum(map(_cells, text))
 
 
 def cut(text: str, width: int, end: str) -> str:
-    """`text` in at most `width` cells, with `end` in place of what was cut off."""
+    """Return `text` in at most `width` cells, with `end` in place of what was cut off."""
     if cells(text) <= width:
         return text
     room = max(width - len(end), 0)

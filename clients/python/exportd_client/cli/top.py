@@ -15,7 +15,7 @@ from exportd_client.cli.session import Session, in_session
 from exportd_client.cli.snapshot import Snapshot, look
 
 SILENCE_S = 1.0
-"""After so long without an answer the screen says so."""
+"""The screen reports a missing answer after this time."""
 
 
 @click.command()
@@ -46,7 +46,7 @@ async def top(session: Session, /, interval_s: float) -> Exit:
 
 
 async def _go_on(session: Session, interval_s: float) -> None:
-    with import_module("exportd_client.cli.screen").screen() as screen:  # only a terminal needs what it imports
+    with import_module("exportd_client.cli.screen").screen() as screen:  # its imports are needed on a terminal only
         left: asyncio.Event = screen.left
         last = Snapshot()
         while not left.is_set():
@@ -64,6 +64,6 @@ async def _go_on(session: Session, interval_s: float) -> None:
 
 
 async def _within(task: asyncio.Task[Any], seconds: float) -> bool:
-    """Whether it is done in that time; it goes on if not."""
+    """Whether the task is done within `seconds`. If not, it continues."""
     done, _ = await asyncio.wait({task}, timeout=seconds)
     return bool(done)

@@ -1,4 +1,4 @@
-"""Values of the command line that click does not know."""
+"""Types of option values that click does not have."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _TAB = "\t"
 
 
 class Suggesting(Text):
-    """A text, not empty, that a shell completes with what `suggest` knows."""
+    """A text, not empty, that a shell completes with the results of `suggest`."""
 
     def __init__(self, suggest: suggestions.Suggest) -> None:
         self._suggest = suggest
@@ -88,7 +88,7 @@ class ColumnWithHeader(click.ParamType[tuple[str, str]]):
 
 
 class Delimiter(click.ParamType[str]):
-    """One character; "tab" is one too, which is hard to type in a shell."""
+    """One character, or "tab", since a tab is hard to type in a shell."""
 
     name = "char"
 
@@ -100,7 +100,7 @@ class Delimiter(click.ParamType[str]):
 
 
 class Destination(click.Path):
-    """Where a file goes: a path that can be written to, a directory, or - for stdout."""
+    """The destination of a file: a writable path, a directory, or - for stdout."""
 
     name = "file"
 
@@ -115,18 +115,24 @@ class Destination(click.Path):
 
 
 def attachments_path(path: str) -> str:
-    """Where the attachments of the table at `path` go: "a.csv.gz" makes "a-attachments.zip"; a directory takes both."""
+    """Return the path of the attachments of the table at `path`: "a.csv.gz" makes "a-attachments.zip".
+
+    If `path` is a directory, both files go there.
+    """
     table = Path(path)
     return path if table.is_dir() else str(table.with_name(f"{without_gzip(table).stem}-attachments.zip"))
 
 
 def without_gzip(path: Path) -> Path:
-    """Of "a.csv.gz", "a.csv"."""
+    """Return the path without .gz: "a.csv.gz" becomes "a.csv"."""
     return path.with_suffix("") if path.suffix.lower() == GZIP else path
 
 
 def destination_options(option: Callable[..., Callable[[Decorated], Decorated]]) -> Callable[[Decorated], Decorated]:
-    """-o and --force, declared by `option`; a file that exists is refused before anything else happens."""
+    """Return a decorator that adds -o and --force, declared by `option`.
+
+    An existing file is refused before anything else happens.
+    """
     path = option(
         "-o",
         "path",
@@ -134,7 +140,7 @@ def destination_options(option: Callable[..., Callable[[Decorated], Decorated]])
         callback=_unless_there,
         help="Download to a path, a directory or - for stdout.",
     )
-    # Eager: whether the file may exist is known when its name is read.
+    # Eager, so that its value is known when the file name is checked.
     force = option("--force", is_flag=True, is_eager=True, help="Overwrite an existing file.")
     return lambda command: path(force(command))
 

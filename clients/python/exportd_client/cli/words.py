@@ -1,4 +1,4 @@
-"""What people read: one message as pairs of a name and a text, figures of progress. Pure."""
+"""Texts for people: a message as pairs of a name and a text, and figures of progress. Pure functions."""
 
 from collections.abc import Iterator
 from datetime import UTC
@@ -22,17 +22,17 @@ Fact = tuple[str, str]
 
 
 def format_name(value: Format.ValueType) -> str:
-    """Such as "xlsx"."""
+    """Return the name of a format, such as "xlsx"."""
     return name_of(Format, value).lower()
 
 
 def instant(time: Timestamp) -> str:
-    """RFC 3339 in UTC, to the second."""
+    """Return a time in RFC 3339, in UTC, to the second."""
     return time.ToDatetime(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def state_of(export: Export) -> str:
-    """The state with its reason: "QUEUED (NO_WORKER, position 3)"."""
+    """Return the state with its reasons: "QUEUED (NO_WORKER, position 3)"."""
     reasons = []
     if export.cancel_reason:
         reasons.append(name_of(Export.CancelReason, export.cancel_reason))
@@ -45,7 +45,7 @@ def state_of(export: Export) -> str:
 
 
 def export_facts(export: Export) -> Iterator[Fact]:
-    """An export, without what is unset."""
+    """Yield the facts about an export, without unset ones."""
     yield "id", export.id
     yield "state", state_of(export)
     yield "collection", export.uri or export.type
@@ -64,7 +64,7 @@ def export_facts(export: Export) -> Iterator[Fact]:
 
 
 def validated_facts(export: Export) -> Iterator[Fact]:
-    """A request as understood, of which nothing was made."""
+    """Yield the facts about a validated request, for which no export was created."""
     yield "collection", export.uri or export.type
     yield "format", format_name(export.format)
     yield "query", export.options.query or "all rows"
@@ -86,7 +86,7 @@ def _outcome(export: Export) -> Iterator[Fact]:
         yield "progress", f"{phase_of(export.progress)}, {rows_of(export.progress)}"
     for warning in (*export.warnings, *export.result.warnings):
         yield "warning", f"{warning.code}: {warning.message} ({warning.count:,} times)"
-    # What an export got over is not its end.
+    # Errors before a successful attempt did not end the export.
     failed = "earlier error" if export.state == Export.STATE_COMPLETED else "error"
     for error in export.result.errors:
         yield failed, f"attempt {error.attempt}: {error.code}: {error.message}"
@@ -105,7 +105,7 @@ def _outcome(export: Export) -> Iterator[Fact]:
 
 
 def file_facts(file: File) -> Iterator[Fact]:
-    """A file."""
+    """Yield the facts about a file."""
     yield "file", file.id
     yield "name", file.filename
     yield "rows", f"{file.row_count:,}"
@@ -122,12 +122,12 @@ def file_facts(file: File) -> Iterator[Fact]:
 def _attachments_facts(file: File) -> Iterator[Fact]:
     yield "attachments", file.id
     for name, text in file_facts(file):
-        if name not in ("file", "rows", "expires"):  # it has no rows, and expires with the table
+        if name not in ("file", "rows", "expires"):  # attachments have no rows, and expire with the table
             yield f"attachments {name}", text
 
 
 def collection_facts(collection: Collection) -> Iterator[Fact]:
-    """A collection and all that can be asked of it."""
+    """Yield the facts about a collection, and what can be asked of it."""
     yield "type", collection.type
     yield "path", collection.path
     if collection.description:
@@ -142,7 +142,7 @@ def collection_facts(collection: Collection) -> Iterator[Fact]:
 
 
 def type_text(type_: ColumnType) -> str:
-    """Such as "text" or "decimal(18,2)"."""
+    """Return the text of a type, such as "text" or "decimal(18,2)"."""
     name = name_of(ColumnType.Kind, type_.kind).lower()
     return f"{name}({type_.precision},{type_.scale})" if type_.kind == ColumnType.KIND_DECIMAL else name
 
@@ -152,7 +152,7 @@ def _abilities(filterable: bool, sortable: bool) -> str:
 
 
 def delivery_facts(delivery: Delivery) -> Iterator[Fact]:
-    """A notification and its tries."""
+    """Yield the facts about a notification and its attempts."""
     yield "id", delivery.id
     yield "export", delivery.export_id
     yield "channel", f"{name_of(Delivery.Channel, delivery.channel)} to {delivery.target}"
@@ -162,12 +162,12 @@ def delivery_facts(delivery: Delivery) -> Iterator[Fact]:
 
 
 def phase_of(progress: Progress) -> str:
-    """Such as "writing"."""
+    """Return the phase, such as "writing"."""
     return name_of(Progress.Phase, progress.phase).lower() if progress.phase else "starting"
 
 
 def rows_of(progress: Progress) -> str:
-    """Rows, bytes and time left, as far as they are known."""
+    """Return rows, bytes and time left, as far as they are known."""
     of_total = f" of {progress.rows_total:,}" if progress.rows_total else ""
     size = f", {decimal(progress.bytes_written)}" if progress.bytes_written else ""
     left = f", {progress.eta.seconds:,} s left" if progress.HasField("eta") else ""
@@ -175,7 +175,7 @@ def rows_of(progress: Progress) -> str:
 
 
 def error_lines(error: ExportdError) -> Iterator[str]:
-    """A failed call: what is wrong, one line a violation."""
+    """Yield the text of a failed call; with violations, one line for each."""
     if error.violations:
         for violation in error.violations:
             yield f"{violation.field}: {violation.description}" if violation.field else violation.description

@@ -1,4 +1,4 @@
-"""The client that blocks, for threads. `make proto` writes it from exportd_client/aio.
+"""The blocking client, for threads. `make proto` generates it from exportd_client/aio.
 
-By hand, since threads and asyncio differ there: line, behind and threads.
+The modules line, behind and threads are written by hand, since threads and asyncio differ there.
 """

@@ -1,4 +1,4 @@
-"""Where the client of asyncio works in another thread, this one works in the caller's, at once."""
+"""The blocking counterpart of exportd_client/aio/behind.py: the work is done at once, in the caller's thread."""
 
 from collections.abc import Callable
 from typing import Generic, Self, TypeVar
@@ -7,17 +7,17 @@ T = TypeVar("T")
 
 
 class Behind(Generic[T]):
-    """Does one thing at a time, in order. gRPC receives what comes meanwhile."""
+    """Works on one piece at a time, in order. gRPC receives the next pieces meanwhile."""
 
     def __init__(self, work: Callable[[T], object]) -> None:
         self._work = work
 
     def take(self, piece: T) -> None:
-        """Returns when it is done; raises what the work raises."""
+        """Do the work on `piece`. Raises the errors of the work."""
         self._work(piece)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is left to do."""
+        """Do nothing: no work is left."""

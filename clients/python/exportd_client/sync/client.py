@@ -1,5 +1,5 @@
 # Made of exportd_client/aio/client.py by `make proto`: change that one.
-"""SyncExportClient: the public API as Python sees it."""
+"""SyncExportClient: the public API in Python."""
 
 import uuid
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -50,16 +50,17 @@ from exportd_client.sync.threads import sleep
 class SyncExportClient(Files):
     """Calls one exportd service on behalf of one tenant; `with` opens and closes it.
 
-    target: "host:port"; without a port it is 50051. "dns:///host:port" asks a name for all its addresses, and several
-    IP addresses may be given: calls then go to each in turn, and to those that are left when one is away.
-    tenant: whose exports; None: "default", or that of the API key.
+    target: "host:port"; the default port is 50051. "dns:///host:port" resolves a name to all its addresses. Several IP
+        addresses may be given; calls then go to each in turn, skipping those that do not answer.
+    tenant: the owner of the exports; None: that of the API key, or "default" without a key.
     tls: True, or a Tls with certificates of your own; False: not encrypted.
-    api_key: the key, or a function that gives the present one; sent over TLS, or on this machine, only.
-    timeout: seconds that a call which answers once may take. A stream ends after an hour and is gone on with.
-    patience: how long calls are repeated while nobody answers; all of them are safe to repeat.
+    api_key: the key, or a function that returns the current key. It is sent only over TLS or on this machine.
+    timeout: seconds that a call with a single answer may take. A stream ends after an hour and is resumed.
+    patience: how long calls are retried while the service does not answer. All calls that are retried are safe to
+        repeat.
 
-    Every method raises ExportdError; Unreachable when nobody answers, InvalidArgument for a request that is wrong.
-    ValueError: the client cannot be made of what is given.
+    Every method raises ExportdError: Unreachable if the service does not answer, InvalidArgument for an invalid
+    request. The constructor raises ValueError if an argument is invalid.
     """
 
     def __init__(
@@ -74,9 +75,9 @@ class SyncExportClient(Files):
     ) -> None:
         super().__init__(Link(endpoint(target, tenant, tls, api_key), patience, timeout))
         self.target = self._link.target
-        """With its port."""
+        """The address of the service, with its port."""
         self.operator = SyncOperator(self._link)
-        """What operators do, over the same line."""
+        """The methods for operators, over the same connection."""
 
     def __enter__(self) -> Self:
         self._link.__enter__()
@@ -86,7 +87,7 @@ class SyncExportClient(Files):
         self.close()
 
     def close(self) -> None:
-        """Ends the calls that are left and closes the line, as leaving `with` does. May be repeated."""
+        """End all running calls and close the connection, as leaving `with` does. May be repeated."""
         self._link.close()
 
     def create(
@@ -117,30 +118,36 @@ class SyncExportClient(Files):
         validate_only: bool = False,
         request_id: str | None = None,
     ) -> Export:
-        """Creates an export and returns immediately, with the export in QUEUED.
+        """Create an export and return it immediately, in the state QUEUED.
 
         Name the collection by `uri` ("/entities/42/invoices?issuedAt[after]=…") or by `type` ("Invoices") with an
-        optional `query`. format None: JSON. file_types: attachments to bundle.
+        optional `query`.
 
+        format: the format of the table; None: JSON.
+        file_types: types of attachments to bundle.
         columns: fields ("issuedAt"), each alone or with its header ("issuedAt", "Issued at"); empty: all.
-        time_zone: IANA name, of times in the file and of dates without an offset in the query; None: UTC.
-        csv, xlsx: how that format is written, with that format only. compression: of a bare CSV, JSON or JSONL.
-        packaging None: "auto", the bare table or, with a password or file_types, one ZIP. "zip": always one ZIP.
-        "separate": the table as `file` and the attachments as `attachments_file` of the export; no password then.
-        password: 1 to 99 bytes of UTF-8, seals the ZIP; None: open.
+        time_zone: the IANA name of the zone of times in the file and of dates without an offset in the query; None:
+            UTC.
+        csv, xlsx: how that format is written; allowed with that format only.
+        compression: the compression of a bare CSV, JSON or JSONL file.
+        packaging: None or "auto": the bare table or, with a password or file_types, one ZIP. "zip": always one ZIP.
+            "separate": the table as `file` and the attachments as `attachments_file` of the export; not allowed with a
+            password.
+        password: 1 to 99 bytes of UTF-8 that encrypt the ZIP; None: not encrypted.
 
-        priority: 0 to 9, higher first among the tenant's own. notify_email, callback_url: notified when it is done.
-        max_attempts 1 to 10; 0: 3. ttl: how long the file stays, 1 minute to 90 days; None: 7 days.
-        filename: a suggestion; empty: from the id.
-        lenient: drop what the query has wrong, with a warning each, in place of InvalidArgument.
-        changed_since: rows changed at or after it; without a time zone it is UTC.
-        since_export: rows changed since that export was built.
-        validate_only: dry run; the answer, without an id, is the request as understood, with its warnings.
+        priority: 0 to 9; among the tenant's own exports higher ones come first.
+        notify_email, callback_url: where to send a notification when the export is done.
+        max_attempts: 1 to 10; 0: 3.
+        ttl: how long the file can be downloaded, 1 minute to 90 days; None: 7 days.
+        filename: a suggested name of the file; empty: derived from its id.
+        lenient: drop invalid query parameters, with a warning for each, instead of raising InvalidArgument.
+        changed_since: export only rows changed at or after this time; without a time zone it is in UTC.
+        since_export: export only rows changed since the export with this id was built.
+        validate_only: dry run; the returned export has no id and shows the request as understood, with its warnings.
+        request_id: the same id with the same request returns the same export within 24 h. None: a new id, so that the
+            call can be retried safely if the connection breaks.
 
-        request_id: the same one with the same request returns the same
-        export within 24 h; None: a new one, so that the call can be repeated safely when the line breaks.
-
-        NotFound: no such collection. AlreadyExists: request_id was used for another request.
+        Raises NotFound if there is no such collection, AlreadyExists if request_id was used for another request.
         """
         try:
             request = CreateExportRequest(
@@ -168,12 +175,12 @@ class SyncExportClient(Files):
                 request_id=_request_id(request_id, validate_only=validate_only),
             )
             _name_collection(request, uri, type)
-        except (TypeError, ValueError) as error:  # what protobuf can't even write down
+        except (TypeError, ValueError) as error:  # protobuf cannot encode the value
             raise conversions.invalid("", str(error)) from error
         return self._link.ask(self._link.stub.CreateExport, request)
 
     def get(self, export_id: str) -> Export:
-        """The export as it is now."""
+        """Return the export as it is now."""
         return self._link.ask(self._link.stub.GetExport, GetExportRequest(export_id=export_id))
 
     def list(
@@ -186,9 +193,13 @@ class SyncExportClient(Files):
         created_before: datetime | None = None,
         page_size: int = 0,
     ) -> Generator[Export]:
-        """The tenant's exports, newest first, for which all that is given holds; pages are fetched as they are needed.
+        """Yield the tenant's exports that match all given conditions, newest first.
 
-        created_after: at or after; created_before: before; without a time zone they are UTC. page_size 0: 50.
+        Pages are fetched as they are needed.
+
+        created_after: created at or after this time; without a time zone it is in UTC.
+        created_before: created before this time; without a time zone it is in UTC.
+        page_size: exports per page; 0: 50.
         """
         request = ListExportsRequest(
             states=[value_of(Export.State, state) for state in states],
@@ -203,11 +214,14 @@ class SyncExportClient(Files):
                 yield export
 
     def watch(self, export_id: str, *, timeout: float | None = None) -> Generator[Export]:
-        """The export as it is now, then again after each change and new progress, until it is done.
+        """Yield the export as it is now, then again after each change and new progress, until it is done.
 
-        Goes on by itself after the line broke. Break out under contextlib.closing to end the call immediately.
-        timeout: seconds in all; None: as long as it takes.
-        NotFound: also when it is deleted meanwhile. DeadlineExceeded: it is not done in time.
+        The watch is resumed if the connection breaks. To end it early, leave the loop inside contextlib.closing, which
+        ends the call immediately.
+
+        timeout: seconds in all; None: no limit.
+
+        Raises NotFound, also if the export is deleted meanwhile, and DeadlineExceeded if it is not done in time.
         """
         outage = Outage(self._link, timeout)
         last: Export | None = None
@@ -216,14 +230,14 @@ class SyncExportClient(Files):
                 with closing(self._one_watch(export_id, outage)) as exports:
                     for export in exports:
                         outage.over()
-                        if export != last:  # a new stream begins by repeating what is known
+                        if export != last:  # a new stream begins by repeating the last state
                             last = export
                             yield export
             except ExportdError as error:
                 sleep(outage.pause_after(error))
 
     def wait(self, export_id: str, *, timeout: float | None = None) -> Export:
-        """The export once it is done: COMPLETED, or CANCELLED. As `watch`, whose last message it is."""
+        """Wait until the export is done and return it, COMPLETED or CANCELLED. Raises the errors of `watch`."""
         with closing(self.watch(export_id, timeout=timeout)) as exports:
             last = Export()
             for export in exports:
@@ -241,15 +255,15 @@ class SyncExportClient(Files):
         raise self._link.cut_off()
 
     def cancel(self, export_id: str, *, only_if_queued: bool = False) -> Export:
-        """Ends an export that is not done, for good. May be repeated.
+        """Cancel an export that is not done, permanently. May be repeated.
 
-        FailedPrecondition: it is COMPLETED, or, with only_if_queued, a worker has picked it up.
+        Raises FailedPrecondition if it is COMPLETED or, with only_if_queued, if a worker has started it.
         """
         request = CancelExportRequest(export_id=export_id, only_if_queued=only_if_queued)
         return self._link.ask(self._link.stub.CancelExport, request)
 
     def delete(self, export_id: str) -> None:
-        """Removes an export that is done, and its file. May be repeated. FailedPrecondition: it is not done."""
+        """Delete an export that is done, and its file. May be repeated. Raises FailedPrecondition if it is not done."""
         self._link.ask(self._link.stub.DeleteExport, DeleteExportRequest(export_id=export_id))
 
     def preview(
@@ -263,10 +277,12 @@ class SyncExportClient(Files):
         lenient: bool = False,
         max_rows: int = 0,
     ) -> PreviewExportResponse:
-        """The first rows of what an export would hold, each as a JSON object, and how many there are if that is known.
+        """Return the first rows of an export, each as a JSON object, and the total number of rows if it is known.
 
-        max_rows: 1 to 100; 0: 20. The call is made once. Unavailable: no worker is free. FailedPrecondition: they
-        cannot be read, or not in 10 s.
+        max_rows: 1 to 100; 0: 20.
+
+        The call is not retried. Raises Unavailable if no worker is free, FailedPrecondition if the rows cannot be read,
+        or not within 10 s.
         """
         export = CreateExportRequest(
             query=query,
@@ -279,38 +295,41 @@ class SyncExportClient(Files):
         return self._link.ask_once(self._link.stub.PreviewExport, request)
 
     def transitions(self, export_id: str) -> Sequence[Transition]:
-        """What happened to an export: every change of its state, oldest first."""
+        """Return the history of an export: every change of its state, oldest first."""
         request = ListTransitionsRequest(export_id=export_id, page_size=MAX_PAGE_SIZE)
         pages = self._link.pages(self._link.stub.ListTransitions, request)
         return [entry for page in pages for entry in page.transitions]
 
     def deliveries(self, export_id: str) -> Sequence[Delivery]:
-        """The notifications of an export and their outcomes."""
+        """Return the notifications of an export and their outcomes."""
         request = ListDeliveriesRequest(export_id=export_id, page_size=MAX_PAGE_SIZE)
         pages = self._link.pages(self._link.stub.ListDeliveries, request)
         return [delivery for page in pages for delivery in page.deliveries]
 
     def find_ids(self, prefix: str) -> Sequence[IdMatch]:
-        """Exports, files and notifications whose ids begin with `prefix`, at most 10 of each kind.
+        """Return the exports, files and notifications whose ids begin with `prefix`, at most 10 of each kind.
 
         prefix: at least 4 characters of a UUID, or "msg_" and at least 4 digits.
         """
         return (self._link.ask(self._link.stub.FindIds, FindIdsRequest(prefix=prefix))).matches
 
     def collections(self, *, with_columns: bool = False) -> Sequence[Collection]:
-        """What can be exported, in the catalog's order; `collection` shows the columns of one."""
+        """Return the collections that can be exported, in the order of the catalog.
+
+        `collection` returns one with its columns.
+        """
         view = COLLECTION_VIEW_FULL if with_columns else COLLECTION_VIEW_BASIC
         request = ListCollectionsRequest(page_size=MAX_PAGE_SIZE, view=view)
         pages = self._link.pages(self._link.stub.ListCollections, request)
         return [collection for page in pages for collection in page.collections]
 
     def collection(self, type: str) -> Collection:  # noqa: A002 - the API's word
-        """One collection with its columns. NotFound: there is none of this code."""
+        """Return a collection with its columns. Raises NotFound if no collection has this code."""
         return self._link.ask(self._link.stub.GetCollection, GetCollectionRequest(type=type))
 
 
 def _request_id(given: str | None, *, validate_only: bool) -> str:
-    """One of its own for a call that makes something: it can be repeated safely then."""
+    """Return the given id or a new one, with which a call that creates an export can be repeated safely."""
     return given if given is not None else "" if validate_only else uuid.uuid4().hex
 
 

@@ -1,5 +1,5 @@
 # Made of exportd_client/aio/download.py by `make proto`: change that one.
-"""Downloads that go on where they were cut off."""
+"""Downloads that are resumed where they broke off."""
 
 from collections.abc import Generator
 from contextlib import closing
@@ -41,14 +41,14 @@ def file_of(link: Link, source: Source) -> File:
     """See SyncExportClient.file_of."""
     if not isinstance(source, File):
         return _describe(link, source)
-    if not source.id:  # what a message shows for a file that is not in it
+    if not source.id:  # an unset file field reads as an empty message
         raise FailedPrecondition("the export has no such file, or not yet: ask export.HasField first")
     return source
 
 
 def _describe(link: Link, source: Source) -> File:
     outage = Outage(link)
-    # One byte rather than none: a limit of 0 means all of them.
+    # One byte, since a limit of 0 would mean the whole file.
     request = _request(source, limit=1)
     while True:
         try:
@@ -60,14 +60,17 @@ def _describe(link: Link, source: Source) -> File:
 
 
 def read(link: Link, source: Source, *, offset: int = 0, limit: int = 0, sha256: str = "") -> Generator[bytes]:
-    """See SyncExportClient.stream. sha256: of the only file that will do; empty: the first that is sent."""
+    """Yield the bytes of a file; see SyncExportClient.stream.
+
+    sha256: that of the only acceptable file; empty: the first file that is sent.
+    """
     with closing(pieces(link, source, offset=offset, limit=limit, sha256=sha256)) as arriving:
         for piece in arriving:
             yield bytes(piece)
 
 
 def pieces(link: Link, source: Source, *, offset: int = 0, limit: int = 0, sha256: str = "") -> Generator[memoryview]:
-    """As `read`, without a copy."""
+    """Yield the bytes of a file as `read` does, without copying them."""
     if offset < 0 or limit < 0:
         raise InvalidArgument("offset and limit can't be negative")
     outage = Outage(link)
@@ -87,7 +90,10 @@ def pieces(link: Link, source: Source, *, offset: int = 0, limit: int = 0, sha25
 
 
 def _one_stream(link: Link, request: DownloadFileRequest) -> Generator[tuple[File, memoryview]]:
-    """The file with each of its pieces, the first one empty. Raises unless all that was asked for has come."""
+    """Yield the file with each of its pieces, the first of which is empty.
+
+    Raises ExportdError unless all requested bytes arrive.
+    """
     position = request.offset
     with closing(link.listen(link.downloads, request)) as messages:
         first = next(messages, None)
@@ -129,7 +135,7 @@ def _request(source: Source, *, offset: int = 0, limit: int = 0, sha256: str = "
 
 
 def _fill(link: Link, source: Source, part: Part, file: File, progress: OnBytes) -> None:
-    """What has arrived gets written, also when the line breaks or the caller cancels."""
+    """Write all bytes that arrive, also those before the connection breaks or the caller cancels."""
     arrived = part.size
     progress(arrived, file.size_bytes)
     with (

@@ -1,5 +1,5 @@
 # Made of exportd_client/aio/files.py by `make proto`: change that one.
-"""Files of exports: what they are, and their bytes, on disk or as a table in memory."""
+"""Files of exports: their properties and their bytes, on disk or as a table in memory."""
 
 from collections.abc import Generator
 from os import PathLike
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 
 
 class Files:
-    """The part of an SyncExportClient that reads files."""
+    """The methods of an SyncExportClient that read files."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
 
     def get_file(self, file_id: str) -> File:
-        """What a file is, before any byte of it is downloaded. FailedPrecondition: its time is over."""
+        """Return the properties of a file, without downloading it.
+
+        Raises FailedPrecondition if the file has expired.
+        """
         return self._link.ask(self._link.stub.GetFile, GetFileRequest(file_id=file_id))
 
     def file_of(self, source: Source) -> File:
-        """The file that a download of `source` would send. FailedPrecondition: there is none, or not yet."""
+        """Return the file that `download` would fetch. Raises FailedPrecondition if there is none, or not yet."""
         return downloads.file_of(self._link, source)
 
     def download(
@@ -42,49 +45,54 @@ class Files:
         overwrite: bool = True,
         progress: OnBytes | None = None,
     ) -> Download:
-        """Brings the file of an export (its id will do), or a file, to `path`, and replaces what is there.
+        """Download the file of an export (or of its id), or a file, to `path`, and replace an existing file.
 
-        The attachments of packaging "separate" are a file: `download(export.attachments_file, path)`.
+        The attachments of packaging "separate" are a file of their own: `download(export.attachments_file, path)`.
 
-        In a directory the file gets the name that the service suggests. It appears only when it is whole, verified by
-        size and sha256, and durable. What has arrived is kept in `<path>.<16 digits>.part`: after the line broke, or
-        in a later call, the download goes on there.
+        If `path` is a directory, the file gets the name that the service suggests. It appears only when it is complete,
+        verified by size and sha256, and durable. Received bytes are kept in `<path>.<16 digits>.part`; if the
+        connection breaks, or in a later call, the download is resumed there.
 
-        FailedPrecondition: no file, or not yet. FileChanged, DownloadDamaged: download again. OSError: from the disk;
-        FileExistsError: something is there, and `overwrite` is False.
+        Raises FailedPrecondition if there is no file, or not yet; FileChanged and DownloadDamaged, after which the file
+        can be downloaded again; OSError for errors of the disk; FileExistsError if `path` exists and `overwrite` is
+        False.
         """
         return downloads.download(self._link, source, path, overwrite=overwrite, progress=progress)
 
     def stream(self, source: Source, *, offset: int = 0, limit: int = 0) -> Generator[bytes]:
-        """The bytes of a file from `offset` on, at most `limit` of them (0: all), in pieces of up to 1 MiB.
+        """Yield the bytes of a file from `offset` on, at most `limit` bytes (0: all), in pieces of up to 1 MiB.
 
-        Goes on by itself after the line broke; verifying the sha256 is up to the caller.
-        InvalidArgument: the offset lies beyond the end.
+        The stream is resumed if the connection breaks. The caller has to verify the sha256. Raises InvalidArgument if
+        the offset is beyond the end.
         """
         sha256 = source.sha256 if isinstance(source, File) else ""
         return downloads.read(self._link, source, offset=offset, limit=limit, sha256=sha256)
 
     def to_arrow(self, export: str | Export, *, max_bytes: int = MAX_TABLE_BYTES) -> "pa.Table":
-        """The table of a COMPLETED export, in memory; nothing is written to disk. Needs the extra `arrow`.
+        """Return the table of a COMPLETED export in memory, without writing to the disk. Needs the extra `arrow`.
 
-        Columns bear the names of their fields and the types of the catalog: decimals are exact, timestamps are in UTC.
-        A column of JSON values is text, and so is a duration of CSV and JSON (ISO 8601); bytes of these are base64.
-        Of PARQUET, which is fastest, CSV, JSON and JSONL, also with gzip. The file is verified by size, sha256 and its
-        number of rows before the table is handed out. It is held in memory beside the table while that is made:
-        max_bytes is how large it may be, 1 GiB unless said.
+        Columns have the names of their fields and the types of the catalog: decimals are exact, timestamps are in UTC.
+        JSON values are text. In CSV and JSON, durations are text (ISO 8601) and bytes are base64.
 
-        InvalidArgument: such a file is no table (XLSX, a ZIP, CSV with escape_formulas or local_times), or too large.
-        FailedPrecondition: there is none, or not yet. DownloadDamaged: ask again.
+        The formats PARQUET, which is the fastest, CSV, JSON and JSONL can be read, the last three also with gzip. The
+        file is verified by size, sha256 and number of rows before the table is returned. It is held in memory together
+        with the table while this is built.
+
+        max_bytes: the largest file to read; 1 GiB by default.
+
+        Raises InvalidArgument if the file cannot be read as a table (XLSX, a ZIP, CSV with escape_formulas or
+        local_times) or is too large; FailedPrecondition if there is no file, or not yet; DownloadDamaged, after which
+        the call can be repeated.
         """
         return tables.read(self._link, export, max_bytes)
 
     def to_polars(self, export: str | Export, *, max_bytes: int = MAX_TABLE_BYTES) -> "pl.DataFrame":
-        """As `to_arrow`, as a frame of polars, which shares the table's memory. Needs the extra `polars`."""
+        """Return the table as a frame of polars, which shares its memory; see `to_arrow`. Needs the extra `polars`."""
         return in_thread(polars_of, self.to_arrow(export, max_bytes=max_bytes))
 
     def to_pandas(self, export: str | Export, *, max_bytes: int = MAX_TABLE_BYTES) -> "pd.DataFrame":
-        """As `to_arrow`, as a frame of pandas whose columns stay Arrow's: no integer becomes a float for a null.
+        """Return the table as a frame of pandas; see `to_arrow`. Needs the extra `pandas`.
 
-        Needs the extra `pandas`.
+        The columns remain Arrow arrays, so that no integer becomes a float because of a null.
         """
         return in_thread(pandas_of, self.to_arrow(export, max_bytes=max_bytes))

@@ -1,7 +1,7 @@
-"""The channel of a SyncExportClient and its stubs: one a process, made when that process makes its first call.
+"""The channel of a SyncExportClient and its stubs: one per process, created by the first call.
 
-A channel does not survive a fork: its threads are the parent's. A child therefore lets go of what it inherited, and
-makes its own.
+A channel does not survive a fork, because its threads belong to the parent. A child therefore abandons the channel that
+it inherited and creates its own.
 """
 
 import os
@@ -21,7 +21,10 @@ _DOWNLOAD = "/exportd.v1.ExportService/DownloadFile"
 
 @dataclass(frozen=True)
 class Stubs:
-    """downloads: DownloadFile with its messages as they came; protobuf would copy each piece twice more."""
+    """The stubs of the services.
+
+    downloads: DownloadFile with unparsed messages; protobuf would copy each piece twice more.
+    """
 
     exports: ExportServiceStub
     operators: OperatorServiceStub
@@ -29,7 +32,10 @@ class Stubs:
 
 
 class Line:
-    """Opens itself at the first call, again after `close`, and in each child of a fork. Threads may share it."""
+    """A channel that opens at the first call, again after `close`, and in each child of a fork.
+
+    Threads may share it.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -39,11 +45,11 @@ class Line:
         _LINES.add(self)
 
     def open(self) -> None:
-        """OSError: a file of TLS cannot be read."""
+        """Open the channel. Raises OSError if a file of TLS cannot be read."""
         _ = self.stubs
 
     def close(self) -> None:
-        """Ends what calls are left."""
+        """End all running calls and close the channel."""
         with self._lock:
             channel, self._channel, self._stubs = self._channel, None, None
         if channel is not None:
@@ -51,7 +57,7 @@ class Line:
 
     @property
     def stubs(self) -> Stubs:
-        """OSError: a file of TLS cannot be read."""
+        """The stubs, after opening the channel if necessary. Raises OSError if a file of TLS cannot be read."""
         with self._lock:
             if self._stubs is None:
                 self._channel = _channel(self._endpoint)
@@ -59,14 +65,17 @@ class Line:
             return self._stubs
 
     def abandon(self) -> None:
-        """In a child: the parent's channel is neither used nor closed, nor is its lock, which may be held for ever."""
+        """Forget the parent's channel in a child process.
+
+        The channel is neither used nor closed. Its lock is replaced, since the parent may have held it during the fork.
+        """
         _ABANDONED.append(self._channel)
         self._lock, self._channel, self._stubs = threading.Lock(), None, None
 
 
 _LINES: "weakref.WeakSet[Line]" = weakref.WeakSet()
 _ABANDONED: list[grpc.Channel | None] = []
-"""What a child must not even clean up: that would wait for threads which it does not have."""
+"""Channels of the parent, which a child must not even destroy: that would wait for threads that it does not have."""
 
 
 def _abandon_all() -> None:

@@ -1,5 +1,5 @@
 # Made of exportd_client/aio/tables.py by `make proto`: change that one.
-"""A finished export as a table in memory, by way of no file."""
+"""Reads a completed export into a table in memory, without a file on disk."""
 
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read(link: Link, source: str | Export, max_bytes: int) -> "pa.Table":
-    """See SyncExportClient.to_arrow."""
+    """Return the table of an export; see SyncExportClient.to_arrow."""
     table_reader.require_arrow()
     export_id = source if isinstance(source, str) else source.id
     file = download.file_of(link, export_id)

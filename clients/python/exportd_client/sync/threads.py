@@ -1,4 +1,4 @@
-"""What blocks does so in the thread of the caller."""
+"""Pauses and blocking work, in the caller's thread."""
 
 import time
 from collections.abc import Callable
@@ -11,5 +11,5 @@ sleep = time.sleep
 
 
 def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Done now, in this thread."""
+    """Do the work now, in this thread, and return its result."""
     return work(*args, **kwargs)
