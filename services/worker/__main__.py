@@ -1,8 +1,8 @@
-"""exportd-worker: builds the files. `exportd-worker introspect SOURCE` drafts a catalog, `check` compares one with the
-sources.
+"""exportd-worker builds the files. `exportd-worker introspect SOURCE` drafts a catalog; `exportd-worker check` compares
+a catalog with the sources.
 
-Nothing heavy is imported before signals are noted and the command line is understood. Children import this module, too,
-when they start.
+Heavy modules are imported only after signals are recorded and the command line is read. Children import this module as
+well when they start.
 """
 
 import os
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT, or run a command; exits with 2 when it cannot start."""
+    """Run until SIGTERM or SIGINT, or run a command. Exits with 2 when it cannot start."""
     arguments = sys.argv[1:]
     early = EarlySignals() if arguments else EarlySignals().install()
     from services.runtime import stderr  # noqa: PLC0415 - see above
@@ -46,7 +46,7 @@ def _check(arguments: Sequence[str]) -> int:
 
 
 def program(early: EarlySignals) -> "Program":
-    """Its commands, and the service, which takes over the signals that came before."""
+    """Return the program: its commands, and the service, which takes over the signals that arrived early."""
     from services.runtime.command_line import Command, Program  # noqa: PLC0415 - see above
     from services.worker.settings_help import HELP  # noqa: PLC0415 - see above
 

@@ -34,11 +34,14 @@ from services.worker.supervisor.pool import Pool
 from services.worker.world import World
 
 OPEN_FILES = 1024
-"""What a job of the widest kind has open at once, with room to spare."""
+"""Enough open files for a job with many of them, with some to spare."""
 
 
 def main(environ: MutableMapping[str, str], early: EarlySignals) -> int:
-    """Run until told to stop; the exit code. What may be a secret is removed from `environ`. Raises CannotStart."""
+    """Run until told to stop, and return the exit code.
+
+    Possible secrets are removed from `environ`. Raises CannotStart.
+    """
     settings = from_env(environ)
     _check_folders(settings)
     sources = LiveSources(partial(_sources, settings, dict(environ)))
@@ -51,7 +54,7 @@ def main(environ: MutableMapping[str, str], early: EarlySignals) -> int:
 
 
 def _check_folders(settings: WorkerSettings) -> None:
-    """Whether they can be written to, and are this user's. Raises CannotStart."""
+    """Check that the folders belong to this user and can be written to. Raises CannotStart."""
     folders = [("EXPORTD_SCRATCH", settings.scratch)]
     if isinstance(settings.artifacts, FolderStore):
         folders.insert(0, ("EXPORTD_ARTIFACTS", settings.artifacts.root))
@@ -77,18 +80,18 @@ async def _main(settings: WorkerSettings, sources: LiveSources, early: EarlySign
 async def _built(settings: WorkerSettings, sources: LiveSources) -> "Worker":
     try:
         return await build(settings, sources, World())
-    except OSError as problem:  # of something that no setting names
+    except OSError as problem:  # an error of something that no setting names
         raise CannotStart(str(problem)) from problem
 
 
 def _sources(settings: WorkerSettings, environ: Mapping[str, str]) -> Sources:
-    """As the files say now; `environ` has the secrets of the start. Raises FileError."""
+    """Read the sources from the files. `environ` has the secrets as of the start. Raises FileError."""
     return Sources(load(settings.sources, environ), read_mask_key(settings.mask_key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """A worker that is ready to run. A context, which gives everything back."""
+    """A worker that is ready to run. As a context, it releases all resources at the end."""
 
     id: str
     settings: WorkerSettings
@@ -103,13 +106,14 @@ class Worker:
 
 
 async def build(settings: WorkerSettings, sources: LiveSources, world: World) -> Worker:
-    """Start the children and show figures; no work is taken yet. Raises CannotStart."""
+    """Start the children and serve metrics. No work is taken yet. Raises CannotStart."""
     worker_id, metrics = world.new_id(), WorkerMetrics()
     logs.get().info("worker_starting", worker_id=worker_id, queue=settings.queue_address, slots=settings.slots)
     async with AsyncExitStack() as stack:
         stack.enter_context(served(settings.metrics, metrics.registry, "EXPORTD_WORKER_METRICS"))
         sink, scratch = open_sink(settings.artifacts), Scratch(settings.scratch, worker_id)
-        for last in (sink.close, sink.sweep, scratch.close):  # the last one first, once the children are dead
+        # callbacks run in reverse order, once the children are dead
+        for last in (sink.close, sink.sweep, scratch.close):
             stack.push_async_callback(asyncio.to_thread, last)
         preloaded = [*entry.MODULES, *sources.current.modules]
         pool = Pool(settings.slots, entry.run, partial(entry.warm_up, settings.log_format), preloaded)
@@ -133,7 +137,7 @@ async def build(settings: WorkerSettings, sources: LiveSources, world: World) ->
 
 
 async def run(worker: Worker, stop: StopSignals) -> None:
-    """Work until `stop`, and drain."""
+    """Work until `stop`, then drain."""
     context, settings = worker.context, worker.settings
     swept = await asyncio.to_thread(lambda: [*context.sink.sweep(), *context.scratch.sweep()])
     logs.get().info("worker_ready", swept=len(swept))

@@ -1,4 +1,4 @@
-"""Locks on files that say who lives: the system lets go of them when their process ends, however it ends."""
+"""File locks that show whether a process is alive. The system releases them when the process ends, however it ends."""
 
 import fcntl
 import os
@@ -8,19 +8,19 @@ from pathlib import Path
 
 
 def create_locked(path: Path) -> int:
-    """Open a file, made with its folders where they are missing, and lock it for as long as the handle is open.
+    """Open a file and lock it while the handle is open. The file and its folders are created if they are missing.
 
-    What is made is its owner's alone. Waits while somebody else holds it. Raises OSError.
+    Only the owner may access what is created. Waits while another process holds the lock. Raises OSError.
     """
     while True:
-        with suppress(FileNotFoundError):  # a folder was removed in between: try once more
+        with suppress(FileNotFoundError):  # a folder was removed in the meantime: try again
             _make(path.parent)
             with _opened(path.parent) as folder:
                 return create_locked_in(folder, path.name)
 
 
 def create_locked_in(folder: int, name: str) -> int:
-    """As create_locked, in a folder that is open. Raises OSError, for a link, too."""
+    """Like create_locked, in a folder that is open. Raises OSError, also for a symbolic link."""
     while True:
         with ExitStack() as opened:
             handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
@@ -48,7 +48,10 @@ def _make(folder: Path) -> None:
 
 @contextmanager
 def locked_if_free(path: Path) -> Iterator[bool]:
-    """Holds the lock of a file within the context; False when somebody else does, or the file is not there."""
+    """Hold the lock of a file within the context.
+
+    Yields False when another process holds it or the file does not exist.
+    """
     try:
         handle = os.open(path, os.O_RDWR)
     except OSError:
@@ -61,7 +64,7 @@ def locked_if_free(path: Path) -> Iterator[bool]:
 
 
 def _is_taken(handle: int) -> bool:
-    """Whether this took the lock."""
+    """Try to take the lock without waiting; return whether it was taken."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -70,7 +73,10 @@ def _is_taken(handle: int) -> bool:
 
 
 def _is_at(name: str, handle: int, folder: int | None = None) -> bool:
-    """False when the file was removed or replaced before it was locked: the lock says nothing of what is there now."""
+    """Whether the locked file is still the one at this name.
+
+    A file that was removed or replaced before it was locked is not.
+    """
     with suppress(FileNotFoundError):
         return os.stat(name, dir_fd=folder).st_ino == os.fstat(handle).st_ino
     return False

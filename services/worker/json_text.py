@@ -1,8 +1,8 @@
-r"""What JSON is: one meaning for what is read and for what is written.
+r"""The definition of valid JSON, both for what is read and for what is written.
 
-RFC 8259, of which every reader takes what is written: numbers of any size; neither NaN nor infinity; no half of a
-surrogate pair (`"\ud83d"`, which the RFC allows and many readers refuse with the whole file); MAX_DEPTH values in one
-another.
+It is RFC 8259, limited to what every reader accepts: numbers of any size; no NaN or infinity; no half of a surrogate
+pair (`"\ud83d"`, which the RFC allows and for which many readers refuse the whole file); at most MAX_DEPTH nested
+values.
 """
 
 import json
@@ -15,7 +15,10 @@ from typing import Any, NoReturn
 import orjson
 
 MAX_DEPTH = 100
-"""Arrays and objects in one another: DuckDB stops at 128, others later, and a file adds some of its own."""
+"""Limit of nested arrays and objects.
+
+DuckDB allows 128, other readers more, and a file adds a few levels of its own.
+"""
 
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|([\[{])|([\]}])', re.DOTALL)
 _PAIR, _HALF = r"u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w", r"u[dD][89a-fA-F]\w\w"
@@ -23,10 +26,10 @@ _ESCAPES = re.compile(rf"\\(?:{_PAIR}|({_HALF})|.)", re.DOTALL)
 
 
 def all_json(texts: Sequence[str]) -> bool:
-    """Whether every text is JSON, found together; false, too, for what only orjson refuses, such as 1e400.
+    """Whether every text is JSON, checked in one step. It is also false for what only orjson refuses, such as 1e400.
 
-    Each is wrapped in an object under a key nobody can guess. Texts that only make sense together (`1},{"x":2`) would
-    add a key or take one away, so the count of objects with just that key tells.
+    Each text is wrapped in an object under a random key. Texts that are valid only in combination (`1},{"x":2`) would
+    add or remove a key, which the count of objects with exactly that key reveals.
     """
     key = secrets.token_hex(8)
     try:
@@ -49,9 +52,10 @@ def is_json(text: str) -> bool:
 
 
 def encoded(value: Any) -> str:
-    """Python's values as JSON, however deep and with every digit; what is no JSON stays what it is called there, `NaN`.
+    """Encode Python values as JSON with any depth and every digit. Values that JSON lacks keep their usual names, such
+    as `NaN`.
 
-    Names of members are texts: `{7: 1}` is `{"7":1}`. An object of another type is its text.
+    Names of members become texts: `{7: 1}` is `{"7":1}`. An object of another type becomes its text.
     """
     parts: list[str] = []
     waiting: list[Any] = [value]
@@ -69,7 +73,7 @@ def encoded(value: Any) -> str:
 
 
 class _Token(str):
-    """Finished JSON."""
+    """Encoded JSON."""
 
     __slots__ = ()
 
@@ -101,7 +105,7 @@ _FLOATS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def _is_deep(text: str) -> bool:
-    """Whether arrays and objects are too deep in one another, in what is JSON otherwise."""
+    """Whether arrays and objects are nested too deeply, in a text that is otherwise JSON."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
     depth = deepest = 0
@@ -119,5 +123,5 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-# Numbers of any size are JSON; NaN and Infinity are not, though the json module reads them.
+# JSON allows numbers of any size. It does not allow NaN and Infinity, which Python's json module accepts.
 _STRICT = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse)

@@ -1,4 +1,4 @@
-"""What a worker shows to Prometheus."""
+"""The metrics of a worker for Prometheus."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 21_6
 
 
 class WorkerMetrics:
-    """The figures of one worker, in a registry of its own."""
+    """The metrics of one worker, in a registry of its own."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -41,7 +41,7 @@ class WorkerMetrics:
         )
 
     def follow(self, busy: Callable[[], int], ready: Callable[[], bool], problems: Callable[[], int]) -> None:
-        """Where the gauges look when they are read."""
+        """Set the functions that the gauges call when they are read."""
         self._busy.set_function(lambda: float(busy()))
         self._ready.set_function(lambda: float(ready()))
         self._problems.set_function(lambda: float(problems()))

@@ -1,4 +1,7 @@
-"""Progress on its way from a child to its supervisor: one datagram a report, lost rather than waited for."""
+"""Progress reports from a child to its supervisor: one datagram for each report.
+
+A report is lost rather than waited for.
+"""
 
 import socket
 import struct
@@ -13,7 +16,7 @@ _NO_ETA = -1.0
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
-    """The supervisor's end and the child's; neither blocks."""
+    """Return the supervisor's end and the child's end. Neither blocks."""
     hear, tell = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     hear.setblocking(False)
     tell.setblocking(False)
@@ -21,7 +24,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 class Teller:
-    """The child's end, as an order's Report."""
+    """The child's end, used as the Report of an order."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
@@ -30,12 +33,12 @@ class Teller:
     def __call__(self, progress: Progress) -> None:
         try:
             self._end.send(_packed(progress))
-        except OSError:  # the supervisor is busy, or gone: then this process ends soon
+        except OSError:  # the supervisor is busy or gone; if gone, this process ends soon
             return
 
 
 def heard(end: socket.socket) -> Iterator[Progress]:
-    """All reports that wait at the supervisor's end, oldest first."""
+    """Yield all reports that have arrived at the supervisor's end, oldest first."""
     while True:
         try:
             message = end.recv(_FORM.size)

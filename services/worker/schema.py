@@ -1,4 +1,4 @@
-"""The Arrow schema in which rows travel from a source to a writer."""
+"""The Arrow schema of rows between a source and a writer."""
 
 import pyarrow as pa
 
@@ -19,29 +19,31 @@ _TYPES: dict[Kind, pa.DataType] = {
 
 
 def arrow_type(type_: ColumnType) -> pa.DataType:
-    """The one Arrow type that stands for a column type."""
+    """Return the Arrow type of a column type."""
     if type_.kind is Kind.DECIMAL:
         return pa.decimal128(type_.precision, type_.scale)
     return _TYPES[type_.kind]
 
 
 def arrow_schema(columns: tuple[ColumnSpec, ...]) -> pa.Schema:
-    """One field a column, named by its `field`, in order; all may be null."""
+    """Return a schema with one nullable field for each column, named by its `field`, in order."""
     return pa.schema([pa.field(c.field, arrow_type(c.type)) for c in columns])
 
 
 def hidden_name(column: str) -> str:
-    """Name in a batch of a source column that the table does not show: it is there to find attachments."""
+    """Return the name in a batch of a source column that is not in the table but needed to find attachments."""
     return f"\x00{column}"
 
 
 def hidden_columns(spec: JobSpec) -> tuple[str, ...]:
-    """Source columns that attachments need: the key (entry names carry it), placeholders, keys of blobs; each once."""
+    """Return the source columns that attachments need, each once: the key (part of entry names), placeholders, keys of
+    blobs.
+    """
     filling = [name for a in spec.attachments for name in placeholders(a.path)]
     finding = [key.row_column for a in spec.attachments if a.blob for key in a.blob.key]
     return tuple(dict.fromkeys([*spec.key, *filling, *finding])) if spec.attachments else ()
 
 
 def placeholders(path: str) -> tuple[str, ...]:
-    """Names in braces of an attachment's path, in order of appearance."""
+    """Return the names in braces of an attachment's path, in order of appearance."""
     return tuple(part.split("}", 1)[0] for part in path.split("{")[1:])

@@ -1,4 +1,4 @@
-"""Where a worker keeps what it needs only while it builds files."""
+"""The scratch folder of a worker, for data that is needed only while files are built."""
 
 import os
 import shutil
@@ -14,20 +14,20 @@ _LOCK = "lock"
 
 
 class Scratch:
-    """A folder of this worker alone below `root`, made when it is first needed, with one folder for each lease.
+    """A folder of this worker below `root`, created when it is first needed, with one folder for each lease.
 
-    root/{worker}/lock      held while the worker lives
-    root/{worker}/{lease}/  its children's, one at a time
+    root/{worker}/lock      locked while the worker lives
+    root/{worker}/{lease}/  used by one of its children at a time
     """
 
     def __init__(self, root: Path, worker_id: str) -> None:
         self._root = root
         self._own = root / worker_id
         self._lock: int | None = None
-        self._making = threading.Lock()  # two first jobs come in two threads
+        self._making = threading.Lock()  # two first jobs may come in two threads
 
     def folder_for(self, lease: LeaseRef) -> Path:
-        """A folder for one attempt. Raises OSError, ValueError for a lease that no folder can be called after."""
+        """Create a folder for one attempt. Raises OSError, and ValueError for a lease whose id is not a valid name."""
         folder = self._folder(lease)
         with self._making:
             if self._lock is None:
@@ -36,12 +36,12 @@ class Scratch:
         return folder
 
     def remove(self, lease: LeaseRef) -> None:
-        """Remove the attempt's folder, whose process is dead or done. Idempotent."""
-        with suppress(ValueError):  # none was made
+        """Remove the folder of an attempt whose process has ended or is done. Idempotent."""
+        with suppress(ValueError):  # for such a lease there is no folder
             shutil.rmtree(self._folder(lease), ignore_errors=True)
 
     def sweep(self) -> list[str]:
-        """Remove the folders of dead workers; returns their names."""
+        """Remove the folders of dead workers. Return their names."""
         try:
             others = [folder for folder in self._root.iterdir() if folder != self._own]
         except OSError:
@@ -49,14 +49,17 @@ class Scratch:
         return [folder.name for folder in others if _swept(folder)]
 
     def close(self) -> None:
-        """Remove the worker's folder and let go of its lock. Idempotent."""
+        """Remove the worker's folder and release its lock. Idempotent."""
         if self._lock is not None:
             shutil.rmtree(self._own, ignore_errors=True)
             os.close(self._lock)
             self._lock = None
 
     def _folder(self, lease: LeaseRef) -> Path:
-        """What is removed is asked for here: a wrong name would take away what is not ours."""
+        """Return the folder of a lease.
+
+        Its contents will be deleted, so a name that leads elsewhere raises ValueError.
+        """
         folder = Path(os.path.normpath(self._own / lease.lease_id))
         if not is_part(lease.lease_id) or folder.parent != Path(os.path.normpath(self._own)):
             raise ValueError(f"{lease.lease_id!r} is not a name for a folder")
@@ -64,11 +67,14 @@ class Scratch:
 
 
 def _swept(folder: Path) -> bool:
-    """Remove a folder unless its worker lives. One without a lock is being made, or is no worker's."""
+    """Remove a folder unless its worker is alive.
+
+    A folder without a lock is just being created or belongs to no worker.
+    """
     with locked_if_free(folder / _LOCK) as free:
         if free:
             shutil.rmtree(folder, ignore_errors=True)
             return True
-    with suppress(OSError):  # not empty
+    with suppress(OSError):  # the folder is not empty
         folder.rmdir()
     return False

@@ -1,4 +1,4 @@
-"""Settings of the worker, from the environment."""
+"""Settings of the worker, read from the environment."""
 
 import os
 from collections.abc import Mapping
@@ -16,10 +16,11 @@ from services.worker.queue.credentials import QueueCredentials
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """An empty `metrics` serves none. `slots` is how many jobs run at the same time. `scratch` is a folder for what
-    they need while they build. `threads` is how many each stage of a job has.
+    """Settings of a worker.
 
-    `mask_key` is the file with the key that masked values are hashed with; None: there is none.
+    `slots` is the number of jobs that run at the same time, `threads` the number of threads of each stage of a job.
+    `scratch` is a folder for temporary data. An empty `metrics` means that metrics are not served. `mask_key` is the
+    file with the key for hashes of masked values; None means that there is none.
     """
 
     queue_address: str
@@ -46,12 +47,15 @@ def _credentials(read: SettingsReader) -> QueueCredentials:
 
 
 def _scratch(artifacts: Path | BucketStore, data_dir: Path) -> Path:
-    """Where there is as much room as for the files themselves; a bucket has none for what is not whole."""
+    """Return the default scratch folder: beside the artifacts, where there is room for files of that size.
+
+    A bucket cannot hold temporary data.
+    """
     return data_dir / "scratch" if isinstance(artifacts, BucketStore) else artifacts / ".scratch"
 
 
 def from_env(environ: Mapping[str, str]) -> WorkerSettings:
-    """Raises SettingsError with every problem."""
+    """Read the settings. Raises SettingsError with all problems."""
     read = SettingsReader(environ)
     folder = read.path("EXPORTD_DATA_DIR", Path("exportd-data"))
     artifacts = artifacts_from(read, environ, folder / "artifacts")

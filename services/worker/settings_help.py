@@ -1,6 +1,6 @@
-"""What each setting of a worker means, in one sentence; `exportd-worker --help` and docs/reference/settings.md show it.
+"""The description of each setting of a worker, shown by `exportd-worker --help` and docs/reference/settings.md.
 
-It imports nothing: `--help` answers also where the service's libraries are not installed.
+The module imports nothing, so that `--help` works without the service's libraries.
 """
 
 from collections.abc import Mapping

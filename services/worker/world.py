@@ -1,6 +1,6 @@
-"""What a worker's supervisor takes from outside because it cannot compute it: passing time, chance, new names.
+"""What a supervisor takes from outside because it cannot compute it: the passing of time, random numbers, new ids.
 
-It never asks what time of day it is: a clock that is set must end no work.
+It never uses the time of day, because setting a clock must not end any work.
 """
 
 import random
@@ -18,10 +18,10 @@ def _new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """`World()` is the real one; a test gives what it wants to decide itself.
+    """The sources of time, chance and ids. `World()` uses the real ones; tests pass their own.
 
-    `monotonic` counts seconds from any moment and never goes back. `random` gives numbers from 0 to less than 1 that
-    spread what would else come at once. `new_id` gives a UUID.
+    `monotonic` returns seconds since any moment and never goes back. `random` returns numbers from 0 to less than 1,
+    used to spread retries. `new_id` returns a UUID.
     """
 
     monotonic: Callable[[], float] = time.monotonic
@@ -29,5 +29,5 @@ class World:
     new_id: Callable[[], str] = _new_id
 
     def pauses(self, first_s: float = 0.1, max_s: float = 10.0) -> Iterator[float]:
-        """Seconds to wait before the next try: see runtime/pauses.py."""
+        """Yield seconds to wait before each retry: see runtime/pauses.py."""
         return pauses(self.random, first_s, max_s)

@@ -1,4 +1,4 @@
-"""A ZIP of an export, which ends with its manifest."""
+"""A ZIP of an export. It ends with its manifest."""
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -15,14 +15,14 @@ _SHOWN = 100
 
 
 def _nothing() -> None:
-    """Nobody wants to know."""
+    """Do nothing."""
 
 
 class Archive:
-    """Appends entries to a ZIP in `file`, which is seekable, empty and stays the caller's.
+    """Appends entries to a ZIP in `file`, which must be seekable and empty, and stays open.
 
-    `written_at` is the time shown with each entry. A `password` encrypts every entry, the manifest too. `tick` is
-    called occasionally while content is read. What is kept aside is in `spool_dir`, in files without a name.
+    `written_at` is the time of each entry. A `password` encrypts every entry, including the manifest. `tick` is called
+    from time to time while content is read. Temporary data is in unnamed files in `spool_dir`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Archive:
         self.append(name, taken(name, content))
 
     def append(self, name: str, content: Content) -> None:
-        """Append what was taken from a stream."""
+        """Append content that was taken from a stream."""
         self._tick()
         match content:
             case Whole(piece, method, sha256):
@@ -57,7 +57,7 @@ class Archive:
                 self._note(name, size, hashed.sha256())
 
     def finish(self, about: Mapping[str, Any]) -> None:
-        """Append the manifest, which begins with `about`, and finish the ZIP; its file stays open."""
+        """Append the manifest, which begins with `about`, and finish the ZIP. Its file stays open."""
         with self._manifest.closed(about) as content:
             size = self._zip.add(MANIFEST, content)
         self._show(MANIFEST, size)
@@ -70,7 +70,7 @@ class Archive:
 
     @property
     def entry_count(self) -> int:
-        """All entries."""
+        """Number of all entries."""
         return self._zip.entry_count
 
     def _note(self, name: str, size: int, sha256: str) -> None:

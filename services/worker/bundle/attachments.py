@@ -1,4 +1,7 @@
-"""The attachments of a batch of rows: found by the rows' values, put into the archive, or noted as missing."""
+"""The attachments of a batch of rows.
+
+They are opened by the rows' values, and put into the archive or listed as missing.
+"""
 
 import re
 from collections.abc import Iterator
@@ -25,12 +28,15 @@ MISSING = "missing-files.csv"
 _TEXT = ColumnType(Kind.TEXT)
 _MISSING_COLUMNS = tuple(ColumnSpec(name, name, name, _TEXT) for name in ("file_type", "path", "key"))
 _FEWEST_RESULTS = 16
-"""Attachments under way or waiting to be taken: small files wait packed, of large ones the first MiB does."""
+"""Attachments that are being read or wait to be written.
+
+Small ones wait compressed; of large ones the first MiB waits.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """An attachment of the row at `position` in its batch; `path` None: a placeholder has no value."""
+    """An attachment of the row at `position` in its batch. `path` is None when a placeholder has no value."""
 
     position: int
     spec: AttachmentSpec
@@ -41,7 +47,7 @@ class _Request:
 
     @property
     def name(self) -> str:
-        """Of the entry."""
+        """Name of the entry."""
         return attachment_name(self.folder, self.key, self.path or "")
 
     def as_missing(self) -> Row:
@@ -49,8 +55,10 @@ class _Request:
 
 
 class Attachments:
-    """Puts the attachments of rows into `archive`; those that are not there are listed as CSV in `missing_file`, with
-    an empty path where a placeholder has no value, and the parts of a key separated by "; ".
+    """Puts the attachments of rows into `archive`.
+
+    Missing attachments are listed as CSV in `missing_file`, with an empty path if a placeholder has no value. The parts
+    of a key are separated by "; ".
     """
 
     def __init__(self, spec: JobSpec, archive: Archive, files: AttachmentFiles, missing_file: BinaryIO) -> None:
@@ -64,17 +72,17 @@ class Attachments:
 
     @property
     def missing_count(self) -> int:
-        """Attachments that were not there."""
+        """Number of missing attachments."""
         return self._missing.rows_written
 
     @property
     def warnings(self) -> list[ExportWarning]:
-        """That some were missing."""
+        """A warning if attachments are missing."""
         text = f"missing attachments; they are listed in {MISSING}"
         return [ExportWarning(WarningCode.ATTACHMENT_MISSING, text, self.missing_count)] if self.missing_count else []
 
     def add(self, batch: pa.RecordBatch) -> list[list[str]]:
-        """Append the attachments of every row. Returns the names of each row's entries, in the order of the spec."""
+        """Append the attachments of every row. Return the names of each row's entries, in the order of the spec."""
         missing: list[Row] = []
         names: list[list[str]] = [[] for _ in range(batch.num_rows)]
         with closing(
@@ -90,7 +98,7 @@ class Attachments:
         return names
 
     def close(self) -> None:
-        """Let go of the threads. Idempotent."""
+        """End the threads. Idempotent."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _requests(self, batch: pa.RecordBatch) -> Iterator[_Request]:
@@ -110,7 +118,7 @@ class Attachments:
 
 
 def filled(path: str, row: Row) -> str | None:
-    """A path with the values of a row in its placeholders; None when one of them has no value."""
+    """Fill the values of a row into the placeholders of a path. None when one of them has no value."""
     names = re.findall(r"\{([^{}]*)\}", path)
     if any(row[name] is None for name in names):
         return None

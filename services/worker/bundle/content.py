@@ -1,4 +1,4 @@
-"""What goes into an archive, as it comes from a stream: small content is packed at once, by whichever thread."""
+"""Content for an archive, read from a stream. Small content is compressed at once, in the thread that read it."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from services.worker.zip.content import CHUNK, Piece, read_fully, smallest
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """All of a content, packed by `method`; `sha256` is that of the content, in hexadecimal."""
+    """A whole content, packed by `method`. `sha256` is that of the unpacked content, in hexadecimal."""
 
     piece: Piece
     method: int
@@ -19,7 +19,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The first MiB of a content, and the stream that has the rest; whoever takes it closes the stream."""
+    """The first MiB of a content, and the stream with the rest. The receiver closes the stream."""
 
     start: bytes = field(repr=False)
     rest: BinaryIO
@@ -29,7 +29,7 @@ Content = Whole | Begun
 
 
 def taken(name: str, stream: BinaryIO) -> Content:
-    """What `stream` holds, for an entry of that name. The stream is closed, or part of what is returned."""
+    """Read the content of `stream` for an entry with this name. The stream is either closed or part of the result."""
     try:
         start = read_fully(stream)
     except BaseException:
@@ -42,13 +42,13 @@ def taken(name: str, stream: BinaryIO) -> Content:
 
 
 def discard(content: Content | None) -> None:
-    """Release what is not taken."""
+    """Close the stream of a content that is not used."""
     if isinstance(content, Begun):
         content.rest.close()
 
 
 class Hashed:
-    """What is read of a content that has begun is hashed; `tick` is called at each read."""
+    """Hashes a content while it is read. `tick` is called at each read."""
 
     def __init__(self, content: Begun, tick: Callable[[], None]) -> None:
         self._rest = content.rest
@@ -56,12 +56,12 @@ class Hashed:
         self._tick = tick
 
     def read(self, size: int) -> bytes:
-        """As the stream."""
+        """Read from the stream."""
         self._tick()
         chunk = self._rest.read(size)
         self._digest.update(chunk)
         return chunk
 
     def sha256(self) -> str:
-        """Of what was read, in hexadecimal."""
+        """Return the sha256 of what was read, in hexadecimal."""
         return self._digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Text that no cell of a sheet holds goes whole into a file beside the table."""
+"""Texts that do not fit into a cell are stored in a file beside the table."""
 
 from typing import BinaryIO
 
@@ -21,26 +21,27 @@ _SCHEMA = arrow_schema(_COLUMNS)
 
 
 class LongTexts:
-    """Writes texts to `file` as CSV: number of the row (the first below the header is 1), header of the column, text.
+    """Writes texts to `file` as CSV: the row's number (the first row below the header is 1), the column's header, the
+    text.
 
-    `file` stays the caller's.
+    The file stays open.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._csv = CsvWriter(file, _COLUMNS, "UTC")
 
     def take(self, row: int, header: str, text: str) -> str:
-        """Keep a text; returns what its cell says instead."""
+        """Store a text. Return the text for its cell."""
         self._csv.write(pa.RecordBatch.from_pylist([{"row": row, "column": header, "text": text}], schema=_SCHEMA))
         return f"[{len(text):,} characters: {LONG_TEXT}, row {row}]"
 
     @property
     def count(self) -> int:
-        """Texts so far."""
+        """Number of texts so far."""
         return self._csv.rows_written
 
     @property
     def warnings(self) -> list[ExportWarning]:
-        """That there are any."""
+        """A warning if there are any texts."""
         text = f"texts longer than a cell; they are written to {LONG_TEXT}"
         return [ExportWarning(WarningCode.LONG_TEXT_BUNDLED, text, self.count)] if self.count else []

@@ -36,7 +36,7 @@ MANIFEST = "manifest.json"
 
 
 class Manifest:
-    """Collects entries in a file in `spool_dir`: there may be hundreds of thousands."""
+    """Collects entries in a file in `spool_dir`, because there may be hundreds of thousands."""
 
     def __init__(self, spool_dir: Path) -> None:
         self._spool_dir = spool_dir
@@ -51,7 +51,10 @@ class Manifest:
 
     @contextmanager
     def closed(self, about: Mapping[str, Any]) -> Iterator[BinaryIO]:
-        """The whole manifest, which begins with `about`; it is there within the context. Nothing can be added then."""
+        """Finish the manifest and yield it as a file that exists within the context.
+
+        It begins with `about`. No entry can be added afterwards.
+        """
         head = json.dumps({**about, "entry_count": self._count}, ensure_ascii=False, indent=2)
         with self._entries, _aside(self._spool_dir) as whole:
             whole.write(head.removesuffix("\n}").encode() + b',\n  "entries": [')
@@ -63,7 +66,7 @@ class Manifest:
 
 
 def about(export_id: str, spec: JobSpec, stats: RunStats, write_time: datetime) -> dict[str, Any]:
-    """What a manifest says before its entries."""
+    """Return the keys of a manifest before its entries."""
     return {
         "exportd_version": _version(),
         "export_id": export_id,
@@ -115,5 +118,5 @@ def _version() -> str:
 
 
 def _aside(spool_dir: Path) -> BinaryIO:
-    """A file without a name: it vanishes with the process, however that ends."""
+    """Return an unnamed file. It vanishes with the process, however that ends."""
     return cast("BinaryIO", TemporaryFile(dir=spool_dir))

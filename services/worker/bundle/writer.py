@@ -1,8 +1,8 @@
-"""Writes a table and the attachments of its rows, into one ZIP or side by side.
+"""Writes a table and the attachments of its rows, into one ZIP or into two files.
 
-Entries of a ZIP, in order: the attachments, `missing-files.csv` if any is missing, `long-text.csv` if there is any, the
-table, `manifest.json`. For each batch the attachments go first, then its rows are encoded, so that the table names
-only what is there.
+Entries of a ZIP, in order: the attachments, `missing-files.csv` if any are missing, `long-text.csv` if there are any,
+the table, `manifest.json`. The attachments of each batch are written before its rows are encoded, so that the table
+names only existing entries.
 """
 
 import json
@@ -36,8 +36,9 @@ _NESTED = frozenset({Format.JSON, Format.JSONL})
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Where things go: the table into an archive or a file of its own, `attachments` into an archive, which may be the
-    same one; None when the spec has no attachments.
+    """The destinations: the table goes into an archive or a file of its own.
+
+    `attachments` go into an archive, which may be the same one; None when the spec has no attachments.
     """
 
     table: BinaryIO | Archive
@@ -45,19 +46,19 @@ class Targets:
 
     @property
     def archives(self) -> tuple[Archive, ...]:
-        """Each once; none for a bare table."""
+        """All archives, each once; empty when there are none."""
         archives = (t for t in (self.attachments, self.table) if isinstance(t, Archive))
         return tuple(dict.fromkeys(archives))
 
 
 class BundleWriter:
-    """A writer of a table and the attachments of its rows: `close` ends the table, `finish` the archives; `release`
-    lets go of all.
+    """Writes a table and the attachments of its rows. `close` ends the table, `finish` the archives; `release` frees
+    everything.
 
-    With attachments the table has one more column, `files`, with the names of each row's entries: an array in JSON and
-    JSONL, elsewhere text separated by "; " (which no name contains), null where there is none. Batches carry the hidden
-    columns of the spec after those of the table. Where the spec says so, and the table goes into an archive, text that
-    is too long for the table goes beside it.
+    With attachments, the table has an additional column `files` with the names of each row's entries: an array in JSON
+    and JSONL, otherwise text separated by "; " (which no name contains); null where there are none. Batches have the
+    spec's hidden columns after those of the table. If the spec asks for it and the table goes into an archive, texts
+    that are too long for a cell are stored beside the table.
     """
 
     def __init__(
@@ -86,7 +87,10 @@ class BundleWriter:
         )
 
     def write(self, rows: Rows) -> None:
-        """Add the attachments of the rows, then the rows. Lines and frames are for a table of text, and have none."""
+        """Add the attachments of the rows, then the rows.
+
+        Lines and frames are accepted only for a text table without attachments.
+        """
         match rows:
             case Lines():
                 cast("LineWriter", self._table).append(rows)
@@ -102,11 +106,11 @@ class BundleWriter:
         self._table.write(pa.RecordBatch.from_arrays(columns, schema=arrow_schema(self._columns)))
 
     def close(self) -> None:
-        """End the table; `rows_written` and `warnings` are final afterwards."""
+        """Finish the table. `rows_written` and `warnings` are final afterwards."""
         self._table.close()
 
     def finish(self, about: Mapping[str, Any]) -> None:
-        """Append to the archives what was kept aside and their manifests, which begin with `about`."""
+        """Append the temporary files and the manifests, which begin with `about`, to the archives."""
         if self._targets.attachments and self._attachments and self._attachments.missing_count:
             self._targets.attachments.add(MISSING, self._missing_file)
         if isinstance(self._targets.table, Archive):
@@ -117,19 +121,19 @@ class BundleWriter:
             archive.finish(about)
 
     def release(self) -> None:
-        """Let go of what was kept aside, whether the work is done or given up. Idempotent."""
+        """Delete the temporary files, whether the work is done or not. Idempotent."""
         if self._attachments:
             self._attachments.close()
         self._aside.close()
 
     @property
     def rows_written(self) -> int:
-        """Rows of the table encoded so far."""
+        """Number of rows of the table encoded so far."""
         return self._table.rows_written
 
     @property
     def warnings(self) -> list[ExportWarning]:
-        """Those of the table, and how much is missing or beside it."""
+        """Warnings of the table, of missing attachments and of long texts."""
         beside = [part.warnings for part in (self._long_texts, self._attachments) if part]
         return [*self._table.warnings, *chain.from_iterable(beside)]
 
@@ -137,23 +141,25 @@ class BundleWriter:
         return isinstance(self._targets.table, Archive) and bundles_long_text(self._spec)
 
     def _temporary(self, spool_dir: Path) -> BinaryIO:
-        """A file without a name: it vanishes with the process, however that ends."""
+        """Return an unnamed file. It vanishes with the process, however that ends."""
         return cast("BinaryIO", self._aside.enter_context(TemporaryFile(dir=spool_dir)))
 
 
 def bundles_long_text(spec: JobSpec) -> bool:
-    """Whether text that no cell holds goes beside the table."""
+    """Whether texts that do not fit into a cell are stored beside the table."""
     return spec.table.format is Format.XLSX and spec.table.xlsx.long_text is LongText.BUNDLE
 
 
 def table_entry(spec: JobSpec) -> str:
-    """Name of the table's entry, such as `invoices.xlsx`."""
+    """Return the name of the table's entry, such as `invoices.xlsx`."""
     extension = KINDS[spec.table.format].extension
     return f"{cut(safe_part(spec.table_name), MAX_NAME_BYTES - len(extension) - 1)}.{extension}"
 
 
 def files_column(spec: JobSpec) -> ColumnSpec:
-    """The column that names entries: `files`, or the first of `files_2`, `files_3`… that no other column is called."""
+    """Return the column with names of entries: `files`, or the first of `files_2`, `files_3`… that no other column
+    uses.
+    """
     taken = {name for c in spec.columns for name in (c.field, c.header)}
     candidates = ("files" if n == 1 else f"files_{n}" for n in range(1, len(taken) + 2))
     name = next(c for c in candidates if c not in taken)
@@ -161,7 +167,7 @@ def files_column(spec: JobSpec) -> ColumnSpec:
 
 
 def files_array(names: list[list[str]], column: ColumnSpec) -> pa.LargeStringArray:
-    """Names of entries, one list a row, as values of `column`."""
+    """Convert names of entries, one list for each row, to values of `column`."""
     if column.type.kind is Kind.JSON:
         return pa.array([json.dumps(n, ensure_ascii=False) for n in names], pa.large_string())
     return pa.array(["; ".join(n) or None for n in names], pa.large_string())

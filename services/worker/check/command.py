@@ -1,7 +1,7 @@
-"""`exportd-worker check`: every source of the sources file reached, and every collection of a catalog selected without
-its rows.
+"""`exportd-worker check`: connects to every source of the sources file, and selects every collection of a catalog
+without its rows.
 
-Exit code: 0 when all is well, 1 when there are problems, 2 when the files themselves cannot be used.
+Exit code: 0 when there are no problems, 1 when there are some, 2 when the files cannot be used.
 """
 
 import argparse
@@ -29,7 +29,7 @@ Known = Mapping[str, SourceSettings]
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
-    """Print what was checked and every problem on `out`; the exit code."""
+    """Print what was checked and every problem to `out`. Return the exit code."""
     options = _arguments().parse_args(arguments)
     try:
         sources = _sources(environ)
@@ -82,7 +82,7 @@ def _of_masks(probe: Probe, mask_key: bytes) -> Iterator[Problem]:
 
 
 def _unknown(sources: Known, probe: Probe) -> Iterator[Problem]:
-    """Sources of the catalog that this worker does not have, or has of another kind."""
+    """Yield problems for sources of the catalog that this worker lacks or has with another kind."""
     refs = [probe.spec.source, *(attachment.source for attachment in probe.spec.attachments)]
     for ref in dict.fromkeys(refs):
         settings = sources.get(ref.id)

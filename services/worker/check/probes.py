@@ -1,4 +1,6 @@
-"""A catalog as specs that use all that queries may use: every column, filter, order, parameter and attachment."""
+"""The collections of a catalog as specs that use everything that queries may use: all columns, filters, orders,
+parameters and attachments.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,7 +40,7 @@ _VALUES: dict[Kind, Value] = {
 
 
 def probes(catalog: Catalog) -> Iterator[Probe]:
-    """Of each collection its rows, and the relation of each of its attachments that is in a database."""
+    """Yield a probe for the rows of each collection, and for each of its attachments in a database."""
     for collection in catalog.collections:
         spec = _of_rows(collection)
         yield Probe(collection.code, spec)
@@ -87,7 +89,7 @@ def _order(collection: Collection) -> tuple[OrderTerm, ...]:
 
 def _of_blob(spec: JobSpec, attachment: AttachmentSpec) -> JobSpec:
     blob = attachment.blob
-    assert blob  # noqa: S101 - whoever calls has looked
+    assert blob  # noqa: S101 - checked by the caller
     keys = tuple(ColumnSpec(k.column, f"key{i}", "", _TEXT) for i, k in enumerate(blob.key))
     return replace(
         spec,

@@ -1,6 +1,7 @@
-"""Tasks that several lanes work through at the same time; their items come in the order of the tasks, as they are made.
+"""Several lanes work on tasks at the same time. The items of tasks are returned in the order of the tasks, as soon as
+they are made.
 
-Threads here are daemons: none keeps a process alive.
+All threads are daemons, so that they do not keep a process alive.
 """
 
 import threading
@@ -16,30 +17,34 @@ Item_co = TypeVar("Item_co", covariant=True)
 
 
 class Lane(Protocol[Task_contra, Item_co]):
-    """Does one task after the other."""
+    """Works on one task after the other."""
 
     def do(self, task: Task_contra) -> Iterable[Item_co]:
-        """The items of a task, in order."""
+        """Yield the items of a task, in order."""
         ...
 
     def interrupt(self) -> None:
-        """Have it end soon, whatever it waits for: nobody wants more. Called by another thread, and never waits."""
+        """Make the running task end soon, whatever it waits for, because its items are not needed.
+
+        Called from another thread; never waits.
+        """
         ...
 
 
 Opening = Callable[[], AbstractContextManager[Lane[Task, Item] | None]]
-"""Opens a lane, in its own thread; None when there is none to be had."""
+"""Opens a lane in its own thread; None when no lane is available."""
 
 
 @contextmanager
 def side_by_side(
     openings: Sequence[Opening[Task, Item]], tasks: Iterable[Task], max_size: int, size: Callable[[Item], int]
 ) -> Iterator[Iterator[Item]]:
-    """The items of all tasks. One lane is enough: another that opens late, or not at all, helps as far as it can.
+    """Yield the items of all tasks. One lane is enough; another one that opens late, or not at all, helps as far as it
+    can.
 
-    A lane goes on as long as what it has made and nobody has taken has a `size` of less than `max_size` in all. What a
-    task raises comes out in its place; what an opening raises, before the next task. Leaving the context interrupts
-    lanes that are at work and waits for them; one that is still being opened closes as soon as it is open.
+    A lane continues while its items that wait to be taken have a total `size` below `max_size`. An error of a task is
+    raised in the task's place; an error of an opening is raised before the next task. Leaving the context interrupts
+    working lanes and waits for them. A lane that is still being opened closes as soon as it is open.
     """
     shared = _Shared(tasks, max_size, size)
     for opening in openings:
@@ -51,11 +56,11 @@ def side_by_side(
 
 
 class _Stopped(Exception):
-    """Nobody takes what is made."""
+    """The items are no longer needed."""
 
 
 class _Part(Generic[Item]):
-    """What is made of one task: items wait in it until they are taken."""
+    """The items of one task that wait to be taken."""
 
     def __init__(self, worker: "_Worker") -> None:
         self.worker = worker
@@ -65,7 +70,10 @@ class _Part(Generic[Item]):
 
 
 class _Worker:
-    """The thread of a lane. `interrupt` is there while it is at work; `waiting`: the size of what nobody has taken."""
+    """The thread of a lane.
+
+    `interrupt` is set while the lane works; `waiting` is the size of its items that wait to be taken.
+    """
 
     def __init__(self) -> None:
         self.thread: threading.Thread
@@ -74,7 +82,7 @@ class _Worker:
 
 
 class _Shared(Generic[Task, Item]):
-    """What lanes and taker share, all of it under one lock."""
+    """The state that lanes and the consumer share, guarded by one lock."""
 
     def __init__(self, tasks: Iterable[Task], max_size: int, size: Callable[[Item], int]) -> None:
         self._tasks = iter(tasks)
@@ -95,7 +103,7 @@ class _Shared(Generic[Task, Item]):
         worker.thread.start()
 
     def stop(self) -> None:
-        """Whoever is at work is so no more, once this returns."""
+        """Interrupt the working lanes and wait until they have ended."""
         with self._changed:
             self._stopped = True
             at_work = [worker for worker in self._workers if worker.interrupt]
@@ -106,7 +114,7 @@ class _Shared(Generic[Task, Item]):
         for worker in at_work:
             worker.thread.join()
 
-    # ---- the taker's side
+    # ---- the consumer's side
 
     def items(self) -> Iterator[Item]:
         while part := self._next_part():
@@ -114,7 +122,7 @@ class _Shared(Generic[Task, Item]):
                 yield taken.pop()
 
     def _next_part(self) -> _Part[Item] | None:
-        """The next one that somebody has begun; None after the last one."""
+        """Return the next part that a lane has begun; None after the last one."""
         with self._changed:
             self._changed.wait_for(lambda: self._parts or self._failed or not self._open)
             if self._failed:
@@ -126,7 +134,7 @@ class _Shared(Generic[Task, Item]):
             return None
 
     def _taken(self, part: _Part[Item]) -> list[Item]:
-        """Its next item; none after the last one."""
+        """Return the part's next item in a list; an empty list after the last one."""
         with self._changed:
             self._changed.wait_for(lambda: part.items or part.ended)
             if part.items:
@@ -145,7 +153,7 @@ class _Shared(Generic[Task, Item]):
             with opening() as lane:
                 if lane:
                     self._work(worker, lane)
-        except BaseException as raised:  # noqa: BLE001 - it belongs to whoever takes
+        except BaseException as raised:  # noqa: BLE001 - raised by the consumer
             self._failed = self._failed or raised
         finally:
             with self._changed:
@@ -163,7 +171,7 @@ class _Shared(Generic[Task, Item]):
                 worker.interrupt = None
 
     def _begun(self, worker: _Worker) -> tuple[Task, _Part[Item]] | None:
-        """The next task, and where its items go; None when there is none, or no need for any."""
+        """Return the next task and the part for its items; None when there is no task, or the items are not needed."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopped or worker.waiting < self._max_size)
             if self._stopped:
@@ -179,9 +187,9 @@ class _Shared(Generic[Task, Item]):
         try:
             for item in lane.do(task):
                 self._put(item, part)
-        except BaseException as raised:  # noqa: BLE001 - it belongs to whoever takes
+        except BaseException as raised:  # noqa: BLE001 - raised by the consumer
             part.raised = raised
-            self._tasks = iter(())  # what comes behind it nobody takes
+            self._tasks = iter(())  # later tasks are not needed
         finally:
             with self._changed:
                 part.ended = True

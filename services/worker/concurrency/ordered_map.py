@@ -1,4 +1,4 @@
-"""A map over threads whose results are taken in the order of the items."""
+"""A map over threads whose results are returned in the order of the items."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -16,9 +16,10 @@ def ordered_map(
     max_results: int,
     discard: Callable[[Done], None],
 ) -> Generator[tuple[Item, Done], None, None]:
-    """Each item and what `work` made of it; at most `max_results` of them are under way or wait to be taken.
+    """Yield each item with the result of `work`. At most `max_results` results are in progress or wait to be taken.
 
-    What `work` raises is raised in its place. Close the iterator: what nobody takes then goes to `discard`.
+    An error of `work` is raised in the item's place. Close the iterator at the end: results that are not taken are
+    passed to `discard`.
     """
     waiting: deque[tuple[Item, Future[Done]]] = deque()
     try:

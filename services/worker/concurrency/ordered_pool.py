@@ -1,4 +1,4 @@
-"""Work that several threads do at the same time, and whose results come in order."""
+"""Work in several threads with results in order."""
 
 from collections import deque
 from collections.abc import Callable
@@ -10,11 +10,12 @@ P = ParamSpec("P")
 
 
 class OrderedPool(Generic[T]):
-    """Work that `threads` threads do at the same time; `take` is called with each result, in the order of the work, by
-    whoever gives it.
+    """Runs work in `threads` threads. `take` is called with each result, in the order of the work, in the thread that
+    calls `put`, `finish` or `end`.
 
-    At most `max_results` results are in the making or wait. What work or `take` raises comes out of a later call, and
-    nothing is taken afterwards: any call but `abandon` then raises ValueError. Dropping it ends the threads, too.
+    At most `max_results` results are in progress or wait. An error of the work or of `take` is raised by a later call,
+    and no further result is taken: every call except `abandon` then raises ValueError. The threads also end when the
+    pool is garbage-collected.
     """
 
     def __init__(self, threads: int, max_results: int, take: Callable[[T], object], name: str) -> None:
@@ -25,25 +26,28 @@ class OrderedPool(Generic[T]):
         self._abandoned = False
 
     def put(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Have it done; waits while there is no room."""
+        """Submit work. Waits while there is no room."""
         self.make_room()
         self._in_flight.append(self._threads.submit(work, *args, **kwargs))
 
     def make_room(self) -> None:
-        """Wait until there is some. What has been taken then depends on what was put, and on no thread's speed."""
+        """Wait until there is room.
+
+        Which results have been taken then depends only on the work, not on the speed of threads.
+        """
         self._take_until(self._max_results - 1)
 
     def finish(self) -> None:
-        """Wait until everything is taken. More may be put afterwards."""
+        """Wait until all results are taken. More work may follow."""
         self._take_until(0)
 
     def end(self) -> None:
-        """Wait until everything is taken, and end the threads."""
+        """Wait until all results are taken, and end the threads."""
         self.finish()
         self._threads.shutdown()
 
     def abandon(self) -> None:
-        """Take nothing more, and let go of the threads. Idempotent, also after `end`."""
+        """Take no more results, and end the threads. Idempotent, also after `end`."""
         self._abandoned = True
         self._in_flight.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -55,5 +59,5 @@ class OrderedPool(Generic[T]):
             while len(self._in_flight) > left:
                 self._take(self._in_flight.popleft().result())
         except BaseException:
-            self.abandon()  # what follows belongs behind what is missing now
+            self.abandon()  # later results must not follow a missing one
             raise

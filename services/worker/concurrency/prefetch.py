@@ -1,6 +1,7 @@
-"""Items made in a thread of their own, ahead of whoever takes them.
+"""Items that are made in another thread, ahead of their consumer.
 
-Threads here are daemons: none keeps a process alive. What fails in one of them is raised once, in the caller's.
+All threads are daemons, so that they do not keep a process alive. An error in a thread is raised once, in the
+consumer's thread.
 """
 
 import threading
@@ -12,22 +13,22 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 LULL_S = 0.1
-"""A taker that has waited so long for an item is idle."""
+"""A consumer that has waited this long for an item is idle."""
 
 
 def _nothing() -> None:
-    """What an idle taker does, and an iterator that can't be closed."""
+    """Do nothing: the default for `idle`, and for iterators without `close`."""
 
 
 @contextmanager
 def prefetch(
     items: Iterable[T], max_size: int, size: Callable[[T], int], idle: Callable[[], None] = _nothing
 ) -> Iterator[Iterator[T]]:
-    """The items, made in another thread while those before them are in use.
+    """Yield the items. They are made in another thread while earlier ones are in use.
 
-    Another one is made as long as those that wait have a `size` of less than `max_size` in all. What making one raises
-    comes out where it would have been taken. `idle` is called every LULL_S that the taker waits for one. Leaving the
-    context ends the thread, as soon as the item that it is making is made, and closes an iterator that can be closed.
+    Another item is made while those that wait have a total `size` below `max_size`. An error is raised in the place of
+    the item. `idle` is called every LULL_S seconds while the consumer waits. Leaving the context ends the thread as
+    soon as it has made the current item, and closes an iterator that can be closed.
     """
     producer = _Producer(items, max_size, size)
     try:
@@ -53,7 +54,7 @@ class _Producer(Generic[T]):
             if isinstance(made, BaseException):
                 raise made
             item = made[0]
-            del made  # the only reference from here on is the taker's: an item may be large
+            del made  # only the consumer holds a reference now, since an item may be large
             self._count(-self._size(item))
             yield item
             del item
@@ -75,7 +76,7 @@ class _Producer(Generic[T]):
         try:
             self._make()
             self._made.put(None)
-        except BaseException as raised:  # noqa: BLE001 - it belongs to whoever takes
+        except BaseException as raised:  # noqa: BLE001 - raised by the consumer
             self._made.put(raised)
 
     def _make(self) -> None:
@@ -92,7 +93,7 @@ class _Producer(Generic[T]):
             getattr(source, "close", _nothing)()
 
     def _waits_for_room(self) -> bool:
-        """Waits until there is room for one more, or no need for any."""
+        """Wait until there is room for another item (True) or none is needed (False)."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopped or self._waiting < self._max_size)
             return not self._stopped

@@ -1,6 +1,6 @@
 """Work on items in another thread, one after the other.
 
-The thread is a daemon: it keeps no process alive.
+The thread is a daemon, so that it does not keep a process alive.
 """
 
 import threading
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class SerialSink(Generic[T]):
-    """Hands items to `work` in another thread, in order; at most `max_items` (1 or more) of them wait or are worked on.
+    """Passes items to `work` in another thread, in order. At most `max_items` (1 or more) items wait or are in
+    progress.
 
-    What `work` raises comes out once, of `put` or `end`; items after it are dropped. `end` and `abandon` end the
-    thread.
+    An error of `work` is raised once, by `put` or `end`; later items are dropped. `end` and `abandon` end the thread.
     """
 
     def __init__(self, work: Callable[[T], object], max_items: int) -> None:
@@ -28,7 +28,7 @@ class SerialSink(Generic[T]):
         self._thread.start()
 
     def put(self, item: T) -> None:
-        """Leave an item for the thread; waits while there is no room."""
+        """Pass an item to the thread. Waits while there is no room."""
         self._room.acquire()
         if self._failed is not None:
             self._room.release()
@@ -36,18 +36,18 @@ class SerialSink(Generic[T]):
         self._items.put((item,))
 
     def end(self) -> None:
-        """Wait until everything is done."""
+        """Wait until all items are done."""
         self._items.put(None)
         self._thread.join()
         self._raise()
 
     @property
     def abandoned(self) -> bool:
-        """Whether what waits is dropped: long work may stop early."""
+        """Whether waiting items are dropped. Long work may check it to stop early."""
         return self._dropping
 
     def abandon(self) -> None:
-        """Drop what waits, and wait for what is being worked on. Idempotent, also after `end`."""
+        """Drop waiting items, and wait for the one in progress. Idempotent, also after `end`."""
         self._dropping = True
         self._items.put(None)
         self._thread.join()
@@ -61,12 +61,12 @@ class SerialSink(Generic[T]):
         while (entry := self._items.get()) is not None:
             if not self._dropping:
                 self._try(entry[0])
-            del entry  # the next one may be long in coming
+            del entry  # release the item, as the next one may take long to come
             self._room.release()
 
     def _try(self, item: T) -> None:
         try:
             self._work(item)
-        except BaseException as failed:  # noqa: BLE001 - it belongs to whoever puts
+        except BaseException as failed:  # noqa: BLE001 - raised by put or end
             self._failed = failed
             self._dropping = True

@@ -1,9 +1,9 @@
-"""How many threads each stage of an export has: the reading of files, the encoding, the compression."""
+"""Number of threads of each stage of an export: reading files, encoding, compressing."""
 
 THREADS = 2
-"""Unless a worker is told otherwise."""
+"""The default number of threads."""
 
 
 def threads_for(cores: int, slots: int) -> int:
-    """The cores shared among jobs that run at the same time; two at least, since stages wait for each other."""
+    """Divide the cores among jobs that run at the same time. At least two, since stages wait for each other."""
     return max(THREADS, cores // slots)

@@ -1,4 +1,4 @@
-"""CSV as RFC 4180 says, in UTF-8: quotes only where they are needed; the dialect says the rest."""
+"""CSV after RFC 4180, in UTF-8. Values are quoted only where that is needed. The dialect sets the rest."""
 
 import io
 import re
@@ -19,17 +19,19 @@ _FRACTIONS = frozenset({Kind.DECIMAL, Kind.FLOAT})
 _DIGITS = frozenset({Kind.INTEGER, Kind.DECIMAL})
 _USUAL = ",;\t|"
 _FORMULA = "^[ \u00a0\ufeff]*[=+@\t\r\n\0\uff1d\uff0b\uff0d\uff20-]"
-"""What spreadsheets take for the beginning of a formula, in full width, too (OWASP ASVS 5.0, 1.2.10): also behind
-blanks, which some trim, and behind U+FEFF, which at the beginning of a file is no text to them.
+"""What spreadsheets treat as the beginning of a formula, including full-width characters (OWASP ASVS 5.0, 1.2.10).
+
+Leading blanks are included because some spreadsheets trim them, and U+FEFF because they ignore it at the beginning of a
+file.
 """
 
 _COMMON = CsvDialect()
 
 
 class CsvWriter(LineWriter):
-    """Null is the dialect's `null_text`, empty text is `""`; a text equal to `null_text` has quotes.
+    """Writes CSV. Null is the dialect's `null_text`, empty text is `""`, and a text equal to `null_text` is quoted.
 
-    A table of one column has an empty line for a null that is written as nothing, which is counted.
+    In a table of one column, a null that is written as nothing is an empty line, which is counted as a warning.
     """
 
     def __init__(
@@ -42,11 +44,12 @@ class CsvWriter(LineWriter):
         careful: bool = False,
         threads: int = THREADS,
     ) -> None:
-        """`careful` leaves polars' writer out everywhere: slower, and what the quick way is compared with."""
+        """`careful` never uses the CSV writer of polars. This is slower; tests compare the fast path with it."""
         super().__init__(file, columns, time_zone, threads=threads)
         self._careful = careful
         self._dialect = dialect
-        # What holds neither delimiters nor quotes goes to polars' writer as it is, which saves a third of the time.
+        # Kinds without delimiters or quotes in their text are passed to polars unchanged, which saves a third of the
+        # time.
         self._as_they_are = _DIGITS if dialect.delimiter in _USUAL and not dialect.null_text else frozenset()
         if careful:
             self._as_they_are = frozenset()
@@ -74,7 +77,10 @@ class CsvWriter(LineWriter):
         return [_quickly(frame, self._dialect)] if self._is_quick(frame) else self._carefully(frame)
 
     def _is_quick(self, frame: pl.DataFrame) -> bool:
-        """Whether polars' own writer, which quotes no null's text and knows ASCII delimiters only, does it right."""
+        """Whether the CSV writer of polars gives the right result.
+
+        It cannot quote a text equal to the null text, and accepts only ASCII delimiters.
+        """
         null_text = self._dialect.null_text
         return (
             not self._careful
@@ -89,7 +95,7 @@ class CsvWriter(LineWriter):
         return blocks_of(ended.select(pl.concat_str(pl.all(), separator=dialect.delimiter)).to_series())
 
     def _field(self, cells: Cells, losses: Losses) -> pl.Series:
-        """A column's values, without quotes."""
+        """Return a column's values, not yet quoted."""
         if cells.spec.type.kind in self._as_they_are:
             return cells.values
         kind = cells.spec.type.kind
@@ -121,7 +127,7 @@ def _quickly(frame: pl.DataFrame, dialect: CsvDialect) -> memoryview:
 
 
 def quoted(text: pl.Series, dialect: CsvDialect) -> pl.Series:
-    """Texts with quotes around them where a reader would take them for something else; null stays null."""
+    """Quote texts that a reader would otherwise misread. Null stays null."""
     special = text.str.contains(f'["\r\n{re.escape(dialect.delimiter)}]') | (text == "") | (text == dialect.null_text)
     if not special.any():
         return text
@@ -130,7 +136,7 @@ def quoted(text: pl.Series, dialect: CsvDialect) -> pl.Series:
 
 
 def guarded(text: pl.Series, losses: Losses) -> pl.Series:
-    """Texts with an apostrophe before those that a spreadsheet would take for a formula."""
+    """Put an apostrophe before texts that a spreadsheet would treat as a formula, and count them."""
     formulas = text.str.contains(_FORMULA)
     losses.add(WarningCode.FORMULA_ESCAPED, int(formulas.sum()))
     if not formulas.any():

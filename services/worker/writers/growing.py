@@ -1,4 +1,4 @@
-"""A file that only grows: what is appended is compressed and put into it by threads, in order."""
+"""A file that is only appended to. Threads compress the data and write it in order."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,21 +12,21 @@ from services.worker.zip.content import Piece, joined_crc, last_piece, piece
 Block = bytes | memoryview
 
 _MAX_PENDING_BLOCKS = 3
-# No name, no time, no system: the same rows give the same bytes.
+# no name, no time and no system, so that the same rows give the same bytes
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 _LENGTH = 1 << 32
 
 
 class Appendable(Protocol):
-    """What takes bytes at its end."""
+    """A file that accepts bytes at its end."""
 
     def write(self, block: Block, /) -> int:
-        """Append all of it. Called by one thread at a time."""
+        """Append the whole block. One thread calls it at a time."""
         ...
 
 
 class GrowingFile:
-    """The end of `file`, which is empty and stays the caller's. `end` or `abandon` ends its threads."""
+    """Appends to `file`, which must be empty and stays open. `end` or `abandon` ends its threads."""
 
     closed = False
 
@@ -36,7 +36,7 @@ class GrowingFile:
         self._sink: SerialSink[Block] | None = None if self._member else SerialSink(file.write, _MAX_PENDING_BLOCKS)
 
     def write(self, block: Block) -> int:
-        """Append bytes, which come to the file later: they must not change. What earlier ones met is raised here."""
+        """Append bytes. They are written later and must not change. Errors of earlier blocks are raised here."""
         if self._sink:
             self._sink.put(block)
         elif self._member:
@@ -45,31 +45,31 @@ class GrowingFile:
         return len(block)
 
     def tell(self) -> int:
-        """Bytes written, before compression."""
+        """Return the number of bytes appended, before compression."""
         return self._taken
 
     def seekable(self) -> bool:
-        """Never."""
+        """Always false."""
         return False
 
     def flush(self) -> None:
-        """Nothing waits for a fuller block."""
+        """Do nothing: blocks are not collected."""
 
     def end(self) -> None:
-        """Wait until all of it is in the file."""
+        """Wait until all data is in the file."""
         for part in (self._sink, self._member):
             if part:
                 part.end()
 
     def abandon(self) -> None:
-        """Let go of the threads, the file being what it is. Idempotent, also after `end`."""
+        """End the threads and leave the file as it is. Idempotent, also after `end`."""
         for part in (self._sink, self._member):
             if part:
                 part.abandon()
 
 
 class _Member:
-    """One gzip member, of pieces that threads compress side by side."""
+    """One gzip member of pieces that threads compress in parallel."""
 
     def __init__(self, file: Appendable, threads: int) -> None:
         self._file = file

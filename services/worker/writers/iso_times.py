@@ -1,8 +1,8 @@
-"""Dates and instants as ISO 8601.
+"""Dates and timestamps as ISO 8601.
 
-Formatting a moment costs ten times what looking its day and its second up in a table does, so that is done wherever
-the days lie close enough together for a table. Where every row has a moment, and all of them the same zone, the texts
-are as long as each other, and their bytes are put together in one block.
+Formatting a timestamp takes ten times as long as looking up its day and its second in tables, so tables are used where
+the days are close enough together. If all rows have a value and the same zone, all texts have the same length, and
+their bytes are assembled in one block.
 """
 
 from functools import lru_cache
@@ -17,31 +17,35 @@ _SECOND_US = 1_000_000
 _MINUTE_US = 60 * _SECOND_US
 _DAY_S = 86_400
 _DAY_US = _DAY_S * _SECOND_US
-_OFFSETS = range(-24 * 60, 24 * 60 + 1)  # minutes
-_STRIDE = 1 << 12  # days; tables begin and end at its multiples, so that few tables serve all batches
+_OFFSETS = range(-24 * 60, 24 * 60 + 1)  # in minutes
+_STRIDE = 1 << 12  # in days; tables begin and end at its multiples, so that few tables serve all batches
 _MAX_DAYS = 1 << 16
 
 
 def dates(values: pl.Series) -> pl.Series:
-    """Dates as `YYYY-MM-DD`; years outside of 0 to 9999 have a sign and as many digits as they need."""
+    """Return dates as `YYYY-MM-DD`. Years outside of 0 to 9999 have a sign and as many digits as they need."""
     texts = _dates(values.to_physical())
     return values.cast(pl.String) if texts is None else texts
 
 
 def instants(values: pl.Series, time_zone: str) -> pl.Series:
-    """Timestamps in microseconds with the offset of `time_zone`, `Z` for UTC, and 3 or 6 digits of fraction if any."""
+    """Return timestamps in microseconds with the offset of `time_zone` (`Z` for UTC), and with 3 or 6 decimals of the
+    second unless they are zero.
+    """
     microseconds = values.to_physical()
     if time_zone == "UTC":
         return _with_zone(microseconds, pl.Series(["Z"]))
-    # Before zones were agreed on, offsets had seconds, which ISO 8601 cannot say: the offset is cut to whole minutes
-    # and the time moved with it, so that the instant stays.
+    # Before zones were standardised, offsets had seconds, which ISO 8601 cannot express. The offset is cut to whole
+    # minutes, and the time is moved accordingly, so that the instant stays the same.
     offsets = values.dt.convert_time_zone(time_zone).dt.replace_time_zone(None).to_physical() - microseconds
     minutes = offsets.abs() // _MINUTE_US * offsets.sign()
     return _with_zone(microseconds + minutes * _MINUTE_US, _zones().gather(minutes - _OFFSETS.start))
 
 
 def local_times(values: pl.Series) -> pl.Series:
-    """Timestamps without a zone, a space between date and time, and 3 or 6 digits of fraction if any."""
+    """Return timestamps without a zone, with a space between date and time, and with 3 or 6 decimals of the second
+    unless they are zero.
+    """
     return _with_zone(values.to_physical(), pl.Series([""]), " ")
 
 
@@ -59,7 +63,9 @@ def _with_zone(microseconds: pl.Series, zones: pl.Series, between: str = "T") ->
 
 
 def _alike(microseconds: pl.Series, zone: str, between: str) -> pl.Series | None:
-    """Texts that all have the same length; None where some would not have it, or are too far apart for a table."""
+    """Return texts that all have the same length; None when their lengths differ or the days are too far apart for a
+    table.
+    """
     count, moments = len(microseconds), microseconds.to_numpy()
     seconds = moments // _SECOND_US
     if not count or not np.array_equal(seconds * _SECOND_US, moments):
@@ -82,7 +88,7 @@ def _alike(microseconds: pl.Series, zone: str, between: str) -> pl.Series | None
 
 @lru_cache(maxsize=16)
 def _calendar_block(start: int, length: int) -> npt.NDArray[Any] | None:
-    """The days of `_calendar`, none with a sign or with more than four digits of year; None where some have."""
+    """Return the days of `_calendar` as blocks of bytes; None when a year has a sign or more than four digits."""
     days = _calendar(start, length)
     return _block(days) if days.str.len_bytes().n_unique() == 1 else None
 
@@ -93,12 +99,12 @@ def _clock_block(between: str, zone: str) -> npt.NDArray[Any]:
 
 
 def _block(texts: pl.Series) -> npt.NDArray[Any]:
-    """Texts of one length as items of so many bytes."""
+    """Return texts of equal length as items of that many bytes."""
     return np.frombuffer("".join(texts).encode(), f"V{len(texts[0].encode())}")
 
 
 def _dates(days: pl.Series) -> pl.Series | None:
-    """Days since 1970-01-01 as text; None when they lie too far apart for a table."""
+    """Return days since 1970-01-01 as text; None when they are too far apart for a table."""
     first, last = cast("int | None", days.min()), cast("int | None", days.max())
     if first is None or last is None:
         return pl.repeat(None, len(days), dtype=pl.String, eager=True)
@@ -114,14 +120,14 @@ def _calendar(start: int, length: int) -> pl.Series:
 
 @lru_cache(maxsize=2)
 def _clock(between: str) -> pl.Series:
-    """Every second of a day, as it stands after the date, with what is between them."""
+    """Return every second of a day as text, preceded by the separator."""
     seconds = pl.int_range(_DAY_S, eager=True) * _SECOND_US
     return seconds.cast(pl.Datetime("us")).dt.to_string(f"{between}%H:%M:%S")
 
 
 @lru_cache(maxsize=1)
 def _zones() -> pl.Series:
-    """Every offset from -24:00 to +24:00, a minute apart."""
+    """Return every offset from -24:00 to +24:00 in steps of a minute."""
     sizes = ((sign, *divmod(abs(minutes), 60)) for minutes in _OFFSETS for sign in "-+"[minutes >= 0])
     return pl.Series([f"{sign}{hours:02}:{minutes:02}" for sign, hours, minutes in sizes])
 

@@ -1,4 +1,7 @@
-"""JSON: one array of objects. JSONL: one object a line. Keys are the columns' fields; dots make nested objects."""
+"""JSON is one array of objects, and JSONL has one object per line.
+
+Keys are the fields of columns; dots make nested objects.
+"""
 
 import json
 from dataclasses import replace
@@ -22,7 +25,10 @@ _ESCAPES = {c: json.dumps(c)[1:-1] for c in ['"', "\\", *map(chr, range(0x20))]}
 
 
 class JsonLinesWriter(LineWriter):
-    """One object a line, ended by LF. Null values are written; raw JSON keeps its digits and order of keys."""
+    """Writes one object per line, ended by LF.
+
+    Nulls are written; JSON values keep their digits and the order of their keys.
+    """
 
     _before, _after = "", "\n"
 
@@ -52,7 +58,10 @@ class JsonLinesWriter(LineWriter):
 
     @staticmethod
     def _value(column: int, kind: Kind, texts: list[pl.Series]) -> list[str | int]:
-        """The value of a column, quotes and all; where nothing is null the quotes are the same in every row."""
+        """Return the parts of a column's value with its quotes.
+
+        In a column without nulls the quotes are the same in every row.
+        """
         if not texts[column].null_count():
             return [column] if kind in _BARE else ['"', column, '"']
         if kind not in _BARE:
@@ -62,7 +71,7 @@ class JsonLinesWriter(LineWriter):
 
 
 class JsonWriter(JsonLinesWriter):
-    """An array with one object a line; `[]` without rows."""
+    """Writes an array with one object per line; `[]` without rows."""
 
     _before, _after = ",\n", ""
 
@@ -73,14 +82,16 @@ class JsonWriter(JsonLinesWriter):
         super()._put(block)
 
     def close(self) -> None:
-        """End the array."""
+        """Finish the rows and end the array."""
         super().close()
         self._file.write(b"\n]\n" if self._rows_written else b"[]\n")
 
 
 def field_tree(fields: tuple[str, ...]) -> Tree:
-    """Fields by the parts of their names, each leaf the position of its column; a parent stands where its first field
-    stood. A field whose parent is itself a field ("a" beside "a.b") keeps its dots.
+    """Return the fields as a tree by the parts of their names. Each leaf is the position of its column.
+
+    A parent takes the place of its first field. A field whose parent is itself a field ("a" beside "a.b") keeps its
+    dots.
     """
     tree: Tree = {}
     for position, field in enumerate(fields):
@@ -90,14 +101,14 @@ def field_tree(fields: tuple[str, ...]) -> Tree:
         node = tree
         for part in parts[:-1]:
             child = node.setdefault(part, {})
-            assert isinstance(child, dict), field  # noqa: S101 - a leaf here would be a field that is a parent
+            assert isinstance(child, dict), field  # noqa: S101 - a leaf here would be a field that is also a parent
             node = child
         node[parts[-1]] = position
     return tree
 
 
 def template(tree: Tree) -> list[str | int]:
-    """The text of one object: literals, and positions of columns whose values stand between them."""
+    """Return the text of one object as literals and positions of columns, whose values go between them."""
     parts: list[str | int] = ["{"]
     for n, (name, child) in enumerate(tree.items()):
         parts.append(f"{',' if n else ''}{json.dumps(name, ensure_ascii=False)}:")
@@ -116,24 +127,30 @@ def _merged(parts: list[str | int]) -> list[str | int]:
 
 
 def may_need_escapes(texts: pa.LargeStringArray) -> bool:
-    """Whether there is a quote, a backslash or a control character; true, too, when it lies under a null."""
+    """Whether the texts have a quote, a backslash or a control character.
+
+    It may also be true for bytes under a null.
+    """
     content = octets(texts)
     return any(bool(wrong.any()) for wrong in (content < ord(" "), content == ord('"'), content == ord("\\")))
 
 
 def escaped(text: pl.Series) -> pl.Series:
-    """Texts as they stand between the quotes of a JSON string."""
+    """Escape texts for the inside of a JSON string."""
     return text.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
 
 
 def quoted(text: pl.Series) -> pl.Series:
-    """Texts between quotes; null stays null."""
+    """Put quotes around texts. Null stays null."""
     return pl.select(pl.concat_str(pl.lit('"'), text, pl.lit('"'))).to_series()
 
 
 def raw(text: pl.Series, losses: Losses) -> pl.Series:
-    """Texts that are JSON on one line each. What is no JSON would spoil the file: it becomes a string, counted."""
-    one_line = text.str.replace_all("[\r\n]", " ")  # in valid JSON a line can only break between two tokens
+    """Return JSON texts in one line each.
+
+    A text that is not JSON would break the file, so it becomes a string and is counted.
+    """
+    one_line = text.str.replace_all("[\r\n]", " ")  # in valid JSON, lines break only between tokens
     if all_json(one_line.drop_nulls().to_list()):
         return one_line
     wrong = pl.Series([value is not None and not is_json(value) for value in one_line.to_list()])

@@ -1,4 +1,7 @@
-"""What the text formats share: a batch becomes one block of text, whose bytes go to the file as they lie in memory."""
+"""The common part of the text formats.
+
+A batch is encoded to one block of text, and its bytes are written without a copy.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -19,11 +22,11 @@ from services.worker.writers.values import Cells, Losses
 _ROWS_AT_ONCE = 32_768
 _BYTES_AT_ONCE = 8 << 20
 _MIN_ROWS = 2_048
-"""Fewer are encoded before another thread would have begun."""
+"""Fewer rows are encoded sooner than a thread could begin."""
 
 
 def slices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The rows of a batch in pieces of a bounded size, none of them empty."""
+    """Yield the rows of a batch in slices of limited size, none of them empty."""
     rows = _rows_at_once(batch.num_rows, batch.nbytes)
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)
@@ -35,23 +38,23 @@ def _rows_at_once(rows: int, size: int) -> int:
 
 
 def cells_of(batch: pa.RecordBatch, columns: tuple[ColumnSpec, ...], first_row: int) -> list[Cells]:
-    """The columns of a batch, one a spec, by position."""
+    """Return the columns of a batch as cells, by position."""
     arrays = zip(columns, batch.columns, strict=True)
     return [Cells(spec, pl.Series(pl.from_arrow(array)), first_row, array) for spec, array in arrays]
 
 
 def cells_of_frame(frame: pl.DataFrame, columns: tuple[ColumnSpec, ...], first_row: int) -> list[Cells]:
-    """As `cells_of`; they have no array."""
+    """Like `cells_of`, for a frame. The cells have no Arrow array."""
     return [Cells(spec, values, first_row) for spec, values in zip(columns, frame, strict=True)]
 
 
 CellsOf = Callable[[tuple[ColumnSpec, ...], int], list[Cells]]
-"""The cells of some rows, by the specs of their columns and the number of the first row."""
+"""Returns the cells of some rows, given the specs of their columns and the number of the first row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows as text: UTF-8 with whatever stands between rows, which never changes afterwards."""
+    """Encoded rows: UTF-8 text including the separators between rows. It does not change afterwards."""
 
     text: list[memoryview]
     rows: int
@@ -59,10 +62,9 @@ class Block:
 
 
 class LineWriter(ABC):
-    """Writes rows that are each a piece of text of their own; a subclass says what the text is.
+    """Writes rows whose texts are independent of each other. A subclass produces the text.
 
-    As many large batches as there are `threads` are encoded at the same time, and what is wrong with one is raised by a
-    later call.
+    Up to `threads` large batches are encoded at the same time. The error of a batch is raised by a later call.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class LineWriter(ABC):
             self._add(partial(cells_of, part), part.num_rows)
 
     def write_frame(self, frame: Frame) -> None:
-        """Add rows that polars has decoded."""
+        """Add rows of a polars frame."""
         rows = _rows_at_once(frame.columns.height, frame.nbytes)
         for start in range(0, frame.columns.height, rows):
             part = frame.columns.slice(start, rows)
@@ -97,7 +99,7 @@ class LineWriter(ABC):
         self._next_row += rows
 
     def append(self, lines: Lines) -> None:
-        """Add rows that are what `write` would make of them."""
+        """Add rows that are already encoded exactly as `write` would encode them."""
         self._encoders.finish()
         self._file.write(lines.text)
         self._rows_written += lines.rows
@@ -109,7 +111,10 @@ class LineWriter(ABC):
 
     @abstractmethod
     def _text(self, cells: list[Cells], losses: Losses) -> list[memoryview]:
-        """The UTF-8 of all the rows, one or more. Called by several threads at a time."""
+        """Return the UTF-8 text of all rows, of which there is at least one.
+
+        Called by several threads at the same time.
+        """
 
     def _put(self, block: Block) -> None:
         for text in block.text:
@@ -118,22 +123,22 @@ class LineWriter(ABC):
         self._losses.add_all(block.losses)
 
     def close(self) -> None:
-        """Finish the file, which stays open."""
+        """Finish the rows. The file stays open."""
         self._encoders.end()
 
     @property
     def rows_written(self) -> int:
-        """Rows in the file so far."""
+        """Number of rows in the file so far."""
         return self._rows_written
 
     @property
     def warnings(self) -> list[ExportWarning]:
-        """Values written differently, each kind with its count."""
+        """Warnings about values that were not written exactly, one for each kind with its count."""
         return self._losses.warnings()
 
 
 def bytes_of(lines: pl.Series) -> memoryview:
-    """The UTF-8 of all the texts, one after the other: the very buffer, no copy."""
+    """Return the UTF-8 bytes of all texts, one after the other, without a copy."""
     array = lines.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     _, offsets, content = array.buffers()
     ends = memoryview(cast("pa.Buffer", offsets)).cast("q")

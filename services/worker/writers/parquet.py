@@ -1,4 +1,4 @@
-"""Parquet: zstd, statistics, and dictionaries of what comes again and again; dots in fields make structs."""
+"""Parquet with zstd, statistics, and dictionaries for repeated values. Dots in fields make structs."""
 
 from typing import Any, BinaryIO
 
@@ -15,25 +15,25 @@ pc: Any = pyarrow.compute
 
 GROUP_ROWS = 131_072
 GROUP_BYTES = 64 << 20
-"""Of a row group, as it lies in memory: with wide rows it has fewer of them."""
+"""Limit of a row group's size in memory. With wide rows, a group has fewer rows."""
 
 _SAMPLE_ROWS = 16_384
 _MIN_SAMPLE_ROWS = 1_024
-"""Fewer tell nothing, and their dictionaries cost nothing."""
+"""A smaller sample says nothing, and its dictionaries cost nothing."""
 _MAX_DIFFERENT = 0.25
-"""Share of different values up to which a column has a dictionary."""
+"""Largest share of different values for which a column gets a dictionary."""
 
 _NARROW = {Kind.TEXT: pa.string(), Kind.JSON: pa.string(), Kind.BINARY: pa.binary()}
 
 
 class ParquetWriter:
-    """Row groups of `GROUP_ROWS` rows, or of about `group_bytes` when that is less.
+    """Writes row groups of `GROUP_ROWS` rows, or of about `group_bytes` bytes if that is less.
 
-    The first of them decides which columns have a dictionary: making one of values that are all different takes a third
-    of the time, and the file is larger for it.
+    The first group decides which columns get a dictionary. A dictionary of values that are all different takes a third
+    of the time and makes the file larger.
 
-    Values keep their types: text and JSON are strings, timestamps are microseconds of UTC, durations are durations to
-    readers that know Arrow's schema and microseconds as int64 to others.
+    Values keep their types. Text and JSON are strings, timestamps are microseconds in UTC. Durations are durations for
+    readers that know Arrow's schema, and microseconds as int64 for others.
     """
 
     def __init__(self, file: BinaryIO, columns: tuple[ColumnSpec, ...], group_bytes: int = GROUP_BYTES) -> None:
@@ -49,7 +49,7 @@ class ParquetWriter:
         self._rows_written = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Add rows, in order; they are kept until there are enough for a row group."""
+        """Add rows, in order. They are kept until they fill a row group."""
         while batch.num_rows:
             part = batch.slice(0, GROUP_ROWS - self._waiting_rows)
             batch = batch.slice(part.num_rows)
@@ -68,12 +68,12 @@ class ParquetWriter:
 
     @property
     def rows_written(self) -> int:
-        """Rows in finished row groups; after `close` what the file's own metadata says."""
+        """Number of rows in finished row groups; after `close`, the number in the file's own metadata."""
         return self._rows_written
 
     @property
     def warnings(self) -> list[ExportWarning]:
-        """None: every value is kept as it is."""
+        """Always empty: every value is written exactly."""
         return []
 
     def _end_group(self) -> None:
@@ -82,12 +82,12 @@ class ParquetWriter:
         table = rows.rename_columns(self._flat.names).cast(self._flat)
         self._opened(table).write_table(_structured(table, self._tree), row_group_size=GROUP_ROWS)
         self._rows_written += rows.num_rows
-        pa.default_memory_pool().release_unused()  # the next group takes as much again, from whoever has it
+        pa.default_memory_pool().release_unused()  # the next group needs as much memory, perhaps from another allocator
 
     def _opened(self, first: pa.Table) -> pq.ParquetWriter:
-        """The writer of the file, whose first rows are `first`."""
+        """Return the writer of the file, created when the first rows are known."""
         if self._writer is None:
-            dictionaries: Any = _repeating(first)  # the stubs know no list of names
+            dictionaries: Any = _repeating(first)  # the stubs do not allow a list of names
             self._writer = pq.ParquetWriter(
                 self._file,
                 _structured(self._flat.empty_table(), self._tree).schema,
@@ -99,7 +99,7 @@ class ParquetWriter:
 
 
 def _repeating(first: pa.Table) -> bool | list[str]:
-    """The columns that get a dictionary; true for all."""
+    """Return the columns that get a dictionary; true for all."""
     sample = first.slice(0, _SAMPLE_ROWS)
     if sample.num_rows < _MIN_SAMPLE_ROWS:
         return True
@@ -114,7 +114,7 @@ def _different(values: Any) -> int:
 
 
 def _structured(table: pa.Table, tree: Tree) -> pa.Table:
-    """The columns of a table nested as in the tree."""
+    """Nest the columns of a table as in the tree."""
     if not any(isinstance(child, dict) for child in tree.values()):
         return table
     whole = table.combine_chunks()

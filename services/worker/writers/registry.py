@@ -1,4 +1,4 @@
-"""Which writer writes which format."""
+"""Opens the writer of each format."""
 
 from typing import BinaryIO
 
@@ -13,7 +13,7 @@ from services.worker.writers.xlsx import XlsxWriter
 from services.worker.writers.xlsx.long_text import LongText
 
 SEEKING = frozenset({Format.XLSX})
-"""Formats whose writers go back in their file; the others only append."""
+"""Formats whose writers change what they have written. The others only append."""
 
 
 def open_writer(
@@ -25,10 +25,10 @@ def open_writer(
     long_text: LongText | None = None,
     threads: int = THREADS,
 ) -> Writer:
-    """A writer of one table to `file`, which stays the caller's and is not compressed here.
+    """Open a writer of one table to `file`, which stays open and is not compressed here.
 
-    `table_name` names the sheets of a workbook. `long_text` is asked what stands in a cell for each text that none
-    holds; without it such text is refused. Raises CannotWrite.
+    `table_name` names the sheets of a workbook. `long_text` returns the cell's text for each text that does not fit
+    into a cell; without it, such a text is refused. Raises CannotWrite.
     """
     match table.format:
         case Format.CSV:

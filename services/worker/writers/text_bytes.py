@@ -1,4 +1,4 @@
-"""The bytes of a column of texts as they lie in memory."""
+"""The bytes of a column of texts as they are in memory."""
 
 from typing import cast
 
@@ -8,15 +8,15 @@ import pyarrow as pa
 
 from services.worker.writers.lines import bytes_of
 
-_VIEW_WORDS = 4  # a view is four 32-bit words: length, prefix, number of its buffer, offset in there
-_INLINE = 12  # texts of so many bytes or fewer lie in their view
+_VIEW_WORDS = 4  # a view has four 32-bit words: length, prefix, number of its buffer, offset in that buffer
+_INLINE = 12  # texts of at most this many bytes are stored inside their view
 
 
 def blocks_of(texts: pl.Series) -> list[memoryview]:
-    """The UTF-8 of all texts, one after the other, in as many blocks as it lies in: no copy where that can be.
+    """Return the UTF-8 bytes of all texts, one after the other, in one or more blocks, without a copy if possible.
 
-    Texts that polars has just joined lie in its buffers in order and without gaps. Nobody promises that, so it is
-    checked; the check takes a hundredth of the time of the copy that it saves.
+    polars stores texts that it has just joined in order and without gaps. This is not guaranteed, so it is checked; the
+    check takes a hundredth of the time of the copy.
     """
     array = texts.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
     if isinstance(array, pa.StringViewArray):
@@ -39,9 +39,9 @@ def _in_order(views: pa.Buffer, count: int, sizes: list[int]) -> bool:
 
 
 def octets(texts: pa.LargeStringArray) -> pl.Series:
-    """All bytes of the texts, one after the other, with what may lie under nulls; no copy.
+    """Return all bytes of the texts, one after the other, including bytes under nulls, without a copy.
 
-    Comparing them all with a constant costs a tenth of looking for a pattern in each text.
+    Comparing all bytes with a constant takes a tenth of the time of searching each text for a pattern.
     """
     _, offsets, content = texts.buffers()
     if offsets is None or content is None or not len(texts):

@@ -1,6 +1,6 @@
-"""The rules per value: what a column's values look like as plain text, before a format quotes or escapes them.
+"""The rules per value: how the values of a column look as plain text, before a format quotes or escapes them.
 
-Everything works on whole columns, nothing touches single rows. What a rule changes or loses is counted in `Losses`.
+All functions work on whole columns and never on single rows. Values that a rule changes are counted in `Losses`.
 """
 
 from collections import Counter
@@ -14,13 +14,13 @@ from services.contract.outcome import ExportWarning
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers import iso_times
 
-# Polars knows the years -262143 to 262142 and aborts beyond them; ten years are left for time zones and rounding.
+# polars supports the years -262143 to 262142 and aborts beyond them. Ten years are left for time zones and rounding.
 _LAST_MICROSECOND = 8_210_000_000_000_000_000
 _LAST_DAY = _LAST_MICROSECOND // 86_400_000_000
 
 
 class CannotWrite(Exception):
-    """The format cannot hold a value, and trying again won't help. `message` is safe to show to callers."""
+    """The format cannot hold a value, and a retry does not help. `message` may be shown to callers."""
 
     def __init__(self, code: FailureCode, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -45,35 +45,35 @@ _LOSSES = {
     WarningCode.FRACTION_CUT: "fractions of a second: cut to milliseconds, the most that Excel keeps",
     WarningCode.CHARACTER_REPLACED: "texts with U+FFFE or U+FFFF, which XML forbids: those characters became U+FFFD",
 }
-"""Ways in which a value is written differently from what it is, with what callers read about it."""
+"""The ways in which a value is written inexactly, with the text for callers."""
 
 
 class Losses:
-    """Counts values written differently, by kind of loss."""
+    """Counts the values that are not written exactly, by kind of loss."""
 
     def __init__(self) -> None:
         self.counts: Counter[WarningCode] = Counter()
 
     def add(self, loss: WarningCode, count: int) -> None:
-        """Count `count` values more; 0 leaves no trace."""
+        """Add `count` values. 0 adds no entry."""
         if count:
             self.counts[loss] += count
 
     def add_all(self, others: "Losses") -> None:
-        """Count what others have counted, too."""
+        """Add the counts of other losses."""
         for loss, count in others.counts.items():
             self.add(loss, count)
 
     def warnings(self) -> list[ExportWarning]:
-        """One warning a kind that occurred, in the order of the table."""
+        """Return one warning for each kind that occurred, in the order of the table."""
         return [ExportWarning(loss, text, self.counts[loss]) for loss, text in _LOSSES.items() if loss in self.counts]
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Values of one column in consecutive rows of the table; `first_row` is the number of the first, from 1.
+    """Values of one column in consecutive rows of the table. `first_row` is the number of the first row, from 1.
 
-    `array` is the pyarrow.Array that they came in, None when that is gone.
+    `array` is the pyarrow.Array that the values came in; None when there is none.
     """
 
     spec: ColumnSpec
@@ -82,25 +82,25 @@ class Cells:
     array: Any = None
 
     def refuse(self, wrong: pl.Series, code: FailureCode, reason: str) -> None:
-        """Raise CannotWrite for the first row in which `wrong` is true, naming it and the column."""
+        """Raise CannotWrite for the first row in which `wrong` is true. The message names the row and the column."""
         row = wrong.fill_null(value=False).arg_max() if wrong.any() else None
         if row is not None:
             raise CannotWrite(code, f"row {self.first_row + row}, column {self.spec.header}: {reason}")
 
 
 def zoned_header(spec: ColumnSpec, time_zone: str) -> str:
-    """The header of a column whose timestamps are local times: it names their zone, which they do not."""
+    """Return the header of a column of local times. It names their zone, as the values do not."""
     return f"{spec.header} ({time_zone})" if spec.type.kind is Kind.TIMESTAMP else spec.header
 
 
 def plain_text(cells: Cells, time_zone: str, losses: Losses) -> pl.Series:
-    """The values as text; null stays null.
+    """Return the values as text. Null stays null.
 
-    Text and JSON as they are. Integers and decimals: every digit, decimals with all digits of their scale. Floats: the
-    shortest form that reads back bit for bit; NaN and infinity become null. Booleans: true, false. Binary: base64.
-    Dates, times, timestamps and durations: ISO 8601, with 3 or 6 digits of fraction only where it is not zero; years
-    outside 0 to 9999 with a sign. Timestamps carry the offset of `time_zone`, `Z` for UTC. Durations count days of 24
-    hours (`P1DT1H30M`), and negative ones begin with `-P`.
+    Text and JSON stay as they are. Integers and decimals have every digit, decimals with all digits of their scale.
+    Floats have the shortest form that reads back bit for bit; NaN and infinity become null. Booleans are true or false.
+    Binary is base64. Dates, times, timestamps and durations are ISO 8601, with 3 or 6 decimals of the second only where
+    they are not zero; years outside of 0 to 9999 have a sign. Timestamps have the offset of `time_zone`, `Z` for UTC.
+    Durations count days of 24 hours (`P1DT1H30M`), and negative ones begin with `-P`.
     """
     values = cells.values
     match cells.spec.type.kind:
@@ -125,25 +125,27 @@ def plain_text(cells: Cells, time_zone: str, losses: Losses) -> pl.Series:
 
 
 def local_time_text(cells: Cells, time_zone: str) -> pl.Series:
-    """Timestamps as the clocks of `time_zone` show them: `2026-08-27 22:04:42`, 3 or 6 digits of fraction if any."""
+    """Return timestamps as local times of `time_zone`: `2026-08-27 22:04:42`, with 3 or 6 decimals of the second unless
+    they are zero.
+    """
     refuse_far_dates(cells)
     return iso_times.local_times(local_times(cells.values, time_zone))
 
 
 def finite(values: pl.Series, losses: Losses) -> pl.Series:
-    """Floats with null in place of NaN and infinity, which are counted."""
+    """Replace NaN and infinity by null, and count them."""
     usable = values.is_finite()
     losses.add(WarningCode.FLOAT_NOT_FINITE, int((~usable).sum()))
     return values.set(~usable, None) if not usable.all() else values
 
 
 def refuse_far_dates(cells: Cells) -> None:
-    """Raise CannotWrite DATE_OUT_OF_RANGE for dates and timestamps outside of the years -258000 to 262000."""
+    """Raise CannotWrite (DATE_OUT_OF_RANGE) for dates and timestamps outside of the years -258000 to 262000."""
     last = _LAST_DAY if cells.spec.type.kind is Kind.DATE else _LAST_MICROSECOND
     whole = cells.values.to_physical()
     cells.refuse((whole > last) | (whole < -last), FailureCode.DATE_OUT_OF_RANGE, "the date lies too far from now")
 
 
 def local_times(values: pl.Series, time_zone: str) -> pl.Series:
-    """Timestamps as the clocks of `time_zone` show them, without a zone."""
+    """Return timestamps as local times of `time_zone`, without a zone."""
     return values.dt.convert_time_zone(time_zone).dt.replace_time_zone(None)

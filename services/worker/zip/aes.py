@@ -1,7 +1,7 @@
 """WinZip's AES-256 encryption of entries, AE-2: https://www.winzip.com/en/support/aes-encryption/
 
-The key stream counts little-endian, which no library's CTR mode does: the counters are encrypted as blocks (ECB) and
-laid over the content with pyarrow, far faster than the deflating before it.
+The counter of the key stream is little-endian, which no library's CTR mode supports. So the counters are encrypted as
+blocks (ECB) and combined with the content by pyarrow, which is far faster than deflating it.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ _PIECE_BLOCKS = _PIECE // _BLOCK
 
 @dataclass(frozen=True, slots=True)
 class EntryKey:
-    """What one entry is encrypted with: its `salt`, the keys made from it, and two bytes by which a reader can tell at
-    once that a password is wrong.
+    """The keys of one entry: its `salt`, the keys derived from it, and two bytes by which a reader recognises a wrong
+    password.
     """
 
     salt: bytes
@@ -38,13 +38,13 @@ class EntryKey:
 
 
 def derived(password: str, salt: bytes) -> EntryKey:
-    """The key of an entry; takes most of a millisecond, without the GIL."""
+    """Derive the key of an entry. This takes almost a millisecond and releases the GIL."""
     made = hashlib.pbkdf2_hmac("sha1", password.encode(), salt, _ROUNDS, 66)
     return EntryKey(salt, made[:32], made[32:64], made[64:])
 
 
 class Seals:
-    """Seals of entry after entry, each with a salt and keys of its own, which are made ahead in other threads."""
+    """Makes the seals of entries. Each has its own salt and keys, which other threads derive in advance."""
 
     def __init__(self, password: str) -> None:
         self._password = password
@@ -52,18 +52,18 @@ class Seals:
         self._ahead: deque[Future[EntryKey]] = deque()
 
     def take(self) -> "Seal":
-        """The next entry's."""
+        """Return the seal of the next entry."""
         while len(self._ahead) <= _KEYS_AHEAD:
             self._ahead.append(self._pool.submit(derived, self._password, os.urandom(16)))
         return Seal(self._ahead.popleft().result(), self._pool)
 
     def close(self) -> None:
-        """Make no more. Idempotent."""
+        """Stop deriving keys. Idempotent."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Seal:
-    """Encrypts the content of one entry, from its first byte to its last. `threads` authenticate what is long."""
+    """Encrypts the content of one entry from start to end. `threads` authenticate large content."""
 
     def __init__(self, key: EntryKey, threads: Executor) -> None:
         self._key = key
@@ -74,11 +74,11 @@ class Seal:
         self._position = 0
 
     def head(self) -> bytes:
-        """What stands before the content."""
+        """Return the bytes before the content."""
         return self._key.salt + self._key.verifier
 
     def update(self, content: bytes | memoryview) -> bytes:
-        """The next bytes, encrypted: as many as given."""
+        """Encrypt the next bytes. The result has the same length."""
         view = memoryview(content).cast("B")
         pieces = []
         while view:
@@ -90,16 +90,19 @@ class Seal:
         return sealed
 
     def whole(self, content: Sequence[bytes | memoryview]) -> tuple[bytes, ...]:
-        """All of an entry, encrypted, with what stands around it."""
+        """Encrypt the whole content of an entry. The result includes the bytes before and after it."""
         return (self.head(), *map(self.update, content), self.tail())
 
     def tail(self) -> bytes:
-        """What stands after the content: the code that authenticates it."""
+        """Return the bytes after the content: its authentication code."""
         self._wait()
         return self._code.digest()[:10]
 
     def _authenticate(self, sealed: bytes) -> None:
-        """One after the other: the next bytes while these are counted in, which takes as long as encrypting them."""
+        """Add bytes to the authentication code, in order.
+
+        This takes as long as encrypting, so it runs while the next bytes are encrypted.
+        """
         self._wait()
         if len(sealed) < _PIECE:
             self._code.update(sealed)
@@ -112,7 +115,10 @@ class Seal:
             self._authenticating = None
 
     def _piece(self, content: memoryview) -> memoryview:
-        """At most 64 KiB, which end with a block or with what is given. The cipher works on whole blocks."""
+        """Encrypt at most 64 KiB that end at a block or at the end of the given bytes.
+
+        The cipher works on whole blocks.
+        """
         first, skipped = divmod(self._position, _BLOCK)
         self._position += len(content)
         size = skipped + len(content)
@@ -123,7 +129,10 @@ class Seal:
 
 
 def _counters(first: int, count: int) -> memoryview:
-    """`count` counters of 16 bytes, little-endian, after block number `first`; the first block's counter is 1."""
+    """Return `count` little-endian counters of 16 bytes after block number `first`.
+
+    The first block has the counter 1.
+    """
     numbers, low_halves = _from_one()
     shift = pc.multiply(low_halves.slice(0, 2 * count), pa.scalar(first, pa.uint64()))
     return _bytes(pc.add(numbers.slice(0, 2 * count), shift))
@@ -131,19 +140,19 @@ def _counters(first: int, count: int) -> memoryview:
 
 @cache
 def _from_one() -> tuple[pa.UInt64Array, pa.UInt64Array]:
-    """1, 0, 2, 0, 3, 0… and 1, 0, 1, 0…: the counters of a piece, and where their low halves are."""
+    """Return 1, 0, 2, 0, 3, 0… and 1, 0, 1, 0…: the counters of a piece, and the positions of their low halves."""
     halves = [half for number in range(1, _PIECE_BLOCKS + 2) for half in (number, 0)]
     return pa.array(halves, pa.uint64()), pa.array([1, 0] * (_PIECE_BLOCKS + 1), pa.uint64())
 
 
 def _laid_over(content: memoryview, stream: bytes) -> memoryview:
-    """Both are whole blocks; eight bytes at a time are 20 times as fast as one."""
+    """Return the XOR of two sequences of whole blocks. Eight bytes at a time are 20 times as fast as single bytes."""
     size = len(stream) // 8
     left, right = (pa.Array.from_buffers(pa.uint64(), size, [None, pa.py_buffer(part)]) for part in (content, stream))
     return _bytes(pc.bit_wise_xor(left, right))
 
 
 def _bytes(numbers: "pa.Array[Any]") -> memoryview:
-    """The memory of an array that was just made."""
+    """Return the memory of an array that was just made."""
     content = cast("pa.Buffer", numbers.buffers()[1])
     return memoryview(content).cast("B")[: len(numbers) * numbers.type.bit_width // 8]

@@ -1,9 +1,9 @@
 """Appends entries to a ZIP.
 
-Sizes and CRC are put into the local header when an entry ends. In a file that cannot seek (a store of objects) they
-follow the content, as data descriptors, for entries whose sizes were not known before. Version, flags and method are
-the same in local and central header, since Excel offers a repair for anything else. zip64 is used where a number needs
-it and nowhere else. The central directory waits in a spool: memory does not grow with the entries.
+Sizes and CRC are written into the local header when an entry ends. If the file cannot seek (an object of a bucket),
+they follow the content as data descriptors, for entries whose sizes were not known in advance. Version, flags and
+method are the same in local and central header, because Excel offers to repair files that differ there. zip64 is used
+only where a number needs it. The central directory is spooled, so memory does not grow with the number of entries.
 """
 
 import shutil
@@ -34,14 +34,14 @@ _IN_MEMORY = 1 << 18
 
 
 class ZipAppender:
-    """A ZIP in `file`, which is empty and stays the caller's; nobody else writes to it until `close`. One that is not
-    `seekable` is only appended to.
+    """Writes a ZIP to `file`, which must be empty and stays open. Nothing else may write to the file until `close`. A
+    file that is not `seekable` is only appended to.
 
-    `written_at` is the time shown with each entry; `unix_times` adds it in UTC, in nine bytes a header, so that it is
-    the same moment wherever the ZIP is unpacked. `spool_dir` takes the central directory when it is large, in a file
-    without a name; with None it stays in memory. With a `password` the content of every entry is encrypted (AE-2);
-    names and sizes are not. Without `close` the file has no directory: what was given up is no ZIP. One entry follows
-    the other, in one thread.
+    `written_at` is the time of each entry. `unix_times` adds it in UTC, with nine bytes in each header, so that it is
+    the same moment wherever the ZIP is unpacked. `spool_dir` is for the central directory when it is large, in an
+    unnamed file; with None it stays in memory. A `password` encrypts the content of every entry (AE-2), but not names
+    and sizes. Without `close` the file has no directory and is not a ZIP. Entries are written one after the other, in
+    one thread.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class ZipAppender:
 
     @property
     def entry_count(self) -> int:
-        """Entries that have ended."""
+        """Number of finished entries."""
         return self._entry_count
 
     def put(self, name: str, content: Piece, method: int = DEFLATED) -> None:
-        """Append an entry whose whole content is packed already, `method` says how."""
+        """Append an entry whose whole content is already packed by `method`."""
         blocks = self._seals.take().whole(content.blocks) if self._seals else content.blocks
         sizes = Sizes(content.crc, sum(map(len, blocks)), content.size)
         opening = self._opening(name, method, room=sizes.need_zip64(self._limits))
@@ -79,9 +79,9 @@ class ZipAppender:
         self._ended(opening, sizes)
 
     def open(self, name: str, method: int = DEFLATED, *, may_be_large: bool = False) -> OpenEntry:
-        """Begin an entry whose content comes packed. Nothing else may be appended before its end.
+        """Begin an entry whose content is packed by the caller. Nothing else may be appended before its end.
 
-        `may_be_large` keeps room for sizes from 4 GiB on, which costs 20 bytes; without it they are refused.
+        `may_be_large` reserves 20 bytes for sizes of 4 GiB and more; without it, such sizes are refused.
         """
         described = not self._file.seekable()
         opening = self._opening(name, method, room=may_be_large, described=described)
@@ -89,7 +89,7 @@ class ZipAppender:
         return OpenEntry(self._file, opening, self._limits, seal, partial(self._ended, opening))
 
     def add(self, name: str, content: Readable) -> int:
-        """Append what is left to read in `content`, in pieces of 1 MiB; returns its size, which may be any."""
+        """Append the rest of `content` in pieces of 1 MiB. Return its size, which is not limited."""
         start = read_fully(content)
         if len(start) == CHUNK:
             return self.stream(name, start, content)
@@ -97,8 +97,8 @@ class ZipAppender:
         return len(start)
 
     def stream(self, name: str, start: bytes, content: Readable) -> int:
-        """Append `start` and what is left to read in `content`; returns their size."""
-        # Who reads a described entry as a stream finds the end of what is deflated, and not of what is stored.
+        """Append `start` and the rest of `content`. Return their size."""
+        # A reader of a stream can find the end of deflated content without its size, but not of stored content.
         method, chunk = method_for(name, start) if self._file.seekable() else DEFLATED, start
         pack = piece if method == DEFLATED else stored_piece
         entry = self.open(name, method, may_be_large=True)
@@ -111,7 +111,7 @@ class ZipAppender:
         return entry.size
 
     def close(self) -> None:
-        """Finish the ZIP; its file stays open, at its end."""
+        """Finish the ZIP. Its file stays open, at its end."""
         offset, size = self._end, self._directory.tell()
         self._directory.seek(0)
         shutil.copyfileobj(self._directory, self._file, CHUNK)
@@ -133,7 +133,7 @@ class ZipAppender:
         )
 
     def _ended(self, opening: Opening, sizes: Sizes) -> None:
-        """An entry is complete: note it in the directory."""
+        """Add a finished entry to the directory."""
         self._directory.write(records.central_header(opening, sizes, self._limits))
         self._end = self._file.tell()
         self._entry_count += 1

@@ -1,7 +1,7 @@
-"""What goes into an entry: deflated by ISA-L, or stored where that would gain nothing.
+"""The content of an entry: deflated by ISA-L, or stored where deflating gains nothing.
 
-ISA-L at level 1 makes the size of zlib's level 6 in a fifteenth of the time (a CSV table: 663 against 42 MB/s, both to
-39 %). Its level 0 makes random bytes a quarter larger.
+ISA-L at level 1 gives the size of zlib's level 6 in a fifteenth of the time (a CSV table: 663 instead of 42 MB/s, both
+to 39 %). Its level 0 makes random bytes a quarter larger.
 """
 
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from isal import isal_zlib
 from services.worker.zip.records import DEFLATED, STORED
 
 CHUNK = 1 << 20
-"""Content is read in pieces of so many bytes; what is smaller is packed together."""
+"""Content is read in pieces of this size. Smaller content is packed at once."""
 
 WIDEST = 15
-"""The widest window of deflate, as the logarithm of its bytes."""
+"""The largest window of deflate, as the binary logarithm of its bytes."""
 
 _LEVEL = 1
 _SAMPLE = 1 << 16
@@ -30,10 +30,10 @@ _COMPRESSED = _DOCUMENTS | _ARCHIVES | _MEDIA
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Packed bytes in order, with the size in bytes and the CRC-32 of what they hold.
+    """Packed bytes in order, with the size and the CRC-32 of the unpacked bytes.
 
-    Pieces of deflate are made by a compressor each and end on a byte: any thread can make them, and one after the
-    other they are one stream, whose CRC is combined from theirs.
+    Each piece of deflate comes from a compressor of its own and ends at a byte. So any thread can make it, and pieces
+    in order form one stream, whose CRC is combined from theirs.
     """
 
     blocks: tuple[bytes | memoryview, ...] = field(repr=False)
@@ -42,21 +42,22 @@ class Piece:
 
     @property
     def packed_size(self) -> int:
-        """Bytes of the blocks."""
+        """Number of packed bytes."""
         return sum(map(len, self.blocks))
 
 
 class Readable(Protocol):
-    """Content that comes from somewhere."""
+    """Content that can be read."""
 
     def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end only."""
+        """Return at most `size` bytes; empty only at the end."""
         ...
 
 
 def piece(*raw: bytes | memoryview, window: int = WIDEST) -> Piece:
-    """Deflate bytes, in order, to a piece that others may follow; repetitions are seen within 2**`window` (9 to 15)
-    bytes.
+    """Deflate bytes, in order, to a piece that others may follow.
+
+    Repetitions are found within 2**`window` (9 to 15) bytes.
     """
     return _deflated(raw, isal_zlib.Z_FULL_FLUSH, window)
 
@@ -67,31 +68,31 @@ def last_piece(*raw: bytes | memoryview) -> Piece:
 
 
 def stored_piece(raw: bytes | memoryview) -> Piece:
-    """A piece of an entry that is stored."""
+    """Return a piece of an entry that is stored."""
     return Piece((raw,), len(raw), isal_zlib.crc32(raw))
 
 
 def joined_crc(crc: int, following: Piece) -> int:
-    """CRC-32 of content with CRC `crc` followed by that of a piece."""
+    """Return the CRC-32 of content with the CRC `crc` followed by a piece."""
     return isal_zlib.crc32_combine(crc, following.crc, following.size)
 
 
 def smallest(name: str, raw: bytes) -> tuple[Piece, int]:
-    """The whole content of an entry, and its method: stored when deflating would not make it smaller."""
+    """Pack the whole content of an entry and return the method: stored if deflating would not make it smaller."""
     if not _is_compressed(name) and (deflated := last_piece(raw)).packed_size < len(raw):
         return deflated, DEFLATED
     return stored_piece(raw), STORED
 
 
 def method_for(name: str, start: bytes) -> int:
-    """How to pack content of this name that begins like this."""
+    """Return the method for content with this name and beginning."""
     sample = start[:_SAMPLE]
     worthwhile = not _is_compressed(name) and last_piece(sample).packed_size < len(sample) * _WORTHWHILE
     return DEFLATED if worthwhile else STORED
 
 
 def read_fully(content: Readable, size: int = CHUNK) -> bytes:
-    """The next `size` bytes; fewer at the end only."""
+    """Read the next `size` bytes; fewer only at the end."""
     start = content.read(size)
     if not start or len(start) == size:
         return start
@@ -103,7 +104,7 @@ def read_fully(content: Readable, size: int = CHUNK) -> bytes:
 
 
 def _deflated(content: Iterable[bytes | memoryview], flush: int, window: int = WIDEST) -> Piece:
-    compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -window)  # negative: no header
+    compressor = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -window)  # negative: without a header
     blocks: list[bytes] = []
     size = crc = 0
     for raw in content:

@@ -9,11 +9,11 @@ from services.worker.zip.records import Limits, Opening, Sizes, descriptor, loca
 
 
 class EntryTooLarge(Exception):
-    """An entry came to 4 GiB that was opened for less."""
+    """An entry reached 4 GiB, but was opened for less."""
 
 
 class OpenEntry:
-    """Grows by pieces at the end of `file`; `ended` is called with its sizes when it is complete."""
+    """An entry that grows piece by piece at the end of `file`. `ended` is called with its sizes when it is complete."""
 
     def __init__(
         self, file: BinaryIO, opening: Opening, limits: Limits, seal: Seal | None, ended: Callable[[Sizes], None]
@@ -34,7 +34,7 @@ class OpenEntry:
         return self._sizes.raw
 
     def append(self, piece: Piece) -> None:
-        """Add a piece; the last one of an entry that is deflated must end the stream. Raises EntryTooLarge."""
+        """Append a piece. The last piece of a deflated entry must end the stream. Raises EntryTooLarge."""
         for block in piece.blocks:
             self._write(self._seal.update(block) if self._seal else block)
         before = self._sizes
@@ -43,7 +43,7 @@ class OpenEntry:
             raise EntryTooLarge
 
     def close(self) -> None:
-        """End the entry: what is known now goes into its header, or behind its content."""
+        """End the entry: write its sizes and CRC into the header, or after the content."""
         if self._seal:
             self._write(self._seal.tail())
         if self._opening.described:

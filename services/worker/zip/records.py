@@ -1,4 +1,4 @@
-"""The records of a ZIP file as bytes: APPNOTE.TXT 6.3.10, and WinZip's extra field of AES-256 (AE-2)."""
+"""The records of a ZIP file as bytes: APPNOTE.TXT 6.3.10, and WinZip's extra field for AES-256 (AE-2)."""
 
 import struct
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ _FULL_16 = 0xFFFF
 
 _ZIP64_EXTRA = 0x0001
 _AES_EXTRA = 0x9901
-_TIME_EXTRA = 0x5455  # "extended timestamp" of Info-ZIP: Unix time, so that no reader guesses a zone
+_TIME_EXTRA = 0x5455  # "extended timestamp" of Info-ZIP: Unix time, so that readers need not guess a zone
 _TIME_MODIFIED = 1
 _LAST_UNIX_TIME = 2**31 - 1
-_PADDING_EXTRA = 0xA220  # "Open Packaging growth hint": room for what became no zip64 field; readers skip it
+_PADDING_EXTRA = 0xA220  # "Open Packaging growth hint": fills unused room for a zip64 field; readers skip it
 _PADDING_SIGNATURE = 0xA028
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From which numbers on zip64 is needed. Lower ones make small archives for tests."""
+    """Numbers from which on zip64 is needed. Tests use lower ones for small archives."""
 
     size: int = _FULL_32
     count: int = _FULL_16
@@ -38,11 +38,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What is known of an entry when it begins. `method` is that of its content, below the encryption.
+    """What is known of an entry at its beginning. `method` is that of the content, without encryption.
 
-    `room` keeps room for sizes of more than 4 GiB in the local header. `described` puts CRC and sizes behind the
-    content, for a file that is only appended to: the header is not written again. `unix_time` is the moment in seconds
-    since 1970; None leaves it out, and readers take `moment` for their own local time.
+    `room` reserves room for sizes of 4 GiB and more in the local header. `described` puts CRC and sizes after the
+    content, for a file that is only appended to, whose header is not written again. `unix_time` is in seconds since
+    1970; without it, readers interpret `moment` in their local time.
     """
 
     name: bytes
@@ -57,14 +57,14 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What is known of an entry when it ends; `packed` counts all bytes between its header and the next one's."""
+    """What is known of an entry at its end. `packed` counts all bytes between its header and the next one."""
 
     crc: int = 0
     packed: int = 0
     raw: int = 0
 
     def grown(self, packed: int) -> "Sizes":
-        """With so many bytes more in the file."""
+        """Return sizes with this many more bytes in the file."""
         return Sizes(self.crc, self.packed + packed, self.raw)
 
     def need_zip64(self, limits: Limits) -> bool:
@@ -73,13 +73,13 @@ class Sizes:
 
 
 def dos_moment(moment: datetime) -> tuple[int, int]:
-    """Time and date as they stand in headers, to two seconds; years are 1980 to 2107."""
+    """Return time and date as in headers, with a precision of two seconds, for the years 1980 to 2107."""
     time = moment.hour << 11 | moment.minute << 5 | moment.second // 2
     return time, (moment.year - 1980) << 9 | moment.month << 5 | moment.day
 
 
 def unix_time(moment: datetime) -> int | None:
-    """Seconds since 1970 as they stand in headers; None without a zone, and where the field cannot hold them."""
+    """Return seconds since 1970 as in headers. None without a zone, and for values that do not fit into the field."""
     if moment.tzinfo is None:
         return None
     seconds = int(moment.timestamp())
@@ -87,7 +87,7 @@ def unix_time(moment: datetime) -> int | None:
 
 
 def encoded_name(name: str) -> bytes:
-    """A name as it stands in headers. Raises ValueError when it is empty, too long or no Unicode."""
+    """Return a name as in headers. Raises ValueError when it is empty, too long or not Unicode."""
     encoded = name.encode()
     if not 0 < len(encoded) <= _FULL_16:
         raise ValueError(f"{len(encoded)} bytes are no name of an entry")
@@ -95,8 +95,10 @@ def encoded_name(name: str) -> bytes:
 
 
 def local_header(entry: Opening, sizes: Sizes, limits: Limits) -> bytes:
-    """The header before an entry's content. Its length depends on `entry` alone: it is written again at the end, but
-    for an entry that is `described`, whose header has no sizes.
+    """Return the header before an entry's content.
+
+    Its length depends only on `entry`, because it is written again at the end, unless the entry is `described`; then it
+    has no sizes.
     """
     room = b"" if not entry.room else _zip64_extra(0, 0) if entry.described else _local_sizes(sizes, limits)
     extra = room + _time_extra(entry) + _aes_extra(entry)
@@ -104,13 +106,13 @@ def local_header(entry: Opening, sizes: Sizes, limits: Limits) -> bytes:
 
 
 def descriptor(entry: Opening, sizes: Sizes) -> bytes:
-    """What follows the content of an entry that is `described`; with `room`, sizes have eight bytes each."""
+    """Return the descriptor after the content of a `described` entry. With `room`, sizes have eight bytes each."""
     numbers = (_shown_crc(entry, sizes), sizes.packed, sizes.raw)
     return struct.pack("<4sL2Q" if entry.room else "<4s3L", b"PK\x07\x08", *numbers)
 
 
 def central_header(entry: Opening, sizes: Sizes, limits: Limits) -> bytes:
-    """The same entry in the central directory: version, flags, method and CRC are those of the local header."""
+    """Return the header in the central directory. Version, flags, method and CRC are those of the local header."""
     far = entry.offset >= limits.size
     numbers = ((sizes.raw, sizes.packed) if sizes.need_zip64(limits) else ()) + ((entry.offset,) if far else ())
     extra = (_zip64_extra(*numbers) if numbers else b"") + _time_extra(entry) + _aes_extra(entry)
@@ -120,7 +122,7 @@ def central_header(entry: Opening, sizes: Sizes, limits: Limits) -> bytes:
 
 
 def end_of_directory(count: int, offset: int, size: int, limits: Limits) -> bytes:
-    """What ends the archive: `count` entries, whose directory of `size` bytes begins at `offset`."""
+    """Return the end of the archive with `count` entries, whose directory of `size` bytes begins at `offset`."""
     if count < limits.count and max(offset, size) < limits.size:
         return _end(count, offset, size)
     versions = (_UNIX | _ZIP64_VERSION, _ZIP64_VERSION)
@@ -142,7 +144,10 @@ def _end(count: int, offset: int, size: int) -> bytes:
 
 
 def _common(entry: Opening, sizes: Sizes, extra: bytes, limits: Limits, *, local: bool) -> bytes:
-    """The fields that both headers have, in both of them the same, but for what is described behind the content."""
+    """Return the fields that both headers share.
+
+    They are equal, except for the sizes and CRC of a `described` entry.
+    """
     flags = (_ENCRYPTED if entry.encrypted else 0) | (0 if entry.name.isascii() else _UTF8)
     flags |= _DESCRIBED if entry.described else 0
     method = _AES if entry.encrypted else entry.method
@@ -155,15 +160,15 @@ def _common(entry: Opening, sizes: Sizes, extra: bytes, limits: Limits, *, local
 
 
 def _version(entry: Opening, sizes: Sizes, limits: Limits) -> int:
-    """What a reader must know; from the end of an entry on, the same in both headers."""
+    """Return the version that a reader needs. From the end of an entry on, it is the same in both headers."""
     if entry.encrypted:
         return _AES_VERSION
-    wide = entry.described and entry.room  # its sizes have eight bytes, whatever they come to
+    wide = entry.described and entry.room  # its sizes have eight bytes, whatever their values
     return _ZIP64_VERSION if wide or sizes.need_zip64(limits) or entry.offset >= limits.size else _PLAIN_VERSION
 
 
 def _shown_crc(entry: Opening, sizes: Sizes) -> int:
-    return 0 if entry.encrypted else sizes.crc  # AE-2: the CRC would tell about the content
+    return 0 if entry.encrypted else sizes.crc  # AE-2: the CRC would reveal something about the content
 
 
 def _local_sizes(sizes: Sizes, limits: Limits) -> bytes:
@@ -177,7 +182,10 @@ def _zip64_extra(*numbers: int) -> bytes:
 
 
 def _time_extra(entry: Opening) -> bytes:
-    """The same nine bytes in both headers: the central one holds the time of the last change, too, and no other."""
+    """Return the extra field with the time.
+
+    Its nine bytes are the same in both headers; the central one holds only the time of modification.
+    """
     if entry.unix_time is None:
         return b""
     return struct.pack("<HHBl", _TIME_EXTRA, 5, _TIME_MODIFIED, entry.unix_time)

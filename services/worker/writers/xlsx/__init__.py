@@ -1,4 +1,4 @@
-"""XLSX at the speed of the machine: column kernels build the XML, two threads deflate it."""
+"""A fast XLSX writer: kernels on columns build the XML, and threads deflate it."""
 
 from services.worker.writers.xlsx.writer import XlsxWriter
 

@@ -1,4 +1,4 @@
-"""The file of a workbook: takes segments in order, and opens and closes the sheets that they go to."""
+"""The file of a workbook. It takes segments in order, and opens and closes their sheets."""
 
 from datetime import UTC, datetime
 from typing import BinaryIO
@@ -24,9 +24,9 @@ from services.worker.zip.entry import EntryTooLarge, OpenEntry
 
 
 class Book:
-    """A workbook of one table in `file`, which is seekable, empty and stays the caller's.
+    """A workbook of one table in `file`, which must be seekable and empty, and stays open.
 
-    `losses` are those of the segments so far, `rows_written` counts their rows. `written_at` None: now.
+    `losses` are those of all segments so far, `rows_written` counts their rows. `written_at` None means now.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Book:
         self._names = sheet_names(table_name)
         self._widths = [header_width(header) for header in frame.headers]
         self._sheets: list[SheetEntry] = []
-        self._rows = 0  # of the open sheet, header included
+        self._rows = 0  # of the open sheet, including the header
         self._written_at = written_at or datetime.now(UTC)
         self._zip = ZipAppender(file, self._written_at)
         self._put("_rels/.rels", root_relations())
@@ -49,11 +49,11 @@ class Book:
         self._sheet: OpenEntry | None = None
 
     def bytes_of(self, sheet: int) -> int:
-        """Bytes of XML in a sheet so far; 0 for one that has not been opened."""
+        """Return the size of a sheet's XML so far in bytes; 0 for a sheet that has not been opened."""
         return self._sheet.size if self._sheet and sheet == self._open else 0
 
     def add(self, segment: Segment) -> None:
-        """Put a segment behind the one before it."""
+        """Append a segment."""
         self._widths = [max(pair) for pair in zip(self._widths, segment.widths or self._widths, strict=True)]
         while self._open < segment.place.sheet:
             self._open_sheet()
@@ -70,8 +70,10 @@ class Book:
             self.losses.add(WarningCode[warning.code], warning.count)
 
     def close(self, shared: list[str], shared_cells: int) -> None:
-        """Finish the workbook; one without rows has a sheet with the header alone. `shared_cells` say the number of one
-        of the `shared` texts.
+        """Finish the workbook.
+
+        Without rows it has one sheet with only the header. `shared_cells` is the number of cells that refer to the
+        `shared` texts.
         """
         if not self._open:
             self._open_sheet()

@@ -1,7 +1,7 @@
-"""The rules per value for XLSX: what stands in a cell, and of which type the cell is.
+"""The rules per value for XLSX: the content and the type of a cell.
 
-A serial is Excel's number for a moment: days since 1899-12-30, fractions are times of day. Before 1900-03-01 it is one
-less, because Excel believes in a 29th of February 1900.
+A serial is Excel's number for a moment: days since 1899-12-30, with the time of day as a fraction. Before 1900-03-01 it
+is one less, because Excel counts a 29th of February 1900.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from services.worker.writers.xlsx.limits import MAX_CELL_UNITS, MAX_DIGITS
 
 MS_PER_DAY = 86_400_000
 EPOCH_SERIAL = 25_569  # 1970-01-01
-_FIRST_SERIAL = 2  # 1900-01-01, before one is taken off
+_FIRST_SERIAL = 2  # 1900-01-01, before one is subtracted
 MARCH_1900 = 61
 LAST_SERIAL = 2_958_465  # 9999-12-31
 
 _CONTROL = r"\x00-\x08\x0b\x0c\x0e-\x1f"
 _ESCAPES = {chr(c): f"_x{c:04X}_" for c in range(0x20) if chr(c) not in "\t\n\r"}
-_MARK = "\ufffe"  # cannot occur in what is escaped: it has been replaced before
+_MARK = "\ufffe"  # cannot occur in texts to be escaped, as it has been replaced before
 _LOOKALIKE = rf"_(x[0-9A-Fa-f]{{4}}[_{_MARK}{_CONTROL}])"
 
 _FORMATS = {
@@ -33,16 +33,17 @@ _FORMATS = {
 }
 _MAX_FORMAT_DECIMALS = 30
 MOMENTS = frozenset({Kind.TIME, Kind.TIMESTAMP, Kind.DURATION})
-"""Kinds whose number format shows milliseconds where a value of the column has some."""
+"""Kinds whose number format shows milliseconds if a value of the column has any."""
 
 TEXT_FORMAT = "@"
-"""Of cells that hold text: one that is edited stays text, `00099` and `1E5` too."""
+"""Number format of text cells. An edited cell stays text, including `00099` and `1E5`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SheetCells:
-    """One column of cells: `values` as they stand in the XML, null for no cell. Where `as_text` is true the cell is
-    text; elsewhere it is a boolean for a boolean column and a number for the others.
+    """One column of cells. `values` are the contents in the XML; null means no cell.
+
+    Where `as_text` is true, the cell is text. Elsewhere it is a boolean in a boolean column and a number in others.
     """
 
     values: pl.Series
@@ -50,8 +51,10 @@ class SheetCells:
 
 
 def number_format(spec: ColumnSpec, *, milliseconds: bool = False) -> str:
-    """The number format of a column's cells that are not text: whole digits for integers, all decimals of the scale for
-    decimals. `milliseconds` of moments are shown when asked for.
+    """Return the number format of a column's cells that are not text: no decimals for integers, all decimals of the
+    scale for decimals.
+
+    `milliseconds` adds milliseconds to the formats of moments.
     """
     if spec.type.kind is Kind.DECIMAL:
         return "0." + "0" * min(spec.type.scale, _MAX_FORMAT_DECIMALS) if spec.type.scale else "0"
@@ -60,15 +63,16 @@ def number_format(spec: ColumnSpec, *, milliseconds: bool = False) -> str:
 
 
 def has_milliseconds(cells: Cells) -> bool:
-    """Whether the number format of these cells has to show fractions of a second."""
+    """Whether the number format of these cells must show fractions of a second."""
     if cells.spec.type.kind not in MOMENTS:
         return False
-    unit = 1_000_000 if cells.spec.type.kind is Kind.TIME else 1_000  # of a millisecond: times are in nanoseconds
+    # nanoseconds or microseconds in a millisecond: polars has times in nanoseconds
+    unit = 1_000_000 if cells.spec.type.kind is Kind.TIME else 1_000
     return bool((cells.values.to_physical() // unit % 1000 != 0).any())
 
 
 def sheet_cells(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
-    """The cells of a column. Raises CannotWrite TEXT_TOO_LONG for a text that no cell holds."""
+    """Return the cells of a column. Raises CannotWrite (TEXT_TOO_LONG) for a text that does not fit into a cell."""
     match cells.spec.type.kind:
         case Kind.BOOLEAN:
             return _plain(cells.values.cast(pl.Int8).cast(pl.String))
@@ -90,13 +94,15 @@ def sheet_cells(cells: Cells, time_zone: str, losses: Losses) -> SheetCells:
 
 
 def sheet_text(cells: Cells, losses: Losses) -> pl.Series:
-    """Texts as they stand in a cell: what XML forbids as `_xHHHH_` or replaced, and what would be read as such an
-    escape escaped itself. Raises CannotWrite TEXT_TOO_LONG for text of more than 32,767 UTF-16 units.
+    """Return texts as the content of cells.
+
+    Characters that XML forbids become `_xHHHH_` or are replaced, and text that looks like such an escape is escaped
+    itself. Raises CannotWrite (TEXT_TOO_LONG) for texts of more than 32,767 UTF-16 units.
     """
     refuse_long(cells)
     text = _replaced(cells.values, losses)
     if text.str.contains(_LOOKALIKE).any():
-        # Underscores can belong to two look-alikes, and one pattern sees only every other one of a chain.
+        # An underscore may belong to two look-alikes, and one pass finds only every other one of a chain.
         for _ in range(2):
             text = text.str.replace_all(_LOOKALIKE, _MARK + "$1")
         text = text.str.replace_all(_MARK, "_x005F_", literal=True)
@@ -106,7 +112,7 @@ def sheet_text(cells: Cells, losses: Losses) -> pl.Series:
 
 
 def refuse_long(cells: Cells) -> None:
-    """Raises CannotWrite TEXT_TOO_LONG for text of more than 32,767 UTF-16 units."""
+    """Raise CannotWrite (TEXT_TOO_LONG) for texts of more than 32,767 UTF-16 units."""
     suspects = cells.values.str.len_bytes() > MAX_CELL_UNITS
     if suspects.any():
         text = cells.values
@@ -161,13 +167,13 @@ def _or_text(cells: Cells, serials: pl.Series, as_text: pl.Series, time_zone: st
 
 
 def whole_milliseconds(microseconds: pl.Series, losses: Losses) -> pl.Series:
-    """Whole milliseconds, rounded down: rounding up could turn the last moment of a day into the next day."""
+    """Return whole milliseconds, rounded down. Rounding up could turn the last moment of a day into the next day."""
     losses.add(WarningCode.FRACTION_CUT, int((microseconds % 1000 != 0).sum()))
     return microseconds // 1000
 
 
 def serial_text(milliseconds: pl.Series) -> pl.Series:
-    """Serials, as text, of milliseconds since Excel's day 0."""
+    """Return milliseconds since Excel's day 0 as serials in text."""
     return (milliseconds / MS_PER_DAY).cast(pl.String)
 
 

@@ -1,4 +1,4 @@
-"""Text that no cell holds is handed out, in the order of the rows, and what comes back takes its place."""
+"""Texts that do not fit into a cell are passed to a function, in the order of the rows, and replaced by its results."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -11,7 +11,10 @@ from services.worker.writers.xlsx.limits import MAX_CELL_UNITS
 from services.worker.writers.xlsx.scan import scan
 
 LongText = Callable[[int, str, str], str]
-"""Takes the number of a row of the table (from 1), a column's header and the whole text; returns the cell's text."""
+"""Takes the number of a row of the table (from 1), a column's header and the whole text.
+
+Returns the text for the cell.
+"""
 
 _TEXTS = frozenset({Kind.TEXT, Kind.JSON, Kind.BINARY})
 
@@ -19,9 +22,9 @@ _TEXTS = frozenset({Kind.TEXT, Kind.JSON, Kind.BINARY})
 def without_long_text(
     batch: pa.RecordBatch, columns: tuple[ColumnSpec, ...], first_row: int, take: LongText
 ) -> pa.RecordBatch:
-    """The batch with each text of more than 32,767 UTF-16 units replaced by what `take` returns for it.
+    """Return the batch with each text of more than 32,767 UTF-16 units replaced by the result of `take`.
 
-    A binary column with such a text comes back as the base64 text that its cells hold.
+    A binary column with such a text is returned as the base64 text of its cells.
     """
     suspects = {n: _text(batch.column(n), spec) for n, spec in enumerate(columns) if spec.type.kind in _TEXTS}
     long = {n: rows for n, text in suspects.items() if (rows := _long_rows(text))}

@@ -1,4 +1,4 @@
-"""The parts of a workbook that are not sheets: what is in it, and how the parts belong together."""
+"""The parts of a workbook other than sheets: its contents and relationships."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ _APP_TYPE = "application/vnd.openxmlformats-officedocument.extended-properties+x
 
 
 SHARED_TEXTS = "xl/sharedStrings.xml"
-"""Name of the part with the texts that cells name by number."""
+"""Name of the part with the texts that cells refer to by number."""
 
 
 @dataclass(frozen=True, slots=True)
 class SheetEntry:
-    """A sheet of the workbook; `filtered` is the range of its filter (`$A$1:$J$100`), empty for none."""
+    """A sheet of the workbook. `filtered` is the range of its filter (`$A$1:$J$100`); empty when there is none."""
 
     name: str
     filtered: str
 
 
 def sheet_part(number: int) -> str:
-    """Name of the part of a sheet, counted from 1."""
+    """Return the name of a sheet's part. Sheets count from 1."""
     return f"xl/worksheets/sheet{number}.xml"
 
 
 def root_relations() -> bytes:
-    """`_rels/.rels`: always the same, so it can be the first part."""
+    """Return `_rels/.rels`. It is always the same, so it can be the first part."""
     return _relations(
         [
             (f"{_OFFICE}/relationships/officeDocument", "xl/workbook.xml"),
@@ -46,7 +46,7 @@ def root_relations() -> bytes:
 
 
 def shared_texts(texts: list[str], cells: int) -> bytes:
-    """The part with the texts that `cells` cells name by number; all of them different."""
+    """Return the part with the shared texts, which are all different. `cells` cells refer to them by number."""
     items = "".join(f"<si>{_text(text)}</si>" for text in texts)
     return _part(f'<sst xmlns="{_MAIN}" count="{cells}" uniqueCount="{len(texts)}">{items}</sst>')
 
@@ -57,7 +57,7 @@ def _text(text: str) -> str:
 
 
 def closing_parts(sheets: list[SheetEntry], written_at: datetime, *, shared: bool) -> Iterator[tuple[str, bytes]]:
-    """Names and content of the parts that are known when all sheets are; `shared`: there is one of shared texts."""
+    """Yield names and contents of the parts that depend on all sheets. `shared`: there is a part with shared texts."""
     yield "xl/workbook.xml", _workbook(sheets)
     yield "xl/_rels/workbook.xml.rels", _workbook_relations(len(sheets), shared=shared)
     yield "docProps/core.xml", _core(written_at)
@@ -67,7 +67,7 @@ def closing_parts(sheets: list[SheetEntry], written_at: datetime, *, shared: boo
 
 def _workbook(sheets: list[SheetEntry]) -> bytes:
     entries = "".join(f'<sheet name={quoteattr(s.name)} sheetId="{n}" r:id="rId{n}"/>' for n, s in enumerate(sheets, 1))
-    # LibreOffice takes a filter without this name for a broken one.
+    # LibreOffice considers a filter without this name as broken.
     names = "".join(
         f'<definedName name="_xlnm._FilterDatabase" localSheetId="{n}" hidden="1">{_place(s)}</definedName>'
         for n, s in enumerate(sheets)

@@ -1,4 +1,4 @@
-"""The cells of a column, as `cells` has them, without its steps where a look at the column says they change nothing."""
+"""Makes the cells of a column as `cells` does, but skips steps that do not change anything."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,18 +24,18 @@ from services.worker.writers.xlsx.scan import scan
 
 _LONG = 10**MAX_DIGITS
 _US_PER_DAY = MS_PER_DAY * 1000
-# Days since 1970-01-01; timestamps keep a day's distance, as their time zone moves them.
+# Days since 1970-01-01. Timestamps keep a distance of one day, as their time zone moves them.
 _FIRST_DAY = MARCH_1900 - EPOCH_SERIAL
 _LAST_DAY = LAST_SERIAL - EPOCH_SERIAL
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Cells of one column in consecutive rows: `values` as a cell shows them, null for no cell.
+    """Cells of one column in consecutive rows. `values` are the contents of cells; null means no cell.
 
-    `as_text` says which cells are text: all, none, or the ones where it is true. `markup`: values may hold what XML
-    escapes. `edges`: values may begin or end with white space. `shared`: values are the XML of cells with shared texts.
-    `milliseconds`: some of the moments have a fraction of a second.
+    `as_text` says which cells are text: all, none, or those where it is true. `markup`: values may need escapes in XML.
+    `edges`: values may begin or end with white space. `shared`: values are the XML of cells with shared texts.
+    `milliseconds`: some moments have a fraction of a second.
     """
 
     values: pl.Series
@@ -47,7 +47,7 @@ class Column:
 
 
 def column_of(array: "pa.Array[Any]", spec: ColumnSpec, first_row: int, time_zone: str, losses: Losses) -> Column:
-    """The cells of a column of the Arrow type of its spec, or of text where binary was made text before.
+    """Return the cells of a column of its spec's Arrow type, or of text if binary has been converted before.
 
     `first_row` is the number of its first row in the table, from 1. Raises CannotWrite as `cells.sheet_cells` does.
     """
@@ -90,6 +90,6 @@ def _within(whole: pl.Series, least: int, most: int) -> bool:
 
 def _careful(cells: Cells, time_zone: str, losses: Losses) -> Column:
     done = sheet_cells(cells, time_zone, losses)
-    if done.as_text.all():  # of nulls, too
+    if done.as_text.all():  # also when all values are null
         return Column(done.values, as_text=True)
     return Column(done.values, as_text=done.as_text if done.as_text.any() else False)

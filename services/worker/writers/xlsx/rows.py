@@ -1,8 +1,8 @@
-"""The XML of rows: one text a row, in one step over all columns.
+"""The XML of rows, built for all columns in one step as one text per row.
 
-What stands between two values is the same in every row but for the row's number, so the step joins literals, the
-number as a text and the values; neighbouring literals are merged. A column with gaps, or with text among its numbers,
-gets its cells first, as they differ from row to row.
+The XML between two values is the same in every row except for the row's number. The step joins literals, the number as
+text and the values; neighbouring literals are merged. If a column has gaps, or texts among its numbers, its cells are
+built first, since they differ from row to row.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from services.worker.writers.xlsx.quick import Column
 
 _SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"}
 _ESCAPES = {ord(character): escape for character, escape in _SPECIAL.items()}
-_GAP = "<c/>"  # without references, a cell's place says its column
+_GAP = "<c/>"  # without references, the position of a cell gives its column
 _ROW = "row"
 _QUOTE = '"'
 TEXT_CLOSE = "</t></is></c>"
@@ -25,19 +25,22 @@ Part = str | pl.Expr
 
 
 def xml_text(text: str) -> str:
-    """Text as it stands in an element; a bare CR would be read as a line feed."""
+    """Escape text for the content of an element. A bare CR would be read as a line feed."""
     return text.translate(_ESCAPES)
 
 
 def text_open(style: int, *, edges: bool) -> str:
-    """What stands between the place of a text cell and its text; `edges` keeps white space around it."""
+    """Return the XML between the reference of a text cell and its text.
+
+    `edges` preserves white space around the text.
+    """
     space = ' xml:space="preserve"' if edges else ""
     return f' s="{style}" t="inlineStr"><is><t{space}>'
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What the cells of a column look like in some rows: text, not text or (None) either; `gaps`: some are missing."""
+    """The form of a column's cells in some rows: text, no text, or either (None). `gaps`: some cells are missing."""
 
     text: bool | None
     edges: bool
@@ -46,13 +49,14 @@ class _Shape:
 
     @property
     def differs(self) -> bool:
-        """Whether more than the value and the row's number differs from cell to cell."""
+        """Whether cells differ in more than the value and the row's number."""
         return self.text is None or self.gaps
 
 
 class RowXml:
-    """Makes the rows of one table: `attributes` are those of each column's cells that are not text (` s="2"`),
-    `text_style` is the number of the style of those that are.
+    """Builds the rows of one table.
+
+    `attributes` are those of each column's cells that are not text (` s="2"`). `text_style` is the style of text cells.
     """
 
     def __init__(self, attributes: Iterable[str], text_style: int, *, compact: bool) -> None:
@@ -63,18 +67,21 @@ class RowXml:
         self._last: tuple[list[_Shape], pl.Expr] | None = None
 
     def shared_cells(self, numbers: pl.Series) -> pl.Series:
-        """What a column has as values in place of shared texts with these numbers."""
+        """Return the column's values for shared texts with these numbers."""
         start = f'{"<c" if self._compact else _QUOTE} s="{self._text_style}" t="s"><v>'
         return pl.select(pl.concat_str(pl.lit(start), numbers.cast(pl.String), pl.lit("</v></c>"))).to_series()
 
     def rows(self, columns: list[Column], first: int, count: int) -> list[memoryview]:
-        """The XML, in blocks, of `count` rows (1 or more), the first of which is row number `first` of its sheet."""
+        """Return the XML of `count` rows (at least 1) in blocks.
+
+        `first` is the number of the first row in its sheet.
+        """
         step = self._step([_shape(column) for column in columns])
         return blocks_of(_frame(columns, first, count).select(step).to_series())
 
     def _step(self, shapes: list[_Shape]) -> pl.Expr:
-        # Most segments of a table have the same shape, and in wide tables making the expression takes longer than
-        # using it. Two threads that come here at once make it twice: no harm.
+        # Most segments of a table have the same form, and in wide tables building the expression takes longer than
+        # using it. If two threads build it at the same time, nothing is lost.
         last = self._last
         if last is None or last[0] != shapes:
             self._last = last = (shapes, self._joined(shapes))
@@ -87,7 +94,7 @@ class RowXml:
         return pl.concat_str([*_merged([*parts, "</row>"])], ignore_nulls=any(s.gaps for s in shapes))
 
     def _cell(self, n: int, shape: _Shape) -> pl.Expr:
-        """Whole cells, null for none."""
+        """Return whole cells; null for a missing cell."""
         own, text = (pl.concat_str([*_merged(self._parts(n, shape, text=t))]) for t in (False, True))
         if shape.text is None:
             cell = pl.when(pl.col(_mask(n))).then(text).otherwise(own)
@@ -130,7 +137,7 @@ def _escaped(column: Column) -> pl.Series:
 
 
 def _merged(parts: list[Part]) -> Iterator[pl.Expr]:
-    """The parts with neighbouring literals made one."""
+    """Yield the parts with neighbouring literals merged."""
     literal = ""
     for part in parts:
         if isinstance(part, str):

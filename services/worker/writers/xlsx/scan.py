@@ -1,7 +1,7 @@
-"""What a column of texts holds that needs work, found by looking at its bytes as they lie in the Arrow buffer.
+"""Finds out whether a column of texts needs special treatment, by comparing the bytes of its Arrow buffer.
 
-Comparing all bytes of a column with a few constants costs a fifth of looking for a pattern in each text, and numpy
-starts a comparison in a microsecond, which counts where a table is wide.
+Comparing all bytes with a few constants takes a fifth of the time of searching each text for a pattern. numpy starts a
+comparison within a microsecond, which matters for wide tables.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 _SPACE = 0x20
 _UNDERSCORE = 0x5F
-_NON_CHARACTERS = 0xEF  # the first byte of U+FFFE, U+FFFF and of much that is harmless
+_NON_CHARACTERS = 0xEF  # the first byte of U+FFFE and U+FFFF, and of many harmless characters
 _MARKUP = tuple(b"&<>")
 
 Octets = npt.NDArray[np.uint8]
@@ -21,8 +21,10 @@ Offsets = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class TextTraits:
-    """`unusual`: texts may hold what a cell writes differently. `markup`: they may hold what XML escapes. `edges`: some
-    begin or end with white space. `longest`: bytes of the longest text. False is certain, true is a suspicion.
+    """Traits of a column of texts. A false value is certain; a true value is only possible.
+
+    `unusual`: a cell may have to write texts differently. `markup`: texts may need escapes in XML. `edges`: some texts
+    begin or end with white space. `longest`: bytes of the longest text.
     """
 
     unusual: bool
@@ -35,7 +37,7 @@ _NOTHING = TextTraits(unusual=False, markup=False, edges=False, longest=0)
 
 
 def scan(texts: pa.LargeStringArray) -> TextTraits:
-    """Look at all bytes of the texts."""
+    """Examine all bytes of the texts."""
     _, offset_buffer, content = texts.buffers()
     if content is None or offset_buffer is None or len(texts) == 0:
         return _NOTHING
@@ -60,7 +62,7 @@ def _holds(octets: Octets, byte: int) -> bool:
 
 
 def _edges(octets: Octets, offsets: Offsets) -> bool:
-    # An empty text lends its neighbour's bytes: a suspicion more.
+    # An empty text uses its neighbour's bytes, so the result may be true without a reason.
     firsts = np.minimum(offsets[:-1], len(octets) - 1)
     lasts = np.maximum(offsets[1:] - 1, 0)
     return bool((octets[firsts] <= _SPACE).any() or (octets[lasts] <= _SPACE).any())

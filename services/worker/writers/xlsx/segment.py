@@ -1,4 +1,4 @@
-"""A segment: consecutive rows of one sheet as a piece of its deflated XML. Threads make them, each on its own."""
+"""A segment: consecutive rows of one sheet, as a piece of its deflated XML. Threads make segments independently."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a segment goes: the number of its sheet, of its first row in that sheet and in the table, all from 1."""
+    """The place of a segment: the number of its sheet, and of its first row in the sheet and in the table.
+
+    All count from 1.
+    """
 
     sheet: int
     sheet_row: int
@@ -39,8 +42,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """`rows` rows, encoded. `widths` is empty unless the table's first rows are in it; `milliseconds` are the places of
-    columns with fractions of a second.
+    """`rows` encoded rows.
+
+    `widths` is empty unless the segment has the table's first rows. `milliseconds` are the positions of columns with
+    fractions of a second.
     """
 
     piece: Piece
@@ -52,7 +57,7 @@ class Segment:
 
 
 def encode(table: Table, batch: pa.RecordBatch, place: Place, shares: Mapping[int, Share]) -> Segment:
-    """The rows of a batch, one or more; columns in `shares` have shared texts only. Raises CannotWrite."""
+    """Encode the rows of a batch, at least one. Columns in `shares` have only shared texts. Raises CannotWrite."""
     losses = Losses()
 
     def column(n: int, array: "pa.Array[Any]") -> Column:
@@ -67,8 +72,9 @@ def encode(table: Table, batch: pa.RecordBatch, place: Place, shares: Mapping[in
 
 
 def _window(row_bytes: int) -> int:
-    """A few rows: what is like a row stands in the rows just before it, and looking further away costs a tenth of the
-    time for nothing.
+    """Return the deflate window for a few rows.
+
+    Repetitions are found in the rows just before; a larger window takes a tenth more time and gains nothing.
     """
     return max(_NARROWEST, min(WIDEST, (_ROWS_IN_SIGHT * row_bytes).bit_length()))
 

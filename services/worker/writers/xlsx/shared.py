@@ -1,7 +1,7 @@
-"""Texts that come again and again: each stands once in a part of its own, and cells say its number.
+"""Texts that occur repeatedly. Each is stored once in a part of its own, and cells refer to it by number.
 
-A column takes part from the first rows that hold few different texts until it shows too many new ones; its cells are
-made once a text and gathered. Which text gets which number follows from the rows alone, not from the speed of threads.
+A column takes part from the first rows with few different texts until it has too many new ones. Its cells are made once
+for each text. The numbers depend on the rows only, not on the speed of threads.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from services.worker.writers.xlsx.scan import scan
 pc: Any = pyarrow.compute
 
 MIN_ROWS = 1024
-"""Fewer rows at once neither show whether texts come again nor make it worth a part."""
+"""Fewer rows at once do not show whether texts repeat, and are not worth a part."""
 
 _MAX_NEW_SHARE = 1 / 4  # of the rows at once
 MAX_TEXTS = 1 << 15
@@ -32,8 +32,9 @@ _NONE = pa.array([], pa.large_string())
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Cells of one column in consecutive rows: `rows` are places in `cells` and in `texts`, which the cells show, null
-    for no cell.
+    """Cells of one column in consecutive rows.
+
+    `rows` are indexes into `cells` and into `texts`, the texts that the cells show; null means no cell.
     """
 
     rows: pl.Series
@@ -42,11 +43,10 @@ class Share:
 
 
 class SharedTexts:
-    """The shared texts of a workbook, `max_texts` of `max_bytes` at most.
+    """The shared texts of a workbook: at most `max_texts` texts with `max_bytes` bytes.
 
-    For one thread, a call for each segment, in order.
-
-    `cells` makes of numbers what stands for a cell with that number of a text.
+    Use it in one thread, and call it once for each segment, in order. `cells` converts numbers of texts to the cells
+    that show them.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class SharedTexts:
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self.count = 0
-        """Cells that say a number."""
+        """Number of cells that refer to a shared text."""
         self._cells = cells
         self._min_rows = min_rows
         self._max_texts = max_texts
@@ -70,11 +70,11 @@ class SharedTexts:
 
     @property
     def texts(self) -> list[str]:
-        """All of them, by number from 0."""
+        """All shared texts by number, from 0."""
         return list(self._numbers)
 
     def shares(self, batch: pa.RecordBatch) -> dict[int, Share]:
-        """The columns of these rows whose texts are all shared, by their place."""
+        """Return the columns of these rows whose texts are all shared, by position."""
         shares = {n: self._share(n, column, batch.column(n)) for n, column in [*self._columns.items()]}
         return {n: share for n, share in shares.items() if share is not None}
 
@@ -92,7 +92,7 @@ class SharedTexts:
         return Share(pl.Series(pl.from_arrow(rows)), column.cells, column.texts)
 
     def _take(self, column: "_Repeated", new: pa.LargeStringArray) -> bool:
-        """Whether new texts have become shared ones of a column; all of them or none."""
+        """Add new texts to the shared texts of a column. Return whether they were added: either all or none are."""
         size = int(pc.sum(pc.binary_length(new)).as_py())
         full = len(self._numbers) + len(new) > self._max_texts or self._bytes + size > self._max_bytes
         if full or not _stays_as_it_is(column.spec, new):
@@ -105,7 +105,7 @@ class SharedTexts:
 
 
 class _Repeated:
-    """The shared texts of one column: in the order in which they came, with a cell for each."""
+    """The shared texts of one column in the order of their appearance, with a cell for each."""
 
     def __init__(self, spec: ColumnSpec) -> None:
         self.spec = spec
@@ -114,18 +114,18 @@ class _Repeated:
         self.cells = pl.Series(dtype=pl.String)
 
     def find(self, array: "pa.Array[Any]") -> Any:
-        """The places of texts; null for null and for a text that is not known."""
+        """Return the indexes of texts; null for null and for an unknown text."""
         return pc.index_in(array, value_set=self.known)
 
     def add(self, new: pa.LargeStringArray, cells: pl.Series) -> None:
-        """Texts that are not known yet."""
+        """Add texts that are not known yet."""
         self.known = pa.concat_arrays([self.known, new])
         self.texts = cast("pl.Series", pl.from_arrow(self.known))
         self.cells = pl.concat([self.cells, cells])
 
 
 def _stays_as_it_is(spec: ColumnSpec, texts: pa.LargeStringArray) -> bool:
-    """Whether cells show the texts unchanged: readers differ in how they read escapes of shared texts."""
+    """Whether cells show the texts unchanged. Readers interpret escapes in shared texts differently."""
     traits = scan(texts)
     if traits.longest > MAX_CELL_UNITS:
         return False

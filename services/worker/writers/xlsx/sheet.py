@@ -1,4 +1,4 @@
-"""What stands around the rows of a sheet: views, widths and header before them, the filter after them."""
+"""The XML around the rows of a sheet: views, widths and header before them, the filter after them."""
 
 from dataclasses import dataclass
 
@@ -19,25 +19,25 @@ _FROZEN = (
 
 @dataclass(frozen=True, slots=True)
 class SheetFrame:
-    """Frame of every sheet of a table. `headers` are as cells show them, in the style numbered `header_style`."""
+    """The frame of all sheets of a table. `headers` are escaped for cells and have the style `header_style`."""
 
     headers: tuple[str, ...]
     header_style: int
     layout: XlsxLayout
 
     def opening(self, widths: list[int], *, first: bool) -> bytes:
-        """All that comes before the rows; of several sheets only the first is selected."""
+        """Return the XML before the rows. Of several sheets only the first is selected."""
         header = f"<row>{self._header()}</row>" if self.layout.compact else f'<row r="1">{self._header()}</row>'
         return f"{_OPEN}{self._view(first=first)}{_cols(widths)}<sheetData>{header}".encode()
 
     def closing(self, rows: int) -> bytes:
-        """All that comes after the rows, of which there are `rows` with the header."""
+        """Return the XML after the rows. `rows` is their number including the header."""
         filtered = self.filtered(rows).replace("$", "")
         auto_filter = f'<autoFilter ref="{filtered}"/>' if filtered else ""
         return f"</sheetData>{auto_filter}</worksheet>".encode()
 
     def filtered(self, rows: int) -> str:
-        """The range of the filter (`$A$1:$J$100`), empty for none."""
+        """Return the range of the filter (`$A$1:$J$100`); empty when there is none."""
         if not self.layout.autofilter or not self.headers:
             return ""
         return f"$A$1:${get_column_letter(len(self.headers))}${rows}"

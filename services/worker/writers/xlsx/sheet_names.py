@@ -10,10 +10,10 @@ _FORBIDDEN = re.compile(r"[\[\]:*?/\\\x00-\x1f\x7f\ufffe\uffff]")
 
 
 def sheet_names(table_name: str) -> Iterator[str]:
-    """Endless names for the sheets of one table: "invoices", "invoices (2)" and so on.
+    """Yield names for the sheets of one table without end: "invoices", "invoices (2)" and so on.
 
-    Forbidden characters become `_`, apostrophes at the ends are dropped, long names are cut; all are unique ignoring
-    case. A name of which nothing is left is "Sheet", and "History", which Excel keeps for itself, gets a `_`.
+    Forbidden characters become `_`, apostrophes at the ends are dropped, and long names are cut. All names differ by
+    more than case. An empty name becomes "Sheet", and "History", which Excel reserves, gets a `_`.
     """
     base = _FORBIDDEN.sub("_", table_name).strip("'") or "Sheet"
     base = f"{base}_" if base.casefold() == "history" else base

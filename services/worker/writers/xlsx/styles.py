@@ -1,4 +1,4 @@
-"""The looks of a workbook: openpyxl makes the styles and the theme, once for each set of number formats."""
+"""The styles of a workbook. openpyxl makes styles and theme once for each set of number formats."""
 
 from collections.abc import Collection
 from copy import deepcopy
@@ -24,7 +24,7 @@ _PLACES = {name: place for place, name in enumerate(_FONT)}
 
 @dataclass(frozen=True, slots=True)
 class Styles:
-    """Numbers of cell styles: of the header, of text, and of each column's cells that are not text."""
+    """Numbers of cell styles: for the header, for text, and for each column's cells that are not text."""
 
     header: int
     text: int
@@ -34,7 +34,10 @@ class Styles:
     _specs: tuple[ColumnSpec, ...]
 
     def part(self, milliseconds: Collection[int] = ()) -> bytes:
-        """The styles part; columns at the places in `milliseconds` show them. Known only when all rows are."""
+        """Return the styles part.
+
+        Columns at the positions in `milliseconds` show milliseconds, which is known only after all rows.
+        """
         if not self._moments:
             return self._base.content
         tree: Any = fromstring(self._base.content)
@@ -48,7 +51,10 @@ class Styles:
 
 
 def styles_for(specs: tuple[ColumnSpec, ...]) -> Styles:
-    """Styles of a table: each column of moments has one of its own, so that its format can be decided at the end."""
+    """Return the styles of a table.
+
+    Each column of moments has a style of its own, so that its format can be chosen at the end.
+    """
     looks = {number_format(spec, milliseconds=ms) for spec in specs for ms in (False, True)}
     base = _base((_GENERAL, TEXT_FORMAT, *sorted(looks - {_GENERAL, TEXT_FORMAT})))
     moments = tuple(n for n, spec in enumerate(specs) if spec.type.kind in MOMENTS)
@@ -59,7 +65,7 @@ def styles_for(specs: tuple[ColumnSpec, ...]) -> Styles:
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """A styles part with a bold header and one style a number format."""
+    """A styles part with a bold header and one style for each number format."""
 
     content: bytes
     header: int
@@ -72,7 +78,7 @@ class _Base:
 
 @lru_cache(maxsize=1)
 def theme() -> bytes:
-    """The theme part."""
+    """Return the theme part."""
     content: str = write_theme()  # type: ignore[no-untyped-call]
     return content.encode()
 
@@ -93,9 +99,10 @@ def _base(formats: tuple[str, ...]) -> _Base:
 
 def _part(book: Workbook) -> bytes:
     tree = write_stylesheet(book)
-    for font in tree.find("fonts"):  # its names have no namespace yet: that is an attribute of the root
-        # The schema has the children in one order, openpyxl in another; Microsoft's validator minds.
+    for font in tree.find("fonts"):  # the names have no namespace yet: it is an attribute of the root
+        # The schema prescribes the order of children. openpyxl uses another one, which Microsoft's validator reports.
         font[:] = sorted(font, key=lambda child: _PLACES[child.tag])
-    tree.find("fills/fill/patternFill").set("patternType", "none")  # the first must be it, and openpyxl says nothing
+    # the first fill must be "none", and openpyxl does not set it
+    tree.find("fills/fill/patternFill").set("patternType", "none")
     content: bytes = tostring(tree)
     return content

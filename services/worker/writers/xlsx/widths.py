@@ -1,4 +1,4 @@
-"""How wide columns are: as wide as their header and their first values ask, within reason."""
+"""Widths of columns: wide enough for the header and the first values, within limits."""
 
 from services.contract.spec import ColumnSpec, Kind
 from services.worker.writers.xlsx.cells import number_format
@@ -11,12 +11,12 @@ _SHOWN_AS_FORMAT = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.DURATIO
 
 
 def header_width(header: str) -> int:
-    """Width in characters for a header and the button of its filter."""
+    """Return the width in characters for a header and the button of its filter."""
     return _clamped(len(header) + _FILTER_BUTTON)
 
 
 def values_width(spec: ColumnSpec, column: Column) -> int:
-    """Width in characters for the widest value; dates are shown as their format, not as the number they are."""
+    """Return the width in characters for the widest value. Moments are shown in their format, not as numbers."""
     if spec.type.kind in _SHOWN_AS_FORMAT:
         return _clamped(len(number_format(spec, milliseconds=True)))
     return _clamped(int(column.values.str.len_chars().max() or 0))  # type: ignore[arg-type]

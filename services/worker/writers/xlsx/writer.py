@@ -1,4 +1,4 @@
-"""The writer: cuts batches into segments, has threads encode them, and puts them into the file in order."""
+"""The XLSX writer. It cuts batches into segments, threads encode them, and it writes them in order."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -33,14 +33,15 @@ _CELL_BYTES = 50  # of XML around a value
 
 
 class XlsxWriter:
-    """A workbook whose sheets all hold the same columns; a full sheet is followed by another with the header repeated.
+    """Writes a workbook whose sheets have the same columns. A full sheet is followed by another one that repeats the
+    header.
 
-    A sheet is full at `max_sheet_rows` rows (header included) or a few segments (of about 10 MB) after
-    `max_sheet_bytes` of XML. `file` is seekable, empty and stays the caller's. `long_text` is asked what stands in a
-    cell for each text that no cell holds; without it such text is refused. Texts that come again and again are shared
-    from the first `share_from_rows` rows at once on. `written_at` is shown as the time of creation; None: now.
+    A sheet is full at `max_sheet_rows` rows (including the header), or a few segments (of about 10 MB) after
+    `max_sheet_bytes` of XML. `file` must be seekable and empty, and stays open. `long_text` returns the cell's text for
+    each text that does not fit into a cell; without it, such a text is refused. Repeated texts are shared from the
+    first `share_from_rows` rows at once. `written_at` is the time of creation in the file; None means now.
 
-    Its threads end with `close` or `abort`, or when the writer is dropped.
+    The writer's threads end with `close` or `abort`, or when the writer is garbage-collected.
     """
 
     def __init__(
@@ -80,9 +81,10 @@ class XlsxWriter:
         self._ended = False
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Add rows, in order. They are encoded later, and what is wrong with them is raised by a later call.
+        """Add rows, in order. They are encoded later, and their errors are raised by a later call.
 
-        ValueError at once for another schema than `arrow_schema`: text of another Arrow type would not be escaped.
+        Raises ValueError at once if the schema is not `arrow_schema`, because text of another Arrow type would not be
+        escaped.
         """
         self._refuse_when_ended()
         if batch.schema.types != self._types:
@@ -96,35 +98,36 @@ class XlsxWriter:
             start += rows
 
     def close(self) -> None:
-        """Wait for what is in flight and finish the file, which stays open."""
+        """Wait for the segments in progress and finish the file, which stays open."""
         self._refuse_when_ended()
         self._taking(self._encoders.end)
         self._book.close(self._shared.texts, self._shared.count)
         self._ended = True
 
     def abort(self) -> None:
-        """Let go of the threads; what was written is no workbook. Does nothing after `close`."""
+        """End the threads. What was written is not a workbook. Does nothing after `close`."""
         self._ended = True
         self._encoders.abandon()
 
     def __del__(self) -> None:
-        with suppress(AttributeError):  # the constructor may have raised
+        with suppress(AttributeError):  # the constructor may have failed
             self.abort()
 
     @property
     def rows_written(self) -> int:
-        """Rows in the file so far, headers not counted."""
+        """Number of rows in the file so far, without headers."""
         return self._book.rows_written
 
     @property
     def warnings(self) -> list[ExportWarning]:
-        """Values written differently, each kind with its count."""
+        """Warnings about values that were not written exactly, one for each kind with its count."""
         return self._book.losses.warnings()
 
     def _make_room(self) -> None:
-        """Wait until another segment may be in flight, and go on to another sheet where this one is full.
+        """Wait until another segment may be in progress, and begin a new sheet if this one is full.
 
-        Which segments have been taken by then does not depend on the threads' speed, so neither does the file.
+        Which segments have been written by then does not depend on the speed of the threads, so the file does not
+        either.
         """
         self._taking(self._encoders.make_room)
         here = self._next
@@ -142,7 +145,7 @@ class XlsxWriter:
         try:
             segments()
         except BaseException:
-            self.abort()  # rows are missing now: nobody shall take this for a workbook
+            self.abort()  # rows are missing, so the file must not become a workbook
             raise
 
     def _refuse_when_ended(self) -> None:
@@ -151,7 +154,7 @@ class XlsxWriter:
 
 
 def _rows_at_once(batch: pa.RecordBatch) -> int:
-    """Rows of a segment: as many as measured fastest, fewer where they are wide."""
+    """Return the rows of a segment: the number that measured fastest, or fewer if rows are wide."""
     row_bytes = batch.num_columns * _CELL_BYTES + batch.nbytes // max(1, batch.num_rows)
     return max(1, min(_SEGMENT_ROWS, _SEGMENT_BYTES // max(1, row_bytes)))
 
@@ -162,7 +165,10 @@ def _attributes(spec: ColumnSpec, style: int) -> str:
 
 
 def _headers(columns: Sequence[ColumnSpec], time_zone: str) -> tuple[str, ...]:
-    """As they stand in their cells, made together: a sheet has up to thousands. Raises CannotWrite TEXT_TOO_LONG."""
+    """Return the headers as the content of cells, made in one step because a sheet may have thousands.
+
+    Raises CannotWrite (TEXT_TOO_LONG).
+    """
     texts = [zoned_header(spec, time_zone) for spec in columns]
     for spec, text in zip(columns, texts, strict=True):
         if 2 * len(text) > MAX_CELL_UNITS:
