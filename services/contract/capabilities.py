@@ -1,17 +1,19 @@
-"""What an export needs of a worker, and what a worker can do: sets of names. A worker can build an export when it has
-every name that the export needs.
+"""What an export needs of a worker, and what a worker can do, as sets of names.
 
-| name | of a worker that |
+A worker can build an export if it has every name that the export needs.
+
+| name | meaning: the worker |
 |---|---|
 | spec/{version} | understands job specifications of this version |
 | rows/{kind}/{source} | reads rows of the source with this id and kind |
 | attachments/{kind}/{source} | reads attachments of the source |
 | format/{format} | writes the format |
-| packaging/{packaging} | packs files this way; AUTO needs no name |
-| compression/{compression} | compresses this way; NONE needs no name |
-| mask-key/{key} | has the key that masked values are hashed with; there is one, called default |
+| packaging/{packaging} | supports this packaging; AUTO needs no name |
+| compression/{compression} | supports this compression; NONE needs no name |
+| mask-key/{key} | has the key for hashes of masked values; the only key is called default |
 
-Ids are percent-encoded. A later version may need names that this one does not know: no worker of this one has them.
+Ids are percent-encoded. A later version may need names that this version does not know; workers of this version lack
+them.
 """
 
 import hashlib
@@ -24,7 +26,7 @@ from services.contract.formats import Compression, Format, Packaging
 from services.contract.spec import JobSpec, Mask
 
 SPEC_VERSION = 1
-"""Of what JobSpec says. It grows with a change that a worker must know of to build the right file."""
+"""Version of JobSpec. It is increased by a change that a worker must know in order to build the right file."""
 
 MAX_CAPABILITIES = 4096
 MAX_CAPABILITY_CHARACTERS = 1024
@@ -35,18 +37,18 @@ _KEY_CHARACTERS = 32
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What an export needs of the worker that builds it. With no needs any worker can."""
+    """What an export needs of the worker that builds it. Without needs, any worker can build it."""
 
     needs: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
-        """The canonical form: names in order, a space between two."""
+        """The canonical form: the names in order, separated by spaces."""
         return _text_of(self.needs)
 
     @property
     def key(self) -> str:
-        """The same for equal requirements only: 32 hexadecimal digits; empty without needs."""
+        """A key of 32 hexadecimal digits, equal only for equal requirements. Empty without needs."""
         return _key_of(self.needs)
 
 
@@ -61,59 +63,61 @@ def _key_of(needs: frozenset[str]) -> str:
 
 
 NOTHING_NEEDED = Requirement()
-"""Of an export that any worker can build."""
+"""The requirement of an export that any worker can build."""
 
 
 @lru_cache(maxsize=1024)
 def requirement_in(text: str) -> Requirement:
-    """The requirement whose canonical form this is."""
+    """Return the requirement with this canonical form."""
     return Requirement(frozenset(text.split()))
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a worker can do. `names` None: it does not say, and is taken to be able to do everything.
+    """What a worker can do. `names` None: the worker does not report it, and is assumed to be able to do everything.
 
-    `store_id` is the marker of the artifact store that it sees; empty: it sees none, or does not say.
+    `store_id` is the marker of the artifact store that the worker sees; empty: it sees none, or does not report it.
     """
 
     names: frozenset[str] | None = None
     store_id: str = ""
 
     def meet(self, requirement: Requirement) -> bool:
-        """Whether the worker can build what has this requirement."""
+        """Whether the worker can build an export with this requirement."""
         return self.names is None or requirement.needs <= self.names
 
     def limited_to(self, sources: frozenset[str]) -> "Capabilities":
-        """What is left when it may read these sources only, by id; none named: all. Who does not say what it can do
-        reads none of them.
+        """Return the capabilities of a worker that may read only these sources (ids). Without sources there is no
+        limit.
+
+        A worker that does not report its capabilities may then read none of the sources.
         """
         if not sources:
             return self
         return Capabilities(frozenset(n for n in self.names or () if _source_of(n) in (None, *sources)), self.store_id)
 
     def sees(self, store_id: str) -> bool:
-        """Whether the worker sees this artifact store, as far as it says."""
+        """Whether the worker sees this artifact store, or does not report its capabilities."""
         return self.names is None or self.store_id == store_id
 
 
 def _source_of(name: str) -> str | None:
-    """The source that a name is about; None for one about none."""
+    """Return the source that a name refers to; None when it refers to none."""
     about, *parts = name.split("/")
     return unquote(parts[-1]) if about in ("rows", "attachments") else None
 
 
 EVERYTHING = Capabilities()
-"""Of a worker that does not say what it can do."""
+"""The capabilities of a worker that does not report them."""
 
 
 def requirement_of(spec: JobSpec) -> Requirement:
-    """What building a spec needs."""
+    """Return what building a spec requires."""
     return Requirement(frozenset(_needs(spec)))
 
 
 def requirement_of_preview(spec: JobSpec) -> Requirement:
-    """What showing the first rows of a spec needs: what its file would be does not matter."""
+    """Return what previewing a spec requires. The format of the file does not matter."""
     return Requirement(frozenset(_needs_of_rows(spec)))
 
 
@@ -135,7 +139,7 @@ def _needs_of_rows(spec: JobSpec) -> Iterator[str]:
 
 
 def built_in() -> Iterable[str]:
-    """What every worker of this version can do, whatever its settings."""
+    """Yield what every worker of this version can do, whatever its settings."""
     yield from (understands(version) for version in range(1, SPEC_VERSION + 1))
     yield from (writes(format_) for format_ in Format)
     yield from (packs(packaging) for packaging in Packaging)
@@ -143,35 +147,35 @@ def built_in() -> Iterable[str]:
 
 
 def understands(version: int) -> str:
-    """The name of understanding specifications of a version."""
+    """Return the name for understanding specifications of a version."""
     return f"spec/{version}"
 
 
 def reads_rows(kind: str, source_id: str) -> str:
-    """The name of reading rows of a source."""
+    """Return the name for reading rows of a source."""
     return f"rows/{kind}/{quote(source_id, safe='')}"
 
 
 def reads_attachments(kind: str, source_id: str) -> str:
-    """The name of reading attachments of a source."""
+    """Return the name for reading attachments of a source."""
     return f"attachments/{kind}/{quote(source_id, safe='')}"
 
 
 def writes(format_: Format) -> str:
-    """The name of writing a format."""
+    """Return the name for writing a format."""
     return f"format/{format_.value}"
 
 
 def packs(packaging: Packaging) -> str:
-    """The name of a packaging."""
+    """Return the name for a packaging."""
     return f"packaging/{packaging.value}"
 
 
 def compresses(compression: Compression) -> str:
-    """The name of a compression."""
+    """Return the name for a compression."""
     return f"compression/{compression.value}"
 
 
 def has_mask_key(key: str) -> str:
-    """The name of having a key for masks."""
+    """Return the name for having a key for masks."""
     return f"mask-key/{quote(key, safe='')}"

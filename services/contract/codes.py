@@ -1,6 +1,7 @@
-"""Codes of failures and warnings: one table, of which the interfaces and the documentation have the same codes.
+"""Codes of failures and warnings. The interfaces and the documentation take the codes from this table.
 
-On the wire a code is text, so that either side may know codes that the other does not: those are an UnknownCode.
+On the wire a code is text, so that either side may have codes that the other does not know. Such a code is an
+UnknownCode.
 """
 
 from enum import Enum, StrEnum
@@ -10,7 +11,7 @@ from typing import Self
 class Retry(Enum):
     """Whether another attempt follows a failure.
 
-    NEVER: what the request, the catalog or the rows have wrong stays wrong. LATER: the next attempt may go well.
+    NEVER: the error is in the request, the catalog or the rows, so it would recur. LATER: the next attempt may succeed.
     ELSEWHERE: the worker's own environment failed, so the attempt is given back and another worker is preferred.
     """
 
@@ -20,7 +21,7 @@ class Retry(Enum):
 
 
 class FailureCode(StrEnum):
-    """How an attempt or a preview failed. failure_code.proto says what happened, `remedy` what to do about it."""
+    """How an attempt or a preview failed. failure_code.proto describes each code; `remedy` says what to do about it."""
 
     retry: Retry
     remedy: str
@@ -123,7 +124,9 @@ class FailureCode(StrEnum):
 
 
 class WarningCode(StrEnum):
-    """What is worth knowing and stops nothing. warning_code.proto says what it is, `remedy` what to do about it."""
+    """Something worth knowing that does not stop an export. warning_code.proto describes each code; `remedy` says what
+    to do.
+    """
 
     remedy: str
 
@@ -167,7 +170,7 @@ class WarningCode(StrEnum):
 
 
 class UnknownCode(str):
-    """A code of another version, as it came. Of a failure, `retry` is what the other side says of it."""
+    """A code of another version, unchanged. For a failure, `retry` is what the sender reports."""
 
     __slots__ = ("retry",)
     retry: Retry
@@ -179,11 +182,11 @@ class UnknownCode(str):
 
 
 def failure_code(text: str, *, retryable: bool) -> FailureCode | UnknownCode:
-    """The code that `text` names; `retryable` is what its sender says, and counts for an unknown one only."""
+    """Return the code for `text`. `retryable` is reported by the sender, and applies to an unknown code only."""
     known = FailureCode.__members__.get(text)
     return known or UnknownCode(text, Retry.LATER if retryable else Retry.NEVER)
 
 
 def warning_code(text: str) -> WarningCode | UnknownCode:
-    """The code that `text` names."""
+    """Return the code for `text`."""
     return WarningCode.__members__.get(text) or UnknownCode(text)

@@ -1,7 +1,7 @@
-"""Everything that a call can be refused for: one tree, by what the caller should do about it.
+"""All reasons for which a call can be refused, as a tree ordered by what the caller should do.
 
-The reason is for machines and is a name of proto/exportd/v1/error_reason.proto; message and metadata are both made
-from the fields.
+The reason is for programs; it is a name of proto/exportd/v1/error_reason.proto. The message and the metadata are both
+made from the fields.
 """
 
 from dataclasses import dataclass, fields
@@ -9,11 +9,10 @@ from typing import ClassVar
 
 
 class ExportdError(Exception):
-    """A refusal with a reason and, for the documentation, what to do about it.
+    """A refusal with a reason and, for the documentation, a remedy.
 
-    Subclasses are dataclasses whose fields are its metadata.
-
-    They are not frozen: Python itself sets the traceback of an exception.
+    Subclasses are dataclasses; their fields are the metadata. They are not frozen, because Python sets the traceback of
+    an exception.
     """
 
     reason: ClassVar[str]
@@ -22,7 +21,7 @@ class ExportdError(Exception):
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The fields as text, empty ones left out."""
+        """The fields as text, without empty ones."""
         named = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return {name: str(value) for name, value in named.items() if isinstance(value, (str, int)) and value != ""}
 
@@ -31,38 +30,38 @@ class ExportdError(Exception):
 
 
 class MendRequest(ExportdError):
-    """The request itself is wrong; the same one will be refused again."""
+    """The request is wrong. The same request will be refused again."""
 
 
 class NotFound(ExportdError):
-    """What the request names is not there for this tenant."""
+    """Something that the request names does not exist for this tenant."""
 
 
 class NotAllowed(ExportdError):
-    """Whoever asks may not: other credentials may."""
+    """The credentials do not allow the call. Others may."""
 
 
 class WrongState(ExportdError):
-    """The request is sound, and the thing it names is not in the state for it."""
+    """The request is valid, but the object that it names is not in a state for it."""
 
 
 class Fenced(WrongState):
-    """A worker's lease is no longer in force: stop and drop the work."""
+    """The worker's lease is no longer in force. The worker must stop and drop its work."""
 
 
 class TryAgain(ExportdError):
-    """Nothing was done; the same request may succeed in `retry_after_s` seconds."""
+    """Nothing was done. The same request may succeed after `retry_after_s` seconds."""
 
     retry_after_s: ClassVar[float] = 1.0
 
 
 class Broken(ExportdError):
-    """Something of exportd's own is damaged; its operator has to look."""
+    """Something inside exportd is damaged. The operator must look into it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One rule that a request breaks: the field as a path ("uri", "labels[x]"), and how to fix it."""
+    """A rule that a request breaks: the field as a path ("uri", "labels[x]"), and how to fix it."""
 
     field: str
     description: str
@@ -70,7 +69,7 @@ class Violation:
 
 @dataclass(unsafe_hash=True)
 class InvalidRequest(MendRequest):
-    """At least one violation; all that were found, at once."""
+    """A request with at least one violation. All violations that were found are reported together."""
 
     reason = "INVALID_REQUEST"
     remedy = "fix the fields named in the violations"
@@ -78,7 +77,7 @@ class InvalidRequest(MendRequest):
 
     @property
     def metadata(self) -> dict[str, str]:
-        """How many there are: an answer may hold the first ones only."""
+        """The number of violations. A response may contain only the first ones."""
         return {"violation_count": str(len(self.violations))}
 
     def __str__(self) -> str:
@@ -121,7 +120,7 @@ class FileNotFound(NotFound):
 
 @dataclass(unsafe_hash=True)
 class CollectionNotFound(NotFound):
-    """`nearest` is the known name closest to `collection`, empty when none is near."""
+    """`nearest` is the known name closest to `collection`; empty when none is close."""
 
     reason = "COLLECTION_NOT_FOUND"
     remedy = "use the nearest name, or call ListCollections"
@@ -212,7 +211,7 @@ class KeyNotFound(NotFound):
 
 @dataclass(unsafe_hash=True)
 class BadCredentials(NotAllowed):
-    """`why` tells no more than the caller knows."""
+    """`why` reveals nothing that the caller does not know."""
 
     reason = "BAD_CREDENTIALS"
     remedy = "send one valid key, as `x-api-key` or as `authorization: Bearer`; workers send their token"
@@ -334,7 +333,7 @@ class NoWorker(TryAgain):
 
 @dataclass(unsafe_hash=True)
 class PreviewFailed(WrongState):
-    """`failure` is the code that an attempt would fail with, `message` says what happened, for callers."""
+    """`failure` is the code that an attempt would fail with. `message` describes the failure for callers."""
 
     reason = "PREVIEW_FAILED"
     remedy = "see the failure it names; create the export if it was only too slow"
@@ -353,7 +352,7 @@ class FileDamaged(Broken):
 
 @dataclass(unsafe_hash=True)
 class Internal(Broken):
-    """`reference` is the request id under which the log has the whole story."""
+    """`reference` is the request id under which the log has the details."""
 
     reason = "INTERNAL"
     remedy = "give the operator the reference"

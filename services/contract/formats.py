@@ -1,11 +1,11 @@
-"""The formats of a table and what the outside world calls them."""
+"""The formats of a table, and their extensions and media types."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Format(Enum):
-    """How the table in a file is written."""
+    """The format of the table in a file."""
 
     XLSX = "XLSX"
     CSV = "CSV"
@@ -15,7 +15,7 @@ class Format(Enum):
 
 
 class Packaging(Enum):
-    """How a table and its attachments become files."""
+    """How a table and its attachments are put into files."""
 
     AUTO = "AUTO"
     ZIP = "ZIP"
@@ -23,21 +23,23 @@ class Packaging(Enum):
 
 
 class Compression(Enum):
-    """Compression of a bare file."""
+    """Compression of a file that is not a ZIP."""
 
     NONE = "NONE"
     GZIP = "GZIP"
 
 
 class LineTerminator(Enum):
-    """What ends a line of CSV."""
+    """The line end of CSV."""
 
     CRLF = "\r\n"
     LF = "\n"
 
 
 class LongText(Enum):
-    """What happens to text that no cell of a sheet holds: the export ends, or the text goes to a file beside it."""
+    """What happens to text that does not fit into a cell: the export fails, or the text is stored in a file beside the
+    table.
+    """
 
     REFUSE = "REFUSE"
     BUNDLE = "BUNDLE"
@@ -45,10 +47,10 @@ class LongText(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CsvDialect:
-    """How CSV is written. `delimiter` is one character; with `decimal_comma` it is no comma.
+    """Options of CSV. `delimiter` is one character, and not a comma with `decimal_comma`.
 
-    `escape_formulas` puts an apostrophe before text that a spreadsheet would take for a formula. `local_times` writes
-    timestamps as `2026-08-27 22:04:42`, which spreadsheets take for moments, and their time zone into the header.
+    `escape_formulas` puts an apostrophe before text that a spreadsheet would treat as a formula. `local_times` writes
+    timestamps as `2026-08-27 22:04:42`, which spreadsheets recognise, and puts the time zone into the header.
     """
 
     delimiter: str = ","
@@ -63,7 +65,7 @@ class CsvDialect:
 
 @dataclass(frozen=True, slots=True)
 class XlsxLayout:
-    """How XLSX is written. `compact` leaves cell references out."""
+    """Options of XLSX. `compact` omits cell references."""
 
     freeze_header: bool = True
     autofilter: bool = True
@@ -73,7 +75,7 @@ class XlsxLayout:
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """What a file is called outside: the end of its name (without a dot) and its IANA media type."""
+    """The kind of a file: its extension (without a dot) and its IANA media type."""
 
     extension: str
     media_type: str
@@ -83,7 +85,7 @@ ZIP = FileKind("zip", "application/zip")
 
 
 def gzipped(kind: FileKind) -> FileKind:
-    """The kind of a file of `kind` that was compressed by gzip."""
+    """Return the kind of a gzip file that contains a file of `kind`."""
     return FileKind(f"{kind.extension}.gz", "application/gzip")
 
 

@@ -1,4 +1,4 @@
-"""Jobs and their leases, as both ends of the queue see them."""
+"""Jobs and their leases, for both ends of the queue."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,9 +18,9 @@ class LeaseRef:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job and its lease. `artifact_prefix` ends with a slash; nobody else writes below it.
+    """A job and its lease. `artifact_prefix` ends with a slash; only this lease writes below it.
 
-    An empty `password` seals nothing.
+    An empty `password` means that nothing is encrypted.
     """
 
     lease: LeaseRef
@@ -37,9 +37,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class WorkerProblem:
-    """What a worker's own environment has problems with: the code that exports would fail with, and since when.
+    """A problem of a worker's own environment: the code that exports would fail with, and its age.
 
-    `source_id` is the source that cannot be had; empty: the worker as a whole takes nothing.
+    `source_id` is the source that the worker cannot use. It is empty if the worker takes no work at all.
     """
 
     code: str
@@ -48,7 +48,9 @@ class WorkerProblem:
 
 
 class Verdict(Enum):
-    """What a lease is worth: go on, stop since the export was cancelled, stop since the lease is no longer in force."""
+    """The state of a lease: continue, stop because the export was cancelled, or stop because the lease is no longer in
+    force.
+    """
 
     KEEP = "KEEP"
     CANCELLED = "CANCELLED"
@@ -57,7 +59,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LeaseReport:
-    """A lease that a worker holds, and how far its work has come (None before the first report)."""
+    """A lease that a worker holds, and the progress of its work (None before the first report)."""
 
     lease: LeaseRef
     progress: Progress | None = None
@@ -65,7 +67,7 @@ class LeaseReport:
 
 @dataclass(frozen=True, slots=True)
 class LeaseVerdict:
-    """The api's word on one lease."""
+    """The api's verdict on one lease."""
 
     lease_id: str
     verdict: Verdict
@@ -73,7 +75,11 @@ class LeaseVerdict:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatAnswer:
-    """`verdicts` in the order of the leases reported; `missing` are leases whose announcement was lost."""
+    """The answer to a heartbeat.
+
+    `verdicts` are in the order of the reported leases. `missing` are leases that the worker did not report, because it
+    never received them.
+    """
 
     verdicts: tuple[LeaseVerdict, ...]
     missing: tuple[Job, ...]
@@ -82,7 +88,7 @@ class HeartbeatAnswer:
 
 
 class Hint(Enum):
-    """What a directive tells a worker. A lost hint costs time, never correctness."""
+    """What a directive tells a worker. A lost hint costs time, but never correctness."""
 
     CANCEL = "CANCEL"
     PROGRESS_WANTED = "PROGRESS_WANTED"
@@ -92,7 +98,7 @@ class Hint(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """A hint; `lease_id` is set with CANCEL only."""
+    """A hint. `lease_id` is set only with CANCEL."""
 
     hint: Hint
     lease_id: str = ""

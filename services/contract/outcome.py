@@ -1,4 +1,4 @@
-"""How an attempt goes and how it ends."""
+"""The progress and the outcome of an attempt."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from services.contract.codes import FailureCode, Retry, UnknownCode, WarningCode
 
 
 class Phase(Enum):
-    """What a worker is doing; it never goes backwards within an attempt."""
+    """What a worker is doing. Within an attempt the phase never goes back."""
 
     READING = "READING"
     WRITING = "WRITING"
@@ -18,7 +18,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an attempt has come; `rows_total` 0 and `eta` None mean not known."""
+    """The progress of an attempt. `rows_total` 0 and `eta` None mean that they are not known."""
 
     phase: Phase
     rows_written: int = 0
@@ -29,7 +29,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ExportWarning:
-    """Something worth knowing that does not stop an export; `count` says how often, at least 1."""
+    """Something worth knowing that does not stop an export. `count` says how often it occurred, at least 1."""
 
     code: WarningCode | UnknownCode
     message: str
@@ -37,14 +37,14 @@ class ExportWarning:
 
 
 class MatchedBy(Enum):
-    """Who counted the rows that match; never the encoder."""
+    """How the matching rows were counted. The encoder never counts them."""
 
     COUNT = "COUNT"
     END_OF_STREAM = "END_OF_STREAM"
 
 
 class Consistency(Enum):
-    """What the rows of one file have in common in time."""
+    """The moment or moments to which the rows of one file belong."""
 
     SNAPSHOT = "SNAPSHOT"
     KEYSET = "KEYSET"
@@ -61,7 +61,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """An object in the artifact store. `entries` are the first 100 of `entry_count`; both are empty for a bare file."""
+    """A file in the artifact store.
+
+    `entries` has the first 100 of `entry_count` entries; both are empty unless it is a ZIP.
+    """
 
     key: str
     size_bytes: int
@@ -75,7 +78,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class RunStats:
-    """The result of building; `as_of` is when the snapshot was taken, None when there is none."""
+    """Statistics of a build. `as_of` is the time of the snapshot; None when there is none."""
 
     rows_matched: int
     matched_by: MatchedBy
@@ -87,7 +90,7 @@ class RunStats:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An attempt that made its file; `attachments` is a second one, with packaging SEPARATE."""
+    """The outcome of a successful attempt. With packaging SEPARATE, `attachments` is a second file."""
 
     artifact: Artifact
     stats: RunStats
@@ -96,10 +99,11 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An attempt that did not. `message` is safe to show to callers; `retry_after` None leaves the delay to the api.
+    """The outcome of a failed attempt.
 
-    `source_id` is the source that the worker could not have, where that is what failed; the worker alone knows it.
-    Whether another attempt follows is a matter of the code.
+    `message` may be shown to callers. `retry_after` None leaves the delay to the api. `source_id` is the source that
+    the worker could not use, if that was the cause; it stays in the worker. The code decides whether another attempt
+    follows.
     """
 
     code: FailureCode | UnknownCode
@@ -109,5 +113,5 @@ class Failure:
 
     @property
     def retryable(self) -> bool:
-        """Whether another attempt may go well."""
+        """Whether another attempt may succeed."""
         return self.code.retry is not Retry.NEVER

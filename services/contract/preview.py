@@ -1,4 +1,4 @@
-"""Previews: the first rows of a query, without an export. Nothing of them is stored."""
+"""Previews: the first rows of a query, without an export. They are not stored."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ from services.contract.outcome import ExportWarning
 from services.contract.spec import JobSpec
 
 PREVIEW_S = 10.0
-"""How long all of a preview may take, from the caller's question to its answer."""
+"""Time limit of a preview in seconds, from the caller's request to the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a worker is to show: the first `rows` rows of `spec`. `id` names the question."""
+    """A request for the first `rows` rows of `spec`. `id` identifies the request."""
 
     id: str
     spec: JobSpec
@@ -20,7 +20,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Previewed:
-    """The first rows, each as a JSON object of its fields; `rows_total` 0: it is not known how many match."""
+    """The first rows, each as a JSON object of its fields. `rows_total` 0: the number of matching rows is not known."""
 
     rows: tuple[str, ...]
     rows_total: int = 0

@@ -1,3 +1,3 @@
-"""Words of the query grammar, which stand where a property could: nothing that queries name can be called so."""
+"""Words of the query grammar that appear in the place of a property. A property cannot have one of these names."""
 
 QUERY_WORDS = frozenset({"order", "exists", "properties", "page", "itemsPerPage"})

@@ -1,4 +1,4 @@
-"""What a worker needs to build one export, frozen when the export was created. It holds no secret."""
+"""What a worker needs to build one export, fixed when the export is created. It contains no secret."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -9,7 +9,7 @@ from services.contract.formats import Compression, CsvDialect, Format, Packaging
 
 
 class Kind(Enum):
-    """Kind of a column's values."""
+    """The kind of a column's values."""
 
     TEXT = "text"
     INTEGER = "integer"
@@ -26,7 +26,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ColumnType:
-    """Type of a column. `precision` (1 to 38 digits) and `scale` (0 to precision) are for decimals, else 0."""
+    """The type of a column. `precision` (1 to 38 digits) and `scale` (0 to precision) are for decimals, otherwise 0."""
 
     kind: Kind
     precision: int = 0
@@ -37,10 +37,10 @@ class ColumnType:
 
 
 class Mask(Enum):
-    """What stands in the file instead of a value that is not null; a masked column is of kind text there.
+    """What the file has instead of a value that is not null. A masked column has the kind text in the file.
 
-    REDACT: "***". HASH: the hexadecimal HMAC-SHA-256 of the value's text, keyed by the worker's settings, so that equal
-    values stay equal. LAST4: every character but the last four is "*", and at least half of them are.
+    REDACT: "***". HASH: the hexadecimal HMAC-SHA-256 of the value's text with the worker's mask key, so that equal
+    values stay equal. LAST4: every character except the last four is "*", and at least half of the characters are.
     """
 
     REDACT = "redact"
@@ -51,9 +51,10 @@ class Mask(Enum):
 class Invalid(Enum):
     """What happens to a value that is not of its column's type.
 
-    REFUSE: the export fails (VALUE_INVALID). NULL: the file has null instead. TEXT: the file has the value's text; as a
-    column has one type there, all of it is text, but for json: what is no JSON is a JSON string. In a column of text
-    only bytes that are not UTF-8 are invalid: their text has U+FFFD instead. NULL and TEXT are counted.
+    REFUSE: the export fails (VALUE_INVALID). NULL: the file has null instead. TEXT: the file has the value's text. A
+    column has one type in the file, so the whole column is text, except for json, where invalid JSON becomes a JSON
+    string. In a column of text only bytes that are not UTF-8 are invalid; they become U+FFFD. NULL and TEXT are counted
+    as warnings.
     """
 
     REFUSE = "refuse"
@@ -69,8 +70,8 @@ _ARE_TEXT = frozenset({Kind.TEXT, Kind.JSON})
 class ColumnSpec:
     """One column of the table: its `name` in the source, its `field` in JSON, its `header` in XLSX and CSV.
 
-    `type` is that of the source, `file_type` that of the file. `invalid` None: as its type has it, REFUSE, and TEXT for
-    json.
+    `type` is the type in the source, `file_type` the type in the file. `invalid` None means the default of the type:
+    TEXT for json, otherwise REFUSE.
     """
 
     name: str
@@ -87,17 +88,17 @@ class ColumnSpec:
 
     @property
     def becomes_text(self) -> bool:
-        """Whether all values are text in the file, since invalid ones are."""
+        """Whether the whole column is text in the file, because invalid values are."""
         return self.policy is Invalid.TEXT and self.type.kind not in _ARE_TEXT
 
     @property
     def file_type(self) -> ColumnType:
-        """Type of its values in the file: of a masked column text."""
+        """The type of the values in the file. A masked column is text."""
         return TEXT if self.mask or self.becomes_text else self.type
 
 
 def policy_of(type_: ColumnType, invalid: Invalid | None) -> Invalid:
-    """What happens to a value that is not of the type; None: as the type has it."""
+    """Return what happens to a value that is not of the type. None means the default of the type."""
     return invalid or (Invalid.TEXT if type_.kind is Kind.JSON else Invalid.REFUSE)
 
 
@@ -115,8 +116,8 @@ class SourceRef:
 class Operator(Enum):
     """How a term compares its column with its values. A null matches only IS_NULL, or a term with `or_null`.
 
-    The last four are for text; % and _ are ordinary characters. A word starts at the start of the text and after each
-    space (U+0020).
+    The last four operators are for text; % and _ are ordinary characters. A word starts at the start of the text and
+    after each space (U+0020).
     """
 
     EQUALS = "="
@@ -139,11 +140,11 @@ Value = str | int | Decimal | float | bool | date | datetime
 class Term:
     """One column compared with `values`, which are all of the column's type.
 
-    IS_NULL and IS_NOT_NULL have none, comparisons by size have one, EQUALS and the operators of text have one or more:
-    any of them. `ignore_case` is for EQUALS and the operators of text, on columns of text: both sides are compared by
-    their Unicode case folding. `or_null`: a null matches too.
+    IS_NULL and IS_NOT_NULL have no values, comparisons by size have one. EQUALS and the operators of text have one or
+    more; any of them may match. `ignore_case` is for EQUALS and the operators of text, on columns of text: both sides
+    are compared by their Unicode case folding. With `or_null`, a null matches too.
 
-    A value that is not of the type is no null and compares with nothing; `invalid` as for a column of the table.
+    A value that is not of the type is not null and matches no comparison; `invalid` is as for a column of the table.
     """
 
     column: str
@@ -162,14 +163,14 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Every one of the filters holds; with none: true."""
+    """All filters must match. Without filters it is true."""
 
     filters: tuple["Filter", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """One of the filters holds; with none: false."""
+    """At least one filter must match. Without filters it is false."""
 
     filters: tuple["Filter", ...] = ()
 
@@ -179,7 +180,7 @@ Filter = All | AnyOf | Term
 
 @dataclass(frozen=True, slots=True)
 class OrderTerm:
-    """One term of the order; nulls come last, or first with `nulls_first`, whichever the direction."""
+    """One term of the order. Nulls come last, or first with `nulls_first`, in either direction."""
 
     column: str
     descending: bool = False
@@ -189,7 +190,7 @@ class OrderTerm:
 class Paging(Enum):
     """How the next page of an HTTP collection is found.
 
-    NONE: there is one page. LINK: its link is in the answer. CURSOR: its cursor is in the answer. PAGE: by its number,
+    NONE: there is only one page. LINK: the answer has its link. CURSOR: the answer has its cursor. PAGE: by its number,
     until a page is empty.
     """
 
@@ -201,12 +202,12 @@ class Paging(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HttpFilter:
-    """A comparison that the remote knows: `parameter` of the URL stands for `operator` on `column`.
+    """A comparison that the server supports: the URL's `parameter` means `operator` on `column`.
 
-    The remote must let through every row that matches; it may let through more. Several values of a term repeat the
-    parameter, with `[]` behind it. IS_NULL is sent as `false` and IS_NOT_NULL as `true`, as an answer to "exists".
-    `ignore_case`: the remote does; without it, terms that ignore case are not sent. A comparison that is not here is
-    decided by the worker alone.
+    The server must return every row that matches, and may return more. Several values of a term repeat the parameter,
+    with `[]` after its name. IS_NULL is sent as `false` and IS_NOT_NULL as `true`, as answers to "exists".
+    `ignore_case`: the server ignores case; without it, terms that ignore case are not sent. A comparison that is not
+    listed is decided by the worker alone.
     """
 
     column: str
@@ -217,7 +218,7 @@ class HttpFilter:
 
 @dataclass(frozen=True, slots=True)
 class HttpOrder:
-    """`parameter` of the URL, `asc` or `desc`, sorts by `column`."""
+    """The URL's `parameter`, with the value `asc` or `desc`, sorts by `column`."""
 
     column: str
     parameter: str
@@ -225,19 +226,19 @@ class HttpOrder:
 
 @dataclass(frozen=True, slots=True)
 class HttpPages:
-    """A collection of an HTTP API, page by page; a column's name is the dotted path of its value in an item.
+    """A collection of an HTTP API, read page by page. A column's name is the dotted path of its value in an item.
 
-    `path` is below the source's base URL, and may have a query of its own. A {column} in it is the value of the
-    filter's term `column = value`, percent-encoded; each row has that value where the item itself has none. `items` is
-    the dotted path of the list in an answer; empty: the answer itself, or its `hydra:member` or `member`.
+    `path` is below the source's base URL and may have a query. A {column} in it is replaced by the value of the
+    filter's term `column = value`, percent-encoded; rows have that value if the item has none. `items` is the dotted
+    path of the list in an answer; empty means the answer itself, or its `hydra:member` or `member`.
 
-    `next` is the dotted path of the link or cursor of the next page, null or absent on the last; empty with LINK:
-    `next` of `hydra:view` or `view`, else the header Link. `parameter` takes the cursor, or the number of a page, which
-    begins at `first_page`. `size_parameter`, unless empty, takes `page_size`. `total` is the dotted path of the number
-    of all rows; empty: `hydra:totalItems` or `totalItems`, if there is one.
+    `next` is the dotted path of the link or cursor of the next page, which is null or absent on the last page. Empty
+    with LINK means `next` of `hydra:view` or `view`, otherwise the header Link. `parameter` takes the cursor, or the
+    number of a page, starting at `first_page`. `size_parameter`, unless empty, takes `page_size`. `total` is the dotted
+    path of the number of all rows; empty means `hydra:totalItems` or `totalItems`, if there is one.
 
-    Terms of the job's order that are not in `order` must be its last ones and the key: what is equal in the others then
-    stands in the remote's own order.
+    Terms of the job's order that are not in `order` must be its last ones and belong to the key. Rows that are equal in
+    the other terms are then in the server's own order.
     """
 
     path: str
@@ -255,7 +256,10 @@ class HttpPages:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """The rows to read, by exactly one: `table` or `query` (sql), `path` below the source's root (files), `http`."""
+    """The rows to read.
+
+    Exactly one is set: `table` or `query` (sql), `path` below the source's root (files), or `http`.
+    """
 
     table: str = ""
     query: str = ""
@@ -264,9 +268,9 @@ class Relation:
 
 
 class ReadingMode(Enum):
-    """How a table of a database is read so that changes meanwhile neither drop nor double a row.
+    """How a table of a database is read so that concurrent changes neither drop nor duplicate a row.
 
-    SNAPSHOT: all of it as it was at one moment. KEYSET: piece by piece, each beginning behind the last key.
+    SNAPSHOT: all rows as they were at one moment. KEYSET: in pieces, each beginning after the last key.
     """
 
     SNAPSHOT = "snapshot"
@@ -275,7 +279,7 @@ class ReadingMode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Only these rows of those that match, in the order of the job: `limit` (at least 1) of them from `offset` on."""
+    """A page of the matching rows, in the order of the job: `limit` rows (at least 1) from `offset` on."""
 
     offset: int
     limit: int
@@ -283,7 +287,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an export may not exceed: rows, and seconds that a snapshot is held; 0: no limit."""
+    """Limits of an export: its rows, and the seconds that a snapshot is held. 0 is no limit."""
 
     max_rows: int = 0
     max_snapshot_s: int = 0
@@ -291,7 +295,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class BlobKey:
-    """`column` of a blob's relation is equal to `row_column` of the row whose attachment is wanted."""
+    """The condition that `column` of a blob's relation equals `row_column` of the row with the attachment."""
 
     column: str
     row_column: str
@@ -299,7 +303,10 @@ class BlobKey:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Binary `column` in the one row of `relation` (a table or a query) that `key` finds; null: there is none."""
+    """The binary `column` in the row of `relation` (a table or a query) that `key` selects.
+
+    Null means that there is no blob.
+    """
 
     relation: Relation
     column: str
@@ -308,13 +315,13 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class AttachmentSpec:
-    """Attachments of one file type; the {placeholders} of `path` are source columns.
+    """Attachments of one file type. The {placeholders} of `path` are source columns.
 
     | kind of source | path |
     |---|---|
     | folder | of a file below the root |
     | object | of a key below the prefix |
-    | http | of a URL below the base URL, which may have a query; what fills a placeholder is percent-encoded |
+    | http | of a URL below the base URL, which may have a query; values in placeholders are percent-encoded |
     | sql | a name for the file: its content is the `blob`, which no other kind has |
     """
 
@@ -326,7 +333,7 @@ class AttachmentSpec:
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """How the table is written; `time_zone` is an IANA name."""
+    """Options of the table's file. `time_zone` is an IANA name."""
 
     format: Format
     time_zone: str = "UTC"
@@ -337,12 +344,12 @@ class TableOptions:
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """One job, complete: later changes of the catalog do not touch it.
+    """The complete specification of a job. Later changes of the catalog do not affect it.
 
-    `key` names the source columns that identify a row; `order` ends with them, so that it is total. Without a key,
-    which only files may lack, the place in the files does both. `table_name` has no extension. `query` is the filter
-    as understood, for people. `page` None: every row that matches. `secret` names the source columns of which no
-    message shows a value: that of the tenant, and those that the catalog masks, also when they are not in the table.
+    `key` names the source columns that identify a row. `order` ends with them, so that it is total. Only files may have
+    no key; the place of a row in the files then serves for both. `table_name` has no extension. `query` is the filter
+    as understood, for people. `page` None: every row that matches. `secret` names the source columns whose values never
+    appear in messages: the tenant's, and those that the catalog masks, even if they are not in the table.
     """
 
     collection: str

@@ -1,4 +1,4 @@
-"""Errors of the contract as gRPC statuses, and back: one table, both ways."""
+"""Conversion between errors of the contract and gRPC statuses, with one table for both directions."""
 
 import typing
 from collections.abc import Sequence
@@ -15,18 +15,21 @@ from services.contract import errors
 DOMAIN = "exportd"
 
 MAX_MESSAGE_BYTES = 700
-"""A status travels in HTTP/2 headers, of which clients take 8 KiB in all. The message is there twice: as it is, where
-each byte beyond ASCII is three, and in the details, where three bytes are four."""
+"""Limit of a message. A status is sent in HTTP/2 headers, of which clients accept 8 KiB in total.
+
+The message is sent twice: as it is, where each byte beyond ASCII takes three bytes, and in the details, where three
+bytes take four.
+"""
 
 MAX_VALUE_BYTES = 600
-"""Of one value of ErrorInfo's metadata."""
+"""Limit of one value of ErrorInfo's metadata."""
 
 MAX_VIOLATION_BYTES = 2800
-"""Of all violations."""
+"""Limit of all violations together."""
 
 MAX_FIELD_BYTES = 200
 MAX_DESCRIPTION_BYTES = 600
-"""Of one violation."""
+"""Limits of one violation."""
 
 CODES: dict[type[errors.ExportdError], int] = {
     errors.InvalidRequest: code_pb2.INVALID_ARGUMENT,
@@ -68,9 +71,9 @@ BY_REASON = {error.reason: error for error in CODES}
 
 
 def to_status(error: errors.ExportdError, request_id: str = "") -> grpc.Status:
-    """The status of `error`: its code, its message, ErrorInfo, and BadRequest or RetryInfo where they belong.
+    """Return the status of `error`: its code, its message, ErrorInfo, and BadRequest or RetryInfo where they apply.
 
-    With a `request_id`, RequestInfo too: under it the log has the call.
+    With a `request_id`, add RequestInfo; the log has the call under this id.
     """
     metadata = {name: cut(value, MAX_VALUE_BYTES) for name, value in error.metadata.items()}
     details: list[typing.Any] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)]
@@ -82,7 +85,10 @@ def to_status(error: errors.ExportdError, request_id: str = "") -> grpc.Status:
 
 
 def _paced(status: grpc.Status, error: errors.ExportdError) -> grpc.Status:
-    """Channels that retry by themselves read no RetryInfo; this they do wait for."""
+    """Add the delay to the trailing metadata.
+
+    Channels that retry on their own ignore RetryInfo, but wait for this delay.
+    """
     if not isinstance(error, errors.TryAgain):
         return status
     pushback = ("grpc-retry-pushback-ms", str(round(error.retry_after_s * 1000)))
@@ -92,14 +98,17 @@ def _paced(status: grpc.Status, error: errors.ExportdError) -> grpc.Status:
 
 
 def cut(text: str, most: int) -> str:
-    """At most so many bytes of UTF-8: whatever a caller sent, an answer repeats a part of it."""
+    """Cut a text to `most` bytes of UTF-8, so that an answer repeats only part of what a caller sent."""
     data = text.encode(errors="replace")
     return text if len(data) <= most else data[: most - len("…".encode())].decode(errors="ignore") + "…"
 
 
 def from_call(failed: grpc.aio.AioRpcError) -> errors.ExportdError | None:
-    """The error that a failed call carries; None when it did not come from exportd (a broken connection, say)."""
-    rich = rpc_status.from_call(failed)  # type: ignore[arg-type]  # its stub knows the synchronous call only
+    """Return the error that a failed call carries.
+
+    None when it did not come from exportd, as for a broken connection.
+    """
+    rich = rpc_status.from_call(failed)  # type: ignore[arg-type]  # the stub has only the synchronous call
     info = error_details_pb2.ErrorInfo()
     if rich is None or not any(d.Unpack(info) for d in rich.details) or info.domain != DOMAIN:
         return None
@@ -117,7 +126,7 @@ def _extra(error: errors.ExportdError) -> list[typing.Any]:
 
 
 def _field_violations(violations: Sequence[errors.Violation]) -> list[error_details_pb2.BadRequest.FieldViolation]:
-    """All of them, or as many as fit into the headers that every client accepts."""
+    """Return as many violations as fit into the headers that every client accepts."""
     fields: list[error_details_pb2.BadRequest.FieldViolation] = []
     room = MAX_VIOLATION_BYTES
     for violation in violations:

@@ -1,10 +1,10 @@
-"""The artifact store, as far as both services must agree on it: names, the same in a folder and in an object store.
+"""The names in the artifact store on which both services must agree. They are the same in a folder and in a bucket.
 
-    .exportd-store             the marker, a UUID: which store this is
+    .exportd-store             the marker, a UUID that identifies the store
     {export}/{lease}/{name}    an artifact; only the holder of that lease writes below its prefix {export}/{lease}/
-    .spool/                    in a folder: files being written
+    .spool/                    in a folder: files that are being written
 
-What begins with a dot is never an artifact. Whatever else lies there is not the services' and is left alone.
+A name that begins with a dot is never an artifact. The services leave any other files alone.
 """
 
 import os
@@ -24,12 +24,12 @@ _PREFIXES = re.compile(f"{_ID}/{_ID}/")
 
 
 def artifact_prefix(lease: LeaseRef) -> str:
-    """Where the attempt under this lease puts its files; ends with a slash."""
+    """Return the prefix for the files of the attempt under this lease. It ends with a slash."""
     return f"{lease.export_id}/{lease.lease_id}/"
 
 
 def artifact_key(lease: LeaseRef, name: str) -> str:
-    """The key of one of its files. ValueError for parts that would lead elsewhere."""
+    """Return the key of a file of an attempt. Raises ValueError for parts that would lead elsewhere."""
     key = f"{artifact_prefix(lease)}{name}"
     if not is_key(key):
         raise ValueError(f"{key!r} is no key of an artifact")
@@ -42,13 +42,15 @@ def is_key(text: str) -> bool:
 
 
 def is_prefix(text: str) -> bool:
-    """Whether the attempt under some lease may write below it."""
+    """Whether the text is a prefix of an attempt."""
     return _PREFIXES.fullmatch(text) is not None
 
 
 def folder_of(root: Path, prefix: str) -> Path:
-    """The folder below `root` that holds a prefix. What is removed is asked for here, beside any other check: a wrong
-    name would take away what is not ours. ValueError for anything but a folder two levels below `root`.
+    """Return the folder below `root` for a prefix.
+
+    The folder may be deleted, so this check is made in addition to any other: a wrong name would delete other files.
+    Raises ValueError unless the folder is exactly two levels below `root`.
     """
     folder = Path(os.path.normpath(root / prefix))
     if folder.parent.parent != Path(os.path.normpath(root)) or not all(map(is_part, folder.parts[-2:])):
@@ -57,15 +59,15 @@ def folder_of(root: Path, prefix: str) -> Path:
 
 
 def is_part(text: str) -> bool:
-    """Whether it may be the export or the lease in a prefix."""
+    """Whether the text may be the export or the lease in a prefix."""
     return _IDS.fullmatch(text) is not None
 
 
 def marker_of(store_id: str) -> bytes:
-    """What the marker of this store holds."""
+    """Return the content of this store's marker."""
     return f"{store_id}\n".encode()
 
 
 def store_id_in(marker: bytes) -> str:
-    """The store whose marker holds this. ValueError when it is no marker."""
+    """Return the id of the store with this marker. Raises ValueError when the content is not that of a marker."""
     return str(uuid.UUID(marker.decode().strip()))

@@ -1,4 +1,4 @@
-"""Opens a bucket with obstore. Whatever the store answers with, its requests end within bounds."""
+"""Opens a bucket with obstore. All requests have time limits, whatever the store does."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
     SigningStore = S3Store | GCSStore | AzureStore
 
 MAX_RETRIES = 6
-"""Of one request, after time-outs, broken connections, 429 and 5xx."""
+"""Retries of one request, after time-outs, broken connections, 429 and 5xx."""
 
 _RETRY_FOR = timedelta(seconds=30)
 _CONNECT_S = timedelta(seconds=5)
 _REQUEST_S = timedelta(seconds=60)
-"""For a whole answer, the bytes of a part of 8 MiB included."""
+"""Limit of a whole answer, including the bytes of a part of 8 MiB."""
 
 _STREAM_S = timedelta(hours=12)
-"""For a whole object, as slowly as its reader takes it."""
+"""Limit of a whole object, at its reader's speed."""
 
 
 class ObjectStoreError(OSError):
-    """The store refused, or did not answer. The message is its own words."""
+    """The store refused the request or did not answer. The message is the store's own."""
 
 
 class ObjectReplaced(ObjectStoreError):
-    """The object is not the version that was asked for."""
+    """The object is not the version that was requested."""
 
 
 @cache
 def opened(bucket: BucketStore, *, for_streams: bool = False) -> "ObjectStore":
-    """The bucket, with keys from its prefix on; connections are shared by all of a process that open the same one.
+    """Return the bucket, with keys relative to its prefix. All users of a bucket in a process share its connections.
 
-    Raises ObjectStoreError for options that the store does not understand.
+    Raises ObjectStoreError for options that the store does not support.
     """
     options: Any = dict(bucket.options)
     with understood():
@@ -58,7 +58,7 @@ def opened(bucket: BucketStore, *, for_streams: bool = False) -> "ObjectStore":
 
 @contextmanager
 def understood() -> Iterator[None]:
-    """Whatever obstore raises is an ObjectStoreError; FileNotFoundError stays, for an object that is not there."""
+    """Convert errors of obstore to ObjectStoreError. FileNotFoundError, for a missing object, stays as it is."""
     try:
         yield
     except PreconditionError as error:
@@ -68,5 +68,5 @@ def understood() -> Iterator[None]:
 
 
 def _sentence(error: BaseError) -> str:
-    """Without the debug representation of what was behind it, which repeats it at length."""
+    """Return the message without the debug representation of its source, which repeats it at length."""
     return str(error).partition("\n\nDebug source:")[0].strip()

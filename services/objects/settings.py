@@ -1,4 +1,4 @@
-"""Which bucket artifacts are in, from the environment."""
+"""The bucket of the artifact store, from the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,8 +21,10 @@ AZURE_FEDERATED_TOKEN_FILE AZURE_MSI_ENDPOINT
 OPTIONS = {
     scheme: tuple(names.split()) for scheme, names in (("s3", _S3_OPTIONS), ("gs", _GS_OPTIONS), ("az", _AZ_OPTIONS))
 }
-"""By the scheme of a URL: the names in the environment that say how its store is reached, as its own tools know them.
-Whatever else begins so is for those tools.
+"""For each scheme of a URL: the environment variables that say how to access the store, with the names of the store's
+own tools.
+
+Other variables with the same prefixes are left to those tools.
 """
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT")
@@ -31,34 +33,37 @@ _MUST = "a folder, or s3://BUCKET, gs://BUCKET or az://CONTAINER with or without
 
 @dataclass(frozen=True, slots=True)
 class BucketStore:
-    """A bucket, or a part of it below a prefix, with what it takes to reach it: names in capitals, as AWS_REGION."""
+    """A bucket, or the part of it below a prefix, with the options to access it.
+
+    Their names are in capitals, such as AWS_REGION.
+    """
 
     url: str
     options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def scheme(self) -> str:
-        """A key of OPTIONS."""
+        """The scheme of the URL: a key of OPTIONS."""
         return self.url.partition("://")[0]
 
     @property
     def bucket(self) -> str:
-        """The bucket's name, or the container's."""
+        """The name of the bucket or container."""
         return self.url.partition("://")[2].partition("/")[0]
 
     @property
     def prefix(self) -> str:
-        """What every key begins with: empty, or steps that each end with a slash."""
+        """The prefix of every key: empty, or steps that each end with a slash."""
         steps = self.url.partition("://")[2].partition("/")[2].strip("/")
         return f"{steps}/" if steps else ""
 
     @property
     def endpoint(self) -> str:
-        """Where the store is when it is not where its maker has it; else empty."""
+        """The endpoint of the store if it is not the provider's own; otherwise empty."""
         return self.option(*_ENDPOINTS)
 
     def option(self, *names: str) -> str:
-        """The first of these that is set; else empty."""
+        """Return the first of these options that is set; empty when none is."""
         known = dict(self.options)
         return next((known[name] for name in names if known.get(name)), "")
 
@@ -67,7 +72,7 @@ class BucketStore:
 
 
 def artifacts_from(read: SettingsReader, environ: Mapping[str, str], default: Path) -> Path | BucketStore:
-    """EXPORTD_ARTIFACTS: a folder's path, or a bucket's URL with the settings of its kind in `environ`."""
+    """Read EXPORTD_ARTIFACTS: the path of a folder, or the URL of a bucket with its options in `environ`."""
     text = read.text("EXPORTD_ARTIFACTS", "")
     if "://" not in text:
         return read.path("EXPORTD_ARTIFACTS", default)
@@ -76,7 +81,7 @@ def artifacts_from(read: SettingsReader, environ: Mapping[str, str], default: Pa
 
 
 def _bucket(url: str, environ: Mapping[str, str]) -> BucketStore:
-    """Raises ValueError."""
+    """Parse the URL of a bucket. Raises ValueError."""
     scheme, _, place = url.partition("://")
     bucket, *steps = place.rstrip("/").split("/")
     if scheme not in OPTIONS or not bucket or not all(map(_is_plain, (bucket, *steps))):
@@ -86,5 +91,5 @@ def _bucket(url: str, environ: Mapping[str, str]) -> BucketStore:
 
 
 def _is_plain(step: str) -> bool:
-    """What stands in a URL as it is, and is no way up."""
+    """Whether a step of a URL needs no encoding and is not `.` or `..`."""
     return bool(step.strip(".")) and step.isascii() and all(c.isalnum() or c in "._-" for c in step)

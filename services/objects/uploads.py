@@ -1,7 +1,7 @@
-"""Multipart uploads that nobody ended, which obstore cannot list: they are paid for and show up nowhere else.
+"""Unfinished multipart uploads. obstore cannot list them, yet they are paid for and visible nowhere else.
 
-Only S3 has them, and only with keys of its own can a request be signed here. Elsewhere the store ends them by itself
-(Azure after a week), or by a rule of the bucket (AbortIncompleteMultipartUpload).
+They exist only in S3, and only with static keys can a request be signed here. Elsewhere the store ends them itself
+(Azure after a week), or a rule of the bucket does (AbortIncompleteMultipartUpload).
 """
 
 import hashlib
@@ -24,7 +24,7 @@ _GONE = 404
 
 @dataclass(frozen=True, slots=True)
 class OpenUpload:
-    """One that was begun at `initiated`. `key` is from the bucket's prefix on."""
+    """An upload that began at `initiated`. `key` is relative to the bucket's prefix."""
 
     key: str
     upload_id: str
@@ -32,19 +32,19 @@ class OpenUpload:
 
 
 def can_list(bucket: BucketStore) -> bool:
-    """Whether open uploads are to be seen; without it they are left to a rule of the bucket."""
+    """Whether open uploads can be listed. If not, they are left to a rule of the bucket."""
     return bucket.scheme == "s3" and bool(bucket.option("AWS_ACCESS_KEY_ID"))
 
 
 def open_uploads(bucket: BucketStore, prefix: str) -> Iterator[OpenUpload]:
-    """Those whose key begins with `prefix`; none where they cannot be listed. Raises ObjectStoreError."""
+    """Yield the uploads whose key begins with `prefix`; none when they cannot be listed. Raises ObjectStoreError."""
     marker: dict[str, str] = {}
     while can_list(bucket):
         asked = {"uploads": "", "prefix": f"{bucket.prefix}{prefix}", **marker}
         page = ET.fromstring(_answer(bucket, "GET", "", asked))  # noqa: S314 - the operator's own store
         for upload in page.iterfind("{*}Upload"):
             key = _text(upload, "Key").removeprefix(bucket.prefix)
-            if key.startswith(prefix):  # not every store looks at it
+            if key.startswith(prefix):  # not every store applies the prefix
                 initiated = datetime.fromisoformat(_text(upload, "Initiated"))
                 yield OpenUpload(key, _text(upload, "UploadId"), initiated.astimezone(UTC))
         if _text(page, "IsTruncated") != "true":
@@ -53,7 +53,7 @@ def open_uploads(bucket: BucketStore, prefix: str) -> Iterator[OpenUpload]:
 
 
 def abort(bucket: BucketStore, upload: OpenUpload) -> None:
-    """Idempotent. Raises ObjectStoreError."""
+    """Abort an upload. Idempotent. Raises ObjectStoreError."""
     _answer(bucket, "DELETE", f"{bucket.prefix}{upload.key}", {"uploadId": upload.upload_id})
 
 
@@ -89,7 +89,7 @@ def _query(query: Mapping[str, str]) -> str:
 
 
 def _signed(bucket: BucketStore, method: str, url: str, query: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a request without a body: AWS Signature Version 4."""
+    """Return the headers of a request without a body, signed with AWS Signature Version 4."""
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     day = moment.partition("T")[0]
     place, scope = urlsplit(url), f"{day}/{_region(bucket)}/s3/aws4_request"

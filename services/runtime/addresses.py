@@ -1,4 +1,4 @@
-"""What a name from outside may lead to: which addresses of the Internet are public, and why TLS to one failed."""
+"""Checks of the addresses that a host name from outside resolves to, and the reasons of TLS errors."""
 
 import ipaddress
 import socket
@@ -18,19 +18,22 @@ _SPECIAL = tuple(
         ),
     )
 )
-"""Of IANA's special-purpose registries, what Python calls global, or does in some of its versions."""
+"""Special-purpose networks of IANA's registries that Python, or some of its versions, considers global."""
 
 
 Lookup = Callable[..., list[Any]]
-"""As socket.getaddrinfo."""
+"""A function like socket.getaddrinfo."""
 
 
 class AddressRefused(Exception):
-    """A host leads to an address that is not public."""
+    """A host resolves to an address that is not public."""
 
 
 def is_public(address: str) -> bool:
-    """Whether a numeric address belongs to the public Internet; one that carries an IPv4 address is as that one is."""
+    """Whether a numeric address is in the public Internet.
+
+    An address that contains an IPv4 address is judged by that one.
+    """
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if any(parsed in network for network in _SPECIAL if network.version == parsed.version):
         return False
@@ -42,16 +45,16 @@ def is_public(address: str) -> bool:
 
 
 def numeric(host: str, port: int, lookup: Lookup = socket.getaddrinfo) -> list[str]:
-    """The numeric addresses of a host, each once, in the order in which to try them. Raises OSError: it has none."""
+    """Return the numeric addresses of a host, each once, in the order to try them. Raises OSError when it has none."""
     infos = lookup(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(each[4][0]) for each in infos))
 
 
 def resolved(host: str, port: int, *, allow_private: bool, lookup: Lookup = socket.getaddrinfo) -> list[str]:
-    """The numeric addresses of a host, in the order in which to try them, to be connected to as they are.
+    """Return the numeric addresses of a host in the order to try them. Connect to exactly these addresses.
 
-    Raises OSError when it has none, AddressRefused when one of them is not public, unless `allow_private`: a mix of
-    both is what an attacker's name server answers.
+    Raises OSError when the host has none, and AddressRefused when one of them is not public, unless `allow_private`. A
+    mix of public and private addresses is typical of an attacker's name server.
     """
     addresses = numeric(host, port, lookup)
     if not allow_private and not all(is_public(address) for address in addresses):
@@ -63,9 +66,9 @@ _MAX_REASON_CHARACTERS = 150
 
 
 def tls_reason(problem: BaseException) -> str:
-    """The reason of the first TLS error among a problem and what it wraps; empty: there is none.
+    """Return the reason of the first TLS error in an exception and those that it wraps. Empty when there is none.
 
-    Such as "Basic Constraints of CA cert not marked critical". It names the host at most, and nothing that was sent.
+    An example is "Basic Constraints of CA cert not marked critical". It may name the host, but contains no sent data.
     """
     for each in _wrapped(problem):
         if isinstance(each, ssl.SSLCertVerificationError):
@@ -76,7 +79,10 @@ def tls_reason(problem: BaseException) -> str:
 
 
 def _wrapped(problem: BaseException) -> Iterator[BaseException]:
-    """A problem, and those that it was made of: libraries keep them as a cause, a context, a reason or an argument."""
+    """Yield an exception and all exceptions that it wraps.
+
+    Libraries store them as a cause, a context, a reason or an argument.
+    """
     waiting, seen = [problem], set[int]()
     while waiting:
         each = waiting.pop(0)

@@ -1,6 +1,7 @@
-"""Opens files below a root so that no link leads out of it: each step is opened from the one before, and is no link.
+"""Opens files below a root so that no symbolic link leads out of it. Each step is opened relative to the previous one
+and must not be a link.
 
-A path that is checked first and opened later leaves a moment in which one of its folders can be replaced by a link.
+If a path were checked first and opened later, one of its folders could be replaced by a link in between.
 """
 
 import errno
@@ -10,24 +11,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-# A folder that may be passed through need not be one that may be listed.
+# Passing through a folder does not require the right to list it.
 _STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LISTED = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in the place of a file must not hang
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in place of a file must not block
 
 NOTHING_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
-"""What opening comes to when there is no such file or folder: a link is none."""
+"""Errors for a file or folder that does not exist. A link counts as missing."""
 
 
 class OtherNames(OSError):
-    """A file has another name: it may be one of a file that lies elsewhere."""
+    """A file has another name, so it may also be a file that lies elsewhere."""
 
 
 @contextmanager
 def folder(root: Path, steps: Sequence[str], *, listed: bool = False) -> Iterator[int]:
-    """The descriptor of a folder, for calls that take a `dir_fd`, and with `listed` for os.scandir.
+    """Open a folder and yield its descriptor, for calls with a `dir_fd` and, with `listed`, for os.scandir.
 
-    `root` itself may be a link. Each step is one name, neither empty nor `.` nor `..`. Raises OSError.
+    `root` itself may be a link. Each step is one name, and not empty, `.` or `..`. Raises OSError.
     """
     descriptor = os.open(root, (_LISTED if listed and not steps else _STEP) & ~os.O_NOFOLLOW)
     try:
@@ -42,9 +43,11 @@ def folder(root: Path, steps: Sequence[str], *, listed: bool = False) -> Iterato
 
 @contextmanager
 def made(root: Path, steps: Sequence[str]) -> Iterator[list[int]]:
-    """The descriptors of `root` and of the folder after each step, made where it is missing, its owner's alone.
+    """Yield the descriptors of `root` and of the folder after each step. Missing folders are created for their owner
+    only.
 
-    They may be synced. Steps and root as in `folder`. Raises OSError: a link in the place of a folder is none.
+    The descriptors can be synced. Steps and root are as in `folder`. Raises OSError, also for a link in place of a
+    folder.
     """
     with ExitStack() as opened:
         descriptors = [os.open(root, _LISTED & ~os.O_NOFOLLOW)]
@@ -58,9 +61,10 @@ def made(root: Path, steps: Sequence[str]) -> Iterator[list[int]]:
 
 
 def open_file(root: Path, steps: Sequence[str], *, other_names: bool = False) -> int:
-    """The descriptor of a regular file, to be read and closed. Raises OSError; FileNotFoundError where it is none.
+    """Open a regular file for reading and return its descriptor. The caller closes it.
 
-    OtherNames for a hard link, unless `other_names` are allowed.
+    Raises OSError: FileNotFoundError when it is not a regular file, and OtherNames for a hard link unless `other_names`
+    are allowed.
     """
     with folder(root, steps[:-1]) as parent:
         descriptor = os.open(steps[-1], _FILE, dir_fd=parent)

@@ -6,17 +6,20 @@ MAX_PENDING_CALLS = 50_000
 """Calls that have arrived and wait for the event loop."""
 
 MAX_REQUEST_BYTES = 64 * 1024
-"""What a caller may send in one message."""
+"""Largest message from a caller."""
 
 MAX_QUEUE_MESSAGE_BYTES = 16 * 1024 * 1024
-"""What workers and the queue may send each other in one message: hundreds of leases, or sixteen jobs of the widest."""
+"""Largest message between workers and the queue.
+
+It is enough for hundreds of leases, or for sixteen jobs with the most columns.
+"""
 
 
 def server_options(max_receive_bytes: int) -> Options:
-    """Of a server that is the only one on its port: a second bind fails loudly."""
+    """Return the options of a server. It must be the only one on its port: a second bind fails."""
     return [
         ("grpc.so_reuseport", 0),
-        ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),  # beyond gRPC's own limit calls end without a reason
+        ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),  # beyond gRPC's own limit, calls end without a reason
         ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),
         ("grpc.max_receive_message_length", max_receive_bytes),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
@@ -25,7 +28,10 @@ def server_options(max_receive_bytes: int) -> Options:
 
 
 def client_options() -> Options:
-    """Of a worker's channel: it notices a dead api within a minute, and reconnects at once rather than ever later."""
+    """Return the options of a worker's channel.
+
+    It notices a dead api within a minute, and reconnects quickly, without growing delays.
+    """
     return [
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
@@ -35,5 +41,5 @@ def client_options() -> Options:
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2_000),
-        ("grpc.enable_http_proxy", 0),  # else even a call to loopback goes through an http_proxy of the environment
+        ("grpc.enable_http_proxy", 0),  # otherwise even calls to loopback would use the environment's http_proxy
     ]

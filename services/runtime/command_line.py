@@ -1,6 +1,6 @@
-"""The command line of a service: no argument starts it, a name is a command; anything else is a mistake.
+"""The command line of a service. Without arguments the service starts; a name is a command; anything else is an error.
 
-It imports nothing that the service needs: it answers also where the service's libraries are not installed.
+The module imports nothing that the service needs, so that it works without the service's libraries.
 """
 
 import os
@@ -22,7 +22,7 @@ _HELP, _VERSION = ("-h", "--help"), ("--version",)
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`run` takes the arguments behind the name, and returns the exit code."""
+    """A command. `run` takes the arguments after the name and returns the exit code."""
 
     name: str
     purpose: str
@@ -31,10 +31,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A service. `extra` is what pip has to install for it; `serve` runs it and returns the exit code.
+    """A service. `extra` is the extra to install with pip. `serve` runs the service and returns the exit code.
 
-    `needs` are libraries that its other processes import: without them it would find out late. `settings` are the
-    environment variables that the service reads, with their meanings.
+    `needs` are libraries that the service's other processes import; they are checked at the start. `settings` are the
+    environment variables of the service, with their meanings.
     """
 
     name: str
@@ -46,7 +46,10 @@ class Program:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, arguments: Sequence[str]) -> int:
-        """Do what the arguments say; the exit code, 2 for a mistake or when the service cannot start."""
+        """Run what the arguments ask for.
+
+        Return the exit code; it is 2 for an error in the arguments or when the service cannot start.
+        """
         try:
             code = self._run(arguments)
             sys.stdout.flush()
@@ -58,7 +61,7 @@ class Program:
             if (missing.name or "").partition(".")[0] in _OWN:
                 raise
             return _failed(f"{self.name} needs pip install '{_DISTRIBUTION}[{self.extra}]': there is no {missing.name}")
-        except BrokenPipeError:  # whoever read the output has read enough
+        except BrokenPipeError:  # the reader of the output has closed it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return BROKEN_PIPE
         return code
@@ -105,13 +108,13 @@ class Program:
 
 
 def _name_process(name: str) -> None:
-    """As `pkill -x` and `ps` know it, however it was started."""
+    """Set the name that `pkill -x` and `ps` show, however the process was started."""
     with suppress(OSError):
         Path("/proc/self/comm").write_text(name)
 
 
 def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - half of what a start would import
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - as slow as half of the other imports
 
     try:
         return version(_DISTRIBUTION)

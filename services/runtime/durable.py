@@ -1,4 +1,4 @@
-"""Small files and folders that are there whole or not at all, also after a power cut."""
+"""Small files and folders that exist completely or not at all, even after a power failure."""
 
 import os
 import secrets
@@ -9,7 +9,7 @@ _PARTIAL = ".partial"
 
 
 def sync(path: Path) -> None:
-    """Make a file's bytes, or the names in a directory, durable. Raises OSError."""
+    """Make a file's bytes, or the names in a folder, durable. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -18,10 +18,10 @@ def sync(path: Path) -> None:
 
 
 def make_private(directory: Path) -> None:
-    """Make it and its parents where they are missing, durably; each new one is its owner's alone. Raises OSError."""
+    """Create a folder and its missing parents durably. Each new one is accessible to its owner only. Raises OSError."""
     if directory.is_dir():
-        with suppress(OSError):  # the folder around it may be somebody else's, who answers for it then
-            sync(directory.parent)  # whoever made it may have been killed before this
+        with suppress(OSError):  # the folder around it may belong to another user, who is then responsible for it
+            sync(directory.parent)  # the process that created it may have been killed before it synced
         return
     make_private(directory.parent)
     directory.mkdir(mode=0o700, exist_ok=True)
@@ -29,13 +29,13 @@ def make_private(directory: Path) -> None:
 
 
 def create_once(path: Path, content: bytes) -> bytes:
-    """Write a file with mode 0600 unless it is there; returns what it holds. Of several processes, one writes.
+    """Create a file with mode 0600 unless it exists, and return its content. Of several processes, only one writes it.
 
-    It is durable then, whoever wrote it and was perhaps killed meanwhile. Raises OSError.
+    The file is durable afterwards, even if the process that wrote it was killed in the meantime. Raises OSError.
     """
     if not path.exists():
         _create(path, content)
-    for partial in path.parent.glob(f"{path.name}.*{_PARTIAL}"):  # of those who were second, or killed
+    for partial in path.parent.glob(f"{path.name}.*{_PARTIAL}"):  # left by processes that were second or were killed
         partial.unlink(missing_ok=True)
     sync(path)
     sync(path.parent)
@@ -43,11 +43,11 @@ def create_once(path: Path, content: bytes) -> bytes:
 
 
 def _create(path: Path, content: bytes) -> None:
-    """Unless another process is first: then its content counts."""
+    """Create the file unless another process is first; then its content is used."""
     partial = path.with_name(f"{path.name}.{secrets.token_hex(8)}{_PARTIAL}")
     _write(partial, content)
-    with suppress(FileExistsError, FileNotFoundError):  # the other one may have removed what is of no use now
-        os.link(partial, path)  # unlike a rename, it never replaces
+    with suppress(FileExistsError, FileNotFoundError):  # the other process may have deleted this partial file
+        os.link(partial, path)  # unlike a rename, a link never replaces a file
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -1,6 +1,6 @@
-"""Signals that arrive before there is an event loop to take them: noted, so that none is lost.
+"""Records signals that arrive before an event loop can handle them, so that none is lost.
 
-Imports take a second. As process 1 of a container, a program without a handler is not ended by SIGTERM at all.
+Imports take a second. In a container, process 1 without a handler would ignore SIGTERM.
 """
 
 import signal
@@ -11,14 +11,14 @@ STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 class EarlySignals:
-    """How often a stop was asked for (SIGTERM, SIGINT), and whether SIGHUP came, until somebody takes them over."""
+    """The number of stop signals (SIGTERM, SIGINT), and whether SIGHUP arrived, until another handler takes over."""
 
     def __init__(self) -> None:
         self.stops = 0
         self.hangup = False
 
     def install(self) -> Self:
-        """Note them from now on. Only in the main thread."""
+        """Record signals from now on. Call it in the main thread."""
         for number in (*STOPS, signal.SIGHUP):
             signal.signal(number, self._note)
         return self

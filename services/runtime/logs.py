@@ -1,6 +1,6 @@
-"""Logs: a constant event and its fields, one JSON object a line; on a terminal the form for people.
+"""Logs: a constant event with fields, one JSON object per line, or a readable form on a terminal.
 
-Whatever a line is given, it is cut here: what callers and sources send may be long.
+Every line is cut, because what callers and sources send may be long.
 """
 
 import io
@@ -23,24 +23,27 @@ Log = structlog.stdlib.BoundLogger
 
 MAX_CAUSES = 8
 MAX_VALUE_CHARACTERS = 500
-"""Of one text in a line."""
+"""Longest text of one value in a line."""
 
 MAX_LINE_CHARACTERS = 16_000
-"""Of all texts in a line: a traceback with its causes."""
+"""Longest total of all texts in a line: a traceback with its causes."""
 
 MAX_ITEMS = 100
-"""Of a list or an object in a line."""
+"""Most items of a list or an object in a line."""
 
 
 _json = json.JSONEncoder()
 _bound: ContextVar[Mapping[str, object]] = ContextVar("fields of lines", default=MappingProxyType({}))
 
-# Without local variables: they may hold secrets.
+# Local variables are left out: they may hold secrets.
 _traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
 def _with_causes(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """A cause that was never raised itself, as in `raise … from Cause(…)`, has no traceback, and would be left out."""
+    """Give each cause that was never raised (as in `raise … from Cause(…)`) a traceback.
+
+    Without one, it would be left out.
+    """
     raised: BaseException | None = sys.exc_info()[1] if event.get("exc_info") is True else None
     while raised is not None:
         cause = raised.__cause__
@@ -57,7 +60,7 @@ def _last(frames: TracebackType | None) -> TracebackType | None:
 
 
 def configure(service: str, style: str) -> None:
-    """Set up logging of this process to stderr. `style`: json, human, or auto (human on a terminal)."""
+    """Set up the logging of this process to stderr. `style`: json, human, or auto (human on a terminal)."""
     human = style == "human" or (style == "auto" and sys.stderr.isatty())
     console = structlog.dev.ConsoleRenderer(exception_formatter=_short_traceback)
     shown: list[structlog.typing.Processor] = [_cut_for_people] if human else [_with_causes, _traceback, _cut]
@@ -79,7 +82,7 @@ def configure(service: str, style: str) -> None:
 
 
 def _lines_to(file: TextIO) -> Callable[..., Any]:
-    """What makes loggers. Where lines of one turn of the loop can be written together, those of `info` are."""
+    """Return the factory of loggers. If possible, `info` lines of one turn of the event loop are written together."""
     writer = getattr(file, "buffer", None)
     if not isinstance(writer, stderr.LossyWriter):
         return structlog.WriteLoggerFactory(file=file)
@@ -88,14 +91,14 @@ def _lines_to(file: TextIO) -> Callable[..., Any]:
 
 
 class _Lines:
-    """A logger of structlog: each line goes to the writer as it is."""
+    """A logger for structlog. Each line is passed to the writer unchanged."""
 
     def __init__(self, writer: stderr.LossyWriter) -> None:
         self._writer = writer
         self.warning = self.error = self.critical = self.exception = self.fatal = self.msg = self._now
 
     def debug(self, line: str) -> None:
-        """Nothing hangs on when it is written."""
+        """Write a line soon. Its exact time does not matter."""
         self._writer.write_soon(f"{line}\n".encode(errors="backslashreplace"))
 
     info = debug
@@ -115,18 +118,21 @@ def bind(**fields: object) -> None:
 
 
 def with_bound(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """The processor that puts them there; what a line itself says counts."""
+    """Add the bound fields to a line. The line's own fields take precedence."""
     return {**_bound.get(), **event}
 
 
 def get() -> Log:
-    """The logger of this process."""
+    """Return the logger of this process."""
     log: Log = structlog.get_logger()
     return log
 
 
 def _as_json(event: Mapping[str, Any], **_: object) -> str:
-    """Of what `cut` has left, which is plain. In ASCII: no reader sees a line end or a terminal's word in a value."""
+    """Encode what `cut` returns.
+
+    The result is ASCII, so that no value contains a line end or a control sequence of terminals.
+    """
     return _json.encode(event)
 
 
@@ -138,7 +144,9 @@ def _of_service(service: str) -> structlog.typing.Processor:
 
 
 def outline(raised: BaseException) -> list[str]:
-    """What was raised and from what: classes and lines, never a text, which may hold values of rows."""
+    """Return the classes and lines of an exception and its causes, without their texts, which may hold values
+    of rows.
+    """
     parts: list[str] = []
     cause: BaseException | None = raised
     while cause is not None and len(parts) < MAX_CAUSES:
@@ -150,7 +158,7 @@ def outline(raised: BaseException) -> list[str]:
     return parts
 
 
-# ---- what is cut
+# ---- cutting
 
 
 _MANY = (dict, list, tuple)
@@ -158,13 +166,13 @@ _PLAIN = frozenset({int, float, bool, type(None)})
 
 
 class _Room:
-    """What is left of a line's length."""
+    """The remaining length of a line."""
 
     def __init__(self) -> None:
         self._left = MAX_LINE_CHARACTERS
 
     def cut(self, value: Any) -> Any:
-        """The value with its texts cut, as long as there is room."""
+        """Return the value with its texts cut while there is room."""
         self._left -= 1
         if self._left <= 0:
             return "…"
@@ -185,13 +193,13 @@ class _Room:
 
 
 def cut(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a line, cut. Texts are there whatever else is: lists and objects share what is left."""
+    """Cut the fields of a line. Texts are always kept; lists and objects share what room is left."""
     room = _Room()
     return {name: value if _is_short(value) else _cut_value(value, room) for name, value in event.items()}
 
 
 def _is_short(value: Any) -> bool:
-    """Most are: nothing is to be cut of them."""
+    """Whether nothing of the value needs to be cut. This is true for most values."""
     return len(value) <= MAX_VALUE_CHARACTERS if type(value) is str else type(value) in _PLAIN
 
 
@@ -204,7 +212,7 @@ def _cut(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlo
 
 
 def _cut_for_people(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Nor does anything move the cursor of their terminal."""
+    """Cut a line for people. Control characters are escaped, so that they cannot move the terminal's cursor."""
     raised = {name: event.pop(name) for name in ("exc_info",) if name in event}
     shown = {name: _printable(value) if isinstance(value, str) else value for name, value in cut(event).items()}
     return shown | raised
@@ -221,11 +229,14 @@ def _short_traceback(to: Any, exc_info: Any) -> None:
     to.write("\n".join(_printable(room.cut(line)) for line in whole.getvalue().splitlines()))
 
 
-# ---- what libraries write
+# ---- lines of libraries
 
 
 class _Library(logging.Handler):
-    """A line of a library becomes one of ours. Of an exception the outline: its text may hold values of rows."""
+    """Turns a line of a library into a line of this log.
+
+    An exception is outlined, as its text may hold values of rows.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage().partition("\n")[0]
@@ -234,7 +245,9 @@ class _Library(logging.Handler):
 
 
 def _take_over_libraries() -> None:
-    """Of gRPC the core, too, which would write past everything: what goes wrong with a call is told by its code."""
+    """Take over the logging of libraries. gRPC's core would bypass it, so it is silenced; failed calls are reported by
+    their codes.
+    """
     root = logging.getLogger()
     root.handlers[:] = [*(each for each in root.handlers if not isinstance(each, _Library)), _Library()]
     root.setLevel(logging.WARNING)

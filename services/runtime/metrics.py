@@ -1,4 +1,4 @@
-"""The Prometheus port."""
+"""The HTTP port for Prometheus."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,21 +11,21 @@ from services.runtime.startup import CannotListen
 
 
 class LostLogLines(Collector):
-    """The counter of lines of the log that could not be written."""
+    """Counts log lines that could not be written."""
 
     def __init__(self, count: Callable[[], int]) -> None:
         self._count = count
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """Its value now."""
+        """Yield the present value."""
         yield CounterMetricFamily("exportd_log_lines_lost", "Log lines that could not be written.", self._count())
 
 
 @contextmanager
 def served(address: str, registry: CollectorRegistry, setting: str) -> Iterator[None]:
-    """Serve `registry` over HTTP on HOST:PORT, from a thread, until the context is left; nothing when it is empty.
+    """Serve `registry` over HTTP on HOST:PORT in a thread while the context lasts. With an empty address, do nothing.
 
-    `setting` names the address. Raises CannotListen.
+    `setting` is the setting with the address. Raises CannotListen.
     """
     if not address:
         yield

@@ -1,4 +1,4 @@
-"""The known name that was probably meant, and names that are safe to show."""
+"""Finds the known name that was probably meant, and makes names safe to show."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -6,18 +6,18 @@ from difflib import SequenceMatcher
 from heapq import nlargest
 
 MAX_COMPARED_CHARACTERS = 100
-"""Characters of a name that is compared: comparing is quadratic, and nobody mistypes a longer one."""
+"""Longest name that is compared. Comparing takes quadratic time, and longer names are rarely mistyped."""
 
 MAX_CANDIDATES = 5
-"""Known names that are compared with one name, those that have most characters in common with it."""
+"""Number of known names that are compared with a name: those with the most characters in common."""
 
-NEAR = 0.6  # of 1, by difflib; the share of characters in common
+NEAR = 0.6  # of 1, by difflib; the share of common characters
 MAX_SUGGESTIONS = 10
 MAX_NAME_CHARACTERS = 60
 
 
 def closeness(one: str, other: str) -> float:
-    """From 0 (nothing in common, or too long to say) to 1, upper and lower case alike."""
+    """Return a value from 0 (nothing in common, or too long to compare) to 1, ignoring case."""
     if max(len(one), len(other)) > MAX_COMPARED_CHARACTERS:
         return 0.0
     matcher = SequenceMatcher(None, one.casefold(), other.casefold(), autojunk=False)
@@ -25,19 +25,21 @@ def closeness(one: str, other: str) -> float:
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """The known name closest to `name`; empty when none is near. Its cost is that of a few comparisons."""
+    """Return the known name closest to `name`; empty when none is close. It costs only a few comparisons."""
     candidates = likely(name, known)
     ratio, close = max(((closeness(name, k), k) for k in candidates), default=(0.0, ""), key=lambda pair: pair[0])
     return close if ratio >= NEAR else ""
 
 
 def likely(name: str, known: Collection[str]) -> list[str]:
-    """The MAX_CANDIDATES known names with most characters in common with `name`; none for one that is too long."""
+    """Return the MAX_CANDIDATES known names with the most characters in common with `name`; none for a name that is too
+    long.
+    """
     return nlargest(MAX_CANDIDATES, known, key=_Shares(name).of) if len(name) <= MAX_COMPARED_CHARACTERS else []
 
 
 class _Shares:
-    """How many of its characters a name can have in common with others: no ratio of difflib's is more than that."""
+    """The share of characters that a name has in common with others. It is an upper bound of difflib's ratio."""
 
     def __init__(self, name: str) -> None:
         folded = name.casefold()
@@ -50,18 +52,18 @@ class _Shares:
 
 
 def hint(name: str, known: Collection[str]) -> str:
-    """`did you mean x?` or, when nothing is near, `known are a, b`."""
+    """Return `did you mean x?` or, when no name is close, `known are a, b`."""
     meant = nearest(name, known)
     return f"did you mean {meant}?" if meant else f"known are {listed(known)}"
 
 
 def listed(known: Collection[str]) -> str:
-    """The first ten, `a, b, c`, or `none`."""
+    """Return the first ten as `a, b, c`, or `none`."""
     more = ", …" if len(known) > MAX_SUGGESTIONS else ""
     return (", ".join([*known][:MAX_SUGGESTIONS]) or "none") + more
 
 
 def shown(text: str) -> str:
-    """`text` for a message: at most 60 characters, and nothing in it that moves a cursor or is no Unicode."""
+    """Return `text` for a message: at most 60 characters, without characters that move a cursor or are not Unicode."""
     short = text if len(text) <= MAX_NAME_CHARACTERS else text[: MAX_NAME_CHARACTERS - 1] + "…"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short)

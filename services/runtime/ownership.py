@@ -1,4 +1,4 @@
-"""Files and folders that are this process's user's alone, whatever the umask and whatever was there before."""
+"""Files and folders that only this process's user may access, whatever the umask and whatever existed before."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ _ROOT = 0
 
 
 class NotOurs(CannotStart):
-    """Somebody else owns it: what is written there could be read, replaced or taken away."""
+    """Another user owns it, so that user could read, replace or delete what is written there."""
 
     def __init__(self, path: Path, owner: int) -> None:
         super().__init__(
@@ -22,9 +22,9 @@ class NotOurs(CannotStart):
 
 
 def own_folder(directory: Path) -> None:
-    """Make it and its parents where they are missing, and take from all others what they may do in it.
+    """Create a folder and its missing parents, and remove all rights of other users to it.
 
-    One of root's stays as it is when this process is not root. Raises NotOurs, OSError.
+    A folder of root stays unchanged when this process is not root. Raises NotOurs or OSError.
     """
     make_private(directory)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -35,12 +35,12 @@ def own_folder(directory: Path) -> None:
 
 
 def own_file(path: Path) -> None:
-    """Make it, empty, where it is missing; take from all others what they may do with it. Raises NotOurs, OSError."""
+    """Create an empty file if it is missing, and remove all rights of other users to it. Raises NotOurs or OSError."""
     os.close(opened_own(path))
 
 
 def opened_own(path: Path) -> int:
-    """As `own_file`; the descriptor, to be read, written and closed."""
+    """Like `own_file`, but return the descriptor for reading and writing. The caller closes it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
     try:
         _own(descriptor, path, _FILE_MODE)
@@ -51,7 +51,7 @@ def opened_own(path: Path) -> int:
 
 
 def check_owner(path: Path) -> None:
-    """Whatever is there, or is to come, is ours or root's. Raises NotOurs, OSError."""
+    """Check that the path does not exist or belongs to this user or root. Raises NotOurs or OSError."""
     if path.exists():
         _check(path, path.stat().st_uid)
 

@@ -1,4 +1,4 @@
-"""Pauses between tries: longer each time, and not the same for everybody."""
+"""Pauses between retries. They grow, and are randomised."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,9 +6,10 @@ SPREAD = 0.2
 
 
 def pauses(random: Callable[[], float], first_s: float, max_s: float) -> Iterator[float]:
-    """Seconds to wait before the next try: doubling up to `max_s`, each up to 20 % more or less, without end.
+    """Yield seconds to wait before the next retry, without end. They double up to `max_s`, each up to 20 % more or
+    less.
 
-    `random` gives numbers from 0 to less than 1.
+    `random` returns numbers from 0 to less than 1.
     """
     pause = first_s
     while True:

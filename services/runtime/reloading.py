@@ -1,4 +1,4 @@
-"""Files that are read again while a process runs."""
+"""Files that are reloaded while a process runs."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,23 +7,23 @@ from services.runtime import logs
 
 
 class Reloading:
-    """Reads files again when asked, in a thread: a large one must not delay the event loop.
+    """Reloads files on request, in a thread, because a large file must not delay the event loop.
 
-    Each of `files` reads one and, when that has mistakes, says so in the log and keeps what it has.
+    Each of `files` reads one file. If it has mistakes, the function logs them and keeps the previous content.
     """
 
     def __init__(self, files: Sequence[Callable[[], None]], then: Callable[[], None] = lambda: None) -> None:
-        """`then` is called in the loop when all were read."""
+        """`then` is called in the event loop when all files have been read."""
         self._files = files
         self._then = then
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
-        """Read them soon; if asked again meanwhile, once more."""
+        """Request a reload. A request during a reload causes another one."""
         self._asked.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Reload on request until cancelled."""
         while True:
             await self._asked.wait()
             self._asked.clear()
@@ -35,5 +35,5 @@ class Reloading:
 async def _kept_alive(read: Callable[[], None]) -> None:
     try:
         await asyncio.to_thread(read)
-    except Exception:  # noqa: BLE001 - whatever it is, what was read before still serves
+    except Exception:  # noqa: BLE001 - whatever the error is, the previous content is still used
         logs.get().exception("reload_failed")

@@ -1,4 +1,4 @@
-"""Removing a folder two levels below a root, from which no link leads elsewhere."""
+"""Deletes a folder two levels below a root without following links."""
 
 import os
 import shutil
@@ -11,10 +11,10 @@ from services.runtime import beneath
 
 
 def remove_inner(root: Path, outer: str, inner: str) -> None:
-    """Remove `root/outer/inner` and all that it holds, and `outer` when it is empty then. Idempotent. Raises OSError.
+    """Delete `root/outer/inner` with its content, and `outer` if it is then empty. Idempotent. Raises OSError.
 
-    A link in the place of either is removed, or leads to nothing: what it leads to stays. Whoever calls has checked
-    that both are names.
+    A link in place of `inner` is deleted, and one in place of `outer` is not followed; their targets stay. The caller
+    must have checked that both are plain names.
     """
     with nothing_there(), beneath.folder(root, [outer]) as folder:
         if not _is_folder(inner, folder):
@@ -23,15 +23,15 @@ def remove_inner(root: Path, outer: str, inner: str) -> None:
         try:
             shutil.rmtree(inner, dir_fd=folder)
         except OSError:
-            if _is_folder(inner, folder):  # else it became a link in between, which the next sweep removes
+            if _is_folder(inner, folder):  # otherwise it became a link in the meantime; the next sweep deletes it
                 raise
-    with suppress(OSError), beneath.folder(root, []) as top:  # something else is in it, or is about to be
+    with suppress(OSError), beneath.folder(root, []) as top:  # the folder holds something else, or soon will
         os.rmdir(outer, dir_fd=top)
 
 
 @contextmanager
 def nothing_there() -> Iterator[None]:
-    """What is gone meanwhile, or is a link, is nothing."""
+    """Ignore errors for something that no longer exists or is a link."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a process takes from the system: open files, sockets and pipes, and memory."""
+"""What a process takes from the system: open files (with sockets and pipes) and memory."""
 
 import ctypes
 import gc
@@ -13,8 +13,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What malloc keeps of the memory that is given back: blocks of up to `block_bytes`, and at the end of a heap up to
-    `free_bytes` without use.
+    """Memory that malloc keeps when it is freed: blocks of up to `block_bytes` bytes, and up to `free_bytes` unused
+    bytes at the end of a heap.
     """
 
     block_bytes: int
@@ -29,9 +29,10 @@ OBJECTS_A_COLLECTION = 10_000
 
 
 def raise_limit_of_files(needed: int) -> int:
-    """Raise the soft limit to the hard one; warn when that is less than `needed`. Returns the limit, -1 for none.
+    """Raise the soft limit of open files to the hard limit. Log a warning when that is less than `needed`. Return the
+    limit; -1 for none.
 
-    To be called once the log is set up.
+    Call it after the log is set up.
     """
     limit = _raised()
     if limit != resource.RLIM_INFINITY and limit < needed:
@@ -45,16 +46,20 @@ def raise_limit_of_files(needed: int) -> int:
 
 
 def keep_memory(kept: Kept) -> None:
-    """Blocks of a MB or more are taken and given back all the time: by default each is memory that the system has to
-    zero again, a tenth of an export's time and half of a download's.
+    """Let malloc keep freed memory.
+
+    Blocks of a MB or more are allocated and freed all the time, and by default the system zeroes each of them again,
+    which takes a tenth of the time of an export and half of that of a download.
     """
     _glibc("mallopt", _M_MMAP_THRESHOLD, kept.block_bytes)
     _glibc("mallopt", _M_TRIM_THRESHOLD, kept.free_bytes)
 
 
 def spare_collections() -> None:
-    """To be called once everything is there that stays: the collector of cycles passes over it from now on, and looks
-    at what is made later each OBJECTS_A_COLLECTION, since calls leave hardly any cycles.
+    """Exclude all present objects from garbage collection, and collect later ones every OBJECTS_A_COLLECTION objects,
+    since calls leave few cycles.
+
+    Call it when all long-lived objects exist.
     """
     gc.collect()
     gc.freeze()
@@ -64,7 +69,7 @@ def spare_collections() -> None:
 def _raised() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        with suppress(ValueError, OSError):  # a hard limit that the system itself would not allow any more
+        with suppress(ValueError, OSError):  # the system may not allow the hard limit any more
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 

@@ -1,4 +1,4 @@
-"""Settings from a mapping of names to text, all problems in one message."""
+"""Reads settings from a mapping of names to texts. All problems are reported in one message."""
 
 import ipaddress
 from collections.abc import Callable, Mapping
@@ -14,13 +14,13 @@ OFF = "off"
 
 
 class SettingsError(CannotStart):
-    """What is wrong with the settings: one line a problem."""
+    """The problems of the settings, one per line."""
 
 
 class SettingsReader:
-    """Reads settings one by one and remembers what is wrong, for `finish` to raise at once.
+    """Reads settings one by one and collects the problems, which `finish` raises together.
 
-    A setting that is absent or blank has its default. Names carry their unit (`_S` seconds).
+    A setting that is absent or blank has its default. Names include their unit (`_S` for seconds).
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -28,25 +28,25 @@ class SettingsReader:
         self._problems: list[str] = []
 
     def text(self, name: str, default: str) -> str:
-        """Any text."""
+        """Read a text."""
         return self._environ.get(name, "").strip() or default
 
     def path(self, name: str, default: Path) -> Path:
-        """A path; `~` is the home directory."""
+        """Read a path. `~` is the home directory."""
         return self.parsed(name, default, _path, "a path; the home directory of its ~ is not known")
 
     def optional_path(self, name: str) -> Path | None:
-        """A path, or None when it is not set."""
+        """Read a path; None when it is not set."""
         return self.path(name, Path()) if self.text(name, "") else None
 
     def required_path(self, name: str, what: str) -> Path:
-        """A path without a default; `what` says what it should name."""
+        """Read a path without a default. `what` says what it must name."""
         if not self.text(name, ""):
             self._problems.append(f"{name} is not set: it names {what}")
         return self.path(name, Path())
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        """One of a few words."""
+        """Read one of a few words."""
         value = self.text(name, default)
         if value not in allowed:
             self._problems.append(f"{name} is {value!r}: it must be one of {', '.join(allowed)}")
@@ -54,7 +54,10 @@ class SettingsReader:
         return value
 
     def parsed(self, name: str, default: T, parse: Callable[[str], T], must: str) -> T:
-        """What `parse` makes of the text; `must` says what that must be when it raises ValueError."""
+        """Return the result of `parse`.
+
+        `must` describes valid texts for the problem that is noted when `parse` raises ValueError.
+        """
         text = self.text(name, "")
         try:
             return parse(text) if text else default
@@ -63,41 +66,41 @@ class SettingsReader:
             return default
 
     def integer(self, name: str, default: int, least: int, most: int) -> int:
-        """A whole number from `least` to `most`."""
+        """Read an integer from `least` to `most`."""
         return self._number(name, default, least, most, int)
 
     def seconds(self, name: str, default: float, least: float, most: float) -> timedelta:
-        """A length of time in seconds."""
+        """Read a duration in seconds."""
         return timedelta(seconds=self._number(name, default, least, most, float))
 
     def loopback_or_off(self, name: str, default: str) -> str:
-        """As `loopback`; the word `off` gives ""."""
+        """Like `loopback`; the word `off` gives ""."""
         return "" if self.text(name, default) == OFF else self.loopback(name, default)
 
     def loopback(self, name: str, default: str) -> str:
-        """An address HOST:PORT on loopback, of what asks nobody who he is."""
+        """Read an address HOST:PORT on loopback, for a port without authentication."""
         value = self.address(name, default)
         if is_address(value) and not is_loopback(value):
             self._problems.append(f"{name} is {value!r}: it must be on loopback, such as {default}")
         return value
 
     def address(self, name: str, default: str) -> str:
-        """An address HOST:PORT."""
+        """Read an address HOST:PORT."""
         value = self.text(name, default)
         if not is_address(value):
             self._problems.append(f"{name} is {value!r}: it must be HOST:PORT, such as {default}")
         return value
 
     def yes(self, name: str) -> bool:
-        """Whether it says `yes`; `no` is the default."""
+        """Whether the setting is `yes`. The default is `no`."""
         return self.choice(name, "no", ("yes", "no")) == "yes"
 
     def problem(self, line: str) -> None:
-        """Note one that no single setting shows."""
+        """Note a problem that concerns several settings."""
         self._problems.append(line)
 
     def finish(self) -> None:
-        """Raise SettingsError when anything was wrong."""
+        """Raise SettingsError if there was any problem."""
         if self._problems:
             raise SettingsError("\n".join(self._problems))
 
@@ -121,7 +124,7 @@ def _path(text: str) -> Path:
 
 
 def is_address(text: str) -> bool:
-    """Whether it is HOST:PORT."""
+    """Whether the text is HOST:PORT."""
     host, _, port = text.rpartition(":")
     return bool(host) and port.isdigit() and int(port) <= 65535  # noqa: PLR2004 - the highest port there is
 

@@ -1,4 +1,4 @@
-"""What a process may be short of for a while: the same call may succeed later."""
+"""Temporary shortages of a process. The same call may succeed later."""
 
 import errno
 
@@ -9,11 +9,11 @@ _BY_ERRNO = {
     errno.ENOBUFS: "buffers of the network",
 }
 _NO_THREAD = "can't start new thread"
-"""What Python says in a RuntimeError without an errno."""
+"""The message of Python's RuntimeError, which has no errno."""
 
 
 def named(raised: BaseException) -> str:
-    """What was lacking, going by an error and its causes; empty when it is something else."""
+    """Return what was short, from an error and its causes. Empty for other errors."""
     cause: BaseException | None = raised
     seen: set[int] = set()
     while cause is not None and id(cause) not in seen:

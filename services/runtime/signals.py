@@ -11,13 +11,16 @@ from services.runtime.early_signals import STOPS, EarlySignals
 
 @dataclass(frozen=True, slots=True)
 class StopSignals:
-    """`drain` is set by the first SIGTERM or SIGINT: finish and stop; `now` by the second: stop."""
+    """`drain` is set by the first SIGTERM or SIGINT: finish the work and stop.
+
+    `now` is set by the second: stop at once.
+    """
 
     drain: asyncio.Event = field(default_factory=asyncio.Event)
     now: asyncio.Event = field(default_factory=asyncio.Event)
 
     def install(self, early: EarlySignals) -> "StopSignals":
-        """Take both signals over, in the running loop, and those that came before."""
+        """Handle both signals in the running loop, including those that arrived early."""
         for number in STOPS:
             asyncio.get_running_loop().add_signal_handler(number, self._received)
         for _ in range(early.stops):
@@ -30,11 +33,11 @@ class StopSignals:
 
 @contextmanager
 def on_hangup(do: Callable[[], None], early: EarlySignals | None = None) -> Iterator[None]:
-    """SIGHUP does this, in the running loop, until the context ends; once at its begin when one came before."""
+    """Call `do` at each SIGHUP, in the running loop, while the context lasts. If one arrived early, call it at once."""
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, do)
     if early and early.hangup:
         do()
     try:
         yield
     finally:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # not its default: what stops is not to be ended in the middle
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # not SIG_DFL: it would end a process that is shutting down

@@ -1,4 +1,4 @@
-"""Why a process does not start."""
+"""Reasons why a process does not start."""
 
 import socket
 import tempfile
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 class CannotStart(Exception):
-    """What keeps a process from starting, and how to fix it: the message is for whoever starts it."""
+    """The process cannot start. The message says why and how to fix it."""
 
 
 class CannotListen(CannotStart):
-    """The address is taken or not this machine's; `setting` is what names another one."""
+    """The address is in use, or not an address of this machine. `setting` is the setting to change."""
 
     def __init__(self, address: str, setting: str) -> None:
         super().__init__(
@@ -21,7 +21,7 @@ class CannotListen(CannotStart):
 
 
 class CannotUse(CannotStart):
-    """A file or folder that a setting names, or stands for when it is not set."""
+    """The file or folder of a setting, or of its default, cannot be used."""
 
     def __init__(self, setting: str, path: Path, why: OSError) -> None:
         named = f" ({why.filename})" if why.filename not in (None, str(path), path) else ""
@@ -29,9 +29,9 @@ class CannotUse(CannotStart):
 
 
 def check_free(address: str, setting: str) -> None:
-    """Whether HOST:PORT can be listened on now; an empty one is none. Raises CannotListen.
+    """Check that HOST:PORT can be listened on now; an empty address is ignored. Raises CannotListen.
 
-    For what should be known before long work begins: it is not held.
+    It is for early detection before long work begins. The port is not reserved.
     """
     if not address:
         return
@@ -44,7 +44,7 @@ def check_free(address: str, setting: str) -> None:
 
 
 def check_folder(folder: Path, setting: str) -> None:
-    """Whether a folder can be written to, or made where it is missing; nothing stays. Raises CannotUse."""
+    """Check that a folder can be written to, or created if it is missing. Nothing remains. Raises CannotUse."""
     with using(setting, folder):
         there = next(each for each in (folder, *folder.parents) if each.exists())
         tempfile.TemporaryFile(dir=there).close()
@@ -52,7 +52,7 @@ def check_folder(folder: Path, setting: str) -> None:
 
 @contextmanager
 def using(setting: str, path: Path) -> Iterator[None]:
-    """An OSError within the context is CannotUse."""
+    """Convert an OSError within the context to CannotUse."""
     try:
         yield
     except OSError as why:

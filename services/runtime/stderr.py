@@ -1,7 +1,7 @@
-"""stderr that never fails: what cannot be written is lost and counted.
+"""A stderr that never fails: what cannot be written is lost and counted.
 
-A log goes wherever it is led: into a pipe whose reader has ended or is stuck, to a disk that is full. Neither an answer
-nor the effect of a signal may depend on it.
+A log may go into a pipe whose reader has ended or is stuck, or to a full disk. Neither an answer nor the handling of a
+signal may depend on it.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from typing import Any
 
 STDERR = 2
 MAX_WAIT_MS = 100
-"""How long a line waits for its reader. Those that follow a lost one wait for nothing."""
+"""How long a line waits for its reader. Lines after a lost one do not wait."""
 
 
 class LossyWriter(io.RawIOBase):
-    """Writes whole lines to a descriptor; `lost_lines` counts those that could not be written.
+    """Writes whole lines to a descriptor. `lost_lines` counts the lines that could not be written.
 
-    The rest of a line that was cut is lost, too, and the next one begins on a line of its own.
+    If a line was cut, its rest is lost, and the next line begins on a new line.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -30,26 +30,26 @@ class LossyWriter(io.RawIOBase):
         self._descriptor = descriptor
         self._writable = select.poll()
         self._writable.register(descriptor, select.POLLOUT)
-        self._lock = threading.RLock()  # a signal handler may write, too
+        self._lock = threading.RLock()  # a signal handler may write as well
         self._is_losing = False
         self._is_cut = False
         self._later: list[bytes] = []
         self.lost_lines = 0
 
     def fileno(self) -> int:
-        """The descriptor, which is not closed with this."""
+        """Return the descriptor, which is not closed with this object."""
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Whether a person reads it."""
+        """Whether the descriptor is a terminal."""
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
-        """True."""
+        """Always true."""
         return True
 
     def write(self, data: Any) -> int:
-        """Always the length of `data`. Waits at most MAX_WAIT_MS for a reader."""
+        """Write data and return its length, whether it was written or lost. Waits at most MAX_WAIT_MS for a reader."""
         lines = bytes(data)
         with self._lock:
             self._write_later()
@@ -57,10 +57,12 @@ class LossyWriter(io.RawIOBase):
         return len(lines)
 
     def write_soon(self, line: bytes) -> None:
-        """As `write`, of a line for which it is early enough when this turn of the event loop is over, or before the
-        next line that is not; at once where no loop runs. A reader is asked once for many lines.
+        """Write a line at the end of this turn of the event loop, or before the next line of `write`; without a loop,
+        at once.
+
+        Many lines then need only one check of the reader.
         """
-        loop = asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop raises where there is none
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop raises when there is none
         if loop is None:
             self.write(line)
             return
@@ -70,7 +72,7 @@ class LossyWriter(io.RawIOBase):
             self._later.append(line)
 
     def flush_later(self) -> None:
-        """Write what waits."""
+        """Write the waiting lines."""
         with self._lock:
             self._write_later()
 
@@ -99,7 +101,7 @@ class LossyWriter(io.RawIOBase):
 
 
 def _together(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Whole lines, as many as a pipe takes at once."""
+    """Yield whole lines joined up to the size that a pipe accepts at once."""
     some = b""
     for line in lines:
         if some and len(some) + len(line) > select.PIPE_BUF:
@@ -111,15 +113,15 @@ def _together(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _parts(lines: bytes) -> Iterator[bytes]:
-    """A pipe that has any room takes so many bytes without waiting, and at once."""
+    """Yield parts of the size that a pipe with any room accepts at once without waiting."""
     for start in range(0, len(lines), select.PIPE_BUF):
         yield lines[start : start + select.PIPE_BUF]
 
 
 def install() -> LossyWriter:
-    """Make it this process's sys.stderr. Standard streams that are closed lead to nowhere from now on.
+    """Install the writer as this process's sys.stderr. Closed standard streams are redirected to /dev/null.
 
-    Otherwise the next file that is opened, a database perhaps, would be stderr.
+    Otherwise the next opened file, for example a database, would become stderr.
     """
     _open_standard_streams()
     writer = LossyWriter(STDERR)
@@ -129,7 +131,7 @@ def install() -> LossyWriter:
 
 
 def lost_lines() -> int:
-    """Lines that this process could not write; 0 before `install`."""
+    """Return the number of lines that this process could not write; 0 before `install`."""
     writer = getattr(sys.stderr, "buffer", None)
     return writer.lost_lines if isinstance(writer, LossyWriter) else 0
 
@@ -139,4 +141,4 @@ def _open_standard_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one

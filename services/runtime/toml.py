@@ -1,7 +1,7 @@
-"""Files of settings in TOML: read whole, or refused with every mistake that is in them.
+"""Settings files in TOML. A file is read completely, or refused with all its mistakes.
 
-A reader takes a `document`, reads it through `Table`s, which note mistakes and go on, and raises FileError at its end
-when there were any.
+A reader takes a `document` and reads it through `Table`s, which note mistakes and continue. At the end it raises
+FileError if there were any.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,10 @@ _HOLDS_NUL = "holds the character NUL, which no text here may hold"
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """`table` as in the file, empty for the file as a whole; `message` says what is wrong and what is allowed."""
+    """A mistake in a file.
+
+    `table` is as in the file, empty for the whole file. `message` says what is wrong and what is allowed.
+    """
 
     table: str
     key: str
@@ -29,11 +32,11 @@ class Mistake:
 
     def __str__(self) -> str:
         line = " ".join(part for part in (self.table, self.key and f"{self.key}:", self.message) if part)
-        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)  # a name may hold anything
+        return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)  # a name may contain any characters
 
 
 class FileError(CannotStart):
-    """A file cannot be used; the message names it and every mistake, one a line."""
+    """A file cannot be used. The message names the file and its mistakes, one per line."""
 
     def __init__(self, file: Path, mistakes: Iterable[Mistake]) -> None:
         self.file = file
@@ -43,14 +46,14 @@ class FileError(CannotStart):
 
 
 def document(file: Path) -> dict[str, object]:
-    """What a file of TOML holds. Raises FileError when it cannot be read as such, or a text in it holds NUL."""
+    """Read a TOML file. Raises FileError when it is not valid TOML, or when a text in it contains NUL."""
     try:
         text = file.read_text(encoding="utf-8")
         content = tomli.loads(text)
         mistakes = [*_with_nul("", "", content)] if _ESCAPE in text else []
     except OSError as error:
         raise FileError(file, [Mistake("", "", f"cannot be read: {error.strerror}")]) from error
-    except ValueError as error:  # of TOML and of UTF-8
+    except ValueError as error:  # errors of TOML and of UTF-8
         raise FileError(file, [Mistake("", "", f"is not TOML in UTF-8: {error}")]) from error
     except RecursionError:
         raise FileError(file, [Mistake("", "", "has values nested too deeply")]) from None
@@ -60,9 +63,10 @@ def document(file: Path) -> dict[str, object]:
 
 
 def _with_nul(table: str, key: str, value: object) -> Iterator[Mistake]:
-    """Texts and keys that hold NUL, where no database, file system or driver can take what is behind it.
+    """Yield mistakes for texts and keys with NUL, because databases, file systems and drivers ignore or refuse what
+    follows it.
 
-    `table` with its brackets, empty for the root.
+    `table` is with its brackets; empty for the root.
     """
     if isinstance(value, str):
         if _NUL in value:
@@ -80,17 +84,17 @@ def _with_nul(table: str, key: str, value: object) -> Iterator[Mistake]:
 
 
 def _below(table: str, key: str) -> str:
-    """The name of the table `key` of another one."""
+    """Return the name of the table `key` inside another one."""
     if not table:
         return f"[{key}]"
     return f"[{table[1:-1]}.{key}]" if table.endswith("]") else f"{table} {key}"
 
 
 class Table:
-    """One table. Getters note a mistake in `mistakes` and then return an empty value, or the default."""
+    """A table. Its getters note a mistake in `mistakes` and then return an empty value or the default."""
 
     def __init__(self, name: str, content: object, keys: Iterable[str] | None, mistakes: list[Mistake]) -> None:
-        """`name` as in the file, with its brackets. Notes keys that are not among `keys`; None: see `allow`."""
+        """`name` is as in the file, with its brackets. Keys that are not in `keys` are noted; None: see `allow`."""
         self.name = name
         self._mistakes = mistakes
         self._content: Mapping[str, object] = content if isinstance(content, dict) else {}
@@ -98,10 +102,10 @@ class Table:
             self.allow(keys)
         if not isinstance(content, dict):
             self.wrong("", "this is not a table")
-            self._mistakes = []  # what follows from that is no news
+            self._mistakes = []  # mistakes that follow from this one are not reported
 
     def allow(self, keys: Iterable[str]) -> None:
-        """Note keys that are not among `keys`. For whoever has to read some of them to know the others."""
+        """Note keys that are not in `keys`. For readers that must read some keys to know which others are allowed."""
         allowed = [*keys]
         for key in self._content:
             if key not in allowed:
@@ -114,24 +118,24 @@ class Table:
         self._mistakes.append(Mistake(self.name, key, message))
 
     def has(self, key: str) -> bool:
-        """Whether the key is there, right or wrong."""
+        """Whether the key is present, valid or not."""
         return key in self._content
 
     def value(self, key: str) -> object:
-        """What is there, whatever it is; None when nothing is."""
+        """Return the value, whatever its type; None when the key is absent."""
         return self._content.get(key)
 
     def names(self) -> list[str]:
-        """The keys that are there."""
+        """Return the keys that are present."""
         return [*self._content]
 
     def sub(self, key: str, keys: Iterable[str] | None) -> "Table":
-        """The table below `key`; an empty one when it is not there."""
+        """Return the table at `key`; an empty one when it is absent."""
         above = f"{self.name[1:-1]}." if self.name else ""
         return Table(f"[{above}{key}]", self._content.get(key, {}), keys, self._mistakes)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """Text that is not blank; without a `default` the key is needed."""
+        """Read a text that is not blank. Without a `default` the key is required."""
         value = self._content.get(key, default)
         if isinstance(value, str) and (value.strip() or value == default):
             return value
@@ -139,14 +143,14 @@ class Table:
         return ""
 
     def flag(self, key: str, *, default: bool) -> bool:
-        """True or false."""
+        """Read a boolean."""
         value = self._content.get(key, default)
         if not isinstance(value, bool):
             self.wrong(key, "must be true or false")
         return value is True
 
     def number(self, key: str, default: int, allowed: range) -> int:
-        """A whole number out of `allowed`."""
+        """Read an integer in `allowed`."""
         value = self._content.get(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or (key in self._content and value not in allowed):
             self.wrong(key, f"must be a whole number from {allowed.start} to {allowed.stop - 1}")
@@ -154,7 +158,7 @@ class Table:
         return value
 
     def real(self, key: str, default: float, least: float, most: float) -> float:
-        """A number from `least` to `most`, whole or not."""
+        """Read a number from `least` to `most`, with or without decimals."""
         value = self._content.get(key, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not self._fits(key, value, least, most):
             self.wrong(key, f"must be a number from {least:.10g} to {most:.10g}")
@@ -162,7 +166,7 @@ class Table:
         return float(value)
 
     def pairs(self, key: str) -> dict[str, str]:
-        """A table of texts by their names; none when the key is not there."""
+        """Read a table of texts by their names; empty when the key is absent."""
         named = self.named(key)
         if not all(isinstance(text, str) and text.strip() for text in named.values()):
             self.wrong(key, "must be a table of texts that are not empty")
@@ -170,7 +174,7 @@ class Table:
         return {name: str(text) for name, text in named.items()}
 
     def texts(self, key: str, *, needed: bool) -> tuple[str, ...]:
-        """A list of texts, each once; one text alone is a list of one."""
+        """Read a list of distinct texts. A single text is a list of one."""
         value = self._content.get(key, [])
         texts = [value] if isinstance(value, str) else value
         if not isinstance(texts, list) or not all(isinstance(t, str) and t.strip() for t in texts):
@@ -183,7 +187,7 @@ class Table:
         return tuple(dict.fromkeys(texts))
 
     def choice(self, key: str, known: Iterable[str], default: str | None = None) -> str:
-        """One of `known`; without a `default` the key is needed."""
+        """Read one of `known`. Without a `default` the key is required."""
         value = self.text(key, default)
         if value and value not in (allowed := [*known]):
             self.wrong(key, f'"{value}" is not known; {hint(value, allowed)}')
@@ -191,7 +195,7 @@ class Table:
         return value
 
     def named(self, key: str) -> dict[str, object]:
-        """The tables below `key` by their names; none when the key is not there."""
+        """Return the tables at `key` by their names; empty when the key is absent."""
         value = self._content.get(key, {})
         if not isinstance(value, dict):
             self.wrong(key, "must be a table of tables")
@@ -199,7 +203,7 @@ class Table:
         return value
 
     def listed(self, key: str) -> list[object]:
-        """The tables of the list `key`, which needs at least one."""
+        """Return the tables of the list `key`, which needs at least one."""
         value = self._content.get(key, [])
         if not isinstance(value, list):
             self.wrong(key, "must be a list of tables")
@@ -209,4 +213,4 @@ class Table:
         return value
 
     def _fits(self, key: str, value: float, least: float, most: float) -> bool:
-        return key not in self._content or least <= value <= most  # which NaN is not
+        return key not in self._content or least <= value <= most  # NaN is not

@@ -9,9 +9,9 @@ from services.runtime.settings import SettingsReader
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Files in PEM. `certificate` (with what stands between it and its authority) and `key` belong together.
+    """Files in PEM. `certificate` (with its intermediate certificates) and `key` belong together.
 
-    `authority` signs the certificates that the other side must show; None: it need not show one.
+    `authority` signs the certificates that the other side must present; None: it need not present one.
     """
 
     certificate: Path
@@ -19,7 +19,10 @@ class TlsFiles:
     authority: Path | None = None
 
     def read(self) -> tuple[bytes, bytes, bytes | None]:
-        """Key, certificate, authority. Raises OSError, and ssl.SSLError (an OSError, too) for what is none."""
+        """Return the key, the certificate and the authority.
+
+        Raises OSError, and ssl.SSLError (a subclass) for invalid files.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, self.key, password="")
         if self.authority:
@@ -28,14 +31,17 @@ class TlsFiles:
         return self.key.read_bytes(), self.certificate.read_bytes(), authority
 
     def stamp(self) -> tuple[tuple[int, int, int], ...]:
-        """What changes when a file does. Raises OSError."""
+        """Return a value that changes when a file changes. Raises OSError."""
         files = (self.certificate, self.key, *((self.authority,) if self.authority else ()))
         stats = (file.stat() for file in files)
         return tuple((found.st_mtime_ns, found.st_ino, found.st_size) for found in stats)
 
 
 def tls_files(read: SettingsReader, certificate_setting: str, key_setting: str, authority: str = "") -> TlsFiles | None:
-    """Of these settings, which belong together, and of that of the authority; None without them."""
+    """Read the files of these two settings, which belong together, and of the authority's setting.
+
+    None when they are not set.
+    """
     certificate, key = read.optional_path(certificate_setting), read.optional_path(key_setting)
     signing = read.optional_path(authority) if authority else None
     if certificate and key:

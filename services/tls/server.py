@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 
 class ServerCertificates:
-    """Of one port. Each handshake has the files as they are; what cannot be used is told once, and passed over."""
+    """The certificates of one port.
+
+    Each handshake uses the present files. Files that cannot be used are logged once and ignored.
+    """
 
     def __init__(self, files: TlsFiles, setting: str) -> None:
-        """Raises CannotStart; `setting` is what its message names."""
+        """`setting` is the setting that the message of CannotStart names. Raises CannotStart."""
         self._files = files
         try:
             self._stamp = files.stamp()
@@ -27,14 +30,16 @@ class ServerCertificates:
             ) from unusable
 
     def credentials(self) -> grpc.ServerCredentials:
-        """For a port. With an authority, who connects must show a certificate."""
-        changed = cast("Callable[[], grpc.ServerCertificateConfiguration]", self._changed)  # None: as it was
+        """Return the credentials for a port. With an authority, clients must present a certificate."""
+        changed = cast("Callable[[], grpc.ServerCertificateConfiguration]", self._changed)  # None: unchanged
         return grpc.dynamic_ssl_server_credentials(
             self._now, changed, require_client_authentication=self._files.authority is not None
         )
 
     def _changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """Asked at each handshake, in a thread of gRPC; None: nothing has changed that can be used."""
+        """Return the new certificates; None when nothing usable has changed. gRPC calls it at each handshake, in a
+        thread of its own.
+        """
         try:
             stamp = self._files.stamp()
             if stamp == self._stamp:

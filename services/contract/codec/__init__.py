@@ -1,4 +1,4 @@
-"""Messages of the queue <-> the language. Each pair stands together; anything unknown raises ValueError."""
+"""Conversion between messages of the queue and the contract's classes, in pairs. Anything unknown raises ValueError."""
 
 from services.contract.codec.enums import enum_from_pb, enum_to_pb, name_to_pb
 from services.contract.codec.jobs import (

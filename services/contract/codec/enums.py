@@ -1,4 +1,4 @@
-"""Values of enums: in a message they bear their enum's prefix (STATE_QUEUED), everywhere else they do not."""
+"""Values of enums. In a message they have their enum's prefix (STATE_QUEUED), elsewhere they do not."""
 
 from enum import Enum
 from functools import cache
@@ -11,30 +11,30 @@ E = TypeVar("E", bound=Enum)
 V = TypeVar("V", bound=int)
 
 UNSPECIFIED = "UNSPECIFIED"
-"""The name of every enum's value 0, behind its prefix."""
+"""The name of the value 0 of every enum, after the prefix."""
 
 
 def enum_to_pb(pb_enum: "PbEnum[V]", member: Enum | None) -> V:
-    """The value that bears the name of `member`; the unspecified one for None."""
+    """Return the value with the name of `member`; the unspecified value for None."""
     return name_to_pb(pb_enum, member.name if member else UNSPECIFIED)
 
 
 def name_to_pb(pb_enum: "PbEnum[V]", name: str) -> V:
-    """The value of this name. Raises ValueError when there is none."""
+    """Return the value with this name. Raises ValueError when there is none."""
     value: V = _value(pb_enum, name)
     return value
 
 
 def name_from_pb(pb_enum: "PbEnum[V]", number: int) -> str:
-    """The name of a value; for a number that this version does not know, the number."""
+    """Return the name of a value. For a number that this version does not know, return the number as text."""
     value = pb_enum.DESCRIPTOR.values_by_number.get(number)
     return value.name.removeprefix(_prefix(pb_enum)) if value else str(number)
 
 
 def enum_from_pb(kind: type[E], pb_enum: "PbEnum[V]", number: int, default: E | None = None) -> E:
-    """The member of `kind` that bears the name of `number`; `default` for the unspecified one.
+    """Return the member of `kind` with the name of the value `number`; `default` for the unspecified value.
 
-    Raises ValueError for a number that this version does not know, and for the unspecified one without a default.
+    Raises ValueError for a number that this version does not know, and for the unspecified value without a default.
     """
     if number == 0 and default is not None:
         return default
@@ -51,5 +51,5 @@ def _value(pb_enum: Any, name: str) -> Any:
 
 @cache
 def _prefix(pb_enum: "PbEnum[V]") -> str:
-    """What the names of an enum's values begin with, such as "STATE_"; the lint of proto/ holds every enum to it."""
+    """Return the prefix of an enum's names, such as "STATE_". The lint of proto/ enforces it for every enum."""
     return pb_enum.DESCRIPTOR.values_by_number[0].name.removesuffix(UNSPECIFIED)

@@ -1,4 +1,4 @@
-"""Filters, their terms and values."""
+"""Conversion of filters, their terms and values."""
 
 from datetime import date, datetime
 from decimal import Decimal

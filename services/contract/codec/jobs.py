@@ -1,4 +1,4 @@
-"""Jobs, leases, verdicts and hints."""
+"""Conversion of jobs, leases, verdicts and hints."""
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -28,7 +28,7 @@ def job_to_pb(handed: job.Job) -> queue_pb2.Job:
 
 
 def job_from_pb(message: queue_pb2.Job) -> job.Job:
-    """ValueError for a job without a lease, and for a spec that this version cannot read."""
+    """Raises ValueError for a job without a lease, and for a spec that this version cannot read."""
     if not message.lease_id:
         raise ValueError("a job without a lease_id")
     return job.Job(
@@ -59,7 +59,7 @@ def report_from_pb(message: queue_pb2.LeaseReport) -> job.LeaseReport:
 
 
 def capabilities_to_pb(can: Capabilities) -> queue_pb2.Capabilities | None:
-    """Nothing of a worker that does not say."""
+    """None for a worker that does not report its capabilities."""
     if can.names is None:
         return None
     return queue_pb2.Capabilities(names=sorted(can.names), store_id=can.store_id)
@@ -115,7 +115,7 @@ def directive_to_pb(directive: job.Directive) -> queue_pb2.Directive:
 
 
 def directive_from_pb(message: queue_pb2.Directive) -> job.Directive:
-    """A hint that this version does not know is a PING: hints may be lost."""
+    """A hint that this version does not know becomes a PING, because hints may be lost."""
     which = message.WhichOneof("directive")
     name = which.upper() if which else "PING"
     return job.Directive(job.Hint[name], message.cancel.lease_id)

@@ -1,4 +1,4 @@
-"""How attempts go and how they end."""
+"""Conversion of the progress and the outcomes of attempts."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -86,7 +86,7 @@ def warnings_to_pb(warnings: Iterable[outcome.ExportWarning]) -> list[export_pb2
 
 
 def warnings_from_pb(messages: Iterable[export_pb2.Warning]) -> tuple[outcome.ExportWarning, ...]:
-    """A code that this version does not know is kept as it came."""
+    """A code that this version does not know is kept unchanged."""
     return tuple(outcome.ExportWarning(warning_code(w.code), w.message, w.count) for w in messages)
 
 
@@ -95,6 +95,6 @@ def failure_to_pb(failure: outcome.Failure) -> queue_pb2.Failure:
 
 
 def failure_from_pb(message: queue_pb2.Failure, retry_after: timedelta | None = None) -> outcome.Failure:
-    """A code that this version does not know is kept as it came, and retried if its sender says so."""
+    """A code that this version does not know is kept unchanged, and retried if its sender says so."""
     code = failure_code(message.code, retryable=message.retryable)
     return outcome.Failure(code, message.message, retry_after)

@@ -1,4 +1,4 @@
-"""Previews and their answers."""
+"""Conversion of previews and their answers."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ def preview_to_pb(request: preview.Preview) -> queue_pb2.Preview:
 
 
 def preview_from_pb(message: queue_pb2.Preview) -> preview.Preview:
-    """Raises ValueError for what this version does not know."""
+    """Raises ValueError for anything that this version does not know."""
     return preview.Preview(message.id, spec_from_pb(message.spec), message.max_rows)
 
 

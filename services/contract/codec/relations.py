@@ -1,4 +1,4 @@
-"""Where rows and attachments come from."""
+"""Conversion of the sources of rows and attachments."""
 
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from services.contract import spec

@@ -1,4 +1,4 @@
-"""Moments and lengths of time."""
+"""Conversion of timestamps and durations."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,7 @@ def timestamp_to_pb(moment: datetime | None) -> Timestamp | None:
 
 
 def timestamp_from_pb(message: Timestamp) -> datetime:
-    """To the microsecond, in UTC."""
+    """Return the moment in UTC, to the microsecond."""
     return message.ToDatetime(tzinfo=UTC)
 
 
@@ -32,5 +32,5 @@ def duration_to_pb(length: timedelta | None) -> Duration | None:
 
 
 def duration_from_pb(message: Duration) -> timedelta:
-    """To the microsecond."""
+    """Return the duration, to the microsecond."""
     return message.ToTimedelta()

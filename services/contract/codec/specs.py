@@ -1,4 +1,4 @@
-"""The specification of a job."""
+"""Conversion of job specifications."""
 
 from datetime import timedelta
 from functools import lru_cache
@@ -24,16 +24,19 @@ from services.contract.codec.types import invalid_from_pb, invalid_to_pb, type_f
 from services.contract.formats import Packaging
 
 MAX_COLUMNS_KNOWN = 4096
-"""Columns that are not converted again for each job: most jobs have those of others. What contains one has a copy."""
+"""Number of converted columns that are cached.
+
+Most jobs have columns that other jobs have, too. Messages that contain a cached column have a copy.
+"""
 
 
 def spec_to_bytes(frozen: spec.JobSpec) -> bytes:
-    """The form in which a spec is stored."""
+    """Return the form in which a spec is stored."""
     return spec_to_pb(frozen).SerializeToString(deterministic=True)
 
 
 def spec_from_bytes(stored: bytes) -> spec.JobSpec:
-    """The other way round. ValueError for what this version cannot read."""
+    """Return a spec from its stored form. Raises ValueError for what this version cannot read."""
     try:
         return spec_from_pb(spec_pb2.JobSpec.FromString(stored))
     except DecodeError as undecodable:
@@ -62,7 +65,7 @@ def spec_to_pb(frozen: spec.JobSpec) -> spec_pb2.JobSpec:
 
 
 def spec_from_pb(message: spec_pb2.JobSpec) -> spec.JobSpec:
-    """Raises ValueError for what this version does not know."""
+    """Raises ValueError for anything that this version does not know."""
     return spec.JobSpec(
         collection=message.collection,
         source=source_from_pb(message.source),

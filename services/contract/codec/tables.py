@@ -1,4 +1,4 @@
-"""How a table is written."""
+"""Conversion of the options of a table."""
 
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from exportd.v1 import export_pb2
@@ -12,7 +12,7 @@ def format_to_pb(format_: Format) -> export_pb2.Format.ValueType:
 
 
 def format_from_pb(number: int) -> Format:
-    """ValueError for FORMAT_UNSPECIFIED and numbers that this version does not know."""
+    """Raises ValueError for FORMAT_UNSPECIFIED and for numbers that this version does not know."""
     return enum_from_pb(Format, export_pb2.Format, number)
 
 
@@ -27,7 +27,7 @@ def table_to_pb(table: spec.TableOptions) -> spec_pb2.TableOptions:
 
 
 def table_from_pb(message: spec_pb2.TableOptions) -> spec.TableOptions:
-    """What is absent has its default."""
+    """Absent options have their defaults."""
     return spec.TableOptions(
         format=format_from_pb(message.format),
         time_zone=message.time_zone,
@@ -38,7 +38,7 @@ def table_from_pb(message: spec_pb2.TableOptions) -> spec.TableOptions:
 
 
 def csv_to_pb(dialect: CsvDialect) -> export_pb2.CsvOptions:
-    """Every option set, none by a preset."""
+    """Every option is set explicitly, not by a preset."""
     return export_pb2.CsvOptions(
         delimiter=dialect.delimiter,
         bom=dialect.bom,
@@ -65,7 +65,7 @@ def _csv_from_pb(message: export_pb2.CsvOptions) -> CsvDialect:
 
 
 def xlsx_to_pb(layout: XlsxLayout) -> export_pb2.XlsxOptions:
-    """Every option set."""
+    """Every option is set explicitly."""
     return export_pb2.XlsxOptions(
         freeze_header=layout.freeze_header,
         autofilter=layout.autofilter,

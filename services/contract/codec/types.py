@@ -1,4 +1,4 @@
-"""Types of columns, and what happens to values that are not of them."""
+"""Conversion of column types, and of what happens to invalid values."""
 
 from exportd.queue.v1 import job_spec_pb2 as spec_pb2
 from exportd.v1 import export_pb2
@@ -17,10 +17,10 @@ def type_from_pb(message: export_pb2.ColumnType) -> spec.ColumnType:
 
 
 def invalid_to_pb(invalid: spec.Invalid | None) -> spec_pb2.Invalid.ValueType:
-    """None is the unspecified one: as the type has it."""
+    """None becomes the unspecified value: the default of the type."""
     return enum_to_pb(spec_pb2.Invalid, invalid)
 
 
 def invalid_from_pb(number: int) -> spec.Invalid | None:
-    """ValueError for a number that this version does not know."""
+    """Raises ValueError for a number that this version does not know."""
     return enum_from_pb(spec.Invalid, spec_pb2.Invalid, number) if number else None
