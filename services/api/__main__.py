@@ -1,6 +1,6 @@
 """exportd-api: serves ExportService and JobQueueService.
 
-Nothing heavy is imported before signals are noted and the command line is understood.
+Large modules are imported only after signal handlers are installed and the command line is parsed.
 """
 
 import os
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT, or run a command; exits with 2 when it cannot start."""
+    """Serve until SIGTERM or SIGINT, or run a command. Exits with 2 if it cannot start."""
     arguments = sys.argv[1:]
     early = EarlySignals() if arguments else EarlySignals().install()
     from services.runtime import stderr  # noqa: PLC0415 - see above
@@ -62,7 +62,7 @@ def _migrate(arguments: Sequence[str]) -> int:
 
 
 def program(early: EarlySignals) -> "Program":
-    """Its commands, and the service, which takes over the signals that came before."""
+    """Return the commands and the service, which takes over the signals that have already arrived."""
     from services.api.settings_help import HELP  # noqa: PLC0415 - see above
     from services.runtime.command_line import Command, Program  # noqa: PLC0415 - see above
 

@@ -1,4 +1,4 @@
-"""The api put together: the only place that names concrete classes."""
+"""Assembles the api. This is the only module that names concrete classes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
@@ -67,18 +67,18 @@ from services.runtime.startup import CannotStart, check_free, using
 from services.tls.server import ServerCertificates
 
 SPARE_FILES = 256
-"""What is open beside the calls: libraries, the database, connections of callers that only ask."""
+"""Open files besides those of calls: libraries, the database, and connections of callers with short calls."""
 
 OPEN_FILES = MAX_WATCHES + 2 * MAX_DOWNLOADS + SPARE_FILES
-"""Each watch and each download may have a connection of its own; a download has a file, too."""
+"""Each watch and each download may have its own connection, and each download has a file, too."""
 
 KEPT_MEMORY = Kept(block_bytes=4 << 20, free_bytes=16 << 20)
-"""Each piece of a download takes and gives back three blocks of a mebibyte."""
+"""Each piece of a download allocates and frees three blocks of one mebibyte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """An api that is ready to run. A context, which gives everything back."""
+    """An api that is ready to run. It is a context that releases all its resources."""
 
     settings: ApiSettings
     catalog: LiveCatalog
@@ -104,7 +104,7 @@ class Api:
 
 
 def main(environ: Mapping[str, str], early: EarlySignals) -> int:
-    """Run until told to stop; the exit code. Raises CannotStart."""
+    """Run until stopped, and return the exit code. Raises CannotStart."""
     settings = ApiSettings.from_env(environ)
     logs.configure("api", settings.log_format)
     resources.raise_limit_of_files(OPEN_FILES)
@@ -127,15 +127,15 @@ async def _main(settings: ApiSettings, early: EarlySignals) -> None:
 async def _built(settings: ApiSettings) -> "Api":
     try:
         return await build(settings, World())
-    except OSError as problem:  # of something that no setting names
+    except OSError as problem:  # a file that no setting names
         raise CannotStart(str(problem)) from problem
 
 
 async def build(settings: ApiSettings, world: World) -> Api:
-    """Open and check everything; nothing is served yet. Raises CannotStart, OSError."""
+    """Open and check everything, without serving yet. Raises CannotStart, OSError."""
     catalog, tenants = LiveCatalog(settings.catalog), LiveTenants(settings.tenants)
     _check_ports(settings)
-    _listening(settings)  # certificates that are none are told before anything is made
+    _listening(settings)  # invalid certificates are reported before anything is created
     async with AsyncExitStack() as stack:
         kept = await _kept(settings, tenants, world, stack)
         store, world = kept.opened.store, kept.opened.world
@@ -150,14 +150,14 @@ async def build(settings: ApiSettings, world: World) -> Api:
 
 
 async def _go_on_from(figures: QueueFigures, world: World) -> None:
-    """What the last process wrote is not of the future, though the machine's clock was set back meanwhile."""
+    """Set the clock to at least the last change in the store, in case the machine's clock was set back."""
     latest = await figures.latest()
     if latest and isinstance(world.clock, SteadyClock):
         world.clock.not_before(latest)
 
 
 def _check_ports(settings: ApiSettings) -> None:
-    """Before anything is made or migrated. Raises CannotListen."""
+    """Check the ports before anything is created or migrated. Raises CannotListen."""
     check_free(settings.listen, "EXPORTD_LISTEN")
     check_free(settings.queue_listen, "EXPORTD_QUEUE_LISTEN")
     check_free(settings.metrics, "EXPORTD_API_METRICS")
@@ -166,7 +166,7 @@ def _check_ports(settings: ApiSettings) -> None:
 async def run(
     api: Api, stop: StopSignals, started: Callable[[int, int], None], early: EarlySignals | None = None
 ) -> None:
-    """Serve until `stop`; `started` is told both ports. Raises CannotListen."""
+    """Serve until `stop`. `started` is called with both ports. Raises CannotListen."""
     settings, grace_s = api.settings, api.settings.drain_grace.total_seconds()
     files = Reloading((api.catalog.reload, api.tenants.reload), then=api.announcements.wake_polls)
     with on_hangup(files.ask, early), served(settings.metrics, api.metrics.registry, "EXPORTD_API_METRICS"):
@@ -180,7 +180,7 @@ async def run(
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What is kept. `secret` is the server's key."""
+    """The persistent state. `secret` is the server's key."""
 
     secret: bytes
     artifacts: ArtifactStore
@@ -205,7 +205,7 @@ def _artifacts(place: Path | BucketStore) -> ArtifactStore:
 
 
 async def _check_credentials(settings: ApiSettings, keys: KeyStore) -> None:
-    """Beyond loopback nobody is let in unknown. Raises CannotStart."""
+    """Check that callers beyond loopback must authenticate. Raises CannotStart."""
     workers_show_one = settings.queue_tls is not None and settings.queue_tls.authority is not None
     for name, address, holder, command in (
         ("EXPORTD_LISTEN", settings.listen, Holder.CALLER, "exportd-api keys create"),
@@ -217,7 +217,7 @@ async def _check_credentials(settings: ApiSettings, keys: KeyStore) -> None:
 
 
 def _listening(settings: ApiSettings) -> tuple[Listening, Listening]:
-    """Both ports. Raises CannotStart for certificates that are none."""
+    """Return both ports. Raises CannotStart if certificates are invalid."""
     public, queue = (
         ServerCertificates(files, setting) if files else None
         for files, setting in (
@@ -243,7 +243,7 @@ def _secret(settings: ApiSettings) -> bytes:
 
 
 class _Parts:
-    """What the parts of an api share, and each part made of it."""
+    """The shared parts of an api, and the construction of all others."""
 
     def __init__(
         self, settings: ApiSettings, world: World, tenants: LiveTenants, catalog: LiveCatalog, kept: _Kept
@@ -298,7 +298,7 @@ class _Parts:
         )
 
     def _running_beside(self) -> Sequence[Coroutine[None, None, None]]:
-        """What a store that other processes share needs."""
+        """Return the background work of the store, and what is needed if other processes share it."""
         if not self._is_shared:
             return [each() for each in self._beside]
         others = OtherProcesses(self._store.exports, self._announcements, self._world)
@@ -382,7 +382,7 @@ class _Parts:
 
 @asynccontextmanager
 async def _running(*background: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """What goes on beside the calls, until the context ends."""
+    """Return a context in which the background work runs."""
     tasks = [asyncio.create_task(work) for work in background]
     try:
         yield
@@ -403,4 +403,4 @@ async def _drain(api: Api, stop: StopSignals, grace_s: float) -> None:
     if not stopping.done():
         await api.servers.stop(0)
     await stopping
-    await api.detached.settled()  # what calls that were cut off had begun
+    await api.detached.settled()  # work that cut-off calls had begun

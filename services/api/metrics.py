@@ -1,4 +1,4 @@
-"""What the api shows to Prometheus."""
+"""The metrics of the api for Prometheus."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,14 +15,14 @@ _RUN_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 21600)
 
 
 class ApiMetrics:
-    """The figures of one api, in a registry of its own."""
+    """The metrics of one api, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = of = CollectorRegistry()
         calls = Counter(
             "exportd_calls", "Calls that have ended, by method and gRPC status.", ["method", "code"], registry=of
         )
-        self._calls_of = cache(calls.labels)  # there are few methods and codes: each is looked up once
+        self._calls_of = cache(calls.labels)  # there are few methods and codes, so each is looked up only once
         self._call_seconds_of = cache(
             Histogram("exportd_call_seconds", "Duration of calls.", ["method"], registry=of).labels
         )
@@ -80,7 +80,7 @@ class ApiMetrics:
         )
 
     def follow(self, polls_waiting: Callable[[], int], previews_waiting: Callable[[], int]) -> None:
-        """Where the gauges of what waits look when they are read."""
+        """Set the functions that the gauges of waiting polls and previews call when they are read."""
         self._polls_waiting.set_function(lambda: float(polls_waiting()))
         self._previews_waiting.set_function(lambda: float(previews_waiting()))
 
@@ -92,7 +92,7 @@ class ApiMetrics:
         self._call_seconds_of(method).observe(seconds)
 
     def fenced(self, verb: str) -> None:
-        """Count a verb that was refused because its lease is no longer in force."""
+        """Count a call that was refused because its lease is no longer in force."""
         self._fenced.labels(verb).inc()
 
     # ---- the queue
@@ -104,12 +104,15 @@ class ApiMetrics:
         self._oldest.set(depth.oldest.total_seconds())
 
     def leased(self, export: Export) -> None:
-        """Count the wait of an export that is leased for the first time."""
+        """Record how long an export waited that is leased for the first time."""
         if export.attempt == 1 and export.start_time:
             self._wait_seconds.observe((export.start_time - export.create_time).total_seconds())
 
     def expired(self, export: Export) -> None:
-        """Count a lease that expired; one that nobody had confirmed gives its attempt back."""
+        """Count an expired lease.
+
+        If it was never confirmed, the export is QUEUED and the lease is counted as unconfirmed, too.
+        """
         self._expired.inc()
         if export.state is State.QUEUED:
             self._unconfirmed.inc()
@@ -121,7 +124,7 @@ class ApiMetrics:
             self._rows.inc(export.file.row_count)
             self._bytes.inc(sum(f.artifact.size_bytes for f in (export.file, export.attachments_file) if f))
 
-    # ---- what is done by the clock
+    # ---- periodic tasks
 
     def swept(self, leases: int, rows: int) -> None:
         """Count what a sweep removed."""
@@ -133,5 +136,5 @@ class ApiMetrics:
         self._outbox_oldest.set(oldest.total_seconds())
 
     def notified(self, channel: str, outcome: str) -> None:
-        """Count a try to send a notification."""
+        """Count an attempt to send a notification."""
         self._notifications.labels(channel, outcome).inc()

@@ -25,10 +25,10 @@ _NO_TLS = (
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How long callers wait for what nobody may answer. Nothing in the environment sets these.
+    """How long callers wait for something that may not come. These values cannot be configured.
 
-    A worker that is free has a poll open: when none takes a preview within `preview_taken_s`, none is free. A quiet
-    watch repeats itself each `keepalive_s`: pings of HTTP/2 do not cross every proxy.
+    A free worker has an open poll, so if no worker takes a preview within `preview_taken_s`, none is free. A quiet
+    watch repeats its last message every `keepalive_s`, since HTTP/2 pings do not cross every proxy.
     """
 
     preview_taken_s: float = 2.0
@@ -38,14 +38,14 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """A PostgreSQL database by its URL, which may have a password. `pooled`: there is a pooler before it."""
+    """A PostgreSQL database. The URL may contain a password. `pooled` says whether a pooler is in front of it."""
 
     url: str = field(repr=False)
     pooled: bool = False
 
     @classmethod
     def read(cls, read: SettingsReader) -> "DatabaseSettings | None":
-        """None: SQLite, in the data directory."""
+        """Read the settings; None means SQLite in the data directory."""
         url = read.text("EXPORTD_DATABASE", "")
         pooled = read.choice("EXPORTD_DATABASE_POOLED", "off", ("on", "off"))
         if url and not url.startswith(("postgresql://", "postgres://")):
@@ -55,7 +55,7 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """Everything that can be set. Addresses are HOST:PORT; an empty `metrics` serves none."""
+    """All settings of the api. Addresses are HOST:PORT. If `metrics` is empty, no metrics are served."""
 
     catalog: Path
     data_dir: Path
@@ -81,7 +81,7 @@ class ApiSettings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "ApiSettings":
-        """Read EXPORTD_* names. Raises SettingsError with every problem."""
+        """Read the variables EXPORTD_*. Raises SettingsError with all problems."""
         read = SettingsReader(environ)
         data_dir = read.path("EXPORTD_DATA_DIR", Path("exportd-data"))
         settings = cls(
@@ -134,7 +134,7 @@ class ApiSettings:
 
 
 def _queue_tls(read: SettingsReader, public: TlsFiles | None) -> TlsFiles | None:
-    """Of the port for workers: the callers' certificate, unless it has one of its own, and an authority of its own."""
+    """Return the certificate of the workers' port: its own one, or that of the callers' port; and its own authority."""
     files = tls_files(read, "EXPORTD_QUEUE_TLS_CERTIFICATE", "EXPORTD_QUEUE_TLS_KEY") or public
     authority = read.optional_path("EXPORTD_QUEUE_TLS_CLIENT_AUTHORITY")
     if files is None and authority:
@@ -149,6 +149,6 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _reflection(read: SettingsReader) -> bool:
-    """`auto` is on if the port is on loopback."""
+    """Whether reflection is served; `auto` means on if the port is on loopback."""
     choice = read.choice("EXPORTD_REFLECTION", "auto", ("auto", "on", "off"))
     return choice == "on" or (choice == "auto" and is_loopback(read.text("EXPORTD_LISTEN", DEFAULT_LISTEN)))

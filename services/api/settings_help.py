@@ -1,6 +1,6 @@
-"""What each setting of the api means, in one sentence; `exportd-api --help` and docs/reference/settings.md show it.
+"""The meaning of each setting of the api, in one sentence, for `exportd-api --help` and docs/reference/settings.md.
 
-It imports nothing: `--help` answers also where the service's libraries are not installed.
+This module imports nothing, so that `--help` works without the libraries of the service.
 """
 
 from collections.abc import Mapping

@@ -5,26 +5,26 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 RATE = 0.25
-"""How much faster or slower it runs while it makes up for a jump: four hours for one."""
+"""How much faster or slower the clock runs while it corrects a jump: a jump of one hour takes four hours."""
 
 MAX_MADE_UP = timedelta(days=1)
-"""It goes along with a jump ahead by more than that: the clock had not been set before."""
+"""The clock follows a larger jump ahead at once: in that case it had not been set before."""
 
 
 class SteadyClock:
-    """The time of day in UTC, as `wall` tells it but for its jumps; it never goes back.
+    """The time of day in UTC. It follows `wall` without its jumps, and never goes back.
 
-    Until when a lease holds and when a retry is due are kept as times of day. With a clock that is set ahead by an hour
-    every lease would end at once; with one that is set back whatever waits would wait an hour longer. This one runs on,
-    25 % faster or slower until it is where `wall` is: a span is at most a quarter off.
+    The deadlines of leases and retries are stored as times of day. If the clock were set ahead by an hour, every lease
+    would end at once; if it were set back, everything that waits would wait an hour longer. This clock instead runs 25
+    % faster or slower until it agrees with `wall`, so that a time span is wrong by at most a quarter.
 
-    `elapsed` counts seconds from any moment and never goes back. Any thread may ask.
+    `elapsed` returns seconds and never goes back. The clock can be used by any thread.
     """
 
     def __init__(
         self, wall: Callable[[], datetime], elapsed: Callable[[], float], machine: Callable[[], datetime] | None = None
     ) -> None:
-        """`machine` is what the machine's clock says, where that is not `wall`."""
+        """`machine` is the clock of the machine, if that is not `wall`."""
         self.wall = machine or wall
         self._wall = wall
         self._elapsed = elapsed
@@ -32,7 +32,7 @@ class SteadyClock:
         self._time, self._at = wall(), elapsed()
 
     def __call__(self) -> datetime:
-        """The time now."""
+        """Return the current time."""
         with self._lock:
             at = self._elapsed()
             passed, self._at = timedelta(seconds=at - self._at), at
@@ -40,13 +40,14 @@ class SteadyClock:
             return self._time
 
     def beside(self, other: Callable[[], datetime]) -> "SteadyClock":
-        """One like this that follows another clock than the machine's."""
+        """Return a clock of this kind that follows another clock than the machine's."""
         return SteadyClock(other, self._elapsed, machine=self.wall)
 
     def not_before(self, moment: datetime) -> None:
-        """It is that time at least, as if a process that ended then had gone on: its machine may have been set back.
+        """Set the clock to at least `moment`, the last time of an earlier process, since the machine may have been set
+        back.
 
-        Nothing for a moment that is more than a day ahead.
+        A moment more than one day ahead is ignored.
         """
         with self._lock:
             if timedelta() < moment - self._time <= MAX_MADE_UP:

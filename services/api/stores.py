@@ -1,4 +1,4 @@
-"""The store that the settings name, opened."""
+"""Opens the store that the settings name."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenedStore:
-    """A store, the world by whose clock it goes, and what runs beside it. `is_shared`: other processes may use it."""
+    """A store, the world with its clock, and its background work.
+
+    `is_shared` says whether other processes may use it.
+    """
 
     store: Store
     world: World
@@ -34,11 +37,9 @@ class OpenedStore:
 async def opened(
     settings: ApiSettings, shares: Shares, secret: bytes, world: World, stack: AsyncExitStack
 ) -> OpenedStore:
-    """Open until the stack closes it. The caller holds the data directory, where that has the store.
+    """Open the store; the stack closes it. If it is in the data directory, the caller must hold that.
 
-    `secret` is the server's key, which all processes on a database must have.
-
-    Raises CannotStart, OSError.
+    `secret` is the server's key, which all processes with the same database must share. Raises CannotStart, OSError.
     """
 
     def store(database: Database) -> Store:
@@ -47,14 +48,17 @@ async def opened(
     if settings.database is not None:
         database = await in_postgres(settings.database, secret, stack)
         return await _by_its_clock(database, store(database), world)
-    from services.api.storage.sqlite.database import SqliteDatabase  # noqa: PLC0415 - one of the two is needed
+    from services.api.storage.sqlite.database import SqliteDatabase  # noqa: PLC0415 - only one of the two is needed
 
     file = DataDirectory.database_in(settings.data_dir)
     return OpenedStore(store(await stack.enter_async_context(await SqliteDatabase.open(file))), world)
 
 
 async def in_postgres(settings: DatabaseSettings, secret: bytes, stack: AsyncExitStack) -> "PostgresDatabase":
-    """Open until the stack closes it; its schema is that of this version, its key is this one. Raises CannotStart."""
+    """Open a PostgreSQL database; the stack closes it.
+
+    Raises CannotStart unless its schema is that of this version and its server key is `secret`.
+    """
     from services.api.storage.postgres.connections import Address, NoDatabase  # noqa: PLC0415 - as above
     from services.api.storage.postgres.database import PostgresDatabase  # noqa: PLC0415
     from services.api.storage.postgres.schema import check  # noqa: PLC0415
@@ -71,7 +75,7 @@ async def in_postgres(settings: DatabaseSettings, secret: bytes, stack: AsyncExi
 
 
 async def _by_its_clock(database: "PostgresDatabase", store: Store, world: World) -> OpenedStore:
-    """Raises StoreUnavailable when it answers no more."""
+    """Return the store with the clock of its database. Raises StoreUnavailable if the database does not answer."""
     from services.api.storage.postgres.clock import DatabaseClock, asking  # noqa: PLC0415 - as above
 
     clock = DatabaseClock(asking(database))
@@ -80,6 +84,6 @@ async def _by_its_clock(database: "PostgresDatabase", store: Store, world: World
 
 
 def _by_the_clock_of(database: Callable[[], datetime], world: World) -> World:
-    """A clock that a test has put into the world stays."""
+    """Return the world with the clock of the database, unless a test has set another clock."""
     clock = world.clock
     return replace(world, clock=clock.beside(database)) if isinstance(clock, SteadyClock) else world

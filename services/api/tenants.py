@@ -1,4 +1,4 @@
-"""The tenants file: shares of the queue and secrets of callbacks, for those who do not have the default ones.
+"""The tenants file: shares of the queue and callback secrets of tenants that do not have the defaults.
 
 [default]
 max_running = 4
@@ -18,7 +18,7 @@ from services.api.domain.fairness import Fairness, Share
 from services.runtime import logs
 from services.runtime.toml import FileError, Mistake, Table, document
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret of Standard Webhooks begins with
+SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of every secret of Standard Webhooks
 MAX_SECRETS = 2
 _SECRET_BYTES = range(24, 65)
 _WEIGHT = (0.01, 100.0)
@@ -29,23 +29,23 @@ _KEYS = (*_SHARE, "callback_secrets")
 
 @dataclass(frozen=True, slots=True)
 class Tenants:
-    """What the file says. `callback_secrets` are the raw keys by tenant, the newest first."""
+    """The content of the file. `callback_secrets` are the raw keys of each tenant, newest first."""
 
     fairness: Fairness = field(default_factory=Fairness)
     callback_secrets: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict, repr=False)
 
 
 class LiveTenants:
-    """The tenants file in use, which can be read again while the api runs: the Shares that are in force."""
+    """The current tenants file, which can be reloaded while the api runs. It implements Shares."""
 
     def __init__(self, file: Path | None) -> None:
-        """Raises FileError."""
+        """Load the file. Raises FileError."""
         self._file = file
         self._current = load(file)
         self._edition = 0
 
     def reload(self) -> None:
-        """Read the file again; one with mistakes is logged, and everything stays as it was."""
+        """Reload the file. If it has mistakes, they are logged and the current values stay."""
         if self._file is None:
             return
         try:
@@ -57,7 +57,7 @@ class LiveTenants:
             logs.get().info("tenants_reloaded", tenants=len(self._current.fairness.shares))
 
     def callback_secrets(self, tenant: str) -> Sequence[bytes]:
-        """The raw keys of a tenant, the newest first; none when the file has none of it."""
+        """Return the raw keys of a tenant, newest first; empty if the file has none."""
         return self._current.callback_secrets.get(tenant, ())
 
     @property
@@ -80,7 +80,10 @@ class LiveTenants:
 
 
 def load(file: Path | None) -> Tenants:
-    """Read the file; None: every tenant has the default share and no secret. Raises FileError, without any secret."""
+    """Load the file; with None every tenant has the default share and no secret.
+
+    Raises FileError, whose text contains no secret.
+    """
     if file is None:
         return Tenants()
     mistakes: list[Mistake] = []
@@ -118,6 +121,6 @@ def _secret(text: str) -> bytes | None:
         return None
     try:
         secret = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
-    except ValueError:  # of base64, and of what is not ASCII
+    except ValueError:  # it is not base64, or not ASCII
         return None
     return secret if len(secret) in _SECRET_BYTES else None

@@ -1,4 +1,4 @@
-"""What the api takes from outside: the time, random numbers and new ids."""
+"""What the api takes from outside: time, random numbers and new ids."""
 
 import random
 import time
@@ -17,7 +17,7 @@ def _now() -> datetime:
 
 
 def _elapsed() -> float:
-    """Seconds, counted also while the machine sleeps, where the system can say that."""
+    """Return seconds, including the time while the machine sleeps, if the system can tell."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -35,12 +35,11 @@ def _new_export_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """`World()` is the real one; a test gives what it wants to decide itself.
+    """The outside world. `World()` is the real one; a test replaces what it wants to control.
 
-    `clock` is the time in UTC that everything goes by; it does not jump when the machine's is set. `monotonic` counts
-    seconds from any moment and never goes back. `random` gives numbers from 0 to less than 1 that spread what would
-    else come at once, and no secrets. `new_id` gives a UUID, `new_export_id` one that sorts behind all that were made
-    before it.
+    `clock` is the time in UTC for all decisions; it does not jump when the machine's clock is set. `monotonic` returns
+    seconds and never goes back. `random` returns numbers from 0 to below 1 for jitter, not for secrets. `new_id`
+    returns a UUID, `new_export_id` a UUID that is greater than all earlier ones.
     """
 
     clock: Callable[[], datetime] = field(default_factory=_steady)
@@ -51,5 +50,8 @@ class World:
 
     @property
     def wall(self) -> Callable[[], datetime]:
-        """The time of day as others have it, which jumps: for what they check it in, and for times of files."""
+        """The time of day as other systems have it, which may jump.
+
+        It is used for the times of notifications and their signatures, and for comparisons with the times of files.
+        """
         return self.clock.wall if isinstance(self.clock, SteadyClock) else self.clock

@@ -1,4 +1,4 @@
-"""The columns of a table: those that a caller chose, or all."""
+"""The columns of an export: those that the caller chose, or all."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,19 +13,22 @@ from services.runtime.nearest import hint, shown
 
 MAX_HEADER_CHARACTERS = 255
 WITH_HEADER = frozenset({Format.XLSX, Format.CSV})
-"""Formats whose columns are named by their headers; the others name them by their fields."""
+"""Formats that name columns by their headers. The others name them by their fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnChoice:
-    """One column that a caller wants; an empty `header` is the collection's."""
+    """One column that a caller asks for. If `header` is empty, the header of the collection is used."""
 
     field: str
     header: str = ""
 
 
 def choose(collection: Collection, choices: Sequence[ColumnChoice], violations: Violations) -> tuple[ColumnSpec, ...]:
-    """The columns in the order chosen, those without violation; all of the collection's when there is no choice."""
+    """Return the chosen columns in their order, without invalid ones; all columns of the collection if none are chosen.
+
+    Mistakes are added to `violations`.
+    """
     known = {column.field: column for column in collection.columns}
     before = _Before(known)
     for place, choice in enumerate(choices):
@@ -39,7 +42,7 @@ def choose(collection: Collection, choices: Sequence[ColumnChoice], violations: 
 def unused_headers(
     collection: Collection, choices: Sequence[ColumnChoice], format_: Format
 ) -> tuple[ExportWarning, ...]:
-    """A warning when columns get headers of their own in a format that shows none."""
+    """Return a warning if headers are given for a format that does not show them."""
     own = {column.field: column.header for column in collection.columns}
     unused = [choice for choice in choices if choice.header not in ("", own.get(choice.field))]
     if format_ in WITH_HEADER or not unused:
@@ -53,9 +56,9 @@ def _chosen(column: CatalogColumn, choice: ColumnChoice) -> ColumnSpec:
 
 
 class _Before:
-    """The choices before one: their fields, and where each header came first, and first as a caller's own.
+    """The choices before the current one: their fields, and the places where each header was first used.
 
-    Looked up rather than gone through: a wide collection has thousands of columns.
+    Lookups by key instead of scans, because a wide collection has thousands of columns.
     """
 
     def __init__(self, known: Mapping[str, CatalogColumn]) -> None:
@@ -73,7 +76,7 @@ class _Before:
                 self._own_headers.setdefault(header, place)
 
     def wrong(self, choice: ColumnChoice) -> Iterator[tuple[str, str]]:
-        """Which part of a choice is wrong, and how to fix it."""
+        """Yield the part of a choice that is wrong, and how to fix it."""
         if choice.field not in self._known:
             what = f"unknown {shown(choice.field)}" if choice.field else "it is empty"
             yield "field", f"{what}: {hint(choice.field, self._known)}"
@@ -86,9 +89,7 @@ class _Before:
         if len(choice.header) > MAX_HEADER_CHARACTERS:
             yield "header", f"must be at most {MAX_HEADER_CHARACTERS} characters"
         header = self._header(choice)
-        alike = (
-            self._headers if choice.header else self._own_headers
-        )  # the author of the catalog may want equal headers
+        alike = self._headers if choice.header else self._own_headers  # equal headers in the catalog are allowed
         if header in alike:
             same = f"columns[{alike[header]}]"
             yield "header", f"{same} has the header {shown(header)} too; give one of them another"

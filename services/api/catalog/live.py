@@ -1,4 +1,4 @@
-"""The catalog in use, which can be read again while the api runs."""
+"""The current catalog, which can be reloaded while the api runs."""
 
 from pathlib import Path
 
@@ -9,20 +9,20 @@ from services.runtime.toml import FileError
 
 
 class LiveCatalog:
-    """The catalog of the file at `path`. Exports that were created keep what they were given: see JobSpec."""
+    """The catalog of the file at `path`. Exports keep the catalog with which they were created: see JobSpec."""
 
     def __init__(self, path: Path) -> None:
-        """Raises FileError."""
+        """Load the catalog. Raises FileError."""
         self._path = path
         self._current = load(path)
 
     @property
     def current(self) -> Catalog:
-        """What new exports go by."""
+        """The catalog for new exports."""
         return self._current
 
     def reload(self) -> None:
-        """Read the file again; one with mistakes is logged, and the catalog stays as it was."""
+        """Reload the file. If it has mistakes, they are logged and the current catalog stays."""
         try:
             self._current = load(self._path)
         except FileError as error:

@@ -1,4 +1,4 @@
-"""The catalog: what can be exported, under which names, from where."""
+"""The catalog: what can be exported, under which names, and from where."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,10 @@ from services.contract.spec import (
 
 
 class Match(Enum):
-    """How `field=value` compares text; the i forms ignore case. Named as API Platform names its strategies."""
+    """How `field=value` compares text.
+
+    The forms with "i" ignore case. The names are those of API Platform's strategies.
+    """
 
     EXACT = "exact"
     PARTIAL = "partial"
@@ -36,12 +39,12 @@ class Match(Enum):
 
     @property
     def operator(self) -> Operator:
-        """The operator of a term."""
+        """The operator of a term with this match."""
         return _OPERATORS[self.value.removeprefix("i")]
 
     @property
     def ignore_case(self) -> bool:
-        """Whether upper and lower case are alike."""
+        """Whether case is ignored."""
         return self.value.startswith("i")
 
 
@@ -55,7 +58,9 @@ _OPERATORS = {
 
 
 class Nulls(Enum):
-    """Where nulls stand in an order by a column: always last or first, or as its smallest or largest value."""
+    """Where nulls are placed when rows are ordered by a column: always last or first, or as smallest or
+    largest value.
+    """
 
     LAST = "last"
     FIRST = "first"
@@ -63,7 +68,7 @@ class Nulls(Enum):
     LARGEST = "largest"
 
     def first(self, *, descending: bool) -> bool:
-        """Whether they come first in this direction."""
+        """Whether nulls come first in this direction."""
         return self is Nulls.FIRST or self is (Nulls.LARGEST if descending else Nulls.SMALLEST)
 
 
@@ -71,9 +76,9 @@ class Nulls(Enum):
 class CatalogColumn:
     """One column: `field` in queries and JSON, `name` in the source.
 
-    `filter`, `exists` and `sort`: whether queries may compare it, ask whether it is null, and order by it.
-    `include_null_before` and `include_null_after`: whether nulls match the operators [before] and [after]. `invalid`:
-    what happens to a value that is not of the type; None: as the type has it.
+    `filter`, `exists` and `sort` say whether queries may compare the column, test it for null, and order by it.
+    `include_null_before` and `include_null_after` say whether nulls match the operators [before] and [after]. `invalid`
+    says what happens to a value that is not of the type; None: the default of the type.
     """
 
     field: str
@@ -92,27 +97,30 @@ class CatalogColumn:
 
     @property
     def spec(self) -> ColumnSpec:
-        """The part that a worker needs."""
+        """The part of the column that a worker needs."""
         return ColumnSpec(self.name, self.field, self.header, self.type, self.mask, self.invalid)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldOrder:
-    """One term of an order, by a column of the catalog."""
+    """One term of an order by a column of the catalog."""
 
     column: CatalogColumn
     descending: bool = False
 
     @property
     def term(self) -> OrderTerm:
-        """The part that a worker needs."""
+        """The part of the term that a worker needs."""
         nulls_first = self.column.nulls.first(descending=self.descending)
         return OrderTerm(self.column.name, self.descending, nulls_first)
 
 
 @dataclass(frozen=True, slots=True)
 class PathParameter:
-    """A parameter of a path, bound to a `column` of the source. `optional`: may be left out when there is no path."""
+    """A parameter of a path, bound to a `column` of the source.
+
+    An `optional` parameter may be left out by requests that name the collection by its code.
+    """
 
     name: str
     column: str
@@ -122,7 +130,7 @@ class PathParameter:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What stands between two slashes of a path: a word, or the name of a parameter without its braces."""
+    """A segment of a path: a word, or the name of a parameter without its braces."""
 
     text: str
     is_parameter: bool = False
@@ -133,7 +141,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class TenantColumn:
-    """The source column that must hold the caller's tenant, in every row that the caller gets."""
+    """The column of the source that must be equal to the caller's tenant in every row that the caller gets."""
 
     name: str
     type: ColumnType
@@ -143,8 +151,8 @@ class TenantColumn:
 class Changed:
     """The timestamp column that says when a row last changed.
 
-    `overlap_s`: how far before the watermark of an earlier export its successor begins, in seconds, since a transaction
-    writes the time at which it began and may end that much later.
+    `overlap_s` is how many seconds before the watermark of the previous export the next one starts. It is needed
+    because a transaction may write the time of its beginning and be committed that much later.
     """
 
     column: CatalogColumn
@@ -153,11 +161,11 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Records of one sort. `code` is the type of a request, `segments` its path, with at least one word.
+    """A collection of the catalog. `code` is the type in requests; `segments` is its path, with at least one word.
 
-    `key` names source columns, none where rows of files are told apart by their place. `order` is the default one,
-    without the key. `parameters` are in the order of the path. `tenant` None: its rows belong to every tenant.
-    `changed` None: it cannot be exported by changes.
+    `key` names columns of the source; it is empty for files whose rows are identified by their position. `order` is the
+    default order, without the key. `parameters` are in the order of the path. If `tenant` is None, every tenant gets
+    all rows. If `changed` is None, incremental exports are not possible.
     """
 
     code: str
@@ -179,7 +187,7 @@ class Collection:
 
     @property
     def path(self) -> str:
-        """As in the catalog: "/entities/{entityId}/invoices"."""
+        """The path as in the catalog: "/entities/{entityId}/invoices"."""
         return "".join(f"/{segment}" for segment in self.segments)
 
     @property
@@ -189,12 +197,17 @@ class Collection:
 
     @property
     def demanded(self) -> tuple[str, ...]:
-        """Names of the parameters that every request gives; the others may be left out, or the tenant says them."""
+        """The names of the parameters that every request must give.
+
+        The others are optional, or the tenant determines them.
+        """
         of_tenant = self.tenant.name if self.tenant else None
         return tuple(p.name for p in self.parameters if not p.optional and p.column != of_tenant)
 
     def bind(self, texts: tuple[str, ...]) -> dict[str, str] | None:
-        """The parameters' texts when the path consists of `texts` (decoded); None when it is another path."""
+        """Return the texts of the parameters if the path has the decoded segments `texts`; None if it is
+        another path.
+        """
         if len(texts) != len(self.segments):
             return None
         pairs = tuple(zip(self.segments, texts, strict=True))
@@ -214,24 +227,27 @@ class Catalog:
         object.__setattr__(self, "_places", places)
 
     def by_code(self, code: str) -> Collection | None:
-        """The collection of this code, upper and lower case told apart; None: there is none."""
+        """Return the collection with this code, case-sensitively; None if there is none."""
         place = self._places.get(code)
         return None if place is None else self.collections[place]
 
     def following(self, code: str, place: int, limit: int) -> Sequence[Collection]:
-        """At most `limit` collections behind the one of this code, wherever it is now; it was at `place`.
+        """Return at most `limit` collections after the one with this code, wherever it is in the catalog now.
 
-        When it has gone, those from its place on. An empty code: from the first one on.
+        If the code is no longer in the catalog, start at `place`, where it was before. If the code is empty, start at
+        the first collection.
         """
         start = self._places.get(code, place - 1) + 1 if code else 0
         return self.collections[start : start + limit]
 
     def place(self, code: str) -> int:
-        """Of a collection of this catalog, from 0."""
+        """Return the position of a collection of this catalog, from 0. Raises KeyError for an unknown code."""
         return self._places[code]
 
     def by_path(self, texts: tuple[str, ...]) -> tuple[Collection, dict[str, str]] | None:
-        """The collection of the path with these segments, and its parameters' texts; None: there is none."""
+        """Return the collection whose path has these segments, with the texts of its parameters; None if
+        there is none.
+        """
         for collection in self.collections:
             bound = collection.bind(texts)
             if bound is not None:

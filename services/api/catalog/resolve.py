@@ -1,4 +1,4 @@
-"""A request resolved: which collection it names, and the specification of the job that exports it."""
+"""Resolves a request: finds its collection and builds the specification of the job that exports it."""
 
 import re
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ from services.runtime.nearest import NEAR, closeness, hint, nearest, shown
 
 MAX_URI_BYTES = 8192
 MAX_QUERY_BYTES = MAX_URI_BYTES
-"""Of a query beside a type: what a caller could say in a URI, too."""
+"""The limit of a query that is given beside a type: the same as in a URI."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A request that can be exported."""
+    """A valid request."""
 
     collection: Collection
     spec: JobSpec
@@ -37,18 +37,21 @@ class Resolved:
 
     @property
     def query(self) -> str:
-        """The query as understood: Query.canonical."""
+        """The query as understood; see `Query.canonical`."""
         return self.spec.query
 
     @property
     def columns(self) -> tuple[ColumnSpec, ...]:
-        """Columns of the table, in order."""
+        """The columns of the table, in order."""
         return self.spec.columns
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What a request names. `path` has the parameters' texts; None: it came without a path."""
+    """The collection and the query of a request.
+
+    `path` has the texts of the path's parameters; None if there is no path.
+    """
 
     collection: Collection
     query: str
@@ -70,13 +73,15 @@ def resolve(
     since: Since | None = None,
     tenant: str = "default",
 ) -> Resolved:
-    """Find the collection of `uri`, or of `type_` with `query`, and freeze what a worker needs.
+    """Find the collection of `uri`, or of `type_` with `query`, and return all that a worker needs.
 
-    `format_` None is JSON, and `any_format` takes one that the collection does not offer; no `columns` are all of them,
-    unless the query has properties; `time_zone` is where bare dates are. How the table is written beyond its format,
-    and how it is packaged, is not decided here. Raises
-    CollectionNotFound, and InvalidRequest with every violation (fields uri, type, query, format, file_types[i],
-    columns, columns[i].field and .header, that of `since`, and those of `query.parse_query`).
+    `format_` None means JSON. `any_format` also accepts a format that the collection does not offer. Without `columns`
+    all are exported, unless the query has properties. `time_zone` is the zone of dates without an offset. Packaging and
+    the options of the format are decided elsewhere.
+
+    Raises CollectionNotFound, and InvalidRequest with every violation. The fields of violations are uri, type, query,
+    format, file_types[i], columns, columns[i].field, columns[i].header, the field of `since`, and those of
+    `parse_query`.
     """
     violations = Violations()
     target = _target(catalog, uri, type_, query, violations)
@@ -136,7 +141,10 @@ def _properties(meaning: Query) -> tuple[ColumnChoice, ...]:
 
 
 def _target(catalog: Catalog, uri: str | None, type_: str | None, query: str, violations: Violations) -> _Target:
-    """Raises at once when there is no collection to check the rest of the request against."""
+    """Return the target.
+
+    Raises at once if there is no collection against which the rest of the request could be checked.
+    """
     if uri is None:
         return _Target(_of_type(catalog, type_), _bounded(query, violations))
     if type_ is not None:
@@ -147,7 +155,7 @@ def _target(catalog: Catalog, uri: str | None, type_: str | None, query: str, vi
 
 
 def _bounded(query: str, violations: Violations) -> str:
-    """Raises at once for one that is too long: reading it would only find more that is wrong."""
+    """Return the query. Raises at once if it is too long, without parsing it."""
     if len(query.encode(errors="replace")) > MAX_QUERY_BYTES:
         violations.add("query", f"it is longer than {MAX_QUERY_BYTES} bytes")
         violations.check()
@@ -162,7 +170,7 @@ def _of_type(catalog: Catalog, code: str | None) -> Collection:
 
 
 def collection_of(catalog: Catalog, code: str) -> Collection:
-    """The collection of this code. Raises CollectionNotFound, which names the nearest one."""
+    """Return the collection with this code. Raises CollectionNotFound, with the nearest code."""
     collection = catalog.by_code(code)
     if collection is None:
         raise CollectionNotFound(shown(code), _nearest_code(catalog, code))
@@ -180,7 +188,7 @@ def _of_uri(catalog: Catalog, uri: str, violations: Violations) -> _Target:
 
 
 def _split(uri: str, violations: Violations) -> tuple[str, str]:
-    """Path and query. Small blemishes are noted and fixed, so that the rest can be checked too."""
+    """Return path and query. Small mistakes are noted and corrected, so that the rest can be checked, too."""
     if len(uri.encode(errors="replace")) > MAX_URI_BYTES:
         violations.add("uri", f"it is longer than {MAX_URI_BYTES} bytes")
     elif _SCHEME.match(uri):
@@ -206,15 +214,17 @@ def _segments(path: str, violations: Violations) -> tuple[str, ...]:
 
 
 def _nearest_code(catalog: Catalog, code: str) -> str:
-    """By the codes, else by the last words of the paths."""
+    """Return the nearest code: compare with the codes first, then with the last words of the paths."""
     meant = nearest(code, [c.code for c in catalog.collections])
     by_word = {c.table_name: c.code for c in reversed(catalog.collections)}
     return meant or by_word.get(nearest(code, by_word), "")
 
 
 def _nearest_path(catalog: Catalog, texts: tuple[str, ...]) -> str:
-    """By the whole path, where what stands in a parameter's place says nothing, or by its last word, wherever the
-    collection is: that is compared with the last words of the paths, and with the codes.
+    """Return the nearest path; empty if none is near.
+
+    The whole path is compared, except the values of parameters. If its last word is nearer to a code or to the last
+    word of a path, the path of that collection is returned.
     """
     rated = ((closeness(_masked(c, texts), c.path), c.path) for c in catalog.collections)
     ratio, path = max(rated, default=(0.0, ""))
@@ -227,12 +237,12 @@ def _nearest_path(catalog: Catalog, texts: tuple[str, ...]) -> str:
 
 
 def _masked(collection: Collection, texts: tuple[str, ...]) -> str:
-    """`texts` as a path, with the collection's parameters in their places."""
+    """Return `texts` as a path in which the collection's parameters stand at their places."""
     masks = {place: str(s) for place, s in enumerate(collection.segments) if s.is_parameter}
     return "".join(f"/{masks.get(place, text)}" for place, text in enumerate(texts))
 
 
-# ---- what to make of it
+# ---- formats and attachments
 
 
 def _check_format(collection: Collection, chosen: Format, violations: Violations, default: str) -> None:

@@ -1,4 +1,4 @@
-"""Rows that belong to tenants: the term that no query can take away."""
+"""Rows that belong to tenants: the filter that no query can remove."""
 
 from collections.abc import Iterator
 from datetime import UTC
@@ -10,9 +10,9 @@ from services.contract.spec import Operator, Term
 
 
 def of_tenant(collection: Collection, tenant: str, violations: Violations) -> Iterator[Term]:
-    """The column of the tenant holds `tenant`; none where the rows belong to everybody.
+    """Yield the term that the tenant's column equals `tenant`; nothing if the rows belong to every tenant.
 
-    A tenant whose name is no value of the column's type has a violation, with the field "tenant".
+    If the tenant's name is not a value of the column's type, a violation with the field "tenant" is added.
     """
     column = collection.tenant
     if column is None:
@@ -22,7 +22,7 @@ def of_tenant(collection: Collection, tenant: str, violations: Violations) -> It
     except Refused as refused:
         violations.add("tenant", f"{collection.code} tells tenants apart by {column.type}: {refused}")
         return
-    if write_value(value) != tenant:  # 07 is another tenant than 7, and would be shown its rows
+    if write_value(value) != tenant:  # otherwise tenant 07 would get the rows of tenant 7
         why = f"write it as {write_value(value)}"
         violations.add("tenant", f"{collection.code} tells tenants apart by {column.type}: {why}")
         return

@@ -1,28 +1,31 @@
-"""The collection of everything that is wrong with one request."""
+"""Collects everything that is wrong with one request."""
 
 from services.contract.errors import InvalidRequest, Violation
 
 MAX_VIOLATION_BYTES = 2000
-"""Of all violations' text: three times as much goes into a call's trailing metadata, and gRPC clients take 8 KiB."""
+"""The most text of all violations.
+
+Three times as much goes into the trailing metadata of a call, of which gRPC clients accept 8 KiB.
+"""
 
 
 class Refused(ValueError):
-    """One thing is wrong; the message says what, and how to fix it."""
+    """One mistake in a request. The message says what is wrong and how to fix it."""
 
 
 class AlwaysRefused(Refused):
-    """It is wrong in LENIENT mode too, since nothing sensible is left without it."""
+    """A mistake that is refused in LENIENT mode, too, since the request would make no sense without the wrong part."""
 
 
 class Violations:
-    """Violations in the order in which they were found, each once."""
+    """The violations of a request in the order in which they were found, without repetitions."""
 
     def __init__(self) -> None:
         self._found: dict[Violation, None] = {}
         self._bytes = 0
 
     def add(self, field: str, description: str) -> None:
-        """Note one. Raises InvalidRequest with those before when it does not fit: so wrong a request is given up."""
+        """Add a violation. If there is no more room, raise InvalidRequest with those found before."""
         violation = Violation(field, description)
         if violation in self._found:
             return
@@ -33,6 +36,6 @@ class Violations:
         self._found[violation] = None
 
     def check(self) -> None:
-        """Raises InvalidRequest with every violation, if there is any."""
+        """Raise InvalidRequest with all violations if there are any."""
         if self._found:
             raise InvalidRequest(tuple(self._found))

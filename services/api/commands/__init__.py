@@ -1,1 +1,1 @@
-"""Commands of `exportd-api` beside the server."""
+"""The commands of `exportd-api`, besides the server."""

@@ -1,4 +1,4 @@
-"""The command that shows what a receiver checks the signatures of callbacks with."""
+"""The command that shows the secret with which a receiver verifies callbacks."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,10 @@ DEFAULT_TENANT = "default"
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
-    """Write the secrets of a tenant as `whsec_` and base64, the newest first, each on a line; on `err`, where from.
+    """Print the secrets of a tenant as `whsec_` and base64, newest first, one per line; print their origin to `err`.
 
-    The settings are those of the api, which may run or not. Makes nothing: raises CannotStart where there is no key.
+    The settings are those of the api, which may be running. The command creates nothing: it raises CannotStart if there
+    is no key.
     """
     tenant = _parser().parse_args(arguments).tenant
     settings = ApiSettings.from_env(environ)
@@ -52,5 +53,5 @@ def _existing_key(settings: ApiSettings) -> bytes:
 def _is_there(file: Path) -> bool:
     try:
         return file.exists()
-    except OSError:  # what keeps it from being looked at is told by whoever reads it
+    except OSError:  # the error is reported when the file is read
         return True

@@ -1,4 +1,4 @@
-"""`exportd-api catalog check`, `show` and `schema`: the catalog file, without serving it."""
+"""`exportd-api catalog check`, `show` and `schema`: work with the catalog file without serving it."""
 
 import argparse
 import json
@@ -17,7 +17,11 @@ SOUND, MISTAKEN = 0, 1
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
-    """Exit code: 0 when the file is valid, 1 when it has mistakes or lacks what is asked for; usage ends with 2."""
+    """Run the command and return the exit code.
+
+    The code is 0 if the file is valid, and 1 if it has mistakes or lacks the collection that is asked for. Usage errors
+    exit with 2.
+    """
     asked = _parser().parse_args(arguments)
     if asked.verb == "schema":
         return _print_json(catalog_schema(), out)

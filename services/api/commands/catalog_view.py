@@ -1,4 +1,4 @@
-"""The catalog for people and for programs."""
+"""Shows the catalog to people and to programs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,12 +8,12 @@ from services.contract.spec import AttachmentSpec, Relation
 
 
 def as_json(catalog: Catalog) -> dict[str, Any]:
-    """With every default filled in."""
+    """Return the catalog as JSON, with all defaults filled in."""
     return {"collections": [collection_as_json(c) for c in catalog.collections]}
 
 
 def collection_as_json(collection: Collection) -> dict[str, Any]:
-    """One collection; what it does not have is null or empty."""
+    """Return one collection as JSON. What it does not have is null or empty."""
     limits, changed = collection.limits, collection.changed
     return {
         "code": collection.code,
@@ -43,7 +43,7 @@ def collection_as_json(collection: Collection) -> dict[str, Any]:
 
 
 def as_text(catalog: Catalog) -> Iterator[str]:
-    """Lines: each collection with its columns, and what queries may do with them."""
+    """Yield the lines of a text: each collection with its columns, and what queries may do with them."""
     for collection in catalog.collections:
         yield f"{collection.code}  {collection.path}"
         yield f"  from {collection.source.kind} {collection.source.id}: {rows(collection.relation)}"
@@ -53,7 +53,7 @@ def as_text(catalog: Catalog) -> Iterator[str]:
 
 
 def rows(relation: Relation) -> str:
-    """Where the rows are, in a word or two: "table orders"."""
+    """Return where the rows are, in a few words: "table orders"."""
     if relation.http:
         return f"http {relation.http.path}"
     named = {"table": relation.table, "query": relation.query, "file": relation.path}

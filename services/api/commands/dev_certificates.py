@@ -1,4 +1,4 @@
-"""The command that makes certificates for trying TLS out."""
+"""The command that creates certificates for trying TLS."""
 
 import argparse
 import ipaddress
@@ -20,7 +20,7 @@ WORKER_NAME = "worker.exportd"
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:  # noqa: ARG001
-    """Write an authority and certificates for api and worker into a folder; on `out`, the settings that use them."""
+    """Write an authority and certificates for api and worker into a folder; print the settings that use them."""
     parser = argparse.ArgumentParser(
         prog="exportd-api dev-certificates",
         description=f"Make an authority, a certificate of the api and one of a worker, for {LASTS.days} days, to try "
@@ -55,7 +55,7 @@ EXPORTD_TLS_AUTHORITY={folder}/authority.pem
 
 
 class _Authority:
-    """Signs certificates; its own key is forgotten with the process."""
+    """A certificate authority. Its private key is never written to disk."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -68,7 +68,7 @@ class _Authority:
         file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, file: Path, names: Sequence[str], usage: x509.ObjectIdentifier) -> None:
-        """`file`.pem and `file`.key."""
+        """Write a new certificate and its key to `file`.pem and `file`.key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         built = _builder(subject, self._name, key)

@@ -1,4 +1,4 @@
-"""The commands that make, list and revoke keys on the store itself: no server is needed, and one may run."""
+"""The commands that create, list and revoke keys directly in the store. They need no running api, and allow one."""
 
 import argparse
 import asyncio
@@ -30,7 +30,10 @@ _LENGTH = re.compile("([0-9]{1,4})([hd])")
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: TextIO) -> int:
-    """The key of `create` goes to `out`, and nothing else: it is shown this once. Raises CannotStart."""
+    """Run the command and return the exit code. Raises CannotStart.
+
+    `create` prints the key, and nothing else, to `out`. It cannot be shown again.
+    """
     given = _parser().parse_args(arguments)
     settings = ApiSettings.from_env(environ)
     return asyncio.run(_run(given, settings, out, err))
@@ -56,7 +59,7 @@ async def _run(given: argparse.Namespace, settings: ApiSettings, out: TextIO, er
 
 
 async def _keys(settings: ApiSettings, stack: AsyncExitStack) -> Keys:
-    """On the database of the settings, whoever else has it open."""
+    """Return the keys of the configured database, even if another process has it open."""
     database: Database
     if settings.database is not None:
         secret = _secret(settings)

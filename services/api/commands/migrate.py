@@ -1,4 +1,4 @@
-"""The command that brings the database's schema up to date."""
+"""The command that brings the schema of the database up to date."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from services.runtime.startup import using
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO) -> int:
-    """Say what was there and what is. Raises CannotStart: of SQLite, while an api runs."""
+    """Migrate, and print the schema before and after. Raises CannotStart, for SQLite also while an api is running."""
     _parser().parse_args(arguments)
     read = SettingsReader(environ)
     database, data_dir = DatabaseSettings.read(read), read.path("EXPORTD_DATA_DIR", Path("exportd-data"))

@@ -1,1 +1,1 @@
-"""Notifications: callbacks over HTTP and mails over SMTP, from the outbox, at least once each."""
+"""Notifications: callbacks over HTTP and mails over SMTP. Each is sent from the outbox at least once."""

@@ -1,4 +1,4 @@
-"""Which URLs may be called back: the form is checked at create, what the host leads to at each delivery."""
+"""Which URLs may be called back. The form is checked when an export is created, the addresses at each delivery."""
 
 import ipaddress
 import re
@@ -19,20 +19,20 @@ _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _HOST_NAME = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*\.?"
 )
-# What the resolver of the operating system takes for an IPv4 address: 127.1, 2130706433, 0x7f000001, 0177.0.0.1.
+# Forms that the system's resolver accepts as IPv4 addresses: 127.1, 2130706433, 0x7f000001, 0177.0.0.1.
 _NUMERIC_END = re.compile(r"(.*\.)?(\d+|0x[0-9a-f]*)\.?")
 
 
 @dataclass(frozen=True, slots=True)
 class AddressRules:
-    """What an operator permits beyond https to port 443 of public addresses."""
+    """What an operator permits in addition to https on port 443 of public addresses."""
 
     networks: tuple[IPNetwork, ...] = ()
     ports: Ports = HTTPS_ONLY
     http: bool = False
 
     def mistakes(self, url: str) -> Iterator[str]:
-        """Everything that is wrong with a URL, as far as it shows without asking a name server."""
+        """Yield everything that is wrong with a URL, as far as this is known without a name lookup."""
         parsed = parse(url)
         if parsed is None:
             yield (
@@ -51,9 +51,9 @@ class AddressRules:
         yield from self._host_mistakes(parsed)
 
     def permit(self, addresses: Sequence[str]) -> bool:
-        """Whether a host may be called that has these addresses: all public, or all permitted by the operator.
+        """Whether a host with these addresses may be called: all are public, or all are permitted by the operator.
 
-        A mix of both is what an attacker's name server answers.
+        A mix of both is refused, since an attacker's name server may answer with it.
         """
         return bool(addresses) and (all(map(is_public, addresses)) or all(map(self._in_networks, addresses)))
 
@@ -73,7 +73,7 @@ class AddressRules:
 
 
 def literal_address(host: str) -> str | None:
-    """The host of a URL where it is an address in its usual form, else None."""
+    """Return the host of a URL if it is an IP address in its usual form, otherwise None."""
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
@@ -81,7 +81,10 @@ def literal_address(host: str) -> str | None:
 
 
 def parse(url: str) -> URL | None:
-    """With the parser of what sends it: two parsers may disagree about the host. None: it is no URL."""
+    """Parse a URL; return None if it is invalid.
+
+    This is the parser of the HTTP client, too: two parsers might disagree about the host.
+    """
     if len(url) > MAX_URL_CHARACTERS or not _VISIBLE.fullmatch(url):
         return None
     try:

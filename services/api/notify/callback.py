@@ -1,4 +1,4 @@
-"""Callbacks: one HTTP POST a try, signed, to a checked address."""
+"""Callbacks: each attempt is one signed HTTP POST to a checked address."""
 
 import asyncio
 import json
@@ -26,10 +26,11 @@ _NOT_PUBLIC = "refused: the host resolves to an address that is not public"
 
 
 class CallbackSender:
-    """Posts notices to the URLs of callers. A context: it holds the threads that look up names.
+    """Posts notices to the URLs of callers. It is a context, because it owns the threads for name lookups.
 
-    Nothing of the answer but its status and Retry-After is read. No redirect is followed, no proxy and no password
-    is taken from the environment, no cookie is kept, no connection is used twice: each has its own check.
+    Only the status and the header Retry-After of an answer are read. Redirects are not followed, proxies and passwords
+    are not taken from the environment, and cookies are not kept. No connection is used twice, so that each one is
+    checked.
     """
 
     def __init__(
@@ -56,12 +57,12 @@ class CallbackSender:
         self._resolver.close()
 
     def receiver(self, delivery: Delivery) -> str:
-        """Its host and port."""
+        """Return the host and port of the URL."""
         parsed = parse(delivery.target)
         return f"{parsed.raw_host}:{parsed.port}" if parsed else ""
 
     async def send(self, delivery: Delivery) -> Accepted | Failed | Postponed:
-        """Post once, within the timeout, which begins when the name of the host begins to be looked up."""
+        """Make one attempt within the timeout, which begins when the lookup of the host's name begins."""
         if any(self._rules.mistakes(delivery.target)):
             return Failed("refused: the settings do not permit this URL any more")
         try:
@@ -96,10 +97,13 @@ class CallbackSender:
         return _judged(reply.status, reply.retry_after, now)
 
     async def _addresses(self, url: URL, asker: Asker) -> list[str]:
-        """What the URL's host leads to, checked. Raises AddressRefused, LookupsBusy, LookupTimedOut, PostFailed."""
+        """Return the checked addresses of the URL's host.
+
+        Raises AddressRefused, LookupsBusy, LookupTimedOut, PostFailed.
+        """
         host = url.raw_host or ""
         if literal := literal_address(host):
-            return [literal]  # its rules were checked with those of the URL
+            return [literal]  # already checked together with the URL
         try:
             return await self._resolver.resolve(host.rstrip("."), url.port or 0, asker)
         except OSError as problem:
@@ -107,7 +111,7 @@ class CallbackSender:
 
 
 def written(notice: dict[str, Any]) -> bytes:
-    """The body: its fields in their order."""
+    """Return the body, with the fields in their order."""
     return json.dumps(notice, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -120,7 +124,7 @@ def _judged(status: int, retry_after: str, now: datetime) -> Accepted | Failed:
 
 
 def wait_asked(retry_after: str, now: datetime) -> timedelta | None:
-    """What Retry-After asks for, in seconds or as a date; None where it says nothing that can be understood."""
+    """Return the time that Retry-After asks for, in seconds or as a date; None if it is empty or invalid."""
     if _SECONDS.fullmatch(retry_after.strip()):
         return timedelta(seconds=int(retry_after))
     try:

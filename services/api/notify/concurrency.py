@@ -1,4 +1,4 @@
-"""What is under way, by receiver and by tenant, each within its bound."""
+"""Counts the deliveries in progress of each receiver and each tenant, within bounds."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class _Load:
-    """Of one name, while something is under way for it. `failing`: the last try that ended did."""
+    """The deliveries in progress of one name. `failing` says whether the last attempt that ended failed."""
 
     most: int
     under_way: int = 0
@@ -14,13 +14,13 @@ class _Load:
 
 
 class Loads:
-    """Counts what is under way. One delivery counts for several names, given with the most that each may have."""
+    """Counts deliveries in progress. One delivery counts for several names, each with its own limit."""
 
     def __init__(self) -> None:
         self._loads: dict[str, _Load] = {}
 
     def begin(self, bounds: Mapping[str, int]) -> bool:
-        """Count one more for each name; False, and nothing is counted, when one of them is busy."""
+        """Count one more for each name. Return False, without counting, if one of them has reached its limit."""
         if self._busy(bounds):
             return False
         for name, most in bounds.items():
@@ -28,7 +28,7 @@ class Loads:
         return True
 
     def tried(self, names: Iterable[str], *, failed: bool) -> None:
-        """The outcome of one that is still counted."""
+        """Record the outcome of a delivery that is still counted."""
         for name in names:
             self._loads[name].failing = failed
 
@@ -40,7 +40,7 @@ class Loads:
                 del self._loads[name]
 
     def failing(self, names: Iterable[str]) -> bool:
-        """Whether one of the busy ones will stay so: its last try failed."""
+        """Whether one of the names at their limit will stay there, because its last attempt failed."""
         return any(load.failing for load in self._busy(names))
 
     def _busy(self, names: Iterable[str]) -> list[_Load]:

@@ -1,6 +1,6 @@
-"""What a refusal of a mail server is about: only what is about the recipient is permanent, all else an operator fixes.
+"""What a refusal of a mail server is about. A refusal about the recipient is permanent; operators can fix all others.
 
-By RFC 5321 (codes), RFC 3463 and the registry of enhanced codes (5.1.1), and RFC 7504 (556).
+This follows RFC 5321 (codes), RFC 3463 and the registry of enhanced codes (5.1.1), and RFC 7504 (556).
 """
 
 import re
@@ -11,17 +11,18 @@ _ENHANCED = re.compile(r"\s*5\.(\d{1,3})\.(\d{1,3})\b")
 
 _ADDRESS, _MAILBOX = 1, 2
 _OF_SENDER = frozenset({(_ADDRESS, 7), (_ADDRESS, 8), (_ADDRESS, 9)})
-"""5.1.7 and 5.1.8: the sender's address; 5.1.9: another server asks for another way of delivery."""
+"""5.1.7 and 5.1.8 are about the sender's address; with 5.1.9 another server requires another way of delivery."""
 
 _OF_RECIPIENT = frozenset({550, 551, 552, 553, 556})
-"""Of RCPT, where no enhanced code says more: no such mailbox, elsewhere, full, not allowed, a domain without mail.
+"""Codes for RCPT that are about the recipient if there is no enhanced code.
 
-Not 500 to 504, 521, 530 to 538, 554, 555 and 571: commands, encryption, login and policy, which operators fix.
+They mean: no such mailbox, mailbox elsewhere, full, not allowed, and a domain without mail. The codes 500 to 504, 521,
+530 to 538, 554, 555 and 571 are about commands, encryption, login and policy, which operators can fix.
 """
 
 
 class Stage(Enum):
-    """What was refused."""
+    """The part of a mail that was refused."""
 
     SENDER = "the sender"
     RECIPIENT = "the address"
@@ -29,9 +30,9 @@ class Stage(Enum):
 
 
 def about_recipient(stage: Stage, code: int, text: str) -> bool:
-    """Whether no later try can help, since the address itself is wrong, closed or full.
+    """Whether no later attempt can help, because the address itself is wrong, closed or full.
 
-    `text` is what came with the code; its enhanced code, if it has one, decides.
+    `text` is the text after the code. If it begins with an enhanced code, that decides.
     """
     if stage is Stage.SENDER or code not in _PERMANENT:
         return False

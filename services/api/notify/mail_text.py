@@ -1,4 +1,4 @@
-"""The mail that reports the end of an export: text and HTML, with headers that no value can break out of."""
+"""The mail that reports the end of an export, as text and HTML. No value can add headers."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ CRLF = "\r\n"
 _BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 _LINE_CHARACTERS = 76
 _WORD_CHARACTERS = 60
-"""A longer word does not fold: it is encoded, in pieces."""
+"""A longer word cannot be folded: the subject is then encoded, in pieces."""
 
 _TAIL_CHARACTERS = 30
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -33,7 +33,7 @@ Row = tuple[str, str]
 
 
 def mail(delivery: Delivery, sender: str, now: datetime) -> EmailMessage:
-    """The whole message; its Message-ID is the same at every try."""
+    """Return the whole message. Its Message-ID is the same at every attempt."""
     message = EmailMessage(policy=_POLICY)
     message["Subject"] = _subject(delivery.notice)
     message["From"] = Address(addr_spec=sender)
@@ -47,7 +47,7 @@ def mail(delivery: Delivery, sender: str, now: datetime) -> EmailMessage:
 
 
 class _Policy(EmailPolicy):
-    """Folds subjects so that the first line has words in it, which the library leaves empty when it can."""
+    """Folds subjects so that the first line contains words. The library may leave it empty."""
 
     def fold(self, name: str, value: Any) -> str:
         return folded(value) if name.lower() == "subject" else super().fold(name, value)
@@ -56,12 +56,12 @@ class _Policy(EmailPolicy):
         return folded(value).encode("ascii") if name.lower() == "subject" else super().fold_binary(name, value)
 
 
-# Seven bits, so that it passes every server as it is.
+# Seven bits, so that every server passes the message unchanged.
 _POLICY = _Policy(linesep="\r\n", cte_type="7bit")
 
 
 def folded(subject: str) -> str:
-    """The header, in lines of at most 76 characters: as it is where that can be folded, else in encoded words."""
+    """Return the header in lines of at most 76 characters: plain if it can be folded, otherwise in encoded words."""
     plain = subject.isascii() and all(len(word) <= _WORD_CHARACTERS for word in subject.split(" "))
     header = Header(subject, "us-ascii" if plain else "utf-8", _LINE_CHARACTERS, "Subject")
     return f"Subject: {header.encode(splitchars=' ', linesep=CRLF)}{CRLF}"
@@ -76,16 +76,17 @@ def _subject(notice: dict[str, Any]) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """At most so many characters: without its middle, since names differ at their ends."""
+    """Return at most `most` characters of the text, without its middle, since names often differ at their ends."""
     if len(text) <= most:
         return text
     return f"{text[: most - _TAIL_CHARACTERS - 1]}…{text[-_TAIL_CHARACTERS:]}"
 
 
 def one_line(text: str) -> str:
-    """Without what ends a header or turns the text around, and without the beginning of an encoded word.
+    """Return the text without line breaks, direction characters and beginnings of encoded words.
 
-    The standard library decodes encoded words, and writes the line breaks in them out: a header of its own.
+    The standard library decodes encoded words and writes line breaks in them into the mail, where they begin a new
+    header.
     """
     return _BREAKS.sub(" ", text).replace("=?", "= ?").strip()
 
@@ -121,7 +122,7 @@ def _rows(notice: dict[str, Any]) -> Iterator[Row]:
 
 
 def _errors(notice: dict[str, Any]) -> list[str]:
-    """The last ones, since those ended it."""
+    """Return the last errors, since these ended the export."""
     return [one_line(message) for message in notice["errorMessages"][-MAX_ERRORS:]]
 
 
@@ -146,7 +147,7 @@ def _html(delivery: Delivery) -> str:
 
 
 def _size(count: int) -> str:
-    """Such as "1.2 MB (1234567 bytes)"."""
+    """Return a size such as "1.2 MB (1234567 bytes)"."""
     size, unit = float(count), 0
     while size >= _THOUSAND and unit < len(_UNITS) - 1:
         size, unit = size / _THOUSAND, unit + 1
@@ -154,7 +155,7 @@ def _size(count: int) -> str:
 
 
 def _length(seconds: float) -> str:
-    """Such as "2.5 s" or "1 h 2 min"."""
+    """Return a duration such as "2.5 s" or "1 h 2 min"."""
     if seconds < _MINUTE_S:
         return f"{seconds:.1f} s"
     if seconds < _HOUR_S:

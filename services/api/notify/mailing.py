@@ -1,4 +1,7 @@
-"""Mails through an SMTP server: one connection a try; accepted is what the server said yes to after DATA."""
+"""Sends mails through an SMTP server, with one connection per attempt.
+
+A mail is accepted if the server accepts its DATA.
+"""
 
 import asyncio
 import ssl
@@ -20,22 +23,23 @@ _GOOD = range(200, 300)
 
 
 class MailSender:
-    """Hands mails to the server of the settings, logged in and encrypted as they say, never less."""
+    """Hands mails to the configured server, with exactly the configured encryption and login, never less."""
 
     def __init__(self, settings: MailSettings, clock: Clock, *, tls: ssl.SSLContext) -> None:
         self._settings = settings
         self._clock = clock
         self._tls = tls
 
-    def receiver(self, delivery: Delivery) -> str:  # noqa: ARG002 - whoever it is for
-        """The one mail server."""
+    def receiver(self, delivery: Delivery) -> str:  # noqa: ARG002 - the server is the same for all
+        """Return the mail server."""
         return f"{self._settings.host}:{self._settings.port}"
 
     async def send(self, delivery: Delivery) -> Accepted | Failed:
-        """Hand it over once. What the server refuses about the recipient is refused permanently.
+        """Make one attempt. A refusal about the recipient is permanent.
 
-        All up to the message has the timeout; the answer to the message has `accept_timeout`: a server that has the
-        mail and is given up sends it, and so does the next try.
+        Everything before the message must end within `timeout`. The answer to the message has `accept_timeout`: a
+        server that has received the mail delivers it even if the client stops waiting, and the next attempt would
+        deliver it again.
         """
         server = self._server()
         try:
@@ -81,12 +85,12 @@ class MailSender:
             start_tls=settings.tls is Tls.STARTTLS,
             tls_context=self._tls,
             local_hostname=settings.sender.rpartition("@")[2],
-            timeout=None,  # the two timeouts of a try are around its commands
+            timeout=None,  # the two timeouts of an attempt enclose its commands
         )
 
 
 async def _leave(server: aiosmtplib.SMTP) -> None:
-    """Whatever comes of it, the server has the mail, or has refused it."""
+    """Close the connection, ignoring errors: the server has already accepted or refused the mail."""
     if server.is_connected:
         with suppress(aiosmtplib.SMTPException, OSError):
             await server.quit(timeout=GOODBYE_S)
@@ -94,7 +98,7 @@ async def _leave(server: aiosmtplib.SMTP) -> None:
 
 
 def _refused(stage: Stage, refusal: aiosmtplib.SMTPResponseException) -> Failed:
-    """With the code alone: the text may hold anything."""
+    """Return the failure with the code only, since the text may contain anything."""
     outcome = f"{refusal.code}: {stage.value} was refused"
     return Failed(outcome, for_good=about_recipient(stage, refusal.code, refusal.message))
 

@@ -1,4 +1,4 @@
-"""Sends what is in the outbox, as soon as it is due, at least once each."""
+"""Sends the notifications of the outbox as soon as they are due, each at least once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -18,11 +18,11 @@ from services.runtime import logs
 
 @dataclass(frozen=True, slots=True)
 class NotifierLimits:
-    """How many tries are under way at once, in all and of one receiver or tenant, and how long something waits.
+    """How many attempts may run at once, in all, per receiver and per tenant, and how long deliveries are postponed.
 
-    What finds its receiver or its tenant busy is put back for one to two `aside`; for `long_aside` while the last try
-    to that receiver, or of that tenant, failed: it will stay busy. `interval_s` is the longest time between two looks:
-    another process may have put something there.
+    A delivery whose receiver or tenant has reached its limit is put back for one to two times `aside`; for one to two
+    times `long_aside` if the last attempt to that receiver or of that tenant failed, because it will stay at its limit.
+    `interval_s` is the longest time between two looks into the outbox, since another process may have added something.
     """
 
     max_deliveries: int = 64
@@ -34,11 +34,11 @@ class NotifierLimits:
 
 
 class Notifier:
-    """Holds due deliveries, tries them, and stores the outcomes.
+    """Holds due deliveries, attempts them, and stores the outcomes.
 
-    A delivery whose process dies, or whose end could not be stored, is retried when its hold lapses: `hold` is
-    longer than any try. Whoever puts something in the outbox sets `woken`. A dead receiver, or a tenant with many of
-    them, takes no more of the tries than `limits` say.
+    If the process dies, or an outcome cannot be stored, the delivery is retried when its hold lapses; `hold` is longer
+    than any attempt. Whoever adds something to the outbox sets `woken`. A dead receiver, or a tenant with many of them,
+    can use no more attempts at once than `limits` allow.
     """
 
     def __init__(
@@ -65,9 +65,10 @@ class Notifier:
 
     @asynccontextmanager
     async def running(self, grace_s: float, now: asyncio.Event | None = None) -> AsyncIterator[None]:
-        """Send while the context lasts; at its end begin nothing new, and give what is under way `grace_s` to end.
+        """Return a context in which notifications are sent.
 
-        Until `now` is set: then it is cut off, and retried when its hold lapses.
+        At its end no new attempts begin, and running ones have `grace_s` seconds to end, or until `now` is set.
+        Attempts that are then cut off are retried when their holds lapse.
         """
         run = asyncio.create_task(self.run())
         try:
@@ -84,24 +85,24 @@ class Notifier:
             self._woken.clear()
             try:
                 pause_s = await self._turn()
-            except Exception:  # noqa: BLE001 - whatever it is, the next turn must come
+            except Exception:  # noqa: BLE001 - the loop must survive any error
                 logs.get().exception("notifier_failed")
                 pause_s = self._limits.interval_s
             await self._pause(pause_s)
 
     async def run_once(self) -> int:
-        """Try what is due now, as much as is taken at once, until it is settled. Returns how many tries that were."""
+        """Attempt what is due now, within the limits, and wait for the outcomes. Return the number of attempts."""
         await self._take()
         begun = list(self._tries)
         await asyncio.gather(*begun)
         return len(begun)
 
     async def _turn(self) -> float:
-        """Begin what is due; returns how many seconds later to look again."""
+        """Begin the attempts that are due. Return the seconds until the next look."""
         now = self._world.clock()
         self._metrics.outbox_is(await self._outbox.oldest(now))
         if len(self._tries) >= self._limits.max_deliveries:
-            return self._limits.interval_s  # the end of a try wakes
+            return self._limits.interval_s  # the end of an attempt sets `woken`
         due = await self._outbox.next_due()
         if due is None or due > now:
             return self._limits.interval_s if due is None else min((due - now).total_seconds(), self._limits.interval_s)
@@ -115,7 +116,10 @@ class Notifier:
             pass
 
     async def _take(self) -> int:
-        """Hold what is due and begin to try it, but for what finds no room. Returns how many were held."""
+        """Hold what is due and begin its attempts; put back what exceeds a limit.
+
+        Return how many deliveries were held.
+        """
         now = self._world.clock()
         until = {channel: now + hold for channel, hold in self._holds.items()}
         taken = await self._outbox.hold(self._limits.max_deliveries - len(self._tries), until, now)
@@ -161,7 +165,7 @@ class Notifier:
                 return
             self._loads.tried(self._bounds(held), failed=isinstance(result, Failed))
             fate, in_time = await self._settle(held, result)
-        except Exception:  # noqa: BLE001 - it is tried again when the hold lapses
+        except Exception:  # noqa: BLE001 - it is retried when the hold lapses
             logs.get().exception("notification_not_stored", delivery_id=held.delivery.id)
             return
         self._tell(held.delivery, result.outcome, fate, seconds=self._world.monotonic() - begun, in_time=in_time)
@@ -172,12 +176,12 @@ class Notifier:
             return Failed("this server is not set up to send it")
         try:
             return await sender.send(delivery)
-        except Exception:  # noqa: BLE001 - one defect must not end the tries of a delivery
+        except Exception:  # noqa: BLE001 - a defect must not end the attempts of a delivery
             logs.get().exception("notification_failed", delivery_id=delivery.id)
             return Failed("internal error")
 
     async def _settle(self, held: Held, result: Accepted | Failed) -> tuple[str, bool]:
-        """Say its outcome; returns that in a word, and whether the hold had not lapsed."""
+        """Store the outcome. Return it in one word, and whether the hold was still valid."""
         now = self._world.clock()
         if isinstance(result, Accepted):
             return "sent", await self._outbox.sent(held, result.outcome, now)

@@ -1,7 +1,7 @@
 """One HTTP POST over a connection of its own.
 
-A general client refuses an answer whose headers are too long, too many or broken. Here the status line is the answer:
-a receiver that has sent one has decided, and what comes behind it changes nothing.
+A general HTTP client refuses an answer whose headers are too long, too many or malformed. Here the status line alone is
+the answer: a receiver that has sent it has decided, whatever follows.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from services.runtime.addresses import tls_reason
 
 MAX_LINE_BYTES = 64 << 10
 MAX_HEAD_BYTES = 256 << 10
-"""Of the headers that are looked through for a Retry-After, or that come with interim answers."""
+"""The most bytes of headers that are searched for Retry-After, or that interim answers may have."""
 
 HEADERS_S = 2.0
-"""How long the headers behind a status line are waited for."""
+"""How long to wait for the headers after the status line."""
 
 GOODBYE_S = 0.5
 EYEBALLS_DELAY_S = 0.25
-"""Of several addresses, the next one is tried so long after the one before."""
+"""Delay before the next of several addresses is tried, too."""
 
 _STATUS = re.compile(rb"HTTP/1\.[0-9] ([1-5][0-9]{2})(?=[ \r\n]|\Z)")
 _RETRY_AFTER = re.compile(rb"retry-after[ \t]*:([^\r\n]*)", re.IGNORECASE)
@@ -35,7 +35,7 @@ _SWITCHED = 101
 
 
 class PostFailed(Exception):
-    """No answer came. `outcome` says why, in words that hold nothing of the URL but its host."""
+    """No answer was received. `outcome` says why, without any part of the URL but its host."""
 
     def __init__(self, outcome: str) -> None:
         super().__init__(outcome)
@@ -44,7 +44,10 @@ class PostFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`retry_after`: the text of that header, empty where there is none. It is not looked for in a good answer."""
+    """The answer to a POST.
+
+    `retry_after` is the text of that header; empty if there is none. It is not read for a successful status.
+    """
 
     status: int
     retry_after: str = ""
@@ -53,11 +56,11 @@ class Reply:
 async def post(
     url: URL, addresses: Sequence[str], headers: Mapping[str, str], body: bytes, tls: ssl.SSLContext
 ) -> Reply:
-    """Send to the first of `addresses` that answers, and read the status. Raises PostFailed."""
+    """Post to the first of `addresses` that connects, and return the status. Raises PostFailed."""
     reader, writer = await _connected(url, addresses, tls)
     try:
         writer.write(_request(url, headers, body))
-        with suppress(ConnectionError):  # an answer may have come before all of it was taken
+        with suppress(ConnectionError):  # an answer may arrive before the whole body was sent
             await writer.drain()
         return await _reply(reader)
     except ssl.SSLError as problem:
@@ -113,7 +116,7 @@ async def _reply(reader: asyncio.StreamReader) -> Reply:
         status = _status(line)
         if status >= _FINAL or status == _SWITCHED:
             return Reply(status, "" if status in range(200, 300) else await _retry_after(reader))
-        head = await _head(reader, room)  # of an interim answer, such as 100 Continue
+        head = await _head(reader, room)  # an interim answer, such as 100 Continue
         room -= len(line) + len(head)
         if room <= 0:
             raise PostFailed("no proper answer in HTTP")
@@ -129,7 +132,7 @@ def _status(line: bytes) -> int:
 
 
 async def _retry_after(reader: asyncio.StreamReader) -> str:
-    """Whatever is wrong with the headers, the status stands."""
+    """Return the value of Retry-After. The status counts even if the headers are wrong."""
     with suppress(OSError, TimeoutError, PostFailed):
         async with asyncio.timeout(HEADERS_S):
             for line in (await _head(reader, MAX_HEAD_BYTES)).splitlines():
@@ -139,7 +142,7 @@ async def _retry_after(reader: asyncio.StreamReader) -> str:
 
 
 async def _head(reader: asyncio.StreamReader, most: int) -> bytes:
-    """The lines before an empty one, or before the end."""
+    """Return the lines up to an empty line or the end."""
     head = b""
     while (line := await _line(reader)) not in (b"", b"\r\n", b"\n"):
         head += line
@@ -149,7 +152,7 @@ async def _head(reader: asyncio.StreamReader, most: int) -> bytes:
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
-    """The next line with its end, or as much of it as came; empty: nothing did."""
+    """Return the next line with its line end, or what arrived of it; empty at the end."""
     try:
         return await reader.readuntil(b"\n")
     except asyncio.IncompleteReadError as ended:
@@ -159,7 +162,7 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _leave(writer: asyncio.StreamWriter) -> None:
-    """Closed without waiting for the receiver to end TLS."""
+    """Close the connection without waiting for the receiver to end TLS."""
     writer.close()
     try:
         async with asyncio.timeout(GOODBYE_S):

@@ -1,4 +1,4 @@
-"""Names to addresses for callbacks: what was checked is what is connected to."""
+"""Looks up the addresses of callback hosts. A connection uses exactly the addresses that were checked."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from services.runtime.addresses import AddressRefused, numeric
 
 @dataclass(frozen=True, slots=True)
 class LookupLimits:
-    """Threads that wait for name servers: in all, for those of one tenant's receivers, and of one of these.
+    """How many threads may wait for name servers: in all, for one tenant's receivers, and for one host of a tenant.
 
-    None is waited for by others. `lookup_s` is the longest that a name server may take, `wait_s` the longest that a
-    lookup waits for a thread.
+    `lookup_s` is the longest time that a name server may take; `wait_s` is the longest time that a lookup waits for a
+    thread.
     """
 
     threads: int = 16
@@ -30,16 +30,18 @@ Lookup = Callable[[str, int], list[str]]
 
 
 class LookupsBusy(Exception):
-    """No thread was free in time, so that nothing was asked."""
+    """No thread was free in time, so nothing was looked up."""
 
 
 class LookupTimedOut(Exception):
-    """A name server did not answer in time."""
+    """The name server did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """For whom names are looked up; told when a lookup begins to wait for a thread, and when it has begun."""
+    """The tenant for whom a name is looked up, with callbacks for the begin of the wait for a thread and of
+    the lookup.
+    """
 
     tenant: str
     waiting: Callable[[], None]
@@ -47,9 +49,10 @@ class Asker:
 
 
 class CheckedResolver:
-    """Asks a name server once a connection, and gives its answer only when every address in it may be called.
+    """Looks up each host once per connection, and returns its addresses only if all of them may be called.
 
-    It waits in threads of its own: a name server that does not answer delays nothing else, and not many of those.
+    Lookups have threads of their own, so that a name server that does not answer delays only few lookups, and nothing
+    else.
     """
 
     def __init__(self, rules: AddressRules, limits: LookupLimits, lookup: Lookup = numeric) -> None:
@@ -61,7 +64,10 @@ class CheckedResolver:
         self._free_of: WeakValueDictionary[tuple[str, ...], asyncio.Semaphore] = WeakValueDictionary()
 
     async def resolve(self, host: str, port: int, asker: Asker) -> list[str]:
-        """The addresses of a host. Raises AddressRefused, LookupsBusy, LookupTimedOut; OSError when it has none."""
+        """Return the addresses of a host.
+
+        Raises AddressRefused, LookupsBusy, LookupTimedOut, and OSError if it has no address.
+        """
         asker.waiting()
         places = await self._places(asker.tenant, host)
         asker.begun()
@@ -71,11 +77,14 @@ class CheckedResolver:
         return addresses
 
     def close(self) -> None:
-        """Begin nothing new."""
+        """Begin no new lookups."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _places(self, tenant: str, host: str) -> list[asyncio.Semaphore]:
-        """What is to be released when the thread has ended. The scarcest first: who waits for it holds nothing else."""
+        """Take one place of each limit, and return the semaphores to release when the thread has ended.
+
+        The scarcest is taken first, so that a lookup that waits for it holds nothing else.
+        """
         of_host = self._of((tenant, host), self._limits.max_per_host)
         of_tenant = self._of((tenant,), self._limits.max_per_tenant)
         taken: list[asyncio.Semaphore] = []
@@ -95,7 +104,7 @@ class CheckedResolver:
         return self._free_of.setdefault(name, asyncio.Semaphore(most))
 
     async def _addresses_of(self, host: str, port: int, places: list[asyncio.Semaphore]) -> list[str]:
-        """A thread cannot be cut off: its places stay taken until it ends, whoever still waits for it."""
+        """Look up the addresses in a thread. A thread cannot be stopped: it keeps its places until it ends."""
         loop = asyncio.get_running_loop()
         lookup = self._threads.submit(self._lookup, host, port)
         lookup.add_done_callback(lambda _: _release_in(loop, places))
@@ -114,5 +123,5 @@ def _release(places: list[asyncio.Semaphore]) -> None:
 
 
 def _release_in(loop: asyncio.AbstractEventLoop, places: list[asyncio.Semaphore]) -> None:
-    with suppress(RuntimeError):  # the loop may have ended before the thread
+    with suppress(RuntimeError):  # the event loop may have ended before the thread
         loop.call_soon_threadsafe(_release, places)

@@ -1,4 +1,4 @@
-"""The outcome of a try to deliver, and when the next one is due: the schedule of Standard Webhooks."""
+"""The outcome of an attempt to deliver, and when the next attempt is due: the schedule of Standard Webhooks."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,26 +17,32 @@ DELAYS = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""After each failed try; the first try is at once, and after the tenth there is none."""
+"""The delay after each failed attempt. The first attempt is made at once; the tenth is the last."""
 
 MAX_ATTEMPTS = len(DELAYS) + 1
 MAX_WAIT = timedelta(days=1)
-"""Upper limit of a receiver's Retry-After: one day."""
+"""Upper limit of a receiver's Retry-After."""
 
 JITTER = 0.2
-"""A delay is up to 20 % longer, so that what failed together is not tried together again."""
+"""A delay is up to 20 % longer, so that attempts that failed together are not repeated together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The receiver has it. `outcome` is safe to show, as in Failed: neither secrets nor what the receiver wrote."""
+    """The receiver has accepted the notification.
+
+    `outcome` is safe to show, as in Failed: it contains neither secrets nor text of the receiver.
+    """
 
     outcome: str
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The receiver does not have it. `wait`: how long it asks for; `for_good`: that no further try would help."""
+    """The receiver has not accepted the notification.
+
+    `wait` is the time that it asks to wait; `for_good` says that no further attempt would help.
+    """
 
     outcome: str
     wait: timedelta | None = None
@@ -45,23 +51,26 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """Nothing was tried, since what it takes was not free in time: it counts as no try."""
+    """Nothing was attempted, because a required resource was not free in time. This does not count as an attempt."""
 
 
 class Sender(Protocol):
     """Delivers on one channel."""
 
     def receiver(self, delivery: Delivery) -> str:
-        """Who is asked to take it, such as a host: one that is dead must not delay what others wait for."""
+        """Return who receives the delivery, such as a host. A dead receiver must not delay the deliveries of others."""
         ...
 
     async def send(self, delivery: Delivery) -> Accepted | Failed | Postponed:
-        """Try once, in bounded time."""
+        """Make one attempt, in bounded time."""
         ...
 
 
 def delay(failed: Failed, attempt: int, jitter: float) -> timedelta | None:
-    """From try number `attempt` (from 1) to the next; None: there is none. `jitter` (0 to 1) lengthens it."""
+    """Return the delay after attempt number `attempt` (from 1); None if there is no further attempt.
+
+    `jitter` (0 to 1) lengthens the delay.
+    """
     if failed.for_good or attempt >= MAX_ATTEMPTS:
         return None
     scheduled = DELAYS[attempt - 1] * (1 + JITTER * jitter)

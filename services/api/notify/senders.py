@@ -1,4 +1,4 @@
-"""The senders of a server, as its settings say."""
+"""The senders of the configured channels."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +17,10 @@ from services.api.ports.clock import Clock
 async def senders_of(
     settings: NotifySettings, secrets: CallbackSecrets, clock: Clock
 ) -> AsyncIterator[dict[Channel, Sender]]:
-    """One for each channel that is set up. Raises CannotUse for a file of no authority."""
+    """Return a context with one sender for each configured channel.
+
+    Raises CannotUse if the file of certificate authorities is invalid.
+    """
     tls, resolver = settings.tls(), CheckedResolver(settings.callbacks, LookupLimits())
     callbacks = CallbackSender(
         settings.callbacks, secrets, clock, timeout=settings.callback_timeout, tls=tls, resolver=resolver

@@ -16,11 +16,11 @@ from services.runtime.startup import using
 
 LAST_PORT = 65535
 DEFAULT_ACCEPT_TIMEOUT = timedelta(minutes=10)
-"""As RFC 5321, 4.5.3.2.6: a client that gives up earlier makes servers send mails twice."""
+"""The value of RFC 5321, 4.5.3.2.6. If a client stops waiting earlier, mails may be delivered twice."""
 
 MAX_ACCEPT_TIMEOUT_S = 3600
 SPARE = timedelta(seconds=15)
-"""How much longer a hold is than the longest try: it also waits for its lookup, and its end is stored."""
+"""How much longer a hold is than the longest attempt, for the name lookup and for storing the outcome."""
 
 
 class Tls(Enum):
@@ -36,9 +36,9 @@ _USUAL_PORT = {Tls.STARTTLS: 587, Tls.TLS: 465, Tls.NONE: 25}
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """A mail server, and who mails are from. No `user`: no login.
+    """A mail server and the sender's address. Without `user` there is no login.
 
-    `timeout` is for everything before the message, `accept_timeout` for the answer to it.
+    `timeout` is the limit for everything before the message, `accept_timeout` that for the answer to it.
     """
 
     host: str
@@ -53,7 +53,10 @@ class MailSettings:
 
 @dataclass(frozen=True, slots=True)
 class NotifySettings:
-    """`mail` is None while there is no mail server; `ca_file` has authorities beside those of the system."""
+    """Settings of callbacks and mails.
+
+    `mail` is None if no mail server is configured. `ca_file` has certificate authorities in addition to the system's.
+    """
 
     callbacks: AddressRules
     callback_timeout: timedelta
@@ -62,12 +65,12 @@ class NotifySettings:
 
     @property
     def holds(self) -> dict[Channel, timedelta]:
-        """How long a delivery of each channel is one process's: longer than any try."""
+        """How long a process holds a delivery of each channel: longer than any attempt."""
         mail = self.mail.timeout + self.mail.accept_timeout if self.mail else timedelta()
         return {Channel.CALLBACK: self.callback_timeout + SPARE, Channel.EMAIL: mail + SPARE}
 
     def tls(self) -> ssl.SSLContext:
-        """What receivers and the mail server prove themselves with. Raises CannotUse for a file of no authority."""
+        """Return the context that verifies receivers and the mail server. Raises CannotUse if `ca_file` is invalid."""
         if not self.ca_file:
             return _authorities_of_the_system()
         context = ssl.create_default_context()
@@ -77,7 +80,7 @@ class NotifySettings:
 
     @classmethod
     def read(cls, read: SettingsReader) -> "NotifySettings":
-        """Take them from what the other settings are read from, too."""
+        """Read the settings."""
         return cls(
             callbacks=AddressRules(
                 networks=read.parsed("EXPORTD_CALLBACK_ALLOW_NETWORKS", (), _networks, "like 10.0.0.0/8,fd00::/8"),
@@ -92,7 +95,7 @@ class NotifySettings:
 
 @cache
 def _authorities_of_the_system() -> ssl.SSLContext:
-    """Read once a process: there are more than a hundred."""
+    """Load the system's authorities, once per process, since there are more than a hundred."""
     return ssl.create_default_context()
 
 

@@ -1,4 +1,4 @@
-"""Signatures of Standard Webhooks, symmetric (v1), and the secrets that make them."""
+"""Signatures of Standard Webhooks (symmetric, v1), and their secrets."""
 
 import base64
 import hashlib
@@ -14,9 +14,9 @@ _PREFIX = "whsec_"
 
 
 class CallbackSecrets:
-    """Secrets by tenant: those that `configured` gives, newest first, else one derived from the server's key.
+    """The secrets of each tenant: the configured ones, newest first, or one derived from the server's key.
 
-    So that callbacks are signed from the first one on, and a receiver's owner has nothing to set up on the server.
+    Thus callbacks are signed from the first one on, without any setup on the server.
     """
 
     def __init__(self, server_key: bytes, configured: Callable[[str], Sequence[bytes]]) -> None:
@@ -24,11 +24,11 @@ class CallbackSecrets:
         self._configured = configured
 
     def of(self, tenant: str) -> Sequence[bytes]:
-        """One or two raw keys; each signs."""
+        """Return one or two raw keys. A callback has a signature with each of them."""
         return self._configured(tenant) or (self._derived(tenant),)
 
     def shown(self, tenant: str) -> list[str]:
-        """The same as a receiver's library takes them: `whsec_` and base64."""
+        """Return the secrets as libraries for receivers take them: `whsec_` and base64."""
         return [_PREFIX + base64.b64encode(secret).decode() for secret in self.of(tenant)]
 
     def _derived(self, tenant: str) -> bytes:
@@ -37,7 +37,7 @@ class CallbackSecrets:
 
 
 def signed(message_id: str, now: datetime, body: bytes, secrets: Sequence[bytes]) -> dict[str, str]:
-    """The headers of Standard Webhooks: the id of the message, the time of this try, a signature with each secret."""
+    """Return the headers of Standard Webhooks: the id of the message, the time of this attempt, and the signatures."""
     timestamp = str(int(now.timestamp()))
     content = b".".join((message_id.encode(), timestamp.encode(), body))
     return {

@@ -1,4 +1,4 @@
-"""Allowed targets of notifications: checked when an export is created."""
+"""Checks the targets of notifications when an export is created."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from services.contract.errors import Violation
 
 
 class Targets:
-    """Finds what is wrong with the targets of a request, without any network access."""
+    """Finds mistakes in the targets of a request, without any network access."""
 
     def __init__(self, settings: NotifySettings) -> None:
         self._rules = settings.callbacks
@@ -20,7 +20,7 @@ class Targets:
         notify_email: str,
         callback_url: str,
     ) -> Iterator[Violation]:
-        """Of both fields; empty ones are not wrong."""
+        """Yield what is wrong with both fields. Empty ones are valid."""
         if callback_url:
             yield from (Violation("callback_url", mistake) for mistake in self._rules.mistakes(callback_url))
         if notify_email:

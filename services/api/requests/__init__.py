@@ -1,1 +1,1 @@
-"""From a caller's request to a new export. Every mistake that can be detected is refused here."""
+"""Turns a caller's request into a new export. Every mistake that can be detected is refused here."""

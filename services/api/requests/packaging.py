@@ -1,4 +1,4 @@
-"""How table and attachments become files: fixed when the export is created, never by the data."""
+"""How table and attachments become files. This is fixed when the export is created and never depends on the data."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from services.contract.formats import Compression, Format, LongText, Packaging
 from services.contract.spec import TableOptions
 
 MAX_PASSWORD_BYTES = 99
-"""Of UTF-8: 7-Zip takes no longer ones, and says "wrong password"."""
+"""Limit in bytes of UTF-8. With longer passwords 7-Zip reports a wrong password."""
 
 TEXT_FORMATS = (Format.CSV, Format.JSON, Format.JSONL)
-"""Formats that gzip makes smaller: the others are compressed inside."""
+"""Formats that can be compressed with gzip. The others are compressed internally."""
 
 
 def password_violations(password: str) -> Iterator[Violation]:
-    """A password that is too long. It is never repeated."""
+    """Yield a violation if the password is too long. It never repeats the password."""
     if (size := len(password.encode())) > MAX_PASSWORD_BYTES:
         reason = "7-Zip cannot open a file with a longer one"
         yield Violation("password", f"must be at most {MAX_PASSWORD_BYTES} bytes of UTF-8, not {size}: {reason}")
@@ -23,7 +23,7 @@ def password_violations(password: str) -> Iterator[Violation]:
 
 @dataclass(frozen=True, slots=True)
 class PackagingChoice:
-    """What a caller wants in a file: the `table`, perhaps `attachments`; an empty `password` leaves it open."""
+    """What the caller wants in the file: the `table`, `attachments`, and a `password` (empty: not encrypted)."""
 
     requested: Packaging
     table: TableOptions
@@ -32,12 +32,14 @@ class PackagingChoice:
 
     @property
     def packaging(self) -> Packaging:
-        """With AUTO decided: ZIP when one bare file would not do, else AUTO, which is the bare table."""
+        """The packaging with AUTO resolved: ZIP if a bare table is not enough; otherwise AUTO, which is the
+        bare table.
+        """
         more_than_a_table = self.password or self.attachments or self._bundles_long_text
         return Packaging.ZIP if self.requested is Packaging.AUTO and more_than_a_table else self.requested
 
     def violations(self) -> Iterator[Violation]:
-        """What does not go together, and a password that is too long. The password is never repeated."""
+        """Yield options that contradict each other, and a password that is too long. The password is never repeated."""
         yield from password_violations(self.password)
         yield from self._separate_violations()
         if self.table.compression is Compression.GZIP:

@@ -1,4 +1,4 @@
-"""From a caller's request to a new export. All mistakes that can be detected are refused together."""
+"""Plans the export of a caller's request. All mistakes that can be detected are refused together."""
 
 import hashlib
 import hmac
@@ -42,13 +42,13 @@ _LABEL_KEY = re.compile(r"[a-z0-9_.-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """What a caller asks for. Of `uri` and `type` the one that was given is not None; no `columns` are all of them.
+    """A caller's request. Exactly one of `uri` and `type` is given, the other is None. No `columns` means all columns.
 
-    `changed_since` None and an empty `since_export` (the id of an earlier export): rows count however old they are.
-    `validate_only`: nothing is to be made of it. `any_format`: no file either, so that every collection will do.
+    If `changed_since` is None and `since_export` (the id of an earlier export) is empty, all rows are exported. With
+    `validate_only` no export is created. With `any_format` no file is created, so that every collection is accepted.
 
-    `body` is the request in a deterministic form without its request_id: two requests are the same when it is the same.
-    It holds the password. `violations` are those that decoding found already.
+    `body` is the request in a deterministic form without its request_id: equal requests have equal bodies. It contains
+    the password. `violations` are those that were found while the message was decoded.
     """
 
     uri: str | None = None
@@ -78,7 +78,7 @@ class CreateRequest:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A new export, what to build, its password as it may be stored (None: none), and how to recognise its request."""
+    """A new export, its job specification, its sealed password (None: none), and the mark of its request."""
 
     export: Export
     spec: JobSpec
@@ -87,15 +87,15 @@ class Plan:
 
 
 class Receivers(Protocol):
-    """Allowed targets of notifications."""
+    """Checks the targets of notifications."""
 
     def violations(self, tenant: str, notify_email: str, callback_url: str) -> Iterable[Violation]:
-        """Why nothing could be sent there; empty ones are not asked for."""
+        """Yield why nothing can be sent to these targets. Empty targets are valid."""
         ...
 
 
 class Planner:
-    """Makes plans. `secret` is the server's key."""
+    """Plans exports. `secret` is the server's key."""
 
     def __init__(
         self, catalog: LiveCatalog, receivers: Receivers, secret: bytes, passwords: Passwords, new_id: Callable[[], str]
@@ -107,9 +107,10 @@ class Planner:
         self._new_id = new_id
 
     def plan(self, request: CreateRequest, tenant: str, now: datetime, earlier: Export | None = None) -> Plan:
-        """Check the request and make its export, QUEUED. Raises CollectionNotFound, InvalidRequest with everything.
+        """Check the request and return its plan, with an export in QUEUED.
 
-        `earlier` is the export that the request counts from; None: there is none.
+        `earlier` is the export that `since_export` names; None if there is none. Raises CollectionNotFound, and
+        InvalidRequest with all violations.
         """
         choice = PackagingChoice(request.packaging, request.table.options, bool(request.file_types), request.password)
         unreachable = self._receivers.violations(tenant, request.notify_email, request.callback_url)
@@ -121,10 +122,10 @@ class Planner:
         return Plan(export, spec, sealed, self.mark(request))
 
     def mark(self, request: CreateRequest) -> RequestMark | None:
-        """How the same request is recognised, whatever the catalog and the settings say of it by then.
+        """Return the mark that identifies a repeated request, even if the catalog or the settings have changed.
 
-        None: by nothing, since it has no request_id, or none that is taken. The digest is keyed: a plain hash would let
-        whoever reads the database guess what is secret in the body.
+        Return None if the request has no valid request_id. The digest is keyed, because a plain hash would let anybody
+        who can read the database guess secrets in the body.
         """
         if not _REQUEST_ID.fullmatch(request.request_id):
             return None
@@ -133,14 +134,17 @@ class Planner:
 
 @dataclass(frozen=True, slots=True)
 class _Inquiry:
-    """A request as one of a tenant: what the catalog is asked for."""
+    """A request of a tenant, as it is put to the catalog."""
 
     request: CreateRequest
     tenant: str
     earlier: Export | None
 
     def resolved(self, catalog: Catalog, violations: list[Violation]) -> Resolved:
-        """What the catalog makes of the request. Raises InvalidRequest with these violations and its own."""
+        """Resolve the request with the catalog.
+
+        Raises InvalidRequest with the given violations and those of the catalog.
+        """
         since = self._since()
         if isinstance(since, Violation):
             violations.append(since)
@@ -213,7 +217,7 @@ def _export(
 
 
 def _options(request: CreateRequest, spec: JobSpec) -> Options:
-    """As asked, with every default filled in: AUTO stays AUTO."""
+    """Return the options as requested, with all defaults filled in. AUTO stays AUTO."""
     table = spec.table
     return Options(
         query=spec.query,

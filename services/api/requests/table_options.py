@@ -1,4 +1,4 @@
-"""Options of the table: the caller's choices, the complete options with defaults, and mistakes."""
+"""Options of the table: the caller's choices, the complete options with defaults, and their mistakes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ DEFAULT_ZONE = "UTC"
 MAX_NULL_TEXT_CHARACTERS = 64
 BLANKS = " \u00a0\ufeff"
 FORMULA_STARTS = tuple("=+-@\t\r\n\0\uff1d\uff0b\uff0d\uff20")
-"""What spreadsheets take for the beginning of a formula."""
+"""Characters that spreadsheets take for the beginning of a formula."""
 _STRUCTURE = '"\r\n'
-"""Characters that the structure of CSV is made of, beside the delimiter."""
+"""Characters that belong to the syntax of CSV, besides the delimiter."""
 
 
 class Preset(Enum):
-    """Options of CSV for a purpose; those that are given beside it win."""
+    """A set of CSV options for a purpose. Options that are given explicitly take precedence."""
 
     NONE = "NONE"
     EXCEL = "EXCEL"
@@ -30,7 +30,7 @@ class Preset(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CsvChoices:
-    """What a caller says about CSV. None and empty leave an option to the preset, and else to its default."""
+    """The caller's choices for CSV. For None or an empty value the preset applies, otherwise the default."""
 
     delimiter: str = ""
     bom: bool | None = None
@@ -45,7 +45,7 @@ class CsvChoices:
 
 @dataclass(frozen=True, slots=True)
 class XlsxChoices:
-    """What a caller says about XLSX. None leaves an option to its default."""
+    """The caller's choices for XLSX. None means the default."""
 
     freeze_header: bool | None = None
     autofilter: bool | None = None
@@ -55,7 +55,7 @@ class XlsxChoices:
 
 @dataclass(frozen=True, slots=True)
 class TableChoices:
-    """What a caller says about the table: None, empty and "" stand for the default."""
+    """The caller's choices for the table. None and empty values mean the default."""
 
     format: Format | None = None
     time_zone: str = ""
@@ -65,7 +65,7 @@ class TableChoices:
 
     @property
     def options(self) -> TableOptions:
-        """With every default filled in; sound when there is no violation."""
+        """The complete options with all defaults. They are valid if there is no violation."""
         return TableOptions(
             format=self.format or DEFAULT_FORMAT,
             time_zone=self.time_zone or DEFAULT_ZONE,
@@ -75,7 +75,7 @@ class TableChoices:
         )
 
     def violations(self) -> Iterator[Violation]:
-        """Everything that is wrong, whatever the collection."""
+        """Yield everything that is wrong independently of the collection."""
         table = self.options
         if not is_zone(table.time_zone):
             yield Violation("time_zone", f"unknown {shown(table.time_zone)}: {hint(table.time_zone, _zones())}")
@@ -86,7 +86,7 @@ class TableChoices:
 
 
 def is_zone(name: str) -> bool:
-    """Whether it is the IANA name of a time zone."""
+    """Whether `name` is the IANA name of a time zone."""
     return name in _known_zones()
 
 
@@ -97,11 +97,14 @@ def _known_zones() -> frozenset[str]:
 
 @cache
 def _zones() -> tuple[str, ...]:
-    """Of the machine and of tzdata, by name. "localtime" is the machine's own zone: another one on each."""
+    """Return the zones of the machine and of tzdata, by name.
+
+    "localtime" is left out: it is the machine's own zone, which differs between machines.
+    """
     return tuple(sorted(available_timezones() - {"localtime"}))
 
 
-# ---- what choices come to
+# ---- complete options
 
 
 def _dialect(choices: CsvChoices) -> CsvDialect:
@@ -131,7 +134,7 @@ def _or(chosen: bool | None, default: bool) -> bool:
     return default if chosen is None else chosen
 
 
-# ---- what is wrong with them
+# ---- violations
 
 
 def _dialect_violations(dialect: CsvDialect) -> Iterator[Violation]:
@@ -144,7 +147,7 @@ def _dialect_violations(dialect: CsvDialect) -> Iterator[Violation]:
         yield Violation("csv.null_text", f"must be at most {MAX_NULL_TEXT_CHARACTERS} characters")
     if any(character in dialect.null_text for character in {*_STRUCTURE, *delimiter, "\0"}):
         yield Violation("csv.null_text", "must not contain the delimiter, a quote, a line break or NUL")
-    # One character, such as "-", is no formula: nothing follows it.
+    # A single character, such as "-", is no formula.
     null_text = dialect.null_text.lstrip(BLANKS)
     if dialect.escape_formulas and len(null_text) > 1 and null_text.startswith(FORMULA_STARTS):
         yield Violation("csv.null_text", "must not begin like a formula, because escape_formulas is set")

@@ -1,4 +1,4 @@
-"""Incremental exports: from what moment on rows count, and whether an earlier export can say so."""
+"""Incremental exports: their start, and whether it can be taken from an earlier export."""
 
 from services.api.catalog.query.since import Since
 from services.api.catalog.resolve import Resolved
@@ -10,7 +10,10 @@ from services.contract.outcome import ExportWarning
 
 
 def since_export(earlier: Export | None) -> Since | Violation:
-    """What has changed since the snapshot of an export; None: the tenant has none of that id."""
+    """Return the start of an export of the changes since an earlier one, or why it cannot be its start.
+
+    `earlier` is None if the tenant has no such export.
+    """
     field = "since_export"
     if earlier is None:
         return Violation(field, "there is no such export; give changed_since instead")
@@ -23,9 +26,9 @@ def since_export(earlier: Export | None) -> Since | Violation:
 
 
 def other_query(earlier: Export, uri: str, resolved: Resolved) -> ExportWarning | None:
-    """A warning when the earlier export had other rows to choose from: what only this one has may be missing.
+    """Return a warning if the earlier export had another filter: rows that only the new filter matches may be missing.
 
-    One page of a collection never has all there are to choose from.
+    An earlier export of one page never has all rows of its filter.
     """
     changed = resolved.collection.changed
     since = f"{changed.column.field}[after]=" if changed else ""
@@ -42,6 +45,6 @@ def other_query(earlier: Export, uri: str, resolved: Resolved) -> ExportWarning 
 
 
 def _filters(canonical: str, since: str) -> list[str]:
-    """Those that decide which rows there are to choose from. What begins with `since`, if not empty, does not count."""
+    """Return the parts of a query that select rows. Parts that begin with `since`, if it is not empty, are ignored."""
     others = ("order[", "properties[", since) if since else ("order[", "properties[")
     return [p for p in canonical.split("&") if p and not p.startswith(others)]

@@ -1,1 +1,1 @@
-"""What is encrypted or signed with the server's key."""
+"""Encryption, signatures and digests with the server's key."""

@@ -1,4 +1,4 @@
-"""Keys of callers and workers at rest: as keyed hashes, from which nobody makes a key again."""
+"""Stored keys of callers and workers: keyed hashes, from which the keys cannot be restored."""
 
 import hmac
 import secrets
@@ -13,24 +13,25 @@ _CHARACTERS = string.digits + string.ascii_letters
 
 
 class KeyDigests:
-    """HMAC-SHA-256 under a key of its own, derived from the server's key `secret`. Texts of keys are random: what
-    slows guessing down is for passwords that people choose.
+    """Computes HMAC-SHA-256 with a key derived from the server's key `secret`.
+
+    A slow hash is not needed: the texts of keys are random, unlike passwords that people choose.
     """
 
     def __init__(self, secret: bytes) -> None:
         self._key = HKDF(SHA256(), 32, salt=None, info=b"exportd api keys").derive(secret)
 
     def of(self, text: str) -> bytes:
-        """The digest to keep of a key's text."""
+        """Return the digest of a key's text."""
         return hmac.digest(self._key, text.encode(), "sha256")
 
     def fits(self, key: Key, text: str) -> bool:
-        """Whether it is this key's text, in a time that tells nothing."""
+        """Whether `text` is the text of this key. The comparison takes constant time."""
         return hmac.compare_digest(key.digest, self.of(text))
 
 
 def new_text(holder: Holder) -> str:
-    """A new key's text, with an id that nobody has."""
+    """Return the text of a new key, with a new random id."""
     return written(holder, _random(ID_CHARACTERS), _random(SECRET_CHARACTERS))
 
 

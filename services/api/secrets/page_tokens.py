@@ -1,4 +1,4 @@
-"""Page tokens: encrypted, and valid only for the list that they were made for."""
+"""Page tokens: encrypted, and valid only for the list for which they were made."""
 
 import base64
 import json
@@ -11,18 +11,21 @@ from services.contract.errors import InvalidRequest, Violation
 
 
 class PageTokens:
-    """Makes page tokens and reads them. `secret` is the server's key, 32 bytes."""
+    """Encrypts and decrypts page tokens. `secret` is the server's key, 32 bytes."""
 
     def __init__(self, secret: bytes) -> None:
         key = HKDF(SHA256(), 32, salt=None, info=b"exportd page token").derive(secret)
         self._fernet = Fernet(base64.urlsafe_b64encode(key))
 
     def sealed(self, place: str, bound_to: bytes) -> str:
-        """The token of the page behind a place in a list; `bound_to` says whose list, and by which filters."""
+        """Return the token for the page after `place`. `bound_to` identifies the list: its owner and its filters."""
         return self._fernet.encrypt(json.dumps([place, _digest(bound_to)]).encode()).decode()
 
     def opened(self, token: str, bound_to: bytes) -> str:
-        """The place behind which the page begins; empty for the first. Raises InvalidRequest for any other token."""
+        """Return the place after which the page begins; empty for the first page.
+
+        Raises InvalidRequest for an invalid token.
+        """
         if not token:
             return ""
         try:

@@ -1,9 +1,9 @@
-"""Verifies the sha256 of bytes; for bytes that were verified before, in a tenth of the time.
+"""Verifies the sha256 of files. For bytes that were verified before, this takes a tenth of the time.
 
-SHA-256 goes through 1.2 GB/s and is most of what a download costs. So the first time that bytes turn out to have it, a
-second code of them is remembered: GMAC with a key that is made at the start of this process and never leaves it. Bytes
-with the same code are the same bytes; that others have it happens once in 2^90, also when somebody means it to happen,
-for nobody outside ever sees a key or a code.
+SHA-256 processes 1.2 GB/s and is most of the cost of a download. So when bytes have been verified once, a second code
+of them is remembered: GMAC with a random key of this process. Bytes with the same code are the same bytes. Other bytes
+have the same code with a probability of 2^-90. This also holds for an attacker, since neither the key nor a code ever
+leaves the process.
 """
 
 import hashlib
@@ -13,36 +13,36 @@ import os
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 MAX_SEALS = 10_000
-"""Codes that are remembered; the oldest are forgotten."""
+"""How many codes are remembered. The oldest ones are forgotten."""
 
 _NONCE = bytes(12)
-"""The same for all: it matters for codes that are shown."""
+"""All codes use the same nonce. This would be unsafe only if codes were revealed."""
 
 
 class Seals:
-    """The codes of bytes whose sha256 was right."""
+    """The codes of files whose sha256 has been verified."""
 
     def __init__(self) -> None:
         self._key = algorithms.AES(os.urandom(32))
         self._codes: dict[str, bytes] = {}
 
     def inspection(self, sha256: str) -> "Inspection":
-        """Of bytes that should have this sha256, as they come."""
+        """Return an inspection of bytes that should have this sha256."""
         return Inspection(self, sha256, Cipher(self._key, modes.GCM(_NONCE)))
 
     def known(self, sha256: str) -> bytes | None:
-        """The code of bytes that had it."""
+        """Return the code of the bytes with this sha256; None if it is unknown."""
         return self._codes.get(sha256)
 
     def remember(self, sha256: str, code: bytes) -> None:
-        """That bytes with this code have it."""
+        """Remember that bytes with this code have this sha256."""
         if len(self._codes) >= MAX_SEALS:
             del self._codes[next(iter(self._codes))]
         self._codes[sha256] = code
 
 
 class Inspection:
-    """One look at all bytes of something, in order."""
+    """Verifies the bytes of a file, which are given in order."""
 
     def __init__(self, seals: Seals, sha256: str, cipher: "Cipher[modes.GCM]") -> None:
         self._seals = seals
@@ -52,13 +52,13 @@ class Inspection:
         self._digest = None if self._known else hashlib.sha256()
 
     def update(self, data: bytes) -> None:
-        """The next bytes."""
+        """Add the next bytes."""
         self._code.authenticate_additional_data(data)
         if self._digest:
             self._digest.update(data)
 
     def is_right(self) -> bool:
-        """Whether all of them together have the sha256. To be asked once, at the end."""
+        """Whether all bytes together have the sha256. Must be called once, at the end."""
         self._code.finalize()
         if self._known:
             return hmac.compare_digest(self._known, self._code.tag)

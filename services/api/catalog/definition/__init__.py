@@ -1,1 +1,1 @@
-"""The catalog file: its TOML, read whole or refused with every mistake in it."""
+"""The catalog file: its TOML is loaded as a whole, or refused with every mistake in it."""

@@ -1,4 +1,4 @@
-"""The attachments of a collection in the catalog file."""
+"""Reads the attachments of a collection in the catalog file."""
 
 import re
 from pathlib import PurePosixPath
@@ -14,7 +14,10 @@ _OF_SQL = ("column", "table", "query", "key")
 def read_attachment(
     table: Table, file_type: str, source: SourceRef, rows: tuple[SourceRef, Relation, tuple[str, ...]]
 ) -> AttachmentSpec:
-    """One `[collections.CODE.attachments."FILE TYPE"]`; `rows` are source, relation and key of the collection."""
+    """Read a table `[collections.CODE.attachments."FILE TYPE"]`.
+
+    `rows` are source, relation and key of the collection.
+    """
     if not file_type.strip():
         table.wrong("", "a file type cannot be empty")
     kind = kind_of(source)
@@ -55,12 +58,12 @@ def _blob_key(pairs: dict[str, str]) -> tuple[BlobKey, ...]:
 
 
 def check_placeholders(table: Table, key: str, path: str) -> None:
-    """Note braces that do not belong together."""
+    """Note a mistake if braces are not balanced."""
     if not _PLACEHOLDERS.fullmatch(path):
         table.wrong(key, "a placeholder is written {column}, with a name and both braces")
 
 
 def check_below_root(table: Table, key: str, path: str) -> None:
-    """Note a path that leads out of the source's root."""
+    """Note a mistake if the path leads out of the source's root."""
     if path.startswith("/") or "\\" in path or ".." in PurePosixPath(path).parts:
         table.wrong(key, "must be below the source's root: no / at the start, no .. and no backslash")

@@ -1,4 +1,4 @@
-"""One collection of the catalog file."""
+"""Reads one collection of the catalog file."""
 
 from collections.abc import Container, Mapping
 
@@ -37,7 +37,7 @@ DEFAULT_OVERLAP_S = 300
 
 
 class CollectionReader:
-    """Reads the table `[collections.CODE]`; `sources` are those of the file, by id."""
+    """Reads the table `[collections.CODE]`. `sources` are the sources of the file, by id."""
 
     def __init__(self, code: str, content: object, sources: Mapping[str, SourceRef], mistakes: list[Mistake]) -> None:
         self.code = code
@@ -46,7 +46,7 @@ class CollectionReader:
         self.table = Table(f"[collections.{code}]", content, keys.COLLECTION, mistakes)
 
     def read(self) -> Collection:
-        """Fit for use only when no mistake was noted."""
+        """Return the collection. It must be used only if no mistake was noted."""
         if not is_name(self.code):
             self.table.wrong("", "a code consists of letters, digits, _ and -, and begins with a letter")
         tenant = self._tenant()
@@ -87,10 +87,10 @@ class CollectionReader:
         return collection
 
     def _sub(self, key: str, of: keys.Keys) -> Table:
-        """A table inside; an empty one when it is not there."""
+        """Return a nested table; an empty one if the key is missing."""
         return Table(f"[collections.{self.code}.{key}]", self.table.named(key), of, self.mistakes)
 
-    # ---- where it is
+    # ---- path
 
     def _segments(self) -> tuple[Segment, ...]:
         path = self.table.text("path")
@@ -137,7 +137,7 @@ class CollectionReader:
             table.wrong("", f"there is a column with the field {name} that has another name or type")
         return parameter
 
-    # ---- where its rows are, and whose
+    # ---- source, key and tenant
 
     def _source(self) -> SourceRef:
         source = self._known_source(self.table)
@@ -171,7 +171,10 @@ class CollectionReader:
         return Relation(query=text) if key == "query" else Relation(table=text)
 
     def _key(self, source: SourceRef) -> tuple[str, ...]:
-        """Rows of files have a place, which orders them as well as a key does; attachments are named by a key."""
+        """Return the key.
+
+        Files need one only for attachments: the position of a row orders rows as well as a key does.
+        """
         kind = kind_of(source)
         needed = kind is None or kind.needs_key or bool(self.table.named("attachments"))
         return self.table.texts("key", needed=needed)
@@ -200,7 +203,7 @@ class CollectionReader:
             self.table.wrong("changed", f"{column.field} is {column.type}; only a timestamp is allowed")
         return Changed(column, overlap) if column else None
 
-    # ---- what it shows
+    # ---- formats, order and attachments
 
     def _formats(self) -> tuple[Format, ...]:
         names = self.table.texts("formats", needed=True)
@@ -237,11 +240,11 @@ class CollectionReader:
         return tuple(read)
 
 
-# ---- syntax
+# ---- other functions
 
 
 def _orders(relation: Relation, reading: ReadingMode, key: tuple[str, ...]) -> Container[str] | None:
-    """Columns of the source that rows can be ordered by, where the way of reading decides that; None: by all."""
+    """Return the columns of the source that rows can be ordered by, if the way of reading restricts them; None: all."""
     if relation.http is not None:
         return [order.column for order in relation.http.order]
     return key if reading is ReadingMode.KEYSET else None

@@ -1,4 +1,4 @@
-"""The columns of a collection in the catalog file."""
+"""Reads the columns of a collection in the catalog file."""
 
 from collections import Counter
 from collections.abc import Container, Iterable
@@ -18,12 +18,15 @@ from services.runtime.toml import Mistake, Table
 
 UNSORTABLE = frozenset({Kind.JSON, Kind.BINARY})
 
-# Once, and not for each column: a catalog has a hundred thousand of them.
+# Computed once and not for each column: a catalog may have a hundred thousand columns.
 _MATCHES, _NULLS, _MASKS, _INVALIDS = ([member.value for member in kind] for kind in (Match, Nulls, Mask, Invalid))
 
 
 class ColumnReader:
-    """Reads the tables `[[collections.CODE.columns]]`. `tenant_column`: its name in the source, empty: none."""
+    """Reads the tables `[[collections.CODE.columns]]`.
+
+    `tenant_column` is the name of that column in the source; empty if there is none.
+    """
 
     def __init__(self, code: str, tenant_column: str, mistakes: list[Mistake]) -> None:
         self._code = code
@@ -31,7 +34,7 @@ class ColumnReader:
         self._mistakes = mistakes
 
     def read(self, contents: Iterable[object]) -> tuple[CatalogColumn, ...]:
-        """Fit for use only when no mistake was noted."""
+        """Return the columns. They must be used only if no mistake was noted."""
         return tuple(self._column(number, content) for number, content in enumerate(contents, 1))
 
     def _column(self, number: int, content: object) -> CatalogColumn:
@@ -78,21 +81,21 @@ class ColumnReader:
 
 
 def check_fields(table: Table, columns: Iterable[CatalogColumn]) -> None:
-    """Note fields that are there more than once."""
+    """Note a mistake for each field that is there more than once."""
     for field, count in Counter(c.field for c in columns if c.field).items():
         if count > 1:
             table.wrong("columns", f"the field {field} is there {count} times")
 
 
 def only_sorted_by(columns: tuple[CatalogColumn, ...], names: Container[str] | None) -> tuple[CatalogColumn, ...]:
-    """Columns of which queries can order by no others than these of the source; None: as they are."""
+    """Return the columns, of which only those named in `names` can be ordered by. With None they are unchanged."""
     if names is None:
         return columns
     return tuple(replace(c, sort=c.sort and c.name in names) for c in columns)
 
 
 def named_column(table: Table, key: str, columns: Iterable[CatalogColumn]) -> CatalogColumn | None:
-    """The column whose field `key` names; None when there is no such key, or it is wrong."""
+    """Return the column whose field the key names; None if there is no such key, or if it is wrong."""
     field = table.text(key, "")
     by_field = {c.field: c for c in columns}
     if field and field not in by_field:
@@ -101,7 +104,7 @@ def named_column(table: Table, key: str, columns: Iterable[CatalogColumn]) -> Ca
 
 
 def without_parquet(table: Table, columns: Iterable[CatalogColumn], formats: Container[Format]) -> None:
-    """Note columns that would be text in Parquet, of which whoever reads it expects the catalog's types."""
+    """Note columns that would become text in Parquet, where readers expect the types of the catalog."""
     for column in columns if Format.PARQUET in formats else ():
         if column.spec.becomes_text:
             allowed = listed([f.value for f in Format if f is not Format.PARQUET])

@@ -1,4 +1,4 @@
-"""Types of columns, as the catalog file writes them."""
+"""The types of columns as the catalog file writes them."""
 
 import re
 
@@ -12,7 +12,7 @@ _TYPES = {kind.value: ColumnType(kind) for kind in Kind if kind is not Kind.DECI
 
 
 def column_type(text: str) -> ColumnType | None:
-    """The type of `decimal(18,2)` or of one of the other kinds' names; None when it is none."""
+    """Return the type of a text such as `decimal(18,2)` or the name of another kind; None if it is not a type."""
     decimal = _DECIMAL.fullmatch(text)
     if decimal:
         precision, scale = int(decimal[1]), int(decimal[2])
@@ -23,7 +23,7 @@ def column_type(text: str) -> ColumnType | None:
 
 
 def read_type(table: Table, key: str = "type") -> ColumnType:
-    """Text when the type is wrong, so that no other mistake follows from it."""
+    """Read a type. If it is wrong, return text, so that no other mistakes follow from it."""
     text = table.text(key, Kind.TEXT.value)
     type_ = column_type(text)
     if text and type_ is None:

@@ -1,4 +1,4 @@
-"""The catalog file, loaded whole or refused with every mistake in it."""
+"""Loads the catalog file as a whole, or refuses it with every mistake in it."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from services.runtime.toml import FileError, Mistake, Table, document
 
 
 def load(path: Path) -> Catalog:
-    """Read the TOML file at `path`. Raises FileError, which names every mistake at once."""
+    """Load the TOML file at `path`. Raises FileError with all mistakes at once."""
     mistakes: list[Mistake] = []
     root = Table("", document(path), keys.CATALOG, mistakes)
     sources = {id_: _source(id_, content, mistakes) for id_, content in root.named("sources").items()}

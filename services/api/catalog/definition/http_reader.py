@@ -1,4 +1,4 @@
-"""Where the items of an HTTP collection are, in the catalog file."""
+"""Reads the table that says where the items of an HTTP collection are."""
 
 from collections.abc import Iterable, Iterator
 
@@ -24,7 +24,7 @@ _OPERATORS = {
 
 
 def read_http(code: str, content: object, columns: Iterable[CatalogColumn], mistakes: list[Mistake]) -> HttpPages:
-    """The table `[collections.CODE.http]`."""
+    """Read the table `[collections.CODE.http]`."""
     table = Table(f"[collections.{code}.http]", content, keys.HTTP, mistakes)
     by_field = {c.field: c for c in columns}
     paging = table.choice("paging", [p.value for p in Paging], Paging.LINK.value) or Paging.LINK.value

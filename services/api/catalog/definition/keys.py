@@ -1,6 +1,6 @@
 """The keys of every table of the catalog file: what each means, and the JSON Schema of its value.
 
-The reader refuses keys that are not here; the schema for editors is made of the same tables.
+The reader refuses keys that are not listed here. The JSON Schema for editors is generated from the same tables.
 """
 
 from collections.abc import Mapping
@@ -21,16 +21,18 @@ SECONDS = range(86_401)
 PAGES = range(10**6 + 1)
 
 MAX_COLLECTION_BYTES = 768 << 10
-"""Of what a collection shows: its texts, and COLUMN_BYTES for each column. Exports and previews of it show its columns,
-in messages of which clients receive 4 MiB."""
+"""The most bytes that a collection shows: its texts, and COLUMN_BYTES for each column.
+
+Messages of exports and previews contain its columns, and clients accept messages of up to 4 MiB.
+"""
 
 COLUMN_BYTES = 32
-"""Of a column beside its texts."""
+"""The size of a column without its texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: what it means, the JSON Schema of its value, and whether it must be there."""
+    """One key: its description, the JSON Schema of its value, and whether it is required."""
 
     doc: str
     schema: Schema
@@ -41,32 +43,32 @@ Keys = Mapping[str, Key]
 
 
 def text(**more: Any) -> Schema:
-    """Text that is not empty."""
+    """Return the schema of a text that is not empty."""
     return {"type": "string", "minLength": 1, **more}
 
 
 def choice(*known: str) -> Schema:
-    """One of these texts."""
+    """Return the schema of a choice of texts."""
     return {"type": "string", "enum": [*known]}
 
 
 def number(allowed: range) -> Schema:
-    """A whole number out of `allowed`."""
+    """Return the schema of an integer in the range `allowed`."""
     return {"type": "integer", "minimum": allowed.start, "maximum": allowed.stop - 1}
 
 
 def texts(of: Schema) -> Schema:
-    """A list without repetitions; one alone needs no list."""
+    """Return the schema of a list without repetitions; a single element needs no list."""
     return {"oneOf": [of, {"type": "array", "items": of, "uniqueItems": True}]}
 
 
 def named(of: Schema, **more: Any) -> Schema:
-    """A table whose names are free."""
+    """Return the schema of a table with arbitrary names."""
     return {"type": "object", "additionalProperties": of, **more}
 
 
 def table(keys: Keys, **more: Any) -> Schema:
-    """A table with these keys and no others."""
+    """Return the schema of a table that allows only these keys."""
     return {
         "type": "object",
         "properties": {name: {"description": key.doc, **key.schema} for name, key in keys.items()},

@@ -1,4 +1,7 @@
-"""Paths of collections that one request would name both: a tree of their segments, since catalogs have thousands."""
+"""Finds collections whose paths match the same request.
+
+It uses a tree of segments, since catalogs may have thousands.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +11,7 @@ from services.api.catalog.model import Collection, Segment
 
 @dataclass(slots=True)
 class _Node:
-    """What may follow on a path, and the collections whose paths end here."""
+    """The segments that may follow on a path, and the collections whose paths end here."""
 
     words: dict[str, "_Node"] = field(default_factory=dict)
     parameter: "_Node | None" = None
@@ -21,7 +24,7 @@ class _Node:
         return self.parameter
 
     def overlapping(self, segment: Segment) -> Iterator["_Node"]:
-        """The nodes behind segments that some text fits as well as this one."""
+        """Yield the nodes after segments that can match the same text as this segment."""
         if self.parameter is not None:
             yield self.parameter
         if segment.is_parameter:
@@ -31,7 +34,7 @@ class _Node:
 
 
 def collisions(collections: Iterable[Collection]) -> Iterator[tuple[Collection, Collection]]:
-    """Each pair of collections that one path would name both, the earlier one first."""
+    """Yield each pair of collections whose paths match the same request, the earlier collection first."""
     root = _Node()
     for collection in collections:
         if collection.segments:

@@ -1,14 +1,17 @@
-"""The JSON Schema of the catalog file, for editors: made of the same tables of keys that the reader goes by."""
+"""The JSON Schema of the catalog file, for editors. It is generated from the tables of keys that the reader uses."""
 
 from services.api.catalog.definition import keys
 from services.api.catalog.definition.keys import Schema
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
-"""The one that editors of TOML understand."""
+"""The draft that editors of TOML support."""
 
 
 def catalog_schema() -> Schema:
-    """What a file must look like; what its parts have to do with each other is left to `exportd-api catalog check`."""
+    """Return the schema.
+
+    It checks only the form; relations between parts are checked by `exportd-api catalog check`.
+    """
     return {
         "$schema": DIALECT,
         "title": "Catalog of exportd",

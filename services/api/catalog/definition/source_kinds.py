@@ -1,4 +1,4 @@
-"""What the catalog may say of each kind of source. Workers know the same kinds, and how to read them."""
+"""What the catalog may say about each kind of source. Workers know the same kinds and how to read them."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -6,11 +6,11 @@ from enum import Enum, auto
 from services.contract.spec import SourceRef
 
 RELATIONS = ("table", "query", "file", "http")
-"""The keys of a collection that say where its rows are; each has one of them."""
+"""The keys of a collection that say where its rows are. Each collection has exactly one of them."""
 
 
 class AttachmentPlace(Enum):
-    """What the path of an attachment leads to."""
+    """What the path of an attachment refers to."""
 
     FILE = auto()
     """A file below the root of the source."""
@@ -21,9 +21,11 @@ class AttachmentPlace(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SourceKind:
-    """`relations` are those that its rows are read by, none if it has no rows; `attachments` None: it has none.
+    """What a kind of source offers.
 
-    `needs_key`: there is nothing but a key that tells its rows apart. `keyset`: it can be read by its key.
+    `relations` are the keys by which its rows can be read; empty if it has no rows. `attachments` is None if it has no
+    attachments. `needs_key` says whether only a key can identify its rows. `keyset` says whether keyset reading is
+    possible.
     """
 
     relations: tuple[str, ...] = ()
@@ -43,7 +45,7 @@ SOURCE_KINDS = {
 
 
 def kind_of(source: SourceRef) -> SourceKind | None:
-    """None for a source that is not known, or of no known kind: that is noted where it says so."""
+    """Return the kind of a source; None if the source or its kind is unknown, which is reported elsewhere."""
     return SOURCE_KINDS.get(source.kind)
 
 

@@ -1,1 +1,1 @@
-"""The grammar of queries: text to a typed filter, an order and a page."""
+"""The grammar of queries: turns text into a typed filter, an order and a page."""

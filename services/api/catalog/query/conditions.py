@@ -1,4 +1,4 @@
-"""Conditions of a query, and what they come to: a filter, and the one text that stands for it."""
+"""The conditions of a query, and how they become a filter and the canonical text."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,15 +17,15 @@ OF_SEVERAL = frozenset(
         Operator.WORD_STARTS_WITH,
     }
 )
-"""Operators whose term may have several values: any of them."""
+"""Operators whose term may have several values, of which any may match."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One parameter understood.
+    """The meaning of one parameter.
 
-    `name` is its name without empty brackets: conditions of one name are alternatives. `text` is its value in the one
-    spelling that reads back as it. `column` is of the source.
+    `name` is its name without empty brackets; conditions with the same name are alternatives. `text` is its value in
+    the canonical spelling. `column` is a column of the source.
     """
 
     name: str
@@ -35,14 +35,14 @@ class Condition:
 
 
 def filters_of(conditions: Iterable[Condition]) -> Iterator[Filter]:
-    """One filter a name, sorted by name."""
+    """Yield one filter for each name, sorted by name."""
     for _, several in _by_name(conditions):
         filters = _merged([c.filter for c in several])
         yield filters[0] if len(filters) == 1 else AnyOf(filters)
 
 
 def tolerant(collection: Collection, filter_: Filter) -> Filter:
-    """The filter, of which each term has what its column says of invalid values."""
+    """Return the filter with each term extended by its column's policy for invalid values."""
     policies = {(c.name, c.type): c.invalid for c in collection.columns}
 
     def told(node: Filter) -> Filter:
@@ -58,7 +58,7 @@ def tolerant(collection: Collection, filter_: Filter) -> Filter:
 
 
 def total_order(order: Iterable[FieldOrder], key: Iterable[str]) -> tuple[OrderTerm, ...]:
-    """`order` with the key at its end, so that no two rows are equal."""
+    """Return `order` followed by the rest of the key, so that no two rows are equal."""
     terms = [term.term for term in order]
     named = {term.column for term in terms}
     return (*terms, *(OrderTerm(name) for name in key if name not in named))
@@ -70,7 +70,10 @@ def canonical_text(
     properties: Iterable[str] = (),
     page: Page | None = None,
 ) -> str:
-    """The query that reads back as these: filters sorted by name, then the order, the properties and the page."""
+    """Return the canonical query: filters sorted by name, then the order, the properties and the page.
+
+    Parsing it yields the same conditions, order, properties and page.
+    """
     filters = [encode(name, text) for _, several in _by_name(conditions) for name, text in _written(several)]
     ordered = [encode(f"order[{t.column.field}]", "desc" if t.descending else "asc") for t in order]
     picked = [encode("properties[]", name) for name in properties]
@@ -79,13 +82,13 @@ def canonical_text(
 
 
 def _by_name(conditions: Iterable[Condition]) -> Iterator[tuple[str, tuple[Condition, ...]]]:
-    """Sorted by name; within one name each once, as they came."""
+    """Yield the conditions grouped by name, sorted by name, without repetitions and otherwise in their order."""
     ordered = sorted(dict.fromkeys(conditions), key=lambda c: c.name)
     return ((name, tuple(same)) for name, same in groupby(ordered, key=lambda c: c.name))
 
 
 def _merged(filters: list[Filter]) -> tuple[Filter, ...]:
-    """Alternatives that differ in their values only become one term where its operator takes several."""
+    """Merge alternatives that differ only in their values into one term, if its operator takes several values."""
     first = filters[0]
     if not (isinstance(first, Term) and first.operator in OF_SEVERAL):
         return tuple(filters)
@@ -93,6 +96,6 @@ def _merged(filters: list[Filter]) -> tuple[Filter, ...]:
 
 
 def _written(several: tuple[Condition, ...]) -> Iterator[tuple[str, str]]:
-    """Names and texts of alternatives; only a plain property says several with empty brackets."""
+    """Yield names and texts of alternatives. Only a plain property with several values gets empty brackets."""
     brackets = "[]" if len(several) > 1 and "[" not in several[0].name else ""
     return ((c.name + brackets, c.text) for c in several)

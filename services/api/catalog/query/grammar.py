@@ -1,4 +1,4 @@
-"""What each parameter of a query means: one handler a word and one an operator, in two tables.
+"""The meaning of each parameter of a query: one handler for each word and each operator, in two tables.
 
     query      = param { "&" param }          an empty param is dropped; the first "=" splits; "+" is a space;
                                               both sides percent-decoded; brackets may be encoded
@@ -11,8 +11,8 @@
     paging     = "page=" number | "itemsPerPage=" number
     prop       = ident { "." ident }
 
-Different parameters must all hold; of one that is given several times, any. What a property allows, and how text is
-compared, is in the catalog.
+All parameters must hold; of a parameter that is given several times, any value may match. The catalog says what a
+property allows and how text is compared.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
 
 
 def take(reading: Reading, parameter: Parameter) -> None:
-    """Add what `parameter` means to `reading`. Raises Refused."""
+    """Add the meaning of `parameter` to `reading`. Raises Refused."""
     of_path = next((p for p in reading.collection.parameters if p.name == parameter.base), None)
     if parameter.base in WORDS:
         WORDS[parameter.base](reading, parameter)
@@ -74,7 +74,7 @@ def _property(reading: Reading, parameter: Parameter, column: CatalogColumn) -> 
 
 
 def _equals(reading: Reading, parameter: Parameter, column: CatalogColumn) -> None:
-    """As the catalog says that text matches; anything else is equal."""
+    """Compare text as the catalog says; compare other values for equality."""
     value = reading.read(column, value_of(parameter))
     match = column.match
     term = Term(column.name, column.type, match.operator, (value,), ignore_case=match.ignore_case)

@@ -1,4 +1,4 @@
-"""How LENIENT treats parameters before they are read, as PHP does."""
+"""How LENIENT mode treats repeated parameters and lists, as PHP does, before they are parsed."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,9 +10,10 @@ _SCALAR: _Slot = ((), 0)
 
 
 def last_of_each(parameters: Iterable[Parameter]) -> tuple[list[Parameter], list[Parameter]]:
-    """Those that count, each where its name first stood, and those that a later one replaces.
+    """Return the parameters that count, each at the place where its name first stood, and those that a later one
+    replaces.
 
-    `a[]=1&a[]=2` is a list and stays; `a=1&a[]=2` is the list only, `a[]=1&a=2` the one value.
+    `a[]=1&a[]=2` is a list, and both stay. Of `a=1&a[]=2` only the list stays, of `a[]=1&a=2` only the single value.
     """
     kept: dict[str, dict[_Slot, tuple[int, Parameter]]] = {}
     replaced: list[Parameter] = []
@@ -27,12 +28,12 @@ def last_of_each(parameters: Iterable[Parameter]) -> tuple[list[Parameter], list
 
 
 def of_list(parameter: Parameter) -> Parameter:
-    """`a[0]=1` as `a[]=1`: so PHP's own clients write lists."""
+    """Return `a[0]=1` as `a[]=1`: the former is how PHP clients write lists."""
     *others, last = parameter.brackets or ("",)
     return replace(parameter, brackets=(*others, "")) if last.isdecimal() and last.isascii() else parameter
 
 
 def _slot(place: int, parameter: Parameter) -> _Slot:
-    """Where PHP keeps it in the array of its base: each entry of a list has a place of its own."""
+    """Return the place of a parameter in the PHP array of its base. Each entry of a list has a place of its own."""
     is_entry = parameter.brackets[-1:] == ("",)
     return parameter.brackets, place if is_entry else 0

@@ -1,4 +1,4 @@
-"""The text of a query, taken apart into parameters; what they mean is not known here."""
+"""Splits the text of a query into parameters, without regard to their meaning."""
 
 import re
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from services.api.catalog.violations import Refused
 
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
-# Legal in a query as they are, so that times and names with brackets stay readable.
+# Allowed in a query without encoding, so that times and names with brackets stay readable.
 _READABLE = "[]:/@,"
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`base[bracket][bracket]=value`, decoded; `value` is None when there is no "="."""
+    """A decoded parameter `base[bracket][bracket]=value`. `value` is None if there is no "="."""
 
     base: str
     brackets: tuple[str, ...]
@@ -23,17 +23,17 @@ class Parameter:
 
     @property
     def name(self) -> str:
-        """With its brackets."""
+        """The name with its brackets."""
         return self.base + "".join(f"[{b}]" for b in self.brackets)
 
 
 def split(query: str) -> Iterator[str]:
-    """The parameters as they were written; empty ones are dropped."""
+    """Yield the parameters as they were written, without empty ones."""
     return (raw for raw in query.split("&") if raw)
 
 
 def written_name(raw: str) -> str:
-    """The name of a parameter, decoded when that is possible."""
+    """Return the name of a parameter, decoded if possible."""
     name = raw.partition("=")[0]
     try:
         return decode(name)
@@ -42,7 +42,7 @@ def written_name(raw: str) -> str:
 
 
 def read_parameter(raw: str) -> Parameter:
-    """Raises Refused when its encoding or the brackets of its name are broken."""
+    """Parse a parameter. Raises Refused if its encoding or the brackets of its name are wrong."""
     encoded_name, equals, encoded_value = raw.partition("=")
     name, value = decode(encoded_name), decode(encoded_value)
     match = _NAME.fullmatch(name)
@@ -52,7 +52,7 @@ def read_parameter(raw: str) -> Parameter:
 
 
 def decode(text: str, *, plus_is_space: bool = True) -> str:
-    """Percent-decoded UTF-8. Raises Refused when it is not."""
+    """Percent-decode a text. Raises Refused if it is not encoded correctly, or not UTF-8."""
     if _BROKEN_PERCENT.search(text):
         raise Refused("a % is not followed by two hexadecimal digits; write %25 for the character itself")
     try:
@@ -62,5 +62,5 @@ def decode(text: str, *, plus_is_space: bool = True) -> str:
 
 
 def encode(name: str, value: str) -> str:
-    """The parameter that reads back as this name and value."""
+    """Return the encoded parameter with this name and value."""
     return f"{quote(name, safe=_READABLE)}={quote(value, safe=_READABLE)}"

@@ -1,7 +1,7 @@
-"""A query read: its text, by the grammar of `grammar`, into a typed filter, an order, properties and a page.
+"""Parses a query by the grammar of `grammar` into a typed filter, an order, properties and a page.
 
-The field of a violation is `uri.query[NAME]` or `uri.path[NAME]` for a URI, `query[NAME]` for a query beside a type;
-NAME is the parameter's, decoded, with its brackets: `uri.query[isuedAt[after]]`.
+The field of a violation is `uri.query[NAME]` or `uri.path[NAME]` for a URI, and `query[NAME]` for a query beside a
+type. NAME is the decoded name of the parameter with its brackets: `uri.query[isuedAt[after]]`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,12 +26,12 @@ from services.runtime.nearest import shown
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a query means.
+    """The meaning of a query.
 
-    `filter` begins with the parameters of the path. `order` is by source columns and ends with the key. `properties`
-    are the fields picked; none: all. `page` None: every row. `canonical` is the query in one spelling: filters sorted
-    by name, moments in UTC, then the order (the default one when none was given) without the key, the properties and
-    the page; the path parameters of a URI are not in it.
+    `filter` begins with the parameters of the path. `order` has columns of the source and ends with the key.
+    `properties` are the chosen fields; empty means all. `page` None means all rows. `canonical` is the query in one
+    spelling: filters sorted by name with times in UTC, then the order (the default one if none was given) without the
+    key, the properties and the page. It does not contain the path parameters of a URI.
     """
 
     filter: All
@@ -50,10 +50,11 @@ def parse_query(
     time_zone: tzinfo = UTC,
     mode: FilterMode = FilterMode.STRICT,
 ) -> Query:
-    """Read the query `text` of a request for `collection`. Raises InvalidRequest with every violation.
+    """Parse the query `text` of a request for `collection`. Raises InvalidRequest with every violation.
 
-    `path`: texts of every path parameter, decoded, out of a URI; None: they are given by name in `text`.
-    `time_zone`: where bare dates and zoneless times are. LENIENT leaves few violations: of the path and of the page.
+    `path` has the decoded texts of all path parameters from a URI; None: they are given by name in `text`. `time_zone`
+    is the zone of dates and times without an offset. In LENIENT mode only mistakes in the path or the page, too many
+    mistakes, and a query that costs too much are violations.
     """
     violations = Violations()
     query = collect_query(collection, text, violations, path=path, time_zone=time_zone, mode=mode)
@@ -71,9 +72,9 @@ def collect_query(
     mode: FilterMode = FilterMode.STRICT,
     since: Since | None = None,
 ) -> Query:
-    """As parse_query, but what is wrong is added to `violations`, and the query has only what is sound.
+    """Parse a query as `parse_query` does, but add mistakes to `violations` and return the meaning of the valid part.
 
-    `since`: only what has changed since then.
+    `since` restricts the query to rows that have changed since then.
     """
     reading = Reading(collection, path, time_zone, mode)
     if path is not None:
@@ -97,7 +98,7 @@ def _bind_path(reading: Reading, path: Mapping[str, str], violations: Violations
 
 
 def _take_all(reading: Reading, text: str, prefix: str, violations: Violations) -> set[str]:
-    """The properties that were given, soundly or not."""
+    """Take all parameters, and return the names of the properties that were given, valid or not."""
     refusals = _Refusals(reading, prefix, violations)
     for parameter in _counting(reading, _sound(text, refusals)):
         try:
@@ -129,9 +130,9 @@ def _counting(reading: Reading, parameters: Iterable[Parameter]) -> Iterable[Par
 
 @dataclass(frozen=True, slots=True)
 class _Refusals:
-    """Where it is noted that a parameter is wrong: as a violation, or in LENIENT mode as a warning.
+    """Records wrong parameters: as violations, or in LENIENT mode as warnings.
 
-    Too many warnings are a violation: nobody means so wrong a query, and looking for nearest names takes its time.
+    Too many warnings are a violation: such a query is not intended, and searching for the nearest names takes time.
     """
 
     reading: Reading
@@ -149,7 +150,10 @@ class _Refusals:
 
 
 def _check_work(reading: Reading, prefix: str, violations: Violations) -> None:
-    """Refused in LENIENT mode too: without what is too much, more rows would come than were asked for."""
+    """Add a violation if the query compares too much.
+
+    This applies in LENIENT mode, too: without the excess, more rows would match than were asked for.
+    """
     name, why = excess((*reading.bound, *reading.conditions))
     if why:
         violations.add(f"{prefix}[{shown(name)}]", why)

@@ -1,4 +1,4 @@
-"""A query while it is read: what its parameters came to so far."""
+"""The state of a query while it is parsed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,17 +17,18 @@ from services.runtime.nearest import hint, listed, shown
 
 DEFAULT_ITEMS_PER_PAGE = 30
 MAX_WARNINGS = 100
-"""As many as a resource shows; what is more is counted in the last one."""
+"""The most warnings that a resource shows. Further ones are counted in the last one."""
 
 MAX_HINTS = 20
-"""Unknown names of one query that are compared with the known ones: comparing takes its time."""
+"""The most unknown names of a query for which the nearest known name is searched, since this takes time."""
 
 
 @dataclass(slots=True)
 class Reading:
-    """One query while it is read. `path` has the path parameters' texts; None: the query gives them by name.
+    """A query while it is parsed.
 
-    `number` and `size` are those of the page wanted, None as long as they were not given.
+    `path` has the texts of the path parameters; None if the query gives them by name. `number` and `size` are those of
+    the requested page; None until they are given.
     """
 
     collection: Collection
@@ -47,7 +48,7 @@ class Reading:
         self.columns = {column.field: column for column in reversed(self.collection.columns)}
 
     def property(self, name: str, allows: Callable[[CatalogColumn], bool], cannot: str) -> CatalogColumn:
-        """The column with this field. Refuses one that there is not, and one that does not allow it."""
+        """Return the column with this field. Raises Refused if it is unknown or does not allow the operation."""
         column = self.columns.get(name)
         if column is None:
             raise Refused(f"unknown property {shown(name)}: {self.hint(name, self._fields(allows))}")
@@ -58,18 +59,23 @@ class Reading:
         return column
 
     def hint(self, name: str, known: Sequence[str]) -> str:
-        """As the function of this name, as long as few names were wrong."""
+        """Return the nearest known names, as `nearest.hint` does; only a list of known names if many names
+        were wrong.
+        """
         return hint(name, known) if len(self.warnings) < MAX_HINTS else f"known are {listed(known)}"
 
     def _fields(self, allows: Callable[[CatalogColumn], bool]) -> list[str]:
         return [c.field for c in self.collection.columns if allows(c)]
 
     def read(self, column: CatalogColumn, text: str) -> Value:
-        """A value of the column's type. Raises Refused."""
+        """Return a value of the column's type. Raises Refused."""
         return read_value(column.type, text, self.time_zone)
 
     def bind(self, of_path: PathParameter, text: str) -> None:
-        """Bind a path parameter. Refuses a second value, and one that is not of its type."""
+        """Bind a path parameter.
+
+        Raises AlwaysRefused for a second value, an empty one, or one that is not of its type.
+        """
         if any(c.name == of_path.name for c in self.bound):
             raise AlwaysRefused(f"{of_path.name} is given twice; give it once")
         if not text:
@@ -82,7 +88,7 @@ class Reading:
         self.bound.append(Condition(of_path.name, write_value(value), of_path.column, term))
 
     def warn(self, code: WarningCode, message: str) -> None:
-        """Note a warning, each once; of those that are too many only the number."""
+        """Add a warning if it is new. Beyond MAX_WARNINGS only the count of the last one is increased."""
         warning = ExportWarning(code, message)
         if warning in self.warnings or len(self.warnings) < MAX_WARNINGS:
             self.warnings[warning] = None
@@ -91,7 +97,7 @@ class Reading:
         self.warnings[ExportWarning(last.code, last.message, last.count + 1)] = None
 
     def page(self) -> Page | None:
-        """The page wanted; None: every row. Warns of a size without a number."""
+        """Return the requested page; None for all rows. Adds a warning for a size without a number."""
         if self.number is None:
             if self.size is not None:
                 message = "itemsPerPage alone is ignored: an export has every row; add page=… to export one page only"
@@ -102,7 +108,7 @@ class Reading:
 
 
 def value_of(parameter: Parameter) -> str:
-    """Refuses a parameter without "="."""
+    """Return the value of a parameter. Raises Refused if there is no "="."""
     if parameter.value is None:
         raise Refused(f"it has no value: write {shown(parameter.name)}=…")
     return parameter.value

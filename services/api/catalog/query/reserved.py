@@ -1,4 +1,4 @@
-"""The words that stand where a property could: order, exists, properties, page, itemsPerPage."""
+"""The reserved words of the query grammar: order, exists, properties, page, itemsPerPage."""
 
 import re
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def _order(reading: Reading, parameter: Parameter) -> None:
 
 
 def _check_keyset(reading: Reading, term: FieldOrder) -> None:
-    """What is read key by key comes in the order of the key and in no other."""
+    """Refuse any order but that of the key, if the collection is read by keyset."""
     collection, place = reading.collection, len(reading.order)
     if collection.reading is not ReadingMode.KEYSET:
         return
@@ -64,7 +64,7 @@ def _exists(reading: Reading, parameter: Parameter) -> None:
 
 
 def _answer(parameter: Parameter) -> bool:
-    """Nothing said is true, as "exists[property]" reads."""
+    """Return the value of exists. A missing value is true: "exists[property]"."""
     text = parameter.value or ""
     if text not in _TRUE | _FALSE:
         raise Refused(f"{shown(text)} is not one of true, 1, false, 0")
@@ -86,7 +86,7 @@ def _properties(reading: Reading, parameter: Parameter) -> None:
 
 
 def _picked(reading: Reading, name: str) -> list[str]:
-    """The property itself, or all of a relation."""
+    """Return the property itself, or all properties of a relation."""
     if name in reading.columns:
         return [name]
     fields, start = [c.field for c in reading.collection.columns], f"{name}."
@@ -97,7 +97,7 @@ def _picked(reading: Reading, name: str) -> list[str]:
 
 
 def _page(reading: Reading, parameter: Parameter) -> None:
-    """Refused in LENIENT mode too: instead of a page, everything would come."""
+    """Take the number of the page. Mistakes are refused in LENIENT mode, too: otherwise all rows would be exported."""
     number = _positive(parameter)
     if number is None:
         raise AlwaysRefused(f"{shown(parameter.value or '') or 'nothing'} is not a page: the first one is 1")
@@ -128,7 +128,7 @@ def _positive(parameter: Parameter) -> int | None:
     return int(match[1]) or None if match else None
 
 
-# Those of contract.query_words, and no others: a test compares them.
+# Exactly the words of contract.query_words: a test compares them.
 WORDS: dict[str, Callable[[Reading, Parameter], None]] = {
     "order": _order,
     "exists": _exists,

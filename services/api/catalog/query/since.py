@@ -1,4 +1,4 @@
-"""Incremental exports: only the rows that have changed since a moment."""
+"""Incremental exports: only rows that have changed since a given time."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +13,11 @@ from services.contract.spec import Operator, Term
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """`field` is the field of the request that asks for it; rows count from `moment` on.
+    """The start of an incremental export. `field` is the field of the request that asks for it.
 
-    `of_export`: the type of the earlier export whose watermark the moment is; rows then count from the collection's
-    overlap before it on. Empty: the caller gave the moment.
+    Rows that changed at or after `moment` are exported. If `of_export` is set, it is the type of the earlier export
+    whose watermark is `moment`, and the collection's overlap is subtracted from it. If it is empty, the caller gave the
+    time.
     """
 
     field: str
@@ -25,7 +26,7 @@ class Since:
 
 
 def add_since(reading: Reading, since: Since, violations: Violations) -> None:
-    """Add the condition, which is what `property[after]` of the column would be; or a violation."""
+    """Add the condition, which is that of `property[after]` on the column of changes, or a violation."""
     changed = reading.collection.changed
     code = reading.collection.code
     if since.of_export not in ("", code):

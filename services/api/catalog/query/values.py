@@ -1,4 +1,4 @@
-"""Values in queries: text to a value of a column's type, and a value to the one text that stands for it."""
+"""Values in queries: parses text as a value of a column's type, and writes a value in its canonical spelling."""
 
 import re
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from services.contract.spec import ColumnType, Kind, Value
 from services.runtime.nearest import shown
 
 INT64 = range(-(2**63), 2**63)
-MAX_DIGITS = 38  # on either side of the point: with as many of a column's, what 256-bit decimals hold
+MAX_DIGITS = 38  # before and after the point each: with as many digits of a column, 256-bit decimals suffice
 
-# Digits are ASCII ones everywhere: int() and friends would also take others, blanks and underscores.
+# Only ASCII digits are allowed: int() and others would also accept other digits, spaces and underscores.
 _INTEGER = re.compile(r"([+-]?)([0-9]+)")
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -27,9 +27,9 @@ _MICROSECONDS = 6
 
 
 def read_value(type_: ColumnType, text: str, time_zone: tzinfo) -> Value:
-    """The value that `text` (decoded) stands for; moments come in UTC, zoneless ones are read in `time_zone`.
+    """Return the value of the decoded text. Times are returned in UTC; those without an offset are in `time_zone`.
 
-    Raises Refused when it is none of the type.
+    Raises Refused if the text is not a value of the type.
     """
     if type_.kind is Kind.TIMESTAMP:
         return _timestamp(text, time_zone)
@@ -37,12 +37,15 @@ def read_value(type_: ColumnType, text: str, time_zone: tzinfo) -> Value:
 
 
 def is_bare_date(text: str) -> bool:
-    """Whether it is a date without a time, in UTC or in the time zone of the request."""
+    """Whether the text is a date without a time, in UTC or in the time zone of the request."""
     return _BARE_DATE.fullmatch(text) is not None
 
 
 def write_value(value: Value) -> str:
-    """The text that `read_value` turns into `value` again; equal values have the same text."""
+    """Return the canonical text of a value, which `read_value` turns into the same value.
+
+    Equal values have equal texts.
+    """
     match value:
         case bool():
             return str(value).lower()
@@ -58,7 +61,7 @@ def write_value(value: Value) -> str:
 
 def _text(text: str) -> str:
     if "\x00" in text:
-        raise Refused("a text cannot contain the character NUL")  # no database takes it in a parameter
+        raise Refused("a text cannot contain the character NUL")  # no database accepts it in a parameter
     return text
 
 
@@ -83,7 +86,7 @@ def _decimal(text: str) -> Decimal:
 
 
 def _plain(value: Decimal) -> str:
-    """Without an exponent, trailing zeros and a sign of zero."""
+    """Return the number without an exponent, trailing zeros and a sign of zero."""
     text = format(value, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in {"-0", ""} else text
@@ -95,7 +98,7 @@ def _float(text: str) -> float:
     value = float(text)
     if not isfinite(value):
         raise Refused(f"{shown(text)} is too large for a float")
-    return value + 0.0  # which takes the sign from zero
+    return value + 0.0  # turns -0.0 into 0.0
 
 
 def _boolean(text: str) -> bool:
@@ -127,7 +130,10 @@ def _timestamp(text: str, time_zone: tzinfo) -> datetime:
 
 
 def _offset(match: re.Match[str]) -> str:
-    """In a query "+" stands for a space, and callers forget it: a space before an offset was meant as "+"."""
+    """Return the offset.
+
+    A space in its place is read as "+", which means a space in a query and is often not encoded.
+    """
     if match["utc"]:
         return "+00:00"
     return (match["sign"] or "").replace(" ", "+") + (match["offset"] or "")
@@ -149,4 +155,4 @@ _READERS: dict[Kind, Callable[[str], Value]] = {
 }
 
 FILTERABLE = frozenset({*_READERS, Kind.TIMESTAMP})
-"""Kinds of column that queries can compare with a value."""
+"""Kinds of columns that queries can compare with a value."""

@@ -7,10 +7,10 @@ from services.api.catalog.query.conditions import Condition
 from services.contract.spec import All, AnyOf, Filter, Operator, Term
 
 MAX_COMPARISONS = 1000
-"""Of one query with each row: a value counts once, one that is looked for in text TEXT_COMPARISONS times."""
+"""The most comparisons of a query with each row. A value counts 1; a search inside text counts TEXT_COMPARISONS."""
 
 TEXT_COMPARISONS = 10
-"""What looking for a value inside of text, or with upper and lower case alike, counts: no index and no set helps."""
+"""How much a search inside text or a case-insensitive comparison counts, since no index and no set can help."""
 
 _EXACT = frozenset(Operator) - {
     Operator.CONTAINS,
@@ -21,7 +21,7 @@ _EXACT = frozenset(Operator) - {
 
 
 def excess(conditions: Iterable[Condition]) -> tuple[str, str]:
-    """The name that asks for most, and why that is too much; both empty when it is not."""
+    """Return the name that costs most and why the query costs too much; two empty strings if it does not."""
     counts: Counter[str] = Counter()
     for condition in dict.fromkeys(conditions):
         counts[condition.name] += comparisons(condition.filter)
@@ -35,7 +35,7 @@ def excess(conditions: Iterable[Condition]) -> tuple[str, str]:
 
 
 def comparisons(filter_: Filter) -> int:
-    """What a filter counts for."""
+    """Return the cost of a filter."""
     match filter_:
         case Term(operator=operator, values=values, ignore_case=ignore_case):
             return max(1, len(values)) * (1 if operator in _EXACT and not ignore_case else TEXT_COMPARISONS)
