@@ -87,10 +87,10 @@ class Capabilities:
         return self.names is None or requirement.needs <= self.names
 
     def limited_to(self, sources: frozenset[str]) -> "Capabilities":
-        """Return the capabilities of a worker that may read only these sources (ids). Without sources there is no
-        limit.
+        """Return the capabilities of a worker that may read only these sources (ids).
 
-        A worker that does not report its capabilities may then read none of the sources.
+        Without sources there is no limit. A worker that does not report its capabilities may then read none of the
+        sources.
         """
         if not sources:
             return self

@@ -64,7 +64,7 @@ class FailureCode(StrEnum):
         "request smaller pages, or raise `max_page_bytes` in the sources file",
     )
 
-    # ---- what the catalog says of it
+    # ---- the catalog
     RELATION_MISSING = "RELATION_MISSING", Retry.NEVER, "correct the table or path in the catalog, or create the table"
     PERMISSION_DENIED = (
         "PERMISSION_DENIED",
@@ -92,7 +92,7 @@ class FailureCode(StrEnum):
     MASK_KEY_MISSING = "MASK_KEY_MISSING", Retry.ELSEWHERE, "set `EXPORTD_MASK_KEY_FILE` for the workers"
     READING_UNSUPPORTED = "READING_UNSUPPORTED", Retry.NEVER, "set `reading` to snapshot in the catalog"
 
-    # ---- what was asked for
+    # ---- the request
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED", Retry.NEVER, "narrow the filter"
     READING_TOO_LONG = (
         "READING_TOO_LONG",
@@ -108,7 +108,7 @@ class FailureCode(StrEnum):
     PASSWORD_UNREADABLE = "PASSWORD_UNREADABLE", Retry.NEVER, "create the export again"
     SPEC_UNREADABLE = "SPEC_UNREADABLE", Retry.NEVER, "create the export again"
 
-    # ---- the worker and what it stands on
+    # ---- the worker and its environment
     ROWS_MISSING = "ROWS_MISSING", Retry.LATER, "report it to the operator if it persists"
     DISK_FULL = "DISK_FULL", Retry.ELSEWHERE, "make room in the artifact store"
     OUT_OF_MEMORY = "OUT_OF_MEMORY", Retry.ELSEWHERE, "give the worker more memory, or fewer slots"
@@ -156,7 +156,7 @@ class WarningCode(StrEnum):
     INVALID_VALUE_AS_TEXT = "INVALID_VALUE_AS_TEXT", "correct the values, or the type of their column in the catalog"
     ATTACHMENT_MISSING = "ATTACHMENT_MISSING", "see missing-files.csv"
 
-    # ---- written differently from what it is
+    # ---- values that are not written exactly
     LONG_NUMBER_AS_TEXT = "LONG_NUMBER_AS_TEXT", "use another format to keep numbers"
     DATE_AS_TEXT = "DATE_AS_TEXT", "use another format to keep dates"
     DURATION_AS_TEXT = "DURATION_AS_TEXT", "use another format to keep durations"

@@ -37,9 +37,7 @@ class LineTerminator(Enum):
 
 
 class LongText(Enum):
-    """What happens to text that does not fit into a cell: the export fails, or the text is stored in a file beside the
-    table.
-    """
+    """What happens to text that does not fit into a cell: the export fails, or a file beside the table has the text."""
 
     REFUSE = "REFUSE"
     BUNDLE = "BUNDLE"

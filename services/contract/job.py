@@ -48,7 +48,9 @@ class WorkerProblem:
 
 
 class Verdict(Enum):
-    """The state of a lease: continue, stop because the export was cancelled, or stop because the lease is no longer in
+    """The state of a lease.
+
+    KEEP: continue. CANCELLED: stop, because the export was cancelled. LOST: stop, because the lease is no longer in
     force.
     """
 

@@ -21,10 +21,9 @@ AZURE_FEDERATED_TOKEN_FILE AZURE_MSI_ENDPOINT
 OPTIONS = {
     scheme: tuple(names.split()) for scheme, names in (("s3", _S3_OPTIONS), ("gs", _GS_OPTIONS), ("az", _AZ_OPTIONS))
 }
-"""For each scheme of a URL: the environment variables that say how to access the store, with the names of the store's
-own tools.
+"""The environment variables that say how to access a store, for each scheme of a URL.
 
-Other variables with the same prefixes are left to those tools.
+They have the names that the store's own tools use. Other variables with the same prefixes are left to those tools.
 """
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL", "GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT")

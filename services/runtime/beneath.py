@@ -1,7 +1,7 @@
-"""Opens files below a root so that no symbolic link leads out of it. Each step is opened relative to the previous one
-and must not be a link.
+"""Opens files below a root so that no symbolic link leads out of it.
 
-If a path were checked first and opened later, one of its folders could be replaced by a link in between.
+Each step is opened relative to the previous one and must not be a link. If a path were checked first and opened later,
+one of its folders could be replaced by a link in between.
 """
 
 import errno
@@ -43,11 +43,10 @@ def folder(root: Path, steps: Sequence[str], *, listed: bool = False) -> Iterato
 
 @contextmanager
 def made(root: Path, steps: Sequence[str]) -> Iterator[list[int]]:
-    """Yield the descriptors of `root` and of the folder after each step. Missing folders are created for their owner
-    only.
+    """Yield the descriptors of `root` and of the folder after each step.
 
-    The descriptors can be synced. Steps and root are as in `folder`. Raises OSError, also for a link in place of a
-    folder.
+    Missing folders are created for their owner only. The descriptors can be synced. Steps and root are as in `folder`.
+    Raises OSError, also for a link in place of a folder.
     """
     with ExitStack() as opened:
         descriptors = [os.open(root, _LISTED & ~os.O_NOFOLLOW)]

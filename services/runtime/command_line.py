@@ -114,7 +114,7 @@ def _name_process(name: str) -> None:
 
 
 def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - as slow as half of the other imports
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - half of the cost of a start
 
     try:
         return version(_DISTRIBUTION)

@@ -144,8 +144,9 @@ def _of_service(service: str) -> structlog.typing.Processor:
 
 
 def outline(raised: BaseException) -> list[str]:
-    """Return the classes and lines of an exception and its causes, without their texts, which may hold values
-    of rows.
+    """Return the classes and lines of an exception and its causes.
+
+    The texts are left out, because they may hold values of rows.
     """
     parts: list[str] = []
     cause: BaseException | None = raised

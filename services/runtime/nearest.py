@@ -32,7 +32,7 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 def likely(name: str, known: Collection[str]) -> list[str]:
-    """Return the MAX_CANDIDATES known names with the most characters in common with `name`; none for a name that is too
+    """Return the MAX_CANDIDATES known names that share most characters with `name`; none for a name that is too
     long.
     """
     return nlargest(MAX_CANDIDATES, known, key=_Shares(name).of) if len(name) <= MAX_COMPARED_CHARACTERS else []

@@ -6,10 +6,9 @@ SPREAD = 0.2
 
 
 def pauses(random: Callable[[], float], first_s: float, max_s: float) -> Iterator[float]:
-    """Yield seconds to wait before the next retry, without end. They double up to `max_s`, each up to 20 % more or
-    less.
+    """Yield seconds to wait before the next retry, without end.
 
-    `random` returns numbers from 0 to less than 1.
+    They double up to `max_s`, each up to 20 % more or less. `random` returns numbers from 0 to less than 1.
     """
     pause = first_s
     while True:

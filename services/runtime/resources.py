@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from services.runtime import logs
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Memory that malloc keeps when it is freed: blocks of up to `block_bytes` bytes, and up to `free_bytes` unused
-    bytes at the end of a heap.
+    """The memory that malloc keeps when it is freed.
+
+    These are blocks of up to `block_bytes` bytes, and up to `free_bytes` unused bytes at the end of a heap.
     """
 
     block_bytes: int
@@ -29,10 +30,9 @@ OBJECTS_A_COLLECTION = 10_000
 
 
 def raise_limit_of_files(needed: int) -> int:
-    """Raise the soft limit of open files to the hard limit. Log a warning when that is less than `needed`. Return the
-    limit; -1 for none.
+    """Raise the soft limit of open files to the hard limit.
 
-    Call it after the log is set up.
+    Log a warning when that is less than `needed`. Return the limit; -1 for none. Call it after the log is set up.
     """
     limit = _raised()
     if limit != resource.RLIM_INFINITY and limit < needed:
@@ -56,10 +56,10 @@ def keep_memory(kept: Kept) -> None:
 
 
 def spare_collections() -> None:
-    """Exclude all present objects from garbage collection, and collect later ones every OBJECTS_A_COLLECTION objects,
-    since calls leave few cycles.
+    """Exclude all present objects from garbage collection, and collect later ones less often.
 
-    Call it when all long-lived objects exist.
+    A collection follows every OBJECTS_A_COLLECTION new objects, since calls leave few cycles. Call it when all
+    long-lived objects exist.
     """
     gc.collect()
     gc.freeze()

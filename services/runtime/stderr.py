@@ -57,10 +57,9 @@ class LossyWriter(io.RawIOBase):
         return len(lines)
 
     def write_soon(self, line: bytes) -> None:
-        """Write a line at the end of this turn of the event loop, or before the next line of `write`; without a loop,
-        at once.
+        """Write a line soon: at the end of this turn of the event loop, or before the next line of `write`.
 
-        Many lines then need only one check of the reader.
+        Without a loop the line is written at once. Many lines then need only one check of the reader.
         """
         loop = asyncio._get_running_loop()  # noqa: SLF001 - get_running_loop raises when there is none
         if loop is None:

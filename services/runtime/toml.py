@@ -63,10 +63,10 @@ def document(file: Path) -> dict[str, object]:
 
 
 def _with_nul(table: str, key: str, value: object) -> Iterator[Mistake]:
-    """Yield mistakes for texts and keys with NUL, because databases, file systems and drivers ignore or refuse what
-    follows it.
+    """Yield mistakes for texts and keys with NUL.
 
-    `table` is with its brackets; empty for the root.
+    Databases, file systems and drivers ignore or refuse what follows a NUL. `table` is with its brackets; empty for the
+    root.
     """
     if isinstance(value, str):
         if _NUL in value:

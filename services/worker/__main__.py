@@ -1,8 +1,8 @@
-"""exportd-worker builds the files. `exportd-worker introspect SOURCE` drafts a catalog; `exportd-worker check` compares
-a catalog with the sources.
+"""exportd-worker builds the files.
 
-Heavy modules are imported only after signals are recorded and the command line is read. Children import this module as
-well when they start.
+`exportd-worker introspect SOURCE` drafts a catalog; `exportd-worker check` compares a catalog with the sources. Heavy
+modules are imported only after signals are recorded and the command line is read. Children import this module as well
+when they start.
 """
 
 import os

@@ -34,7 +34,7 @@ from services.worker.supervisor.pool import Pool
 from services.worker.world import World
 
 OPEN_FILES = 1024
-"""Enough open files for a job with many of them, with some to spare."""
+"""Number of files that the largest jobs have open at the same time, with some to spare."""
 
 
 def main(environ: MutableMapping[str, str], early: EarlySignals) -> int:

@@ -7,19 +7,19 @@ _KEPT_PREFIXES = ("LC_", "PYTHON", "GRPC_", "POLARS_", "OMP_")
 
 
 def forget(environ: MutableMapping[str, str]) -> None:
-    """Remove all variables that may be secrets, that is, all but a few names. What children never see, they cannot
-    reveal.
+    """Remove all variables that may be secrets, that is, all but a few names.
 
-    Call it after the settings are read and before there are threads and children.
+    What children never see, they cannot reveal. Call it after the settings are read and before there are threads and
+    children.
     """
     for name in [n for n in environ if n not in _KEPT and not n.startswith(_KEPT_PREFIXES)]:
         del environ[name]
 
 
 def limit_threads(environ: MutableMapping[str, str]) -> None:
-    """Limit polars to one thread. It would use one per core in each child, and a job has its own threads for reading,
-    encoding and storing.
+    """Limit polars to one thread.
 
-    Call it before there are children: the value is read when polars is imported.
+    It would use one per core in each child, and a job has its own threads for reading, encoding and storing. Call it
+    before there are children: the value is read when polars is imported.
     """
     environ.setdefault("POLARS_MAX_THREADS", "1")

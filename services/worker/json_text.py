@@ -52,10 +52,10 @@ def is_json(text: str) -> bool:
 
 
 def encoded(value: Any) -> str:
-    """Encode Python values as JSON with any depth and every digit. Values that JSON lacks keep their usual names, such
-    as `NaN`.
+    """Encode Python values as JSON with any depth and every digit.
 
-    Names of members become texts: `{7: 1}` is `{"7":1}`. An object of another type becomes its text.
+    Values that JSON lacks keep their usual names, such as `NaN`. Names of members become texts: `{7: 1}` is `{"7":1}`.
+    An object of another type becomes its text.
     """
     parts: list[str] = []
     waiting: list[Any] = [value]

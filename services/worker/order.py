@@ -52,8 +52,9 @@ class PreviewOrder:
 
 @dataclass(frozen=True, slots=True)
 class ProbeOrder:
-    """An order to test the connection to a source, or, if `source_id` is empty, to test whether the memory of a usual
-    job is available.
+    """An order to test the connection to a source.
+
+    If `source_id` is empty, it tests whether the memory of a usual job is available.
     """
 
     source_id: str
@@ -80,8 +81,7 @@ class NotWarm:
 
 
 Run = Callable[[Any, Report], Outcome | Shown]
-"""Carries out an order: returns an Outcome for an Order and Shown for a PreviewOrder or a ProbeOrder. A successful
-probe has no rows.
+"""Carries out an order: returns an Outcome for an Order, and Shown for a PreviewOrder or a ProbeOrder.
 
-The function must be importable by its name, because it is sent to another process.
+A successful probe has no rows. The function must be importable by its name, because it is sent to another process.
 """

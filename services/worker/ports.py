@@ -28,11 +28,10 @@ class JobQueue(Protocol):
     """
 
     async def lease(self, poll_id: str, max_jobs: int, wait_s: float, can: Capabilities) -> list[Job]:
-        """Wait up to `wait_s` seconds (0 to 25) and return at most `max_jobs` jobs that a worker with the capabilities
-        `can` can build.
+        """Wait up to `wait_s` seconds (0 to 25) and return at most `max_jobs` jobs that the worker can build.
 
-        A repeated call with the same `poll_id` returns the same jobs. Raises StoreMismatch when the worker sees another
-        artifact store than the api.
+        `can` are the worker's capabilities. A repeated call with the same `poll_id` returns the same jobs. Raises
+        StoreMismatch when the worker sees another artifact store than the api.
         """
         ...
 

@@ -36,8 +36,9 @@ def hidden_name(column: str) -> str:
 
 
 def hidden_columns(spec: JobSpec) -> tuple[str, ...]:
-    """Return the source columns that attachments need, each once: the key (part of entry names), placeholders, keys of
-    blobs.
+    """Return the source columns that attachments need, each once.
+
+    They are the key (part of entry names), the placeholders and the keys of blobs.
     """
     filling = [name for a in spec.attachments for name in placeholders(a.path)]
     finding = [key.row_column for a in spec.attachments if a.blob for key in a.blob.key]

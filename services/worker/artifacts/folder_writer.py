@@ -16,10 +16,10 @@ _PUSH_BYTES = 8 << 20
 
 
 class FolderWriter:
-    """The ArtifactWriter of `file`, which is empty and lies at `place` below `root`. `close` moves it to `key`, also
-    below `root`.
+    """The ArtifactWriter of `file`, which is empty and lies at `place` below `root`.
 
-    Both paths are relative, with slashes. Symbolic links in them are not followed, so they cannot lead out of the root.
+    `close` moves it to `key`, also below `root`. Both paths are relative, with slashes. Symbolic links in them are not
+    followed, so they cannot lead out of the root.
     """
 
     seeks = True

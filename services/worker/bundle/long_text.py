@@ -21,10 +21,9 @@ _SCHEMA = arrow_schema(_COLUMNS)
 
 
 class LongTexts:
-    """Writes texts to `file` as CSV: the row's number (the first row below the header is 1), the column's header, the
-    text.
+    """Writes texts to `file` as CSV, with the row's number and the column's header.
 
-    The file stays open.
+    The first row below the header has the number 1. The file stays open.
     """
 
     def __init__(self, file: BinaryIO) -> None:

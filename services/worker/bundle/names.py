@@ -1,9 +1,9 @@
-"""Names of entries in a ZIP. They can be unpacked safely anywhere, and are unique by construction, so that no set of
-names is kept.
+"""Names of entries in a ZIP.
 
-An attachment is named `files/{file type}/{key}_{name}`, where `name` is the last part of its path. The key makes it
-unique among attachments of its type. If making a key safe could make two keys equal (upper case, other characters,
-length), it is followed by `~` and 12 digits of its SHA-256; `~` occurs nowhere else.
+They can be unpacked safely anywhere, and are unique by construction, so that no set of names is kept. An attachment is
+named `files/{file type}/{key}_{name}`, where `name` is the last part of its path. The key makes it unique among
+attachments of its type. If making a key safe could make two keys equal (upper case, other characters, length), it is
+followed by `~` and 12 digits of its SHA-256; `~` occurs nowhere else.
 """
 
 import re

@@ -52,13 +52,13 @@ class Targets:
 
 
 class BundleWriter:
-    """Writes a table and the attachments of its rows. `close` ends the table, `finish` the archives; `release` frees
-    everything.
+    """Writes a table and the attachments of its rows.
 
-    With attachments, the table has an additional column `files` with the names of each row's entries: an array in JSON
-    and JSONL, otherwise text separated by "; " (which no name contains); null where there are none. Batches have the
-    spec's hidden columns after those of the table. If the spec asks for it and the table goes into an archive, texts
-    that are too long for a cell are stored beside the table.
+    `close` ends the table, `finish` the archives; `release` frees everything. With attachments, the table has an
+    additional column `files` with the names of each row's entries: an array in JSON and JSONL, otherwise text separated
+    by "; " (which no name contains); null where there are none. Batches have the spec's hidden columns after those of
+    the table. If the spec asks for it and the table goes into an archive, texts that are too long for a cell are stored
+    beside the table.
     """
 
     def __init__(
@@ -157,9 +157,7 @@ def table_entry(spec: JobSpec) -> str:
 
 
 def files_column(spec: JobSpec) -> ColumnSpec:
-    """Return the column with names of entries: `files`, or the first of `files_2`, `files_3`… that no other column
-    uses.
-    """
+    """Return the column with names of entries: `files`, or the first of `files_2`, `files_3`… that is not in use."""
     taken = {name for c in spec.columns for name in (c.field, c.header)}
     candidates = ("files" if n == 1 else f"files_{n}" for n in range(1, len(taken) + 2))
     name = next(c for c in candidates if c not in taken)

@@ -1,7 +1,7 @@
-"""`exportd-worker check`: connects to every source of the sources file, and selects every collection of a catalog
-without its rows.
+"""`exportd-worker check` compares a catalog with the sources.
 
-Exit code: 0 when there are no problems, 1 when there are some, 2 when the files cannot be used.
+It connects to every source of the sources file, and selects every collection of the catalog without its rows. Exit
+code: 0 when there are no problems, 1 when there are some, 2 when the files cannot be used.
 """
 
 import argparse

@@ -1,5 +1,6 @@
-"""The collections of a catalog as specs that use everything that queries may use: all columns, filters, orders,
-parameters and attachments.
+"""Makes specs of the collections of a catalog for checks.
+
+They use everything that queries may use: all columns, filters, orders, parameters and attachments.
 """
 
 from collections.abc import Iterator

@@ -76,8 +76,9 @@ def _leave_signals_to_supervisor() -> None:
 
 
 def _be_first_when_memory_is_short() -> None:
-    """Make the kernel end this process first when memory is short, not the supervisor, whose other jobs would end with
-    it.
+    """Make the kernel end this process first when memory is short.
+
+    If it ended the supervisor, the other jobs would end as well.
     """
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")

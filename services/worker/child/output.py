@@ -22,8 +22,8 @@ Tick = Callable[[], None]
 class JobContext:
     """What a job's files need: the store, a scratch folder, and a callback.
 
-    `began` is the modification time of entries in ZIP files. `tick` is called from time to time. `threads` is the
-    number of threads that encode and compress.
+    `began` is the time in ZIP entries and manifests. `tick` is called from time to time. `threads` is the number of
+    threads that encode and compress.
     """
 
     job: Job
@@ -58,8 +58,8 @@ class Output:
         self._writer.abort()
 
     def seekable(self) -> BinaryIO:
-        """Return a seekable file if the store supports that, otherwise a file that reports that it can only be appended
-        to.
+        """Return a seekable file if the store supports that, otherwise a file that can only be appended to and
+        says so.
         """
         return self._writer.seekable() if self._writer.seeks else self.growing(Compression.NONE)
 

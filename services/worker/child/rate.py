@@ -3,8 +3,9 @@
 from math import exp
 
 SMOOTHING = 0.5
-"""Time constant of the smoothing, as a fraction of the time since the first row: a measurement of that age has the
-weight 1/e.
+"""Time constant of the smoothing, as a fraction of the time since the first row.
+
+A measurement of that age has the weight 1/e.
 """
 
 

@@ -1,7 +1,7 @@
-"""Several lanes work on tasks at the same time. The items of tasks are returned in the order of the tasks, as soon as
-they are made.
+"""Several lanes work on tasks at the same time.
 
-All threads are daemons, so that they do not keep a process alive.
+The items of tasks are returned in the order of the tasks, as soon as they are made. All threads are daemons, so that
+they do not keep a process alive.
 """
 
 import threading
@@ -39,12 +39,12 @@ Opening = Callable[[], AbstractContextManager[Lane[Task, Item] | None]]
 def side_by_side(
     openings: Sequence[Opening[Task, Item]], tasks: Iterable[Task], max_size: int, size: Callable[[Item], int]
 ) -> Iterator[Iterator[Item]]:
-    """Yield the items of all tasks. One lane is enough; another one that opens late, or not at all, helps as far as it
-    can.
+    """Yield the items of all tasks.
 
-    A lane continues while its items that wait to be taken have a total `size` below `max_size`. An error of a task is
-    raised in the task's place; an error of an opening is raised before the next task. Leaving the context interrupts
-    working lanes and waits for them. A lane that is still being opened closes as soon as it is open.
+    One lane is enough; another one that opens late, or not at all, helps as far as it can. A lane continues while its
+    items that wait to be taken have a total `size` below `max_size`. An error of a task is raised in the task's place;
+    an error of an opening is raised before the next task. Leaving the context interrupts working lanes and waits for
+    them. A lane that is still being opened closes as soon as it is open.
     """
     shared = _Shared(tasks, max_size, size)
     for opening in openings:

@@ -10,12 +10,11 @@ P = ParamSpec("P")
 
 
 class OrderedPool(Generic[T]):
-    """Runs work in `threads` threads. `take` is called with each result, in the order of the work, in the thread that
-    calls `put`, `finish` or `end`.
+    """Runs work in `threads` threads, and passes the results to `take` in the order of the work.
 
-    At most `max_results` results are in progress or wait. An error of the work or of `take` is raised by a later call,
-    and no further result is taken: every call except `abandon` then raises ValueError. The threads also end when the
-    pool is garbage-collected.
+    `take` is called in the thread that calls `put`, `finish` or `end`. At most `max_results` results are in progress or
+    wait. An error of the work or of `take` is raised by a later call, and no further result is taken: every call except
+    `abandon` then raises ValueError. The threads also end when the pool is garbage-collected.
     """
 
     def __init__(self, threads: int, max_results: int, take: Callable[[T], object], name: str) -> None:

@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class SerialSink(Generic[T]):
-    """Passes items to `work` in another thread, in order. At most `max_items` (1 or more) items wait or are in
-    progress.
+    """Passes items to `work` in another thread, in order.
 
-    An error of `work` is raised once, by `put` or `end`; later items are dropped. `end` and `abandon` end the thread.
+    At most `max_items` (1 or more) items wait or are in progress. An error of `work` is raised once, by `put` or `end`;
+    later items are dropped. `end` and `abandon` end the thread.
     """
 
     def __init__(self, work: Callable[[T], object], max_items: int) -> None:

@@ -1,7 +1,7 @@
-"""What a worker can do with the sources of one kind. Only children and commands import this, as it needs the libraries
-of the kind.
+"""What a worker can do with the sources of one kind.
 
-The supervisor knows only the kind, see kind.py.
+Only children and commands import this, as it needs the libraries of the kind. The supervisor knows only the kind, see
+kind.py.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,9 +42,7 @@ class Access(Generic[S_contra]):
 
     open_rows: Callable[[S_contra, RowOptions], Source] | None = None
     open_lines: Callable[[S_contra, JobSpec, RowOptions], AbstractContextManager[LinesReading | None]] | None = None
-    """Opens a reading of encoded lines, if the source can encode exactly the bytes that the table's writer
-    would write.
-    """
+    """Opens a reading of encoded lines, if the source can encode exactly the bytes that the writer would write."""
     open_attachments: Callable[[S_contra], AttachmentFiles] | None = None
     reach: Callable[[S_contra], None]
     """Connects to the source and disconnects. Raises SourceFailed or OSError."""

@@ -1,6 +1,4 @@
-"""The kinds of sources as far as they are known without their libraries: how their settings are read and what they
-offer.
-"""
+"""What is known of the kinds of sources without their libraries: their settings and what they offer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

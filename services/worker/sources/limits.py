@@ -13,10 +13,10 @@ from services.worker.sources.rows import mask
 
 
 class GuardedSource:
-    """A source whose rows are limited by the spec and whose columns are masked. An empty `mask_key` means that there is
-    none.
+    """A source whose rows are limited by the spec and whose columns are masked.
 
-    The batches of a masked column hold text. Writers must use `mask.spec_for_writers`.
+    An empty `mask_key` means that there is none. The batches of a masked column hold text. Writers must use
+    `mask.spec_for_writers`.
     """
 
     def __init__(self, source: Source, mask_key: bytes) -> None:

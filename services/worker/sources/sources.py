@@ -28,8 +28,8 @@ class Sources:
     mask_key: bytes = field(default=b"", repr=False)
 
     def capabilities(self, but: frozenset[str] = frozenset()) -> frozenset[str]:
-        """Return the names of contract/capabilities.py that describe a worker with these sources, without the sources
-        in `but`.
+        """Return the names of contract/capabilities.py for a worker with these sources, without the sources in
+        `but`.
         """
         return frozenset(self._capabilities(but))
 
@@ -61,10 +61,9 @@ class Sources:
 
     @contextmanager
     def open_lines(self, spec: JobSpec, options: "RowOptions | None" = None) -> "Iterator[LinesReading | None]":
-        """Open a reading of encoded lines, within the spec's limits. None when the source cannot encode exactly the
-        bytes that the table's writer would write.
+        """Open a reading of encoded lines, within the spec's limits.
 
-        Raises SourceFailed.
+        None when the source cannot encode exactly the bytes that the table's writer would write. Raises SourceFailed.
         """
         from services.worker.sources.access import RowOptions  # noqa: PLC0415 - as above
         from services.worker.sources.limits import check_rows  # noqa: PLC0415 - as above
@@ -101,9 +100,7 @@ class Sources:
         kind_of(settings).access().reach(settings)
 
     def unreachable(self, spec: JobSpec) -> str:
-        """Return the first source of a spec that this worker cannot connect to now; empty when it can connect
-        to all.
-        """
+        """Return the first source of a spec that this worker cannot connect to now; empty when there is none."""
         return next((id_ for id_ in _ids(spec) if not self._is_reachable(id_)), "")
 
     def _is_reachable(self, source_id: str) -> bool:

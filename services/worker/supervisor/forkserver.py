@@ -35,8 +35,7 @@ def context(preload: list[str]) -> ForkServerContext:
 
 @contextmanager
 def group_signals_blocked() -> Iterator[None]:
-    """Block SIGTERM, SIGINT and SIGHUP in a process that is started in this context, and in all processes that it
-    forks.
+    """Block SIGTERM, SIGINT and SIGHUP in processes that are started in this context and in those that they fork.
 
     A terminal and a service manager signal every process of a group, and only the supervisor can decide whether work
     may go on.

@@ -29,8 +29,9 @@ def dates(values: pl.Series) -> pl.Series:
 
 
 def instants(values: pl.Series, time_zone: str) -> pl.Series:
-    """Return timestamps in microseconds with the offset of `time_zone` (`Z` for UTC), and with 3 or 6 decimals of the
-    second unless they are zero.
+    """Return timestamps in microseconds as ISO 8601 with the offset of `time_zone` (`Z` for UTC).
+
+    They have 3 or 6 decimals of the second unless these are zero.
     """
     microseconds = values.to_physical()
     if time_zone == "UTC":
@@ -43,8 +44,9 @@ def instants(values: pl.Series, time_zone: str) -> pl.Series:
 
 
 def local_times(values: pl.Series) -> pl.Series:
-    """Return timestamps without a zone, with a space between date and time, and with 3 or 6 decimals of the second
-    unless they are zero.
+    """Return timestamps without a zone, with a space between date and time.
+
+    They have 3 or 6 decimals of the second unless these are zero.
     """
     return _with_zone(values.to_physical(), pl.Series([""]), " ")
 
@@ -63,8 +65,9 @@ def _with_zone(microseconds: pl.Series, zones: pl.Series, between: str = "T") ->
 
 
 def _alike(microseconds: pl.Series, zone: str, between: str) -> pl.Series | None:
-    """Return texts that all have the same length; None when their lengths differ or the days are too far apart for a
-    table.
+    """Return texts that all have the same length.
+
+    None when their lengths differ or the days are too far apart for a table.
     """
     count, moments = len(microseconds), microseconds.to_numpy()
     seconds = moments // _SECOND_US

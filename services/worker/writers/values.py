@@ -125,8 +125,9 @@ def plain_text(cells: Cells, time_zone: str, losses: Losses) -> pl.Series:
 
 
 def local_time_text(cells: Cells, time_zone: str) -> pl.Series:
-    """Return timestamps as local times of `time_zone`: `2026-08-27 22:04:42`, with 3 or 6 decimals of the second unless
-    they are zero.
+    """Return timestamps as local times of `time_zone`, such as `2026-08-27 22:04:42`.
+
+    They have 3 or 6 decimals of the second unless these are zero.
     """
     refuse_far_dates(cells)
     return iso_times.local_times(local_times(cells.values, time_zone))

@@ -27,8 +27,9 @@ _PIECE_BLOCKS = _PIECE // _BLOCK
 
 @dataclass(frozen=True, slots=True)
 class EntryKey:
-    """The keys of one entry: its `salt`, the keys derived from it, and two bytes by which a reader recognises a wrong
-    password.
+    """The keys of one entry.
+
+    They are its `salt`, the keys derived from it, and two bytes by which a reader recognises a wrong password.
     """
 
     salt: bytes

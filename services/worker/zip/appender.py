@@ -34,14 +34,13 @@ _IN_MEMORY = 1 << 18
 
 
 class ZipAppender:
-    """Writes a ZIP to `file`, which must be empty and stays open. Nothing else may write to the file until `close`. A
-    file that is not `seekable` is only appended to.
+    """Writes a ZIP to `file`, which must be empty and stays open.
 
-    `written_at` is the time of each entry. `unix_times` adds it in UTC, with nine bytes in each header, so that it is
-    the same moment wherever the ZIP is unpacked. `spool_dir` is for the central directory when it is large, in an
-    unnamed file; with None it stays in memory. A `password` encrypts the content of every entry (AE-2), but not names
-    and sizes. Without `close` the file has no directory and is not a ZIP. Entries are written one after the other, in
-    one thread.
+    Nothing else may write to the file until `close`. A file that is not `seekable` is only appended to. `written_at` is
+    the time of each entry. `unix_times` adds it in UTC, with nine bytes in each header, so that it is the same moment
+    wherever the ZIP is unpacked. `spool_dir` is for the central directory when it is large, in an unnamed file; with
+    None it stays in memory. A `password` encrypts the content of every entry (AE-2), but not names and sizes. Without
+    `close` the file has no directory and is not a ZIP. Entries are written one after the other, in one thread.
     """
 
     def __init__(

@@ -125,8 +125,9 @@ def _absent(probe: Probe, columns: dict[str, LiveColumn], names: list[str]) -> I
 
 
 def _types(probe: Probe, columns: dict[str, LiveColumn]) -> Iterator[Problem]:
-    """Compare each column's type with the types that the catalog gives it, unless the catalog says what happens to
-    invalid values.
+    """Compare the type of each column with the types that the catalog gives it.
+
+    Columns are left out if the catalog says what happens to invalid values.
     """
     columns_used = source_columns(probe.spec, deciding=True)
     refusing = (column for column in columns_used if column.invalid is Invalid.REFUSE)

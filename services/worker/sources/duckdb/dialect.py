@@ -86,10 +86,10 @@ def _doubtful(term: Term, columns: Columns) -> bool:
 
 
 def order(spec: JobSpec, columns: Columns) -> str:
-    """Return the order by clause, by typed values. A key of unknown type is sorted as it is stored. Without a key, ties
-    stay in the order of the files.
+    """Return the order by clause, by typed values.
 
-    Without an order the clause is empty, and rows stay in the order of the files.
+    A key of unknown type is sorted as it is stored. Without a key, ties stay in the order of the files. Without an
+    order the clause is empty, and rows stay in the order of the files.
     """
     types = order_types(spec)
     parts = []

@@ -100,8 +100,9 @@ class Columns:
         return f"nullif({column}, '')" if self.blank_is_null and type_.kind is not Kind.TEXT else column
 
     def value(self, name: str, type_: ColumnType) -> str:
-        """The column as it is returned: texts and bytes unchanged, other values typed, with the texts of invalid values
-        (see rows/invalid.py).
+        """The column as it is returned: texts and bytes unchanged, other values typed.
+
+        Typed values come with the texts of invalid ones (see rows/invalid.py).
         """
         raw, stored_as = self.raw(name, type_), self.stored[name].type
         if stored_as == "VARCHAR" or (stored_as == "BLOB" and type_.kind in (Kind.TEXT, Kind.BINARY)):

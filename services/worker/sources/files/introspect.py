@@ -61,8 +61,9 @@ def _paths(settings: FileSettings, pattern: str) -> list[str]:
 
 
 def _of_folder(settings: FileSettings, folder: str, paths: list[str]) -> Iterator[str]:
-    """Yield the tables of a folder: one if its files have the same columns; otherwise, and at the root, one for each
-    set of numbered files.
+    """Yield the tables of a folder.
+
+    Files with the same columns are one table. Otherwise, and at the root, each set of numbered files is one.
     """
     endings = {path.rpartition(".")[2] for path in paths}
     if folder and len(paths) > 1 and len(endings) == 1 and _are_alike(settings, paths):
@@ -157,9 +158,7 @@ def _own_names(words: Sequence[str], names: Sequence[str]) -> Iterator[str]:
 
 
 def _odd(type_: pa.DataType) -> tuple[ColumnType, str, str] | None:
-    """Return the type, comment and note of a column for which Arrow's type is more precise than DuckDB's; otherwise
-    None.
-    """
+    """Return the type, comment and note of a column for which Arrow's type is more precise; otherwise None."""
     if pa.types.is_decimal256(type_):
         return ColumnType(Kind.TEXT), "", _WIDE
     return (ColumnType(Kind.DURATION), "", "") if pa.types.is_duration(type_) else None

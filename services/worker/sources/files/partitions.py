@@ -24,10 +24,10 @@ def names(path: str) -> tuple[str, ...]:
 
 
 def kept(paths: Sequence[str], filter_: Filter, time_zone: str) -> list[str]:
-    """Return the files that may have rows that match, in the same order. If there are none, return the first, which has
-    the columns.
+    """Return the files that may have rows that match, in the same order.
 
-    A folder's value that is not of its column's type may match; that is decided when the rows are read.
+    If there are none, return the first, which has the columns. A folder's value that is not of its column's type may
+    match; that is decided when the rows are read.
     """
     values = [_values(path) for path in paths]
     everywhere = set.intersection(*map(set, values)) if values else set()

@@ -89,7 +89,7 @@ def _watch_again(connection: HTTPConnection) -> None:
 def _connected(connection: HTTPConnection, *, allow_private: bool) -> socket.socket:
     problem: OSError | None = None
     try:
-        for address in resolved(connection._dns_host, connection.port, allow_private=allow_private):  # noqa: SLF001 - without the dot of a root, as the class itself
+        for address in resolved(connection._dns_host, connection.port, allow_private=allow_private):  # noqa: SLF001 - as the class does, without a trailing dot
             try:
                 return _dialled(address, connection)
             except OSError as error:

@@ -22,9 +22,9 @@ _PAGES = range(1, 10**9 + 1)
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """An HTTP API. `url` is the base URL of every path: http or https, without a slash at the end, credentials, query
-    or fragment.
+    """An HTTP API.
 
+    `url` is the base URL of every path: http or https, without a slash at the end, credentials, query or fragment.
     `headers` are sent with every request. `allow_private` allows the host to resolve to addresses that are not public.
     `requests_per_second` limits the rate of one job; 0 is no limit. `timeout_s` limits one answer from its request to
     its last byte, and each part of an attachment. `retry_s` limits the retries of one request. `max_page_bytes` limits

@@ -25,9 +25,7 @@ _NO_DATE = "holds infinity or a year beyond 9999, which no {} has"
 
 
 def is_doubtful(stored: str) -> bool:
-    """Whether the column's values must be examined, because some of them may not fit any type of the catalog except
-    text.
-    """
+    """Whether the column's values must be examined, because some may fit no type of the catalog except text."""
     return stored in (_BIG, "INTERVAL", "DATE") or stored.startswith("TIMESTAMP")
 
 

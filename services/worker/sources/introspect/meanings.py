@@ -43,8 +43,9 @@ def is_secret(column: LiveColumn) -> bool:
 
 
 def is_time_of_change(column: LiveColumn, table: str) -> bool:
-    """Whether the column looks like the time of a row's last change, such as `updated_at`, but not
-    `password_changed_at`.
+    """Whether the column looks like the time of a row's last change.
+
+    `updated_at` does, `password_changed_at` does not.
     """
     parts, of_table = set(words(column.name)), set(words(table))
     singular = {word.removesuffix("s") for word in of_table}

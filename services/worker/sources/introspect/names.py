@@ -13,8 +13,9 @@ _PLAIN = str.maketrans(
 """Letters of Latin script that Unicode does not decompose."""
 
 _WORD = re.compile("u+(?!l)|u?l+|d+")
-"""A word of a name in classes of characters (u: capital, l: other letter, d: digit): several capitals, letters after at
-most one capital, or digits.
+"""A word of a name: several capitals, letters after at most one capital, or digits.
+
+The name is in classes of characters (u: capital, l: other letter, d: digit).
 """
 
 

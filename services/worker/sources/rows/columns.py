@@ -148,10 +148,9 @@ class NameAmbiguous(Exception):
 
 
 def place_of(name: str, names: Sequence[str]) -> int | None:
-    """Return the index of a column in `names`. An exact match wins over one that differs by case. None when there is
-    none.
+    """Return the index of a column in `names`.
 
-    Raises NameAmbiguous.
+    An exact match wins over one that differs by case. None when there is none. Raises NameAmbiguous.
     """
     same = [place for place, each in enumerate(names) if each == name]
     places = same or [place for place, each in enumerate(names) if each.casefold() == name.casefold()]

@@ -53,8 +53,9 @@ _LAST_CERTAIN = 2**53
 """Up to this number, every whole number has an exact double."""
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?$"
 _MIN_DOUBTFUL_CHARACTERS, _MIN_TINY_CHARACTERS = 16, len("1e-300")
-"""Shortest texts of numbers that may have more digits than a double, or that are so small that a double has fewer
-digits.
+"""Shortest texts of numbers that may lose digits as a double.
+
+The first is for numbers with more digits than a double has, the second for numbers so small that a double has fewer.
 """
 _TINY = r"[eE]-0*[3-9]\d\d|[eE]-0*[1-9]\d{3}"
 _MAX_DOUBLE_DIGITS = 767
@@ -100,11 +101,10 @@ def converted(array: Array, type_: ColumnType, *, utf8: bool = False, time_zone:
 
 
 def rows_wrong(array: Array, convert: Callable[[Array], object], start: int = 0) -> Iterator[int]:
-    """Yield the indexes of the values for which `convert` raises pa.ArrowInvalid. `start` is the index of the first
-    value.
+    """Yield the indexes of the values for which `convert` raises pa.ArrowInvalid.
 
-    The search bisects the array: few values are invalid as a rule, and part of a column is converted as quickly as all
-    of it.
+    `start` is the index of the first value. The search bisects the array: few values are invalid as a rule, and part of
+    a column is converted as quickly as all of it.
     """
     try:
         convert(array)
@@ -200,8 +200,9 @@ def _timestamp_there(array: Array, type_: ColumnType, time_zone: str) -> Array:
 
 
 def _moments(local: Array, zone: str) -> Array:
-    """Convert local times to UTC as PostgreSQL and DuckDB do: a time that clocks showed twice is the second one, and a
-    skipped time is counted on from the offset before the gap.
+    """Convert local times to UTC as PostgreSQL and DuckDB do.
+
+    A time that clocks showed twice is the second one. A skipped time is counted on from the offset before the gap.
     """
     moments = _assumed(local, zone, "latest")
     skipped = pc.not_equal(moments, _assumed(local, zone, "earliest"))
@@ -296,8 +297,9 @@ def _pairs(first: Array, second: Array) -> Iterator[tuple[Any, Any]]:
 
 
 def is_rounded(text: str) -> bool:
-    """Whether the nearest double is a different number, both when it is written with as many digits and in its shortest
-    form.
+    """Whether the nearest double is a different number.
+
+    It is compared both with as many digits as the text has and in its shortest form.
     """
     double = float(text)
     if not math.isfinite(double) or f"{double:.17g}" == text:

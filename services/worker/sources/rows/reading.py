@@ -25,8 +25,8 @@ class ReadingFacts:
     """What a source knows before it gives its rows.
 
     `count` is None when only the rows can tell, after `filter` is applied to them. `page` is still to be cut out of the
-    matching rows; None when the source gives only the page. `rounded` values have already been cut. `utf8`: the texts
-    are known to be UTF-8. `time_zone` applies to timestamps without a zone.
+    matching rows; None when the source gives only the page. `rounded` is the number of values whose last digits the
+    source cuts itself. `utf8`: the texts are known to be UTF-8. `time_zone` applies to timestamps without a zone.
     """
 
     as_of: datetime
@@ -106,9 +106,7 @@ class SnapshotReading:
                 yield kept
 
     def _lost(self, batch: pa.RecordBatch) -> Iterator[tuple[str, parse.Array]]:
-        """Yield which values of a batch lose digits, as additional columns whose names begin with the warning's
-        code.
-        """
+        """Yield which values of a batch lose digits, as additional columns named after the warning's code."""
         for index, column in enumerate(self._selection):
             code, is_lost = _LOSING.get(column.type.kind, (None, None))
             values: parse.Array = batch.column(index)

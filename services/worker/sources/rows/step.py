@@ -13,10 +13,10 @@ _BELOW = {Operator.LESS: Operator.LESS_OR_EQUAL, Operator.GREATER_OR_EQUAL: Oper
 
 
 def on_step(operator: Operator, value: T, floor: T) -> tuple[Operator, T] | None:
-    """Return an equivalent comparison for a column that holds only whole steps. `floor` is the last step not above
-    `value`.
+    """Return an equivalent comparison for a column that holds only whole steps.
 
-    None when no step can match. Example: `< 15.999` becomes `<= 15.99` in a column of cents.
+    `floor` is the last step not above `value`. None when no step can match. Example: `< 15.999` becomes `<= 15.99` in a
+    column of cents.
     """
     if value == floor:
         return operator, value

@@ -53,9 +53,9 @@ class Folder:
 
 
 def steps_below(root: Path, path: str) -> tuple[str, ...] | None:
-    """Resolve a relative path. Return the names of its folders and file below the root, none of them a link; None when
-    it leads out of the root.
+    """Resolve a relative path.
 
+    Return the names of its folders and file below the root, none of them a link; None when it leads out of the root.
     The result may be outdated at once, so the caller must open it without following links. Raises OSError when nothing
     is there.
     """

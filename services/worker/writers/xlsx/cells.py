@@ -51,10 +51,10 @@ class SheetCells:
 
 
 def number_format(spec: ColumnSpec, *, milliseconds: bool = False) -> str:
-    """Return the number format of a column's cells that are not text: no decimals for integers, all decimals of the
-    scale for decimals.
+    """Return the number format of a column's cells that are not text.
 
-    `milliseconds` adds milliseconds to the formats of moments.
+    Integers have no decimals, decimals have all of their scale. `milliseconds` adds milliseconds to the formats of
+    moments.
     """
     if spec.type.kind is Kind.DECIMAL:
         return "0." + "0" * min(spec.type.scale, _MAX_FORMAT_DECIMALS) if spec.type.scale else "0"

@@ -33,13 +33,13 @@ _CELL_BYTES = 50  # of XML around a value
 
 
 class XlsxWriter:
-    """Writes a workbook whose sheets have the same columns. A full sheet is followed by another one that repeats the
-    header.
+    """Writes a workbook whose sheets have the same columns.
 
-    A sheet is full at `max_sheet_rows` rows (including the header), or a few segments (of about 10 MB) after
-    `max_sheet_bytes` of XML. `file` must be seekable and empty, and stays open. `long_text` returns the cell's text for
-    each text that does not fit into a cell; without it, such a text is refused. Repeated texts are shared from the
-    first `share_from_rows` rows at once. `written_at` is the time of creation in the file; None means now.
+    A full sheet is followed by another one that repeats the header. A sheet is full at `max_sheet_rows` rows (including
+    the header), or a few segments (of about 10 MB) after `max_sheet_bytes` of XML. `file` must be seekable and empty,
+    and stays open. `long_text` returns the cell's text for each text that does not fit into a cell; without it, such a
+    text is refused. Repeated texts are shared from the first `share_from_rows` rows at once. `written_at` is the time
+    of creation in the file; None means now.
 
     The writer's threads end with `close` or `abort`, or when the writer is garbage-collected.
     """

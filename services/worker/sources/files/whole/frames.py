@@ -58,7 +58,7 @@ class _FramesReading:
     def lines(self) -> Iterator[Frame]:
         """See ports.LinesReading.
 
-        Raises LinesUnfit for infinite timestamps, and when too many rows share the first value of the order.
+        Raises LinesUnfit for infinite dates and timestamps, and when too many rows share the first value of the order.
         """
         try:
             for frame in self._frames():

@@ -85,10 +85,9 @@ class WholeFiles:
             raise errors.changed(self.files.settings.id)
 
     def sample(self, column: str, parts: int, values: int) -> pl.Series:
-        """Return values of a column of the frames, by its name in them: evenly spread, at most `values` from each of at
-        most `parts` parts.
+        """Return values of a column of the frames, by its name in them.
 
-        Raises SourceFailed.
+        They are evenly spread: at most `values` from each of at most `parts` parts. Raises SourceFailed.
         """
         place = int(column.removeprefix("c"))
         step = -(-len(self.parts) // parts)

@@ -138,8 +138,9 @@ def _array(values: Sequence[Any], type_: ColumnType, code: int) -> "pa.Array[Any
 
 
 def _shortest(value: float, type_: ColumnType) -> str:
-    """Return the shortest text that gives the same 32-bit float: 11.4, while the same value as a 64-bit float is
-    11.399999618530273.
+    """Return the shortest text that gives the same 32-bit float.
+
+    For example 11.4: the same value as a 64-bit float is 11.399999618530273.
     """
     packed = struct.pack("f", value)
     texts = (f"{value:.{digits}g}" for digits in range(6, 10))

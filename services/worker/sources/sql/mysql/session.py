@@ -62,10 +62,10 @@ def connection_of(settings: MysqlSettings) -> "sa.Connection":
 
 
 class Session:
-    """Runs statements one after the other. All statements between `begin` and `end` see one snapshot. A `%` in a
-    statement must be doubled.
+    """Runs statements one after the other.
 
-    `as_of` is the time of the snapshot by the server's clock.
+    All statements between `begin` and `end` see one snapshot. A `%` in a statement must be doubled. `as_of` is the time
+    of the snapshot by the server's clock.
     """
 
     def __init__(self, connection: "sa.Connection", guard: Guard) -> None:

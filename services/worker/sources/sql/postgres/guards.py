@@ -23,8 +23,9 @@ This ends the backend of a child that was killed. PostgreSQL supports it from ve
 
 
 def options(lock_timeout_s: float) -> dict[str, str]:
-    """Return the options of a transaction: how long it waits for a lock, such as that of a migration, and how it
-    detects a dead client.
+    """Return the options of a transaction.
+
+    They limit how long it waits for a lock, such as that of a migration, and let it detect a dead client.
     """
     return {
         "lock_timeout": str(int(lock_timeout_s * 1000)),

@@ -91,10 +91,9 @@ class Session:
             same.shutdown(socket.SHUT_RDWR)
 
     def copied(self, statement: str, line_end: bytes) -> Generator[Lines | int, None, None]:
-        """Yield the rows of a COPY statement in blocks, each row with `line_end`, then the number of rows that the
-        server reports.
+        """Yield the rows of a COPY statement in blocks, each row with `line_end`.
 
-        Raises SourceFailed or LinesUnfit.
+        The last item is the number of rows that the server reports. Raises SourceFailed or LinesUnfit.
         """
         server: PGconn = self._connection.pgconn
         with self._guarded():

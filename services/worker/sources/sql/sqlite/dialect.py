@@ -256,10 +256,10 @@ def _day_bounds(value_: Value) -> tuple[Parameter, Parameter]:
 
 
 def order(terms: Iterable[OrderTerm], types: Mapping[str, ColumnType], storage: Storage) -> str:
-    """Return the order by clause, by typed values; empty without terms. Text, and a key of unknown type, is sorted as
-    stored.
+    """Return the order by clause, by typed values; empty without terms.
 
-    Decimals that are stored as text are distinguished by their first 15 digits only.
+    Text, and a key of unknown type, is sorted as stored. Decimals that are stored as text are distinguished by their
+    first 15 digits only.
     """
     parts = []
     for term in terms:

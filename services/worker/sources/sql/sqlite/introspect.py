@@ -47,10 +47,10 @@ def opened(settings: SqliteSettings) -> sqlite3.Connection:
 
 
 def relation_columns(connection: sqlite3.Connection, relation: Relation) -> list[LiveColumn]:
-    """Return the columns of a table or query by its first rows. Of a table, only columns whose names are UTF-8 are
-    returned.
+    """Return the columns of a table or query by its first rows.
 
-    Raises sqlite3.Error, and UnicodeDecodeError when a query has a column whose name is not UTF-8.
+    Of a table, only columns whose names are UTF-8 are returned. Raises sqlite3.Error, and UnicodeDecodeError when a
+    query has a column whose name is not UTF-8.
     """
     end = time.monotonic() + _PATIENCE_S
     connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
@@ -136,8 +136,9 @@ class _Database:
         return [value for (value,) in rows]
 
     def _of_view(self, view: str, columns: list[Any]) -> tuple[dict[str, list[Any]], str]:
-        """Return the values of the first rows, and a note when they take too long, since every statement may read
-        everything.
+        """Return the values of the first rows, and a note when reading them takes too long.
+
+        Every statement on a view may read everything.
         """
         try:
             selected = ", ".join(f"r.{quoted(column[1])}" for column in columns)
