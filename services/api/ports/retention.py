@@ -30,7 +30,7 @@ class RetentionStore(Protocol):
     async def kept(self, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
         """Return what the artifacts of each lease are, in the same order.
 
-        A file is NEEDED until `grace` after it expired.
+        A file is NEEDED until `grace` after it expired or its export was deleted.
         """
         ...
 

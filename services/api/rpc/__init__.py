@@ -1,1 +1,1 @@
-"""The gRPC shell: decode, call, encode; errors and limits in interceptors."""
+"""The gRPC layer: it decodes requests, calls use cases and encodes answers. Interceptors handle errors and limits."""

@@ -1,4 +1,4 @@
-"""What every call of a caller says about itself."""
+"""The tenant and the export of a call."""
 
 from services.api.rpc import decode
 from services.api.rpc.gate import CALLER
@@ -10,9 +10,10 @@ DEFAULT_TENANT = "default"
 
 
 def tenant_of(context: Context) -> str:
-    """The tenant of a call, which its log line names from now on: that of its key, whatever else the call says.
+    """Return the tenant of a call, and add it to the call's log line.
 
-    Without a key the one that it names. Raises InvalidRequest.
+    With an API key it is the tenant of the key, whatever the metadata says; without a key it is the one in the
+    metadata. Raises InvalidRequest.
     """
     key = CALLER.get().key
     tenant = key.tenant if key else decode.tenant(metadata(context, TENANT_KEY) or [DEFAULT_TENANT])
@@ -21,7 +22,7 @@ def tenant_of(context: Context) -> str:
 
 
 def export_id_of(text: str) -> str:
-    """The export that a call names, as its log line does from now on. Raises InvalidRequest."""
+    """Return the id of the export that a call names, and add it to the call's log line. Raises InvalidRequest."""
     export_id = decode.identifier("export_id", text)
     logs.bind(export_id=export_id)
     return export_id

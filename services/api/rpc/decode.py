@@ -1,4 +1,4 @@
-"""From the messages of callers to the api's language: what a message says is checked here, what it means is not."""
+"""Converts callers' messages to the api's own types. The form of a message is checked here, its meaning is not."""
 
 import re
 from collections.abc import Sequence
@@ -34,13 +34,13 @@ _ID_RANGES = (
     (str(UUID(int=0)), str(UUID(int=2**128 - 1)), _UUID),
     (f"msg_{'0' * 32}", f"msg_{'f' * 32}", _DELIVERY),
 )
-"""Of each form of an id the first one, the last one, and what all look like."""
+"""The smallest id, the largest id and the pattern of each form of id."""
 _OR = f"or msg_ and {MIN_PREFIX_CHARACTERS} hexadecimal digits or more"
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 def tenant(names: Sequence[str]) -> str:
-    """The tenant that metadata names, once. Raises InvalidRequest."""
+    """Return the tenant from the metadata, which must have exactly one. Raises InvalidRequest."""
     name, *more = names
     if more:
         raise InvalidRequest((Violation("x-exportd-tenant", f"is there {len(names)} times; give it once"),))
@@ -50,7 +50,7 @@ def tenant(names: Sequence[str]) -> str:
 
 
 def create_request(message: export_service_pb2.CreateExportRequest) -> CreateRequest:
-    """Everything but what the catalog decides; what is wrong is in its `violations`."""
+    """Return the request without the parts that depend on the catalog. Mistakes are in its `violations`."""
     violations: list[Violation] = []
     body = export_service_pb2.CreateExportRequest()
     body.CopyFrom(message)
@@ -82,7 +82,7 @@ def create_request(message: export_service_pb2.CreateExportRequest) -> CreateReq
 
 
 def preview_request(message: export_service_pb2.PreviewExportRequest) -> tuple[CreateRequest, int]:
-    """What to show, and how many rows. Raises InvalidRequest."""
+    """Return what to preview, and how many rows. Raises InvalidRequest."""
     if not 0 <= message.max_rows <= MAX_PREVIEW_ROWS:
         raise InvalidRequest(
             (Violation("max_rows", f"must be 1 to {MAX_PREVIEW_ROWS}, or 0 for {DEFAULT_PREVIEW_ROWS}"),)
@@ -93,7 +93,7 @@ def preview_request(message: export_service_pb2.PreviewExportRequest) -> tuple[C
 
 
 def export_filter(message: export_service_pb2.ListExportsRequest) -> ExportFilter:
-    """Which exports to list. Raises InvalidRequest for a state that is none."""
+    """Return the conditions for listing exports. Raises InvalidRequest, also for an unknown state."""
     if len(message.labels) > MAX_LABELS:
         raise InvalidRequest((Violation("labels", f"must be at most {MAX_LABELS}, not {len(message.labels)}"),))
     return ExportFilter(
@@ -113,7 +113,7 @@ def _states(message: export_service_pb2.ListExportsRequest) -> frozenset[State]:
 
 
 def with_columns(message: export_service_pb2.ListCollectionsRequest) -> bool:
-    """Whether collections are to be shown with their columns. Raises InvalidRequest for a view that is none."""
+    """Whether collections are listed with their columns. Raises InvalidRequest for an unknown view."""
     view = export_service_pb2.CollectionView
     if message.view not in view.values():
         raise InvalidRequest((Violation("view", f"{message.view} is not known to this version"),))
@@ -121,7 +121,7 @@ def with_columns(message: export_service_pb2.ListCollectionsRequest) -> bool:
 
 
 def download_request(message: export_service_pb2.DownloadFileRequest) -> DownloadRequest:
-    """What to download. Raises InvalidRequest."""
+    """Return what to download. Raises InvalidRequest."""
     source = message.WhichOneof("source")
     if source is None:
         raise InvalidRequest((Violation("export_id", "give export_id or file_id"),))
@@ -137,21 +137,21 @@ def download_request(message: export_service_pb2.DownloadFileRequest) -> Downloa
 
 
 def identifier(field: str, text: str) -> str:
-    """A UUID in its canonical text, upper case allowed: no URN, no braces, no other digits. Raises InvalidRequest."""
+    """Return a UUID in its canonical form. Upper case is accepted; other forms are not. Raises InvalidRequest."""
     if not _UUID.fullmatch(text):
         raise InvalidRequest((Violation(field, "must be a UUID"),))
     return text.lower()
 
 
 def delivery_id(text: str) -> str:
-    """The id of a notification. Raises InvalidRequest."""
+    """Return the id of a notification. Raises InvalidRequest if it is malformed."""
     if not _DELIVERY.fullmatch(text):
         raise InvalidRequest((Violation("delivery_id", "must be msg_ and 32 hexadecimal digits"),))
     return text
 
 
 def id_range(prefix: str) -> IdRange:
-    """The ids that begin with `prefix`. Raises InvalidRequest."""
+    """Return the range of ids that begin with `prefix`. Raises InvalidRequest."""
     for least, most, whole in _ID_RANGES:
         first, last = prefix + least[len(prefix) :], prefix + most[len(prefix) :]
         if len(prefix) >= MIN_PREFIX_CHARACTERS + least.find("0") and whole.fullmatch(first):
@@ -169,7 +169,7 @@ def _time(message: Message, field: str) -> datetime | None:
 
 
 def _choice(kind: type[E], number: int, pb_enum: Any, field: str, violations: list[Violation]) -> E:
-    """The member of `kind` with the name of `number`; the first one stands for an unspecified number."""
+    """Return the member of `kind` with the name of `number`. The first member stands for the unspecified value."""
     default = next(iter(kind))
     try:
         return enum_from_pb(kind, pb_enum, number, default)

@@ -1,4 +1,4 @@
-"""Sends a file: small pieces to readers that lag, large ones to readers that keep up, and bounded memory for all."""
+"""Sends a file: small pieces to slow readers, large ones to fast readers, with bounded memory for all downloads."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,24 +12,31 @@ from services.runtime import shortage
 SMALL = 16 * 1024
 LARGE = 1024 * 1024
 KEEPS_UP_S = 0.05
-"""A reader keeps up while a piece is taken within this time."""
+"""A reader is fast if it takes a piece within this time."""
 
 STALLED_S = 300.0
-"""How long a reader may take no byte at all."""
+"""How long a reader may take no bytes before its download is ended."""
 
 IN_FLIGHT = 3
-"""Pieces of one download that are in memory at once: that which the transport holds, the message it was copied from,
-and the one that is read ahead."""
+"""How many pieces of one download are in memory at once: one that the transport holds, the message that it was copied
+from, and one that is read ahead.
+"""
 
 
 class PieceBudget:
-    """What all downloads of a process may hold in large pieces; small ones are free, since each download needs one."""
+    """The memory that all downloads of a process may use for large pieces.
+
+    Small pieces are not counted, since every download needs one.
+    """
 
     def __init__(self, total_bytes: int = 18 * 1024 * 1024) -> None:
         self._free = total_bytes
 
     def resized(self, size: int, new_size: int) -> int:
-        """Trade a size for another one: `new_size`, or `size` when the budget does not allow it."""
+        """Exchange the size of a download's pieces for a new one.
+
+        Return `new_size`, or `size` if the budget does not allow it.
+        """
         cost = (new_size - size) * IN_FLIGHT
         if cost > self._free:
             return size
@@ -38,10 +45,11 @@ class PieceBudget:
 
 
 async def send(download: Download, context: Context, budget: PieceBudget, monotonic: Callable[[], float]) -> None:
-    """Send header and data. Raises FileDamaged when the store has fewer bytes than it should; of a whole file, others.
+    """Send the header and the data of a file.
 
-    A piece is read and hashed in another thread while the one before it is taken: a whole file ends only after its
-    hash was right. `monotonic` counts seconds and never goes back.
+    Each piece is read and hashed in another thread while the previous one is sent. A whole file ends successfully only
+    if its hash is right. `monotonic` returns seconds and never goes back. Raises FileDamaged if the store has fewer
+    bytes than it should or, for a whole file, if the hash is wrong.
     """
     await context.write(encode.download_header(download.export, download.file, download.offset))
     pieces, size = _Pieces(download), SMALL
@@ -61,14 +69,14 @@ async def send(download: Download, context: Context, budget: PieceBudget, monoto
 
 
 class _Pieces:
-    """The data of a download as messages, in order."""
+    """The pieces of a download as messages, in order."""
 
     def __init__(self, download: Download) -> None:
         self._download = download
         self._position = download.offset
 
     def begin(self, size: int) -> asyncio.Task[bytes] | None:
-        """Begin to read the next piece, of at most `size` bytes; None at the end."""
+        """Begin to read the next piece, of at most `size` bytes. Return None at the end."""
         length = min(size, self._download.end - self._position)
         if length <= 0:
             return None
@@ -76,7 +84,7 @@ class _Pieces:
         return asyncio.create_task(self._read(self._position - length, length))
 
     def check(self) -> None:
-        """Raises FileDamaged for a whole file with another hash."""
+        """Raise FileDamaged if a whole file has another hash."""
         if self._download.inspection and not self._download.inspection.is_right():
             raise FileDamaged(self._download.file.id)
 
@@ -97,7 +105,7 @@ class _Pieces:
 
 
 async def _taken(context: Context, message: bytes) -> None:
-    """A reader that takes nothing for long makes room for others; it can go on where it stopped."""
+    """Send a message. A reader that takes nothing for a long time is ended to make room; it can resume its download."""
     try:
         async with asyncio.timeout(STALLED_S):
             await context.write(message)
@@ -106,6 +114,6 @@ async def _taken(context: Context, message: bytes) -> None:
 
 
 async def _dropped(ahead: asyncio.Task[bytes]) -> None:
-    """Its result, such as damage, is no longer needed."""
+    """Cancel the piece that is read ahead, and ignore its outcome."""
     ahead.cancel()
     await asyncio.gather(ahead, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""From the api's language to the messages that callers see."""
+"""Converts the api's own types to the messages that callers see."""
 
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.catalog.model import Collection
@@ -19,16 +19,16 @@ from services.contract.codec import (
 )
 
 _DATA_TAG = bytes((export_service_pb2.DownloadFileResponse.DATA_FIELD_NUMBER << 3 | 2,))
-"""On the wire: the field, and that its length follows."""
+"""The tag of the field in the wire format, which says that a length follows."""
 _MORE = 0x80
-"""The bit of a byte of a number that another one follows."""
+"""The bit that is set in every byte of a varint except the last."""
 
 MAX_LIST_ITEMS = 100
-"""Lists inside a resource show so many at most; their full count stands beside them."""
+"""The most entries of a list inside a resource. The full count is given in a field of its own."""
 
 
 def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
-    """The resource; ZIP entries are left out of lists."""
+    """Return the export as a resource. Lists of exports leave out the entries of ZIPs."""
     resource = view.export
     expired = resource.file is not None and resource.file.expired(view.now)
     return export_pb2.Export(
@@ -69,14 +69,14 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
 
 
 def id_match(match: IdMatch) -> export_service_pb2.IdMatch:
-    """What has an id that was looked for."""
+    """Return an object whose id matches."""
     return export_service_pb2.IdMatch(
         kind=enum_to_pb(export_service_pb2.IdMatch.Kind, match.kind), id=match.id, export_id=match.export_id
     )
 
 
 def validated(export: Export) -> export_pb2.Export:
-    """What a request would become: as understood, without an id, a state and times, since there is nothing."""
+    """Return a validated request as an export. It has no id, state or times, because no export was created."""
     return export_pb2.Export(
         uri=export.uri,
         type=export.type,
@@ -94,23 +94,25 @@ def validated(export: Export) -> export_pb2.Export:
 
 
 def file_of(made_by: Export, file: StoredFile) -> export_pb2.File:
-    """A file of an export."""
+    """Return a file of an export."""
     return _file(made_by, file, with_entries=True)
 
 
 def download_header(made_by: Export, file: StoredFile, offset: int) -> bytes:
-    """What a download sends first: a DownloadFileResponse on the wire."""
+    """Return the first message of a download: a DownloadFileResponse in the wire format."""
     header = export_service_pb2.DownloadHeader(file=file_of(made_by, file), offset=offset)
     return export_service_pb2.DownloadFileResponse(header=header).SerializeToString()
 
 
 def download_data(data: bytes) -> bytes:
-    """What a download sends then: DownloadFileResponse(data=data) on the wire, with one copy of the data."""
+    """Return a further message of a download: DownloadFileResponse(data=data) in the wire format, with one copy of the
+    data.
+    """
     return b"".join((_DATA_TAG, _varint(len(data)), data))
 
 
 def preview(seen: FirstRows) -> export_service_pb2.PreviewExportResponse:
-    """The first rows, and the request as understood."""
+    """Return the first rows, and the request as the api understood it."""
     planned, rows = seen.planned, seen.shown
     warnings = [*warnings_to_pb(planned.export.warnings), *warnings_to_pb(rows.warnings)]
     return export_service_pb2.PreviewExportResponse(
@@ -126,7 +128,7 @@ def preview(seen: FirstRows) -> export_service_pb2.PreviewExportResponse:
 
 
 def _varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; all but the last byte have the eighth bit, too."""
+    """Encode a varint: seven bits per byte, the lowest first; all bytes but the last have the eighth bit set."""
     lower = bytearray()
     while number >= _MORE:
         lower.append(number & 0xFF | _MORE)
@@ -213,7 +215,7 @@ def _options(export: Export) -> export_pb2.ExportOptions:
 
 
 def collection(known: Collection, *, with_columns: bool) -> export_service_pb2.Collection:
-    """Something that can be exported."""
+    """Return a collection."""
     return export_service_pb2.Collection(
         type=known.code,
         path=known.path,

@@ -1,4 +1,4 @@
-"""History and notifications of an export, as callers see them."""
+"""Converts the history and the notifications of an export to messages for callers."""
 
 from exportd.v1 import export_pb2
 from services.api.domain.history import Transition
@@ -7,7 +7,7 @@ from services.contract.codec import enum_to_pb, name_to_pb, timestamp_to_pb
 
 
 def transition(entry: Transition) -> export_pb2.Transition:
-    """One entry of a history."""
+    """Return an entry of a history."""
     return export_pb2.Transition(
         version=entry.version,
         run=entry.run,
@@ -23,7 +23,7 @@ def transition(entry: Transition) -> export_pb2.Transition:
 
 
 def delivery(record: Delivery) -> export_pb2.Delivery:
-    """One announcement."""
+    """Return a notification."""
     return export_pb2.Delivery(
         id=record.id,
         export_id=record.export_id,

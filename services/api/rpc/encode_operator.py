@@ -1,4 +1,4 @@
-"""The queue and the workers, as operators see them."""
+"""Converts the queue and the workers to messages for operators."""
 
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from services.contract.codes import FailureCode
 
 
 def tenant_queue(of_tenant: TenantPart) -> operator_service_pb2.TenantQueue:
-    """What waits and what runs of one tenant."""
+    """Return the numbers of one tenant's exports that wait and run."""
     part, share = of_tenant
     return operator_service_pb2.TenantQueue(
         tenant=part.tenant,
@@ -24,7 +24,7 @@ def tenant_queue(of_tenant: TenantPart) -> operator_service_pb2.TenantQueue:
 
 
 def running_export(view: RunningView) -> operator_service_pb2.RunningExport:
-    """An export that is being built."""
+    """Return an export that is being built."""
     export = view.running.export
     return operator_service_pb2.RunningExport(
         export_id=export.id,
@@ -38,7 +38,7 @@ def running_export(view: RunningView) -> operator_service_pb2.RunningExport:
 
 
 def worker(record: WorkerSeen, now: datetime) -> operator_service_pb2.Worker:
-    """A worker as it was last seen."""
+    """Return a worker as it was last seen."""
     return operator_service_pb2.Worker(
         id=record.id,
         running=record.held,
@@ -50,7 +50,10 @@ def worker(record: WorkerSeen, now: datetime) -> operator_service_pb2.Worker:
 
 
 def _problems(record: WorkerSeen, now: datetime) -> list[operator_service_pb2.WorkerProblem]:
-    """As it told them, grown older since; and that it sees another store, which this api found."""
+    """Return the problems that the worker reported, with their present age.
+
+    STORE_MISMATCH is added if this api found that the worker uses another artifact store.
+    """
     since = now - (record.beat or record.seen)
     told = [
         operator_service_pb2.WorkerProblem(code=p.code, source_id=p.source_id, age=duration_to_pb(p.age + since))

@@ -27,7 +27,7 @@ MAX_PREVIEWS = 64
 
 
 class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
-    """What callers reach."""
+    """Implements ExportService."""
 
     def __init__(self, exports: Exports, downloads: Downloads, pages: Pages, metrics: ApiMetrics, world: World) -> None:
         self._exports = exports
@@ -35,7 +35,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         self._pages = pages
         self._metrics = metrics
         self._world = world
-        # A tenant has half of them at most: one that opens all it can leaves room for the others.
+        # A tenant may have at most half of them, so that it always leaves room for others.
         self._watches = Limit("watch", MAX_WATCHES, MAX_WATCHES // 2)
         self._sends = Limit("download", MAX_DOWNLOADS, MAX_DOWNLOADS // 2)
         self._previews = Limit("preview", MAX_PREVIEWS, MAX_PREVIEWS // 2)
@@ -185,6 +185,6 @@ def _position(place: str) -> Position | None:
 
 
 async def _following(catalog: Catalog, after: str, count: int) -> Sequence[Collection]:
-    """As many as asked for, behind a place of this catalog or of the one before it was read again."""
+    """Return up to `count` collections after a place. The place may come from the catalog before it was reloaded."""
     place, _, code = after.partition(" ")
     return catalog.following(code, int(place or 0), count)

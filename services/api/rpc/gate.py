@@ -1,4 +1,4 @@
-"""Who calls: credentials become a caller or a worker, or the call goes no further."""
+"""Authentication: turns credentials into a caller or a worker, or refuses the call."""
 
 import re
 from collections import OrderedDict
@@ -43,50 +43,53 @@ SCOPES: dict[str, Scope] = {
     "/exportd.v1.OperatorService/RedeliverNotification": Scope.OPERATE,
     "/exportd.v1.OperatorService/RetryExport": Scope.OPERATE,
 }
-"""What a key must allow, by method. A method that is not here is refused to every key."""
+"""The scope that a key needs for each method. A method that is not listed is refused for every key."""
 
 OF_ALL_TENANTS = frozenset({"/exportd.v1.OperatorService/DrainWorker", "/exportd.v1.OperatorService/ListWorkers"})
-"""Workers are nobody's own: these need a key for all tenants."""
+"""Methods that need a key for all tenants, since workers belong to no tenant."""
 
 MAX_WORKERS = 10_000
-"""Workers whose credentials a process remembers."""
+"""How many workers' credentials a process remembers."""
 
 _BEARER = re.compile("[Bb]earer ([^ ]{1,200})")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose call it is; `key` None: on loopback, before there is a key."""
+    """The caller of a call. `key` is None on loopback as long as no key exists."""
 
     key: Key | None = None
 
     def sees(self, tenant: str) -> bool:
-        """Whether things of this tenant may be shown to it."""
+        """Whether the caller may see data of this tenant."""
         return self.only_tenant in ("", tenant)
 
     @property
     def only_tenant(self) -> str:
-        """The one tenant whose things may be shown to it; empty: those of all."""
+        """The only tenant whose data the caller may see; empty if it may see all tenants."""
         return "" if self.key is None or self.key.all_tenants else self.key.tenant
 
 
 CALLER: ContextVar[Caller] = ContextVar("caller", default=Caller())  # noqa: B039 - frozen
-"""Of the call that is under way."""
+"""The caller of the current call."""
 
 SOURCES: ContextVar[frozenset[str]] = ContextVar("sources", default=frozenset())
-"""What the worker that calls may read, by id of sources; empty: all."""
+"""The ids of the sources that the calling worker may read; empty means all."""
 
 
 class Gate(Protocol):
-    """Stands before every call of a port."""
+    """Decides about every call on a port."""
 
     async def admit(self, method: str, request: Any, context: Context) -> None:
-        """`method` is its full name. Raises BadCredentials, ScopeMissing, WorkerForbidden."""
+        """Admit the call, or raise BadCredentials, ScopeMissing or WorkerForbidden.
+
+        `method` is the full name of the method.
+        """
         ...
 
 
 class CallersGate:
-    """For callers: a key from the first one on; before, on loopback, nobody needs one."""
+    """Admits callers with a key. On loopback no key is needed as long as none exists."""
 
     def __init__(self, keys: KnownKeys) -> None:
         self._keys = keys
@@ -107,13 +110,15 @@ class CallersGate:
 
 
 class WorkersGate:
-    """For workers: a token, or a certificate that was asked for and whose name is allowed.
+    """Admits workers with a token, or with a requested certificate whose name is allowed.
 
-    A worker's id belongs to the credentials that it was first used with, as long as this process lives.
+    A worker id belongs to the credentials with which it was first used, as long as this process runs.
     """
 
     def __init__(self, keys: KnownKeys, allowed_names: Iterable[str], *, by_certificate: bool) -> None:
-        """`allowed_names`: patterns such as `*.workers.example`; none: every name that the authority has signed."""
+        """`allowed_names` are patterns such as `*.workers.example`; if empty, every name signed by the authority is
+        allowed.
+        """
         self._keys = keys
         self._names = tuple(allowed_names)
         self._by_certificate = by_certificate
@@ -158,7 +163,10 @@ async def _known(keys: KnownKeys, holder: Holder, text: str) -> Key:
 
 
 def _credential(context: Context) -> str:
-    """The one that was sent; empty when there is none. Raises BadCredentials for several, and for what is none."""
+    """Return the key of the call; empty if there is none.
+
+    Raises BadCredentials if there are several, or if it is malformed.
+    """
     sent = metadata(context, KEY_NAME)
     for value in metadata(context, AUTHORIZATION_NAME):
         bearer = _BEARER.fullmatch(value)

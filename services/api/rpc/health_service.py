@@ -1,7 +1,7 @@
-"""grpc.health.v1.
+"""The service grpc.health.v1.
 
-The servicer that comes with grpcio holds a lock while it writes: one watcher that reads nothing would stop all others,
-and whoever tells it a status.
+The servicer of grpcio holds a lock while it writes, so that one watcher that reads nothing would block all others and
+every change of the status.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ MAX_WATCHES = 256
 
 
 class HealthServicer(health_pb2_grpc.HealthServicer):
-    """One status for all `services` that may be asked about; the empty name is the process as a whole."""
+    """One status for all `services` that may be asked about. The empty name stands for the whole process."""
 
     def __init__(self, services: tuple[str, ...]) -> None:
         self._services = frozenset(services)
@@ -26,12 +26,12 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         self._is_ending = False
 
     def ready(self, *, ready: bool) -> None:
-        """Tell everybody who asks; nothing after `end`."""
+        """Set the status and notify all watchers. Has no effect after `end`."""
         serving = health_pb2.HealthCheckResponse
         self._set(serving.SERVING if ready and not self._is_ending else serving.NOT_SERVING)
 
     def end(self) -> None:
-        """Not ready any more, permanently."""
+        """Set the status to not serving, permanently."""
         self._is_ending = True
         self.ready(ready=False)
 

@@ -1,4 +1,4 @@
-"""Around every call: a request id, a log line, and errors with just what the caller may know."""
+"""Wraps every call with a request id, a log line, and errors that contain only what the caller may know."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,10 +22,10 @@ REQUEST_ID_KEY = "x-request-id"
 MAX_REQUEST_ID_CHARACTERS = 64
 OURS = "/exportd."
 OF_CALLERS = "/exportd.v1."
-"""Services whose messages must hold nothing unknown; workers may be of a later version than their api."""
+"""Services whose requests must not have unknown fields. Workers may be of a later version than their api."""
 
 QUIET = frozenset({"Heartbeat"})
-"""Methods that are called several times a second: their success is not worth a line."""
+"""Methods that are called several times per second; their successful calls are not logged."""
 
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
 
@@ -38,14 +38,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self._metrics = metrics
         self._world = world
         self._max_request_bytes = max_request_bytes
-        self._handlers: dict[str, Any] = {}  # by the full names of methods, which stay what they are
+        self._handlers: dict[str, Any] = {}  # by the full name of the method
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """The handler, wrapped; None (UNIMPLEMENTED) and what callers stream stay as they are."""
+        """Return the wrapped handler.
+
+        Unknown methods (None) and methods with a request stream are returned unchanged.
+        """
         known = self._handlers.get(handler_call_details.method)
         if known is not None:
             return known
@@ -68,7 +71,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         )
 
     def _wrapped(self, name: str, inner: Behaviour, *, of_callers: bool) -> Behaviour:
-        """`of_callers`: they are told their request id, and refused fields that this version does not know."""
+        """Wrap a method.
+
+        With `of_callers` the caller is told the request id, and requests with unknown fields are refused.
+        """
         method = name.rpartition("/")[2]
 
         async def call(request: Any, context: Context) -> Any:
@@ -88,7 +94,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 error = None if _has_left(context, raised) else _as_ours(raised, request_id)
                 code = error.reason if error else "CANCELLED"
                 if error is None and isinstance(raised, Exception):
-                    raise asyncio.CancelledError from None  # not a defect: gRPC must not log it as one
+                    raise asyncio.CancelledError from None  # not a defect, so gRPC must not log it as one
                 if error is None:
                     raise
                 await self._abort(context, error, method, request_id)
@@ -109,7 +115,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _plain(inner: Behaviour) -> Behaviour:
-    """Of services that are not exportd's own, such as health: called many times, and worth no line."""
+    """Wrap a method of another service, such as health. It is called often, and not logged."""
 
     async def call(request: Any, context: Context) -> Any:
         try:
@@ -121,20 +127,21 @@ def _plain(inner: Behaviour) -> Behaviour:
 
 
 def _has_left(context: Context, raised: BaseException) -> bool:
-    """Whether the caller did. A failed send shows it before gRPC reports it, and is not a defect."""
+    """Whether the caller has left. A failed send shows this before gRPC reports it, and is not a defect."""
     return context.cancelled() or isinstance(raised, grpc.aio.InternalError)
 
 
 async def _tell(context: Context, request_id: str) -> None:
-    """Tell the caller under which id the log has its call, before the answer."""
-    with suppress(Exception):  # a caller that has left is told nothing
+    """Send the request id, under which the log has the call, to the caller before the answer."""
+    with suppress(Exception):  # the caller may have left
         await context.send_initial_metadata(((REQUEST_ID_KEY, request_id),))
 
 
 def _decoding(deserialize: Callable[[bytes], Any], most: int) -> Callable[[bytes], Any]:
-    """A request of more than `most` bytes, or one that cannot be decoded, becomes a violation.
+    """Return a deserializer that turns a request of more than `most` bytes, or an undecodable one, into a violation.
 
-    Raised here, it would go to the caller as UNKNOWN; and what gRPC itself refuses as too large looks like a quota.
+    An exception raised here would reach the caller as UNKNOWN, and gRPC's own error for a too large request looks like
+    an exhausted quota.
     """
 
     def decode(data: bytes) -> Any:
@@ -148,14 +155,14 @@ def _decoding(deserialize: Callable[[bytes], Any], most: int) -> Callable[[bytes
 
 
 def _too_large(request: Message, size: int, most: int) -> Violation:
-    """Names the field that takes most of it."""
+    """Return a violation that names the field that takes most of the request."""
     sizes = {field.name: _alone(request, field).ByteSize() for field, _ in request.ListFields()}
     largest = max(sizes, key=lambda name: sizes[name], default="")
     return Violation(largest, f"the request has {size} bytes, {sizes.get(largest, 0)} of them here; at most {most} go")
 
 
 def _alone(request: Message, field: FieldDescriptor) -> Message:
-    """A request with this field only."""
+    """Return a copy of the request with this field only."""
     alone = type(request)()
     alone.CopyFrom(request)
     for other, _ in request.ListFields():
@@ -165,16 +172,16 @@ def _alone(request: Message, field: FieldDescriptor) -> Message:
 
 
 def _readable(request: Any) -> Any:
-    """Raises InvalidRequest for what is none."""
+    """Return the request. Raises InvalidRequest if it was turned into a violation."""
     if isinstance(request, Violation):
         raise InvalidRequest((request,))
     return request
 
 
 def _as_ours(raised: BaseException, request_id: str) -> ExportdError | None:
-    """What to tell the caller; None when the call itself was cancelled, so that nobody listens."""
+    """Return the error for the caller; None if the call itself was cancelled, so that nobody reads the answer."""
     if isinstance(raised, ExportdError):
-        if raised.__cause__ is not None:  # what the caller is not told
+        if raised.__cause__ is not None:  # the cause is not sent to the caller
             logs.get().warning("call_refused", reason=raised.reason, exc_info=raised.__cause__)
         return raised
     task = asyncio.current_task()

@@ -28,7 +28,7 @@ _SCOPES = {number: Scope[name.removeprefix("SCOPE_")] for name, number in key_se
 
 
 class KeyServicer(key_service_pb2_grpc.KeyServiceServicer):
-    """What those reach who hand out keys."""
+    """Implements KeyService."""
 
     def __init__(self, keys: Keys, pages: Pages) -> None:
         self._keys = keys
@@ -66,13 +66,13 @@ class KeyServicer(key_service_pb2_grpc.KeyServiceServicer):
 
 
 def _own_only(context: Context) -> str | None:
-    """The tenant whose keys a caller sees; None: all."""
+    """Return the only tenant whose keys the caller sees; None if it sees all."""
     key = CALLER.get().key
     return tenant_of(context) if key and not key.all_tenants else None
 
 
 def _wanted(request: key_service_pb2.CreateKeyRequest, own: str) -> NewKey:
-    """Raises InvalidRequest with everything that is wrong."""
+    """Return the key to create. Raises InvalidRequest with all violations."""
     worker = request.holder == key_service_pb2.KEY_HOLDER_WORKER
     violations = [Violation(field, text) for field, text in _faults(request, worker=worker) if text]
     if violations:
@@ -89,7 +89,7 @@ def _wanted(request: key_service_pb2.CreateKeyRequest, own: str) -> NewKey:
 
 
 def _faults(request: key_service_pb2.CreateKeyRequest, *, worker: bool) -> Iterator[tuple[str, str]]:
-    """Fields, each with what is wrong with it, if anything is."""
+    """Yield each field with what is wrong with it; an empty text means that nothing is."""
     label, sources, scopes = request.label, request.sources, request.scopes
     labelled = len(label) <= MAX_LABEL_CHARACTERS and (not label or label.isprintable())
     few = len(sources) <= MAX_SOURCES and all(0 < len(source) <= MAX_SOURCE_CHARACTERS for source in sources)
@@ -104,7 +104,7 @@ def _faults(request: key_service_pb2.CreateKeyRequest, *, worker: bool) -> Itera
 
 
 def _length(message: Duration, field: str, least: timedelta, most: timedelta) -> timedelta:
-    """Raises InvalidRequest."""
+    """Return a duration within these limits. Raises InvalidRequest."""
     with suppress(ValueError, OverflowError):
         length = duration_from_pb(message)
         if least <= length <= most:

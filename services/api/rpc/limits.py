@@ -1,4 +1,4 @@
-"""Limits of long calls in one process, by kind: endless calls must not crowd out short ones."""
+"""Limits of long calls in one process, by kind, so that endless calls leave room for short ones."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from services.contract.errors import TooManyStreams
 
 
 class Limit:
-    """At most `most` at once, and of one holder at most `most_each`; one more is refused, not queued."""
+    """At most `most` calls at once, and at most `most_each` of one holder. Further calls are refused, not queued."""
 
     def __init__(self, kind: str, most: int, most_each: int | None = None) -> None:
-        """`most_each` None: one holder may have all of them."""
+        """With `most_each` None one holder may use the whole limit."""
         self._kind = kind
         self._most = most
         self._most_each = most if most_each is None else most_each
@@ -19,7 +19,7 @@ class Limit:
 
     @contextmanager
     def held(self, by: str = "") -> Iterator[None]:
-        """Count one while the context lasts. Raises TooManyStreams."""
+        """Count a call while the context lasts. Raises TooManyStreams."""
         if self._counts.total() >= self._most:
             raise TooManyStreams(self._kind, self._most)
         if self._counts[by] >= self._most_each:

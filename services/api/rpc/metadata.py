@@ -1,4 +1,4 @@
-"""What came with a call beside its request."""
+"""The metadata of a call."""
 
 from typing import Any
 
@@ -8,5 +8,5 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def metadata(context: Context, key: str) -> list[str]:
-    """The values that the caller sent along under a key."""
+    """Return the values that the caller sent with a key."""
     return [value for name, value in context.invocation_metadata() or () if name == key and isinstance(value, str)]

@@ -14,7 +14,7 @@ from services.contract.errors import InvalidRequest, Violation
 
 
 class OperatorServicer(operator_service_pb2_grpc.OperatorServiceServicer):
-    """What operators reach."""
+    """Implements OperatorService."""
 
     def __init__(self, exports: Exports, operations: Operations, pages: Pages) -> None:
         self._pages = pages

@@ -1,6 +1,6 @@
-"""Lists in pages: the one place that decides how much of a list one answer holds.
+"""Pages of lists: the one place that decides how much of a list an answer contains.
 
-An answer is bounded by the encoded size of its messages, since clients bound what they receive.
+A page is limited by the encoded size of its messages, since clients limit the size of what they receive.
 """
 
 from bisect import bisect_right
@@ -20,20 +20,20 @@ DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
 
 MAX_PAGE_BYTES = 3 << 20
-"""Of all messages of a page. Clients receive 4 MiB unless they are told otherwise; no message comes near that."""
+"""The most bytes of all messages of a page. Clients accept 4 MiB by default, and no single message comes near that."""
 
 FRAME_BYTES = 6
-"""Of one message in its list, beside the message: its tag and its length."""
+"""The most bytes that a message in a list needs besides its own: its tag and its length."""
 
 Found = tuple[Sequence[T], str]
-"""Entries of a list, and the place behind which the rest of it begins; empty: there is no more."""
+"""Entries of a list, and the place after which the rest begins; empty if there is no more."""
 
 Fetch = Callable[[str, int], Awaitable[Found[T]]]
-"""The entries behind a place (empty: from the start), at most as many as asked for."""
+"""Returns the entries after a place (empty: from the start), at most as many as asked for."""
 
 
 class PagedRequest(Protocol):
-    """What every request for a list has."""
+    """The common part of all requests for a list."""
 
     page_size: int
     page_token: str
@@ -41,7 +41,7 @@ class PagedRequest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which page: `size` entries at most, behind the place `after`. `bound_to` is what its tokens are good for."""
+    """The requested page: at most `size` entries after the place `after`. Its tokens are valid for `bound_to` only."""
 
     size: int
     after: str
@@ -49,13 +49,16 @@ class Asked:
 
 
 class Pages:
-    """Reads and makes page tokens, and fills pages."""
+    """Reads and creates page tokens, and fills pages."""
 
     def __init__(self, tokens: PageTokens) -> None:
         self._tokens = tokens
 
     def asked(self, request: PagedRequest, tenant: str = "") -> Asked:
-        """What page a request wants. Raises InvalidRequest for a negative page_size and the token of another list."""
+        """Return the page that a request asks for.
+
+        Raises InvalidRequest for a negative page_size or a token of another list.
+        """
         if request.page_size < 0:
             raise InvalidRequest((Violation("page_size", f"must not be negative; 0 is {DEFAULT_PAGE_SIZE}"),))
         bound_to = _bound_to(request, tenant)
@@ -65,9 +68,10 @@ class Pages:
     async def filled(
         self, asked: Asked, fetch: Fetch[T], encoded: Callable[[T], M], place: Callable[[T], str]
     ) -> tuple[list[M], str]:
-        """As many messages as were asked for and fit, and the token of the next page (empty: this is the last).
+        """Return as many messages as were asked for and fit, and the token of the next page (empty if this is the last
+        one).
 
-        Of what was found a page has one message at least, however large.
+        If there are entries, a page has at least one message, however large it is.
         """
         entries, rest = await fetch(asked.after, asked.size)
         page: list[M] = []
@@ -83,7 +87,7 @@ class Pages:
 
 
 def one_more(fetch: Callable[[str, int], Awaitable[Sequence[T]]], place: Callable[[T], str]) -> Fetch[T]:
-    """Of what is asked for one entry more than is wanted: it says whether there are others."""
+    """Return a Fetch that asks for one entry more than is wanted, to know whether others follow."""
 
     async def found(after: str, count: int) -> Found[T]:
         entries = await fetch(after, count + 1)
@@ -93,7 +97,7 @@ def one_more(fetch: Callable[[str, int], Awaitable[Sequence[T]]], place: Callabl
 
 
 def fetched_from(entries: Sequence[T], place: Callable[[T], str]) -> Fetch[T]:
-    """Of a list in memory, which is in the order of its places."""
+    """Return a Fetch over a list in memory, which must be in the order of its places."""
 
     async def fetch(after: str, count: int) -> Sequence[T]:
         start = bisect_right(entries, after, key=place) if after else 0
@@ -103,7 +107,10 @@ def fetched_from(entries: Sequence[T], place: Callable[[T], str]) -> Fetch[T]:
 
 
 def _bound_to(request: Any, tenant: str) -> bytes:
-    """The tenant, the list, and everything else that the request says: the same filters in any order are the same."""
+    """Return the tenant, the list and all other fields of the request.
+
+    The order of repeated enum values does not matter.
+    """
     rest = type(request)()
     rest.CopyFrom(request)
     rest.ClearField("page_size")

@@ -1,6 +1,8 @@
-"""What each field of the workers' messages may hold: one rule a field, in one table. The queue port is a boundary, too.
+"""What each field of the workers' messages may contain: one rule per field, in one table.
 
-A field without a rule fails a test. Text for people is cut; what else is wrong is refused, all of it at once.
+The queue port is a trust boundary.
+
+A test fails if a field has no rule. Texts for people are cut; all other mistakes are refused together.
 """
 
 import json
@@ -22,7 +24,10 @@ from services.runtime.nearest import shown
 MAX_LEASES = 256
 MAX_LISTED = 100
 MAX_PREVIEW_BYTES = 3 << 20
-"""Of all rows and warnings of a preview: what a caller's client takes in one message, with room for its columns."""
+"""The most bytes of all rows and warnings of a preview.
+
+A caller's client accepts them in one message, with room for the columns.
+"""
 
 MAX_WARNINGS_BYTES = 64 << 10
 MAX_CODE_CHARACTERS = 64
@@ -31,7 +36,7 @@ MAX_NAME_BYTES = 255
 MAX_SLOTS = 1 << 20
 MAX_INT64 = 2**63 - 1
 MAX_SPAN_S = 315_576_000_000
-"""The longest that a Duration can be: ten thousand years."""
+"""The longest Duration: ten thousand years."""
 
 MAX_VIOLATIONS = 10
 
@@ -45,12 +50,16 @@ _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,126}"
 _EXTENSION = re.compile(r"[a-z0-9]{1,16}(\.[a-z0-9]{1,16})?")
 
 Check = Callable[[Any], str]
-"""Why a value is refused; empty: it is not."""
+"""Returns why a value is refused; empty if it is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Of one field. A list has at most `most` entries, each of which is checked. `cut`: characters kept of a text."""
+    """The rule of one field.
+
+    A list has at most `most` entries, each of which is checked. `cut` is the number of characters that are kept of a
+    text.
+    """
 
     check: Check
     most: int = MAX_LISTED
@@ -177,7 +186,7 @@ RULES: Mapping[str, Rule] = {
     "FinishPreviewRequest.warnings": _ANY,
     "FinishPreviewRequest.failure": _ANY,
 }
-"""By the names of message and field. Values of enums are the codec's: it knows no others."""
+"""The rules, by message and field. The values of enums are checked by the codec, which refuses unknown ones."""
 
 
 def _entries(message: Any) -> str:
@@ -199,16 +208,16 @@ SUMS: Mapping[str, tuple[str, Check]] = {
     "RunStats": ("warnings", _warnings),
     "FinishPreviewRequest": ("rows", _rows),
 }
-"""What the fields of a message must be together, and the field that is named when they are not."""
+"""Conditions on several fields of a message together, with the field that the violation names."""
 
 NEEDED = frozenset({"CompleteJobRequest.artifact", "CompleteJobRequest.stats", "FailJobRequest.failure"})
-"""Messages that must be there."""
+"""Messages that are required."""
 
 _LEAVES = (Duration, Timestamp)
 
 
 def check(message: Message) -> None:
-    """Cut what is for people, and refuse the rest that is wrong. Raises InvalidRequest."""
+    """Cut the texts for people, and raise InvalidRequest if anything else is wrong."""
     violations: list[Violation] = []
     for violation in _wrong(message, ""):
         violations.append(violation)
@@ -220,7 +229,7 @@ def check(message: Message) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """What is known of a field of all messages of its kind."""
+    """What is known about a field of a message type."""
 
     name: str
     has_presence: bool
@@ -231,7 +240,7 @@ class _Field:
 
 @cache
 def _fields_of(kind: Any) -> tuple[_Field, ...]:
-    """Of the kind of message that a descriptor describes."""
+    """Return the fields of the message type with this descriptor."""
     return tuple(
         _Field(field.name, field.has_presence, field.is_repeated, name in NEEDED, RULES[name])
         for field, name in ((field, f"{kind.name}.{field.name}") for field in kind.fields)
@@ -243,7 +252,7 @@ def _wrong(message: Message, path: str) -> Iterator[Violation]:
     name, together = SUMS.get(kind.name, ("", None))
     if together and (why := together(message)):
         yield Violation(f"{path}{name}", why)
-        return  # what is too much is not looked at any closer
+        return  # what is too large is not checked further
     for field in _fields_of(kind):
         yield from _wrong_field(message, field, f"{path}{field.name}")
 

@@ -29,7 +29,7 @@ MAX_RETRY_AFTER = timedelta(days=1)
 
 
 class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
-    """What workers reach."""
+    """Implements JobQueueService."""
 
     def __init__(self, jobs: Jobs, preview_desk: PreviewDesk) -> None:
         self._jobs = jobs
@@ -126,7 +126,7 @@ def _lease(request: queue_pb2.CompleteJobRequest | queue_pb2.FailJobRequest) -> 
 
 
 def _wait_s(request: queue_pb2.LeaseJobsRequest | queue_pb2.TakePreviewRequest, context: Context) -> float:
-    """As asked, at most 25 s, and never so long that the answer would come after the caller's deadline."""
+    """Return the requested wait in seconds, at most 25 s, and short enough to answer before the caller's deadline."""
     left = context.time_remaining()
     latest = MAX_WAIT_S if left is None else max(0.0, left - ANSWER_BEFORE_DEADLINE_S)
     requested = _known("wait", codec.duration_from_pb, request.wait).total_seconds()
@@ -134,7 +134,7 @@ def _wait_s(request: queue_pb2.LeaseJobsRequest | queue_pb2.TakePreviewRequest, 
 
 
 def _known(field: str, parse: Callable[[M], T], message: M) -> T:
-    """Parse a part of a request. Raises InvalidRequest for what this version does not know."""
+    """Parse a part of a request. Raises InvalidRequest for values that this version does not know."""
     try:
         return parse(message)
     except (ValueError, OverflowError) as unknown:

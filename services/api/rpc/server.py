@@ -29,7 +29,7 @@ SERVICES = (
     "exportd.v1.KeyService",
     "exportd.queue.v1.JobQueueService",
 )
-"""What health checks may ask about: the process as a whole, and each service."""
+"""The names that health checks may ask about: the whole process (empty), and each service."""
 
 
 SHOWN = (
@@ -39,15 +39,15 @@ SHOWN = (
     "grpc.health.v1.Health",
     "grpc.reflection.v1alpha.ServerReflection",
 )
-"""What reflection shows, on the callers' port: what is served there."""
+"""The services that reflection shows: those on the callers' port."""
 
 MAX_EXCESS_BYTES = 1 << 20
-"""A request that is larger by more is refused by gRPC itself, as RESOURCE_EXHAUSTED."""
+"""gRPC itself refuses a request that exceeds the limit by more than this, as RESOURCE_EXHAUSTED."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """An address, by the setting that names it; without certificates in the clear."""
+    """An address and the setting that names it. Without certificates the connection is not encrypted."""
 
     address: str
     setting: str
@@ -56,7 +56,7 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """Who is let in, on each port."""
+    """The gate of each port."""
 
     callers: Gate
     workers: Gate
@@ -64,7 +64,7 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class Servicers:
-    """What is served: three services to callers, one to workers."""
+    """The services: three for callers, one for workers."""
 
     exports: ExportServicer
     operators: OperatorServicer
@@ -73,7 +73,7 @@ class Servicers:
 
 
 class Servers:
-    """Both servers and their health. Not serving until `start`."""
+    """Both servers and their health. They do not serve before `start`."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Servers:
         *,
         reflection: bool,
     ) -> None:
-        """`reflection`: callers may ask what the services and their messages are."""
+        """With `reflection` callers may ask for the services and their message types."""
         self._health = HealthServicer(SERVICES)
         public = CallInterceptor(metrics, world, MAX_REQUEST_BYTES, gates.callers)
         queue_calls = CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES, gates.workers)
@@ -99,7 +99,7 @@ class Servers:
             enable_server_reflection(SHOWN, self._public)
 
     async def start(self, public: Listening, queue: Listening) -> tuple[int, int]:
-        """Serve; returns both ports, of use where port 0 was asked for. Raises CannotListen."""
+        """Start serving and return both ports, which matters if port 0 was requested. Raises CannotListen."""
         ports = (_bound(self._public, public), _bound(self._queue, queue))
         await self._public.start()
         await self._queue.start()
@@ -107,16 +107,18 @@ class Servers:
         return ports
 
     async def ready(self, *, ready: bool) -> None:
-        """What health checks are told, for the process as a whole and for its services."""
+        """Set the health status of the whole process and of its services."""
         self._health.ready(ready=ready)
 
     async def stop(self, grace_s: float) -> None:
-        """Take no new call, and give those under way so long to end."""
+        """Accept no new calls, and give running calls `grace_s` seconds to end."""
         self._health.end()
         await asyncio.gather(self._public.stop(grace_s), self._queue.stop(grace_s))
 
     def _server(self, interceptor: CallInterceptor, max_request_bytes: int) -> grpc.aio.Server:
-        """Somewhat more is received than is taken, so that what is too large can be refused in our words."""
+        """Return a server that receives somewhat larger requests than are accepted, so that exportd's own error is
+        returned.
+        """
         options = server_options(max_request_bytes + MAX_EXCESS_BYTES)
         server = grpc.aio.server(interceptors=[interceptor], options=options)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -124,7 +126,7 @@ class Servers:
 
 
 def _write_bytes(server: grpc.aio.Server, exports: ExportServicer) -> None:
-    """DownloadFile writes messages that are bytes already: protobuf would copy each of them three times."""
+    """Register DownloadFile with messages that are already bytes: protobuf would copy each of them three times."""
     handler: grpc.RpcMethodHandler[export_service_pb2.DownloadFileRequest, bytes] = (
         grpc.unary_stream_rpc_method_handler(
             exports.DownloadFile, request_deserializer=export_service_pb2.DownloadFileRequest.FromString

@@ -1,4 +1,4 @@
-"""Fields that this version does not know, at any depth of a request: whoever sets one expects something of it."""
+"""Refuses fields that this version does not know, at any depth of a request: a caller that sets one relies on it."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -12,7 +12,7 @@ MAX_VIOLATIONS = 10
 
 
 def refuse(request: Message) -> None:
-    """Raises InvalidRequest with the first of them, by place and number."""
+    """Raise InvalidRequest with the first unknown fields, by path and number."""
     if violations := tuple(islice(_of(request, ""), MAX_VIOLATIONS)):
         raise InvalidRequest(violations)
 
