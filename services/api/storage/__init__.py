@@ -1,1 +1,1 @@
-"""Where the api keeps exports and finds artifacts."""
+"""The storage of the api: exports, keys and artifacts."""

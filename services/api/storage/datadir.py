@@ -1,4 +1,4 @@
-"""The data directory: what the api keeps on its own disk, and the lock that makes it one process's."""
+"""The data directory: the files on the api's own disk, and the lock that reserves them for one process."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ KEY_BYTES = 32
 
 
 class DataDirectoryInUse(CannotStart):
-    """Another process holds the directory."""
+    """Another process holds the data directory."""
 
     def __init__(self, directory: Path, holder: str) -> None:
         super().__init__(
@@ -24,14 +24,14 @@ class DataDirectoryInUse(CannotStart):
 
 
 class SecretKeyTooShort(CannotStart):
-    """A key file holds fewer bytes than a key has."""
+    """The key file has too few bytes."""
 
     def __init__(self, file: Path, size: int) -> None:
         super().__init__(f"the key file {file} holds {size} bytes and needs at least {KEY_BYTES} random ones")
 
 
 class DataDirectory:
-    """An open data directory, held until it is closed or the process ends, however it ends."""
+    """An open data directory. It is held until it is closed or the process ends in any way."""
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
@@ -39,9 +39,9 @@ class DataDirectory:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Make the directory where it is missing, and hold it. Raises DataDirectoryInUse, NotOurs, OSError."""
+        """Create the directory if it is missing, and hold it. Raises DataDirectoryInUse, NotOurs, OSError."""
         own_folder(path)
-        # A file of its own: to lock the database file would undo SQLite's own locks on it.
+        # A separate file: locking the database file itself would release SQLite's own locks on it.
         lock = opened_own(path / "lock")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,16 +60,16 @@ class DataDirectory:
 
     @staticmethod
     def database_in(path: Path) -> Path:
-        """The file of the store in a data directory."""
+        """Return the file of the store in a data directory."""
         return path / "exportd.sqlite3"
 
     @property
     def artifacts(self) -> Path:
-        """Where artifacts are, unless the settings name another place."""
+        """The folder of artifacts, unless the settings name another place."""
         return self.path / "artifacts"
 
     def close(self) -> None:
-        """Let the next process have it. Idempotent."""
+        """Release the directory for the next process. Idempotent."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -82,14 +82,14 @@ class DataDirectory:
 
 
 def key_file(directory: Path, configured: Path | None) -> Path:
-    """Where the server's key is: in the file that the settings name, else in one of the data directory."""
+    """Return the file of the server's key: the configured one, otherwise one in the data directory."""
     return directory / "secret.key" if configured is None else configured
 
 
 def secret_key(file: Path, *, make: bool) -> bytes:
-    """The server's key, at least 32 bytes. With `make` it is made when there is none, once.
+    """Return the server's key, at least 32 bytes. With `make` it is created if it is missing, exactly once.
 
-    It needs no lock. Raises SecretKeyTooShort, NotOurs, OSError.
+    No lock is needed. Raises SecretKeyTooShort, NotOurs, OSError.
     """
     key = _own_key(file) if make else file.read_bytes()
     if len(key) < KEY_BYTES:

@@ -1,1 +1,1 @@
-"""Where the api finds what workers built."""
+"""The artifact stores: a folder or a bucket."""

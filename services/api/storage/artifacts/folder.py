@@ -1,4 +1,4 @@
-"""Artifacts in a folder that the workers share."""
+"""An artifact store in a folder that the workers share."""
 
 import asyncio
 import hashlib
@@ -21,10 +21,13 @@ from services.runtime.removal import nothing_there, remove_inner
 from services.runtime.startup import CannotStart
 
 MAX_HASHED_BYTES = 256 << 20
-"""Of an object that is hashed when it is published: half a second's work. A larger one is checked when it is sent."""
+"""The largest object that is hashed when it is published, in about half a second.
+
+A larger one is checked when it is sent.
+"""
 
 MAX_HASHING = 2
-"""Objects that are hashed at once: they take a thread each, of those that also send files."""
+"""How many objects are hashed at once. Each takes one of the threads that also send files."""
 
 _BLOCK_BYTES = 1 << 20
 
@@ -32,7 +35,7 @@ T = TypeVar("T")
 
 
 class MarkerUnreadable(CannotStart):
-    """The folder's marker does not hold a UUID."""
+    """The marker of the folder does not contain a UUID."""
 
     def __init__(self, marker: Path) -> None:
         super().__init__(
@@ -42,7 +45,10 @@ class MarkerUnreadable(CannotStart):
 
 
 class FolderArtifactStore:
-    """An ArtifactStore over a local folder. A key that would lead out of it, or to its own files, names nothing."""
+    """An ArtifactStore in a local folder.
+
+    A key that leads out of the folder, or to its own files, is treated as missing.
+    """
 
     def __init__(self, root: Path, store_id: str) -> None:
         self._root = root
@@ -51,9 +57,9 @@ class FolderArtifactStore:
 
     @classmethod
     def in_folder(cls, root: Path) -> Self:
-        """Make the folder and its marker where they are missing; several processes may do so at once.
+        """Open a folder, and create it and its marker if they are missing.
 
-        Raises MarkerUnreadable, NotOurs, OSError.
+        Several processes may do so at once. Raises MarkerUnreadable, NotOurs, OSError.
         """
         own_folder(root)
         marker = root / MARKER
@@ -64,28 +70,31 @@ class FolderArtifactStore:
             raise MarkerUnreadable(marker) from error
 
     async def size(self, key: str) -> int | None:
-        """Bytes of an object; None when it is not there."""
+        """Return the size of an object in bytes; None if there is no such object."""
         return await asyncio.to_thread(self.size_now, key)
 
     async def sha256(self, key: str) -> str:
-        """Of an object's bytes; empty when it is not there, or has more than MAX_HASHED_BYTES."""
+        """Return the sha256 of an object's bytes; empty if it is missing or larger than MAX_HASHED_BYTES."""
         async with self._hashing:
             return await asyncio.to_thread(self.sha256_now, key)
 
-    async def open(self, key: str, offset: int = 0) -> "FileReader | None":  # noqa: ARG002 - any place is as near
-        """None when it is not there."""
+    async def open(self, key: str, offset: int = 0) -> "FileReader | None":  # noqa: ARG002 - every offset is equally fast
+        """Open an object; return None if there is no such object."""
         return await asyncio.to_thread(self.open_now, key)
 
     async def prefixes(self) -> AsyncIterator[StoredPrefix]:
-        """Everything that workers wrote, by lease; what comes or goes meanwhile may be missing."""
+        """Iterate over the prefixes of all leases that wrote something.
+
+        Prefixes that appear or disappear meanwhile may be missing.
+        """
         for export_id in await asyncio.to_thread(_folders, self._root):
             for prefix in await asyncio.to_thread(_leases_of, self._root, export_id):
                 yield prefix
 
     async def remove(self, prefix: str) -> None:
-        """Remove everything below a prefix, and its export's folder when it is empty then. Idempotent.
+        """Remove everything below a prefix, and then the export's folder if it is empty. Idempotent.
 
-        ValueError for a prefix that cannot be one.
+        Raises ValueError if `prefix` is invalid.
         """
         if not is_prefix(prefix):
             raise ValueError(f"{prefix!r} is not a prefix of artifacts")
@@ -93,7 +102,7 @@ class FolderArtifactStore:
         await asyncio.to_thread(remove_inner, self._root, folder.parent.name, folder.name)
 
     def size_now(self, key: str) -> int | None:
-        """As `size`, in the caller's thread."""
+        """Return the same as `size`, in the caller's thread."""
         descriptor = self._descriptor(key)
         if descriptor is None:
             return None
@@ -103,7 +112,7 @@ class FolderArtifactStore:
             os.close(descriptor)
 
     def sha256_now(self, key: str) -> str:
-        """As `sha256`, in the caller's thread."""
+        """Return the same as `sha256`, in the caller's thread."""
         descriptor = self._descriptor(key)
         if descriptor is None:
             return ""
@@ -111,12 +120,15 @@ class FolderArtifactStore:
             return _sha256(file) if os.fstat(descriptor).st_size <= MAX_HASHED_BYTES else ""
 
     def open_now(self, key: str) -> "FileReader | None":
-        """As `open`, in the caller's thread."""
+        """Return the same as `open`, in the caller's thread."""
         descriptor = self._descriptor(key)
         return None if descriptor is None else FileReader(descriptor)
 
     def _descriptor(self, key: str) -> int | None:
-        """A file that lies where its key says, and nowhere else: what is linked may be any file of this machine."""
+        """Open the file exactly where the key says.
+
+        Links are not followed, since they may lead to any file of the machine.
+        """
         if not is_key(key):
             return None
         try:
@@ -138,7 +150,7 @@ def _sha256(file: IO[bytes]) -> str:
 
 
 def _folders(root: Path, *steps: str) -> list[str]:
-    """Those that may hold artifacts: what else lies here is somebody else's."""
+    """Return the folders that may contain artifacts. Other entries are ignored."""
     with nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if is_part(entry.name) and entry.is_dir(follow_symlinks=False))
     return []
@@ -153,7 +165,7 @@ def _leases_of(root: Path, export_id: str) -> list[StoredPrefix]:
 
 
 def _modified(root: Path, *steps: str) -> datetime | None:
-    """When something in a folder last changed; None when it is gone."""
+    """Return when something in a folder last changed; None if the folder is gone."""
     with nothing_there(), beneath.folder(root, steps, listed=True) as folder, os.scandir(folder) as entries:
         latest = max((entry.stat(follow_symlinks=False).st_mtime for entry in entries), default=0.0)
         return datetime.fromtimestamp(max(latest, os.fstat(folder).st_mtime), UTC)
@@ -161,26 +173,29 @@ def _modified(root: Path, *steps: str) -> datetime | None:
 
 
 class FileReader:
-    """An open file; its bytes stay when its name is removed."""
+    """An open file. Its bytes can be read even after its name is removed."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
-        # An open that went on after its caller had left has nobody else to close it.
+        # If the caller was cancelled while the file was opened, nobody else closes it.
         self._closing = weakref.finalize(self, os.close, descriptor)
-        # A descriptor that is closed during a read may be another file's by the time the read begins.
+        # Without the lock, a descriptor closed during a read might already belong to another file.
         self._lock = threading.Lock()
         self.size_bytes = os.fstat(descriptor).st_size
 
     async def read(self, offset: int, length: int, then: Callable[[bytes], T]) -> T:
-        """What `then` makes of exactly `length` bytes, fewer only at the end, in one thread. ValueError after close."""
+        """Return the result of `then` for exactly `length` bytes, fewer only at the end.
+
+        Both run in one thread. Raises ValueError after `close`.
+        """
         return await asyncio.to_thread(lambda: then(self.read_now(offset, length)))
 
     async def close(self) -> None:
-        """Idempotent."""
+        """Close the file. Idempotent."""
         await asyncio.to_thread(self._close)
 
     def read_now(self, offset: int, length: int) -> bytes:
-        """The bytes themselves, in the caller's thread."""
+        """Return the bytes, read in the caller's thread."""
         with self._lock:
             chunk = b""
             while len(chunk) < length and (more := self._pread(offset + len(chunk), length - len(chunk))):

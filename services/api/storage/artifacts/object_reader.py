@@ -1,4 +1,4 @@
-"""An object that is read: one long answer, taken up again where it broke off."""
+"""Reads an object through one long answer, which is resumed where it broke off."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 MAX_BREAKS = 5
-"""Times in a row that an answer may break off without a byte."""
+"""How often in a row an answer may break off without a byte."""
 
 _CHUNK_BYTES = 128 << 10
-"""What is taken from the connection at a time: hundreds of readers that stall hold one each."""
+"""How much is taken from the connection at a time. Hundreds of stalled readers may hold one chunk each."""
 
 _PAUSE_S = 0.2
 
@@ -25,9 +25,10 @@ T = TypeVar("T")
 
 
 class ObjectReader:
-    """Reads go on with the answer that is under way when they begin where the last one ended; else they begin one.
+    """An open object.
 
-    A new answer is asked for the same version, by its ETag: what was replaced meanwhile reads as gone.
+    A read that begins where the last one ended continues the current answer; otherwise it begins a new one. A new
+    answer must have the same version, by its ETag: an object that was replaced meanwhile is treated as missing.
     """
 
     def __init__(self, store: "ObjectStore", key: str, size_bytes: int, etag: str | None) -> None:
@@ -42,7 +43,7 @@ class ObjectReader:
 
     @classmethod
     async def opened(cls, store: "ObjectStore", key: str, offset: int) -> Self:
-        """With an answer under way from `offset` on. Raises FileNotFoundError, ObjectStoreError."""
+        """Open an object with an answer from `offset` on. Raises FileNotFoundError, ObjectStoreError."""
         with understood():
             meta = await obstore.head_async(store, key)
         reader = cls(store, key, meta["size"], meta["e_tag"])
@@ -51,9 +52,9 @@ class ObjectReader:
         return reader
 
     async def read(self, offset: int, length: int, then: Callable[[bytes], T]) -> T:
-        """What `then` makes of exactly `length` bytes, fewer only at the end. ValueError after close.
+        """Return the result of `then` for exactly `length` bytes, fewer only at the end.
 
-        Raises FileNotFoundError, StoreUnavailable.
+        Raises FileNotFoundError, StoreUnavailable, and ValueError after `close`.
         """
         if self._closed:
             raise ValueError("the reader is closed")
@@ -61,7 +62,7 @@ class ObjectReader:
         return await asyncio.to_thread(then, data)
 
     async def close(self) -> None:
-        """Idempotent."""
+        """Close the reader. Idempotent."""
         self._closed, self._stream, self._rest = True, None, b""
 
     async def _taken(self, offset: int, length: int) -> bytes:
@@ -82,7 +83,7 @@ class ObjectReader:
         return b"".join(pieces)
 
     def _kept(self, offset: int, length: int) -> bytes:
-        """What was taken from the connection and belongs here; nothing when the read begins elsewhere."""
+        """Return what was already taken from the connection for this read; nothing if the read begins elsewhere."""
         if offset != self._position:
             self._stream, self._rest, self._position = None, b"", offset
         data, self._rest = self._rest[:length], self._rest[length:]
@@ -90,7 +91,7 @@ class ObjectReader:
         return data
 
     async def _next(self, position: int) -> bytes:
-        """What comes next; one that ends too early has broken off."""
+        """Return the next chunk. An answer that ends too early raises ObjectStoreError."""
         if self._stream is None:
             await self._begin(position)
         with understood():

@@ -1,4 +1,4 @@
-"""Artifacts in a bucket that the workers write to."""
+"""An artifact store in a bucket that the workers write to."""
 
 import asyncio
 import uuid
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class ObjectArtifactStore:
-    """An ArtifactStore over a bucket, or a part of it. Verbs raise StoreUnavailable when it does not answer."""
+    """An ArtifactStore in a bucket, or in a part of it.
+
+    Its methods raise StoreUnavailable if the bucket does not answer.
+    """
 
     def __init__(self, bucket: BucketStore, store_id: str) -> None:
         self.store_id = store_id
@@ -36,7 +39,10 @@ class ObjectArtifactStore:
 
     @classmethod
     def in_bucket(cls, bucket: BucketStore) -> Self:
-        """Make the marker where it is missing; several processes may do so at once. Blocks. Raises CannotStart."""
+        """Open a bucket, and create its marker if it is missing.
+
+        Several processes may do so at once. Blocks. Raises CannotStart.
+        """
         try:
             marker = _marker(opened(bucket))
         except OSError as unanswered:
@@ -50,7 +56,7 @@ class ObjectArtifactStore:
             ) from error
 
     async def size(self, key: str) -> int | None:
-        """Bytes of an object; None when it is not there."""
+        """Return the size of an object in bytes; None if there is no such object."""
         if not is_key(key):
             return None
         try:
@@ -59,12 +65,12 @@ class ObjectArtifactStore:
         except FileNotFoundError:
             return None
 
-    async def sha256(self, key: str) -> str:  # noqa: ARG002 - far away
-        """Empty: the bytes are hashed when they are sent."""
+    async def sha256(self, key: str) -> str:  # noqa: ARG002 - reading it would be slow
+        """Return an empty string: the bytes are hashed when they are sent."""
         return ""
 
     async def open(self, key: str, offset: int = 0) -> ObjectReader | None:
-        """None when it is not there."""
+        """Open an object; return None if there is no such object."""
         if not is_key(key):
             return None
         try:
@@ -74,7 +80,7 @@ class ObjectArtifactStore:
             return None
 
     async def prefixes(self) -> AsyncIterator[StoredPrefix]:
-        """Everything that workers wrote or write, by lease, uploads that are not ended included."""
+        """Iterate over the prefixes of all leases that wrote or write something, including unfinished uploads."""
         with _answering():
             async for listed in obstore.list(self._store, return_arrow=False):
                 for prefix in _prefixes(listed):
@@ -84,7 +90,7 @@ class ObjectArtifactStore:
                     yield StoredPrefix(_lease(upload.key), upload.initiated)
 
     async def remove(self, prefix: str) -> None:
-        """Remove everything below a prefix, uploads too. Idempotent. ValueError for a prefix that cannot be one."""
+        """Remove everything below a prefix, including uploads. Idempotent. Raises ValueError if `prefix` is invalid."""
         if not is_prefix(prefix):
             raise ValueError(f"{prefix!r} is no prefix of artifacts")
         with _answering():
@@ -107,7 +113,10 @@ def _answering() -> Iterator[None]:
 
 
 def _marker(store: "ObjectStore") -> bytes:
-    """The marker, made where it is missing. What is read back counts: somebody else may have been first."""
+    """Return the content of the marker, and create it if it is missing.
+
+    It is always read back, because another process may have created it first.
+    """
     with understood():
         with suppress(AlreadyExistsError):
             obstore.put(store, MARKER, marker_of(str(uuid.uuid4())), mode="create")
@@ -115,7 +124,10 @@ def _marker(store: "ObjectStore") -> bytes:
 
 
 def _prefixes(listed: "Sequence[ObjectMeta]") -> Iterator[StoredPrefix]:
-    """Stores list keys in order: those of a lease follow each other. What is no key is somebody else's."""
+    """Yield the prefixes of a part of a listing. Other objects are ignored.
+
+    Keys are listed in order, so that those of a lease follow each other.
+    """
     artifacts = (each for each in listed if is_key(each["path"]))
     for lease, files in groupby(artifacts, lambda each: _lease(each["path"])):
         yield StoredPrefix(lease, max(file["last_modified"] for file in files))

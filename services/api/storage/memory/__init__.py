@@ -1,1 +1,1 @@
-"""The ports in memory: for tests, ours and those of whoever builds on the ports. Nothing of it outlives the process."""
+"""The ports in memory, for tests: ours, and those of projects that use the ports. Nothing outlives the process."""

@@ -1,4 +1,4 @@
-"""What the store holds, and the one way in which an export changes."""
+"""The data of the store, and the only way in which an export changes."""
 
 import secrets
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ from services.api.storage.memory.rules import check
 
 @dataclass(slots=True)
 class MemoryData:
-    """All of it. Several stores may share one, in one event loop."""
+    """All data. Several stores may share it, in one event loop."""
 
     records: dict[str, Record] = field(default_factory=dict)
     requests: dict[tuple[str, str], Request] = field(default_factory=dict)
@@ -37,22 +37,22 @@ class MemoryData:
     keys: dict[str, Key] = field(default_factory=dict)
 
     def there(self, tenant: str, export_id: str) -> Record | None:
-        """None for one that is not there, is another tenant's, or is deleted."""
+        """Return the record of an export; None if it does not exist, belongs to another tenant, or was deleted."""
         record = self.records.get(export_id)
         hidden = record is None or record.export.tenant != tenant or record.deleted_time is not None
         return None if hidden else record
 
     def within(self, *states: State) -> Iterator[Record]:
-        """Those in one of these states, the oldest first."""
+        """Yield the records in one of these states, oldest first."""
         return (self.records[id_] for id_ in sorted(self.records) if self.records[id_].export.state in states)
 
     def keep(self, record: Record) -> None:
-        """Raises RuleBroken, and keeps nothing then."""
+        """Store a record. Raises RuleBroken and stores nothing if it violates a rule."""
         check(record)
         self.records[record.export.id] = record
 
     def create(self, record: Record) -> None:
-        """A new one, with the first entry of its history."""
+        """Store a new record with the first entry of its history."""
         self.keep(record)
         self.history[record.export.id] = [_entry(record.export, CREATED, None, Actor.CALLER)]
 
@@ -68,9 +68,12 @@ class MemoryData:
         changed: Mapping[str, Any],
         **beside: Any,
     ) -> Export:
-        """Let an event happen, with what it changes in the export and beside it; announce it when it is an end.
+        """Apply an event to an export and record it in the history; announce it if it ends the run.
 
-        Whoever calls has seen that it may happen. Raises RuleBroken, and nothing has happened then.
+        Return the changed export.
+
+        `changed` has the changed fields of the export, `beside` those of the record. The caller has checked that the
+        event may happen. Raises RuleBroken and changes nothing if the result violates a rule.
         """
         before = record.export
         told: dict[str, Any] = {"state": target(event), "version": before.version + 1, "update_time": now}
@@ -109,7 +112,7 @@ class MemoryData:
 def settled(
     announced: Announced, outcome: str, now: datetime, state: DeliveryState, due: datetime | None = None
 ) -> Announced:
-    """After a try that came to this; `due` while the delivery is PENDING."""
+    """Return a delivery after an attempt with this outcome. `due` is set while the delivery is PENDING."""
     tries = (*announced.delivery.tries, Try(now, outcome))[-MAX_TRIES_KEPT:]
     ended = None if state is DeliveryState.PENDING else now
     return Announced(replace(announced.delivery, state=state, tries=tries, next_attempt_time=due, end_time=ended))

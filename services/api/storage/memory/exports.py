@@ -1,4 +1,4 @@
-"""Exports in memory, as their callers see them."""
+"""The store of exports in memory."""
 
 import hmac
 from collections.abc import Sequence
@@ -187,7 +187,7 @@ def _within(matches: list[IdMatch], within: IdRange, limit: int) -> list[IdMatch
 
 
 def _place(export: Export) -> tuple[int, str]:
-    """In the queue of its tenant: by priority, then by age."""
+    """Return the place in the tenant's queue: by priority, then by age."""
     return -export.priority, export.id
 
 

@@ -1,4 +1,4 @@
-"""Figures of the queue, counted each time."""
+"""Counts of the queue, computed at each call."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -45,7 +45,7 @@ class MemoryQueueFigures:
         return Depth(counts, max(self._waits(now), default=timedelta()))
 
     def _waits(self, now: datetime) -> list[timedelta]:
-        """How long the first export that was never tried and the first that is due again have waited."""
+        """Return how long the oldest export without an attempt and the longest-due retry have waited."""
         first = next(self._data.within(State.QUEUED), None)
         failed = (record.export.next_attempt_time for record in self._data.within(target(Event.FAIL)))
         due = min((moment for moment in failed if moment is not None and moment <= now), default=None)

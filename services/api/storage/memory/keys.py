@@ -1,4 +1,4 @@
-"""Keys in memory."""
+"""The store of keys in memory."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from services.api.storage.memory.data import MemoryData
 
 
 class MemoryKeyStore:
-    """A KeyStore for as long as the process lives."""
+    """A KeyStore in memory."""
 
     def __init__(self, data: MemoryData) -> None:
         self._keys = data.keys

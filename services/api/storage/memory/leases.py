@@ -1,4 +1,4 @@
-"""Leases in memory: what workers and the clock do with them."""
+"""The store of leases in memory."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -141,7 +141,7 @@ class MemoryLeaseStore:
         raise self._why_fenced(lease)
 
     def _counted(self, record: Record, fate: Fate) -> Fate:
-        """One that was given back too often is not any more."""
+        """Return the fate after counting. An export that was given back too often is not given back again."""
         too_often = record.given_back_count + 1 >= self._policy.given_back_limit
         return fate.otherwise if isinstance(fate, GiveBack) and too_often else fate
 
@@ -164,7 +164,11 @@ class MemoryLeaseStore:
         return [self._expire(each, each.lease, now) for each in leased if each.lease and each.lease.expire_time <= now]
 
     def _expire(self, record: Record, lease: Lease, now: datetime) -> Export:
-        """An unconfirmed lease gives the attempt back until there were too many; then it ends like a confirmed one."""
+        """End an expired lease.
+
+        An unconfirmed lease gives the attempt back, unless there were too many of them; then it ends like a confirmed
+        one.
+        """
         export, unconfirmed = record.export, record.unconfirmed_count + 1
         if not lease.confirmed and unconfirmed < self._policy.unconfirmed_limit:
             back = _attempt_given_back(export)
@@ -172,7 +176,7 @@ class MemoryLeaseStore:
             return self._data.happen(record, Event.EXPIRE_UNCONFIRMED, now, Actor.CLOCK, changed=back, **beside)
         failed = _failed(export, EXPIRED_CODE, EXPIRED_MESSAGE, now)
         if export.attempt < export.max_attempts:
-            # The lease stays: until the next one takes the export, a late answer is still welcome.
+            # The lease stays: a late answer is accepted until another worker leases the export.
             changed = failed | {"next_attempt_time": now}
             return self._data.happen(record, Event.EXPIRE, now, Actor.CLOCK, changed=changed)
         ended = failed | _over(now) | {"cancel_reason": CancelReason.RETRIES_EXHAUSTED}
@@ -180,7 +184,7 @@ class MemoryLeaseStore:
         return self._data.happen(record, Event.EXPIRE_LAST, now, Actor.CLOCK, changed=ended, **over)
 
     def _in_force(self, leases: Sequence[LeaseRef], event: Event) -> Iterator[tuple[Record, Lease]]:
-        """Of these leases those under which the event may happen, each as it is when its turn comes."""
+        """Yield those of these leases under which the event may happen, each as it is at that moment."""
         for ref in leases:
             record = self._data.records.get(ref.export_id)
             if record and record.lease and record.holds(ref) and record.export.state in sources(event):
@@ -203,7 +207,10 @@ def _claimed(record: Record) -> Claimed:
 
 
 def _standing(record: Record | None, lease: LeaseRef) -> Standing:
-    """A completed lease stands: its worker may not know yet, and must not sweep what is published."""
+    """Return the standing of a lease.
+
+    A completed lease is kept: its worker may not know yet that it completed, and must not delete the published file.
+    """
     if record is None:
         return Standing(lease, Verdict.LOST)
     if record.deleted_time is not None or _cancelled_under(record, lease):

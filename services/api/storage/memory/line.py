@@ -1,4 +1,4 @@
-"""Which exports a claim takes: tenants in their turn, each one's own by priority and age."""
+"""Which exports a claim takes: tenants take turns, and the exports of one tenant go by priority, then by age."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,14 +11,14 @@ from services.api.storage.memory.records import Record
 
 
 def running(data: MemoryData) -> Counter[str]:
-    """How many exports each tenant runs."""
+    """Return how many exports of each tenant are in PROCESSING."""
     return Counter(record.export.tenant for record in data.within(*sources(Event.RELEASE)))
 
 
 def in_turn(
     data: MemoryData, fairness: Fairness, now: datetime, may_have: Callable[[Record], bool]
 ) -> Iterator[Record]:
-    """Exports to lease, as long as there are some. Each must be leased before the next is asked for."""
+    """Yield the exports to lease in their order. Each must be leased before the next one is requested."""
     waiting, at_work = _waiting(data, now, may_have), running(data)
     turns = {tenant: data.turns.get(tenant, Turn()) for tenant in waiting}
     present = max((turn.served for turn in data.turns.values()), default=0)
@@ -34,7 +34,7 @@ def in_turn(
 
 
 def _waiting(data: MemoryData, now: datetime, may_have: Callable[[Record], bool]) -> dict[str, list[Record]]:
-    """What each tenant has that is due, its next one last."""
+    """Return the due exports of each tenant; the next one is the last of the list."""
     due: dict[str, list[Record]] = {}
     for record in filter(may_have, data.within(*LEASABLE)):
         if record.export.next_attempt_time is None or record.export.next_attempt_time <= now:

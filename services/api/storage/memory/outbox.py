@@ -1,4 +1,4 @@
-"""Notifications in memory, held and settled like jobs."""
+"""The outbox in memory."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -99,7 +99,7 @@ class MemoryOutbox:
         return [delivery for delivery in all_ if delivery.state is DeliveryState.PENDING]
 
     def _of(self, held: Held) -> Announced | None:
-        """The fence: None for a hold that has lapsed and that another has replaced."""
+        """Return the delivery of a hold; None if the hold has lapsed and another one has replaced it."""
         announced = self._data.deliveries.get(held.delivery.id)
         return announced if announced and announced.lease_id == held.lease_id else None
 
@@ -110,7 +110,7 @@ class MemoryOutbox:
         self._data.deliveries[announced.delivery.id] = after
 
     def _say_so(self, delivery: Delivery) -> None:
-        """On the export; not on that of a later run."""
+        """Record on the export that the notification was accepted, unless a later run has begun."""
         record = self._data.records[delivery.export_id]
         if record.export.run == delivery.run:
             self._data.keep(replace(record, export=replace(record.export, **_TOLD[delivery.channel])))

@@ -1,4 +1,4 @@
-"""What the store holds of each export, request and announcement. Records are never changed, but replaced."""
+"""The records of exports, requests and deliveries. Records are immutable; a change replaces them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ from services.contract.spec import JobSpec
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease in force. It stays when it expired and nobody else took the export, and when it completed."""
+    """A lease in force. It stays after it expired, until another worker leases the export, and after it completed."""
 
     id: str
     worker_id: str
@@ -24,7 +24,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An export with all that stands beside it; `ended_lease_id` is what its own failure or a cancel ended last."""
+    """An export with its job and its lease.
+
+    `ended_lease_id` is the lease that last ended by its own failure or by a cancel.
+    """
 
     export: Export
     spec: JobSpec
@@ -37,13 +40,13 @@ class Record:
     deleted_time: datetime | None = None
 
     def holds(self, lease: LeaseRef) -> bool:
-        """The fence: a lease that another has replaced, or that was cleared, is none."""
+        """Whether this lease is in force. A lease that was replaced or cleared is not."""
         return self.lease is not None and self.lease.id == lease.lease_id
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a request_id stands for."""
+    """The export that a request_id identifies."""
 
     mark: RequestMark
     export_id: str
@@ -52,7 +55,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A delivery and the hold on it; `lease_id` is empty when nobody has one."""
+    """A delivery and the hold on it. `lease_id` is empty if nobody holds it."""
 
     delivery: Delivery
     lease_id: str = ""

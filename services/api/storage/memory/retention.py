@@ -1,4 +1,4 @@
-"""What is over, in memory."""
+"""The removal of what is no longer needed, in memory."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -46,7 +46,10 @@ class MemoryRetentionStore:
         return len(over)
 
     def _forget_idle_tenants(self) -> int:
-        """As if they had never been there: they start at the present. The one that says when that is stays."""
+        """Remove turns that have no effect: these tenants start at the present anyway.
+
+        The turn that defines the present stays.
+        """
         present = max((turn.served for turn in self._data.turns.values()), default=0)
         waiting = {record.export.tenant for record in self._data.within(*LEASABLE)}
         past = (name for name, turn in self._data.turns.items() if turn.vtime <= present and turn.served < present)
@@ -73,7 +76,7 @@ def _is_old(record: Record, now: datetime, rows_kept: timedelta) -> bool:
 
 
 def _kept(record: Record | None, lease: LeaseRef, latest: datetime) -> Kept:
-    """Only the lease of the record can complete or has completed: any other one is fenced for good."""
+    """Return what the artifacts of a lease are. Only the lease of the record can complete or has completed."""
     if record is None:
         return Kept.UNKNOWN
     if not record.holds(lease):

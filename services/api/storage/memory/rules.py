@@ -1,6 +1,6 @@
-"""What every record obeys, whoever writes it: the rules of the tables of the SQL store, under the same names.
+"""The rules that every record obeys: those of the SQL store's tables, with the same names.
 
-Those that the types keep by themselves are left out.
+Rules that the types already guarantee are left out.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ _MAY_HOLD_LEASE = _LEASED | sources(Event.RENEW) | {_COMPLETED}
 
 
 class RuleBroken(Exception):
-    """A defect of whoever wrote this: no such record may be."""
+    """A defect of the code that wrote the record: it violates a rule."""
 
 
 def _all_rows(record: Record) -> bool:
@@ -58,7 +58,7 @@ RULES: Mapping[str, Callable[[Record], bool]] = {
 
 
 def check(record: Record) -> None:
-    """Raises RuleBroken."""
+    """Raise RuleBroken if the record violates a rule."""
     broken = [f"exports_{name}" for name, holds in RULES.items() if not holds(record)]
     if broken:
         raise RuleBroken(", ".join(broken))

@@ -1,4 +1,4 @@
-"""Every port of the store over one MemoryData."""
+"""All ports of the store over one MemoryData."""
 
 from services.api.domain.fairness import Fairness
 from services.api.domain.leases import LeasePolicy
@@ -15,9 +15,9 @@ from services.api.storage.memory.retention import MemoryRetentionStore
 def memory_store(
     policy: LeasePolicy | None = None, fairness: Fairness | None = None, data: MemoryData | None = None
 ) -> Store:
-    """A store that does what the SQL one does, for as long as the process lives. It is never unavailable.
+    """Return a store that behaves like the SQL store, but lives in the process only. It is never unavailable.
 
-    Each verb looks at everything there is: meant for thousands of exports, not for millions.
+    Each call examines all data: it is meant for thousands of exports, not for millions.
     """
     data = data or MemoryData()
     return Store(

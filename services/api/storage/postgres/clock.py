@@ -1,4 +1,4 @@
-"""The time as the database has it: one clock for all processes, whatever their machines say."""
+"""The time of the database: one clock for all processes, whatever the clocks of their machines say."""
 
 import asyncio
 import time
@@ -13,10 +13,10 @@ from services.api.storage.sql.database import Database
 from services.contract.errors import StoreUnavailable
 
 INTERVAL_S = 10.0
-"""Between two measurements: quartz drifts by some microseconds a second."""
+"""Time between two measurements. Clocks drift by some microseconds per second."""
 
 SAMPLES = 5
-"""Questions of one measurement; the one that was answered soonest counts, being right to half of what it took."""
+"""Questions per measurement. The fastest answer counts; its error is at most half of its duration."""
 
 _now = sa.text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 
@@ -25,7 +25,7 @@ Elapsed = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the database said, and when it was asked and had answered, in seconds of a clock that never goes back."""
+    """The database's time, and when it was asked and when it answered, in seconds of a clock that never goes back."""
 
     time: datetime
     asked: float
@@ -33,18 +33,18 @@ class Sample:
 
     @property
     def took(self) -> float:
-        """Seconds."""
+        """The duration of the question in seconds."""
         return self.answered - self.asked
 
     def at(self, elapsed: float) -> datetime:
-        """The database's time then."""
+        """Return the database's time at the moment `elapsed`."""
         return self.time + timedelta(seconds=elapsed - (self.asked + self.answered) / 2)
 
 
 class DatabaseClock:
-    """Tells the database's time from when it was asked last, without asking. Any thread may use it.
+    """Computes the database's time from the last measurement, without asking. It can be used by any thread.
 
-    `elapsed` counts seconds and never goes back.
+    `elapsed` returns seconds and never goes back.
     """
 
     def __init__(self, ask: Callable[[], Awaitable[datetime]], elapsed: Elapsed = time.monotonic) -> None:
@@ -53,13 +53,13 @@ class DatabaseClock:
         self._last: Sample | None = None
 
     def __call__(self) -> datetime:
-        """In UTC. Raises StoreUnavailable before it was measured."""
+        """Return the time in UTC. Raises StoreUnavailable before the first measurement."""
         if self._last is None:
             raise StoreUnavailable
         return self._last.at(self._elapsed())
 
     async def measure(self) -> None:
-        """Raises StoreUnavailable; what was measured before counts then."""
+        """Measure the database's time. Raises StoreUnavailable; the previous measurement then stays in force."""
         samples = [await self._sample() for _ in range(SAMPLES)]
         self._last = min(samples, key=lambda sample: sample.took)
 
@@ -69,7 +69,7 @@ class DatabaseClock:
         return Sample(moment, asked, self._elapsed())
 
     async def run(self) -> None:
-        """Measure for ever; cancel it to end it."""
+        """Measure periodically until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL_S)  # the period
             with suppress(StoreUnavailable):
@@ -77,7 +77,7 @@ class DatabaseClock:
 
 
 def asking(database: Database) -> Callable[[], Awaitable[datetime]]:
-    """Asks a database for its time."""
+    """Return a function that asks a database for its time."""
 
     async def ask() -> datetime:
         micros = await database.read_for_workers(lambda db: db.execute(_now).scalar_one())

@@ -1,4 +1,4 @@
-"""How connections to PostgreSQL are opened."""
+"""Connections to PostgreSQL."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,29 +15,29 @@ from services.runtime.startup import CannotStart
 SETTING = "EXPORTD_DATABASE"
 
 MAX_PREPARED = 500
-"""Statements that a connection keeps prepared: more than there are."""
+"""How many statements a connection keeps prepared. There are fewer."""
 
 WAITS = {
     "application_name": "exportd-api",
     "connect_timeout": "5",
-    # A machine that is gone says nothing: without these a call would wait for a quarter of an hour.
+    # A machine that is gone does not answer: without these a call would wait for a quarter of an hour.
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "20000",
 }
-"""Unless the address says otherwise. In seconds, the last one in ms."""
+"""Timeouts of connections, unless the address has others. All are in seconds, except the last one in ms."""
 
 GUARDS = {
-    # A process that is stopped in the middle of a transaction must not hold up the others.
+    # A process that is suspended in the middle of a transaction must not block the others.
     "idle_in_transaction_session_timeout": "10s",
     "statement_timeout": "60s",
 }
-"""Of sessions, unless the address says otherwise; a pooler would not keep them."""
+"""Timeouts of sessions, unless the address has others. A pooler would not keep them."""
 
 
 class NoDatabase(CannotStart):
-    """The address is of no database that answers."""
+    """No database answers at the address."""
 
     def __init__(self, address: "Address", cause: object) -> None:
         lines = str(cause).strip().splitlines()
@@ -46,13 +46,13 @@ class NoDatabase(CannotStart):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A URL as libpq reads it, `postgresql://…`. `pooled`: a pooler hands each transaction another session."""
+    """A URL for libpq, `postgresql://…`. `pooled` says that a pooler may use another session for each transaction."""
 
     url: str = field(repr=False)
     pooled: bool = False
 
     def __str__(self) -> str:
-        """Without the password."""
+        """Return a description without the password."""
         try:
             parts = conninfo_to_dict(self.url)
         except psycopg.ProgrammingError:
@@ -61,11 +61,11 @@ class Address:
         return f"PostgreSQL database {name or '(default)'} at {host or 'the local socket'}{f':{port}' if port else ''}"
 
     def writing_engine(self) -> sa.Engine:
-        """Its connections read what is committed, and wait for whoever writes the same row."""
+        """Return an engine whose connections read committed data, and wait for other writers of the same row."""
         return self._engine("READ COMMITTED", {})
 
     def reading_engine(self) -> sa.Engine:
-        """Its connections see with each query all that was committed before it, and cannot write."""
+        """Return an engine whose connections cannot write. Each query sees everything that was committed before it."""
         return self._engine("AUTOCOMMIT", {"default_transaction_read_only": "on"})
 
     def _engine(self, isolation: Any, guards: dict[str, str]) -> sa.Engine:

@@ -1,4 +1,4 @@
-"""A PostgreSQL database: one thread of each process writes, others read, each over a connection of its own."""
+"""A PostgreSQL database: in each process one thread writes and others read, each over its own connection."""
 
 from collections.abc import Callable
 from typing import Self, TypeVar
@@ -16,11 +16,11 @@ from services.api.storage.sql.writer import Way, WriterThread
 T = TypeVar("T")
 
 CALLERS, WORKERS, LISTS = 2, 2, 2
-"""Connections that read, each with a thread: with the one that writes seven a process."""
+"""Reading connections, each with a thread. With the writing one a process has seven connections."""
 
 
 class PostgresDatabase:
-    """Any number of processes may have the same one open."""
+    """A Database in PostgreSQL. Any number of processes may have it open."""
 
     dialect: Dialect = PostgresDialect()
 
@@ -33,7 +33,7 @@ class PostgresDatabase:
         self._lists = FairSlots(LISTS)
 
     async def close(self) -> None:
-        """Finish what was begun. Idempotent."""
+        """Finish what was begun and close all connections. Idempotent."""
         for readers in (self._for_callers, self._for_workers, self._for_lists):
             await readers.close()
         await self._writer.close()
@@ -45,30 +45,32 @@ class PostgresDatabase:
         await self.close()
 
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
-        """As Database says: see WriterThread.run."""
+        """See `Database.write` and `WriterThread.run`."""
         return await self._writer.run(work)
 
     async def write_listed(self, verb: ListVerb[Item, T], item: Item) -> T:
-        """As Database says: see WriterThread.run_listed."""
+        """See `Database.write_listed` and `WriterThread.run_listed`."""
         return await self._writer.run_listed(verb, item)
 
     async def write_in_turn(self, verb: ListVerb[Item, T], item: Item) -> T:
-        """As Database says: the lock is the database's."""
+        """See `Database.write_in_turn`. A lock in the database excludes other processes."""
         return await self._writer.run_listed(verb, item, Way.IN_TURN)
 
     async def read(self, query: Callable[[sa.Connection], T]) -> T:
-        """For callers."""
+        """See `Database.read`."""
         return await self._for_callers.run(query)
 
     async def read_list(self, holder: str, query: Callable[[sa.Connection], T]) -> T:
-        """For callers, and perhaps long: a few at a time, of each holder one."""
+        """See `Database.read_list`. Only a few lists are read at once, and one of each holder."""
         async with self._lists.held(holder):
             return await self._for_lists.run(query)
 
     async def read_for_workers(self, query: Callable[[sa.Connection], T]) -> T:
-        """For workers and the clock."""
+        """See `Database.read_for_workers`."""
         return await self._for_workers.run(query)
 
     async def erase(self) -> bool:
-        """Nothing to do: when old versions of rows and the log of PostgreSQL are written over is its own business."""
+        """Do nothing and return True: PostgreSQL itself decides when old versions of rows and its log are
+        overwritten.
+        """
         return True

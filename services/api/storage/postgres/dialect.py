@@ -1,4 +1,4 @@
-"""What PostgreSQL spells its own way."""
+"""Statements in the dialect of PostgreSQL."""
 
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,13 +11,15 @@ from services.api.storage.postgres.texts import JsonText
 from services.api.storage.sql.database import Columns
 
 LOCKS = 0x65787064
-"""The first number of every advisory lock of ours: another program in the same database has others."""
+"""The first number of all advisory locks of exportd, to distinguish them from those of other programs in
+the database.
+"""
 
 CLAIMING, MIGRATING = -1, -2
-"""The second one of the locks that are not a tenant's."""
+"""The second number of the locks that do not belong to a tenant."""
 
 TENANTS_LOCKS = 512
-"""Tenants share so many locks, since a transaction over many of them must not fill the server's table of locks."""
+"""How many locks all tenants share, so that a transaction over many tenants does not fill the server's lock table."""
 
 _keep = "SELECT pg_advisory_xact_lock_shared(%s, key) FROM unnest(%s::int[]) AS key"
 _leave = "SELECT key, pg_try_advisory_xact_lock(%s, key) FROM unnest(%s::int[]) AS key"
@@ -65,12 +67,12 @@ class PostgresDialect:
         return sa.type_coerce(object_, JSONB()).contains(dict(texts))
 
     def keep_in_line(self, db: sa.Connection, tenants: Collection[str]) -> None:
-        """Shared with others who do the same; see Dialect."""
+        """Take a lock that is shared with other transactions that do the same; see Dialect."""
         if tenants:
             db.exec_driver_sql(_keep, (LOCKS, sorted({_key(tenant) for tenant in tenants})))
 
     def may_leave_line(self, db: sa.Connection, tenants: Collection[str]) -> Collection[str]:
-        """Asked for, not waited for: whoever waits with locks in its hands may be waited for."""
+        """Try to take the exclusive lock, without waiting: a transaction that holds locks must not wait here."""
         if not tenants:
             return ()
         keys = sorted({_key(tenant) for tenant in tenants})
@@ -79,12 +81,12 @@ class PostgresDialect:
 
 
 def take_turn(db: sa.Connection) -> None:
-    """Claims come one after the other, in whatever process: the lock is held until the transaction ends."""
+    """Take the lock for claims, until the end of the transaction: claims of all processes run one after the other."""
     lock(db, CLAIMING)
 
 
 def lock(db: sa.Connection, key: int) -> None:
-    """Wait for a lock of ours and hold it until the transaction ends."""
+    """Wait for one of exportd's locks and hold it until the end of the transaction."""
     db.exec_driver_sql(_take, (LOCKS, key))
 
 

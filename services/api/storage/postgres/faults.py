@@ -1,4 +1,4 @@
-"""What PostgreSQL's errors mean."""
+"""The meaning of PostgreSQL's errors."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ CONNECTION, CONFLICT, RESOURCES, INTERVENTION, SYSTEM = "08", "40", "53", "57", 
 """Classes of SQLSTATE."""
 
 ENDED = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03"})
-"""The server has ended the session: it stops, or the session was idle for too long."""
+"""The server has ended the session, because it stops or because the session was idle for too long."""
 
 PASSING = frozenset({
-    "25006",  # read only: a standby, until it is promoted
-    "55P03",  # a lock was not to be had in time
+    "25006",  # read only: a standby that is not yet promoted
+    "55P03",  # a lock was not available in time
 })  # fmt: skip
 
 
@@ -45,5 +45,5 @@ def _cause(error: BaseException) -> BaseException | None:
 
 
 def _code(error: BaseException) -> str:
-    """SQLSTATE; empty for an error that is not the server's."""
+    """Return the SQLSTATE; empty for an error that does not come from the server."""
     return getattr(_cause(error), "sqlstate", None) or ""

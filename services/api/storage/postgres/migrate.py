@@ -1,4 +1,4 @@
-"""Bringing the schema of a database up to date, beside processes that use it."""
+"""Brings the schema of a database up to date while other processes use it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from services.api.storage.postgres.schema import revision
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 MAX_WAIT = "5s"
-"""For a lock on a table: whatever comes after one that waits for it waits, too."""
+"""How long to wait for a lock on a table. Every later statement on the table waits behind this lock request."""
 
 MAX_TRIES = 12
 
@@ -30,9 +30,9 @@ class Migrated:
 
 
 def migrate(address: Address, migrations: Path = MIGRATIONS, to: str = "head") -> Migrated:
-    """Bring the schema to that of this version, all or nothing; nothing when it is that one, or a newer one.
+    """Bring the schema to that of this version, all or nothing. A schema that is the same or newer is left unchanged.
 
-    Any number of processes may do that at once: they come one after the other. Raises NoDatabase.
+    Any number of processes may do this at once: they run one after the other. Raises NoDatabase.
     """
     config = Config(attributes={"connection": None})
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
@@ -67,5 +67,5 @@ def _migrated(engine: sa.Engine, config: Config, to: str) -> Migrated:
 
 
 def _was_in_the_way(error: sa.exc.OperationalError) -> bool:
-    """Somebody used the table for longer than we wait."""
+    """Whether another transaction used the table for longer than MAX_WAIT."""
     return getattr(error.orig, "sqlstate", None) == "55P03"

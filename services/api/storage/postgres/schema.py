@@ -1,4 +1,4 @@
-"""Whether a database has the schema of this version, found out without the library that changes schemas."""
+"""Checks whether a database has the schema of this version, without importing Alembic."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class SchemaOlder(CannotStart):
 
 
 class SchemaNewer(CannotStart):
-    """The database was changed for a version that this one is too old beside."""
+    """The database was changed for a newer version, beside which this version cannot run."""
 
     def __init__(self, address: Address, there: str, oldest: str, known: str) -> None:
         super().__init__(
@@ -36,12 +36,12 @@ class SchemaNewer(CannotStart):
 
 
 def newest() -> str:
-    """The revision that this version of exportd knows: the first part of the last file's name."""
+    """Return the latest revision that this version knows: the first part of the last file's name."""
     return max(file.stem.partition("_")[0] for file in VERSIONS.glob("[0-9]*.py"))
 
 
 def check(address: Address) -> None:
-    """Raises SchemaOlder, SchemaNewer, NoDatabase."""
+    """Raise SchemaOlder, SchemaNewer or NoDatabase unless the database has a suitable schema."""
     engine = address.reading_engine()
     try:
         with engine.connect() as db:
@@ -58,10 +58,10 @@ def check(address: Address) -> None:
 
 
 def revision(db: sa.Connection) -> str | None:
-    """None for a database without our tables."""
+    """Return the revision of the schema; None if the database has no tables of exportd."""
     return db.execute(_revision).scalar() if db.execute(_there).scalar() else None
 
 
 def support(db: sa.Connection) -> str:
-    """The oldest revision that a program must know to work with what is there; empty when nothing is."""
+    """Return the oldest revision that a program must know to use the database; empty if there is no schema."""
     return db.execute(_oldest).scalar_one() if revision(db) else ""

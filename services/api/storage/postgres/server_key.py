@@ -1,4 +1,4 @@
-"""Whether a process has the key of the others on its database."""
+"""Checks that all processes with the same database have the same server key."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ _kept = sa.text("SELECT fingerprint FROM server_key")
 
 
 class KeyOfAnother(CannotStart):
-    """Passwords, page tokens and signatures that others made could not be read."""
+    """The process has another key, so it could not read the passwords, page tokens and signatures of the others."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -24,7 +24,10 @@ class KeyOfAnother(CannotStart):
 
 
 async def check_key(database: PostgresDatabase, secret: bytes) -> None:
-    """The first process says which key it is. Raises KeyOfAnother, StoreUnavailable."""
+    """Compare the key with that of the database; the first process stores its fingerprint.
+
+    Raises KeyOfAnother, StoreUnavailable.
+    """
     fingerprint = hmac.digest(secret, PURPOSE, hashlib.sha256).hex()
 
     def kept(db: sa.Connection) -> str:

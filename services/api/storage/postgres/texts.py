@@ -1,6 +1,7 @@
-"""Texts that PostgreSQL does not take: none may have the character NUL. It becomes U+FFFD, the replacement character.
+"""Texts for PostgreSQL, which does not accept NUL. It is replaced by U+FFFD, the replacement character.
 
-It stands in no name that anybody looks for; in messages of failures and in labels it may, and must hold up nobody.
+NUL never occurs in names that are looked up. It may occur in messages of failures and in labels, and must not block
+anything.
 """
 
 import json
@@ -15,15 +16,15 @@ _ESCAPES = re.compile(r"\\(?:u0000|.)", re.DOTALL)
 
 
 class TextDumper(StrDumperUnknown):
-    """For parameters."""
+    """Converts parameters that are texts."""
 
     def dump(self, obj: str) -> Any:
-        """As it is sent."""
+        """Return the text in the form in which it is sent."""
         return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
 
 
 class JsonText(TypeDecorator[str]):
-    """JSON that comes as text."""
+    """JSON that is given as text."""
 
     impl = sa.Text
     cache_ok = True
@@ -33,7 +34,7 @@ class JsonText(TypeDecorator[str]):
 
 
 def to_json(value: Any) -> str:
-    """For columns of JSON."""
+    """Return the JSON text of a value for a column of JSON."""
     return _without_nul(json.dumps(value))
 
 

@@ -1,1 +1,1 @@
-"""What is SQLite's own: the file, the thread that writes, migrations."""
+"""The parts of the store that are specific to SQLite: the file, the writing thread, and migrations."""

@@ -1,4 +1,4 @@
-"""A SQLite file: one process, one thread that writes, readers beside it."""
+"""A SQLite file: one process, in which one thread writes and others read."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,20 +21,23 @@ from services.runtime.startup import CannotStart
 T = TypeVar("T")
 
 MAX_CONCURRENT_LISTS = 2
-"""Lists read at once, over connections of their own: one looks at thousands of exports, and no get waits for it."""
+"""How many lists are read at once, over connections of their own.
+
+A list examines thousands of exports, and no other read waits for it.
+"""
 
 BUSY_TIMEOUT_MS = 5000
 ERASING_MS = 100
-"""How long erasing waits for those who still read what is erased: nothing else is written meanwhile."""
+"""How long an erasure waits for readers of the erased data. Nothing else is written meanwhile."""
 
 WRITER_PRAGMAS = (
     "journal_mode=WAL",
-    "synchronous=FULL",  # what is acknowledged survives a power cut
+    "synchronous=FULL",  # acknowledged changes survive a power cut
     "foreign_keys=ON",
-    "secure_delete=ON",  # what is erased, a password, is not left in a free page
+    "secure_delete=ON",  # erased data, such as passwords, does not stay in free pages
     f"busy_timeout={BUSY_TIMEOUT_MS}",
 )
-# Only the writer checkpoints: before 3.51.3, SQLite can corrupt the file when two connections do.
+# Only the writer checkpoints: before 3.51.3, SQLite may corrupt the file if two connections do.
 READER_PRAGMAS = ("query_only=ON", "wal_autocheckpoint=0", f"busy_timeout={BUSY_TIMEOUT_MS}")
 
 
@@ -48,7 +51,10 @@ def _on_connect(engine: sa.Engine, pragmas: Sequence[str]) -> None:
 
 
 def writing_engine(database: Path, pragmas: Sequence[str] = ()) -> sa.Engine:
-    """Its transactions begin IMMEDIATE: one that read first could not become a writing one while another writes."""
+    """Return an engine whose transactions begin with IMMEDIATE.
+
+    A transaction that reads first could not be upgraded to a writing one while another one writes.
+    """
     url = sa.URL.create("sqlite", database=str(database))
     engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"isolation_level": None})
     _on_connect(engine, (*WRITER_PRAGMAS, *pragmas))
@@ -61,7 +67,7 @@ def writing_engine(database: Path, pragmas: Sequence[str] = ()) -> sa.Engine:
 
 
 def reading_engine(database: Path) -> sa.Engine:
-    """Connections that cannot write; each query sees all that was committed before it."""
+    """Return an engine whose connections cannot write. Each query sees everything that was committed before it."""
     url = sa.URL.create("sqlite", database=str(database))
     engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
     set_up_reader(engine)
@@ -69,24 +75,24 @@ def reading_engine(database: Path) -> sa.Engine:
 
 
 def set_up_reader(engine: sa.Engine) -> None:
-    """Have its connections write nothing."""
+    """Configure an engine so that its connections cannot write."""
     _on_connect(engine, READER_PRAGMAS)
 
 
 class DatabaseUnusable(CannotStart):
-    """The file is damaged, no database, or out of reach."""
+    """The file is damaged, is no database, or cannot be accessed."""
 
     def __init__(self, database: Path, cause: object) -> None:
         super().__init__(f"the database {database} cannot be used: {cause}")
 
 
 class SqliteDatabase:
-    """One SQLite file: a thread that writes, and readers beside it. The caller holds the lock of the data directory."""
+    """A Database in a SQLite file. The caller must hold the lock of the data directory."""
 
     dialect: Dialect = SqliteDialect()
 
     def __init__(self, database: Path, pragmas: Sequence[str] = ()) -> None:
-        """`pragmas` are of the connection that writes, beside the usual ones."""
+        """`pragmas` are additional ones for the writing connection."""
         faults, engine = SqliteFaults(), reading_engine(database)
         self._writer = WriterThread(writing_engine(database, pragmas), faults)
         self._for_callers = Readers(engine, faults, 1, "exportd-reader")
@@ -96,8 +102,11 @@ class SqliteDatabase:
 
     @classmethod
     async def open(cls, database: Path) -> Self:
-        """Bring the file's schema up to date first. Raises as migrate, and DatabaseUnusable, NotOurs, OSError."""
-        for file in (database, *database.parent.glob(f"{database.name}[-.]*")):  # what SQLite makes has the same mode
+        """Open the file and bring its schema up to date.
+
+        Raises the errors of `migrate`, and DatabaseUnusable, NotOurs, OSError.
+        """
+        for file in (database, *database.parent.glob(f"{database.name}[-.]*")):  # others get the same mode
             own_file(file)
         try:
             await asyncio.to_thread(bring_up_to_date, writing_engine(database), database)
@@ -109,16 +118,16 @@ class SqliteDatabase:
 
     @classmethod
     async def beside(cls, database: Path) -> Self:
-        """A file that another process serves: for a few changes, and without a checkpoint, which is that one's.
+        """Open a file that another process serves, for a few changes. Checkpoints are left to that process.
 
-        Raises DatabaseUnusable for one that another version serves.
+        Raises DatabaseUnusable if that process is of another version.
         """
         if not await asyncio.to_thread(is_up_to_date, writing_engine(database)):
             raise DatabaseUnusable(database, "the process that has it open is of another version")
         return cls(database, ("wal_autocheckpoint=0",))
 
     async def close(self) -> None:
-        """Finish what was begun. The writer closes last, so that the last checkpoint is its own. Idempotent."""
+        """Finish what was begun. The writer closes last, so that it makes the last checkpoint. Idempotent."""
         for readers in (self._for_callers, self._for_workers, self._for_lists):
             await readers.close()
         await self._writer.close()
@@ -130,37 +139,37 @@ class SqliteDatabase:
         await self.close()
 
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
-        """As Database says: see WriterThread.run."""
+        """See `Database.write` and `WriterThread.run`."""
         return await self._writer.run(work)
 
     async def write_listed(self, verb: ListVerb[Item, T], item: Item) -> T:
-        """As Database says: see WriterThread.run_listed."""
+        """See `Database.write_listed` and `WriterThread.run_listed`."""
         return await self._writer.run_listed(verb, item)
 
     async def write_in_turn(self, verb: ListVerb[Item, T], item: Item) -> T:
-        """As Database says: one process writes, and one thread of it."""
+        """See `Database.write_in_turn`. Only one thread of one process writes, so no lock is needed."""
         return await self._writer.run_listed(verb, item)
 
     async def read(self, query: Callable[[sa.Connection], T]) -> T:
-        """For callers."""
+        """See `Database.read`."""
         return await self._for_callers.run(query)
 
     async def read_list(self, holder: str, query: Callable[[sa.Connection], T]) -> T:
-        """For callers, and perhaps long: a few at a time, of each holder one."""
+        """See `Database.read_list`. Only a few lists are read at once, and one of each holder."""
         async with self._lists.held(holder):
             return await self._for_lists.run(query)
 
     async def read_for_workers(self, query: Callable[[sa.Connection], T]) -> T:
-        """For workers and the clock."""
+        """See `Database.read_for_workers`."""
         return await self._for_workers.run(query)
 
     async def erase(self) -> bool:
-        """See Database: empties the log, whose frames keep old pages."""
+        """Empty the log, since its frames contain old pages; see `Database.erase`."""
         return await self._writer.run_apart(_empty_log)
 
 
 def _empty_log(db: sa.Connection) -> bool:
-    """False when somebody still reads from the log."""
+    """Empty the log. Return False if a reader still uses it."""
     driver: Any = db.connection.driver_connection
     driver.execute(f"PRAGMA busy_timeout={ERASING_MS}")
     try:

@@ -1,4 +1,4 @@
-"""What SQLite spells its own way."""
+"""Statements in the dialect of SQLite."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -34,7 +34,7 @@ class SqliteDialect:
         return sa.select(*values).select_from(each).subquery(f"{name}_rows")
 
     def keep_in_line(self, db: sa.Connection, tenants: Collection[str]) -> None:
-        """Nobody else writes."""
+        """Do nothing: there are no other writers."""
 
     def may_leave_line(self, db: sa.Connection, tenants: Collection[str]) -> Collection[str]:  # noqa: ARG002
         return tenants

@@ -1,4 +1,4 @@
-"""What SQLite's errors mean."""
+"""The meaning of SQLite's errors."""
 
 import sqlite3
 from typing import Any
@@ -9,10 +9,10 @@ PASSING = frozenset({
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
 })  # fmt: skip
-"""What SQLite answers when the machine, not the statement, is at fault."""
+"""Error codes that the machine causes, not the statement."""
 
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-"""What SQLite answers when the file is at fault."""
+"""Error codes that a damaged file causes."""
 
 
 class SqliteFaults:
@@ -21,10 +21,10 @@ class SqliteFaults:
     def is_passing(self, error: BaseException) -> bool:
         return _code(error) in PASSING
 
-    def is_conflict(self, error: BaseException) -> bool:  # noqa: ARG002 - nobody else writes
+    def is_conflict(self, error: BaseException) -> bool:  # noqa: ARG002 - there are no other writers
         return False
 
-    def is_lost(self, error: BaseException) -> bool:  # noqa: ARG002 - it is a file
+    def is_lost(self, error: BaseException) -> bool:  # noqa: ARG002 - a file is not lost
         return False
 
     def stands(self, db: sa.Connection) -> bool:
@@ -33,12 +33,12 @@ class SqliteFaults:
 
 
 def is_damage(error: BaseException) -> bool:
-    """The file is not what SQLite wrote."""
+    """Whether the error says that the file is damaged."""
     return _code(error) in DAMAGE
 
 
 def _code(error: BaseException) -> int | None:
-    """SQLite's primary result code; None for another's error."""
+    """Return SQLite's primary result code; None for another error."""
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF

@@ -1,7 +1,7 @@
-"""Readers of what may take long, through aiosqlite: a few connections, each with a thread of its own.
+"""Runs long reads through aiosqlite, with a few connections that have a thread each.
 
-Its library is imported with the first list: no start waits for it. What is short and many goes through `Readers`, which
-spares the handing over of each statement between threads.
+Its library is imported with the first list, so that no start waits for it. Short and frequent reads use `Readers`,
+which avoids passing each statement between threads.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class LongReaders:
-    """At most so many `connections`, opened when they are needed; `set_up` prepares each engine."""
+    """At most `connections` connections, opened when they are needed. `set_up` configures the engine."""
 
     def __init__(self, database: Path, connections: int, set_up: Callable[[sa.Engine], None]) -> None:
         self._database = database
@@ -33,7 +33,7 @@ class LongReaders:
         self._closed = False
 
     async def run(self, query: Callable[[sa.Connection], T]) -> T:
-        """What the query returns. Raises what it raises, and StoreUnavailable."""
+        """Run a query and return its result. Raises the errors of the query, and StoreUnavailable."""
         engine = await self._opened()
         try:
             async with engine.connect() as connection:
@@ -44,7 +44,7 @@ class LongReaders:
             raise
 
     async def close(self) -> None:
-        """Idempotent."""
+        """Close all connections. Idempotent."""
         self._closed = True
         async with self._opening:
             if self._engine is not None:

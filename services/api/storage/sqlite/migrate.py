@@ -1,4 +1,4 @@
-"""Bringing a database file up to date, at the start of the process that holds the data directory's lock."""
+"""Brings a database file up to date when a process starts that holds the lock of the data directory."""
 
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,13 @@ class SchemaTooOld(CannotStart):
 
 
 class ForeignKeysBroken(CannotStart):
-    """A migration left rows that point nowhere; nothing of it was kept."""
+    """A migration left rows that refer to missing rows. It was rolled back."""
 
 
 def migrate(engine: sa.Engine, database: Path, migrations: Path = MIGRATIONS) -> None:
-    """Bring the schema to that of this version, after a copy of the file when there is anything to lose.
+    """Bring the schema to that of this version, after copying a file that has data.
 
-    Does nothing when it is up to date; all or nothing otherwise. Raises SchemaTooNew, SchemaTooOld, ForeignKeysBroken.
+    Does nothing if it is up to date, otherwise all or nothing. Raises SchemaTooNew, SchemaTooOld, ForeignKeysBroken.
     """
     config = Config(attributes={"connection": None})
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
@@ -60,7 +60,7 @@ def migrate(engine: sa.Engine, database: Path, migrations: Path = MIGRATIONS) ->
 
 
 def _revision(connection: sa.Connection) -> str | None:
-    """None for an empty database."""
+    """Return the revision of the schema; None for an empty database."""
     with connection.begin():
         return MigrationContext.configure(connection).get_current_revision()
 
@@ -74,11 +74,11 @@ def _check_known(scripts: ScriptDirectory, database: Path, revision: str) -> Non
 
 
 def _back_up(connection: sa.Connection, database: Path, revision: str) -> None:
-    """A whole copy beside the file, under its final name only once it is durable."""
+    """Write a complete copy beside the file. It gets its final name only when it is durable."""
     final = database.with_name(f"{database.name}.{revision}.backup")
     partial = final.with_suffix(".partial")
     partial.unlink(missing_ok=True)
-    own_file(partial)  # SQLite takes an empty one as it is
+    own_file(partial)  # SQLite accepts an existing empty file
     _driver(connection).execute("VACUUM INTO ?", (str(partial),))
     sync(partial)
     partial.replace(final)
@@ -86,7 +86,7 @@ def _back_up(connection: sa.Connection, database: Path, revision: str) -> None:
 
 
 def _upgrade(connection: sa.Connection, config: Config) -> None:
-    # Outside of the transaction, where alone it has an effect: rebuilding a table would delete what refers to it.
+    # This has an effect only outside of a transaction. Otherwise rebuilding a table would delete rows that refer to it.
     _driver(connection).execute("PRAGMA foreign_keys=OFF")
     with connection.begin():
         command.upgrade(config, "head")
@@ -96,5 +96,5 @@ def _upgrade(connection: sa.Connection, config: Config) -> None:
 
 
 def _driver(connection: sa.Connection) -> Any:
-    """The sqlite3 connection, for what must not run in a transaction."""
+    """Return the sqlite3 connection, for statements that must not run in a transaction."""
     return connection.connection.driver_connection

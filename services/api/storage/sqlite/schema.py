@@ -1,4 +1,4 @@
-"""Whether a database file has the schema of this version, found out without the library that changes schemas."""
+"""Checks whether a database file has the schema of this version, without importing Alembic."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _version = sa.text("SELECT version_num FROM alembic_version")
 
 
 def newest() -> str:
-    """The revision that this version of exportd knows: the first part of the last file's name."""
+    """Return the latest revision that this version knows: the first part of the last file's name."""
     return max(file.stem.partition("_")[0] for file in VERSIONS.glob("[0-9]*.py"))
 
 
@@ -21,7 +21,7 @@ def is_up_to_date(engine: sa.Engine) -> bool:
 
 
 def bring_up_to_date(engine: sa.Engine, database: Path) -> None:
-    """As `migrate`, which is imported where there is something to do."""
+    """Migrate the file if necessary; see `migrate`, which is imported only then."""
     if not is_up_to_date(engine):
         from services.api.storage.sqlite.migrate import migrate  # noqa: PLC0415 - few starts need it
 
@@ -29,6 +29,6 @@ def bring_up_to_date(engine: sa.Engine, database: Path) -> None:
 
 
 def revision(engine: sa.Engine) -> str | None:
-    """None for a file without tables."""
+    """Return the revision of the schema; None for a file without tables."""
     with engine.connect() as connection, connection.begin():
         return connection.execute(_version).scalar() if connection.execute(_tables).scalar() else None

@@ -1,6 +1,6 @@
-"""The history of the schema. A migration never changes once it was released.
+"""The migrations of the schema. A migration never changes once it has been released.
 
-It expands, so that programs of the release before go on beside it: columns that may be NULL or have a default, tables,
-indexes. What becomes needless is taken away a release later, by a migration that also says in `schema_support` which
-revision a program must know to go on beside it.
+A migration only expands, so that programs of the previous release can run beside it: it adds tables, indexes, and
+columns that may be NULL or have a default. What is no longer needed is removed one release later, by a migration that
+also sets `schema_support` to the revision that a program must know to run beside it.
 """

@@ -1,1 +1,1 @@
-"""The history of the schema. A migration never changes once it was released."""
+"""The migrations of the schema. A migration never changes once it has been released."""

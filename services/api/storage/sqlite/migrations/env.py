@@ -7,6 +7,6 @@ from services.api.storage.sql.tables import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    render_as_batch=True,  # SQLite can hardly alter a table: it is rebuilt
+    render_as_batch=True,  # SQLite can alter little of a table: it is rebuilt instead
 )
 context.run_migrations()

@@ -1,4 +1,4 @@
-"""The whole schema."""
+"""Creates the whole schema."""
 
 from pathlib import Path
 

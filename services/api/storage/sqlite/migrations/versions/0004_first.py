@@ -1,6 +1,7 @@
-"""The whole schema.
+"""Creates the whole schema.
 
-Its number is that of the last of four migrations that led to this schema before: what they made is up to date.
+The number is that of the last of four earlier migrations that led to the same schema, so that their databases are up to
+date.
 """
 
 from pathlib import Path

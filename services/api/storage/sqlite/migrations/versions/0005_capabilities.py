@@ -1,7 +1,7 @@
-"""What exports need of workers, and how often workers gave them back.
+"""Adds what exports require of workers, and how often workers gave them back.
 
-What an earlier version stored needs nothing of a worker: any may build it. The table is made anew, since SQLite adds no
-rule to one that is there.
+Exports of earlier versions require nothing: every worker may build them. The table is rebuilt, since SQLite cannot add
+a constraint to an existing one.
 """
 
 from pathlib import Path

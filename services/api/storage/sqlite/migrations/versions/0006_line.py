@@ -1,6 +1,6 @@
-"""The line of tenants, so that a claim reads as many of them as it hands out jobs.
+"""Adds the line of tenants, so that a claim reads only as many tenants as it hands out jobs.
 
-What waits in a database of an earlier version stands in it at once.
+Exports that wait in an existing database are added to the line at once.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The keys of callers and workers."""
+"""Adds the keys of callers and workers."""
 
 from pathlib import Path
 
