@@ -1,1 +1,1 @@
-"""The store in SQL, whatever the engine: tables, guarded transitions and verbs."""
+"""The store in SQL, independent of the engine: tables, guarded transitions, and the statements of each port."""

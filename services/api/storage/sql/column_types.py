@@ -1,4 +1,4 @@
-"""How points in time, lengths of time and lists are stored: the same way in every database."""
+"""How times, durations and lists are stored, in the same way in every database."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,17 +12,17 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def to_micros(moment: datetime) -> int:
-    """Microseconds since 1970 UTC. The moment must know its zone."""
+    """Return the microseconds since 1970 UTC of a time, which must have a time zone."""
     return (moment - EPOCH) // MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
-    """In UTC."""
+    """Return the time in UTC."""
     return EPOCH + micros * MICROSECOND
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A point in time as integer microseconds since 1970 UTC."""
+    """A time, stored as integer microseconds since 1970 UTC."""
 
     impl = sa.BigInteger
     cache_ok = True
@@ -35,7 +35,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class Length(TypeDecorator[timedelta]):
-    """A length of time as integer microseconds."""
+    """A duration, stored as integer microseconds."""
 
     impl = sa.BigInteger
     cache_ok = True
@@ -48,7 +48,7 @@ class Length(TypeDecorator[timedelta]):
 
 
 Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-"""Text that is compared and ordered by its bytes, whatever language a database is of."""
+"""Text that is compared and sorted by its bytes, whatever the locale of the database."""
 
 Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-"""A list or an object; absent is NULL, never JSON's null."""
+"""A list or an object. A missing value is NULL, never JSON's null."""

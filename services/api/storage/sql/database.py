@@ -1,4 +1,4 @@
-"""What the SQL store needs of an engine: transactions, and what the engine spells its own way."""
+"""What the SQL store needs of an engine: transactions, and statements in its dialect."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
@@ -9,110 +9,131 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 ListVerb = Callable[[sa.Connection, Sequence[Item]], Sequence[T | Exception]]
-"""A unit of work for each of a list: the results, in the same order; an exception is raised to that one's caller.
+"""A unit of work for a list of items.
 
-When it raises, nothing of the list was done, and each is done again by itself.
+It returns the results in the same order; an exception among them is raised to the caller of that item. If it raises,
+nothing of the list was done, and each item is done again by itself.
 """
 
 Columns = sa.ColumnCollection[str, sa.ColumnElement[Any]]
-"""Columns of a table, by name."""
+"""The columns of a table, by name."""
 
 
 class Dialect(Protocol):
-    """Statements that no two engines spell alike; all others are SQLAlchemy's business."""
+    """The statements that differ between engines. All others are left to SQLAlchemy."""
 
     @property
     def one_writer(self) -> bool:
-        """True when transactions that write come one after the other: no row must be locked before it is looked at."""
+        """Whether writing transactions run one after the other, so that no row must be locked before it is read."""
         ...
 
     def keep_in_line(self, db: sa.Connection, tenants: Collection[str]) -> None:
-        """Until this transaction ends no other one takes these out of the line.
+        """Keep these tenants in the line: until this transaction ends, no other transaction removes them.
 
-        What this one makes wait, and whom it lets begin, no other one sees before.
+        No other transaction sees earlier which exports this one makes wait, and which tenants it frees from their caps.
         """
         ...
 
     def may_leave_line(self, db: sa.Connection, tenants: Collection[str]) -> Collection[str]:
-        """Those of these that no other transaction keeps in the line; until this one ends, none begins to.
+        """Return those of these tenants that no other transaction keeps in the line.
 
-        Only for `write_in_turn`: a transaction that went on after that could be waited for by whom it waits for.
+        Until this one ends, none begins to.
+
+        Only for `write_in_turn`, and only at the end of a transaction: a transaction that continued afterwards could
+        wait for a transaction that waits for it.
         """
         ...
 
     def insert_or_set(
         self, table: sa.Table, set_: Sequence[str], when: sa.ColumnElement[bool] | None = None
     ) -> sa.Insert:
-        """An INSERT of one row; where one with its primary key is there, these columns of that one are set.
+        """Return an INSERT of one row. If a row with its primary key exists, these columns of that row are set instead.
 
-        But for one that is not as `when` says: it stays, and RETURNING returns nothing.
+        If `when` is given and does not hold for the existing row, that row stays unchanged and RETURNING returns
+        nothing.
         """
         ...
 
     def insert_or_merge(self, table: sa.Table, merged: Callable[[Columns], Mapping[str, Any]]) -> sa.Insert:
-        """An INSERT of one row; where one with its primary key is there, it becomes what `merged` makes of the new one.
+        """Return an INSERT of one row.
 
-        That row is locked until the transaction ends.
+        If a row with its primary key exists, it is changed to what `merged` returns for the new one.
+
+        The row is locked until the transaction ends.
         """
         ...
 
     def rows_given(self, name: str, types: Mapping[str, sa.types.TypeEngine[Any]]) -> sa.FromClause:
-        """A table of what a parameter has: a list in JSON of lists, each with the values of these columns in order."""
+        """Return a table of the rows in a parameter: a JSON list of lists, each with the values of these columns in
+        order.
+        """
         ...
 
     def insert_or_keep(self, table: sa.Table) -> sa.Insert:
-        """An INSERT of one row; where one with its primary key is there, that one stays."""
+        """Return an INSERT of one row. If a row with its primary key exists, it stays unchanged."""
         ...
 
     def appended(self, list_: sa.ColumnElement[Any], max_entries: int, **entry: Any) -> sa.ColumnElement[Any]:
-        """A JSON list with an object at its end; its first entry makes room when it holds `max_entries` already."""
+        """Return a JSON list with an object appended.
+
+        If it already has `max_entries` entries, the first one is removed.
+        """
         ...
 
     def holds(self, object_: sa.ColumnElement[Any], texts: Mapping[str, str]) -> sa.ColumnElement[bool]:
-        """A JSON object has all these texts, one at least, by their names, whatever characters a name has.
+        """Return whether a JSON object has all these texts, at least one, under their names.
 
-        The object is looked through once, however many they are.
+        Names may have any characters.
+
+        The object is scanned once, however many texts there are.
         """
         ...
 
 
 class Database(Protocol):
-    """Transactions of one database. Each raises StoreUnavailable when the machine, not the statement, is at fault."""
+    """Transactions of one database. Each raises StoreUnavailable if the cause is the machine and not the statement."""
 
     @property
     def dialect(self) -> Dialect:
-        """How its engine spells."""
+        """The dialect of the engine."""
         ...
 
     async def write(self, work: Callable[[sa.Connection], T]) -> T:
-        """The value of a unit of work, once it is durable: all of it or, when it raises, nothing.
+        """Run a unit of work and return its value once it is durable. If it raises, nothing is written.
 
-        A caller that is cancelled leaves; its unit runs all the same.
+        If the caller is cancelled, the unit runs all the same.
         """
         ...
 
     async def write_listed(self, verb: ListVerb[Item, T], item: Item) -> T:
-        """As `write`, by a verb that takes a list: those that gathered one after the other go into one call of it."""
+        """Write like `write`, with a verb that takes a list.
+
+        Items that gather one after the other are passed to it in one call.
+        """
         ...
 
     async def write_in_turn(self, verb: ListVerb[Item, T], item: Item) -> T:
-        """As `write_listed`, for claims: in a transaction that sees all that those before it have done, and no two of
-        which run at once, in whatever process.
+        """Write like `write_listed`, for claims.
+
+        The transaction sees everything that earlier ones have done, and no two of them run at once in any processes.
         """
         ...
 
     async def read(self, query: Callable[[sa.Connection], T]) -> T:
-        """For callers; sees all that was acknowledged before."""
+        """Run a query for a caller. It sees everything that was acknowledged before."""
         ...
 
     async def read_list(self, holder: str, query: Callable[[sa.Connection], T]) -> T:
-        """As `read`, and perhaps long: it must delay no other read, and those of one holder none of another's."""
+        """Run a query that may take long.
+
+        It must not delay other reads, and those of one holder must not delay another's.
+        """
         ...
 
     async def read_for_workers(self, query: Callable[[sa.Connection], T]) -> T:
-        """As `read`, for workers and the clock: what callers read must not hold it up."""
+        """Run a query for workers or the clock. Reads of callers must not delay it."""
         ...
 
     async def erase(self) -> bool:
-        """As RetentionStore.erase."""
+        """See `RetentionStore.erase`."""
         ...

@@ -1,4 +1,4 @@
-"""How many long reads run at once, and whose is next."""
+"""How many long reads run at once, and in which order."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,9 +7,10 @@ from weakref import WeakValueDictionary
 
 
 class FairSlots:
-    """So many at once, and of one holder one at a time.
+    """A number of slots for all holders, of which each holder has at most one at a time.
 
-    Of those of one holder only one stands in line: another holder waits for as many as there are holders before it.
+    Of each holder only one request waits for a slot, so that a holder waits at most for as many requests as there are
+    holders before it.
     """
 
     def __init__(self, slots: int) -> None:
@@ -18,7 +19,7 @@ class FairSlots:
 
     @asynccontextmanager
     async def held(self, holder: str) -> AsyncIterator[None]:
-        """Wait for a slot, and have it while the context lasts."""
+        """Wait for a slot, and hold it while the context lasts."""
         turn = self._turns.setdefault(holder, asyncio.Lock())
         async with turn, self._free:
             yield

@@ -1,4 +1,4 @@
-"""What errors of a database mean."""
+"""The meaning of a database's errors."""
 
 from typing import Protocol
 
@@ -8,27 +8,27 @@ from services.contract.errors import StoreUnavailable
 
 
 class Faults(Protocol):
-    """What an engine's errors mean."""
+    """The meaning of an engine's errors."""
 
     def is_passing(self, error: BaseException) -> bool:
-        """The machine, not the statement, is at fault: the same statement may succeed later."""
+        """Whether the cause is the machine and not the statement, so that the same statement may succeed later."""
         ...
 
     def is_conflict(self, error: BaseException) -> bool:
-        """Another transaction was in the way: the whole transaction is to be done again."""
+        """Whether another transaction interfered, so that the whole transaction must be repeated."""
         ...
 
     def is_lost(self, error: BaseException) -> bool:
-        """The connection is gone, and its transaction with it."""
+        """Whether the connection is lost, and its transaction with it."""
         ...
 
     def stands(self, db: sa.Connection) -> bool:
-        """After a statement has failed: the transaction is there, and can go back to a savepoint."""
+        """Whether, after a failed statement, the transaction still exists and can be rolled back to a savepoint."""
         ...
 
 
 def unavailable(cause: BaseException) -> StoreUnavailable:
-    """A new one for each caller, that keeps the cause for the log."""
+    """Return a new StoreUnavailable for a caller, with the cause for the log."""
     refusal = StoreUnavailable()
     refusal.__cause__ = cause
     return refusal

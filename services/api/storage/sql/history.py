@@ -1,6 +1,4 @@
-"""What stands beside a change of state, in its transaction: its entry in the history, its tenant's place in the line,
-the announcement of an end.
-"""
+"""Writes what belongs to a change of state, in its transaction: history, place in the line, and notifications."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -40,7 +38,7 @@ _of_export = (
 
 
 class History:
-    """Writes entries, places and announcements."""
+    """Writes entries of histories, places in the line, and notifications."""
 
     def __init__(self, sql: Statements) -> None:
         self._outbox = OutboxVerbs(sql)
@@ -61,9 +59,9 @@ class History:
         reason: str | Callable[[Row], str] = "",
         worker_id: str | Callable[[Row], str] = "",
     ) -> list[Export]:
-        """Record what an event did, and announce it when it was an end; returns the exports that it happened to.
+        """Record an event of these exports, and announce it if it ends their runs. Return the exports.
 
-        `reason` and `worker_id` may be told of each row.
+        `reason` and `worker_id` may be functions of the row.
         """
         rows = [*rows]
         workers, why = _told(worker_id, rows), _told(reason or REASONS.get(event, ""), rows)
@@ -77,22 +75,22 @@ class History:
 
 
 def _told(what: str | Callable[[Row], str], rows: Sequence[Row]) -> list[str]:
-    """Of each row."""
+    """Return the value for each row."""
     return [what if isinstance(what, str) else what(row) for row in rows]
 
 
 def worker_of(db: sa.Connection, export_id: str) -> str:
-    """The worker of the export's last transition: while it is PROCESSING, the one that builds it."""
+    """Return the worker of the export's last transition: while it is PROCESSING, the worker that builds it."""
     return _last.scalar(db, {"of_id": export_id}) or ""
 
 
 def of_export(
     db: sa.Connection, tenant: str, export_id: str, after: int = 0, limit: int | None = None
 ) -> list[Transition]:
-    """Oldest first, those of versions above `after`, at most `limit` of them (None: all)."""
+    """Return entries of a history, oldest first: those of versions above `after`, at most `limit` (None: all)."""
     before: State | None = None
     transitions = []
-    # From `after` itself on: its state is the state before the first.
+    # Starts with `after` itself: its state is the state before the first entry.
     entries = _of_export.where(_t.version >= after).limit(None if limit is None else limit + 1)
     for row in db.execute(entries, {"of_id": export_id, "of_tenant": tenant}).mappings():
         if row["version"] > after:
@@ -117,7 +115,7 @@ def _entry(export: Export, event: str, actor: Actor, reason: str, worker_id: str
 
 
 def to_transition(row: Row, before: State | None) -> Transition:
-    """From a row of all columns, and the state of the entry before."""
+    """Return the entry for a row with all columns and the state of the entry before."""
     return Transition(
         version=row["version"],
         run=row["run"],

@@ -1,8 +1,9 @@
-"""The line: one row for each tenant and requirement of which exports wait, in the order of the tenants' virtual time.
+"""The line: one row for each tenant and requirement that has waiting exports, in the order of the tenants' virtual
+time.
 
-A row may stand there though nothing waits: the claim that meets it removes it. The other way round must never be: what
-makes an export wait puts its row there in the same transaction, and keeps its tenant in the line until that ends. A
-claim removes rows only of tenants that nobody keeps, by a statement that finds no export once that is sure.
+A row may be there although nothing waits: the next claim that reads it removes it. The opposite must never happen: a
+transaction that makes an export wait also adds the row, and keeps its tenant in the line until it ends. A claim removes
+rows only of tenants that no transaction keeps in the line, by a statement that verifies that no export waits.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.tables import Place, at, exports, in_states, line, tenants
 
 LineKey = tuple[str, str]
-"""Of a row: a tenant and the key of a requirement."""
+"""The key of a row: a tenant and the key of a requirement."""
 
 _c, _l = exports.c, line.c
 _of_tenant = _l.tenant == sa.bindparam("of_tenant")
@@ -30,10 +31,10 @@ _again = sa.select(sa.func.min(_c.next_attempt_time)).where(in_states({target(Ev
 
 _BUSY = sources(Event.RELEASE)
 _FREES = {event for event in Event if sources(event) & _BUSY and target(event) not in _BUSY}
-"""A tenant that runs as many as it may may run one more."""
+"""Events after which a tenant that had reached its cap may run one more export."""
 
 _EMPTIES = {Event.CANCEL, Event.RENEW}
-"""What waited does not any more. Claims look for themselves, and at what a late COMPLETE has left there."""
+"""Events after which an export that waited waits no more. Claims check this themselves, also after a late COMPLETE."""
 
 _waiting, _later = (sa.literal(place, _l.place.type) for place in (Place.WAITING, Place.LATER))
 _leave = Prepared(sa.delete(line).where(*_of_row, sa.not_(_new), _again.is_(None)))
@@ -59,7 +60,7 @@ class Line:
         self._stand = Prepared(dialect.insert_or_merge(line, _with_new).from_select(_STANDING, _standing()))
 
     def happened(self, db: sa.Connection, event: Event, changed: Sequence[Export]) -> None:
-        """What an event other than LEASE changes."""
+        """Update the line after an event other than LEASE."""
         if event in _FREES or target(event) in LEASABLE:
             self._dialect.keep_in_line(db, _tenants(changed))
         if event in _FREES:
@@ -70,7 +71,7 @@ class Line:
             self.look_again(db, {(export.tenant, export.requirement.key) for export in changed})
 
     def waits(self, db: sa.Connection, waiting: Sequence[Export]) -> None:
-        """Have their tenants stand in the line. All are QUEUED or FAILED."""
+        """Add the tenants of these exports, which are QUEUED or FAILED, to the line."""
         self._dialect.keep_in_line(db, _tenants(waiting))
         self._stands(db, waiting)
 
@@ -79,7 +80,7 @@ class Line:
         self._stand.run_each(db, (_row(export) for _, export in sorted(rows.items())))
 
     def look_again(self, db: sa.Connection, rows: Iterable[LineKey]) -> None:
-        """Let those leave of which nothing waits, and know when the others are due."""
+        """Remove the rows without waiting exports, and update the due times of the others."""
         rows = sorted(rows)
         may = {*self._dialect.may_leave_line(db, {tenant for tenant, _ in rows})}
         of = [{"of_tenant": tenant, "of_requirement": key} for tenant, key in rows if tenant in may]
@@ -87,19 +88,19 @@ class Line:
         _stay.run_each(db, of)
 
     def moved(self, db: sa.Connection, turns: Mapping[str, Turn]) -> None:
-        """Tenants have had their turns."""
+        """Set the virtual time of tenants that had their turns."""
         _moved.run_each(db, ({"of_tenant": tenant, "to_vtime": turns[tenant].vtime} for tenant in sorted(turns)))
 
     def capped(self, db: sa.Connection, names: Iterable[str]) -> None:
-        """Tenants run as many as they may."""
+        """Mark tenants that have reached their caps."""
         _capped.run_each(db, ({"of_tenant": tenant} for tenant in sorted(names)))
 
     def all_freed(self, db: sa.Connection) -> None:
-        """The shares have changed: perhaps no tenant runs as many as it may."""
+        """Unmark all capped tenants, since the shares have changed."""
         _all_freed.run(db, {})
 
     def those_due(self, db: sa.Connection, now: Any) -> None:
-        """Have those stand in the line of which something has become due."""
+        """Mark the rows as waiting whose next retry has become due."""
         _due.run(db, {"now": now})
 
 
@@ -107,7 +108,7 @@ _STANDING = ("tenant", "requirement", "needs", "vtime", "place", "due")
 
 
 def _standing() -> sa.Select[Any]:
-    """A new row; none where one stands already that it would change nothing of, which then is not even locked."""
+    """Return a new row; none if an existing row would not be changed by it, so that this row is not even locked."""
     new = {name: sa.cast(sa.bindparam(f"new_{name}", type_=_l[name].type), _l[name].type) for name in _STANDING}
     own = sa.select(tenants.c.vtime).where(tenants.c.tenant == new["tenant"]).scalar_subquery()
     as_it_is = sa.exists().where(
@@ -129,7 +130,7 @@ def _with_new(new: Columns) -> Mapping[str, Any]:
 
 
 def _place_of(export: Export) -> tuple[str, str, int]:
-    """What writes the same into the line, in the order in which rows are locked."""
+    """Return a key of what an export writes into the line. Keys are sorted in the order in which rows are locked."""
     due = export.next_attempt_time
     return export.tenant, export.requirement.key, to_micros(due) if due else 0
 

@@ -1,6 +1,6 @@
-"""A guarded UPDATE over a list: what was one parameter for each of its values becomes a column of the rows given.
+"""A guarded UPDATE over a list: parameters of the single UPDATE become columns of a table of given rows.
 
-The rows are one parameter in JSON, so that the statement is the same however many they are.
+The rows are one parameter in JSON, so that the statement is the same for any number of them.
 """
 
 import json
@@ -21,11 +21,11 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 Types = Mapping[str, sa.types.TypeEngine[Any]]
-"""Of the columns of the rows given, by name."""
+"""The types of the columns of the given rows, by name."""
 
 
 class Listed:
-    """An UPDATE whose rows are given as a list. Each may change one row of its table; no two the same one."""
+    """An UPDATE whose rows are given as a list. Each may change one row of the table, and no two the same row."""
 
     def __init__(self, statement: sa.Update, names: Collection[str]) -> None:
         self._statement = Prepared(statement)
@@ -33,7 +33,7 @@ class Listed:
 
     @classmethod
     def of(cls, dialect: Dialect, change: sa.Update, parameters: Types, sets: Types | None = None) -> Self:
-        """`parameters` of the change, and columns that it sets besides."""
+        """Return the UPDATE for a list. `parameters` are those of `change`; `sets` are further columns that it sets."""
         types = {**parameters, **(sets or {})}
         given = dialect.rows_given("given", types)
 
@@ -46,7 +46,7 @@ class Listed:
         return cls(listed, types)
 
     def changed(self, db: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> Sequence[Row]:
-        """What RETURNING says of those that were changed, in no order."""
+        """Run the UPDATE and return what RETURNING returns for the changed rows, in no particular order."""
         given = [[_plain(row[name]) for name in self._names] for row in rows]
         return self._statement.all(db, {"given": json.dumps(given)}) if given else []
 
@@ -54,8 +54,9 @@ class Listed:
 def in_rounds(
     asked: Sequence[Item], rows: Callable[[Item], Iterable[str]], verb: Callable[[Sequence[Item]], Sequence[T]]
 ) -> list[T]:
-    """What a verb answers to a list in which `rows`, by their ids, may come more than once: one after the other then,
-    in their order.
+    """Return the answers of a verb to a list in which the same row, by its id from `rows`, may occur several times.
+
+    Items with the same row are passed to the verb one after the other, in their order.
     """
     answers: list[T] = []
     together: list[Item] = []
@@ -71,7 +72,7 @@ def in_rounds(
 
 
 def _plain(value: Any) -> Any:
-    """As it is stored; see column_types.py."""
+    """Return a value as it is stored; see column_types.py."""
     match value:
         case datetime():
             return to_micros(value)

@@ -1,7 +1,9 @@
-"""Lists of a tenant's exports: what one page looks at is bounded, however many exports there are and few are wanted.
+"""Lists of a tenant's exports.
 
-A page takes ids from an index, as many as it may look at, and then looks at those exports alone. Where too few of them
-are wanted, the next page goes on behind the last one that was looked at.
+Each page examines a bounded number of exports, however many there are and however few match.
+
+A page reads ids from an index, as many as it may examine, and then examines only those exports. If too few of them
+match, the next page continues after the last one examined.
 """
 
 from collections.abc import Sequence
@@ -15,21 +17,21 @@ from services.api.storage.sql.rows import EXPORT_COLUMNS, to_export
 from services.api.storage.sql.tables import exports, in_states
 
 MAX_LOOKED_AT = 2000
-"""Exports that one page looks at: some 50 ms of a reader, most of it for labels."""
+"""How many exports one page examines: about 50 ms of a reader, most of it for labels."""
 
 _c = exports.c
 Conditions = list[sa.ColumnElement[bool]]
 
 
 class Listing:
-    """Reads pages from one database, each of which looks at `max_looked_at` exports at most."""
+    """Reads pages from one database. Each page examines at most `max_looked_at` exports."""
 
     def __init__(self, dialect: Dialect, max_looked_at: int = MAX_LOOKED_AT) -> None:
         self._dialect = dialect
         self._max_looked_at = max_looked_at
 
     def page(self, db: sa.Connection, tenant: str, filter_: ExportFilter, before_id: str, limit: int) -> ExportPage:
-        """As ExportStore.page."""
+        """Return a page; see `ExportStore.page`."""
         others = _not_indexed(self._dialect, filter_)
         most = max(self._max_looked_at, limit + 1) if others else limit + 1
         ids = _walked(db, tenant, filter_, before_id, most)
@@ -41,14 +43,16 @@ class Listing:
 
 
 def _of(tenant: str, filter_: ExportFilter, ids: Sequence[str]) -> sa.Select[Any]:
-    """Those that are wanted still: they may have changed after their ids were read."""
+    """Select the exports with these ids that still match, since they may have changed after their ids were read."""
     there = [_c.id.in_(ids), _c.tenant == tenant, _c.deleted_time.is_(None)]
     states = [in_states(filter_.states)] if filter_.states else []
     return sa.select(*EXPORT_COLUMNS).where(*there, *states).order_by(_c.id.desc())
 
 
 def _walked(db: sa.Connection, tenant: str, filter_: ExportFilter, before_id: str, most: int) -> list[str]:
-    """The newest ids of what an index finds: of each state that is wanted, else of the type, else of all."""
+    """Return the newest ids from the index of each state in the filter, otherwise of the type, otherwise of all
+    exports.
+    """
     before = (_c.id < before_id,) if before_id else ()
     all_ = sa.select(_c.id).where(_c.tenant == tenant, _c.deleted_time.is_(None), *before)
     newest = [all_.where(*each).order_by(_c.id.desc()).limit(most) for each in _indexed(filter_)]
@@ -59,7 +63,7 @@ def _walked(db: sa.Connection, tenant: str, filter_: ExportFilter, before_id: st
 
 
 def _indexed(filter_: ExportFilter) -> list[Conditions]:
-    """Alternatives, each with an index of its own that has the ids in order."""
+    """Return alternative conditions, each with an index that has the ids in order."""
     if filter_.states:
         return [[_c.state == state] for state in sorted(filter_.states, key=lambda state: state.name)]
     return [[_c.type == filter_.type]] if filter_.type else [[]]

@@ -1,4 +1,4 @@
-"""Places in the queue."""
+"""Positions in the queue."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.tables import exports, in_states
 
 LAST_KNOWN_S = 1.0
-"""For so long an export stands at MAX_QUEUE_POSITION because another one that is before it stood there."""
+"""How long a position of MAX_QUEUE_POSITION is cached, for the exports behind the one that had it."""
 
 _c = exports.c
 _queued_by = sa.select(_c.id).where(in_states({State.QUEUED}), _c.tenant == sa.bindparam("of_tenant"))
@@ -24,7 +24,7 @@ def _count(before: sa.Select[Any]) -> Any:
     return sa.select(sa.func.count()).select_from(before.limit(MAX_QUEUE_POSITION - 1).subquery()).scalar_subquery()
 
 
-# Two ranges of one index: together they would be a walk over all that waits.
+# Two ranges of one index: a single condition would scan all waiting exports.
 _ahead = Prepared(
     sa.select(
         (
@@ -37,16 +37,16 @@ _ahead = Prepared(
 
 @dataclass(frozen=True, slots=True)
 class _Last:
-    """One that stood at MAX_QUEUE_POSITION, and until when that is believed."""
+    """An export at MAX_QUEUE_POSITION, and until when this is cached."""
 
     place: tuple[int, str]
     until: float
 
 
 class Places:
-    """Counts who is before an export. A queue that is longer than is counted is counted once in LAST_KNOWN_S.
+    """Counts the exports before an export. A queue longer than MAX_QUEUE_POSITION is counted only once in LAST_KNOWN_S.
 
-    `monotonic` counts seconds and never goes back; without it every queue is counted each time.
+    `monotonic` returns seconds and never goes back; without it every queue is counted each time.
     """
 
     def __init__(self, monotonic: Callable[[], float] | None = None) -> None:
@@ -54,7 +54,7 @@ class Places:
         self._last: dict[str, _Last] = {}
 
     def known(self, export: Export) -> int | None:
-        """Its place, where that is known without counting. For any thread."""
+        """Return the position if it is known without counting, otherwise None. Can be called by any thread."""
         last = self._last.get(export.tenant)
         if last is None or self._monotonic is None:
             return None
@@ -62,7 +62,7 @@ class Places:
         return MAX_QUEUE_POSITION if is_behind else None
 
     def of(self, db: sa.Connection, export: Export) -> int:
-        """As ExportStore.queue_position, of one that is QUEUED. For one thread."""
+        """Return the position of a QUEUED export; see `ExportStore.queue_position`. To be called by one thread only."""
         known = self.known(export)
         if known is not None:
             return known

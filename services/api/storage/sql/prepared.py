@@ -1,6 +1,6 @@
-"""Statements that every call asks for, handed to the driver as they are.
+"""Frequent statements, which are compiled once and passed to the driver directly.
 
-SQLAlchemy works out at each execution what never changes; for one row by an index that takes most of the time.
+SQLAlchemy computes at each execution what never changes. For one row found by an index this takes most of the time.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,16 +11,18 @@ from typing import Any
 import sqlalchemy as sa
 
 Values = Mapping[str, Any]
-"""Of the parameters, or of the columns of a row, by name."""
+"""The parameters of a statement, or the columns of a row, by name."""
 
 Process = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Spelled:
-    """As one engine spells it. `given` holds what the statement itself gives, in the form of the driver: by place or
-    by name. `asked` are the other parameters, each with its place there, `processed` the columns of rows that are made
-    of what the driver gives.
+    """A statement compiled for one engine.
+
+    `given` has the values that the statement itself contains, in the form of the driver: by position or by name.
+    `asked` are the other parameters, each with its position there. `processed` are the columns whose values are
+    converted from those of the driver.
     """
 
     text: str
@@ -44,24 +46,26 @@ class _Spelled:
 
 
 class Prepared:
-    """A statement whose parameters have names, and none of them a list. Raises what SQLAlchemy would.
+    """A statement with named parameters, none of which is a list. It raises the same errors as SQLAlchemy.
 
-    It begins no transaction: what writes is for within one.
+    It begins no transaction: statements that write must run inside one.
     """
 
     def __init__(self, statement: Any, *, sets: Sequence[str] = ()) -> None:
-        """`sets`: the columns that an INSERT sets by parameters of their names, where it does not say so itself."""
+        """`sets` are the columns that an INSERT sets by parameters of the same names, if it does not name
+        them itself.
+        """
         self._statement = statement
         self._sets = [*sets]
         self._spelled: dict[str, _Spelled] = {}
 
     def run(self, db: sa.Connection, values: Values) -> None:
-        """For what returns no row."""
+        """Run a statement that returns no rows."""
         spelled = self._as_of(db)
         _executed(db, spelled.text, spelled.parameters(values))
 
     def run_each(self, db: sa.Connection, rows: Iterable[Values]) -> None:
-        """As `run`, with each of these parameters; with none of them nothing."""
+        """Run the statement with each of these parameters. Does nothing if there are none."""
         spelled = self._as_of(db)
         given = [spelled.parameters(values) for values in rows]
         if len(given) == 1:
@@ -70,19 +74,19 @@ class Prepared:
             _executed(db, spelled.text, given, many=True)
 
     def all(self, db: sa.Connection, values: Values) -> list[dict[str, Any]]:
-        """Every row that it returns."""
+        """Return all rows."""
         spelled = self._as_of(db)
         rows = _executed(db, spelled.text, spelled.parameters(values), _fetch_all)
         return [spelled.row(each) for each in rows]
 
     def first(self, db: sa.Connection, values: Values) -> dict[str, Any] | None:
-        """The first row; None when there is none."""
+        """Return the first row; None if there is none."""
         spelled = self._as_of(db)
         row = _executed(db, spelled.text, spelled.parameters(values), _fetch_one)
         return None if row is None else spelled.row(row)
 
     def scalar(self, db: sa.Connection, values: Values) -> Any:
-        """The first value of the first row; None when there is no row."""
+        """Return the first value of the first row; None if there is no row."""
         row = self.first(db, values)
         return None if row is None else next(iter(row.values()))
 
@@ -105,7 +109,7 @@ class Prepared:
 
 
 def _split(compiled: Any, dialect: sa.Dialect) -> tuple[Any, Sequence[tuple[Any, str, Process | None]]]:
-    """`given` and `asked` of a statement."""
+    """Return `given` and `asked` of a statement."""
     order = compiled.positiontup
     places = [*enumerate(order)] if order is not None else [(name, name) for name in compiled.binds]
     given: Any = [None] * len(places) if order is not None else {}
@@ -121,7 +125,7 @@ def _split(compiled: Any, dialect: sa.Dialect) -> tuple[Any, Sequence[tuple[Any,
 
 
 def _fetch_nothing(_: Any) -> None:
-    """Of what returns no row."""
+    """Fetch nothing, for a statement that returns no rows."""
 
 
 def _fetch_one(cursor: Any) -> Any:
@@ -140,7 +144,10 @@ def _executed(
     *,
     many: bool = False,
 ) -> Any:
-    """What was fetched. `many`: the parameters are a list, and nothing is."""
+    """Execute a statement and return what was fetched.
+
+    With `many` the parameters are a list, and nothing is fetched.
+    """
     dbapi, cursor = db.dialect.loaded_dbapi, _driver(db).cursor()
     try:
         (cursor.executemany if many else cursor.execute)(text, parameters)

@@ -1,7 +1,7 @@
-"""Threads that read, each over a connection of its own that cannot write.
+"""Threads that read, each over its own connection, which cannot write.
 
-What gathered while a thread read is read and answered together: at each handing over between a thread and the event
-loop both wait for the interpreter's lock, which costs more than finding a row by an index.
+Queries that gather while a thread reads are answered together. Each handover between a thread and the event loop waits
+for the interpreter's lock on both sides, which costs more than finding a row by an index.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from services.contract.errors import StoreUnavailable
 T = TypeVar("T")
 
 MAX_TOGETHER = 64
-"""Queries that are answered together: the first of them waits for the last."""
+"""How many queries are answered together. The first of them waits for the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,16 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """What a caller gets instead of a value."""
+    """The error that a caller gets instead of a value."""
 
     error: BaseException
 
 
 class Inbox(Generic[T]):
-    """What an event loop hands to threads: all that one turn of the loop puts arrives together, in its order.
+    """Passes items from an event loop to threads. All items of one turn of the loop arrive together, in their order.
 
-    A thread that is woken for the first item asks for the interpreter's lock while the loop has others to put: it would
-    take one and wait again. `most` (2 or more) are taken at once.
+    If a thread were woken for the first item while the loop has more to put, it would compete for the interpreter's
+    lock, take one item and wait again. At most `most` items (2 or more) are taken at once.
     """
 
     def __init__(self, most: int) -> None:
@@ -49,19 +49,19 @@ class Inbox(Generic[T]):
         self._handed: SimpleQueue[list[T] | None] = SimpleQueue()
 
     def put(self, item: T) -> None:
-        """For the loop: hand it over when this turn of the loop is over."""
+        """Put an item; it is handed over at the end of this turn of the loop. To be called in the loop."""
         if not self._put:
             self._loop.call_soon(self._hand_over)
         self._put.append(item)
 
     def end(self, threads: int = 1) -> None:
-        """For the loop: no other item comes, for so many threads."""
+        """Announce the end of the items to this number of threads. To be called in the loop."""
         self._hand_over()
         for _ in range(threads):
             self._handed.put(None)
 
     def take(self) -> list[T]:
-        """For a thread: wait for one, and take what has gathered; empty at the end, once for each thread."""
+        """Wait for an item and take all that have gathered. Return an empty list at the end, once for each thread."""
         items: list[T] = []
         some = self._handed.get()
         while some is not None:
@@ -73,11 +73,11 @@ class Inbox(Generic[T]):
             except Empty:
                 return items
         if items:
-            self._handed.put(None)  # the end comes after these
+            self._handed.put(None)  # the end follows after these items
         return items
 
     def _hand_over(self) -> None:
-        """In parts of which two are no more than is taken at once."""
+        """Hand over the items in parts, of which two are no more than may be taken at once."""
         put, self._put = self._put, []
         size = self._most // 2
         for start in range(0, len(put), size):
@@ -85,9 +85,9 @@ class Inbox(Generic[T]):
 
 
 class Readers:
-    """Runs queries, each in the first of its threads that is free; one event loop may use it.
+    """Runs queries, each in the first of its threads that is free. One event loop may use it.
 
-    `engine` opens connections that see all that was committed before a query begins.
+    `engine` opens connections that see everything that was committed before a query begins.
     """
 
     def __init__(self, engine: sa.Engine, faults: Faults, threads: int, name: str) -> None:
@@ -101,7 +101,10 @@ class Readers:
             thread.start()
 
     async def run(self, query: Callable[[sa.Connection], T]) -> T:
-        """What the query returns; a caller that is cancelled leaves. Raises what it raises, and StoreUnavailable."""
+        """Run a query and return its result. Raises the errors of the query, and StoreUnavailable.
+
+        If the caller is cancelled, the query runs all the same.
+        """
         if self._closed:
             raise StoreUnavailable
         answer: asyncio.Future[T] = self._loop.create_future()
@@ -109,7 +112,7 @@ class Readers:
         return await answer
 
     async def close(self) -> None:
-        """Answer what was asked, then end. Idempotent."""
+        """Answer all queries, then end. Idempotent."""
         if not self._closed:
             self._closed = True
             self._inbox.end(len(self._threads))
@@ -120,13 +123,13 @@ class Readers:
         reader = _Reader(self._engine, self._faults)
         while asked := self._inbox.take():
             outcomes = [reader.outcome(each.query) for each in asked]
-            if not self._loop.is_closed():  # one that is has no callers left
+            if not self._loop.is_closed():  # a closed loop has no callers left
                 self._loop.call_soon_threadsafe(_settle, asked, outcomes)
         reader.close()
 
 
 class _Reader:
-    """A connection, opened when it is first needed and again after it failed."""
+    """A connection that is opened when it is first needed, and again after it failed."""
 
     def __init__(self, engine: sa.Engine, faults: Faults) -> None:
         self._engine = engine
@@ -134,12 +137,12 @@ class _Reader:
         self._connection: sa.Connection | None = None
 
     def outcome(self, query: Callable[[sa.Connection], Any]) -> Any:
-        """What a query came to."""
+        """Return the result of a query, or a _Failed."""
         is_used = self._connection is not None
         try:
             return self._answer(query)
-        except BaseException as error:  # noqa: BLE001  # it is its caller's
-            if is_used and self._faults.is_lost(error):  # perhaps long before this one came
+        except BaseException as error:  # noqa: BLE001  # it is passed to the caller
+            if is_used and self._faults.is_lost(error):  # it may have been lost long before this query
                 return self.outcome(query)
             return _Failed(unavailable(error) if self._faults.is_passing(error) else error)
 
@@ -148,11 +151,11 @@ class _Reader:
             self._connection = self._connection or self._engine.connect()
             return query(self._connection)
         except sa.exc.DBAPIError:
-            self.close()  # a statement that it left in its middle would go on seeing what was there then
+            self.close()  # an unfinished statement would keep its old snapshot
             raise
 
     def close(self) -> None:
-        """Give it back. Idempotent."""
+        """Close the connection. Idempotent."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

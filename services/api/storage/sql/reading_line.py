@@ -1,4 +1,4 @@
-"""What a claim reads: the heads of the line, and what of each tenant's exports comes first."""
+"""The queries of a claim: the heads of the line, and the first exports of each tenant."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from services.api.storage.sql.rows import Row
 from services.api.storage.sql.tables import Place, at, exports, in_states, line, tenants
 
 MAX_RETRIES_COMPARED = 100
-"""Of a tenant's exports of one requirement that are due again, so many of the longest due are compared by priority."""
+"""How many due retries of a tenant and requirement, the longest due first, are compared by priority."""
 
 _c, _l = exports.c, line.c
 _queued = in_states({State.QUEUED})
@@ -35,7 +35,7 @@ _by_priority = (_c.priority.desc(), _c.id)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The first row of a requirement."""
+    """The first row of a requirement in the line."""
 
     requirement: str
     needs: str
@@ -45,7 +45,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a worker gave back since a time is kept from it; an empty id: nothing is kept."""
+    """The exports that a worker gave back since a time and that are kept from it.
+
+    If the id is empty, nothing is kept.
+    """
 
     worker_id: str
     since: datetime
@@ -53,7 +56,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Candidate:
-    """An export that may be leased; what comes first is the least."""
+    """An export that may be leased. The smallest one is leased first."""
 
     minus_priority: int
     export_id: str
@@ -62,7 +65,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """A row of the line, with the first of its exports that were never tried."""
+    """A row of the line, with the first of its exports that was never attempted."""
 
     place: tuple[int, str]
     due: datetime | None
@@ -70,7 +73,7 @@ class Front:
 
 
 def _heads() -> sa.Select[Any]:
-    """One step along the index a requirement, however many tenants wait for it."""
+    """Select the head of each requirement, with one index step per requirement, however many tenants wait."""
     first = sa.select(sa.func.min(_l.requirement).label("requirement")).where(_waiting)
     requirements = first.cte("requirements", recursive=True)
     after = sa.select(sa.func.min(_l.requirement)).where(_waiting, _l.requirement > requirements.c.requirement)
@@ -80,7 +83,7 @@ def _heads() -> sa.Select[Any]:
     other = line.alias("other")
 
     def of_head(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-        """Each by its own step: joined, the whole line might be read."""
+        """Select a column of the head by an index step of its own: a join might read the whole line."""
         there = sa.and_(at(Place.WAITING, other), other.c.requirement == requirements.c.requirement)
         by_turn = sa.select(other.c[column.name]).where(there).order_by(other.c.vtime, other.c.tenant)
         return by_turn.limit(1).scalar_subquery().label(column.name)
@@ -123,12 +126,12 @@ _present = Prepared(sa.select(sa.func.max(tenants.c.served).label("present")))
 
 
 def heads(db: sa.Connection) -> Iterator[Head]:
-    """Of every requirement that somebody waits with."""
+    """Return the head of each requirement for which somebody waits."""
     return (Head(**row) for row in _find_heads.all(db, {}))
 
 
 def fronts(db: sa.Connection, requirement: str, kept: Kept, begin: tuple[int, str], most: int) -> Iterator[Front]:
-    """Rows of a requirement from a place on, `most` of them."""
+    """Yield rows of a requirement from a place on, at most `most`."""
     vtime, tenant = begin
     of = {"of_requirement": requirement, "from_vtime": vtime, "from_tenant": tenant, "most": most, **_params(kept)}
     for row in _find_fronts.all(db, of):
@@ -137,14 +140,14 @@ def fronts(db: sa.Connection, requirement: str, kept: Kept, begin: tuple[int, st
 
 
 def new(db: sa.Connection, key: LineKey, kept: Kept, most: int) -> list[Candidate]:
-    """The first of a tenant's exports of a requirement that were never tried."""
+    """Return the first of a tenant's exports with a requirement that were never attempted."""
     tenant, requirement = key
     of = {"of_tenant": tenant, "of_requirement": requirement, "most": most, **_params(kept)}
     return [_candidate(row, requirement) for row in _find_new.all(db, of)]
 
 
 def again(db: sa.Connection, key: LineKey, now: datetime, passed_over: int) -> list[Candidate]:
-    """Those that are due again, MAX_RETRIES_COMPARED beyond what is skipped."""
+    """Return due retries: MAX_RETRIES_COMPARED, and as many more as are skipped."""
     tenant, requirement = key
     most = MAX_RETRIES_COMPARED + passed_over
     of = {"of_tenant": tenant, "of_requirement": requirement, "now": now, "most": most}
@@ -152,17 +155,17 @@ def again(db: sa.Connection, key: LineKey, now: datetime, passed_over: int) -> l
 
 
 def running(db: sa.Connection, tenant: str, most: int) -> int:
-    """How many exports a tenant runs, counted up to `most`."""
+    """Return how many exports of a tenant are in PROCESSING, counted up to `most`."""
     return int(_count_running.scalar(db, {"of_tenant": tenant, "most": most}))
 
 
 def any_given_back(db: sa.Connection) -> bool:
-    """Whether something waits that a worker gave back."""
+    """Whether any export waits that a worker gave back."""
     return _given_back.first(db, {}) is not None
 
 
 def present(db: sa.Connection) -> int:
-    """When the last job of anybody began, in virtual time."""
+    """Return when the last job of any tenant began, in virtual time."""
     return _present.scalar(db, {}) or 0
 
 

@@ -1,4 +1,4 @@
-"""Exports <-> rows. Each pair stands together."""
+"""Conversions between exports and rows. The two directions of each conversion are next to each other."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -20,18 +20,18 @@ from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec, ColumnType, Invalid, JobSpec, Kind, Mask
 
 Row = sa.RowMapping | Mapping[str, Any]
-"""The values of a row by the names of its columns."""
+"""The values of a row, by the names of its columns."""
 
 MAX_COLUMNS_KNOWN = 4096
-"""Columns of files that are not made again for each export: most exports have those of others."""
+"""How many columns of files are cached, since most exports have the same columns as others."""
 
 MAX_DIALECTS_KNOWN = 256
 
 JOB_COLUMNS = (exports.c.spec, exports.c.sealed_password)
-"""What a job has beyond its export: for workers only."""
+"""The columns of a job besides those of its export; for workers only."""
 
 EXPORT_COLUMNS = tuple(column for column in exports.c if column not in {*JOB_COLUMNS})
-"""All that an Export is made of."""
+"""The columns from which an Export is built."""
 
 
 NEW_COLUMNS = (
@@ -40,18 +40,18 @@ NEW_COLUMNS = (
     "priority", "notify_email", "callback_url", "email_sent", "callback_sent", "lease_confirmed", "lease_count",
     "unconfirmed_count", "requirement", "needs", "given_back_count",
 )  # fmt: skip
-"""What `new_row` sets."""
+"""The columns that `new_row` sets."""
 
 FILE_COLUMNS = (
     *(column.name for column in exports.c if column.name.startswith("file_") and column.name != "file_types"),
     *("attachments_id", "attachments", "rows_matched", "rows_written", "matched_by", "consistency", "as_of"),
     "build_warnings",
 )
-"""What completing writes into a row: see file_values."""
+"""The columns that completing an export writes; see `file_values`."""
 
 
 def new_row(export: Export, spec: JobSpec, sealed_password: bytes | None) -> dict[str, Any]:
-    """The row of an export that nobody has leased yet."""
+    """Return the row of a new export."""
     return {
         "id": export.id,
         "tenant": export.tenant,
@@ -88,7 +88,7 @@ def new_row(export: Export, spec: JobSpec, sealed_password: bytes | None) -> dic
 
 
 def to_export(row: Row) -> Export:
-    """From a row of EXPORT_COLUMNS."""
+    """Return the export for a row of EXPORT_COLUMNS."""
     return Export(
         id=row["id"],
         tenant=row["tenant"],
@@ -127,7 +127,10 @@ def to_export(row: Row) -> Export:
 
 
 def to_spec(row: Row) -> JobSpec | None:
-    """None for one that this version cannot read: a row that raises would delay all that wait behind it."""
+    """Return the job specification; None if this version cannot read it.
+
+    An exception would block all exports that wait behind it.
+    """
     try:
         return spec_from_bytes(row["spec"])
     except ValueError:
@@ -135,7 +138,7 @@ def to_spec(row: Row) -> JobSpec | None:
 
 
 def file_values(file: StoredFile, stats: RunStats, attachments: StoredFile | None) -> dict[str, Any]:
-    """What completing writes into a row."""
+    """Return the values that completing an export writes."""
     artifact = file.artifact
     return {
         "file_id": file.id,
@@ -184,7 +187,7 @@ def _to_file(row: Row) -> StoredFile:
 
 
 def _to_attachments(row: Row) -> StoredFile:
-    """Its times are those of the file beside it."""
+    """Return the file of the attachments. Its times are those of the table's file."""
     stored = row["attachments"]
     return StoredFile(
         id=row["attachments_id"],
@@ -207,7 +210,7 @@ def _to_stats(row: Row) -> RunStats:
     )
 
 
-# ---- lists and objects, as JSON
+# ---- lists and objects as JSON
 
 
 def _attachments_to_json(file: StoredFile) -> dict[str, Any]:
@@ -258,7 +261,7 @@ def _xlsx_to_json(xlsx: XlsxLayout) -> Mapping[str, Any]:
 
 
 def _options_from_json(stored: dict[str, Any]) -> Options:
-    """Those of the first schema know neither dialects nor compression, those before filter modes were STRICT."""
+    """Return the options. Values that earlier schemas did not store get their defaults."""
     csv, xlsx = stored.get("csv"), stored.get("xlsx")
     return Options(
         query=stored["query"],
@@ -287,13 +290,13 @@ def _column_from_json(  # noqa: PLR0917
     name: str, field: str, header: str, kind: str, precision: int, scale: int, mask: str | None = None,
     invalid: str | None = None,
 ) -> ColumnSpec:  # fmt: skip
-    """Those before masks have six parts, those before invalid values seven."""
+    """Return a column. Columns stored before masks have six parts, those before invalid values seven."""
     type_ = ColumnType(Kind(kind), precision, scale)
     return ColumnSpec(name, field, header, type_, Mask(mask) if mask else None, Invalid(invalid) if invalid else None)
 
 
 def _error_from_json(stored: dict[str, Any]) -> JobError:
-    """The other way round is SQL: see changes.py."""
+    """Return an error. The reverse conversion is done in SQL: see transitions.py."""
     return JobError(
         stored["attempt"], stored["code"], stored["message"], from_micros(stored["time"]), stored.get("run", 1)
     )

@@ -1,4 +1,4 @@
-"""How a try of a delivery ends: guarded UPDATEs that add to the list of its tries."""
+"""How an attempt of a delivery ends: guarded UPDATEs that append to the list of its attempts."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -14,15 +14,18 @@ _d = deliveries.c
 _now = sa.bindparam("now", type_=UtcTime)
 
 PENDING = sa.text("deliveries.state = 'PENDING'")
-"""Spelled out: so it implies the condition of the index."""
+"""Written out as text, so that the database sees that it implies the condition of the partial index."""
 
 HELD = (_d.id == sa.bindparam("of_id"), _d.lease_id == sa.bindparam("of_lease"), PENDING)
-"""The fence: a hold that has lapsed and that another has replaced matches nothing."""
+"""The fence: a hold that has lapsed and was replaced by another one matches nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settlements:
-    """`again`: due again; `end`: no try is left to make; `supersede`: a later run of its export has ended."""
+    """The statements.
+
+    `again`: another attempt is due; `end`: no attempt is left; `supersede`: a later run has ended.
+    """
 
     again: sa.Update
     end: sa.Update

@@ -1,4 +1,4 @@
-"""The statements that an engine's Dialect spells, made once for each database."""
+"""The statements that depend on an engine's Dialect, built once for each database."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -14,9 +14,10 @@ from services.api.storage.sql.transitions import Failures
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """`take_request_id` returns a row when the request_id is ours: it was free, or its time was over (`lapsed`).
+    """The statements.
 
-    `take_turn` writes a tenant's turn, `keep_store` the artifact store unless there is one.
+    `take_request_id` returns a row if the request_id could be taken: it was free, or it had lapsed (`lapsed`).
+    `take_turn` writes a tenant's turn. `keep_store` stores the artifact store unless there is one already.
     """
 
     dialect: Dialect
@@ -28,7 +29,7 @@ class Statements:
 
     @classmethod
     def of(cls, dialect: Dialect) -> Self:
-        """As this engine spells them."""
+        """Build the statements in this dialect."""
         lapsed = requests.c.create_time <= sa.bindparam("lapsed", type_=UtcTime)
         take = dialect.insert_or_set(requests, ("digest", "export_id", "create_time"), when=lapsed)
         return cls(

@@ -1,4 +1,4 @@
-"""The ports of the store over any SQL database: each verb in a transaction of its own."""
+"""The ports of the store over any SQL database. Each method runs in a transaction of its own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ def sql_store(
     fairness: Shares | None = None,
     monotonic: Callable[[], float] | None = None,
 ) -> Store:
-    """Every port over one database. `monotonic`: see Places."""
+    """Return all ports over one database. `monotonic`: see Places."""
     sql = Statements.of(database.dialect)
     return Store(
         exports=SqlExportStore(database, ExportVerbs(sql, monotonic=monotonic)),

@@ -1,6 +1,6 @@
-"""The tables. What may stand in a row is derived from the table of states, and the database checks it.
+"""The tables. The constraints of a row are derived from the table of states, and checked by the database.
 
-Times and lengths are integer microseconds. A deleted export stays as a tombstone: its row with a `deleted_time`.
+Times and durations are integer microseconds. A deleted export stays as a tombstone: its row with a `deleted_time`.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ metadata = sa.MetaData(naming_convention=NAMING)
 
 
 def _named(kind: type[Enum]) -> sa.Enum:
-    """Stored by name, as text; the rules below say which names."""
+    """Return a type that stores the names of an enum as text. The rules below check the names."""
     return sa.Enum(kind, native_enum=False, create_constraint=False, length=20)
 
 
@@ -35,7 +35,7 @@ exports = sa.Table(
     metadata,
     sa.Column("id", Text, primary_key=True),
     sa.Column("tenant", Text, nullable=False),
-    # What was asked for.
+    # The request.
     sa.Column("uri", Text, nullable=False),
     sa.Column("type", Text, nullable=False),
     sa.Column("format", _named(Format), nullable=False),
@@ -44,7 +44,7 @@ exports = sa.Table(
     sa.Column("options", Json, nullable=False),
     sa.Column("warnings", Json, nullable=False),
     sa.Column("spec", sa.LargeBinary, nullable=False),
-    # Where it stands.
+    # The state.
     sa.Column("state", _named(State), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("run", sa.Integer, nullable=False),
@@ -59,14 +59,14 @@ exports = sa.Table(
     sa.Column("duration", Length),
     sa.Column("errors", Json, nullable=False),
     sa.Column("deleted_time", UtcTime),
-    # The lease in force. It stays when it expired and nobody else took the export, and when it completed.
+    # The lease in force. It stays after it expired, until another worker leases the export, and after it completed.
     sa.Column("lease_id", Text),
     sa.Column("lease_worker_id", Text),
     sa.Column("lease_poll_id", Text),
     sa.Column("lease_confirmed", sa.Boolean, nullable=False),
     sa.Column("lease_create_time", UtcTime),
     sa.Column("lease_expire_time", UtcTime),
-    # All leases ever, those never confirmed, and the one that its own failure or a cancel ended last.
+    # Numbers of all leases and of unconfirmed ones, and the lease that last ended by its own failure or a cancel.
     sa.Column("lease_count", sa.BigInteger, nullable=False),
     sa.Column("unconfirmed_count", sa.Integer, nullable=False),
     sa.Column("ended_lease_id", Text),
@@ -84,29 +84,29 @@ exports = sa.Table(
     sa.Column("file_row_count", sa.BigInteger),
     sa.Column("file_create_time", UtcTime),
     sa.Column("file_expire_time", UtcTime),
-    # What building it came to.
+    # The outcome of the build.
     sa.Column("rows_matched", sa.BigInteger),
     sa.Column("rows_written", sa.BigInteger),
     sa.Column("matched_by", _named(MatchedBy)),
     sa.Column("consistency", _named(Consistency)),
     sa.Column("as_of", UtcTime),
     sa.Column("build_warnings", Json),
-    # The password, sealed with the server's key, and whether there was one.
+    # Whether there is a password, and the password sealed with the server's key.
     sa.Column("encrypted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("sealed_password", sa.LargeBinary),
-    # The file of the attachments, when it is apart; its times are those of the file.
+    # The separate file of the attachments. Its times are those of the table's file.
     sa.Column("attachments_id", Text),
     sa.Column("attachments", Json),
-    # Its place among the tenant's own, where its end is announced, and its outcome in this run.
+    # The priority within the tenant, the targets of notifications, and whether they were accepted in this run.
     sa.Column("priority", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("notify_email", Text),
     sa.Column("callback_url", Text),
     sa.Column("email_sent", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("callback_sent", sa.Boolean, nullable=False, server_default=sa.false()),
-    # What a worker must be able to do: the key of a set of names, and the set in its canonical form.
+    # The capabilities that a worker needs: the key of the set of names, and the set in its canonical form.
     sa.Column("requirement", Text, nullable=False, server_default=sa.text("''")),
     sa.Column("needs", Text, nullable=False, server_default=sa.text("''")),
-    # How often workers gave it back in this run since their own environment failed, and which one did while it waits.
+    # How often workers gave it back in this run because of their own environment, and, while it waits, which one did.
     sa.Column("given_back_count", sa.Integer, nullable=False, server_default=sa.text("0")),
     sa.Column("given_back_by", Text),
 )
@@ -114,7 +114,7 @@ exports = sa.Table(
 installation = sa.Table(
     "installation",
     metadata,
-    # One row: the artifact store that this database's files are in.
+    # One row: the artifact store with the files of this database.
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("store_id", Text, nullable=False),
     sa.CheckConstraint("id = 1", name="one_row"),
@@ -127,7 +127,7 @@ keys = sa.Table(
     sa.Column("holder", Text, nullable=False),
     sa.Column("tenant", Text, nullable=False),
     sa.Column("label", Text, nullable=False),
-    # A keyed hash: nobody makes a key of it again.
+    # A keyed hash, from which the key cannot be restored.
     sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Column("scopes", Json, nullable=False),
     sa.Column("all_tenants", sa.Boolean, nullable=False),
@@ -153,7 +153,7 @@ requests = sa.Table(
         nullable=False,
     ),
     sa.Column("create_time", UtcTime, nullable=False),
-    # Without it, sweeping one old export would read every request.
+    # Without this index, deleting one old export would read every request.
     sa.Index("requests_by_export", "export_id"),
     sa.Index("requests_made", "create_time"),
 )
@@ -170,29 +170,29 @@ tenants = sa.Table(
 
 
 class Place(Enum):
-    """Where a tenant stands in the line."""
+    """The place of a row in the line."""
 
     WAITING = auto()
-    """A claim looks at it when it is its turn."""
+    """Claims consider the row when it is the tenant's turn."""
 
     LATER = auto()
-    """Not before something of it becomes due again."""
+    """Claims skip the row until one of its exports is due again."""
 
     CAPPED = auto()
-    """Not before one of its exports ends: it runs as many as it may."""
+    """Claims skip the row until one of the tenant's exports ends, because the tenant has reached its cap."""
 
 
 line = sa.Table(
     "line",
     metadata,
-    # A row for each tenant and requirement of which exports wait; where none does any more a claim removes it.
+    # A row for each tenant and requirement with waiting exports. When none waits any more, a claim removes it.
     sa.Column("tenant", Text, primary_key=True),
     sa.Column("requirement", Text, primary_key=True),
     sa.Column("needs", Text, nullable=False),
-    # The tenant's, the same in all of its rows: 0 when `tenants` has none.
+    # The tenant's virtual time, the same in all of its rows; 0 if the tenant is not in `tenants`.
     sa.Column("vtime", sa.BigInteger, nullable=False),
     sa.Column("place", _named(Place), nullable=False),
-    # No export that failed is due before; NULL: none is waiting to be retried.
+    # When the next FAILED export is due at the earliest; NULL if none waits to be retried.
     sa.Column("due", UtcTime),
     sa.CheckConstraint("place IN ('CAPPED', 'LATER', 'WAITING')", name="place_known"),
     sa.CheckConstraint("place <> 'LATER' OR due IS NOT NULL", name="later_is_due"),
@@ -201,14 +201,14 @@ line = sa.Table(
 transitions = sa.Table(
     "transitions",
     metadata,
-    # Not only the version: a tombstone has one of its own without a transition.
+    # The version would not do: the deletion of an export increases it without a transition.
     sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
     sa.Column("export_id", Text, sa.ForeignKey("exports.id", ondelete="CASCADE"), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("run", sa.Integer, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("event", Text, nullable=False),
-    # The state before is that of the entry before.
+    # The state before the change is that of the previous entry.
     sa.Column("state", _named(State), nullable=False),
     sa.Column("actor", _named(Actor), nullable=False),
     sa.Column("worker_id", Text, nullable=False),
@@ -229,7 +229,7 @@ deliveries = sa.Table(
     sa.Column("notice", Json, nullable=False),
     sa.Column("state", _named(DeliveryState), nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
-    # While it is tried, the end of the hold: when nobody says its outcome, it is retried then.
+    # During an attempt, the end of the hold: if no outcome is stored by then, the delivery is retried.
     sa.Column("next_attempt_time", UtcTime),
     sa.Column("lease_id", Text),
     sa.Column("create_time", UtcTime, nullable=False),
@@ -244,17 +244,17 @@ deliveries = sa.Table(
 
 
 def _index(name: str, *columns: sa.ColumnElement[Any], where: sa.ColumnElement[bool], unique: bool = False) -> None:
-    """A partial index; SQLAlchemy has no word for it that all engines share."""
+    """Create a partial index, which SQLAlchemy cannot express independently of the engine."""
     sa.Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 def at(place: Place, of: sa.FromClause = line) -> sa.ColumnElement[bool]:
-    """A row of the line stands there. Spelled out, as in `one_of`."""
+    """Return the condition that a row of the line has this place. The value is written out, as in `one_of`."""
     column: sa.ColumnElement[Place] = of.c.place
     return column == sa.literal_column(f"'{place.name}'")
 
 
-# A claim reads the line of a requirement from its head; the others find who comes back.
+# A claim reads the line of a requirement from its head. The others find rows that become waiting again.
 _index("line_turn", line.c.requirement, line.c.vtime, line.c.tenant, where=at(Place.WAITING))
 _index("line_due", line.c.due, where=at(Place.LATER))
 _index("line_capped", line.c.tenant, where=at(Place.CAPPED))
@@ -262,12 +262,16 @@ _index("deliveries_due", deliveries.c.next_attempt_time, where=sa.literal_column
 
 
 def one_of(column: sa.ColumnElement[Enum], members: Iterable[Enum]) -> sa.ColumnElement[bool]:
-    """Spelled out, not bound: only so can the database see that a guard implies the condition of a partial index."""
+    """Return the condition that the column is one of these members.
+
+    The values are written out, not bound: only then can the database see that the condition of a partial index is
+    implied.
+    """
     return column.in_([sa.literal_column(f"'{name}'") for name in sorted(member.name for member in members)])
 
 
 def in_states(states: Iterable[State]) -> sa.ColumnElement[bool]:
-    """The export is in one of them."""
+    """Return the condition that the export is in one of these states."""
     return one_of(exports.c.state, states)
 
 
@@ -321,20 +325,20 @@ RULES: dict[str, sa.ColumnElement[bool]] = {
     "sealed_as_asked": _only_if(_c.file_id.is_not(None), _c.file_encrypted == _c.encrypted),
     "attachments_beside_file": _only_if(_c.attachments_id.is_not(None), _c.file_id.is_not(None)),
     "attachments_are_whole": _exactly_if(_c.attachments_id.is_not(None), _c.attachments.is_not(None)),
-    # Both must be there: a comparison with NULL would pass a CHECK.
+    # Both must not be NULL: a comparison with NULL would satisfy a CHECK.
     "no_row_missing": _only_if(
         in_states({target(Event.COMPLETE)}),
         sa.and_(_c.rows_matched.is_not(None), _c.rows_written.is_not(None), _c.rows_matched == _c.rows_written),
     ),
 }  # fmt: skip
-"""What every row of `exports` obeys, whoever writes it."""
+"""The constraints that every row of `exports` obeys."""
 
 for _name, _rule in RULES.items():
     exports.append_constraint(sa.CheckConstraint(_rule, name=_name))
 
 
-# One index a question: a claim asks for a tenant's own of one requirement, callers for their place, the gauges for the
-# oldest of all. `state` spares counting rows.
+# One index per query: claims read a tenant's exports of one requirement, callers their positions, and gauges the
+# oldest of all. With `state` in the index, counting needs no rows.
 _queued, _failed = in_states({State.QUEUED}), in_states(_waits)
 _index("exports_turn", _c.tenant, _c.priority.desc(), _c.id, _c.state, where=_queued)
 _index("exports_oldest", _c.id, _c.state, where=_queued)

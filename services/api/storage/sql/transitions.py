@@ -1,6 +1,6 @@
-"""Every change of an export's state: one guarded UPDATE an event, its guard and its target from the table of states.
+"""Every change of an export's state: one guarded UPDATE per event. Guards and targets come from the table of states.
 
-An UPDATE that returns no row has changed nothing; whoever runs it then reads once to say why.
+An UPDATE that returns no row has changed nothing. Its caller then reads the row once to find out why.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _now = sa.bindparam("now", type_=UtcTime)
 
 
 def _change(**values: Any) -> sa.Update:
-    """A durable change: the version tells watchers."""
+    """Return a durable change. It increases the version, by which watchers notice it."""
     return sa.update(exports).values(version=_c.version + 1, update_time=_now, **values).returning(*EXPORT_COLUMNS)
 
 
@@ -34,7 +34,7 @@ def _of_caller(change: sa.Update) -> sa.Update:
 
 
 def _of_worker(change: sa.Update) -> sa.Update:
-    """The fence: a lease that another has replaced, or that was cleared, matches nothing."""
+    """Add the fence: a lease that was replaced or cleared matches nothing."""
     return change.where(_c.id == sa.bindparam("of_id"), _c.lease_id == sa.bindparam("of_lease"))
 
 
@@ -51,11 +51,11 @@ _attempt_given_back = {
     "attempt": _c.attempt - 1,
     "start_time": sa.case((_c.attempt > 1, _c.start_time), else_=None),
 }
-# A password is kept no longer than it may be needed.
+# The password is erased as soon as it is no longer needed.
 _over = {"end_time": _now, "next_attempt_time": None, "sealed_password": None}
 
 
-# ---- by callers
+# ---- events of callers
 
 CANCEL = _of_caller(
     _on(
@@ -72,9 +72,9 @@ CANCEL_QUEUED = CANCEL.where(in_states({State.QUEUED}))
 
 DELETE = _of_caller(_change(deleted_time=_now)).where(in_states(TERMINAL), _c.deleted_time.is_(None))
 
-# ---- by operators
+# ---- events of operators
 
-# History stays: attempts are counted on, and so are errors.
+# The history stays: attempts are counted on, and errors are kept.
 RETRY = _of_caller(
     _on(
         Event.RETRY,
@@ -97,7 +97,7 @@ RETRY = _of_caller(
     _c.encrypted == sa.bindparam("with_password", type_=sa.Boolean),
 )
 
-# ---- by workers
+# ---- events of workers
 
 LEASE = (
     _on(
@@ -129,11 +129,11 @@ _renewed = {
     "lease_worker_id": sa.bindparam("by_worker"),
     "lease_expire_time": sa.case((_longest < _until, _longest), else_=_until),
 }
-# A renewal of a lease in force is no news: the version stays.
+# Renewing a lease in force does not change the version.
 RENEW = _of_worker(
     sa.update(exports).values(**_renewed).where(in_states(sources(Event.RENEW) & {target(Event.RENEW)}))
 ).returning(_c.id, _c.lease_id)
-# Not beyond the longest time of a lease: it would expire at once, over and over.
+# Only within the longest time of a lease; otherwise it would expire at once, again and again.
 REVIVE = _of_worker(_on(Event.RENEW, next_attempt_time=None, **_renewed)).where(
     in_states(sources(Event.RENEW) - {target(Event.RENEW)}), _longest > _now
 )
@@ -153,7 +153,7 @@ GIVE_BACK = _of_worker(
     )
 ).where(_c.given_back_count + 1 < sa.bindparam("given_back_limit", type_=sa.Integer))
 
-# ---- by the clock
+# ---- events of the clock
 
 _ran_out = _c.lease_expire_time <= _now
 _never_confirmed = sa.and_(
@@ -173,7 +173,7 @@ def _with_error(dialect: Dialect, code: Any, message: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The changes that an attempt fails by: errors are a list in JSON, which each engine spells its own way."""
+    """The changes by which an attempt fails. They append to a JSON list of errors, which depends on the dialect."""
 
     fail: sa.Update
     give_up: sa.Update
@@ -192,7 +192,7 @@ class Failures:
         return cls(
             fail=_of_worker(_on(Event.FAIL, next_attempt_time=due, **failed)),
             give_up=_of_worker(_on(Event.GIVE_UP, cancel_reason=reason, **failed, **_over)),
-            # The lease stays: until the next one takes the export, a late answer is still welcome.
+            # The lease stays: a late answer is accepted until another worker leases the export.
             expire=_on(Event.EXPIRE, next_attempt_time=_now, **expired).where(ran_out, _c.attempt < _c.max_attempts),
             expire_last=_on(Event.EXPIRE_LAST, **expired, **exhausted).where(ran_out, _c.attempt >= _c.max_attempts),
         )

@@ -1,7 +1,7 @@
-"""Which exports a claim takes: tenants in their turn, each one's own by priority and age.
+"""Which exports a claim takes: tenants take turns, and the exports of one tenant go by priority, then by age.
 
-A claim reads the line of each requirement that its worker meets from the head on, as many tenants as it still hands out
-jobs: what else waits, of whatever tenants and requirements, costs it nothing. It writes when it has chosen.
+A claim reads the line of each requirement that its worker meets, from the head, and only as many tenants as it still
+hands out jobs. Other waiting exports, tenants and requirements cost nothing. It writes after it has chosen.
 """
 
 import heapq
@@ -22,19 +22,22 @@ from services.api.storage.sql.statements import Statements
 from services.contract.capabilities import requirement_in
 
 Place = tuple[int, str]
-"""In the order of turns: virtual time and tenant."""
+"""A place in the order of turns: virtual time and tenant."""
 
 
 PollKey = tuple[str, str]
-"""Of a poll: its worker and its id."""
+"""The key of a poll: its worker and its id."""
 
 MAX_JOBS_TOGETHER = 256
-"""Chosen at once for several polls: each has a specification of some kilobytes, rarely of some hundred."""
+"""How many jobs are chosen at once for several polls.
+
+Each has a specification of some kilobytes, rarely of some hundred.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A poll: who asks, what that worker can do, for how many exports, and when."""
+    """A poll: its worker, the abilities of the worker, the number of exports it asks for, and the time."""
 
     worker_id: str
     poll_id: str
@@ -49,9 +52,11 @@ class Asked:
 
 @dataclass(slots=True)
 class Choice:
-    """What a claim takes, in this order; what came of turns, who is capped then, and which rows may have run empty.
+    """What a claim takes, in order, with the resulting turns, the tenants that then reach their caps, and the rows to
+    check.
 
-    `tenants` are those of what is taken, `begun` their turns before, `present` the present then.
+    `tenants` are the tenants of the taken exports, `begun` their turns before, and `present` the present before.
+    `looked_at` are the rows of the line that may have become empty.
     """
 
     present: int = 0
@@ -64,7 +69,7 @@ class Choice:
 
 
 class Turns:
-    """Tenants in their turn, by the shares of `fairness`. `avoidance`: see LeasePolicy."""
+    """Lets tenants take turns, by the shares of `fairness`. `avoidance`: see LeasePolicy."""
 
     def __init__(self, sql: Statements, fairness: Shares, avoidance: timedelta) -> None:
         self._take = Prepared(sql.take_turn, sets=("tenant", "vtime", "served"))
@@ -76,15 +81,18 @@ class Turns:
 
     @property
     def edition(self) -> int:
-        """That of the shares."""
+        """The edition of the current shares."""
         return self._fairness.edition
 
     def heeded(self, edition: int) -> None:
-        """Shares of this edition decided over a claim that is durable."""
+        """Record that a durable claim was decided with the shares of this edition."""
         self._edition = edition
 
     def in_one_go(self, db: sa.Connection, polls: Sequence[Asked]) -> Iterator[Sequence[Asked]]:
-        """Those that follow each other and may have the same exports; what was given back is kept from one of them."""
+        """Yield groups of consecutive polls that may be given the same exports.
+
+        Polls are served separately if anything given back must be kept from one of them.
+        """
         apart = len(polls) > 1 and any(poll.ability.others for poll in polls) and reading_line.any_given_back(db)
         together: list[Asked] = []
         for poll in polls:
@@ -97,9 +105,9 @@ class Turns:
             yield together
 
     def choose(self, db: sa.Connection, polls: Sequence[Asked], now: datetime) -> Choice:
-        """What to lease, for the first poll first.
+        """Return what to lease; the first poll is served first.
 
-        `settle` must come after that, in the same transaction, and `leave` after all choices of it.
+        `settle` must be called afterwards in the same transaction, and `leave` after all choices of the transaction.
         """
         if self._edition != self.edition:
             self._line.all_freed(db)
@@ -109,14 +117,14 @@ class Turns:
         return _Choosing(db, together, self._fairness, now - self._avoidance).all()
 
     def settle(self, db: sa.Connection, choice: Choice, leased: Collection[str]) -> None:
-        """Write the outcome of the turns, once what was chosen is leased, or at least these exports of it."""
+        """Store the turns after the chosen exports, or at least the exports `leased`, were leased."""
         turns = choice.turns if len(leased) == len(choice.taken) else self._turns_of(choice, leased)
         rows = ({"tenant": name, "vtime": turn.vtime, "served": turn.served} for name, turn in sorted(turns.items()))
         self._take.run_each(db, rows)
         self._line.moved(db, turns)
 
     def _turns_of(self, choice: Choice, leased: Collection[str]) -> dict[str, Turn]:
-        """As if only these had been chosen: another process was about to end the others."""
+        """Return the turns as if only these exports had been chosen: another process was about to end the others."""
         turns: dict[str, Turn] = {}
         present = choice.present
         for candidate, tenant in zip(choice.taken, choice.tenants, strict=True):
@@ -127,13 +135,16 @@ class Turns:
         return turns
 
     def leave(self, db: sa.Connection, choices: Iterable[Choice]) -> None:
-        """Take out of the line who has nothing there or may not begin more; nothing else may come after that."""
+        """Remove tenants from the line that have nothing waiting or reached their caps.
+
+        Must be the last step of a transaction.
+        """
         choices = [*choices]
         self._line.capped(db, self._capped({name for choice in choices for name in choice.capped}, db))
         self._line.look_again(db, {row for choice in choices for row in choice.looked_at})
 
     def _capped(self, names: Collection[str], db: sa.Connection) -> Iterator[str]:
-        """Those that run as many as they may still, while no end of one can come unnoticed."""
+        """Yield the tenants that are still at their caps. From now on no end of one of their exports can be missed."""
         for name in self._dialect.may_leave_line(db, names):
             cap = self._fairness.share(name).max_running
             if self._dialect.one_writer or self._fairness.capped(name, reading_line.running(db, name, cap)):
@@ -142,7 +153,7 @@ class Turns:
 
 @dataclass(slots=True)
 class _Lane:
-    """The line of one requirement, from its head on."""
+    """The line of one requirement, read from its head."""
 
     requirement: str
     kept: Kept
@@ -151,7 +162,7 @@ class _Lane:
     _after: Place | None = None
 
     def take(self, db: sa.Connection, place: Place, most: int) -> Front:
-        """The row at the head, which is at this place. `most`: how many more may be taken."""
+        """Return the row at the head, which is at this place. `most` is how many more exports may be taken."""
         if not self._fronts:
             self._read(db, place, most)
         front = self._fronts.popleft()
@@ -165,7 +176,7 @@ class _Lane:
 
 @dataclass(slots=True)
 class _Own:
-    """What one tenant has of one requirement."""
+    """The exports of one tenant with one requirement."""
 
     tenant: str
     lane: _Lane
@@ -180,7 +191,7 @@ class _Own:
         return self.tenant, self.lane.requirement
 
     def first(self, db: sa.Connection, now: datetime, most: int) -> Candidate | None:
-        """The best one that is due."""
+        """Return the best due export; None if there is none."""
         if not (self.new or self.is_all):
             limit = most + len(self.taken)
             candidates = reading_line.new(db, self.key, self.lane.kept, limit)
@@ -196,12 +207,12 @@ class _Own:
         if self.new and self.new[0] == candidate:
             self.new.popleft()
         else:
-            self.again = None  # another one may be among those compared now
+            self.again = None  # the next comparison may include another export
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """A tenant that a claim has met."""
+    """A tenant that the claim has met."""
 
     turn: Turn
     running: int
@@ -209,7 +220,7 @@ class _Waiting:
 
 
 class _Choosing:
-    """One claim: it reads, and writes nothing."""
+    """The choice of one claim. It only reads."""
 
     def __init__(self, db: sa.Connection, asked: Asked, fairness: Shares, kept_since: datetime) -> None:
         self._db = db
@@ -286,8 +297,9 @@ class _Choosing:
 
 
 def _lanes(db: sa.Connection, asked: Asked, kept_since: datetime) -> Iterator[_Lane]:
-    """Of the requirements that the worker may be handed. What it gave back lately is kept from it where another could
-    build it.
+    """Yield the lines of the requirements that the worker meets.
+
+    Exports that the worker gave back recently are kept from it if another worker could build them.
     """
     for head in reading_line.heads(db):
         requirement = requirement_in(head.needs)

@@ -1,8 +1,8 @@
-"""The one thread of a process that writes.
+"""The only thread of a process that writes.
 
-Each change is a unit: a function over the connection, or an item for a verb that takes a list. What gathered while the
-last commit ran goes into the next transaction, items that follow each other for the same verb in one call of it; each
-such call and each function stands behind a savepoint of its own, and its caller hears of it after the commit.
+Each change is a unit: a function over the connection, or an item for a verb that takes a list. Units that gather during
+a commit go into the next transaction together; consecutive items for the same verb are passed to it in one call. Each
+such call and each function has a savepoint of its own. Callers get their results after the commit.
 """
 
 import asyncio
@@ -24,22 +24,23 @@ T = TypeVar("T")
 
 MAX_BATCH = 256
 MAX_TRIES = 5
-"""Of a unit that another transaction is in the way of."""
+"""How often a unit is tried with which another transaction interferes."""
 
 
 class Way(Enum):
     """How a unit is committed."""
 
     TOGETHER = auto()
-    """With whatever gathered beside it."""
+    """Together with other units that have gathered."""
 
     IN_TURN = auto()
-    """In a transaction that begins with a lock, so that no two of them run at once in whatever process; only with its
-    like, since whatever it held besides would be waited for by whom it waits for.
+    """In a transaction that begins with a lock, so that no two of them run at once in any processes.
+
+    It contains only units of this kind: with other locks it could wait for a transaction that waits for it.
     """
 
     APART = auto()
-    """Between two transactions, in none."""
+    """Between two transactions, outside of any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,16 @@ class _Unit:
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """What a unit's caller gets instead of a value."""
+    """The error that a unit's caller gets instead of a value."""
 
     error: BaseException
 
 
 class WriterThread:
-    """Runs units of writing in the order in which they came; one event loop may use it.
+    """Runs units of writing in the order of their arrival. One event loop may use it.
 
-    `engine` opens a connection, which the thread alone uses. `take_turn` takes the lock that a transaction of units
-    IN_TURN begins with, where more than one process writes.
+    `engine` opens a connection that only this thread uses. `take_turn` takes the lock with which a transaction of
+    IN_TURN units begins, if several processes write.
     """
 
     def __init__(
@@ -76,18 +77,21 @@ class WriterThread:
         self._thread.start()
 
     async def run(self, work: Callable[[sa.Connection], T]) -> T:
-        """The unit's value, once it is durable. A caller that is cancelled leaves; its unit runs all the same.
+        """Run a unit and return its value once it is durable. If the caller is cancelled, the unit runs all the same.
 
-        Raises what the unit raises, and StoreUnavailable when nothing was written, as far as is known.
+        Raises the errors of the unit, and StoreUnavailable if nothing was written, as far as is known.
         """
         return await self._answer(work)
 
     async def run_listed(self, verb: ListVerb[Item, T], item: Item, way: Way = Way.TOGETHER) -> T:
-        """As `run`, for an item of a verb that takes a list."""
+        """Run an item of a verb that takes a list; see `run`."""
         return await self._answer(lambda db: _told(verb(db, [item])[0]), way=way, verb=verb, item=item)
 
     async def run_apart(self, work: Callable[[sa.Connection], T]) -> T:
-        """As `run`, between two transactions: for what an engine does in none. `work` begins none either."""
+        """Run work between two transactions, for what an engine cannot do in one; see `run`.
+
+        `work` must not begin one.
+        """
         return await self._answer(work, way=Way.APART)
 
     async def _answer(self, work: Callable[[sa.Connection], T], **more: Any) -> T:
@@ -98,7 +102,7 @@ class WriterThread:
         return await answer
 
     async def close(self) -> None:
-        """Finish what was taken on, then end. Idempotent."""
+        """Finish all units, then end. Idempotent."""
         if not self._closed:
             self._closed = True
             self._inbox.end()
@@ -112,7 +116,7 @@ class WriterThread:
         self._transactions.close()
 
     def _tell(self, units: Sequence[_Unit], outcomes: Sequence[Any]) -> None:
-        # A loop that is closed has no callers left.
+        # A closed loop has no callers left.
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_settle, units, outcomes)
 
@@ -128,11 +132,11 @@ def _settle(units: Sequence[_Unit], outcomes: Sequence[Any]) -> None:
 
 
 class _InDoubt(Exception):
-    """A COMMIT failed: nobody knows whether it took place."""
+    """A COMMIT failed, so that it is unknown whether it took place."""
 
 
 class _Transactions:
-    """Transactions over one connection, opened when it is first needed and again after it failed."""
+    """Transactions over one connection, which is opened when it is first needed, and again after it failed."""
 
     def __init__(self, engine: sa.Engine, faults: Faults, take_turn: Callable[[sa.Connection], None]) -> None:
         self._engine = engine
@@ -141,16 +145,19 @@ class _Transactions:
         self._connection: sa.Connection | None = None
 
     def outcomes(self, units: Sequence[_Unit]) -> Sequence[Any]:
-        """What each of these came to, all of one way. They share a transaction, unless another one was in the way."""
+        """Return the outcomes of these units, which have the same Way.
+
+        They share a transaction, unless another one interfered.
+        """
         for tries in range(1, MAX_TRIES + 1):
             is_used = self._connection is not None
             try:
                 return self._outcomes(self._connected(), units)
-            except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
+            except BaseException as error:  # noqa: BLE001 - every caller must get an answer
                 self._undo(error)
                 cause = error
             may_be_done = isinstance(cause, _InDoubt)
-            lost = is_used and tries == 1 and self._faults.is_lost(cause)  # perhaps long before these came
+            lost = is_used and tries == 1 and self._faults.is_lost(cause)  # perhaps before these units
             if may_be_done or not (lost or self._faults.is_conflict(cause)):
                 break
             if len(units) > 1 and not lost:
@@ -159,20 +166,20 @@ class _Transactions:
         return [_Refused(unavailable(why)) for _ in units]
 
     def close(self) -> None:
-        """Close it for good: after a failed COMMIT, the engine may still be inside of the transaction. Idempotent."""
+        """Close the connection. Its transaction may still be open in the engine after a failed COMMIT. Idempotent."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.invalidate()
             connection.close()
 
     def _undo(self, error: BaseException) -> None:
-        """A connection that is sound after a conflict goes on."""
+        """Roll back after a conflict and keep a sound connection; otherwise close it."""
         if self._connection is None or not self._faults.is_conflict(error):
             self.close()
             return
         try:
             self._connection.rollback()
-        except Exception:  # noqa: BLE001 - it is not sound, then
+        except Exception:  # noqa: BLE001 - the connection is not sound
             self.close()
 
     def _connected(self) -> sa.Connection:
@@ -180,7 +187,7 @@ class _Transactions:
         return self._connection
 
     def _outcomes(self, connection: sa.Connection, units: Sequence[_Unit]) -> list[Any]:
-        """Raises when the transaction as a whole failed."""
+        """Run the units and return their outcomes. Raises if the transaction as a whole failed."""
         way = units[0].way
         if way is Way.APART:
             return [self._apart(connection, unit) for unit in units]
@@ -204,7 +211,7 @@ class _Transactions:
             return self._refused(error)
 
     def _alone(self, connection: sa.Connection, unit: _Unit) -> Any:
-        """Alone, a unit needs no savepoint: its transaction is its own."""
+        """Run a single unit. It needs no savepoint, since the transaction is its own."""
         try:
             return unit.work(connection)
         except Exception as error:
@@ -217,7 +224,7 @@ class _Transactions:
             yield from self._run(connection, verb, [*some])
 
     def _run(self, connection: sa.Connection, verb: ListVerb[Any, Any] | None, units: Sequence[_Unit]) -> Sequence[Any]:
-        """Those that follow each other for the same verb, together if they can be; those for none one by one."""
+        """Run consecutive units for the same verb, together if possible. Units without a verb run one by one."""
         if verb is not None and len(units) > 1:
             outcomes = self._attempt(connection, lambda db: verb(db, [unit.item for unit in units]))
             if not isinstance(outcomes, _Refused):
@@ -230,7 +237,7 @@ class _Transactions:
             value = work(connection)
         except Exception as error:
             if self._faults.is_conflict(error) or not self._faults.stands(connection):
-                raise  # the other units are gone, too
+                raise  # the other units are lost, too
             connection.exec_driver_sql("ROLLBACK TO unit")
             value = self._refused(error)
         connection.exec_driver_sql("RELEASE unit")

@@ -1,1 +1,1 @@
-"""What the ports promise, a module a port: each verb a function over one connection, in the transaction it is given."""
+"""The methods of the ports, one module per port. Each verb is a function over a connection, in an open transaction."""

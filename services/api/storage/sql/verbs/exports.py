@@ -62,7 +62,7 @@ _first_queued = _queued_by.order_by(_c.priority.desc(), _c.id).limit(MAX_QUEUE_P
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """What `create` is asked for; see ExportStore."""
+    """The arguments of `create`; see ExportStore."""
 
     export: Export
     spec: JobSpec
@@ -85,19 +85,19 @@ class ExportVerbs:
         self._places = Places(monotonic)
 
     def create(self, db: sa.Connection, creations: Sequence[Creation]) -> list[Export | Exception]:
-        """A ListVerb."""
+        """Create exports. A ListVerb."""
         new: list[Creation] = []
         outcomes = [self._created(db, creation, new) for creation in creations]
         self._write(db, new)
         return outcomes
 
     def _created(self, db: sa.Connection, creation: Creation, new: list[Creation]) -> Export | Exception:
-        """Adds to what is to be written, or finds what the request_id stands for."""
+        """Add the export to those to be written, or return what its request_id identifies."""
         mark = creation.mark
         if mark is None or self._takes(db, creation.export, mark):
             new.append(creation)
             return creation.export
-        self._write(db, new)  # what it stands for may be one of them
+        self._write(db, new)  # the request_id may identify one of them
         new.clear()
         try:
             return _the_same(_taken_by(db, creation.export.tenant, mark).one(), mark)
@@ -111,7 +111,7 @@ class ExportVerbs:
             self._history.created(db, [each.export for each in new])
 
     def _takes(self, db: sa.Connection, export: Export, mark: RequestMark) -> bool:
-        """True when the request_id now stands for this export, False when it stands for another."""
+        """Whether the request_id now identifies this export. False if it identifies another one."""
         taken = {
             "tenant": export.tenant,
             "request_id": mark.request_id,
@@ -192,7 +192,7 @@ class ExportVerbs:
         return {row.id: row.version for row in db.execute(_versions, {"ids": export_ids})}
 
     def known_position(self, export: Export) -> int | None:
-        """Without asking the database; None when it must be asked."""
+        """Return the position without asking the database; None if it must be asked."""
         return self._places.known(export) if export.state is State.QUEUED else 0
 
     def queue_position(self, db: sa.Connection, export: Export) -> int:
@@ -203,12 +203,12 @@ class ExportVerbs:
 
 
 def _taken_by(db: sa.Connection, tenant: str, mark: RequestMark) -> sa.MappingResult:
-    """What the request_id stands for, lapsed or not."""
+    """Return the export that the request_id identifies, lapsed or not."""
     return db.execute(_first_with_request_id, {"of_tenant": tenant, "of_request": mark.request_id}).mappings()
 
 
 def _the_same(row: Row, mark: RequestMark) -> Export:
-    """The export that a request_id made, if the request is the same."""
+    """Return the export of a request_id if the request is the same. Raises RequestIdReused, ExportDeleted."""
     if not hmac.compare_digest(row["request_digest"], mark.digest):
         raise RequestIdReused(mark.request_id)
     if row["deleted_time"] is not None:
@@ -217,7 +217,7 @@ def _the_same(row: Row, mark: RequestMark) -> Export:
 
 
 def _cancelled_before(export: Export | None, export_id: str) -> Export:
-    """Why nothing was cancelled, unless it was cancelled before."""
+    """Return an export that was already cancelled. Otherwise raise the reason why it could not be cancelled."""
     if export is None:
         raise ExportNotFound(export_id)
     if export.state is target(Event.CANCEL):
@@ -232,5 +232,5 @@ def _may_go_round_again(export: Export) -> bool:
 
 
 def _row(db: sa.Connection, tenant: str, export_id: str) -> Row | None:
-    """Tombstones too."""
+    """Return the row of an export, also of a tombstone."""
     return _by_id.first(db, {"of_tenant": tenant, "of_id": export_id})

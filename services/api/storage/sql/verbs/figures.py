@@ -1,4 +1,4 @@
-"""What gauges and operators ask of the queue."""
+"""Counts of the queue for gauges and operators."""
 
 from datetime import datetime, timedelta
 
@@ -18,12 +18,15 @@ _count_running = sa.select(_c.tenant, sa.func.count().label("running")).where(_r
 
 
 def running(db: sa.Connection) -> dict[str, int]:
-    """How many exports each tenant runs; those that run none are left out."""
+    """Return the number of exports in PROCESSING of each tenant. Tenants without any are left out."""
     return {row.tenant: row.running for row in db.execute(_count_running)}
 
 
 def running_exports(db: sa.Connection, tenant: str, after_id: str, limit: int) -> list[RunningExport]:
-    """By id. They are few, and found in their own index: the order alone would lead through every export there is."""
+    """Return exports in PROCESSING, sorted by id.
+
+    They are few and are found by an index of their own; sorting alone would lead the database through all exports.
+    """
     of_tenant = [_c.tenant == tenant] if tenant else []
     ids = sa.select(_c.id).where(_running, *of_tenant).scalar_subquery()
     listed = sa.select(*EXPORT_COLUMNS, _c.lease_worker_id).where(_c.id.in_(ids), _c.id > after_id, _running)
@@ -32,7 +35,7 @@ def running_exports(db: sa.Connection, tenant: str, after_id: str, limit: int) -
 
 
 def queue(db: sa.Connection) -> list[TenantQueue]:
-    """Every tenant with something to do, by name."""
+    """Return all tenants with exports that are not done, sorted by name."""
     counted = {state: _count_in(db, state) for state in _NOT_DONE}
     names = sorted({tenant for counts in counted.values() for tenant in counts})
     vtimes = {row.tenant: row.vtime for row in db.execute(sa.select(tenants))}
@@ -48,7 +51,7 @@ def _count_in(db: sa.Connection, state: State) -> dict[str, int]:
 
 
 def latest(db: sa.Connection) -> datetime | None:
-    """When an export last changed its state: the last entry of the history."""
+    """Return when any export last changed its state: the time of the last entry of the history."""
     moment: datetime | None = db.execute(sa.select(_t.time).order_by(_t.id.desc()).limit(1)).scalar()
     return moment
 
@@ -56,13 +59,13 @@ def latest(db: sa.Connection) -> datetime | None:
 def depth(db: sa.Connection, now: datetime) -> Depth:
     counting = sa.select(sa.func.count()).select_from(exports)
     not_done = [state for state in State if state not in TERMINAL]
-    # One state a query: each is then counted in an index of its own.
+    # One query per state: each is then counted in an index of its own.
     counts = {state: db.execute(counting.where(in_states({state}))).scalar_one() for state in not_done}
     return Depth(counts, max(_waits(db, now), default=timedelta()))
 
 
 def _waits(db: sa.Connection, now: datetime) -> list[timedelta]:
-    """How long the first export that was never tried and the first that is due again have waited."""
+    """Return how long the oldest export without an attempt and the longest-due retry have waited."""
     due = sa.select(sa.func.min(_c.next_attempt_time)).where(in_states({target(Event.FAIL)}))
     oldest = sa.select(_c.create_time).where(in_states({State.QUEUED})).order_by(_c.id).limit(1)
     since = (db.execute(oldest).scalar(), db.execute(due.where(_c.next_attempt_time <= now)).scalar())

@@ -1,4 +1,4 @@
-"""Ids between two others: what a person means who types the beginning of one."""
+"""Ids in a range: what a person means who types the beginning of an id."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ def _between(id_: sa.Column[str], export_id: sa.ColumnElement[str], *of: sa.Colu
 _c, _d = exports.c, deliveries.c
 _there = (_c.tenant == sa.bindparam("of_tenant"), _c.deleted_time.is_(None))
 _exports = _between(_c.id, _c.id.label("export_id"), *_there)
-# Each by its own index.
+# Each uses its own index.
 _files = (_between(_c.file_id, _c.id, *_there), _between(_c.attachments_id, _c.id, *_there))
 _deliveries = _between(_d.id, _d.export_id, _d.tenant == sa.bindparam("of_tenant"))
 

@@ -1,4 +1,4 @@
-"""The keys of callers and workers."""
+"""The verbs of a KeyStore."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What workers tell of their leases: items of the lists that the verbs take."""
+"""The reports of workers about their leases: items of the lists that the verbs take."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from services.contract.outcome import Failure, RunStats
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """What `renew` is asked for; see LeaseStore."""
+    """The arguments of `renew`; see LeaseStore."""
 
     worker_id: str
     leases: tuple[LeaseRef, ...]
@@ -26,7 +26,7 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What `complete` is asked for; see LeaseStore."""
+    """The arguments of `complete`; see LeaseStore."""
 
     lease: LeaseRef
     file: StoredFile
@@ -39,14 +39,14 @@ class Completion:
         return self.stats.rows_matched == self.stats.rows_written
 
     def values(self) -> dict[str, Any]:
-        """For a list of them."""
+        """Return the values for a listed UPDATE."""
         of = {"of_id": self.lease.export_id, "of_lease": self.lease.lease_id, "now": self.now}
         return of | file_values(self.file, self.stats, self.attachments)
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """What `fail` is asked for; see LeaseStore."""
+    """The arguments of `fail`; see LeaseStore."""
 
     lease: LeaseRef
     failure: Failure
@@ -66,7 +66,7 @@ class Failed:
         return f"{self.code}: {self.message}"
 
     def values(self, event: Event, policy: LeasePolicy) -> dict[str, Any] | None:
-        """For a list of those that this happens to; None where it must not."""
+        """Return the values for the listed UPDATE of this event; None if the event must not happen."""
         of = {"of_id": self.lease.export_id, "of_lease": self.lease.lease_id, "now": self.now}
         error = {"code": self.code, "message": self.message, "now_micros": to_micros(self.now)}
         counted = self.fate.otherwise if isinstance(self.fate, GiveBack) else self.fate
@@ -82,17 +82,17 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What `release` is asked for; see LeaseStore."""
+    """The arguments of `release`; see LeaseStore."""
 
     leases: tuple[LeaseRef, ...]
     now: datetime
 
     @property
     def export_ids(self) -> list[str]:
-        """Each once, whatever leases of it are named."""
+        """The ids of the exports, each once, whichever of its leases are named."""
         return [*dict.fromkeys(lease.export_id for lease in self.leases)]
 
     def values(self) -> Iterator[dict[str, Any]]:
-        """For a list of them."""
+        """Yield the values for a listed UPDATE."""
         for lease in dict.fromkeys(self.leases):
             yield {"of_id": lease.export_id, "of_lease": lease.lease_id, "now": self.now}

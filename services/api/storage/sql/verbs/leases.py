@@ -90,7 +90,10 @@ class LeaseVerbs:
         )
 
     def claim(self, db: sa.Connection, asked: Sequence[Asked]) -> list[list[Claimed] | Exception]:
-        """A ListVerb. Polls of workers that can do the same are served in one call, one after the other."""
+        """Claim exports for polls. A ListVerb.
+
+        Polls of workers with the same abilities are served in one call, one after the other.
+        """
         leased = self._leased_to(db, asked)
         new: dict[PollKey, Asked] = {}
         for poll in asked:
@@ -103,7 +106,7 @@ class LeaseVerbs:
         return [leased[poll.key] if new.get(poll.key) is poll else _in_order(leased[poll.key]) for poll in asked]
 
     def _leased_to(self, db: sa.Connection, asked: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
-        """What polls leased before and have not confirmed; without those that have none."""
+        """Return what each poll has already leased but not confirmed. Polls without such leases are left out."""
         claims: dict[PollKey, list[Claimed]] = {}
         for row in self._of_polls.all(db, {"given": json.dumps(sorted({poll.key for poll in asked}))}):
             claims.setdefault((row["lease_worker_id"], row["lease_poll_id"]), []).append(_claimed(row))
@@ -151,7 +154,7 @@ class LeaseVerbs:
         return [_standing(rows.get(lease.export_id), lease) for lease in leases]
 
     def renew(self, db: sa.Connection, asked: Sequence[Renewal]) -> list[list[Export] | Exception]:
-        """A ListVerb."""
+        """Renew leases. A ListVerb."""
         given = {lease: self._renewed(renewal, lease) for renewal in asked for lease in renewal.leases}
         renewed = {LeaseRef(row["id"], row["lease_id"]) for row in self._renewing.changed(db, given.values())}
         return [self._revive(db, renewal, renewed) for renewal in asked]
@@ -162,7 +165,7 @@ class LeaseVerbs:
         return {"of_id": lease.export_id, "of_lease": lease.lease_id, "longest": policy.run_timeout + policy.ttl, **by}
 
     def _revive(self, db: sa.Connection, renewal: Renewal, renewed: AbstractSet[LeaseRef]) -> list[Export]:
-        """Those of which a renewal comes late."""
+        """Renew leases that had already expired, and return their exports."""
         rows: list[Row] = []
         for lease in renewal.leases:
             if lease not in renewed:
@@ -171,7 +174,7 @@ class LeaseVerbs:
         return self._history.happened(db, Event.RENEW, rows, Actor.WORKER, worker_id=renewal.worker_id)
 
     def complete(self, db: sa.Connection, asked: Sequence[Completion]) -> list[Export | Exception | None]:
-        """A ListVerb. Of those of one export the first comes first."""
+        """Complete exports. A ListVerb. Of several completions of one export the first counts."""
         return in_rounds(asked, _own_export, lambda some: self._complete(db, some))
 
     def _complete(self, db: sa.Connection, asked: Sequence[Completion]) -> list[Export | Exception | None]:
@@ -192,7 +195,7 @@ class LeaseVerbs:
         return _why_fenced(there, lease)
 
     def fail(self, db: sa.Connection, asked: Sequence[Failed]) -> list[Export | Exception | None]:
-        """A ListVerb. Of those of one export the first comes first."""
+        """End attempts. A ListVerb. Of several failures of one export the first counts."""
         return in_rounds(asked, _own_export, lambda some: self._fail(db, some))
 
     def _fail(self, db: sa.Connection, asked: Sequence[Failed]) -> list[Export | Exception | None]:
@@ -203,7 +206,7 @@ class LeaseVerbs:
         return [failed.get(each.lease.export_id) or _not_failed(db, each.lease) for each in asked]
 
     def _fail_by(self, db: sa.Connection, event: Event, asked: Mapping[str, Failed]) -> dict[str, Export]:
-        """Those to which this event happens."""
+        """Apply one event, and return the exports to which it happened."""
         given = [values for each in asked.values() if (values := each.values(event, self._policy)) is not None]
         rows = self._failing[event].changed(db, given)
         exports = self._by_workers(db, event, rows, lambda row: asked[row["id"]].reason)
@@ -212,13 +215,13 @@ class LeaseVerbs:
     def _by_workers(
         self, db: sa.Connection, event: Event, rows: Sequence[Row], reason: str | Callable[[Row], str] = ""
     ) -> list[Export]:
-        """What happened to exports that no worker holds any more."""
+        """Record an event of exports that no worker holds any more."""
         return self._history.happened(
             db, event, rows, Actor.WORKER, worker_id=lambda row: worker_of(db, row["id"]), reason=reason
         )
 
     def release(self, db: sa.Connection, asked: Sequence[Release]) -> list[list[Export] | Exception]:
-        """A ListVerb. Of those of one export the first comes first."""
+        """Give attempts back. A ListVerb. Of several releases of one export the first counts."""
         return in_rounds(
             asked,
             lambda each: each.export_ids,
@@ -239,14 +242,18 @@ class LeaseVerbs:
         return expired
 
     def _expiries(self) -> Iterator[tuple[Event, sa.Update]]:
-        """An unconfirmed lease gives the attempt back until there were too many; then it ends like a confirmed one."""
+        """Yield the events of expired leases, with their statements.
+
+        An unconfirmed lease gives the attempt back, unless there were too many of them; then it ends like a confirmed
+        one.
+        """
         yield Event.EXPIRE_UNCONFIRMED, changes.EXPIRE_UNCONFIRMED
         yield Event.EXPIRE_LAST, self._failures.expire_last
         yield Event.EXPIRE, self._failures.expire
 
 
 def _failing(sql: Statements) -> Mapping[Event, Listed]:
-    """What to try, in this order: giving back more often than is allowed changes nothing."""
+    """Return the statements to try, in this order. Giving back more often than allowed changes nothing."""
     dialect, failures = sql.dialect, sql.failures
     return {
         Event.GIVE_BACK: Listed.of(dialect, changes.GIVE_BACK, {**_OF_LEASE, "given_back_limit": sa.Integer()}),
@@ -260,13 +267,13 @@ def _own_export(asked: Completion | Failed) -> list[str]:
 
 
 def _free(db: sa.Connection, given: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those whose export no other transaction is about to change, which none can from now on."""
+    """Return those whose export no other transaction is about to change. From now on none can."""
     free = {*db.execute(_lock_free, {"ids": sorted(each["of_id"] for each in given)}).scalars()} if given else ()
     return [each for each in given if each["of_id"] in free]
 
 
 def _in_order(claimed: Sequence[Claimed]) -> list[Claimed]:
-    """The order in which a poll gets again what it has."""
+    """Sort the claims in the order in which a poll gets them again."""
     return sorted(claimed, key=lambda one: one.export.id)
 
 
@@ -280,7 +287,10 @@ def _claimed(row: Row) -> Claimed:
 
 
 def _standing(row: Row | None, lease: LeaseRef) -> Standing:
-    """A completed lease stands: its worker may not know yet, and must not sweep what is published."""
+    """Return the standing of a lease.
+
+    A completed lease is kept: its worker may not know yet that it completed, and must not delete the published file.
+    """
     if row is None:
         return Standing(lease, Verdict.LOST)
     if row["deleted_time"] is not None or _cancelled_under(row, lease):
@@ -315,7 +325,7 @@ def _row(db: sa.Connection, lease: LeaseRef) -> Row | None:
 
 
 def _not_failed(db: sa.Connection, lease: LeaseRef) -> ExportdError | None:
-    """Why an attempt was not ended, unless it had failed before."""
+    """Return None if the lease had failed before, otherwise the reason why the attempt could not be ended."""
     there = _row(db, lease)
     return None if there is not None and _failed_before(there, lease) else _why_fenced(there, lease)
 

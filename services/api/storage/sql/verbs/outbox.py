@@ -1,4 +1,4 @@
-"""Notifications: stored in the transaction of the end, then held and settled like jobs."""
+"""Notifications: stored in the transaction that ends a run, then held and settled like jobs."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ from services.api.storage.sql.tables import deliveries, exports
 from services.contract.errors import DeliveryNotFound
 
 _d = deliveries.c
-_channel = sa.cast(_d.channel, sa.Text)  # by its name: an enumeration of an engine may have an order of its own
+_channel = sa.cast(_d.channel, sa.Text)  # by name: an engine may sort an enum differently
 _now = sa.bindparam("now", type_=UtcTime)
 _NEW_COLUMNS = tuple(column.name for column in _d if column.name not in {"lease_id", "end_time"})
 _insert = Prepared(sa.insert(deliveries).inline(), sets=_NEW_COLUMNS)
@@ -40,7 +40,7 @@ _due = Prepared(
     .where(PENDING, _d.next_attempt_time <= _now)
     .order_by(_d.next_attempt_time)
     .limit(sa.bindparam("count", type_=sa.Integer))
-    .with_for_update(skip_locked=True)  # what another process is just taking is not waited for
+    .with_for_update(skip_locked=True)  # deliveries that another process is taking are skipped
 )
 _hold = (
     sa.update(deliveries)
@@ -76,7 +76,7 @@ _say_so = {
     Channel.CALLBACK: Prepared(sa.update(exports).values(callback_sent=True).where(*_this_run)),
     Channel.EMAIL: Prepared(sa.update(exports).values(email_sent=True).where(*_this_run)),
 }
-"""On the export; not on that of a later run."""
+"""Records on the export that a notification was accepted, unless a later run has begun."""
 
 _text, _time, _micros = sa.Text(), UtcTime(), sa.BigInteger()
 _HELD: Types = {"of_id": _text, "of_lease": _text}
@@ -85,7 +85,7 @@ _TRIED: Types = {**_HELD, "outcome": _text, "now_micros": _micros}
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A try that has ended: no other one follows when `state` says so, else it is due again."""
+    """An attempt that has ended. With a final `state` no other one follows; PENDING is due again at `due`."""
 
     held: Held
     outcome: str
@@ -94,7 +94,7 @@ class Settled:
     due: datetime | None = None
 
     def values(self) -> dict[str, Any]:
-        """For a list of them."""
+        """Return the values for a listed UPDATE."""
         return {
             "of_id": self.held.delivery.id,
             "of_lease": self.held.lease_id,
@@ -120,9 +120,9 @@ class OutboxVerbs:
         self._putting_back = Listed.of(sql.dialect, _put_back, {**_HELD, "due": _time})
 
     def announce(self, db: sa.Connection, ended: Sequence[Export]) -> None:
-        """Put what is to be announced of these ends, in place of what was not yet told of earlier runs.
+        """Add the notifications of these ends, and give up pending ones of earlier runs.
 
-        An old end that came after the new one would contradict it, and its receiver could not tell.
+        An older end that arrived after the new one would contradict it, and the receiver could not tell.
         """
         rows = [_row(export, channel, target) for export in ended for channel, target in channels(export).items()]
         _insert.run_each(db, rows)
@@ -157,11 +157,11 @@ class OutboxVerbs:
         return now - first if first else timedelta()
 
     def try_again(self, db: sa.Connection, asked: Sequence[Settled]) -> list[bool | Exception]:
-        """A ListVerb."""
+        """Record failed attempts. A ListVerb."""
         return in_rounds(asked, _own_delivery, lambda some: _answers(some, self._settled(db, self._again, some)))
 
     def end(self, db: sa.Connection, asked: Sequence[Settled]) -> list[bool | Exception]:
-        """A ListVerb."""
+        """Record final outcomes. A ListVerb."""
         return in_rounds(asked, _own_delivery, lambda some: self._end(db, some))
 
     def _end(self, db: sa.Connection, asked: Sequence[Settled]) -> list[bool | Exception]:
@@ -201,7 +201,7 @@ def _own_delivery(asked: Settled) -> list[str]:
 
 
 def _answers(asked: Sequence[Settled], rows: Sequence[Row]) -> list[bool | Exception]:
-    """Whose hold had not lapsed."""
+    """Return, for each item, whether its hold was still valid."""
     settled = {row["id"] for row in rows}
     return [each.held.delivery.id in settled for each in asked]
 
@@ -224,7 +224,7 @@ def _row(export: Export, channel: Channel, target: str) -> dict[str, Any]:
 
 
 def to_delivery(row: Row) -> Delivery:
-    """From a row of all columns."""
+    """Return the delivery for a row with all columns."""
     return Delivery(
         id=row["id"],
         export_id=row["export_id"],

@@ -1,4 +1,4 @@
-"""What is over and may go."""
+"""The removal of what is no longer needed."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -43,7 +43,7 @@ _lapsed = sa.delete(requests).where(
 )
 _present = sa.select(sa.func.max(tenants.c.served)).scalar_subquery()
 _in_line = sa.exists().where(line.c.tenant == tenants.c.tenant)
-# As if it had never been there: it starts at the present either way. The one that says when that is stays.
+# Rows without effect: such a tenant starts at the present anyway. The row that defines the present stays.
 _idle = sa.delete(tenants).where(tenants.c.vtime <= _present, tenants.c.served < _present, sa.not_(_in_line))
 _store = sa.select(installation.c.store_id)
 _any_export = sa.select(_c.id).limit(1)
@@ -81,7 +81,7 @@ class RetentionVerbs:
 
 
 def _kept(row: Row | None, lease: LeaseRef, latest: datetime) -> Kept:
-    """Only the lease in the row can complete or has completed: any other one is fenced for good."""
+    """Return what the artifacts of a lease are. Only the lease in the row can complete or has completed."""
     if row is None:
         return Kept.UNKNOWN
     if row["lease_id"] != lease.lease_id:
