@@ -1,10 +1,11 @@
-"""Both services under fire, as real processes: `make chaos`.
+"""Tests both services with injected faults, as real processes: `make chaos`.
 
-Callers create, watch, cancel, download, delete and preview, operators retry; meanwhile processes are killed and frozen,
-connections cut and disks filled. Afterwards everything is healed, and what was promised is compared with what is there.
-The ledger has what callers and receivers were told; the checks, apart from it, say what of that is wrong.
+Callers create, watch, cancel, download, delete and preview, and operators retry. Meanwhile processes are killed and
+suspended, connections are cut, and disks are filled. Afterwards everything is repaired, and what the services promised
+is compared with what is there. The ledger records what callers and receivers were told; the checks decide separately
+whether it is true.
 
-`random.Random(seed)` draws the plan of every round: who asks for what when, what breaks when. The same seed gives the
-same plan. What is not repeatable is how the machine schedules the processes in between: which export a fault meets, and
-in which phase.
+`random.Random(seed)` draws the plan of every round: which requests are made when, and what breaks when. The same seed
+gives the same plan. The scheduling of the processes by the machine is not repeatable, so a fault may meet another
+export, or another phase of it.
 """

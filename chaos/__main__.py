@@ -1,4 +1,6 @@
-"""`python -m chaos`: a run, its figures in build/chaos.json, and exit status 1 when anything was wrong."""
+"""`python -m chaos`: run the test, write its figures to build/chaos.json, and exit with status 1 if
+anything was wrong.
+"""
 
 import argparse
 import asyncio
@@ -19,7 +21,7 @@ OUTPUT = Path("build/chaos.json")
 
 
 def main() -> None:
-    """As the command line says."""
+    """Run with the options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="how many (default 20)")
     parser.add_argument("--seconds", type=float, help="begin rounds for so long instead")
@@ -36,9 +38,9 @@ def _run(options: RunOptions, output: Path) -> int:
 
     def print_line(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-        console.file.flush()  # a log is read while it goes on
+        console.file.flush()  # a log may be read while the run continues
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running, or mounted
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing stays running or mounted
     try:
         report = asyncio.run(run(options, place / "cluster", print_line))
     except DidNotStart as problem:

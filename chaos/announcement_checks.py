@@ -1,4 +1,4 @@
-"""Checks notifications: each end of an export is reported truthfully to every receiver, at least once."""
+"""Checks notifications: each receiver is told each end of an export truthfully, at least once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -15,9 +15,9 @@ _MAX_ERRORS_IN_MAIL = 20
 def check_announcements(
     account: Account, announcements: Sequence[Announcement], deliveries: Sequence[Delivery] | None, findings: Findings
 ) -> None:
-    """At least one of the last end on each channel that was asked for, none elsewhere, and each as that end was.
+    """Check that the last end was announced on each requested channel and on no other, and that announcements are true.
 
-    `deliveries` are those that the service lists; None for an export that was deleted, whose one run has ended.
+    `deliveries` are those that the service lists; None for a deleted export, whose only run has ended.
     """
     runs = _runs(deliveries) if deliveries is not None else {each.id: 1 for each in announcements}
     for channel in Channel:
@@ -32,7 +32,7 @@ def check_announcements(
 
 
 def is_announced(account: Account, announcements: Iterable[Announcement]) -> bool:
-    """Each channel that was asked for has heard of an end; of which one, is for `check_announcements` to say."""
+    """Whether each requested channel was told an end. `check_announcements` checks which end it was."""
     told = [each.channel for each in announcements]
     return all(channel in told for channel in Channel if _target(account, channel))
 
@@ -57,7 +57,7 @@ def _contradictions(
 
 
 def _contradiction(account: Account, announcement: Announcement, run: int | None, channel: Channel) -> str:
-    """What in an announcement is not so; empty: nothing."""
+    """Return what is false in an announcement; empty if nothing is."""
     if not _target(account, channel):
         return "nobody asked for it"
     if run is None:
@@ -73,7 +73,7 @@ def _contradiction(account: Account, announcement: Announcement, run: int | None
 
 
 def _is_old_run(account: Account, run: int) -> bool:
-    """An end that nobody watched, since an operator's retry was carried out twice."""
+    """Whether this run ended without being watched, because an operator's retry was carried out twice."""
     return account.last is not None and run < account.last.run
 
 
@@ -90,7 +90,7 @@ def _difference(announcement: Announcement, end: Export, errors: tuple[str, ...]
 
 
 def _errors(account: Account, run: int, channel: Channel) -> tuple[str, ...]:
-    """Messages of the attempts of a run that failed permanently; none of one that completed."""
+    """Return the messages of the failed attempts of a run that failed permanently; none of a completed run."""
     end = account.ends[run]
     if end.state == Export.STATE_COMPLETED:
         return ()
@@ -102,7 +102,7 @@ def _errors(account: Account, run: int, channel: Channel) -> tuple[str, ...]:
 
 
 def _check_deliveries(account: Account, deliveries: Sequence[Delivery], findings: Findings) -> None:
-    """One for each end on each channel that was asked for, none of them still to be sent."""
+    """Check that each requested channel has one delivery for each end, and that none is still to be sent."""
     last_run = account.last.run if account.last else 1
     for channel in Channel:
         runs = [d.run for d in deliveries if name_of(Delivery.Channel, d.channel) == channel.value]

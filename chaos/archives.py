@@ -1,4 +1,4 @@
-"""Looks into ZIPs: the table, the attachments as the source has them, what is missing, the manifest, the encryption."""
+"""Checks ZIPs: the table, the attachments and missing attachments, the manifest, and the encryption."""
 
 import csv
 import json
@@ -18,19 +18,19 @@ from exportd_client import Export, File
 MANIFEST = "manifest.json"
 MISSING = "missing-files.csv"
 _AES = 99
-"""The method of compression that stands for WinZip's AES."""
+"""The compression method that stands for WinZip's AES."""
 
 _ENCRYPTED_FLAG = 1
 _MAX_LISTED = 100
 
 
 class BadEncryption(BadContent):
-    """A file with a password is not encrypted, or the reverse, or the password does not open it."""
+    """A file with a password is not encrypted, a file without one is, or the password does not open it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveContent:
-    """What a ZIP must hold: attachments of these types, and the table unless `table_extension` is empty."""
+    """The expected content of a ZIP: attachments of these types, and the table unless `table_extension` is empty."""
 
     file_types: tuple[str, ...]
     table_extension: str
@@ -38,7 +38,7 @@ class ArchiveContent:
 
 
 def check(data: bytes, file: File, export: Export, content: ArchiveContent) -> bytes:
-    """Returns the table, empty if it must not be there. Raises BadContent."""
+    """Return the table; empty if there should be none. Raises BadContent."""
     with _opened(data, content) as archive:
         names = archive.namelist()
         table_name = _table_name(names, content)
@@ -75,7 +75,7 @@ def _check_names(names: list[str], table_name: str, content: ArchiveContent) -> 
     attachments = [entry_name(file_type, n) for file_type, n, present in _attachments(content.file_types) if present]
     expected = {*attachments, MANIFEST, *([table_name] if table_name else [])}
     if content.file_types:
-        expected.add(MISSING)  # of each type some are missing
+        expected.add(MISSING)  # some of each type are missing
     if len(names) != len(set(names)):
         raise BadAttachment("a name stands twice in the ZIP")
     if set(names) != expected:
@@ -94,19 +94,19 @@ def _check_attachments(archive: zipfile.ZipFile, file_types: tuple[str, ...]) ->
 
 
 def _missing(file_types: tuple[str, ...]) -> list[list[str]]:
-    """Row by row, of each row type by type."""
+    """Return the missing attachments by row, and within a row by type."""
     gone = [(n, file_type) for file_type, n, present in _attachments(file_types) if not present]
     ordered = sorted(gone, key=lambda each: (each[0], file_types.index(each[1])))
     return [[file_type, attachment_path(file_type, n), str(n)] for n, file_type in ordered]
 
 
 def missing_count(file_types: tuple[str, ...]) -> int:
-    """Attachments of these types that the source does not have."""
+    """Return how many attachments of these types the source does not have."""
     return sum(not present for _, _, present in _attachments(file_types))
 
 
 def _attachments(file_types: tuple[str, ...]) -> Iterator[tuple[str, int, bool]]:
-    """Type, row, and whether the source has it."""
+    """Yield type, row, and whether the source has the attachment."""
     for file_type in file_types:
         for n in range(ROWS[PAPERS]):
             yield file_type, n, attachment(file_type, n) is not None

@@ -1,4 +1,4 @@
-"""Callers: each goes through its scenario, whatever breaks, and writes down what it was told."""
+"""The callers: each runs its scenario, whatever breaks, and records what it is told."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ _MAX_DISCONNECTS = 4
 
 
 class Callers:
-    """Go through scenarios over `clients`, one a tenant; the ledger of the cluster has what they were told."""
+    """Runs scenarios with `clients`, one per tenant. The ledger of the cluster records what they are told."""
 
     def __init__(self, clients: Mapping[str, ExportClient], cluster: Cluster, findings: Findings) -> None:
         self._clients = clients
@@ -32,14 +32,17 @@ class Callers:
         self._operator = Operator(findings)
 
     async def run(self, scenario: Scenario, request_id: str) -> None:
-        """From the create to the action. Whatever no fault excuses becomes a finding."""
+        """Run a scenario from the creation of the export to the action.
+
+        Anything that no fault excuses becomes a finding.
+        """
         account = self._account(scenario, request_id)
         self._ledger.accounts.append(account)
         try:
             if scenario.collection == DRAFTS:
                 await self._drafts.add(request_id)
             await asyncio.gather(*(self._create(account) for _ in range(scenario.callers)))
-            await asyncio.sleep(scenario.after_s)  # as the plan says
+            await asyncio.sleep(scenario.after_s)  # as planned
             await self._act(account, random.Random(scenario.draw))
         except Exception as error:  # noqa: BLE001 - a caller that fails must not end the others
             self._findings.add(Violation.UNEXPECTED, account.id, f"{scenario.action.name}: {error!r}")
@@ -91,7 +94,10 @@ class Callers:
             await self._look_up(client, account)
 
     async def _final_state(self, client: ExportClient, account: Account) -> Export:
-        """When an operator has retried it, if it failed for good at first. The source of a draft is corrected then."""
+        """Return the final state.
+
+        If the export failed permanently, an operator retries it first; a draft is corrected before.
+        """
         export = await final_state(client, account)
         if account.scenario.action is CallerAction.RETRY and export.state == Export.STATE_COMPLETED:
             self._findings.add(Violation.BAD_RETRY, export.id, "completed from a source that holds a wrong value")
@@ -119,7 +125,7 @@ class Callers:
 
     @staticmethod
     async def _pieces(client: ExportClient, file: File, draw: random.Random) -> int:
-        """Leave in the middle and go on there, as callers do whose own connection breaks."""
+        """Download in several pieces, like a caller whose own connection breaks."""
         size, offset = file.size_bytes, 0
         cuts = sorted(draw.sample(range(size), min(_MAX_DISCONNECTS, size)))
         for end in (*cuts, size):
@@ -159,6 +165,6 @@ class Callers:
 
 
 def files_of(export: Export) -> list[File]:
-    """The table, and the attachments when they are apart; none when there is nothing to download."""
+    """Return the files of an export: the table, and separate attachments; none if there is nothing to download."""
     there = {"file": export.file, "attachments_file": export.attachments_file}
     return [file for name, file in there.items() if export.HasField(name)]  # type: ignore[arg-type]

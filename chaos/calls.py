@@ -1,4 +1,4 @@
-"""Calls that are made again while something is broken."""
+"""Calls that are retried while something is broken."""
 
 import asyncio
 import time
@@ -13,11 +13,11 @@ Answer = TypeVar("Answer")
 
 CLIENT_PATIENCE = Patience(first_contact=60, outage=60, shortest=0.05, longest=1)
 _RETRY_TIMEOUT_S = 300.0
-"""How long one thing is retried. Nothing in the plan lasts so long."""
+"""How long one call is retried. No fault in the plan lasts that long."""
 
 
 async def with_retries(call: Callable[[], Awaitable[Answer]]) -> Answer:
-    """The answer to a call, asked for again while nobody answers or there is no room."""
+    """Return the answer to a call, which is retried while the service does not answer or has no room."""
     until = time.monotonic() + _RETRY_TIMEOUT_S
     while True:
         try:
@@ -29,7 +29,7 @@ async def with_retries(call: Callable[[], Awaitable[Answer]]) -> Answer:
 
 
 async def final_state(client: ExportClient, account: Account) -> Export:
-    """The export of an account when it is done; everything on the way is observed."""
+    """Return the final state of an account's export. Every state on the way is observed."""
 
     async def until_done() -> Export:
         async with aclosing(client.watch(account.id)) as exports:
@@ -41,5 +41,5 @@ async def final_state(client: ExportClient, account: Account) -> Export:
 
 
 async def file_bytes(client: ExportClient, file: File, offset: int = 0, limit: int = 0) -> bytes:
-    """Bytes of a file, from `offset` on, at most `limit` of them (0: all)."""
+    """Return bytes of a file from `offset` on, at most `limit` (0: all)."""
     return b"".join([piece async for piece in client.stream(file, offset=offset, limit=limit)])

@@ -1,4 +1,4 @@
-"""How long a worker goes on after a cancel."""
+"""Measures how long a worker continues after a cancel."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ _STOP_TIMEOUT_S = 30.0
 
 
 async def measure(cluster: Cluster) -> list[Figure]:
-    """From the call of CancelExport until the worker's child is gone and what it wrote is swept."""
+    """Measure from the call of CancelExport until the worker's child is gone and its files are removed."""
     async with ExportClient(cluster.direct_target) as client:
         seconds = [await _once(cluster, client) for _ in range(TIMES)]
     more = {"times": TIMES, "p50_ms": round(percentile(seconds, 50) * 1000), "max_ms": round(max(seconds) * 1000)}
@@ -31,10 +31,10 @@ async def _once(cluster: Cluster, client: ExportClient) -> float:
     if cancelled.state != Export.STATE_CANCELLED:
         raise RuntimeError(f"{export.id} was not cancelled")
     while any(_spooled(cluster.artifacts)) and time.monotonic() < began + _STOP_TIMEOUT_S:  # noqa: ASYNC110
-        await asyncio.sleep(0.002)  # how often the disk is looked at
+        await asyncio.sleep(0.002)  # interval of the checks
     return time.monotonic() - began
 
 
 def _spooled(artifacts: Path) -> list[str]:
-    """Files in the making. The worker removes them when the child has ended."""
+    """Return the files that are being written. The worker removes them when the child has ended."""
     return [name for _, _, names in os.walk(artifacts / ".spool") for name in names if name != "lock"]

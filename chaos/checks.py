@@ -1,4 +1,4 @@
-"""What was promised against what is there, once everything is healed."""
+"""Compares what was promised with what is there, once everything is repaired."""
 
 import asyncio
 import time
@@ -21,17 +21,17 @@ EXCUSED_FAILURES = frozenset({
     FailureCode.LEASE_EXPIRED, FailureCode.WORKER_CRASHED, FailureCode.DISK_FULL, FailureCode.STORE_UNAVAILABLE,
     FailureCode.NO_PROGRESS, FailureCode.RUN_TIMEOUT, FailureCode.SOURCE_UNAVAILABLE,
 })  # fmt: skip
-"""Failures of attempts that the faults explain; the last one is what a worker that behaves badly says."""
+"""Failures of attempts that the faults explain. The misbehaving worker reports the last one."""
 
 _MAX_AT_ONCE = 8
 _PREVIEW_TIMEOUT_S = 30.0
 
 
 class Checks:
-    """Compares the `ledger` with what the service says over `clients`, one a tenant, whose connections are whole.
+    """Compares the `ledger` with the answers of the service. `clients`, one per tenant, have undisturbed connections.
 
-    `end_counts` has exports by how they ended: COMPLETED, REQUESTED, RETRIES_EXHAUSTED, deleted; `failure_counts` the
-    attempts that failed, by code.
+    `end_counts` counts exports by their end: COMPLETED, REQUESTED, RETRIES_EXHAUSTED, deleted. `failure_counts` counts
+    failed attempts by code.
     """
 
     def __init__(self, clients: Mapping[str, ExportClient], ledger: Ledger, findings: Findings) -> None:
@@ -44,24 +44,24 @@ class Checks:
         self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
 
     async def until_done(self, within_s: float) -> None:
-        """Wait for every export that was acknowledged; those that are not done then are stranded."""
+        """Wait for every acknowledged export. An export that is not done in time is a finding."""
         await asyncio.gather(*(self._until_done(account, within_s) for account in self._ledger.acknowledged))
 
     async def until_announced(self, within_s: float) -> None:
-        """Wait until every end that somebody wants to hear of has been announced, but no longer than that."""
+        """Wait until every requested notification of an end has arrived, at most `within_s` seconds."""
         until = time.monotonic() + within_s
         for account in self._ledger.acknowledged:
             while time.monotonic() < until and not await self._is_announced(account):  # noqa: ASYNC110
-                await asyncio.sleep(0.5)  # how often it is looked at
+                await asyncio.sleep(0.5)  # interval of the checks
 
     async def until_previewed(self) -> None:
-        """Ask again what was refused under fire: now it must be answered."""
+        """Repeat the previews that were refused during the faults. Now they must be answered."""
         previews = Previews(self._clients, self._ledger)
         for question in unanswered(self._ledger.previews):
             await previews.ask_until_answered(question, _PREVIEW_TIMEOUT_S)
 
     async def run(self) -> None:
-        """Every export, its files, what was announced and previewed, and the lists."""
+        """Check every export, its files, its notifications, the previews, and the lists."""
         await asyncio.gather(*(self._check_in_slot(account) for account in self._ledger.acknowledged))
         check_previews(self._ledger.previews, self._findings)
         for tenant in self._clients:
@@ -73,7 +73,7 @@ class Checks:
             async with asyncio.timeout(within_s):
                 await final_state(client, account)
         except NotFound:
-            return  # deleted, or lost: `run` knows
+            return  # deleted or lost: `run` decides
         except TimeoutError:
             export = await client.get(account.id)
             state = f"{name_of(Export.State, export.state)}, attempt {export.attempt}, version {export.version}"
@@ -85,7 +85,7 @@ class Checks:
         return not pending and is_announced(account, self._ledger.announcements[account.request_id])
 
     async def _deliveries(self, account: Account) -> Sequence[Delivery] | None:
-        """None for an export that is not there."""
+        """Return the deliveries of an export; None if it does not exist."""
         client = self._clients[account.scenario.tenant]
         try:
             return await with_retries(lambda: client.deliveries(account.id))
@@ -146,7 +146,9 @@ class Checks:
             self._findings.add(Violation.UNEXPECTED, export.id, "cancelled, and has a file")
 
     async def _check_lists(self, tenant: str) -> None:
-        """Each request_id made one export, each that is there is listed, and nothing that nobody asked for."""
+        """Check that each request_id created one export, that each existing export is listed, and that no
+        other one is.
+        """
         listed: dict[str, list[str]] = {}
         async for export in self._clients[tenant].list(page_size=500):
             listed.setdefault(export.labels.get(LABEL, ""), []).append(export.id)

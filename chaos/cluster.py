@@ -1,4 +1,4 @@
-"""An api, workers, the connections between everybody, the receivers, and the disks: all that can break."""
+"""An api, workers, their connections, the receivers, and the disks: everything that can break."""
 
 import asyncio
 import random
@@ -43,7 +43,7 @@ SETTINGS = {
     "EXPORTD_SMTP_TLS": "none",
     "EXPORTD_SMTP_FROM": SENDER,
     "EXPORTD_SMTP_TIMEOUT_S": "5",
-    "EXPORTD_SMTP_ACCEPT_TIMEOUT_S": "30",  # a mail that an api was killed with is held for longer than that
+    "EXPORTD_SMTP_ACCEPT_TIMEOUT_S": "30",  # a mail is held longer than this after its api was killed
     "EXPORTD_API_METRICS": "off",
     "EXPORTD_WORKER_METRICS": "off",
 }
@@ -51,14 +51,14 @@ SETTINGS = {
 
 
 class Cluster:
-    """Everything runs while the context lasts, below `folder`, which must not exist yet.
+    """All processes. They run while the context lasts, below `folder`, which must not exist yet.
 
-    `proxies[0]` leads callers to the api, the others one worker each. `port` and `queue_port` are the api's own. The
-    `ledger` has what callers and receivers were told.
+    `proxies[0]` leads callers to the api; each other proxy leads one worker to it. `port` and `queue_port` are the
+    api's own ports. The `ledger` records what callers and receivers are told.
     """
 
     def __init__(self, folder: Path, *, huge: bool = False) -> None:
-        """`huge` has the collection Huge, too."""
+        """With `huge` the collection Huge exists, too."""
         self.folder = folder
         self.data = folder / "data"
         self.workload = folder / "workload"
@@ -80,7 +80,7 @@ class Cluster:
         ]
 
     async def __aenter__(self) -> Self:
-        """Raises DidNotStart."""
+        """Start everything. Raises DidNotStart."""
         self.logs.mkdir(parents=True)
         await asyncio.to_thread(source_data.build, self.workload, huge=self._huge)
         async with AsyncExitStack() as stack:
@@ -104,22 +104,22 @@ class Cluster:
 
     @property
     def proxied_target(self) -> str:
-        """Where callers reach the api, over connections that break."""
+        """The address of the api for callers, through the proxy whose connections break."""
         return f"127.0.0.1:{self.proxies[0].port}"
 
     @property
     def direct_target(self) -> str:
-        """Where the api itself listens."""
+        """The address of the api itself."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def queue_address(self) -> str:
-        """Where the api itself listens to workers."""
+        """The address of the api itself for workers."""
         return f"127.0.0.1:{self.queue_port}"
 
     @property
     def database_file(self) -> Path:
-        """Of the api."""
+        """The database file of the api."""
         return self.data / "exportd.sqlite3"
 
     @property
@@ -129,16 +129,16 @@ class Cluster:
 
     @property
     def supervisors(self) -> list[Supervisor]:
-        """Of all processes."""
+        """The supervisors of all processes."""
         return [self.api, *self.workers]
 
     def heal_proxies(self) -> None:
-        """Carry everything."""
+        """Make all proxies carry everything."""
         for proxy in self.proxies:
             proxy.heal()
 
     async def heal(self) -> None:
-        """Fix everything that is broken; returns when all processes serve. Raises TimeoutError."""
+        """Repair everything that is broken, and return when all processes serve. Raises TimeoutError."""
         self.heal_proxies()
         for disk in (self.files, self.database):
             await asyncio.to_thread(disk.free)
@@ -148,13 +148,13 @@ class Cluster:
             await supervisor.serving()
 
     async def start_api_again(self, **more: str) -> None:
-        """Stop the api and start it with further settings; returns when it serves."""
+        """Stop the api and start it with further settings. Returns when it serves."""
         self._settings |= more
         self.api.terminate(0)
         await self.api.serving()
 
     async def close_services(self) -> None:
-        """End all processes, workers first; the folder stays as they left it."""
+        """End all processes, workers first. The folder stays as they left it."""
         for supervisor in (*self.workers, self.api):
             await supervisor.close()
 
@@ -165,7 +165,7 @@ class Cluster:
         return SizeLimit(self.folder / "files", workers), SizeLimit(self.data, self.api.processes)
 
     def _no_room_since(self, since: float) -> bool:
-        """Nothing starts without room for its lock."""
+        """Whether a disk has been full since a time. No process can start without room for its lock."""
         return max(self.files.full_until, self.database.full_until) >= since
 
     def _spawn_api(self) -> ServiceProcess:
@@ -179,7 +179,7 @@ class Cluster:
         return ServiceProcess("exportd-api", settings, self.logs / "api.log", "serving")
 
     def _spawn_worker(self, number: int) -> ServiceProcess:
-        """The last one lacks a source: what needs it must wait for another."""
+        """Start a worker. The last one lacks a source, so that exports which need it must wait for another worker."""
         file = source_data.FEWER_SOURCES if number == WORKERS - 1 else source_data.SOURCES
         settings = self._common() | {
             "EXPORTD_SOURCES": str(self.workload / file),
@@ -196,7 +196,7 @@ def _all_of(supervisors: list[Supervisor]) -> list[psutil.Process]:
 
 
 def _free_port() -> int:
-    """Below those that outgoing connections use: it must still be free after each restart."""
+    """Return a free port below those of outgoing connections, so that it is still free after each restart."""
     while True:
         port = random.randrange(20_000, 30_000)
         with socket.socket() as trial:

@@ -1,4 +1,4 @@
-"""Looks into tables: whether a file holds the rows of its collection, each with the names of its attachments."""
+"""Checks tables: whether a file holds the rows of its collection, and whether each row names its attachments."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from python_calamine import CalamineWorkbook
 from chaos.workload import ROWS, attachment, attachment_path, rows
 
 Table: TypeAlias = tuple[list[str], list[tuple[Any, ...]]]
-"""The names of its columns, and its rows."""
+"""The names of the columns, and the rows."""
 
 FILES_COLUMN = "files"
 
@@ -23,23 +23,23 @@ class BadContent(Exception):
 
 
 class DuplicateRow(BadContent):
-    """A file holds a row more than once."""
+    """A file has a row more than once."""
 
 
 class BadAttachment(BadContent):
-    """An attachment is not the source's, is missing, or was not asked for."""
+    """An attachment differs from the source's, is missing, or was not asked for."""
 
 
 class TableReader:
-    """Looks into tables; one that was right once is recognised by its digest and not read again."""
+    """Checks tables. A table that was right once is recognized by its digest and not read again."""
 
     def __init__(self) -> None:
         self._right: set[tuple[str, tuple[str, ...], str]] = set()
 
     def check(self, table: bytes, extension: str, collection: str, file_types: tuple[str, ...]) -> None:
-        """Raises BadContent unless the bytes hold each row of the collection once, in order.
+        """Raise BadContent unless the bytes hold each row of the collection once, in order.
 
-        With `file_types` each row names its attachments: BadAttachment when these are others.
+        With `file_types` each row must name its attachments; otherwise BadAttachment is raised.
         """
         seen = (collection, file_types, _digest(table, extension))
         if seen in self._right:
@@ -55,7 +55,7 @@ class TableReader:
 
 
 def entry_name(file_type: str, n: int) -> str:
-    """The entry of a ZIP that holds an attachment."""
+    """Return the name of an attachment's entry in a ZIP."""
     return f"files/{file_type}/{n}_{attachment_path(file_type, n)}"
 
 
@@ -78,7 +78,9 @@ def _check_names(table_rows: list[tuple[Any, ...]], file_types: tuple[str, ...])
 
 
 def _digest(table: bytes, extension: str) -> str:
-    """Of what does not depend on the time of the writing: of a workbook, its entries but for the properties."""
+    """Return a digest that does not depend on the time of writing: for a workbook, of its entries without the
+    properties.
+    """
     if extension != "xlsx":
         return sha256(table).hexdigest()
     with zipfile.ZipFile(BytesIO(table)) as book:

@@ -1,4 +1,4 @@
-"""Disks that can be filled: small tmpfs mounts where this process may mount, else a limit on the size of files."""
+"""Disks that can be filled: small tmpfs mounts if this process may mount, otherwise a limit of the file size."""
 
 import math
 import resource
@@ -14,19 +14,19 @@ from typing import Self
 import psutil
 
 _DISK_SIZE = "4g"
-"""The most that a disk may hold; memory is used only for what it really holds."""
+"""The capacity of a disk. Memory is used only for what it really holds."""
 
 _FULL_DISK_FREE_KB = 64
-"""Room on a full disk: enough to begin something, not to end it."""
+"""The room on a full disk: enough to begin something, but not to finish it."""
 
 _MAX_FILE_BYTES = 4096
-"""Bytes that a file may have where full disks are only pretended."""
+"""The limit of the file size if full disks are only simulated."""
 
 
 class Disk(ABC):
-    """A folder at `path` whose disk is filled and freed again; `with` makes and unmakes it.
+    """A folder at `path` whose disk can be filled and freed. The context creates and removes it.
 
-    `full_until` is when (monotonic) it had no room for the last time: infinity while it is full, 0 if never.
+    `full_until` is the last time (monotonic) at which it had no room: infinity while it is full, 0 if it never was.
     """
 
     method: str
@@ -50,7 +50,7 @@ class Disk(ABC):
         self._fill()
 
     def free(self) -> None:
-        """Give it its room back. Idempotent."""
+        """Restore the room. Idempotent."""
         self._free()
         if math.isinf(self.full_until):
             self.full_until = time.monotonic()
@@ -63,7 +63,7 @@ class Disk(ABC):
 
 
 class Tmpfs(Disk):
-    """A mount of its own. Entering raises OSError where mounting is not allowed."""
+    """A disk that is a mount of its own. Entering raises OSError if mounting is not allowed."""
 
     method = "tmpfs"
 
@@ -78,19 +78,21 @@ class Tmpfs(Disk):
         subprocess.run(["umount", "--lazy", self.path], check=False)
 
     def _fill(self) -> None:
-        """Make the disk as small as what is on it. What is written meanwhile may need a second try."""
+        """Shrink the disk to its content. If something is written meanwhile, a second attempt may be needed."""
         for _ in range(10):
             used = psutil.disk_usage(str(self.path)).used
             if not _mount("-o", f"remount,size={used // 1024 + _FULL_DISK_FREE_KB}k", self.path):
                 return
 
     def _free(self) -> None:
-        """Make it as large as it was."""
+        """Restore the size of the disk."""
         _mount("-o", f"remount,size={_DISK_SIZE}", self.path)
 
 
 class SizeLimit(Disk):
-    """Without the right to mount: the processes that write may not make a file larger than a page (EFBIG)."""
+    """A simulated disk, without the right to mount: writing processes may not make a file larger than a
+    page (EFBIG).
+    """
 
     method = "RLIMIT_FSIZE"
 
@@ -99,7 +101,7 @@ class SizeLimit(Disk):
         self._writers = writers
 
     def _fill(self) -> None:
-        """Limit those that are there now; one that starts later is not limited."""
+        """Limit the processes that run now. A process that starts later is not limited."""
         self._limit(_MAX_FILE_BYTES)
 
     def _free(self) -> None:
@@ -113,7 +115,7 @@ class SizeLimit(Disk):
 
 
 def may_mount(at: Path) -> bool:
-    """Whether this process may mount a tmpfs; tried in a folder of its own below `at`."""
+    """Whether this process may mount a tmpfs. This is tried in a folder below `at`."""
     try:
         with Tmpfs(at / "trial"):
             return True

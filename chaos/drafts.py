@@ -1,4 +1,4 @@
-"""The source of Drafts: rows that cannot be exported before somebody corrects them."""
+"""The source of Drafts: rows that cannot be exported until they are corrected."""
 
 import asyncio
 import sqlite3
@@ -9,15 +9,15 @@ from threading import Lock
 from chaos.workload import DRAFTS, ROWS, row
 
 UNKNOWN = "not known yet"
-"""What stands for a number in one row of each batch: its export fails, VALUE_INVALID, which no retry fixes."""
+"""Stands for a number in one row of each batch. Its export fails with VALUE_INVALID, which no retry fixes."""
 
 _UNKNOWN_ROW = 17
 
 
 class Drafts:
-    """Writes the database at `path`, beside workers that read it: in write-ahead mode neither waits for the other.
+    """Writes the database at `path` while workers read it. In write-ahead mode neither waits for the other.
 
-    No other connection of this process may read it: closing one would give up the locks of the other.
+    No other connection of this process may read the database: closing one would release the locks of the other.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,17 +28,17 @@ class Drafts:
         self._database.execute("CREATE INDEX drafts_of_batch ON drafts (batch)")
 
     def close(self) -> None:
-        """Nothing is written afterwards."""
+        """Close the database."""
         self._database.close()
 
     async def add(self, batch: str) -> None:
-        """Write a batch with a value that is not known yet."""
+        """Write a batch with one unknown value."""
         numbers = map(row, range(ROWS[DRAFTS]))
         drafts = [(batch, UNKNOWN if n == _UNKNOWN_ROW else n, text) for n, text in numbers]
         await asyncio.to_thread(self._write, "INSERT INTO drafts (batch, n, text) VALUES (?, ?, ?)", drafts)
 
     async def correct(self, batch: str) -> None:
-        """Write the value."""
+        """Replace the unknown value of a batch."""
         correction = "UPDATE drafts SET n = ? WHERE batch = ? AND n = ?"
         await asyncio.to_thread(self._write, correction, [(_UNKNOWN_ROW, batch, UNKNOWN)])
 

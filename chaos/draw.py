@@ -1,4 +1,4 @@
-"""Draws the plan of a round before it begins: from the seed and the number of the round, nothing else."""
+"""Draws the plan of a round before it begins, from the seed and the number of the round only."""
 
 import random
 
@@ -30,7 +30,7 @@ _PROXY_KINDS = (FaultKind.CUT, FaultKind.CUT_MID_MESSAGE, FaultKind.FREEZE)
 
 
 def round_of(seed: int, number: int) -> Round:
-    """The plan of round `number` (from 0); at least one process is killed in each."""
+    """Return the plan of round `number` (from 0). In each round at least one process is killed."""
     draw = random.Random(f"{seed}/{number}")
     scenarios = [_scenario(draw) for _ in range(draw.randint(4, 10))]
     previews = [_preview(draw) for _ in range(draw.choice((1, 1, 2, 3)))]
@@ -74,7 +74,7 @@ def _collection(draw: random.Random) -> str:
 
 
 def _choices_of_file_types(collection: str) -> tuple[tuple[str, ...], ...]:
-    """Mostly all that there are."""
+    """Return the choices, of which most have all types."""
     if collection != PAPERS:
         return ((),)
     return ((), FILE_TYPES, FILE_TYPES, *((file_type,) for file_type in FILE_TYPES))
@@ -109,7 +109,7 @@ def _fault(draw: random.Random, kind: FaultKind) -> Fault:
 def _seconds(draw: random.Random, kind: FaultKind) -> float:
     match kind:
         case FaultKind.STOP_WORKER | FaultKind.STOP_CHILD:
-            return draw.choice((0.3, 1.0, 5.0)) * draw.uniform(0.8, 1.2)  # the last one outlasts two leases
+            return draw.choice((0.3, 1.0, 5.0)) * draw.uniform(0.8, 1.2)  # the last one is longer than two leases
         case FaultKind.STOP_API:
             return draw.choice((0.3, 1.0, 2.5)) * draw.uniform(0.8, 1.2)
         case FaultKind.FREEZE:

@@ -1,4 +1,4 @@
-"""Breaking what the plan says, and fixing it again."""
+"""Breaks what the plan says, and repairs it."""
 
 import asyncio
 import os
@@ -20,14 +20,14 @@ _MAX_CUT_BYTES = 100_000
 
 
 class Faults:
-    """Inflicts faults on `cluster`; `counts` says how often, of those that met something."""
+    """Inflicts faults on `cluster`. `counts` counts those that had an effect."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.counts: Counter[FaultKind] = Counter()
 
     async def inflict(self, fault: Fault) -> None:
-        """Break something for `fault.seconds`. A process that is not there yet is waited for."""
+        """Break something for `fault.seconds`. If a process is not running yet, wait for it."""
         worker = self._cluster.workers[fault.which % len(self._cluster.workers)]
         proxy = self._cluster.proxies[fault.which % len(self._cluster.proxies)]
         match fault.kind:
@@ -51,7 +51,7 @@ class Faults:
             self.counts[fault.kind] += 1
 
     async def _end(self, supervisor: Supervisor, fault: Fault) -> bool:
-        """Usually when it serves, often when something is being built; occasionally while it starts."""
+        """End a process: usually while it serves, often while something is built, sometimes while it starts."""
         end = supervisor.kill if fault.kind in (FaultKind.KILL_API, FaultKind.KILL_WORKER) else supervisor.terminate
         if fault.draw % 8 == 0 and end(fault.seconds):
             return True
@@ -59,12 +59,12 @@ class Faults:
         return end(fault.seconds)
 
     async def _wait_for_work(self, supervisor: Supervisor, fault: Fault) -> None:
-        """When it serves; at most draws, as soon as there is a file in the making, if that is soon."""
+        """Wait until the process serves and, in most draws, until a file is being written, if that happens soon."""
         await supervisor.serving()
         until = time.monotonic() + _WORK_TIMEOUT_S
         while fault.draw % 4 and time.monotonic() < until and not _is_building(self._cluster.artifacts):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)  # how often the spool is looked at
-        await asyncio.sleep(fault.draw % 256 / 1000)  # into the work, or out of it
+            await asyncio.sleep(0.01)  # interval of the checks
+        await asyncio.sleep(fault.draw % 256 / 1000)  # until some point during the work, or after it
 
     async def _kill_child(self, supervisor: Supervisor, fault: Fault) -> bool:
         await self._wait_for_work(supervisor, fault)
@@ -81,7 +81,7 @@ class Faults:
         if not processes:
             return False
         chosen = processes[fault.draw % len(processes)] if fault.kind is FaultKind.STOP_CHILD else processes[0]
-        # A worker is stopped alone or with all its children.
+        # A worker is suspended alone or with all its children.
         together = processes if fault.kind is FaultKind.STOP_WORKER and fault.draw % 2 else [chosen]
         supervisor.stop([process.pid for process in together])
         await asyncio.sleep(fault.seconds)  # as long as the fault lasts
@@ -90,7 +90,7 @@ class Faults:
 
 
 def _is_building(artifacts: Path) -> bool:
-    """Some file is being written, by whichever worker."""
+    """Whether any worker is writing a file."""
     return any(name != "lock" for _, _, names in os.walk(artifacts / ".spool") for name in names)
 
 

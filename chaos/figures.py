@@ -1,4 +1,4 @@
-"""Figures beside their goals."""
+"""Measured figures and their goals."""
 
 import math
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value in `unit`; `goal` is the most it should be, or the least when `at_least` is set; None: none.
+    """One measured value in `unit`. `goal` is an upper limit, or a lower limit with `at_least`; None: there is no goal.
 
-    `more` says under which conditions it was measured.
+    `more` describes the conditions of the measurement.
     """
 
     name: str
@@ -24,7 +24,7 @@ class Figure:
 
     @property
     def met(self) -> bool:
-        """The goal is reached, if there is one."""
+        """Whether the goal is reached, if there is one."""
         return self.goal is None or (self.value >= self.goal if self.at_least else self.value <= self.goal)
 
     def __str__(self) -> str:
@@ -34,15 +34,15 @@ class Figure:
         return f"{self.name}: {self.value:,.3g} {self.unit}{goal}{'; ' if more else ''}{more}"
 
     def as_json(self) -> dict[str, Any]:
-        """As in build/chaos-measure.json."""
+        """Return the figure as in build/chaos-measure.json."""
         return {"value": round(self.value, 4), "unit": self.unit, "goal": self.goal, "met": self.met, **self.more}
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that so many percent of them do not exceed. Raises IndexError for no values."""
+    """Return the smallest value that `percent` percent of the values do not exceed. Raises IndexError for no values."""
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
 def memory_mb(process: psutil.Process) -> float:
-    """What a process holds in memory now, in MB of 10^6 bytes."""
+    """Return the resident memory of a process in MB (10^6 bytes)."""
     return float(process.memory_info().rss) / 1e6

@@ -1,4 +1,4 @@
-"""Whether the files of an export are whole, and hold what it asked for."""
+"""Checks whether the files of an export are complete, and hold what it asked for."""
 
 import asyncio
 import hashlib
@@ -19,18 +19,18 @@ _VIOLATIONS: dict[type[Exception], Violation] = {
     BadAttachment: Violation.BAD_ATTACHMENT,
     BadEncryption: Violation.BAD_ENCRYPTION,
 }
-"""Whatever else a reader says: the file is not what it should be."""
+"""The violations for errors of readers. All other errors mean a wrong file: BAD_SHA256."""
 
 
 class FileChecks:
-    """Brings each file of completed exports and looks into it."""
+    """Downloads each file of completed exports and checks its content."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._tables = TableReader()
 
     async def check(self, client: ExportClient, export: Export, scenario: Scenario) -> None:
-        """Both files of a SEPARATE export, the one of any other."""
+        """Check the file of an export; both files if the packaging is SEPARATE."""
         self._check_kinds(export, scenario)
         for file in files_of(export):
             data = await self._bytes(client, export, file)
@@ -38,7 +38,7 @@ class FileChecks:
                 await self._check_content(export, file, data, scenario)
 
     def _check_kinds(self, export: Export, scenario: Scenario) -> None:
-        """Which files there are, and whether they are ZIPs, follows from the request alone."""
+        """Check which files there are and whether they are ZIPs. This follows from the request alone."""
         bundled = scenario.packaging == "zip" or scenario.password or (scenario.file_types and not scenario.separate)
         table = "zip" if bundled else scenario.format
         expected = [table, "zip"] if scenario.separate else [table]
@@ -57,7 +57,9 @@ class FileChecks:
             self._findings.add(Violation.BAD_ATTACHMENT, export.id, f"{missing} attachments announced as missing")
 
     async def _bytes(self, client: ExportClient, export: Export, file: File) -> bytes | None:
-        """Of a file whose sha256 is the announced one; None: it is not, or there are none."""
+        """Return the bytes of a file; None if it cannot be downloaded, or if its size or sha256 is not the announced
+        one.
+        """
         try:
             data = await file_bytes(client, file)
         except ExportdError as error:
@@ -73,7 +75,7 @@ class FileChecks:
     async def _check_content(self, export: Export, file: File, data: bytes, scenario: Scenario) -> None:
         try:
             await asyncio.to_thread(self._look_into, export, file, data, scenario)
-        except Exception as bad:  # noqa: BLE001 - whatever a reader says of it, it is not the file it should be
+        except Exception as bad:  # noqa: BLE001 - any error of a reader means that the file is wrong
             violation = _VIOLATIONS.get(type(bad), Violation.BAD_SHA256)
             self._findings.add(violation, export.id, f"{file.filename}: {bad!r}")
 

@@ -1,4 +1,4 @@
-"""What must not happen, and where it did."""
+"""What must not happen, and where it happened."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Violation(Enum):
-    """What must not happen; the value is its name in the report."""
+    """What must not happen. The value is its name in the report."""
 
     LOST = "lost"
     DOUBLED = "doubled"
@@ -24,12 +24,14 @@ class Violation(Enum):
     BAD_PREVIEW = "bad_previews"
     BAD_RETRY = "bad_retries"
     UNEXPECTED = "unexpected"
-    """Everything else that no fault excuses: a version that goes back, a cancel undone, an answer INTERNAL."""
+    """Everything else that no fault excuses, such as a version that decreases, a cancel that is undone, or an INTERNAL
+    error.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong; `export_id` is empty when it belongs to none."""
+    """One thing that is wrong. `export_id` is empty if it concerns no export."""
 
     violation: Violation
     export_id: str
@@ -37,18 +39,18 @@ class Finding:
 
 
 class Findings:
-    """Everything that is wrong."""
+    """All findings of a run."""
 
     def __init__(self) -> None:
         self.all: list[Finding] = []
 
     def add(self, violation: Violation, export_id: str, what: str) -> None:
-        """Note something, once."""
+        """Add a finding, unless it exists already."""
         finding = Finding(violation, export_id, what)
         if finding not in self.all:
             self.all.append(finding)
 
     def count(self) -> dict[str, int]:
-        """How many of each kind, 0 included."""
+        """Return the number of findings of each kind, including 0."""
         counter = Counter(finding.violation for finding in self.all)
         return {violation.value: counter[violation] for violation in Violation}

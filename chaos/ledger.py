@@ -1,4 +1,4 @@
-"""What callers were told: by answers, by announcements, by previews. Whether it is true is for the checks to say."""
+"""Records what callers were told by answers, notifications and previews. The checks decide whether it is true."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ from exportd_client import Export, name_of
 class Account:
     """What the callers of one scenario were told. `request_id` is that of the scenario.
 
-    `ids` are those that creates answered with; `cancel_confirmed` and `delete_confirmed` say that the service confirmed
-    it. What `cancel_requested` and `delete_requested` say may have been done, even when no answer came; so may each of
-    `retry_requests`, those of an operator, of which `retries_confirmed` were. `ends` has the end of each run that was
-    observed.
+    `ids` are the ids that creates returned. `cancel_confirmed` and `delete_confirmed` say that the service confirmed
+    these calls. What was requested (`cancel_requested`, `delete_requested`, and each of the operator's
+    `retry_requests`) may have been carried out even if no answer arrived; `retries_confirmed` of the retries were
+    confirmed. `ends` has the observed end of each run.
     """
 
     request_id: str
@@ -36,17 +36,17 @@ class Account:
 
     @property
     def id(self) -> str:
-        """Of the export; empty while no create was answered."""
+        """The id of the export; empty as long as no create was answered."""
         return min(self.ids, default="")
 
     def record_create(self, export: Export) -> None:
-        """A create was answered."""
+        """Record the answer to a create."""
         self.ids.add(export.id)
         if len(self.ids) > 1:
             self.findings.add(Violation.LOST, self.id, f"request_id {self.request_id} made {sorted(self.ids)}")
 
     def observe(self, export: Export) -> None:
-        """An export was read, after all that was observed before."""
+        """Record a state of the export that was read after all those observed before."""
         if self.last is not None:
             self._compare(self.last, export)
         self.last = export
@@ -70,7 +70,7 @@ class Account:
 
 
 class Channel(Enum):
-    """Where an end is announced; the value is its name in a Delivery."""
+    """The channel of a notification. The value is its name in a Delivery."""
 
     CALLBACK = "CALLBACK"
     EMAIL = "EMAIL"
@@ -78,10 +78,12 @@ class Channel(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One that its receiver accepted. `id` is that of the delivery, `recipient` the address that it came to.
+    """A notification that its receiver accepted.
 
-    `errors` are the messages of the attempts that failed; `file_name` and `file_size_bytes` are None without a file;
-    `duration_ms` is None where only a rounded one is announced.
+    `id` is that of the delivery, `recipient` the address at which it arrived.
+
+    `errors` are the messages of failed attempts. `file_name` and `file_size_bytes` are None without a file.
+    `duration_ms` is None if only a rounded duration is announced.
     """
 
     channel: Channel
@@ -99,9 +101,9 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class PreviewRecord:
-    """A preview and its outcome: `rows` as they were answered, or None with the reason of the `refusal`.
+    """A preview and its outcome: the answered `rows`, or None and the reason of the `refusal`.
 
-    `rows_total` 0: it was not known. `under_fire` is false for one that was asked for when everything was healed.
+    `rows_total` is 0 if the number is not known. `under_fire` is False for a preview after everything was repaired.
     """
 
     question: PreviewQuestion
@@ -112,7 +114,7 @@ class PreviewRecord:
 
 
 class Ledger:
-    """Everything that was told, `announcements` by the request_id of the scenario."""
+    """Everything that was told. `announcements` are keyed by the request_id of the scenario."""
 
     def __init__(self) -> None:
         self.accounts: list[Account] = []
@@ -121,12 +123,12 @@ class Ledger:
 
     @property
     def acknowledged(self) -> list[Account]:
-        """Those whose create was answered."""
+        """The accounts whose create was answered."""
         return [account for account in self.accounts if account.id]
 
 
 def _retried(before: Export, after: Export) -> bool:
-    """An operator began a new run of an export that had failed permanently."""
+    """Whether an operator began a new run of an export that had failed permanently."""
     failed = before.state == Export.STATE_CANCELLED and before.cancel_reason != Export.CANCEL_REASON_REQUESTED
     return failed and after.run > before.run
 

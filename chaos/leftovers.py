@@ -1,4 +1,4 @@
-"""What is left on the disks when every process has ended: rows, their history, and files that no row points at."""
+"""Checks what is on the disks after every process has ended: rows, their history, and unreferenced files."""
 
 import json
 import os
@@ -26,7 +26,9 @@ _ANNOUNCED = "SELECT export_id FROM deliveries GROUP BY export_id, run, channel 
 
 
 def check_rows(database: Path, findings: Findings) -> None:
-    """The database is sound, each file was made under the lease that completed its export, each history is regular."""
+    """Check that the database is sound, that each file was written under the completing lease, and that histories are
+    valid.
+    """
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
         if verdict != "ok":
@@ -47,7 +49,7 @@ def check_rows(database: Path, findings: Findings) -> None:
 
 
 def _check_history(export_id: str, entries: list[tuple[int, int, str, str]], findings: Findings) -> None:
-    """Each entry (version, run, event, state) follows from the one before."""
+    """Check that each entry (version, run, event, state) follows from the one before."""
     if entries[0][2] != CREATED:
         findings.add(Violation.UNEXPECTED, export_id, f"its history begins with {entries[0]}")
     for before, after in pairwise(entries):
@@ -68,7 +70,7 @@ def _check_history(export_id: str, entries: list[tuple[int, int, str, str]], fin
 
 
 def check_completions(logs: list[Path], findings: Findings) -> None:
-    """No export was completed under two leases, as far as workers lived to write it down."""
+    """Check that no export was completed under two leases, as far as the workers' logs show."""
     completed = {(line["export_id"], line["lease_id"]) for line in attempts(logs) if line["outcome"] == "completed"}
     for export_id, times in Counter(export_id for export_id, _ in completed).items():
         if times > 1:
@@ -76,19 +78,19 @@ def check_completions(logs: list[Path], findings: Findings) -> None:
 
 
 def passwords_in(places: Iterable[Path]) -> list[Path]:
-    """Those of the files in which the password of encrypted exports stands."""
+    """Return the files that contain the password of the encrypted exports."""
     return [place for place in places if PASSWORD.encode() in place.read_bytes()]
 
 
 def orphans(root: Path, database: Path) -> list[str]:
-    """Keys of files in the artifact store that nobody can download."""
+    """Return the keys of files in the artifact store that nobody can download."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         downloadable = {key for _, _, key in _files_of(db, _DOWNLOADABLE)}
     return [key for key in _files(root) if key not in downloadable]
 
 
 def _files_of(db: sqlite3.Connection, exports: str) -> Iterator[tuple[str, str, str]]:
-    """Id, lease and key of each file of the exports; attachments apart are a file of their own."""
+    """Yield id, lease and key of each file of the exports, including separate attachments."""
     for export_id, lease_id, key, attachments in db.execute(exports):
         yield export_id, lease_id, key
         if attachments:
@@ -96,7 +98,7 @@ def _files_of(db: sqlite3.Connection, exports: str) -> Iterator[tuple[str, str, 
 
 
 def _files(root: Path) -> Iterator[str]:
-    """Everything but the marker, and the locks of workers that live."""
+    """Yield all files except the marker, and the locks of running workers."""
     for folder, _, names in os.walk(root):
         for name in names:
             key = str(Path(folder, name).relative_to(root))

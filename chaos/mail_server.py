@@ -1,4 +1,4 @@
-"""The mail server that announces ends of exports: real SMTP, which some mails do not pass at the first try."""
+"""The mail server that receives notifications: real SMTP, which delays or breaks some mails at the first attempt."""
 
 import asyncio
 import re
@@ -17,15 +17,17 @@ DOMAIN = "chaos.test"
 SENDER = f"exportd@{DOMAIN}"
 
 _TROUBLED_OF = 5
-"""Of so many scenarios one has its first mail put off (451), and another one its connection cut: the mail is accepted,
-and nobody is told. The next try comes five seconds later.
+"""In one of this number of scenarios the first mail is deferred (451).
+
+In another one the connection is cut after the mail was accepted, so that the sender is not told. The next attempt comes
+five seconds later.
 """
 
 _OK, _LATER = "250 OK", "451 try again later"
 
 
 class MailServer:
-    """Serves on loopback while the context lasts; every accepted mail is written into the `ledger`."""
+    """Serves on loopback while the context lasts. Every accepted mail is recorded in the `ledger`."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.port = 0
@@ -46,11 +48,11 @@ class MailServer:
 
     @staticmethod
     def address(request_id: str) -> str:
-        """Where the end of a scenario's export is announced."""
+        """Return the mail address for the end of a scenario's export."""
         return f"{request_id}@{DOMAIN}"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Aiosmtpd asks for the answer to a mail."""
+        """Return the answer to a mail; called by aiosmtpd."""
         (recipient,) = envelope.rcpt_tos
         request_id = recipient.partition("@")[0]
         trouble = self._trouble(request_id)
@@ -62,7 +64,7 @@ class MailServer:
         return _OK
 
     def _trouble(self, request_id: str) -> int | None:
-        """Which trouble the first mail of a scenario meets; None: none."""
+        """Return which trouble the first mail of a scenario meets; None if there is none."""
         if request_id in self._troubled:
             return None
         self._troubled.add(request_id)
@@ -70,7 +72,7 @@ class MailServer:
 
 
 def announcement(content: bytes) -> Announcement:
-    """What a mail says, read from its headers and its text; what it lacks is empty."""
+    """Return the content of a mail, read from its headers and its text. Missing fields are empty."""
     message = message_from_bytes(content, policy=default)
     body = message.get_body(("plain",)) if isinstance(message, EmailMessage) else None
     text = body.get_content().replace("\r\n", "\n") if body else ""

@@ -1,7 +1,7 @@
-"""`python -m chaos.measure [NAME …]`: how fast the services come back, and what they hold on to.
+"""`python -m chaos.measure [NAME …]`: measure how fast the services recover, and what they keep in memory.
 
-Prints each figure beside its goal and writes all to build/chaos-measure.json. A goal that is missed is shown and is no
-failure: how fast a machine is at the moment is nobody's mistake.
+Prints each figure with its goal and writes all to build/chaos-measure.json. A missed goal is shown but is no failure,
+because it may be caused by a slow machine.
 """
 
 import argparse
@@ -31,7 +31,7 @@ MEASURES: dict[str, Measure] = {
 
 
 def main() -> None:
-    """Run the measures of the command line, by default all."""
+    """Run the measures named on the command line, by default all."""
     parser = argparse.ArgumentParser(prog="python -m chaos.measure", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASURES)}; default: all")
     names = parser.parse_args().names or list(MEASURES)
@@ -50,14 +50,14 @@ def main() -> None:
 
 
 async def _measured(measure: Measure) -> list[Figure]:
-    """In a cluster of its own."""
+    """Run a measure in a cluster of its own."""
     with tempfile.TemporaryDirectory(prefix="exportd-chaos-") as folder:
         async with Cluster(Path(folder) / "cluster", huge=True) as cluster:
             return await measure(cluster)
 
 
 def _write(figures: list[Figure]) -> None:
-    """Keep what earlier runs wrote about other things."""
+    """Write the figures, and keep those of other measures from earlier runs."""
     kept = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
     OUTPUT.write_text(json.dumps(kept | {figure.name: figure.as_json() for figure in figures}, indent=2) + "\n")

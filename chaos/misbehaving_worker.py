@@ -1,4 +1,4 @@
-"""A worker that behaves badly: it comes late, comes twice, or never. What it may still do is watched."""
+"""A worker that misbehaves: it reports late, twice, or never. The test checks which of its reports are accepted."""
 
 import asyncio
 import shutil
@@ -30,7 +30,7 @@ Answer = TypeVar("Answer")
 _TRIES = 20
 _REPLACEMENT_TIMEOUT_S = 10.0
 _CONFIRM_WINDOW_S = 0.9
-"""A little less than that of the api."""
+"""Slightly less than the confirm window of the api."""
 
 _REPLACED = frozenset({MisuseKind.COMPLETE_REPLACED, MisuseKind.FAIL_REPLACED, MisuseKind.BEAT_REPLACED})
 _BUILDING = frozenset(
@@ -44,15 +44,15 @@ class _Session:
     queue: GrpcQueue
 
     async def beat(self, job: Job) -> HeartbeatAnswer | None:
-        """Heartbeat; None when nobody answers."""
+        """Send a heartbeat; return None if there is no answer."""
         return await _answer_or_none(self.queue.heartbeat([LeaseReport(job.lease)], 0, draining=False))
 
 
 @dataclass
 class MisusedLease:
-    """A lease that was taken and misused; `built` is the file that was made under it, None when none was.
+    """A lease that was taken and misused. `built` is the file that was built under it; None if there is none.
 
-    `may_count` says that a report under it may have been taken without an answer, or was.
+    `may_count` says that a report under it was accepted, or may have been accepted without an answer.
     """
 
     job: Job
@@ -62,9 +62,9 @@ class MisusedLease:
 
 @dataclass
 class MisbehavingWorker:
-    """Takes leases straight from the queue at `queue` and misuses them; `leases` is every one of them.
+    """Takes leases directly from the queue at `queue` and misuses them. `leases` has all of them.
 
-    `read` reads an export of any tenant, None when it is not there.
+    `read` reads an export of any tenant; it returns None if the export does not exist.
     """
 
     queue: str
@@ -76,7 +76,7 @@ class MisbehavingWorker:
     counts: dict[MisuseKind, int] = field(default_factory=dict)
 
     async def misuse(self, misuse: LeaseMisuse) -> None:
-        """Take one lease and misuse it; does nothing when there is no job. Whatever is strange becomes a finding."""
+        """Take one lease and misuse it; does nothing if there is no job. Anything unexpected becomes a finding."""
         async with connected(self.queue, str(uuid4())) as queue:
             worker = _Session(queue)
             jobs = await _answer_or_none(queue.lease(str(uuid4()), 1, 3.0, EVERYTHING)) or []
@@ -86,7 +86,7 @@ class MisbehavingWorker:
                 self.counts[misuse.kind] = self.counts.get(misuse.kind, 0) + 1
                 try:
                     await self._misuse(worker, lease, misuse)
-                except Exception as error:  # noqa: BLE001 - one that fails must not end the others
+                except Exception as error:  # noqa: BLE001 - one failure must not end the others
                     self.findings.add(Violation.UNEXPECTED, job.lease.export_id, f"{misuse.kind.name}: {error!r}")
 
     async def _misuse(self, worker: _Session, lease: MisusedLease, misuse: LeaseMisuse) -> None:
@@ -102,7 +102,7 @@ class MisbehavingWorker:
         if kind in _REPLACED:
             free_at = await self._until_replaced(lease.job)
         else:
-            await asyncio.sleep(misuse.wait_s)  # late, as the plan says
+            await asyncio.sleep(misuse.wait_s)  # late, as planned
         if kind in (MisuseKind.BEAT_LATE, MisuseKind.BEAT_REPLACED):
             await self._beat(worker, lease)
         if kind is MisuseKind.BEAT_REPLACED:
@@ -111,12 +111,12 @@ class MisbehavingWorker:
             await (self.complete(worker, lease) if lease.built else self.fail(worker, lease))
 
     async def _until_replaced(self, job: Job) -> float:
-        """Wait until another worker is at it, or it is over; when (monotonic) it was not so for the last time."""
+        """Wait until another worker has the export, or it is done. Return the last time (monotonic) before that."""
         until = time.monotonic() + _REPLACEMENT_TIMEOUT_S
         free_at = read_at = time.monotonic()
         while not _superseded(await self.read(job.lease.export_id), job) and read_at < until:
             free_at = read_at
-            await asyncio.sleep(0.02)  # how often it is looked at: the other one may be quick
+            await asyncio.sleep(0.02)  # interval of the checks: the other worker may be fast
             read_at = time.monotonic()
         return free_at
 
@@ -128,9 +128,9 @@ class MisbehavingWorker:
             self._add_finding(lease, before, "renewed")
 
     async def _release(self, worker: _Session, lease: MisusedLease, free_at: float) -> None:
-        """A release of a lease that is no longer in force is skipped.
+        """Release a lease that is no longer in force, which must have no effect.
 
-        The attempt in force cannot have been given back for another reason before its confirm window was over.
+        Before its confirm window is over, the attempt in force cannot have been given back for another reason.
         """
         before = await self.read(lease.job.lease.export_id)
         await _answer_or_none(worker.queue.release([lease.job.lease]))
@@ -140,7 +140,7 @@ class MisbehavingWorker:
             self._add_finding(lease, before, "released")
 
     def _build(self, job: Job) -> Outcome:
-        """As a child of a worker does it."""
+        """Build the file as a child of a worker does."""
         scratch = self.root / ".scratch" / f"misbehaving-{job.lease.lease_id}"
         try:
             scratch.mkdir(parents=True)
@@ -152,13 +152,13 @@ class MisbehavingWorker:
             shutil.rmtree(scratch, ignore_errors=True)
 
     async def complete(self, worker: _Session, lease: MisusedLease) -> None:
-        """Report the file; a finding when that is accepted though the lease was replaced before."""
+        """Report the file. If this is accepted although the lease was replaced before, it is a finding."""
         built = lease.built
         if built is not None:
             await self._report(lease, lambda: worker.queue.complete(lease.job.lease, built))
 
     async def fail(self, worker: _Session, lease: MisusedLease) -> None:
-        """Report a failure; a finding when that is accepted though the lease was replaced before."""
+        """Report a failure. If this is accepted although the lease was replaced before, it is a finding."""
         await self._report(lease, lambda: worker.queue.fail(lease.job.lease, _LATE_FAILURE))
 
     async def _report(self, lease: MisusedLease, report: Callable[[], Awaitable[None]]) -> None:
@@ -168,17 +168,17 @@ class MisbehavingWorker:
                 await report()
             except Fenced:
                 return
-            except TryAgain:  # it may have been taken all the same
+            except TryAgain:  # it may have been accepted all the same
                 lease.may_count = True
                 await asyncio.sleep(0.2)  # an unhealthy service needs a moment
-            except ExportdError:  # such as a file that is not there any more
+            except ExportdError:  # such as a file that no longer exists
                 return
             else:
                 self._check_acceptance(lease, before)
                 return
 
     def _check_acceptance(self, lease: MisusedLease, before: Export | None) -> None:
-        """The report was accepted; `before` is how the export was just before it."""
+        """Check a report that was accepted. `before` is the export just before it."""
         if _superseded(before, lease.job) and not lease.may_count:
             self._add_finding(lease, before, "accepted")
         lease.may_count = True
@@ -190,12 +190,12 @@ class MisbehavingWorker:
 
 
 def _superseded(export: Export | None, job: Job) -> bool:
-    """No report under the job's lease may count any more; an attempt with a higher number is another lease's."""
+    """Whether no report under the job's lease may count any more. A higher attempt number belongs to another lease."""
     return export is None or export.done or export.attempt > job.attempt
 
 
 def export_reader(clients: Mapping[str, ExportClient]) -> Callable[[str], Awaitable[Export | None]]:
-    """Reads an export by id alone: each tenant is asked."""
+    """Return a function that reads an export by its id alone, by asking each tenant."""
 
     async def read(export_id: str) -> Export | None:
         for client in clients.values():
@@ -207,7 +207,7 @@ def export_reader(clients: Mapping[str, ExportClient]) -> Callable[[str], Awaita
 
 
 async def _answer_or_none(call: Awaitable[Answer]) -> Answer | None:
-    """The answer of the queue; None when it refuses or does not answer."""
+    """Return the answer of the queue; None if it refuses or does not answer."""
     try:
         return await call
     except ExportdError:

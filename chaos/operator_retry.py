@@ -7,17 +7,17 @@ from chaos.workload import PASSWORD
 from exportd_client import Export, ExportClient, FailedPrecondition, Unavailable
 
 MAX_ATTEMPTS = 10
-"""Of each new run."""
+"""The attempts of each new run."""
 
 
 class Operator:
-    """Retries, and makes sure that a password is asked for again."""
+    """Retries exports, and checks that a password is required again."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
 
     async def retry(self, client: ExportClient, account: Account, ended: Export) -> None:
-        """Begin a new run of an export that `ended` as failed permanently; a finding when that is refused."""
+        """Begin a new run of an export whose state `ended` is permanently failed. A refusal becomes a finding."""
         try:
             if account.scenario.password:
                 await self._retry_without_password(client, account)
@@ -28,7 +28,7 @@ class Operator:
             account.retries_confirmed += 1
 
     async def _retry_once(self, client: ExportClient, account: Account, ended: Export) -> Export:
-        """The service does not say whether a retry that broke off was heard: the number of the run does."""
+        """Retry once. If the call breaks off, the number of the run tells whether it was carried out."""
         account.retry_requests += 1
         try:
             return await self._call(client, account, PASSWORD if account.scenario.password else None)

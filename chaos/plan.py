@@ -1,4 +1,4 @@
-"""What happens in each round: who asks for what, what breaks, which leases are misused."""
+"""The plan of each round: which requests are made, what breaks, and which leases are misused."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,11 +8,11 @@ from exportd_client import FormatName, PackagingName
 TENANTS = ("ash", "birch", "cedar")
 WORKERS = 2
 ROUND_S = 1.0
-"""When the last event of a round begins, at the latest."""
+"""The last event of a round begins within this time."""
 
 
 class CallerAction(Enum):
-    """What a caller does with the export that it asked for."""
+    """What a caller does with its export."""
 
     DOWNLOAD = "watch it, then bring its files"
     CANCEL = "cancel it after a while"
@@ -25,16 +25,18 @@ class CallerAction(Enum):
 
 
 RETRIED_ACTIONS = frozenset({CallerAction.DOWNLOAD, CallerAction.CUT_DOWNLOAD, CallerAction.RETRY})
-"""Callers who ask an operator to retry an export that failed permanently."""
+"""The actions after which an operator retries an export that failed permanently."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One export as its caller sees it. `at` and `after_s` are seconds: into the round, and until `action` begins.
+    """One export as its caller sees it.
 
-    `file_types` are the attachments to bundle. `callers` is how many ask for it at the same time with the same
-    request_id. `lookup` looks it up in a list too. `callback` gives it a callback_url, `mail` a notify_email.
-    `draw` decides what is left to decide, such as where a download is cut.
+    `at` is in seconds from the start of the round, `after_s` in seconds until `action`.
+
+    `file_types` are the attachments to bundle. `callers` is how many callers create it at the same time with the same
+    request_id. With `lookup` it is also looked up in a list. With `callback` it has a callback_url, with `mail` a
+    notify_email. `draw` is the seed of all other choices, such as where a download is cut.
     """
 
     at: float
@@ -56,15 +58,16 @@ class Scenario:
 
     @property
     def separate(self) -> bool:
-        """Its attachments are a file of their own."""
+        """Whether the attachments are a separate file."""
         return self.packaging == "separate" and bool(self.file_types)
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewQuestion:
-    """A preview asked for `at` seconds into the round: the first `rows` rows of those from number `first` on.
+    """A preview requested `at` seconds after the start of the round: the first `rows` rows with numbers from `first`
+    on.
 
-    `descending`: of all of them the last ones, from the highest number down.
+    With `descending` the rows are in descending order, from the highest number down.
     """
 
     at: float
@@ -98,10 +101,11 @@ KILLS = (FaultKind.KILL_API, FaultKind.KILL_WORKER, FaultKind.KILL_CHILD)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`at` seconds into the round; it lasts `seconds` (of a kill or SIGTERM: until the process is started again).
+    """A fault that begins `at` seconds after the start of the round and lasts `seconds`.
 
-    `which` is the number of a worker, or of a proxy: 0 is that of the callers, 1 and up those of the workers. `draw`
-    decides the rest: which child, after how many bytes.
+    For a kill or SIGTERM `seconds` is the time until the process is started again. `which` is the number of a worker,
+    or of a proxy: 0 is that of the callers, 1 and higher those of the workers. `draw` is the seed of all other choices:
+    which child, after how many bytes.
     """
 
     at: float
@@ -112,7 +116,7 @@ class Fault:
 
 
 class MisuseKind(Enum):
-    """How a worker that behaves badly misuses a lease."""
+    """How the misbehaving worker misuses a lease."""
 
     COMPLETE_LATE = "build, wait, complete"
     FAIL_LATE = "wait, fail"
@@ -126,7 +130,10 @@ class MisuseKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LeaseMisuse:
-    """A lease taken `at` seconds into the round and misused in this way, `wait_s` seconds late where it waits."""
+    """A lease that is taken `at` seconds after the start of the round and misused.
+
+    `wait_s` is how long it waits, if it does.
+    """
 
     at: float
     kind: MisuseKind
@@ -135,7 +142,7 @@ class LeaseMisuse:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Everything that is decided about one round, each part in order of `at`."""
+    """The plan of one round. Each part is in the order of `at`."""
 
     number: int
     scenarios: tuple[Scenario, ...]

@@ -1,4 +1,4 @@
-"""Whether previews showed the right rows, or were refused for a reason that a fault explains."""
+"""Checks whether previews showed the right rows, or were refused for a reason that a fault explains."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,17 +13,17 @@ EXCUSED_REFUSALS = frozenset({
     "UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "NO_WORKER", "SHUTTING_DOWN", "STORE_UNAVAILABLE",
     FailureCode.PREVIEW_TIMEOUT, FailureCode.WORKER_CRASHED,
 })  # fmt: skip
-"""The codes are those of a connection that broke, the others reasons and failures."""
+"""Names of gRPC codes for connections that broke, and reasons and failure codes."""
 
 
 def check_previews(records: Sequence[PreviewRecord], findings: Findings) -> None:
-    """Each answer is right, each refusal excused, and no question is without an answer at last."""
+    """Check that each answer is right, that each refusal is excused, and that each preview was finally answered."""
     for problem in _problems(records):
         findings.add(Violation.BAD_PREVIEW, "", problem)
 
 
 def unanswered(records: Sequence[PreviewRecord]) -> list[PreviewQuestion]:
-    """Questions that were refused each time, in order."""
+    """Return the previews that were always refused, in order."""
     answered = {record.question for record in records if record.rows is not None}
     return list(dict.fromkeys(record.question for record in records if record.question not in answered))
 
@@ -38,7 +38,7 @@ def _problems(records: Sequence[PreviewRecord]) -> Iterator[str]:
 
 
 def _refusal(record: PreviewRecord) -> str:
-    """With everything healed, a worker may still be busy."""
+    """Return why a refusal is not excused; empty if it is. Without faults a worker may still be busy."""
     excused = EXCUSED_REFUSALS if record.under_fire else {"NO_WORKER"}
     return "" if record.refusal in excused else f"refused, {record.refusal}"
 

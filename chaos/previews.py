@@ -1,4 +1,4 @@
-"""Callers who look at the first rows of an export before they ask for it."""
+"""Callers who look at the first rows before they create an export."""
 
 import asyncio
 import time
@@ -12,14 +12,14 @@ _PAUSE_S = 0.2
 
 
 class Previews:
-    """Ask questions over `clients`, one a tenant, and write the outcomes into the `ledger`."""
+    """Requests previews with `clients`, one per tenant, and records the outcomes in the `ledger`."""
 
     def __init__(self, clients: Mapping[str, ExportClient], ledger: Ledger) -> None:
         self._clients = clients
         self._ledger = ledger
 
     async def ask(self, question: PreviewQuestion, *, under_fire: bool = True) -> PreviewRecord:
-        """Once: a refusal is an answer, too."""
+        """Request a preview once. A refusal is recorded, too."""
         order = "&order[n]=desc" if question.descending else ""
         client = self._clients[question.tenant]
         try:
@@ -34,12 +34,12 @@ class Previews:
         return record
 
     async def ask_until_answered(self, question: PreviewQuestion, within_s: float) -> None:
-        """Everything is healed: at last it must be answered."""
+        """Repeat a preview until it is answered. Nothing is broken any more, so it must be answered in the end."""
         until = time.monotonic() + within_s
         while (await self.ask(question, under_fire=False)).refusal and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(_PAUSE_S)  # until a worker is free
 
 
 def _reason(refused: ExportdError) -> str:
-    """The reason, of PREVIEW_FAILED the failure; of an answer that never came, the code."""
+    """Return the reason of a refusal; for PREVIEW_FAILED the failure, and without an answer the code."""
     return refused.metadata.get("failure") or refused.reason or refused.code

@@ -1,4 +1,4 @@
-"""A TCP line on loopback that can be cut, frozen, and broken in the middle of a message."""
+"""A TCP proxy on loopback whose connections can be cut, frozen, or broken in the middle of a message."""
 
 import asyncio
 import math
@@ -10,7 +10,7 @@ _PIECE = 64 * 1024
 
 
 class Proxy:
-    """Carries connections to `to_port` while the context lasts; `port` is where they begin."""
+    """Forwards connections from `port` to `to_port` while the context lasts."""
 
     def __init__(self, to_port: int) -> None:
         self.port = 0
@@ -33,32 +33,32 @@ class Proxy:
         await self._server.wait_closed()
 
     def cut(self) -> None:
-        """Break every connection now; new ones are carried."""
+        """Break every connection now. New ones are forwarded."""
         for writer in list(self._budgets):
             writer.transport.abort()
 
     def cut_after(self, more_bytes: float) -> None:
-        """Break every connection that is open once it has carried so many bytes more in one of its directions."""
+        """Break every open connection after it has carried this number of further bytes in one direction."""
         for writer in self._budgets:
             self._budgets[writer] = more_bytes
 
     def freeze(self) -> None:
-        """Carry nothing, and break nothing, until `thaw`."""
+        """Forward nothing, and break nothing, until `thaw`."""
         self._flowing.clear()
 
     def thaw(self) -> None:
-        """Carry again; what is to break breaks all the same."""
+        """Forward again. Connections that are to be broken still are."""
         self._flowing.set()
 
     def heal(self) -> None:
-        """Carry everything again, and break nothing that is not broken yet."""
+        """Forward everything again, and break no further connections."""
         self.thaw()
         self.cut_after(math.inf)
 
     async def _serve(self, near_reader: asyncio.StreamReader, direct: asyncio.StreamWriter) -> None:
         try:
             far_reader, proxied = await asyncio.open_connection("127.0.0.1", self._to_port)
-        except OSError:  # the target refuses connections, and so does the proxy
+        except OSError:  # if the target refuses connections, so does the proxy
             direct.transport.abort()
             return
         self._budgets |= {direct: math.inf, proxied: math.inf}

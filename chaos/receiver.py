@@ -1,4 +1,4 @@
-"""Who is called back when an export is done; some calls it refuses the first time."""
+"""The receiver of callbacks. It refuses the first attempt of some."""
 
 import zlib
 from types import TracebackType
@@ -9,11 +9,11 @@ from aiohttp import web
 from chaos.ledger import Announcement, Channel, Ledger
 
 _REFUSED_OF = 10
-"""One scenario in so many has its first call refused; the next one comes five seconds later."""
+"""In one of this number of scenarios the first callback is refused. The next one comes five seconds later."""
 
 
 class Receiver:
-    """Serves on loopback while the context lasts; every accepted call is written into the `ledger`."""
+    """Serves on loopback while the context lasts. Every accepted callback is recorded in the `ledger`."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.port = 0
@@ -36,7 +36,7 @@ class Receiver:
         await self._runner.cleanup()
 
     def url(self, request_id: str) -> str:
-        """Where the end of a scenario's export is announced."""
+        """Return the callback URL for the end of a scenario's export."""
         return f"http://127.0.0.1:{self.port}/{request_id}"
 
     async def _handle(self, request: web.Request) -> web.Response:
@@ -51,7 +51,7 @@ class Receiver:
 
 
 def announcement(webhook_id: str, url: str, body: dict[str, Any]) -> Announcement:
-    """What a call says. Raises KeyError for one that lacks a field."""
+    """Return the content of a callback. Raises KeyError if a field is missing."""
     return Announcement(
         channel=Channel.CALLBACK,
         id=webhook_id,

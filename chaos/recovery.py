@@ -1,4 +1,4 @@
-"""How long an export waits after its worker was killed until another one works on it."""
+"""Measures how long an export waits, after its worker was killed, until another worker builds it."""
 
 import time
 
@@ -11,10 +11,10 @@ TIMES = 40
 
 
 async def measure(cluster: Cluster) -> list[Figure]:
-    """From kill -9 of the worker that builds an export until the export is leased again, all others being idle."""
+    """Measure from kill -9 of the building worker until the export is leased again. All other workers are idle."""
     async with ExportClient(cluster.direct_target) as client:
         seconds: list[float] = []
-        for _ in range(TIMES * 2):  # one that was done before its worker could be killed says nothing
+        for _ in range(TIMES * 2):  # an export that is done before the kill does not count
             if len(seconds) < TIMES and (recovered := await _once(cluster, client)) is not None:
                 seconds.append(recovered)
     more = {
@@ -27,7 +27,7 @@ async def measure(cluster: Cluster) -> list[Figure]:
 
 
 async def _once(cluster: Cluster, client: ExportClient) -> float | None:
-    """None when the export was done too soon, or the idle worker was killed."""
+    """Return the seconds; None if the export was done too early, or if the idle worker was killed."""
     for worker in cluster.workers:
         await worker.serving()
     export = await client.create("/huge", format="xlsx", max_attempts=10)
@@ -48,7 +48,7 @@ async def _once(cluster: Cluster, client: ExportClient) -> float | None:
 
 
 def _builder(cluster: Cluster) -> Supervisor:
-    """The worker whose children use the processor: the other one is idle."""
+    """Return the worker whose children use the processor. The other one is idle."""
     return max(cluster.workers, key=_used)
 
 

@@ -1,4 +1,4 @@
-"""The outcome of a run: build/chaos.json, a table, and what the logs say about what is wrong."""
+"""The outcome of a run: build/chaos.json, a table, and log lines about the findings."""
 
 import json
 from collections import Counter
@@ -17,22 +17,22 @@ from exportd_client import Export
 
 _MAX_LOG_LINES = 12
 _CHECKS_CALL = '"method": "ListDeliveries"'
-"""Asked again and again while announcements are waited for."""
+"""A call that the checks repeat while they wait for notifications."""
 
 FORBIDDEN_LOG_EVENTS = frozenset({
     "store_mismatch", "attempt_crashed", "completion_refused", "failure_refused", "job_unreadable",
     "password_unreadable",
 })  # fmt: skip
-"""Events of level error that no fault excuses: one store, one version, one key."""
+"""Events of level error that no fault excuses: all processes have the same store, version and key."""
 
 
 @dataclass
 class Report:
-    """Everything about one run; `figures` makes what is written."""
+    """The results of one run. `figures` returns what is written."""
 
     seed: int
     plan: str
-    """sha256 of what was planned: two runs with the same seed and rounds have the same."""
+    """The sha256 of the plan. Two runs with the same seed and number of rounds have the same one."""
     full_disk: str
     """How full disks were made: tmpfs or RLIMIT_FSIZE."""
     rounds: int = 0
@@ -43,7 +43,7 @@ class Report:
     exhausted: int = 0
     deleted: int = 0
     starts_without_room: int = 0
-    """Processes that did not start while a disk was full, and were started again."""
+    """How many processes did not start because a disk was full, and were started again."""
     replayed_leases: int = 0
     features: Mapping[str, int] = field(default_factory=dict)
     """See `features`."""
@@ -52,25 +52,25 @@ class Report:
     misuses: Mapping[str, int] = field(default_factory=dict)
     failed_attempts: Mapping[str, int] = field(default_factory=dict)
     attempt_outcomes: Mapping[str, int] = field(default_factory=dict)
-    """How attempts ended, as far as workers lived to write it down."""
+    """How attempts ended, as far as the workers' logs show."""
     findings: Findings = field(default_factory=Findings)
     log_lines: Mapping[Finding, list[str]] = field(default_factory=dict)
-    """What the logs say about an export with which something is wrong, but for what the checks themselves caused."""
+    """The log lines about the export of each finding, without those that the checks themselves caused."""
     log_errors: Mapping[str, int] = field(default_factory=dict)
-    """Lines of level error in the services' logs, by their event: for reading, not for judging."""
+    """The number of log lines of level error, by event. They are for information only."""
 
     @property
     def passed(self) -> bool:
-        """Nothing is wrong."""
+        """Whether there are no findings."""
         return not self.findings.all
 
     @property
     def kills(self) -> int:
-        """How many processes kill -9 met."""
+        """How many processes were killed with kill -9."""
         return sum(self.fault_counts.get(kind, 0) for kind in KILLS)
 
     def figures(self) -> dict[str, Any]:
-        """As in build/chaos.json."""
+        """Return the content of build/chaos.json."""
         return {
             "seed": self.seed,
             "plan_sha256": self.plan,
@@ -99,7 +99,9 @@ class Report:
 
 
 def features(ledger: Ledger) -> dict[str, int]:
-    """How often what was checked: completed exports by what they hold, announcements, previews, operators' retries."""
+    """Return how often each feature was checked: kinds of completed exports, notifications, previews, operators'
+    retries.
+    """
     acknowledged = ledger.acknowledged
     completed = [each.scenario for each in acknowledged if each.last and each.last.state == Export.STATE_COMPLETED]
     told = [announcement for each in ledger.announcements.values() for announcement in each]
@@ -122,7 +124,7 @@ def write(report: Report, path: Path) -> None:
 
 
 def show(report: Report, console: Console) -> None:
-    """A table of what happened, and below it what is wrong, each with the log lines about its export."""
+    """Print a table of the figures, and below it the findings, each with the log lines about its export."""
     figures = report.figures()
     table = Table(title=f"chaos, seed {report.seed}", show_header=False)
     for name in ("rounds", "seconds", "quiesce_seconds", "kills", "acknowledged", "completed", "cancelled", "exhausted",
@@ -143,7 +145,7 @@ def show(report: Report, console: Console) -> None:
 
 
 def errors_in(logs: list[Path]) -> Counter[str]:
-    """How often each event of level error is in the logs."""
+    """Return how often each event of level error is in the logs."""
     counts: Counter[str] = Counter()
     for log in logs:
         with log.open() as lines:
@@ -154,7 +156,7 @@ def errors_in(logs: list[Path]) -> Counter[str]:
 def _event(line: str) -> str:
     try:
         return str(json.loads(line)["event"])
-    except (ValueError, KeyError):  # a line that a kill cut
+    except (ValueError, KeyError):  # the line was cut by a kill
         return "unreadable"
 
 
@@ -163,7 +165,7 @@ def _finding(finding: Finding) -> dict[str, str]:
 
 
 def lines_about(export_id: str, logs: Mapping[Path, int]) -> list[str]:
-    """The last lines that name an export, among the first so many bytes of each log."""
+    """Return the last lines that name an export, from the first bytes of each log, whose number is given."""
     return [line for log, size in logs.items() for line in _last_lines(log, size, export_id)] if export_id else []
 
 

@@ -1,4 +1,4 @@
-"""Whether operators' retries began new runs, and these ended as they had to."""
+"""Checks whether operators' retries began new runs, and whether these ended as they must."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,13 +11,17 @@ from services.contract.codes import FailureCode
 
 
 def check_retries(account: Account, export: Export, transitions: Sequence[Transition], findings: Findings) -> None:
-    """Each confirmed retry is a run, no run is without a request, and what was corrected completes."""
+    """Check that each confirmed retry is a run, that no run is without a request, and that corrected
+    exports complete.
+    """
     for problem in _problems(account, export, transitions):
         findings.add(Violation.BAD_RETRY, export.id, problem)
 
 
 def is_excused(account: Account, code: str, attempt: int) -> bool:
-    """An attempt failed by the wrong value of a draft, before that was corrected: in the first run."""
+    """Whether an attempt failed because of the wrong value of a draft before its correction, that is, in
+    the first run.
+    """
     first_run = account.ends.get(1)
     in_first_run = first_run is not None and attempt <= first_run.attempt
     return account.scenario.collection == DRAFTS and code == FailureCode.VALUE_INVALID and in_first_run
@@ -37,7 +41,10 @@ def _problems(account: Account, export: Export, transitions: Sequence[Transition
 
 
 def _corrected_problems(account: Account, export: Export) -> Iterator[str]:
-    """A draft fails permanently at first, and completes once it is corrected, unless faults used up its attempts."""
+    """Yield what is wrong with a corrected draft.
+
+    A draft fails permanently at first. After its correction it completes, unless faults used up its attempts.
+    """
     first = account.ends.get(1)
     if first is None or first.state != Export.STATE_CANCELLED or first.cancel_reason == Export.CANCEL_REASON_REQUESTED:
         yield f"its first run did not fail for good: {first}"

@@ -1,4 +1,4 @@
-"""One run: rounds of scenarios and faults, then rest, then the checks."""
+"""One run: rounds of scenarios and faults, then a pause, then the checks."""
 
 import asyncio
 import hashlib
@@ -27,10 +27,13 @@ from services.worker.sources.settings import load
 from services.worker.sources.sources import Sources
 
 _MAX_OPEN_SCENARIOS = 25
-"""Scenarios that go on into the next round: more would only wait for workers that are dead half of the time."""
+"""How many scenarios may continue into the next round.
+
+More would only wait for workers that are dead half of the time.
+"""
 
 _MAX_ACTIVE_FAULTS = 2
-"""Faults that go on into the next round."""
+"""How many faults may continue into the next round."""
 
 _QUIESCE_S = 180.0
 
@@ -39,7 +42,7 @@ PrintLine = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How much: `rounds`, or as many as begin within `seconds` when that is not None."""
+    """The length of a run: `rounds`, or as many as begin within `seconds` if that is not None."""
 
     seed: int
     rounds: int = 20
@@ -48,14 +51,14 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """One a tenant: those of `proxied` reach the api over connections that break, those of `direct` don't."""
+    """One client per tenant: those in `proxied` reach the api through the proxy, those in `direct` directly."""
 
     proxied: Mapping[str, ExportClient]
     direct: Mapping[str, ExportClient]
 
 
 async def run(options: RunOptions, folder: Path, print_line: PrintLine) -> Report:
-    """Chaos below `folder`, which must not exist yet; `print_line` is told how it goes."""
+    """Run the test below `folder`, which must not exist yet. `print_line` is called with progress messages."""
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(Cluster(folder))
         print_line(f"seed {options.seed}; full disks by {cluster.files.method}; everything below {folder}")
@@ -68,7 +71,7 @@ async def run(options: RunOptions, folder: Path, print_line: PrintLine) -> Repor
 
 
 class Run:
-    """One run in a cluster that runs; the misbehaving worker reads `sources`."""
+    """One run in a running cluster. The misbehaving worker reads `sources`."""
 
     def __init__(
         self,
@@ -95,7 +98,7 @@ class Run:
         self._active_faults: set[asyncio.Task[None]] = set()
 
     async def run(self) -> Report:
-        """Everything, in order."""
+        """Run all rounds, repair everything, and check the results."""
         report = Report(self._options.seed, "", self._cluster.files.method, findings=self._findings)
         began = time.monotonic()
         report.rounds = await self._rounds(began)
@@ -113,7 +116,7 @@ class Run:
         report.misuses = {kind.name.lower(): count for kind, count in self._misbehaving_worker.counts.items()}
         return report
 
-    # ---- under fire
+    # ---- during the faults
 
     async def _rounds(self, began: float) -> int:
         number = 0
@@ -134,7 +137,7 @@ class Run:
         return time.monotonic() - began < self._options.seconds
 
     async def _round(self, plan: Round) -> None:
-        """Until not too many of its faults still last, and not too many scenarios are open."""
+        """Run a round until only a few of its faults still last and only a few scenarios are open."""
         for place, scenario in enumerate(plan.scenarios):
             name = f"{self._options.seed}-{plan.number}-{place}"
             self._begin(scenario.at, self._callers.run(scenario, name), self._scenarios)
@@ -153,7 +156,7 @@ class Run:
     async def _inflict(self, number: int, fault: Fault) -> None:
         try:
             await self._faults.inflict(fault)
-        except Exception as problem:  # noqa: BLE001 - such as a process that does not come back
+        except Exception as problem:  # noqa: BLE001 - such as a process that does not start again
             self._findings.add(Violation.UNEXPECTED, "", f"round {number}: {fault.kind.value}: {problem!r}")
 
     @staticmethod
@@ -162,10 +165,10 @@ class Run:
         among.add(task)
         task.add_done_callback(among.discard)
 
-    # ---- at rest
+    # ---- after the faults
 
     async def _heal(self) -> None:
-        """Returns when nothing is broken any more and every caller is at the end of its scenario."""
+        """Return when nothing is broken any more and every scenario has ended."""
         await asyncio.gather(*self._active_faults)
         await self._cluster.heal()
         try:
@@ -181,12 +184,14 @@ async def _clients(stack: AsyncExitStack, target: str) -> dict[str, ExportClient
 
 
 def _sources(file: Path) -> Sources:
-    """For leases that are misused, in this process: it writes the drafts and must not read them, see Drafts."""
+    """Return the sources for misused leases, without Drafts: this process writes them and must not read them, see
+    Drafts.
+    """
     return Sources({id_: settings for id_, settings in load(file).items() if id_ != "drafts"})
 
 
 def _log_into(file: TextIO) -> None:
-    """What the misbehaving worker builds, it builds in this process; what it logs belongs in a file."""
+    """Log into a file. The misbehaving worker builds in this process, and its log lines belong there."""
     structlog.configure(
         processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
         logger_factory=structlog.WriteLoggerFactory(file=file),
@@ -194,5 +199,5 @@ def _log_into(file: TextIO) -> None:
 
 
 async def _after(seconds: float, what: Coroutine[Any, Any, object]) -> None:
-    await asyncio.sleep(seconds)  # as the plan says
+    await asyncio.sleep(seconds)  # as planned
     await what

@@ -1,4 +1,4 @@
-"""Writes the workload where the services read it: the catalog, the sources, their files and databases."""
+"""Writes the workload for the services: the catalog, the sources file, and the files and databases."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from chaos.workload import DRAFTS, EXTENSIONS, FILE_TYPES, NOTE, PAPERS, ROWS, S
 
 SOURCES = "sources.toml"
 FEWER_SOURCES = "fewer-sources.toml"
-"""Without the scans, as a worker has them that a roll-out has not reached."""
+"""A sources file without the scans, like that of a worker which a roll-out has not reached yet."""
 
 DRAFTS_DATABASE = "drafts.sqlite3"
 _NUMBERS_DATABASE = "numbers.sqlite3"
@@ -20,7 +20,7 @@ _FILES = ("Some", "Many", "Huge")
 
 
 def build(folder: Path, *, huge: bool) -> None:
-    """Write catalog.toml, sources.toml and the data, that of Huge only if it is `huge`, into the empty `folder`."""
+    """Write catalog.toml, sources.toml and the data into the empty `folder`; the data of Huge only with `huge`."""
     folder.mkdir(parents=True)
     (folder / "catalog.toml").write_text(_catalog())
     (folder / SOURCES).write_text(_sources(folder) + _scans(folder))

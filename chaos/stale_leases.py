@@ -1,4 +1,4 @@
-"""Old leases, used again when everything is over: nothing may come of it."""
+"""Reuses old leases at the end of the run. This must have no effect."""
 
 import asyncio
 import json
@@ -28,9 +28,9 @@ async def replay(
     misused: list[MisusedLease],
     findings: Findings,
 ) -> int:
-    """Fail and release every lease of `leases`, complete and fail those `misused`; how many there were.
+    """Fail and release every lease of `leases`, and complete and fail those of `misused`. Return their number.
 
-    A finding for each export that is another one afterwards.
+    An export that has changed afterwards is a finding.
     """
     slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -38,7 +38,7 @@ async def replay(
         async with slots:
             before = await read(lease.export_id)
             for again in _reports(queue, lease, files):
-                with suppress(ExportdError):  # refused, as it should be, or repeated
+                with suppress(ExportdError):  # refused, as it must be, or repeated
                     await again()
             after = await read(lease.export_id)
             if _end(before) != _end(after):
@@ -53,12 +53,12 @@ async def replay(
 
 
 def leases_of(logs: list[Path]) -> list[LeaseRef]:
-    """Every lease whose end a worker wrote into its log."""
+    """Return every lease whose end a worker has logged."""
     return [LeaseRef(line["export_id"], line["lease_id"]) for line in attempts(logs)]
 
 
 def attempts(logs: list[Path]) -> Iterator[dict[str, Any]]:
-    """The lines about attempts that ended."""
+    """Yield the log lines about attempts that ended."""
     for log in logs:
         with log.open() as lines:
             for line in lines:
@@ -75,7 +75,7 @@ def _reports(queue: GrpcQueue, lease: LeaseRef, files: list[MisusedLease]) -> It
 
 
 def _end(export: Export | None) -> tuple[object, ...]:
-    """What nothing changes any more once an export is done."""
+    """Return the fields of an export that never change once it is done."""
     if export is None:
         return ("not there",)
     state, reason = name_of(Export.State, export.state), name_of(Export.CancelReason, export.cancel_reason)

@@ -1,4 +1,4 @@
-"""Keeps one service running, however it ends: what systemd or Kubernetes does in production."""
+"""Keeps one service running, however it ends, as systemd or Kubernetes do in production."""
 
 import asyncio
 import os
@@ -12,18 +12,22 @@ import psutil
 from demo.processes import DidNotStart, ServiceProcess
 
 STARTUP_TIMEOUT_S = 300.0
-"""A busy machine that is half as fast, and half of whose processes start at any time, is no fault of a service."""
+"""Long enough for a slow and busy machine on which many processes start at once.
+
+That would be no fault of a service.
+"""
 
 _PAUSE_S = 0.2
-"""Before the next start of a process that did not start."""
+"""Pause before a process that did not start is started again."""
 
 
 class Supervisor:
-    """One process at a time, started again when it has ended.
+    """Runs one process at a time, and starts it again when it has ended.
 
-    `spawn` starts one. `unexpected_exits` has what nobody caused: exit statuses of processes that ended by themselves,
-    and why one did not start, with the end of its log. Where `no_room_since`, asked about the time (monotonic) of the
-    start, says that a disk was full since, it is in `starts_without_room` instead.
+    `spawn` starts a process. `unexpected_exits` records what nobody caused: exit statuses of processes that ended by
+    themselves, and why a process did not start, with the end of its log. If `no_room_since`, called with the time
+    (monotonic) of the start, says that a disk was full since then, the reason is recorded in `starts_without_room`
+    instead.
     """
 
     def __init__(self, name: str, spawn: Callable[[], ServiceProcess], no_room_since: Callable[[float], bool]) -> None:
@@ -41,7 +45,7 @@ class Supervisor:
         self._stopped: set[int] = set()
 
     async def start(self) -> None:
-        """Start the first one and keep it from now on; returns when it serves. Raises DidNotStart."""
+        """Start the first process and supervise it from now on. Returns when it serves. Raises DidNotStart."""
         self._supervision = asyncio.create_task(self._supervise())
         serving = asyncio.create_task(self.serving())
         ended = asyncio.create_task(self._ended.wait())
@@ -53,45 +57,45 @@ class Supervisor:
         await serving
 
     async def serving(self, timeout_s: float = STARTUP_TIMEOUT_S) -> None:
-        """Wait until one serves. Raises TimeoutError."""
+        """Wait until a process serves. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             await self._serving.wait()
 
     def kill(self, restart_after_s: float) -> bool:
-        """SIGKILL; false when there is none."""
+        """Send SIGKILL; return False if no process is running."""
         return self._end(signal.SIGKILL, restart_after_s)
 
     def terminate(self, restart_after_s: float) -> bool:
-        """SIGTERM; false when there is none."""
+        """Send SIGTERM; return False if no process is running."""
         return self._end(signal.SIGTERM, restart_after_s)
 
     def children(self) -> list[psutil.Process]:
-        """Of the process, the oldest first; none when it is not there."""
+        """Return the children of the process, oldest first; none if it is not running."""
         with suppress(psutil.Error):
             if self._process and not self._ended.is_set():
                 return sorted(psutil.Process(self._process.pid).children(recursive=True), key=lambda child: child.pid)
         return []
 
     def processes(self) -> list[psutil.Process]:
-        """The process and its children."""
+        """Return the process and its children."""
         with suppress(psutil.Error):
             if self._process and not self._ended.is_set():
                 return [psutil.Process(self._process.pid), *self.children()]
         return []
 
     def stop(self, pids: list[int]) -> None:
-        """SIGSTOP some of its processes, until `go_on`."""
+        """Send SIGSTOP to some of the processes. They stay suspended until `go_on`."""
         for pid in pids:
             self._stopped.add(pid)
             _send(pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """SIGCONT to all that were stopped. Idempotent."""
+        """Send SIGCONT to all suspended processes. Idempotent."""
         while self._stopped:
             _send(self._stopped.pop(), signal.SIGCONT)
 
     async def close(self) -> None:
-        """End it permanently: SIGTERM, and SIGKILL when that takes too long."""
+        """End the process permanently with SIGTERM, or with SIGKILL if that takes too long."""
         self.go_on()
         if self._supervision is None:
             return
@@ -116,7 +120,7 @@ class Supervisor:
             await asyncio.gather(self._announce(self._process), self._end_of(self._process.pid))
             self._ended.set()
             self._serving.clear()
-            status = await asyncio.to_thread(self._process.kill)  # it has ended: this only asks for its status
+            status = await asyncio.to_thread(self._process.kill)  # it has ended: this only returns its status
             if self._has_served and not self._meant:
                 self.unexpected_exits.append(f"{self.name} ended by itself with status {status}")
             await asyncio.sleep(self._restart_after_s if self._meant else _PAUSE_S)

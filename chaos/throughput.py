@@ -1,4 +1,4 @@
-"""Throughput while one of two workers is killed again and again, against the quiet run."""
+"""Measures the throughput while one of two workers is killed repeatedly, relative to an undisturbed run."""
 
 import asyncio
 import time
@@ -9,19 +9,21 @@ from chaos.figures import Figure
 from exportd_client import Export, ExportClient
 
 QUIET_S = 25.0
-"""Before the kills, and again after them: a machine that becomes slower or faster does so for both."""
+"""Duration of the undisturbed run, once before and once after the kills, so that changes of the machine's speed affect
+both.
+"""
 KILLS = 3
 KILL_EACH_S = 15.0
-"""A worker's start costs some seconds of processor time, which a busy machine of two cores takes from the exports."""
+"""Time between two kills. The start of a worker costs some seconds of processor time, which the exports lack."""
 
 _OPEN = 12
-"""Exports that are asked for at the same time: more than there are slots."""
+"""How many exports are open at once: more than there are slots."""
 
 
 async def measure(cluster: Cluster) -> list[Figure]:
-    """Exports a second with both workers alive, and with the second one killed."""
+    """Measure the exports per second with both workers running, and with the second one killed repeatedly."""
     async with ExportClient(cluster.direct_target, patience=CLIENT_PATIENCE) as client:
-        await _rate(client, 5)  # everybody is warm afterwards
+        await _rate(client, 5)  # to warm up
         before = await _rate(client, QUIET_S)
         killing = asyncio.create_task(_kill(cluster))
         harassed = await _rate(client, KILLS * KILL_EACH_S)
@@ -33,7 +35,7 @@ async def measure(cluster: Cluster) -> list[Figure]:
 
 
 async def _rate(client: ExportClient, seconds: float) -> float:
-    """Exports completed a second; those that end after the time still count, and so does the time until then."""
+    """Return the completed exports per second. Exports that end after the time are counted, together with that time."""
     began = time.monotonic()
     done = await asyncio.gather(*(_one_after_the_other(client, began + seconds) for _ in range(_OPEN)))
     return sum(done) / (time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""What is looked at when everything is over: answers of the services first, then what they leave on the disks."""
+"""The final checks: first the answers of the services, then what they leave on the disks."""
 
 import asyncio
 import time
@@ -17,13 +17,13 @@ from exportd_client import ExportClient
 
 _QUIESCE_S = 180.0
 _ANNOUNCEMENT_TIMEOUT_S = 420.0
-"""An announcement whose second try failed, too, comes again after five minutes."""
+"""A notification whose second attempt failed, too, is attempted again after five minutes."""
 
 _SWEEP_TIMEOUT_S = 20.0
 
 
 class Verification:
-    """Of a `cluster` in which nothing is broken any more; `clients` have whole connections to its api."""
+    """Checks a `cluster` in which nothing is broken any more. `clients` have direct connections to its api."""
 
     def __init__(
         self,
@@ -40,13 +40,13 @@ class Verification:
         self._checks = Checks(clients, ledger, findings)
 
     async def wait(self) -> None:
-        """Until every export is done, each end announced, each preview answered; too late is a finding."""
+        """Wait until every export is done, each end is announced, and each preview is answered. Delays are findings."""
         await self._checks.until_done(_QUIESCE_S)
         await self._checks.until_announced(_ANNOUNCEMENT_TIMEOUT_S)
         await self._checks.until_previewed()
 
     async def check(self, report: Report) -> None:
-        """Everything; the services are closed afterwards."""
+        """Check everything. The services are closed during this."""
         logs = sorted(self._cluster.logs.glob("*.log"))
         sizes = {log: log.stat().st_size for log in logs}
         workers_logs = [log for log in logs if log.name.startswith("worker")]
@@ -69,7 +69,7 @@ class Verification:
         )
 
     async def _sweep(self) -> None:
-        """Sweep without grace, until nothing is left or that takes too long."""
+        """Sweep without grace time, until nothing is left or a timeout."""
         await self._cluster.start_api_again(EXPORTD_SWEEP_GRACE_S="0", EXPORTD_SWEEP_INTERVAL_S="0.2")
         until = time.monotonic() + _SWEEP_TIMEOUT_S
         while time.monotonic() < until and len(await asyncio.to_thread(self._orphans)):  # noqa: ASYNC110

@@ -1,4 +1,4 @@
-"""Watches and downloads by the thousand: what is left of them, and whether each sees its end."""
+"""Thousands of watches and downloads: how much memory they leave behind, and whether each watch sees the end."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ _CHANNELS = 10
 
 
 async def measure_memory(cluster: Cluster) -> list[Figure]:
-    """Growth of the api after so many watches and downloads that their callers gave up."""
+    """Measure how much memory the api gained after many watches and downloads that were abandoned."""
     async with AsyncExitStack() as stack:
         clients = [
             await stack.enter_async_context(ExportClient(cluster.direct_target, patience=CLIENT_PATIENCE))
@@ -29,7 +29,7 @@ async def measure_memory(cluster: Cluster) -> list[Figure]:
         ]
         made = [seen async for seen in clients[0].watch((await clients[0].create("/some", format="csv")).id)][-1]
         for worker in cluster.workers:
-            await worker.close()  # what is made now stays queued, so that a watch does not end by itself
+            await worker.close()  # exports now stay QUEUED, so that a watch does not end by itself
         waiting = await clients[0].create("/some", format="csv")
         api = psutil.Process(cluster.api.processes()[0].pid)
         await _given_up(clients, waiting, made, _WARM)
@@ -41,7 +41,7 @@ async def measure_memory(cluster: Cluster) -> list[Figure]:
 
 
 async def _given_up(clients: list[ExportClient], waiting: Export, made: Export, times: int) -> None:
-    """So many watches, and as many downloads, each left after its first message."""
+    """Make this number of watches and of downloads, each abandoned after its first message."""
 
     async def watch(client: ExportClient) -> None:
         async with aclosing(client.watch(waiting.id)) as exports:
@@ -64,19 +64,19 @@ async def _many(clients: list[ExportClient], call: Callable[[ExportClient], Awai
 
 
 async def measure_watchers(cluster: Cluster) -> list[Figure]:
-    """So many watchers of ten exports on one process of the api: each must see the end of its own."""
+    """Let many watchers watch ten exports on one api process. Each must see the end of its export."""
     async with AsyncExitStack() as stack:
         clients = [
             await stack.enter_async_context(ExportClient(cluster.direct_target, patience=CLIENT_PATIENCE))
             for _ in range(_CHANNELS)
         ]
         for worker in cluster.workers:
-            worker.kill(4)  # so that all are watched before the first one is built
+            worker.kill(4)  # so that all watches exist before the first export is built
         exports = [await clients[0].create("/some", format="csv") for _ in range(_CHANNELS)]
         api = psutil.Process(cluster.api.processes()[0].pid)
         before = memory_mb(api)
         seen = asyncio.gather(*(_last(clients[n % _CHANNELS], exports[n % _CHANNELS]) for n in range(WATCHERS)))
-        await asyncio.sleep(3)  # until all watch, and nobody works yet
+        await asyncio.sleep(3)  # until all watches exist, before a worker serves again
         held = memory_mb(api) - before
         ends = await seen
     completed = sum(end.state == Export.STATE_COMPLETED for end in ends)
