@@ -75,6 +75,9 @@ chaos: $(READY) ## Both services under fire: make chaos, make chaos ROUNDS=200 (
 chaos-measure: $(READY) ## Throughput under kills, time to stop, to recover, memory: into build/chaos-measure.json
 	@GRPC_VERBOSITY=ERROR $(BIN)/python -m chaos.measure $(ONLY)
 
+rehearse: $(READY) ## Build the images of deploy/ without Docker, in folders, and export through them (needs root)
+	@$(BIN)/python deploy/rehearse.py
+
 coverage: $(VENV)/.coverage-ready ## Run every test and show what no test runs: build/coverage/index.html
 	@$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(ARGS)
 $(VENV)/.coverage-ready: $(READY)
@@ -122,4 +125,4 @@ breaking: $(READY) ## Fail when the interfaces break clients of the last release
 	  git archive $(RELEASED) buf.yaml proto third_party | tar -x -C $$tmp && $(BIN)/buf breaking --against $$tmp; \
 	fi
 
-.PHONY: breaking coverage site help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check
+.PHONY: rehearse breaking coverage site help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check

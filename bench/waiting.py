@@ -100,9 +100,11 @@ async def opened(server: str = "") -> AsyncIterator[tuple[Database, Store]]:
 async def waiting(count: int, tenants: int, server: str = "") -> AsyncIterator[Store]:
     """So many exports that wait, dealt out to so many tenants. `server`: as in `opened`."""
     async with opened(server) as (database, store):
-        await database.write(lambda db: _fill(db, count, tenants))
         if server:
+            await database.write(lambda db: _fill(db, count, tenants, "SET LOCAL statement_timeout = 0"))
             await database.write(lambda db: db.exec_driver_sql("ANALYZE"))
+        else:
+            await database.write(lambda db: _fill(db, count, tenants))
         yield store
 
 
@@ -114,7 +116,9 @@ def _new_database(server: str) -> str:
     return f"{address.rpartition('/')[0]}/{name}?{query}"
 
 
-def _fill(db: sa.Connection, count: int, tenants: int) -> None:
+def _fill(db: sa.Connection, count: int, tenants: int, *before: str) -> None:
+    for statement in before:
+        db.exec_driver_sql(statement)
     row = new_row(replace(new_export("t"), callback_url=""), SPEC, None)
     own = {"id": "substr('000000000000000000000000000000000000' || n, length(n || '') + 1)"}
     own["tenant"] = f"'tenant-' || n % {tenants}"

@@ -61,6 +61,18 @@ def _migrate(arguments: Sequence[str]) -> int:
     return migrate.run(arguments, os.environ, sys.stdout)
 
 
+def _backup(arguments: Sequence[str]) -> int:
+    from services.api.commands import backup  # noqa: PLC0415 - see above
+
+    return backup.run(arguments, os.environ, sys.stdout)
+
+
+def _health(arguments: Sequence[str]) -> int:
+    from services.api.commands import health  # noqa: PLC0415 - see above
+
+    return health.run(arguments, os.environ, sys.stdout)
+
+
 def program(early: EarlySignals) -> "Program":
     """Return the commands and the service, which takes over the signals that have already arrived."""
     from services.api.settings_help import HELP  # noqa: PLC0415 - see above
@@ -75,6 +87,8 @@ def program(early: EarlySignals) -> "Program":
             Command("dev-certificates", "create certificates to try TLS with", _dev_certificates),
             Command("catalog", "check or show a catalog file, or print its JSON Schema", _catalog),
             Command("callback-secret", "print the secret with which a receiver verifies callbacks", _callback_secret),
+            Command("backup", "copy the SQLite database, also while an api uses it", _backup),
+            Command("health", "ask a running api whether it serves", _health),
             Command("migrate", "bring the schema of the database up to date", _migrate),
         ),
         serve=partial(_serve, early),

@@ -96,7 +96,11 @@ class ApiSettings:
             queue_tls=_queue_tls(read, tls),
             worker_names=_names(read.text("EXPORTD_QUEUE_TLS_ALLOWED_NAMES", "")),
             tls_off=read.yes("EXPORTD_TLS_OFF_BEHIND_PROXY"),
-            metrics=read.loopback_or_off("EXPORTD_API_METRICS", "127.0.0.1:9464"),
+            metrics=read.endpoint_or_off(
+                "EXPORTD_API_METRICS",
+                "127.0.0.1:9464",
+                beyond_loopback=read.yes("EXPORTD_METRICS_BEYOND_LOOPBACK"),
+            ),
             drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 3600),
             log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
             leases=LeasePolicy(

@@ -23,6 +23,7 @@ HELP: Mapping[str, str] = {
     "EXPORTD_QUEUE_TLS_ALLOWED_NAMES": "Names that a worker's certificate may have, such as `*.workers.example`.",
     "EXPORTD_TLS_OFF_BEHIND_PROXY": "`yes` serves without TLS beyond loopback, where a proxy adds it.",
     "EXPORTD_API_METRICS": "Address of the Prometheus endpoint, `/metrics`.",
+    "EXPORTD_METRICS_BEYOND_LOOPBACK": "`yes` lets that address be any; metrics have no TLS and no credentials.",
     "EXPORTD_REFLECTION": "gRPC reflection on the callers' port. `auto` is `on` if that port is on loopback.",
     "EXPORTD_LOG_FORMAT": "Format of the log. `auto` is `human` on a terminal and `json` elsewhere.",
     "EXPORTD_DRAIN_GRACE_S": "After SIGTERM: how long calls that are under way may take to end.",

@@ -73,15 +73,19 @@ class SettingsReader:
         """Read a duration in seconds."""
         return timedelta(seconds=self._number(name, default, least, most, float))
 
-    def loopback_or_off(self, name: str, default: str) -> str:
-        """Like `loopback`; the word `off` gives ""."""
-        return "" if self.text(name, default) == OFF else self.loopback(name, default)
+    def endpoint_or_off(self, name: str, default: str, *, beyond_loopback: bool) -> str:
+        """Return the address HOST:PORT of an endpoint without credentials; the word `off` gives "".
 
-    def loopback(self, name: str, default: str) -> str:
-        """Read an address HOST:PORT on loopback, for a port without authentication."""
+        It must be on loopback unless `beyond_loopback`.
+        """
+        if self.text(name, default) == OFF:
+            return ""
         value = self.address(name, default)
-        if is_address(value) and not is_loopback(value):
-            self._problems.append(f"{name} is {value!r}: it must be on loopback, such as {default}")
+        if is_address(value) and not (beyond_loopback or is_loopback(value)):
+            self._problems.append(
+                f"{name} is {value!r}: it must be on loopback, such as {default}, unless "
+                "EXPORTD_METRICS_BEYOND_LOOPBACK=yes says that only your monitoring can reach it"
+            )
         return value
 
     def address(self, name: str, default: str) -> str:

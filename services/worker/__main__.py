@@ -45,6 +45,12 @@ def _check(arguments: Sequence[str]) -> int:
     return command.run(arguments, os.environ, sys.stdout, sys.stderr)
 
 
+def _health(arguments: Sequence[str]) -> int:
+    from services.worker import health  # noqa: PLC0415 - see above
+
+    return health.run(arguments, os.environ, sys.stdout)
+
+
 def program(early: EarlySignals) -> "Program":
     """Return the program: its commands, and the service, which takes over the signals that arrived early."""
     from services.runtime.command_line import Command, Program  # noqa: PLC0415 - see above
@@ -56,6 +62,7 @@ def program(early: EarlySignals) -> "Program":
         extra="worker",
         commands=(
             Command("introspect", "print a first draft of a catalog from a live source", _introspect),
+            Command("health", "ask a running worker whether it is ready", _health),
             Command("check", "connect to every source, and compare a catalog with them", _check),
         ),
         serve=partial(_serve, early),

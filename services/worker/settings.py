@@ -70,7 +70,11 @@ def from_env(environ: Mapping[str, str]) -> WorkerSettings:
         mask_key=read.optional_path("EXPORTD_MASK_KEY_FILE"),
         slots=slots,
         threads=read.integer("EXPORTD_THREADS", threads_for(os.cpu_count() or 1, slots), 1, 64),
-        metrics=read.loopback_or_off("EXPORTD_WORKER_METRICS", "127.0.0.1:9465"),
+        metrics=read.endpoint_or_off(
+            "EXPORTD_WORKER_METRICS",
+            "127.0.0.1:9465",
+            beyond_loopback=read.yes("EXPORTD_METRICS_BEYOND_LOOPBACK"),
+        ),
         drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 86_400),
         orphan_timeout=read.seconds("EXPORTD_ORPHAN_TIMEOUT_S", 600, 1, 86_400),
         no_progress_timeout=read.seconds("EXPORTD_NO_PROGRESS_TIMEOUT_S", 600, 1, 86_400),

@@ -20,6 +20,7 @@ HELP: Mapping[str, str] = {
     "EXPORTD_SLOTS": "Jobs that run at the same time.",
     "EXPORTD_THREADS": "Threads of each stage of a job (reading, encoding, compressing). Memory grows with them.",
     "EXPORTD_WORKER_METRICS": "Address of the Prometheus endpoint, `/metrics`.",
+    "EXPORTD_METRICS_BEYOND_LOOPBACK": "`yes` lets that address be any; metrics have no TLS and no credentials.",
     "EXPORTD_DRAIN_GRACE_S": "After SIGTERM: how long running jobs may take to end before they are given back.",
     "EXPORTD_ORPHAN_TIMEOUT_S": "How long a job continues while the api cannot be reached.",
     "EXPORTD_NO_PROGRESS_TIMEOUT_S": "How long an attempt may go without progress before it fails.",

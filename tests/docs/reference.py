@@ -14,7 +14,7 @@ from services.api.settings_help import HELP as API_HELP
 from services.contract.codes import FailureCode, Retry, WarningCode
 from services.contract.status import BY_REASON, CODES
 from services.worker.settings_help import HELP as WORKER_HELP
-from tests.docs import figures_reference, metrics_reference, settings_reference
+from tests.docs import alerts_reference, figures_reference, metrics_reference, settings_reference
 from tests.docs.proto_comments import values_of
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -52,6 +52,15 @@ _METRICS = """\
 Each service has a Prometheus endpoint, `http://ADDRESS/metrics`, on its own address (`EXPORTD_API_METRICS`,
 `EXPORTD_WORKER_METRICS`). Names that end in `_seconds` are seconds, those of bytes are bytes. A histogram has the usual
 series `_bucket`, `_sum` and `_count`."""
+
+_ALERTS = """\
+`deploy/prometheus/exportd.rules.yaml` has these rules for Prometheus. `page` is for a person at any hour, `ticket` for
+the next working day. The scrape jobs are called `exportd-api` and `exportd-worker`."""
+
+
+def alerts() -> str:
+    """Of Prometheus."""
+    return _page("Alerts", _ALERTS, _table(alerts_reference.HEAD, alerts_reference.rows()))
 
 
 def settings() -> str:
@@ -158,6 +167,7 @@ def states() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "adr/README.md": decisions,
+    "reference/alerts.md": alerts,
     "reference/failures.md": failures,
     "reference/figures.md": figures,
     "reference/metrics.md": metrics,

@@ -20,7 +20,7 @@ def test_help_is_shown_without_any_setting(program: str, option: str) -> None:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_version_is_shown(program: str) -> None:
     shown = ended(program, "--version", environ={})
-    assert (shown.returncode, shown.stdout) == (0, f"{program} 0.1.0\n")
+    assert (shown.returncode, shown.stdout) == (0, f"{program} 0.2.0\n")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

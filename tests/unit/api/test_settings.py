@@ -41,3 +41,10 @@ def test_binding_beyond_loopback_needs_tls_or_somebody_who_brings_it(name: str) 
 
 def test_metrics_can_be_off() -> None:
     assert ApiSettings.from_env({"EXPORTD_CATALOG": "c", "EXPORTD_API_METRICS": "off"}).metrics == ""
+
+
+def test_metrics_leave_loopback_only_where_that_is_said() -> None:
+    settings = {"EXPORTD_CATALOG": "c", "EXPORTD_API_METRICS": "0.0.0.0:9464"}
+    with pytest.raises(SettingsError, match=r"^EXPORTD_API_METRICS .*EXPORTD_METRICS_BEYOND_LOOPBACK=yes"):
+        ApiSettings.from_env(settings)
+    assert ApiSettings.from_env(settings | {"EXPORTD_METRICS_BEYOND_LOOPBACK": "yes"}).metrics == "0.0.0.0:9464"
