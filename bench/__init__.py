@@ -1,1 +1,1 @@
-"""How fast exportd is, beside the fastest that others offer, in one run on one machine."""
+"""Measures exportd and the fastest alternatives in one run on one machine."""

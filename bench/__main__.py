@@ -1,7 +1,7 @@
-"""`python -m bench [GROUP …]`: measures, prints a table, writes build/bench.json.
+"""`python -m bench [GROUP …]`: measure, print a table, and write build/bench.json.
 
-Ends with 1 when an output was wrong. A goal that was missed is shown and does not count as a failure: how fast a
-machine is at the moment is nobody's mistake.
+Exits with 1 if an output was wrong. A missed goal is shown but is no failure, because it may be caused by a slow
+machine.
 """
 
 import argparse
@@ -17,7 +17,7 @@ OUTPUT = Path("build/bench.json")
 
 
 def main() -> None:
-    """Run the groups of the command line, by default all that take ten minutes together."""
+    """Run the groups of the command line, by default all that together take ten minutes."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; default: {' '.join(DEFAULT)}"

@@ -1,4 +1,4 @@
-"""What a claim costs however much waits, and how long one export waits behind those of another tenant."""
+"""Measures what a claim costs with a long queue, and how long one export waits behind those of another tenant."""
 
 import asyncio
 import statistics
@@ -22,7 +22,9 @@ _MAX_JOBS_A_SLOT = 2
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Milliseconds: of the clock at the median and the 99th percentile, and of the processor, one claim."""
+    """The costs of one claim in milliseconds: elapsed time at the median and the 99th percentile, and
+    processor time.
+    """
 
     p50: float
     p99: float
@@ -30,7 +32,7 @@ class Claims:
 
 
 def backlog() -> Iterator[Result]:
-    """With so much that waits beside so little, in claims of one job and of as many as an answer has."""
+    """Compare claims of one job and of a full answer with a long queue and with a short one."""
     yield from _of_store("backlog")
     with postgres() as server:
         yield from _of_store("backlog_postgresql", server)
@@ -54,13 +56,13 @@ def _compared(name: str, claims: Claims, few: Claims) -> Result:
 
 
 async def _claims(count: int, tenants: int, server: str) -> dict[int, Claims]:
-    """By the number of jobs of each."""
+    """Return the costs by the number of jobs per claim."""
     async with waiting(count, tenants, server) as store:
         return {jobs: await _timed(store, jobs) for jobs in (1, 16)}
 
 
 async def _timed(store: Store, jobs: int) -> Claims:
-    """Of claims that are given back after each, so that as much waits for the next. Raises WrongOutput."""
+    """Measure claims whose jobs are given back, so that the queue stays the same. Raises WrongOutput."""
     took, processor = [], 0.0
     for number in range(_CLAIMS):
         begun, used = time.perf_counter(), time.process_time()
@@ -74,7 +76,7 @@ async def _timed(store: Store, jobs: int) -> Claims:
 
 
 async def _fairness() -> Result:
-    """Jobs of a tenant that floods which begin after another one's export is created and before that begins."""
+    """Count the jobs of a flooding tenant that begin between the creation and the start of another tenant's export."""
     async with opened() as (_, store):
         await _create(store, "flood", _FLOOD)
         slots = _Slots(store)
@@ -102,7 +104,7 @@ class _Slots:
         self._polls = 0
 
     async def next_job(self) -> str:
-        """The tenant of the job that begins when a slot becomes free."""
+        """Return the tenant of the job that begins when a slot becomes free."""
         if len(self._busy) == _SLOTS:
             await self._busy.pop(0)()  # type: ignore[misc]
         self._polls += 1

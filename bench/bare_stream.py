@@ -1,5 +1,7 @@
-"""The peer of downloads: `python -m bench.bare_stream FILE` serves its bytes as grpc.aio can at best, on uvloop, in
-pieces of 1 MiB, and promises nothing. The port is its first line; it serves until its standard input ends.
+"""The peer of downloads: `python -m bench.bare_stream FILE` serves the bytes of a file as fast as grpc.aio can.
+
+It runs on uvloop, sends pieces of 1 MiB, and guarantees nothing. The first line of its output is the port. It serves
+until its standard input ends.
 """
 
 import asyncio

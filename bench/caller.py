@@ -1,7 +1,8 @@
-"""The caller of create_vs_echo and get_vs_echo, the same for both sides, in a process of its own: unary calls over one
-channel, IN_FLIGHT at once. `python -m bench.caller TARGET METHOD SECONDS [EXPORT_ID…]` prints what it saw as JSON.
+"""The caller of create_vs_echo and get_vs_echo, the same for both sides, in a process of its own.
 
-CreateExport asks for ten rows under a new request_id, as ExportClient does; GetExport asks for one id after the other.
+`python -m bench.caller TARGET METHOD SECONDS [EXPORT_ID…]` makes unary calls over one channel, IN_FLIGHT at once, and
+prints the results as JSON. CreateExport creates exports of ten rows, each with a new request_id, as ExportClient does;
+GetExport reads the given ids in turn.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ Request = CreateExportRequest | GetExportRequest
 
 
 def main() -> None:
-    """Call for so many seconds."""
+    """Call for the given number of seconds."""
     target, method, seconds, *ids = sys.argv[1:]
     try:
         print(json.dumps(uvloop.run(_called(target, method, float(seconds), ids))))
@@ -37,11 +38,11 @@ def main() -> None:
 
 
 async def _called(target: str, method: str, seconds: float, ids: Sequence[str]) -> dict[str, object]:
-    """`ids`: of each answer. `waits_ms`: the median and the 99th percentile."""
+    """Return the results. `ids` are those in the answers; `waits_ms` are the median and the 99th percentile."""
     waits, answered = [], []
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
         ask, following = getattr(ExportServiceStub(channel), method), _requests(ids)
-        await ask(following(), metadata=_METADATA)  # the line is there
+        await ask(following(), metadata=_METADATA)  # now the connection exists
         begun = time.perf_counter()
 
         async def one_after_the_other() -> None:

@@ -1,5 +1,6 @@
-"""How many calls a second the api answers, beside a bare server of the same library that does no work: one caller for
-both, in turns. Exports stay queued, since there is no worker.
+"""Measures the api's calls per second, compared with a bare server of the same library that does no work.
+
+Both have the same caller and are measured in turns. Exports stay QUEUED, since there is no worker.
 """
 
 import asyncio
@@ -23,13 +24,13 @@ from exportd_client import ExportClient
 
 _TURNS, _TURN_S = 3, 2.5
 _ASKED_FOR = 500
-"""Exports that GetExport asks for, from anywhere in the queue."""
+"""How many exports GetExport reads. They are from random places in the queue."""
 _OF_TENANT = "select id from exports where state = 'QUEUED' and tenant = ? order by id"
 _GOAL = report.at_least(0.5)
 
 
 def calls() -> Iterator[Result]:
-    """CreateExport and GetExport, each by the clock and by the processor."""
+    """Measure CreateExport and GetExport, by elapsed time and by processor time."""
     directory = folder() / "calls"
     try:
         with servers.api(directory) as api:
@@ -44,17 +45,17 @@ def calls() -> Iterator[Result]:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """What the same calls are made to."""
+    """The two servers to which the same calls are made."""
 
     api: Server
     echo: Server
 
     def in_turns(self, method: str, ids: Sequence[str] = ()) -> list[tuple[Called, Called]]:
-        """Ours and the peer's."""
+        """Return the results of the api and of the peer, for each turn."""
         return [(self.api.called(method, _TURN_S, ids), self.echo.called(method, _TURN_S, ids)) for _ in range(_TURNS)]
 
     def by_h2load(self, method: str, request: bytes) -> str:
-        """What h2load finds, where there is one."""
+        """Return the results of h2load as text; empty if it is not installed."""
         found = [server.called_by_h2load(method, request) for server in (self.api, self.echo)]
         return f"; h2load: {found[0]:,.0f} and {found[1]:,.0f}" if found[0] and found[1] else ""
 
@@ -77,7 +78,7 @@ def _got_vs_echo(pair: _Pair, ids: Sequence[str]) -> list[Result]:
 
 
 def _results(name: str, turns: Sequence[tuple[Called, Called]], beside: str) -> list[Result]:
-    """By the clock the fastest turn of each, by the processor the leanest."""
+    """Return the results of the fastest turn of each side, and of the turn with the least processor time."""
     ours, echo = (max(side, key=lambda called: called.calls_per_s) for side in zip(*turns, strict=True))
     own_ms, echo_ms = (min(called.processor_ms for called in side) for side in zip(*turns, strict=True))
     p50, p99 = ours.waits_ms
@@ -95,7 +96,7 @@ async def _created(target: str) -> Export:
 
 
 def _queued(directory: Path) -> list[str]:
-    """What the database holds, oldest first."""
+    """Return the ids of the queued exports in the database, oldest first."""
     with closing(sqlite3.connect(f"file:{directory / 'data' / 'exportd.sqlite3'}?mode=ro", uri=True)) as database:
         return [id_ for (id_,) in database.execute(_OF_TENANT, (TENANT,))]
 

@@ -1,4 +1,4 @@
-"""Whether an output holds the rows of its source, by readers that nobody here wrote."""
+"""Checks whether an output holds the rows of its source, with readers that are not part of this project."""
 
 # ruff: noqa: S608 - names in SQL are this file's own
 import zipfile
@@ -17,11 +17,11 @@ _NAMES = ", ".join(COLUMNS)
 
 
 class WrongOutput(Exception):
-    """The output is not what the source holds; the text says how."""
+    """The output differs from the source. The text says how."""
 
 
 def check(output: Path, sources: list[Path], rows: int) -> None:
-    """Count the rows, all with keys of their own, and compare every value of a sample. Raises WrongOutput."""
+    """Count the rows, whose keys must differ, and compare every value of a sample. Raises WrongOutput."""
     try:
         with duckdb.connect() as reader:
             reader.execute("set TimeZone = 'UTC'")
@@ -35,7 +35,7 @@ def check(output: Path, sources: list[Path], rows: int) -> None:
 
 
 def unpacked(archive: Path, password: str = "") -> Path:
-    """The only entry of a ZIP, beside it; with a password it is AES and read by pyzipper. Raises WrongOutput."""
+    """Unpack the only entry of a ZIP beside it; with a password it must be AES-encrypted. Raises WrongOutput."""
     output = archive.with_suffix(".unpacked.csv")
     with _archive(archive, password) as opened:
         names = [name for name in opened.namelist() if name.endswith(".csv")]
@@ -64,7 +64,7 @@ def _archive(path: Path, password: str) -> Any:
 
 
 def _open(reader: duckdb.DuckDBPyConnection, output: Path) -> None:
-    """The output as the relation `found`, its columns by position."""
+    """Open the output as the relation `found`, with its columns by position."""
     match output.suffix:
         case ".csv":
             rows = f"read_csv('{output}', header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')"
@@ -78,7 +78,7 @@ def _open(reader: duckdb.DuckDBPyConnection, output: Path) -> None:
 
 
 def _sheets(reader: duckdb.DuckDBPyConnection, output: Path) -> str:
-    """All sheets in one table; they are read one at a time."""
+    """Load all sheets into one table, one at a time."""
     for number, sheet in enumerate(_frames(output)):
         reader.register("sheet", sheet)
         verb = "insert into sheets" if number else "create table sheets as"
@@ -100,7 +100,7 @@ def _count(reader: duckdb.DuckDBPyConnection, rows: int) -> None:
 
 
 def _differences(reader: duckdb.DuckDBPyConnection, sources: list[str], rows: int) -> int:
-    """Rows of the sample that are not found as they are. What a workbook holds as a float is rounded to its scale."""
+    """Return how many rows of the sample differ. Values that a workbook holds as floats are rounded to their scale."""
     source = f"(select * from read_parquet({sources!r}) limit {rows}) as s"
     every = max(1, rows // _SAMPLE)
     reader.execute(f"create table sample as select {_typed('s')} from {source} where hash(uuid) % {every} = 0")

@@ -1,5 +1,7 @@
-"""How long programs take from exec until they are of use: the api until it serves, a worker until it has taken its
-first job, `exportctl --help` until it has printed.
+"""Measures how long programs take to start.
+
+The api is measured until it serves, a worker until it has taken its first job, and `exportctl --help` until it has
+ended.
 """
 
 import asyncio
@@ -24,7 +26,10 @@ _GOALS_S = {"api": 0.6, "worker": 1.2, "exportctl": 0.15}
 
 
 def cold_start() -> Iterator[Result]:
-    """The median of some starts of each; the first one, which writes and reads bytecode, does not count."""
+    """Return the median of several starts of each program.
+
+    The first start, which also writes bytecode, is not counted.
+    """
     for program, measure in (("api", _api), ("worker", _worker), ("exportctl", _exportctl)):
         goal = Goal(f"<= {_GOALS_S[program]:g} s", lambda *_: False)
         yield guarded(f"cold_start_{program}", goal, lambda p=program, m=measure: _judged(p, m), "s")  # type: ignore[misc]
@@ -39,7 +44,7 @@ def _judged(program: str, measure: Callable[[], float]) -> Result:
 
 
 def _api() -> float:
-    """Over a database that is there."""
+    """Return the seconds of a start with an existing database."""
     directory = _configured()
     begun = time.perf_counter()
     api = start_api(directory / "catalog.toml", directory / "data", "127.0.0.1:0", "127.0.0.1:0")
@@ -49,7 +54,7 @@ def _api() -> float:
 
 
 def _worker() -> float:
-    """With a job that waits for it."""
+    """Return the seconds of a start with a waiting job."""
     directory = _configured()
     api = start_api(directory / "catalog.toml", directory / "data", "127.0.0.1:0", "127.0.0.1:0")
     try:
@@ -77,7 +82,7 @@ def _exportctl() -> float:
 
 
 def _configured() -> Path:
-    """The directory of these measurements, made by the first."""
+    """Return the directory of these measurements, which the first one creates."""
     directory = folder() / "cold-start"
     if not directory.exists():
         configure(directory, "csv", parquet_files())

@@ -1,4 +1,4 @@
-"""The columns of the workload as the project's writers know them."""
+"""The columns of the workload for the project's writers."""
 
 from bench.workload import COLUMNS, TYPES
 from services.contract.spec import ColumnSpec, ColumnType, Kind
@@ -12,5 +12,5 @@ _KINDS = {
 
 
 def columns() -> tuple[ColumnSpec, ...]:
-    """One a column of the workload, in order."""
+    """Return the columns of the workload, in order."""
     return tuple(ColumnSpec(name, name, name, _KINDS[TYPES.get(name, "text")]) for name in COLUMNS)

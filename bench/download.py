@@ -1,9 +1,9 @@
-"""Downloads beside a bare stream of the same file, by the wall and by processor time, and what stalled ones cost.
+"""Measures downloads compared with a bare stream of the same file, and the cost of stalled downloads.
 
-One file, in turns: DownloadFile to a bare reader, the bare stream to the same reader, ExportClient.download to a file.
-The api has sent it before: the first time, which stands alone, it is slower, for it has yet to learn that the file is
-right.
-A noisy hour slows all of them by the wall; a slow program has more processor time a MB.
+One file is downloaded in turns: DownloadFile by a bare reader, the bare stream by the same reader, and
+ExportClient.download to a file. Elapsed time and processor time are measured. The first download of the file is
+reported separately: it is slower, because the api must first verify the file. Other load on the machine slows all of
+them in elapsed time; a slow program needs more processor time per MB.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ from exportd.v1.export_service_pb2 import DownloadFileRequest
 from exportd_client import Export, ExportClient
 
 _PARTS = 3
-"""As JSON Lines 785 MB."""
+"""785 MB as JSON Lines."""
 _ROUNDS = 5
 _STREAM, _CLIENT = report.at_least(0.9), report.at_least(0.6)
 _STALLED = 200
 _TAKEN_BYTES = 4 << 20
-"""By each reader before it stalls: more than it takes for pieces to grow to their largest."""
+"""How much each reader takes before it stalls: enough for the pieces to reach their largest size."""
 _CALLS = 1000
 _GROWTH_MB, _SLOWER = 64, 2.0
 _STALLED_GOAL = Goal(f"<= {_GROWTH_MB} MB and p99 <= {_SLOWER:g} x", lambda *_: False)
@@ -45,7 +45,7 @@ _NAMES = ("download_vs_stream", "client_download_vs_stream")
 
 @dataclass(frozen=True, slots=True)
 class _Ran:
-    """One download: seconds by the wall, and of processor time of the process that sends and of the one that reads."""
+    """One download: elapsed seconds, and processor seconds of the sending and of the reading process."""
 
     seconds: float
     sent_cpu_s: float
@@ -53,7 +53,7 @@ class _Ran:
 
 
 def download() -> Iterator[Result]:
-    """A service of its own, and one file."""
+    """Measure with a service of its own and one file."""
     try:
         parts(folder() / "rows", _PARTS)
         with Service("jsonl") as service:
@@ -81,7 +81,7 @@ def _beside(service: Service, done: Export) -> Iterator[Result]:
 
 
 def _in_turns(runs: dict[str, Callable[[], _Ran]]) -> dict[str, _Ran]:
-    """The least of each figure of each: they are of the program, all above is of the machine."""
+    """Return the smallest value of each figure. Larger values are caused by the machine, not by the program."""
     found: dict[str, list[_Ran]] = {name: [] for name in runs}
     for _ in range(_ROUNDS):
         for name, run in runs.items():
@@ -101,7 +101,7 @@ def _judged(  # noqa: PLR0917
     goal: Goal,
     cpu: Callable[[_Ran], float],
 ) -> Iterator[Result]:
-    """By the wall, and by processor time as `cpu` counts it."""
+    """Compare by elapsed time, and by processor time as counted by `cpu`."""
     size_mb, rss_mb, peer = done.file.size_bytes / 1e6, peak_mb(service.processes["api"]), best["peer"]
     beside = f"ms a MB: {_costs(ours, size_mb)}; a bare grpc.aio stream: {_costs(peer, size_mb)}"
     yield report.compared(name, "MB/s", size_mb / ours.seconds, size_mb / peer.seconds, beside, rss_mb, goal)
@@ -134,7 +134,7 @@ def _to_file(service: Service, done: Export) -> Asked:
 
 
 def _run(sender: int, asked: Asked, done: Export) -> _Ran:
-    """Raises WrongOutput, NotMeasured."""
+    """Run one download. Raises WrongOutput, NotMeasured."""
     os.sync()
     before = _cpu_s(sender)
     ran = subprocess.run(
@@ -155,7 +155,7 @@ def _run(sender: int, asked: Asked, done: Export) -> _Ran:
 
 @contextmanager
 def _bare(path: Path) -> Iterator[tuple[int, str]]:
-    """The peer: its process and where it serves."""
+    """Run the peer; yield its process id and its address."""
     with _talking("bench.bare_stream", str(path)) as (process, said):
         yield process.pid, f"127.0.0.1:{said}"
 
@@ -168,7 +168,7 @@ def _stalled_readers(asked: Asked) -> Iterator[None]:
 
 @contextmanager
 def _talking(module: str, *arguments: str, told: str = "") -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """A process with its first line, until the context ends. Raises NotMeasured."""
+    """Run a process and yield it with the first line of its output. Raises NotMeasured."""
     command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdin
@@ -182,8 +182,8 @@ def _talking(module: str, *arguments: str, told: str = "") -> Iterator[tuple["su
 
 
 def _stalled(service: Service, done: Export) -> Result:
-    """What the api grows by, and how long a call takes at worst, with none and with many that take nothing."""
-    _p99_ms(service, done)  # the first calls find caches empty
+    """Measure the growth of the api's memory, and the slowest calls, without and with many stalled readers."""
+    _p99_ms(service, done)  # the first calls fill the caches
     asked, before_mb, most_mb = _ours(service, done), _rss_mb(service), 0.0
     p99s: list[tuple[float, float]] = []
     for _ in range(2):
@@ -200,7 +200,7 @@ def _stalled(service: Service, done: Export) -> Result:
 
 
 def _at_rest(service: Service) -> None:
-    """Until the api has sent what fits into the windows: it has nothing to do then."""
+    """Wait until the api has filled the flow-control windows and has nothing to do."""
     for _ in range(100):
         before = _cpu_s(service.processes["api"])
         time.sleep(0.2)
@@ -213,7 +213,7 @@ def _p99_ms(service: Service, done: Export) -> float:
 
 
 async def _calls_s(target: str, export_id: str) -> list[float]:
-    """One after the other."""
+    """Make calls one after the other, and return the seconds of each."""
     async with ExportClient(target) as client:
         return [await _call_s(client, export_id) for _ in range(_CALLS)]
 

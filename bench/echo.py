@@ -1,5 +1,6 @@
-"""A bare gRPC server, the peer of calls: `python -m bench.echo FILE` answers every unary call with the bytes of FILE,
-reads nothing of what it is asked, and prints its port.
+"""The peer of calls, a bare gRPC server: `python -m bench.echo FILE` answers every unary call with the bytes of FILE.
+
+It does not parse requests. It prints its port.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The measurements, by group. Each output is checked before its time counts."""
+"""The measurements by group. Each output is checked before its time counts."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,31 +14,31 @@ from bench.workload import folder, parts
 from exportd_client import FormatName
 
 _PATIENCE_S = 60.0
-"""What an export of a million rows may take for ten million to be tried as well."""
+"""The most seconds for a million rows, if ten million are to be measured as well."""
 _MANY_FORMATS = ("duckdb-", "pyarrow-", "exportd-", "chdb-")
 _FASTEST = ("jetxl", "rapidxlsx", "rustpy-xlsxwriter", "duckdb-excel")
 
 
 def xlsx() -> Iterator[Result]:
-    """Workbooks: the service beside openpyxl, the writer beside the fastest writers there are."""
+    """Workbooks: the service compared with openpyxl, and the writer compared with the fastest writers available."""
     yield guarded("xlsx_vs_openpyxl", report.at_least(100), _xlsx_vs_openpyxl)
     yield guarded("xlsx_vs_fastest", Goal(">= 4.5, a sixth of its memory", lambda *_: False), _xlsx_vs_fastest)
 
 
 def csv() -> Iterator[Result]:
-    """The text formats and Parquet: the service beside whoever writes them fastest."""
+    """Text formats and Parquet: the service compared with the fastest programs for each."""
     yield from sources.csv_vs_copy()
     for row in _BESIDE:
         yield from _beside(row)
 
 
 def zip_() -> Iterator[Result]:
-    """What encryption costs: seconds for a ZIP with a password beside one without."""
+    """The cost of encryption: a ZIP with a password compared with one without."""
     yield guarded("zip_aes_overhead", report.at_most(1.3), _zip_aes_overhead, "s")
 
 
 def memory() -> Iterator[Result]:
-    """Whether the memory of the worker's children grows with the rows."""
+    """Whether the memory of the worker's children grows with the number of rows."""
     goal = report.at_most(1.1, 500)
     yield guarded("memory_flat", goal, lambda: _memory_flat("memory_flat", "csv", goal), "MB")
     yield guarded("memory_flat_xlsx", goal, lambda: _memory_flat("memory_flat_xlsx", "xlsx", goal), "MB")
@@ -49,7 +49,7 @@ def memory() -> Iterator[Result]:
 
 
 def queue() -> Iterator[Result]:
-    """What calls and small exports cost beside their work."""
+    """The overhead of calls and small exports."""
     yield from calls.calls()
     yield from small_exports.small_exports()
     yield from pickups.pickups()
@@ -59,7 +59,7 @@ def queue() -> Iterator[Result]:
 
 
 def large() -> Iterator[Result]:
-    """Files that nobody opens by hand; takes minutes, so only when asked for."""
+    """Large files. They take minutes, so they are measured only on request."""
     for table_format, millions in _LARGE:
         name = f"{table_format}_{millions}m"
         yield guarded(name, _NO_GOAL, lambda n=name, f=table_format, m=millions: _large(n, f, m))  # type: ignore[misc]
@@ -77,7 +77,10 @@ GROUPS: dict[str, Callable[[], Iterator[Result]]] = {
 }
 DEFAULT = ("xlsx", "csv", "zip", "memory", "queue", "download")
 _TIMES = 3
-"""One short export may pass without the moment in which most memory is in use, which a long one has many times."""
+"""How often a short export is repeated.
+
+A single one may miss the moment of highest memory use, which a long one has many times.
+"""
 _LARGE: tuple[tuple[FormatName, int], ...] = (("csv", 10), ("parquet", 10), ("xlsx", 3))
 _NO_GOAL = Goal("", lambda *_: True)
 _BY_UUID = "?order[uuid]=asc"
@@ -85,7 +88,7 @@ _BY_UUID = "?order[uuid]=asc"
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """The service beside a peer, and beside a `higher` one where that is installed."""
+    """The service compared with a peer, and with a `higher` one if it is installed."""
 
     name: str
     format: FormatName
@@ -126,7 +129,7 @@ def _xlsx_vs_fastest() -> Result:
 
 
 def _beside(row: _Row) -> Iterator[Result]:
-    """By the clock and by the processor."""
+    """Compare by elapsed time and by processor time."""
     absent: list[str] = []
     peers = [peer for peer in (row.peer, row.higher) if peer]
     try:
@@ -165,7 +168,7 @@ def _memory_flat(name: str, table_format: FormatName, goal: Goal, query: str = "
     peaks = []
     for millions, times in ((1, _TIMES), (10, 1)):
         parts(folder() / "rows", millions)
-        with Service(table_format) as service:  # a new one: a child's peak stays with it
+        with Service(table_format) as service:  # a new one, since a child keeps its peak
             for _ in range(times):
                 ran = service.export(millions, query=query)
         check(ran)

@@ -1,8 +1,8 @@
-"""The peer of small exports: procrastinate's jobs that do nothing, on PostgreSQL, over its own tables.
+"""The peer of small exports: no-op jobs of procrastinate on PostgreSQL, in its own tables.
 
-`python -m bench.no_op_jobs worker URL` makes the tables and works, SLOTS jobs at once, until it is ended; its first
-line says that it is ready. `python -m bench.no_op_jobs defer URL COUNT` defers jobs, waits until all have succeeded and
-prints how many seconds that took.
+`python -m bench.no_op_jobs worker URL` creates the tables and works, SLOTS jobs at once, until it is terminated; the
+first line of its output says that it is ready. `python -m bench.no_op_jobs defer URL COUNT` defers jobs, waits until
+all have succeeded, and prints how many seconds that took.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _LAST = "select coalesce(max(id), 0) as last from procrastinate_jobs"
 
 
 def main() -> None:
-    """One of both."""
+    """Run as the worker, or defer jobs."""
     role, url, *count = sys.argv[1:]
     app = App(connector=PsycopgConnector(conninfo=url))
     asyncio.run(_work(app) if role == "worker" else _defer(app, int(count[0])))

@@ -1,4 +1,7 @@
-"""`python -m bench.pages FOLDER` sends files by HTTP and does nothing else; its first line says where."""
+"""`python -m bench.pages FOLDER` serves files over HTTP and does nothing else.
+
+The first line of its output is the URL.
+"""
 
 import sys
 from functools import partial
@@ -7,15 +10,15 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # one connection for all pages
-    disable_nagle_algorithm = True  # the head of an answer would wait for the end of the one before
+    disable_nagle_algorithm = True  # otherwise the head of an answer waits for the previous answer
     wbufsize = 1 << 16
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Log nothing."""
 
 
 def main() -> None:
-    """Serve until it is ended."""
+    """Serve until terminated."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=sys.argv[1])) as server:
         print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
         server.serve_forever()

@@ -1,4 +1,4 @@
-"""One peer in a process of its own: `python -m bench.peer NAME OUT SOURCE…` prints what it took as JSON."""
+"""Runs one peer in a process of its own: `python -m bench.peer NAME OUT SOURCE…` prints its figures as JSON."""
 
 import importlib
 import json
@@ -12,13 +12,15 @@ from bench.peers import PEERS
 
 
 class NotMeasured(Exception):
-    """It could not be run; the text says why."""
+    """A measurement was not possible. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One run: `peak_mb` is the most memory that its process held, in MB of 10^6 bytes; `processor_s` what it and those
-    that worked for it took of the processors, 0 where that was not measured.
+    """One run.
+
+    `peak_mb` is the peak memory of its process in MB (10^6 bytes). `processor_s` is the processor time of this process
+    and of those that worked for it; 0 if it was not measured.
     """
 
     rows: int
@@ -29,12 +31,12 @@ class Ran:
 
     @property
     def rows_per_s(self) -> float:
-        """Its speed."""
+        """The rows per second."""
         return self.rows / self.seconds
 
 
 def in_fresh_process(name: str, sources: list[Path], output: Path) -> Ran:
-    """Run a peer of `peers.PEERS`. Raises NotMeasured when it fails, such as when it is not installed."""
+    """Run a peer of `peers.PEERS`. Raises NotMeasured if it fails, for example because it is not installed."""
     output.unlink(missing_ok=True)
     command = [sys.executable, "-m", "bench.peer", name, str(output), *map(str, sources)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
@@ -45,9 +47,9 @@ def in_fresh_process(name: str, sources: list[Path], output: Path) -> Ran:
 
 
 def peak_mb(pid: int | str) -> float:
-    """The most memory that a process has held since it began its program.
+    """Return the peak memory of a process since the start of its program.
 
-    Not `ru_maxrss`, which a process inherits from the one that started it.
+    `ru_maxrss` would not do: a process inherits it from its parent.
     """
     status = Path(f"/proc/{pid}/status").read_text()
     line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
@@ -55,7 +57,7 @@ def peak_mb(pid: int | str) -> float:
 
 
 def main() -> None:
-    """Import, start the clock, write."""
+    """Import the modules, start the clock, and write the output."""
     name, output, *sources = sys.argv[1:]
     peer = PEERS[name]
     peer.prepare()

@@ -1,6 +1,6 @@
-"""What exportd is compared with: each function writes Parquet files to one file, as fast as its library can.
+"""The peers of exportd: each function writes Parquet files into one file, as fast as its library can.
 
-Decimals are handed on as floats where a library knows no decimals. `exportd` is the project's own writer, alone.
+Decimals are passed as floats to libraries without decimals. `exportd` is the project's own writer alone.
 """
 
 # ruff: noqa: PLC0415, S608 - a peer imports only its own library; the SQL is of this file
@@ -13,7 +13,7 @@ from typing import Any
 from bench.workload import COLUMNS
 
 OPENPYXL_ROWS = 100_000
-"""Rows that openpyxl gets; more would take minutes and show the same speed."""
+"""The rows for openpyxl. More would take minutes and show the same speed."""
 
 _MONEY = ("subtotal", "total")
 _MAX_PREFETCH_BYTES = 16 << 20
@@ -21,7 +21,9 @@ _MAX_PREFETCH_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`write(sources, out)` returns the rows written. Before the clock starts, `prepare` sets the process up and
+    """A peer.
+
+    `write(sources, out)` returns the number of rows written. Before the clock starts, `prepare` sets up the process and
     `modules` are imported.
     """
 
@@ -32,7 +34,7 @@ class Peer:
 
 
 def as_a_child_of_the_worker() -> None:
-    """The settings of the processes in which the service writes files."""
+    """Set up the process like those in which the service writes files."""
     from services.runtime import resources
     from services.worker import environment
 
@@ -41,7 +43,7 @@ def as_a_child_of_the_worker() -> None:
 
 
 def exportd(sources: list[str], out: str, table_format: str) -> int:
-    """The writer that the service uses, fed by the source that it uses, without the service."""
+    """Write with the writer and the source of the service, but without the service."""
     from bench.columns import columns
     from services.contract.formats import Format
     from services.contract.spec import JobSpec, Relation, SourceRef, TableOptions
@@ -65,7 +67,7 @@ def exportd(sources: list[str], out: str, table_format: str) -> int:
 
 
 def openpyxl(sources: list[str], out: str) -> int:
-    """Write-only mode, the fastest that it has, over the first rows."""
+    """Write the first rows in write-only mode, the fastest mode of openpyxl."""
     from openpyxl import Workbook
 
     book = Workbook(write_only=True)
@@ -82,7 +84,7 @@ def openpyxl(sources: list[str], out: str) -> int:
 
 
 def jetxl(sources: list[str], out: str) -> int:
-    """An Arrow table."""
+    """Write an Arrow table."""
     from jetxl import write_sheet_arrow
 
     table = _table(sources).combine_chunks()
@@ -91,7 +93,7 @@ def jetxl(sources: list[str], out: str) -> int:
 
 
 def rapidxlsx(sources: list[str], out: str) -> int:
-    """A polars frame; it knows no dates, so they are texts."""
+    """Write a polars frame. The library has no dates, so they are written as texts."""
     import polars as pl
     from rapidxlsx import write
 
@@ -101,7 +103,7 @@ def rapidxlsx(sources: list[str], out: str) -> int:
 
 
 def rustpy_xlsxwriter(sources: list[str], out: str) -> int:
-    """A polars frame."""
+    """Write a polars frame."""
     import polars as pl
     from rustpy_xlsxwriter import FastExcel
 
@@ -111,37 +113,37 @@ def rustpy_xlsxwriter(sources: list[str], out: str) -> int:
 
 
 def duckdb_excel(sources: list[str], out: str) -> int:
-    """COPY … (format xlsx), by an extension that has to be there."""
+    """Write with COPY … (format xlsx), which needs an extension."""
     return _copy(sources, out, "format xlsx, header true", "load excel")
 
 
 def duckdb_csv(sources: list[str], out: str) -> int:
-    """COPY to CSV."""
+    """Write CSV with COPY."""
     return _copy(sources, out, "format csv, header true")
 
 
 def duckdb_csv_sorted(sources: list[str], out: str) -> int:
-    """COPY to CSV of sorted rows."""
+    """Write sorted rows to CSV with COPY."""
     return _copy(sources, out, "format csv, header true", order=" order by uuid")
 
 
 def duckdb_jsonl(sources: list[str], out: str) -> int:
-    """COPY to JSON, one object a line."""
+    """Write JSON Lines with COPY."""
     return _copy(sources, out, "format json, array false")
 
 
 def chdb_csv(sources: list[str], out: str) -> int:
-    """ClickHouse in the process, to CSV."""
+    """Write CSV with embedded ClickHouse."""
     return _chdb(sources, out, "CSVWithNames")
 
 
 def chdb_jsonl(sources: list[str], out: str) -> int:
-    """ClickHouse in the process, to JSON, one object a line."""
+    """Write JSON Lines with embedded ClickHouse."""
     return _chdb(sources, out, "JSONEachRow")
 
 
 def pyarrow_parquet(sources: list[str], out: str) -> int:
-    """Row groups as they come, zstd."""
+    """Write Parquet with the row groups of the source and zstd."""
     import pyarrow.parquet as pq
 
     rows = 0
@@ -154,7 +156,7 @@ def pyarrow_parquet(sources: list[str], out: str) -> int:
 
 
 def _batches(sources: list[str]) -> Iterator[Any]:
-    """Batches of the size that the service reads."""
+    """Yield batches of the size that the service reads."""
     import pyarrow.parquet as pq
 
     from services.worker.sources.rows.reading import BATCH_ROWS
@@ -164,7 +166,7 @@ def _batches(sources: list[str]) -> Iterator[Any]:
 
 
 def _table(sources: list[str]) -> Any:
-    """All rows at once, with floats for money."""
+    """Return all rows at once, with money as floats."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

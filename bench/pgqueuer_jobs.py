@@ -1,8 +1,8 @@
-"""Another queue's jobs that do nothing: PgQueuer's, on PostgreSQL, over its own tables; see no_op_jobs.py.
+"""No-op jobs of another queue: PgQueuer on PostgreSQL, in its own tables; see no_op_jobs.py.
 
-`python -m bench.pgqueuer_jobs worker URL` makes the tables and works until it is ended; its first line says that it is
-ready. `python -m bench.pgqueuer_jobs defer URL COUNT` defers jobs one by one, IN_FLIGHT at a time, waits until all are
-done and prints how many seconds that took.
+`python -m bench.pgqueuer_jobs worker URL` creates the tables and works until it is terminated; the first line of its
+output says that it is ready. `python -m bench.pgqueuer_jobs defer URL COUNT` defers jobs one by one, IN_FLIGHT at a
+time, waits until all are done, and prints how many seconds that took.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _LEFT = "select count(*) from pgqueuer"
 
 
 def main() -> None:
-    """One of both."""
+    """Run as the worker, or defer jobs."""
     role, url, *count = sys.argv[1:]
     asyncio.run(_work(url) if role == "worker" else _defer(url, int(count[0])))
 
@@ -35,7 +35,7 @@ async def _work(url: str) -> None:
         async def nothing(_: Job) -> None:
             pass
 
-        queue.entrypoint("nothing")(nothing)  # as a decorator it has no types where PgQueuer is not installed
+        queue.entrypoint("nothing")(nothing)  # as a decorator it would have no types if PgQueuer is not installed
         print("ready", flush=True)
         await queue.run()
 

@@ -1,4 +1,4 @@
-"""How soon an idle worker begins."""
+"""Measures how soon an idle worker begins an export."""
 
 import asyncio
 import time
@@ -16,13 +16,13 @@ _PICKUPS = 300
 
 
 def pickups() -> Iterator[Result]:
-    """From asking for ten rows until the caller's watch shows that they are being built."""
+    """Measure from the creation of an export of ten rows until the caller's watch shows that it is being built."""
     yield guarded(_NAME, _GOAL, _pickup_latency, _UNIT)
 
 
 def _pickup_latency() -> Result:
     with Service("csv") as service:
-        asyncio.run(_waits(service.target, _PICKUPS // 10))  # the first ones find caches empty
+        asyncio.run(_waits(service.target, _PICKUPS // 10))  # the first ones fill the caches
         waits = asyncio.run(_waits(service.target, _PICKUPS))
     (p50, p99), inside = (_percentiles_ms(sorted(column)) for column in zip(*waits, strict=True))
     beside = f"the caller's watch: p99 {p99:.1f}; the service's clocks: p50 {inside[0]:.1f}, p99 {inside[1]:.1f}"
@@ -30,8 +30,11 @@ def _pickup_latency() -> Result:
 
 
 async def _waits(target: str, count: int) -> list[tuple[float, float]]:
-    """Exports one after the other: how many seconds each waited, as its caller's watch saw it and by the service's own
-    clocks. Raises NotMeasured when one fails.
+    """Create exports one after the other.
+
+    Return how many seconds each waited, by the caller's watch and by the service's clocks.
+
+    Raises NotMeasured if one fails.
     """
     async with ExportClient(target) as client:
         return [await _wait(client) for _ in range(count)]
@@ -49,5 +52,5 @@ async def _wait(client: ExportClient) -> tuple[float, float]:
 
 
 def _percentiles_ms(ordered: list[float]) -> tuple[float, float]:
-    """The 50th and the 99th."""
+    """Return the 50th and the 99th percentile in milliseconds."""
     return ordered[len(ordered) // 2] * 1000, ordered[len(ordered) * 99 // 100] * 1000

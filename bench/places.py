@@ -1,6 +1,6 @@
-"""Where exports read the rows of the workload: one place for each kind of source. Servers run while its context lasts.
+"""The sources of the workload, one for each kind of source. Servers run while the context lasts.
 
-What is made of the rows for that lies beside them and is kept.
+Data that is derived from the rows is stored beside them and kept.
 """
 
 # ruff: noqa: S608 - names in SQL are this file's own
@@ -23,9 +23,9 @@ from demo.postgres import postgres, programs
 from demo.seaweed import object_store
 
 PAGE_ROWS = 1_000
-"""Rows of one page of the API."""
+"""The rows per page of the HTTP API."""
 MORE = 3
-"""How many times the rows of `invoices-1` the collection `invoices-3` of PostgreSQL has."""
+"""The size of the PostgreSQL collection `invoices-3`, in multiples of `invoices-1`."""
 _ONE = "invoices-1"
 _BUCKET = "invoices"
 _BY_KEY = 'key = "uuid"'
@@ -43,9 +43,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A source: its kind, its lines in the sources file, and those that say where the rows of each collection are.
+    """A source: its kind, its lines in the sources file, and for each collection the lines that name its rows.
 
-    `url` is that of a server.
+    `url` is set for a server.
     """
 
     kind: str
@@ -55,7 +55,7 @@ class Place:
 
 
 def parquet_files() -> Place:
-    """The files of the workload: `few`, and a collection for each number of parts, as `invoices-10`."""
+    """Return the files of the workload: `few`, and a collection for each number of parts, such as `invoices-10`."""
     few(_rows())
     relations = {f"invoices-{count}": f'file = "{glob_of(count)}"' for count in PARTS}
     return Place("parquet", f'root = "{_rows()}"', {"few": 'file = "few.parquet"', **relations})
@@ -63,31 +63,31 @@ def parquet_files() -> Place:
 
 @contextmanager
 def parquet() -> Iterator[Place]:
-    """The first file of the workload."""
+    """Yield the first file of the workload."""
     yield Place("parquet", f'root = "{_rows()}"', {_ONE: f'file = "{_part().name}"'})
 
 
 @contextmanager
 def csv() -> Iterator[Place]:
-    """A CSV file."""
+    """Yield a CSV file."""
     yield Place("csv", f'root = "{_rows()}"', {_ONE: f'file = "{_csv().name}"'})
 
 
 @contextmanager
 def sqlite() -> Iterator[Place]:
-    """A table: money is in reals, moments are texts."""
+    """Yield a table in which money is REAL and times are texts."""
     yield _table(f"sqlite:///{_made('invoices.sqlite3', _make_sqlite)}")
 
 
 @contextmanager
 def sqlalchemy() -> Iterator[Place]:
-    """A table of DuckDB, by its dialect."""
+    """Yield a table of DuckDB, through its SQLAlchemy dialect."""
     yield _table(f"duckdb:///{_made('invoices.duckdb', _make_duckdb)}")
 
 
 @contextmanager
 def postgresql() -> Iterator[Place]:
-    """A table, loaded each time, and a query of MORE times its rows. Raises NotMeasured when there is no server."""
+    """Yield a newly loaded table, and a query of MORE times its rows. Raises NotMeasured if there is no server."""
     with started("PostgreSQL", postgres()) as url:
         psql(url, _POSTGRESQL)
         psql(url, f"\\copy invoices from '{_csv()}' with (format csv, header)")
@@ -98,7 +98,7 @@ def postgresql() -> Iterator[Place]:
 
 @contextmanager
 def s3() -> Iterator[Place]:
-    """The first Parquet file in an object store. Raises NotMeasured when there is none."""
+    """Yield the first Parquet file in an object store. Raises NotMeasured if there is none."""
     with tempfile.TemporaryDirectory(prefix="exportd-weed-") as name:
         home = Path(name)
         with started("SeaweedFS", object_store(home, _BUCKET)) as store:
@@ -113,7 +113,7 @@ def s3() -> Iterator[Place]:
 
 @contextmanager
 def http() -> Iterator[Place]:
-    """Pages of JSON-LD with next links, made before; the server only sends them."""
+    """Yield prepared pages of JSON-LD with next links, which the server only sends."""
     folder_of_pages = _made(f"pages-{PAGE_ROWS}", _make_pages)
     command = [sys.executable, "-m", "bench.pages", str(folder_of_pages)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
@@ -137,11 +137,11 @@ PLACES: dict[str, Callable[[], AbstractContextManager[Place]]] = {
     "sqlalchemy": sqlalchemy,
     "http": http,
 }
-"""By the names in the figures."""
+"""The sources, by their names in the figures."""
 
 
 def psql(url: str, command: str) -> None:
-    """Run one command, in UTC. Raises NotMeasured with what psql says."""
+    """Run one command, in UTC. Raises NotMeasured with the error of psql."""
     arguments = [str(programs() / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", command]
     done = subprocess.run(  # noqa: S603
         arguments, env={"PGTZ": "UTC", "PGCLIENTENCODING": "UTF8"}, capture_output=True, text=True, check=False
@@ -152,7 +152,7 @@ def psql(url: str, command: str) -> None:
 
 @contextmanager
 def started(name: str, server: AbstractContextManager[T]) -> Iterator[T]:
-    """A server while the context lasts. Raises NotMeasured when there is none."""
+    """Return a context in which a server runs. Raises NotMeasured if it does not start."""
     with ExitStack() as stack:
         try:
             running = stack.enter_context(server)
@@ -178,7 +178,7 @@ def _csv() -> Path:
 
 
 def _made(name: str, make: Callable[[Path], None]) -> Path:
-    """A file or folder beside the rows; made unless it is there."""
+    """Return a file or folder beside the rows. It is created if it does not exist."""
     path = _rows() / name
     if not path.exists():
         half_done = _rows() / f"new-{name}"
@@ -224,7 +224,7 @@ def _make_pages(path: Path) -> None:
 
 @contextmanager
 def _reader() -> Iterator[duckdb.DuckDBPyConnection]:
-    """The first part as the relation `part`."""
+    """Yield a connection in which the relation `part` is the first part."""
     with duckdb.connect() as reader:
         reader.execute("set TimeZone = 'UTC'")
         reader.execute(f"create view part as from read_parquet('{_part()}')")
@@ -237,7 +237,7 @@ def _fetched(found: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]
 
 
 def _upload(endpoint: str, keys: Mapping[str, str]) -> None:
-    from pyarrow.fs import LocalFileSystem, S3FileSystem, copy_files  # noqa: PLC0415 - it takes its time
+    from pyarrow.fs import LocalFileSystem, S3FileSystem, copy_files  # noqa: PLC0415 - a slow import
 
     store = S3FileSystem(
         access_key=keys["access_key"], secret_key=keys["secret_key"], endpoint_override=endpoint, region="us-east-1"

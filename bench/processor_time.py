@@ -1,4 +1,4 @@
-"""How much of the processors programs take: unlike the clock, it does not tell of who else computes meanwhile."""
+"""Measures the processor time of programs, which unlike elapsed time is hardly affected by other load."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -9,24 +9,24 @@ T = TypeVar("T")
 
 
 class Watched:
-    """Programs by name, each a process with all that it started and will start."""
+    """Programs by name. Each consists of a process and all its descendants."""
 
     def __init__(self, roots: Mapping[str, int]) -> None:
-        """`roots`: of each program the process that started all others of it."""
+        """`roots` are the topmost processes of the programs."""
         self._roots = {name: psutil.Process(pid) for name, pid in roots.items()}
 
     def during(self, work: Callable[[], T]) -> tuple[T, dict[str, float]]:
-        """What `work` returns, and the seconds of a processor that each program took meanwhile."""
+        """Return the result of `work`, and the processor seconds that each program used meanwhile."""
         before = self._seconds()
         value = work()
         return value, {name: after - before[name] for name, after in self._seconds().items()}
 
     def seconds(self) -> float:
-        """What all of them have taken so far."""
+        """Return the processor seconds that all programs have used so far."""
         return sum(self._seconds().values())
 
     def _seconds(self) -> dict[str, float]:
-        """So far. A supervisor stands apart from the processes below it."""
+        """Return the processor seconds so far, of each topmost process and separately of its descendants."""
         found = {}
         for name, root in self._roots.items():
             below = sum(_seconds_of(one) for one in root.children(recursive=True))
@@ -37,7 +37,7 @@ class Watched:
 
 
 def _seconds_of(process: psutil.Process) -> float:
-    """Its own, and those of its children that have ended."""
+    """Return the seconds of a process and of its children that have ended."""
     try:
         times = process.cpu_times()
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""What was measured, as a table and as build/bench.json."""
+"""The results, as a table and as build/bench.json."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from rich.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`text` says it, `reached` decides it from the ratio and our peak in MB."""
+    """A goal. `text` describes it; `reached` decides from the ratio and our peak memory in MB."""
 
     text: str
     reached: Callable[[float, float], bool]
@@ -23,8 +23,10 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line. `ratio` is ours/peer. `ok` is None where there is no goal or nothing was measured; then `peer_name`
-    says why. `rss_mb` is our peak memory in MB of 10^6 bytes.
+    """One line of the table.
+
+    `ratio` is ours/peer. `ok` is None if there is no goal or nothing was measured; then `peer_name` says why. `rss_mb`
+    is our peak memory in MB (10^6 bytes).
     """
 
     name: str
@@ -39,13 +41,13 @@ class Result:
 
 
 def at_least(ratio: float, rss_mb: float = float("inf")) -> Goal:
-    """The ratio reaches a number, and our memory stays below another."""
+    """Return the goal that the ratio is at least `ratio`, and our memory at most `rss_mb`."""
     memory = "" if rss_mb == float("inf") else f" and <= {rss_mb:g} MB"
     return Goal(f">= {ratio:g}{memory}", lambda found, rss: found >= ratio and rss <= rss_mb)
 
 
 def at_most(ratio: float, rss_mb: float = float("inf")) -> Goal:
-    """The ratio stays below a number, and our memory below another."""
+    """Return the goal that the ratio is at most `ratio`, and our memory at most `rss_mb`."""
     memory = "" if rss_mb == float("inf") else f" and <= {rss_mb:g} MB"
     return Goal(f"<= {ratio:g}{memory}", lambda found, rss: found <= ratio and rss <= rss_mb)
 
@@ -53,29 +55,29 @@ def at_most(ratio: float, rss_mb: float = float("inf")) -> Goal:
 def compared(  # noqa: PLR0917
     name: str, unit: str, ours: float, peer: float, peer_name: str, rss_mb: float | None, goal: Goal
 ) -> Result:
-    """Ours beside a peer's. `rss_mb` None: memory is not what it is about."""
+    """Return our result compared with a peer's. `rss_mb` is None if memory is not part of the comparison."""
     ratio, memory_mb = ours / peer, None if rss_mb is None else _short(rss_mb)
     ok = goal.reached(ratio, rss_mb or 0.0)
     return Result(name, unit, _short(ours), _short(peer), peer_name, _short(ratio), goal.text, ok, memory_mb)
 
 
 def alone(name: str, unit: str, ours: float, rss_mb: float) -> Result:
-    """Ours, with nobody to compare with."""
+    """Return our result without a peer."""
     return Result(name, unit, _short(ours), None, "", None, "", None, _short(rss_mb))
 
 
 def judged(name: str, unit: str, ours: float, goal: str, *, ok: bool, beside: str) -> Result:
-    """Ours against a number that does not depend on anybody else."""
+    """Return our result compared with a fixed limit."""
     return Result(name, unit, _short(ours), None, beside, None, goal, ok, None)
 
 
 def not_measured(name: str, unit: str, goal: Goal, why: str) -> Result:
-    """What could not be measured, and why."""
+    """Return that something could not be measured, and why."""
     return Result(name, unit, None, None, f"not measured: {why}", None, goal.text, None, None)
 
 
 def machine() -> dict[str, object]:
-    """What it ran on."""
+    """Return a description of the machine."""
     libraries = ("duckdb", "polars", "pyarrow", "openpyxl")
     return {
         "system": platform.system(),
@@ -89,14 +91,14 @@ def machine() -> dict[str, object]:
 
 
 def write(results: list[Result], path: Path) -> None:
-    """As JSON, in place of what was there."""
+    """Write the results as JSON, replacing an existing file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"machine": machine(), "results": [asdict(result) for result in results]}
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def show(results: list[Result]) -> None:
-    """As a table."""
+    """Print the results as a table."""
     table = Table("what", "ours", "peer", "unit", "ratio", "goal", "", "MB", "beside")
     for r in results:
         mark = {True: "[green]yes", False: "[red]no", None: "-"}[r.ok]
@@ -111,7 +113,7 @@ def _processor() -> str:
 
 
 def _short(number: float) -> float:
-    """Four digits tell all that a measurement knows."""
+    """Round to four digits, which is the precision of the measurements."""
     return float(f"{number:.4g}")
 
 

@@ -1,4 +1,4 @@
-"""Servers that a caller in a process of its own asks: the api without a worker, and a bare one beside it."""
+"""The servers that are called from a separate process: the api without a worker, and a bare server."""
 
 import json
 import re
@@ -28,8 +28,10 @@ _HEADERS = [
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What one turn of calls came to. `processor_ms`: of the server, a call. `waits_ms`: their median and 99th
-    percentile. `ids`: of the exports in the answers.
+    """The results of one turn of calls.
+
+    `processor_ms` is the server's processor time per call. `waits_ms` are the median and the 99th percentile. `ids` are
+    the ids of the exports in the answers.
     """
 
     calls_per_s: float
@@ -39,21 +41,21 @@ class Called:
 
 
 class Server:
-    """`target` is where it listens."""
+    """A server that listens on `target`."""
 
     def __init__(self, target: str, pid: int) -> None:
         self.target = target
         self._watched = Watched({"server": pid})
 
     def called(self, method: str, seconds: float, ids: Sequence[str]) -> Called:
-        """See bench.caller. Raises NotMeasured when a call fails."""
+        """Make calls; see bench.caller. Raises NotMeasured if a call fails."""
         command = [sys.executable, "-m", "bench.caller", self.target, method, str(seconds), *ids]
         told, took = self._watched.during(lambda: json.loads(output_of(command)))
         processor_ms = took["server"] * 1000 / told["calls"]
         return Called(told["calls"] / told["seconds"], processor_ms, told["waits_ms"], told["ids"])
 
     def called_by_h2load(self, method: str, request: bytes) -> float | None:
-        """Calls a second as h2load finds them, a client that takes little itself; None where it is not installed."""
+        """Return the calls per second of h2load, a client with little overhead; None if it is not installed."""
         if not shutil.which("h2load"):
             return None
         with tempfile.NamedTemporaryFile() as file:
@@ -71,7 +73,7 @@ class Server:
 
 @contextmanager
 def api(directory: Path) -> Iterator[Server]:
-    """An api with its data below `directory` and no worker: exports stay queued. Raises NotMeasured."""
+    """Run an api without a worker, with its data below `directory`; exports stay QUEUED. Raises NotMeasured."""
     configure(directory, "csv", parquet_files())
     try:
         process = start_api(directory / "catalog.toml", directory / "data", "127.0.0.1:0", "127.0.0.1:0")
@@ -86,7 +88,7 @@ def api(directory: Path) -> Iterator[Server]:
 
 @contextmanager
 def echo(answer: bytes) -> Iterator[Server]:
-    """A bare server that answers everything with `answer`."""
+    """Run a bare server that answers everything with `answer`."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(answer)
         file.flush()
@@ -101,7 +103,7 @@ def echo(answer: bytes) -> Iterator[Server]:
 
 
 def output_of(command: list[str]) -> str:
-    """What a program prints. Raises NotMeasured with the last line of its complaint."""
+    """Return the output of a program. Raises NotMeasured with the last line of its errors."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise NotMeasured(f"{command[0]}: {(done.stderr.strip() or 'no word').splitlines()[-1][:300]}")

@@ -1,4 +1,4 @@
-"""The whole service on the workload: both processes as they run in production, asked by the public client."""
+"""The complete service with the workload: both processes as in production, called by the public client."""
 
 import asyncio
 import inspect
@@ -19,10 +19,9 @@ from exportd_client import Export, ExportClient, ExportdError, FormatName, name_
 
 
 class Service:
-    """An api and a worker with nothing but one format to write and one source, by default the workload's files; `with`
-    starts and stops both.
+    """An api and a worker with one format and one source, by default the files of the workload.
 
-    Entering raises NotMeasured when they don't start.
+    `with` starts and stops both. Entering raises NotMeasured if they do not start.
     """
 
     def __init__(self, table_format: FormatName, source: Place | None = None, slots: int = 2) -> None:
@@ -48,36 +47,35 @@ class Service:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def export(self, which: int | str, name: str = "exportd", query: str = "", **options: Any) -> Ran:
-        """One export of the collection `invoices-{which}`, from asking for it until it is COMPLETED; then its file is
-        brought, outside of that time, and called `name`. Rows of files come as they lie there, others by their key,
-        unless `query` asks for an order.
+        """Export the collection `invoices-{which}` and measure from its creation until it is COMPLETED.
 
-        `peak_mb` is that of the largest child of the worker since it started. Raises NotMeasured when the service
-        refuses or fails.
+        Then its file is downloaded, outside of that time, and named `name`. Rows of files come in the order of the
+        file, others by their key, unless `query` has an order. `peak_mb` is the largest peak of a child of the worker
+        since it started. Raises NotMeasured if the service refuses or fails.
         """
         return asyncio.run(self._export(f"/invoices-{which}{query}", name, options))
 
     @property
     def target(self) -> str:
-        """Where callers reach the api."""
+        """The address of the api for callers."""
         return self._services.target
 
     @property
     def processes(self) -> dict[str, int]:
-        """The pids of both services, each above its children."""
+        """The process ids of both services, which are the parents of their children."""
         return {"api": self._services.api.pid, "worker": self._services.worker.pid}
 
     @property
     def artifacts(self) -> Path:
-        """The folder of the files that were made."""
+        """The folder of the written files."""
         return self._directory / "data" / "artifacts"
 
     def completed(self, which: int | str) -> Export:
-        """One export of the collection `invoices-{which}`, with its file. Raises NotMeasured as `export` does."""
+        """Return a completed export of the collection `invoices-{which}`. Raises NotMeasured as `export` does."""
         return asyncio.run(self._completed(f"/invoices-{which}"))
 
     def stored(self, done: Export) -> Path:
-        """Where the file of an export lies."""
+        """Return the path of an export's file in the artifact store."""
         size = done.file.size_bytes
         return next(p for p in self.artifacts.glob(f"{done.id}/*/*") if p.stat().st_size == size)
 
@@ -113,7 +111,7 @@ class Service:
         return output
 
     def _processor_s(self) -> float:
-        """What both services and their children have taken so far."""
+        """Return the processor seconds that both services and their children have used so far."""
         return Watched(self.processes).seconds()
 
     def _peak_mb(self) -> float:
@@ -122,7 +120,7 @@ class Service:
 
 
 async def finished(client: ExportClient, export_id: str) -> Export:
-    """The export once it is COMPLETED. Raises NotMeasured when it comes to anything else."""
+    """Return the export when it is COMPLETED. Raises NotMeasured if it ends otherwise."""
     async for export in client.watch(export_id):
         last = export
     if last.state != Export.STATE_COMPLETED:
@@ -132,7 +130,7 @@ async def finished(client: ExportClient, export_id: str) -> Export:
 
 
 def configure(directory: Path, table_format: FormatName, source: Place) -> None:
-    """Make the directory again, with a catalog and the sources of both services."""
+    """Recreate the directory, with a catalog and a sources file."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     (directory / "catalog.toml").write_text(_catalog(source, table_format))

@@ -1,4 +1,4 @@
-"""Exports of ten rows, many at once, from the first create until all are COMPLETED, beside jobs that do nothing."""
+"""Measures many exports of ten rows, from the first create until all are COMPLETED, compared with no-op jobs."""
 
 import asyncio
 import hashlib
@@ -35,12 +35,12 @@ _GOAL = report.at_least(1.0)
 _NAME = "small_exports"
 _PEER = "procrastinate's no-op jobs on PostgreSQL"
 PROCRASTINATE, PGQUEUER = "bench.no_op_jobs", "bench.pgqueuer_jobs"
-"""Programs of queues whose jobs do nothing."""
+"""Programs that run no-op jobs of other queues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """So many at once. `processor_s`: what each program took of the processors."""
+    """The result of `count` exports or jobs. `processor_s` has the processor seconds of each program."""
 
     count: int
     seconds: float
@@ -48,27 +48,27 @@ class Burst:
 
     @property
     def per_s(self) -> float:
-        """By the clock."""
+        """The number per second of elapsed time."""
         return self.count / self.seconds
 
     @property
     def processor_ms(self) -> float:
-        """Of all programs together, for one."""
+        """The processor time of all programs together, per export or job."""
         return sum(self.processor_s.values()) * 1000 / self.count
 
     @property
     def costs(self) -> str:
-        """Milliseconds of each program, for one."""
+        """The milliseconds of each program, per export or job."""
         return ", ".join(
             f"{name} {seconds * 1000 / self.count:.1f}" for name, seconds in self.processor_s.items() if seconds
         )
 
 
 def small_exports() -> Iterator[Result]:
-    """By the clock and by the processor."""
+    """Compare by elapsed time and by processor time."""
     try:
         with Service("csv", slots=SLOTS) as service, no_op_jobs() as (jobs, url):
-            _exported(service, IN_FLIGHT)  # the first ones find caches empty
+            _exported(service, IN_FLIGHT)  # the first ones fill the caches
             turns = [(_exported(service, _EXPORTS), worked(jobs, url)) for _ in range(_TURNS)]
     except NotMeasured as problem:
         yield report.not_measured(_NAME, "exports/s", _GOAL, str(problem))
@@ -88,11 +88,11 @@ def small_exports() -> Iterator[Result]:
     )
 
 
-# ---- ours
+# ---- exports
 
 
 def _exported(service: Service, count: int) -> Burst:
-    """Raises NotMeasured when one is refused or fails, WrongOutput when a file is not what its export says."""
+    """Measure exports. Raises NotMeasured if one is refused or fails, WrongOutput if a file is not as announced."""
     watched, since = Watched(service.processes), datetime.now(UTC)
     try:
         seconds, processor_s = watched.during(lambda: asyncio.run(_burst(service.target, count)))
@@ -104,7 +104,10 @@ def _exported(service: Service, count: int) -> Burst:
 
 
 async def _burst(target: str, count: int) -> float:
-    """How many seconds they took: what came last is done last, but for what the slots do side by side."""
+    """Return how many seconds the exports took.
+
+    The last ones created end last, except for what the slots do in parallel.
+    """
     async with ExportClient(target) as client:
         begun = time.perf_counter()
         for export_id in (await _created(client, count))[-2 * SLOTS :]:
@@ -127,7 +130,10 @@ async def _listed(target: str, since: datetime) -> list[Export]:
 
 
 def _check(exports: Sequence[Export], count: int, artifacts: Path) -> None:
-    """Each is COMPLETED, and its file is there, with its rows and its sha256. Raises WrongOutput."""
+    """Check that each export is COMPLETED, and that its file exists with its rows and its sha256.
+
+    Raises WrongOutput.
+    """
     completed = {export.file.sha256: export for export in exports if export.state == Export.STATE_COMPLETED}
     files = [path for export in exports for path in (artifacts / export.id).rglob("*") if path.is_file()]
     if not len(exports) == len(files) == count:
@@ -138,12 +144,15 @@ def _check(exports: Sequence[Export], count: int, artifacts: Path) -> None:
             raise WrongOutput(f"{path.name} is not what an export says, or has not {_ROWS} rows")
 
 
-# ---- theirs
+# ---- jobs of other queues
 
 
 @contextmanager
 def no_op_jobs(program: str = PROCRASTINATE) -> Iterator[tuple[Watched, str]]:
-    """A server and a worker of a queue: their processes, and the URL of the database. Raises NotMeasured."""
+    """Run a server and a worker of another queue; yield their processes and the URL of the database.
+
+    Raises NotMeasured.
+    """
     with started("PostgreSQL", postgres()) as url:
         command = [sys.executable, "-m", program, "worker", url]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as worker:  # noqa: S603
@@ -157,14 +166,14 @@ def no_op_jobs(program: str = PROCRASTINATE) -> Iterator[tuple[Watched, str]]:
 
 
 def worked(jobs: Watched, url: str, program: str = PROCRASTINATE, count: int = _JOBS) -> Burst:
-    """So many jobs of a queue whose worker runs. Raises NotMeasured."""
+    """Measure jobs of a queue whose worker is running. Raises NotMeasured."""
     command = [sys.executable, "-m", program, "defer", url, str(count)]
     seconds, processor_s = jobs.during(lambda: float(output_of(command)))
     return Burst(count, seconds, processor_s)
 
 
 def _server_of(url: str) -> int:
-    """The process above those that serve connections."""
+    """Return the process id of the parent of the processes that serve connections."""
     with psycopg.connect(url) as database:
         above = psutil.Process(database.info.backend_pid).parent()
     if above is None:

@@ -1,4 +1,4 @@
-"""Every kind of source through the whole service: how fast its rows become a CSV file."""
+"""Measures every kind of source through the complete service: how fast its rows become a CSV file."""
 
 import time
 from collections.abc import Iterator
@@ -22,14 +22,16 @@ _MAKE_IN_ORDER = (
 
 
 def sources() -> Iterator[Result]:
-    """One kind after the other, each with a service of its own."""
+    """Measure one kind after the other, each with a service of its own."""
     for name in PLACES:
         yield guarded(f"source_{name}", _NO_GOAL, lambda n=name: _source(n))  # type: ignore[misc]
 
 
 def csv_vs_copy() -> Iterator[Result]:
-    """PostgreSQL's own COPY of the same statement, for the service always sends rows in the order of their key: from a
-    table that lies in that order, and from one that has to be sorted. What COPY does without an order stands beside.
+    """Compare with PostgreSQL's own COPY of the same statement, ordered by key as the service always reads.
+
+    One table is stored in the order of the key, the other must be sorted. The result of COPY without an order is shown,
+    too.
     """
     goal = report.at_least(1.0)
     try:
@@ -45,7 +47,7 @@ def csv_vs_copy() -> Iterator[Result]:
 
 
 def memory_of_postgresql(name: str, goal: Goal) -> Result:
-    """The worker's peak at MORE times the rows beside that at the rows."""
+    """Compare the worker's peak memory with MORE times the rows and with the rows."""
     with postgresql() as place:
         once, more = (_peak_mb(place, times) for times in (1, MORE))
     return report.compared(name, "MB", more, once, f"{PART_ROWS:,} rows, PostgreSQL, csv", more, goal)
@@ -70,7 +72,7 @@ def _beside_copy() -> dict[str, Ran]:
 
 
 def _with_a_table_in_order(place: Place) -> Place:
-    """As it lies where keys grow: nothing has to be sorted."""
+    """Add a table stored in the order of its key, so that nothing has to be sorted."""
     for command in _MAKE_IN_ORDER:
         psql(place.url, command)
     relation = 'table = "in_key_order"\nkey = "uuid"'
@@ -86,7 +88,7 @@ def _copied(place: Place, name: str, rows: str) -> Ran:
 
 
 def _peak_mb(place: Place, times: int) -> float:
-    with Service("csv", place) as service:  # a new one: a child's peak stays with it
+    with Service("csv", place) as service:  # a new one, since a child keeps its peak
         ran = service.export(times)
     check(ran, 1)
     return ran.peak_mb

@@ -1,6 +1,8 @@
-"""Readers that stop: `python -m bench.stalled_readers COUNT BYTES` asks as its standard input says, each over a
-connection of its own, and takes BYTES of the file, so that the pieces have grown. It says when all have stopped, and
-holds them until its standard input ends.
+"""Readers that stall: `python -m bench.stalled_readers COUNT BYTES` sends the request in its standard input COUNT
+times.
+
+Each reader has a connection of its own and takes BYTES of the file, so that the pieces have grown. The program prints a
+line when all have stalled, and keeps them until its standard input ends.
 """
 
 import asyncio

@@ -1,4 +1,6 @@
-"""Whole durable lives of exports through the store's port, beside jobs that do nothing in other queues."""
+"""Measures complete durable lives of exports through the ports of the store, compared with no-op jobs of
+other queues.
+"""
 
 import asyncio
 import time
@@ -28,14 +30,16 @@ _PEERS: tuple[tuple[str, str, str, int, Goal], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """So many a second by the clock, and what one took of the processor in ms."""
+    """The lives per second of elapsed time, and the processor time of one in milliseconds."""
 
     per_s: float
     processor_ms: float
 
 
 def store_lives() -> Iterator[Result]:
-    """On SQLite, by the clock and by the processor, and on the peer's PostgreSQL by the clock; beside each peer."""
+    """Measure on SQLite by elapsed and processor time, and on the peer's PostgreSQL by elapsed time; compare with each
+    peer.
+    """
     for name, program, label, jobs, goal in _PEERS:
         yield from _beside(name, program, label, jobs, goal)
 
@@ -58,9 +62,9 @@ def _beside(name: str, program: str, label: str, count: int, goal: Goal) -> Iter
 
 
 async def lived(lives: int = _LIVES, server: str = "") -> Lives:
-    """Raises WrongOutput when one is not COMPLETED with its history and its announcement."""
+    """Measure lives. Raises WrongOutput if an export is not COMPLETED with its history and its notification."""
     async with opened(server) as (_, store):
-        await _live(store, IN_FLIGHT)  # the first ones find caches empty
+        await _live(store, IN_FLIGHT)  # the first ones fill the caches
         begun, used = time.perf_counter(), time.process_time()
         ids = await _live(store, lives)
         took, used = time.perf_counter() - begun, time.process_time() - used
@@ -70,7 +74,7 @@ async def lived(lives: int = _LIVES, server: str = "") -> Lives:
 
 
 async def _live(store: Store, lives: int) -> list[tuple[str, str]]:
-    """Each of IN_FLIGHT goes from create to complete, and then to the next one."""
+    """Take exports from creation to completion, IN_FLIGHT at once."""
     left, polls, ids = iter(range(lives)), count(), []
 
     async def one_after_the_other(worker: str) -> None:

@@ -1,6 +1,7 @@
-"""Who reads in the measurements of downloads: `python -m bench.stream_reader` asks as its standard input says, in JSON,
-and prints what it took. The bytes are kept in memory and hashed when the clock has stopped, so that hashing is no part
-of a measurement and no run goes unchecked.
+"""The reader for the measurements of downloads.
+
+`python -m bench.stream_reader` reads the request in JSON from its standard input and prints its figures. The bytes are
+kept in memory and hashed after the clock has stopped, so that hashing is not measured and yet every run is checked.
 """
 
 import asyncio
@@ -23,9 +24,9 @@ TENANT = (("x-exportd-tenant", "default"),)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One stream. `request` in hexadecimal digits; `framed`: messages are DownloadFileResponse, the first a header.
+    """One stream. `request` is in hexadecimal; with `framed` messages are DownloadFileResponse, the first one a header.
 
-    With a `path` ExportClient downloads to it what has the id `method`.
+    With a `path` ExportClient downloads the export with the id `method` to it.
     """
 
     target: str
@@ -38,7 +39,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What one stream took: seconds by the wall, and of this process's processor time."""
+    """The elapsed seconds of one stream, and the processor seconds of this process."""
 
     seconds: float
     cpu_s: float
@@ -46,7 +47,7 @@ class Read:
 
 
 async def read(asked: Asked) -> Read:
-    """The whole stream, into memory whose pages are not new while the clock runs."""
+    """Read the whole stream into memory whose pages were touched before the clock starts."""
     with mmap.mmap(-1, asked.size_bytes) as kept:
         kept.write(bytes(asked.size_bytes))
         kept.seek(0)
@@ -57,7 +58,7 @@ async def read(asked: Asked) -> Read:
 
 
 def download(asked: Asked) -> Read:
-    """As programs do, to a file."""
+    """Download to a file, as programs do."""
     path = Path(asked.path)
     path.unlink(missing_ok=True)
     took = asyncio.run(_download(asked, path))
@@ -80,7 +81,7 @@ async def _timed(measured: Callable[[], Awaitable[object]]) -> tuple[float, floa
 
 
 def called(channel: grpc.aio.Channel, asked: Asked) -> "grpc.aio.UnaryStreamCall[bytes, bytes]":
-    """With its messages as they come."""
+    """Start the call, whose messages are not parsed."""
     method: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(asked.method)
     return method(bytes.fromhex(asked.request), metadata=TENANT)
 
@@ -94,13 +95,15 @@ async def _fill(kept: mmap.mmap, channel: grpc.aio.Channel, asked: Asked) -> Non
 
 
 def _data(message: bytes) -> memoryview:
-    """The only field of a message: behind its number and its length, which ends with a byte below 128."""
+    """Return the only field of a message: the bytes after its number and its length, which ends with a byte
+    below 128.
+    """
     begin = next(place for place in range(1, len(message)) if message[place] < 0x80) + 1
     return memoryview(message)[begin:]
 
 
 def main() -> None:
-    """One stream."""
+    """Read one stream."""
     asked = Asked(**json.load(sys.stdin))
     took = download(asked) if asked.path else uvloop.run(read(asked))
     print(json.dumps(asdict(took)))

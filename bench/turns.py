@@ -1,4 +1,4 @@
-"""Measuring: in turns, so that a slow minute hits everybody, and never without a look at the output."""
+"""Measures in turns, so that a slow minute affects all, and checks every output."""
 
 import os
 import time
@@ -18,7 +18,7 @@ Measure = Callable[[], Ran]
 
 
 def guarded(name: str, goal: Goal, measure: Callable[[], Result], unit: str = "rows/s") -> Result:
-    """What was measured, or why it could not be."""
+    """Return the result of a measurement, or why it was not possible."""
     try:
         return measure()
     except NotMeasured as problem:
@@ -26,24 +26,25 @@ def guarded(name: str, goal: Goal, measure: Callable[[], Result], unit: str = "r
 
 
 def rates(name: str, ours: Ran, peer: Ran, peer_name: str, goal: Goal) -> Result:
-    """Rows a second beside a peer's."""
+    """Return our rows per second compared with a peer's."""
     return compared(name, "rows/s", ours.rows_per_s, peer.rows_per_s, peer_name, ours.peak_mb, goal)
 
 
 def processor_rates(name: str, ours: Ran, peer: Ran, peer_name: str, goal: Goal) -> Result:
-    """Rows a second of a processor beside a peer's: what a busy machine shows as well as a quiet one."""
+    """Return our rows per processor second compared with a peer's. These do not depend on other load."""
     our_rate, peer_rate = (ran.rows / ran.processor_s for ran in (ours, peer))
     unit = "rows/processor s"
     return compared(f"{name}_processor", unit, our_rate, peer_rate, peer_name, ours.peak_mb, goal)
 
 
 def in_turns(measures: dict[str, Measure], absent: list[str] | None = None) -> dict[str, Ran]:
-    """The fastest of up to five runs of each, with the least processor time of any, one after the other so that a slow
-    minute hits all of them; fewer when they take long. Each begins with nothing left to be written to the disk, for
-    some of them wait until their file is there, and others leave that to whoever is next. The output of the last run is
-    checked.
+    """Return the fastest of up to five runs of each measurement, with the least processor time of any of its runs.
 
-    Raises NotMeasured with the first that can't run; with `absent` it is left away and why is added there.
+    The measurements are made one after the other, so that a slow minute affects all of them; fewer are made if they
+    take long. Before each run everything is written to the disk, since some programs wait for their file to be written
+    and others leave that to the next one. The output of the last run is checked.
+
+    Raises NotMeasured for the first that cannot run; with `absent` it is left out and the reason is added there.
     """
     started = time.monotonic()
     best = _first_round(measures, absent)
@@ -61,8 +62,10 @@ def _better(one: Ran, other: Ran) -> Ran:
 
 
 def check(ran: Ran, count: int | None = None) -> None:
-    """Whether an output is right; then it is removed. It has the rows of the first `count` parts, by default of as many
-    as it has rows for. Raises checks.WrongOutput.
+    """Check an output, and delete it.
+
+    It must have the rows of the first `count` parts, by default of as many as it has rows for. Raises
+    checks.WrongOutput.
     """
     password = PASSWORD if ran.output.stem == "locked" else ""
     output = checks.unpacked(ran.output, password) if ran.output.suffix == ".zip" else ran.output

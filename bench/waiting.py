@@ -1,4 +1,7 @@
-"""A store in which exports wait: so many, of so many tenants, written past the store since creating them takes long."""
+"""A store with many waiting exports of many tenants.
+
+They are written directly to the database, which is much faster.
+"""
 
 import shutil
 import tempfile
@@ -46,7 +49,7 @@ _LINE = """INSERT INTO line (tenant, requirement, needs, vtime, place)
 
 
 def new_export(tenant: str) -> Export:
-    """One that waits, and tells a receiver of its end."""
+    """Return an export that waits and has a callback_url."""
     return Export(
         id=str(uuid4()),
         tenant=tenant,
@@ -74,14 +77,14 @@ def new_export(tenant: str) -> Export:
 
 
 def new_file(export_id: str) -> StoredFile:
-    """What its worker built."""
+    """Return the file that a worker built."""
     artifact = Artifact(f"{export_id}/t.csv", 800, "ab" * 32, "text/csv", "csv", (Entry("t.csv", 800),), 1)
     return StoredFile(str(uuid4()), "invoices.csv", artifact, 10, START, START + timedelta(days=7))
 
 
 @asynccontextmanager
 async def opened(server: str = "") -> AsyncIterator[tuple[Database, Store]]:
-    """An empty store on a disk: a file of SQLite, or a new database of the PostgreSQL with this URL."""
+    """Open an empty store on disk: a SQLite file, or a new database of the PostgreSQL server with this URL."""
     if server:
         address = Address(_new_database(server))
         migrate(address)
@@ -98,7 +101,7 @@ async def opened(server: str = "") -> AsyncIterator[tuple[Database, Store]]:
 
 @asynccontextmanager
 async def waiting(count: int, tenants: int, server: str = "") -> AsyncIterator[Store]:
-    """So many exports that wait, dealt out to so many tenants. `server`: as in `opened`."""
+    """Open a store with `count` waiting exports, distributed among `tenants` tenants. `server`: see `opened`."""
     async with opened(server) as (database, store):
         if server:
             await database.write(lambda db: _fill(db, count, tenants, "SET LOCAL statement_timeout = 0"))

@@ -1,7 +1,7 @@
-"""The rows that everything is measured with: invoices of ten columns, made once into build/bench/rows.
+"""The rows of all measurements: invoices with ten columns, generated once into build/bench/rows.
 
-They lie in parts of a million rows each. Part 0 is the table of most measurements; three parts fill three sheets, ten
-show whether memory grows. Each part has its own seed, so every row is a row of its own.
+They are in parts of a million rows each. Most measurements use part 0. Three parts fill three sheets, and ten show
+whether memory grows. Each part has its own seed, so that all rows differ.
 """
 
 import os
@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 PART_ROWS = int(os.environ.get("EXPORTD_BENCH_ROWS", "1000000"))
-"""Fewer, in a folder of their own, show whether a measurement works."""
+"""A smaller number, with files in a folder of their own, tests whether a measurement works."""
 PARTS = (1, 3, 10)
 """How many parts the collections have."""
 COLUMNS = (
     "uuid", "issuer_rfc", "receiver_rfc", "issued_at", "type", "currency", "subtotal", "total", "concept", "items",
 )  # fmt: skip
 TYPES = {"issued_at": "timestamp", "subtotal": "decimal(18,2)", "total": "decimal(18,2)", "items": "integer"}
-"""Types of columns in the catalog; those not named are text."""
+"""The types of columns in the catalog. Columns that are not listed are text."""
 
 _SEED = 7
 _START_S = 1_672_531_200  # 2023-01-01
@@ -41,7 +41,7 @@ Array: TypeAlias = "pa.Array[Any]"
 
 
 def parts(folder: Path, count: int) -> list[Path]:
-    """The first `count` (1 to 10) parts as Parquet files in `folder`; those that are not there are made."""
+    """Return the first `count` (1 to 10) parts as Parquet files in `folder`. Missing ones are generated."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"part-{number}.parquet" for number in range(count)]
     for number, path in enumerate(paths):
@@ -53,7 +53,7 @@ def parts(folder: Path, count: int) -> list[Path]:
 
 
 def few(folder: Path) -> Path:
-    """Ten rows as a Parquet file in `folder`: what takes no time to export."""
+    """Write ten rows to a Parquet file in `folder`, which take no time to export."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "few.parquet"
     pq.write_table(invoices(10, _SEED), path)
@@ -61,12 +61,12 @@ def few(folder: Path) -> Path:
 
 
 def glob_of(count: int) -> str:
-    """The glob of the first `count` parts, which is the path of their collection."""
+    """Return the glob of the first `count` parts, which is the path of their collection."""
     return f"part-[0-{count - 1}].parquet"
 
 
 def invoices(rows: int, seed: int) -> pa.Table:
-    """Rows made from a seed: the same seed and count give the same rows."""
+    """Return generated rows. The same seed and count give the same rows."""
     random = np.random.default_rng(seed)
     subtotal = np.minimum(random.lognormal(7.5, 1.4, rows) * 100, 1e13).astype(np.int64)
     moments = (_START_S + random.integers(0, _THREE_YEARS_S, rows)) * 1_000_000
@@ -90,7 +90,7 @@ def _picked(random: np.random.Generator, values: list[str], rows: int) -> Array:
 
 
 def _codes(random: np.random.Generator, count: int) -> list[str]:
-    """Texts of 12 characters, like the tax numbers of companies."""
+    """Return texts of 12 characters, like the tax numbers of companies."""
     letters = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", np.uint8)
     digits = np.frombuffer(b"0123456789", np.uint8)
     text = np.concatenate([random.choice(letters, (count, 3)), random.choice(digits, (count, 9))], axis=1)

@@ -1,1 +1,1 @@
-"""Runs both services on the sample data: for a demonstration, or to try things out."""
+"""Runs both services with the sample data, for a demonstration or for experiments."""

@@ -1,4 +1,4 @@
-"""`python -m demo`: the main job on the sample data. `python -m demo serve`: both services until Ctrl-C."""
+"""`python -m demo`: export the sample data. `python -m demo serve`: run both services until Ctrl-C."""
 
 import json
 import os
@@ -46,7 +46,7 @@ WANTED = (
 
 
 def main() -> None:
-    """Run what the command line names; exits with 1 when something did not work."""
+    """Run the command; exits with 1 if something did not work."""
     console = Console()
     try:
         if sys.argv[1:] == ["serve"]:
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _serve(console: Console) -> None:
-    """The environment may name other addresses, another data directory, metrics and the format of logs."""
+    """Serve. The environment may set other addresses, another data directory, metrics, and the format of logs."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -73,7 +73,7 @@ def _serve(console: Console) -> None:
 
 
 def _invitation(services: Services) -> Iterator[str]:
-    """What can be done now, with commands that reach these services."""
+    """Yield suggestions of commands that reach these services."""
     moved = services.target != ADDRESSES["EXPORTD_LISTEN"]
     target = f" --target {services.target}" if moved else ""
     yield f"serving on {services.target}"

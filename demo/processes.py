@@ -1,4 +1,4 @@
-"""An api and a worker as processes: started, heard, stopped cleanly or killed."""
+"""Runs an api and a worker as processes: starts them, reads their logs, stops them cleanly or kills them."""
 
 import json
 import os
@@ -17,21 +17,21 @@ STOP_TIMEOUT_S = 30.0
 
 
 class DidNotStart(Exception):
-    """A process ended, or said nothing, before it served; its log says why."""
+    """A process ended or timed out before it served. Its log says why."""
 
 
 Begin = Callable[[str, Mapping[str, str]], "subprocess.Popen[str]"]
-"""Begins a program of that name in that environment, its stderr in a pipe."""
+"""Starts the program with this name in this environment, with its stderr in a pipe."""
 
 
 def installed(program: str, environ: Mapping[str, str]) -> "subprocess.Popen[str]":
-    """That of the environment of this Python."""
+    """Start the program that is installed beside this Python."""
     command = [Path(sys.executable).with_name(program)]
     return subprocess.Popen(command, env=dict(environ), stderr=subprocess.PIPE, text=True)
 
 
 class ServiceProcess:
-    """One process of exportd; its log goes to a file, and the first line with the event `started` is `first_line`."""
+    """A process of exportd. Its log goes to a file, and `first_line` is the first log line with the event `started`."""
 
     def __init__(
         self, program: str, settings: Mapping[str, str], log: Path, started: str, begin: Begin = installed
@@ -47,18 +47,18 @@ class ServiceProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The id of the process."""
         return self._process.pid
 
     def wait_started(self, timeout_s: float = START_TIMEOUT_S) -> Self:
-        """Wait until it serves. Raises DidNotStart."""
+        """Wait until the process serves. Raises DidNotStart."""
         if not self._news.wait(timeout_s) or not self.first_line:
             self.kill()
             raise DidNotStart(f"{self._program} did not start; its log:\n{self._said()[-2000:]}")
         return self
 
     def terminate(self) -> int:
-        """SIGTERM, and patience; returns the exit status."""
+        """Send SIGTERM, wait for the end, and return the exit status."""
         self._process.terminate()
         try:
             status = self._process.wait(STOP_TIMEOUT_S)
@@ -68,22 +68,22 @@ class ServiceProcess:
         return status
 
     def wait_ended(self, timeout_s: float = START_TIMEOUT_S) -> int:
-        """Wait until it ends by itself; returns the exit status. Raises subprocess.TimeoutExpired."""
+        """Wait until the process ends by itself, and return the exit status. Raises subprocess.TimeoutExpired."""
         return self._process.wait(timeout_s)
 
     def kill(self) -> int:
-        """SIGKILL; returns the exit status."""
+        """Send SIGKILL and return the exit status."""
         self._process.kill()
         return self._process.wait()
 
     def _said(self) -> str:
-        """What this process wrote to its log; others may have written there before."""
+        """Return what this process wrote to its log, to which earlier ones may have written, too."""
         with self.log.open() as log:
             log.seek(self._begin)
             return log.read()
 
     def _copy(self) -> None:
-        assert self._process.stderr is not None  # noqa: S101 - it was asked for
+        assert self._process.stderr is not None  # noqa: S101 - it was requested
         with self.log.open("a") as log, self._process.stderr as lines:
             for line in lines:
                 log.write(line)
@@ -95,7 +95,7 @@ class ServiceProcess:
 
 
 def _fields(line: str) -> dict[str, Any]:
-    """Of a line of a log in either form, JSON or that for people, with or without colours."""
+    """Return the fields of a log line, which is JSON or human-readable, with or without colours."""
     if line.startswith("{"):
         fields: dict[str, Any] = json.loads(line)
         return fields
@@ -106,7 +106,10 @@ def _fields(line: str) -> dict[str, Any]:
 def start_api(
     catalog: Path, data_dir: Path, listen: str, queue_listen: str, *, begin: Begin = installed, **more: str
 ) -> ServiceProcess:
-    """An api, serving; port 0 takes a free one, `first_line` has `port` and `queue_port`. Raises DidNotStart."""
+    """Start an api and wait until it serves. Raises DidNotStart.
+
+    Port 0 means a free port; `first_line` has `port` and `queue_port`.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     settings = {
         "EXPORTD_CATALOG": str(catalog),
@@ -119,7 +122,7 @@ def start_api(
 
 
 def start_worker(sources: Path, data_dir: Path, queue: str, *, begin: Begin = installed, **more: str) -> ServiceProcess:
-    """A worker of the api at `queue`, with warm slots. Raises DidNotStart."""
+    """Start a worker of the api at `queue` and wait until its slots are ready. Raises DidNotStart."""
     settings = {
         "EXPORTD_SOURCES": str(sources),
         "EXPORTD_DATA_DIR": str(data_dir),
@@ -133,7 +136,7 @@ def start_worker(sources: Path, data_dir: Path, queue: str, *, begin: Begin = in
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Both running; `target` is where callers reach the api."""
+    """Both running services. `target` is the address of the api for callers."""
 
     target: str
     api: ServiceProcess
@@ -142,7 +145,9 @@ class Services:
 
 @contextmanager
 def running(sample: Path, data_dir: Path, listen: str, queue_listen: str, **more: str) -> Iterator[Services]:
-    """Both services on `sample` with their state in `data_dir` and `more` settings, stopped at the end.
+    """Run both services on `sample`, with their state in `data_dir` and with `more` settings.
+
+    They stop with the context.
 
     Raises DidNotStart.
     """

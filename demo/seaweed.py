@@ -1,4 +1,4 @@
-"""A real object store with the S3 interface: SeaweedFS in a process of its own, on loopback."""
+"""An object store with the S3 interface: SeaweedFS in a process of its own, on loopback."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ _SECRET_KEY = "not-a-secret"  # noqa: S105
 
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
-    """Where it listens (`http://127.0.0.1:PORT`), and the one identity that may do everything there."""
+    """The address of the store (`http://127.0.0.1:PORT`), and its only identity, which may do everything."""
 
     endpoint: str
     access_key: str = _ACCESS_KEY
@@ -31,10 +31,10 @@ class ObjectStore:
 
 @contextmanager
 def object_store(directory: Path, bucket: str) -> Iterator[ObjectStore]:
-    """A store with one `bucket` that keeps its objects in an empty `directory`, and ends with the context.
+    """Run a store with one `bucket`, whose objects are in the empty `directory`. It ends with the context.
 
-    The path of the directory is short: it holds sockets. Raises RuntimeError with the end of the log when the store
-    does not start.
+    The path of the directory must be short, because it contains sockets. Raises RuntimeError with the end of the log if
+    the store does not start.
     """
     for start in range(_STARTS):  # a port that was free may be taken before the store has it
         home = directory / str(start)
@@ -56,12 +56,12 @@ def _running(home: Path, bucket: str, ports: list[int]) -> Iterator[subprocess.P
         try:
             yield process
         finally:
-            process.kill()  # what it holds is not needed any more
+            process.kill()  # its data is no longer needed
             process.wait()
 
 
 def _command(home: Path, bucket: str, ports: list[int]) -> list[str]:
-    # Where no port is given it looks for free ones, which takes ten seconds.
+    # Without given ports it searches for free ones, which takes ten seconds.
     given = [f"-{s}.port{twin}={p}" for (s, twin), p in zip(_named_ports(), ports, strict=True)]
     return [
         *(_weed(), "mini", f"-dir={_directory(home)}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *given),
@@ -103,7 +103,7 @@ def _config(home: Path) -> Path:
 
 
 def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:  # held together, so that they differ
+    with ExitStack() as stack:  # all are open at once, so that they differ
         sockets = [stack.enter_context(closing(socket.socket())) for _ in range(count)]
         for each in sockets:
             each.bind(("127.0.0.1", 0))
@@ -115,7 +115,7 @@ def _answers(process: subprocess.Popen[bytes], store: ObjectStore) -> bool:
     while time.monotonic() < end and process.poll() is None:
         if _status(store) in _ANSWERS:
             return True
-        time.sleep(0.05)  # it opens the port when it is ready, and tells nobody
+        time.sleep(0.05)  # it only opens the port when it is ready
     return False
 
 

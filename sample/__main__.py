@@ -1,4 +1,4 @@
-"""`python -m sample [DIR]`: build the sample data, or say that it is there already."""
+"""`python -m sample [DIR]`: build the sample data, unless it exists already."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ The demo entity is {entity}. Its invoices of 2026 with their XML, once the api a
 
 
 def main() -> int:
-    """Exit code 0 when DIR is complete, 1 when it holds something else."""
+    """Build the data. The exit code is 0 if DIR is complete, 1 if it holds something else."""
     parser = argparse.ArgumentParser(prog="python -m sample", description="Build the sample data of exportd.")
     parser.add_argument("directory", metavar="DIR", nargs="?", type=Path, default=Path("build/sample"))
     parser.add_argument("--invoices", type=int, default=INVOICES, help="how many (default: %(default)s)")

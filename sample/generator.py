@@ -1,4 +1,4 @@
-"""Invented invoices, in the order in which they were issued. The same seed and count give the same rows."""
+"""Invented invoices in the order of their issue. The same seed and count give the same rows."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from sample.words import NASTY, STREET
 INVOICES = 100_000
 SEED = 40
 DEMO_EVERY = 50
-"""The demo entity has the first invoice and every 50th after it: a bundle of its XML stays small."""
+"""The demo entity has the first invoice and every 50th after it, so that a bundle of its XML stays small."""
 
 _TYPES = "IEPNT"
 _TYPE_WEIGHTS = tuple(accumulate((86, 5, 6, 2, 1)))
@@ -29,13 +29,13 @@ _USAGES = {
     "T": ("S01",),
 }
 _METHODS = ("01", "02", "03", "03", "03", "04", "28")
-_LATER = "99"  # how a PPD invoice will be paid is not known yet
+_LATER = "99"  # it is not yet known how a PPD invoice will be paid
 _RATES = {"USD": 16_500_000, "EUR": 18_200_000}
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How an invoice is paid: `rate` is pesos for one of the currency, with six decimals."""
+    """How an invoice is paid. `rate` is the number of pesos for one unit of the currency, with six decimals."""
 
     method: str | None
     form: str | None
@@ -48,7 +48,7 @@ _PAYROLL = Terms(None, "PUE", "MXN", "1.000000")
 
 
 class Generator:
-    """Draws everything from one seeded generator of random numbers, so `invoices` is for one walk."""
+    """Generates everything from one seeded random generator, so `invoices` may be iterated only once."""
 
     def __init__(self, seed: int) -> None:
         self._rng = Random(seed)
@@ -58,7 +58,7 @@ class Generator:
         self._latest_income: dict[str, str] = {}
 
     def invoices(self, count: int) -> Iterator[Filed]:
-        """`count` invoices spread over the whole period; every entity has some when there are enough."""
+        """Yield `count` invoices spread over the whole period. With enough invoices every entity has some."""
         seconds = sorted(below(self._rng, SECONDS) for _ in range(count))
         owners = self._rng.choices(self.entities[1:], weights=range(1, parties.ENTITIES), k=count)
         for number, (second, owner) in enumerate(zip(seconds, owners, strict=True)):
@@ -116,7 +116,7 @@ class Generator:
         )
 
     def _sides(self, head: Head, entity: Entity, is_issuer: bool) -> tuple[Party, Party]:
-        """The issuer and the receiver: the entity is one of them."""
+        """Return the issuer and the receiver. The entity is one of them."""
         own = Party(entity.rfc, entity.name, entity.tax_regime, entity.postal_code)
         if is_issuer and head.type == "I" and self._rng.random() < 0.05:
             return own, Party(*STREET, own.postal_code)
@@ -125,7 +125,7 @@ class Generator:
         return (own, other) if is_issuer else (other, own)
 
     def _related(self, head: Head) -> str | None:
-        """The invoice that a credit note takes back: the entity's last one."""
+        """Return the invoice that a credit note reverses: the entity's latest one."""
         latest = self._latest_income.get(head.entity_id)
         return json.dumps([{"type": "01", "uuid": latest}]) if head.type == "E" and latest else None
 
@@ -149,7 +149,7 @@ def _currency(rng: Random) -> tuple[str, str]:
 
 
 def _notes(rng: Random) -> str | None:
-    """Mostly none; occasionally one of the texts that careless exporters break, or an empty one."""
+    """Return a note: mostly none, sometimes an empty one or a text that careless exporters break."""
     drawn = rng.random()
     if drawn < 0.9:
         return None

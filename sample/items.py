@@ -1,4 +1,4 @@
-"""The lines of an invoice, and what they add up to."""
+"""The lines of an invoice, and their totals."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -15,7 +15,7 @@ _TAX = 16  # per cent
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What lines need to know of their invoice; `issued` is `issued_at` as seconds from the start of the period."""
+    """The fields of an invoice that its lines need. `issued` is `issued_at` in seconds from the start of the period."""
 
     uuid: str
     entity_id: str
@@ -26,7 +26,7 @@ class Head:
 
 @dataclass(slots=True)
 class Totals:
-    """Sums in cents; None where no line has any."""
+    """Sums in cents; None if no line has such an amount."""
 
     subtotal: int = 0
     discount: int | None = None
@@ -46,7 +46,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The lines of one invoice as they are drawn: one for a payroll or a receipt of a payment, else one to five."""
+    """The lines of one invoice while they are drawn: one for a payroll or a payment receipt, otherwise one to five."""
 
     rng: Random
     head: Head
@@ -87,8 +87,9 @@ class Lines:
     def _add(
         self, product: Product, *, thousandths: int, price: int, per_cent_off: int | None = None, tax: int | None = None
     ) -> None:
-        """`thousandths` of a unit at `price` millionths, less and plus so many per cent (None: no such thing). Every
-        amount is rounded half up to cents, then added up.
+        """Add a line: `thousandths` of a unit at `price` millionths, minus the discount and plus the tax in per cent.
+
+        None means no discount or no tax. Every amount is rounded half up to cents before it is added.
         """
         amount = (thousandths * price + 5_000_000) // 10_000_000
         discount = None if per_cent_off is None else _per_cent(amount, per_cent_off)

@@ -1,4 +1,4 @@
-"""Invented taxpayers: the entities, and those they trade with."""
+"""Invented taxpayers: the entities, and their business partners."""
 
 from random import Random
 
@@ -16,7 +16,7 @@ _PERSON_REGIMES = ("605", "606", "612", "621", "626")
 
 
 def entities(rng: Random) -> list[Entity]:
-    """ENTITIES of them; the first is the demo entity."""
+    """Return ENTITIES entities. The first one is the demo entity."""
     demo = Entity(
         DEMO_ENTITY,
         "ÑAN010203AB1",
@@ -31,7 +31,7 @@ def entities(rng: Random) -> list[Entity]:
 
 
 def companies(rng: Random) -> list[Party]:
-    """Among them one with each of the texts that careless exporters break."""
+    """Return the companies. For each text that careless exporters break, one company has it as its name."""
     ordinary = [_company(rng, _company_name(rng)) for _ in range(_COMPANIES - len(NASTY))]
     return [*ordinary, *(_company(rng, name) for name in NASTY)]
 
@@ -61,12 +61,14 @@ def _company_name(rng: Random) -> str:
 
 
 def _rfc(rng: Random, letters: int) -> str:
-    """Letters of the name (three: a company, four: a person), a date, three more."""
+    """Return a tax number: letters of the name (three for a company, four for a person), a date, and three
+    characters.
+    """
     name = "".join(rng.choices(_LETTERS, k=letters))
     founded = f"{rng.randrange(100):02}{rng.randrange(1, 13):02}{rng.randrange(1, 29):02}"
     return f"{name}{founded}{rng.choice('ABCDEFGH')}{rng.choice('JKLMNPQ')}{rng.randrange(10)}"
 
 
 def _postal_code(rng: Random) -> str:
-    """A third of them in Mexico City, where they begin with 0."""
+    """Return a postal code. A third of them are in Mexico City, where they begin with 0."""
     return f"{rng.randrange(1_000, 10_000) if rng.random() < 0.33 else rng.randrange(20_000, 99_999):05}"

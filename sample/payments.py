@@ -1,4 +1,4 @@
-"""What came in for an invoice."""
+"""The payments for an invoice."""
 
 from random import Random
 
@@ -10,8 +10,10 @@ _MAX_INSTALLMENTS = 4
 
 
 def pay(rng: Random, issued: int, invoice: Invoice, total: int) -> list[Payment]:
-    """PUE: all of it when issued. PPD: up to four parts about a month apart, as far as the period goes; so some are
-    owed in part or whole. Only income is paid for, and only while it is valid. `total` is in cents.
+    """Return the payments for an invoice. `total` is in cents.
+
+    With PUE everything is paid at issue. With PPD up to four parts follow, about a month apart, within the period, so
+    that some invoices remain partly or wholly unpaid. Only valid income invoices are paid.
     """
     if invoice.type != "I" or invoice.status != "vigente" or total == 0:
         return []

@@ -1,4 +1,4 @@
-"""Records of the invoices' database: one class a table, one field a column, named and ordered as there."""
+"""The records of the invoice database: one class per table and one field per column, with the same names and order."""
 
 from typing import NamedTuple
 
@@ -28,9 +28,9 @@ class Party(NamedTuple):
 class Invoice(NamedTuple):
     """The head of an invoice.
 
-    `type`: I income, E credit note, P receipt of a payment, N payroll, T transfer of goods. `payment_method`: by what
-    ("03" is a bank transfer); `payment_form`: PUE at once, PPD later. Amounts are in `currency`, XXX being none.
-    `related` is JSON: a list of {"type", "uuid"}.
+    `type`: I income, E credit note, P payment receipt, N payroll, T transfer of goods. `payment_method` is the means of
+        payment ("03" is a bank transfer). `payment_form`: PUE at once, PPD later. Amounts are in `currency`; XXX means
+        none. `related` is a JSON list of {"type", "uuid"}.
     """
 
     uuid: str
@@ -88,7 +88,7 @@ class LineItem(NamedTuple):
 
 
 class Payment(NamedTuple):
-    """Money that came in for an invoice; `outstanding_balance` is what is left after it."""
+    """A payment for an invoice. `outstanding_balance` is what remains to be paid."""
 
     id: str
     invoice_uuid: str
@@ -105,7 +105,7 @@ class Payment(NamedTuple):
 
 
 class Filed(NamedTuple):
-    """An invoice with all that belongs to it."""
+    """An invoice with everything that belongs to it."""
 
     invoice: Invoice
     items: list[LineItem]

@@ -10,9 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: SQL declarations by column name, in order; the columns of its key; more indexes.
+    """A table: SQL declarations by column name, in order; the columns of its key; and further indexes.
 
-    Numbers with exact digits are declared TEXT: SQLite turns a column declared DECIMAL into doubles.
+    Numbers with exact digits are declared as TEXT, because SQLite turns a column declared as DECIMAL into doubles.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Table:
 
 @contextmanager
 def new_database(path: Path) -> Iterator[sqlite3.Connection]:
-    """A new file. Nothing guards it from a crash: the whole directory is thrown away then."""
+    """Create a new file. It is not protected against a crash, after which the whole directory is discarded."""
     db = sqlite3.connect(path, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode = OFF")
@@ -47,7 +47,7 @@ def insert(db: sqlite3.Connection, table: Table, rows: Iterable[tuple[Any, ...]]
 
 
 def index(db: sqlite3.Connection, table: Table) -> None:
-    """After the rows: building an index once is faster than keeping it while they come."""
+    """Create the indexes. This is done after the rows are inserted, which is faster."""
     db.execute(f'CREATE UNIQUE INDEX "{table.name}_key" ON "{table.name}" ({_names(table.key)})')
     for columns in table.indexes:
         db.execute(f'CREATE INDEX "{table.name}_{"_".join(columns)}" ON "{table.name}" ({_names(columns)})')

@@ -1,4 +1,4 @@
-"""Names and texts of the invented invoices: ordinary ones, and those that careless exporters break."""
+"""Names and texts of the invented invoices: ordinary ones, and some that careless exporters break."""
 
 FIRST = ("José", "María", "Sofía", "Íñigo", "Zoë", "Ramón", "Lucía", "Ángel", "Nicolás", "Begoña", "Ana", "Luis")
 LAST = ("Ñandú", "Muñoz", "Peña", "García", "Núñez", "Ibáñez", "Güemes", "Cigüeña", "Ávila", "Ortiz", "Luna", "Reyes")
@@ -45,10 +45,10 @@ NASTY = (
     "100 %",
     "C:\\temp\\new",
 )
-"""As a whole text each: a formula's prefix works only where the cell begins."""
+"""Each is used as a whole text, because the prefix of a formula works only at the beginning of a cell."""
 
 Product = tuple[str, str, str | None, str]
-"""Product code, unit's code, unit's name, description."""
+"""Product code, code of the unit, name of the unit, description."""
 
 PRODUCTS: tuple[Product, ...] = (
     ("01010101", "H87", "Pieza", "No existe en el catálogo"),
@@ -65,4 +65,4 @@ PRODUCTS: tuple[Product, ...] = (
     ("93151501", "E48", "Unidad de servicio", "Trámite ante la administración pública"),
 )
 STREET = ("XAXX010101000", "PÚBLICO EN GENERAL", "616")
-"""Whoever bought without saying who they are: RFC, name, tax regime."""
+"""A customer who did not give a name: RFC, name, tax regime."""
