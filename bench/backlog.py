@@ -22,9 +22,7 @@ _MAX_JOBS_A_SLOT = 2
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The costs of one claim in milliseconds: elapsed time at the median and the 99th percentile, and
-    processor time.
-    """
+    """The costs of one claim in ms: elapsed time at the median and the 99th percentile, and processor time."""
 
     p50: float
     p99: float

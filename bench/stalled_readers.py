@@ -1,8 +1,8 @@
-"""Readers that stall: `python -m bench.stalled_readers COUNT BYTES` sends the request in its standard input COUNT
-times.
+"""Readers that stall: `python -m bench.stalled_readers COUNT BYTES`.
 
-Each reader has a connection of its own and takes BYTES of the file, so that the pieces have grown. The program prints a
-line when all have stalled, and keeps them until its standard input ends.
+The request in standard input is sent COUNT times. Each reader has a connection of its own and takes BYTES of the file,
+so that the pieces have grown. The program prints a line when all have stalled, and keeps them until its standard input
+ends.
 """
 
 import asyncio

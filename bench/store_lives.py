@@ -1,6 +1,4 @@
-"""Measures complete durable lives of exports through the ports of the store, compared with no-op jobs of
-other queues.
-"""
+"""Measures complete durable lives of exports through the store's ports, compared with no-op jobs of other queues."""
 
 import asyncio
 import time
@@ -37,8 +35,9 @@ class Lives:
 
 
 def store_lives() -> Iterator[Result]:
-    """Measure on SQLite by elapsed and processor time, and on the peer's PostgreSQL by elapsed time; compare with each
-    peer.
+    """Measure on SQLite and on the peers' PostgreSQL, and compare with each peer.
+
+    Elapsed time is measured on both, processor time on SQLite only.
     """
     for name, program, label, jobs, goal in _PEERS:
         yield from _beside(name, program, label, jobs, goal)

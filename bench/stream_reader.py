@@ -95,8 +95,9 @@ async def _fill(kept: mmap.mmap, channel: grpc.aio.Channel, asked: Asked) -> Non
 
 
 def _data(message: bytes) -> memoryview:
-    """Return the only field of a message: the bytes after its number and its length, which ends with a byte
-    below 128.
+    """Return the only field of a message: the bytes after its number and its length.
+
+    The length ends with a byte below 128.
     """
     begin = next(place for place in range(1, len(message)) if message[place] < 0x80) + 1
     return memoryview(message)[begin:]

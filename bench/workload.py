@@ -98,14 +98,14 @@ def _codes(random: np.random.Generator, count: int) -> list[str]:
 
 
 def _money(cents: "np.ndarray[Any, Any]") -> Array:
-    """Whole cents as decimals of two digits, which lie in memory as 128-bit integers."""
+    """Return whole cents as decimals with two digits, which are 128-bit integers in memory."""
     words = np.zeros((len(cents), 2), np.int64)
     words[:, 0] = cents
     return pa.Array.from_buffers(pa.decimal128(18, 2), len(cents), [None, pa.py_buffer(words.tobytes())])
 
 
 def _uuids(random: np.random.Generator, rows: int) -> Array:
-    """Random UUIDs (version 4) as text."""
+    """Return random UUIDs (version 4) as text."""
     raw = random.integers(0, 256, (rows, 16), dtype=np.uint8)
     raw[:, 6] = raw[:, 6] & 0x0F | 0x40
     raw[:, 8] = raw[:, 8] & 0x3F | 0x80
@@ -119,5 +119,5 @@ def _uuids(random: np.random.Generator, rows: int) -> Array:
 
 
 def folder() -> Path:
-    """Where the rows, and whatever is made of them, lie."""
+    """Return the folder of the rows and of everything derived from them."""
     return Path(os.environ.get("EXPORTD_BENCH_DIR", "build/bench"))

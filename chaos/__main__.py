@@ -1,5 +1,6 @@
-"""`python -m chaos`: run the test, write its figures to build/chaos.json, and exit with status 1 if
-anything was wrong.
+"""`python -m chaos`: run the test, and write its figures to build/chaos.json.
+
+The exit status is 1 if anything was wrong.
 """
 
 import argparse

@@ -146,9 +146,7 @@ class Checks:
             self._findings.add(Violation.UNEXPECTED, export.id, "cancelled, and has a file")
 
     async def _check_lists(self, tenant: str) -> None:
-        """Check that each request_id created one export, that each existing export is listed, and that no
-        other one is.
-        """
+        """Check the lists: each request_id created one export, each existing export is listed, and no other one is."""
         listed: dict[str, list[str]] = {}
         async for export in self._clients[tenant].list(page_size=500):
             listed.setdefault(export.labels.get(LABEL, ""), []).append(export.id)

@@ -78,8 +78,9 @@ def _check_names(table_rows: list[tuple[Any, ...]], file_types: tuple[str, ...])
 
 
 def _digest(table: bytes, extension: str) -> str:
-    """Return a digest that does not depend on the time of writing: for a workbook, of its entries without the
-    properties.
+    """Return a digest that does not depend on the time of writing.
+
+    For a workbook it is computed from the entries without the properties.
     """
     if extension != "xlsx":
         return sha256(table).hexdigest()

@@ -90,9 +90,7 @@ class Tmpfs(Disk):
 
 
 class SizeLimit(Disk):
-    """A simulated disk, without the right to mount: writing processes may not make a file larger than a
-    page (EFBIG).
-    """
+    """A simulated disk, without the right to mount: writing processes cannot make a file larger than a page (EFBIG)."""
 
     method = "RLIMIT_FSIZE"
 

@@ -57,9 +57,7 @@ class FileChecks:
             self._findings.add(Violation.BAD_ATTACHMENT, export.id, f"{missing} attachments announced as missing")
 
     async def _bytes(self, client: ExportClient, export: Export, file: File) -> bytes | None:
-        """Return the bytes of a file; None if it cannot be downloaded, or if its size or sha256 is not the announced
-        one.
-        """
+        """Return the bytes of a file; None if it cannot be downloaded, or has not the announced size and sha256."""
         try:
             data = await file_bytes(client, file)
         except ExportdError as error:

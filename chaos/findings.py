@@ -24,9 +24,7 @@ class Violation(Enum):
     BAD_PREVIEW = "bad_previews"
     BAD_RETRY = "bad_retries"
     UNEXPECTED = "unexpected"
-    """Everything else that no fault excuses, such as a version that decreases, a cancel that is undone, or an INTERNAL
-    error.
-    """
+    """Everything else that no fault excuses: a version that decreases, a cancel that is undone, an INTERNAL error."""
 
 
 @dataclass(frozen=True, slots=True)

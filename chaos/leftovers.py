@@ -26,9 +26,7 @@ _ANNOUNCED = "SELECT export_id FROM deliveries GROUP BY export_id, run, channel 
 
 
 def check_rows(database: Path, findings: Findings) -> None:
-    """Check that the database is sound, that each file was written under the completing lease, and that histories are
-    valid.
-    """
+    """Check that the database is sound, that each file was written under the completing lease, and each history."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
         if verdict != "ok":

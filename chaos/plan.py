@@ -64,10 +64,10 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class PreviewQuestion:
-    """A preview requested `at` seconds after the start of the round: the first `rows` rows with numbers from `first`
-    on.
+    """A preview requested `at` seconds after the start of the round.
 
-    With `descending` the rows are in descending order, from the highest number down.
+    It asks for the first `rows` rows with numbers from `first` on. With `descending` the rows are in descending order,
+    from the highest number down.
     """
 
     at: float

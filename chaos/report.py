@@ -99,8 +99,9 @@ class Report:
 
 
 def features(ledger: Ledger) -> dict[str, int]:
-    """Return how often each feature was checked: kinds of completed exports, notifications, previews, operators'
-    retries.
+    """Return how often each feature was checked.
+
+    The features are kinds of completed exports, notifications, previews, and operators' retries.
     """
     acknowledged = ledger.acknowledged
     completed = [each.scenario for each in acknowledged if each.last and each.last.state == Export.STATE_COMPLETED]

@@ -11,17 +11,13 @@ from services.contract.codes import FailureCode
 
 
 def check_retries(account: Account, export: Export, transitions: Sequence[Transition], findings: Findings) -> None:
-    """Check that each confirmed retry is a run, that no run is without a request, and that corrected
-    exports complete.
-    """
+    """Check that each confirmed retry is a run, that each run was requested, and that corrected exports complete."""
     for problem in _problems(account, export, transitions):
         findings.add(Violation.BAD_RETRY, export.id, problem)
 
 
 def is_excused(account: Account, code: str, attempt: int) -> bool:
-    """Whether an attempt failed because of the wrong value of a draft before its correction, that is, in
-    the first run.
-    """
+    """Whether an attempt failed because of the wrong value of a draft before its correction: in the first run."""
     first_run = account.ends.get(1)
     in_first_run = first_run is not None and attempt <= first_run.attempt
     return account.scenario.collection == DRAFTS and code == FailureCode.VALUE_INVALID and in_first_run

@@ -184,8 +184,9 @@ async def _clients(stack: AsyncExitStack, target: str) -> dict[str, ExportClient
 
 
 def _sources(file: Path) -> Sources:
-    """Return the sources for misused leases, without Drafts: this process writes them and must not read them, see
-    Drafts.
+    """Return the sources for misused leases, without Drafts.
+
+    This process writes Drafts and must not read them; see Drafts.
     """
     return Sources({id_: settings for id_, settings in load(file).items() if id_ != "drafts"})
 

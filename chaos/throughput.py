@@ -9,8 +9,9 @@ from chaos.figures import Figure
 from exportd_client import Export, ExportClient
 
 QUIET_S = 25.0
-"""Duration of the undisturbed run, once before and once after the kills, so that changes of the machine's speed affect
-both.
+"""Duration of the undisturbed run, which is made before and after the kills.
+
+Thus changes of the machine's speed affect both sides.
 """
 KILLS = 3
 KILL_EACH_S = 15.0

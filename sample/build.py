@@ -80,8 +80,9 @@ def _fill(new: Path, *, invoices: int, seed: int, say: Say, real: RealData) -> N
 
 
 def _version(invoices: int, seed: int) -> str:
-    """Return a digest that changes with everything that the data depends on: the files of this package and the
-    arguments.
+    """Return a digest that changes with everything that the data depends on.
+
+    These are the files of this package and the arguments.
     """
     digest = hashlib.sha256(f"{invoices} {seed}".encode())
     for file in sorted([*_PACKAGE.glob("*.py"), *_PACKAGE.glob("*.toml")]):

@@ -35,9 +35,7 @@ TABLES = (ENTITIES, INVOICES, LINE_ITEMS, PAYMENTS)
 
 
 def build(directory: Path, *, invoices: int, seed: int) -> Iterator[tuple[str, int]]:
-    """Write `cfdi.sqlite3` and `files/{entity id}/{uuid}.xml`; then yield the name and the number of rows of each
-    table.
-    """
+    """Write `cfdi.sqlite3` and `files/{entity id}/{uuid}.xml`; then yield name and row count of each table."""
     generator = Generator(seed)
     files = directory / "files" / DEMO_ENTITY
     files.mkdir(parents=True)

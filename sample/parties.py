@@ -61,8 +61,9 @@ def _company_name(rng: Random) -> str:
 
 
 def _rfc(rng: Random, letters: int) -> str:
-    """Return a tax number: letters of the name (three for a company, four for a person), a date, and three
-    characters.
+    """Return a tax number: letters of the name, a date, and three characters.
+
+    A company has three letters, a person four.
     """
     name = "".join(rng.choices(_LETTERS, k=letters))
     founded = f"{rng.randrange(100):02}{rng.randrange(1, 13):02}{rng.randrange(1, 29):02}"

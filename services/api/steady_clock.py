@@ -44,10 +44,9 @@ class SteadyClock:
         return SteadyClock(other, self._elapsed, machine=self.wall)
 
     def not_before(self, moment: datetime) -> None:
-        """Set the clock to at least `moment`, the last time of an earlier process, since the machine may have been set
-        back.
+        """Set the clock to at least `moment`, the last time of an earlier process.
 
-        A moment more than one day ahead is ignored.
+        The machine's clock may have been set back since then. A moment more than one day ahead is ignored.
         """
         with self._lock:
             if timedelta() < moment - self._time <= MAX_MADE_UP:

@@ -31,8 +31,9 @@ class OtherProcesses:
                 logs.get().exception("look_failed")
 
     async def run_once(self) -> None:
-        """Wake the watchers of exports with a new version, and the first waiting poll; if that finds work, it wakes the
-        next.
+        """Wake the watchers of exports with a new version, and the first waiting poll.
+
+        If that poll finds work, it wakes the next one.
         """
         self._announcements.work()
         watched = self._announcements.watches

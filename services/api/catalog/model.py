@@ -58,9 +58,7 @@ _OPERATORS = {
 
 
 class Nulls(Enum):
-    """Where nulls are placed when rows are ordered by a column: always last or first, or as smallest or
-    largest value.
-    """
+    """Where nulls are placed in an order by a column: always last or first, or as its smallest or largest value."""
 
     LAST = "last"
     FIRST = "first"
@@ -205,9 +203,7 @@ class Collection:
         return tuple(p.name for p in self.parameters if not p.optional and p.column != of_tenant)
 
     def bind(self, texts: tuple[str, ...]) -> dict[str, str] | None:
-        """Return the texts of the parameters if the path has the decoded segments `texts`; None if it is
-        another path.
-        """
+        """Return the texts of the parameters if the path has the decoded segments `texts`; otherwise None."""
         if len(texts) != len(self.segments):
             return None
         pairs = tuple(zip(self.segments, texts, strict=True))
@@ -245,9 +241,7 @@ class Catalog:
         return self._places[code]
 
     def by_path(self, texts: tuple[str, ...]) -> tuple[Collection, dict[str, str]] | None:
-        """Return the collection whose path has these segments, with the texts of its parameters; None if
-        there is none.
-        """
+        """Return the collection whose path has these segments, and its parameters' texts; None if there is none."""
         for collection in self.collections:
             bound = collection.bind(texts)
             if bound is not None:

@@ -93,8 +93,9 @@ class LocalPreviewDesk:
         self._tell()
 
     def _tell(self) -> None:
-        """Wake every waiting worker, not just one: a worker whose call is cut off as it wakes must not lose the
-        preview.
+        """Wake every waiting worker, not just one.
+
+        A worker whose call is cut off as it wakes must not lose the preview.
         """
         self._news.set()
         self._news = asyncio.Event()

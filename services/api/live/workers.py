@@ -21,7 +21,7 @@ class LocalWorkers:
     """The workers that call this process: when each was last seen, what it can do, and whether it drains."""
 
     def __init__(self, clock: Clock, store_id: str) -> None:
-        """`store_id` is the marker of the artifact store of this api."""
+        """`store_id` is the id in the marker of this api's artifact store."""
         self._clock = clock
         self._store_id = store_id
         self._seen: dict[str, WorkerSeen] = {}

@@ -39,8 +39,9 @@ class LookupTimedOut(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """The tenant for whom a name is looked up, with callbacks for the begin of the wait for a thread and of
-    the lookup.
+    """The tenant for whom a name is looked up.
+
+    `waiting` is called when a lookup begins to wait for a thread, `begun` when the lookup begins.
     """
 
     tenant: str

@@ -126,17 +126,14 @@ class ExportStore(Protocol):
         ...
 
     async def ids(self, tenant: str, within: IdRange, limit: int) -> list[IdMatch]:
-        """Return the tenant's exports and files whose ids are in a range: at most `limit` of each kind,
-        sorted by id.
-        """
+        """Return the tenant's exports and files with ids in a range: at most `limit` of each kind, sorted by id."""
         ...
 
     async def page(self, tenant: str, filter_: ExportFilter, before_id: str, limit: int) -> ExportPage:
-        """Return up to `limit` exports with ids below `before_id` (empty: from the newest), by descending id: newest
-        first.
+        """Return up to `limit` exports with ids below `before_id` (empty: from the newest), newest first.
 
-        The store examines a bounded number of exports per page. A page can therefore have fewer than `limit` exports,
-        or none, although older ones match.
+        The order is by descending id. The store examines a bounded number of exports per page. A page can therefore
+        have fewer than `limit` exports, or none, although older ones match.
         """
         ...
 
@@ -148,11 +145,10 @@ class ExportStore(Protocol):
         ...
 
     async def queue_position(self, export: Export) -> int:
-        """Return 1 plus the number of the tenant's QUEUED exports that precede this one, by priority and age; at most
-        1000.
+        """Return 1 plus the number of the tenant's QUEUED exports that precede this one, at most 1000.
 
-        Return 0 for an export that is not QUEUED. A position of 1000 may be slightly out of date, since it may be
-        cached.
+        The order is by priority, then by age. Return 0 for an export that is not QUEUED. A position of 1000 may be
+        slightly out of date, since it may be cached.
         """
         ...
 
@@ -178,8 +174,7 @@ class ExportStore(Protocol):
     async def retry(
         self, tenant: str, export_id: str, budget: int, sealed_password: bytes | None, now: datetime
     ) -> Export:
-        """Begin a new run, with `budget` more attempts, of an export that was CANCELLED for another reason than a
-        request.
+        """Begin a new run, with `budget` more attempts, of an export that was CANCELLED but not on request.
 
         `sealed_password` is given if and only if the export is encrypted. Raises ExportNotFound, IllegalTransition,
         PasswordRequired.

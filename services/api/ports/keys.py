@@ -23,8 +23,9 @@ class KeyStore(Protocol):
         ...
 
     async def page(self, tenant: str | None, after_id: str, limit: int) -> Sequence[Key]:
-        """Return up to `limit` keys with ids above `after_id`, sorted by id: those of one tenant; with None all,
-        including workers' tokens.
+        """Return up to `limit` keys of a tenant with ids above `after_id`, sorted by id.
+
+        With `tenant` None all keys are returned, including workers' tokens.
         """
         ...
 

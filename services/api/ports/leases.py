@@ -37,7 +37,7 @@ class LeaseStore(Protocol):
         ...
 
     async def next_due(self, now: datetime) -> datetime | None:
-        """When the next FAILED export becomes due, after `now`."""
+        """Return when the next FAILED export becomes due after `now`; None if there is none."""
         ...
 
     async def standings(self, leases: Sequence[LeaseRef]) -> list[Standing]:
@@ -64,10 +64,10 @@ class LeaseStore(Protocol):
         *,
         attachments: StoredFile | None = None,
     ) -> Export | None:
-        """Complete an export and publish its file; return None if the same lease had completed it with the same sha256
-        before.
+        """Complete an export and publish its file. Return None if this has already happened.
 
-        `attachments` has the same times as `file`, and a row count of 0. Raises Fenced, RowsMissing.
+        That is the case if the same lease completed the export with the same sha256. `attachments` has the same times
+        as `file`, and a row count of 0. Raises Fenced, RowsMissing.
         """
         ...
 

@@ -52,8 +52,9 @@ class Outbox(Protocol):
     async def deliveries(
         self, tenant: str, export_id: str, *, after: Position | None = None, limit: int | None = None
     ) -> list[Delivery]:
-        """Return the deliveries of an export, deleted or not, by position: at most `limit` (None: all) behind `after`
-        (None: from the first).
+        """Return the deliveries of an export, deleted or not, by position.
+
+        At most `limit` are returned (None: all), starting after `after` (None: with the first).
         """
         ...
 

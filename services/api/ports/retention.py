@@ -35,10 +35,10 @@ class RetentionStore(Protocol):
         ...
 
     async def forget(self, now: datetime, rows_kept: timedelta, limit: int) -> int:
-        """Remove exports that have been done for `rows_kept`, tombstones, and lapsed request_ids: up to `limit` of
-        each.
+        """Remove rows that are no longer needed, up to `limit` of each kind. Return how many rows were removed.
 
-        An export with a notification that is still to be sent is kept. Return how many rows were removed.
+        These are exports that have been done for `rows_kept`, tombstones, and lapsed request_ids. An export with a
+        notification that is still to be sent is kept.
         """
         ...
 

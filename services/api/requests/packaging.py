@@ -32,9 +32,7 @@ class PackagingChoice:
 
     @property
     def packaging(self) -> Packaging:
-        """The packaging with AUTO resolved: ZIP if a bare table is not enough; otherwise AUTO, which is the
-        bare table.
-        """
+        """The packaging with AUTO resolved: ZIP if a bare table is not enough, otherwise AUTO: the bare table."""
         more_than_a_table = self.password or self.attachments or self._bundles_long_text
         return Packaging.ZIP if self.requested is Packaging.AUTO and more_than_a_table else self.requested
 

@@ -18,8 +18,9 @@ STALLED_S = 300.0
 """How long a reader may take no bytes before its download is ended."""
 
 IN_FLIGHT = 3
-"""How many pieces of one download are in memory at once: one that the transport holds, the message that it was copied
-from, and one that is read ahead.
+"""How many pieces of one download are in memory at once.
+
+One is held by the transport, one is the message that it was copied from, and one is read ahead.
 """
 
 

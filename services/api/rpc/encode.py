@@ -105,8 +105,9 @@ def download_header(made_by: Export, file: StoredFile, offset: int) -> bytes:
 
 
 def download_data(data: bytes) -> bytes:
-    """Return a further message of a download: DownloadFileResponse(data=data) in the wire format, with one copy of the
-    data.
+    """Return a further message of a download, with one copy of the data.
+
+    It is DownloadFileResponse(data=data) in the wire format.
     """
     return b"".join((_DATA_TAG, _varint(len(data)), data))
 

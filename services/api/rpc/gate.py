@@ -116,8 +116,9 @@ class WorkersGate:
     """
 
     def __init__(self, keys: KnownKeys, allowed_names: Iterable[str], *, by_certificate: bool) -> None:
-        """`allowed_names` are patterns such as `*.workers.example`; if empty, every name signed by the authority is
-        allowed.
+        """`allowed_names` are patterns such as `*.workers.example`.
+
+        If there are none, every name signed by the authority is allowed.
         """
         self._keys = keys
         self._names = tuple(allowed_names)

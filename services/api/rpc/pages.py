@@ -68,10 +68,10 @@ class Pages:
     async def filled(
         self, asked: Asked, fetch: Fetch[T], encoded: Callable[[T], M], place: Callable[[T], str]
     ) -> tuple[list[M], str]:
-        """Return as many messages as were asked for and fit, and the token of the next page (empty if this is the last
-        one).
+        """Return as many messages as were asked for and fit, and the token of the next page.
 
-        If there are entries, a page has at least one message, however large it is.
+        The token is empty for the last page. If there are entries, a page has at least one message, however large it
+        is.
         """
         entries, rest = await fetch(asked.after, asked.size)
         page: list[M] = []

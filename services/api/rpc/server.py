@@ -116,8 +116,9 @@ class Servers:
         await asyncio.gather(self._public.stop(grace_s), self._queue.stop(grace_s))
 
     def _server(self, interceptor: CallInterceptor, max_request_bytes: int) -> grpc.aio.Server:
-        """Return a server that receives somewhat larger requests than are accepted, so that exportd's own error is
-        returned.
+        """Return a server that receives somewhat larger requests than are accepted.
+
+        Thus a request that is too large is refused with exportd's own error.
         """
         options = server_options(max_request_bytes + MAX_EXCESS_BYTES)
         server = grpc.aio.server(interceptors=[interceptor], options=options)

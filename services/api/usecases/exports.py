@@ -142,11 +142,10 @@ class Exports:
         return self._seen(placed.export, await self._moment([placed.export]), placed.queue_position)
 
     async def list(self, tenant: str, filters: ExportFilter, before_id: str, limit: int) -> tuple[Sequence[View], str]:
-        """Return at most `limit` exports older than `before_id` (empty: from the newest), newest first, and the next
-        `before_id`.
+        """Return at most `limit` exports, newest first, and the `before_id` of the next page.
 
-        The next `before_id` is empty after the last export. A page may have fewer than `limit` exports, or none,
-        although others follow: see `ExportStore.page`.
+        The exports are older than `before_id` (empty: from the newest). The next `before_id` is empty after the last
+        export. A page may have fewer than `limit` exports, or none, although others follow: see `ExportStore.page`.
         """
         found = await self._store.page(tenant, filters, before_id, limit)
         exports = found.exports

@@ -90,8 +90,9 @@ class Link:
                 await sleep(outage.pause_after(error))
 
     async def ask_once(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
-        """Return the answer to a request that must not be retried: after a failure it is unknown whether it was carried
-        out.
+        """Return the answer to a request that must not be retried.
+
+        After a failure it is unknown whether the request was carried out.
         """
         try:
             answer = await method(request, metadata=self._endpoint.metadata(), timeout=self._timeout)

@@ -130,8 +130,9 @@ def _short(number: int) -> str:
 
 
 def remark_of(export: Export) -> str:
-    """Return the remarks of an export in a list: why it waits or has failed, and properties of its file;
-    may be empty.
+    """Return the remarks of an export in a list; may be empty.
+
+    They say why it waits or has failed, and what is special about its file.
     """
     return ", ".join(_remarks(export))
 

@@ -47,8 +47,7 @@ class Output:
         rows: Iterable[Sequence[str]],
         remarks: Sequence[str] | None = None,
     ) -> None:
-        """Print several resources: as a JSON object with the array `name`, as a table, or, in a pipe, as lines with
-        tabs.
+        """Print several resources: as a JSON object with the array `name`, as a table, or in a pipe as lines with tabs.
 
         `remarks` has one text for each row. On a terminal each is a line below its row, in a pipe a last column NOTES.
         """

@@ -77,8 +77,9 @@ async def look(client: ExportClient) -> Snapshot:
 
 
 def shares(counts: Sequence[int], room: int | None) -> list[int]:
-    """Return how many of the `counts` rows of each table to show in `room` lines: small tables whole, the others
-    equally.
+    """Return how many of the `counts` rows of each table to show in `room` lines.
+
+    Small tables are shown completely; the others get equal shares.
     """
     if room is None:
         return [*counts]

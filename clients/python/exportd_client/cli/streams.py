@@ -20,8 +20,9 @@ def prepare() -> None:
 
 
 def printable(text: str, stream: TextIO | None = None) -> str:
-    """Return `text` without characters that could control a terminal or that `stream` (default stdout)
-    cannot encode.
+    """Return `text` without characters that could control a terminal or that `stream` cannot encode.
+
+    The default of `stream` is stdout.
     """
     encoding = _encoding(stream or sys.stdout)
     safe = "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

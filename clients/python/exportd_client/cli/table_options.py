@@ -129,8 +129,9 @@ def table_options(command: Decorated) -> Decorated:
 
 
 def table_arguments(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `chosen` with one `csv` and one `xlsx` in place of their options; None if none of these
-    options was given.
+    """Return `chosen` with one `csv` and one `xlsx` in place of their options.
+
+    Each is None if none of its options was given.
     """
     others = {name: value for name, value in chosen.items() if not name.startswith((_CSV, _XLSX))}
     return others | {"csv": _message(CsvOptions, _CSV, chosen), "xlsx": _message(XlsxOptions, _XLSX, chosen)}

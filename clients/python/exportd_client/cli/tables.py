@@ -71,7 +71,7 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def _fitted(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
-    """The widest of the columns that may be cut gives first."""
+    """Return the widths of the columns, of which flexible ones are narrowed, the widest first, until the table fits."""
     widths = [*widths]
     flexible = [place for place, column in enumerate(columns) if column.flexible]
     while flexible and _total(widths) > width:

@@ -1,4 +1,4 @@
-"""exportctl top: queue, running exports and workers, live."""
+"""exportctl top: shows the queue, running exports and workers live."""
 
 import asyncio
 import sys

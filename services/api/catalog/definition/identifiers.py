@@ -1,6 +1,4 @@
-"""Names that fields, parameters, codes and words of paths may have: letters and digits of any script, and a
-few signs.
-"""
+"""Names that fields, parameters, codes and words of paths may have: letters and digits of any script, few signs."""
 
 import re
 import unicodedata

@@ -10,10 +10,10 @@ _SCALAR: _Slot = ((), 0)
 
 
 def last_of_each(parameters: Iterable[Parameter]) -> tuple[list[Parameter], list[Parameter]]:
-    """Return the parameters that count, each at the place where its name first stood, and those that a later one
-    replaces.
+    """Return the parameters that count, and those that a later one replaces.
 
-    `a[]=1&a[]=2` is a list, and both stay. Of `a=1&a[]=2` only the list stays, of `a[]=1&a=2` only the single value.
+    A parameter that counts is at the place where its name first stood. `a[]=1&a[]=2` is a list, and both stay. Of
+    `a=1&a[]=2` only the list stays, of `a[]=1&a=2` only the single value.
     """
     kept: dict[str, dict[_Slot, tuple[int, Parameter]]] = {}
     replaced: list[Parameter] = []

@@ -59,8 +59,9 @@ class Reading:
         return column
 
     def hint(self, name: str, known: Sequence[str]) -> str:
-        """Return the nearest known names, as `nearest.hint` does; only a list of known names if many names
-        were wrong.
+        """Return the nearest known names, as `nearest.hint` does.
+
+        If many names were wrong, the known names are only listed.
         """
         return hint(name, known) if len(self.warnings) < MAX_HINTS else f"known are {listed(known)}"
 

@@ -70,7 +70,8 @@ class PostgresDatabase:
         return await self._for_workers.run(query)
 
     async def erase(self) -> bool:
-        """Do nothing and return True: PostgreSQL itself decides when old versions of rows and its log are
-        overwritten.
+        """Do nothing and return True.
+
+        PostgreSQL itself decides when old versions of rows and its log are overwritten.
         """
         return True

@@ -11,9 +11,7 @@ from services.api.storage.postgres.texts import JsonText
 from services.api.storage.sql.database import Columns
 
 LOCKS = 0x65787064
-"""The first number of all advisory locks of exportd, to distinguish them from those of other programs in
-the database.
-"""
+"""The first number of all advisory locks of exportd. Other programs in the same database have other ones."""
 
 CLAIMING, MIGRATING = -1, -2
 """The second number of the locks that do not belong to a tenant."""

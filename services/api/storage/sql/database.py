@@ -64,8 +64,9 @@ class Dialect(Protocol):
         ...
 
     def rows_given(self, name: str, types: Mapping[str, sa.types.TypeEngine[Any]]) -> sa.FromClause:
-        """Return a table of the rows in a parameter: a JSON list of lists, each with the values of these columns in
-        order.
+        """Return a table of the rows in a parameter.
+
+        The parameter is a JSON list of lists, each with the values of these columns in order.
         """
         ...
 

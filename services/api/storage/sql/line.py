@@ -1,5 +1,4 @@
-"""The line: one row for each tenant and requirement that has waiting exports, in the order of the tenants' virtual
-time.
+"""The line: one row for each tenant and requirement with waiting exports, in the order of virtual time.
 
 A row may be there although nothing waits: the next claim that reads it removes it. The opposite must never happen: a
 transaction that makes an export wait also adds the row, and keeps its tenant in the line until it ends. A claim removes

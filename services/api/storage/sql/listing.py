@@ -50,9 +50,7 @@ def _of(tenant: str, filter_: ExportFilter, ids: Sequence[str]) -> sa.Select[Any
 
 
 def _walked(db: sa.Connection, tenant: str, filter_: ExportFilter, before_id: str, most: int) -> list[str]:
-    """Return the newest ids from the index of each state in the filter, otherwise of the type, otherwise of all
-    exports.
-    """
+    """Return the newest ids from an index: that of each state in the filter, or of the type, or of all exports."""
     before = (_c.id < before_id,) if before_id else ()
     all_ = sa.select(_c.id).where(_c.tenant == tenant, _c.deleted_time.is_(None), *before)
     newest = [all_.where(*each).order_by(_c.id.desc()).limit(most) for each in _indexed(filter_)]

@@ -52,8 +52,9 @@ class Prepared:
     """
 
     def __init__(self, statement: Any, *, sets: Sequence[str] = ()) -> None:
-        """`sets` are the columns that an INSERT sets by parameters of the same names, if it does not name
-        them itself.
+        """`sets` are the columns that an INSERT sets by parameters of the same names.
+
+        They are needed if the statement itself does not name them.
         """
         self._statement = statement
         self._sets = [*sets]

@@ -52,11 +52,11 @@ class Asked:
 
 @dataclass(slots=True)
 class Choice:
-    """What a claim takes, in order, with the resulting turns, the tenants that then reach their caps, and the rows to
-    check.
+    """What a claim takes, in order, and what results from it.
 
-    `tenants` are the tenants of the taken exports, `begun` their turns before, and `present` the present before.
-    `looked_at` are the rows of the line that may have become empty.
+    `turns` are the resulting turns, `capped` the tenants that then reach their caps, and `looked_at` the rows of the
+    line that may have become empty. `tenants` are the tenants of the taken exports, `begun` their turns before, and
+    `present` the present before.
     """
 
     present: int = 0
