@@ -61,7 +61,7 @@ async def stopped_past_its_lease(api: Api, worker: Worker, clock: Clock) -> queu
     await api.create()
     (job,) = await worker.lease()
     await worker.heartbeat(job)
-    clock.now += TWO_TTL
+    await api.lives(clock, TWO_TTL)
     await reached(api, job.export_id, Export.STATE_FAILED)
     return job
 

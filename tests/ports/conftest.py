@@ -13,11 +13,31 @@ def fairness() -> Fairness:
     return Fairness()
 
 
+@pytest.fixture(scope="session")
+async def rigs(tmp_path_factory):
+    """By kind, opened when the first test asks for it: what a database has learned of the statements stays with it."""
+    opened = {}
+
+    async def empty(kind):
+        if kind not in opened:
+            opened[kind] = await RIGS[kind](tmp_path_factory.mktemp(kind))
+        await opened[kind].empty()
+        return opened[kind]
+
+    yield empty
+    for rig in opened.values():
+        await rig.close()
+
+
 @pytest.fixture(params=sorted(RIGS))
-async def store(request, tmp_path, fairness):
-    rig = await RIGS[request.param](tmp_path)
-    yield rig.store(LeasePolicy(), fairness)
-    await rig.close()
+async def store_rig(request, rigs):
+    """An empty one."""
+    return await rigs(request.param)
+
+
+@pytest.fixture
+def store(store_rig, fairness):
+    return store_rig.store(LeasePolicy(), fairness)
 
 
 @pytest.fixture

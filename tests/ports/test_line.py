@@ -9,37 +9,27 @@ from services.api.domain.leases import Ability, LeasePolicy
 from services.api.domain.retry import RetryAfter
 from services.api.domain.states import State
 from services.contract.capabilities import EVERYTHING, Capabilities
+from tests.budget import PROOF
 from tests.ports.driving import WORKER
 from tests.ports.rigs import RIGS
 from tests.ports.rush import FLIGHTS, SHOP, Rush
 from tests.ports.samples import CRASH, SECOND, SPEC, START, STATS, new_export, new_file
 
-RACES = [(kind, seed) for kind in sorted(RIGS) for seed in range(1 if kind == "postgres" else 3)]
-"""A database that is asked over a socket takes several times as long."""
+RACES = [(kind, seed) for kind in sorted(RIGS) for seed in range(3 if PROOF or kind == "memory" else 1)]
+"""A database takes ten times as long as memory."""
 
 
-@pytest.fixture(params=sorted(RIGS))
-async def rig(request, tmp_path):
-    opened = await RIGS[request.param](tmp_path)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def store(rig, fairness):
-    return rig.store(LeasePolicy(), fairness)
-
-
+@pytest.mark.proof
 @pytest.mark.parametrize("fairness", [Fairness(), Fairness(Share(max_running=2))], ids=["free", "capped"])
-@pytest.mark.parametrize(("rig", "seed"), RACES, indirect=["rig"])
-async def test_nothing_is_stranded_while_creates_claims_and_removals_race(rig, store, seed):
+@pytest.mark.parametrize(("store_rig", "seed"), RACES, indirect=["store_rig"])
+async def test_nothing_is_stranded_while_creates_claims_and_removals_race(store_rig, store, seed):
     rush = Rush(store, seed)
     await rush.run()
-    assert (await rig.snapshot()).strayed == ()
+    assert (await store_rig.snapshot()).strayed == ()
     await rush.drain()
     assert set(rush.ended) == rush.made
     assert set(rush.ended.values()) == {1}
-    assert (await rig.snapshot()).strayed == ()
+    assert (await store_rig.snapshot()).strayed == ()
 
 
 async def claim(store, limit: int, poll: str, can: Capabilities = EVERYTHING, now=START) -> list[str]:
@@ -104,9 +94,9 @@ async def test_a_late_word_that_ends_what_waited_again_leaves_the_others_of_its_
 
 
 @pytest.mark.parametrize("raised", [Fairness(Share(max_running=2), edition=1), Fairness(edition=1)])
-async def test_a_cap_that_is_raised_lets_the_tenant_go_on_at_once(rig, raised):
+async def test_a_cap_that_is_raised_lets_the_tenant_go_on_at_once(store_rig, raised):
     shares = LiveShares(Fairness(Share(max_running=1)))
-    store = rig.store(LeasePolicy(), shares)
+    store = store_rig.store(LeasePolicy(), shares)
     for _ in range(3):
         await store.exports.create(new_export(), SPEC, None)
     assert await claim(store, 3, "p1") == ["acme"]
@@ -115,12 +105,12 @@ async def test_a_cap_that_is_raised_lets_the_tenant_go_on_at_once(rig, raised):
     assert len(await claim(store, 1, "p3")) == 1
 
 
-async def test_a_store_that_begins_with_other_caps_heeds_them(rig):
-    before = rig.store(LeasePolicy(), Fairness(Share(max_running=1)))
+async def test_a_store_that_begins_with_other_caps_heeds_them(store_rig):
+    before = store_rig.store(LeasePolicy(), Fairness(Share(max_running=1)))
     for _ in range(3):
         await before.exports.create(new_export(), SPEC, None)
     assert await claim(before, 3, "p1") == ["acme"]
-    after = rig.store(LeasePolicy(), Fairness(Share(max_running=2)))
+    after = store_rig.store(LeasePolicy(), Fairness(Share(max_running=2)))
     assert await claim(after, 3, "p2") == ["acme"]
 
 

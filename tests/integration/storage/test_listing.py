@@ -11,7 +11,7 @@ from services.api.domain.states import State
 from services.api.ports.exports import ExportFilter, ExportStore
 from services.api.storage.sql.fair_slots import FairSlots
 from services.api.storage.sql.listing import Listing
-from services.api.storage.sql.statements import Statements
+from services.api.storage.sql.statements import statements_of
 from services.api.storage.sql.stores import SqlExportStore, sql_store
 from services.api.storage.sql.verbs.exports import ExportVerbs
 from services.api.storage.sqlite.database import SqliteDatabase
@@ -38,7 +38,7 @@ FILTERS: list[dict[str, Any]] = [
 
 @pytest.fixture
 def store(database) -> ExportStore:
-    return SqlExportStore(database, ExportVerbs(Statements.of(database.dialect), LOOKED_AT))
+    return SqlExportStore(database, ExportVerbs(statements_of(database.dialect), LOOKED_AT))
 
 
 async def made(store: ExportStore, count: int) -> None:

@@ -1,6 +1,6 @@
 """What the SQL store needs of an engine: transactions, and statements in its dialect."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ Columns = sa.ColumnCollection[str, sa.ColumnElement[Any]]
 """The columns of a table, by name."""
 
 
-class Dialect(Protocol):
+class Dialect(Hashable, Protocol):
     """The statements that differ between engines. All others are left to SQLAlchemy."""
 
     @property

@@ -1,6 +1,7 @@
 """Writes what belongs to a change of state, in its transaction: history, place in the line, and notifications."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,12 +15,12 @@ from services.api.domain.history import (
     Transition,
 )
 from services.api.domain.states import ENDINGS, Event, State
-from services.api.storage.sql.line import Line
+from services.api.storage.sql.line import line_of
 from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import Row, to_export
 from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, transitions
-from services.api.storage.sql.verbs.outbox import OutboxVerbs
+from services.api.storage.sql.verbs.outbox import outbox_verbs
 
 _t = transitions.c
 _ENTRY_COLUMNS = tuple(column.name for column in _t if column.name != "id")
@@ -41,8 +42,8 @@ class History:
     """Writes entries of histories, places in the line, and notifications."""
 
     def __init__(self, sql: Statements) -> None:
-        self._outbox = OutboxVerbs(sql)
-        self._line = Line(sql.dialect)
+        self._outbox = outbox_verbs(sql)
+        self._line = line_of(sql.dialect)
 
     def created(self, db: sa.Connection, new: Sequence[Export]) -> None:
         """Begin the history of new exports."""
@@ -72,6 +73,12 @@ class History:
         if event in ENDINGS:
             self._outbox.announce(db, changed)
         return changed
+
+
+@cache
+def history_of(sql: Statements) -> History:
+    """Return the history in this dialect, always the same object."""
+    return History(sql)
 
 
 def _told(what: str | Callable[[Row], str], rows: Sequence[Row]) -> list[str]:

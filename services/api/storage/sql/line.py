@@ -6,6 +6,7 @@ rows only of tenants that no transaction keeps in the line, by a statement that 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -104,6 +105,12 @@ class Line:
 
 
 _STANDING = ("tenant", "requirement", "needs", "vtime", "place", "due")
+
+
+@cache
+def line_of(dialect: Dialect) -> Line:
+    """Return the line in this dialect, always the same object."""
+    return Line(dialect)
 
 
 def _standing() -> sa.Select[Any]:

@@ -1,7 +1,7 @@
-"""The statements that depend on an engine's Dialect, built once for each database."""
+"""The statements that depend on an engine's Dialect, built once for each engine."""
 
 from dataclasses import dataclass
-from typing import Self
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -12,7 +12,7 @@ from services.api.storage.sql.tables import installation, requests, tenants
 from services.api.storage.sql.transitions import Failures
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Statements:
     """The statements.
 
@@ -27,16 +27,17 @@ class Statements:
     take_turn: sa.Insert
     keep_store: sa.Insert
 
-    @classmethod
-    def of(cls, dialect: Dialect) -> Self:
-        """Build the statements in this dialect."""
-        lapsed = requests.c.create_time <= sa.bindparam("lapsed", type_=UtcTime)
-        take = dialect.insert_or_set(requests, ("digest", "export_id", "create_time"), when=lapsed)
-        return cls(
-            dialect=dialect,
-            failures=Failures.of(dialect),
-            settlements=Settlements.of(dialect),
-            take_request_id=take.returning(requests.c.export_id),
-            take_turn=dialect.insert_or_set(tenants, ("vtime", "served")),
-            keep_store=dialect.insert_or_keep(installation),
-        )
+
+@cache
+def statements_of(dialect: Dialect) -> Statements:
+    """Return the statements in this dialect: always the same ones, so that what is built of them can be kept, too."""
+    lapsed = requests.c.create_time <= sa.bindparam("lapsed", type_=UtcTime)
+    take = dialect.insert_or_set(requests, ("digest", "export_id", "create_time"), when=lapsed)
+    return Statements(
+        dialect=dialect,
+        failures=Failures.of(dialect),
+        settlements=Settlements.of(dialect),
+        take_request_id=take.returning(requests.c.export_id),
+        take_turn=dialect.insert_or_set(tenants, ("vtime", "served")),
+        keep_store=dialect.insert_or_keep(installation),
+    )

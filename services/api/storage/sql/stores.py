@@ -16,13 +16,13 @@ from services.api.ports.retention import Kept
 from services.api.ports.store import Store
 from services.api.storage.sql import history
 from services.api.storage.sql.database import Database
-from services.api.storage.sql.statements import Statements
+from services.api.storage.sql.statements import statements_of
 from services.api.storage.sql.turns import Asked
 from services.api.storage.sql.verbs import figures, ids, keys
 from services.api.storage.sql.verbs.exports import Creation, ExportVerbs
 from services.api.storage.sql.verbs.lease_reports import Completion, Failed, Release, Renewal
 from services.api.storage.sql.verbs.leases import LeaseVerbs
-from services.api.storage.sql.verbs.outbox import OutboxVerbs, Settled
+from services.api.storage.sql.verbs.outbox import OutboxVerbs, Settled, outbox_verbs
 from services.api.storage.sql.verbs.retention import RetentionVerbs
 from services.contract.job import LeaseRef
 from services.contract.outcome import Failure, RunStats
@@ -36,12 +36,12 @@ def sql_store(
     monotonic: Callable[[], float] | None = None,
 ) -> Store:
     """Return all ports over one database. `monotonic`: see Places."""
-    sql = Statements.of(database.dialect)
+    sql = statements_of(database.dialect)
     return Store(
         exports=SqlExportStore(database, ExportVerbs(sql, monotonic=monotonic)),
         leases=SqlLeaseStore(database, LeaseVerbs(sql, policy or LeasePolicy(), fairness or Fairness())),
         figures=SqlQueueFigures(database),
-        outbox=SqlOutbox(database, OutboxVerbs(sql)),
+        outbox=SqlOutbox(database, outbox_verbs(sql)),
         retention=SqlRetentionStore(database, RetentionVerbs(sql)),
         keys=SqlKeyStore(database),
     )

@@ -9,13 +9,14 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 import sqlalchemy as sa
 
 from services.api.domain.fairness import Shares, Turn
 from services.api.domain.leases import Ability
 from services.api.storage.sql import reading_line
-from services.api.storage.sql.line import Line, LineKey
+from services.api.storage.sql.line import LineKey, line_of
 from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.reading_line import Candidate, Front, Kept
 from services.api.storage.sql.statements import Statements
@@ -68,13 +69,18 @@ class Choice:
     looked_at: set[LineKey] = field(default_factory=set)
 
 
+@cache
+def _taking(sql: Statements) -> Prepared:
+    return Prepared(sql.take_turn, sets=("tenant", "vtime", "served"))
+
+
 class Turns:
     """Lets tenants take turns, by the shares of `fairness`. `avoidance`: see LeasePolicy."""
 
     def __init__(self, sql: Statements, fairness: Shares, avoidance: timedelta) -> None:
-        self._take = Prepared(sql.take_turn, sets=("tenant", "vtime", "served"))
+        self._take = _taking(sql)
         self._dialect = sql.dialect
-        self._line = Line(sql.dialect)
+        self._line = line_of(sql.dialect)
         self._fairness = fairness
         self._avoidance = avoidance
         self._edition: int | None = None

@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -20,7 +21,7 @@ from services.api.ports.exports import (
     RequestMark,
 )
 from services.api.storage.sql import transitions as changes
-from services.api.storage.sql.history import History
+from services.api.storage.sql.history import history_of
 from services.api.storage.sql.listing import MAX_LOOKED_AT, Listing
 from services.api.storage.sql.places import Places
 from services.api.storage.sql.prepared import Prepared
@@ -79,9 +80,9 @@ class ExportVerbs:
         max_looked_at: int = MAX_LOOKED_AT,
         monotonic: Callable[[], float] | None = None,
     ) -> None:
-        self._take_request_id = Prepared(sql.take_request_id, sets=requests.c.keys())
+        self._take_request_id = _taking(sql)
         self._listing = Listing(sql.dialect, max_looked_at)
-        self._history = History(sql)
+        self._history = history_of(sql)
         self._places = Places(monotonic)
 
     def create(self, db: sa.Connection, creations: Sequence[Creation]) -> list[Export | Exception]:
@@ -200,6 +201,11 @@ class ExportVerbs:
 
     def first_queued(self, db: sa.Connection, tenant: str) -> list[str]:
         return [*db.execute(_first_queued, {"of_tenant": tenant}).scalars()]
+
+
+@cache
+def _taking(sql: Statements) -> Prepared:
+    return Prepared(sql.take_request_id, sets=requests.c.keys())
 
 
 def _taken_by(db: sa.Connection, tenant: str, mark: RequestMark) -> sa.MappingResult:

@@ -13,16 +13,14 @@ from services.api.domain.export import Export
 from services.api.domain.fairness import Shares
 from services.api.domain.history import Actor
 from services.api.domain.leases import Claimed, LeasePolicy, Standing
-from services.api.domain.states import CancelReason, Event, sources, target
+from services.api.domain.states import CancelReason, Event, target
 from services.api.storage.sql import transitions as changes
-from services.api.storage.sql.column_types import Length, UtcTime, to_micros
-from services.api.storage.sql.history import History, worker_of
-from services.api.storage.sql.listed import Listed, Types, in_rounds
+from services.api.storage.sql.column_types import UtcTime, to_micros
+from services.api.storage.sql.history import history_of, worker_of
+from services.api.storage.sql.listed import in_rounds
 from services.api.storage.sql.prepared import Prepared
 from services.api.storage.sql.rows import (
     EXPORT_COLUMNS,
-    FILE_COLUMNS,
-    JOB_COLUMNS,
     Row,
     to_export,
     to_spec,
@@ -31,6 +29,7 @@ from services.api.storage.sql.statements import Statements
 from services.api.storage.sql.tables import exports, in_states
 from services.api.storage.sql.turns import Asked, Choice, PollKey, Turns
 from services.api.storage.sql.verbs.lease_reports import Completion, Failed, Release, Renewal
+from services.api.storage.sql.verbs.lease_statements import lease_statements, unconfirmed
 from services.contract.errors import ExportdError, JobCancelled, LeaseLost, RowsMissing
 from services.contract.job import LeaseRef, Verdict
 
@@ -42,28 +41,10 @@ _next_due = Prepared(
     )
 )
 
-_unconfirmed = (
-    sa.select(*EXPORT_COLUMNS, *JOB_COLUMNS)
-    .where(in_states(sources(Event.EXPIRE_UNCONFIRMED)), sa.not_(_c.lease_confirmed))
-    .order_by(_c.id)
-)
 _leased_before = Prepared(
-    _unconfirmed.where(_c.lease_worker_id == sa.bindparam("of_worker"), _c.lease_create_time < _moment)
+    unconfirmed.where(_c.lease_worker_id == sa.bindparam("of_worker"), _c.lease_create_time < _moment)
 )
 
-_text, _time = sa.Text(), UtcTime()
-_LEASING: Types = {
-    **dict.fromkeys(("of_id", "of_requirement", "new_lease", "by_worker", "by_poll"), _text),
-    **dict.fromkeys(("now", "until"), _time),
-}
-_RENEWING: Types = {
-    **dict.fromkeys(("of_id", "of_lease", "by_worker"), _text),
-    "until": _time,
-    "longest": Length(),
-}
-_OF_LEASE: Types = {"of_id": _text, "of_lease": _text, "now": _time}
-_ERROR: Types = {"code": _text, "message": _text, "now_micros": sa.BigInteger()}
-_FILE: Types = {name: _c[name].type for name in FILE_COLUMNS}
 _lock_free = sa.select(_c.id).where(_c.id.in_(sa.bindparam("ids", expanding=True))).with_for_update(skip_locked=True)
 _by_id = Prepared(sa.select(*EXPORT_COLUMNS).where(_c.id == sa.bindparam("of_id")))
 
@@ -74,20 +55,10 @@ class LeaseVerbs:
     def __init__(self, sql: Statements, policy: LeasePolicy, fairness: Shares) -> None:
         self._one_writer = sql.dialect.one_writer
         self._failures = sql.failures
-        self._history = History(sql)
+        self._history = history_of(sql)
         self.turns = Turns(sql, fairness, policy.avoidance)
         self._policy = policy
-        self._leasing = Listed.of(sql.dialect, changes.LEASE, _LEASING)
-        self._renewing = Listed.of(sql.dialect, changes.RENEW, _RENEWING)
-        self._completing = Listed.of(sql.dialect, changes.COMPLETE, _OF_LEASE, _FILE)
-        self._releasing = Listed.of(sql.dialect, changes.RELEASE, _OF_LEASE)
-        self._failing = _failing(sql)
-        asked = sql.dialect.rows_given("given", {"id": _text})
-        self._asked_for = Prepared(sa.select(*EXPORT_COLUMNS).where(_c.id == asked.c.id))
-        poll = sql.dialect.rows_given("given", {"worker": _text, "poll": _text})
-        self._of_polls = Prepared(
-            _unconfirmed.where(_c.lease_worker_id == poll.c.worker, _c.lease_poll_id == poll.c.poll)
-        )
+        self._sql = lease_statements(sql)
 
     def claim(self, db: sa.Connection, asked: Sequence[Asked]) -> list[list[Claimed] | Exception]:
         """Claim exports for polls. A ListVerb.
@@ -108,7 +79,7 @@ class LeaseVerbs:
     def _leased_to(self, db: sa.Connection, asked: Sequence[Asked]) -> dict[PollKey, list[Claimed]]:
         """Return what each poll has already leased but not confirmed. Polls without such leases are left out."""
         claims: dict[PollKey, list[Claimed]] = {}
-        for row in self._of_polls.all(db, {"given": json.dumps(sorted({poll.key for poll in asked}))}):
+        for row in self._sql.of_polls.all(db, {"given": json.dumps(sorted({poll.key for poll in asked}))}):
             claims.setdefault((row["lease_worker_id"], row["lease_poll_id"]), []).append(_claimed(row))
         return claims
 
@@ -131,7 +102,7 @@ class LeaseVerbs:
         ]
         if not self._one_writer:
             given = _free(db, given)
-        rows = {row["id"]: row for row in self._leasing.changed(db, given)}
+        rows = {row["id"]: row for row in self._sql.leasing.changed(db, given)}
         in_turn = [rows[each["of_id"]] for each in given if each["of_id"] in rows]
         self._history.happened(db, Event.LEASE, in_turn, Actor.WORKER, worker_id=_holder)
         self.turns.settle(db, choice, rows.keys())
@@ -150,13 +121,13 @@ class LeaseVerbs:
 
     def standings(self, db: sa.Connection, leases: Sequence[LeaseRef]) -> list[Standing]:
         ids = sorted({(lease.export_id,) for lease in leases})
-        rows = {row["id"]: row for row in self._asked_for.all(db, {"given": json.dumps(ids)})}
+        rows = {row["id"]: row for row in self._sql.asked_for.all(db, {"given": json.dumps(ids)})}
         return [_standing(rows.get(lease.export_id), lease) for lease in leases]
 
     def renew(self, db: sa.Connection, asked: Sequence[Renewal]) -> list[list[Export] | Exception]:
         """Renew leases. A ListVerb."""
         given = {lease: self._renewed(renewal, lease) for renewal in asked for lease in renewal.leases}
-        renewed = {LeaseRef(row["id"], row["lease_id"]) for row in self._renewing.changed(db, given.values())}
+        renewed = {LeaseRef(row["id"], row["lease_id"]) for row in self._sql.renewing.changed(db, given.values())}
         return [self._revive(db, renewal, renewed) for renewal in asked]
 
     def _renewed(self, renewal: Renewal, lease: LeaseRef) -> dict[str, Any]:
@@ -178,7 +149,7 @@ class LeaseVerbs:
         return in_rounds(asked, _own_export, lambda some: self._complete(db, some))
 
     def _complete(self, db: sa.Connection, asked: Sequence[Completion]) -> list[Export | Exception | None]:
-        rows = self._completing.changed(db, [each.values() for each in asked if each.has_every_row])
+        rows = self._sql.completing.changed(db, [each.values() for each in asked if each.has_every_row])
         exports = self._history.happened(db, Event.COMPLETE, rows, Actor.WORKER, worker_id=_holder)
         done = {export.id: export for export in exports}
         return [self._completed(db, each, done) for each in asked]
@@ -200,7 +171,7 @@ class LeaseVerbs:
 
     def _fail(self, db: sa.Connection, asked: Sequence[Failed]) -> list[Export | Exception | None]:
         failed: dict[str, Export] = {}
-        for event in self._failing:
+        for event in self._sql.failing:
             left = {each.lease.export_id: each for each in asked if each.lease.export_id not in failed}
             failed |= self._fail_by(db, event, left)
         return [failed.get(each.lease.export_id) or _not_failed(db, each.lease) for each in asked]
@@ -208,7 +179,7 @@ class LeaseVerbs:
     def _fail_by(self, db: sa.Connection, event: Event, asked: Mapping[str, Failed]) -> dict[str, Export]:
         """Apply one event, and return the exports to which it happened."""
         given = [values for each in asked.values() if (values := each.values(event, self._policy)) is not None]
-        rows = self._failing[event].changed(db, given)
+        rows = self._sql.failing[event].changed(db, given)
         exports = self._by_workers(db, event, rows, lambda row: asked[row["id"]].reason)
         return {export.id: export for export in exports}
 
@@ -229,7 +200,7 @@ class LeaseVerbs:
         )
 
     def _release(self, db: sa.Connection, asked: Sequence[Release]) -> list[list[Export] | Exception]:
-        rows = self._releasing.changed(db, [values for each in asked for values in each.values()])
+        rows = self._sql.releasing.changed(db, [values for each in asked for values in each.values()])
         released = {export.id: export for export in self._by_workers(db, Event.RELEASE, rows)}
         return [[released[id_] for id_ in each.export_ids if id_ in released] for each in asked]
 
@@ -250,16 +221,6 @@ class LeaseVerbs:
         yield Event.EXPIRE_UNCONFIRMED, changes.EXPIRE_UNCONFIRMED
         yield Event.EXPIRE_LAST, self._failures.expire_last
         yield Event.EXPIRE, self._failures.expire
-
-
-def _failing(sql: Statements) -> Mapping[Event, Listed]:
-    """Return the statements to try, in this order. Giving back more often than allowed changes nothing."""
-    dialect, failures = sql.dialect, sql.failures
-    return {
-        Event.GIVE_BACK: Listed.of(dialect, changes.GIVE_BACK, {**_OF_LEASE, "given_back_limit": sa.Integer()}),
-        Event.FAIL: Listed.of(dialect, failures.fail, {**_OF_LEASE, **_ERROR, "due": _time}),
-        Event.GIVE_UP: Listed.of(dialect, failures.give_up, {**_OF_LEASE, **_ERROR, "reason": _c.cancel_reason.type}),
-    }
 
 
 def _own_export(asked: Completion | Failed) -> list[str]:

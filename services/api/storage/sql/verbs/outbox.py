@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -194,6 +195,12 @@ class OutboxVerbs:
         if row is None:
             raise DeliveryNotFound(delivery_id)
         return to_delivery(row)
+
+
+@cache
+def outbox_verbs(sql: Statements) -> OutboxVerbs:
+    """Return the verbs in this dialect, always the same object."""
+    return OutboxVerbs(sql)
 
 
 def _own_delivery(asked: Settled) -> list[str]:
