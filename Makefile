@@ -52,8 +52,8 @@ test: $(READY) ## Run every test, in four processes: make test, make test ARGS='
 test-unit: $(READY) ## Run the tests that need no server, no process and no patience
 	@$(PYTEST) -m 'not slow' tests/unit $(ARGS)
 
-proof: $(READY) ## Drive the store through 2,000 random stories of 50 steps, beside its model: make proof PROOF=2000,50
-	@EXPORTD_PROOF=$(PROOF) $(BIN)/python -m pytest tests/ports/test_state_machine.py -o faulthandler_timeout=0
+proof: $(READY) ## Try at random what `make test` tries a part of; the store, beside its model, by PROOF=2000,50: stories, steps
+	@EXPORTD_PROOF=$(PROOF) $(BIN)/python -m pytest -m proof -o faulthandler_timeout=0 $(ARGS)
 
 check: $(READY) proto-check breaking ## Lint of code and interfaces, types, generated code and the import rule
 	@$(BIN)/buf lint

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from demo import seaweed
+from tests.budget import examples
 from tests.servers import object_store as object_stores
 
 # Two busy cores may hold any example up: how long one takes, or takes to be made, says nothing.
-settings.register_profile("exportd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "exportd", deadline=None, max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("exportd")
 
 
@@ -50,6 +53,9 @@ def pytest_configure() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Processes that share the tests need one order of them, also where parameters come from a set."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.proof)
     places: dict[str, int] = {}
     for item in items:
         places.setdefault(_function(item), len(places))

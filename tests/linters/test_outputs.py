@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from services.contract.formats import Format, XlsxLayout
 from services.worker.writers.xlsx import XlsxWriter
+from tests.budget import examples
 from tests.golden.tables import TEXTS, VALUE_ROWS, VALUES, batch_of, file_of, text_column
 from tests.linters.fault import rules_of
 from tests.linters.workbook_linter import workbook_faults
@@ -36,7 +37,7 @@ def test_a_workbook_of_every_kind_of_value_has_no_fault(layout):
         assert faults(file_of(Format.XLSX, columns, rows, layout=layout)) == []
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(rows=ROWS)
 def test_a_workbook_of_nasty_values_has_no_fault(rows):
     assert faults(file_of(Format.XLSX, COLUMNS, rows, time_zone="Asia/Kolkata")) == []

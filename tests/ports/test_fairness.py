@@ -9,10 +9,11 @@ import pytest
 from services.api.domain.fairness import Fairness, Share
 from services.api.domain.retry import RetryAfter
 from services.api.domain.states import State
+from tests.budget import PROOF
 from tests.ports.driving import POLICY, WORKER
 from tests.ports.samples import CRASH, SECOND, SPEC, START, STATS, new_export, new_file
 
-FLOOD = 10_000
+FLOOD = 10_000 if PROOF else 1_000
 
 
 async def send(store, tenant: str, count: int = 1, priority: int = 0) -> list[str]:
@@ -52,6 +53,7 @@ class Slots:
         return tenants
 
 
+@pytest.mark.proof
 async def test_fault_21_a_tenant_that_floods_delays_another_by_one_job_a_slot_at_most(store):
     await send(store, "flood", FLOOD)
     slots = Slots(store, 4)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.contract.spec import All, AnyOf, Filter, Operator, OrderTerm, Page, Term
 from services.worker.ports import Source
+from tests.budget import examples
 from tests.integration.sources.filter_engines import ENGINES
 from tests.integration.sources.filter_model import BY_SIZE, COLUMNS, OF_TEXT, TYPES, selected
 from tests.integration.sources.kept import KeptSources
@@ -81,7 +82,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield settings.kind, source
 
 
-@settings(max_examples=40, derandomize=True)  # so each engine is asked the same
+@settings(max_examples=examples(60), derandomize=True)  # so each engine is asked the same
 @given(question=questions)
 def test_every_engine_answers_as_the_model_does(engine: tuple[str, Source], question: Question) -> None:
     kind, source = engine

@@ -26,6 +26,7 @@ from services.worker.sources.files.whole import row_groups, sorted_frames
 from services.worker.sources.files.whole.row_groups import WholeFiles
 from services.worker.sources.files.whole.sorted_frames import TooUneven
 from services.worker.sources.sources import Sources
+from tests.budget import examples
 from tests.integration.sources.copy_jobs import run, run_through_arrow
 from tests.integration.sources.source_specs import ATTACHMENT, spec_of
 from tests.integration.sources.test_row_groups import COLUMNS, ROW, written
@@ -54,7 +55,7 @@ def has_frames(directory: Path, spec: JobSpec, options: RowOptions | None = None
         return reading is not None
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     rows=st.lists(ROW, max_size=12),
     dialect=DIALECTS,
@@ -185,7 +186,7 @@ TERMS = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(rows=st.lists(ROW, max_size=12), terms=TERMS, group_rows=st.integers(1, 5))
 def test_rows_in_order_are_those_of_duckdb(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], terms: list[OrderTerm], group_rows: int

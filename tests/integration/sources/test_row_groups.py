@@ -23,6 +23,7 @@ from services.worker.sources.files.settings import ParquetSettings
 from services.worker.sources.files.source import FileSource
 from services.worker.sources.files.whole import row_groups
 from services.worker.sources.rows.reading import SnapshotReading
+from tests.budget import examples
 from tests.integration.sources.source_specs import ATTACHMENT, read, read_from, spec_of, type_of
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,7 +97,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(rows=st.lists(ROW, max_size=12), options=OPTIONS)
 def test_rows_are_those_that_duckdb_reads(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], options: dict[str, Any]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.contract import formats, spec
 from services.contract.codec import spec_from_bytes, spec_to_bytes
+from tests.budget import examples
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 KINDS = st.sampled_from(spec.Kind)
@@ -45,7 +46,7 @@ st.register_type_strategy(
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.from_type(spec.JobSpec))
 def test_any_spec_reads_back(frozen: spec.JobSpec) -> None:
     assert spec_from_bytes(spec_to_bytes(frozen)) == frozen

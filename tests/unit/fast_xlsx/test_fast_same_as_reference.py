@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.contract.formats import XlsxLayout
 from services.contract.spec import Kind
+from tests.budget import examples
 from tests.unit.fast_xlsx.fast_books import by_calamine, by_openpyxl, column, fast, slow, texts
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, TEXTS, counts, text_columns
 
@@ -38,7 +39,7 @@ def padded(sheets):
 @pytest.mark.slow
 @pytest.mark.parametrize("compact", [False, True])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
-@settings(deadline=None, max_examples=15)  # of four tests
+@settings(deadline=None, max_examples=examples(15))  # of four tests
 @given(rows=ROWS)
 def test_nasty_tables_are_the_same(zone, compact, rows, tmp_path_factory):
     spool_dir = tmp_path_factory.getbasetemp()
@@ -46,7 +47,7 @@ def test_nasty_tables_are_the_same(zone, compact, rows, tmp_path_factory):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(values=st.lists(TEXTS, min_size=1, max_size=5))
 def test_texts_without_gaps_are_the_same(values, tmp_path_factory):
     assert_same(text_columns("a"), texts(*values), spool_dir=tmp_path_factory.getbasetemp())

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.contract.spec import Kind
 from services.worker.writers.xlsx.shared import MIN_ROWS, SharedTexts
+from tests.budget import examples
 from tests.linters.workbook_linter import workbook_faults
 from tests.unit.fast_xlsx import test_fast_same_as_reference as reference
 from tests.unit.fast_xlsx.fast_books import by_calamine, column, fast, part, sheet_xml, texts
@@ -40,7 +41,7 @@ def faults(content: bytes) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compact", [False, True])
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(batches=st.lists(st.lists(st.one_of(TEXTS, st.none()), min_size=1, max_size=3), min_size=1, max_size=3))
 def test_nasty_texts_that_repeat_are_the_same(compact, batches, tmp_path_factory):
     spool_dir = tmp_path_factory.getbasetemp()
@@ -57,7 +58,7 @@ def test_columns_shared_half_shared_and_not_at_all_are_the_same(compact, tmp_pat
     assert_same(columns, rows[:40], rows[40:], spool_dir=tmp_path, compact=compact)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(batches=st.lists(st.lists(TEXTS, min_size=1, max_size=3), min_size=1, max_size=3))
 def test_a_workbook_with_shared_texts_has_no_fault(batches):
     content, _ = fast(ONE, *[often(*values) for values in batches], share_from_rows=1)

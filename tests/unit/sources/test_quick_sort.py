@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.worker.sources.files.whole.quick_sort import Order
+from tests.budget import examples
 
 TEXTS = st.one_of(
     st.text(max_size=12),
@@ -37,7 +38,7 @@ def by_polars(frame: pl.DataFrame, how: Order) -> pl.DataFrame:
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(data=st.data(), name=st.sampled_from([*VALUES]), descending=st.booleans(), nulls_last=st.booleans())
 def test_it_is_the_order_of_polars(data: st.DataObject, name: str, *, descending: bool, nulls_last: bool) -> None:
     type_, values = VALUES[name]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from services.worker.sources.files.walk import Walk
 from services.worker.sources.stores.globs import compiled, fixed
+from tests.budget import examples
 
 FILES = [
     "a.csv",
@@ -75,7 +76,7 @@ NAME = st.text("ab[]!", min_size=1, max_size=6)
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(st.lists(STEP | st.just("**"), max_size=5), STEP, st.lists(NAME, min_size=1, max_size=5))
 def test_every_pattern_means_what_its_steps_do(folders: list[str], name: str, path: list[str]) -> None:
     pattern = [*folders, name]

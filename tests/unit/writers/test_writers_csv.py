@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, ColumnType, Kind
+from tests.budget import examples
 from tests.unit.writers.plain_model import PARSERS, same
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, TEXTS, counts, text_columns, written
 
@@ -32,7 +33,7 @@ def test_a_table_without_rows_is_its_header():
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(rows=ROWS)
 def test_every_value_reads_back_from_csv(rows):
     content, writer = written(Format.CSV, COLUMNS, rows[:2], rows[2:])
@@ -49,7 +50,7 @@ def test_every_value_reads_back_from_csv(rows):
                 assert same(kind, PARSERS[kind](text), expected), (column, text, expected)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(value=TEXTS.map(lambda t: t.replace("\x00", "")) | TEXTS.map(lambda _: None))
 def test_polars_and_duckdb_tell_null_from_empty_text(value, tmp_path_factory):
     columns = text_columns("a", "b")

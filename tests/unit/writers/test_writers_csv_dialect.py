@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from services.contract.formats import CsvDialect, Format, LineTerminator
 from services.contract.spec import ColumnSpec, ColumnType, Kind, TableOptions
 from services.worker.writers.csv import CsvWriter
+from tests.budget import examples
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, TEXTS, batch_of, counts, text_columns, written
 
 NUMBERS = (
@@ -81,7 +82,7 @@ def test_numbers_are_no_formulas_and_headers_may_be():
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(rows=ROWS, delimiter=st.sampled_from(DELIMITERS), null_text=st.sampled_from(["", "NULL", "0", "true"]))
 def test_the_quick_way_and_the_careful_way_write_the_same(rows, delimiter, null_text):
     dialect = CsvDialect(delimiter=delimiter, null_text=null_text, line_terminator=LineTerminator.LF)
@@ -92,7 +93,7 @@ def test_the_quick_way_and_the_careful_way_write_the_same(rows, delimiter, null_
     assert content == carefully.getvalue()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(values=st.lists(TEXTS, min_size=1, max_size=5), delimiter=st.sampled_from([",", ";", "\t", "|", "1", "¦"]))
 def test_foreign_readers_find_every_text_whatever_the_delimiter(values, delimiter):
     table = dialect_of(delimiter=delimiter)

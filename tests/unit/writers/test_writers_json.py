@@ -10,6 +10,7 @@ from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, ColumnType, Kind
 from services.worker.json_text import all_json
 from services.worker.writers.json import field_tree
+from tests.budget import examples
 from tests.unit.writers.plain_model import PARSERS, same
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, counts, text_columns, written
 
@@ -33,7 +34,7 @@ def documents(table_format: Format, content: bytes) -> list[dict]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("table_format", [Format.JSON, Format.JSONL])
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(rows=ROWS)
 def test_every_value_reads_back_from_json(table_format, rows):
     content, writer = written(table_format, COLUMNS, rows[:2], rows[2:])
@@ -54,7 +55,7 @@ def test_every_value_reads_back_from_json(table_format, rows):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(rows=ROWS.filter(lambda rows: all(r["float"] is None or abs(r["float"]) < 1e300 for r in rows)))
 def test_orjson_reads_what_is_written(rows):
     rows = [{**row, "deep.er.json": None} for row in rows]

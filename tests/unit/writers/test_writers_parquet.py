@@ -13,6 +13,7 @@ from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, ColumnType, Kind
 from services.worker.schema import arrow_schema
 from services.worker.writers.parquet import ParquetWriter
+from tests.budget import examples
 from tests.unit.writers.test_writers_json import flat
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, batch_of, text_columns, written
 
@@ -44,7 +45,7 @@ def shown(row: dict) -> dict:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(rows=ROWS)
 def test_every_value_reads_back_from_parquet(rows):
     content, writer = written(Format.PARQUET, COLUMNS, rows[:2], rows[2:])

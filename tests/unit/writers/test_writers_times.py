@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.contract.spec import ColumnSpec, ColumnType, Kind
 from services.worker.writers.values import CannotWrite, Cells, Losses, plain_text
+from tests.budget import examples
 
 ZONES = ["UTC", "Europe/Madrid", "America/Mexico_City", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Monrovia"]
 
@@ -45,7 +46,7 @@ def test_fractions_of_a_second_appear_only_where_there_are_some():
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(moment=st.datetimes(datetime(2, 1, 1), datetime(2099, 12, 31)), zone=st.sampled_from(ZONES))  # noqa: DTZ001
 def test_a_timestamp_is_the_same_instant_and_the_local_time_that_zoneinfo_says(moment, zone):
     moment = moment.replace(tzinfo=UTC)
@@ -82,7 +83,7 @@ def test_years_of_five_digits_have_a_sign():
     assert text_of(Kind.DATE, pa.array([2_932_897], pa.int32()).cast(pa.date32())) == ["+10000-01-01"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     moments=st.lists(
         st.none()

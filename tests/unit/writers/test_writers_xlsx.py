@@ -16,6 +16,7 @@ from services.contract.formats import Format
 from services.contract.spec import ColumnSpec, ColumnType, Kind
 from services.worker.writers.values import CannotWrite
 from services.worker.writers.xlsx.sheet_names import sheet_names
+from tests.budget import examples
 from tests.reference.openpyxl_writer import OpenpyxlWriter
 from tests.unit.writers.plain_model import PARSERS
 from tests.unit.writers.writer_tables import COLUMNS, ROWS, batch_of, counts, text_columns, written
@@ -91,7 +92,7 @@ def agree(found: object, expected: object) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(rows=ROWS)
 def test_every_value_reads_back_with_openpyxl(zone, rows, tmp_path_factory):
     content, writer = written(
@@ -108,7 +109,7 @@ def test_every_value_reads_back_with_openpyxl(zone, rows, tmp_path_factory):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(rows=ROWS)
 def test_calamine_reads_the_same_texts_numbers_and_booleans(rows, tmp_path_factory):
     columns = tuple(c for c in COLUMNS if c.type.kind in (Kind.TEXT, Kind.INTEGER, Kind.FLOAT, Kind.BOOLEAN))
