@@ -59,6 +59,7 @@ def _imported() -> dict[str, list[str]]:
     return {name: sorted(set(_imports(path))) for name, path in _modules()}
 
 
+@cache
 def _room(module: str) -> str | None:
     """The innermost room that holds a module."""
     return max((room for room in ROOMS if _below(module, room)), key=len, default=None)
@@ -77,6 +78,7 @@ def _allowed(room: str, target: str) -> bool:
     return any(_names(entry, target) for entry in ROOMS[room])
 
 
+@cache
 def _names(entry: str, target: str) -> bool:
     return _below(target, entry.removesuffix(".*")) if entry.endswith(".*") else _room(target) == entry
 

@@ -17,6 +17,7 @@ MINIMUM = 22
 """Of Node.js, for @connectrpc/connect-node."""
 
 _STAMP = PACKAGE / "node_modules" / ".installed"
+_BUILT = PACKAGE / "node_modules" / ".built"
 _INSTALL_S = 600.0
 
 
@@ -56,6 +57,11 @@ def _install(found: Node) -> None:
 
 
 def _build(found: Node) -> None:
+    """Unless what it is made of is what it was made of the last time."""
+    made_of = _digest_of_sources()
+    if (PACKAGE / "dist").is_dir() and _BUILT.exists() and _BUILT.read_text() == made_of:
+        return
+    _BUILT.unlink(missing_ok=True)
     buf = Path(sys.executable).with_name("buf")
     made = subprocess.run(
         [buf, "generate", "--template", "clients/typescript/buf.gen.yaml"],
@@ -64,3 +70,12 @@ def _build(found: Node) -> None:
     assert made.returncode == 0, made.stderr
     compiled = run(found, *found.npm, "run", "--silent", "build")
     assert compiled.returncode == 0, compiled.stdout
+    _BUILT.write_text(_digest_of_sources())
+
+
+def _digest_of_sources() -> str:
+    digest = hashlib.sha256()
+    for path in sorted([*(ROOT / "proto").rglob("*.proto"), *(PACKAGE / "src").rglob("*"), *PACKAGE.glob("*.*")]):
+        if path.is_file():
+            digest.update(f"{path.relative_to(ROOT)} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

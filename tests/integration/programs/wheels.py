@@ -4,6 +4,7 @@ pip installs the wheels. What they need is linked from the libraries of this env
 that nothing is fetched.
 """
 
+import shutil
 import subprocess
 import sys
 import venv
@@ -61,17 +62,36 @@ def wheel_of(folder: Path, name: str) -> Path:
     return wheel
 
 
-def install(wheels: Path, name: str, extra: str, home: Path) -> Installed:
+def install(wheels: Path, name: str, extra: str, home: Path, like: Installed | None = None) -> Installed:
+    """Into a new environment. What pip has put into `like`, one of the same distribution, is not asked of it again."""
     venv.create(home, with_pip=False)
     environment = Installed(name, extra, home)
-    files = [wheel_of(wheels, each) for each in BROUGHT[name]]
+    if like is None:
+        _install(wheels, environment)
+    else:
+        _copy(like, environment)
+    for needed in _needed(environment):
+        _link(needed, environment.packages)
+    return environment
+
+
+def _install(wheels: Path, environment: Installed) -> None:
+    files = [wheel_of(wheels, each) for each in BROUGHT[environment.distribution]]
     pip = [sys.executable, "-m", "pip", "--python", environment.programs / "python", "install"]
     options = ["--quiet", "--no-index", "--no-deps", "--no-compile"]
     done = subprocess.run([*pip, *options, *files], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
-    for needed in _needed(environment):
-        _link(needed, environment.packages)
-    return environment
+
+
+def _copy(installed: Installed, to: Installed) -> None:
+    """Its wheels, without what is linked beside them; programs begin with the path of their Python."""
+    for entry in installed.packages.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.copytree(entry, to.packages / entry.name, dirs_exist_ok=True)
+    for program in installed.programs.glob("export*"):
+        text = program.read_text(encoding="utf-8").replace(str(installed.home), str(to.home))
+        (to.programs / program.name).write_text(text, encoding="utf-8")
+        (to.programs / program.name).chmod(program.stat().st_mode)
 
 
 def _needed(environment: Installed) -> Iterator[Distribution]:
