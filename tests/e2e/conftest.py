@@ -26,9 +26,9 @@ PATIENT = {"EXPORTD_LEASE_TTL_S": "20", "EXPORTD_CONFIRM_WINDOW_S": "20"}
 """Leases that outlast a restart of the api on a busy machine: only then must no attempt be lost."""
 
 
-INVOICES = 20_000
-NUMBERS = 3_000_000
-COPIES = 10
+INVOICES = 5_000
+NUMBERS = 1_000_000
+COPIES = 30
 """The collection /numbers has its rows so many times over that no machine is at their end when a test cancels it."""
 
 NUMBERS_CATALOG = """
@@ -140,14 +140,16 @@ def opened_house(sample: Path, data_dir: Path, begin: Begin = installed) -> Iter
             process.terminate()
 
 
+@pytest.fixture(scope="session")
+def forked(warm_services: Mapping[str, WarmProgram]) -> Begin:  # noqa: F811 - the fixture
+    """Begins a service as a fork of one that is imported already; `installed` begins the program."""
+    return lambda name, environ: warm_services[name].begin(env=environ)  # type: ignore[return-value]
+
+
 @pytest.fixture
-def house(
-    sample: Path,
-    tmp_path: Path,
-    warm_services: Mapping[str, WarmProgram],  # noqa: F811 - the fixture
-) -> Iterator[House]:
-    """Its processes are forked from programs that are imported already; those of `quiet_house` are the programs."""
-    with opened_house(sample, tmp_path / "data", lambda name, environ: warm_services[name].begin(env=environ)) as house:
+def house(sample: Path, tmp_path: Path, forked: Begin) -> Iterator[House]:
+    """Its processes are forked; those of `quiet_house` are the programs."""
+    with opened_house(sample, tmp_path / "data", forked) as house:
         yield house
 
 
@@ -159,9 +161,9 @@ async def client(house: House) -> AsyncIterator[ExportClient]:
         yield client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def quiet_house(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """An api and a worker for the tests of a module that end and change neither."""
+    """An api and a worker for all tests that end and change neither."""
     with opened_house(sample, tmp_path_factory.mktemp("house") / "data") as house:
         house.api(**PATIENT)
         house.worker(EXPORTD_SLOTS="2")

@@ -32,7 +32,8 @@ async def waits_for(client: ExportClient, export: Export, reason: Export.WaitRea
 async def test_of_two_workers_one_with_the_old_sources_file_builds_what_it_can(
     house: House, client: ExportClient, sample: Path
 ) -> None:
-    old = start_worker(older_sources(sample), house.data_dir, f"127.0.0.1:{house.ports[1]}", EXPORTD_SLOTS="2")
+    queue = f"127.0.0.1:{house.ports[1]}"
+    old = start_worker(older_sources(sample), house.data_dir, queue, begin=house.begin, EXPORTD_SLOTS="2")
     house.processes.append(old)
     exports = [await client.create("/airports", format="csv", max_attempts=1) for _ in range(10)]
     await waits_for(client, exports[0], Export.WAIT_REASON_NO_CAPABLE_WORKER)
@@ -49,7 +50,8 @@ async def test_a_worker_that_reads_its_new_sources_file_gets_what_waited_for_it(
 ) -> None:
     sources = sample / "live-sources.toml"
     shutil.copy(older_sources(sample), sources)
-    worker = start_worker(sources, house.data_dir, f"127.0.0.1:{house.ports[1]}")
+    queue = f"127.0.0.1:{house.ports[1]}"
+    worker = start_worker(sources, house.data_dir, queue, begin=house.begin, EXPORTD_SLOTS="1")
     house.processes.append(worker)
     export = await client.create("/airports", format="csv")
     await waits_for(client, export, Export.WAIT_REASON_NO_CAPABLE_WORKER)
@@ -65,7 +67,7 @@ async def test_a_worker_in_another_folder_than_the_api_says_so_and_ends(
     export = await client.create("/airports", format="csv")
     data_dir = tmp_path / "elsewhere"
     data_dir.mkdir()
-    lost = start_worker(sample / "sources.toml", data_dir, f"127.0.0.1:{house.ports[1]}")
+    lost = start_worker(sample / "sources.toml", data_dir, f"127.0.0.1:{house.ports[1]}", begin=house.begin)
     assert await asyncio.to_thread(lost.wait_ended) == 2
     said = (data_dir / "worker.log").read_text()
     assert "cannot start" in said

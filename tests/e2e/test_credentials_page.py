@@ -4,51 +4,63 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from demo.processes import start_api
+import pytest
+
+from demo.processes import Begin, start_api
 from tests.docs import pages
 from tests.patience import PATIENCE_S
+from tests.servers.warm import WarmProgram
 
 PAGE = "docs/credentials.md"
 PROGRAMS = Path(sys.executable).parent
 
+Run = Callable[[str], str]
 
-def run(line: str, folder: Path, sample: Path) -> str:
+
+@pytest.fixture
+def run(sample: Path, tmp_path: Path, warm_programs: Mapping[str, WarmProgram]) -> Run:
+    """Runs a line of the page; its output."""
+    (tmp_path / "data").mkdir()
+    warm = warm_programs["exportd-api"].command("exportd-api").parent
     environ = {
         **os.environ,
-        "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
+        "PATH": f"{warm}:{PROGRAMS}:{os.environ['PATH']}",
         "EXPORTD_CATALOG": str(sample / "catalog.toml"),
-        "EXPORTD_DATA_DIR": str(folder / "data"),
+        "EXPORTD_DATA_DIR": str(tmp_path / "data"),
     }
-    words = ["bash", "-c", line]
-    ended = subprocess.run(
-        words, cwd=folder, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    assert ended.returncode == 0, f"{line}: {ended.stderr}"
-    return ended.stdout
+
+    def ran(line: str) -> str:
+        words = ["bash", "-c", line]
+        ended = subprocess.run(
+            words, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+        assert ended.returncode == 0, f"{line}: {ended.stderr}"
+        return ended.stdout
+
+    return ran
 
 
-def test_the_page_works_as_it_is_written(sample: Path, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
+def test_the_page_works_as_it_is_written(run: Run, sample: Path, tmp_path: Path, forked: Begin) -> None:
     lines = pages.commands(PAGE)
     (with_tls,) = [line for line in lines if "exportctl" in line]
     for line in [line for line in lines if line.startswith("exportd-api") and " revoke " not in line]:
-        run(line, tmp_path, sample)
+        run(line)
     tls = {"EXPORTD_TLS_CERTIFICATE": "api.pem", "EXPORTD_TLS_KEY": "api.key"}
     files = {name: str(tmp_path / "tls" / file) for name, file in tls.items()}
-    api = start_api(sample / "catalog.toml", tmp_path / "data", "127.0.0.1:0", "127.0.0.1:0", **files)
+    api = start_api(sample / "catalog.toml", tmp_path / "data", "127.0.0.1:0", "127.0.0.1:0", begin=forked, **files)
     try:
-        run(with_tls.replace(":50051", f":{api.first_line['port']}"), tmp_path, sample)
+        run(with_tls.replace(":50051", f":{api.first_line['port']}"))
     finally:
         api.terminate()
     assert (tmp_path / "token").read_text().startswith("exw_")
 
 
-def test_a_key_is_revoked_as_the_page_says(sample: Path, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
+def test_a_key_is_revoked_as_the_page_says(run: Run) -> None:
     (revoke,) = [line for line in pages.commands(PAGE) if " revoke " in line]
-    run("exportd-api keys create", tmp_path, sample)
-    listed = json.loads(run("exportd-api keys list --output json", tmp_path, sample))
+    run("exportd-api keys create")
+    listed = json.loads(run("exportd-api keys list --output json"))
     (key,) = listed["keys"] if isinstance(listed, dict) else listed
-    run(revoke.replace(" ID", f" {key['id']}"), tmp_path, sample)
+    run(revoke.replace(" ID", f" {key['id']}"))

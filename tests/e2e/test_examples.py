@@ -10,16 +10,18 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from demo.processes import start_api, start_worker
+from demo.processes import Begin, start_api, start_worker
 from services.api import tenants
 from services.api.settings import ApiSettings
 from tests.docs import pages
 from tests.e2e.conftest import House
 from tests.patience import PATIENCE_S
+from tests.servers.warm_exportctl import warm_exportctl
 
 FOLDER = Path(sys.executable).parent
 DEFAULT_TARGET = "127.0.0.1:50051"
@@ -35,17 +37,18 @@ def exportctl_lines(page: str) -> list[str]:
 WITH_COMMANDS = [page for page in pages.PAGES if page not in WALKS and exportctl_lines(page)]
 
 
-def environment(folder: Path, target: str) -> dict[str, str]:
-    """With a home of its own, where the shells' folders are."""
+def environment(folder: Path, target: str, *programs: Path) -> dict[str, str]:
+    """With a home of its own, where the shells' folders are, and these programs before others of their names."""
     (folder / ".config/fish/completions").mkdir(parents=True, exist_ok=True)
-    return {**os.environ, "EXPORTD_TARGET": target, "PATH": f"{FOLDER}:{os.environ['PATH']}", "HOME": str(folder)}
+    path = ":".join([*(str(program.parent) for program in programs), str(FOLDER), os.environ["PATH"]])
+    return {**os.environ, "EXPORTD_TARGET": target, "PATH": path, "HOME": str(folder)}
 
 
-def run(words: list[str | Path], folder: Path, target: str) -> str:
+def run(words: list[str | Path], folder: Path, target: str, *programs: Path) -> str:
     ended = subprocess.run(
         words,
         cwd=folder,
-        env=environment(folder, target),
+        env=environment(folder, target, *programs),
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
@@ -55,20 +58,27 @@ def run(words: list[str | Path], folder: Path, target: str) -> str:
     return ended.stdout
 
 
+@pytest.fixture(scope="module")
+def exportctl() -> Iterator[Path]:
+    """The program, forked for each start."""
+    with warm_exportctl() as program:
+        yield program.command("exportctl")
+
+
 @pytest.mark.parametrize("page", WITH_COMMANDS)
-def test_the_commands_work_as_they_are_written(quiet_house: House, tmp_path: Path, page: str) -> None:
+def test_the_commands_work_as_they_are_written(quiet_house: House, tmp_path: Path, page: str, exportctl: Path) -> None:
     for line in exportctl_lines(page):
-        run(["bash", "-c", line], tmp_path, quiet_house.target)
+        run(["bash", "-c", line], tmp_path, quiet_house.target, exportctl)
     words = [shlex.split(line, comments=True) for line in exportctl_lines(page)]
     named = [each[each.index("-o") + 1] for each in words if "-o" in each]
     assert {*named} <= {path.name for path in tmp_path.iterdir()}
 
 
-def on_a_terminal(line: str, folder: Path, target: str) -> str:
+def on_a_terminal(line: str, folder: Path, target: str, exportctl: Path) -> str:
     """What a shell shows of a command in a window of 80 columns; of its stderr, only what it fails with."""
     ours, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
-    settings = environment(folder, target) | {"EXPORTD_TENANT": "reader"}
+    settings = environment(folder, target, exportctl) | {"EXPORTD_TENANT": "reader"}
     began = subprocess.Popen(["bash", "-c", line], cwd=folder, env=settings, stdout=terminal, stderr=subprocess.PIPE)
     os.close(terminal)
     _, said = began.communicate(timeout=PATIENCE_S)
@@ -96,12 +106,14 @@ def without_what_changes(text: str) -> str:
 
 
 @pytest.mark.parametrize("page", [page for page in pages.PAGES if pages.blocks(page, "console")])
-def test_a_transcript_shows_what_a_terminal_shows(quiet_house: House, tmp_path: Path, page: str) -> None:
+def test_a_transcript_shows_what_a_terminal_shows(
+    quiet_house: House, tmp_path: Path, page: str, exportctl: Path
+) -> None:
     for block in pages.blocks(page, "console"):
         steps = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block.text, re.MULTILINE)
         assert len(steps) > 1
         for line, output in steps:
-            shown = on_a_terminal(line, tmp_path, quiet_house.target)
+            shown = on_a_terminal(line, tmp_path, quiet_house.target, exportctl)
             assert without_what_changes(shown) == without_what_changes(output), line
 
 
@@ -113,7 +125,7 @@ def test_the_program_in_python_works_as_it_is_written(quiet_house: House, tmp_pa
     assert [path.name for path in tmp_path.iterdir() if path.is_file() and path.stat().st_size > 1000]
 
 
-def test_the_catalog_and_the_sources_work_as_they_are_written(tmp_path: Path) -> None:
+def test_the_catalog_and_the_sources_work_as_they_are_written(tmp_path: Path, forked: Begin, exportctl: Path) -> None:
     both = pages.blocks("README.md", "toml")[0].text.splitlines()
     middle = both[0].index("# sources.toml")  # two files beside each other, the second one behind a #
     (tmp_path / "catalog.toml").write_text("\n".join(line[:middle] if "#" in line else line for line in both))
@@ -121,10 +133,12 @@ def test_the_catalog_and_the_sources_work_as_they_are_written(tmp_path: Path) ->
     with sqlite3.connect(tmp_path / "shop.sqlite3") as shop:
         shop.execute("create table orders (id text primary key, shop_id text, total text)")
         shop.execute("insert into orders values ('a', '7', '1.50'), ('b', '8', '2.50')")
-    api = start_api(tmp_path / "catalog.toml", tmp_path / "data", "127.0.0.1:0", "127.0.0.1:0")
-    worker = start_worker(tmp_path / "sources.toml", tmp_path / "data", f"127.0.0.1:{api.first_line['queue_port']}")
+    data = tmp_path / "data"
+    api = start_api(tmp_path / "catalog.toml", data, "127.0.0.1:0", "127.0.0.1:0", begin=forked)
+    queue = f"127.0.0.1:{api.first_line['queue_port']}"
+    worker = start_worker(tmp_path / "sources.toml", data, queue, begin=forked)
     try:
-        words = [FOLDER / "exportctl", "create", "/shops/7/orders", "-o", "orders.csv"]
+        words = [exportctl, "create", "/shops/7/orders", "-o", "orders.csv"]
         run(words, tmp_path, f"127.0.0.1:{api.first_line['port']}")
     finally:
         worker.terminate()

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from python_calamine import CalamineWorkbook
 
-from demo.processes import DidNotStart, start_api
+from demo.processes import Begin, DidNotStart, start_api
 from exportd_client import Export, ExportClient, NotFound
 from sample import DEMO_ENTITY
 from tests.e2e.conftest import House
@@ -112,6 +112,7 @@ async def test_the_nearest_collection_is_named(client: ExportClient) -> None:
         await client.create("/flight")
 
 
-async def test_a_second_api_on_the_same_directory_is_refused(quiet_house: House) -> None:
+async def test_a_second_api_on_the_same_directory_is_refused(quiet_house: House, forked: Begin) -> None:
+    free = "127.0.0.1:0"
     with pytest.raises(DidNotStart, match="in use"):
-        start_api(quiet_house.sample / "catalog.toml", quiet_house.data_dir, "127.0.0.1:0", "127.0.0.1:0")
+        start_api(quiet_house.sample / "catalog.toml", quiet_house.data_dir, free, free, begin=forked)

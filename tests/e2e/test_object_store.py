@@ -13,6 +13,7 @@ import pyzipper
 from python_calamine import CalamineWorkbook
 
 from demo import seaweed
+from demo.processes import Begin
 from exportd_client import Export, ExportClient
 from sample import DEMO_ENTITY
 from services.objects.client import opened
@@ -34,11 +35,11 @@ def bucket(object_store: seaweed.ObjectStore) -> BucketStore:
 
 
 @pytest.fixture(scope="module")
-def target(sample: Path, bucket: BucketStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def target(sample: Path, bucket: BucketStore, tmp_path_factory: pytest.TempPathFactory, forked: Begin) -> Iterator[str]:
     """Of an api; its worker has another data directory, as on another machine."""
     settings = PATIENT | {"EXPORTD_ARTIFACTS": bucket.url} | dict(bucket.options)
     home = tmp_path_factory.mktemp("bucket")
-    with opened_house(sample, home / "data") as house:
+    with opened_house(sample, home / "data", forked) as house:
         house.api(**settings)
         house.worker(**settings, EXPORTD_DATA_DIR=str(home / "elsewhere"))
         yield house.target

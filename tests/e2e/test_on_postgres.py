@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.processes import DidNotStart
+from demo.processes import Begin, DidNotStart
 from exportd_client import Export, ExportClient
 from tests.e2e.conftest import PATIENT, House, opened_house
 from tests.e2e.held import Held
@@ -26,10 +26,10 @@ def settings(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def houses(sample: Path, tmp_path: Path, settings: dict[str, str]) -> Iterator[list[House]]:
+def houses(sample: Path, tmp_path: Path, settings: dict[str, str], forked: Begin) -> Iterator[list[House]]:
     """Each an api, on one data directory."""
     with ExitStack() as stack:
-        houses = [stack.enter_context(opened_house(sample, tmp_path / "data")) for _ in range(2)]
+        houses = [stack.enter_context(opened_house(sample, tmp_path / "data", forked)) for _ in range(2)]
         for house in houses:
             house.api(**settings)
         yield houses
@@ -70,7 +70,10 @@ async def test_an_export_outlives_the_api_that_took_it_on(houses: list[House], h
 
 
 def test_an_api_refuses_a_database_without_tables_and_names_the_command(
-    sample: Path, tmp_path: Path, settings: dict[str, str]
+    sample: Path, tmp_path: Path, settings: dict[str, str], forked: Begin
 ) -> None:
-    with opened_house(sample, tmp_path / "data") as house, pytest.raises(DidNotStart, match="exportd-api migrate"):
+    with (
+        opened_house(sample, tmp_path / "data", forked) as house,
+        pytest.raises(DidNotStart, match="exportd-api migrate"),
+    ):
         house.api(**settings | {"EXPORTD_DATABASE": new_database()})

@@ -6,16 +6,18 @@ import sqlite3
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from demo.processes import start_api, start_worker
+from demo.processes import Begin, start_api, start_worker
 from services.worker.sources import settings
 from tests.docs import pages
 from tests.patience import PATIENCE_S
 from tests.servers import databases
+from tests.servers.warm import WarmProgram
 
 PAGE = "docs/your-own-database.md"
 PROGRAMS = Path(sys.executable).parent
@@ -38,11 +40,13 @@ class Reader:
     """Somebody who follows the page in a folder."""
 
     folder: Path
+    programs: tuple[Path, ...]
     target: str = ""
 
     def run(self, line: str, code: int = 0) -> str:
         """A line of the page; its output."""
-        environ = {**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "EXPORTD_TARGET": self.target}
+        path = ":".join(map(str, (*self.programs, PROGRAMS, os.environ["PATH"])))
+        environ = {**os.environ, "PATH": path, "EXPORTD_TARGET": self.target}
         ended = subprocess.run(
             ["bash", "-c", line],
             cwd=self.folder,
@@ -63,9 +67,10 @@ def line_of(*parts: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+def reader(tmp_path_factory: pytest.TempPathFactory, warm_programs: Mapping[str, WarmProgram]) -> Reader:
     """Steps 1 and 2 are done: sources.toml is the first one of the page, catalog.toml the draft."""
-    reader = Reader(tmp_path_factory.mktemp("own"))
+    warm = tuple(program.command(name).parent for name, program in warm_programs.items())
+    reader = Reader(tmp_path_factory.mktemp("own"), warm)
     with sqlite3.connect(reader.folder / "flights.db") as flights:
         flights.executescript(FLIGHTS)
     (reader.folder / "sources.toml").write_text(pages.blocks(PAGE, "toml")[0].text)
@@ -98,10 +103,11 @@ def test_the_check_says_what_the_page_shows(reader: Reader) -> None:
     assert [line for line in shown.text.splitlines() if line not in said.splitlines()] == []
 
 
-def test_the_exports_work_as_they_are_written(reader: Reader) -> None:
+def test_the_exports_work_as_they_are_written(reader: Reader, forked: Begin) -> None:
     data = reader.folder / "data"
-    api = start_api(reader.folder / "catalog.toml", data, "127.0.0.1:0", "127.0.0.1:0")
-    worker = start_worker(reader.folder / "sources.toml", data, f"127.0.0.1:{api.first_line['queue_port']}")
+    api = start_api(reader.folder / "catalog.toml", data, "127.0.0.1:0", "127.0.0.1:0", begin=forked)
+    queue = f"127.0.0.1:{api.first_line['queue_port']}"
+    worker = start_worker(reader.folder / "sources.toml", data, queue, begin=forked)
     reader.target = f"127.0.0.1:{api.first_line['port']}"
     try:
         for line in pages.commands(PAGE):

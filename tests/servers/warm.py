@@ -7,14 +7,16 @@ Python ends a program. What it does not show is what is imported when: tests of 
 import asyncio
 import gc
 import importlib
+import marshal
 import os
-import pickle
 import runpy
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -29,6 +31,26 @@ ROOT = Path(__file__).parents[2]
 MAX_START_BYTES = 1 << 20
 """Of arguments and environment."""
 
+COMMAND = """#!{python} -SIB
+import array, os, sys
+from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, SO_SNDBUF, socket
+import marshal
+channel = socket(AF_UNIX, SOCK_SEQPACKET)
+channel.setsockopt(SOL_SOCKET, SO_SNDBUF, {max_start_bytes})
+channel.connect({door!r})
+told, telling = os.pipe()
+start = marshal.dumps((sys.argv[1:], dict(os.environ), os.getcwd(), False))
+channel.sendmsg([start], [(SOL_SOCKET, SCM_RIGHTS, array.array("i", [0, 1, 2, telling]))])
+os.close(telling)
+code = int(b"".join(iter(lambda: os.read(told, 100), b"")).split()[1])
+if code < 0:
+    os.kill(os.getpid(), -code)
+os._exit(code)
+"""
+"""A program on disk that is forked by the server behind `door`, with its own files; modules that it does without take
+longer to load than all that it does.
+"""
+
 
 class WarmProgram:
     """What `python -m module` runs, in a process that waits for starts; `imported` are there by then."""
@@ -37,15 +59,28 @@ class WarmProgram:
         """One that `forks_children`, by multiprocessing, has the server for it ready, with the modules, too."""
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_START_BYTES)
-        command = [sys.executable, "-m", "tests.servers.warm", str(theirs.fileno())]
-        command += ["forks" if forks_children else "alone", module, *imported]
-        with theirs:
-            self._server = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()])
+        self._folder = Path(tempfile.mkdtemp(prefix="warm-"))
+        with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+            door.bind(str(self._folder / "door"))
+            door.listen()
+            command = [sys.executable, "-m", "tests.servers.warm", str(theirs.fileno()), str(door.fileno())]
+            command += ["forks" if forks_children else "alone", module, *imported]
+            self._server = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno(), door.fileno()])
 
     def close(self) -> None:
         """It ends; what it started goes on."""
         self._channel.close()
         self._server.wait()
+        shutil.rmtree(self._folder)
+
+    def command(self, name: str) -> Path:
+        """A program of that name, alone in its folder, for a shell to start; nobody tells it of signals."""
+        path = self._folder / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        door = str(self._folder / "door")
+        path.write_text(COMMAND.format(python=sys.executable, max_start_bytes=MAX_START_BYTES, door=door))
+        path.chmod(0o755)
+        return path
 
     def run(self, *words: str, env: Mapping[str, str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """As subprocess.run, of a program that reads nothing and ends by itself."""
@@ -93,7 +128,7 @@ class WarmProgram:
     ) -> int:
         """What is read there tells the number of the process, and how it ended once it has."""
         told, telling = os.pipe()
-        message = pickle.dumps(([*words], dict(env), str(cwd or Path.cwd()), new_session))
+        message = marshal.dumps(([*map(str, words)], dict(env), str(cwd or Path.cwd()), new_session))
         socket.send_fds(self._channel, [message], [*files, telling])
         os.close(telling)
         return told
@@ -198,22 +233,36 @@ async def _rest(reader: asyncio.StreamReader | None) -> bytes:
     return await reader.read() if reader else b""
 
 
-def _wait_for_start(channel: socket.socket) -> None:
+def _wait_for_start(channel: socket.socket, door: socket.socket) -> None:
     """Returns in each process that is to be the program. Ends this one when nobody can ask any more."""
     while True:
-        message, files, _, _ = socket.recv_fds(channel, MAX_START_BYTES, 4)
+        message, files = _next_start(channel, door)
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        if not message:
-            os._exit(0)
         if os.fork() == 0:
             channel.close()
+            door.close()
             if _kept(files.pop()):
-                _become(files, *pickle.loads(message))  # noqa: S301 - of the test itself
+                _become(files, *marshal.loads(message))  # noqa: S302 - of the test itself
                 return
         for fd in files:
             os.close(fd)
+
+
+def _next_start(channel: socket.socket, door: socket.socket) -> tuple[bytes, list[int]]:
+    """Of the process that began this one, or of a command."""
+    while True:
+        if door in select.select([channel, door], [], [])[0]:
+            asking, _ = door.accept()
+            with asking:
+                message, files, _, _ = socket.recv_fds(asking, MAX_START_BYTES, 4)
+        else:
+            message, files, _, _ = socket.recv_fds(channel, MAX_START_BYTES, 4)
+            if not message:
+                os._exit(0)
+        if message:
+            return message, files
 
 
 def _kept(telling: int) -> bool:
@@ -250,12 +299,12 @@ def _become(files: list[int], words: list[str], env: Mapping[str, str], folder: 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    descriptor, children, module, *imported = sys.argv[1:]
+    descriptor, door, children, module, *imported = sys.argv[1:]
     for name in imported:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what is the same in all of them is not looked through, and so not copied, at the end of each
-    _wait_for_start(socket.socket(fileno=int(descriptor)))
+    _wait_for_start(socket.socket(fileno=int(descriptor)), socket.socket(fileno=int(door)))
     if children == "forks":
         stand_ready()
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exportd_client import ExportClient, SyncExportClient
-from exportd_client.cli.program import COMMANDS
+from tests.servers import warm_exportctl as warm
 from tests.servers.warm import Started, WarmProgram
 from tests.unit.client.fake_export_service import IMPATIENT, FakeExportService, Serving
 from tests.unit.client.program import Ended, Exportctl, Start, end_of
@@ -39,11 +39,8 @@ async def client(request: pytest.FixtureRequest, serving: Serving) -> AsyncItera
 
 @pytest.fixture(scope="session")
 def warm_exportctl() -> Iterator[WarmProgram]:
-    places = [place for commands in COMMANDS.values() for place, _ in commands.values()]
-    modules = {f"exportd_client.cli.{place.partition(':')[0]}" for place in places}
-    program = WarmProgram("exportd_client.cli", sorted(modules))
-    yield program
-    program.close()
+    with warm.warm_exportctl() as program:
+        yield program
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 
 from exportd_client.cli.completion import SHELLS, VARIABLE
 from tests.patience import PATIENCE_S
+from tests.servers.warm import WarmProgram
 from tests.unit.client.fake_export_service import FakeExportService, Refusal, Serving
 from tests.unit.client.program import CONTENT, Exportctl
 
@@ -31,13 +32,13 @@ def script() -> str:
 
 
 @pytest.fixture
-def complete(serving: Serving, fake: FakeExportService, script: str) -> Complete:
+def complete(serving: Serving, fake: FakeExportService, script: str, warm_exportctl: WarmProgram) -> Complete:
     """What a real bash offers for a line whose last word is being typed."""
     export = fake.with_file(CONTENT)
     fake.exports[ID] = fake.exports.pop(export.id)
     export.id = export.file.export_id = ID
     fake.deliveries[DELIVERY] = ID
-    folder = Path(sys.executable).parent
+    folder = warm_exportctl.command("exportctl").parent
     environment = {**os.environ, "EXPORTD_TARGET": serving.target, "PATH": f"{folder}:{os.environ['PATH']}"}
 
     async def completed(line: str) -> list[str]:
