@@ -24,6 +24,7 @@ export async function breakingRelay(target: string, afterBytes: number[]): Promi
     }
     near.pipe(far);
     far.on("data", (data: Buffer) => {
+      if (budget <= 0) return; // broken already; what was on its way still comes
       near.write(data.subarray(0, budget));
       budget -= data.length;
       if (budget <= 0) {

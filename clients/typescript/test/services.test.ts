@@ -58,20 +58,20 @@ describe("ExportClient", () => {
     assert.deepEqual((await readdir(folder)).filter((name) => name.startsWith("resumed")), ["resumed.csv"]);
   });
 
-  it("goes on with downloads and watches when the line breaks", async () => {
+  it("goes on with downloads and watches when the line breaks", async (test) => {
     const relay = await breakingRelay(target, [3_000_000, 100_000, 5_000_000]);
+    test.after(relay.close);
     using through = new ExportClient({ target: relay.target });
     const { path, file } = await through.download(flights, join(folder, "broken.csv"));
     assert.equal(relay.broken, 3);
     assert.equal(sha256(await readFile(path)), file.sha256);
-    relay.close();
 
     const short = await breakingRelay(target, [700, 700]);
+    test.after(short.close);
     using watching = new ExportClient({ target: short.target });
     const created = await client.create({ uri: "/flights", format: "xlsx" });
     assert.equal(stateName(await watching.wait(created.id)), "COMPLETED");
     assert.ok(short.broken > 0);
-    short.close();
   });
 
   it("streams a part of a file", async () => {
