@@ -311,10 +311,28 @@ def superlinear(pattern: re.Pattern[str], use: Use) -> str | None:
     parsed = Parsed.of(pattern)
     if not any(_repeats(node) for node in _inside(parsed.nodes)):
         return None
-    for text in {text(12): text for text in texts(parsed)}.values():
+    alike = _Alike(parsed)
+    for text in {alike.shape(text(12)): text for text in texts(parsed)}.values():
         if _looks_so(parsed, text, use) and all(_ratio(parsed, text, size, use) > SUSPICIOUS for size in (16, 200)):
             return text(12)
     return None
+
+
+class _Alike:
+    """Characters that a pattern does not tell apart: texts that differ by them alone take the same steps."""
+
+    def __init__(self, pattern: Parsed) -> None:
+        self._singles = [node for node in _inside(pattern.nodes) if node[0] in _SINGLE]
+        self._takes = pattern.matcher.takes
+        self._first: dict[tuple[bool, ...], str] = {}
+        self._known: dict[int, str] = {}
+
+    def shape(self, text: str) -> str:
+        """The text of the first character of each sort that was seen."""
+        for char in {*text} - {chr(known) for known in self._known}:
+            sort = (_CATEGORIES[sre.CATEGORY_WORD](char), *(self._takes(*node, char) for node in self._singles))
+            self._known[ord(char)] = self._first.setdefault(sort, char)
+        return text.translate(self._known)
 
 
 def _looks_so(pattern: Parsed, text: Callable[[int], str], use: Use) -> bool:
