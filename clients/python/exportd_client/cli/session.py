@@ -2,22 +2,18 @@
 
 import asyncio
 import functools
-import os
 import shlex
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Concatenate, ParamSpec, Self
 
 import click
 
-from exportd_client import ExportClient, ExportdError, Tls, Unavailable, Unreachable
+from exportd_client import ExportClient, ExportdError, Unavailable, Unreachable
+from exportd_client.cli.connection import client_for, given_in
 from exportd_client.cli.exits import Exit, exit_of_error
-from exportd_client.cli.options import API_KEY, DEFAULTS, chosen, wants_json
+from exportd_client.cli.options import DEFAULTS, wants_json
 from exportd_client.cli.output import Output
-
-CONNECTION = ("target", "tenant", "api_key_file", "tls_authority", "tls_certificate", "tls_key")
-"""The options that say where the api is and who calls it."""
 
 P = ParamSpec("P")
 Command = Callable[Concatenate["Session", P], Awaitable[Exit]]
@@ -40,9 +36,9 @@ class Session:
     @classmethod
     def of(cls, context: click.Context) -> Self:
         """Return the session for the options of `context`. Raises UsageError if one of them is invalid."""
-        given = {name: chosen(context, name) for name in CONNECTION}
+        given = given_in(context)
         try:
-            client = ExportClient(given["target"], tenant=_tenant(given), tls=_tls(given), api_key=_api_key(given))
+            client = client_for(given)
         except (ValueError, OSError) as error:
             raise click.UsageError(str(error)) from error
         return cls(client, Output(as_json=wants_json(context)), {**given, "target": client.target})
@@ -79,29 +75,6 @@ class Session:
             yield f"is exportd-api running at {self.given['target']}? --target or EXPORTD_TARGET names another address"
         if isinstance(error, Unavailable):
             yield from self.ways_on
-
-
-def _tls(given: Mapping[str, str]) -> Tls | bool:
-    """Return the TLS settings; False if the connection is not encrypted."""
-    if not given["tls_authority"]:
-        if given["tls_certificate"] or given["tls_key"]:
-            raise ValueError("--tls-certificate and --tls-key are of use with --tls-authority only")
-        return False
-    paths = {name: Path(given[name]) if given[name] else None for name in ("tls_certificate", "tls_key")}
-    authority = None if given["tls_authority"] == "system" else Path(given["tls_authority"])
-    return Tls(ca=authority, certificate=paths["tls_certificate"], key=paths["tls_key"])
-
-
-def _api_key(given: Mapping[str, str]) -> str:
-    """Return the key from the file, otherwise from the environment; empty if there is none."""
-    if given["api_key_file"]:
-        return Path(given["api_key_file"]).read_text(encoding="utf-8").strip()
-    return os.environ.get(API_KEY, "").strip()
-
-
-def _tenant(given: Mapping[str, str]) -> str | None:
-    """Return the tenant; None if the key determines it."""
-    return None if _api_key(given) and given["tenant"] == DEFAULTS["tenant"] else given["tenant"]
 
 
 def in_session(command: Command[P]) -> Callable[P, None]:

@@ -10,13 +10,13 @@ import click
 from click.shell_completion import CompletionItem
 
 from exportd_client import Collection, Export, ExportClient, IdMatch, Patience, name_of
-from exportd_client.cli.options import chosen
-from exportd_client.cli.suggestions import Items
+from exportd_client.cli.connection import client_for, given_in
 
 MAX_WAIT_S = 1.0
 MAX_IDS = 50
 MIN_PREFIX_CHARACTERS = 4
 
+Items = list[CompletionItem[str]]
 _HURRIED = Patience(first_contact=0, outage=0)
 Lookup = Callable[[ExportClient, str], Awaitable[Items]]
 
@@ -32,7 +32,7 @@ def suggested(name: str, context: click.Context, incomplete: str) -> Items:
 
 async def _within_time(lookup: Lookup, context: click.Context, incomplete: str) -> Items:
     async with asyncio.timeout(MAX_WAIT_S):
-        async with ExportClient(chosen(context, "target"), chosen(context, "tenant"), patience=_HURRIED) as client:
+        async with client_for(given_in(context), _HURRIED) as client:
             return await lookup(client, incomplete)
 
 

@@ -1,0 +1,46 @@
+"""The client that the options of a command ask for: where the api is, and who calls it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from exportd_client import ExportClient, Patience, Tls
+from exportd_client.cli.options import API_KEY, DEFAULTS, chosen
+
+CONNECTION = ("target", "tenant", "api_key_file", "tls_authority", "tls_certificate", "tls_key")
+"""The options that say where the api is and who calls it."""
+
+
+def given_in(context: click.Context) -> dict[str, str]:
+    """Return the values of these options; those that are not given have their defaults."""
+    return {name: chosen(context, name) for name in CONNECTION}
+
+
+def client_for(given: Mapping[str, str], patience: Patience = Patience()) -> ExportClient:  # noqa: B008 - frozen
+    """Return a client that is not connected yet. Raises ValueError and OSError for options that cannot be used."""
+    return ExportClient(given["target"], _tenant(given), tls=_tls(given), api_key=_api_key(given), patience=patience)
+
+
+def _tls(given: Mapping[str, str]) -> Tls | bool:
+    """Return the TLS settings; False if the connection is not encrypted."""
+    if not given["tls_authority"]:
+        if given["tls_certificate"] or given["tls_key"]:
+            raise ValueError("--tls-certificate and --tls-key are of use with --tls-authority only")
+        return False
+    paths = {name: Path(given[name]) if given[name] else None for name in ("tls_certificate", "tls_key")}
+    authority = None if given["tls_authority"] == "system" else Path(given["tls_authority"])
+    return Tls(ca=authority, certificate=paths["tls_certificate"], key=paths["tls_key"])
+
+
+def _api_key(given: Mapping[str, str]) -> str:
+    """Return the key from the file, otherwise from the environment; empty if there is none."""
+    if given["api_key_file"]:
+        return Path(given["api_key_file"]).read_text(encoding="utf-8").strip()
+    return os.environ.get(API_KEY, "").strip()
+
+
+def _tenant(given: Mapping[str, str]) -> str | None:
+    """Return the tenant; None if the key determines it."""
+    return None if _api_key(given) and given["tenant"] == DEFAULTS["tenant"] else given["tenant"]
