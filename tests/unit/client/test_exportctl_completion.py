@@ -102,8 +102,8 @@ async def test_the_target_of_the_line_is_asked(complete: Complete, serving: Serv
 async def test_the_key_of_the_line_is_sent(complete: Complete, fake: FakeExportService, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("exd_of_somebody\n")
     assert await complete(f"exportctl --api-key-file {tmp_path / 'key'} get 019e") == [ID]
-    sent = {metadata.get("x-api-key") for _, metadata, _ in fake.calls}
-    assert sent == {"exd_of_somebody"}
+    sent = {metadata.get("authorization") for _, metadata, _ in fake.calls}
+    assert sent == {"Bearer exd_of_somebody"}
 
 
 async def test_a_service_that_refuses_or_is_away_offers_nothing(
