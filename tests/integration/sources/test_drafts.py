@@ -93,6 +93,26 @@ def test_a_view_gets_the_key_that_its_rows_fit_or_waits_for_one_in_a_comment(tmp
     assert '  { field = "amount", type = "integer", header = "Amount" },' in completed
 
 
+@pytest.mark.parametrize(
+    ("columns", "index", "key"),
+    [
+        ("no integer not null, at text", "no", ("no",)),
+        ("no integer, at text", "no", ()),  # any number of rows may have no value
+        ("no integer not null, at text", "no, at", ()),
+        ("no integer not null, at text not null", "no, at", ("no", "at")),
+        ("no integer not null, at text", "no, lower(at)", ()),
+    ],
+)
+def test_a_unique_index_is_a_key_where_no_value_may_be_missing(
+    tmp_path: Path, columns: str, index: str, key: tuple[str, ...]
+) -> None:
+    keyed = "create table keyed (id integer primary key)"
+    _, catalog = drafted(
+        tmp_path, sqlite(tmp_path, f"create table t ({columns}); {keyed}; create unique index one on t ({index})")
+    )
+    assert {c.key for c in catalog.collections if c.code == "T"} == ({key} if key else set())
+
+
 def test_secrets_are_masked_and_not_what_is_only_about_them(tmp_path: Path) -> None:
     script = """create table staff (id integer primary key, password text, "apiKey" text, user_token blob, ssn int,
         password_changed_at timestamp, has_password boolean, secretary text, hash_of_file text, name text);

@@ -106,7 +106,7 @@ class _Database:
     def _table(self, name: str, *, is_view: bool) -> LiveTable:
         listed = _shown(self._rows(f"pragma table_xinfo({quoted(name)})"))
         key = [row[1] for row in sorted(listed, key=lambda row: row[5]) if row[5]]
-        key = key or ([] if is_view else self._unique(name))
+        key = key or ([] if is_view else self._unique(name, {row[1] for row in listed if row[3]}))
         nameable = [row for row in listed if is_unicode(row[1])]
         values, note = self._of_view(name, nameable) if is_view else self._of_table(name, nameable)
         columns = [live_column(row[1], str(row[2]), values.get(row[1], [])) for row in listed]
@@ -115,12 +115,12 @@ class _Database:
         links = [Link(row[3], row[2]) for row in sorted(alone, key=lambda row: int(row[0]), reverse=True)]
         return LiveTable(name, name, tuple(key), tuple(columns), tuple(links), note=note)
 
-    def _unique(self, table: str) -> list[str]:
-        """Return the columns of a unique index; empty when there is none."""
+    def _unique(self, table: str, required: set[str]) -> list[str]:
+        """Return the columns of a unique index, all of them `required` (not null); empty when there is none."""
         for _, index, unique, _, partial in self._rows(f"pragma index_list({quoted(table)})"):
             if unique and not partial:
                 names = [row[2] for row in self._rows(f"pragma index_info({quoted(index)})")]
-                if None not in names:  # an expression has no name
+                if required.issuperset(names):  # an expression has the name None
                     return names
         return []
 
