@@ -67,6 +67,12 @@ def _backup(arguments: Sequence[str]) -> int:
     return backup.run(arguments, os.environ, sys.stdout)
 
 
+def _doctor(arguments: Sequence[str]) -> int:
+    from services.api.commands import doctor  # noqa: PLC0415 - see above
+
+    return doctor.run(arguments, os.environ, sys.stdout)
+
+
 def _health(arguments: Sequence[str]) -> int:
     from services.api.commands import health  # noqa: PLC0415 - see above
 
@@ -88,6 +94,7 @@ def program(early: EarlySignals) -> "Program":
             Command("catalog", "check or show a catalog file, or print its JSON Schema", _catalog),
             Command("callback-secret", "print the secret with which a receiver verifies callbacks", _callback_secret),
             Command("backup", "copy the SQLite database, also while an api uses it", _backup),
+            Command("doctor", "check settings, files, database, artifact store and certificates", _doctor),
             Command("health", "ask a running api whether it serves", _health),
             Command("migrate", "bring the schema of the database up to date", _migrate),
         ),
