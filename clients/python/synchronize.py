@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 AIO = Path(__file__).with_name("exportd_client") / "aio"
-MADE = ("client", "connection", "download", "files", "operator", "tables")
+MADE = ("client", "connection", "download", "files", "keys", "operator", "tables")
 BANNER = "# Made of exportd_client/aio/{name}.py by `make proto`: change that one.\n"
 WORDS = (
     (r"import grpc\.aio\n", ""),
@@ -22,9 +22,10 @@ WORDS = (
     (r"\banext\(", "next("),
     (r"\bAsyncGenerator\b", "Generator"),
     (r"\b__a(enter|exit)__\b", r"__\1__"),
-    (r"\b(Export|Operator)ServiceAsyncStub\b", r"\1ServiceStub"),
+    (r"\b(Export|Key|Operator)ServiceAsyncStub\b", r"\1ServiceStub"),
     (r"\bExportClient\b", "SyncExportClient"),
     (r"\bOperator\b(?!Service)", "SyncOperator"),
+    (r"\bKeys\b", "SyncKeys"),
     (r"  # noqa: ASYNC109", ""),
 )
 """Patterns and their replacements, applied in this order."""

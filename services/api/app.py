@@ -172,7 +172,10 @@ async def run(
     with on_hangup(files.ask, early), served(settings.metrics, api.metrics.registry, "EXPORTD_API_METRICS"):
         started(*await api.servers.start(*_listening(settings)))
         async with api.notifier.running(grace_s, stop.now):
-            async with _running(api.reaper.run(), api.retention.run(), api.erasure.run(), files.run(), *api.beside()):
+            calls = (each.run() for each in api.servers.open_calls)
+            async with _running(
+                api.reaper.run(), api.retention.run(), api.erasure.run(), files.run(), *calls, *api.beside()
+            ):
                 await stop.drain.wait()
             await _drain(api, stop, grace_s)
     logs.get().info("stopped")

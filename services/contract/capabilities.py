@@ -51,6 +51,16 @@ class Requirement:
         """A key of 32 hexadecimal digits, equal only for equal requirements. Empty without needs."""
         return _key_of(self.needs)
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """The ids of the sources that are read."""
+        return _sources_in(self.needs)
+
+
+@lru_cache(maxsize=1024)
+def _sources_in(needs: frozenset[str]) -> frozenset[str]:
+    return frozenset(source for name in needs if (source := _source_of(name)) is not None)
+
 
 @lru_cache(maxsize=1024)
 def _text_of(needs: frozenset[str]) -> str:
@@ -77,24 +87,27 @@ class Capabilities:
     """What a worker can do. `names` None: the worker does not report it, and is assumed to be able to do everything.
 
     `store_id` is the marker of the artifact store that the worker sees; empty: it sees none, or does not report it.
+    `tenants` are those whose exports it may be given; empty means all. No worker reports them: its credentials do.
     """
 
     names: frozenset[str] | None = None
     store_id: str = ""
+    tenants: frozenset[str] = frozenset()
 
-    def meet(self, requirement: Requirement) -> bool:
-        """Whether the worker can build an export with this requirement."""
-        return self.names is None or requirement.needs <= self.names
+    def meet(self, requirement: Requirement, tenant: str = "") -> bool:
+        """Whether the worker can build an export of a tenant with this requirement; an empty tenant is an unknown one."""
+        return (self.names is None or requirement.needs <= self.names) and tenant in (self.tenants or (tenant,))
 
-    def limited_to(self, sources: frozenset[str]) -> "Capabilities":
-        """Return the capabilities of a worker that may read only these sources (ids).
+    def limited_to(self, sources: frozenset[str], tenants: frozenset[str] = frozenset()) -> "Capabilities":
+        """Return the capabilities of a worker that may read only these sources (ids), for these tenants.
 
-        Without sources there is no limit. A worker that does not report its capabilities may then read none of the
-        sources.
+        Without sources, or tenants, there is no such limit. A worker that does not report its capabilities may then
+        read none of the sources.
         """
-        if not sources:
-            return self
-        return Capabilities(frozenset(n for n in self.names or () if _source_of(n) in (None, *sources)), self.store_id)
+        names = self.names
+        if sources:
+            names = frozenset(name for name in names or () if _source_of(name) in (None, *sources))
+        return Capabilities(names, self.store_id, tenants)
 
     def sees(self, store_id: str) -> bool:
         """Whether the worker sees this artifact store, or does not report its capabilities."""

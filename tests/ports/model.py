@@ -193,12 +193,17 @@ class Model:
         return min(due, key=lambda e: (-e.export.priority, e.export.id), default=None)
 
     def _may_have(self, asker: "Asker", export: Export) -> bool:
-        names, needs = asker.ability.own.names, export.requirement.needs
-        if names is not None and needs - names:
+        own, needs = asker.ability.own, export.requirement.needs
+        if own.names is not None and needs - own.names:
+            return False
+        if own.tenants and export.tenant not in own.tenants:
             return False
         if export.given_back_by != asker.worker or asker.now - export.update_time >= self.policy.avoidance:
             return True
-        return all(other.names is not None and needs - other.names for other in asker.ability.others)
+        others = [other for other in asker.ability.others if not other.tenants or export.tenant in other.tenants]
+        if not own.tenants:  # for all it counts others of its like
+            others = [other for other in asker.ability.others if not other.tenants]
+        return all(other.names is not None and needs - other.names for other in others)
 
     def standing(self, ref: LeaseRef) -> Standing:
         entry = self.entries.get(ref.export_id)

@@ -277,8 +277,17 @@ CODE = st.sampled_from([RETRIED, RETRIED, NEVER, GIVEN_BACK, GIVEN_BACK])
 A, B = "rows/sql/a", "rows/csv/b"
 REQUIREMENT = st.sampled_from([Requirement(frozenset(needs)) for needs in ((), (A,), (A,), (B,), (A, B))])
 CAN = [EVERYTHING, *(Capabilities(frozenset(names)) for names in ((), (A,), (B,), (A, B)))]
+FOR_SOME = [
+    replace(can, tenants=frozenset(names))
+    for can in (EVERYTHING, CAN[2], CAN[4])
+    for names in (TENANTS[:1], TENANTS[1:])
+]
+"""Workers of some tenants only."""
+
 ABILITY = st.builds(
-    Ability, st.sampled_from([EVERYTHING, *CAN]), st.sampled_from([(), *((can,) for can in CAN), (CAN[2], CAN[3])])
+    Ability,
+    st.sampled_from([EVERYTHING, *CAN, *CAN, *FOR_SOME]),
+    st.sampled_from([(), *((can,) for can in (*CAN, *FOR_SOME)), (CAN[2], CAN[3])]),
 )
 SECONDS = st.sampled_from([0, 1, 30])
 

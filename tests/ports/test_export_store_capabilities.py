@@ -1,5 +1,6 @@
 """A worker is handed what it can do, and not again what its own environment failed while another could build it."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -67,6 +68,30 @@ async def test_a_failed_export_is_handed_to_none_but_who_can_do_it(store):
     await store.leases.fail(first.ref, CRASH, RetryAfter(SECOND), START)
     assert await claim(store, able(FLIGHTS), now=START + SECOND) == []
     assert await claim(store, able(SHOP), now=START + SECOND) == [first.export.id]
+
+
+@pytest.mark.parametrize("fairness", [Fairness(), Fairness(Share(max_running=2))], ids=["free", "capped"])
+@pytest.mark.parametrize("tenants", [{"a"}, {"b", "c"}, {"nobody"}, {"a", "b", "c"}])
+async def test_a_worker_of_some_tenants_is_handed_nothing_of_others(store, tenants, fairness):
+    made = {}
+    for tenant in ("a", "b", "c") * 3:
+        export = await create(store, SHOP if len(made) % 2 else FLIGHTS, tenant=tenant)
+        made[export.id] = tenant
+    own = Ability(Capabilities(tenants=frozenset(tenants)))
+    handed = Counter(made[export_id] for export_id in await claim(store, own))
+    most = fairness.default.max_running or 3
+    assert handed == dict.fromkeys(tenants & {*made.values()}, most)
+    left = Counter(made[export_id] for export_id in await claim(store, Ability(EVERYTHING), worker="worker-2"))
+    assert handed + left == dict.fromkeys(("a", "b", "c"), most)
+
+
+async def test_tenants_of_a_worker_take_turns_by_the_line_of_all(store):
+    for tenant in ("a", "b") * 3:
+        await create(store, SHOP, tenant=tenant)
+    first = await leases(store, Ability(Capabilities(tenants=frozenset({"a"}))), 2)
+    assert [one.export.tenant for one in first] == ["a", "a"]
+    both = await leases(store, Ability(Capabilities(tenants=frozenset({"a", "b"}))), 4)
+    assert [one.export.tenant for one in both] == ["b", "a", "b", "b"]
 
 
 async def test_what_a_worker_cannot_do_holds_nothing_up_behind_it(store):

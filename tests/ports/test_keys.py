@@ -16,11 +16,26 @@ def key(id_: str, holder: Holder = Holder.CALLER, tenant: str = "acme", **more) 
 
 
 async def test_a_key_is_found_as_it_was_added(store):
-    full = key("k1", scopes=frozenset(Scope), all_tenants=True, expire_time=START + HOUR, label="ключ 'x'")
-    token = key("k2", Holder.WORKER, "", scopes=frozenset(), sources=frozenset({"shop", "files"}))
+    full = key(
+        "k1",
+        scopes=frozenset(Scope),
+        all_tenants=True,
+        expire_time=START + HOUR,
+        label="ключ 'x'",
+        collections=frozenset({"Orders*", "Shops"}),
+    )
+    token = key(
+        "k2", Holder.WORKER, "", scopes=frozenset(), sources=frozenset({"shop", "files"}), tenants=frozenset({"acme"})
+    )
     for each in (full, token):
         await store.keys.add(each)
     assert (await store.keys.find("k1"), await store.keys.find("k2"), await store.keys.find("k")) == (full, token, None)
+
+
+async def test_a_key_is_the_first_of_its_line_unless_it_descends_from_another(store):
+    await store.keys.add(key("k1"))
+    await store.keys.replace("k1", key("k2", lineage="k1"), START + HOUR, START)
+    assert [(await store.keys.find(id_)).lineage for id_ in ("k1", "k2")] == ["k1", "k1"]
 
 
 async def test_a_second_one_with_its_id_is_refused(store):

@@ -15,7 +15,8 @@ CsvOptions and XlsxOptions control how a table is written: `csv=CsvOptions(prese
         export = client.wait(client.create("/flights", format="parquet").id, timeout=600)
         frame = client.to_polars(export)
 
-`client.operator` has the methods for operators: retry, redeliver, queue, running, workers, drain.
+`client.operator` has the methods for operators: retry, redeliver, queue, running, workers, drain. `client.keys` has
+those for API keys: create, list, rotate, revoke.
 
 The methods return the messages of the public API, fully typed: Export, File, Collection. Enums are compared as
 `export.state == Export.STATE_COMPLETED`. `name_of(Export.State, export.state)` returns the name of a value without its
@@ -44,8 +45,10 @@ if TYPE_CHECKING:
         XlsxOptions,
     )
     from exportd.v1.export_service_pb2 import Collection, IdMatch
+    from exportd.v1.key_service_pb2 import CreateKeyResponse, Key, KeyHolder, Scope
     from exportd.v1.operator_service_pb2 import Queue, RunningExport, TenantQueue, Worker
     from exportd_client.aio.client import ExportClient
+    from exportd_client.aio.keys import Keys
     from exportd_client.aio.operator import Operator
     from exportd_client.channel import ApiKey, Pem, Target, Tls
     from exportd_client.conversions import ColumnChoice, CompressionName, FormatName, PackagingName
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from exportd_client.patience import Patience
     from exportd_client.sources import Download, OnBytes, Source
     from exportd_client.sync.client import SyncExportClient
+    from exportd_client.sync.keys import SyncKeys
     from exportd_client.sync.operator import SyncOperator
 
 _NAMES = {
@@ -89,6 +93,7 @@ _NAMES = {
         "XlsxOptions",
     ),
     "exportd.v1.export_service_pb2": ("Collection", "IdMatch"),
+    "exportd.v1.key_service_pb2": ("CreateKeyResponse", "Key", "KeyHolder", "Scope"),
     "exportd.v1.operator_service_pb2": (
         "Queue",
         "RunningExport",
@@ -96,6 +101,7 @@ _NAMES = {
         "Worker",
     ),
     "exportd_client.aio.client": ("ExportClient",),
+    "exportd_client.aio.keys": ("Keys",),
     "exportd_client.aio.operator": ("Operator",),
     "exportd_client.channel": ("ApiKey", "Pem", "Target", "Tls"),
     "exportd_client.conversions": (
@@ -129,6 +135,7 @@ _NAMES = {
     "exportd_client.patience": ("Patience",),
     "exportd_client.sources": ("Download", "OnBytes", "Source"),
     "exportd_client.sync.client": ("SyncExportClient",),
+    "exportd_client.sync.keys": ("SyncKeys",),
     "exportd_client.sync.operator": ("SyncOperator",),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
@@ -143,6 +150,7 @@ __all__ = [
     "ColumnType",
     "Compression",
     "CompressionName",
+    "CreateKeyResponse",
     "CsvOptions",
     "DeadlineExceeded",
     "Delivery",
@@ -161,6 +169,9 @@ __all__ = [
     "IdMatch",
     "InternalError",
     "InvalidArgument",
+    "Key",
+    "KeyHolder",
+    "Keys",
     "NotFound",
     "OnBytes",
     "Operator",
@@ -172,9 +183,11 @@ __all__ = [
     "Queue",
     "Result",
     "RunningExport",
+    "Scope",
     "Source",
     "StateName",
     "SyncExportClient",
+    "SyncKeys",
     "SyncOperator",
     "Target",
     "TenantQueue",

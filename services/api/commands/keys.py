@@ -10,7 +10,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
-from services.api.domain.keys import CALLERS_SCOPES, MAX_LABEL_CHARACTERS, Holder, Key, Scope
+from services.api.domain.keys import (
+    CALLERS_SCOPES,
+    MAX_LABEL_CHARACTERS,
+    SCOPES_BEYOND_COLLECTIONS,
+    Holder,
+    Key,
+    Scope,
+    is_pattern,
+)
 from services.api.secrets.keys import KeyDigests
 from services.api.settings import ApiSettings
 from services.api.storage.datadir import DataDirectory, DataDirectoryInUse, key_file, secret_key
@@ -34,9 +42,20 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO, err: 
 
     `create` prints the key, and nothing else, to `out`. It cannot be shown again.
     """
-    given = _parser().parse_args(arguments)
+    given = _given(arguments)
     settings = ApiSettings.from_env(environ)
     return asyncio.run(_run(given, settings, out, err))
+
+
+def _given(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.command == "create":
+        if given.collections and SCOPES_BEYOND_COLLECTIONS & {*given.scopes}:
+            parser.error("--collections go with the scopes create, read and cancel only")
+        if not all(map(is_pattern, given.collections)):
+            parser.error("--collections: each must be the type of a collection, in which * and ? may stand")
+    return given
 
 
 async def _run(given: argparse.Namespace, settings: ApiSettings, out: TextIO, err: TextIO) -> int:
@@ -96,9 +115,23 @@ async def _all(keys: Keys) -> AsyncIterator[Key]:
 
 def _wanted(given: argparse.Namespace) -> NewKey:
     if given.worker:
-        return NewKey(Holder.WORKER, "", given.label, frozenset(), sources=frozenset(given.sources), lasts=given.lasts)
-    scopes = frozenset(given.scopes) or CALLERS_SCOPES
-    return NewKey(Holder.CALLER, given.tenant, given.label, scopes, given.all_tenants, lasts=given.lasts)
+        return NewKey(
+            Holder.WORKER,
+            label=given.label,
+            scopes=frozenset(),
+            sources=frozenset(given.sources),
+            lasts=given.lasts,
+            tenants=frozenset(given.tenants),
+        )
+    return NewKey(
+        Holder.CALLER,
+        given.tenant,
+        given.label,
+        frozenset(given.scopes) or CALLERS_SCOPES,
+        given.all_tenants,
+        lasts=given.lasts,
+        collections=frozenset(given.collections),
+    )
 
 
 def _list(keys: Sequence[Key], out: TextIO, *, as_json: bool) -> None:
@@ -121,6 +154,8 @@ def _shown(key: Key) -> dict[str, object]:
         "scopes": sorted(scope.value for scope in key.scopes),
         "all_tenants": key.all_tenants,
         "sources": sorted(key.sources),
+        "collections": sorted(key.collections),
+        "tenants": sorted(key.tenants),
         "create_time": key.create_time.isoformat(),
         "expire_time": _iso(key.expire_time),
         "revoke_time": _iso(key.revoke_time),
@@ -151,6 +186,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     create.add_argument("--all-tenants", action="store_true", help="OperatorService shows the queue of every tenant")
     create.add_argument("--sources", type=_words, default=(), help="of a worker: ids of sources that it may read")
+    create.add_argument("--tenants", type=_words, default=(), help="of a worker: tenants whose exports it builds")
+    create.add_argument(
+        "--collections",
+        type=_words,
+        default=(),
+        help="of a caller: types that it sees, such as Orders or Invoice*",
+    )
     create.add_argument("--label", type=_label, default="", help="what it is for")
     create.add_argument("--lasts", type=_length, default=None, help="such as 90d or 12h; default: until it is revoked")
     listing = commands.add_parser("list", help="show every key, without what it is used by")

@@ -2,9 +2,11 @@
 
 import re
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from fnmatch import fnmatchcase
 
 ID_CHARACTERS = 10
 SECRET_CHARACTERS = 40
@@ -14,6 +16,7 @@ MAX_LABEL_CHARACTERS = 100
 
 _CHECK_CHARACTERS = 6
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PATTERNS = re.compile("[A-Za-z0-9_.*?-]{1,128}")
 _TEXTS = re.compile(
     f"(exd|exw)_([0-9A-Za-z]{{{ID_CHARACTERS}}})([0-9A-Za-z]{{{SECRET_CHARACTERS}}})([0-9A-Za-z]{{{_CHECK_CHARACTERS}}})"
 )
@@ -39,13 +42,18 @@ class Scope(Enum):
 CALLERS_SCOPES = frozenset({Scope.CREATE, Scope.READ, Scope.CANCEL})
 """The scopes of a key for which none are given."""
 
+SCOPES_BEYOND_COLLECTIONS = frozenset({Scope.OPERATE, Scope.KEYS})
+"""Scopes that a key for some collections cannot have: they are about more than collections."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key as it is stored. `digest` is the keyed hash of its text; the text itself is not stored.
 
     A caller's key has a `tenant` and the scopes that it allows there; with `all_tenants` OperatorService also shows it
-    other tenants. A worker's token has `sources`, the ids of the sources that its jobs may read; empty means all.
+    other tenants. `collections` are patterns of the codes that it sees, such as `Orders*`; empty means all. A worker's
+    token has `sources`, the ids of the sources that its jobs may read, and `tenants` whose jobs it gets; empty means
+    all. `lineage` is the id of the first key from which this one descends by rotations.
     """
 
     id: str
@@ -59,10 +67,28 @@ class Key:
     create_time: datetime
     expire_time: datetime | None = None
     revoke_time: datetime | None = None
+    lineage: str = ""
+    collections: frozenset[str] = frozenset()
+    tenants: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """A key that replaces no other is the first of its lineage."""
+        if not self.lineage:
+            object.__setattr__(self, "lineage", self.id)
 
     def valid_at(self, now: datetime) -> bool:
         """Whether the key is neither revoked nor expired at `now`."""
         return self.revoke_time is None and (self.expire_time is None or now < self.expire_time)
+
+
+def fits(collection: str, patterns: Iterable[str]) -> bool:
+    """Whether the code of a collection matches one of the patterns."""
+    return any(fnmatchcase(collection, pattern) for pattern in patterns)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether this is a valid pattern of codes."""
+    return _PATTERNS.fullmatch(text) is not None
 
 
 def written(holder: Holder, id_: str, secret: str) -> str:

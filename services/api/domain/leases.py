@@ -39,19 +39,43 @@ class LeasePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """The sources, by id, and the tenants whose jobs the credentials of a worker allow; empty means all."""
+
+    sources: frozenset[str] = frozenset()
+    tenants: frozenset[str] = frozenset()
+
+    def covers(self, requirement: Requirement, tenant: str) -> bool:
+        """Whether they allow a job of a tenant with this requirement."""
+        return tenant in (self.tenants or (tenant,)) and (not self.sources or requirement.sources <= self.sources)
+
+    def limiting(self, can: Capabilities) -> Capabilities:
+        """Return the part of a worker's capabilities that they allow."""
+        return can.limited_to(self.sources, self.tenants)
+
+
+EVERYWHERE = Reach()
+"""The reach of credentials without limits."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ability:
     """The capabilities of a worker that asks for exports, and of each other worker that would take work."""
 
     own: Capabilities = EVERYTHING
     others: tuple[Capabilities, ...] = ()
 
-    def may_have(self, requirement: Requirement) -> bool:
-        """Whether the worker may be given an export with this requirement."""
-        return self.own.meet(requirement)
+    def may_have(self, requirement: Requirement, tenant: str) -> bool:
+        """Whether the worker may be given an export of a tenant with this requirement."""
+        return self.own.meet(requirement, tenant)
 
-    def others_could(self, requirement: Requirement) -> bool:
-        """Whether another worker could build an export with this requirement."""
-        return any(other.meet(requirement) for other in self.others)
+    def others_could(self, requirement: Requirement, tenant: str) -> bool:
+        """Whether another worker could build an export with this requirement.
+
+        For a worker of all tenants only others of all tenants count.
+        """
+        of = tenant if self.own.tenants else ""
+        return any(other.meet(requirement, of) for other in self.others)
 
 
 UNLIMITED = Ability()

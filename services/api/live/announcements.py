@@ -60,6 +60,7 @@ class LocalPoll:
         self.worker_id = worker_id
         self.can = can
         self.wanted: Requirement | None = None
+        self.tenant = ""
         self._woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -67,9 +68,10 @@ class LocalPoll:
         """Whether work has been announced to this poll."""
         return self._woken.done()
 
-    def wake(self, wanted: Requirement | None) -> None:
-        """Wake the poll. `wanted` is what the announced work requires; None if it may be any work."""
+    def wake(self, wanted: Requirement | None, tenant: str = "") -> None:
+        """Wake the poll. `wanted` is what the announced work requires, for `tenant`; None if it may be any work."""
         self.wanted = wanted
+        self.tenant = tenant
         self._woken.set_result(None)
 
     async def wait(self, timeout_s: float) -> None:
@@ -97,7 +99,7 @@ class LocalAnnouncements:
         for watch in self._watches.get(export.id, ()):
             watch.wake(changed=True)
         if export.state in LEASABLE:
-            self.work(export.requirement, kept_from=export.given_back_by)
+            self.work(export.requirement, tenant=export.tenant, kept_from=export.given_back_by)
         elif export.done and self._capped():
             self.work()
         if export.done and channels(export):
@@ -156,8 +158,8 @@ class LocalAnnouncements:
             if not self._watches[export_id]:
                 del self._watches[export_id]
 
-    def work(self, requirement: Requirement | None = None, *, kept_from: str = "") -> None:
-        """Announce that an export is due: wake the first waiting poll whose worker can build it.
+    def work(self, requirement: Requirement | None = None, *, tenant: str = "", kept_from: str = "") -> None:
+        """Announce that an export of a tenant is due: wake the first waiting poll whose worker can build it.
 
         The worker `kept_from` is woken only if no other one can build the export. Without a requirement the export may
         be any: the first poll of each distinct set of capabilities is woken.
@@ -166,18 +168,18 @@ class LocalAnnouncements:
             for first in {poll.can: poll for poll in reversed(self._polls)}.values():
                 self._wake(first)
             return
-        able = [poll for poll in self._polls if poll.can.meet(requirement)]
+        able = [poll for poll in self._polls if poll.can.meet(requirement, tenant)]
         if able:
-            self._wake(min(able, key=lambda poll: poll.worker_id == kept_from), requirement)
+            self._wake(min(able, key=lambda poll: poll.worker_id == kept_from), requirement, tenant)
 
     def wake_polls(self) -> None:
         """Wake every waiting poll, so that it looks for work again."""
         for poll in [*self._polls]:
             self._wake(poll)
 
-    def _wake(self, poll: LocalPoll, requirement: Requirement | None = None) -> None:
+    def _wake(self, poll: LocalPoll, requirement: Requirement | None = None, tenant: str = "") -> None:
         self._polls.remove(poll)
-        poll.wake(requirement)
+        poll.wake(requirement, tenant)
 
     @contextmanager
     def poll(self, worker_id: str = "", can: Capabilities = EVERYTHING) -> Iterator[LocalPoll]:

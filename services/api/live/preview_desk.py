@@ -17,8 +17,9 @@ MAX_PENDING_PREVIEWS = 64
 class _Question:
     """A preview and the caller who waits for it."""
 
-    def __init__(self, preview: Preview) -> None:
+    def __init__(self, preview: Preview, tenant: str) -> None:
         self.preview = preview
+        self.tenant = tenant
         self.requirement = requirement_of_preview(preview.spec)
         self.taken = asyncio.Event()
         self.answer: asyncio.Future[Previewed | Failure] = asyncio.get_running_loop().create_future()
@@ -40,11 +41,11 @@ class LocalPreviewDesk:
         self._news = asyncio.Event()
         self._draining = False
 
-    async def show(self, spec: JobSpec, rows: int) -> Previewed:
-        """Return the first `rows` rows of `spec`. Raises NoWorker, PreviewFailed."""
+    async def show(self, spec: JobSpec, rows: int, tenant: str = "") -> Previewed:
+        """Return the first `rows` rows of `spec` for a tenant. Raises NoWorker, PreviewFailed."""
         if len(self._line) >= MAX_PENDING_PREVIEWS:
             raise NoWorker
-        question = _Question(Preview(self._new_id(), spec, rows))
+        question = _Question(Preview(self._new_id(), spec, rows), tenant)
         self._questions[question.preview.id] = question
         self._line.append(question)
         try:
@@ -67,7 +68,7 @@ class LocalPreviewDesk:
         """
         give_up = asyncio.get_running_loop().time() + wait_s
         while not self._draining:
-            question = next((each for each in self._line if can.meet(each.requirement)), None)
+            question = next((each for each in self._line if can.meet(each.requirement, each.tenant)), None)
             if question:
                 self._line.remove(question)
                 question.taken.set()

@@ -57,6 +57,11 @@ class Poll(Protocol):
         """What the announced work requires of a worker; None if it may be any work, or if nothing was announced."""
         ...
 
+    @property
+    def tenant(self) -> str:
+        """The tenant of the announced work; empty if `wanted` is None."""
+        ...
+
     async def wait(self, timeout_s: float) -> None:
         """Wait to be woken, at most `timeout_s` seconds."""
         ...
@@ -105,8 +110,8 @@ class Announcements(Protocol):
         """Announce that a notification is due."""
         ...
 
-    def work(self, requirement: Requirement | None = None, *, kept_from: str = "") -> None:
-        """Announce that an export is due: wake the first waiting poll whose worker can build it.
+    def work(self, requirement: Requirement | None = None, *, tenant: str = "", kept_from: str = "") -> None:
+        """Announce that an export of a tenant is due: wake the first waiting poll whose worker can build it.
 
         The worker `kept_from` is woken only if no other one can build the export. Without a requirement the export may
         be any: the first poll of each distinct set of capabilities is woken.
@@ -241,8 +246,8 @@ class PreviewDesk(Protocol):
         """The number of previews of this process's callers that no worker has taken yet."""
         ...
 
-    async def show(self, spec: JobSpec, rows: int) -> Previewed:
-        """Return the first `rows` rows of `spec`. Raises NoWorker, PreviewFailed."""
+    async def show(self, spec: JobSpec, rows: int, tenant: str = "") -> Previewed:
+        """Return the first `rows` rows of `spec` for a tenant. Raises NoWorker, PreviewFailed."""
         ...
 
     async def take(self, wait_s: float, can: Capabilities = EVERYTHING) -> Preview | None:

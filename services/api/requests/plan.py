@@ -106,16 +106,25 @@ class Planner:
         self._passwords = passwords
         self._new_id = new_id
 
-    def plan(self, request: CreateRequest, tenant: str, now: datetime, earlier: Export | None = None) -> Plan:
+    def plan(
+        self,
+        request: CreateRequest,
+        tenant: str,
+        now: datetime,
+        earlier: Export | None = None,
+        collections: frozenset[str] = frozenset(),
+    ) -> Plan:
         """Check the request and return its plan, with an export in QUEUED.
 
-        `earlier` is the export that `since_export` names; None if there is none. Raises CollectionNotFound, and
-        InvalidRequest with all violations.
+        `earlier` is the export that `since_export` names; None if there is none. `collections` are patterns of the
+        collections that the caller sees, as in LiveCatalog.seen. Raises CollectionNotFound, and InvalidRequest with all
+        violations.
         """
         choice = PackagingChoice(request.packaging, request.table.options, bool(request.file_types), request.password)
         unreachable = self._receivers.violations(tenant, request.notify_email, request.callback_url)
         inquiry = _Inquiry(request, tenant, earlier)
-        resolved = inquiry.resolved(self._catalog.current, [*_violations(request), *choice.violations(), *unreachable])
+        catalog = self._catalog.seen(collections)
+        resolved = inquiry.resolved(catalog, [*_violations(request), *choice.violations(), *unreachable])
         spec = replace(resolved.spec, table=choice.table, packaging=choice.packaging)
         export = _export(request, resolved, spec, tenant=tenant, now=now, export_id=self._new_id())
         sealed = self._passwords.sealed(request.password, export.id) if request.password else None

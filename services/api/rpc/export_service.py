@@ -144,7 +144,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     async def ListCollections(
         self, request: export_service_pb2.ListCollectionsRequest, context: Context
     ) -> export_service_pb2.ListCollectionsResponse:
-        catalog = self._exports.catalog.current
+        catalog = self._exports.catalog_seen
         with_columns = decode.with_columns(request)
 
         def place(collection: Collection) -> str:
@@ -162,7 +162,7 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
         self, request: export_service_pb2.GetCollectionRequest, context: Context
     ) -> export_service_pb2.Collection:
         tenant_of(context)
-        return encode.collection(collection_of(self._exports.catalog.current, request.type), with_columns=True)
+        return encode.collection(collection_of(self._exports.catalog_seen, request.type), with_columns=True)
 
     async def FindIds(
         self, request: export_service_pb2.FindIdsRequest, context: Context

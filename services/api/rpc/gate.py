@@ -4,13 +4,15 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from services.api.domain.keys import Holder, Key, Scope
+from services.api.domain.leases import EVERYWHERE, Reach
 from services.api.rpc.metadata import Context, metadata
 from services.api.usecases.keys import KnownKeys
+from services.api.usecases.sight import COLLECTIONS
 from services.contract.errors import BadCredentials, ScopeMissing, WorkerForbidden
 from services.runtime import logs
 
@@ -73,19 +75,41 @@ class Caller:
 CALLER: ContextVar[Caller] = ContextVar("caller", default=Caller())  # noqa: B039 - frozen
 """The caller of the current call."""
 
-SOURCES: ContextVar[frozenset[str]] = ContextVar("sources", default=frozenset())
-"""The ids of the sources that the calling worker may read; empty means all."""
+REACH: ContextVar[Reach] = ContextVar("reach", default=EVERYWHERE)
+"""What the calling worker may be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """The credentials of a call: the text of a key. Without text there was a certificate (`certified`), or nothing."""
+
+    holder: Holder
+    text: str = field(default="", repr=False)
+    certified: bool = False
 
 
 class Gate(Protocol):
     """Decides about every call on a port."""
 
-    async def admit(self, method: str, request: Any, context: Context) -> None:
-        """Admit the call, or raise BadCredentials, ScopeMissing or WorkerForbidden.
+    async def admit(self, method: str, request: Any, context: Context) -> Credential:
+        """Admit the call and return its credentials, or raise BadCredentials, ScopeMissing or WorkerForbidden.
 
         `method` is the full name of the method.
         """
         ...
+
+    async def stands(self, credential: Credential) -> bool:
+        """Whether the credentials of an admitted call are still valid. Raises StoreUnavailable."""
+        ...
+
+
+async def _stands(keys: KnownKeys, credential: Credential) -> bool:
+    if credential.text:
+        return await keys.find(credential.holder, credential.text) is not None
+    return credential.certified or not await keys.required(credential.holder)
+
+
+_NO_KEY, _NO_TOKEN = Credential(Holder.CALLER), Credential(Holder.WORKER)
 
 
 class CallersGate:
@@ -94,11 +118,11 @@ class CallersGate:
     def __init__(self, keys: KnownKeys) -> None:
         self._keys = keys
 
-    async def admit(self, method: str, request: Any, context: Context) -> None:  # noqa: ARG002 - see Gate
+    async def admit(self, method: str, request: Any, context: Context) -> Credential:  # noqa: ARG002 - see Gate
         text = _credential(context)
         if not text and not await self._keys.required(Holder.CALLER):
             CALLER.set(Caller())
-            return
+            return _NO_KEY
         key = await _known(self._keys, Holder.CALLER, text)
         logs.bind(key_id=key.id)
         scope = SCOPES.get(method)
@@ -107,12 +131,27 @@ class CallersGate:
         if method in OF_ALL_TENANTS and not key.all_tenants:
             raise ScopeMissing(f"{scope.value} for all tenants")
         CALLER.set(Caller(key))
+        if key.collections:
+            COLLECTIONS.set(key.collections)
+        return Credential(Holder.CALLER, text)
+
+    async def stands(self, credential: Credential) -> bool:
+        return await _stands(self._keys, credential)
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """Who a worker is. Tokens that replace each other have the same `name`; `credential` is the latest one shown."""
+
+    name: str
+    credential: Credential
 
 
 class WorkersGate:
     """Admits workers with a token, or with a requested certificate whose name is allowed.
 
-    A worker id belongs to the credentials with which it was first used, as long as this process runs.
+    A worker's id belongs to the identity that it was first used with, as long as this process lives and its credential
+    is worth anything.
     """
 
     def __init__(self, keys: KnownKeys, allowed_names: Iterable[str], *, by_certificate: bool) -> None:
@@ -123,28 +162,40 @@ class WorkersGate:
         self._keys = keys
         self._names = tuple(allowed_names)
         self._by_certificate = by_certificate
-        self._workers: OrderedDict[str, str] = OrderedDict()
+        self._workers: OrderedDict[str, _Identity] = OrderedDict()
 
-    async def admit(self, method: str, request: Any, context: Context) -> None:  # noqa: ARG002 - see Gate
-        identity, sources = await self._identity(context)
-        SOURCES.set(sources)
-        worker_id = getattr(request, "worker_id", "")
-        if worker_id and self._workers.setdefault(worker_id, identity) != identity:
+    async def admit(self, method: str, request: Any, context: Context) -> Credential:  # noqa: ARG002 - see Gate
+        identity, reach = await self._identity(context)
+        REACH.set(reach)
+        if worker_id := getattr(request, "worker_id", ""):
+            await self._take(worker_id, identity)
+        return identity.credential
+
+    async def stands(self, credential: Credential) -> bool:
+        return await _stands(self._keys, credential)
+
+    async def _take(self, worker_id: str, identity: _Identity) -> None:
+        """Bind the id to the identity. Raises WorkerForbidden if it belongs to another valid one."""
+        there = self._workers.get(worker_id)
+        if there and there.name != identity.name and await self.stands(there.credential):
             raise WorkerForbidden(worker_id)
+        self._workers[worker_id] = identity
         while len(self._workers) > MAX_WORKERS:
             self._workers.popitem(last=False)
 
-    async def _identity(self, context: Context) -> tuple[str, frozenset[str]]:
+    async def _identity(self, context: Context) -> tuple[_Identity, Reach]:
         text = _credential(context)
         if text:
             key = await _known(self._keys, Holder.WORKER, text)
             logs.bind(key_id=key.id)
-            return f"key {key.id}", key.sources
+            shown = Credential(Holder.WORKER, text)
+            return _Identity(f"key {key.lineage}", shown), Reach(key.sources, key.tenants)
         if self._by_certificate:
-            return f"certificate {self._name_of(context)}", frozenset()
+            name = f"certificate {self._name_of(context)}"
+            return _Identity(name, Credential(Holder.WORKER, certified=True)), EVERYWHERE
         if await self._keys.required(Holder.WORKER):
             raise BadCredentials("this call needs the token of a worker")
-        return "", frozenset()
+        return _Identity("", _NO_TOKEN), EVERYWHERE
 
     def _name_of(self, context: Context) -> str:
         names = [name.decode() for name in context.auth_context().get("x509_subject_alternative_name", ())]

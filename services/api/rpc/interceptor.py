@@ -13,6 +13,7 @@ from services.api.metrics import ApiMetrics
 from services.api.rpc import unknown_fields
 from services.api.rpc.gate import Gate
 from services.api.rpc.metadata import Context, metadata
+from services.api.rpc.open_calls import OpenCalls
 from services.api.world import World
 from services.contract import status
 from services.contract.errors import ExportdError, Fenced, Internal, InvalidRequest, Overloaded, Violation
@@ -27,6 +28,9 @@ OF_CALLERS = "/exportd.v1."
 QUIET = frozenset({"Heartbeat"})
 """Methods that are called several times per second; their successful calls are not logged."""
 
+WAITING = frozenset({"LeaseJobs", "PreviewExport", "TakePreview"})
+"""Methods with a single answer that may take long."""
+
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
 
 
@@ -35,6 +39,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, metrics: ApiMetrics, world: World, max_request_bytes: int, gate: Gate) -> None:
         self._gate = gate
+        self.open_calls = OpenCalls(gate)
         self._metrics = metrics
         self._world = world
         self._max_request_bytes = max_request_bytes
@@ -62,18 +67,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         service = name.rpartition("/")[0]
         streams = handler.response_streaming
         inner = handler.unary_stream if streams else handler.unary_unary
-        own = service.startswith(OURS)
+        of_callers = service.startswith(OF_CALLERS)
+        own, lasts = service.startswith(OURS), streams or name.rpartition("/")[2] in WAITING
         make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
         return make(
-            self._wrapped(name, inner, of_callers=service.startswith(OF_CALLERS)) if own else _plain(inner),
+            self._wrapped(name, inner, of_callers=of_callers, lasts=lasts) if own else _plain(inner),
             request_deserializer=_decoding(handler.request_deserializer, self._max_request_bytes),
             response_serializer=handler.response_serializer,
         )
 
-    def _wrapped(self, name: str, inner: Behaviour, *, of_callers: bool) -> Behaviour:
+    def _wrapped(self, name: str, inner: Behaviour, *, of_callers: bool, lasts: bool) -> Behaviour:
         """Wrap a method.
 
-        With `of_callers` the caller is told the request id, and requests with unknown fields are refused.
+        With `of_callers` the caller is told the request id, and requests with unknown fields are refused. With `lasts`
+        the call may take so long that its credentials have to be checked again.
         """
         method = name.rpartition("/")[2]
 
@@ -86,10 +93,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             try:
                 if of_callers:
                     await _tell(context, request_id)
-                await self._gate.admit(name, request, context)
+                credential = await self._gate.admit(name, request, context)
                 if of_callers:
                     unknown_fields.refuse(_readable(request))
-                return await inner(_readable(request), context)
+                if not lasts:
+                    return await inner(_readable(request), context)
+                with self.open_calls.held(credential):
+                    return await inner(_readable(request), context)
             except BaseException as raised:
                 error = None if _has_left(context, raised) else _as_ours(raised, request_id)
                 code = error.reason if error else "CANCELLED"

@@ -8,7 +8,16 @@ from datetime import timedelta
 from google.protobuf.duration_pb2 import Duration
 
 from exportd.v1 import key_service_pb2, key_service_pb2_grpc
-from services.api.domain.keys import CALLERS_SCOPES, ID_CHARACTERS, MAX_LABEL_CHARACTERS, Holder, Key, Scope
+from services.api.domain.keys import (
+    CALLERS_SCOPES,
+    ID_CHARACTERS,
+    MAX_LABEL_CHARACTERS,
+    SCOPES_BEYOND_COLLECTIONS,
+    Holder,
+    Key,
+    Scope,
+    is_pattern,
+)
 from services.api.rpc import decode
 from services.api.rpc.call import tenant_of
 from services.api.rpc.gate import CALLER
@@ -18,8 +27,10 @@ from services.api.usecases.keys import Keys, NewKey
 from services.contract.codec import duration_from_pb, enum_to_pb, timestamp_to_pb
 from services.contract.errors import InvalidRequest, Violation
 
-MAX_SOURCES = 100
-MAX_SOURCE_CHARACTERS = 128
+MAX_PARTS = 100
+"""The largest number of sources, tenants or collections of a key."""
+
+MAX_PART_CHARACTERS = 128
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=3650)
 OVERLAP, MAX_OVERLAP = timedelta(days=1), timedelta(days=30)
 
@@ -84,15 +95,16 @@ def _wanted(request: key_service_pb2.CreateKeyRequest, own: str) -> NewKey:
         scopes=frozenset() if worker else frozenset(_SCOPES[s] for s in request.scopes) or CALLERS_SCOPES,
         all_tenants=request.all_tenants,
         sources=frozenset(request.sources),
+        collections=frozenset(request.collections),
+        tenants=frozenset(request.tenants),
         lasts=_length(request.lasts, "lasts", SHORTEST, LONGEST) if request.HasField("lasts") else None,
     )
 
 
 def _faults(request: key_service_pb2.CreateKeyRequest, *, worker: bool) -> Iterator[tuple[str, str]]:
     """Yield each field with what is wrong with it; an empty text means that nothing is."""
-    label, sources, scopes = request.label, request.sources, request.scopes
+    label, scopes = request.label, request.scopes
     labelled = len(label) <= MAX_LABEL_CHARACTERS and (not label or label.isprintable())
-    few = len(sources) <= MAX_SOURCES and all(0 < len(source) <= MAX_SOURCE_CHARACTERS for source in sources)
     known = all(scope in _SCOPES for scope in scopes)
     of_workers, of_callers = "is for workers", "is for callers"
     yield "holder", "" if request.holder in key_service_pb2.KeyHolder.values() else "is none that is known"
@@ -100,7 +112,23 @@ def _faults(request: key_service_pb2.CreateKeyRequest, *, worker: bool) -> Itera
     yield "label", "" if labelled else f"must be at most {MAX_LABEL_CHARACTERS} printable characters"
     yield "scopes", of_callers if worker and scopes else "" if known else "has one that is not known"
     yield "all_tenants", of_callers if worker and request.all_tenants else ""
-    yield "sources", of_workers if sources and not worker else "" if few else f"must be at most {MAX_SOURCES} ids"
+    yield "sources", of_workers if request.sources and not worker else _fault_of_parts(request.sources)
+    yield "tenants", of_workers if request.tenants and not worker else _fault_of_parts(request.tenants)
+    yield "collections", of_callers if request.collections and worker else _fault_of_collections(request)
+
+
+def _fault_of_parts(parts: Sequence[str]) -> str:
+    few = len(parts) <= MAX_PARTS and all(0 < len(part) <= MAX_PART_CHARACTERS for part in parts)
+    return "" if few else f"must be at most {MAX_PARTS}, each of 1 to {MAX_PART_CHARACTERS} characters"
+
+
+def _fault_of_collections(request: key_service_pb2.CreateKeyRequest) -> str:
+    scopes = {_SCOPES.get(scope) for scope in request.scopes}
+    if request.collections and scopes & SCOPES_BEYOND_COLLECTIONS:
+        return "go with the scopes create, read and cancel only"
+    if all(map(is_pattern, request.collections)):
+        return _fault_of_parts(request.collections)
+    return "each must be the type of a collection, in which * and ? may stand for any characters and for one"
 
 
 def _length(message: Duration, field: str, least: timedelta, most: timedelta) -> timedelta:
@@ -138,4 +166,6 @@ def _encoded(key: Key) -> key_service_pb2.Key:
         create_time=timestamp_to_pb(key.create_time),
         expire_time=timestamp_to_pb(key.expire_time),
         revoke_time=timestamp_to_pb(key.revoke_time),
+        collections=sorted(key.collections),
+        tenants=sorted(key.tenants),
     )

@@ -8,7 +8,7 @@ from typing import TypeVar
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from exportd.queue.v1 import job_queue_service_pb2_grpc
 from services.api.ports.live import PreviewDesk
-from services.api.rpc.gate import SOURCES
+from services.api.rpc.gate import REACH
 from services.api.rpc.limits import Limit
 from services.api.rpc.metadata import Context
 from services.api.rpc.queue_fields import check
@@ -24,6 +24,9 @@ M = TypeVar("M")
 T = TypeVar("T")
 
 MAX_POLLS = 1024
+MAX_POLLS_OF_WORKER = 16
+"""It needs one of each kind, and another one while the api does not know yet that the first was cut off."""
+
 ANSWER_BEFORE_DEADLINE_S = 5.0
 MAX_RETRY_AFTER = timedelta(days=1)
 
@@ -34,16 +37,16 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     def __init__(self, jobs: Jobs, preview_desk: PreviewDesk) -> None:
         self._jobs = jobs
         self._preview_desk = preview_desk
-        self._polls = Limit("poll", MAX_POLLS)
-        self._askers = Limit("preview poll", MAX_POLLS)
-        self._listeners = Limit("directives", MAX_POLLS)
+        self._polls = Limit("poll", MAX_POLLS, MAX_POLLS_OF_WORKER)
+        self._askers = Limit("preview poll", MAX_POLLS, MAX_POLLS_OF_WORKER)
+        self._listeners = Limit("directives", MAX_POLLS, MAX_POLLS_OF_WORKER)
 
     async def LeaseJobs(self, request: queue_pb2.LeaseJobsRequest, context: Context) -> queue_pb2.LeaseJobsResponse:
         check(request)
         logs.bind(worker_id=request.worker_id)
-        with self._polls.held():
+        with self._polls.held(request.worker_id):
             can = codec.capabilities_from_pb(request.capabilities) if request.HasField("capabilities") else EVERYTHING
-            can = can.limited_to(SOURCES.get())
+            can = REACH.get().limiting(can)
             wait_s = _wait_s(request, context)
             jobs = await self._jobs.lease(request.worker_id, request.poll_id, request.max_jobs, wait_s, can)
         logs.bind(leases={job.lease.export_id: job.lease.lease_id for job in jobs})
@@ -57,6 +60,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
             request.free_slots,
             draining=request.draining,
             problems=tuple(codec.problem_from_pb(problem) for problem in request.problems),
+            reach=REACH.get(),
         )
         return codec.heartbeat_answer_to_pb(answer)
 
@@ -65,7 +69,7 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
     ) -> None:
         check(request)
         logs.bind(worker_id=request.worker_id)
-        with self._listeners.held():
+        with self._listeners.held(request.worker_id):
             async for directive in self._jobs.directives():
                 await context.write(codec.directive_to_pb(directive))
 
@@ -99,8 +103,8 @@ class JobQueueServicer(job_queue_service_pb2_grpc.JobQueueServiceServicer):
         self, request: queue_pb2.TakePreviewRequest, context: Context
     ) -> queue_pb2.TakePreviewResponse:
         check(request)
-        with self._askers.held():
-            can = await self._jobs.ability(request.worker_id)
+        with self._askers.held(request.worker_id):
+            can = REACH.get().limiting(await self._jobs.ability(request.worker_id))
             preview = await self._preview_desk.take(_wait_s(request, context), can)
         return queue_pb2.TakePreviewResponse(preview=codec.preview_to_pb(preview) if preview else None)
 

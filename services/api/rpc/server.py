@@ -88,6 +88,7 @@ class Servers:
         self._health = HealthServicer(SERVICES)
         public = CallInterceptor(metrics, world, MAX_REQUEST_BYTES, gates.callers)
         queue_calls = CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES, gates.workers)
+        self.open_calls = (public.open_calls, queue_calls.open_calls)
         self._public = self._server(public, MAX_REQUEST_BYTES)
         self._queue = self._server(queue_calls, MAX_QUEUE_MESSAGE_BYTES)
         export_service_pb2_grpc.add_ExportServiceServicer_to_server(servicers.exports, self._public)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.api.catalog.live import LiveCatalog
+from services.api.catalog.model import Catalog
 from services.api.domain.export import Export
 from services.api.domain.fairness import Shares
 from services.api.domain.history import Transition
@@ -18,9 +19,17 @@ from services.api.requests.packaging import password_violations
 from services.api.requests.plan import CreateRequest, Plan, Planner
 from services.api.secrets.passwords import Passwords
 from services.api.usecases.lookup import export_of
+from services.api.usecases.sight import COLLECTIONS, is_limited, is_seen
 from services.api.world import World
 from services.contract.capabilities import Capabilities
-from services.contract.errors import CollectionNotFound, ExportNotFound, InvalidRequest, ShuttingDown, Violation
+from services.contract.errors import (
+    CollectionNotFound,
+    ExportNotFound,
+    InvalidRequest,
+    RequestIdReused,
+    ShuttingDown,
+    Violation,
+)
 from services.contract.job import Hint
 from services.contract.outcome import Progress
 from services.contract.preview import Previewed
@@ -108,12 +117,19 @@ class Exports:
                 raise
         else:
             made = await self._detached.run(self._create(planned))
+        if not is_seen(made):  # the catalog has changed since
+            raise RequestIdReused(request.request_id)
         return await self._view(made)
 
     async def _made_before(self, tenant: str, request: CreateRequest) -> Export | None:
         """Return the export that a request created earlier, when it was still accepted; None if there is none."""
         mark = self._planner.mark(request)
         return await self._store.made_by(tenant, mark, self._world.clock()) if mark else None
+
+    @property
+    def catalog_seen(self) -> Catalog:
+        """The collections that the caller sees."""
+        return self.catalog.seen(COLLECTIONS.get())
 
     async def validate(self, tenant: str, request: CreateRequest) -> Export:
         """Return the export that `create` would accept, without storing it.
@@ -124,7 +140,9 @@ class Exports:
 
     async def _planned(self, tenant: str, request: CreateRequest) -> Plan:
         earlier = await self._store.get(tenant, request.since_export) if request.since_export else None
-        return self._planner.plan(request, tenant, self._world.clock(), earlier)
+        if earlier is not None and not is_seen(earlier):
+            earlier = None
+        return self._planner.plan(request, tenant, self._world.clock(), earlier, COLLECTIONS.get())
 
     async def preview(self, tenant: str, request: CreateRequest, rows: int) -> FirstRows:
         """Return the first rows of the result of `request`.
@@ -132,12 +150,12 @@ class Exports:
         Raises the errors of `create`, and NoWorker, PreviewFailed.
         """
         planned = await self._planned(tenant, replace(request, any_format=True))
-        return FirstRows(planned, await self._preview_desk.show(planned.spec, rows))
+        return FirstRows(planned, await self._preview_desk.show(planned.spec, rows, tenant))
 
     async def get(self, tenant: str, export_id: str) -> View:
         """Return an export. Raises ExportNotFound."""
         placed = await self._store.placed(tenant, export_id)
-        if placed is None:
+        if placed is None or not is_seen(placed.export):
             raise ExportNotFound(export_id)
         return self._seen(placed.export, await self._moment([placed.export]), placed.queue_position)
 
@@ -148,7 +166,7 @@ class Exports:
         export. A page may have fewer than `limit` exports, or none, although others follow: see `ExportStore.page`.
         """
         found = await self._store.page(tenant, filters, before_id, limit)
-        exports = found.exports
+        exports = [*filter(is_seen, found.exports)]
         queued = await self._store.first_queued(tenant) if any(e.state is State.QUEUED for e in exports) else []
         places = {export_id: place for place, export_id in enumerate(queued, 1)}
         moment = await self._moment(exports)
@@ -158,7 +176,12 @@ class Exports:
     async def find_ids(self, tenant: str, within: IdRange) -> Sequence[IdMatch]:
         """Return the exports, files and deliveries whose ids are in a range, at most MAX_ID_MATCHES of each kind."""
         found = await self._store.ids(tenant, within, MAX_ID_MATCHES)
-        return [*found, *await self._outbox.ids(tenant, within, MAX_ID_MATCHES)]
+        found = [*found, *await self._outbox.ids(tenant, within, MAX_ID_MATCHES)]
+        return [each for each in found if await self._is_there(tenant, each)] if is_limited() else found
+
+    async def _is_there(self, tenant: str, match: IdMatch) -> bool:
+        export = await self._store.get(tenant, match.export_id)
+        return export is not None and is_seen(export)
 
     async def watch(self, tenant: str, export_id: str) -> AsyncIterator[View]:
         """Yield the export now and after each change, until it is done. Raises ExportNotFound, ShuttingDown."""
@@ -183,13 +206,20 @@ class Exports:
 
     async def cancel(self, tenant: str, export_id: str, *, only_if_queued: bool) -> View:
         """Cancel an export that is not done. Raises ExportNotFound, IllegalTransition, NotQueued."""
+        await self._check_seen(tenant, export_id)
         return await self._view(
             await self._detached.run(self._cancel(tenant, export_id, only_if_queued=only_if_queued))
         )
 
     async def delete(self, tenant: str, export_id: str) -> None:
         """Delete an export that is done. Repeating this has no effect. Raises ExportNotFound, IllegalTransition."""
+        await self._check_seen(tenant, export_id)
         await self._detached.run(self._delete(tenant, export_id))
+
+    async def _check_seen(self, tenant: str, export_id: str) -> None:
+        """Raise ExportNotFound if the caller does not see the collection of an export, which never changes."""
+        if is_limited():
+            await export_of(self._store, tenant, export_id)
 
     async def retry(self, tenant: str, export_id: str, budget: int, password: str) -> View:
         """Begin a new run of an export that failed permanently. For operators.
@@ -266,7 +296,7 @@ class Exports:
             progress=moment.progress.get(export.id),
             queue_position=position if export.state is State.QUEUED else 0,
             worker_there=moment.worker_there or not waits,
-            worker_able=not waits or any(can.meet(export.requirement) for can in moment.able),
+            worker_able=not waits or any(can.meet(export.requirement, export.tenant) for can in moment.able),
             capped=waits and self._fairness.capped(export.tenant, moment.running.get(export.tenant, 0)),
         )
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from services.api.domain import retry
 from services.api.domain.export import Export
-from services.api.domain.leases import Ability, Claimed, LeasePolicy, Standing
+from services.api.domain.leases import EVERYWHERE, Ability, Claimed, LeasePolicy, Reach, Standing
 from services.api.domain.retry import Backoff
 from services.api.domain.states import State
 from services.api.metrics import ApiMetrics
@@ -139,10 +139,12 @@ class Jobs:
         *,
         draining: bool,
         problems: tuple[WorkerProblem, ...] = (),
+        reach: Reach = EVERYWHERE,
     ) -> HeartbeatAnswer:
         """Confirm and renew the leases that are still in force, and return the verdict on each.
 
-        A renewal is written only when it is due. Progress is never written.
+        A renewal is written only when it is due. Progress is never written. Jobs that the worker has not heard of are
+        sent again if its credentials allow them: an id alone proves nothing.
         """
         worker = await self._workers.beat(
             worker_id, held=len(reports), free_slots=free_slots, draining=draining, problems=problems
@@ -158,7 +160,7 @@ class Jobs:
         self._take_progress(reports, standings)
         return HeartbeatAnswer(
             verdicts=tuple(LeaseVerdict(s.lease.lease_id, s.verdict) for s in standings),
-            missing=await self._missing(unconfirmed, reports, draining=draining),
+            missing=await self._missing([c for c in unconfirmed if _covers(reach, c)], reports, draining=draining),
             drain=worker.asked_to_drain,
             next_heartbeat_in=await self._next_heartbeat(standings),
         )
@@ -262,7 +264,7 @@ class Jobs:
         The work that it was woken for may still be there.
         """
         if poll and poll.woken:
-            self._announcements.work(poll.wanted)
+            self._announcements.work(poll.wanted, tenant=poll.tenant)
 
     async def _seconds_to_next_due(self, now: datetime) -> float:
         """Return the seconds until the next export is due.
@@ -354,3 +356,7 @@ class Jobs:
         if standing.export is None:
             raise LeaseLost(lease.export_id)
         return standing.export
+
+
+def _covers(reach: Reach, claimed: Claimed) -> bool:
+    return reach.covers(claimed.export.requirement, claimed.export.tenant)

@@ -1,7 +1,7 @@
 """Creation, lookup, rotation and revocation of keys."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.api.domain.keys import CALLERS_SCOPES, Holder, Key, Scope, read
@@ -28,6 +28,8 @@ class NewKey:
     all_tenants: bool = False
     sources: frozenset[str] = frozenset()
     lasts: timedelta | None = None
+    collections: frozenset[str] = frozenset()
+    tenants: frozenset[str] = frozenset()
 
 
 class Keys:
@@ -41,8 +43,8 @@ class Keys:
     async def create(self, wanted: NewKey, by: Key | None = None) -> tuple[Key, str]:
         """Create a key. Return it with its text, which cannot be shown again.
 
-        `by` is the caller's own key; None if the caller has direct access to the store. Raises ScopeMissing if the new
-        key would allow more than `by`.
+        `by` is the caller's own key; None if the caller has direct access to the store. The new key ends with `by` at
+        the latest. Raises ScopeMissing if it would allow more than `by`.
         """
         key, text = self._made(wanted, by, self._clock())
         await self._store.add(key)
@@ -68,17 +70,30 @@ class Keys:
         if old is None or (tenant is not None and old.tenant != tenant) or not old.valid_at(now):
             raise KeyNotFound(key_id)
         lasts = None if old.expire_time is None else old.expire_time - old.create_time
-        same = NewKey(old.holder, old.tenant, old.label, old.scopes, old.all_tenants, old.sources, lasts)
-        new, text = self._made(same, by, now)
-        if not await self._store.replace(key_id, new, now + overlap, now):  # it was revoked meanwhile
+        same = NewKey(
+            holder=old.holder,
+            tenant=old.tenant,
+            label=old.label,
+            scopes=old.scopes,
+            all_tenants=old.all_tenants,
+            sources=old.sources,
+            lasts=lasts,
+            collections=old.collections,
+            tenants=old.tenants,
+        )
+        new, text = self._made(same, by, now, old.lineage)
+        if not await self._store.replace(key_id, new, now + overlap, now):  # revoked meanwhile
             raise KeyNotFound(key_id)
         return new, text
 
-    def _made(self, wanted: NewKey, by: Key | None, now: datetime) -> tuple[Key, str]:
+    def _made(self, wanted: NewKey, by: Key | None, now: datetime, lineage: str = "") -> tuple[Key, str]:
         """Return a new key and its text, without storing it. Raises ScopeMissing."""
         _check_allowed(wanted, by)
         text = new_text(wanted.holder)
-        return self._key(wanted, text, now), text
+        ends = [] if wanted.lasts is None else [now + wanted.lasts]
+        if by is not None and by.expire_time is not None:
+            ends.append(by.expire_time)
+        return replace(self._key(wanted, text, now), expire_time=min(ends, default=None), lineage=lineage), text
 
     def _key(self, wanted: NewKey, text: str, now: datetime) -> Key:
         _, id_ = read(text) or (wanted.holder, "")
@@ -92,7 +107,8 @@ class Keys:
             all_tenants=wanted.all_tenants,
             sources=wanted.sources,
             create_time=now,
-            expire_time=None if wanted.lasts is None else now + wanted.lasts,
+            collections=wanted.collections,
+            tenants=wanted.tenants,
         )
 
 

@@ -1,7 +1,7 @@
 """Keys of callers and tokens of workers, at the front door."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import grpc
 import pytest
@@ -193,6 +193,84 @@ async def test_from_the_first_token_on_no_worker_works_without(api: Api, keys: K
     await api.jobs.LeaseJobs(_lease(fresh), metadata=_with(fresh, token))
 
 
+async def test_a_worker_stays_itself_when_its_token_is_rotated(api: Api, keys: Keys, clock: Clock) -> None:
+    old, text = await keys.create(NewKey(Holder.WORKER, sources=frozenset({"shop"})))
+    worker = Worker(api)
+    beat = queue_pb2.HeartbeatRequest(worker_id=worker.id)
+    await api.jobs.Heartbeat(beat, metadata=_with(worker, text))
+    for _ in range(2):
+        new, text = await keys.rotate(old.id, None, HOUR, None)
+        await api.jobs.Heartbeat(beat, metadata=_with(worker, text))
+        old = new
+    _, stranger = await keys.create(NewKey(Holder.WORKER))
+    assert (await refused(api.jobs.Heartbeat(beat, metadata=_with(worker, stranger)))).reason == "WORKER_FORBIDDEN"
+
+
+async def test_a_worker_whose_token_was_revoked_goes_on_with_another_one(api: Api, keys: Keys, clock: Clock) -> None:
+    worker = Worker(api)
+    beat = queue_pb2.HeartbeatRequest(worker_id=worker.id)
+    await api.jobs.Heartbeat(beat)  # before there is a token
+    first, text = await keys.create(NewKey(Holder.WORKER))
+    clock.now += timedelta(seconds=2)
+    await api.jobs.Heartbeat(beat, metadata=_with(worker, text))
+    _, other = await keys.create(NewKey(Holder.WORKER))
+    assert (await refused(api.jobs.Heartbeat(beat, metadata=_with(worker, other)))).reason == "WORKER_FORBIDDEN"
+    await keys.revoke(first.id)
+    clock.now += timedelta(seconds=2)
+    await api.jobs.Heartbeat(beat, metadata=_with(worker, other))
+
+
+@pytest.mark.parametrize("tenants", [{"acme"}, {"other"}])
+async def test_a_token_for_some_tenants_gets_nothing_of_others(api: Api, keys: Keys, tenants: set[str]) -> None:
+    """No job, no preview, and no job that its id has leased by other credentials."""
+    acme = await of_tenant(keys)
+    create = export_service_pb2.CreateExportRequest(uri="/shops/7/orders", format=export_pb2.FORMAT_CSV)
+    export = await api.exports.CreateExport(create, metadata=acme)
+    preview = api.exports.PreviewExport(
+        export_service_pb2.PreviewExportRequest(export=create, max_rows=1), metadata=acme
+    )
+    await api.previews_in_line(1)
+    _, token = await keys.create(NewKey(Holder.WORKER, tenants=frozenset(tenants)))
+    worker = Worker(api)
+    answer = await api.jobs.LeaseJobs(_lease(worker), metadata=_with(worker, token))
+    assert [job.export_id for job in answer.jobs] == ([export.id] if "acme" in tenants else [])
+    take = queue_pb2.TakePreviewRequest(worker_id=worker.id)
+    taken = await api.jobs.TakePreview(take, metadata=_with(worker, token))
+    assert taken.HasField("preview") == ("acme" in tenants)
+    preview.cancel()
+
+
+async def test_an_id_alone_brings_no_worker_the_jobs_of_another_pool(api: Api, keys: Keys, clock: Clock) -> None:
+    """As after a restart of the api, or at another api: it does not know whose the id is."""
+    export = await api.exports.CreateExport(
+        export_service_pb2.CreateExportRequest(uri="/shops/7/orders", format=export_pb2.FORMAT_CSV, password="secret"),
+        metadata=await of_tenant(keys),
+    )
+    worker = Worker(api)
+    await api.parts.store.leases.claim(worker.id, "p1", 1, clock())
+    clock.now += timedelta(seconds=5)
+    beat = queue_pb2.HeartbeatRequest(worker_id=worker.id)
+    foreign = NewKey(Holder.WORKER, sources=frozenset({"other"})), NewKey(Holder.WORKER, tenants=frozenset({"other"}))
+    for each in foreign:
+        made, token = await keys.create(each)
+        assert not (await api.jobs.Heartbeat(beat, metadata=_with(worker, token))).missing_jobs
+        await keys.revoke(made.id)
+        clock.now += timedelta(seconds=2)
+    _, token = await keys.create(NewKey(Holder.WORKER, tenants=frozenset({"acme"})))
+    missing = (await api.jobs.Heartbeat(beat, metadata=_with(worker, token))).missing_jobs
+    assert [job.export_id for job in missing] == [export.id]
+
+
+async def test_one_worker_leaves_room_for_others(api: Api) -> None:
+    worker, other = Worker(api), Worker(api)
+    streams = [api.jobs.WatchDirectives(queue_pb2.WatchDirectivesRequest(worker_id=worker.id)) for _ in range(16)]
+    for stream in streams:
+        await stream.read()
+    one_more = api.jobs.WatchDirectives(queue_pb2.WatchDirectivesRequest(worker_id=worker.id))
+    assert (await refused(one_more.read())).reason == "TOO_MANY_STREAMS"
+    await api.jobs.WatchDirectives(queue_pb2.WatchDirectivesRequest(worker_id=other.id)).read()
+
+
 async def test_a_worker_speaks_for_itself_only(api: Api, keys: Keys) -> None:
     tokens = [(await keys.create(NewKey(Holder.WORKER)))[1] for _ in range(2)]
     mine = Worker(api)
@@ -275,6 +353,19 @@ async def test_no_key_makes_one_that_is_stronger(keys: Keys, key_service: KeySer
         assert (await key_service.CreateKey(request, metadata=over_all)).text
 
 
+async def test_no_key_outlasts_the_one_that_made_it(keys: Keys, key_service: KeyServiceStub, clock: Clock) -> None:
+    passing = await of_tenant(keys, scopes=frozenset(Scope), lasts=HOUR)
+    end = clock.now + HOUR
+    lasting = await key_service.CreateKey(wanted(), metadata=await of_tenant(keys, scopes=frozenset(Scope)))
+    own = passing[0][1][4:14]
+    for lasts, ends in ((None, end), (60, clock.now + timedelta(minutes=1)), (7200, end)):
+        made = await key_service.CreateKey(wanted(lasts=lasts and Duration(seconds=lasts)), metadata=passing)
+        assert made.key.expire_time.ToDatetime(tzinfo=UTC) == ends
+    for key_id in (own, lasting.key.id):
+        rotated = await key_service.RotateKey(key_service_pb2.RotateKeyRequest(key_id=key_id), metadata=passing)
+        assert rotated.key.expire_time.ToDatetime(tzinfo=UTC) == end
+
+
 async def test_while_keys_are_rotated_both_are_valid(
     api: Api, keys: Keys, key_service: KeyServiceStub, clock: Clock
 ) -> None:
@@ -307,6 +398,15 @@ async def test_while_keys_are_rotated_both_are_valid(
         (wanted(holder=2, tenant="acme"), "tenant"),
         (wanted(holder=2, scopes=[1]), "scopes"),
         (wanted(holder=2, all_tenants=True), "all_tenants"),
+        (wanted(collections=["Orders"], scopes=[1, 4]), "collections"),
+        (wanted(collections=["Orders"], scopes=[5]), "collections"),
+        (wanted(collections=["Orders"] * 101), "collections"),
+        (wanted(collections=["[a-z]"]), "collections"),
+        (wanted(collections=[""]), "collections"),
+        (wanted(holder=2, collections=["Orders"]), "collections"),
+        (wanted(tenants=["acme"]), "tenants"),
+        (wanted(holder=2, tenants=["x"] * 101), "tenants"),
+        (wanted(holder=2, tenants=["x" * 129]), "tenants"),
         (wanted(lasts=Duration(seconds=59)), "lasts"),
         (wanted(lasts=Duration(seconds=-1)), "lasts"),
         (wanted(lasts=Duration(seconds=2**62)), "lasts"),

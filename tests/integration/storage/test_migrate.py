@@ -28,13 +28,14 @@ from tests.ports.driving import WORKER
 from tests.ports.samples import OPTIONS, SECOND, SPEC, START, STATS, new_export, new_file
 
 OLDEST = "0004"
-REBUILD = '''
+NEXT = f"{int(newest()) + 1:04}"
+REBUILD = f'''
 """Rebuild the table that others refer to."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "{NEXT}"
+down_revision = "{newest()}"
 
 def upgrade():
     with op.batch_alter_table("exports", recreate="always") as batch:
@@ -52,7 +53,7 @@ def later_version(folder: Path, source: str) -> Path:
     """The migrations of an exportd that go on with this one."""
     migrations = folder / "migrations"
     shutil.copytree(MIGRATIONS, migrations)
-    (migrations / "versions" / "0008_later.py").write_text(source)
+    (migrations / "versions" / f"{NEXT}_later.py").write_text(source)
     return migrations
 
 
@@ -171,7 +172,7 @@ def test_an_old_database_is_brought_up_to_date_with_all_that_it_holds(database, 
     counting = f"SELECT {', '.join(counts)}"
     before = rows(database, counting)
     migrate(writing_engine(database), database, later_version(tmp_path, REBUILD))
-    assert rows(database, "SELECT version_num FROM alembic_version") == [("0008",)]
+    assert rows(database, "SELECT version_num FROM alembic_version") == [(NEXT,)]
     assert rows(database, counting) == before == [(7, 23, 3)]
     assert rows(database, "SELECT DISTINCT note FROM exports") == [(None,)]
 
@@ -192,8 +193,8 @@ async def test_a_rebuilt_table_keeps_what_refers_to_it_and_a_copy_is_made_first(
     migrate(writing_engine(database), database, later_version(tmp_path, REBUILD))
     assert rows(database, "SELECT id, note FROM exports") == [(export.id, None)]
     assert rows(database, "SELECT export_id FROM requests") == [(export.id,)]
-    copy = database.with_name("exportd.sqlite3.0007.backup")
-    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0007",)]
+    copy = database.with_name(f"exportd.sqlite3.{newest()}.backup")
+    assert rows(copy, "SELECT version_num FROM alembic_version") == [(newest(),)]
     assert rows(copy, "SELECT id FROM exports") == [(export.id,)]
 
 
@@ -203,7 +204,7 @@ async def test_a_migration_that_fails_changes_nothing_and_can_be_repeated(databa
     for _ in range(2):
         with pytest.raises(sa.exc.OperationalError, match="nowhere"):
             migrate(writing_engine(database), database, broken)
-    assert rows(database, "SELECT version_num FROM alembic_version") == [("0007",)]
+    assert rows(database, "SELECT version_num FROM alembic_version") == [(newest(),)]
     assert rows(database, "SELECT id FROM exports") == [(export.id,)]
 
 
@@ -213,12 +214,12 @@ def test_rows_that_point_nowhere_are_told_and_nothing_is_changed(database, tmp_p
         db.execute("INSERT INTO requests VALUES ('acme', 'r', x'00', 'nowhere', 0)")
     with pytest.raises(ForeignKeysBroken, match="row 1 of requests refers to a row of exports that is not there"):
         migrate(writing_engine(database), database, later_version(tmp_path, REBUILD))
-    assert rows(database, "SELECT version_num FROM alembic_version") == [("0007",)]
+    assert rows(database, "SELECT version_num FROM alembic_version") == [(newest(),)]
 
 
 async def test_a_newer_database_is_refused(database, tmp_path):
     migrate(writing_engine(database), database, later_version(tmp_path, REBUILD))
-    with pytest.raises(SchemaTooNew, match="has schema 0008 and this version of exportd knows 0007 at most"):
+    with pytest.raises(SchemaTooNew, match=f"has schema {NEXT} and this version of exportd knows {newest()} at most"):
         await SqliteDatabase.open(database)
 
 

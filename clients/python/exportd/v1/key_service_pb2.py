@@ -26,7 +26,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x65xportd/v1/key_service.proto\x12\nexportd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x02\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x06holder\x18\x02 \x01(\x0e\x32\x15.exportd.v1.KeyHolder\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12!\n\x06scopes\x18\x05 \x03(\x0e\x32\x11.exportd.v1.Scope\x12\x13\n\x0b\x61ll_tenants\x18\x06 \x01(\x08\x12\x0f\n\x07sources\x18\x07 \x03(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcb\x01\n\x10\x43reateKeyRequest\x12%\n\x06holder\x18\x01 \x01(\x0e\x32\x15.exportd.v1.KeyHolder\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\x12!\n\x06scopes\x18\x04 \x03(\x0e\x32\x11.exportd.v1.Scope\x12\x13\n\x0b\x61ll_tenants\x18\x05 \x01(\x08\x12\x0f\n\x07sources\x18\x06 \x03(\t\x12(\n\x05lasts\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\"?\n\x11\x43reateKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.exportd.v1.Key\x12\x0c\n\x04text\x18\x02 \x01(\t\"8\n\x0fListKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x10ListKeysResponse\x12\x1d\n\x04keys\x18\x01 \x03(\x0b\x32\x0f.exportd.v1.Key\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10RevokeKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"N\n\x10RotateKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12*\n\x07overlap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration*u\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_CREATE\x10\x01\x12\x0e\n\nSCOPE_READ\x10\x02\x12\x10\n\x0cSCOPE_CANCEL\x10\x03\x12\x11\n\rSCOPE_OPERATE\x10\x04\x12\x0e\n\nSCOPE_KEYS\x10\x05*U\n\tKeyHolder\x12\x1a\n\x16KEY_HOLDER_UNSPECIFIED\x10\x00\x12\x15\n\x11KEY_HOLDER_CALLER\x10\x01\x12\x15\n\x11KEY_HOLDER_WORKER\x10\x02\x32\xa3\x02\n\nKeyService\x12H\n\tCreateKey\x12\x1c.exportd.v1.CreateKeyRequest\x1a\x1d.exportd.v1.CreateKeyResponse\x12\x45\n\x08ListKeys\x12\x1b.exportd.v1.ListKeysRequest\x1a\x1c.exportd.v1.ListKeysResponse\x12:\n\tRevokeKey\x12\x1c.exportd.v1.RevokeKeyRequest\x1a\x0f.exportd.v1.Key\x12H\n\tRotateKey\x12\x1c.exportd.v1.RotateKeyRequest\x1a\x1d.exportd.v1.CreateKeyResponseB1\n\nexportd.v1P\x01Z\x14\x65xportd/v1;exportdv1\xaa\x02\nExportd.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x65xportd/v1/key_service.proto\x12\nexportd.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x02\n\x03Key\x12\n\n\x02id\x18\x01 \x01(\t\x12%\n\x06holder\x18\x02 \x01(\x0e\x32\x15.exportd.v1.KeyHolder\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12!\n\x06scopes\x18\x05 \x03(\x0e\x32\x11.exportd.v1.Scope\x12\x13\n\x0b\x61ll_tenants\x18\x06 \x01(\x08\x12\x0f\n\x07sources\x18\x07 \x03(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x63ollections\x18\x0b \x03(\t\x12\x0f\n\x07tenants\x18\x0c \x03(\t\"\xf1\x01\n\x10\x43reateKeyRequest\x12%\n\x06holder\x18\x01 \x01(\x0e\x32\x15.exportd.v1.KeyHolder\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\r\n\x05label\x18\x03 \x01(\t\x12!\n\x06scopes\x18\x04 \x03(\x0e\x32\x11.exportd.v1.Scope\x12\x13\n\x0b\x61ll_tenants\x18\x05 \x01(\x08\x12\x0f\n\x07sources\x18\x06 \x03(\t\x12(\n\x05lasts\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63ollections\x18\x08 \x03(\t\x12\x0f\n\x07tenants\x18\t \x03(\t\"?\n\x11\x43reateKeyResponse\x12\x1c\n\x03key\x18\x01 \x01(\x0b\x32\x0f.exportd.v1.Key\x12\x0c\n\x04text\x18\x02 \x01(\t\"8\n\x0fListKeysRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x10ListKeysResponse\x12\x1d\n\x04keys\x18\x01 \x03(\x0b\x32\x0f.exportd.v1.Key\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10RevokeKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"N\n\x10RotateKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12*\n\x07overlap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration*u\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_CREATE\x10\x01\x12\x0e\n\nSCOPE_READ\x10\x02\x12\x10\n\x0cSCOPE_CANCEL\x10\x03\x12\x11\n\rSCOPE_OPERATE\x10\x04\x12\x0e\n\nSCOPE_KEYS\x10\x05*U\n\tKeyHolder\x12\x1a\n\x16KEY_HOLDER_UNSPECIFIED\x10\x00\x12\x15\n\x11KEY_HOLDER_CALLER\x10\x01\x12\x15\n\x11KEY_HOLDER_WORKER\x10\x02\x32\xa3\x02\n\nKeyService\x12H\n\tCreateKey\x12\x1c.exportd.v1.CreateKeyRequest\x1a\x1d.exportd.v1.CreateKeyResponse\x12\x45\n\x08ListKeys\x12\x1b.exportd.v1.ListKeysRequest\x1a\x1c.exportd.v1.ListKeysResponse\x12:\n\tRevokeKey\x12\x1c.exportd.v1.RevokeKeyRequest\x1a\x0f.exportd.v1.Key\x12H\n\tRotateKey\x12\x1c.exportd.v1.RotateKeyRequest\x1a\x1d.exportd.v1.CreateKeyResponseB1\n\nexportd.v1P\x01Z\x14\x65xportd/v1;exportdv1\xaa\x02\nExportd.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,24 +34,24 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'exportd.v1.key_service_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\nexportd.v1P\001Z\024exportd/v1;exportdv1\252\002\nExportd.V1'
-  _globals['_SCOPE']._serialized_start=940
-  _globals['_SCOPE']._serialized_end=1057
-  _globals['_KEYHOLDER']._serialized_start=1059
-  _globals['_KEYHOLDER']._serialized_end=1144
+  _globals['_SCOPE']._serialized_start=1016
+  _globals['_SCOPE']._serialized_end=1133
+  _globals['_KEYHOLDER']._serialized_start=1135
+  _globals['_KEYHOLDER']._serialized_end=1220
   _globals['_KEY']._serialized_start=110
-  _globals['_KEY']._serialized_end=417
-  _globals['_CREATEKEYREQUEST']._serialized_start=420
-  _globals['_CREATEKEYREQUEST']._serialized_end=623
-  _globals['_CREATEKEYRESPONSE']._serialized_start=625
-  _globals['_CREATEKEYRESPONSE']._serialized_end=688
-  _globals['_LISTKEYSREQUEST']._serialized_start=690
-  _globals['_LISTKEYSREQUEST']._serialized_end=746
-  _globals['_LISTKEYSRESPONSE']._serialized_start=748
-  _globals['_LISTKEYSRESPONSE']._serialized_end=822
-  _globals['_REVOKEKEYREQUEST']._serialized_start=824
-  _globals['_REVOKEKEYREQUEST']._serialized_end=858
-  _globals['_ROTATEKEYREQUEST']._serialized_start=860
-  _globals['_ROTATEKEYREQUEST']._serialized_end=938
-  _globals['_KEYSERVICE']._serialized_start=1147
-  _globals['_KEYSERVICE']._serialized_end=1438
+  _globals['_KEY']._serialized_end=455
+  _globals['_CREATEKEYREQUEST']._serialized_start=458
+  _globals['_CREATEKEYREQUEST']._serialized_end=699
+  _globals['_CREATEKEYRESPONSE']._serialized_start=701
+  _globals['_CREATEKEYRESPONSE']._serialized_end=764
+  _globals['_LISTKEYSREQUEST']._serialized_start=766
+  _globals['_LISTKEYSREQUEST']._serialized_end=822
+  _globals['_LISTKEYSRESPONSE']._serialized_start=824
+  _globals['_LISTKEYSRESPONSE']._serialized_end=898
+  _globals['_REVOKEKEYREQUEST']._serialized_start=900
+  _globals['_REVOKEKEYREQUEST']._serialized_end=934
+  _globals['_ROTATEKEYREQUEST']._serialized_start=936
+  _globals['_ROTATEKEYREQUEST']._serialized_end=1014
+  _globals['_KEYSERVICE']._serialized_start=1223
+  _globals['_KEYSERVICE']._serialized_end=1514
 # @@protoc_insertion_point(module_scope)

@@ -101,6 +101,8 @@ class Key(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REVOKE_TIME_FIELD_NUMBER: _builtins.int
+    COLLECTIONS_FIELD_NUMBER: _builtins.int
+    TENANTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Ten letters and digits, which are part of the text."""
     holder: Global___KeyHolder.ValueType
@@ -131,6 +133,14 @@ class Key(_message.Message):
     def revoke_time(self) -> _timestamp_pb2.Timestamp:
         """When it was revoked; absent: it was not."""
 
+    @_builtins.property
+    def collections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Patterns of the types of collections that a caller sees, such as `Orders*`; empty: all."""
+
+    @_builtins.property
+    def tenants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tenants whose exports a worker is handed; empty: all."""
+
     def __init__(
         self,
         *,
@@ -144,10 +154,12 @@ class Key(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         revoke_time: _timestamp_pb2.Timestamp | None = ...,
+        collections: _abc.Iterable[_builtins.str] | None = ...,
+        tenants: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "revoke_time", b"revoke_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_tenants", b"all_tenants", "create_time", b"create_time", "expire_time", b"expire_time", "holder", b"holder", "id", b"id", "label", b"label", "revoke_time", b"revoke_time", "scopes", b"scopes", "sources", b"sources", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_tenants", b"all_tenants", "collections", b"collections", "create_time", b"create_time", "expire_time", b"expire_time", "holder", b"holder", "id", b"id", "label", b"label", "revoke_time", b"revoke_time", "scopes", b"scopes", "sources", b"sources", "tenant", b"tenant", "tenants", b"tenants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -166,6 +178,8 @@ class CreateKeyRequest(_message.Message):
     ALL_TENANTS_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
     LASTS_FIELD_NUMBER: _builtins.int
+    COLLECTIONS_FIELD_NUMBER: _builtins.int
+    TENANTS_FIELD_NUMBER: _builtins.int
     holder: Global___KeyHolder.ValueType
     """Who is to hold it; a caller by default."""
     tenant: _builtins.str
@@ -184,7 +198,17 @@ class CreateKeyRequest(_message.Message):
 
     @_builtins.property
     def lasts(self) -> _duration_pb2.Duration:
-        """How long it lasts, 1 minute to 10 years; absent: until it is revoked."""
+        """How long it lasts, 1 minute to 10 years; absent: until it is revoked. It never outlasts the key of whoever asks."""
+
+    @_builtins.property
+    def collections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Patterns of the types of collections that a caller sees, in which * stands for any characters and ? for one; empty: all. Other
+        collections, and their exports, are not there for the key. Not with the scopes operate and keys. A worker has none. At most 100.
+        """
+
+    @_builtins.property
+    def tenants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tenants whose exports a worker is handed; empty: all. A caller has none. At most 100."""
 
     def __init__(
         self,
@@ -196,10 +220,12 @@ class CreateKeyRequest(_message.Message):
         all_tenants: _builtins.bool = ...,
         sources: _abc.Iterable[_builtins.str] | None = ...,
         lasts: _duration_pb2.Duration | None = ...,
+        collections: _abc.Iterable[_builtins.str] | None = ...,
+        tenants: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lasts", b"lasts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_tenants", b"all_tenants", "holder", b"holder", "label", b"label", "lasts", b"lasts", "scopes", b"scopes", "sources", b"sources", "tenant", b"tenant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_tenants", b"all_tenants", "collections", b"collections", "holder", b"holder", "label", b"label", "lasts", b"lasts", "scopes", b"scopes", "sources", b"sources", "tenant", b"tenant", "tenants", b"tenants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

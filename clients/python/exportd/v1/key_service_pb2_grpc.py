@@ -84,7 +84,7 @@ class KeyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RotateKey(self, request, context):
-        """Creates a key that allows what another one allows, which then ends after `overlap`. NOT_FOUND / KEY_NOT_FOUND, also for a key that has
+        """Creates a key that allows what another one allows, which then ends after `overlap`. A worker with the new token stays the same worker. NOT_FOUND / KEY_NOT_FOUND, also for a key that has
         ended already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

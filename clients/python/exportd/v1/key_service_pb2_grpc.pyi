@@ -46,7 +46,7 @@ class KeyServiceStub:
     RevokeKey: _grpc.UnaryUnaryMultiCallable[_key_service_pb2.RevokeKeyRequest, _key_service_pb2.Key]
     """Ends a key, within a second in every process. Idempotent. NOT_FOUND / KEY_NOT_FOUND."""
     RotateKey: _grpc.UnaryUnaryMultiCallable[_key_service_pb2.RotateKeyRequest, _key_service_pb2.CreateKeyResponse]
-    """Creates a key that allows what another one allows, which then ends after `overlap`. NOT_FOUND / KEY_NOT_FOUND, also for a key that has
+    """Creates a key that allows what another one allows, which then ends after `overlap`. A worker with the new token stays the same worker. NOT_FOUND / KEY_NOT_FOUND, also for a key that has
     ended already.
     """
 
@@ -64,7 +64,7 @@ class KeyServiceAsyncStub(KeyServiceStub):
     RevokeKey: _aio.UnaryUnaryMultiCallable[_key_service_pb2.RevokeKeyRequest, _key_service_pb2.Key]  # type: ignore[assignment]
     """Ends a key, within a second in every process. Idempotent. NOT_FOUND / KEY_NOT_FOUND."""
     RotateKey: _aio.UnaryUnaryMultiCallable[_key_service_pb2.RotateKeyRequest, _key_service_pb2.CreateKeyResponse]  # type: ignore[assignment]
-    """Creates a key that allows what another one allows, which then ends after `overlap`. NOT_FOUND / KEY_NOT_FOUND, also for a key that has
+    """Creates a key that allows what another one allows, which then ends after `overlap`. A worker with the new token stays the same worker. NOT_FOUND / KEY_NOT_FOUND, also for a key that has
     ended already.
     """
 
@@ -103,7 +103,7 @@ class KeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _key_service_pb2.RotateKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_key_service_pb2.CreateKeyResponse, _abc.Awaitable[_key_service_pb2.CreateKeyResponse]]:
-        """Creates a key that allows what another one allows, which then ends after `overlap`. NOT_FOUND / KEY_NOT_FOUND, also for a key that has
+        """Creates a key that allows what another one allows, which then ends after `overlap`. A worker with the new token stays the same worker. NOT_FOUND / KEY_NOT_FOUND, also for a key that has
         ended already.
         """
 

@@ -37,6 +37,7 @@ from exportd.v1.export_service_pb2 import (
 from exportd_client import conversions
 from exportd_client.aio.connection import MAX_PAGE_SIZE, MAX_STREAM_S, Link
 from exportd_client.aio.files import Files
+from exportd_client.aio.keys import Keys
 from exportd_client.aio.operator import Operator
 from exportd_client.aio.threads import sleep
 from exportd_client.channel import ApiKey, Target, Tls, endpoint
@@ -77,6 +78,8 @@ class ExportClient(Files):
         """The address of the service, with its port."""
         self.operator = Operator(self._link)
         """The methods for operators, over the same connection."""
+        self.keys = Keys(self._link)
+        """The methods for API keys, over the same connection."""
 
     async def __aenter__(self) -> Self:
         await self._link.__aenter__()

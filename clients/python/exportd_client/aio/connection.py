@@ -15,6 +15,7 @@ from exportd_client.patience import Outage, Patience
 if TYPE_CHECKING:
     from exportd.v1.export_service_pb2 import DownloadFileRequest
     from exportd.v1.export_service_pb2_grpc import ExportServiceAsyncStub
+    from exportd.v1.key_service_pb2_grpc import KeyServiceAsyncStub
     from exportd.v1.operator_service_pb2_grpc import OperatorServiceAsyncStub
 
 
@@ -79,6 +80,10 @@ class Link:
     @property
     def operators(self) -> "OperatorServiceAsyncStub":
         return self._line.stubs.operators
+
+    @property
+    def keys(self) -> "KeyServiceAsyncStub":
+        return self._line.stubs.keys
 
     async def ask(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
         """Return the answer to a request, and retry after transient errors. The request must be safe to repeat."""

@@ -8,11 +8,13 @@ import grpc.aio
 
 from exportd.v1.export_service_pb2 import DownloadFileRequest
 from exportd.v1.export_service_pb2_grpc import ExportServiceStub
+from exportd.v1.key_service_pb2_grpc import KeyServiceStub
 from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
 from exportd_client.channel import Endpoint
 
 if TYPE_CHECKING:
     from exportd.v1.export_service_pb2_grpc import ExportServiceAsyncStub
+    from exportd.v1.key_service_pb2_grpc import KeyServiceAsyncStub
     from exportd.v1.operator_service_pb2_grpc import OperatorServiceAsyncStub
 
 _DOWNLOAD = "/exportd.v1.ExportService/DownloadFile"
@@ -27,6 +29,7 @@ class Stubs:
 
     exports: "ExportServiceAsyncStub"
     operators: "OperatorServiceAsyncStub"
+    keys: "KeyServiceAsyncStub"
     downloads: "grpc.aio.UnaryStreamMultiCallable[DownloadFileRequest, bytes]"
 
 
@@ -44,6 +47,7 @@ class Line:
         self._stubs = Stubs(
             ExportServiceStub(channel),
             OperatorServiceStub(channel),
+            KeyServiceStub(channel),
             channel.unary_stream(_DOWNLOAD, request_serializer=DownloadFileRequest.SerializeToString),
         )
 

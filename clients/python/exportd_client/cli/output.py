@@ -68,6 +68,10 @@ class Output:
             self._line(f"-[ row {number} ]-")
             self._facts([(column.name, cell) for column, cell in zip(columns, row, strict=True)])
 
+    def text(self, text: str) -> None:
+        """A line, as it is."""
+        self._line(text)
+
     def note(self, text: str) -> None:
         """Print a remark for people to stderr."""
         if not self.as_json:

@@ -40,6 +40,9 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "deliveries": ("operating:deliveries", "List the notifications of the export ID and their outcomes."),
         "redeliver": ("operating:redeliver", "Resend the notification ID (msg_…)."),
     },
+    "Trust": {
+        "keys": ("keys:keys", "Create, list, rotate and revoke API keys and tokens of workers."),
+    },
     "Shell": {
         "completion": ("completion:completion", "Print the completion script for SHELL: bash, zsh or fish."),
     },

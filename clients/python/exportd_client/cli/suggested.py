@@ -57,6 +57,11 @@ async def _worker_ids(client: ExportClient, incomplete: str) -> Items:
     return _starting(incomplete, ((w.id, f"{w.running} running") for w in await client.operator.workers()))
 
 
+async def _key_ids(client: ExportClient, incomplete: str) -> Items:
+    valid = [(key.id, key.label or key.tenant) async for key in client.keys.list() if not key.HasField("revoke_time")]
+    return _starting(incomplete, valid[:MAX_IDS])
+
+
 async def _collection_codes(client: ExportClient, incomplete: str) -> Items:
     return _starting(incomplete, ((each.type, each.path) for each in await client.collections()))
 
@@ -103,6 +108,7 @@ _LOOKUPS: dict[str, Lookup] = {
     "export_and_file_ids": _export_and_file_ids,
     "delivery_ids": _delivery_ids,
     "worker_ids": _worker_ids,
+    "key_ids": _key_ids,
     "collection_codes": _collection_codes,
     "collection_uris": _collection_uris,
 }

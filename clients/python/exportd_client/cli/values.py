@@ -1,7 +1,7 @@
 """Types of option values that click does not have."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -34,6 +34,7 @@ EXPORT_ID = Suggesting(suggestions.export_ids)
 EXPORT_OR_FILE_ID = Suggesting(suggestions.export_and_file_ids)
 DELIVERY_ID = Suggesting(suggestions.delivery_ids)
 WORKER_ID = Suggesting(suggestions.worker_ids)
+KEY_ID = Suggesting(suggestions.key_ids)
 COLLECTION_CODE = Suggesting(suggestions.collection_codes)
 COLLECTION_URI = Suggesting(suggestions.collection_uris)
 
@@ -48,6 +49,28 @@ class Span(click.ParamType[timedelta]):
             self.fail(f"{value!r} is not a time span: write 90m, 12h, 7d or 1d12h", param, ctx)
         parts = re.findall(r"(\d{1,6})([smhdw])", value)
         return sum((timedelta(**{_UNITS[unit]: int(count)}) for count, unit in parts), timedelta())
+
+
+class Words(click.ParamType[tuple[str, ...]]):
+    """Words with commas between them; `choices`: those that there are, none named: any."""
+
+    name = "words"
+
+    def __init__(self, choices: Sequence[str] = ()) -> None:
+        self._choices = choices
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        words = tuple(word for each in str(value).split(",") if (word := each.strip()))
+        for word in words:
+            if self._choices and word not in self._choices:
+                self.fail(f"{word!r} is none of {', '.join(self._choices)}", param, ctx)
+        return words
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:  # noqa: ARG002 - click's signature
+        before, comma, word = incomplete.rpartition(",")
+        return [CompletionItem(f"{before}{comma}{each}") for each in self._choices if each.startswith(word)]
 
 
 class Moment(click.ParamType[datetime]):

@@ -43,6 +43,7 @@ from exportd_client.errors import ExportdError
 from exportd_client.patience import Outage, Patience
 from exportd_client.sync.connection import MAX_PAGE_SIZE, MAX_STREAM_S, Link
 from exportd_client.sync.files import Files
+from exportd_client.sync.keys import SyncKeys
 from exportd_client.sync.operator import SyncOperator
 from exportd_client.sync.threads import sleep
 
@@ -77,7 +78,9 @@ class SyncExportClient(Files):
         self.target = self._link.target
         """The address of the service, with its port."""
         self.operator = SyncOperator(self._link)
-        """The methods for operators, over the same connection."""
+        """What operators do, over the same line."""
+        self.keys = SyncKeys(self._link)
+        """What those do who hand out keys, over the same line."""
 
     def __enter__(self) -> Self:
         self._link.__enter__()

@@ -15,6 +15,7 @@ from exportd_client.sync.threads import sleep
 if TYPE_CHECKING:
     from exportd.v1.export_service_pb2 import DownloadFileRequest
     from exportd.v1.export_service_pb2_grpc import ExportServiceStub
+    from exportd.v1.key_service_pb2_grpc import KeyServiceStub
     from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
 
 
@@ -79,6 +80,10 @@ class Link:
     @property
     def operators(self) -> "OperatorServiceStub":
         return self._line.stubs.operators
+
+    @property
+    def keys(self) -> "KeyServiceStub":
+        return self._line.stubs.keys
 
     def ask(self, method: "grpc.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
         """Return the answer to a request, and retry after transient errors. The request must be safe to repeat."""

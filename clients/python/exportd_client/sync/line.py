@@ -13,6 +13,7 @@ import grpc
 
 from exportd.v1.export_service_pb2 import DownloadFileRequest
 from exportd.v1.export_service_pb2_grpc import ExportServiceStub
+from exportd.v1.key_service_pb2_grpc import KeyServiceStub
 from exportd.v1.operator_service_pb2_grpc import OperatorServiceStub
 from exportd_client.channel import Endpoint
 
@@ -28,6 +29,7 @@ class Stubs:
 
     exports: ExportServiceStub
     operators: OperatorServiceStub
+    keys: KeyServiceStub
     downloads: "grpc.UnaryStreamMultiCallable[DownloadFileRequest, bytes]"
 
 
@@ -98,5 +100,6 @@ def _stubs(channel: grpc.Channel) -> Stubs:
     return Stubs(
         ExportServiceStub(channel),
         OperatorServiceStub(channel),
+        KeyServiceStub(channel),
         channel.unary_stream(_DOWNLOAD, request_serializer=DownloadFileRequest.SerializeToString),
     )

@@ -60,7 +60,8 @@ class MemoryLeaseStore:
     def _may_have(self, worker_id: str, ability: Ability, now: datetime, record: Record) -> bool:
         export = record.export
         lately = export.given_back_by == worker_id and export.update_time > now - self._policy.avoidance
-        return ability.may_have(export.requirement) and not (lately and ability.others_could(export.requirement))
+        needs, tenant = export.requirement, export.tenant
+        return ability.may_have(needs, tenant) and not (lately and ability.others_could(needs, tenant))
 
     def _lease(self, record: Record, lease: Lease) -> None:
         now = lease.create_time

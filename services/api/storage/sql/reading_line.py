@@ -1,6 +1,6 @@
 """The queries of a claim: the heads of the line, and the first exports of each tenant."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -107,6 +107,9 @@ def _fronts() -> sa.Select[Any]:
     )
 
 
+_rows_of = sa.select(_l.requirement, _l.needs, _l.vtime, _l.tenant).where(
+    _waiting, _l.tenant.in_(sa.bindparam("of_tenants", expanding=True))
+)
 _find_heads, _find_fronts = Prepared(_heads()), Prepared(_fronts())
 _find_new = Prepared(
     sa.select(_c.id, _c.priority).where(_queued, *_own, _not_kept).order_by(*_by_priority).limit(_most)
@@ -128,6 +131,12 @@ _present = Prepared(sa.select(sa.func.max(tenants.c.served).label("present")))
 def heads(db: sa.Connection) -> Iterator[Head]:
     """Return the head of each requirement for which somebody waits."""
     return (Head(**row) for row in _find_heads.all(db, {}))
+
+
+def rows_of(db: sa.Connection, names: Collection[str]) -> list[Head]:
+    """Of these tenants every row, as if each were the first of its requirement."""
+    rows = db.execute(_rows_of, {"of_tenants": sorted(names)}).mappings()
+    return [Head(**row) for row in rows]
 
 
 def fronts(db: sa.Connection, requirement: str, kept: Kept, begin: tuple[int, str], most: int) -> Iterator[Front]:

@@ -135,6 +135,10 @@ keys = sa.Table(
     sa.Column("create_time", UtcTime, nullable=False),
     sa.Column("expire_time", UtcTime),
     sa.Column("revoke_time", UtcTime),
+    # The key that it descends from by rotations; empty: itself.
+    sa.Column("lineage", Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("collections", Json, nullable=False, server_default=sa.text("'[]'")),
+    sa.Column("tenants", Json, nullable=False, server_default=sa.text("'[]'")),
     sa.CheckConstraint("holder IN ('exd', 'exw')", name="holder_known"),
     sa.Index("keys_of_tenant", "tenant", "id"),
 )

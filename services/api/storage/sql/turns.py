@@ -159,11 +159,12 @@ class Turns:
 
 @dataclass(slots=True)
 class _Lane:
-    """The line of one requirement, read from its head."""
+    """The line of one requirement, read from its head. With `is_one_row` it is only the row of one tenant."""
 
     requirement: str
     kept: Kept
     head: Place | None
+    is_one_row: bool = False
     _fronts: deque[Front] = field(default_factory=deque)
     _after: Place | None = None
 
@@ -176,7 +177,8 @@ class _Lane:
         return front
 
     def _read(self, db: sa.Connection, begin: Place, most: int) -> None:
-        self._fronts.extend(reading_line.fronts(db, self.requirement, self.kept, begin, most + 1))
+        wanted = 1 if self.is_one_row else most + 1
+        self._fronts.extend(reading_line.fronts(db, self.requirement, self.kept, begin, wanted))
         self._after = self._fronts.pop().place if len(self._fronts) > most else None
 
 
@@ -307,8 +309,10 @@ def _lanes(db: sa.Connection, asked: Asked, kept_since: datetime) -> Iterator[_L
 
     Exports that the worker gave back recently are kept from it if another worker could build them.
     """
-    for head in reading_line.heads(db):
+    tenants = asked.ability.own.tenants
+    for head in reading_line.rows_of(db, tenants) if tenants else reading_line.heads(db):
         requirement = requirement_in(head.needs)
-        if asked.ability.may_have(requirement):
-            kept_from = asked.worker_id if asked.ability.others_could(requirement) else ""
-            yield _Lane(head.requirement, Kept(kept_from, kept_since), (head.vtime, head.tenant))
+        if asked.ability.may_have(requirement, head.tenant):
+            kept_from = asked.worker_id if asked.ability.others_could(requirement, head.tenant) else ""
+            place = head.vtime, head.tenant
+            yield _Lane(head.requirement, Kept(kept_from, kept_since), place, is_one_row=bool(tenants))

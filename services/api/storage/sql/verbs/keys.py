@@ -78,6 +78,9 @@ def _row_of(key: Key) -> dict[str, Any]:
         "create_time": key.create_time,
         "expire_time": key.expire_time,
         "revoke_time": key.revoke_time,
+        "lineage": key.lineage,
+        "collections": sorted(key.collections),
+        "tenants": sorted(key.tenants),
     }
 
 
@@ -85,5 +88,6 @@ def _key_of(row: Row) -> Key:
     values = dict(row)
     values["holder"] = Holder(values["holder"])
     values["scopes"] = frozenset(map(Scope, values["scopes"]))
-    values["sources"] = frozenset(values["sources"])
+    for name in ("sources", "collections", "tenants"):
+        values[name] = frozenset(values[name])
     return Key(**values)

@@ -1,0 +1,14 @@
+"""The line that a key descends from, the collections that it sees, the tenants that a worker builds for."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    for statement in Path(__file__).with_suffix(".sql").read_text().split(";"):
+        if statement.strip():
+            op.execute(statement)
