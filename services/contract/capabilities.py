@@ -95,7 +95,7 @@ class Capabilities:
     tenants: frozenset[str] = frozenset()
 
     def meet(self, requirement: Requirement, tenant: str = "") -> bool:
-        """Whether the worker can build an export of a tenant with this requirement; an empty tenant is an unknown one."""
+        """Whether the worker can build an export of a tenant (empty: an unknown one) with this requirement."""
         return (self.names is None or requirement.needs <= self.names) and tenant in (self.tenants or (tenant,))
 
     def limited_to(self, sources: frozenset[str], tenants: frozenset[str] = frozenset()) -> "Capabilities":

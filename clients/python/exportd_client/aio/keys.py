@@ -60,7 +60,7 @@ class Keys:
         return await self._link.ask_once(self._link.keys.CreateKey, request)
 
     async def list(self, *, page_size: int = MAX_PAGE_SIZE) -> AsyncGenerator[Key]:
-        """Yield keys by id, including revoked and expired ones: those of the tenant, or all with a key for all tenants."""
+        """Yield keys by id, including revoked ones: those of the tenant, or all with a key for all tenants."""
         async for page in self._link.pages(self._link.keys.ListKeys, ListKeysRequest(page_size=page_size)):
             for key in page.keys:
                 yield key
