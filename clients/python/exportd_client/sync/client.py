@@ -78,9 +78,9 @@ class SyncExportClient(Files):
         self.target = self._link.target
         """The address of the service, with its port."""
         self.operator = SyncOperator(self._link)
-        """What operators do, over the same line."""
+        """The methods for operators, over the same connection."""
         self.keys = SyncKeys(self._link)
-        """What those do who hand out keys, over the same line."""
+        """The methods for API keys, over the same connection."""
 
     def __enter__(self) -> Self:
         self._link.__enter__()

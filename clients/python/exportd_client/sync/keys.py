@@ -1,5 +1,5 @@
 # Made of exportd_client/aio/keys.py by `make proto`: change that one.
-"""SyncKeys: KeyService as Python sees it."""
+"""The methods of KeyService."""
 
 from collections.abc import Generator, Sequence
 from datetime import timedelta
@@ -40,7 +40,9 @@ class SyncKeys:
         tenants: Sequence[str] = (),
         lasts: timedelta | None = None,
     ) -> CreateKeyResponse:
-        """A new key, whose text nothing shows again. The call is made once: after Unavailable or Unreachable, look.
+        """Create a key and return it with its text, which cannot be shown again.
+
+        The call is made once: after Unavailable or Unreachable, list the keys before you repeat it.
 
         worker: a token for workers, which may have `sources` and `tenants`; else a key of a caller. scopes: empty:
         create, read and cancel. lasts: 1 minute to 10 years; None: until it is revoked.
@@ -59,19 +61,19 @@ class SyncKeys:
         return self._link.ask_once(self._link.keys.CreateKey, request)
 
     def list(self, *, page_size: int = MAX_PAGE_SIZE) -> Generator[Key]:
-        """SyncKeys by id, revoked and expired ones, too: those of the tenant or, with a key for all tenants, all."""
+        """Yield keys by id, including revoked ones: those of the tenant, or all with a key for all tenants."""
         for page in self._link.pages(self._link.keys.ListKeys, ListKeysRequest(page_size=page_size)):
             for key in page.keys:
                 yield key
 
     def rotate(self, key_id: str, *, overlap: timedelta | None = None) -> CreateKeyResponse:
-        """A key that allows the same; the old one ends after `overlap`, up to 30 days; None: a day.
+        """Create a key with the same rights. The old one ends after `overlap`, up to 30 days; None means a day.
 
-        The call is made once. NotFound: there is no key of this id, or it has ended already.
+        The call is made once. Raises NotFound if there is no key with this id, or if it has ended already.
         """
         request = RotateKeyRequest(key_id=key_id, overlap=conversions.duration(overlap))
         return self._link.ask_once(self._link.keys.RotateKey, request)
 
     def revoke(self, key_id: str) -> Key:
-        """Ends a key within a second. May be repeated. NotFound: there is no key of this id."""
+        """End a key within a second. May be repeated. Raises NotFound if there is no key with this id."""
         return self._link.ask(self._link.keys.RevokeKey, RevokeKeyRequest(key_id=key_id))
