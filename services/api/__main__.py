@@ -5,7 +5,7 @@ Large modules are imported only after signal handlers are installed and the comm
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,16 @@ def main() -> None:
 
 
 def _serve(early: EarlySignals) -> int:
+    from services.api.settings import ApiSettings  # noqa: PLC0415 - see above
+
+    settings = ApiSettings.from_env(os.environ)
+    if settings.processes > 1:
+        from services.api.processes import several  # noqa: PLC0415 - it needs no more than that
+
+        return several.main(settings, os.environ, early)
     from services.api import app  # noqa: PLC0415 - see above
 
-    return app.main(os.environ, early)
+    return app.main(settings, early)
 
 
 def _catalog(arguments: Sequence[str]) -> int:
@@ -79,8 +86,11 @@ def _health(arguments: Sequence[str]) -> int:
     return health.run(arguments, os.environ, sys.stdout)
 
 
-def program(early: EarlySignals) -> "Program":
-    """Return the commands and the service, which takes over the signals that have already arrived."""
+def program(early: EarlySignals, serve: Callable[[], int] | None = None) -> "Program":
+    """Return the commands and the service, which takes over the signals that have already arrived.
+
+    `serve` replaces the service.
+    """
     from services.api.settings_help import HELP  # noqa: PLC0415 - see above
     from services.runtime.command_line import Command, Program  # noqa: PLC0415 - see above
 
@@ -98,7 +108,7 @@ def program(early: EarlySignals) -> "Program":
             Command("health", "ask a running api whether it serves", _health),
             Command("migrate", "bring the schema of the database up to date", _migrate),
         ),
-        serve=partial(_serve, early),
+        serve=serve or partial(_serve, early),
         settings=HELP,
     )
 

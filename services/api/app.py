@@ -1,25 +1,23 @@
 """Assembles the api. This is the only module that names concrete classes."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import uvloop
 
 from services.api.background.erasure import Erasure
-from services.api.background.other_processes import OtherProcesses
 from services.api.background.reaper import Reaper
 from services.api.background.retention import Retention
 from services.api.catalog.live import LiveCatalog
 from services.api.domain.keys import Holder
 from services.api.domain.notifications import Channel
-from services.api.live.announcements import LocalAnnouncements
-from services.api.live.detached_tasks import LocalDetachedTasks
-from services.api.live.preview_desk import LocalPreviewDesk
-from services.api.live.workers import LocalWorkers
+from services.api.live.parts import Live, Needs, alone
 from services.api.metrics import ApiMetrics
 from services.api.notify.notifier import Notifier, NotifierLimits
 from services.api.notify.schedule import Sender
@@ -29,7 +27,6 @@ from services.api.notify.targets import Targets
 from services.api.ports.artifacts import ArtifactStore
 from services.api.ports.figures import QueueFigures
 from services.api.ports.keys import KeyStore
-from services.api.ports.live import Announcements, DetachedTasks, PreviewDesk
 from services.api.ports.store import Store
 from services.api.requests.plan import Planner
 from services.api.rpc.export_service import MAX_DOWNLOADS, MAX_WATCHES, ExportServicer
@@ -84,9 +81,7 @@ class Api:
     catalog: LiveCatalog
     tenants: LiveTenants
     store: Store
-    announcements: Announcements
-    preview_desk: PreviewDesk
-    detached: DetachedTasks
+    live: Live
     servers: Servers
     reaper: Reaper
     retention: Retention
@@ -103,10 +98,9 @@ class Api:
         await self.resources.aclose()
 
 
-def main(environ: Mapping[str, str], early: EarlySignals) -> int:
+def main(settings: ApiSettings, early: EarlySignals) -> int:
     """Run until stopped, and return the exit code. Raises CannotStart."""
-    settings = ApiSettings.from_env(environ)
-    logs.configure("api", settings.log_format)
+    logs.configure("api", settings.log_format, **({} if settings.process is None else {"process": settings.process}))
     resources.raise_limit_of_files(OPEN_FILES)
     resources.keep_memory(KEPT_MEMORY)
     uvloop.run(_main(settings, early))
@@ -115,13 +109,21 @@ def main(environ: Mapping[str, str], early: EarlySignals) -> int:
 
 async def _main(settings: ApiSettings, early: EarlySignals) -> None:
     stop = StopSignals().install(early)
+    if settings.process is not None:
+        stop.when_stdin_ends()
     if stop.drain.is_set():
         return
     async with await _built(settings) as api:
         resources.spare_collections()
-        await run(
-            api, stop, lambda port, queue_port: logs.get().info("serving", port=port, queue_port=queue_port), early
-        )
+        await run(api, stop, partial(_serving, settings), early)
+
+
+def _serving(settings: ApiSettings, port: int, queue_port: int) -> None:
+    logs.get().info("serving", port=port, queue_port=queue_port)
+    if settings.process is not None:  # whoever started it waits for a line
+        with suppress(BrokenPipeError):  # it is gone, which standard input says
+            sys.stdout.write("serving\n")
+            sys.stdout.flush()
 
 
 async def _built(settings: ApiSettings) -> "Api":
@@ -142,7 +144,9 @@ async def build(settings: ApiSettings, world: World) -> Api:
         await _check_credentials(settings, store.keys)
         await _go_on_from(store.figures, world)
         parts = _Parts(settings, world, tenants, catalog, kept)
-        retention = Retention(store.retention, kept.artifacts, parts.metrics, settings.retention, world)
+        retention = Retention(
+            store.retention, kept.artifacts, parts.metrics, settings.retention, world, duties=parts.live.duties
+        )
         await retention.check_store()
         secrets = CallbackSecrets(kept.secret, tenants.callback_secrets)
         senders = await stack.enter_async_context(senders_of(settings.notify, secrets, world.wall))
@@ -158,8 +162,9 @@ async def _go_on_from(figures: QueueFigures, world: World) -> None:
 
 def _check_ports(settings: ApiSettings) -> None:
     """Check the ports before anything is created or migrated. Raises CannotListen."""
-    check_free(settings.listen, "EXPORTD_LISTEN")
-    check_free(settings.queue_listen, "EXPORTD_QUEUE_LISTEN")
+    if settings.process is None:  # else others listen there already
+        check_free(settings.listen, "EXPORTD_LISTEN")
+        check_free(settings.queue_listen, "EXPORTD_QUEUE_LISTEN")
     check_free(settings.metrics, "EXPORTD_API_METRICS")
 
 
@@ -168,7 +173,7 @@ async def run(
 ) -> None:
     """Serve until `stop`. `started` is called with both ports. Raises CannotListen."""
     settings, grace_s = api.settings, api.settings.drain_grace.total_seconds()
-    files = Reloading((api.catalog.reload, api.tenants.reload), then=api.announcements.wake_polls)
+    files = Reloading((api.catalog.reload, api.tenants.reload), then=api.live.announcements.wake_polls)
     with on_hangup(files.ask, early), served(settings.metrics, api.metrics.registry, "EXPORTD_API_METRICS"):
         started(*await api.servers.start(*_listening(settings)))
         async with api.notifier.running(grace_s, stop.now):
@@ -245,6 +250,25 @@ def _secret(settings: ApiSettings) -> bytes:
         return secret_key(file, make=settings.secret_key_file is None)
 
 
+def _live(settings: ApiSettings, world: World, tenants: LiveTenants, kept: _Kept) -> Live:
+    needs = Needs(
+        clock=world.clock,
+        monotonic=world.monotonic,
+        random=world.random,
+        new_id=world.new_id,
+        store_id=kept.artifacts.store_id,
+        capped=lambda: tenants.caps,
+        ttl=settings.leases.ttl,
+        preview_taken_s=settings.waits.preview_taken_s,
+        preview_answered_s=settings.waits.preview_answered_s,
+    )
+    if kept.opened.shared is None:
+        return alone(needs)
+    from services.api.live.shared.parts import together  # noqa: PLC0415 - a process that is alone needs none of it
+
+    return together(kept.opened.shared, kept.opened.store.exports, kept.secret, needs)
+
+
 class _Parts:
     """The shared parts of an api, and the construction of all others."""
 
@@ -259,34 +283,26 @@ class _Parts:
         self._artifacts = kept.artifacts
         self._store = kept.opened.store
         self._beside = kept.opened.beside
-        self._is_shared = kept.opened.is_shared
         self.metrics = ApiMetrics()
         self.metrics.registry.register(LostLogLines(stderr.lost_lines))
-        self._announcements = LocalAnnouncements(capped=lambda: tenants.caps)
-        self._workers = LocalWorkers(world.clock, kept.artifacts.store_id)
-        self._detached = LocalDetachedTasks()
         self._passwords = Passwords(kept.secret)
-        waits = settings.waits
-        self._preview_desk = LocalPreviewDesk(
-            world.new_id, taken_within_s=waits.preview_taken_s, answered_within_s=waits.preview_answered_s
-        )
+        self.live = _live(settings, world, tenants, kept)
 
     def api(self, retention: Retention, senders: Mapping[Channel, Sender], resources: AsyncExitStack) -> Api:
         jobs, leases = self._jobs(), self._settings.leases
         servers = self._servers(jobs)
-        self.metrics.follow(lambda: self._announcements.polls_waiting, lambda: self._preview_desk.waiting)
+        self.metrics.follow(self.live.announcements, self.live.preview_desk, self.live.hears)
         return Api(
             settings=self._settings,
             catalog=self._catalog,
             tenants=self._tenants,
             store=self._store,
-            announcements=self._announcements,
-            preview_desk=self._preview_desk,
-            detached=self._detached,
+            live=self.live,
             servers=servers,
             reaper=Reaper(
                 jobs,
                 self._store.figures,
+                self.live.duties,
                 self.metrics,
                 self._world,
                 quiet_s=leases.ttl.total_seconds(),
@@ -301,11 +317,7 @@ class _Parts:
         )
 
     def _running_beside(self) -> Sequence[Coroutine[None, None, None]]:
-        """Return the background work of the store, and what is needed if other processes share it."""
-        if not self._is_shared:
-            return [each() for each in self._beside]
-        others = OtherProcesses(self._store.exports, self._announcements, self._world)
-        return [others.run(), *(each() for each in self._beside)]
+        return [each() for each in (*self._beside, *self.live.beside)]
 
     def _servers(self, jobs: Jobs) -> Servers:
         exports, pages = self._exports(), Pages(PageTokens(self._secret))
@@ -314,10 +326,16 @@ class _Parts:
             ExportServicer(exports, downloads, pages, self.metrics, self._world),
             OperatorServicer(exports, self._operations(), pages),
             KeyServicer(Keys(self._store.keys, KeyDigests(self._secret), self._world.clock), pages),
-            JobQueueServicer(jobs, self._preview_desk),
+            JobQueueServicer(jobs, self.live.preview_desk),
         )
-        reflection = self._settings.reflection
-        return Servers(servicers, self._gates(), self.metrics, self._world, reflection=reflection)
+        return Servers(
+            servicers,
+            self._gates(),
+            self.metrics,
+            self._world,
+            reflection=self._settings.reflection,
+            shares_ports=self._settings.process is not None,
+        )
 
     def _gates(self) -> Gates:
         settings, digests = self._settings, KeyDigests(self._secret)
@@ -330,12 +348,12 @@ class _Parts:
             store=self._store.exports,
             figures=self._store.figures,
             outbox=self._store.outbox,
-            announcements=self._announcements,
-            workers=self._workers,
+            announcements=self.live.announcements,
+            workers=self.live.workers,
             catalog=self._catalog,
             planner=self._planner(),
-            preview_desk=self._preview_desk,
-            detached=self._detached,
+            preview_desk=self.live.preview_desk,
+            detached=self.live.detached,
             fairness=self._tenants,
             passwords=self._passwords,
             world=self._world,
@@ -352,9 +370,9 @@ class _Parts:
             store_id=self._artifacts.store_id,
             publication=Publication(self._artifacts, self._world.new_id),
             passwords=self._passwords,
-            announcements=self._announcements,
-            workers=self._workers,
-            detached=self._detached,
+            announcements=self.live.announcements,
+            workers=self.live.workers,
+            detached=self.live.detached,
             metrics=self.metrics,
             policy=self._settings.leases,
             backoff=self._settings.backoff,
@@ -365,8 +383,8 @@ class _Parts:
         return Operations(
             figures=self._store.figures,
             outbox=self._store.outbox,
-            announcements=self._announcements,
-            workers=self._workers,
+            announcements=self.live.announcements,
+            workers=self.live.workers,
             fairness=self._tenants,
             clock=self._world.clock,
         )
@@ -378,7 +396,7 @@ class _Parts:
             self.metrics,
             self._world,
             hold=self._settings.notify.holds,
-            woken=self._announcements.notifications_due,
+            woken=self.live.announcements.notifications_due,
             limits=NotifierLimits(),
         )
 
@@ -397,8 +415,9 @@ async def _running(*background: Coroutine[None, None, None]) -> AsyncIterator[No
 
 async def _drain(api: Api, stop: StopSignals, grace_s: float) -> None:
     logs.get().info("draining", grace_s=grace_s)
-    api.preview_desk.drain()
-    api.announcements.drain()
+    await api.live.duties.lay_down()
+    api.live.preview_desk.drain()
+    api.live.announcements.drain()
     stopping = asyncio.create_task(api.servers.stop(grace_s))
     now = asyncio.create_task(stop.now.wait())
     await asyncio.wait([stopping, now], return_when=asyncio.FIRST_COMPLETED)
@@ -406,4 +425,4 @@ async def _drain(api: Api, stop: StopSignals, grace_s: float) -> None:
     if not stopping.done():
         await api.servers.stop(0)
     await stopping
-    await api.detached.settled()  # work that cut-off calls had begun
+    await api.live.detached.settled()  # work that cut-off calls had begun

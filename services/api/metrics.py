@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from services.api.domain.export import Export
 from services.api.domain.states import State
 from services.api.ports.figures import Depth
+from services.api.ports.live import Announcements, PreviewDesk
 
 _WAIT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 7200)
 _RUN_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 21600)
@@ -37,6 +38,11 @@ class ApiMetrics:
         self._polls_waiting = Gauge("exportd_polls_waiting", "Workers that are waiting for a job.", registry=of)
         self._previews_waiting = Gauge(
             "exportd_previews_waiting", "Previews that are waiting for a worker.", registry=of
+        )
+        self._hears = Gauge(
+            "exportd_hints_connected",
+            "1 while hints of other processes on the same PostgreSQL arrive; 0 with SQLite, and behind a pooler.",
+            registry=of,
         )
         self._declare_queue(of)
         self._declare_background(of)
@@ -79,10 +85,14 @@ class ApiMetrics:
             registry=of,
         )
 
-    def follow(self, polls_waiting: Callable[[], int], previews_waiting: Callable[[], int]) -> None:
-        """Set the functions that the gauges of waiting polls and previews call when they are read."""
-        self._polls_waiting.set_function(lambda: float(polls_waiting()))
-        self._previews_waiting.set_function(lambda: float(previews_waiting()))
+    def follow(
+        self, announcements: Announcements, preview_desk: PreviewDesk, hears: Callable[[], bool] | None = None
+    ) -> None:
+        """Set what the gauges of waiting polls, waiting previews and received hints show when they are read."""
+        self._polls_waiting.set_function(lambda: float(announcements.polls_waiting))
+        self._previews_waiting.set_function(lambda: float(preview_desk.waiting))
+        if hears:
+            self._hears.set_function(lambda: float(hears()))
 
     # ---- calls
 

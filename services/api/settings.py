@@ -17,6 +17,9 @@ from services.tls.files import TlsFiles, tls_files
 DEFAULT_LISTEN = "127.0.0.1:50051"
 DEFAULT_QUEUE_LISTEN = "127.0.0.1:50052"
 
+MAX_PROCESSES = 64
+MAX_PORT = 65535
+
 _NO_TLS = (
     "beyond loopback it needs TLS (EXPORTD_TLS_CERTIFICATE and EXPORTD_TLS_KEY; `exportd-api dev-certificates` makes "
     "some to try out), or EXPORTD_TLS_OFF_BEHIND_PROXY=yes where something else brings it"
@@ -55,7 +58,11 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """All settings of the api. Addresses are HOST:PORT. If `metrics` is empty, no metrics are served."""
+    """All settings of the api. Addresses are HOST:PORT. If `metrics` is empty, no metrics are served.
+
+    `process` is the number of this process among several `processes`, starting at 0. It is None if it is not one of
+    several.
+    """
 
     catalog: Path
     data_dir: Path
@@ -77,6 +84,8 @@ class ApiSettings:
     queue_tls: TlsFiles | None = None
     worker_names: tuple[str, ...] = ()
     tls_off: bool = False
+    processes: int = 1
+    process: int | None = None
     waits: Waits = Waits()
 
     @classmethod
@@ -96,6 +105,7 @@ class ApiSettings:
             queue_tls=_queue_tls(read, tls),
             worker_names=_names(read.text("EXPORTD_QUEUE_TLS_ALLOWED_NAMES", "")),
             tls_off=read.yes("EXPORTD_TLS_OFF_BEHIND_PROXY"),
+            processes=read.integer("EXPORTD_API_PROCESSES", 1, 1, MAX_PROCESSES),
             metrics=read.endpoint_or_off(
                 "EXPORTD_API_METRICS",
                 "127.0.0.1:9464",
@@ -133,8 +143,36 @@ class ApiSettings:
             read.problem(
                 "EXPORTD_DATABASE needs EXPORTD_SECRET_KEY_FILE: every api process on this database has the same key"
             )
+        _check_several(read, settings)
         read.finish()
         return settings
+
+    def metrics_of(self, index: int) -> str:
+        """Return the metrics address of process `index`: each process takes the port after that of the previous one."""
+        host, _, port = self.metrics.rpartition(":")
+        return f"{host}:{int(port) + index}" if self.metrics else ""
+
+    def of_process(self, index: int) -> "ApiSettings":
+        """Return the settings of process `index` of several."""
+        return replace(self, process=index, metrics=self.metrics_of(index))
+
+
+def _check_several(read: SettingsReader, settings: ApiSettings) -> None:
+    """Note a problem if there are several processes without what they need."""
+    if settings.processes == 1:
+        return
+    if settings.database is None:
+        read.problem(
+            f"EXPORTD_API_PROCESSES is {settings.processes}: more than one process needs PostgreSQL, EXPORTD_DATABASE"
+        )
+    for name, address in (("EXPORTD_LISTEN", settings.listen), ("EXPORTD_QUEUE_LISTEN", settings.queue_listen)):
+        if address.endswith(":0"):
+            read.problem(f"{name} is {address!r}: processes that share a port need its number (EXPORTD_API_PROCESSES)")
+    if settings.metrics and not 0 < int(settings.metrics.rpartition(":")[2]) <= MAX_PORT - settings.processes:
+        read.problem(
+            f"EXPORTD_API_METRICS is {settings.metrics!r}: each process takes a port, from this one on "
+            "(EXPORTD_API_PROCESSES)"
+        )
 
 
 def _queue_tls(read: SettingsReader, public: TlsFiles | None) -> TlsFiles | None:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 class OpenedStore:
     """A store, the world with its clock, and its background work.
 
-    `is_shared` says whether other processes may use it.
+    `shared` is the database if other processes may use it, too.
     """
 
     store: Store
     world: World
     beside: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
-    is_shared: bool = False
+    shared: "PostgresDatabase | None" = None
 
 
 async def opened(
@@ -80,7 +80,7 @@ async def _by_its_clock(database: "PostgresDatabase", store: Store, world: World
 
     clock = DatabaseClock(asking(database))
     await clock.measure()
-    return OpenedStore(store, _by_the_clock_of(clock, world), (clock.run,), is_shared=True)
+    return OpenedStore(store, _by_the_clock_of(clock, world), (clock.run,), database)
 
 
 def _by_the_clock_of(database: Callable[[], datetime], world: World) -> World:

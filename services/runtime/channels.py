@@ -15,11 +15,11 @@ It is enough for hundreds of leases, or for sixteen jobs with the most columns.
 """
 
 
-def server_options(max_receive_bytes: int) -> Options:
-    """Return the options of a server. It must be the only one on its port: a second bind fails."""
+def server_options(max_receive_bytes: int, *, shares_port: bool = False) -> Options:
+    """Return the options of a server. A second bind to its port fails visibly, unless it `shares_port`."""
     return [
-        ("grpc.so_reuseport", 0),
-        ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),  # beyond gRPC's own limit, calls end without a reason
+        ("grpc.so_reuseport", int(shares_port)),
+        ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),  # beyond gRPC's own limit calls end without a reason
         ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),
         ("grpc.max_receive_message_length", max_receive_bytes),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

@@ -59,8 +59,11 @@ def _last(frames: TracebackType | None) -> TracebackType | None:
     return frames
 
 
-def configure(service: str, style: str) -> None:
-    """Set up the logging of this process to stderr. `style`: json, human, or auto (human on a terminal)."""
+def configure(service: str, style: str, **more: object) -> None:
+    """Set up logging of this process to stderr. `style`: json, human, or auto (human on a terminal).
+
+    `more` are fields of every line.
+    """
     human = style == "human" or (style == "auto" and sys.stderr.isatty())
     console = structlog.dev.ConsoleRenderer(exception_formatter=_short_traceback)
     shown: list[structlog.typing.Processor] = [_cut_for_people] if human else [_with_causes, _traceback, _cut]
@@ -68,7 +71,7 @@ def configure(service: str, style: str) -> None:
     structlog.configure(
         processors=[
             with_bound,
-            _of_service(service),
+            _of_process({**more, "service": service}),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *shown,
@@ -136,9 +139,9 @@ def _as_json(event: Mapping[str, Any], **_: object) -> str:
     return _json.encode(event)
 
 
-def _of_service(service: str) -> structlog.typing.Processor:
+def _of_process(fields: Mapping[str, object]) -> structlog.typing.Processor:
     def add(_log: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        return {**event, "service": service}
+        return {**event, **fields}
 
     return add
 

@@ -1,7 +1,9 @@
 """SIGTERM and SIGINT as events, SIGHUP as a call."""
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +28,17 @@ class StopSignals:
         for _ in range(early.stops):
             self._received()
         return self
+
+    def when_stdin_ends(self) -> None:
+        """Count the end of standard input as the first signal. It is a pipe from the parent process."""
+        loop, stdin = asyncio.get_running_loop(), sys.stdin.fileno()
+
+        def read() -> None:
+            if not os.read(stdin, 4096):
+                loop.remove_reader(stdin)
+                self.drain.set()
+
+        loop.add_reader(stdin, read)
 
     def _received(self) -> None:
         (self.now if self.drain.is_set() else self.drain).set()

@@ -1,10 +1,12 @@
 """Ends expired leases, and keeps the gauges of the queue up to date."""
 
 import asyncio
+from datetime import timedelta
 from typing import Protocol
 
 from services.api.metrics import ApiMetrics
-from services.api.ports.figures import QueueFigures
+from services.api.ports.figures import Depth, QueueFigures
+from services.api.ports.live import Duties, Duty
 from services.api.usecases.jobs import Jobs
 from services.api.world import World
 from services.runtime import logs
@@ -22,6 +24,13 @@ MAX_GAP_OF_SCANS = 5
 """Lower bound of the longest allowed gap, in intervals: with a short ttl the scans themselves are that far apart."""
 
 
+DUTY_LASTS = timedelta(seconds=6)
+"""How long a duty lasts. When a process dies, another one takes over its duties after this time."""
+
+NOT_COUNTED = Depth({}, timedelta())
+"""Shown by processes that do not count, so that the sum and the maximum over all processes are correct."""
+
+
 class Ready(Protocol):
     """Is told whether the store answered."""
 
@@ -31,8 +40,9 @@ class Ready(Protocol):
 class Reaper:
     """A periodic scan. Its guards are inside its statements, so any number of reapers may run at once.
 
-    Each scan also tells `ready` whether the store answered. The queue is counted in each scan as long as that is fast,
-    otherwise only as often as MAX_SHARE_OF_COUNTING allows.
+    Of several processes, one ends leases and one counts the queue. Each scan also tells `ready` whether the store
+    answered. The queue is counted in each scan as long as that is fast, otherwise only as often as
+    MAX_SHARE_OF_COUNTING allows.
 
     Nothing expires during one ttl after the start: the absence of the api must not cost running jobs their attempts.
     The same holds for one ttl after the process was suspended, or the store did not answer, for so long that heartbeats
@@ -40,9 +50,18 @@ class Reaper:
     """
 
     def __init__(
-        self, jobs: Jobs, figures: QueueFigures, metrics: ApiMetrics, world: World, *, quiet_s: float, ready: Ready
+        self,
+        jobs: Jobs,
+        figures: QueueFigures,
+        duties: Duties,
+        metrics: ApiMetrics,
+        world: World,
+        *,
+        quiet_s: float,
+        ready: Ready,
     ) -> None:
         self._jobs = jobs
+        self._duties = duties
         self._ready = ready
         self._figures = figures
         self._metrics = metrics
@@ -67,7 +86,7 @@ class Reaper:
         """Perform one scan."""
         await self._look()
         self._note_absence()
-        if self._world.monotonic() >= self._quiet_until:
+        if self._world.monotonic() >= self._quiet_until and await self._duties.mine(Duty.EXPIRE, DUTY_LASTS):
             await self._expire()
 
     async def _expire(self) -> None:
@@ -94,6 +113,10 @@ class Reaper:
         """Count the queue; if it is too early for that, only check that the store answers."""
         begun = self._world.monotonic()
         if begun < self._next_count:
+            await self._figures.latest()
+            return
+        if not await self._duties.mine(Duty.COUNT, DUTY_LASTS):
+            self._metrics.queue_is(NOT_COUNTED)
             await self._figures.latest()
             return
         self._metrics.queue_is(await self._figures.depth(self._world.clock()))

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from services.api.metrics import ApiMetrics
 from services.api.ports.artifacts import ArtifactStore, StoredPrefix
+from services.api.ports.live import Duties, Duty
 from services.api.ports.retention import Kept, RetentionStore
 from services.api.world import World
 from services.contract.store import artifact_prefix
@@ -56,7 +57,8 @@ class Swept:
 class Retention:
     """An idempotent sweep that looks at everything anew each time.
 
-    Any number may run at once, and may be interrupted.
+    Any number may run at once, and may be interrupted. Of several processes only one sweeps, to spare the artifact
+    store.
     """
 
     def __init__(
@@ -66,8 +68,11 @@ class Retention:
         metrics: ApiMetrics,
         policy: RetentionPolicy,
         world: World,
+        *,
+        duties: Duties,
     ) -> None:
         self._store = store
+        self._duties = duties
         self._artifacts = artifacts
         self._metrics = metrics
         self._policy = policy
@@ -86,12 +91,16 @@ class Retention:
         """Sweep periodically until cancelled."""
         while True:
             try:
-                swept = await self.run_once() if self._trusts_clock() else Swept(0, 0)
+                swept = await self.run_once() if self._trusts_clock() and await self._is_mine() else Swept(0, 0)
                 if swept.leases or swept.rows:
                     logs.get().info("swept", leases=swept.leases, rows=swept.rows)
             except Exception:  # noqa: BLE001 - the loop must survive any error
                 logs.get().exception("sweep_failed")
             await asyncio.sleep(self._policy.interval.total_seconds())  # the period of the sweep
+
+    async def _is_mine(self) -> bool:
+        """Return whether this process is the one that sweeps."""
+        return await self._duties.mine(Duty.SWEEP, 2 * self._policy.interval)
 
     def _trusts_clock(self) -> bool:
         """Return False for a while after the clock has jumped ahead: a file may then only seem to be expired."""

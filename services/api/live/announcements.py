@@ -96,8 +96,7 @@ class LocalAnnouncements:
     def exported(self, export: Export) -> None:
         """Announce that an export has a new version."""
         self._progress.pop(export.id, None)
-        for watch in self._watches.get(export.id, ()):
-            watch.wake(changed=True)
+        self._wake_watches(export.id, changed=True)
         if export.state in LEASABLE:
             self.work(export.requirement, tenant=export.tenant, kept_from=export.given_back_by)
         elif export.done and self._capped():
@@ -111,19 +110,17 @@ class LocalAnnouncements:
 
     def deleted(self, export_id: str) -> None:
         """Announce that an export was deleted."""
-        self.changed(export_id)
+        self._wake_watches(export_id, changed=True)
 
-    def changed(self, export_id: str) -> None:
-        """Announce that another process may have changed an export."""
+    def _wake_watches(self, export_id: str, *, changed: bool) -> None:
         for watch in self._watches.get(export_id, ()):
-            watch.wake(changed=True)
+            watch.wake(changed=changed)
 
     def progressed(self, export_id: str, progress: Progress) -> None:
         """Announce the progress that a worker reported on an export."""
         if self._progress.get(export_id) != progress:
             self._progress[export_id] = progress
-            for watch in self._watches.get(export_id, ()):
-                watch.wake(changed=False)
+            self._wake_watches(export_id, changed=False)
 
     async def progress(self, export_ids: Sequence[str]) -> Mapping[str, Progress]:
         """Return the last reported progress of each of these exports that is being built.
@@ -135,11 +132,6 @@ class LocalAnnouncements:
     async def watched(self, export_ids: Sequence[str]) -> frozenset[str]:
         """Return those of these exports that have a watcher."""
         return frozenset(export_ids) & self._watches.keys()
-
-    @property
-    def watches(self) -> frozenset[str]:
-        """The ids of the exports that have a watcher in this process."""
-        return frozenset(self._watches)
 
     @property
     def polls_waiting(self) -> int:
@@ -164,16 +156,30 @@ class LocalAnnouncements:
         The worker `kept_from` is woken only if no other one can build the export. Without a requirement the export may
         be any: the first poll of each distinct set of capabilities is woken.
         """
+        self._wake_first(requirement, tenant, kept_from)
+
+    def _wake_first(self, requirement: Requirement | None, tenant: str, kept_from: str) -> bool:
+        """Wake the first suitable poll, and return whether one other than that of `kept_from` was woken."""
         if requirement is None:
-            for first in {poll.can: poll for poll in reversed(self._polls)}.values():
-                self._wake(first)
-            return
+            return self._wake_each_kind()
         able = [poll for poll in self._polls if poll.can.meet(requirement, tenant)]
-        if able:
-            self._wake(min(able, key=lambda poll: poll.worker_id == kept_from), requirement, tenant)
+        if not able:
+            return False
+        first = min(able, key=lambda poll: poll.worker_id == kept_from)
+        self._wake(first, requirement, tenant)
+        return first.worker_id != kept_from or not kept_from
+
+    def _wake_each_kind(self) -> bool:
+        firsts = {poll.can: poll for poll in reversed(self._polls)}.values()
+        for first in firsts:
+            self._wake(first)
+        return bool(firsts)
 
     def wake_polls(self) -> None:
         """Wake every waiting poll, so that it looks for work again."""
+        self._wake_all()
+
+    def _wake_all(self) -> None:
         for poll in [*self._polls]:
             self._wake(poll)
 
@@ -198,9 +204,12 @@ class LocalAnnouncements:
 
     def direct(self, hint: Hint, lease_id: str = "") -> None:
         """Send a hint to every worker that listens. A worker that does not hold the lease ignores it."""
+        self._tell_workers(Directive(hint, lease_id))
+
+    def _tell_workers(self, directive: Directive) -> None:
         for queue in self._directives.values():
             if not queue.full():
-                queue.put_nowait(Directive(hint, lease_id))
+                queue.put_nowait(directive)
 
     @contextmanager
     def directives(self) -> Iterator[asyncio.Queue[Directive]]:
@@ -216,8 +225,8 @@ class LocalAnnouncements:
     def drain(self) -> None:
         """Wake everything that waits in this process, because the process is stopping."""
         self.draining = True
-        self.wake_polls()
-        self.direct(Hint.PING)  # not DRAIN: the workers stay for the next api
+        self._wake_all()
+        self._tell_workers(Directive(Hint.PING))  # not DRAIN: the workers stay for the next api
         for watches in self._watches.values():
             for watch in watches:
                 watch.wake(changed=False)

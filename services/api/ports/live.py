@@ -79,11 +79,6 @@ class Announcements(Protocol):
         ...
 
     @property
-    def watches(self) -> frozenset[str]:
-        """The ids of the exports that have a watcher in this process."""
-        ...
-
-    @property
     def polls_waiting(self) -> int:
         """The number of polls of this process that wait for work."""
         ...
@@ -96,10 +91,6 @@ class Announcements(Protocol):
 
     def deleted(self, export_id: str) -> None:
         """Announce that an export was deleted."""
-        ...
-
-    def changed(self, export_id: str) -> None:
-        """Announce that another process may have changed an export."""
         ...
 
     def progressed(self, export_id: str, progress: Progress) -> None:
@@ -263,6 +254,34 @@ class PreviewDesk(Protocol):
 
     def drain(self) -> None:
         """End every wait in this process, because the process is stopping."""
+        ...
+
+
+class Duty(Enum):
+    """Work that one process does for all. It would be wasteful if each did it."""
+
+    EXPIRE = "expire"
+    """Ending expired leases."""
+
+    COUNT = "count"
+    """Counting the queue for the gauges."""
+
+    SWEEP = "sweep"
+    """Deleting expired files and old rows."""
+
+
+class Duties(Protocol):
+    """Which process has which duty. Two may briefly believe that they have the same one, which must do no harm."""
+
+    async def mine(self, duty: Duty, lasts: timedelta) -> bool:
+        """Return whether the duty belongs to this process for the given time. It keeps a duty as long as it asks.
+
+        Raises StoreUnavailable.
+        """
+        ...
+
+    async def lay_down(self) -> None:
+        """Leave all duties to other processes."""
         ...
 
 

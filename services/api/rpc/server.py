@@ -83,8 +83,14 @@ class Servers:
         world: World,
         *,
         reflection: bool,
+        shares_ports: bool = False,
     ) -> None:
-        """With `reflection` callers may ask for the services and their message types."""
+        """With `reflection` callers may ask for the services and their message types.
+
+        With `shares_ports` other processes may listen on the same ports. The operating system gives each connection to
+        one of them.
+        """
+        self._shares_ports = shares_ports
         self._health = HealthServicer(SERVICES)
         public = CallInterceptor(metrics, world, MAX_REQUEST_BYTES, gates.callers)
         queue_calls = CallInterceptor(metrics, world, MAX_QUEUE_MESSAGE_BYTES, gates.workers)
@@ -121,7 +127,7 @@ class Servers:
 
         Thus a request that is too large is refused with exportd's own error.
         """
-        options = server_options(max_request_bytes + MAX_EXCESS_BYTES)
+        options = server_options(max_request_bytes + MAX_EXCESS_BYTES, shares_port=self._shares_ports)
         server = grpc.aio.server(interceptors=[interceptor], options=options)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         return server

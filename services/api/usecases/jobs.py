@@ -123,6 +123,7 @@ class Jobs:
                     left = give_up - self._world.monotonic()
                     if jobs or left <= 0:
                         self._pass_on(poll)
+                        self._look_on(last, jobs)
                         return jobs
                     if not claimed:  # otherwise none of them can be built: look for others
                         await poll.wait(min(left, await self._seconds_to_next_due(now)))
@@ -265,6 +266,11 @@ class Jobs:
         """
         if poll and poll.woken:
             self._announcements.work(poll.wanted, tenant=poll.tenant)
+
+    def _look_on(self, poll: Poll | None, jobs: Sequence[Job]) -> None:
+        """Wake the next poll if one that was woken without a known requirement found something: there may be more."""
+        if jobs and poll and poll.woken and poll.wanted is None:
+            self._announcements.work()
 
     async def _seconds_to_next_due(self, now: datetime) -> float:
         """Return the seconds until the next export is due.

@@ -27,7 +27,9 @@ from services.contract.codec.outcomes import (
     warnings_to_pb,
 )
 from services.contract.codec.previews import (
+    preview_answer_from_bytes,
     preview_answer_from_pb,
+    preview_answer_to_bytes,
     preview_answer_to_pb,
     preview_from_pb,
     preview_to_pb,
@@ -58,7 +60,9 @@ __all__ = [
     "job_from_pb",
     "job_to_pb",
     "name_to_pb",
+    "preview_answer_from_bytes",
     "preview_answer_from_pb",
+    "preview_answer_to_bytes",
     "preview_answer_to_pb",
     "preview_from_pb",
     "preview_to_pb",

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from google.protobuf.message import DecodeError
+
 from exportd.queue.v1 import job_queue_service_pb2 as queue_pb2
 from services.contract import outcome, preview
 from services.contract.codec.outcomes import failure_from_pb, failure_to_pb, warnings_from_pb, warnings_to_pb
@@ -37,3 +39,16 @@ def preview_answer_from_pb(message: queue_pb2.FinishPreviewRequest) -> preview.P
     if message.HasField("failure"):
         return failure_from_pb(message.failure)
     return preview.Previewed(tuple(message.rows), message.rows_total, warnings_from_pb(message.warnings))
+
+
+def preview_answer_to_bytes(preview_id: str, answer: preview.Previewed | outcome.Failure) -> bytes:
+    """Return the stored form of an answer."""
+    return preview_answer_to_pb(preview_id, answer).SerializeToString()
+
+
+def preview_answer_from_bytes(stored: bytes) -> preview.Previewed | outcome.Failure:
+    """Read a stored answer. Raises ValueError for values that this version does not know."""
+    try:
+        return preview_answer_from_pb(queue_pb2.FinishPreviewRequest.FromString(stored))
+    except DecodeError as damaged:
+        raise ValueError("no answer") from damaged

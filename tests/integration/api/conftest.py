@@ -85,7 +85,7 @@ class Api:
 
     async def polls_in_line(self, count: int) -> None:
         """Wait until so many polls for work are in line: a call that was made, or cut off, has then arrived."""
-        await until(lambda: self.parts.announcements.polls_waiting == count)
+        await until(lambda: self.parts.live.announcements.polls_waiting == count)
 
     async def previews_in_line(self, count: int) -> None:
         """Wait until so many previews are in line for a worker."""

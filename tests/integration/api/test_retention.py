@@ -10,6 +10,7 @@ import pytest
 
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.background.retention import Retention, RetentionPolicy, StoreOfAnother, Swept
+from services.api.live.duties import LocalDuties
 from services.api.metrics import ApiMetrics
 from services.api.ports.retention import RetentionStore
 from services.api.settings import ApiSettings
@@ -38,7 +39,9 @@ async def sweep(settings: ApiSettings):
 
         async def after(time: timedelta, policy: RetentionPolicy = RetentionPolicy(grace=GRACE)):  # noqa: B008 - frozen
             world = World(clock=lambda: datetime.now(UTC) + time)
-            later = Retention(sql_store(database).retention, artifacts, ApiMetrics(), policy, world)
+            later = Retention(
+                sql_store(database).retention, artifacts, ApiMetrics(), policy, world, duties=LocalDuties()
+            )
             return await later.run_once()
 
         yield after
@@ -162,7 +165,7 @@ class TroubledRetention(Retention):
 
     def __init__(self, store: RetentionStore, artifacts: FolderArtifactStore, clock: JumpyClock) -> None:
         policy = RetentionPolicy(interval=timedelta(milliseconds=20), grace=timedelta())
-        super().__init__(store, artifacts, ApiMetrics(), policy, World(clock=clock))
+        super().__init__(store, artifacts, ApiMetrics(), policy, World(clock=clock), duties=LocalDuties())
         self._jump, self._sweeps = clock.jump, 0
 
     async def run_once(self) -> Swept:

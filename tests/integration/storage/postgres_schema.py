@@ -4,7 +4,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-OWN = ("alembic_version", "schema_support", "server_key")
+OWN = (
+    *("alembic_version", "schema_support", "server_key"),
+    *("duties", "previews", "progress", "watches", "workers"),
+)
 """Tables that are not the store's."""
 
 COLUMNS = """SELECT table_name, column_name, data_type, character_maximum_length, collation_name, is_nullable,

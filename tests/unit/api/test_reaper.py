@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from services.api.background.reaper import INTERVAL_S, MAX_SHARE_OF_COUNTING, Reaper
+from services.api.live.duties import LocalDuties
 from services.api.metrics import ApiMetrics
 from services.api.ports.figures import Depth
+from services.api.ports.live import Duties, Duty
 from services.api.world import World
 from services.contract.errors import StoreUnavailable
 
@@ -50,9 +52,22 @@ class Expiring:
 async def nobody(*, ready: bool) -> None: ...
 
 
-def reaper(figures: Figures, jobs: Expiring | None = None, *, quiet_s: float = 0) -> Reaper:
-    world = World(monotonic=lambda: figures.now)
-    return Reaper(jobs or Expiring(), figures, ApiMetrics(), world, quiet_s=quiet_s, ready=nobody)
+class DutiesOfAnother(LocalDuties):
+    """Another process has them all; it keeps which it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[Duty] = []
+
+    async def mine(self, duty: Duty, lasts: timedelta) -> bool:
+        self.asked.append(duty)
+        return False
+
+
+def reaper(
+    figures: Figures, jobs: Expiring | None = None, *, quiet_s: float = 0, duties: Duties | None = None
+) -> Reaper:
+    world, duties = World(monotonic=lambda: figures.now), duties or LocalDuties()
+    return Reaper(jobs or Expiring(), figures, duties, ApiMetrics(), world, quiet_s=quiet_s, ready=nobody)
 
 
 async def scan(figures: Figures, seconds: float) -> None:
@@ -148,3 +163,19 @@ async def test_a_store_that_could_not_be_written_to_costs_no_lease_its_attempt()
     scans.jobs.disk_full = False
     assert await scans.pass_(TTL_S - 5) == 0
     assert await scans.pass_(10) == 10
+
+
+async def test_what_another_process_does_is_left_to_it_and_the_store_is_looked_at_all_the_same():
+    figures, jobs, duties = Figures(0), Expiring(), DutiesOfAnother()
+    of = reaper(figures, jobs, duties=duties)
+    await of.run_once()
+    assert (figures.counted_at, jobs.looked, duties.asked) == ([], 0, [Duty.COUNT, Duty.EXPIRE])
+    figures.away = True
+    with pytest.raises(StoreUnavailable):
+        await of.run_once()
+
+
+async def test_a_reaper_that_is_silent_leaves_the_ending_of_leases_to_others():
+    duties = DutiesOfAnother()
+    await reaper(Figures(0), quiet_s=30, duties=duties).run_once()
+    assert duties.asked == [Duty.COUNT]

@@ -36,6 +36,10 @@ GUARDS = {
 """Timeouts of sessions, unless the address has others. A pooler would not keep them."""
 
 
+SOON = {"synchronous_commit": "off"}
+"""Settings of sessions whose commits do not wait for the disk. A crash of the server may undo the last of them."""
+
+
 class NoDatabase(CannotStart):
     """No database answers at the address."""
 
@@ -64,6 +68,10 @@ class Address:
         """Return an engine whose connections read committed data, and wait for other writers of the same row."""
         return self._engine("READ COMMITTED", {})
 
+    def soon_engine(self) -> sa.Engine:
+        """Return an engine like `writing_engine`, for writes that may be lost if the server crashes."""
+        return self._engine("READ COMMITTED", SOON)
+
     def reading_engine(self) -> sa.Engine:
         """Return an engine whose connections cannot write. Each query sees everything that was committed before it."""
         return self._engine("AUTOCOMMIT", {"default_transaction_read_only": "on"})
@@ -80,16 +88,18 @@ class Address:
 
     def _connecting(self, guards: dict[str, str]) -> Callable[[], Any]:
         def connect() -> Any:
-            more = {} if self.pooled else {"options": self._options({**GUARDS, **guards})}
-            given = conninfo_to_dict(self.url)
-            conninfo = make_conninfo(**cast("dict[str, Any]", {**WAITS, **given, **more}))
-            connection = psycopg.connect(conninfo, prepare_threshold=None if self.pooled else 5)
+            connection = psycopg.connect(self.conninfo(guards), prepare_threshold=None if self.pooled else 5)
             connection.prepared_max = MAX_PREPARED
             connection.adapters.register_dumper(str, TextDumper)
             set_json_dumps(to_json, connection)
             return connection
 
         return connect
+
+    def conninfo(self, guards: dict[str, str]) -> str:
+        """Return libpq's connection string. `guards` are settings of the session, which a pooler would not keep."""
+        more = {} if self.pooled else {"options": self._options({**GUARDS, **guards})}
+        return make_conninfo(**cast("dict[str, Any]", {**WAITS, **conninfo_to_dict(self.url), **more}))
 
     def _options(self, guards: dict[str, str]) -> str:
         given = conninfo_to_dict(self.url).get("options") or ""

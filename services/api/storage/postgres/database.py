@@ -16,7 +16,7 @@ from services.api.storage.sql.writer import Way, WriterThread
 T = TypeVar("T")
 
 CALLERS, WORKERS, LISTS = 2, 2, 2
-"""Reading connections, each with a thread. With the writing one a process has seven connections."""
+"""Reading connections, each with a thread. With two that write and one that listens a process has nine."""
 
 
 class PostgresDatabase:
@@ -26,6 +26,8 @@ class PostgresDatabase:
 
     def __init__(self, address: Address) -> None:
         faults, engine = PostgresFaults(), address.reading_engine()
+        self.address = address
+        self._soon = WriterThread(address.soon_engine(), faults, take_turn)
         self._writer = WriterThread(address.writing_engine(), faults, take_turn)
         self._for_callers = Readers(engine, faults, CALLERS, "exportd-reader")
         self._for_workers = Readers(engine, faults, WORKERS, "exportd-worker-reader")
@@ -36,6 +38,7 @@ class PostgresDatabase:
         """Finish what was begun and close all connections. Idempotent."""
         for readers in (self._for_callers, self._for_workers, self._for_lists):
             await readers.close()
+        await self._soon.close()
         await self._writer.close()
 
     async def __aenter__(self) -> Self:
@@ -55,6 +58,13 @@ class PostgresDatabase:
     async def write_in_turn(self, verb: ListVerb[Item, T], item: Item) -> T:
         """See `Database.write_in_turn`. A lock in the database excludes other processes."""
         return await self._writer.run_listed(verb, item, Way.IN_TURN)
+
+    async def write_soon(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run a unit like `write`, but over a connection whose commits do not wait for the disk.
+
+        It does not delay other writes. A crash of the database server may lose the last such units.
+        """
+        return await self._soon.run(work)
 
     async def read(self, query: Callable[[sa.Connection], T]) -> T:
         """See `Database.read`."""

@@ -1,0 +1,1 @@
+"""Several api processes on the same ports, and their parent."""
