@@ -38,6 +38,8 @@ class Listener:
                 await self._listen()
             except psycopg.Error as lost:
                 logs.get().warning("hints_lost", error=str(lost).strip(), again_in_s=round(self._pause_s, 1))
+            except Exception:  # noqa: BLE001 - the loop must survive any error
+                logs.get().exception("hints_lost")
             finally:
                 self.connected = False
             await asyncio.sleep(self._pause_s * (1 - self._random() / 2))  # processes do not reconnect all at once

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 from services.api.live.shared.announcements import SharedAnnouncements
+from services.api.live.shared.periodic import periodically
 from services.api.live.shared.reports import Reports
 from services.api.ports.exports import ExportStore
-from services.runtime import logs
 
 INTERVAL_S = 1.0
 JITTER = 0.2
@@ -30,12 +30,7 @@ class Looking:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            await asyncio.sleep(INTERVAL_S * (1 + JITTER * (self._random() - 0.5)))  # the period
-            try:
-                await self.run_once()
-            except Exception:  # noqa: BLE001 - whatever it is, the next look must come
-                logs.get().exception("look_failed")
+        await periodically(lambda: INTERVAL_S * (1 + JITTER * (self._random() - 0.5)), self.run_once)
 
     async def run_once(self) -> None:
         """Wake the watchers of changed exports, and the first polls. A poll that finds work wakes the next one."""

@@ -9,6 +9,7 @@ from services.api.live.preview_desk import MAX_PENDING_PREVIEWS
 from services.api.live.shared import preview_rows as rows
 from services.api.live.shared.messages import Kind
 from services.api.live.shared.outgoing import Outgoing
+from services.api.live.shared.periodic import periodically
 from services.api.ports.clock import Clock
 from services.api.ports.live import DetachedTasks
 from services.api.secrets.answers import Answers, AnswerUnreadable
@@ -117,13 +118,9 @@ class SharedPreviewDesk:
 
     async def run(self) -> None:
         """Look whether hints were lost, and delete expired previews, until cancelled."""
-        while True:
-            for _ in range(int(CLEANED_EACH_S / LOOK_EACH_S)):
-                await asyncio.sleep(LOOK_EACH_S)  # the period
-                if self._takers:
-                    await self._look()
-            with suppress(StoreUnavailable):
-                await self._database.write_soon(lambda db: rows.forget(db, self._clock()))
+        await asyncio.gather(
+            periodically(lambda: LOOK_EACH_S, self._look), periodically(lambda: CLEANED_EACH_S, self._remove)
+        )
 
     # ---- what other processes announce
 
@@ -211,10 +208,13 @@ class SharedPreviewDesk:
             self._outgoing.tell(Kind.ASKED)
 
     async def _look(self) -> None:
-        with suppress(StoreUnavailable):
-            now = self._clock()
-            if await self._database.read_for_workers(lambda db: rows.open_for(db, EVERYTHING, now)):
-                self.look()
+        now = self._clock()
+        if self._takers and await self._database.read_for_workers(lambda db: rows.open_for(db, EVERYTHING, now)):
+            self.look()
+
+    async def _remove(self) -> None:
+        now = self._clock()
+        await self._database.write_soon(lambda db: rows.forget(db, now))
 
     def _told(self, preview_id: str) -> None:
         self.told(preview_id)

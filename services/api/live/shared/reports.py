@@ -1,12 +1,12 @@
 """The progress of exports as their workers report it, for all processes."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
 import sqlalchemy as sa
 
+from services.api.live.shared.periodic import periodically
 from services.api.ports.clock import Clock
 from services.api.ports.live import DetachedTasks
 from services.api.storage.postgres.database import PostgresDatabase
@@ -85,16 +85,13 @@ class Reports:
 
     async def run(self) -> None:
         """Remove reports on ended attempts until cancelled."""
-        while True:
-            await asyncio.sleep(CLEANED_EACH_S)  # the period
-            self._forget_here()
-            with suppress(StoreUnavailable):
-                await self._database.write_soon(lambda db: db.execute(_forget).close())
+        await periodically(lambda: CLEANED_EACH_S, self._remove)
 
-    def _forget_here(self) -> None:
+    async def _remove(self) -> None:
         since = self._monotonic() - CLEANED_EACH_S
         self._here = {export_id: known for export_id, known in self._here.items() if known[1] >= since}
         self._written = {export_id: at for export_id, at in self._written.items() if at >= since}
+        await self._database.write_soon(lambda db: db.execute(_forget).close())
 
     async def _read(self, export_ids: Sequence[str]) -> Mapping[str, Progress]:
         return await self._database.read(

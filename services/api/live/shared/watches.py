@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from services.api.live.shared.periodic import periodically
 from services.api.ports.clock import Clock
 from services.api.ports.live import DetachedTasks
 from services.api.storage.postgres.database import PostgresDatabase
@@ -76,9 +77,7 @@ class Watches:
 
     async def run(self) -> None:
         """Renew the watches of this process, and remove expired ones, until cancelled."""
-        while True:
-            await asyncio.sleep(REFRESHED_S)  # the period
-            await self._write(sorted(self._written), [])
+        await periodically(lambda: REFRESHED_S, lambda: self._write(sorted(self._written), []))
 
     async def _write(self, new: Sequence[str], over: Sequence[str]) -> None:
         now = self._clock()

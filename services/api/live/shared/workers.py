@@ -1,23 +1,20 @@
 """The workers that call any process on the database."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import sqlalchemy as sa
 
 from services.api.live.shared import worker_rows as rows
 from services.api.live.shared.messages import Kind
 from services.api.live.shared.outgoing import Outgoing
+from services.api.live.shared.periodic import periodically
 from services.api.live.workers import ABSENT_AFTER
 from services.api.ports.clock import Clock
 from services.api.ports.live import WorkerSeen
 from services.api.storage.postgres.database import PostgresDatabase
 from services.contract.capabilities import EVERYTHING, Capabilities
-from services.contract.errors import StoreUnavailable
 from services.contract.job import WorkerProblem
 
 WRITTEN_EACH = timedelta(seconds=5)
@@ -121,12 +118,12 @@ class SharedWorkers:
 
     async def run(self) -> None:
         """Delete workers that are gone, until cancelled."""
-        while True:
-            await asyncio.sleep(ABSENT_AFTER.total_seconds())  # the period
-            since = self._clock() - FORGOTTEN_AFTER
-            self._written = {key: each for key, each in self._written.items() if each.seen >= since}
-            with suppress(StoreUnavailable):
-                await self._database.write_soon(partial(_forget, since=since))
+        await periodically(ABSENT_AFTER.total_seconds, self._remove)
+
+    async def _remove(self) -> None:
+        since = self._clock() - FORGOTTEN_AFTER
+        self._written = {key: each for key, each in self._written.items() if each.seen >= since}
+        await self._database.write_soon(lambda db: rows.forget(db, since))
 
     async def _put(self, put: Put, said: WorkerSeen) -> WorkerSeen | None:
         """Write a change, or when the worker was seen if that is due. Return the worker if something was written."""
@@ -181,10 +178,6 @@ def _lasting(worker: WorkerSeen) -> WorkerSeen:
     """Return a worker without what changes with every report and need not be written at once."""
     problems = tuple(replace(problem, age=timedelta(0)) for problem in worker.problems)
     return replace(worker, seen=_NEVER, beat=None, held=0, free_slots=0, problems=problems)
-
-
-def _forget(db: sa.Connection, since: datetime) -> None:
-    rows.forget(db, since)
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
