@@ -208,8 +208,10 @@ class SharedPreviewDesk:
             self._outgoing.tell(Kind.ASKED)
 
     async def _look(self) -> None:
+        if not self._takers:
+            return
         now = self._clock()
-        if self._takers and await self._database.read_for_workers(lambda db: rows.open_for(db, EVERYTHING, now)):
+        if await self._database.read_for_workers(lambda db: rows.open_for(db, EVERYTHING, now)):
             self.look()
 
     async def _remove(self) -> None:
