@@ -120,10 +120,18 @@ async def test_each_job_wakes_one_poll_whose_worker_can_do_it(close: Lives) -> N
         polls.poll("w4", CAN_SHOP) as third,
     ):
         for _ in range(2):
-            close.here.announcements.work(SHOP)
+            close.here.announcements.work(SHOP, tenant="acme")
         await second.wait(PATIENCE_S)
         assert (unable.woken, first.woken, second.woken, third.woken) == (False, True, True, False)
-        assert first.wanted == SHOP
+        assert (first.wanted, first.tenant) == (SHOP, "acme")
+
+
+async def test_work_wakes_a_poll_whose_worker_may_have_its_tenant(close: Lives) -> None:
+    strange, own = (Capabilities(SHOP.needs, tenants=frozenset({tenant})) for tenant in ("zeta", "acme"))
+    with close.there.announcements.poll("w1", strange) as unable, close.there.announcements.poll("w2", own) as able:
+        close.here.announcements.work(SHOP, tenant="acme")
+        await able.wait(PATIENCE_S)
+        assert (unable.woken, able.woken) == (False, True)
 
 
 async def test_what_a_worker_gave_back_wakes_that_one_only_where_there_is_no_other(close: Lives) -> None:

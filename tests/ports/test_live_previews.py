@@ -115,6 +115,19 @@ async def test_a_question_goes_to_a_worker_that_can_answer_it(lives: Lives) -> N
         task.cancel()
 
 
+async def test_a_question_goes_to_a_worker_that_may_have_its_tenant(lives: Lives) -> None:
+    strange, own = (Capabilities(None, tenants=frozenset({tenant})) for tenant in ("zeta", "acme"))
+    (asking,) = await begun(lives.here.preview_desk.show(SPEC, 3, "acme"))
+    preview = await lives.there.preview_desk.take(PATIENCE_S, own)
+    assert preview is not None
+    assert await lives.there.preview_desk.take(0, strange) is None
+    await lives.there.preview_desk.finish(preview.id, SHOWN)
+    assert await asking == SHOWN
+    (asking,) = await begun(lives.here.preview_desk.show(SPEC, 3, "acme"))
+    assert await lives.there.preview_desk.take(0.1, strange) is None
+    asking.cancel()
+
+
 async def test_a_worker_that_is_cut_off_takes_nothing_along(lives: Lives) -> None:
     for _ in range(3):
         (cut_off,) = await begun(taken(lives.there))

@@ -117,7 +117,7 @@ async def test_a_worker_of_another_artifact_store_takes_no_work(lives: Lives) ->
 
 
 async def test_what_a_worker_can_do_now_counts(lives: Lives) -> None:
-    for can in (CAN, EVERYTHING, Capabilities(frozenset({"format/CSV"}), STORE_ID)):
+    for can in (CAN, EVERYTHING, Capabilities(frozenset({"format/CSV"}), STORE_ID, frozenset({"acme"}))):
         await lives.here.workers.polled("w", can)
         await learned(lives)
         assert await lives.there.workers.able() == (can,)

@@ -10,7 +10,7 @@ ID = "01935a00-0000-7000-8000-000000000001"
 def test_a_message_is_read_as_it_was_written() -> None:
     items = {
         Kind.CHANGED: [(ID,)],
-        Kind.WORK: [("rows/sql/ñ", "w"), ("", "")],
+        Kind.WORK: [("rows/sql/ñ", "acme", "w"), ("", "", "")],
         Kind.POLLS: [()],
         Kind.DIRECTIVE: [("CANCEL", "x")],
     }

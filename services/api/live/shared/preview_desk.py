@@ -70,14 +70,14 @@ class SharedPreviewDesk:
         """Previews of this process's callers that no worker has taken, as far as is known."""
         return len(self._asked.keys() - self._taken)
 
-    async def show(self, spec: JobSpec, rows_: int) -> Previewed:
-        """The first rows of `spec`. Raises NoWorker, PreviewFailed, StoreUnavailable."""
+    async def show(self, spec: JobSpec, rows_: int, tenant: str = "") -> Previewed:
+        """Return the first `rows_` rows of `spec` for a tenant. Raises NoWorker, PreviewFailed, StoreUnavailable."""
         if self.waiting >= MAX_PENDING_PREVIEWS:
             raise NoWorker
         preview = Preview(self._new_id(), spec, rows_)
         self._asked[preview.id] = asyncio.Event()
         try:
-            await self._ask(preview)
+            await self._ask(preview, tenant)
             return _shown(await self._answered(preview.id))
         finally:
             del self._asked[preview.id]
@@ -136,10 +136,10 @@ class SharedPreviewDesk:
 
     # ---- asking
 
-    async def _ask(self, preview: Preview) -> None:
+    async def _ask(self, preview: Preview, tenant: str) -> None:
         now = self._clock()
         expire = now + timedelta(seconds=self._answered_within_s)
-        await self._database.write_soon(lambda db: rows.put(db, preview, now, expire))
+        await self._database.write_soon(lambda db: rows.put(db, preview, tenant, now, expire))
         self.look()
         self._outgoing.tell(Kind.ASKED)
 

@@ -16,10 +16,12 @@ MAX_COMPARED = 64
 """How many of the oldest untaken previews a worker is compared with."""
 
 _put = sa.text(
-    "INSERT INTO previews (id, spec, needs, rows, taken, asked, expire) "
-    "VALUES (:id, :spec, :needs, :rows, false, :asked, :expire)"
+    "INSERT INTO previews (id, tenant, spec, needs, rows, taken, asked, expire) "
+    "VALUES (:id, :tenant, :spec, :needs, :rows, false, :asked, :expire)"
 )
-_open = sa.text("SELECT id, needs FROM previews WHERE NOT taken AND expire > :now ORDER BY asked, id LIMIT :most")
+_open = sa.text(
+    "SELECT id, tenant, needs FROM previews WHERE NOT taken AND expire > :now ORDER BY asked, id LIMIT :most"
+)
 _take = sa.text(
     "UPDATE previews SET taken = true WHERE id = (SELECT id FROM previews WHERE id = ANY(:ids) AND NOT taken "
     "ORDER BY asked, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING id, spec, rows"
@@ -43,10 +45,11 @@ class Seen:
     answer: bytes | None
 
 
-def put(db: sa.Connection, preview: Preview, now: datetime, expire: datetime) -> None:
+def put(db: sa.Connection, preview: Preview, tenant: str, now: datetime, expire: datetime) -> None:
     """Insert a preview."""
     values: Mapping[str, Any] = {
         "id": preview.id,
+        "tenant": tenant,
         "spec": spec_to_bytes(preview.spec),
         "needs": requirement_of_preview(preview.spec).text,
         "rows": preview.rows,
@@ -59,7 +62,7 @@ def put(db: sa.Connection, preview: Preview, now: datetime, expire: datetime) ->
 def open_for(db: sa.Connection, can: Capabilities, now: datetime) -> Sequence[str]:
     """Return the ids of the untaken previews that a worker can answer, oldest first."""
     found = db.execute(_open, {"now": to_micros(now), "most": MAX_COMPARED})
-    return [row.id for row in found if can.meet(requirement_in(row.needs))]
+    return [row.id for row in found if can.meet(requirement_in(row.needs), row.tenant)]
 
 
 def take(db: sa.Connection, ids: Sequence[str]) -> Preview | None:

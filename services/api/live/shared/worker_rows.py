@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.api.ports.live import WorkerSeen
 from services.api.storage.sql.column_types import MICROSECOND, from_micros, to_micros
-from services.contract.capabilities import EVERYTHING, Capabilities
+from services.contract.capabilities import Capabilities
 from services.contract.job import WorkerProblem
 
 _ROW = "id, seen, beat, held, free_slots, draining, asked_to_drain, store_matches, can_key, problems"
@@ -110,14 +110,13 @@ def _values(process: str, worker: WorkerSeen) -> Mapping[str, Any]:
 
 
 def _can_to_json(can: Capabilities) -> str:
-    return json.dumps({"names": None if can.names is None else sorted(can.names), "store_id": can.store_id})
+    names = None if can.names is None else sorted(can.names)
+    return json.dumps({"names": names, "store_id": can.store_id, "tenants": sorted(can.tenants)})
 
 
 def _can_from_json(stored: Mapping[str, Any]) -> Capabilities:
-    names = stored["names"]
-    if names is None and not stored["store_id"]:
-        return EVERYTHING
-    return Capabilities(None if names is None else frozenset(names), stored["store_id"])
+    names, tenants = stored["names"], frozenset(stored["tenants"])
+    return Capabilities(None if names is None else frozenset(names), stored["store_id"], tenants)
 
 
 def _problem_to_json(problem: WorkerProblem) -> list[Any]:

@@ -48,6 +48,7 @@ CREATE UNLOGGED TABLE watches (
 -- A question, and its answer, which is sealed.
 CREATE UNLOGGED TABLE previews (
     id TEXT COLLATE "C" NOT NULL,
+    tenant TEXT COLLATE "C" NOT NULL,
     spec BYTEA NOT NULL,
     needs TEXT COLLATE "C" NOT NULL,
     rows INTEGER NOT NULL,
