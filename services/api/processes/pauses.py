@@ -1,6 +1,5 @@
 """Pauses before a process is restarted."""
 
-import time
 from collections.abc import Callable
 
 FIRST_S = 0.5
@@ -12,7 +11,7 @@ STEADY_S = 60.0
 class Pauses:
     """Computes the pauses. Each is twice the previous one."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._begun = monotonic()
         self._next_s = FIRST_S

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from services.api.processes.pauses import Pauses
 from services.api.settings import ApiSettings
+from services.api.world import World
 from services.runtime import logs
 from services.runtime.command_line import MISTAKEN, OK
 from services.runtime.early_signals import EarlySignals
@@ -35,7 +36,7 @@ def check_ports(settings: ApiSettings) -> None:
 
 async def _main(count: int, environ: Mapping[str, str], early: EarlySignals) -> int:
     stop = StopSignals().install(early)
-    several = Several(count, environ)
+    several = Several(count, environ, World())
     with on_hangup(several.hang_up, early):
         running = asyncio.create_task(several.run())
         for asked, do in ((stop.drain, several.drain), (stop.now, several.end)):
@@ -53,9 +54,10 @@ class Several:
     killed, the process stops as after SIGTERM.
     """
 
-    def __init__(self, count: int, environ: Mapping[str, str]) -> None:
+    def __init__(self, count: int, environ: Mapping[str, str], world: World) -> None:
         self._count = count
         self._environ = environ
+        self._world = world
         self._there: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._code = OK
@@ -92,7 +94,7 @@ class Several:
             process.send_signal(number)
 
     async def _keep(self, index: int, serves: asyncio.Event) -> None:
-        pauses, is_first = Pauses(), True
+        pauses, is_first = Pauses(self._world.monotonic), True
         while not self._stopping.is_set():
             pauses.begun()
             status = await self._run(index, serves)
