@@ -89,7 +89,7 @@ class Api:
 
     async def previews_in_line(self, count: int) -> None:
         """Wait until so many previews are in line for a worker."""
-        await until(lambda: self.parts.preview_desk.waiting == count)
+        await until(lambda: self.parts.live.preview_desk.waiting == count)
 
     async def create(self, uri: str = "/shops/7/orders", **fields: object) -> export_pb2.Export:
         """Create an export, by default as CSV."""
