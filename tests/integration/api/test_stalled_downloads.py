@@ -7,8 +7,9 @@ from pathlib import Path
 
 from tests.integration.api.conftest import Api, Worker, until
 
-READERS = 200
-MAX_GROWTH_BYTES = 64 << 20
+READERS = 50
+MAX_GROWTH_BYTES = 32 << 20
+"""A small part of what they have not taken of their files."""
 
 STALLED = """
 import asyncio, sys
