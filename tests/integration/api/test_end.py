@@ -19,7 +19,7 @@ async def test_what_a_call_that_was_cut_off_had_begun_ends_before_the_database_i
             await go.wait()
             return await parts.store.exports.get("default", "of nobody")
 
-        left = parts.detached.start(begun())
+        left = parts.live.detached.start(begun())
         stop.drain.set()
         await asyncio.wait({running}, timeout=0.5)  # far more than it takes to stop two servers that nobody calls
         assert not running.done()
