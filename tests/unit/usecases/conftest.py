@@ -93,7 +93,7 @@ class UseCases:
         self.artifacts = MemoryArtifactStore()
         passwords = Passwords(SECRET)
         announcements, workers = LocalAnnouncements(), LocalWorkers(world.clock, self.artifacts.store_id)
-        self.workers = workers
+        self.announcements, self.workers = announcements, workers
         detached = LocalDetachedTasks()
         self.exports = Exports(
             store=self.store.exports,

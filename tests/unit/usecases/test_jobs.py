@@ -12,7 +12,7 @@ from services.contract.errors import InvalidRequest, JobCancelled, LeaseLost, Ro
 from services.contract.job import LeaseRef, LeaseReport, Verdict
 from services.contract.outcome import Consistency, Failure, MatchedBy, RunStats
 from services.contract.store import artifact_prefix
-from tests.ports.samples import CRASH, SECOND
+from tests.ports.samples import CRASH, SECOND, SPEC, new_export
 from tests.unit.usecases.conftest import WORKER, UseCases
 
 
@@ -96,6 +96,20 @@ async def test_a_poll_that_was_woken_and_leaves_wakes_the_next_in_line(api: UseC
     await turns_of_the_loop()
     assert first.done()
     assert [job.lease.export_id for job in next_in_line.result()] == [second.id]
+
+
+async def test_a_poll_that_finds_what_nobody_announced_has_the_next_one_look(api: UseCases) -> None:
+    """What another process took on is found by one poll at first, in each look for work of any kind."""
+    polls = [
+        asyncio.create_task(api.jobs.lease(f"worker-{number}", f"poll-{number}", 1, LONG_S)) for number in range(4)
+    ]
+    await turns_of_the_loop()
+    for _ in range(3):
+        await api.store.exports.create(new_export(), SPEC, None)
+    api.announcements.work()
+    await turns_of_the_loop()
+    assert [poll.done() for poll in polls] == [True, True, True, False]
+    polls[-1].cancel()
 
 
 async def test_what_is_completed_is_published_once_under_a_name(api: UseCases) -> None:
