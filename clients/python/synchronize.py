@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 AIO = Path(__file__).with_name("exportd_client") / "aio"
-MADE = ("client", "connection", "download", "files", "keys", "operator", "tables")
+MADE = ("client", "connection", "direct", "download", "files", "keys", "operator", "tables")
 BANNER = "# Made of exportd_client/aio/{name}.py by `make proto`: change that one.\n"
 WORDS = (
     (r"import grpc\.aio\n", ""),

@@ -321,7 +321,7 @@ class _Parts:
 
     def _servers(self, jobs: Jobs) -> Servers:
         exports, pages = self._exports(), Pages(PageTokens(self._secret))
-        downloads = Downloads(self._store.exports, self._artifacts, self._world.clock)
+        downloads = Downloads(self._store.exports, self._artifacts, self._world.clock, self._settings.download_url_life)
         servicers = Servicers(
             ExportServicer(exports, downloads, pages, self.metrics, self._world),
             OperatorServicer(exports, self._operations(), pages),

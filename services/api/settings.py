@@ -73,6 +73,7 @@ class ApiSettings:
     queue_listen: str
     metrics: str
     drain_grace: timedelta
+    download_url_life: timedelta
     log_format: str
     leases: LeasePolicy
     backoff: Backoff
@@ -112,6 +113,7 @@ class ApiSettings:
                 beyond_loopback=read.yes("EXPORTD_METRICS_BEYOND_LOOPBACK"),
             ),
             drain_grace=read.seconds("EXPORTD_DRAIN_GRACE_S", 60, 0, 3600),
+            download_url_life=read.seconds("EXPORTD_DOWNLOAD_URL_LIFE_S", 300, 1, 900),
             log_format=read.choice("EXPORTD_LOG_FORMAT", "auto", ("auto", "json", "human")),
             leases=LeasePolicy(
                 confirm_window=read.seconds("EXPORTD_CONFIRM_WINDOW_S", 15, 1, 300),

@@ -28,6 +28,7 @@ HELP: Mapping[str, str] = {
     "EXPORTD_REFLECTION": "gRPC reflection on the callers' port. `auto` is `on` if that port is on loopback.",
     "EXPORTD_LOG_FORMAT": "Format of the log. `auto` is `human` on a terminal and `json` elsewhere.",
     "EXPORTD_DRAIN_GRACE_S": "After SIGTERM: how long calls that are under way may take to end.",
+    "EXPORTD_DOWNLOAD_URL_LIFE_S": "How long a download URL of the object store is valid.",
     "EXPORTD_TENANTS": "The tenants file: weights, caps and callback secrets. Read again at SIGHUP.",
     "EXPORTD_CONFIRM_WINDOW_S": "How long a new lease is valid until the worker's first heartbeat.",
     "EXPORTD_LEASE_TTL_S": "How long a lease is valid after each heartbeat. Workers send three in this time.",

@@ -186,6 +186,14 @@ class FileExpired(WrongState):
 
 
 @dataclass(unsafe_hash=True)
+class DownloadUrlUnsupported(WrongState):
+    reason = "DOWNLOAD_URL_UNSUPPORTED"
+    remedy = "use DownloadFile"
+    template = "there is no URL for file {file_id}: this service's artifact store signs none; use DownloadFile"
+    file_id: str
+
+
+@dataclass(unsafe_hash=True)
 class PasswordRequired(WrongState):
     reason = "PASSWORD_REQUIRED"
     remedy = "give the password of the encrypted export again"

@@ -44,6 +44,7 @@ CODES: dict[type[errors.ExportdError], int] = {
     errors.ExportNotReady: code_pb2.FAILED_PRECONDITION,
     errors.ExportCancelled: code_pb2.FAILED_PRECONDITION,
     errors.FileExpired: code_pb2.FAILED_PRECONDITION,
+    errors.DownloadUrlUnsupported: code_pb2.FAILED_PRECONDITION,
     errors.PasswordRequired: code_pb2.FAILED_PRECONDITION,
     errors.DeliveryNotFound: code_pb2.NOT_FOUND,
     errors.WorkerNotFound: code_pb2.NOT_FOUND,

@@ -56,6 +56,11 @@ def opened(bucket: BucketStore, *, for_streams: bool = False) -> "ObjectStore":
         )
 
 
+def can_sign(bucket: BucketStore) -> bool:
+    """Whether a URL is enough to read an object: not where the reader pays, nor with a token, which signs nothing."""
+    return not (bucket.option("AWS_REQUEST_PAYER") or bucket.option("AZURE_STORAGE_SAS_TOKEN"))
+
+
 @contextmanager
 def understood() -> Iterator[None]:
     """Convert errors of obstore to ObjectStoreError. FileNotFoundError, for a missing object, stays as it is."""

@@ -18,8 +18,10 @@ class Download:
     """A downloaded file: complete, verified and durable.
 
     resumed_at: how many bytes an earlier, interrupted download had left; 0 if this one started from the beginning.
+    direct_bytes: how many bytes came from the object store itself.
     """
 
     file: File
     path: Path
     resumed_at: int
+    direct_bytes: int = 0

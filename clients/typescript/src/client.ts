@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 
 import { create as message, equals, type MessageInitShape } from "@bufbuild/protobuf";
 
+import { urlOf } from "./direct.js";
 import { download, fileOf, stream, type Download, type DownloadOptions, type Source, type StreamOptions } from "./download.js";
 import { ExportdError } from "./errors.js";
 import { Compression, Export_State, ExportSchema, Format, Packaging, type Export, type File } from "./gen/exportd/v1/export_pb.js";
@@ -14,6 +15,7 @@ import {
   ListExportsRequestSchema,
   type Collection,
   type CreateExportRequest,
+  type GetDownloadUrlResponse,
 } from "./gen/exportd/v1/export_service_pb.js";
 import { Line, type CallOptions, type ClientOptions } from "./line.js";
 import { Outage } from "./patience.js";
@@ -155,6 +157,14 @@ export class ExportClient {
   /** The file that a download of `source` would send. */
   async fileOf(source: Source, call: CallOptions = {}): Promise<File> {
     return fileOf(this.#line, source, call);
+  }
+
+  /**
+   * A URL with which anybody can GET the file of `source` for some minutes: treat it as a secret. Rejects with reason
+   * DOWNLOAD_URL_UNSUPPORTED where the service's artifact store signs none.
+   */
+  async downloadUrl(source: Source, call: CallOptions = {}): Promise<GetDownloadUrlResponse> {
+    return urlOf(this.#line, source, call);
   }
 
   /**

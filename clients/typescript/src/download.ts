@@ -2,6 +2,7 @@
 
 import { create } from "@bufbuild/protobuf";
 
+import { fromStore } from "./direct.js";
 import { ExportdError } from "./errors.js";
 import type { Export, File } from "./gen/exportd/v1/export_pb.js";
 import { DownloadFileRequestSchema, type DownloadFileRequest, type DownloadHeader } from "./gen/exportd/v1/export_service_pb.js";
@@ -24,6 +25,11 @@ export interface StreamOptions extends CallOptions {
 export interface DownloadOptions extends CallOptions {
   /** Replace what is at the path; default true. */
   overwrite?: boolean;
+  /**
+   * Take the bytes straight from the object store, where the service has one that signs URLs and that can be reached from here; what it does
+   * not give comes from the service. Default false.
+   */
+  direct?: boolean;
   /** Called with the bytes that are there and those of the whole file. */
   onProgress?: (done: number, total: number) => void;
 }
@@ -34,6 +40,8 @@ export interface Download {
   path: string;
   /** Bytes that an earlier, interrupted download had left. */
   resumedAt: number;
+  /** Bytes that came straight from the object store. */
+  directBytes: number;
 }
 
 export async function fileOf(line: Line, source: Source, options: CallOptions = {}): Promise<File> {
@@ -76,9 +84,11 @@ export async function download(line: Line, source: Source, path: string, options
   const part = await Part.open(place, file, options.overwrite ?? true);
   try {
     const resumedAt = part.size;
-    await fill(line, part, file, options);
+    if (options.direct) await fill(fromStore(line, file, part.size, options.signal), part, options);
+    const directBytes = part.size - resumedAt;
+    if (!options.direct || BigInt(part.size) < file.sizeBytes) await fill(rest(line, part, options), part, options);
     await part.finish();
-    return { file, path: place, resumedAt };
+    return { file, path: place, resumedAt, directBytes };
   } catch (error) {
     if (error instanceof ExportdError && ["DATA_LOSS", "ABORTED"].includes(error.code)) await part.discard();
     throw error;
@@ -87,14 +97,17 @@ export async function download(line: Line, source: Source, path: string, options
   }
 }
 
-async function fill(line: Line, part: Part, file: File, { signal, onProgress }: DownloadOptions): Promise<void> {
-  const total = Number(file.sizeBytes);
+async function fill(pieces: AsyncGenerator<Uint8Array, void, undefined>, part: Part, { onProgress }: DownloadOptions): Promise<void> {
+  const total = Number(part.file.sizeBytes);
   onProgress?.(part.size, total);
-  const options = { offset: part.size, sha256: file.sha256, ...(signal && { signal }) };
-  for await (const data of stream(line, file, options)) {
+  for await (const data of pieces) {
     await part.append(data);
     onProgress?.(part.size, total);
   }
+}
+
+function rest(line: Line, part: Part, { signal }: DownloadOptions): AsyncGenerator<Uint8Array, void, undefined> {
+  return stream(line, part.file, { offset: part.size, sha256: part.file.sha256, ...(signal && { signal }) });
 }
 
 /** The file with each of its pieces, the first one empty. Throws unless all that was asked for has come. */
@@ -139,6 +152,6 @@ function requestOf(source: Source, offset: number, limit: number, ifSha256: stri
   });
 }
 
-function isFile(source: Source): source is File {
+export function isFile(source: Source): source is File {
   return typeof source !== "string" && source.$typeName === "exportd.v1.File";
 }

@@ -6,7 +6,7 @@ export type { Download, DownloadOptions, Source, StreamOptions } from "./downloa
 export { ExportdError } from "./errors.js";
 export type { Reason, Violation } from "./errors.js";
 export * from "./gen/exportd/v1/export_pb.js";
-export type { Collection, CollectionColumn, PathParameter } from "./gen/exportd/v1/export_service_pb.js";
+export type { Collection, CollectionColumn, GetDownloadUrlResponse, PathParameter } from "./gen/exportd/v1/export_service_pb.js";
 export { ErrorReason } from "./gen/exportd/v1/error_reason_pb.js";
 export type { CallOptions, ClientOptions } from "./line.js";
 export type { Patience } from "./patience.js";

@@ -12,7 +12,7 @@ import { Outage, PATIENCE, type Contact, type Patience } from "./patience.js";
 const DEFAULT_PORT = 50051;
 /** Then a stream ends, and the operation goes on with the next one: no call lasts for ever. */
 const MAX_STREAM_MS = 3_600_000;
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** Of a client. */
 export interface ClientOptions {

@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 
+import { ErrorInfoSchema } from "../dist/gen/google/rpc/error_details_pb.js";
 import { ExportService } from "../dist/gen/exportd/v1/export_service_pb.js";
 
 export interface Fake {
@@ -16,6 +17,8 @@ export interface Fake {
   content: string;
   /** How many calls of getExport are to fail first. */
   failures: number;
+  /** Of the object store; "": there is none. */
+  signedUrl: string;
   close(): void;
 }
 
@@ -35,6 +38,12 @@ export async function fakeService(tls?: SecureServerOptions): Promise<Fake> {
           if (fake.failures-- > 0) throw new ConnectError("away", Code.Unavailable);
           return { id: request.exportId };
         },
+        getDownloadUrl: () => {
+          if (fake.signedUrl) return { url: fake.signedUrl, sizeBytes: file.sizeBytes, sha256: file.sha256 };
+          throw new ConnectError("unsupported", Code.FailedPrecondition, undefined, [
+            { desc: ErrorInfoSchema, value: { domain: "exportd", reason: "DOWNLOAD_URL_UNSUPPORTED" } },
+          ]);
+        },
         downloadFile: async function* (request) {
           yield { payload: { case: "header", value: { file, offset: request.offset } } };
           const end = request.limit ? Number(request.offset + request.limit) : undefined;
@@ -52,6 +61,7 @@ export async function fakeService(tls?: SecureServerOptions): Promise<Fake> {
     headers: [],
     content: "content",
     failures: 0,
+    signedUrl: "",
     close: () => {
       server.close();
       sessions.forEach((session) => session.destroy());

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from services.contract.job import LeaseRef
@@ -59,6 +59,10 @@ class ArtifactStore(Protocol):
 
         `offset` is a hint: the first read is expected to begin there.
         """
+        ...
+
+    async def signed_url(self, key: str, life: timedelta) -> str | None:
+        """A URL with which anybody can GET an object for so long, from a second on; None where the store signs none."""
         ...
 
     def prefixes(self) -> AsyncIterator[StoredPrefix]:

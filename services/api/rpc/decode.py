@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar
@@ -122,18 +123,27 @@ def with_columns(message: export_service_pb2.ListCollectionsRequest) -> bool:
 
 def download_request(message: export_service_pb2.DownloadFileRequest) -> DownloadRequest:
     """Return what to download. Raises InvalidRequest."""
-    source = message.WhichOneof("source")
-    if source is None:
-        raise InvalidRequest((Violation("export_id", "give export_id or file_id"),))
+    request = _source(message)
     if message.if_sha256 and not _SHA256.fullmatch(message.if_sha256):
         raise InvalidRequest((Violation("if_sha256", "must be 64 hexadecimal digits"),))
-    return DownloadRequest(
-        export_id=identifier("export_id", message.export_id) if source == "export_id" else "",
-        file_id=identifier("file_id", message.file_id) if source == "file_id" else "",
-        offset=message.offset,
-        limit=message.limit,
-        if_sha256=message.if_sha256,
-    )
+    return replace(request, offset=message.offset, limit=message.limit, if_sha256=message.if_sha256)
+
+
+def url_request(message: export_service_pb2.GetDownloadUrlRequest) -> DownloadRequest:
+    """Return the file that the URL is for. Raises InvalidRequest."""
+    return _source(message)
+
+
+def _source(
+    message: export_service_pb2.DownloadFileRequest | export_service_pb2.GetDownloadUrlRequest,
+) -> DownloadRequest:
+    """Return the whole file that the message names. Raises InvalidRequest."""
+    match message.WhichOneof("source"):
+        case "export_id":
+            return DownloadRequest(export_id=identifier("export_id", message.export_id))
+        case "file_id":
+            return DownloadRequest(file_id=identifier("file_id", message.file_id))
+    raise InvalidRequest((Violation("export_id", "give export_id or file_id"),))
 
 
 def identifier(field: str, text: str) -> str:

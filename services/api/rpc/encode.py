@@ -5,6 +5,7 @@ from services.api.catalog.model import Collection
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.states import State
 from services.api.ports.exports import IdMatch
+from services.api.usecases.downloads import DownloadUrl
 from services.api.usecases.exports import FirstRows, View
 from services.contract.codec import (
     csv_to_pb,
@@ -135,6 +136,16 @@ def _varint(number: int) -> bytes:
         lower.append(number & 0xFF | _MORE)
         number >>= 7
     return bytes((*lower, number))
+
+
+def download_url(signed: DownloadUrl) -> export_service_pb2.GetDownloadUrlResponse:
+    artifact = signed.file.artifact
+    return export_service_pb2.GetDownloadUrlResponse(
+        url=signed.url,
+        expire_time=timestamp_to_pb(signed.expire_time),
+        size_bytes=artifact.size_bytes,
+        sha256=artifact.sha256,
+    )
 
 
 def _file_if_any(made_by: Export, file: StoredFile | None, *, with_entries: bool) -> export_pb2.File | None:

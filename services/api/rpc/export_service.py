@@ -141,6 +141,11 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
             finally:
                 await download.reader.close()
 
+    async def GetDownloadUrl(
+        self, request: export_service_pb2.GetDownloadUrlRequest, context: Context
+    ) -> export_service_pb2.GetDownloadUrlResponse:
+        return encode.download_url(await self._downloads.url(tenant_of(context), decode.url_request(request)))
+
     async def ListCollections(
         self, request: export_service_pb2.ListCollectionsRequest, context: Context
     ) -> export_service_pb2.ListCollectionsResponse:

@@ -26,6 +26,7 @@ SCOPES: dict[str, Scope] = {
     "/exportd.v1.ExportService/DownloadFile": Scope.READ,
     "/exportd.v1.ExportService/FindIds": Scope.READ,
     "/exportd.v1.ExportService/GetCollection": Scope.READ,
+    "/exportd.v1.ExportService/GetDownloadUrl": Scope.READ,
     "/exportd.v1.ExportService/GetExport": Scope.READ,
     "/exportd.v1.ExportService/GetFile": Scope.READ,
     "/exportd.v1.ExportService/ListCollections": Scope.READ,

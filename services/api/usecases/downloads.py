@@ -1,6 +1,7 @@
 """Files: looking one up, and opening it for a download."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from services.api.domain.export import Export, StoredFile
 from services.api.domain.states import State
@@ -10,6 +11,7 @@ from services.api.ports.exports import ExportStore
 from services.api.secrets.seals import Inspection, Seals
 from services.api.usecases.lookup import export_of, file_of
 from services.contract.errors import (
+    DownloadUrlUnsupported,
     ExportCancelled,
     ExportNotReady,
     FileChanged,
@@ -48,11 +50,25 @@ class Download:
     inspection: Inspection | None
 
 
-class Downloads:
-    """Looks files up and opens them."""
+@dataclass(frozen=True, slots=True)
+class DownloadUrl:
+    """A URL with which anybody can GET `file` until `expire_time`. It is a secret: it must not be logged."""
 
-    def __init__(self, store: ExportStore, artifacts: ArtifactStore, clock: Clock) -> None:
+    file: StoredFile
+    expire_time: datetime
+    url: str = field(repr=False)
+
+
+MIN_URL_LIFE = timedelta(seconds=1)
+"""Stores count in whole seconds."""
+
+
+class Downloads:
+    """Looks files up and opens them. `url_life`: how long URLs are valid, if the file does not expire before."""
+
+    def __init__(self, store: ExportStore, artifacts: ArtifactStore, clock: Clock, url_life: timedelta) -> None:
         self._store = store
+        self._url_life = url_life
         self._artifacts = artifacts
         self._clock = clock
         self._seals = Seals()
@@ -79,6 +95,18 @@ class Downloads:
         is_whole = request.offset == 0 and end == size
         inspection = self._seals.inspection(file.artifact.sha256) if is_whole else None
         return Download(export, file, reader, request.offset, end, inspection)
+
+    async def url(self, tenant: str, request: DownloadRequest) -> DownloadUrl:
+        """Return a URL of the whole file. Raises the errors of GetDownloadUrl."""
+        _, file = self._unexpired(*await self._requested(tenant, request))
+        if await self._artifacts.size(file.artifact.key) != file.artifact.size_bytes:
+            raise FileDamaged(file.id)
+        now = self._clock()
+        life = max(MIN_URL_LIFE, min(self._url_life, file.expire_time - now))
+        url = await self._artifacts.signed_url(file.artifact.key, life)
+        if url is None:
+            raise DownloadUrlUnsupported(file.id)
+        return DownloadUrl(file, now + life, url)
 
     async def _requested(self, tenant: str, request: DownloadRequest) -> tuple[Export, StoredFile]:
         if request.file_id:

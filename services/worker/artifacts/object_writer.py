@@ -32,18 +32,22 @@ class _GivenUp(Exception):
 
 
 class ObjectWriter:
-    """The ArtifactWriter of the object `key`. The store sends `media_type` as Content-Type with each download."""
+    """The ArtifactWriter of the object `key`.
+
+    The store sends `media_type` and `filename` (ASCII without quotes) with each download. Browsers save the file instead
+    of showing it.
+    """
 
     seeks = False
 
-    def __init__(self, store: "ObjectStore", key: str, media_type: str) -> None:
+    def __init__(self, store: "ObjectStore", key: str, media_type: str, filename: str) -> None:
         self._key = key
         self._digest = hashlib.sha256()
         self._size = 0
         self._file: WritableFile | None = obstore.open_writer(
             store,
             key,
-            attributes={"Content-Type": media_type},
+            attributes={"Content-Type": media_type, "Content-Disposition": f'attachment; filename="{filename}"'},
             buffer_size=PART_BYTES,
             max_concurrency=_MAX_PARTS_IN_FLIGHT,
         )

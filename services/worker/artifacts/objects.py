@@ -37,7 +37,7 @@ class ObjectSink:
 
         key = artifact_key(lease, name)
         try:
-            return ObjectWriter(self._opened(), key, media_type)
+            return ObjectWriter(self._opened(), key, media_type, f"{lease.export_id}-{name}")
         except OSError as error:
             raise StoreUnavailable from error
 

@@ -27,7 +27,7 @@ def test_tests_and_library_have_right_types(node: Node) -> None:
     assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.parametrize("file", ["line", "services"])
+@pytest.mark.parametrize("file", ["line", "direct", "services"])
 def test_its_own_tests_pass(file: str, node: Node, quiet_house: House, tmp_path: Path) -> None:
     certified(tmp_path)
     more = {"EXPORTD_TARGET": quiet_house.target, "CERTIFICATES": str(tmp_path)}

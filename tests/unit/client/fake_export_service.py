@@ -75,6 +75,8 @@ class FakeExportService(ExportServiceServicer):
         # A create that is done and whose answer is lost.
         self.lost_answers = 0
         self.watchers = 0
+        # Of its object store, which signs them; none: it has no such store.
+        self.urls: list[str] = []
         # Of histories and deliveries, with one entry each.
         self.pages = 1
         # Of notifications and the exports that they belong to.
@@ -206,6 +208,13 @@ class FakeExportService(ExportServiceServicer):
         await self._begin("GetFile", request, context)
         return await self._file(request.file_id, context)
 
+    async def GetDownloadUrl(self, request, context):  # noqa: N802
+        await self._begin("GetDownloadUrl", request, context)
+        file = await self._source(request, context)
+        if not self.urls:
+            await Refusal("FAILED_PRECONDITION", "DOWNLOAD_URL_UNSUPPORTED").abort(context)
+        return service.GetDownloadUrlResponse(url=self.urls[0], size_bytes=file.size_bytes, sha256=file.sha256)
+
     async def DownloadFile(self, request, context) -> AsyncIterator[service.DownloadFileResponse]:  # noqa: N802
         await self._begin("DownloadFile", request, context)
         file = await self._source(request, context)
@@ -287,7 +296,11 @@ class FakeExportService(ExportServiceServicer):
         await Refusal("NOT_FOUND", "FILE_NOT_FOUND").abort(context)
         raise AssertionError
 
-    async def _source(self, request: service.DownloadFileRequest, context: grpc.aio.ServicerContext) -> pb.File:
+    async def _source(
+        self,
+        request: service.DownloadFileRequest | service.GetDownloadUrlRequest,
+        context: grpc.aio.ServicerContext,
+    ) -> pb.File:
         if request.HasField("file_id"):
             return await self._file(request.file_id, context)
         export = await self._known(request.export_id, context)

@@ -123,7 +123,7 @@ class UseCases:
             backoff=Backoff(),
             world=world,
         )
-        self.downloads = Downloads(self.store.exports, self.artifacts, world.clock)
+        self.downloads = Downloads(self.store.exports, self.artifacts, world.clock, timedelta(seconds=300))
 
     async def create(self, tenant: str = "acme", **asked: object) -> View:
         request = CreateRequest(uri="/orders", table=TableChoices(format=Format.CSV), **asked)

@@ -100,6 +100,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND. The tenant has no key of this id. Metadata: key_id."""
     ERROR_REASON_WORKER_FORBIDDEN: _ErrorReason.ValueType  # 36
     """PERMISSION_DENIED. A worker's id was first used with other credentials. Metadata: worker_id."""
+    ERROR_REASON_DOWNLOAD_URL_UNSUPPORTED: _ErrorReason.ValueType  # 37
+    """FAILED_PRECONDITION. The service's artifact store signs no URLs; use DownloadFile. Metadata: file_id."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The reason in google.rpc.ErrorInfo. The comment of each value names the status code that it comes with. A value that is "Not sent yet"
@@ -182,4 +184,6 @@ ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 35
 """NOT_FOUND. The tenant has no key of this id. Metadata: key_id."""
 ERROR_REASON_WORKER_FORBIDDEN: ErrorReason.ValueType  # 36
 """PERMISSION_DENIED. A worker's id was first used with other credentials. Metadata: worker_id."""
+ERROR_REASON_DOWNLOAD_URL_UNSUPPORTED: ErrorReason.ValueType  # 37
+"""FAILED_PRECONDITION. The service's artifact store signs no URLs; use DownloadFile. Metadata: file_id."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

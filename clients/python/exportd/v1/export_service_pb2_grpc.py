@@ -82,6 +82,11 @@ class ExportServiceStub:
                 request_serializer=exportd_dot_v1_dot_export__service__pb2.DownloadFileRequest.SerializeToString,
                 response_deserializer=exportd_dot_v1_dot_export__service__pb2.DownloadFileResponse.FromString,
                 _registered_method=True)
+        self.GetDownloadUrl = channel.unary_unary(
+                '/exportd.v1.ExportService/GetDownloadUrl',
+                request_serializer=exportd_dot_v1_dot_export__service__pb2.GetDownloadUrlRequest.SerializeToString,
+                response_deserializer=exportd_dot_v1_dot_export__service__pb2.GetDownloadUrlResponse.FromString,
+                _registered_method=True)
         self.ListTransitions = channel.unary_unary(
                 '/exportd.v1.ExportService/ListTransitions',
                 request_serializer=exportd_dot_v1_dot_export__service__pb2.ListTransitionsRequest.SerializeToString,
@@ -193,6 +198,17 @@ class ExportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDownloadUrl(self, request, context):
+        """Returns a URL of the object store with which anybody can GET a file, also a part of it (Range), until the URL expires. It cannot be
+        revoked: treat it as a secret. Use DownloadFile if the store cannot be reached from where the file is needed.
+
+        NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED, FILE_EXPIRED or
+        DOWNLOAD_URL_UNSUPPORTED; DATA_LOSS / FILE_DAMAGED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTransitions(self, request, context):
         """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND.
         """
@@ -277,6 +293,11 @@ def add_ExportServiceServicer_to_server(servicer, server):
                     servicer.DownloadFile,
                     request_deserializer=exportd_dot_v1_dot_export__service__pb2.DownloadFileRequest.FromString,
                     response_serializer=exportd_dot_v1_dot_export__service__pb2.DownloadFileResponse.SerializeToString,
+            ),
+            'GetDownloadUrl': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDownloadUrl,
+                    request_deserializer=exportd_dot_v1_dot_export__service__pb2.GetDownloadUrlRequest.FromString,
+                    response_serializer=exportd_dot_v1_dot_export__service__pb2.GetDownloadUrlResponse.SerializeToString,
             ),
             'ListTransitions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTransitions,
@@ -548,6 +569,33 @@ class ExportService:
             '/exportd.v1.ExportService/DownloadFile',
             exportd_dot_v1_dot_export__service__pb2.DownloadFileRequest.SerializeToString,
             exportd_dot_v1_dot_export__service__pb2.DownloadFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDownloadUrl(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/exportd.v1.ExportService/GetDownloadUrl',
+            exportd_dot_v1_dot_export__service__pb2.GetDownloadUrlRequest.SerializeToString,
+            exportd_dot_v1_dot_export__service__pb2.GetDownloadUrlResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -92,6 +92,13 @@ class ExportServiceStub:
     NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED or FILE_EXPIRED;
     OUT_OF_RANGE / OFFSET_OUT_OF_RANGE; ABORTED / FILE_CHANGED; DATA_LOSS / FILE_DAMAGED; RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
     """
+    GetDownloadUrl: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetDownloadUrlRequest, _export_service_pb2.GetDownloadUrlResponse]
+    """Returns a URL of the object store with which anybody can GET a file, also a part of it (Range), until the URL expires. It cannot be
+    revoked: treat it as a secret. Use DownloadFile if the store cannot be reached from where the file is needed.
+
+    NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED, FILE_EXPIRED or
+    DOWNLOAD_URL_UNSUPPORTED; DATA_LOSS / FILE_DAMAGED.
+    """
     ListTransitions: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListTransitionsRequest, _export_service_pb2.ListTransitionsResponse]
     """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND."""
     ListDeliveries: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.ListDeliveriesRequest, _export_service_pb2.ListDeliveriesResponse]
@@ -153,6 +160,13 @@ class ExportServiceAsyncStub(ExportServiceStub):
 
     NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED or FILE_EXPIRED;
     OUT_OF_RANGE / OFFSET_OUT_OF_RANGE; ABORTED / FILE_CHANGED; DATA_LOSS / FILE_DAMAGED; RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
+    """
+    GetDownloadUrl: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetDownloadUrlRequest, _export_service_pb2.GetDownloadUrlResponse]  # type: ignore[assignment]
+    """Returns a URL of the object store with which anybody can GET a file, also a part of it (Range), until the URL expires. It cannot be
+    revoked: treat it as a secret. Use DownloadFile if the store cannot be reached from where the file is needed.
+
+    NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED, FILE_EXPIRED or
+    DOWNLOAD_URL_UNSUPPORTED; DATA_LOSS / FILE_DAMAGED.
     """
     ListTransitions: _aio.UnaryUnaryMultiCallable[_export_service_pb2.ListTransitionsRequest, _export_service_pb2.ListTransitionsResponse]  # type: ignore[assignment]
     """Shows what happened to an export, oldest first: every change of its state, who made it and why. NOT_FOUND / EXPORT_NOT_FOUND."""
@@ -266,6 +280,19 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
 
         NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED or FILE_EXPIRED;
         OUT_OF_RANGE / OFFSET_OUT_OF_RANGE; ABORTED / FILE_CHANGED; DATA_LOSS / FILE_DAMAGED; RESOURCE_EXHAUSTED / TOO_MANY_STREAMS.
+        """
+
+    @_abc_1.abstractmethod
+    def GetDownloadUrl(
+        self,
+        request: _export_service_pb2.GetDownloadUrlRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_export_service_pb2.GetDownloadUrlResponse, _abc.Awaitable[_export_service_pb2.GetDownloadUrlResponse]]:
+        """Returns a URL of the object store with which anybody can GET a file, also a part of it (Range), until the URL expires. It cannot be
+        revoked: treat it as a secret. Use DownloadFile if the store cannot be reached from where the file is needed.
+
+        NOT_FOUND / EXPORT_NOT_FOUND or FILE_NOT_FOUND; FAILED_PRECONDITION / EXPORT_NOT_READY, EXPORT_CANCELLED, FILE_EXPIRED or
+        DOWNLOAD_URL_UNSUPPORTED; DATA_LOSS / FILE_DAMAGED.
         """
 
     @_abc_1.abstractmethod

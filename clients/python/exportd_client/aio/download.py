@@ -9,6 +9,7 @@ from exportd.v1.export_pb2 import Export, File
 from exportd.v1.export_service_pb2 import DownloadFileRequest, DownloadHeader
 from exportd_client.aio.behind import Behind
 from exportd_client.aio.connection import Link
+from exportd_client.aio.direct import from_store
 from exportd_client.aio.threads import in_thread, sleep
 from exportd_client.download_message import data_of, header_of
 from exportd_client.errors import DownloadDamaged, ExportdError, FailedPrecondition, FileChanged, InvalidArgument
@@ -18,7 +19,13 @@ from exportd_client.sources import Download, OnBytes, Source
 
 
 async def download(
-    link: Link, source: Source, path: str | PathLike[str], *, overwrite: bool, progress: OnBytes | None
+    link: Link,
+    source: Source,
+    path: str | PathLike[str],
+    *,
+    overwrite: bool,
+    direct: bool,
+    progress: OnBytes | None,
 ) -> Download:
     """See ExportClient.download."""
     file = await file_of(link, source)
@@ -26,14 +33,19 @@ async def download(
     part = await in_thread(Part.open, target, file, overwrite=overwrite)
     try:
         resumed_at = part.size
-        await _fill(link, source, part, file, progress or (lambda _done, _total: None))
+        progress = progress or (lambda _done, _total: None)
+        if direct:
+            await _fill(from_store(link, file, resumed_at), part, file, progress)
+        came_direct = part.size - resumed_at
+        if not direct or part.size < file.size_bytes:
+            await _fill(pieces(link, source, offset=part.size, sha256=file.sha256), part, file, progress)
         await in_thread(part.finish)
     except (FileChanged, DownloadDamaged):
         await in_thread(part.discard)
         raise
     finally:
         part.close()
-    return Download(file, target, resumed_at)
+    return Download(file, target, resumed_at, came_direct)
 
 
 async def file_of(link: Link, source: Source) -> File:
@@ -137,14 +149,13 @@ def _request(source: Source, *, offset: int = 0, limit: int = 0, sha256: str = "
     return DownloadFileRequest(**what, offset=offset, limit=limit, if_sha256=sha256)
 
 
-async def _fill(link: Link, source: Source, part: Part, file: File, progress: OnBytes) -> None:
+async def _fill(
+    pieces: AsyncGenerator[bytes] | AsyncGenerator[memoryview], part: Part, file: File, progress: OnBytes
+) -> None:
     """Write all bytes that arrive, also those before the connection breaks or the caller cancels."""
     arrived = part.size
     progress(arrived, file.size_bytes)
-    async with (
-        aclosing(pieces(link, source, offset=arrived, sha256=file.sha256)) as arriving,
-        Behind(part.append) as behind,
-    ):
+    async with aclosing(pieces) as arriving, Behind(part.append) as behind:
         async for data in arriving:
             await behind.take(data)
             arrived += len(data)

@@ -57,7 +57,7 @@ _what, _life, _wait = map(options_of, ("What to export", "The export", "Waiting 
 @destination_options(_wait)
 @shared_options
 @in_session
-async def create(session: Session, /, wait: bool, path: str | None, force: bool, **request: Any) -> Exit:
+async def create(session: Session, /, wait: bool, path: str | None, force: bool, direct: bool, **request: Any) -> Exit:
     """Create an export of URI, or of a --type with a --query.
 
     -o waits for the export and downloads its file. The ending of the name selects the format: .xlsx, .csv, .tsv, .json,
@@ -77,7 +77,7 @@ async def create(session: Session, /, wait: bool, path: str | None, force: bool,
     if not wait and path is None:
         session.output.result(export, export_facts(export))
         return Exit.OK
-    return await _see_through(session, export, path, started, force=force)
+    return await _see_through(session, export, path, started, force=force, direct=direct)
 
 
 def _checked(request: dict[str, Any], path: str | None, *, force: bool) -> dict[str, Any]:
@@ -106,7 +106,9 @@ async def _ask(session: Session, request: dict[str, Any]) -> Export:
     return export
 
 
-async def _see_through(session: Session, export: Export, path: str | None, started: float, *, force: bool) -> Exit:
+async def _see_through(
+    session: Session, export: Export, path: str | None, started: float, *, force: bool, direct: bool
+) -> Exit:
     if path == STDOUT:
         session.output.results_to_stderr()
     session.output.note(f"export {export.id}")
@@ -114,7 +116,7 @@ async def _see_through(session: Session, export: Export, path: str | None, start
     with display(silent=session.output.as_json) as view:
         export = await follow(session, export.id, view.building, path or "FILE")
         if path is not None and export.state == Export.STATE_COMPLETED:
-            _, where = await fetch_both(session, export, path, view, force=force)
+            _, where = await fetch_both(session, export, path, view, force=force, direct=direct)
     session.output.result(export, _summary(export, time.monotonic() - started), **where)
     return exit_of_end(export)
 

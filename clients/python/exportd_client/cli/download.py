@@ -26,7 +26,9 @@ async def download(
     /,
     id: str,  # noqa: A002 - the argument's name in the help
     path: str | None,
+    *,
     force: bool,
+    direct: bool,
     only_file: bool,
 ) -> Exit:
     """Download and verify an export's file; ID is that of the export or of the file.
@@ -38,16 +40,18 @@ async def download(
     if path == STDOUT:
         session.output.results_to_stderr()
     with display(silent=session.output.as_json) as view:
-        file, where = await _bring(session, id, path, view, only_file=only_file, force=force)
+        file, where = await _bring(session, id, path, view, only_file=only_file, force=force, direct=direct)
     session.output.result(file, file_facts(file), **where)
     return Exit.OK
 
 
 async def _bring(
-    session: Session, text: str, path: str, view: Display, *, only_file: bool, force: bool
+    session: Session, text: str, path: str, view: Display, *, only_file: bool, force: bool, direct: bool
 ) -> tuple[File, dict[str, str]]:
     match = await export_or_file_of(session, text, only_file=only_file)
     if match.kind != FILE:
-        return await fetch_both(session, await session.client.get(match.id), path, view, force=force)
-    file, arrived = await fetch(session, await session.client.get_file(match.id), path, view, force=force)
+        return await fetch_both(session, await session.client.get(match.id), path, view, force=force, direct=direct)
+    file, arrived = await fetch(
+        session, await session.client.get_file(match.id), path, view, force=force, direct=direct
+    )
     return file, {"path": arrived}

@@ -152,7 +152,7 @@ def without_gzip(path: Path) -> Path:
 
 
 def destination_options(option: Callable[..., Callable[[Decorated], Decorated]]) -> Callable[[Decorated], Decorated]:
-    """Return a decorator that adds -o and --force, declared by `option`.
+    """Return a decorator that adds -o, --force and --direct, declared by `option`.
 
     An existing file is refused before anything else happens.
     """
@@ -165,7 +165,13 @@ def destination_options(option: Callable[..., Callable[[Decorated], Decorated]])
     )
     # Eager, so that its value is known when the file name is checked.
     force = option("--force", is_flag=True, is_eager=True, help="Overwrite an existing file.")
-    return lambda command: path(force(command))
+    direct = option(
+        "--direct/--no-direct",
+        envvar="EXPORTD_DIRECT",
+        default=False,
+        help="Download straight from the object store if it can be reached.",
+    )
+    return lambda command: path(force(direct(command)))
 
 
 def _unless_there(context: click.Context, _option: click.Parameter, path: str | None) -> str | None:

@@ -70,6 +70,11 @@ class Link:
         self._line.close()
 
     @property
+    def encrypted(self) -> bool:
+        """Whether nobody can read along."""
+        return self._endpoint.tls is not None
+
+    @property
     def stub(self) -> "ExportServiceStub":
         return self._line.stubs.exports
 

@@ -15,11 +15,18 @@ from exportd_client.patience import Outage
 from exportd_client.sources import Download, OnBytes, Source
 from exportd_client.sync.behind import Behind
 from exportd_client.sync.connection import Link
+from exportd_client.sync.direct import from_store
 from exportd_client.sync.threads import in_thread, sleep
 
 
 def download(
-    link: Link, source: Source, path: str | PathLike[str], *, overwrite: bool, progress: OnBytes | None
+    link: Link,
+    source: Source,
+    path: str | PathLike[str],
+    *,
+    overwrite: bool,
+    direct: bool,
+    progress: OnBytes | None,
 ) -> Download:
     """See SyncExportClient.download."""
     file = file_of(link, source)
@@ -27,14 +34,19 @@ def download(
     part = in_thread(Part.open, target, file, overwrite=overwrite)
     try:
         resumed_at = part.size
-        _fill(link, source, part, file, progress or (lambda _done, _total: None))
+        progress = progress or (lambda _done, _total: None)
+        if direct:
+            _fill(from_store(link, file, resumed_at), part, file, progress)
+        came_direct = part.size - resumed_at
+        if not direct or part.size < file.size_bytes:
+            _fill(pieces(link, source, offset=part.size, sha256=file.sha256), part, file, progress)
         in_thread(part.finish)
     except (FileChanged, DownloadDamaged):
         in_thread(part.discard)
         raise
     finally:
         part.close()
-    return Download(file, target, resumed_at)
+    return Download(file, target, resumed_at, came_direct)
 
 
 def file_of(link: Link, source: Source) -> File:
@@ -134,14 +146,11 @@ def _request(source: Source, *, offset: int = 0, limit: int = 0, sha256: str = "
     return DownloadFileRequest(**what, offset=offset, limit=limit, if_sha256=sha256)
 
 
-def _fill(link: Link, source: Source, part: Part, file: File, progress: OnBytes) -> None:
+def _fill(pieces: Generator[bytes] | Generator[memoryview], part: Part, file: File, progress: OnBytes) -> None:
     """Write all bytes that arrive, also those before the connection breaks or the caller cancels."""
     arrived = part.size
     progress(arrived, file.size_bytes)
-    with (
-        closing(pieces(link, source, offset=arrived, sha256=file.sha256)) as arriving,
-        Behind(part.append) as behind,
-    ):
+    with closing(pieces) as arriving, Behind(part.append) as behind:
         for data in arriving:
             behind.take(data)
             arrived += len(data)

@@ -6,8 +6,9 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from exportd.v1.export_pb2 import Export, File
-from exportd.v1.export_service_pb2 import GetFileRequest
+from exportd.v1.export_service_pb2 import GetDownloadUrlResponse, GetFileRequest
 from exportd_client.sources import Download, OnBytes, Source
+from exportd_client.sync import direct as direct_downloads
 from exportd_client.sync import download as downloads
 from exportd_client.sync import tables
 from exportd_client.sync.connection import Link
@@ -37,12 +38,21 @@ class Files:
         """Return the file that `download` would fetch. Raises FailedPrecondition if there is none, or not yet."""
         return downloads.file_of(self._link, source)
 
+    def download_url(self, source: Source) -> GetDownloadUrlResponse:
+        """Return a URL with which anybody can GET the file of an export, or a file, for some minutes. It is a secret.
+
+        Raises FailedPrecondition if there is no file, or not yet, and with the reason DOWNLOAD_URL_UNSUPPORTED if the
+        service's artifact store signs no URLs.
+        """
+        return direct_downloads.url_of(self._link, source)
+
     def download(
         self,
         source: Source,
         path: str | PathLike[str],
         *,
         overwrite: bool = True,
+        direct: bool = False,
         progress: OnBytes | None = None,
     ) -> Download:
         """Download the file of an export (or of its id), or a file, to `path`, and replace an existing file.
@@ -53,11 +63,14 @@ class Files:
         verified by size and sha256, and durable. Received bytes are kept in `<path>.<16 digits>.part`; if the
         connection breaks, or in a later call, the download is resumed there.
 
+        direct: take the bytes from the object store itself, if the service has one that signs URLs and it can be reached;
+        the service sends the rest. Proxies are not used.
+
         Raises FailedPrecondition if there is no file, or not yet; FileChanged and DownloadDamaged, after which the file
         can be downloaded again; OSError for errors of the disk; FileExistsError if `path` exists and `overwrite` is
         False.
         """
-        return downloads.download(self._link, source, path, overwrite=overwrite, progress=progress)
+        return downloads.download(self._link, source, path, overwrite=overwrite, direct=direct, progress=progress)
 
     def stream(self, source: Source, *, offset: int = 0, limit: int = 0) -> Generator[bytes]:
         """Yield the bytes of a file from `offset` on, at most `limit` bytes (0: all), in pieces of up to 1 MiB.

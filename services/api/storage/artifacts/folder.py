@@ -7,7 +7,7 @@ import threading
 import uuid
 import weakref
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Self, TypeVar
 
@@ -81,6 +81,10 @@ class FolderArtifactStore:
     async def open(self, key: str, offset: int = 0) -> "FileReader | None":  # noqa: ARG002 - every offset is equally fast
         """Open an object; return None if there is no such object."""
         return await asyncio.to_thread(self.open_now, key)
+
+    async def signed_url(self, key: str, life: timedelta) -> str | None:  # noqa: ARG002 - nobody serves it
+        """None."""
+        return None
 
     async def prefixes(self) -> AsyncIterator[StoredPrefix]:
         """Iterate over the prefixes of all leases that wrote something.

@@ -4,8 +4,9 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
@@ -16,13 +17,15 @@ from services.contract.errors import StoreUnavailable
 from services.contract.job import LeaseRef
 from services.contract.store import MARKER, is_key, is_prefix, marker_of, store_id_in
 from services.objects import uploads
-from services.objects.client import ObjectStoreError, opened, understood
+from services.objects.client import ObjectStoreError, can_sign, opened, understood
 from services.objects.settings import BucketStore
 from services.runtime.startup import CannotStart
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
     from obstore.store import ObjectStore
+
+    from services.objects.client import SigningStore
 
 
 class ObjectArtifactStore:
@@ -78,6 +81,13 @@ class ObjectArtifactStore:
                 return await ObjectReader.opened(self._streams, key, offset)
         except FileNotFoundError:
             return None
+
+    async def signed_url(self, key: str, life: timedelta) -> str | None:
+        """None where the store signs none, or its requests need more than a URL."""
+        if not (is_key(key) and can_sign(self._bucket)):
+            return None
+        with _answering():
+            return await obstore.sign_async(cast("SigningStore", self._store), "GET", key, life)
 
     async def prefixes(self) -> AsyncIterator[StoredPrefix]:
         """Iterate over the prefixes of all leases that wrote or write something, including unfinished uploads."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
 
@@ -63,6 +63,10 @@ class MemoryArtifactStore:
         """Open an object; return None if there is no such object."""
         content = self._objects.get(key)
         return None if content is None else MemoryReader(content)
+
+    async def signed_url(self, key: str, life: timedelta) -> str | None:  # noqa: ARG002 - nobody serves it
+        """None."""
+        return None
 
     async def prefixes(self) -> AsyncIterator[StoredPrefix]:
         """Iterate over the prefixes of all leases for which something was put."""
