@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -49,6 +50,11 @@ class ServiceProcess:
     def pid(self) -> int:
         """The id of the process."""
         return self._process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        """To it alone; nothing when it is not there."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def wait_started(self, timeout_s: float = START_TIMEOUT_S) -> Self:
         """Wait until the process serves. Raises DidNotStart."""

@@ -3,17 +3,21 @@
 import http.client
 import json
 import shutil
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo.ports import free_ports
+from demo.processes import DidNotStart
+from demo.server_process import ServerProcess
+
 _SERVICES = ("master", "volume", "filer", "s3", "admin")
-_START_S = 60
+PORTS = 2 * len(_SERVICES)
+"""Each of its services has one for HTTP and one for gRPC."""
+
+_START_S = 60.0
 _STARTS = 3
 _ANSWERS = (200, 403)
 _ACCESS_KEY = "whoever-tests"
@@ -29,42 +33,58 @@ class ObjectStore:
     secret_key: str = _SECRET_KEY
 
 
+class SeaweedServer:
+    """One whose objects are kept, below `folder`, from one process to the next.
+
+    The path of the folder, which is there, is short: it holds sockets.
+    """
+
+    def __init__(self, folder: Path, bucket: str, ports: Sequence[int]) -> None:
+        """`ports`: PORTS of them, free."""
+        (folder / "objects").mkdir()
+        self._folder = folder
+        self._log = folder / "log"
+        self._command = _command(folder, bucket, ports)
+        self.port = ports[2 * _SERVICES.index("s3")]
+
+    def begin(self) -> ServerProcess:
+        """A process of it; the one before has ended."""
+        return ServerProcess(self._command, self._log, lambda: _status(self.store()) in _ANSWERS)
+
+    def store(self, port: int = 0) -> ObjectStore:
+        """Where it is; `port` is that of whatever leads there, if not its own."""
+        return ObjectStore(f"http://127.0.0.1:{port or self.port}")
+
+
 @contextmanager
 def object_store(directory: Path, bucket: str) -> Iterator[ObjectStore]:
     """Run a store with one `bucket`, whose objects are in the empty `directory`. It ends with the context.
 
-    The path of the directory must be short, because it contains sockets. Raises RuntimeError with the end of the log if
-    the store does not start.
+    The path of the directory is short: it holds sockets. Raises DidNotStart with the end of its log.
     """
     for start in range(_STARTS):  # a port that was free may be taken before the store has it
         home = directory / str(start)
         home.mkdir()
-        with ExitStack() as stack:
-            ports = _free_ports(2 * len(_SERVICES))
-            process = stack.enter_context(_running(home, bucket, ports))
-            store = ObjectStore(f"http://127.0.0.1:{ports[2 * _SERVICES.index('s3')]}")
-            if _answers(process, store):
-                yield store
-                return
-    raise RuntimeError(f"SeaweedFS did not start:\n{(home / 'log').read_text(errors='replace')[-2_000:]}")
-
-
-@contextmanager
-def _running(home: Path, bucket: str, ports: list[int]) -> Iterator[subprocess.Popen[bytes]]:
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(_command(home, bucket, ports), cwd=home, stdout=log, stderr=subprocess.STDOUT)
+        server = SeaweedServer(home, bucket, free_ports(PORTS))
+        process = server.begin()
         try:
-            yield process
+            process.wait_started(_START_S)
+        except DidNotStart:
+            if start == _STARTS - 1:
+                raise
+            continue
+        try:
+            yield server.store()
         finally:
-            process.kill()  # its data is no longer needed
-            process.wait()
+            process.kill()  # what it holds is not needed any more
+        return
 
 
-def _command(home: Path, bucket: str, ports: list[int]) -> list[str]:
-    # Without given ports it searches for free ones, which takes ten seconds.
+def _command(home: Path, bucket: str, ports: Sequence[int]) -> list[str]:
+    # Where no port is given it looks for free ones, which takes ten seconds.
     given = [f"-{s}.port{twin}={p}" for (s, twin), p in zip(_named_ports(), ports, strict=True)]
     return [
-        *(_weed(), "mini", f"-dir={_directory(home)}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *given),
+        *(_weed(), "mini", f"-dir={home / 'objects'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *given),
         *(
             f"-bucket={bucket}",
             "-webdav=false",
@@ -89,34 +109,12 @@ def _weed() -> str:
     return found
 
 
-def _directory(home: Path) -> Path:
-    (home / "objects").mkdir()
-    return home / "objects"
-
-
 def _config(home: Path) -> Path:
     keys = {"accessKey": _ACCESS_KEY, "secretKey": _SECRET_KEY}
     identity = {"name": "tests", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
     path = home / "s3.json"
     path.write_text(json.dumps({"identities": [identity]}))
     return path
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:  # all are open at once, so that they differ
-        sockets = [stack.enter_context(closing(socket.socket())) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
-def _answers(process: subprocess.Popen[bytes], store: ObjectStore) -> bool:
-    end = time.monotonic() + _START_S
-    while time.monotonic() < end and process.poll() is None:
-        if _status(store) in _ANSWERS:
-            return True
-        time.sleep(0.05)  # it only opens the port when it is ready
-    return False
 
 
 def _status(store: ObjectStore) -> int:

@@ -199,17 +199,25 @@ async def _kept(settings: ApiSettings, tenants: LiveTenants, world: World, stack
     if settings.database is None:
         stack.enter_context(_data_directory(settings))
     secret = _secret(settings)
-    artifacts = _artifacts(settings.artifacts)
-    return _Kept(secret, artifacts, await opened(settings, tenants, secret, world, stack))
+    place = settings.artifacts
+    if not isinstance(place, BucketStore):
+        folder = _folder(place)  # before a database is made
+        return _Kept(secret, folder, await opened(settings, tenants, secret, world, stack))
+    store = await opened(settings, tenants, secret, world, stack)
+    known = await store.store.retention.artifact_store()
+    return _Kept(secret, await asyncio.to_thread(_bucket, place, known), store)
 
 
-def _artifacts(place: Path | BucketStore) -> ArtifactStore:
-    if isinstance(place, BucketStore):
-        from services.api.storage.artifacts.objects import ObjectArtifactStore  # noqa: PLC0415 - a folder needs none of it
-
-        return ObjectArtifactStore.in_bucket(place)
+def _folder(place: Path) -> ArtifactStore:
     with using("EXPORTD_ARTIFACTS", place):
         return FolderArtifactStore.in_folder(place)
+
+
+def _bucket(place: BucketStore, known: str) -> ArtifactStore:
+    """`known`: what the database says which store it is, for one that does not answer now. Raises CannotStart."""
+    from services.api.storage.artifacts.objects import ObjectArtifactStore  # noqa: PLC0415 - a folder needs none of it
+
+    return ObjectArtifactStore.in_bucket(place, known)
 
 
 async def _check_credentials(settings: ApiSettings, keys: KeyStore) -> None:

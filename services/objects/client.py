@@ -1,12 +1,13 @@
 """Opens a bucket with obstore. All requests have time limits, whatever the store does."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from obstore.exceptions import BaseError, PreconditionError
+from obstore.exceptions import BaseError, GenericError, PreconditionError
 from obstore.store import from_url
 
 from services.objects.settings import BucketStore
@@ -28,8 +29,15 @@ _STREAM_S = timedelta(hours=12)
 """Limit of a whole object, at its reader's speed."""
 
 
+_QUERY = re.compile(r"\?[^\s)]*")
+
+
 class ObjectStoreError(OSError):
     """The store refused the request or did not answer. The message is the store's own."""
+
+
+class ObjectStoreSilent(ObjectStoreError):
+    """The store did not answer, or cannot at the moment. Unlike a refusal this may pass."""
 
 
 class ObjectReplaced(ObjectStoreError):
@@ -57,7 +65,7 @@ def opened(bucket: BucketStore, *, for_streams: bool = False) -> "ObjectStore":
 
 
 def can_sign(bucket: BucketStore) -> bool:
-    """Whether a URL is enough to read an object: not where the reader pays, nor with a token, which signs nothing."""
+    """Whether a URL is enough to read an object: not if the reader pays, nor with a token, which cannot sign."""
     return not (bucket.option("AWS_REQUEST_PAYER") or bucket.option("AZURE_STORAGE_SAS_TOKEN"))
 
 
@@ -68,10 +76,15 @@ def understood() -> Iterator[None]:
         yield
     except PreconditionError as error:
         raise ObjectReplaced(_sentence(error)) from error
+    except GenericError as error:
+        raise ObjectStoreSilent(_sentence(error)) from error
     except BaseError as error:
         raise ObjectStoreError(_sentence(error)) from error
 
 
 def _sentence(error: BaseError) -> str:
-    """Return the message without the debug representation of its source, which repeats it at length."""
-    return str(error).partition("\n\nDebug source:")[0].strip()
+    """Return the message without the debug representation of its source and without queries of URLs.
+
+    The former repeats it at length, the latter may contain a token.
+    """
+    return _QUERY.sub("", str(error).partition("\n\nDebug source:")[0]).strip()

@@ -6,6 +6,8 @@ They exist only in S3, and only with static keys can a request be signed here. E
 
 import hashlib
 import hmac
+import http.client
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -14,10 +16,15 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
-from services.objects.client import ObjectStoreError
+from services.objects.client import ObjectStoreError, ObjectStoreSilent
 from services.objects.settings import BucketStore
 
-_TIMEOUT_S = 30
+_TIMEOUT_S = 10
+_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""Before one request is made again, after time-outs, broken connections, 429 and 5xx: as often as obstore does."""
+
+_BUSY = 429
+_BROKEN = 500
 _NO_BODY = hashlib.sha256(b"").hexdigest()
 _GONE = 404
 
@@ -62,6 +69,15 @@ def _text(element: ET.Element, name: str) -> str:
 
 
 def _answer(bucket: BucketStore, method: str, key: str, query: Mapping[str, str]) -> bytes:
+    for pause in _PAUSES_S:
+        try:
+            return _answer_now(bucket, method, key, query)
+        except ObjectStoreSilent:
+            time.sleep(pause)
+    return _answer_now(bucket, method, key, query)
+
+
+def _answer_now(bucket: BucketStore, method: str, key: str, query: Mapping[str, str]) -> bytes:
     url = f"{_endpoint(bucket)}/{bucket.bucket}" + (f"/{quote(key)}" if key else "")
     signed = _signed(bucket, method, url, query)
     request = urllib.request.Request(f"{url}?{_query(query)}", method=method, headers=signed)  # noqa: S310 - its own URL
@@ -71,9 +87,10 @@ def _answer(bucket: BucketStore, method: str, key: str, query: Mapping[str, str]
     except urllib.error.HTTPError as refused:
         if method == "DELETE" and refused.code == _GONE:
             return b""
-        raise ObjectStoreError(f"{method} {url} was answered with {refused.code}") from refused
-    except OSError as unanswered:
-        raise ObjectStoreError(f"{method} {url}: {unanswered}") from unanswered
+        kind = ObjectStoreSilent if refused.code == _BUSY or refused.code >= _BROKEN else ObjectStoreError
+        raise kind(f"{method} {url} was answered with {refused.code}") from refused
+    except (OSError, http.client.HTTPException) as unanswered:
+        raise ObjectStoreSilent(f"{method} {url}: {unanswered}") from unanswered
 
 
 def _endpoint(bucket: BucketStore) -> str:

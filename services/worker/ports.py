@@ -260,10 +260,14 @@ class ArtifactSink(Protocol):
     location: str
     """Path or URL of the store, for log and error messages."""
 
-    def store_id(self) -> str:
-        """Return the UUID in the store's marker.
+    marker_lasts_s: float
+    """How long the marker need not be read again; 0 if reading is cheap."""
 
-        Empty when the marker is missing (the api has not set up this store) or the store cannot be reached.
+    def store_id(self) -> str:
+        """Read the store's marker and return its UUID.
+
+        Empty when the marker is missing: the api has not set up this store. Raises StoreUnavailable when the store
+        cannot be reached.
         """
         ...
 

@@ -28,8 +28,10 @@ async def there(store) -> set[str]:
 
 
 async def test_a_new_database_belongs_to_the_first_empty_store_for_good(store):
+    assert await store.retention.artifact_store() == ""
     assert await store.retention.belongs_to(STORE, is_empty=True) == STORE
     assert await store.retention.belongs_to(ANOTHER, is_empty=True) == STORE
+    assert await store.retention.artifact_store() == STORE
 
 
 async def test_files_that_a_database_without_exports_cannot_know_are_anothers(store):

@@ -1,7 +1,8 @@
 """Deletes expired files, artifacts that belong to no export, and old rows."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -82,7 +83,10 @@ class Retention:
 
     async def check_store(self) -> None:
         """Raise StoreOfAnother if the artifact store is not the one of this database."""
-        is_empty = await anext(self._artifacts.prefixes(), None) is None
+        if await self._store.artifact_store() == self._artifacts.store_id:
+            return
+        async with aclosing(self._artifacts.prefixes()) as listed:
+            is_empty = await anext(listed, None) is None
         known = await self._store.belongs_to(self._artifacts.store_id, is_empty=is_empty)
         if known != self._artifacts.store_id:
             raise StoreOfAnother(self._artifacts.store_id, known)
@@ -140,7 +144,7 @@ class Retention:
         return len(over)
 
 
-async def _together(prefixes: AsyncIterator[StoredPrefix]) -> AsyncIterator[list[StoredPrefix]]:
+async def _together(prefixes: AsyncGenerator[StoredPrefix]) -> AsyncGenerator[list[StoredPrefix]]:
     some: list[StoredPrefix] = []
     async for prefix in prefixes:
         some.append(prefix)

@@ -1,6 +1,6 @@
 """The artifact store: workers write files to it, and the api reads, serves and deletes them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -62,10 +62,10 @@ class ArtifactStore(Protocol):
         ...
 
     async def signed_url(self, key: str, life: timedelta) -> str | None:
-        """A URL with which anybody can GET an object for so long, from a second on; None where the store signs none."""
+        """Return a URL with which anybody can GET an object for `life` (1 s or more); None if the store signs none."""
         ...
 
-    def prefixes(self) -> AsyncIterator[StoredPrefix]:
+    def prefixes(self) -> AsyncGenerator[StoredPrefix]:
         """Iterate over the prefixes of all leases that wrote something. Prefixes created meanwhile may be missing."""
         ...
 

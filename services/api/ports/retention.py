@@ -27,6 +27,10 @@ class RetentionStore(Protocol):
         """
         ...
 
+    async def artifact_store(self) -> str:
+        """The artifact store of this database; empty when there is none yet."""
+        ...
+
     async def kept(self, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
         """Return what the artifacts of each lease are, in the same order.
 

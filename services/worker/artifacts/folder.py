@@ -17,6 +17,8 @@ class FolderSink:
     It keeps no file open, so any number of sinks in any processes may share the folder.
     """
 
+    marker_lasts_s = 0.0
+
     def __init__(self, root: Path) -> None:
         self.location = str(root)
         self._root = root
@@ -26,8 +28,10 @@ class FolderSink:
         """See ArtifactSink."""
         try:
             return store_id_in((self._root / MARKER).read_bytes())
-        except (OSError, ValueError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return ""
+        except OSError as error:
+            raise StoreUnavailable from error
 
     def open(self, lease: LeaseRef, name: str, media_type: str = "") -> FolderWriter:  # noqa: ARG002 - files have none
         """See ArtifactSink."""

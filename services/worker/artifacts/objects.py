@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class ObjectSink:
     """The ArtifactSink of a bucket. It has no state, so any number of sinks in any processes may share the bucket."""
 
+    marker_lasts_s = 60.0
+
     def __init__(self, bucket: BucketStore) -> None:
         self.location = str(bucket)
         self._bucket = bucket
@@ -26,10 +28,15 @@ class ObjectSink:
         """See ArtifactSink."""
         import obstore  # noqa: PLC0415 - 20 MB that a folder store does not need
 
+        from services.objects.client import understood  # noqa: PLC0415 - as above
+
         try:
-            return store_id_in(bytes(obstore.get(self._opened(), MARKER).bytes()))
-        except Exception:  # noqa: BLE001 - any error means that the store cannot be reached
+            with understood():
+                return store_id_in(bytes(obstore.get(self._opened(), MARKER).bytes()))
+        except (FileNotFoundError, ValueError):
             return ""
+        except OSError as error:
+            raise StoreUnavailable from error
 
     def open(self, lease: LeaseRef, name: str, media_type: str = "application/octet-stream") -> "ObjectWriter":
         """See ArtifactSink."""

@@ -17,7 +17,7 @@ from services.worker.artifacts.store_check import StoreCheck
 from services.worker.child.main import internal
 from services.worker.metrics import WorkerMetrics
 from services.worker.order import Order, Outcome
-from services.worker.ports import ArtifactSink, JobQueue
+from services.worker.ports import ArtifactSink, JobQueue, StoreUnavailable
 from services.worker.scratch import Scratch
 from services.worker.sources.live import LiveSources
 from services.worker.supervisor.outcome_log import Ended, Ending
@@ -170,6 +170,9 @@ class Attempt:
         context = self._context
         try:
             scratch = await asyncio.to_thread(self._place)
+        except StoreUnavailable as unavailable:
+            context.store.tell_unavailable(unavailable)
+            return Failure(FailureCode.STORE_UNAVAILABLE, "the artifact store does not answer the worker now")
         except OSError as raised:
             logs.get().error("scratch_not_made", reference=self.reference, cause=logs.outline(raised))
             return Failure(FailureCode.STORE_UNAVAILABLE, "the worker has no folder to work in now")
@@ -181,7 +184,7 @@ class Attempt:
     def _place(self) -> Path:
         """Check that this worker and the api use the same store, and make the scratch folder.
 
-        Raises StoreMismatch or OSError.
+        Raises StoreMismatch, StoreUnavailable or OSError.
         """
         self._context.store.require(self.job)
         return self._context.scratch.folder_for(self.job.lease)

@@ -8,6 +8,7 @@ from services.contract.errors import ExportdError, StoreMismatch
 from services.contract.job import Job
 from services.runtime import logs
 from services.runtime.startup import CannotStart
+from services.worker.ports import StoreUnavailable
 from services.worker.supervisor.attempt import WorkerContext
 from services.worker.supervisor.contact import Contact
 from services.worker.supervisor.health import Health
@@ -57,6 +58,10 @@ class Leasing:
             except StoreMismatch as mismatch:
                 self._mismatched(mismatch)
                 return []
+            except StoreUnavailable as unavailable:
+                self._context.store.tell_unavailable(unavailable)
+                self._health.fall_ill(FailureCode.STORE_UNAVAILABLE)
+                return []
             except ExportdError as error:
                 logs.get().warning("poll_unanswered", reason=error.reason, message=str(error))
                 await asyncio.sleep(pause)
@@ -79,9 +84,12 @@ class Leasing:
         return polling.result() if answered else []
 
     async def _capabilities(self) -> Capabilities:
-        """Return the current capabilities. Sources and store may change, so each poll sends them again."""
+        """Return the current capabilities. Sources and store may change, so each poll sends them again.
+
+        Raises StoreUnavailable.
+        """
         names = frozenset(built_in()) | self._context.sources.current.capabilities(but=self._health.lost_sources)
-        return Capabilities(names, await asyncio.to_thread(self._context.sink.store_id))
+        return Capabilities(names, await asyncio.to_thread(self._context.store.store_id))
 
     def _mismatched(self, mismatch: StoreMismatch) -> None:
         """Refuse to start when the first poll finds another store, which is a mistake in the settings.

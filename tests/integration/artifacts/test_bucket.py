@@ -12,6 +12,7 @@ import pytest
 from services.contract.errors import StoreUnavailable
 from services.contract.job import LeaseRef
 from services.objects.settings import BucketStore
+from services.worker import ports as sinks
 from services.worker.artifacts import object_writer, open_sink
 from services.worker.artifacts.object_writer import PART_BYTES
 from tests.integration.artifacts.writers import CONTENT, KEY, LEASE, NAME, content_of, nothing, stored
@@ -173,7 +174,8 @@ async def test_a_store_that_does_not_answer_is_unavailable(reader, place, unansw
 
 def test_a_worker_whose_store_does_not_answer_hears_so(place, reader, unanswering):
     with closing(open_sink(unanswering(place.settings))) as sink:
-        assert sink.store_id() == ""
+        with pytest.raises(sinks.StoreUnavailable):
+            sink.store_id()
         writer = sink.open(LEASE, NAME)
         with pytest.raises(OSError, match="Error performing"):
             stored(sink)

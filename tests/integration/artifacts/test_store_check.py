@@ -8,6 +8,7 @@ import pytest
 from services.contract.errors import StoreMismatch
 from services.contract.job import Job, LeaseRef
 from services.worker.artifacts.store_check import StoreCheck
+from services.worker.ports import StoreUnavailable
 from services.worker.world import World
 from tests.integration.artifacts.writers import LEASE
 from tests.integration.worker.rig import SPEC
@@ -43,3 +44,73 @@ def test_one_of_another_store_is_refused(sink, job, store_id):
 def test_one_whose_files_would_go_elsewhere_is_refused(sink, job, lease, prefix):
     with pytest.raises(StoreMismatch):
         StoreCheck(sink, World()).require(replace(job, lease=lease, artifact_prefix=prefix))
+
+
+class Marker:
+    """A sink far away, as far as its marker goes."""
+
+    location = "far"
+    marker_lasts_s = 60.0
+
+    def __init__(self) -> None:
+        self.id = "one"
+        self.away = False
+        self.reads = 0
+
+    def store_id(self) -> str:
+        self.reads += 1
+        if self.away:
+            raise StoreUnavailable
+        return self.id
+
+    def open(self, *_: object) -> object:
+        raise StoreUnavailable
+
+
+@pytest.fixture
+def far() -> Marker:
+    return Marker()
+
+
+@pytest.fixture
+def check(far) -> tuple[StoreCheck, list[float]]:
+    """And what its clock shows."""
+    clock = [1000.0]
+    return StoreCheck(far, World(monotonic=lambda: clock[0])), clock
+
+
+def test_a_marker_far_away_is_read_once_in_a_while(far, check):
+    store, clock = check
+    assert {store.store_id() for _ in range(10)} == {"one"}
+    assert far.reads == 1
+    far.id = "two"
+    clock[0] += 59.9
+    assert (store.store_id(), far.reads) == ("one", 1)
+    clock[0] += 0.2
+    assert (store.store_id(), far.reads) == ("two", 2)
+
+
+def test_after_a_failure_and_a_mismatch_it_is_read_again(far, check, job):
+    store, clock = check
+    store.store_id()
+    far.id = "two"
+    assert not store.takes_files()  # what failed is tried with the marker as it is now
+    assert (store.store_id(), far.reads) == ("two", 2)
+    with pytest.raises(StoreMismatch) as mismatch:
+        store.require(job)
+    far.id = job.store_id
+    store.tell(mismatch.value)
+    store.require(job)
+    far.away = True
+    clock[0] += 61
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            store.require(job)
+    far.away = False
+    assert store.store_id() == job.store_id
+
+
+def test_a_marker_that_is_missing_is_looked_for_each_time(far, check):
+    store, _ = check
+    far.id = ""
+    assert (store.store_id(), store.store_id(), far.reads) == ("", "", 2)

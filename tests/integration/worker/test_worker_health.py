@@ -8,6 +8,7 @@ import pytest
 from services.contract.capabilities import reads_attachments, reads_rows
 from services.contract.errors import StoreMismatch
 from services.contract.spec import Relation, SourceRef
+from services.contract.store import MARKER
 from services.runtime.startup import CannotStart
 from services.worker.sources.sql.sqlite.settings import SqliteSettings
 from tests.integration.worker.memory_queue import HEARTBEAT
@@ -119,3 +120,30 @@ async def test_another_store_later_stops_it_until_it_is_the_same_again(rig: Rig)
         rig.queue.refuse_lease = None
         second = rig.queue.offer(SPEC)
         await rig.queue.until(lambda: second.state == "COMPLETED" and problems(rig) == [])
+
+
+async def test_a_store_that_nobody_can_read_is_no_other_store_also_at_the_start(rig: Rig) -> None:
+    marker = rig.root / MARKER
+    marker.unlink()
+    marker.mkdir()
+    async with rig.working():
+        entry = rig.queue.offer(SPEC)
+        await rig.queue.until(lambda: problems(rig) == [("STORE_UNAVAILABLE", "")])
+        assert rig.engine is not None
+        assert not rig.engine.ready()
+        assert (entry.state, rig.queue.told) == ("QUEUED", [])
+        marker.rmdir()
+        marker.write_text(rig.queue.store_id)
+        await rig.queue.until(lambda: entry.state == "COMPLETED" and problems(rig) == [])
+
+
+async def test_a_store_that_nobody_can_read_gives_a_job_back(rig: Rig) -> None:
+    """It went after the poll had told which store it is."""
+    marker = rig.root / MARKER
+    async with rig.working():
+        await rig.queue.until(lambda: bool(rig.queue.polls))
+        marker.unlink()
+        marker.mkdir()
+        entry = rig.queue.offer(SPEC)
+        await rig.queue.until(lambda: entry.state == "FAILED")
+    assert [failure.code for failure in entry.failures] == ["STORE_UNAVAILABLE"]

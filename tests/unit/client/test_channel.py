@@ -199,6 +199,8 @@ async def test_every_call_has_a_deadline(client: ExportClient | Threaded, servin
     assert (await client.wait(export.id)).done
     await client.download(export, tmp_path / "file")
     await client.get_file(export.file.id)
+    fake.urls = ["http://127.0.0.1:9/"]
+    await client.download_url(export.file)
     await client.preview("/invoices")
     await client.transitions(export.id)
     await client.deliveries(export.id)

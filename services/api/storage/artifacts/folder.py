@@ -6,7 +6,7 @@ import os
 import threading
 import uuid
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Self, TypeVar
@@ -86,7 +86,7 @@ class FolderArtifactStore:
         """None."""
         return None
 
-    async def prefixes(self) -> AsyncIterator[StoredPrefix]:
+    async def prefixes(self) -> AsyncGenerator[StoredPrefix]:
         """Iterate over the prefixes of all leases that wrote something.
 
         Prefixes that appear or disappear meanwhile may be missing.

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import groupby
@@ -17,8 +17,9 @@ from services.contract.errors import StoreUnavailable
 from services.contract.job import LeaseRef
 from services.contract.store import MARKER, is_key, is_prefix, marker_of, store_id_in
 from services.objects import uploads
-from services.objects.client import ObjectStoreError, can_sign, opened, understood
+from services.objects.client import ObjectStoreError, ObjectStoreSilent, can_sign, opened, understood
 from services.objects.settings import BucketStore
+from services.runtime import logs
 from services.runtime.startup import CannotStart
 
 if TYPE_CHECKING:
@@ -34,21 +35,27 @@ class ObjectArtifactStore:
     Its methods raise StoreUnavailable if the bucket does not answer.
     """
 
-    def __init__(self, bucket: BucketStore, store_id: str) -> None:
+    def __init__(self, bucket: BucketStore, store_id: str, *, is_read: bool = True) -> None:
+        """`is_read`: the marker was read and contains `store_id`. If not, it is read before anything else is done."""
         self.store_id = store_id
+        self._is_read = is_read
         self._bucket = bucket
         self._store = opened(bucket)
         self._streams = opened(bucket, for_streams=True)
 
     @classmethod
-    def in_bucket(cls, bucket: BucketStore) -> Self:
+    def in_bucket(cls, bucket: BucketStore, known: str = "") -> Self:
         """Open a bucket, and create its marker if it is missing.
 
-        Several processes may do so at once. Blocks. Raises CannotStart.
+        Several processes may do so at once. `known` is the id of the database's store; with it, a store that does not
+        answer is no error, and its marker is read when it answers. Blocks. Raises CannotStart.
         """
         try:
             marker = _marker(opened(bucket))
         except OSError as unanswered:
+            if known and isinstance(unanswered, ObjectStoreSilent):
+                logs.get().error("store_unavailable", location=str(bucket), said=str(unanswered))
+                return cls(bucket, known, is_read=False)
             raise CannotStart(f"EXPORTD_ARTIFACTS: {bucket} cannot be used: {unanswered}") from unanswered
         try:
             return cls(bucket, store_id_in(marker))
@@ -63,6 +70,7 @@ class ObjectArtifactStore:
         if not is_key(key):
             return None
         try:
+            await self._recognized()
             with _answering():
                 return (await obstore.head_async(self._store, key))["size"]
         except FileNotFoundError:
@@ -77,20 +85,23 @@ class ObjectArtifactStore:
         if not is_key(key):
             return None
         try:
+            await self._recognized()
             with _answering():
                 return await ObjectReader.opened(self._streams, key, offset)
         except FileNotFoundError:
             return None
 
     async def signed_url(self, key: str, life: timedelta) -> str | None:
-        """None where the store signs none, or its requests need more than a URL."""
+        """Return a signed URL; None if the store signs none, or if its requests need more than a URL."""
         if not (is_key(key) and can_sign(self._bucket)):
             return None
+        await self._recognized()
         with _answering():
             return await obstore.sign_async(cast("SigningStore", self._store), "GET", key, life)
 
-    async def prefixes(self) -> AsyncIterator[StoredPrefix]:
+    async def prefixes(self) -> AsyncGenerator[StoredPrefix]:
         """Iterate over the prefixes of all leases that wrote or write something, including unfinished uploads."""
+        await self._recognized()
         with _answering():
             async for listed in obstore.list(self._store, return_arrow=False):
                 for prefix in _prefixes(listed):
@@ -103,10 +114,29 @@ class ObjectArtifactStore:
         """Remove everything below a prefix, including uploads. Idempotent. Raises ValueError if `prefix` is invalid."""
         if not is_prefix(prefix):
             raise ValueError(f"{prefix!r} is no prefix of artifacts")
+        await self._recognized()
         with _answering():
             await asyncio.to_thread(self._abort, prefix)
             async for listed in obstore.list(self._store, prefix, return_arrow=False):
                 await obstore.delete_async(self._store, [each["path"] for each in listed])
+
+    async def _recognized(self) -> None:
+        """Make sure that this is the right store. Raises StoreUnavailable, also for another store."""
+        if not self._is_read:
+            with _answering():
+                await self._read_marker()
+
+    async def _read_marker(self) -> None:
+        try:
+            answer = await obstore.get_async(self._store, MARKER)
+            there = store_id_in(bytes(await answer.bytes_async()))
+        except (FileNotFoundError, ValueError):
+            there = ""
+        if there != self.store_id:
+            logs.get().error("store_mismatch", expected=self.store_id, found=there, location=str(self._bucket))
+            raise ObjectStoreError(f"{self._bucket} is another artifact store")
+        self._is_read = True
+        logs.get().info("store_answers", location=str(self._bucket))
 
     def _abort(self, prefix: str) -> None:
         for upload in uploads.open_uploads(self._bucket, prefix):

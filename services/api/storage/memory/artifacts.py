@@ -1,7 +1,7 @@
 """An artifact store in memory."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
@@ -68,7 +68,7 @@ class MemoryArtifactStore:
         """None."""
         return None
 
-    async def prefixes(self) -> AsyncIterator[StoredPrefix]:
+    async def prefixes(self) -> AsyncGenerator[StoredPrefix]:
         """Iterate over the prefixes of all leases for which something was put."""
         for lease, modified in [*self._modified.items()]:
             yield StoredPrefix(lease, modified)

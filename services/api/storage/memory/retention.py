@@ -23,6 +23,9 @@ class MemoryRetentionStore:
             self._data.store_id = store_id
         return self._data.store_id
 
+    async def artifact_store(self) -> str:
+        return self._data.store_id
+
     async def kept(self, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
         return [_kept(self._data.records.get(lease.export_id), lease, now - grace) for lease in leases]
 

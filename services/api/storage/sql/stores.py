@@ -236,6 +236,9 @@ class SqlRetentionStore:
     async def belongs_to(self, store_id: str, *, is_empty: bool) -> str:
         return await self._db.write(lambda db: self._verbs.belongs_to(db, store_id, is_empty=is_empty))
 
+    async def artifact_store(self) -> str:
+        return await self._db.read(self._verbs.artifact_store)
+
     async def kept(self, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
         return await self._db.read_for_workers(lambda db: self._verbs.kept(db, leases, now, grace))
 

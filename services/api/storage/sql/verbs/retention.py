@@ -64,6 +64,9 @@ class RetentionVerbs:
             known = db.execute(_store).scalar_one()  # another process may have been first
         return str(known)
 
+    def artifact_store(self, db: sa.Connection) -> str:
+        return str(db.execute(_store).scalar() or "")
+
     def kept(self, db: sa.Connection, leases: Sequence[LeaseRef], now: datetime, grace: timedelta) -> list[Kept]:
         ids = sorted({lease.export_id for lease in leases})
         rows = {row["id"]: row for row in db.execute(_of_leases, {"ids": ids}).mappings()}
