@@ -49,6 +49,9 @@ JOBS ?= 4
 test: $(READY) ## Run every test, in four processes: make test, make test ARGS='tests/ports -k lease', make test JOBS=0 ARGS=--pdb
 	@$(PYTEST) $(ARGS)
 
+test-azure: $(READY) ## Run the tests of artifact stores on Azure's emulator, too: 186 MB from npm the first time
+	@EXPORTD_TEST_AZURE=1 $(BIN)/python -m pytest tests/integration/artifacts -k azure $(ARGS)
+
 test-unit: $(READY) ## Run the tests that need no server, no process and no patience
 	@$(PYTEST) -m 'not slow' tests/unit $(ARGS)
 
@@ -68,9 +71,12 @@ $(VENV)/.bench-ready: $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e clients/python -e '.[dev,bench]'
 	@touch $@
 
-chaos: $(READY) ## Both services under fire: make chaos, make chaos ROUNDS=200 (SECONDS=120, SEED=7)
+chaos: $(READY) ## Both services under fire: make chaos, make chaos ROUNDS=200 (SECONDS=120, SEED=7, STORE=postgres)
 	@GRPC_VERBOSITY=ERROR $(BIN)/python -m chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
-	  $(if $(SEED),--seed $(SEED))
+	  $(if $(SEED),--seed $(SEED)) $(if $(STORE),--store $(STORE))
+
+demo-cluster: $(READY) ## Two apis, three workers, PostgreSQL, an object store: a hundred exports while one of each is killed
+	@GRPC_VERBOSITY=ERROR $(BIN)/python -m chaos.demonstration $(if $(EXPORTS),--exports $(EXPORTS))
 
 chaos-measure: $(READY) ## Throughput under kills, time to stop, to recover, memory: into build/chaos-measure.json
 	@GRPC_VERBOSITY=ERROR $(BIN)/python -m chaos.measure $(ONLY)
@@ -125,4 +131,4 @@ breaking: $(READY) ## Fail when the interfaces break clients of the last release
 	  git archive $(RELEASED) buf.yaml proto third_party | tar -x -C $$tmp && $(BIN)/buf breaking --against $$tmp; \
 	fi
 
-.PHONY: rehearse breaking coverage site help setup demo run sample test test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check
+.PHONY: rehearse breaking coverage site help setup demo run sample test test-azure test-unit proof check bench chaos chaos-measure docs golden dist clean proto proto-check

@@ -27,10 +27,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="how many (default 20)")
     parser.add_argument("--seconds", type=float, help="begin rounds for so long instead")
     parser.add_argument("--seed", type=int, help="repeats the plan of an earlier run (default: another one each time)")
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite", help="postgres: beside a bucket")
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"default {OUTPUT}")
     arguments = parser.parse_args()
     seed = random.randrange(1_000_000) if arguments.seed is None else arguments.seed
-    sys.exit(_run(RunOptions(seed, arguments.rounds, arguments.seconds), arguments.output))
+    shared = arguments.store == "postgres"
+    sys.exit(_run(RunOptions(seed, arguments.rounds, arguments.seconds, shared), arguments.output))
 
 
 def _run(options: RunOptions, output: Path) -> int:

@@ -1,9 +1,7 @@
 """Measures how long a worker continues after a cancel."""
 
 import asyncio
-import os
 import time
-from pathlib import Path
 
 from chaos.cluster import Cluster
 from chaos.figures import Figure, percentile
@@ -30,11 +28,6 @@ async def _once(cluster: Cluster, client: ExportClient) -> float:
     cancelled = await client.cancel(export.id)
     if cancelled.state != Export.STATE_CANCELLED:
         raise RuntimeError(f"{export.id} was not cancelled")
-    while any(_spooled(cluster.artifacts)) and time.monotonic() < began + _STOP_TIMEOUT_S:  # noqa: ASYNC110
-        await asyncio.sleep(0.002)  # interval of the checks
+    while cluster.stores.is_building() and time.monotonic() < began + _STOP_TIMEOUT_S:  # noqa: ASYNC110
+        await asyncio.sleep(0.002)  # how often the disk is looked at
     return time.monotonic() - began
-
-
-def _spooled(artifacts: Path) -> list[str]:
-    """Return the files that are being written. The worker removes them when the child has ended."""
-    return [name for _, _, names in os.walk(artifacts / ".spool") for name in names if name != "lock"]

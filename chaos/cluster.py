@@ -1,8 +1,6 @@
-"""An api, workers, their connections, the receivers, and the disks: everything that can break."""
+"""Apis, workers, their stores, their connections, and the receivers: everything that can break."""
 
 import asyncio
-import random
-import socket
 from contextlib import AsyncExitStack, closing
 from functools import partial
 from itertools import chain
@@ -13,14 +11,15 @@ from typing import Self
 import psutil
 
 from chaos import source_data
-from chaos.disk import Disk, SizeLimit, Tmpfs, may_mount
 from chaos.drafts import Drafts
 from chaos.ledger import Ledger
 from chaos.mail_server import SENDER, MailServer
-from chaos.plan import WORKERS
 from chaos.proxy import Proxy
 from chaos.receiver import Receiver
+from chaos.shared_stores import SharedStores
+from chaos.stores import LocalStores, Stores
 from chaos.supervisor import Supervisor
+from demo.ports import free_ports
 from demo.processes import ServiceProcess
 
 TTL_S = 2.0
@@ -53,30 +52,29 @@ SETTINGS = {
 class Cluster:
     """All processes. They run while the context lasts, below `folder`, which must not exist yet.
 
-    `proxies[0]` leads callers to the api; each other proxy leads one worker to it. `port` and `queue_port` are the
-    api's own ports. The `ledger` records what callers and receivers are told.
+    The `ledger` records what callers and receivers are told.
     """
 
-    def __init__(self, folder: Path, *, huge: bool = False) -> None:
-        """With `huge` the collection Huge exists, too."""
+    def __init__(self, folder: Path, *, huge: bool = False, shared: bool = False) -> None:
+        """`huge`: the collection Huge exists, too. `shared`: several apis use PostgreSQL and an object store."""
         self.folder = folder
-        self.data = folder / "data"
         self.workload = folder / "workload"
         self.logs = folder / "logs"
         self._huge = huge
         self._settings = dict(SETTINGS)
         self._stack: AsyncExitStack
-        self.port, self.queue_port = _free_port(), _free_port()
-        self.proxies: list[Proxy] = []
+        self.stores: Stores = SharedStores(folder, self.logs) if shared else self._local_stores()
+        layout = self.stores.layout
+        self._ports = [(free_ports(1)[0], free_ports(1)[0]) for _ in range(layout.apis)]
+        self._to_apis: list[Proxy] = []
+        self._to_queues: list[Proxy] = []
         self.ledger = Ledger()
         self.receiver = Receiver(self.ledger)
         self.mail_server = MailServer(self.ledger)
         self.drafts: Drafts
-        self.files: Disk
-        self.database: Disk
-        self.api = Supervisor("api", self._spawn_api, self._no_room_since)
+        self.apis = [Supervisor(f"api-{n}", partial(self._spawn_api, n), self._excused) for n in range(layout.apis)]
         self.workers = [
-            Supervisor(f"worker-{n}", partial(self._spawn_worker, n), self._no_room_since) for n in range(WORKERS)
+            Supervisor(f"worker-{n}", partial(self._spawn_worker, n), self._excused) for n in range(layout.workers)
         ]
 
     async def __aenter__(self) -> Self:
@@ -84,15 +82,19 @@ class Cluster:
         self.logs.mkdir(parents=True)
         await asyncio.to_thread(source_data.build, self.workload, huge=self._huge)
         async with AsyncExitStack() as stack:
-            self.files, self.database = (stack.enter_context(disk) for disk in self._disks())
+            await stack.enter_async_context(self.stores)
             self.drafts = stack.enter_context(closing(Drafts(self.workload / source_data.DRAFTS_DATABASE)))
             await stack.enter_async_context(self.receiver)
             await stack.enter_async_context(self.mail_server)
-            for port in (self.port, *[self.queue_port] * WORKERS):
-                self.proxies.append(await stack.enter_async_context(Proxy(port)))
-            for supervisor in self.supervisors:
-                stack.push_async_callback(supervisor.close)
-                await supervisor.start()
+            for port, _ in self._ports:
+                self._to_apis.append(await stack.enter_async_context(Proxy(port)))
+            for number in range(len(self.workers)):
+                _, queue_port = self._ports[number % len(self._ports)]
+                self._to_queues.append(await stack.enter_async_context(Proxy(queue_port)))
+            for supervisors in (self.apis, self.workers):
+                for supervisor in supervisors:
+                    stack.push_async_callback(supervisor.close)
+                await asyncio.gather(*(supervisor.start() for supervisor in supervisors))
             self._stack = stack.pop_all()
         return self
 
@@ -103,34 +105,29 @@ class Cluster:
         await self._stack.aclose()
 
     @property
+    def proxies(self) -> list[Proxy]:
+        """One from callers to each api, then one from each worker, then those of the stores."""
+        return [*self._to_apis, *self._to_queues, *self.stores.proxies]
+
+    @property
     def proxied_target(self) -> str:
-        """The address of the api for callers, through the proxy whose connections break."""
-        return f"127.0.0.1:{self.proxies[0].port}"
+        """The addresses of the apis for callers, through the proxies whose connections break."""
+        return ",".join(f"127.0.0.1:{proxy.port}" for proxy in self._to_apis)
 
     @property
     def direct_target(self) -> str:
-        """The address of the api itself."""
-        return f"127.0.0.1:{self.port}"
+        """The addresses of the apis themselves."""
+        return ",".join(f"127.0.0.1:{port}" for port, _ in self._ports)
 
     @property
     def queue_address(self) -> str:
-        """The address of the api itself for workers."""
-        return f"127.0.0.1:{self.queue_port}"
-
-    @property
-    def database_file(self) -> Path:
-        """The database file of the api."""
-        return self.data / "exportd.sqlite3"
-
-    @property
-    def artifacts(self) -> Path:
-        """The root of the artifact store."""
-        return self.files.path
+        """The address of the first api itself for workers."""
+        return f"127.0.0.1:{self._ports[0][1]}"
 
     @property
     def supervisors(self) -> list[Supervisor]:
-        """The supervisors of all processes."""
-        return [self.api, *self.workers]
+        """The supervisors of all processes, those of the stores first."""
+        return [*self.stores.servers, *self.apis, *self.workers]
 
     def heal_proxies(self) -> None:
         """Make all proxies carry everything."""
@@ -140,68 +137,55 @@ class Cluster:
     async def heal(self) -> None:
         """Repair everything that is broken, and return when all processes serve. Raises TimeoutError."""
         self.heal_proxies()
-        for disk in (self.files, self.database):
+        for disk in self.stores.disks:
             await asyncio.to_thread(disk.free)
         for supervisor in self.supervisors:
             supervisor.go_on()
         for supervisor in self.supervisors:
             await supervisor.serving()
 
-    async def start_api_again(self, **more: str) -> None:
-        """Stop the api and start it with further settings. Returns when it serves."""
+    async def start_apis_again(self, **more: str) -> None:
+        """Stop each api and start it with further settings. Returns when all serve."""
         self._settings |= more
-        self.api.terminate(0)
-        await self.api.serving()
+        for api in self.apis:
+            api.terminate(0)
+            await api.serving()
 
     async def close_services(self) -> None:
-        """End all processes, workers first. The folder stays as they left it."""
-        for supervisor in (*self.workers, self.api):
+        """End all processes of exportd, workers first. The stores stay as they left them."""
+        for supervisor in (*self.workers, *self.apis):
             await supervisor.close()
 
-    def _disks(self) -> tuple[Disk, Disk]:
-        if may_mount(self.folder):
-            return Tmpfs(self.folder / "files"), Tmpfs(self.data)
-        workers = partial(_all_of, self.workers)
-        return SizeLimit(self.folder / "files", workers), SizeLimit(self.data, self.api.processes)
+    def _local_stores(self) -> LocalStores:
+        return LocalStores(self.folder, lambda: _all_of(self.apis), lambda: _all_of(self.workers))
 
-    def _no_room_since(self, since: float) -> bool:
-        """Whether a disk has been full since a time. No process can start without room for its lock."""
-        return max(self.files.full_until, self.database.full_until) >= since
+    def _excused(self, since: float) -> bool:
+        return self.stores.broken_since(since)
 
-    def _spawn_api(self) -> ServiceProcess:
-        settings = self._common() | {
+    def _spawn_api(self, number: int) -> ServiceProcess:
+        port, queue_port = self._ports[number]
+        settings = {
+            **self._settings,
+            **self.stores.settings_of_api(number),
             "EXPORTD_CATALOG": str(self.workload / "catalog.toml"),
-            "EXPORTD_LISTEN": self.direct_target,
-            "EXPORTD_QUEUE_LISTEN": self.queue_address,
+            "EXPORTD_LISTEN": f"127.0.0.1:{port}",
+            "EXPORTD_QUEUE_LISTEN": f"127.0.0.1:{queue_port}",
             "EXPORTD_CALLBACK_PORTS": str(self.receiver.port),
             "EXPORTD_SMTP_PORT": str(self.mail_server.port),
         }
-        return ServiceProcess("exportd-api", settings, self.logs / "api.log", "serving")
+        return ServiceProcess("exportd-api", settings, self.logs / f"api-{number}.log", "serving")
 
     def _spawn_worker(self, number: int) -> ServiceProcess:
         """Start a worker. The last one lacks a source, so that exports which need it must wait for another worker."""
-        file = source_data.FEWER_SOURCES if number == WORKERS - 1 else source_data.SOURCES
-        settings = self._common() | {
+        file = source_data.FEWER_SOURCES if number == len(self.workers) - 1 else source_data.SOURCES
+        settings = {
+            **self._settings,
+            **self.stores.settings_of_worker(),
             "EXPORTD_SOURCES": str(self.workload / file),
-            "EXPORTD_QUEUE_ADDRESS": f"127.0.0.1:{self.proxies[number + 1].port}",
+            "EXPORTD_QUEUE_ADDRESS": f"127.0.0.1:{self._to_queues[number].port}",
         }
         return ServiceProcess("exportd-worker", settings, self.logs / f"worker-{number}.log", "worker_ready")
-
-    def _common(self) -> dict[str, str]:
-        return {**self._settings, "EXPORTD_DATA_DIR": str(self.data), "EXPORTD_ARTIFACTS": str(self.artifacts)}
 
 
 def _all_of(supervisors: list[Supervisor]) -> list[psutil.Process]:
     return list(chain.from_iterable(supervisor.processes() for supervisor in supervisors))
-
-
-def _free_port() -> int:
-    """Return a free port below those of outgoing connections, so that it is still free after each restart."""
-    while True:
-        port = random.randrange(20_000, 30_000)
-        with socket.socket() as trial:
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port

@@ -1,15 +1,16 @@
 """Draws the plan of a round before it begins, from the seed and the number of the round only."""
 
 import random
+from collections.abc import Mapping
 
 from chaos.plan import (
-    KILLS,
+    LOCAL,
     ROUND_S,
     TENANTS,
-    WORKERS,
     CallerAction,
     Fault,
     FaultKind,
+    Layout,
     LeaseMisuse,
     MisuseKind,
     PreviewQuestion,
@@ -23,18 +24,16 @@ _ACTION_WEIGHTS = (6, 4, 1, 2, 2, 2, 3, 3)
 _COLLECTION_WEIGHTS = {"Few": 3, "Some": 3, "Many": 3, PAPERS: 4}
 _PACKAGINGS: tuple[PackagingName, ...] = ("auto", "auto", "zip", "separate")
 _PACKAGINGS_OF_PAPERS: tuple[PackagingName, ...] = ("auto", "zip", "separate", "separate")
-_KILL_WEIGHTS = (3, 5, 2)
-_OTHER_KINDS = tuple(kind for kind in FaultKind if kind not in KILLS)
-_OTHER_WEIGHTS = (2, 3, 1, 1, 1, 3, 4, 2, 1, 1)
 _PROXY_KINDS = (FaultKind.CUT, FaultKind.CUT_MID_MESSAGE, FaultKind.FREEZE)
 
 
-def round_of(seed: int, number: int) -> Round:
+def round_of(seed: int, number: int, layout: Layout = LOCAL) -> Round:
     """Return the plan of round `number` (from 0). In each round at least one process is killed."""
     draw = random.Random(f"{seed}/{number}")
     scenarios = [_scenario(draw) for _ in range(draw.randint(4, 10))]
     previews = [_preview(draw) for _ in range(draw.choice((1, 1, 2, 3)))]
-    faults = [_kill(draw), *(_other(draw) for _ in range(draw.choice((1, 1, 2, 3))))]
+    faults = [_fault(draw, layout, layout.kills)]
+    faults += [_fault(draw, layout, layout.others) for _ in range(draw.choice((1, 1, 2, 3)))]
     misuses = [_misuse(draw)] if draw.random() < 0.8 else []  # noqa: PLR2004 - four of five rounds
     return Round(
         number,
@@ -92,17 +91,10 @@ def _preview(draw: random.Random) -> PreviewQuestion:
     )
 
 
-def _kill(draw: random.Random) -> Fault:
-    return _fault(draw, draw.choices(KILLS, _KILL_WEIGHTS)[0])
-
-
-def _other(draw: random.Random) -> Fault:
-    return _fault(draw, draw.choices(_OTHER_KINDS, _OTHER_WEIGHTS)[0])
-
-
-def _fault(draw: random.Random, kind: FaultKind) -> Fault:
+def _fault(draw: random.Random, layout: Layout, kinds: Mapping[FaultKind, int]) -> Fault:
+    kind = draw.choices(tuple(kinds), tuple(kinds.values()))[0]
     at, draw_more = _at(draw), draw.getrandbits(32)
-    which = draw.randrange(WORKERS + 1 if kind in _PROXY_KINDS else WORKERS)
+    which = draw.randrange(layout.proxies if kind in _PROXY_KINDS else layout.workers)
     return Fault(at, kind, which, round(_seconds(draw, kind), 3), draw_more)
 
 

@@ -1,22 +1,22 @@
 """Breaks what the plan says, and repairs it."""
 
 import asyncio
-import os
 import time
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 
 from chaos.cluster import Cluster
 from chaos.disk import Disk
-from chaos.plan import Fault, FaultKind
+from chaos.plan import KILLS, Fault, FaultKind
 from chaos.proxy import Proxy
 from chaos.supervisor import Supervisor
 
 _WORK_TIMEOUT_S = 1.0
 _MAX_CUT_BYTES = 100_000
+_SERVERS = (FaultKind.KILL_DATABASE, FaultKind.KILL_STORE)
+_OF_APIS = frozenset({FaultKind.KILL_API, FaultKind.TERMINATE_API, FaultKind.STOP_API})
 
 
 class Faults:
@@ -28,31 +28,34 @@ class Faults:
 
     async def inflict(self, fault: Fault) -> None:
         """Break something for `fault.seconds`. If a process is not running yet, wait for it."""
-        worker = self._cluster.workers[fault.which % len(self._cluster.workers)]
-        proxy = self._cluster.proxies[fault.which % len(self._cluster.proxies)]
+        cluster = self._cluster
         match fault.kind:
-            case FaultKind.KILL_API | FaultKind.TERMINATE_API:
-                met = await self._end(self._cluster.api, fault)
-            case FaultKind.KILL_WORKER | FaultKind.TERMINATE_WORKER:
-                met = await self._end(worker, fault)
             case FaultKind.KILL_CHILD:
-                met = await self._kill_child(worker, fault)
-            case FaultKind.STOP_API:
-                met = await self._stop(self._cluster.api, fault)
-            case FaultKind.STOP_WORKER | FaultKind.STOP_CHILD:
-                met = await self._stop(worker, fault)
+                met = await self._kill_child(self._of(fault), fault)
+            case FaultKind.STOP_API | FaultKind.STOP_WORKER | FaultKind.STOP_CHILD:
+                met = await self._stop(self._of(fault), fault)
             case FaultKind.CUT | FaultKind.CUT_MID_MESSAGE | FaultKind.FREEZE:
-                met = await _disturb(proxy, fault)
-            case FaultKind.FULL_FILES:
-                met = await _fill(self._cluster.files, fault)
-            case FaultKind.FULL_DATABASE:
-                met = await _fill(self._cluster.database, fault)
+                met = await _disturb(cluster.proxies[fault.which % len(cluster.proxies)], fault)
+            case FaultKind.FULL_FILES | FaultKind.FULL_DATABASE:
+                met = await _fill(cluster.stores.disks[fault.kind is FaultKind.FULL_DATABASE], fault)
+            case FaultKind.END_SESSIONS:
+                met = await asyncio.to_thread(cluster.stores.end_sessions, fault.draw)
+            case _:
+                met = await self._end(self._of(fault), fault)
         if met:
             self.counts[fault.kind] += 1
 
+    def _of(self, fault: Fault) -> Supervisor:
+        """Return the process that the fault is about."""
+        cluster = self._cluster
+        if fault.kind in _SERVERS:
+            return cluster.stores.servers[_SERVERS.index(fault.kind)]
+        several = cluster.apis if fault.kind in _OF_APIS else cluster.workers
+        return several[fault.which % len(several)]
+
     async def _end(self, supervisor: Supervisor, fault: Fault) -> bool:
         """End a process: usually while it serves, often while something is built, sometimes while it starts."""
-        end = supervisor.kill if fault.kind in (FaultKind.KILL_API, FaultKind.KILL_WORKER) else supervisor.terminate
+        end = supervisor.kill if fault.kind in KILLS else supervisor.terminate
         if fault.draw % 8 == 0 and end(fault.seconds):
             return True
         await self._wait_for_work(supervisor, fault)
@@ -62,7 +65,7 @@ class Faults:
         """Wait until the process serves and, in most draws, until a file is being written, if that happens soon."""
         await supervisor.serving()
         until = time.monotonic() + _WORK_TIMEOUT_S
-        while fault.draw % 4 and time.monotonic() < until and not _is_building(self._cluster.artifacts):  # noqa: ASYNC110
+        while fault.draw % 4 and time.monotonic() < until and not self._cluster.stores.is_building():  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # interval of the checks
         await asyncio.sleep(fault.draw % 256 / 1000)  # until some point during the work, or after it
 
@@ -87,11 +90,6 @@ class Faults:
         await asyncio.sleep(fault.seconds)  # as long as the fault lasts
         supervisor.go_on()
         return True
-
-
-def _is_building(artifacts: Path) -> bool:
-    """Whether any worker is writing a file."""
-    return any(name != "lock" for _, _, names in os.walk(artifacts / ".spool") for name in names)
 
 
 async def _disturb(proxy: Proxy, fault: Fault) -> bool:

@@ -5,9 +5,9 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import Any, Protocol, Self
 
 from chaos.findings import Findings, Violation
 from chaos.stale_leases import attempts
@@ -25,25 +25,53 @@ _DOWNLOADABLE = f"{_COMPLETED} AND deleted_time IS NULL"
 _ANNOUNCED = "SELECT export_id FROM deliveries GROUP BY export_id, run, channel HAVING count(*) > 1"
 
 
-def check_rows(database: Path, findings: Findings) -> None:
+class Rows(Protocol):
+    """The rows of an api's database, read at rest."""
+
+    def execute(self, query: str) -> Iterable[tuple[Any, ...]]: ...
+
+    def damage(self) -> str:
+        """Return what the database's own check finds; empty if nothing."""
+        ...
+
+
+class SqliteRows:
+    """The rows of a SQLite file. A context."""
+
+    def __init__(self, database: Path) -> None:
+        self._db = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def execute(self, query: str) -> Iterable[tuple[Any, ...]]:
+        """See Rows."""
+        return self._db.execute(query)
+
+    def damage(self) -> str:
+        """See Rows."""
+        (verdict,) = self._db.execute("PRAGMA integrity_check").fetchone()
+        return "" if verdict == "ok" else str(verdict)
+
+
+def check_rows(db: Rows, findings: Findings) -> None:
     """Check that the database is sound, that each file was written under the completing lease, and each history."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
-        if verdict != "ok":
-            findings.add(Violation.UNEXPECTED, "", f"the database: {verdict}")
-        for export_id, lease_id, key in _files_of(db, _COMPLETED):
-            if not key.startswith(f"{export_id}/{lease_id}/"):
-                findings.add(
-                    Violation.STALE_ACCEPTED, export_id, f"lease {lease_id} completed it, and its file is {key}"
-                )
-        for (export_id,) in db.execute(_ANNOUNCED):
-            findings.add(Violation.UNEXPECTED, export_id, "its end is in the outbox twice")
-        for (export_id,) in db.execute(_UNSENT):
-            findings.add(Violation.UNEXPECTED, export_id, "an announcement is still in the outbox")
-        for (export_id,) in db.execute(_PASSWORDS):
-            findings.add(Violation.BAD_ENCRYPTION, export_id, "its password was not erased")
-        for export_id, entries in groupby(db.execute(_HISTORY), key=lambda entry: str(entry[0])):
-            _check_history(export_id, [entry[1:] for entry in entries], findings)
+    if damage := db.damage():
+        findings.add(Violation.UNEXPECTED, "", f"the database: {damage}")
+    for export_id, lease_id, key in _files_of(db, _COMPLETED):
+        if not key.startswith(f"{export_id}/{lease_id}/"):
+            findings.add(Violation.STALE_ACCEPTED, export_id, f"lease {lease_id} completed it, and its file is {key}")
+    for (export_id,) in db.execute(_ANNOUNCED):
+        findings.add(Violation.UNEXPECTED, export_id, "its end is in the outbox twice")
+    for (export_id,) in db.execute(_UNSENT):
+        findings.add(Violation.UNEXPECTED, export_id, "an announcement is still in the outbox")
+    for (export_id,) in db.execute(_PASSWORDS):
+        findings.add(Violation.BAD_ENCRYPTION, export_id, "its password was not erased")
+    for export_id, entries in groupby(db.execute(_HISTORY), key=lambda entry: str(entry[0])):
+        _check_history(export_id, [entry[1:] for entry in entries], findings)
 
 
 def _check_history(export_id: str, entries: list[tuple[int, int, str, str]], findings: Findings) -> None:
@@ -80,22 +108,26 @@ def passwords_in(places: Iterable[Path]) -> list[Path]:
     return [place for place in places if PASSWORD.encode() in place.read_bytes()]
 
 
-def orphans(root: Path, database: Path) -> list[str]:
-    """Return the keys of files in the artifact store that nobody can download."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        downloadable = {key for _, _, key in _files_of(db, _DOWNLOADABLE)}
-    return [key for key in _files(root) if key not in downloadable]
+def orphans(keys: Iterable[str], db: Rows) -> list[str]:
+    """Return the keys in the artifact store that nobody can download."""
+    downloadable = {key for _, _, key in _files_of(db, _DOWNLOADABLE)}
+    return [key for key in keys if key not in downloadable]
 
 
-def _files_of(db: sqlite3.Connection, exports: str) -> Iterator[tuple[str, str, str]]:
+def _files_of(db: Rows, exports: str) -> Iterator[tuple[str, str, str]]:
     """Yield id, lease and key of each file of the exports, including separate attachments."""
     for export_id, lease_id, key, attachments in db.execute(exports):
         yield export_id, lease_id, key
         if attachments:
-            yield export_id, lease_id, json.loads(attachments)["artifact"]["key"]
+            yield export_id, lease_id, _loaded(attachments)["artifact"]["key"]
 
 
-def _files(root: Path) -> Iterator[str]:
+def _loaded(document: Any) -> Any:
+    """Return the value of a JSON document, which PostgreSQL returns already."""
+    return json.loads(document) if isinstance(document, str) else document
+
+
+def keys_in(root: Path) -> Iterator[str]:
     """Yield all files except the marker, and the locks of running workers."""
     for folder, _, names in os.walk(root):
         for name in names:

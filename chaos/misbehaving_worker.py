@@ -19,7 +19,7 @@ from services.contract.codes import FailureCode
 from services.contract.errors import ExportdError, Fenced, TryAgain
 from services.contract.job import HeartbeatAnswer, Job, LeaseReport, Verdict
 from services.contract.outcome import Built, Failure
-from services.worker.artifacts.settings import FolderStore
+from services.worker.artifacts.settings import ArtifactSettings
 from services.worker.child import job as building
 from services.worker.order import Order, Outcome
 from services.worker.queue.grpc_queue import GrpcQueue, connected
@@ -64,11 +64,13 @@ class MisusedLease:
 class MisbehavingWorker:
     """Takes leases directly from the queue at `queue` and misuses them. `leases` has all of them.
 
-    `read` reads an export of any tenant; it returns None if the export does not exist.
+    It builds into `artifacts`, with `scratch` as its scratch folder. `read` reads an export of any tenant; it returns
+    None if the export does not exist.
     """
 
     queue: str
-    root: Path
+    artifacts: ArtifactSettings
+    scratch: Path
     sources: Sources
     read: Callable[[str], Awaitable[Export | None]]
     findings: Findings
@@ -141,10 +143,10 @@ class MisbehavingWorker:
 
     def _build(self, job: Job) -> Outcome:
         """Build the file as a child of a worker does."""
-        scratch = self.root / ".scratch" / f"misbehaving-{job.lease.lease_id}"
+        scratch = self.scratch / f"misbehaving-{job.lease.lease_id}"
         try:
             scratch.mkdir(parents=True)
-            order = Order(job, FolderStore(self.root), scratch, "misbehaving", self.sources)
+            order = Order(job, self.artifacts, scratch, "misbehaving", self.sources)
             return building.run(order, lambda _: None)
         except OSError:
             return _LATE_FAILURE

@@ -1,12 +1,12 @@
 """The plan of each round: which requests are made, what breaks, and which leases are misused."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from exportd_client import FormatName, PackagingName
 
 TENANTS = ("ash", "birch", "cedar")
-WORKERS = 2
 ROUND_S = 1.0
 """The last event of a round begins within this time."""
 
@@ -94,18 +94,85 @@ class FaultKind(Enum):
     FREEZE = "connections frozen"
     FULL_FILES = "no room for files"
     FULL_DATABASE = "no room for the database"
+    KILL_DATABASE = "kill -9 of PostgreSQL"
+    KILL_STORE = "kill -9 of the object store"
+    END_SESSIONS = "sessions of PostgreSQL ended"
 
 
-KILLS = (FaultKind.KILL_API, FaultKind.KILL_WORKER, FaultKind.KILL_CHILD)
+KILLS = (
+    FaultKind.KILL_API,
+    FaultKind.KILL_WORKER,
+    FaultKind.KILL_CHILD,
+    FaultKind.KILL_DATABASE,
+    FaultKind.KILL_STORE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How many there are of what can break, and which faults, each with its weight; each round has one of `kills`."""
+
+    apis: int
+    workers: int
+    proxies: int
+    kills: Mapping[FaultKind, int]
+    others: Mapping[FaultKind, int]
+
+
+LOCAL = Layout(
+    apis=1,
+    workers=2,
+    proxies=3,
+    kills={FaultKind.KILL_API: 3, FaultKind.KILL_WORKER: 5, FaultKind.KILL_CHILD: 2},
+    others={
+        FaultKind.STOP_API: 2,
+        FaultKind.STOP_WORKER: 3,
+        FaultKind.STOP_CHILD: 1,
+        FaultKind.TERMINATE_API: 1,
+        FaultKind.TERMINATE_WORKER: 1,
+        FaultKind.CUT: 3,
+        FaultKind.CUT_MID_MESSAGE: 4,
+        FaultKind.FREEZE: 2,
+        FaultKind.FULL_FILES: 1,
+        FaultKind.FULL_DATABASE: 1,
+    },
+)
+"""One machine: SQLite and a folder. Proxy 0 is that of the callers, the others are those of the workers."""
+
+SHARED = Layout(
+    apis=2,
+    workers=3,
+    proxies=8,
+    kills={
+        FaultKind.KILL_API: 3,
+        FaultKind.KILL_WORKER: 4,
+        FaultKind.KILL_CHILD: 2,
+        FaultKind.KILL_DATABASE: 2,
+        FaultKind.KILL_STORE: 2,
+    },
+    others={
+        FaultKind.STOP_API: 2,
+        FaultKind.STOP_WORKER: 2,
+        FaultKind.STOP_CHILD: 1,
+        FaultKind.TERMINATE_API: 1,
+        FaultKind.TERMINATE_WORKER: 1,
+        FaultKind.CUT: 4,
+        FaultKind.CUT_MID_MESSAGE: 6,
+        FaultKind.FREEZE: 3,
+        FaultKind.END_SESSIONS: 3,
+    },
+)
+"""Several: PostgreSQL and an object store. Two proxies are the callers', one to each api, three are the workers', two
+lead the apis to the database, and the last one leads everybody to the object store.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A fault that begins `at` seconds after the start of the round and lasts `seconds`.
 
-    For a kill or SIGTERM `seconds` is the time until the process is started again. `which` is the number of a worker,
-    or of a proxy: 0 is that of the callers, 1 and higher those of the workers. `draw` is the seed of all other choices:
-    which child, after how many bytes.
+    For a kill or SIGTERM `seconds` is the time until the process is started again. `which` is the number of an api, a
+    worker or a proxy. `draw` is the seed of all other choices: which child, after how many bytes.
     """
 
     at: float

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -10,10 +11,14 @@ _PIECE = 64 * 1024
 
 
 class Proxy:
-    """Forwards connections from `port` to `to_port` while the context lasts."""
+    """Forwards connections from `port` to `to_port` while the context lasts.
+
+    `disturbed_until` is the time (monotonic) when it was last cut or frozen: infinity while it is frozen, 0 if never.
+    """
 
     def __init__(self, to_port: int) -> None:
         self.port = 0
+        self.disturbed_until = 0.0
         self._to_port = to_port
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -34,20 +39,24 @@ class Proxy:
 
     def cut(self) -> None:
         """Break every connection now. New ones are forwarded."""
+        self.disturbed_until = time.monotonic()
         for writer in list(self._budgets):
             writer.transport.abort()
 
     def cut_after(self, more_bytes: float) -> None:
         """Break every open connection after it has carried this number of further bytes in one direction."""
+        self.disturbed_until = time.monotonic()
         for writer in self._budgets:
             self._budgets[writer] = more_bytes
 
     def freeze(self) -> None:
         """Forward nothing, and break nothing, until `thaw`."""
+        self.disturbed_until = math.inf
         self._flowing.clear()
 
     def thaw(self) -> None:
         """Forward again. Connections that are to be broken still are."""
+        self.disturbed_until = min(self.disturbed_until, time.monotonic())
         self._flowing.set()
 
     def heal(self) -> None:

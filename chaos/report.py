@@ -34,7 +34,7 @@ class Report:
     plan: str
     """The sha256 of the plan. Two runs with the same seed and number of rounds have the same one."""
     full_disk: str
-    """How full disks were made: tmpfs or RLIMIT_FSIZE."""
+    """How full disks were made: tmpfs or RLIMIT_FSIZE; none: no disk was full."""
     rounds: int = 0
     seconds: float = 0.0
     acknowledged: int = 0
@@ -42,8 +42,8 @@ class Report:
     cancelled: int = 0
     exhausted: int = 0
     deleted: int = 0
-    starts_without_room: int = 0
-    """How many processes did not start because a disk was full, and were started again."""
+    excused_starts: int = 0
+    """How many processes did not start because something they need was broken, and were started again."""
     replayed_leases: int = 0
     features: Mapping[str, int] = field(default_factory=dict)
     """See `features`."""
@@ -89,7 +89,7 @@ class Report:
             "cancelled": self.cancelled,
             "exhausted": self.exhausted,
             "deleted": self.deleted,
-            "starts_without_room": self.starts_without_room,
+            "excused_starts": self.excused_starts,
             "replayed_leases": self.replayed_leases,
             **self.features,
             **self.findings.count(),

@@ -47,6 +47,8 @@ class RunOptions:
     seed: int
     rounds: int = 20
     seconds: float | None = None
+    shared: bool = False
+    """On PostgreSQL and an object store, with several apis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ class Clients:
 async def run(options: RunOptions, folder: Path, print_line: PrintLine) -> Report:
     """Run the test below `folder`, which must not exist yet. `print_line` is called with progress messages."""
     async with AsyncExitStack() as stack:
-        cluster = await stack.enter_async_context(Cluster(folder))
-        print_line(f"seed {options.seed}; full disks by {cluster.files.method}; everything below {folder}")
+        cluster = await stack.enter_async_context(Cluster(folder, shared=options.shared))
+        print_line(f"seed {options.seed}; full disks by {cluster.stores.full_disk}; everything below {folder}")
         _log_into(stack.enter_context((cluster.logs / "misbehaving-worker.log").open("w")))
         clients = Clients(
             proxied=await _clients(stack, cluster.proxied_target), direct=await _clients(stack, cluster.direct_target)
@@ -91,7 +93,12 @@ class Run:
         self._callers = Callers(clients.proxied, cluster, self._findings)
         self._previews = Previews(clients.proxied, self._ledger)
         self._misbehaving_worker = MisbehavingWorker(
-            cluster.queue_address, cluster.artifacts, sources, export_reader(clients.direct), self._findings
+            cluster.queue_address,
+            cluster.stores.artifacts,
+            cluster.stores.scratch,
+            sources,
+            export_reader(clients.direct),
+            self._findings,
         )
         self._plan = hashlib.sha256()
         self._scenarios: set[asyncio.Task[None]] = set()
@@ -99,7 +106,7 @@ class Run:
 
     async def run(self) -> Report:
         """Run all rounds, repair everything, and check the results."""
-        report = Report(self._options.seed, "", self._cluster.files.method, findings=self._findings)
+        report = Report(self._options.seed, "", self._cluster.stores.full_disk, findings=self._findings)
         began = time.monotonic()
         report.rounds = await self._rounds(began)
         report.seconds = time.monotonic() - began
@@ -121,7 +128,7 @@ class Run:
     async def _rounds(self, began: float) -> int:
         number = 0
         while self._more(number, began):
-            plan = round_of(self._options.seed, number)
+            plan = round_of(self._options.seed, number, self._cluster.stores.layout)
             self._plan.update(repr(plan).encode())
             await self._round(plan)
             number += 1

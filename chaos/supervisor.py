@@ -1,15 +1,17 @@
 """Keeps one service running, however it ends, as systemd or Kubernetes do in production."""
 
 import asyncio
+import math
 import os
 import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 import psutil
 
-from demo.processes import DidNotStart, ServiceProcess
+from demo.processes import DidNotStart
 
 STARTUP_TIMEOUT_S = 300.0
 """Long enough for a slow and busy machine on which many processes start at once.
@@ -21,22 +23,45 @@ _PAUSE_S = 0.2
 """Pause before a process that did not start is started again."""
 
 
+class Process(Protocol):
+    """A process of exportd, or of a server that exportd needs."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def wait_started(self, timeout_s: float) -> object:
+        """Raises DidNotStart."""
+        ...
+
+    def send(self, number: signal.Signals) -> None: ...
+
+    def terminate(self) -> int:
+        """Stop it in order. Returns the exit status."""
+        ...
+
+    def kill(self) -> int:
+        """Kill it. Returns the exit status."""
+        ...
+
+
 class Supervisor:
     """Runs one process at a time, and starts it again when it has ended.
 
     `spawn` starts a process. `unexpected_exits` records what nobody caused: exit statuses of processes that ended by
-    themselves, and why a process did not start, with the end of its log. If `no_room_since`, called with the time
-    (monotonic) of the start, says that a disk was full since then, the reason is recorded in `starts_without_room`
-    instead.
+    themselves, and why a process did not start, with the end of its log. If `excused_since`, called with the time
+    (monotonic) of the start, says that something it needs was broken since then (a disk full, a server down), the
+    reason is recorded in `excused_starts` instead. `down_until` is the time when it served again after the last
+    ending: infinity while it does not serve, 0 if it was never ended.
     """
 
-    def __init__(self, name: str, spawn: Callable[[], ServiceProcess], no_room_since: Callable[[float], bool]) -> None:
+    def __init__(self, name: str, spawn: Callable[[], Process], excused_since: Callable[[float], bool]) -> None:
         self.name = name
+        self.down_until = 0.0
         self.unexpected_exits: list[str] = []
-        self.starts_without_room: list[str] = []
-        self._no_room_since = no_room_since
+        self.excused_starts: list[str] = []
+        self._excused_since = excused_since
         self._spawn = spawn
-        self._process: ServiceProcess | None = None
+        self._process: Process | None = None
         self._serving = asyncio.Event()
         self._ended = asyncio.Event()
         self._restart_after_s = self._began = 0.0
@@ -109,7 +134,8 @@ class Supervisor:
             return False
         self._meant, self._restart_after_s = True, restart_after_s
         self._serving.clear()
-        _send(self._process.pid, how)
+        self.down_until = math.inf
+        self._process.send(how)
         return True
 
     async def _supervise(self) -> None:
@@ -125,18 +151,19 @@ class Supervisor:
                 self.unexpected_exits.append(f"{self.name} ended by itself with status {status}")
             await asyncio.sleep(self._restart_after_s if self._meant else _PAUSE_S)
 
-    async def _announce(self, process: ServiceProcess) -> None:
+    async def _announce(self, process: Process) -> None:
         try:
             await asyncio.to_thread(process.wait_started, STARTUP_TIMEOUT_S)
         except DidNotStart as problem:
             if not self._meant:
-                (self.starts_without_room if self._no_room_since(self._began) else self.unexpected_exits).append(
+                (self.excused_starts if self._excused_since(self._began) else self.unexpected_exits).append(
                     f"{self.name}: {problem}"
                 )
         else:
             self._has_served = True
             if not self._meant:
                 self._serving.set()
+                self.down_until = time.monotonic() if self.down_until else 0.0
 
     @staticmethod
     async def _end_of(pid: int) -> None:

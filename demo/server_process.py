@@ -1,6 +1,5 @@
-"""A server that is not exportd's, as a process: begun, asked until it answers, ended however it is told."""
+"""A server that is not part of exportd, as a process: started, polled until it answers, and stopped."""
 
-import os
 import pwd
 import signal
 import subprocess
@@ -10,21 +9,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from demo.processes import START_TIMEOUT_S, STOP_TIMEOUT_S, DidNotStart
 
 _LOOK_S = 0.05
 
 
 class ServerProcess:
-    """One process with all that it starts; what it says goes to the end of a file.
+    """A process and its children. Its output is appended to a file.
 
-    `answers` says whether it serves. `stop` is the signal that ends it in order. `user` is whom it runs as; empty:
-    whoever runs this.
+    `answers` returns whether it serves. `stop` is the signal that stops it in order. `user` is the user it runs as;
+    empty: the current one.
     """
 
     def __init__(
         self,
         command: Sequence[str | Path],
+        cwd: Path,
         log: Path,
         answers: Callable[[], bool],
         *,
@@ -32,42 +34,52 @@ class ServerProcess:
         user: str = "",
     ) -> None:
         self.log = log
+        self._name = Path(command[0]).name
         self._answers = answers
         self._stop = stop
+        self._sent_to: list[psutil.Process] = []
         with log.open("ab") as said:
             self._process = subprocess.Popen(
                 [*map(str, command)],
-                cwd=log.parent,
+                cwd=cwd,
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 user=user or None,
                 group=pwd.getpwnam(user).pw_gid if user else None,
                 extra_groups=[] if user else None,
-                start_new_session=True,
+                start_new_session=True,  # Ctrl-C is for who started it
             )
 
     @property
     def pid(self) -> int:
-        """Of the first of its processes."""
+        """The id of the first of its processes."""
         return self._process.pid
 
     def wait_started(self, timeout_s: float = START_TIMEOUT_S) -> Self:
-        """Wait until it answers. Raises DidNotStart; it is killed then."""
+        """Wait until it answers. If it does not, it is killed. Raises DidNotStart."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end and self._process.poll() is None:
             if self._answers():
                 return self
             time.sleep(_LOOK_S)  # it opens its port when it is ready, and tells nobody
         self.kill()
-        raise DidNotStart(f"{self._process.args[0]} did not start; its log:\n{self._said()}")  # type: ignore[index]  # a list
+        raise DidNotStart(f"{self._name} did not start; its log:\n{self._said()}")
 
     def send(self, number: signal.Signals) -> None:
-        """To it and to all that it started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+        """Send a signal to it and to all its children. Those of PostgreSQL are not in its process group."""
+        with suppress(psutil.NoSuchProcess):
+            first = psutil.Process(self.pid)
+            if first.status() == psutil.STATUS_ZOMBIE:
+                return
+            first.suspend()  # else it starts others meanwhile
+            self._sent_to = [*first.children(recursive=True), first]
+        for process in self._sent_to:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+                process.resume()
 
     def terminate(self) -> int:
-        """In order, and with patience; returns the exit status."""
+        """Stop it in order, or kill it when that takes too long. Returns the exit status."""
         self._process.send_signal(self._stop)
         try:
             return self._process.wait(STOP_TIMEOUT_S)
@@ -75,9 +87,11 @@ class ServerProcess:
             return self.kill()
 
     def kill(self) -> int:
-        """SIGKILL to it and all that it started; returns the exit status."""
+        """Kill it and all its children, and wait for them. Returns the exit status."""
         self.send(signal.SIGKILL)
-        return self._process.wait()
+        status = self._process.wait()
+        psutil.wait_procs(self._sent_to, STOP_TIMEOUT_S)
+        return status
 
     def _said(self) -> str:
         return self.log.read_text(errors="replace")[-2_000:]

@@ -13,7 +13,7 @@ import click
 
 import services.api.settings as api
 import services.worker.settings as worker
-from exportd_client.cli.options import API_KEY, DEFAULTS, shared_options
+from exportd_client.cli.options import API_KEY, DEFAULTS, DIRECT, shared_options
 from services.runtime.settings import SettingsReader
 
 T = TypeVar("T")
@@ -122,6 +122,7 @@ def of_client() -> Iterator[tuple[Setting, str]]:
             default = DEFAULTS[str(option.name)]
             yield Setting(str(option.envvar), f"`{default}`" if default else NONE, "text"), str(option.help)
     yield Setting(API_KEY, NONE, "text"), "Your API key, where no file has it."
+    yield Setting(DIRECT, "`no`", "`yes`, `no`"), "Download straight from the object store if it can be reached."
 
 
 def _span(seconds: float) -> str:

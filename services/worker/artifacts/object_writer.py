@@ -5,14 +5,14 @@ Parts are uploaded while the file is written. The object exists once the last pa
 
 import errno
 import hashlib
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Never
 
 import obstore
 
 from services.objects.client import understood
-from services.worker.ports import StoredFile
+from services.worker.ports import StoredFile, StoreUnavailable
 
 if TYPE_CHECKING:
     from obstore import WritableFile
@@ -31,11 +31,25 @@ class _GivenUp(Exception):
     """Makes obstore abort the upload."""
 
 
+class UploadFailed(StoreUnavailable, OSError):
+    """The store did not take a part, or the end of an upload. The message is its own words."""
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    """Convert the store's errors. Those of `close` come from obstore as a bare OSError."""
+    try:
+        with understood():
+            yield
+    except OSError as error:
+        raise UploadFailed(str(error)) from error
+
+
 class ObjectWriter:
     """The ArtifactWriter of the object `key`.
 
-    The store sends `media_type` and `filename` (ASCII without quotes) with each download. Browsers save the file instead
-    of showing it.
+    The store sends `media_type` and `filename` (ASCII without quotes) with each download. Browsers save the file
+    instead of showing it.
     """
 
     seeks = False
@@ -57,7 +71,7 @@ class ObjectWriter:
         if self._size + len(block) > MAX_OBJECT_BYTES:
             raise OSError(errno.EFBIG, f"an object holds {MAX_OBJECT_BYTES} bytes at most")
         self._digest.update(block)
-        with understood():
+        with _storing():
             self._opened().write(memoryview(block).cast("B"))  # Arrow's buffers are of signed bytes, which it refuses
         self._size += len(block)
         return len(block)
@@ -76,7 +90,7 @@ class ObjectWriter:
     def close(self, tick: Callable[[], None]) -> StoredFile:
         """See ArtifactWriter."""
         tick()
-        with understood():
+        with _storing():
             self._opened().close()
         self._file = None
         return StoredFile(self._key, self._size, self._digest.hexdigest())

@@ -75,14 +75,18 @@ class StoreCheck:
         return bool(own_id) and self._required in ("", own_id) and self._has_room()
 
     def _has_room(self) -> bool:
+        lease = LeaseRef("probe", self._world.new_id())
         try:
-            writer = self._sink.open(LeaseRef("probe", self._world.new_id()), "probe")
+            writer = self._sink.open(lease, "probe")
         except (StoreUnavailable, OSError):
             return False
         try:
             writer.write(self.probe_bytes)
+            if not writer.seeks:  # a bucket is asked only when the file ends
+                writer.close(lambda: None)
         except OSError:
             return False
         finally:
             writer.abort()
+            self._sink.withdraw(lease)
         return True

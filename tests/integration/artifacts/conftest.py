@@ -10,13 +10,22 @@ from services.api.ports.artifacts import ArtifactStore
 from services.worker.artifacts import open_sink
 from services.worker.ports import ArtifactSink
 from tests.integration.artifacts.places import BucketPlace, FolderPlace, Place
+from tests.servers import azurite
 from tests.servers.object_store import bucket_of
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(scope="session")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with azurite.azurite(tmp_path_factory.mktemp("azurite")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(params=["folder", "bucket", *(["azure"] if azurite.WANTED else [])])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "folder":
         return FolderPlace(tmp_path)
+    if request.param == "azure":
+        return BucketPlace(azurite.container_of(request.getfixturevalue("azure")))
     return BucketPlace(bucket_of(request.getfixturevalue("object_store")))
 
 

@@ -4,6 +4,7 @@ import asyncio
 import urllib.error
 import urllib.request
 from datetime import timedelta
+from email.message import Message
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -16,14 +17,14 @@ MINUTE = timedelta(minutes=1)
 REFUSED = 403
 
 
-def answered(url: str, method: str = "GET", **headers: str) -> tuple[int, bytes, dict[str, str]]:
+def answered(url: str, method: str = "GET", **headers: str) -> tuple[int, bytes, Message]:
     data = b"x" if method == "PUT" else None
     request = urllib.request.Request(url, method=method, headers=headers, data=data)  # noqa: S310 - a store of tests
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
-            return answer.status, answer.read(), dict(answer.headers.items())
+            return answer.status, answer.read(), answer.headers
     except urllib.error.HTTPError as refused:
-        return refused.code, b"", {}
+        return refused.code, b"", refused.headers
 
 
 async def signed(reader, key: str = KEY, life: timedelta = MINUTE) -> str:

@@ -7,11 +7,15 @@ import pytest
 
 from services.contract.errors import StoreMismatch
 from services.contract.job import Job, LeaseRef
+from services.objects import client
+from services.worker.artifacts import open_sink
 from services.worker.artifacts.store_check import StoreCheck
 from services.worker.ports import StoreUnavailable
 from services.worker.world import World
-from tests.integration.artifacts.writers import LEASE
+from tests.integration.artifacts.test_bucket import reached_at
+from tests.integration.artifacts.writers import LEASE, stored
 from tests.integration.worker.rig import SPEC
+from tests.servers.unsteady_relay import unsteady_relay
 
 MINUTE = timedelta(minutes=1)
 
@@ -23,6 +27,27 @@ def job(reader) -> Job:
 
 def test_a_job_of_this_store_is_fine(sink, job):
     StoreCheck(sink, World()).require(job)
+
+
+def test_a_store_that_takes_files_is_tried_without_a_trace(sink, place):
+    kept = stored(sink).key
+    assert StoreCheck(sink, World()).takes_files()
+    assert place.names() == [kept]
+
+
+@pytest.mark.parametrize("place", ["bucket"], indirect=True)
+def test_a_bucket_that_can_be_read_and_takes_nothing_does_not(reader, place, monkeypatch):
+    monkeypatch.setattr(client, "MAX_RETRIES", 0)
+    with unsteady_relay(dict(place.settings.options)["AWS_ENDPOINT_URL"]) as relay:
+        sink = open_sink(reached_at(place.settings, relay.endpoint))
+        check = StoreCheck(sink, World())
+        assert check.store_id() == reader.store_id
+        monkeypatch.setattr(sink, "store_id", lambda: reader.store_id)
+        relay.refusing = 1000
+        relay.hang_up()
+        assert not check.takes_files()
+        relay.refusing = 0
+        assert check.takes_files()
 
 
 @pytest.mark.parametrize("store_id", ["", "5d9c4d0a-3f0e-4c58-9a5c-5a7b1f6f4c11"])

@@ -31,13 +31,17 @@ pytestmark = pytest.mark.parametrize("place", ["bucket"], indirect=True)
 
 
 @pytest.fixture
-def relay(object_store: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnsteadyRelay]:
-    """In front of the store; a request waits a second for its answer."""
-    monkeypatch.setattr(client, "_REQUEST_S", timedelta(seconds=1))
-    monkeypatch.setattr(client, "_STREAM_S", timedelta(seconds=1))
-    monkeypatch.setattr(client, "MAX_RETRIES", 3)
-    monkeypatch.setattr(uploads, "_TIMEOUT_S", 1)
-    monkeypatch.setattr(uploads, "_PAUSES_S", (0.1, 0.2))
+def relay(
+    object_store: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[UnsteadyRelay]:
+    """In front of the store. Where it keeps silent, a request waits two seconds for its answer."""
+    if "silent" in request.node.name:
+        monkeypatch.setattr(client, "_REQUEST_S", timedelta(seconds=2))
+        monkeypatch.setattr(client, "_STREAM_S", timedelta(seconds=2))
+        monkeypatch.setattr(uploads, "_TIMEOUT_S", 2)
+    if "ends" in request.node.name:
+        monkeypatch.setattr(client, "MAX_RETRIES", 1)
+        monkeypatch.setattr(uploads, "_PAUSES_S", (0.1,))
     with unsteady_relay(object_store.endpoint) as relay:
         yield relay
 
@@ -122,8 +126,14 @@ def test_each_verb_of_the_worker_ends(reader, place, relay, far, fault):
         with pytest.raises(sinks.StoreUnavailable):
             sink.store_id()
         writer = sink.open(LEASE, NAME)
-        with pytest.raises(OSError, match="Error performing"):
+        with pytest.raises(sinks.StoreUnavailable) as failed:
             _written(writer)
+        assert isinstance(failed.value, OSError)
+        small = sink.open(LEASE, "small.csv")
+        small.write(b"0")
+        with pytest.raises(sinks.StoreUnavailable):
+            small.close(nothing)
+        small.abort()
         writer.abort()
         sink.withdraw(LEASE)  # silently
         assert relay.faults

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chaos.findings import Findings, Violation
-from chaos.leftovers import check_completions, check_rows, orphans, passwords_in
+from chaos.leftovers import SqliteRows, check_completions, check_rows, keys_in, orphans, passwords_in
 from services.api.storage.sql.stores import sql_store
 from services.api.storage.sqlite.database import SqliteDatabase
 from tests.ports.driving import leased
@@ -42,7 +42,8 @@ def _found(
         runs = [1 if place < retried else later_run for place in range(len(history))]
         db.executemany(entries, [(version, run, *rest) for (version, *rest), run in zip(history, runs, strict=True)])
         db.executescript(change)
-    check_rows(database, findings)
+    with SqliteRows(database) as rows:
+        check_rows(rows, findings)
     return [finding.violation for finding in findings.all]
 
 
@@ -115,7 +116,8 @@ def test_files_that_no_export_points_at_are_orphans(database: Path, tmp_path: Pa
     for key in ("e/l/export.csv", "e/older/export.csv", ".spool/e.l.export.csv", ".scratch/w/lock", ".exportd-store"):
         (root / key).parent.mkdir(parents=True, exist_ok=True)
         (root / key).touch()
-    assert sorted(orphans(root, database)) == [".spool/e.l.export.csv", "e/older/export.csv"]
+    with SqliteRows(database) as rows:
+        assert sorted(orphans(keys_in(root), rows)) == [".spool/e.l.export.csv", "e/older/export.csv"]
 
 
 async def _separate_export(database: Path, *, of_lease: str = "") -> list[str]:
@@ -139,15 +141,18 @@ async def test_both_files_of_a_separate_export_are_pointed_at(tmp_path: Path) ->
         (root / key).parent.mkdir(parents=True, exist_ok=True)
         (root / key).touch()
     findings = Findings()
-    check_rows(database, findings)
+    with SqliteRows(database) as rows:
+        check_rows(rows, findings)
     assert findings.all == []
-    assert orphans(root, database) == ["e/older/attachments.zip"]
+    with SqliteRows(database) as rows:
+        assert orphans(keys_in(root), rows) == ["e/older/attachments.zip"]
 
 
 async def test_attachments_of_another_lease_than_that_which_completed_are_found(tmp_path: Path) -> None:
     await _separate_export(tmp_path / "exportd.sqlite3", of_lease="older")
     findings = Findings()
-    check_rows(tmp_path / "exportd.sqlite3", findings)
+    with SqliteRows(tmp_path / "exportd.sqlite3") as rows:
+        check_rows(rows, findings)
     assert [finding.violation for finding in findings.all] == [Violation.STALE_ACCEPTED]
 
 

@@ -1,7 +1,7 @@
 """The plan of a run: repeatable, and with something for everybody."""
 
 from chaos.draw import round_of
-from chaos.plan import KILLS, CallerAction, FaultKind, MisuseKind
+from chaos.plan import KILLS, LOCAL, SHARED, CallerAction, FaultKind, MisuseKind
 from chaos.workload import DRAFTS, FILE_TYPES, NOTE, PAPERS, SCAN
 
 ROUNDS = [round_of(7, number) for number in range(300)]
@@ -15,12 +15,22 @@ def test_another_seed_gives_another_plan() -> None:
     assert [round_of(8, number) for number in range(20)] != ROUNDS[:20]
 
 
+def test_on_several_machines_their_stores_break_too() -> None:
+    rounds = [round_of(7, number, SHARED) for number in range(300)]
+    faults = [fault for one in rounds for fault in one.faults]
+    assert {fault.kind for fault in faults} == {*SHARED.kills, *SHARED.others}
+    assert {*LOCAL.kills, *LOCAL.others, *SHARED.kills, *SHARED.others} == set(FaultKind)
+    assert {fault.which for fault in faults if fault.kind is FaultKind.CUT} == set(range(SHARED.proxies))
+    assert all(any(fault.kind in KILLS for fault in one.faults) for one in rounds)
+    assert [one.scenarios for one in rounds] == [one.scenarios for one in ROUNDS]
+
+
 def test_every_round_kills_something() -> None:
     assert all(any(fault.kind in KILLS for fault in one.faults) for one in ROUNDS)
 
 
 def test_everything_that_can_happen_does() -> None:
-    assert {fault.kind for one in ROUNDS for fault in one.faults} == set(FaultKind)
+    assert {fault.kind for one in ROUNDS for fault in one.faults} == {*LOCAL.kills, *LOCAL.others}
     assert {scenario.action for one in ROUNDS for scenario in one.scenarios} == set(CallerAction)
     assert {misuse.kind for one in ROUNDS for misuse in one.misuses} == set(MisuseKind)
     assert any(scenario.callers > 1 for one in ROUNDS for scenario in one.scenarios)

@@ -22,6 +22,8 @@ API_KEY = "EXPORTD_API_KEY"
 
 No option takes the key, because every process on the machine can see options.
 """
+DIRECT = "EXPORTD_DIRECT"
+"""The variable of `--direct`, which the commands that download have."""
 _META = "exportd.{}"
 _DISTRIBUTION = "exportd-client"
 

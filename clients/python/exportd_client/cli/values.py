@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from exportd_client import FormatName
 from exportd_client.cli import suggestions
-from exportd_client.cli.options import Decorated, Text
+from exportd_client.cli.options import DIRECT, Decorated, Text
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 FORMATS = get_args(FormatName)
@@ -167,7 +167,7 @@ def destination_options(option: Callable[..., Callable[[Decorated], Decorated]])
     force = option("--force", is_flag=True, is_eager=True, help="Overwrite an existing file.")
     direct = option(
         "--direct/--no-direct",
-        envvar="EXPORTD_DIRECT",
+        envvar=DIRECT,
         default=False,
         help="Download straight from the object store if it can be reached.",
     )

@@ -63,8 +63,8 @@ class Files:
         verified by size and sha256, and durable. Received bytes are kept in `<path>.<16 digits>.part`; if the
         connection breaks, or in a later call, the download is resumed there.
 
-        direct: take the bytes from the object store itself, if the service has one that signs URLs and it can be reached;
-        the service sends the rest. Proxies are not used.
+        direct: take the bytes from the object store itself, if the service has one that signs URLs and the store can
+        be reached; the service sends the rest. Proxies are not used.
 
         Raises FailedPrecondition if there is no file, or not yet; FileChanged and DownloadDamaged, after which the file
         can be downloaded again; OSError for errors of the disk; FileExistsError if `path` exists and `overwrite` is
