@@ -172,3 +172,12 @@ def _circle(graph: dict[str, set[str]]) -> list[str]:
         for leaf in leaves:
             del left[leaf]
     return sorted(left)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_each_migration_follows_the_one_before(engine: str) -> None:
+    """Two changes that take the same number, each right by itself, would be two heads."""
+    versions = ROOT / "services" / "api" / "storage" / engine / "migrations" / "versions"
+    numbers = sorted(file.stem.partition("_")[0] for file in versions.glob("[0-9]*.py"))
+    first = int(numbers[0])
+    assert numbers == [f"{number:04}" for number in range(first, first + len(numbers))]

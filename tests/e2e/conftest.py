@@ -1,6 +1,7 @@
 """An api and workers as processes on the sample data, and the client that everybody uses."""
 
 import re
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -101,6 +102,7 @@ class House:
     data_dir: Path
     begin: Begin = installed
     ports: tuple[int, int] = (0, 0)
+    worker_metrics: str = "off"
     processes: list[ServiceProcess] = field(default_factory=list)
 
     @property
@@ -166,5 +168,7 @@ def quiet_house(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """An api and a worker for all tests that end and change neither."""
     with opened_house(sample, tmp_path_factory.mktemp("house") / "data") as house:
         house.api(**PATIENT)
-        house.worker(EXPORTD_SLOTS="2")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            house.worker_metrics = f"127.0.0.1:{free.getsockname()[1]}"
+        house.worker(EXPORTD_SLOTS="2", EXPORTD_WORKER_METRICS=house.worker_metrics)
         yield house

@@ -45,14 +45,24 @@ def run(sample: Path, tmp_path: Path, warm_programs: Mapping[str, WarmProgram]) 
 
 def test_the_page_works_as_it_is_written(run: Run, sample: Path, tmp_path: Path, forked: Begin) -> None:
     lines = pages.commands(PAGE)
-    (with_tls,) = [line for line in lines if "exportctl" in line]
+    (with_tls,) = [line for line in lines if "exportctl --target" in line]
+    of_keys = [line for line in lines if line.startswith("exportctl keys ")]
+    assert of_keys
     for line in [line for line in lines if line.startswith("exportd-api") and " revoke " not in line]:
         run(line)
+    run("exportd-api keys create --tenant acme --scopes create,read,keys > admin")
     tls = {"EXPORTD_TLS_CERTIFICATE": "api.pem", "EXPORTD_TLS_KEY": "api.key"}
     files = {name: str(tmp_path / "tls" / file) for name, file in tls.items()}
     api = start_api(sample / "catalog.toml", tmp_path / "data", "127.0.0.1:0", "127.0.0.1:0", begin=forked, **files)
+    target = f"localhost:{api.first_line['port']}"
+    admin = f"EXPORTD_TARGET={target} EXPORTD_TLS_AUTHORITY=tls/authority.pem EXPORTD_API_KEY_FILE=admin"
     try:
-        run(with_tls.replace(":50051", f":{api.first_line['port']}"))
+        run(with_tls.replace("localhost:50051", target))
+        for line in of_keys:
+            (newest, *_) = json.loads(run(f"{admin} exportctl keys list --output json"))["keys"]
+            own = line.replace(" ID", f" {newest['id']}").replace("> key", "> made")
+            run(f"{admin} {own}")
+            assert (tmp_path / "made").read_text().startswith("exd_")
     finally:
         api.terminate()
     assert (tmp_path / "token").read_text().startswith("exw_")

@@ -146,11 +146,25 @@ def test_the_catalog_and_the_sources_work_as_they_are_written(tmp_path: Path, fo
     assert (tmp_path / "orders.csv").read_text().split() == ["id,total", "a,1.50"]
 
 
-def test_the_services_answer_as_the_page_for_operators_says(tmp_path: Path) -> None:
-    lines = [line for line in pages.commands("docs/operate.md") if line.startswith("exportd-")]
-    assert lines
-    for line in lines:
-        assert "exportd-api" in run(["bash", "-c", line], tmp_path, DEFAULT_TARGET)
+def test_the_services_answer_as_the_page_for_operators_says(quiet_house: House, tmp_path: Path) -> None:
+    lines = [
+        line.partition("#")[0].split() for line in pages.commands("docs/operate.md") if line.startswith("exportd-")
+    ]
+    settings = {
+        "EXPORTD_CATALOG": quiet_house.sample / "catalog.toml",
+        "EXPORTD_SOURCES": quiet_house.sample / "sources.toml",
+        "EXPORTD_DATA_DIR": quiet_house.data_dir,
+        "EXPORTD_LISTEN": quiet_house.target,
+        "EXPORTD_WORKER_METRICS": quiet_house.worker_metrics,
+    }
+    given = [f"{name}={value}" for name, value in settings.items()]
+    said = {" ".join(line): run(["env", *given, *line], tmp_path, DEFAULT_TARGET) for line in lines}
+    assert {line: text.split()[0] for line, text in said.items() if "health" in line} == {
+        "exportd-api health": "SERVING",
+        "exportd-worker health": "READY",
+    }
+    assert all("FAULT" not in text for text in said.values())
+    assert {"exportd-api --help", "exportd-api --version", "exportd-api doctor"} <= {*said}
 
 
 def test_signals_reach_the_services_by_the_names_of_the_page(quiet_house: House) -> None:
