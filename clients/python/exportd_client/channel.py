@@ -12,6 +12,7 @@ import grpc
 DEFAULT_PORT = 50051
 _TENANT_KEY = "x-exportd-tenant"
 _API_KEY = "authorization"
+_REQUEST_ID_KEY = "x-request-id"
 _LISTS = ("ipv4:", "ipv6:")
 """URI schemes of gRPC that take several addresses."""
 
@@ -80,12 +81,15 @@ class Endpoint:
         """Return the credentials of the channel; None if it is not encrypted."""
         return self.tls.credentials() if self.tls else None
 
-    def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
-        """Return the metadata of the next call. Raises ValueError if the API key cannot be sent in a header."""
+    def metadata(self, request_id: str) -> tuple[tuple[str, str | bytes], ...]:
+        """Return the metadata of the next call, whose id in the service's log will be `request_id`.
+
+        Raises ValueError if the API key cannot be sent in a header.
+        """
         key = self._api_key() if callable(self._api_key) else self._api_key
         tenant = [(_TENANT_KEY, self._tenant)] if self._tenant else []
         proof = [(_API_KEY, f"Bearer {_header('an API key', key)}")] if key else []
-        return (*tenant, *proof)
+        return (*tenant, *proof, (_REQUEST_ID_KEY, request_id))
 
 
 def endpoint(target: Target, tenant: str | None, tls: "Tls | bool", api_key: ApiKey) -> Endpoint:

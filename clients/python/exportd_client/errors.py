@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import grpc
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
 _DOMAIN = "exportd"
@@ -28,7 +28,8 @@ class ExportdError(Exception):
     violations: the violations of an INVALID_REQUEST, as many as the answer has room for; otherwise empty.
         metadata["violation_count"] is their total number.
     retry_after: seconds that the service asks the caller to wait; None if it does not say.
-    request_id: the id of the call in the service's log; empty if the answer did not come from the service.
+    request_id: the id that was sent with the call, which the service's log has if the call arrived; empty if no call was
+        made.
     """
 
     default_code: ClassVar[str] = "UNKNOWN"
@@ -163,16 +164,18 @@ class _Details:
     metadata: dict[str, str] = field(default_factory=dict)
     violations: tuple[Violation, ...] = ()
     retry_after: float | None = None
-    request_id: str = ""
 
 
-def from_rpc(error: grpc.RpcError, target: str) -> ExportdError:
-    """Return the typed error of a failed call to `target`, with all details of its google.rpc.Status."""
+def from_rpc(error: grpc.RpcError, target: str, request_id: str) -> ExportdError:
+    """Return the typed error of a failed call to `target`, which was sent with `request_id`, with all details of its
+    google.rpc.Status.
+    """
     call: Any = error  # it is also a Call: code, details, trailing metadata
     details, code, text = _details(call), call.code(), call.details()
     if not details.reason and _is_of_transport(code, text):
-        return Unreachable(f"no answer from exportd at {target}: {text}", code=code.name)
-    return _BY_CODE.get(code, InternalError)(text or code.name, code=code.name, **vars(details))
+        return Unreachable(f"no answer from exportd at {target}: {text}", code=code.name, request_id=request_id)
+    kind = _BY_CODE.get(code, InternalError)
+    return kind(text or code.name, code=code.name, request_id=request_id, **vars(details))
 
 
 def _is_of_transport(code: grpc.StatusCode, text: str | None) -> bool:
@@ -196,12 +199,10 @@ def _packed_details(call: grpc.Call) -> Sequence[Any]:
 
 
 def _unpack(packed: Any, details: _Details) -> None:
-    info, bad, retry, call = ErrorInfo(), BadRequest(), RetryInfo(), RequestInfo()
+    info, bad, retry = ErrorInfo(), BadRequest(), RetryInfo()
     if packed.Unpack(info) and info.domain == _DOMAIN:
         details.reason, details.metadata = info.reason, dict(info.metadata)
     elif packed.Unpack(bad):
         details.violations = tuple(Violation(one.field, one.description) for one in bad.field_violations)
     elif packed.Unpack(retry):
         details.retry_after = retry.retry_delay.ToTimedelta().total_seconds()
-    elif packed.Unpack(call):
-        details.request_id = call.request_id

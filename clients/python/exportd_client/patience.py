@@ -72,14 +72,15 @@ class Outage:
         if not error.passing:
             raise error
         if self._ends is not None and now + pause >= self._ends:
-            raise self._late() from error
+            raise self._late(error.request_id) from error
         if now + pause > self._since + self._patience:
             raise error
         self._pause = min(self._pause * 2, self._line.patience.longest)
         return pause
 
-    def _late(self) -> DeadlineExceeded:
-        return DeadlineExceeded(f"not done within {self._timeout:g} s; it goes on all the same")
+    def _late(self, request_id: str = "") -> DeadlineExceeded:
+        message = f"not done within {self._timeout:g} s; it goes on all the same"
+        return DeadlineExceeded(message, request_id=request_id)
 
     @property
     def _patience(self) -> float:

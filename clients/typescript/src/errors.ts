@@ -3,7 +3,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 
 import type { ErrorReason } from "./gen/exportd/v1/error_reason_pb.js";
-import { BadRequestSchema, ErrorInfoSchema, RequestInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "./gen/google/rpc/error_details_pb.js";
 
 /** Name of an ErrorReason, such as "COLLECTION_NOT_FOUND", or one of a newer service; "" when the service did not answer. */
 export type Reason = keyof typeof ErrorReason | (string & {});
@@ -39,7 +39,7 @@ export class ExportdError extends Error {
   readonly violations: Violation[];
   /** How long the service asks to wait; undefined when it does not say. */
   readonly retryAfterMs: number | undefined;
-  /** Under which the service's log has the call; "" when the service did not answer. */
+  /** Under which the service's log has the call, if it came there; "" when no call was made. */
   readonly requestId: string;
   /** True when the very same call may succeed a little later. */
   readonly passing: boolean;
@@ -64,8 +64,8 @@ export class ExportdError extends Error {
 // Without a reason it was the line that spoke: the service gives one with every error.
 const OF_THE_LINE = new Set([Code.Unavailable, Code.Aborted, Code.Canceled, Code.DeadlineExceeded, Code.Internal, Code.Unknown]);
 
-/** The error of a failed call, with all that google.rpc.Status tells. */
-export function errorOf(thrown: unknown): ExportdError {
+/** The error of a failed call, which was sent with `requestId`, with all that google.rpc.Status tells. */
+export function errorOf(thrown: unknown, requestId: string): ExportdError {
   if (thrown instanceof ExportdError) return thrown;
   const failed = ConnectError.from(thrown);
   const info = failed.findDetails(ErrorInfoSchema).find((each) => each.domain === "exportd");
@@ -79,7 +79,7 @@ export function errorOf(thrown: unknown): ExportdError {
       .findDetails(BadRequestSchema)
       .flatMap((each) => each.fieldViolations.map(({ field, description }) => ({ field, description }))),
     retryAfterMs: delay && Number(delay.seconds) * 1000 + delay.nanos / 1e6,
-    requestId: failed.findDetails(RequestInfoSchema)[0]?.requestId ?? "",
+    requestId,
     passing: reason ? failed.code === Code.Unavailable || reason === "TOO_MANY_STREAMS" : OF_THE_LINE.has(failed.code),
     cause: thrown,
   });

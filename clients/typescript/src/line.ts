@@ -1,5 +1,6 @@
 // The line to one service: a connection of HTTP/2, as whom it is called, how often a call is made again.
 
+import { randomUUID } from "node:crypto";
 import type { SecureClientSessionOptions } from "node:http2";
 
 import { createClient, type Client, type Interceptor } from "@connectrpc/connect";
@@ -12,6 +13,8 @@ import { Outage, PATIENCE, type Contact, type Patience } from "./patience.js";
 const DEFAULT_PORT = 50051;
 /** Then a stream ends, and the operation goes on with the next one: no call lasts for ever. */
 const MAX_STREAM_MS = 3_600_000;
+/** Key of the metadata that says under what id the service's log has a call. */
+const REQUEST_ID = "x-request-id";
 export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** Of a client. */
@@ -36,8 +39,12 @@ export interface CallOptions {
 }
 
 /** What every unary method of the generated client is. */
-type Ask<Request, Answer> = (request: Request, options: { signal?: AbortSignal }) => Promise<Answer>;
-type Listen<Request, Answer> = (request: Request, options: { signal?: AbortSignal; timeoutMs: number }) => AsyncIterable<Answer>;
+type Ask<Request, Answer> = (request: Request, options: Sent) => Promise<Answer>;
+type Listen<Request, Answer> = (request: Request, options: Sent & { timeoutMs: number }) => AsyncIterable<Answer>;
+interface Sent {
+  signal?: AbortSignal;
+  headers: Record<string, string>;
+}
 
 export class Line implements Contact {
   readonly stub: Client<typeof ExportService>;
@@ -74,28 +81,35 @@ export class Line implements Contact {
   async ask<Request, Answer>(method: Ask<Request, Answer>, request: Request, options: CallOptions = {}): Promise<Answer> {
     const outage = new Outage(this, options.signal);
     for (;;) {
+      const requestId = randomUUID();
       try {
-        const answer = await method(request, options);
+        const answer = await method(request, { ...options, headers: { [REQUEST_ID]: requestId } });
         this.answered = true;
         return answer;
       } catch (thrown) {
-        await outage.pauseAfter(this.failed(thrown));
+        await outage.pauseAfter(this.failed(thrown, requestId));
       }
     }
   }
 
-  /** The messages of one stream. Throws what the call throws. */
+  /** The messages of one stream. */
   async *listen<Request, Answer>(method: Listen<Request, Answer>, request: Request, outage: Outage, signal?: AbortSignal): AsyncGenerator<Answer, void, undefined> {
     const timeoutMs = outage.leftMs(MAX_STREAM_MS);
-    for await (const message of method(request, signal ? { signal, timeoutMs } : { timeoutMs })) {
-      this.answered = true;
-      yield message;
+    const requestId = randomUUID();
+    const headers = { [REQUEST_ID]: requestId };
+    try {
+      for await (const message of method(request, signal ? { signal, timeoutMs, headers } : { timeoutMs, headers })) {
+        this.answered = true;
+        yield message;
+      }
+    } catch (thrown) {
+      throw errorOf(thrown, requestId);
     }
   }
 
-  /** The error of a call, and what it tells about the line. */
-  failed(thrown: unknown) {
-    const error = errorOf(thrown);
+  /** The error of a call, which was sent with `requestId`, and what it tells about the line. */
+  failed(thrown: unknown, requestId = "") {
+    const error = errorOf(thrown, requestId);
     this.answered ||= error.reason !== "";
     return error;
   }

@@ -69,5 +69,6 @@ export class Outage {
 }
 
 function late(cause?: unknown): ExportdError {
-  return new ExportdError("not done in time; the export goes on all the same", { code: "DEADLINE_EXCEEDED", cause });
+  const requestId = cause instanceof ExportdError ? cause.requestId : "";
+  return new ExportdError("not done in time; the export goes on all the same", { code: "DEADLINE_EXCEEDED", requestId, cause });
 }

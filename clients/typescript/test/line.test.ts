@@ -43,6 +43,7 @@ describe("the line", () => {
     await other.get("any");
     assert.equal(fake.headers.at(-1)?.get("x-exportd-tenant"), "acme");
     assert.ok(fake.headers.every((each) => each.get("grpc-timeout")), "a call without a deadline");
+    assert.equal(new Set(fake.headers.map((each) => each.get("x-request-id") ?? "")).size, 3, "a call without a request id");
     fake.close();
   });
 

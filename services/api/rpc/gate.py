@@ -220,7 +220,7 @@ def _credential(context: Context) -> str:
 
     Raises BadCredentials if there are several, or if it is malformed.
     """
-    sent = metadata(context, KEY_NAME)
+    sent = [*metadata(context, KEY_NAME)]
     for value in metadata(context, AUTHORIZATION_NAME):
         bearer = _BEARER.fullmatch(value)
         if bearer is None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from enum import Enum, auto
 from typing import Any, NoReturn
 
 import grpc
@@ -32,6 +33,20 @@ WAITING = frozenset({"LeaseJobs", "PreviewExport", "TakePreview"})
 """Methods with a single answer that may take long."""
 
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
+
+
+class _Tells(Enum):
+    """When a call tells its request id. gRPC sends what a unary call tells at its end together with the answer."""
+
+    NOTHING = auto()
+    AT_ONCE = auto()
+    AT_THE_END = auto()
+
+    @classmethod
+    def of(cls, service: str, *, streams: bool) -> "_Tells":
+        if not service.startswith(OF_CALLERS):
+            return cls.NOTHING
+        return cls.AT_ONCE if streams else cls.AT_THE_END
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
@@ -67,20 +82,19 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         service = name.rpartition("/")[0]
         streams = handler.response_streaming
         inner = handler.unary_stream if streams else handler.unary_unary
-        of_callers = service.startswith(OF_CALLERS)
         own, lasts = service.startswith(OURS), streams or name.rpartition("/")[2] in WAITING
         make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
         return make(
-            self._wrapped(name, inner, of_callers=of_callers, lasts=lasts) if own else _plain(inner),
+            self._wrapped(name, inner, _Tells.of(service, streams=streams), lasts=lasts) if own else _plain(inner),
             request_deserializer=_decoding(handler.request_deserializer, self._max_request_bytes),
             response_serializer=handler.response_serializer,
         )
 
-    def _wrapped(self, name: str, inner: Behaviour, *, of_callers: bool, lasts: bool) -> Behaviour:
+    def _wrapped(self, name: str, inner: Behaviour, tells: "_Tells", *, lasts: bool) -> Behaviour:
         """Wrap a method.
 
-        With `of_callers` the caller is told the request id, and requests with unknown fields are refused. With `lasts`
-        the call may take so long that its credentials have to be checked again.
+        A caller who is told the request id is also refused unknown fields. With `lasts` the call may take so long that
+        its credentials have to be checked again.
         """
         method = name.rpartition("/")[2]
 
@@ -91,10 +105,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             started = self._world.monotonic()
             code = "OK"
             try:
-                if of_callers:
+                if tells is _Tells.AT_THE_END:
+                    context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
+                elif tells is _Tells.AT_ONCE:
                     await _tell(context, request_id)
                 credential = await self._gate.admit(name, request, context)
-                if of_callers:
+                if tells is not _Tells.NOTHING:
                     unknown_fields.refuse(_readable(request))
                 if not lasts:
                     return await inner(_readable(request), context)
@@ -116,7 +132,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     async def _abort(self, context: Context, error: ExportdError, method: str, request_id: str) -> NoReturn:
         if isinstance(error, Fenced):
             self._metrics.fenced(method)
-        await context.abort_with_status(status.to_status(error, request_id))
+        refused = status.to_status(error, request_id)
+        trailing = (*context.trailing_metadata(), *(refused.trailing_metadata or ()))
+        await context.abort(refused.code, refused.details, trailing)
 
     def _account(self, method: str, code: str, seconds: float) -> None:
         self._metrics.called(method, code, seconds)
@@ -142,7 +160,7 @@ def _has_left(context: Context, raised: BaseException) -> bool:
 
 
 async def _tell(context: Context, request_id: str) -> None:
-    """Send the request id, under which the log has the call, to the caller before the answer."""
+    """Send the request id, under which the log has the call, to the caller of a stream before the first message."""
     with suppress(Exception):  # the caller may have left
         await context.send_initial_metadata(((REQUEST_ID_KEY, request_id),))
 

@@ -23,8 +23,14 @@ NOBODY = "01935a00-0000-7000-8000-000000000000"
 
 
 async def told(call: Any) -> str:
-    """The request id in the initial metadata of a call."""
-    return str(dict(await call.initial_metadata())["x-request-id"])
+    """The request id that a unary call tells: with its end, so that gRPC sends one batch, and not before."""
+    assert "x-request-id" not in dict(await call.initial_metadata())
+    return str(dict(await call.trailing_metadata())["x-request-id"])
+
+
+async def told_at_once(stream: Any) -> str:
+    """The request id that a stream tells before its first message."""
+    return str(dict(await stream.initial_metadata())["x-request-id"])
 
 
 async def test_a_request_id_comes_back_with_answers_streams_and_errors(api: Api) -> None:
@@ -34,8 +40,10 @@ async def test_a_request_id_comes_back_with_answers_streams_and_errors(api: Api)
     assert await told(api.exports.GetExport(get, metadata=mine)) == "mine-1"
     assert len({await told(api.exports.GetExport(get)) for _ in range(2)}) == 2
     watch = api.exports.WatchExport(export_service_pb2.WatchExportRequest(export_id=export.id), metadata=mine)
-    assert await told(watch) == "mine-1"
+    assert await told_at_once(watch) == "mine-1"
     watch.cancel()
+    no_watch = api.exports.WatchExport(export_service_pb2.WatchExportRequest(export_id=NOBODY), metadata=mine)
+    assert await told_at_once(no_watch) == "mine-1"
     failing = api.exports.GetExport(export_service_pb2.GetExportRequest(export_id=NOBODY), metadata=mine)
     assert await told(failing) == "mine-1"
     with pytest.raises(grpc.aio.AioRpcError) as failed:

@@ -13,6 +13,7 @@ from exportd_client import (
     Column,
     Compression,
     CsvOptions,
+    DeadlineExceeded,
     Exhausted,
     Export,
     ExportClient,
@@ -258,6 +259,31 @@ async def test_nobody_there_is_unreachable(serving: Serving) -> None:
             await client.get("any")
         with pytest.raises(Unreachable):
             _ = [export async for export in client.watch("any")]
+
+
+async def test_an_error_tells_the_request_id_that_was_sent_whether_an_answer_came_or_not(
+    serving: Serving, fake: FakeExportService
+) -> None:
+    def sent() -> list[str]:
+        return [metadata["x-request-id"] for _, metadata, _ in fake.calls]
+
+    async with ExportClient(serving.target, patience=HASTY) as client:
+        fake.refusals["GetExport"] = [Refusal("NOT_FOUND", "EXPORT_NOT_FOUND")]
+        with pytest.raises(NotFound) as refused:
+            await client.get("any")
+        assert [refused.value.request_id] == sent()
+        fake.refusals["WatchExport"] = [Refusal("NOT_FOUND", "EXPORT_NOT_FOUND")]
+        with pytest.raises(NotFound) as ended:
+            _ = [export async for export in client.watch("any")]
+        assert ended.value.request_id == sent()[-1] != sent()[0]
+        fake.lost_answers = 100
+        with pytest.raises(Unreachable) as lost:
+            await client.create("/invoices")
+        assert lost.value.request_id == sent()[-1]
+        with pytest.raises(DeadlineExceeded) as late:
+            _ = [export async for export in client.watch(fake.with_file(b"rows").id, timeout=0)]
+        assert late.value.request_id == ""
+    assert len({*sent()}) >= 3
 
 
 async def test_a_client_works_within_async_with_only() -> None:

@@ -394,6 +394,7 @@ async def test_a_refusal_names_each_field(exportctl: Exportctl, fake: FakeExport
         "message": "invalid",
         "violations": [{"field": name, "description": text} for name, text in violations.items()],
         "metadata": {"a": "b"},
+        "request_id": fake.calls[-1][1]["x-request-id"],
     }
 
 

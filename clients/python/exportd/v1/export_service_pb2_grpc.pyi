@@ -11,7 +11,8 @@ INVALID_ARGUMENT / INVALID_REQUEST, UNAVAILABLE / SHUTTING_DOWN or STORE_UNAVAIL
 64 KiB is INVALID_ARGUMENT.
 
 Request id: every call has one, which the log has it under: that of the metadata "x-request-id" of the caller (64 characters at most), or
-a new one. It comes back in the initial metadata "x-request-id", and in errors as google.rpc.RequestInfo.
+a new one. It comes back as the metadata "x-request-id": of streams in the initial one, of all other calls in the trailing one, with the
+answer; and in errors as google.rpc.RequestInfo. A call that runs into its deadline gets none: send an id of your own to look it up.
 
 Lists: every list comes in pages of at most page_size entries and 3 MiB, so that no client has to raise its limit of 4 MiB. A page may
 have fewer entries than page_size; only an empty next_page_token says that it is the last. A page_token belongs to the tenant and to the

@@ -82,7 +82,12 @@ class Output:
         if self.as_json:
             violations = [{"field": one.field, "description": one.description} for one in error.violations]
             streams.write_error(
-                error.code, error.message, reason=error.reason, violations=violations, metadata=error.metadata
+                error.code,
+                error.message,
+                reason=error.reason,
+                violations=violations,
+                metadata=error.metadata,
+                request_id=error.request_id,
             )
             return
         for line in (*error_lines(error), *ways_out):

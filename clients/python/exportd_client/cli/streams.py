@@ -62,6 +62,7 @@ def write_error(
     reason: str = "",
     violations: list[dict[str, str]] | None = None,
     metadata: dict[str, str] | None = None,
+    request_id: str = "",
 ) -> None:
     """Print the error that ended a command, as JSON on stderr."""
     document = {
@@ -70,6 +71,7 @@ def write_error(
         "message": message,
         "violations": violations or [],
         "metadata": metadata or {},
+        "request_id": request_id,
     }
     write_json(document, sys.stderr)
 

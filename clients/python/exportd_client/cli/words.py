@@ -184,3 +184,5 @@ def error_lines(error: ExportdError) -> Iterator[str]:
             yield f"and {left:,} more"
     else:
         yield f"{error.message} ({error.reason or error.code})"
+    if error.request_id and not error.reason:
+        yield f"the service's log has the call, if it came there, under the request id {error.request_id}"

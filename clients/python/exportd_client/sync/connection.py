@@ -3,6 +3,7 @@
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from uuid import uuid4
 
 import grpc
 
@@ -104,10 +105,11 @@ class Link:
 
         After a failure it is unknown whether the request was carried out.
         """
+        request_id = str(uuid4())
         try:
-            answer = method(request, metadata=self._endpoint.metadata(), timeout=self._timeout)
+            answer = method(request, metadata=self._endpoint.metadata(request_id), timeout=self._timeout)
         except grpc.RpcError as error:
-            raise self._typed(error) from error
+            raise self._typed(error, request_id) from error
         self.answered = True
         return answer
 
@@ -130,13 +132,14 @@ class Link:
         within: float = MAX_STREAM_S,
     ) -> Generator[Answer]:
         """Yield the messages of one stream, which may take `within` seconds. Closing the iterator ends the call."""
-        call = method(request, metadata=self._endpoint.metadata(), timeout=within)
+        request_id = str(uuid4())
+        call = method(request, metadata=self._endpoint.metadata(request_id), timeout=within)
         try:
             for message in call:
                 self.answered = True
                 yield message
         except grpc.RpcError as error:
-            raise self._typed(error) from error
+            raise self._typed(error, request_id) from error
         finally:
             call.cancel()
 
@@ -144,7 +147,7 @@ class Link:
         """Return the error for a stream that ended normally before it was complete."""
         return Unreachable(f"exportd at {self.target} ended the stream too early")
 
-    def _typed(self, error: grpc.RpcError) -> ExportdError:
-        typed = from_rpc(error, self.target)
+    def _typed(self, error: grpc.RpcError, request_id: str) -> ExportdError:
+        typed = from_rpc(error, self.target, request_id)
         self.answered = self.answered or bool(typed.reason)
         return typed
