@@ -59,7 +59,10 @@ def test_a_key_is_never_sent_where_others_can_read_it(target: str) -> None:
     "target", ["127.0.0.1", "localhost:7000", "[::1]:7000", "unix:/run/exportd", "dns:///localhost"]
 )
 def test_on_the_same_machine_a_key_needs_no_tls(target: str) -> None:
-    assert endpoint(target, None, False, KEY).metadata() == (("authorization", f"Bearer {KEY}"),)
+    assert endpoint(target, None, False, KEY).metadata("mine") == (
+        ("authorization", f"Bearer {KEY}"),
+        ("x-request-id", "mine"),
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"tenant": "naïve"}, {"api_key": "a\nb"}])
