@@ -35,8 +35,13 @@ class SteadyClock:
         """Return the current time."""
         with self._lock:
             at = self._elapsed()
-            passed, self._at = timedelta(seconds=at - self._at), at
-            self._time += passed + self._correction(passed)
+            seconds, self._at = at - self._at, at
+            wall = self._wall()
+            if abs((wall - self._time).total_seconds() - seconds) <= seconds * RATE:
+                self._time = wall  # as it almost always is
+            else:
+                passed = timedelta(seconds=seconds)
+                self._time += passed + _correction(wall - (self._time + passed), passed)
             return self._time
 
     def beside(self, other: Callable[[], datetime]) -> "SteadyClock":
@@ -52,8 +57,8 @@ class SteadyClock:
             if timedelta() < moment - self._time <= MAX_MADE_UP:
                 self._time = moment
 
-    def _correction(self, passed: timedelta) -> timedelta:
-        behind = self._wall() - (self._time + passed)
-        if behind > MAX_MADE_UP:
-            return behind
-        return max(-passed * RATE, min(passed * RATE, behind))
+
+def _correction(behind: timedelta, passed: timedelta) -> timedelta:
+    if behind > MAX_MADE_UP:
+        return behind
+    return max(-passed * RATE, min(passed * RATE, behind))

@@ -9,8 +9,9 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, TextIO
@@ -33,6 +34,7 @@ MAX_ITEMS = 100
 
 
 _json = json.JSONEncoder()
+_plain_lines: "_PlainLines | None" = None
 _bound: ContextVar[Mapping[str, object]] = ContextVar("fields of lines", default=MappingProxyType({}))
 
 # Local variables are left out: they may hold secrets.
@@ -68,20 +70,25 @@ def configure(service: str, style: str, **more: object) -> None:
     console = structlog.dev.ConsoleRenderer(exception_formatter=_short_traceback)
     shown: list[structlog.typing.Processor] = [_cut_for_people] if human else [_with_causes, _traceback, _cut]
     renderer: Any = console if human else structlog.processors.JSONRenderer(serializer=_as_json)
+    of_process = {**more, "service": service}
+    processors: list[structlog.typing.Processor] = [
+        with_bound,
+        _of_process(of_process),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *shown,
+        renderer,
+    ]
+    lines = _lines_to(sys.stderr)
     structlog.configure(
-        processors=[
-            with_bound,
-            _of_process({**more, "service": service}),
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *shown,
-            renderer,
-        ],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger("info"),
-        logger_factory=_lines_to(sys.stderr),
+        logger_factory=lines,
         cache_logger_on_first_use=False,
     )
     _take_over_libraries()
+    global _plain_lines  # noqa: PLW0603 - what structlog keeps of its configuration is global, too
+    _plain_lines = None if human else _PlainLines(of_process, processors, lines())
 
 
 def _lines_to(file: TextIO) -> Callable[..., Any]:
@@ -129,6 +136,46 @@ def get() -> Log:
     """Return the logger of this process."""
     log: Log = structlog.get_logger()
     return log
+
+
+def info(event: str, **fields: object) -> None:
+    """As `get().info`, without an exception: a tenth of what that costs, for a line that every call writes."""
+    lines = _plain_lines
+    if lines is None or not lines.stand:
+        get().info(event, **fields)
+    else:
+        lines.info(event, fields)
+
+
+class _PlainLines:
+    """What the processors of JSON make of a line of level info that has no exception, in one step."""
+
+    def __init__(self, of_process: Mapping[str, object], processors: Sequence[structlog.typing.Processor], logger: Any) -> None:
+        self._of_process = of_process
+        self._processors = processors
+        self._renderer = processors[-1]
+        self._logger = logger
+
+    @property
+    def stand(self) -> bool:
+        """False while structlog is told to do something else with lines, as tests do."""
+        now = structlog.get_config()["processors"]
+        return now is self._processors and now[-1] is self._renderer
+
+    def info(self, event: str, fields: Mapping[str, object]) -> None:
+        """Write it."""
+        moment = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
+        of_line = {"event": event, **self._of_process, "level": "info", "timestamp": moment}
+        self._logger.info(_in_json({**_bound.get(), **fields, **of_line}))
+
+
+def _in_json(line: Mapping[str, Any]) -> str:
+    """Of a line that is no longer than one value may be nothing is to be cut."""
+    try:
+        text = _json.encode(line)
+    except (TypeError, ValueError, RecursionError):  # a value that JSON has not: `cut` makes text of it
+        return _json.encode(cut(line))
+    return text if len(text) <= MAX_VALUE_CHARACTERS else _json.encode(cut(line))
 
 
 def _as_json(event: Mapping[str, Any], **_: object) -> str:

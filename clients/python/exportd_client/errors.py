@@ -28,8 +28,8 @@ class ExportdError(Exception):
     violations: the violations of an INVALID_REQUEST, as many as the answer has room for; otherwise empty.
         metadata["violation_count"] is their total number.
     retry_after: seconds that the service asks the caller to wait; None if it does not say.
-    request_id: the id that was sent with the call, which the service's log has if the call arrived; empty if no call was
-        made.
+    request_id: the id that was sent with the call, under which the service's log has it if it arrived; empty if no call
+        was made.
     """
 
     default_code: ClassVar[str] = "UNKNOWN"

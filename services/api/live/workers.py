@@ -85,6 +85,8 @@ class LocalWorkers:
         return self._seen.values()
 
     def _forget(self) -> None:
+        if not self._seen:
+            return
         latest = self._clock() - ABSENT_AFTER
         for gone in [worker.id for worker in self._seen.values() if worker.seen < latest]:
             del self._seen[gone]

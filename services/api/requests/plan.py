@@ -5,27 +5,29 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from services.api.catalog.columns import ColumnChoice
 from services.api.catalog.live import LiveCatalog
-from services.api.catalog.model import Catalog
 from services.api.catalog.query.since import Since
-from services.api.catalog.resolve import Resolved, resolve
+from services.api.catalog.resolve import Resolved
 from services.api.domain.export import Export, Options
 from services.api.domain.filenames import wrong_in_name
 from services.api.domain.filter_mode import FilterMode
 from services.api.domain.states import State
 from services.api.ports.exports import RequestMark
+from services.api.requests.choices import Choices, options_of
 from services.api.requests.packaging import PackagingChoice
-from services.api.requests.table_options import TableChoices, is_zone
+from services.api.requests.resolver import MAX_KNOWN, Question, Resolver
+from services.api.requests.table_options import TableChoices
 from services.api.requests.watermarks import other_query, since_export
 from services.api.secrets.passwords import Passwords
 from services.contract.capabilities import requirement_of
 from services.contract.errors import InvalidRequest, Violation
-from services.contract.formats import Format, Packaging
+from services.contract.formats import Packaging
+from services.contract.identity import MadeOnce
 from services.contract.spec import JobSpec
 
 DEFAULT_ATTEMPTS = 3
@@ -105,6 +107,7 @@ class Planner:
         self._secret = secret
         self._passwords = passwords
         self._new_id = new_id
+        self._resolver = Resolver()
 
     def plan(
         self,
@@ -122,13 +125,12 @@ class Planner:
         """
         choice = PackagingChoice(request.packaging, request.table.options, bool(request.file_types), request.password)
         unreachable = self._receivers.violations(tenant, request.notify_email, request.callback_url)
-        inquiry = _Inquiry(request, tenant, earlier)
-        catalog = self._catalog.seen(collections)
-        resolved = inquiry.resolved(catalog, [*_violations(request), *choice.violations(), *unreachable])
-        spec = replace(resolved.spec, table=choice.table, packaging=choice.packaging)
-        export = _export(request, resolved, spec, tenant=tenant, now=now, export_id=self._new_id())
+        resolve = partial(self._resolver.resolved, self._catalog.seen(collections))
+        inquiry = _Inquiry(request, tenant, earlier, choice, resolve)
+        resolved = inquiry.resolved([*_violations(request), *choice.violations(), *unreachable])
+        export = _export(request, resolved, tenant=tenant, now=now, export_id=self._new_id())
         sealed = self._passwords.sealed(request.password, export.id) if request.password else None
-        return Plan(export, spec, sealed, self.mark(request))
+        return Plan(export, resolved.spec, sealed, self.mark(request))
 
     def mark(self, request: CreateRequest) -> RequestMark | None:
         """Return the mark that identifies a repeated request, even if the catalog or the settings have changed.
@@ -148,8 +150,10 @@ class _Inquiry:
     request: CreateRequest
     tenant: str
     earlier: Export | None
+    choice: PackagingChoice
+    resolve: Callable[[Question], Resolved]
 
-    def resolved(self, catalog: Catalog, violations: list[Violation]) -> Resolved:
+    def resolved(self, violations: list[Violation]) -> Resolved:
         """Resolve the request with the catalog.
 
         Raises InvalidRequest with the given violations and those of the catalog.
@@ -158,7 +162,7 @@ class _Inquiry:
         if isinstance(since, Violation):
             violations.append(since)
         try:
-            resolved = self._resolve(catalog, since if isinstance(since, Since) else None)
+            resolved = self.resolve(self._question(since if isinstance(since, Since) else None))
         except InvalidRequest as refused:
             raise InvalidRequest((*violations, *refused.violations)) from None
         if violations:
@@ -174,33 +178,32 @@ class _Inquiry:
             return since_export(self.earlier)
         return Since("changed_since", request.changed_since) if request.changed_since else None
 
-    def _resolve(self, catalog: Catalog, since: Since | None) -> Resolved:
-        request, zone = self.request, self.request.table.options.time_zone
-        return resolve(
-            catalog,
+    def _question(self, since: Since | None) -> Question:
+        request = self.request
+        return Question(
             uri=request.uri,
-            type_=request.type,
+            type=request.type,
             query=request.query,
-            format_=request.table.format,
+            format=request.table.format,
             any_format=request.any_format,
             file_types=request.file_types,
             columns=request.columns,
-            time_zone=ZoneInfo(zone) if is_zone(zone) else UTC,
             mode=request.filter_mode,
             since=since,
             tenant=self.tenant,
+            table=self.choice.table,
+            packaging=self.choice.packaging,
         )
 
 
-def _export(
-    request: CreateRequest, resolved: Resolved, spec: JobSpec, *, tenant: str, now: datetime, export_id: str
-) -> Export:
+def _export(request: CreateRequest, resolved: Resolved, *, tenant: str, now: datetime, export_id: str) -> Export:
+    spec = resolved.spec
     return Export(
         id=export_id,
         tenant=tenant,
         uri=request.uri or "",
         type=spec.collection,
-        requirement=requirement_of(spec),
+        requirement=_requirement_of(spec),
         format=spec.table.format,
         file_types=request.file_types,
         labels=request.labels,
@@ -225,22 +228,19 @@ def _export(
     )
 
 
+_requirement_of = MadeOnce(requirement_of, MAX_KNOWN)
+
+
 def _options(request: CreateRequest, spec: JobSpec) -> Options:
     """Return the options as requested, with all defaults filled in. AUTO stays AUTO."""
-    table = spec.table
-    return Options(
-        query=spec.query,
-        columns=spec.columns,
+    choices = Choices(
         packaging=request.packaging,
-        time_zone=table.time_zone,
         ttl=request.ttl or DEFAULT_TTL,
         filename=request.filename,
-        csv=table.csv if table.format is Format.CSV else None,
-        xlsx=table.xlsx if table.format is Format.XLSX else None,
-        compression=table.compression,
-        filter_mode=request.filter_mode,
+        mode=request.filter_mode,
         by_changes=bool(request.changed_since or request.since_export),
     )
+    return options_of(spec, choices)
 
 
 def _violations(request: CreateRequest) -> Iterator[Violation]:

@@ -2,7 +2,7 @@
 
 from exportd.v1 import export_pb2, export_service_pb2
 from services.api.catalog.model import Collection
-from services.api.domain.export import Export, StoredFile
+from services.api.domain.export import Export, Options, StoredFile
 from services.api.domain.states import State
 from services.api.ports.exports import IdMatch
 from services.api.usecases.downloads import DownloadUrl
@@ -18,11 +18,15 @@ from services.contract.codec import (
     warnings_to_pb,
     xlsx_to_pb,
 )
+from services.contract.identity import MadeOnce
 
 _DATA_TAG = bytes((export_service_pb2.DownloadFileResponse.DATA_FIELD_NUMBER << 3 | 2,))
 """The tag of the field in the wire format, which says that a length follows."""
 _MORE = 0x80
 """The bit that is set in every byte of a varint except the last."""
+
+MAX_OPTIONS_KNOWN = 256
+"""Options that are not converted again: most exports have those of others."""
 
 MAX_LIST_ITEMS = 100
 """The most entries of a list inside a resource. The full count is given in a field of its own."""
@@ -64,7 +68,7 @@ def export(view: View, *, with_entries: bool = True) -> export_pb2.Export:
         start_time=timestamp_to_pb(resource.start_time),
         end_time=timestamp_to_pb(resource.end_time),
         wait_reason=_wait_reason(view),
-        options=_options(resource),
+        options=_options(resource.options),
         run=resource.run,
     )
 
@@ -90,7 +94,7 @@ def validated(export: Export) -> export_pb2.Export:
         priority=export.priority,
         notify_email=export.notify_email,
         callback_url=export.callback_url,
-        options=_options(export),
+        options=_options(export.options),
     )
 
 
@@ -210,8 +214,7 @@ def _wait_reason(view: View) -> export_pb2.Export.WaitReason.ValueType:
     return reason.WAIT_REASON_TENANT_CAP if view.capped else reason.WAIT_REASON_QUEUE
 
 
-def _options(export: Export) -> export_pb2.ExportOptions:
-    options = export.options
+def _made_options(options: Options) -> export_pb2.ExportOptions:
     return export_pb2.ExportOptions(
         query=options.query,
         columns=[export_pb2.Column(field=c.field, header=c.header) for c in options.columns],
@@ -224,6 +227,9 @@ def _options(export: Export) -> export_pb2.ExportOptions:
         filter_mode=enum_to_pb(export_pb2.FilterMode, options.filter_mode),
         filename=options.filename,
     )
+
+
+_options = MadeOnce(_made_options, MAX_OPTIONS_KNOWN)
 
 
 def collection(known: Collection, *, with_columns: bool) -> export_service_pb2.Collection:

@@ -139,7 +139,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _account(self, method: str, code: str, seconds: float) -> None:
         self._metrics.called(method, code, seconds)
         if code != "OK" or method not in QUIET:
-            logs.get().info("call", code=code, ms=round(seconds * 1000, 2))
+            logs.info("call", code=code, ms=round(seconds * 1000, 2))
 
 
 def _plain(inner: Behaviour) -> Behaviour:

@@ -56,6 +56,35 @@ def test_a_value_is_cut(log: Log, name: str) -> None:
     assert "kept" in line
 
 
+def fields_of(line: str) -> dict[str, object]:
+    fields: dict[str, object] = json.loads(line)
+    del fields["timestamp"]
+    return fields
+
+
+@pytest.mark.parametrize("value", [*GIVEN.values(), "é\u2028\x1b[2J", 1.5, None, "short", {1: 2}, [1, "x"]], ids=str)
+def test_the_short_way_writes_what_the_long_one_does(capsys: pytest.CaptureFixture[str], value: object) -> None:
+    log = Log("json", capsys).begin()
+    logs.begin(bound=value)
+    logs.info("told", value=value, other="kept")
+    logs.get().info("told", value=value, other="kept")
+    logs.begin()
+    short, long = log.lines()
+    structlog.reset_defaults()
+    assert fields_of(short) == fields_of(long)
+    assert short.isascii()
+    assert len(short) < 2 * logs.MAX_LINE_CHARACTERS
+
+
+@pytest.mark.parametrize("processors", [[], [logs.with_bound]])
+def test_lines_are_captured_as_any_other(processors: list[structlog.typing.Processor]) -> None:
+    logs.configure("api", "json")
+    with structlog.testing.capture_logs(processors) as lines:
+        logs.info("told", value=1)
+    structlog.reset_defaults()
+    assert lines == [{"event": "told", "log_level": "info", "value": 1}]
+
+
 def test_a_traceback_is_cut(log: Log) -> None:
     log.begin()
     try:

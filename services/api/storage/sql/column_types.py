@@ -1,11 +1,18 @@
 """How times, durations and lists are stored, in the same way in every database."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
+
+from services.contract.identity import MadeOnce
+
+MAX_OBJECTS_KNOWN = 128
+MAX_KNOWN_CHARACTERS = 8192
+"""Of an object's text: a longer one is read each time."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -52,3 +59,33 @@ Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 """A list or an object. A missing value is NULL, never JSON's null."""
+
+
+class SharedObject(dict[str, Any]):
+    """An object of JSON that nobody changes: what has the same text may be the same one."""
+
+
+class SharedJson(TypeDecorator[SharedObject]):
+    """As Json, for objects that many rows have. Each is written once, and read once where the driver gives its text."""
+
+    impl = Json
+    cache_ok = True
+
+    def bind_processor(self, dialect: sa.Dialect) -> Any:
+        write = super().bind_processor(dialect)
+        if write is None:
+            return None
+        write_shared = MadeOnce(write, MAX_OBJECTS_KNOWN)
+        return lambda given: write_shared(given) if isinstance(given, SharedObject) else write(given)
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
+        read = super().result_processor(dialect, coltype)
+        if read is None:
+            return None
+        shared = lru_cache(MAX_OBJECTS_KNOWN)(lambda text: SharedObject(read(text)))
+
+        def process(given: Any) -> Any:
+            is_short = type(given) is str and len(given) <= MAX_KNOWN_CHARACTERS
+            return shared(given) if is_short else read(given)
+
+        return process

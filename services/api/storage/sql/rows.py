@@ -10,12 +10,13 @@ import sqlalchemy as sa
 
 from services.api.domain.export import Export, JobError, Options, StoredFile
 from services.api.domain.filter_mode import FilterMode
-from services.api.storage.sql.column_types import MICROSECOND, from_micros
+from services.api.storage.sql.column_types import MICROSECOND, SharedObject, from_micros
 from services.api.storage.sql.tables import exports
 from services.contract.capabilities import requirement_in
 from services.contract.codec import spec_from_bytes, spec_to_bytes
 from services.contract.codes import warning_code
 from services.contract.formats import Compression, CsvDialect, LineTerminator, LongText, Packaging, XlsxLayout
+from services.contract.identity import MadeOnce
 from services.contract.outcome import Artifact, Entry, ExportWarning, RunStats
 from services.contract.spec import ColumnSpec, ColumnType, Invalid, JobSpec, Kind, Mask
 
@@ -26,6 +27,9 @@ MAX_COLUMNS_KNOWN = 4096
 """How many columns of files are cached, since most exports have the same columns as others."""
 
 MAX_DIALECTS_KNOWN = 256
+MAX_OPTIONS_KNOWN = 256
+MAX_SPECS_KNOWN = 64
+"""Each may have some hundred kilobytes."""
 
 JOB_COLUMNS = (exports.c.spec, exports.c.sealed_password)
 """The columns of a job besides those of its export; for workers only."""
@@ -62,7 +66,7 @@ def new_row(export: Export, spec: JobSpec, sealed_password: bytes | None) -> dic
         "labels": export.labels,
         "options": _options_to_json(export.options),
         "warnings": warnings_to_json(export.warnings),
-        "spec": spec_to_bytes(spec),
+        "spec": _spec_to_bytes(spec),
         "encrypted": export.encrypted,
         "sealed_password": sealed_password,
         "state": export.state,
@@ -234,20 +238,22 @@ def _warnings_from_json(stored: list[Any]) -> tuple[ExportWarning, ...]:
     return tuple(ExportWarning(warning_code(code), message, count) for code, message, count in stored)
 
 
-def _options_to_json(options: Options) -> dict[str, Any]:
-    return {
-        "query": options.query,
-        "columns": [_column_to_json(column) for column in options.columns],
-        "packaging": options.packaging.value,
-        "time_zone": options.time_zone,
-        "ttl": options.ttl // MICROSECOND,
-        "filename": options.filename,
-        "csv": _csv_to_json(options.csv) if options.csv else None,
-        "xlsx": _xlsx_to_json(options.xlsx) if options.xlsx else None,
-        "compression": options.compression.value,
-        "filter_mode": options.filter_mode.value,
-        "by_changes": options.by_changes,
-    }
+def _options_as_json(options: Options) -> SharedObject:
+    return SharedObject(
+        {
+            "query": options.query,
+            "columns": [_column_to_json(column) for column in options.columns],
+            "packaging": options.packaging.value,
+            "time_zone": options.time_zone,
+            "ttl": options.ttl // MICROSECOND,
+            "filename": options.filename,
+            "csv": _csv_to_json(options.csv) if options.csv else None,
+            "xlsx": _xlsx_to_json(options.xlsx) if options.xlsx else None,
+            "compression": options.compression.value,
+            "filter_mode": options.filter_mode.value,
+            "by_changes": options.by_changes,
+        }
+    )
 
 
 @lru_cache(MAX_DIALECTS_KNOWN)
@@ -261,6 +267,10 @@ def _xlsx_to_json(xlsx: XlsxLayout) -> Mapping[str, Any]:
 
 
 def _options_from_json(stored: dict[str, Any]) -> Options:
+    return _options_of_shared(stored) if isinstance(stored, SharedObject) else _options_of(stored)
+
+
+def _options_of(stored: dict[str, Any]) -> Options:
     """Return the options. Values that earlier schemas did not store get their defaults."""
     csv, xlsx = stored.get("csv"), stored.get("xlsx")
     return Options(
@@ -276,6 +286,11 @@ def _options_from_json(stored: dict[str, Any]) -> Options:
         filter_mode=FilterMode(stored.get("filter_mode", FilterMode.STRICT.value)),
         by_changes=stored.get("by_changes", False),
     )
+
+
+_options_to_json = MadeOnce(_options_as_json, MAX_OPTIONS_KNOWN)
+_options_of_shared = MadeOnce(_options_of, MAX_OPTIONS_KNOWN)
+_spec_to_bytes = MadeOnce(spec_to_bytes, MAX_SPECS_KNOWN)
 
 
 def _column_to_json(column: ColumnSpec) -> list[Any]:

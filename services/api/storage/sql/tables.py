@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from services.api.domain.history import Actor
 from services.api.domain.notifications import Channel, DeliveryState
 from services.api.domain.states import LEASABLE, TERMINAL, CancelReason, Event, State, sources, target
-from services.api.storage.sql.column_types import Json, Length, Text, UtcTime
+from services.api.storage.sql.column_types import Json, Length, SharedJson, Text, UtcTime
 from services.contract.formats import Format
 from services.contract.outcome import Consistency, MatchedBy
 
@@ -41,7 +41,7 @@ exports = sa.Table(
     sa.Column("format", _named(Format), nullable=False),
     sa.Column("file_types", Json, nullable=False),
     sa.Column("labels", Json, nullable=False),
-    sa.Column("options", Json, nullable=False),
+    sa.Column("options", SharedJson, nullable=False),
     sa.Column("warnings", Json, nullable=False),
     sa.Column("spec", sa.LargeBinary, nullable=False),
     # The state.
