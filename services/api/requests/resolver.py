@@ -82,11 +82,6 @@ class Resolver:
         """The number of answers that are kept."""
         return len(self._known)
 
-    @property
-    def kept(self) -> int:
-        """How many answers are kept."""
-        return len(self._known)
-
     def resolved(self, catalog: Catalog, question: Question) -> Resolved:
         """Return `Question.resolved`: the very same object for the same question to the same catalog."""
         self._make_room(catalog)

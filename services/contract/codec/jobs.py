@@ -8,7 +8,13 @@ from services.contract.capabilities import Capabilities
 from services.contract.codec.enums import enum_from_pb, enum_to_pb
 from services.contract.codec.outcomes import progress_from_pb, progress_to_pb
 from services.contract.codec.scalars import duration_from_pb, duration_to_pb
-from services.contract.codec.specs import spec_from_pb, spec_to_pb
+from services.contract.codec.specs import spec_from_bytes, spec_to_pb
+from services.contract.identity import MadeOnce
+
+MAX_SPECS_KNOWN = 16
+"""How many converted specs are kept. Each may have some hundred kilobytes. What contains one has a copy."""
+
+_spec_to_pb = MadeOnce(spec_to_pb, MAX_SPECS_KNOWN)
 
 
 def job_to_pb(handed: job.Job) -> queue_pb2.Job:
@@ -20,7 +26,7 @@ def job_to_pb(handed: job.Job) -> queue_pb2.Job:
         lease_ttl=duration_to_pb(handed.lease_ttl),
         heartbeat_interval=duration_to_pb(handed.heartbeat_interval),
         run_timeout=duration_to_pb(handed.run_timeout),
-        spec=spec_to_pb(handed.spec),
+        spec=_spec_to_pb(handed.spec),
         artifact_prefix=handed.artifact_prefix,
         store_id=handed.store_id,
         password=handed.password,
@@ -38,7 +44,7 @@ def job_from_pb(message: queue_pb2.Job) -> job.Job:
         lease_ttl=duration_from_pb(message.lease_ttl),
         heartbeat_interval=duration_from_pb(message.heartbeat_interval),
         run_timeout=duration_from_pb(message.run_timeout),
-        spec=spec_from_pb(message.spec),
+        spec=spec_from_bytes(message.spec.SerializeToString(deterministic=True)),
         artifact_prefix=message.artifact_prefix,
         store_id=message.store_id,
         password=message.password,

@@ -23,6 +23,12 @@ from services.contract.codec.tables import table_from_pb, table_to_pb
 from services.contract.codec.types import invalid_from_pb, invalid_to_pb, type_from_pb, type_to_pb
 from services.contract.formats import Packaging
 
+MAX_SPECS_KNOWN = 32
+"""How many specs are cached, since most jobs have the spec of another."""
+
+MAX_KNOWN_SPEC_BYTES = 32_768
+"""The size of the largest stored spec that is cached."""
+
 MAX_COLUMNS_KNOWN = 4096
 """Number of converted columns that are cached.
 
@@ -36,11 +42,18 @@ def spec_to_bytes(frozen: spec.JobSpec) -> bytes:
 
 
 def spec_from_bytes(stored: bytes) -> spec.JobSpec:
-    """Return a spec from its stored form. Raises ValueError for what this version cannot read."""
+    """Return the stored spec, the same object for the same bytes. Raises ValueError if this version cannot read it."""
+    return _known_spec(stored) if len(stored) <= MAX_KNOWN_SPEC_BYTES else _read_spec(stored)
+
+
+def _read_spec(stored: bytes) -> spec.JobSpec:
     try:
         return spec_from_pb(spec_pb2.JobSpec.FromString(stored))
     except DecodeError as undecodable:
         raise ValueError(str(undecodable)) from undecodable
+
+
+_known_spec = lru_cache(MAX_SPECS_KNOWN)(_read_spec)
 
 
 def spec_to_pb(frozen: spec.JobSpec) -> spec_pb2.JobSpec:

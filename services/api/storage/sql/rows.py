@@ -28,7 +28,7 @@ MAX_COLUMNS_KNOWN = 4096
 
 MAX_DIALECTS_KNOWN = 256
 MAX_OPTIONS_KNOWN = 256
-MAX_SPECS_KNOWN = 64
+MAX_SPECS_KNOWN = 32
 """Each may have some hundred kilobytes."""
 
 JOB_COLUMNS = (exports.c.spec, exports.c.sealed_password)
