@@ -11,7 +11,6 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, TextIO
@@ -34,6 +33,7 @@ MAX_ITEMS = 100
 
 
 _json = json.JSONEncoder()
+_stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)
 _plain_lines: "_PlainLines | None" = None
 _bound: ContextVar[Mapping[str, object]] = ContextVar("fields of lines", default=MappingProxyType({}))
 
@@ -75,7 +75,7 @@ def configure(service: str, style: str, **more: object) -> None:
         with_bound,
         _of_process(of_process),
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _stamped,
         *shown,
         renderer,
     ]
@@ -139,7 +139,7 @@ def get() -> Log:
 
 
 def info(event: str, **fields: object) -> None:
-    """As `get().info`, without an exception: a tenth of what that costs, for a line that every call writes."""
+    """Write a line as `get().info` does, without an exception and at a tenth of the cost, for what every call writes."""
     lines = _plain_lines
     if lines is None or not lines.stand:
         get().info(event, **fields)
@@ -148,9 +148,11 @@ def info(event: str, **fields: object) -> None:
 
 
 class _PlainLines:
-    """What the processors of JSON make of a line of level info that has no exception, in one step."""
+    """Writes lines of level info without an exception, as the processors of JSON would, in one step."""
 
-    def __init__(self, of_process: Mapping[str, object], processors: Sequence[structlog.typing.Processor], logger: Any) -> None:
+    def __init__(
+        self, of_process: Mapping[str, object], processors: Sequence[structlog.typing.Processor], logger: Any
+    ) -> None:
         self._of_process = of_process
         self._processors = processors
         self._renderer = processors[-1]
@@ -158,19 +160,18 @@ class _PlainLines:
 
     @property
     def stand(self) -> bool:
-        """False while structlog is told to do something else with lines, as tests do."""
+        """False while structlog is configured to do something else with lines, as in tests."""
         now = structlog.get_config()["processors"]
         return now is self._processors and now[-1] is self._renderer
 
     def info(self, event: str, fields: Mapping[str, object]) -> None:
-        """Write it."""
-        moment = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
-        of_line = {"event": event, **self._of_process, "level": "info", "timestamp": moment}
-        self._logger.info(_in_json({**_bound.get(), **fields, **of_line}))
+        """Write a line."""
+        line = {**_bound.get(), **fields, "event": event, **self._of_process, "level": "info"}
+        self._logger.info(_in_json(_stamped(None, "info", line)))
 
 
 def _in_json(line: Mapping[str, Any]) -> str:
-    """Of a line that is no longer than one value may be nothing is to be cut."""
+    """Return the line as JSON. A line that is no longer than a single value may be is not cut."""
     try:
         text = _json.encode(line)
     except (TypeError, ValueError, RecursionError):  # a value that JSON has not: `cut` makes text of it
