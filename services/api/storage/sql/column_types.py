@@ -12,7 +12,7 @@ from services.contract.identity import MadeOnce
 
 MAX_OBJECTS_KNOWN = 128
 MAX_KNOWN_CHARACTERS = 8192
-"""Of an object's text: a longer one is read each time."""
+"""The length of the longest text whose object is cached."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -62,11 +62,11 @@ Json = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgr
 
 
 class SharedObject(dict[str, Any]):
-    """An object of JSON that nobody changes: what has the same text may be the same one."""
+    """A JSON object that nobody changes. Objects with the same text may be the same object."""
 
 
 class SharedJson(TypeDecorator[SharedObject]):
-    """As Json, for objects that many rows have. Each is written once, and read once where the driver gives its text."""
+    """Json for objects that many rows have. The same one is encoded once, and decoded once if the driver returns text."""
 
     impl = Json
     cache_ok = True
@@ -79,7 +79,7 @@ class SharedJson(TypeDecorator[SharedObject]):
         return lambda given: write_shared(given) if isinstance(given, SharedObject) else write(given)
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
-        read = super().result_processor(dialect, coltype)
+        read: Any = super().result_processor(dialect, coltype)
         if read is None:
             return None
         shared = lru_cache(MAX_OBJECTS_KNOWN)(lambda text: SharedObject(read(text)))
