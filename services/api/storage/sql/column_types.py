@@ -66,7 +66,7 @@ class SharedObject(dict[str, Any]):
 
 
 class SharedJson(TypeDecorator[SharedObject]):
-    """Json for objects that many rows have. The same one is encoded once, and decoded once if the driver returns text."""
+    """Json for objects that many rows have. Each is encoded once, and decoded once if the driver returns text."""
 
     impl = Json
     cache_ok = True
