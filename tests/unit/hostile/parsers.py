@@ -77,7 +77,7 @@ def parsers() -> dict[str, Parser]:
 def planned(catalog: Catalog, message: pb2.CreateExportRequest) -> object:
     """All that is done with a request before it is stored, and the answer when it is refused."""
     nobody = SimpleNamespace(violations=lambda *_: [])
-    planner = Planner(SimpleNamespace(current=catalog), nobody, SECRET, Passwords(SECRET), lambda: "id")  # type: ignore[arg-type]
+    planner = Planner(SimpleNamespace(seen=lambda _: catalog), nobody, SECRET, Passwords(SECRET), lambda: "id")  # type: ignore[arg-type]
     try:
         return planner.plan(decode.create_request(message), "default", NOW)
     except (InvalidRequest, CollectionNotFound) as refused:
