@@ -84,7 +84,15 @@ def _command(home: Path, bucket: str, ports: Sequence[int]) -> list[str]:
     # Without given ports it searches for free ones, which takes ten seconds.
     given = [f"-{s}.port{twin}={p}" for (s, twin), p in zip(_named_ports(), ports, strict=True)]
     return [
-        *(_weed(), "mini", f"-dir={home / 'objects'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *given),
+        *(
+            _weed(),
+            "-logtostderr=true",
+            "mini",
+            f"-dir={home / 'objects'}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            *given,
+        ),
         *(
             f"-bucket={bucket}",
             "-webdav=false",

@@ -43,7 +43,8 @@ def test_each_export_is_made_once_while_one_process_of_each_kind_is_killed(tmp_p
     for victim in ("an api", "a worker", "PostgreSQL", "the store"):
         assert re.search(rf"│ {victim} +│ +[\d.]+ │", ran.stdout), ran.stdout
     assert of_folder(tmp_path) == []
-    assert list(tmp_path.iterdir()) == []
+    # A worker that is killed leaves the socket of its fork server.
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith("pymp-")] == []
 
 
 def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
