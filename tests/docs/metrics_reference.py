@@ -1,4 +1,4 @@
-"""docs/reference/metrics.md: what the registries of both services hold."""
+"""docs/reference/metrics.md: what the registries of the services hold."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from services.api.metrics import ApiMetrics
+from services.gateway.metrics import GatewayMetrics
 from services.runtime.metrics import LostLogLines
 from services.worker.metrics import WorkerMetrics
 
@@ -23,8 +24,13 @@ def worker_rows() -> list[tuple[str, ...]]:
     return _rows(WorkerMetrics().registry)
 
 
+def gateway_rows() -> list[tuple[str, ...]]:
+    """Those of exportd-gateway."""
+    return _rows(GatewayMetrics().registry)
+
+
 def _rows(registry: CollectorRegistry) -> list[tuple[str, ...]]:
-    registry.register(LostLogLines(lambda: 0))  # as both services do when they start
+    registry.register(LostLogLines(lambda: 0))  # as every service does when it starts
     collectors: list[Any] = list(registry._collector_to_names)
     return [_row(*described) for collector in collectors for described in _described(collector)]
 

@@ -13,6 +13,7 @@ from services.api.domain.states import TERMINAL, TRANSITIONS, State
 from services.api.settings_help import HELP as API_HELP
 from services.contract.codes import FailureCode, Retry, WarningCode
 from services.contract.status import BY_REASON, CODES
+from services.gateway.settings_help import HELP as GATEWAY_HELP
 from services.worker.settings_help import HELP as WORKER_HELP
 from tests.docs import alerts_reference, figures_reference, metrics_reference, settings_reference
 from tests.docs.proto_comments import values_of
@@ -45,13 +46,13 @@ these names; the first one is `CREATE`."""
 
 _DECISIONS = "What was decided and why, what was tried, and what follows. A later decision may replace an earlier one."
 _SETTINGS = """\
-Both services and `exportctl` read their settings from environment variables. A variable that is not set, or blank, has
+The services and `exportctl` read their settings from environment variables. A variable that is not set, or blank, has
 its default. A service that finds mistakes in its settings does not start, and reports all of them in one message. Names
 that end in `_S` are seconds."""
 _METRICS = """\
 Each service has a Prometheus endpoint, `http://ADDRESS/metrics`, on its own address (`EXPORTD_API_METRICS`,
-`EXPORTD_WORKER_METRICS`). Names that end in `_seconds` are seconds, those of bytes are bytes. A histogram has the usual
-series `_bucket`, `_sum` and `_count`."""
+`EXPORTD_WORKER_METRICS`, `EXPORTD_GATEWAY_METRICS`). Names that end in `_seconds` are seconds, those of bytes are
+bytes. A histogram has the usual series `_bucket`, `_sum` and `_count`."""
 
 _ALERTS = """\
 `deploy/prometheus/exportd.rules.yaml` has these rules for Prometheus. `page` is for a person at any hour, `ticket` for
@@ -73,13 +74,15 @@ def settings() -> str:
         _table(read.HEAD, read.rows(read.of_api(), API_HELP)),
         "## exportd-worker",
         _table(read.HEAD, read.rows(read.of_worker(), WORKER_HELP)),
+        "## exportd-gateway",
+        _table(read.HEAD, read.rows(read.of_gateway(), GATEWAY_HELP)),
         "## exportctl",
         _table(read.HEAD, read.client_rows()),
     )
 
 
 def metrics() -> str:
-    """Of both services."""
+    """Of all services."""
     return _page(
         "Metrics",
         _METRICS,
@@ -87,6 +90,8 @@ def metrics() -> str:
         _table(metrics_reference.HEAD, metrics_reference.api_rows()),
         "## exportd-worker",
         _table(metrics_reference.HEAD, metrics_reference.worker_rows()),
+        "## exportd-gateway",
+        _table(metrics_reference.HEAD, metrics_reference.gateway_rows()),
     )
 
 

@@ -12,6 +12,7 @@ from unittest.mock import patch
 import click
 
 import services.api.settings as api
+import services.gateway.settings as gateway
 import services.worker.settings as worker
 from exportd_client.cli.options import API_KEY, DEFAULTS, DIRECT, shared_options
 from services.runtime.settings import SettingsReader
@@ -113,6 +114,11 @@ def of_api() -> list[Setting]:
 def of_worker() -> list[Setting]:
     """Those that exportd-worker reads."""
     return _noted(worker, {}, worker.from_env)
+
+
+def of_gateway() -> list[Setting]:
+    """Those that exportd-gateway reads."""
+    return _noted(gateway, {}, gateway.from_env)
 
 
 def of_client() -> Iterator[tuple[Setting, str]]:

@@ -33,6 +33,7 @@ PROGRAMS = {
     "exportctl",
     "exportd-api",
     "exportd-worker",
+    "exportd-gateway",
     "make",
     "pkill",
     "eval",

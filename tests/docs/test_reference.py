@@ -15,6 +15,7 @@ from services.api.metrics import ApiMetrics
 from services.api.settings_help import HELP as API_HELP
 from services.contract.codes import FailureCode, Retry, WarningCode
 from services.contract.status import BY_REASON
+from services.gateway.settings_help import HELP as GATEWAY_HELP
 from services.worker.settings_help import HELP as WORKER_HELP
 from tests.docs import reference, settings_reference
 from tests.docs.proto_comments import values_of
@@ -77,11 +78,16 @@ def test_every_code_and_reason_has_a_remedy() -> None:
 
 def test_every_setting_is_documented_and_no_other() -> None:
     used = {name for path in PROGRAMS for name in re.findall(r'"(EXPORTD_[A-Z_]+)"', path.read_text(encoding="utf-8"))}
-    assert {row[0] for table in range(3) for row in _shown("settings.md", table)} == used
+    assert {row[0] for table in range(4) for row in _shown("settings.md", table)} == used
 
 
 @pytest.mark.parametrize(
-    ("read", "meanings"), [(settings_reference.of_api, API_HELP), (settings_reference.of_worker, WORKER_HELP)]
+    ("read", "meanings"),
+    [
+        (settings_reference.of_api, API_HELP),
+        (settings_reference.of_worker, WORKER_HELP),
+        (settings_reference.of_gateway, GATEWAY_HELP),
+    ],
 )
 def test_every_setting_that_a_service_reads_has_a_meaning_and_no_other(read, meanings) -> None:
     assert {setting.name for setting in read()} == set(meanings)
@@ -95,7 +101,7 @@ def test_every_metric_is_documented_and_no_other() -> None:
         if path.name == "metrics.py"
         for name in re.findall(r'"(exportd_[a-z_]+)"', path.read_text(encoding="utf-8"))
     }
-    rows = [*_shown("metrics.md"), *_shown("metrics.md", 1)]
+    rows = [row for table in range(3) for row in _shown("metrics.md", table)]
     assert {row[0].removesuffix("_total") for row in rows} == declared
     assert [row for row in rows if not row[3].endswith(".")] == []
 

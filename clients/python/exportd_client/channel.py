@@ -99,7 +99,7 @@ def endpoint(target: Target, tenant: str | None, tls: "Tls | bool", api_key: Api
     another machine.
     """
     where = address(target)
-    if api_key and not tls and not _is_local(where):
+    if api_key and not tls and not is_local(where):
         raise ValueError("an API key is sent over TLS only: give tls=True, or a target on this machine")
     key = api_key if callable(api_key) else _header("an API key", api_key)
     whose = _header("a tenant", tenant if tenant is not None else "" if api_key else "default")
@@ -152,7 +152,8 @@ def _family(host_and_port: str) -> str | None:
         return None
 
 
-def _is_local(where: str) -> bool:
+def is_local(where: str) -> bool:
+    """Whether an address, in the form that gRPC takes, is on this machine."""
     if where.startswith("unix:"):
         return True
     for scheme in ("dns:///", *_LISTS):

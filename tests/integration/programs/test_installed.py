@@ -23,8 +23,14 @@ ENVIRONMENTS = [
     (SERVICES, ""),
     (SERVICES, "api"),
     (SERVICES, "worker"),
+    (SERVICES, "gateway"),
 ]
-PROGRAMS = {"exportd-api": (SERVICES, "api"), "exportd-worker": (SERVICES, "worker"), "exportctl": (CLIENT, "cli")}
+PROGRAMS = {
+    "exportd-api": (SERVICES, "api"),
+    "exportd-worker": (SERVICES, "worker"),
+    "exportd-gateway": (SERVICES, "gateway"),
+    "exportctl": (CLIENT, "cli"),
+}
 """By program: the distribution and the extra that it needs."""
 
 BASES = {"exportd.v1": ROOT / "clients/python", "exportd_client": ROOT / "clients/python", "exportd": ROOT / "proto"}
@@ -35,6 +41,7 @@ ROOMS = {
     (SERVICES, ""): ("exportd.queue", "exportd.v1", "exportd_client"),
     (SERVICES, "api"): ("services.api", "services.contract", "services.runtime"),
     (SERVICES, "worker"): ("services.worker", "services.contract", "services.runtime"),
+    (SERVICES, "gateway"): ("services.gateway", "services.runtime"),
 }
 """Packages whose modules an extra is enough for."""
 

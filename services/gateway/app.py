@@ -1,0 +1,97 @@
+"""Assembles the gateway. This is the only module that names concrete classes."""
+
+from collections.abc import Callable, Mapping
+
+import uvloop
+
+from services.gateway.http.bodies import Bodies
+from services.gateway.http.certificates import HttpsCertificates
+from services.gateway.http.credentials import Credentials
+from services.gateway.http.doors import Surroundings
+from services.gateway.http.health import Health
+from services.gateway.http.server import HttpServer
+from services.gateway.metrics import GatewayMetrics
+from services.gateway.native.door import NativeDoor
+from services.gateway.settings import GatewaySettings, from_env
+from services.gateway.upstream.api import Api
+from services.runtime import logs, resources, stderr
+from services.runtime.early_signals import EarlySignals
+from services.runtime.metrics import LostLogLines, served
+from services.runtime.resources import Kept
+from services.runtime.signals import StopSignals, on_hangup
+from services.runtime.startup import CannotStart
+
+SPARE_FILES = 64
+"""Open files besides those of connections: the log, the channel to the api, metrics."""
+
+KEPT_MEMORY = Kept(block_bytes=4 << 20, free_bytes=16 << 20)
+"""Each piece of a download allocates and frees blocks of one mebibyte."""
+
+
+def main(environ: Mapping[str, str], early: EarlySignals) -> int:
+    """Run until stopped, and return the exit code. Raises CannotStart."""
+    settings = from_env(environ)
+    logs.configure("gateway", settings.log_format)
+    resources.raise_limit_of_files(settings.limits.connections + SPARE_FILES)
+    resources.keep_memory(KEPT_MEMORY)
+    uvloop.run(_main(settings, early))
+    return 0
+
+
+async def _main(settings: GatewaySettings, early: EarlySignals) -> None:
+    stop = StopSignals().install(early)
+    if stop.drain.is_set():
+        return
+    await run(settings, stop, lambda port: logs.get().info("serving", port=port), early)
+
+
+async def run(
+    settings: GatewaySettings, stop: StopSignals, started: Callable[[int], None], early: EarlySignals | None = None
+) -> None:
+    """Serve until `stop`. `started` is called with the port. Raises CannotStart."""
+    metrics = GatewayMetrics()
+    metrics.registry.register(LostLogLines(stderr.lost_lines))
+    certificates = HttpsCertificates(settings.tls, "EXPORTD_GATEWAY_TLS_CERTIFICATE") if settings.tls else None
+    api, server = Api(settings.api, settings.call_timeout.total_seconds()), HttpServer(settings.limits, metrics)
+    _check_tls(settings)
+    _open_doors(settings, api, server, metrics)
+    metrics.follow(lambda: server.connections, lambda: api.is_reached and not server.draining.is_set())
+    with on_hangup(_ignore, early), served(settings.metrics, metrics.registry, "EXPORTD_GATEWAY_METRICS"):
+        async with api:
+            context = certificates.context() if certificates else None
+            started(await server.start(settings.listen, "EXPORTD_GATEWAY_LISTEN", context))
+            resources.spare_collections()
+            await stop.drain.wait()
+            await _drain(settings, server, stop)
+    logs.get().info("stopped")
+
+
+def _open_doors(settings: GatewaySettings, api: Api, server: HttpServer, metrics: GatewayMetrics) -> None:
+    surroundings = Surroundings(
+        api=api,
+        credentials=Credentials(is_local=settings.is_local),
+        bodies=Bodies(settings.limits.body.total_seconds()),
+        metrics=metrics,
+        draining=server.draining,
+    )
+    for door in (Health(surroundings), NativeDoor(surroundings)):
+        door.add_routes(server.application)
+
+
+def _check_tls(settings: GatewaySettings) -> None:
+    try:
+        settings.api.credentials()
+    except OSError as unusable:
+        raise CannotStart(
+            f"EXPORTD_TLS_AUTHORITY, EXPORTD_TLS_CLIENT_CERTIFICATE, EXPORTD_TLS_CLIENT_KEY: {unusable}"
+        ) from unusable
+
+
+async def _drain(settings: GatewaySettings, server: HttpServer, stop: StopSignals) -> None:
+    grace_s = settings.drain_grace.total_seconds()
+    logs.get().info("draining", grace_s=grace_s)
+    await server.stop(grace_s, stop.now)
+
+
+def _ignore() -> None:
+    """Do nothing at SIGHUP, whose default would end the process: certificates are read again by themselves."""

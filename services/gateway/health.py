@@ -1,0 +1,55 @@
+"""The command that asks a running gateway for its health: what containers and service managers call."""
+
+import argparse
+import http.client
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import TextIO
+
+from services.gateway.settings import from_env
+from services.runtime.startup import CannotStart
+
+READY, NOT_READY = 0, 1
+DEFAULT_TIMEOUT_S = 5.0
+_GAUGE = re.compile(r"^exportd_gateway_ready ([01])", re.MULTILINE)
+_ANY = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - asked for, not bound
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str], out: TextIO) -> int:
+    """Read the gateway's metrics and print its state: 0 while it serves and reaches the api, otherwise 1.
+
+    The environment is that of the gateway. Raises CannotStart if it serves no metrics.
+    """
+    timeout_s = _parser().parse_args(arguments).timeout
+    metrics = from_env(environ).metrics
+    if not metrics:
+        raise CannotStart("EXPORTD_GATEWAY_METRICS is off: the gateway's health is read from its metrics")
+    state = _state(metrics, timeout_s)
+    out.write(f"{state}\n")
+    return READY if state == "READY" else NOT_READY
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="exportd-gateway health",
+        description="Ask the gateway of these settings whether it is ready. Exit code 0: it is; 1: it is not: "
+        "it does not answer, is about to stop, or does not reach the api.",
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=DEFAULT_TIMEOUT_S, metavar="SECONDS", help=f"default: {DEFAULT_TIMEOUT_S:g}"
+    )
+    return parser
+
+
+def _state(metrics: str, timeout_s: float) -> str:
+    host, _, port = metrics.rpartition(":")
+    with closing(
+        http.client.HTTPConnection(_ANY.get(host, host).strip("[]"), int(port), timeout=timeout_s)
+    ) as endpoint:
+        try:
+            endpoint.request("GET", "/metrics")
+            answer = endpoint.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return "UNAVAILABLE"
+    return "READY" if _GAUGE.findall(answer.decode()) == ["1"] else "NOT_READY"

@@ -1,0 +1,68 @@
+"""Reads bodies of requests."""
+
+import asyncio
+import json
+from typing import Any
+
+from aiohttp import web
+
+from exportd_client.errors import Violation
+from services.gateway.http.problems import invalid
+
+_TYPES = frozenset({"application/json", "application/ld+json"})
+
+
+class Bodies:
+    """Reads JSON, within a time."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+
+    async def json(self, request: web.Request) -> dict[str, Any]:
+        """Return the object in the body; an empty one if there is no body.
+
+        Raises InvalidArgument, and HTTPException for another media type, a body that is too large or too slow.
+        """
+        text = await self._read(request)
+        if not text.strip():
+            return {}
+        if request.content_type not in _TYPES:
+            raise web.HTTPUnsupportedMediaType(text="the body must be application/json")
+        return _object(text)
+
+    async def _read(self, request: web.Request) -> bytes:
+        if not request.body_exists:
+            return b""
+        if "Content-Encoding" in request.headers:
+            raise web.HTTPUnsupportedMediaType(text="the body must not be compressed")
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await request.read()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(text="the body took too long to arrive") from None
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+    except (ValueError, RecursionError) as wrong:
+        raise invalid(Violation("", f"the body is no JSON: {_reason(wrong)}")) from None
+    if not isinstance(document, dict):
+        raise invalid(Violation("", "the body must be a JSON object"))
+    return document
+
+
+def _reason(wrong: Exception) -> str:
+    return "it is nested too deeply" if isinstance(wrong, RecursionError) else str(wrong)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
+    return document
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")

@@ -1,0 +1,102 @@
+"""Around every request: its id, its log line, its metrics, and errors that nobody else has turned into answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from exportd_client.errors import ExportdError
+from services.gateway.http.problems import MEDIA_TYPE, answer, document, problem
+from services.gateway.http.request_ids import HEADER, request_id_of, take
+from services.gateway.metrics import GatewayMetrics
+from services.runtime import logs
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_GONE = 499
+"""What the log and the metrics have for a request whose caller left."""
+
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""Headers of every answer that does not set them itself: nothing here is a page, or for a shared cache."""
+
+
+class Around:
+    """The middleware. `under_way` are the tasks of the requests that have begun and not ended."""
+
+    def __init__(self, metrics: GatewayMetrics) -> None:
+        self._metrics = metrics
+        self.under_way: set[asyncio.Task[Any]] = set()
+
+    def middleware(self) -> Any:
+        """Return it in the form that aiohttp takes."""
+
+        @web.middleware
+        async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._handled(request, handler)
+
+        return around
+
+    async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in one
+        self.under_way.add(task)
+        logs.begin(request_id=take(request))
+        started, status = asyncio.get_running_loop().time(), _GONE
+        try:
+            response = await _answered(request, handler)
+            status = response.status
+        finally:
+            self.under_way.discard(task)
+            self._account(request, status, asyncio.get_running_loop().time() - started)
+        return response
+
+    def _account(self, request: web.Request, status: int, seconds: float) -> None:
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource else "unknown"
+        self._metrics.answered(route, request.method if resource else "any", status, seconds)
+        logs.get().info("request", method=request.method, path=request.path, status=status, ms=round(seconds * 1000, 2))
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ExportdError as error:
+        return problem(error, request_id_of(request))
+    except web.HTTPException as refused:
+        return _of_http(request, refused)
+    except (asyncio.CancelledError, ConnectionError):  # the caller left
+        raise
+    except Exception:  # noqa: BLE001 - a defect: the caller gets an answer, and the log has the rest
+        logs.get().exception("request_failed")
+        return _of_status(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")
+
+
+def _of_http(request: web.Request, refused: web.HTTPException) -> web.Response:
+    status = HTTPStatus(refused.status)
+    text = refused.text if refused.text and not refused.text.startswith(f"{refused.status}:") else status.description
+    response = _of_status(request, status, text)
+    response.headers.update({name: refused.headers[name] for name in ("Allow",) if name in refused.headers})
+    if status in (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT):
+        response.force_close()  # the rest of the body is not read
+    return response
+
+
+def _of_status(request: web.Request, status: HTTPStatus, text: str) -> web.Response:
+    return answer(status, document(status, text, request_id_of(request)), {}, MEDIA_TYPE)
+
+
+async def complete_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers that every answer has. aiohttp calls it before the head of an answer is sent."""
+    for name, value in SAFE.items():
+        response.headers.setdefault(name, value)
+    if "request_id" in request:
+        response.headers.setdefault(HEADER, request_id_of(request))
+    response.headers["Server"] = "exportd"

@@ -1,0 +1,99 @@
+"""The HTTP server: its port, its limits, and its end."""
+
+import asyncio
+import ssl
+from typing import Any
+
+from aiohttp import web
+
+from services.gateway.http.limits import MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_HEADERS, MAX_LINE_BYTES, Limits
+from services.gateway.http.middleware import Around, complete_headers
+from services.gateway.metrics import GatewayMetrics
+from services.runtime.startup import CannotListen
+
+HANDSHAKE_TIMEOUT_S = 10.0
+BACKLOG = 1024
+_LAST_S = 1.0
+"""How long requests that were cut off may take to end."""
+
+
+class HttpServer:
+    """Serves the routes of an application, which `application` returns without any."""
+
+    def __init__(self, limits: Limits, metrics: GatewayMetrics) -> None:
+        self._limits = limits
+        self._metrics = metrics
+        self._around = Around(metrics)
+        self._runner: web.AppRunner | None = None
+        self._listening: asyncio.Server | None = None
+        self.draining = asyncio.Event()
+        """Set when the server is about to end: streams end, and nobody is invited any more."""
+        self.application = web.Application(middlewares=[self._around.middleware()], client_max_size=MAX_BODY_BYTES)
+        self.application.on_response_prepare.append(complete_headers)
+
+    @property
+    def connections(self) -> int:
+        """The number of open connections."""
+        server = self._runner.server if self._runner else None
+        return len(server.connections) if server else 0
+
+    async def start(self, address: str, setting: str, tls: ssl.SSLContext | None) -> int:
+        """Listen on HOST:PORT, and return the port. Raises CannotListen, which names `setting`."""
+        self._runner = web.AppRunner(
+            self.application,
+            access_log=None,
+            handler_cancellation=True,
+            auto_decompress=False,
+            keepalive_timeout=self._limits.idle.total_seconds(),
+            lingering_time=_LAST_S,
+            max_line_size=MAX_LINE_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
+            shutdown_timeout=_LAST_S,
+        )
+        await self._runner.setup()
+        host, _, port = address.rpartition(":")
+        handshake = {"ssl_handshake_timeout": HANDSHAKE_TIMEOUT_S} if tls else {}
+        try:
+            self._listening = await asyncio.get_running_loop().create_server(
+                self._protocol, host.strip("[]"), int(port), ssl=tls, backlog=BACKLOG, **handshake
+            )
+        except OSError as refused:
+            raise CannotListen(address, setting) from refused
+        bound: int = self._listening.sockets[0].getsockname()[1]
+        return bound
+
+    def _protocol(self) -> asyncio.BaseProtocol:
+        if self.connections >= self._limits.connections:
+            self._metrics.refused_connections.inc()
+            return _Closed()
+        server: Any = self._runner.server if self._runner else None
+        protocol: asyncio.BaseProtocol = server()
+        return protocol
+
+    async def stop(self, grace_s: float, now: asyncio.Event) -> None:
+        """Stop accepting connections, let requests end for `grace_s` seconds or until `now`, and cut off the rest."""
+        self.draining.set()
+        if self._listening:
+            self._listening.close()
+        await self._until_idle(grace_s, now)
+        for task in self._around.under_way:
+            task.cancel()
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def _until_idle(self, grace_s: float, now: asyncio.Event) -> None:
+        stopping = asyncio.create_task(now.wait())
+        loop = asyncio.get_running_loop()
+        end = loop.time() + grace_s
+        while self._around.under_way and not stopping.done() and (left := end - loop.time()) > 0:
+            tasks = {*self._around.under_way, stopping}
+            await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+
+
+class _Closed(asyncio.Protocol):
+    """A connection that is one too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()

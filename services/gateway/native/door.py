@@ -1,0 +1,65 @@
+"""The native door: requests become messages of exportd.v1, answers become JSON."""
+
+import json
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from aiohttp import web
+from google.protobuf.message import Message
+
+from services.gateway.http import events
+from services.gateway.http.doors import Surroundings
+from services.gateway.http.downloads import Downloads
+from services.gateway.native.idempotency import make_repeatable
+from services.gateway.native.messages import from_query, request_from, shown
+from services.gateway.native.routes import ROUTES, Route
+from services.gateway.upstream.api import Caller
+from services.gateway.upstream.methods import METHODS
+
+_Answer = Callable[[web.Request, Route, Message, Caller], Awaitable[web.StreamResponse]]
+
+
+class NativeDoor:
+    """Every method of exportd.v1 below /v1/."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._downloads = Downloads(surroundings)
+        self._streams: dict[str, _Answer] = {"WatchExport": self._watch, "DownloadFile": self._download}
+
+    def add_routes(self, application: web.Application) -> None:
+        """Add all routes. A download can also be asked for by HEAD."""
+        for route in ROUTES:
+            handler = partial(self._handle, route)
+            path = route.path.replace("}", ":[^/:]+}")
+            application.router.add_route(route.verb, path, handler)
+            if route.method == "DownloadFile":
+                application.router.add_route("HEAD", path, handler)
+
+    async def _handle(self, route: Route, request: web.Request) -> web.StreamResponse:
+        caller = self._around.credentials.of(request)
+        message = await self._message(route, request)
+        answer = self._streams.get(route.method, self._call)
+        return await answer(request, route, message, caller)
+
+    async def _message(self, route: Route, request: web.Request) -> Message:
+        kind = METHODS[route.method].request
+        query = from_query(kind, request.query)
+        document = await self._around.bodies.json(request) if route.has_body else query
+        message: Message = request_from(kind, document, request.match_info)
+        if route.has_body:
+            make_repeatable(request, message)
+        return message
+
+    async def _call(self, _request: web.Request, route: Route, message: Message, caller: Caller) -> web.StreamResponse:
+        answer = await self._around.api.call(route.method, message, caller)
+        return web.Response(body=json.dumps(shown(answer)).encode(), content_type="application/json")
+
+    async def _watch(self, request: web.Request, _route: Route, message: Message, caller: Caller) -> web.StreamResponse:
+        changes = self._around.api.watch(message, caller)
+        return await events.answer(request, changes, shown, self._around.draining)
+
+    async def _download(
+        self, request: web.Request, _route: Route, message: Message, caller: Caller
+    ) -> web.StreamResponse:
+        return await self._downloads.answer(request, message, caller)

@@ -1,0 +1,1 @@
+"""The api, as the gateway calls it."""
