@@ -13,7 +13,9 @@ from services.gateway.http.server import HttpServer
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.native.door import NativeDoor
 from services.gateway.settings import GatewaySettings, from_env
+from services.gateway.syntage.door import SyntageDoor
 from services.gateway.upstream.api import Api
+from services.gateway.xdent.door import XdentDoor
 from services.runtime import logs, resources, stderr
 from services.runtime.early_signals import EarlySignals
 from services.runtime.metrics import LostLogLines, served
@@ -74,7 +76,7 @@ def _open_doors(settings: GatewaySettings, api: Api, server: HttpServer, metrics
         metrics=metrics,
         draining=server.draining,
     )
-    for door in (Health(surroundings), NativeDoor(surroundings)):
+    for door in (Health(surroundings), NativeDoor(surroundings), SyntageDoor(surroundings), XdentDoor(surroundings)):
         door.add_routes(server.application)
 
 

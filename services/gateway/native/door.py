@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from services.gateway.http import events
 from services.gateway.http.doors import Surroundings
 from services.gateway.http.downloads import Downloads
-from services.gateway.native.idempotency import make_repeatable
+from services.gateway.http.idempotency import make_repeatable
 from services.gateway.native.messages import from_query, request_from, shown
 from services.gateway.native.routes import ROUTES, Route
 from services.gateway.upstream.api import Caller

@@ -1,0 +1,1 @@
+"""The dialect of Syntage Exports: JSON-LD below /exports and /files."""
