@@ -125,7 +125,7 @@ class TestSyntage:
             ('{"format": "csv", "uri": "/entities/1/invoices", "colour": 1}', ["colour"]),
             ('{"format": "csv", "uri": "\\ud800"}', ["uri"]),
             ('{"format": "csv", "uri": "/entities/1/invoices", "fileTypes": ["none.xml"]}', ["fileTypes[0]"]),
-            ('{"format": "csv", "uri": "/entities/1/invoices?colour=red"}', ["uri"]),
+            ('{"format": "csv", "uri": "/entities/1/invoices?colour=red"}', ["uri.query[colour]"]),
         ],
     )
     async def test_a_mistake_is_a_constraint_violation(self, gateway: Gateway, text: str, paths: list[str]) -> None:
@@ -218,7 +218,7 @@ class TestXdent:
             ("?format=json", "format"),
             ("?format=JSON&format=CSV", "format"),
             ("?format=PARQUET", "format"),
-            ("?colour=red", "query"),
+            ("?colour=red", "query[colour]"),
         ],
     )
     async def test_a_mistake_names_its_parameter(self, gateway: Gateway, query: str, field: str) -> None:

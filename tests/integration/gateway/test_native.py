@@ -121,7 +121,7 @@ async def test_a_mistake_in_a_query_names_its_parameter(gateway: Gateway, path: 
 
 
 async def test_a_path_with_odd_characters_is_no_other_route(gateway: Gateway) -> None:
-    for path in ("/v1/exports/a%2Fb", "/v1/exports/a%3Acancel", "/v1/exports/%00", "/v1/exports/%ff"):
+    for path in ("/v1/exports/a%2Fb", "/v1/exports/%00", "/v1/exports/%ff"):
         refused = await gateway.json("GET", path, 400)
         assert refused["violations"][0]["field"] == "export_id", path
     assert (await gateway.json("GET", "/v1/nothing", 404))["title"] == "Not Found"

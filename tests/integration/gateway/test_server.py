@@ -160,7 +160,7 @@ class TestTimes:
     ],
 )
 async def test_a_head_that_is_too_large_or_ambiguous_is_refused(gateway: Gateway, head: bytes) -> None:
-    assert (await raw(gateway, head)).startswith(b"HTTP/1.1 400 ")
+    assert re.match(rb"HTTP/1\.[01] 400 ", await raw(gateway, head))
 
 
 class TestConnections:
