@@ -9,7 +9,7 @@ from aiohttp import web
 
 from exportd_client.errors import ExportdError
 from services.gateway.http.problems import MEDIA_TYPE, answer, document, problem
-from services.gateway.http.request_ids import HEADER, request_id_of, take
+from services.gateway.http.request_ids import HEADER, KEY, request_id_of, take
 from services.gateway.metrics import GatewayMetrics
 from services.runtime import logs
 
@@ -97,6 +97,6 @@ async def complete_headers(request: web.Request, response: web.StreamResponse) -
     """Add the headers that every answer has. aiohttp calls it before the head of an answer is sent."""
     for name, value in SAFE.items():
         response.headers.setdefault(name, value)
-    if "request_id" in request:
+    if KEY in request:
         response.headers.setdefault(HEADER, request_id_of(request))
     response.headers["Server"] = "exportd"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.programs.conftest import Running, ended, path_of, started, until
+from tests.integration.programs.test_early_signals import takes
 
 PROGRAM = "exportd-gateway"
 
@@ -92,6 +93,6 @@ def test_it_does_not_start_with_a_mistake_and_names_the_setting(settings: dict[s
 
 def test_a_stop_before_it_serves_ends_it_cleanly() -> None:
     with started([path_of(PROGRAM)], environ(), stderr=subprocess.PIPE) as process:
-        until(lambda: Path(f"/proc/{process.pid}/comm").read_text().strip() == PROGRAM)
+        until(lambda: takes(process.pid, signal.SIGTERM))
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
