@@ -27,7 +27,7 @@ class HttpsCertificates:
     def context(self) -> ssl.SSLContext:
         """Return the context of the port. At each handshake it hands over to one with the present files."""
         context = _context(self._files)
-        context.sni_callback = self._handshake  # type: ignore[assignment] # its type has no None
+        context.sni_callback = self._handshake
         return context
 
     def _handshake(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:

@@ -37,12 +37,13 @@ class Credentials:
         if not key:
             self._check_without_key(request)
         tenant = _tenant(request) if self.is_local else ""
+        request_id = request_id_of(request)
         pairs = (
-            ("x-request-id", request_id_of(request)),
+            ("x-request-id", request_id),
             ("authorization", f"Bearer {key}" if key else ""),
             ("x-exportd-tenant", tenant),
         )
-        return Caller(tuple((name, value) for name, value in pairs if value))
+        return Caller(tuple((name, value) for name, value in pairs if value), request_id)
 
     def _check_without_key(self, request: web.Request) -> None:
         """Refuse a request without a key from another machine, or from a web page that a browser shows.

@@ -53,10 +53,14 @@ class HttpServer:
         )
         await self._runner.setup()
         host, _, port = address.rpartition(":")
-        handshake = {"ssl_handshake_timeout": HANDSHAKE_TIMEOUT_S} if tls else {}
         try:
             self._listening = await asyncio.get_running_loop().create_server(
-                self._protocol, host.strip("[]"), int(port), ssl=tls, backlog=BACKLOG, **handshake
+                self._protocol,
+                host.strip("[]"),
+                int(port),
+                ssl=tls,
+                backlog=BACKLOG,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if tls else None,
             )
         except OSError as refused:
             raise CannotListen(address, setting) from refused

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 from google.protobuf.message import Message
 
+from exportd.v1.export_service_pb2 import DownloadFileRequest
 from services.gateway.http import events
 from services.gateway.http.doors import Surroundings
 from services.gateway.http.downloads import Downloads
@@ -16,7 +18,7 @@ from services.gateway.native.routes import ROUTES, Route
 from services.gateway.upstream.api import Caller
 from services.gateway.upstream.methods import METHODS
 
-_Answer = Callable[[web.Request, Route, Message, Caller], Awaitable[web.StreamResponse]]
+_Answer = Callable[[web.Request, Route, Any, Caller], Awaitable[web.StreamResponse]]
 
 
 class NativeDoor:
@@ -60,6 +62,6 @@ class NativeDoor:
         return await events.answer(request, changes, shown, self._around.draining)
 
     async def _download(
-        self, request: web.Request, _route: Route, message: Message, caller: Caller
+        self, request: web.Request, _route: Route, message: DownloadFileRequest, caller: Caller
     ) -> web.StreamResponse:
         return await self._downloads.answer(request, message, caller)

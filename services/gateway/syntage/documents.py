@@ -59,7 +59,7 @@ def error_document(error: ExportdError, request_id: str) -> dict[str, Any]:
     """Return an error: a ConstraintViolation for a request with mistakes."""
     status = status_of(error)
     invalid = isinstance(error, InvalidArgument)
-    document = {
+    document: dict[str, Any] = {
         "@type": "ConstraintViolation" if invalid else "Error",
         "title": status.phrase,
         "status": status.value,

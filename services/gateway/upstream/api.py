@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from exportd.v1.export_service_pb2 import DownloadFileRequest
 from exportd_client.channel import Endpoint
 from exportd_client.download_message import data_of, header_of
-from exportd_client.errors import Unreachable, from_rpc
+from exportd_client.errors import ExportdError, Unreachable, from_rpc
 from services.gateway.upstream.download import Download
 from services.gateway.upstream.methods import METHODS, Method
 
@@ -25,9 +25,10 @@ MAX_WATCH_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The identity with which a call is made, as metadata: the key, the tenant, the id of the request."""
+    """The identity with which a call is made: the metadata, which has the key and the tenant, and the request's id."""
 
     metadata: Metadata
+    request_id: str
 
 
 class Api:
@@ -65,7 +66,7 @@ class Api:
         try:
             return await self._calls[name](request, metadata=caller.metadata, timeout=self._timeout_s)
         except grpc.aio.AioRpcError as error:
-            raise from_rpc(error, self._endpoint.target) from error
+            raise self._typed(error, caller) from error
 
     async def watch(self, request: Message, caller: Caller) -> AsyncGenerator[Any]:
         """Yield the answers of WatchExport. Closing the generator cancels the call. Raises ExportdError."""
@@ -74,7 +75,7 @@ class Api:
             async for answer in call:
                 yield answer
         except grpc.aio.AioRpcError as error:
-            raise from_rpc(error, self._endpoint.target) from error
+            raise self._typed(error, caller) from error
         finally:
             call.cancel()
 
@@ -83,23 +84,26 @@ class Api:
         """Return a download that has begun. Leaving the context cancels the call. Raises ExportdError."""
         call = self._calls["DownloadFile"](request, metadata=caller.metadata)
         try:
-            first = await self._piece(call)
+            first = await self._piece(call, caller)
             if first is None:
                 raise Unreachable("the api ended the stream before its first message")
-            yield Download(header_of(first), self._pieces(call))
+            yield Download(header_of(first), self._pieces(call, caller))
         finally:
             call.cancel()
 
-    async def _pieces(self, call: Any) -> AsyncGenerator[memoryview]:
-        while (message := await self._piece(call)) is not None:
+    async def _pieces(self, call: Any, caller: Caller) -> AsyncGenerator[memoryview]:
+        while (message := await self._piece(call, caller)) is not None:
             yield data_of(message)
 
-    async def _piece(self, call: Any) -> bytes | None:
+    async def _piece(self, call: Any, caller: Caller) -> bytes | None:
         try:
             message = await call.read()
         except grpc.aio.AioRpcError as error:
-            raise from_rpc(error, self._endpoint.target) from error
+            raise self._typed(error, caller) from error
         return None if message is grpc.aio.EOF else message
+
+    def _typed(self, error: grpc.aio.AioRpcError, caller: Caller) -> ExportdError:
+        return from_rpc(error, self._endpoint.target, caller.request_id)
 
     async def _follow(self, channel: grpc.aio.Channel) -> None:
         while True:
